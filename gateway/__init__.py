@@ -1,0 +1,1 @@
+"""Toolgate: a gateway between language models and tools."""

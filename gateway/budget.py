@@ -1,0 +1,91 @@
+"""What a run may spend, and what it has spent: arithmetic only, no clock, no I/O.
+
+Amounts are whole numbers, so that sums are exact: money in nanos (billionths of a US dollar), time in milliseconds.
+A reservation is made before anything is spent and settled after; what is reserved counts as spent until then, so that
+parallel calls can't overspend together. The store does both in the transaction that records why.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import ROUND_CEILING, Decimal
+from typing import Literal
+
+__all__ = ["NANOS", "UNITS", "Limits", "Spend", "Unit", "nanos", "usd"]
+
+Unit = Literal["turns", "tool_calls", "tokens", "nanos", "millis"]
+UNITS: tuple[Unit, ...] = ("turns", "tool_calls", "tokens", "nanos", "millis")
+NANOS = 1_000_000_000
+
+
+def nanos(dollars: Decimal) -> int:
+    """US dollars to nanos, rounded up: a price is never rounded to nothing."""
+    return int((dollars * NANOS).to_integral_value(ROUND_CEILING))
+
+
+def usd(amount: int) -> Decimal:
+    """Nanos to US dollars, exactly."""
+    return Decimal(amount) / NANOS
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one run may spend. None means no limit. `millis` is time at work; waiting for people is free."""
+
+    turns: int | None = None
+    tool_calls: int | None = None
+    tokens: int | None = None
+    nanos: int | None = None
+    millis: int | None = None
+
+    def strictest(self, other: "Limits") -> "Limits":
+        """The smaller limit of each unit."""
+        return Limits(**{unit: _least(getattr(self, unit), getattr(other, unit)) for unit in UNITS})
+
+    def replaced(self, other: "Limits") -> "Limits":
+        """These limits with those that `other` sets in their place: an admin raised them."""
+        return Limits(**{unit: _first(getattr(other, unit), getattr(self, unit)) for unit in UNITS})
+
+    def left(self, spend: "Spend") -> dict[Unit, int]:
+        """What is left of each limited unit, never below 0."""
+        limits = ((unit, getattr(self, unit)) for unit in UNITS)
+        return {unit: max(0, limit - getattr(spend, unit)) for unit, limit in limits if limit is not None}
+
+    def to_json(self) -> dict[str, int]:
+        """Only the limits that are set."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
+
+
+def _least(a: int | None, b: int | None) -> int | None:
+    return b if a is None else a if b is None else min(a, b)
+
+
+def _first(a: int | None, b: int | None) -> int | None:
+    return b if a is None else a
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What has been spent or is reserved."""
+
+    turns: int = 0
+    tool_calls: int = 0
+    tokens: int = 0
+    nanos: int = 0
+    millis: int = 0
+
+    def __add__(self, other: "Spend") -> "Spend":
+        return Spend(**{unit: getattr(self, unit) + getattr(other, unit) for unit in UNITS})
+
+    def __sub__(self, other: "Spend") -> "Spend":
+        return Spend(**{unit: getattr(self, unit) - getattr(other, unit) for unit in UNITS})
+
+    def items(self) -> list[tuple[Unit, int]]:
+        """The units that are not zero."""
+        return [(unit, amount) for unit in UNITS if (amount := getattr(self, unit))]
+
+    def to_json(self) -> dict[str, int]:
+        return dict(self.items())
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, int]) -> "Spend":
+        return cls(**{unit: value.get(unit, 0) for unit in UNITS})

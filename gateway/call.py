@@ -1,0 +1,307 @@
+"""Tool, Call, Verdict and Outcome: the values that travel the path of a call.
+
+Pure: no clock, no I/O. `Arguments` is the one place where arguments are parsed; its `text` is what is judged, digested,
+stored and forwarded, so that nothing else can run than what was looked at.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NoReturn
+
+from gateway.names import split_path
+
+__all__ = [
+    "Allow",
+    "Answered",
+    "Arguments",
+    "ArgumentsError",
+    "Ask",
+    "Call",
+    "Deny",
+    "InDoubt",
+    "JsonObject",
+    "Outcome",
+    "Refused",
+    "Subject",
+    "Tool",
+    "Unsent",
+    "Verdict",
+    "outcome_from_json",
+    "outcome_to_json",
+    "pin_of",
+]
+
+JsonObject = Mapping[str, Any]
+
+MAX_DIGITS = 40  # of an integer: beyond, peers disagree about its value (RFC 8259 section 6)
+
+
+class ArgumentsError(ValueError):
+    """Arguments that can't be read in exactly one way. The text says why, for the model or the client to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """A call's arguments, parsed once.
+
+    `text` is canonical JSON (keys sorted, no spaces): the bytes that are forwarded. `digest` is its SHA-256 in hex.
+    `value` is the same as a mapping, for reading only; changing it would change nothing that is sent.
+    """
+
+    text: str
+    digest: str
+    value: JsonObject = field(compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, source: str | bytes | JsonObject) -> "Arguments":
+        """Reads JSON text, or an object that was parsed strictly already.
+
+        Raises ArgumentsError for anything but an object, and for duplicate keys, NaN and infinities, lone
+        surrogates, integers of more than 40 digits, and nesting too deep to read.
+        """
+        value = _parse_text(source) if isinstance(source, str | bytes) else source
+        if not isinstance(value, Mapping):
+            raise ArgumentsError("the arguments must be a JSON object")
+        try:
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+            digest = hashlib.sha256(text.encode()).hexdigest()
+        except UnicodeEncodeError:
+            raise ArgumentsError("the arguments hold a lone surrogate, which is not a character") from None
+        except RecursionError:
+            raise ArgumentsError("the arguments are nested too deeply") from None
+        except (TypeError, ValueError) as error:
+            raise ArgumentsError(f"the arguments are not JSON: {error}") from None
+        return cls(text, digest, value)
+
+
+def parse_json(source: str | bytes) -> Any:
+    """JSON read strictly: raises ArgumentsError where readers may disagree (RFC 8259 section 4, RFC 7493)."""
+    return _parse_text(source)
+
+
+def _parse_text(source: str | bytes) -> Any:
+    try:
+        return json.loads(
+            source, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int, parse_float=_float
+        )
+    except ArgumentsError:
+        raise
+    except RecursionError:
+        raise ArgumentsError("the JSON is nested too deeply") from None
+    except ValueError as error:  # also UnicodeDecodeError
+        raise ArgumentsError(f"not JSON: {error}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ArgumentsError(f"the key `{twice}` stands twice in one object")
+    return value
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ArgumentsError(f"`{text}` is not a JSON number")
+
+
+def _int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ArgumentsError(f"an integer of {len(text)} digits is too long")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ArgumentsError(f"the number `{text}` is out of range")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something that an MCP server offers.
+
+    `definition` is the server's own JSON, unchanged. The four hints are MCP's annotations; for a server that the admin
+    did not mark as trusted they have MCP's worst-case defaults, whatever the server says (MCP 2026-07-28, Tools:
+    annotations are untrusted unless they come from a trusted server).
+    """
+
+    server: str
+    name: str
+    definition: JsonObject = field(repr=False)
+    pin: str
+    trusted: bool = False
+
+    @property
+    def path(self) -> str:
+        """`server/tool`, the name that people and policies use."""
+        return f"{self.server}/{self.name}"
+
+    @property
+    def description(self) -> str:
+        return str(self.definition.get("description") or "")
+
+    @property
+    def input_schema(self) -> JsonObject:
+        schema = self.definition.get("inputSchema")
+        return schema if isinstance(schema, Mapping) else {}
+
+    @property
+    def read_only(self) -> bool:
+        return self._hint("readOnlyHint", default=False)
+
+    @property
+    def destructive(self) -> bool:
+        return not self.read_only and self._hint("destructiveHint", default=True)
+
+    @property
+    def idempotent(self) -> bool:
+        return self.read_only or self._hint("idempotentHint", default=False)
+
+    @property
+    def open_world(self) -> bool:
+        return self._hint("openWorldHint", default=True)
+
+    def _hint(self, key: str, *, default: bool) -> bool:
+        annotations = self.definition.get("annotations") if self.trusted else None
+        value = annotations.get(key) if isinstance(annotations, Mapping) else None
+        return value if isinstance(value, bool) else default
+
+
+def pin_of(definition: JsonObject) -> str:
+    """SHA-256 in hex of a tool's definition in canonical JSON: another hash is another tool."""
+    text = json.dumps(definition, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who is asking: a user, perhaps through an agent, within a tenant.
+
+    `user` is written `user:ann`, `agent` is written `agent:reporter`. When both are given, both must be allowed.
+    """
+
+    user: str
+    tenant: str
+    agent: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.user} via {self.agent}" if self.agent else self.user
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt by a subject to use one tool with frozen arguments, in a run.
+
+    `key` names the call within its run (`t1/call/c1`); with the run's id it is the idempotency key.
+    """
+
+    run_id: str
+    key: str
+    subject: Subject
+    path: str
+    arguments: Arguments
+
+    @property
+    def server(self) -> str:
+        return split_path(self.path)[0]
+
+    @property
+    def idempotency_key(self) -> str:
+        return f"{self.run_id}/{self.key}"
+
+    @property
+    def digest(self) -> str:
+        """What an approval is bound to: who, which tool, which arguments."""
+        parts = (self.subject.tenant, self.subject.user, self.subject.agent or "", self.path, self.arguments.digest)
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    gate: str
+    why: str = ""
+    rule: str | None = None  # `policies/policy.csv:12`, as an admin would look it up
+
+
+@dataclass(frozen=True, slots=True)
+class Allow(_Decision):
+    """The call may be forwarded."""
+
+    effect: Literal["allow"] = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(_Decision):
+    """A person must agree first."""
+
+    effect: Literal["ask"] = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Deny(_Decision):
+    """The call is not forwarded."""
+
+    effect: Literal["deny"] = "deny"
+
+
+Verdict = Allow | Ask | Deny
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The server's result, unmodified: a `CallToolResult` as raw JSON. A tool's own error is an answer too."""
+
+    result: JsonObject
+
+    @property
+    def is_error(self) -> bool:
+        return self.result.get("isError") is True
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server answered with a JSON-RPC error: it did not run the tool."""
+
+    code: int
+    message: str
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Nothing left the gateway: safe to try again."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """It was sent, and no answer came: it may have happened or not."""
+
+    why: str
+
+
+Outcome = Answered | Refused | Unsent | InDoubt
+
+_OUTCOMES: Mapping[str, type[Answered | Refused | Unsent | InDoubt]] = {
+    "answered": Answered,
+    "refused": Refused,
+    "unsent": Unsent,
+    "in_doubt": InDoubt,
+}
+
+
+def outcome_to_json(outcome: Outcome) -> JsonObject:
+    """`{"kind": "answered", "result": {...}}` and so on: the form in which an outcome is stored."""
+    kind = next(name for name, cls in _OUTCOMES.items() if isinstance(outcome, cls))
+    return {"kind": kind} | {name: getattr(outcome, name) for name in outcome.__dataclass_fields__}
+
+
+def outcome_from_json(value: JsonObject) -> Outcome:
+    """The inverse of `outcome_to_json`. Raises KeyError for an unknown kind."""
+    fields = {name: item for name, item in value.items() if name != "kind"}
+    return _OUTCOMES[value["kind"]](**fields)

@@ -1,0 +1,126 @@
+"""What can go wrong.
+
+A denial or a wait is a value (`gateway.call`), never an exception. An exception means that something broke:
+
+* ToolgateError
+  + ConfigError            the files or flags are wrong          exit 3
+    - PolicyError          the policy files are wrong            exit 3
+  + UpstreamUnavailable    an MCP server can't be reached        exit 4
+  + StoreError             the store could not keep or find something
+    - UnknownRun           no such run
+    - UnknownApproval      no such approval
+    - LeaseLost            another worker drives this run now
+    - Conflict             somebody else was first; nothing was written
+    - BudgetExceeded       a reservation does not fit; nothing was written
+  + IllegalEvent           an event that may not follow: a bug, nothing was written
+
+Model backends have their own, `providers.ProviderError`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = [
+    "BudgetExceeded",
+    "ConfigError",
+    "Conflict",
+    "IllegalEvent",
+    "LeaseLost",
+    "PolicyError",
+    "Problem",
+    "StoreError",
+    "ToolgateError",
+    "UnknownApproval",
+    "UnknownRun",
+    "UpstreamUnavailable",
+]
+
+
+class ToolgateError(Exception):
+    """Anything that Toolgate itself reports. The text is for the user: what, where, what to do; never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding in a file that a person edits.
+
+    `line` and `column` count from 1; 0 means that the finding is about the whole file.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+    level: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{where}: {self.level}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class ConfigError(ToolgateError):
+    """Files or flags that can't be used. Carries every problem found, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    @classmethod
+    def at(cls, file: str, message: str, line: int = 0, column: int = 0, hint: str = "") -> "ConfigError":
+        """The common case of a single problem."""
+        return cls([Problem(file, line, column, message, hint)])
+
+
+class PolicyError(ConfigError):
+    """Policy files that can't be used: the policy in force stays in force."""
+
+
+class UpstreamUnavailable(ToolgateError):
+    """An MCP server that can't be reached or doesn't answer. Nothing was sent."""
+
+    def __init__(self, server: str, why: str) -> None:
+        self.server = server
+        self.why = why
+        super().__init__(f"server `{server}` is unavailable: {why}")
+
+
+class StoreError(ToolgateError):
+    """The store could not keep or find something. Nothing was written."""
+
+
+class UnknownRun(StoreError):
+    """No run has this id."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"there is no run `{run_id}`; `toolgate runs` lists them")
+
+
+class UnknownApproval(StoreError):
+    """No approval has this id."""
+
+    def __init__(self, approval_id: str) -> None:
+        super().__init__(f"there is no approval `{approval_id}`; `toolgate approvals` lists them")
+
+
+class LeaseLost(StoreError):
+    """Another worker drives this run now; the one that gets this must stop at once."""
+
+
+class Conflict(StoreError):
+    """Somebody else was first (an approval was decided or used already)."""
+
+
+class BudgetExceeded(StoreError):
+    """A reservation does not fit below its limit."""
+
+    def __init__(self, unit: str, limit: int, used: int, reserved: int, wanted: int) -> None:
+        self.unit, self.limit, self.used, self.reserved, self.wanted = unit, limit, used, reserved, wanted
+        super().__init__(
+            f"budget of {unit}: the limit is {limit}, {used} are spent, {reserved} reserved, {wanted} more wanted"
+        )
+
+
+class IllegalEvent(ToolgateError):
+    """An event that the transition table does not allow. Nothing was changed."""
