@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
 
-__all__ = ["NANOS", "UNITS", "Limits", "Spend", "Unit", "nanos", "usd"]
+__all__ = ["NANOS", "UNITS", "Limits", "Price", "Spend", "Unit", "excess", "nanos", "shown", "usd"]
 
 Unit = Literal["turns", "tool_calls", "tokens", "nanos", "millis"]
 UNITS: tuple[Unit, ...] = ("turns", "tool_calls", "tokens", "nanos", "millis")
@@ -89,3 +89,38 @@ class Spend:
     @classmethod
     def from_json(cls, value: Mapping[str, int]) -> "Spend":
         return cls(**{unit: value.get(unit, 0) for unit in UNITS})
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in nanos a token ($3 a million tokens are 3,000 nanos a token)."""
+
+    input: int = 0
+    output: int = 0
+
+    def of(self, input_tokens: int, output_tokens: int) -> int:
+        """Nanos."""
+        return self.input * input_tokens + self.output * output_tokens
+
+
+def excess(limits: Limits, taken: Spend, amount: Spend) -> Unit | None:
+    """The first unit in which `amount` more than what is taken (spent or reserved) would pass a limit; else None.
+
+    The one place that decides whether something fits: the gate and the store's transaction both ask here.
+    """
+    for unit, wanted in amount.items():
+        limit = getattr(limits, unit)
+        if limit is not None and getattr(taken, unit) + wanted > limit:
+            return unit
+    return None
+
+
+def shown(unit: Unit, amount: int) -> str:
+    """An amount as people write it: `$0.0042`, `1,200 tokens`, `15.0 s`."""
+    match unit:
+        case "nanos":
+            return f"${usd(amount).quantize(Decimal('0.0001')).normalize():f}"
+        case "millis":
+            return f"{amount / 1000:.1f} s"
+        case _:
+            return f"{amount:,} {unit.replace('_', ' ')}"

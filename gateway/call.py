@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
-from gateway.names import split_path
-
 __all__ = [
     "Allow",
     "Answered",
@@ -207,7 +205,8 @@ class Call:
 
     @property
     def server(self) -> str:
-        return split_path(self.path)[0]
+        """The first part of the path; the whole of a name that is no path, which no server has."""
+        return self.path.partition("/")[0]
 
     @property
     def idempotency_key(self) -> str:

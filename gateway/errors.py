@@ -113,13 +113,11 @@ class Conflict(StoreError):
 
 
 class BudgetExceeded(StoreError):
-    """A reservation does not fit below its limit."""
+    """A reservation does not fit below its limit. `unit` is a `gateway.budget.Unit`; the text says how much is left."""
 
-    def __init__(self, unit: str, limit: int, used: int, reserved: int, wanted: int) -> None:
-        self.unit, self.limit, self.used, self.reserved, self.wanted = unit, limit, used, reserved, wanted
-        super().__init__(
-            f"budget of {unit}: the limit is {limit}, {used} are spent, {reserved} reserved, {wanted} more wanted"
-        )
+    def __init__(self, unit: str, text: str) -> None:
+        self.unit = unit
+        super().__init__(text)
 
 
 class IllegalEvent(ToolgateError):

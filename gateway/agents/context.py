@@ -1,0 +1,43 @@
+"""What a model is told in one turn, and how much of it there is. Pure."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from gateway.agents import Agent
+from gateway.call import Tool
+from gateway.catalogue import Catalogue
+from gateway.run import Run
+from providers import Message, Request, ToolSpec
+
+__all__ = ["assemble", "estimated_tokens", "offered"]
+
+CHARACTERS_A_TOKEN = 3  # on the safe side for English and JSON; a provider that can count does better
+
+
+def offered(agent: Agent, catalogue: Catalogue, visible: Callable[[Tool], bool]) -> tuple[ToolSpec, ...]:
+    """The tools that this agent's model is shown, in a stable order (providers cache prompts by prefix)."""
+    return tuple(
+        ToolSpec(name, tool.description, tool.input_schema)
+        for name, path in catalogue.names.items()
+        if any(fnmatchcase(path, glob) for glob in agent.tools) and visible(tool := catalogue.tools[path])
+    )
+
+
+def assemble(agent: Agent, run: Run, model: str, tools: Sequence[ToolSpec], messages: Sequence[Message]) -> Request:
+    """The request of the next turn. `model` is the provider's own name for it; the reply is as long as fits."""
+    request = Request(model, agent.instructions, messages, tools, agent.max_output_tokens)
+    if run.limits.tokens is None:
+        return request
+    left = run.limits.tokens - (run.spend + run.reserved).tokens - estimated_tokens(request, run)
+    return replace(request, max_output_tokens=max(1, min(agent.max_output_tokens, left)))
+
+
+def estimated_tokens(request: Request, run: Run) -> int:
+    """How many input tokens a request will cost at most, about: counted in characters of its JSON."""
+    return (len(request.system) + _length(tuple(request.tools)) + run.characters) // CHARACTERS_A_TOKEN + 1
+
+
+def _length(tools: tuple[ToolSpec, ...]) -> int:
+    return sum(len(tool.name) + len(tool.description) + len(json.dumps(tool.input_schema)) for tool in tools)

@@ -1,0 +1,293 @@
+"""Facts in a run, in the past tense, never changed; and their JSON, which is public and must read for ever. Pure.
+
+A call is named by its key (`t1/call/c1`), a question to people by its approval id. `reserved` and `spent` are amounts
+of `gateway.budget.Spend`, written as `{"tokens": 12}` with the zeros left out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from gateway.call import JsonObject
+
+__all__ = [
+    "EVENTS",
+    "Admitted",
+    "Cancelled",
+    "Decided",
+    "Decision",
+    "Denied",
+    "Doubted",
+    "Event",
+    "Failed",
+    "Held",
+    "LimitsRaised",
+    "ModelAnswered",
+    "ModelAsked",
+    "ModelFailed",
+    "Paused",
+    "Queued",
+    "Recorded",
+    "Resolution",
+    "Resolved",
+    "Resumed",
+    "Returned",
+    "Started",
+    "Succeeded",
+    "Waited",
+    "event_from_json",
+    "event_name",
+    "event_to_json",
+]
+
+Decision = Literal["approved", "denied", "expired"]
+Resolution = Literal["happened", "did_not_happen", "give_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's."""
+
+    driver: Literal["loop", "client"]
+    user: str
+    tenant: str
+    agent: str | None = None
+    model: str = ""
+    input: str = ""
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker drives the run from here on; again after another one died."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAsked:
+    turn: int
+    reserved: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswered:
+    """`message` is a `providers.Message` as JSON; `calls` are `{"key", "id", "path"}`, resolved once, in its order."""
+
+    turn: int
+    message: JsonObject
+    finish: str
+    model: str
+    usage: JsonObject
+    spent: Mapping[str, int]
+    calls: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    turn: int
+    kind: str
+    why: str
+    retryable: bool
+    spent: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A gate said no, and nothing was sent. `arguments` is canonical JSON text, or what could not be parsed."""
+
+    key: str
+    path: str
+    arguments: str
+    gate: str
+    why: str
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A person must agree first. The approval has the exact call."""
+
+    key: str
+    path: str
+    approval_id: str
+    why: str
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A person answered, or nobody did in time."""
+
+    key: str
+    approval_id: str
+    decision: Decision
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Durable before anything leaves. `attempt` counts from 1; every attempt has the same idempotency key."""
+
+    key: str
+    path: str
+    arguments: str
+    pin: str
+    policy: str
+    reserved: Mapping[str, int]
+    attempt: int = 1
+    rule: str | None = None
+    approval_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What came of an admitted call: `gateway.call.Outcome` as JSON."""
+
+    key: str
+    outcome: JsonObject
+    spent: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """Nobody knows whether an admitted call happened, and it may not be repeated: a person must say."""
+
+    key: str
+    why: str
+    spent: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A person said what became of a doubted call."""
+
+    key: str
+    resolution: Resolution
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Nothing more can be done until people answer: the driver lets go."""
+
+    cause: Literal["approval", "doubt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Stopped where it can go on. `unit` names the budget that ran out."""
+
+    cause: Literal["budget", "interrupted"]
+    why: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsRaised:
+    limits: Mapping[str, int]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    by: str
+    why: str = ""
+
+
+Event = (
+    Queued
+    | Started
+    | ModelAsked
+    | ModelAnswered
+    | ModelFailed
+    | Denied
+    | Held
+    | Decided
+    | Admitted
+    | Returned
+    | Doubted
+    | Resolved
+    | Waited
+    | Paused
+    | LimitsRaised
+    | Resumed
+    | Succeeded
+    | Failed
+    | Cancelled
+)
+
+EVENTS: Mapping[str, type[Event]] = {
+    "queued": Queued,
+    "started": Started,
+    "model_asked": ModelAsked,
+    "model_answered": ModelAnswered,
+    "model_failed": ModelFailed,
+    "denied": Denied,
+    "held": Held,
+    "decided": Decided,
+    "admitted": Admitted,
+    "returned": Returned,
+    "doubted": Doubted,
+    "resolved": Resolved,
+    "waited": Waited,
+    "paused": Paused,
+    "limits_raised": LimitsRaised,
+    "resumed": Resumed,
+    "succeeded": Succeeded,
+    "failed": Failed,
+    "cancelled": Cancelled,
+}
+_NAMES: Mapping[type[Event], str] = {cls: name for name, cls in EVENTS.items()}
+_FIELDS: Mapping[type[Event], frozenset[str]] = {
+    cls: frozenset(field.name for field in fields(cls)) for cls in EVENTS.values()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as the store keeps it: the `seq`-th of its run (from 1), at `at` milliseconds since 1970 (UTC)."""
+
+    run_id: str
+    seq: int
+    at: int
+    event: Event
+
+    def to_json(self) -> dict[str, Any]:
+        return {"run": self.run_id, "seq": self.seq, "at": self.at, **event_to_json(self.event)}
+
+
+def event_name(event: Event) -> str:
+    return _NAMES[type(event)]
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """`{"event": "held", "key": ...}`: flat, every field there."""
+    return {"event": event_name(event)} | {name: getattr(event, name) for name in event.__dataclass_fields__}
+
+
+def event_from_json(value: Mapping[str, Any]) -> Event:
+    """The inverse. Raises KeyError for an unknown event; fields that a newer version added are left out."""
+    cls = EVENTS[value["event"]]
+    known = {name: item for name, item in value.items() if name in _FIELDS[cls]}
+    if cls is ModelAnswered:
+        known["calls"] = tuple(known.get("calls", ()))
+    return cls(**known)

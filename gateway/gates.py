@@ -1,0 +1,142 @@
+"""The gates that a call meets, in this order: known, intact, valid, permitted, within_budget, approved. Pure.
+
+A gate is a function `(Call, Facts) -> Verdict`; `judge()` returns the first that does not allow. Listing, calling,
+explaining and approving all ask here: there is no second place that decides whether something may happen.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.approval import Approval
+from gateway.budget import Limits, Spend, excess, shown
+from gateway.call import Allow, Ask, Call, Deny, Subject, Tool, Verdict
+from gateway.catalogue import Catalogue
+from gateway.policy import Decision, Policy, Query, RunFacts
+from gateway.schema import violation
+
+__all__ = ["GATES", "Facts", "judge", "judge_approver"]
+
+A_CALL = Spend(tool_calls=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
+
+    `pinned` is the definition's hash that somebody relied on before (an approval, an earlier attempt), if any.
+    """
+
+    catalogue: Catalogue
+    policy: Policy
+    now: datetime
+    run: RunFacts = field(default_factory=RunFacts)
+    limits: Limits = field(default_factory=Limits)
+    taken: Spend = field(default_factory=Spend)
+    approval: Approval | None = None
+    pinned: str | None = None
+
+    def tool(self, call: Call) -> Tool | None:
+        return self.catalogue.tools.get(call.path)
+
+
+Gate = Callable[[Call, Facts], Verdict]
+
+
+def judge(call: Call, facts: Facts) -> Verdict:
+    """The verdict on a call: the first gate that does not allow decides."""
+    verdict: Verdict = Deny("known", "there are no gates")
+    for gate in GATES:
+        verdict = gate(call, facts)
+        if not isinstance(verdict, Allow):
+            return verdict
+    return verdict
+
+
+def known(call: Call, facts: Facts) -> Verdict:
+    """The tool is there, and its server can be reached."""
+    if facts.tool(call) is not None:
+        return Allow("known")
+    if call.server in facts.catalogue.missing:
+        return Deny("known", f"server `{call.server}` is not available: {facts.catalogue.missing[call.server]}")
+    if call.path in facts.catalogue.rejected:
+        return Deny("known", f"tool `{call.path}` was left out: {facts.catalogue.rejected[call.path]}")
+    close = difflib.get_close_matches(call.path, facts.catalogue.tools, n=1)
+    hint = f"; did you mean `{close[0]}`?" if close else ""
+    return Deny("known", f"there is no tool `{call.path}`{hint}")
+
+
+def intact(call: Call, facts: Facts) -> Verdict:
+    """The tool is still the one that somebody relied on."""
+    tool = facts.tool(call)
+    if tool is None or facts.pinned is None or facts.pinned == tool.pin:
+        return Allow("intact")
+    return Deny("intact", f"the definition of `{call.path}` has changed since this call was first looked at")
+
+
+def valid(call: Call, facts: Facts) -> Verdict:
+    """The arguments fit the tool's input schema."""
+    tool = facts.tool(call)
+    wrong = violation(tool, call.arguments) if tool else None
+    return Deny("valid", wrong) if wrong else Allow("valid")
+
+
+def permitted(call: Call, facts: Facts) -> Verdict:
+    """No policy line forbids it, and one grants it."""
+    decision = _decide(call, facts)
+    if decision.effect == "deny":
+        return Deny("permitted", decision.why, decision.rule)
+    return Allow("permitted", decision.why, decision.rule)
+
+
+def within_budget(_call: Call, facts: Facts) -> Verdict:
+    """One more call fits. The reservation, in the store's transaction, is what holds under parallel calls."""
+    unit = excess(facts.limits, facts.taken, A_CALL)
+    if unit is None:
+        return Allow("within_budget")
+    return Deny("within_budget", f"the budget of {shown(unit, getattr(facts.limits, unit))} is used up")
+
+
+def approved(call: Call, facts: Facts) -> Verdict:
+    """A person has agreed to exactly this call, if a policy line asks for one."""
+    decision = _decide(call, facts)
+    if decision.effect == "allow":
+        return Allow("approved", decision.why, decision.rule)
+    if facts.approval and facts.approval.state == "denied":
+        reason = f": {facts.approval.reason}" if facts.approval.reason else ""
+        return Deny("approved", f"{facts.approval.decided_by} denied this call{reason}", decision.rule)
+    tool = facts.tool(call)
+    if tool and facts.approval and facts.approval.allows(call, tool.pin, round(facts.now.timestamp() * 1000)):
+        return Allow("approved", f"approved by {facts.approval.decided_by}", decision.rule)
+    return Ask("approved", decision.why, decision.rule)
+
+
+GATES: tuple[Gate, ...] = (known, intact, valid, permitted, within_budget, approved)
+
+
+def _decide(call: Call, facts: Facts) -> Decision:
+    tool = facts.tool(call)
+    query = Query(call.subject, "call", call.path, call.arguments.value, tool, facts.run, facts.now)
+    return facts.policy.decide(query)
+
+
+def judge_approver(approver: Subject, approval: Approval, facts: Facts) -> Verdict:
+    """Whether this person may decide about this call. Approving is itself an action that the policy grants.
+
+    An approver acts for himself, never through an agent, and within the call's tenant. Nobody decides about his own
+    request unless a line says so, by a condition on `approval.own`.
+    """
+    if approver.agent is not None or not approver.user.startswith("user:"):
+        return Deny("approver", "only a person may approve")
+    if approver.tenant != approval.tenant:
+        return Deny("approver", f"the call belongs to tenant `{approval.tenant}`")
+    call = approval.call
+    own = approver.user == approval.user
+    tool = facts.tool(call)
+    query = Query(approver, "approve", call.path, call.arguments.value, tool, facts.run, facts.now, own=own)
+    decision = facts.policy.decide(query)
+    if decision.effect == "allow":
+        return Allow("approver", decision.why, decision.rule)
+    why = decision.why if decision.rule or not own else "nobody approves his own request unless a policy line says so"
+    return Deny("approver", why, decision.rule)

@@ -1,0 +1,255 @@
+"""The path of one run: `drive()` takes the steps that `gateway.steps` names, until the run waits or ends.
+
+It keeps nothing that the store does not: every step is recorded before it has an effect, and the run is what the
+store's events fold to. So any process may take a run up at any time. Who drives holds a fenced lease; whoever loses it
+stops at once and can record nothing more. Calls of one reply run side by side.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from gateway.agents import Agent
+from gateway.agents.context import assemble, offered
+from gateway.call import Tool
+from gateway.catalogue import Catalogue
+from gateway.events import Event, Failed, Paused, Recorded, Resolved, Resumed, Started, Succeeded, Waited
+from gateway.pipeline import FIRST, Attempt, CallResult, CurrentPolicy, OutOfBudget, Pipeline, Proposal, Work
+from gateway.run import ENDED, CallState, Run, fold
+from gateway.steps import AskModel, Fail, Finish, ForgetReply, MakeCalls, Pause, Reconcile, Rest, Step, Wait, next_step
+from gateway.store import Lease, Store
+from gateway.store.lease import leased
+from gateway.tracing import Interval, Place, Tracing
+from gateway.turn import Model, Turn
+from providers import Message, StreamEvent, ToolSpec, message_from_json
+
+__all__ = ["MAX_ATTEMPTS", "Loop", "Parts", "Watcher"]
+
+MAX_ATTEMPTS = 3  # of a call that may be repeated
+BACKOFF = 0.5  # seconds, doubled for each further attempt at a model's reply, with full jitter
+_MILLION = 1_000_000
+
+
+class Watcher(Protocol):
+    """Somebody who looks on. Neither method may raise."""
+
+    def recorded(self, recorded: Recorded) -> None:
+        """A fact that is in the store."""
+
+    def streamed(self, event: StreamEvent) -> None:
+        """What a model is saying just now: not kept."""
+
+
+class Unwatched:
+    """Nobody looks on."""
+
+    def recorded(self, recorded: Recorded) -> None:
+        """Ignores it."""
+
+    def streamed(self, event: StreamEvent) -> None:
+        """Ignores it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a loop works with. `agent` and `model` look up by name; they raise ConfigError for one that is unknown."""
+
+    store: Store
+    pipeline: Pipeline
+    policy: CurrentPolicy
+    tracing: Tracing
+    catalogue: Callable[[], Catalogue]
+    agent: Callable[[str | None], Agent]
+    model: Callable[[str], Model]
+
+
+class Loop:
+    """Drives runs."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def drive(self, run_id: str, watcher: Watcher | None = None) -> Run:
+        """Takes the run as far as it goes by itself, and returns what it has become.
+
+        Raises LeaseLost when another worker drives it, StoreError, and ConfigError for an agent or model that is not
+        configured any more. Cancelled (Ctrl-C), it leaves the run as a crash would: nothing is lost.
+        """
+        await self._parts.store.expire()
+        async with leased(self._parts.store, run_id) as lease:
+            return await _Drive(self._parts, lease, watcher or Unwatched()).to_rest()
+
+
+@dataclass(slots=True)
+class _Drive:
+    """One worker's time with one run. `run` and `messages` are what the store's events fold to, kept up with."""
+
+    parts: Parts
+    lease: Lease
+    watcher: Watcher
+    run: Run = field(init=False)
+    messages: list[Message] = field(default_factory=list)
+    tools: "_Offer | None" = None
+
+    def __post_init__(self) -> None:
+        self.run = Run(self.lease.run_id)
+
+    async def to_rest(self) -> Run:
+        await self._catch_up()
+        if self.run.status in ENDED or self.run.driver != "loop":
+            return self.run
+        if self.run.status in ("queued", "running"):
+            await self._append(Started(self.lease.owner))
+        elif not isinstance(next_step(replace(self.run, status="running"), _now()), Wait):
+            await self._append(Resumed("people answered" if self.run.status == "waiting" else "it was resumed"))
+        while not isinstance(step := next_step(self.run, _now()), Rest):
+            await _TAKE[type(step)](self, step)
+            await self._catch_up()
+        if self.run.status in ENDED:
+            self.parts.tracing.ended(self.run)
+        return self.run
+
+    async def _catch_up(self) -> None:
+        """Whatever was recorded, by whomever: approvals come from other processes."""
+        fresh = await self.parts.store.events(self.lease.run_id, self.run.seq)
+        self.run = fold(self.run.id, fresh, self.run)
+        for recorded in fresh:
+            self.watcher.recorded(recorded)
+
+    async def _append(self, event: Event) -> None:
+        await self.parts.store.append(self.run.id, [event], lease=self.lease)
+        await self._catch_up()
+
+    async def ask(self, step: AskModel) -> None:
+        if step.attempt > 1:
+            await asyncio.sleep(random.uniform(0, BACKOFF * 2 ** (step.attempt - 1)))  # noqa: S311 - jitter, no secret
+        elif step.turn > 1:
+            self._trace_step("tool")
+        model = self.parts.model(self.run.model)
+        request = assemble(self._agent(), self.run, model.name, self._offer().tools, self._conversation())
+        request = replace(request, timeout=min(model.timeout, _seconds_left(self.run) or model.timeout))
+        await self._turn(model).ask(self.run, step.turn, request)
+
+    async def forget(self, _step: ForgetReply) -> None:
+        await self._turn(self.parts.model(self.run.model)).forget(self.run)
+
+    async def make(self, step: MakeCalls) -> None:
+        await self._all([self._call(call, FIRST) for call in step.calls])
+
+    async def reconcile(self, step: Reconcile) -> None:
+        """Calls without an answer are sent again only where that is harmless, with the key that they had."""
+        await self._all([self._reconcile(call) for call in step.calls])
+
+    async def wait(self, step: Wait) -> None:
+        await self._append(Waited("doubt" if step.cause == "doubt" else "approval"))
+
+    async def pause(self, step: Pause) -> None:
+        await self._append(Paused("budget", step.why, step.unit))
+
+    async def finish(self, step: Finish) -> None:
+        self._trace_step("answer")
+        await self._append(Succeeded(step.output))
+
+    async def fail(self, step: Fail) -> None:
+        self._trace_step("failure")
+        await self._append(Failed(step.kind, step.why))
+
+    async def _all(self, calls: Sequence[Coroutine[Any, Any, CallResult | None]]) -> None:
+        """Side by side. What breaks in one (the store, the lease) stops all, and comes out as itself."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(call) for call in calls]
+        except* Exception as broken:
+            raise _first(broken) from None
+        spent = [result for task in tasks if isinstance(result := task.result(), OutOfBudget)]
+        if spent:
+            await self._append(Paused("budget", spent[0].why, spent[0].unit))
+
+    async def _call(self, call: CallState, attempt: Attempt) -> CallResult:
+        proposal = Proposal(call.key, call.path, call.arguments)
+        return await self.parts.pipeline.call(proposal, self._work(), attempt)
+
+    def _work(self) -> Work:
+        place = Place.of(self.run, f"t{self.run.turn}")
+        return Work(place, self.lease, driven=True, seconds=_seconds_left(self.run))
+
+    async def _reconcile(self, call: CallState) -> CallResult | None:
+        pipeline, held_back = self.parts.pipeline, call.status == "admitted"
+        if pipeline.may_repeat(call.path) and call.attempt < MAX_ATTEMPTS:
+            return await self._call(call, Attempt(call.attempt + 1, call.pin, call.approval_id, held_back))
+        result = await pipeline.doubt(call.key, self._work(), f"`{call.path}` may not simply be repeated", held_back)
+        if pipeline.only_reads(call.path):  # nothing can have happened: no person need be asked
+            given_up = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
+            await self.parts.store.append(self.run.id, [given_up], lease=self.lease)
+        return result
+
+    def _turn(self, model: Model) -> Turn:
+        parts = self.parts
+        resolve = parts.catalogue().resolve
+        return Turn(parts.store, parts.tracing, model, self.lease, resolve, self.watcher.streamed)
+
+    def _agent(self) -> Agent:
+        name = self.run.subject.agent
+        return self.parts.agent(name.partition(":")[2] if name else None)
+
+    def _conversation(self) -> Sequence[Message]:
+        """The run's messages, each parsed once."""
+        self.messages.extend(message_from_json(message) for message in self.run.messages[len(self.messages) :])
+        return tuple(self.messages)
+
+    def _offer(self) -> "_Offer":
+        """What the model is shown: made anew when the servers' tools or the policy change."""
+        catalogue, policy = self.parts.catalogue(), self.parts.policy.current
+        if self.tools is None or self.tools.catalogue is not catalogue or self.tools.policy != policy.digest:
+            now, subject = datetime.now(UTC), self.run.subject
+
+            def visible(tool: Tool) -> bool:
+                return policy.visible(subject, tool, now)
+
+            self.tools = _Offer(catalogue, policy.digest, offered(self._agent(), catalogue, visible))
+        return self.tools
+
+    def _trace_step(self, kind: str) -> None:
+        when = Interval(self.run.turn_began * _MILLION, self.run.updated * _MILLION)
+        self.parts.tracing.stepped(self.run, kind, when)
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    catalogue: Catalogue
+    policy: str
+    tools: tuple[ToolSpec, ...]
+
+
+_TAKE: Mapping[type[Step], Callable[[_Drive, Any], Awaitable[None]]] = {
+    AskModel: _Drive.ask,
+    ForgetReply: _Drive.forget,
+    MakeCalls: _Drive.make,
+    Reconcile: _Drive.reconcile,
+    Wait: _Drive.wait,
+    Pause: _Drive.pause,
+    Finish: _Drive.finish,
+    Fail: _Drive.fail,
+}
+
+
+def _now() -> int:
+    return time.time_ns() // _MILLION
+
+
+def _seconds_left(run: Run) -> float | None:
+    if run.limits.millis is None:
+        return None
+    worked = run.spend.millis + max(0, _now() - run.updated)
+    return max(0.1, (run.limits.millis - worked) / 1000)
+
+
+def _first(broken: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = broken
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

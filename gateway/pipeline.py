@@ -1,0 +1,348 @@
+"""The path of one call: parse, judge, admit, forward, record. The only place from which a byte reaches a tool.
+
+Whoever asks, an agent's run or an MCP client, a call takes this path and leaves the same record. `Admitted`, `Held` or
+`Denied` is durable before anything leaves, with its reservation and the approval that it uses up in one transaction.
+Nothing here remembers anything: what must survive is in the store.
+"""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from gateway.approval import Approval
+from gateway.budget import Spend
+from gateway.call import (
+    Allow,
+    Arguments,
+    ArgumentsError,
+    Ask,
+    Call,
+    Deny,
+    InDoubt,
+    JsonObject,
+    Outcome,
+    Tool,
+    Unsent,
+    Verdict,
+    outcome_to_json,
+)
+from gateway.catalogue import Catalogue
+from gateway.errors import BudgetExceeded, Conflict
+from gateway.events import Admitted, Denied, Doubted, Held, Returned
+from gateway.gates import A_CALL, Facts, judge
+from gateway.policy import Policy, RunFacts
+from gateway.store import Change, Consume, Lease, Open, Reserve, Settle, Store, run_account
+from gateway.telemetry import traceparent
+from gateway.tracing import Forwarding, Interval, Place, Tracing
+
+__all__ = ["FIRST", "IDEMPOTENCY_KEY", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
+__all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
+
+IDEMPOTENCY_KEY = "toolgate/idempotency-key"
+NO_OUTCOME = InDoubt("the caller went away before the answer came")
+
+
+class Upstream(Protocol):
+    """The servers, as the pipeline needs them."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
+        """Sends the call's exact arguments, once. Never raises for what a server does. `timeout` is in seconds."""
+        ...
+
+
+class CurrentPolicy(Protocol):
+    """The policy in force: another value after a reload."""
+
+    @property
+    def current(self) -> Policy: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`."""
+
+    timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
+    timeout: float = 60.0
+    approval_seconds: float = 7 * 24 * 3600.0
+    safe_to_repeat: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The run that a call belongs to, as far as the path needs it.
+
+    `driven` is a run of our own loop: a spent budget pauses it, and only the same call of the same run may claim an
+    approval. `seconds` is how long the run may still work.
+    """
+
+    place: Place
+    lease: Lease | None = None
+    driven: bool = False
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a model or a client wants done. `arguments` is JSON text as it came, or an object that was parsed strictly.
+
+    `meta` is what the client said in `_meta` and goes on to the server.
+    """
+
+    key: str
+    path: str
+    arguments: str | bytes | JsonObject
+    meta: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A further attempt at a call that was admitted before: on the same tool, and on the approval that it used.
+
+    `reserved` says that the reservation of the attempt before is still there, and serves for this one.
+    """
+
+    number: int = 1
+    pin: str | None = None
+    approval_id: str | None = None
+    reserved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfBudget:
+    """The call does not fit any more. Nothing was recorded: a driven run pauses, and makes it once it fits."""
+
+    unit: str
+    why: str
+
+
+CallResult = Denied | Held | Returned | Doubted | OutOfBudget
+
+FIRST = Attempt()
+
+
+class Pipeline:
+    """Any number of calls may be under way at once."""
+
+    def __init__(
+        self, upstream: Upstream, store: Store, policy: CurrentPolicy, tracing: Tracing, settings: CallSettings
+    ) -> None:
+        self._upstream, self._store, self._policy = upstream, store, policy
+        self._tracing, self._settings = tracing, settings
+
+    async def call(self, proposal: Proposal, work: Work, attempt: Attempt = FIRST) -> CallResult:
+        """Takes one call all the way, and returns the last fact about it.
+
+        Raises StoreError when it can't be recorded (then nothing was sent, or the outcome is in doubt).
+        """
+        try:
+            arguments = Arguments.parse(proposal.arguments)
+        except ArgumentsError as error:
+            return await self._refuse(proposal, work, Deny("valid", str(error)))
+        place = work.place
+        call = Call(place.run_id, proposal.key, place.subject, proposal.path, arguments)
+        begin = time.time_ns()
+        facts = self._facts(place, attempt)
+        verdict = judge(call, facts)
+        if isinstance(verdict, Ask):
+            facts = replace(facts, approval=await self._answer(call, work, attempt))
+            verdict = judge(call, facts)
+        self._tracing.checked(call, place, verdict, facts.policy.digest, Interval(begin, time.time_ns()))
+        match verdict:
+            case Allow():
+                return await self._make(_Admission(call, proposal, work, facts, verdict, attempt))
+            case Ask():
+                return await self._hold(call, work, facts, verdict)
+            case Deny():
+                return await self._say_no(proposal, work, verdict, attempt)
+
+    async def _say_no(self, proposal: Proposal, work: Work, verdict: Deny, attempt: Attempt) -> CallResult:
+        if verdict.gate == "within_budget" and work.driven:
+            return OutOfBudget("tool_calls", verdict.why)
+        if attempt.number > 1:
+            return await self.doubt(proposal.key, work, f"it may not be sent again: {verdict.why}", attempt.reserved)
+        return await self._refuse(proposal, work, verdict)
+
+    async def doubt(self, key: str, work: Work, why: str, reserved: bool) -> Doubted:
+        """Leaves it to a person to say what became of a call. It counts as made."""
+        spent = A_CALL if reserved else Spend()
+        doubted = Doubted(key, f"no answer came to this call, and {why}", spent.to_json())
+        settle = (Settle(run_account(work.place.run_id), A_CALL, A_CALL),) if reserved else ()
+        await self._store.append(work.place.run_id, [doubted], lease=work.lease, changes=settle)
+        return doubted
+
+    def may_repeat(self, path: str) -> bool:
+        """Whether a call whose outcome is unknown may be sent again: the admin's word, or a trusted server's."""
+        tool = self._upstream.catalogue.tools.get(path)
+        vouched = any(fnmatchcase(path, glob) for glob in self._settings.safe_to_repeat)
+        return tool is not None and (vouched or tool.idempotent)
+
+    def only_reads(self, path: str) -> bool:
+        """Whether a trusted server says that the tool changes nothing."""
+        tool = self._upstream.catalogue.tools.get(path)
+        return tool is not None and tool.read_only
+
+    def _facts(self, place: Place, attempt: Attempt) -> Facts:
+        taken = place.taken
+        return Facts(
+            catalogue=self._upstream.catalogue,
+            policy=self._policy.current,
+            now=datetime.now(UTC),
+            run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis),
+            limits=place.limits,
+            taken=taken,
+            pinned=attempt.pin,
+        )
+
+    async def _answer(self, call: Call, work: Work, attempt: Attempt) -> Approval | None:
+        """The answer that this call may claim, if people gave one."""
+        if attempt.approval_id is None:
+            return await self._store.claimed(_claim(call, work))
+        used = await self._store.approval(attempt.approval_id)
+        return replace(used, state="approved") if used.state == "consumed" else used
+
+    async def _refuse(self, proposal: Proposal, work: Work, verdict: Verdict) -> Denied:
+        text = _as_text(proposal.arguments)
+        denied = Denied(proposal.key, proposal.path, text, verdict.gate, verdict.why, verdict.rule)
+        await self._store.append(work.place.run_id, [denied], lease=work.lease)
+        return denied
+
+    async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> CallResult:
+        """Puts the question, or joins the one that is open already."""
+        tool = facts.catalogue.tools[call.path]
+        asked = facts.approval if facts.approval and facts.approval.state == "pending" else None
+        approval = asked or self._question(call, tool, work, facts, verdict)
+        held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule)
+        changes = () if asked else (Open(approval),)
+        try:
+            await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
+        except Conflict:  # the same call came twice at once: the other one put the question
+            twin = await self._store.claimed(approval.claim)
+            if twin is None or twin.pin != approval.pin:
+                raise
+            return await self._hold(call, work, replace(facts, approval=twin), verdict)
+        return held
+
+    def _question(self, call: Call, tool: Tool, work: Work, facts: Facts, verdict: Verdict) -> Approval:
+        now = round(facts.now.timestamp() * 1000)
+        return Approval(
+            id=f"A-{secrets.token_hex(16)}",
+            claim=_claim(call, work),
+            run_id=call.run_id,
+            key=call.key,
+            user=call.subject.user,
+            agent=call.subject.agent,
+            tenant=call.subject.tenant,
+            path=call.path,
+            pin=tool.pin,
+            arguments=call.arguments.text,
+            digest=call.digest,
+            policy=facts.policy.digest,
+            rule=verdict.rule,
+            why=verdict.why,
+            created=now,
+            expires=now + round(self._settings.approval_seconds * 1000),
+        )
+
+    async def _make(self, admission: "_Admission") -> CallResult:
+        work, call = admission.work, admission.call
+        approval = admission.facts.approval
+        try:
+            await self._store.append(
+                call.run_id, [admission.event], lease=work.lease, changes=admission.changes(run_account(call.run_id))
+            )
+        except BudgetExceeded as error:
+            if work.driven:
+                return OutOfBudget(error.unit, str(error))
+            return await self._refuse(admission.proposal, work, Deny("within_budget", str(error)))
+        except Conflict:  # a parallel retry used the approval up: this one has to ask anew
+            return await self.call(admission.proposal, work, admission.attempt)
+        if approval is not None and admission.attempt.number == 1:
+            self._tracing.waited(call, work.place, approval)
+        return await self._forward(admission)
+
+    async def _forward(self, admission: "_Admission") -> Returned:
+        call, work = admission.call, admission.work
+        timeout = self._timeout(call, work)
+        begin = time.time_ns()
+        try:
+            outcome = await self._upstream.forward(call, timeout=timeout, meta=_meta(admission.proposal, call))
+        except asyncio.CancelledError:
+            await asyncio.shield(self._record(call, work, NO_OUTCOME))
+            raise
+        sent = Forwarding(timeout, admission.attempt.number, admission.facts.approval)
+        self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
+        return await self._record(call, work, outcome)
+
+    def _timeout(self, call: Call, work: Work) -> float:
+        timeout = self._settings.timeouts.get(call.server, self._settings.timeout)
+        return timeout if work.seconds is None else max(0.1, min(timeout, work.seconds))
+
+    async def _record(self, call: Call, work: Work, outcome: Outcome) -> Returned:
+        """What was not sent costs nothing; whatever left the gateway counts."""
+        spent = Spend() if isinstance(outcome, Unsent) else A_CALL
+        returned = Returned(call.key, outcome_to_json(outcome), spent.to_json())
+        settle = Settle(run_account(call.run_id), A_CALL, spent)
+        await self._store.append(call.run_id, [returned], lease=work.lease, changes=(settle,))
+        return returned
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """A call that every gate let through: the only thing that is ever forwarded."""
+
+    call: Call
+    proposal: Proposal
+    work: Work
+    facts: Facts
+    verdict: Allow
+    attempt: Attempt
+
+    @property
+    def event(self) -> Admitted:
+        call, approval = self.call, self.facts.approval
+        return Admitted(
+            key=call.key,
+            path=call.path,
+            arguments=call.arguments.text,
+            pin=self.facts.catalogue.tools[call.path].pin,
+            policy=self.facts.policy.digest,
+            reserved=A_CALL.to_json(),
+            attempt=self.attempt.number,
+            rule=self.verdict.rule,
+            approval_id=approval.id if approval else None,
+        )
+
+    def changes(self, account: str) -> tuple[Change, ...]:
+        """The reservation, and the approval that is used up: by the first attempt, on which all others ride."""
+        approval = self.facts.approval
+        reserve = () if self.attempt.reserved else (Reserve(account, A_CALL, self.work.place.limits),)
+        return (*reserve, Consume(approval.id)) if approval and self.attempt.number == 1 else reserve
+
+
+def _claim(call: Call, work: Work) -> str:
+    return call.idempotency_key if work.driven else call.digest
+
+
+def _meta(proposal: Proposal, call: Call) -> JsonObject:
+    """`_meta` for the server: the client's, the key that makes a repeat harmless, and our place in the trace."""
+    own = {IDEMPOTENCY_KEY: call.idempotency_key, "traceparent": traceparent(call.run_id, call.key)}
+    return {**proposal.meta, **own}
+
+
+def _as_text(arguments: str | bytes | JsonObject) -> str:
+    """Arguments for the record of a refusal, as they came: perhaps they could not be parsed."""
+    match arguments:
+        case str():
+            return arguments
+        case bytes():
+            return arguments.decode(errors="replace")
+    return json.dumps(arguments, default=repr)

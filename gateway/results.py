@@ -1,0 +1,88 @@
+"""What a model or a client is told about a call that did not simply return. Pure: one wording for loop and gateway.
+
+A refusal says why, by which rule, and what to do next; it never says how the rules could be got round.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.call import Answered, InDoubt, JsonObject, Outcome, Refused, Unsent
+from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
+
+__all__ = ["client_result", "decided_text", "denied_text", "held_text", "resolved_text", "tool_result"]
+
+
+def denied_text(event: Denied) -> str:
+    rule = f" (rule {event.rule})" if event.rule else ""
+    advice = "Correct the call." if event.gate in ("known", "valid") else "Do not retry this call."
+    return f"Denied: {event.why}{rule}. {advice}"
+
+
+def held_text(event: Held) -> str:
+    """For an MCP client: it has to come back, because nothing is held open for as long as people take."""
+    return (
+        f"Not executed yet: a person must approve this call first ({event.why}). It waits as approval"
+        f" {event.approval_id}. After `toolgate approve {event.approval_id}`, make exactly the same call again;"
+        " it will then run once, as approved."
+    )
+
+
+def decided_text(event: Decided) -> str:
+    if event.decision == "expired":
+        return "Denied: nobody approved this call in time. Do not retry this call."
+    reason = f": {event.reason}" if event.reason else ""
+    return f"Denied by {event.by}{reason}. Do not retry this call."
+
+
+def resolved_text(event: Resolved) -> str:
+    note = f": {event.note}" if event.note else ""
+    if event.resolution == "happened":
+        return f"No answer came from the tool, but {event.by} confirms that the call took effect{note}."
+    return f"Nobody knows whether this call took effect; {event.by} gave it up{note}. Do not retry this call."
+
+
+def tool_result(call_id: str, outcome: Outcome | None, text: str) -> dict[str, Any]:
+    """A `providers.ToolResult` as JSON. The server's own content goes through unmodified."""
+    if isinstance(outcome, Answered) and not text:
+        content = outcome.result.get("content")
+        part: dict[str, Any] = {
+            "kind": "tool_result",
+            "call_id": call_id,
+            "content": content if isinstance(content, list) else [],
+            "is_error": outcome.is_error,
+        }
+        structured = outcome.result.get("structuredContent")
+        return part if structured is None else part | {"meta": {"structuredContent": structured}}
+    said = text or (_failure_text(outcome) if outcome else "The call was not made.")
+    confirmed = outcome is None and text.startswith("No answer came from the tool, but")
+    return {"kind": "tool_result", "call_id": call_id, "content": [_block(said)], "is_error": not confirmed}
+
+
+def client_result(event: Denied | Held | Returned | Doubted, outcome: Outcome | None) -> JsonObject:
+    """A `CallToolResult` for an MCP client. Raw and unmodified when the server answered."""
+    if isinstance(outcome, Answered):
+        return outcome.result
+    if isinstance(event, Denied):
+        return _error_result(denied_text(event), {"effect": "deny", "gate": event.gate, "rule": event.rule})
+    if isinstance(event, Held):
+        return _error_result(held_text(event), {"effect": "ask", "approval": event.approval_id, "rule": event.rule})
+    return _error_result(_failure_text(outcome), {"effect": "allow"})
+
+
+def _failure_text(outcome: Outcome | None) -> str:
+    match outcome:
+        case Refused(code, message):
+            return f"The server refused the call: {message} (code {code})."
+        case Unsent(why):
+            return f"The call was not sent: {why}. It is safe to try again later."
+        case InDoubt(why):
+            return f"No answer came: {why}. The call may or may not have taken effect; do not simply repeat it."
+    return "The call did not return."
+
+
+def _error_result(text: str, verdict: Mapping[str, Any]) -> JsonObject:
+    return {"content": [_block(text)], "isError": True, "_meta": {"toolgate/verdict": dict(verdict)}}
+
+
+def _block(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}

@@ -1,0 +1,311 @@
+"""A run is the fold of its events. Pure: no clock, no I/O.
+
+`TRANSITIONS` says what may follow what: an absent entry is illegal. `apply()` makes the next state; `gateway.steps`
+says as a value what happens next. Nothing else decides the course of a run, so any process can take one up after any
+crash.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from gateway.budget import Limits, Spend
+from gateway.call import InDoubt, Outcome, Subject, outcome_from_json
+from gateway.errors import IllegalEvent
+from gateway.events import (
+    Admitted,
+    Cancelled,
+    Decided,
+    Denied,
+    Doubted,
+    Event,
+    Failed,
+    Held,
+    LimitsRaised,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    Paused,
+    Queued,
+    Recorded,
+    Resolved,
+    Resumed,
+    Returned,
+    Started,
+    Succeeded,
+    Waited,
+    event_name,
+)
+from gateway.results import decided_text, denied_text, resolved_text, tool_result
+
+__all__ = ["ENDED", "TRANSITIONS", "CallState", "Run", "Status", "after", "apply", "fold"]
+
+Status = Literal["queued", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
+
+ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
+
+TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
+    None: {Queued: "queued"},
+    "queued": {Started: "running", Cancelled: "cancelled", LimitsRaised: "queued"},
+    "running": {
+        Started: "running",
+        ModelAsked: "running",
+        ModelAnswered: "running",
+        ModelFailed: "running",
+        Denied: "running",
+        Held: "running",
+        Decided: "running",
+        Admitted: "running",
+        Returned: "running",
+        Doubted: "running",
+        Resolved: "running",
+        LimitsRaised: "running",
+        Waited: "waiting",
+        Paused: "paused",
+        Succeeded: "succeeded",
+        Failed: "failed",
+        Cancelled: "cancelled",
+    },
+    "waiting": {
+        Started: "waiting",
+        Decided: "waiting",
+        Resolved: "waiting",
+        LimitsRaised: "waiting",
+        Resumed: "running",
+        Cancelled: "cancelled",
+    },
+    "paused": {
+        Started: "paused",
+        Decided: "paused",
+        Resolved: "paused",
+        LimitsRaised: "paused",
+        Resumed: "running",
+        Cancelled: "cancelled",
+    },
+    "succeeded": {Returned: "succeeded", Decided: "succeeded"},
+    "failed": {Returned: "failed", Decided: "failed"},
+    "cancelled": {Returned: "cancelled", ModelAnswered: "cancelled", ModelFailed: "cancelled"},
+}
+
+
+def after(status: Status | None, event: Event) -> Status:
+    """The status that follows. Raises IllegalEvent for what the table does not have."""
+    try:
+        return TRANSITIONS[status][type(event)]
+    except KeyError:
+        raise IllegalEvent(f"`{event_name(event)}` may not follow in a run that is {status or 'not queued'}") from None
+
+
+CallStatus = Literal["proposed", "held", "approved", "admitted", "in_doubt", "doubted", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """Where one call of the current turn stands. `text` is set when it ended without the server's own result."""
+
+    key: str
+    id: str
+    path: str
+    arguments: str
+    status: CallStatus = "proposed"
+    approval_id: str | None = None
+    pin: str | None = None
+    attempt: int = 0
+    reserved: Spend = field(default_factory=Spend)
+    outcome: Outcome | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run has become. `messages` are `providers.Message`s as JSON; `calls` are those of the current turn."""
+
+    id: str
+    status: Status = "queued"
+    seq: int = 0
+    driver: Literal["loop", "client"] = "loop"
+    subject: Subject = field(default_factory=lambda: Subject("", ""))
+    model: str = ""
+    input: str = ""
+    limits: Limits = field(default_factory=Limits)
+    created: int = 0
+    updated: int = 0
+    turn: int = 0
+    turn_began: int = 0
+    asked: Spend | None = None  # reserved for a model call that has no answer yet
+    failures: tuple[ModelFailed, ...] = ()  # of the current turn's model call, in a row
+    finish: str = ""
+    messages: tuple[Mapping[str, Any], ...] = ()
+    characters: int = 0  # of the messages as JSON: what a request will about cost is read off it
+    calls: Mapping[str, CallState] = field(default_factory=dict)
+    spend: Spend = field(default_factory=Spend)  # settled
+    denials: int = 0
+    cause: str = ""
+    output: str = ""
+
+    @property
+    def reserved(self) -> Spend:
+        """What is held back for effects in flight."""
+        total = self.asked or Spend()
+        for call in self.calls.values():
+            total = total + call.reserved
+        return total
+
+
+def fold(run_id: str, events: Iterable[Recorded], start: Run | None = None) -> Run:
+    """The run after these events. Raises IllegalEvent."""
+    run = start or Run(run_id)
+    for recorded in events:
+        run = apply(run, recorded)
+    return run
+
+
+def apply(run: Run, recorded: Recorded) -> Run:
+    """The run after one more event. Raises IllegalEvent, and then nothing has changed."""
+    event = recorded.event
+    status = after(None if run.seq == 0 else run.status, event)
+    changed = _APPLY[type(event)](run, event) if type(event) in _APPLY else run
+    return replace(
+        changed,
+        status=status,
+        seq=recorded.seq,
+        created=run.created or recorded.at,
+        updated=recorded.at,
+        turn_began=run.turn_began if changed.turn == run.turn else recorded.at,
+        spend=changed.spend + Spend(millis=_worked(run, recorded)),
+    )
+
+
+def _worked(run: Run, recorded: Recorded) -> int:
+    """Milliseconds at work since the last event: not while it waits, nor between a crash and the take-over."""
+    idle = run.status != "running" or isinstance(recorded.event, Started) or run.driver == "client"
+    return 0 if idle else max(0, recorded.at - run.updated)
+
+
+def _queued(run: Run, event: Queued) -> Run:
+    subject = Subject(event.user, event.tenant, event.agent)
+    message = {"role": "user", "parts": [{"kind": "text", "text": event.input}]}
+    queued = replace(
+        run,
+        driver=event.driver,
+        subject=subject,
+        model=event.model,
+        input=event.input,
+        limits=Limits(**event.limits),
+    )
+    return _said(queued, message) if event.driver == "loop" else queued
+
+
+def _model_asked(run: Run, event: ModelAsked) -> Run:
+    return replace(run, turn=event.turn, asked=Spend.from_json(event.reserved))
+
+
+def _said(run: Run, message: Mapping[str, Any]) -> Run:
+    length = len(json.dumps(message, ensure_ascii=False))
+    return replace(run, messages=(*run.messages, message), characters=run.characters + length)
+
+
+def _model_answered(run: Run, event: ModelAnswered) -> Run:
+    wishes = [part for part in event.message["parts"] if part["kind"] == "tool_call"]
+    states = [
+        CallState(call["key"], wish["id"], call["path"], wish["arguments"])
+        for call, wish in zip(event.calls, wishes, strict=False)  # a reply that was cut has wishes and no calls
+    ]
+    return replace(
+        _said(run, event.message),
+        asked=None,
+        failures=(),
+        finish=event.finish,
+        calls={state.key: state for state in states},
+        spend=run.spend + Spend.from_json(event.spent),
+    )
+
+
+def _model_failed(run: Run, event: ModelFailed) -> Run:
+    return replace(run, asked=None, failures=(*run.failures, event), spend=run.spend + Spend.from_json(event.spent))
+
+
+def _change(run: Run, key: str, **changes: Any) -> Run:
+    """One call's new state; when all are done, their results join the conversation, in order, side by side.
+
+    A client's run keeps no calls: nothing in it is driven by us.
+    """
+    if key not in run.calls:
+        return run
+    calls = {**run.calls, key: replace(run.calls[key], **changes)}
+    if any(call.status != "done" for call in calls.values()):
+        return replace(run, calls=calls)
+    parts = [tool_result(call.id, call.outcome, call.text) for call in calls.values()]
+    return replace(_said(run, {"role": "tool", "parts": parts}), calls={})
+
+
+def _denied(run: Run, event: Denied) -> Run:
+    changed = _change(run, event.key, status="done", text=denied_text(event))
+    return replace(changed, denials=run.denials + 1)
+
+
+def _held(run: Run, event: Held) -> Run:
+    return _change(run, event.key, status="held", approval_id=event.approval_id)
+
+
+def _decided(run: Run, event: Decided) -> Run:
+    if event.decision == "approved":
+        return _change(run, event.key, status="approved")
+    return _change(run, event.key, status="done", text=decided_text(event))
+
+
+def _admitted(run: Run, event: Admitted) -> Run:
+    return _change(
+        run,
+        event.key,
+        status="admitted",
+        attempt=event.attempt,
+        pin=event.pin,
+        approval_id=event.approval_id,
+        reserved=Spend.from_json(event.reserved),
+    )
+
+
+def _returned(run: Run, event: Returned) -> Run:
+    outcome = outcome_from_json(event.outcome)
+    status = "in_doubt" if isinstance(outcome, InDoubt) else "done"
+    changed = _change(run, event.key, status=status, outcome=outcome, reserved=Spend())
+    return replace(changed, spend=changed.spend + Spend.from_json(event.spent))
+
+
+def _doubted(run: Run, event: Doubted) -> Run:
+    changed = _change(run, event.key, status="doubted", text=event.why, reserved=Spend())
+    return replace(changed, spend=changed.spend + Spend.from_json(event.spent))
+
+
+def _resolved(run: Run, event: Resolved) -> Run:
+    if event.resolution == "did_not_happen":
+        return _change(run, event.key, status="approved", outcome=None, text="")
+    return _change(run, event.key, status="done", outcome=None, text=resolved_text(event))
+
+
+def _limits_raised(run: Run, event: LimitsRaised) -> Run:
+    return replace(run, limits=run.limits.replaced(Limits(**event.limits)))
+
+
+_APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
+    Queued: _queued,
+    ModelAsked: _model_asked,
+    ModelAnswered: _model_answered,
+    ModelFailed: _model_failed,
+    Denied: _denied,
+    Held: _held,
+    Decided: _decided,
+    Admitted: _admitted,
+    Returned: _returned,
+    Doubted: _doubted,
+    Resolved: _resolved,
+    LimitsRaised: _limits_raised,
+    Waited: lambda run, event: replace(run, cause=event.cause),
+    Paused: lambda run, event: replace(run, cause=event.why),
+    Resumed: lambda run, _: replace(run, cause=""),
+    Succeeded: lambda run, event: replace(run, output=event.output),
+    Failed: lambda run, event: replace(run, cause=f"{event.kind}: {event.why}"),
+    Cancelled: lambda run, event: replace(run, cause=event.why),
+}

@@ -1,0 +1,59 @@
+"""Arguments against a tool's input schema, before any policy looks at them. Pure, apart from a bounded cache.
+
+A tool that coerces `"30000"` to a number would slip under a rule about amounts; so what does not fit the schema is
+refused first. Schemas are compiled once for each pin. `$ref` never reaches the network: `referencing` fetches nothing.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from gateway.call import Arguments, Tool
+
+__all__ = ["violation"]
+
+_MAX_TEXT = 300
+
+
+def violation(tool: Tool, arguments: Arguments) -> str | None:
+    """What is wrong with these arguments, in a sentence for the model to mend; None if nothing is."""
+    compiled = _compiled(tool.pin, _Schema(tool))
+    if isinstance(compiled, str):
+        return compiled
+    try:
+        error = next(compiled.iter_errors(arguments.value), None)
+    except RecursionError:
+        return "the tool's input schema refers to itself without end"
+    except Exception as broken:  # noqa: BLE001 - a schema is hostile input: whatever it breaks, the call is refused
+        return f"the tool's input schema can't be used: {type(broken).__name__}"
+    return _sentence(error) if error else None
+
+
+class _Schema:
+    """Carries a tool to the compiler without taking part in the cache's key: the pin says it all."""
+
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Schema)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(_pin: str, carried: _Schema) -> Any:
+    from jsonschema import exceptions, validators  # 60 ms to import: paid by the first call, not by `--help`
+
+    schema = dict(carried.tool.input_schema)
+    dialect = validators.validator_for(schema, default=validators.Draft202012Validator)
+    try:
+        dialect.check_schema(schema)
+    except exceptions.SchemaError as error:
+        return f"the tool's input schema is not a JSON Schema: {error.message[:_MAX_TEXT]}"
+    return dialect(schema)
+
+
+def _sentence(error: Any) -> str:
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    return f"arguments{where}: {error.message[:_MAX_TEXT]}"

@@ -1,0 +1,157 @@
+"""What happens next in a run, as a value. Pure: a ladder of rungs; the first that has an answer gives it.
+
+`loop.drive()` takes the steps. A call that was admitted and has no answer when a step is asked for is an orphan of a
+crash, or of a time-out: steps are only asked for when nothing is in flight.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.run import CallState, Run
+
+__all__ = ["MAX_MODEL_FAILURES", "AskModel", "Fail", "Finish", "ForgetReply", "MakeCalls", "Pause", "Reconcile"]
+__all__ += ["Rest", "Step", "Wait", "next_step"]
+
+MAX_MODEL_FAILURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Find out what became of calls that were sent and have no answer."""
+
+    calls: tuple[CallState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetReply:
+    """A model call whose answer was lost with its worker: it changed nothing, so it is asked again."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class MakeCalls:
+    """Make these calls, all at once."""
+
+    calls: tuple[CallState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    turn: int
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing more can be done until people answer."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A budget that no reservation can see: time."""
+
+    unit: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The run is not running: there is nothing to drive."""
+
+
+Step = Reconcile | ForgetReply | MakeCalls | AskModel | Wait | Pause | Finish | Fail | Rest
+
+
+def next_step(run: Run, now: int) -> Step:
+    """The next step at `now` (milliseconds since 1970)."""
+    for rung in _LADDER:
+        step = rung(run, now)
+        if step is not None:
+            return step
+    return AskModel(run.turn if run.failures else run.turn + 1, len(run.failures) + 1)
+
+
+def _resting(run: Run, _now: int) -> Step | None:
+    return None if run.status == "running" and run.driver == "loop" else Rest()
+
+
+def _reconciling(run: Run, _now: int) -> Step | None:
+    return _of_calls(run, Reconcile, "admitted", "in_doubt")
+
+
+def _forgetting(run: Run, _now: int) -> Step | None:
+    return ForgetReply(run.turn) if run.asked is not None else None
+
+
+def _out_of_time(run: Run, now: int) -> Step | None:
+    limit = run.limits.millis
+    worked = run.spend.millis + max(0, now - run.updated)
+    if limit is None or worked < limit or _answered(run):
+        return None
+    return Pause("millis", f"the run may work for {limit / 1000:g} s and has worked for {worked / 1000:.1f} s")
+
+
+def _calling(run: Run, _now: int) -> Step | None:
+    return _of_calls(run, MakeCalls, "proposed", "approved")
+
+
+def _waiting(run: Run, _now: int) -> Step | None:
+    statuses = {call.status for call in run.calls.values()}
+    return Wait("doubt") if "doubted" in statuses else Wait("approval") if "held" in statuses else None
+
+
+def _failing(run: Run, _now: int) -> Step | None:
+    if not run.failures:
+        return None
+    last = run.failures[-1]
+    if last.retryable and len(run.failures) < MAX_MODEL_FAILURES:
+        return None
+    return Fail(last.kind, last.why)
+
+
+def _finishing(run: Run, _now: int) -> Step | None:
+    if not _answered(run):
+        return None
+    if run.finish == "stop":
+        return Finish(_text(run))
+    return Fail(run.finish, f"the model stopped with `{run.finish}`")
+
+
+def _answered(run: Run) -> bool:
+    """Whether the model's last word was an answer and not a call."""
+    return not run.calls and bool(run.messages) and run.messages[-1]["role"] == "assistant"
+
+
+def _text(run: Run) -> str:
+    return "".join(part["text"] for part in run.messages[-1]["parts"] if part["kind"] == "text")
+
+
+def _of_calls(run: Run, step: type[Reconcile] | type[MakeCalls], *statuses: str) -> Step | None:
+    calls = tuple(call for call in run.calls.values() if call.status in statuses)
+    return step(calls) if calls else None
+
+
+_LADDER: tuple[Callable[[Run, int], Step | None], ...] = (
+    _resting,
+    _reconciling,
+    _forgetting,
+    _out_of_time,
+    _calling,
+    _waiting,
+    _failing,
+    _finishing,
+)

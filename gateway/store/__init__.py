@@ -1,0 +1,149 @@
+"""Where runs, events, approvals and spend are kept: the contract. `gateway.store.sqlite` keeps them on one machine.
+
+Whatever belongs together changes in one transaction: the events of a step, the budget reserved for it, the approval
+that it uses up. It is durable when `append` returns, and nothing has changed when it raises.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.approval import Approval
+from gateway.budget import Limits, Spend
+from gateway.events import Decision, Event, Recorded
+from gateway.run import Status
+
+__all__ = ["Change", "Consume", "Lease", "Open", "Reserve", "RunRow", "Settle", "Store", "run_account"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drive a run. `epoch` is the fencing token: it grows with every owner."""
+
+    run_id: str
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Hold an amount back from an account, if it fits below the limits; else the whole append fails."""
+
+    account: str
+    amount: Spend
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Give a reservation back, and count what was really spent."""
+
+    account: str
+    reserved: Spend
+    spent: Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Put a question to people."""
+
+    approval: Approval
+
+
+@dataclass(frozen=True, slots=True)
+class Consume:
+    """Use an approval up: from `approved` to `consumed`, once; else the whole append fails."""
+
+    approval_id: str
+
+
+Change = Reserve | Settle | Open | Consume
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A line in the list of runs. Times are milliseconds since 1970 (UTC)."""
+
+    id: str
+    status: Status
+    driver: str
+    user: str
+    tenant: str
+    agent: str | None
+    title: str
+    created: int
+    updated: int
+    seq: int
+    owner: str | None
+    lease_until: int
+
+
+def run_account(run_id: str) -> str:
+    """The account that holds what one run may spend."""
+    return f"run:{run_id}"
+
+
+class Store(Protocol):
+    """Every method may raise StoreError. Ids are opaque text."""
+
+    async def append(
+        self, run_id: str, events: Sequence[Event], *, lease: Lease | None, changes: Sequence[Change] = ()
+    ) -> int:
+        """Adds events to a run (creating it with a first `Queued`) and makes the changes, all or nothing.
+
+        Returns the run's last seq. Raises IllegalEvent, LeaseLost (fenced off), BudgetExceeded, Conflict (an approval
+        was used already), UnknownRun.
+        """
+        ...
+
+    async def events(self, run_id: str, after: int = 0) -> Sequence[Recorded]:
+        """The events with a seq above `after`, in order. Empty for an unknown run."""
+        ...
+
+    async def run_row(self, run_id: str) -> RunRow:
+        """Raises UnknownRun. A unique prefix of an id will do."""
+        ...
+
+    async def run_rows(self, limit: int = 50) -> Sequence[RunRow]:
+        """The newest first."""
+        ...
+
+    async def spend(self, account: str) -> Spend:
+        """What is spent and reserved."""
+        ...
+
+    async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
+        """The right to drive a run, if nobody else has it now; `gone` is an owner known to be dead. Raises UnknownRun."""
+        ...
+
+    async def renew(self, lease: Lease, seconds: float) -> None:
+        """Raises LeaseLost."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Lets the next one in at once."""
+        ...
+
+    async def approval(self, approval_id: str) -> Approval:
+        """Raises UnknownApproval. A unique prefix of an id will do."""
+        ...
+
+    async def claimed(self, claim: str) -> Approval | None:
+        """The newest question for this claim that is open, or approved and not used, or was denied within the hour."""
+        ...
+
+    async def approvals(self, *, pending_only: bool = True, limit: int = 200) -> Sequence[Approval]:
+        """The oldest first."""
+        ...
+
+    async def decide(self, approval_id: str, decision: Decision, by: str, reason: str) -> Approval:
+        """Answers a question and records `Decided` in its run. Raises Conflict when it was answered already."""
+        ...
+
+    async def expire(self) -> int:
+        """Answers every question that nobody answered in time with `expired`; says how many."""
+        ...
+
+    async def version(self) -> int:
+        """A number that changes when any process has written: cheap to poll."""
+        ...

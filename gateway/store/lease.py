@@ -1,0 +1,77 @@
+"""Who drives a run: a lease with a heartbeat, fenced by the store.
+
+A worker that was killed leaves a lease behind; on the same machine it is seen to be dead at once, elsewhere after
+`LEASE_SECONDS`. A worker that was only frozen finds, when it wakes, that it can record nothing more.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+
+from gateway.errors import LeaseLost
+from gateway.store import Lease, Store
+
+__all__ = ["LEASE_SECONDS", "is_dead", "leased", "owner_name"]
+
+LEASE_SECONDS = 15.0
+
+
+def owner_name() -> str:
+    """`host/pid/random`: one for each drive, so that two in one process are fenced from each other too."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+
+
+def is_dead(owner: str) -> bool:
+    """Whether this owner is known to be gone: its process was on this machine and is no more."""
+    host, _, rest = owner.partition("/")
+    pid = rest.partition("/")[0]
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it lives, and is somebody else's
+        return False
+    return False
+
+
+@contextlib.asynccontextmanager
+async def leased(store: Store, run_id: str) -> AsyncIterator[Lease]:
+    """Holds the right to drive a run. Raises LeaseLost when another worker has it.
+
+    When it is lost in the middle, the body is cancelled, and LeaseLost is what comes out.
+    """
+    row = await store.run_row(run_id)
+    gone = row.owner if row.owner and is_dead(row.owner) else None
+    lease = await store.acquire(run_id, owner_name(), LEASE_SECONDS, gone)
+    if lease is None:
+        raise LeaseLost(f"run `{run_id}` is being driven by {row.owner}")
+    lost: list[LeaseLost] = []
+    heart = asyncio.create_task(_beat(store, lease, asyncio.current_task(), lost))
+    try:
+        yield lease
+    except asyncio.CancelledError:
+        if lost:
+            raise lost[0] from None
+        raise
+    finally:
+        heart.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await heart
+        await asyncio.shield(store.release(lease))
+
+
+async def _beat(store: Store, lease: Lease, driver: "asyncio.Task[object] | None", lost: list[LeaseLost]) -> None:
+    while True:
+        await asyncio.sleep(LEASE_SECONDS / 3)
+        try:
+            await store.renew(lease, LEASE_SECONDS)
+        except LeaseLost as error:
+            lost.append(error)
+            if driver is not None:
+                driver.cancel()
+            return

@@ -1,0 +1,167 @@
+"""One SQLite file in WAL mode, for one machine and any number of processes.
+
+Plain `sqlite3` and SQL instead of SQLAlchemy: the contract needs a dozen statements, and one of SQLAlchemy Core's
+costs as much as the whole transaction that it would be part of. Writes go through the group commit of `writer`; reads
+are point look-ups on a connection of their own, and never wait for a writer (WAL).
+
+`synchronous="normal"` survives the death of the process at any instant; `"full"` (an fsync for each commit) also that
+of the machine.
+"""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from gateway.approval import Approval
+from gateway.budget import Spend
+from gateway.errors import StoreError, UnknownApproval, UnknownRun
+from gateway.events import Decision, Event, Recorded, event_from_json
+from gateway.store import Change, Lease, RunRow
+from gateway.store import transactions as tx
+from gateway.store.writer import Transaction, Writer
+
+__all__ = ["SCHEMA_VERSION", "SqliteStore"]
+
+T = TypeVar("T")
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 10.0
+DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class SqliteStore:
+    """A `gateway.store.Store`. Close it to commit what waits; a killed process loses nothing that was acknowledged."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: Literal["normal", "full"] = "normal",
+        clock: Callable[[], int] = _milliseconds,
+    ) -> None:
+        """Opens or makes the file. `clock` gives milliseconds since 1970. Raises StoreError."""
+        self._path, self._synchronous, self._clock = path, synchronous, clock
+        try:
+            _make_private(path)
+            self._reader = self._connect()
+            _migrate(self._reader, path)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"the store `{path}` can't be opened: {error}") from None
+        self._writer = Writer(self._connect)
+
+    def close(self) -> None:
+        self._writer.close()
+        self._reader.close()
+
+    async def append(
+        self, run_id: str, events: Sequence[Event], *, lease: Lease | None, changes: Sequence[Change] = ()
+    ) -> int:
+        return await self._write(lambda db: tx.append(db, tx.Append(run_id, events, lease, changes), self._clock()))
+
+    async def events(self, run_id: str, after: int = 0) -> Sequence[Recorded]:
+        rows = self._read("SELECT seq, at, body FROM events WHERE run_id = ? AND seq > ? ORDER BY seq", run_id, after)
+        return [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
+
+    async def run_row(self, run_id: str) -> RunRow:
+        rows = self._read(f"{tx.SELECT_RUNS} WHERE id >= ? AND id < ? LIMIT 2", run_id, run_id + "\U0010ffff")
+        if len(rows) != 1:
+            raise UnknownRun(run_id)
+        return tx.run_row(rows[0])
+
+    async def run_rows(self, limit: int = 50) -> Sequence[RunRow]:
+        return [tx.run_row(row) for row in self._read(f"{tx.SELECT_RUNS} ORDER BY created DESC LIMIT ?", limit)]
+
+    async def spend(self, account: str) -> Spend:
+        return tx.taken(self._reader, account)
+
+    async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
+        return await self._write(lambda db: tx.acquire(db, tx.Bid(run_id, owner, gone, seconds), self._clock()))
+
+    async def renew(self, lease: Lease, seconds: float) -> None:
+        await self._write(lambda db: tx.renew(db, lease, self._clock() + round(seconds * 1000)))
+
+    async def release(self, lease: Lease) -> None:
+        await self._write(lambda db: tx.release(db, lease))
+
+    async def approval(self, approval_id: str) -> Approval:
+        rows = self._read(
+            f"{tx.SELECT_APPROVALS} WHERE id >= ? AND id < ? LIMIT 2", approval_id, approval_id + "\U0010ffff"
+        )
+        if len(rows) != 1:
+            raise UnknownApproval(approval_id)
+        return tx.approval(rows[0])
+
+    async def claimed(self, claim: str) -> Approval | None:
+        now = self._clock()
+        where = (
+            "WHERE claim = ? AND expires > ?"
+            " AND (state IN ('pending', 'approved') OR (state = 'denied' AND decided_at > ?)) ORDER BY created DESC"
+        )
+        rows = self._read(f"{tx.SELECT_APPROVALS} {where} LIMIT 1", claim, now, now - DENIAL_STANDS)
+        return tx.approval(rows[0]) if rows else None
+
+    async def approvals(self, *, pending_only: bool = True, limit: int = 200) -> Sequence[Approval]:
+        where = "WHERE state = 'pending' AND expires > ?" if pending_only else "WHERE created > ?"
+        rows = self._read(
+            f"{tx.SELECT_APPROVALS} {where} ORDER BY created LIMIT ?", self._clock() if pending_only else 0, limit
+        )
+        return [tx.approval(row) for row in rows]
+
+    async def decide(self, approval_id: str, decision: Decision, by: str, reason: str) -> Approval:
+        return await self._write(lambda db: tx.decide(db, tx.Answer(approval_id, decision, by, reason), self._clock()))
+
+    async def expire(self) -> int:
+        return await self._write(lambda db: tx.expire(db, self._clock()))
+
+    async def version(self) -> int:
+        return int(self._read("PRAGMA data_version")[0][0])
+
+    async def _write(self, work: Transaction[T]) -> T:
+        return await self._writer.run(work)
+
+    def _read(self, sql: str, *parameters: Any) -> list[Any]:
+        try:
+            return self._reader.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"the store `{self._path}` can't be read: {error}") from None
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        return connection
+
+
+def _make_private(path: Path) -> None:
+    """Stored arguments may be confidential: only the owner may read the file."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection) == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")  # of two processes that start together, one migrates
+    version = _version(connection)
+    if version > SCHEMA_VERSION:
+        connection.execute("ROLLBACK")
+        raise StoreError(f"the store `{path}` was written by a newer Toolgate; update this one")
+    if version == 0:
+        for statement in (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8").split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

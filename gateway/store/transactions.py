@@ -1,0 +1,257 @@
+"""What one transaction does, as functions of a SQLite connection. The caller begins and commits.
+
+Every function either does all of its work or raises; `writer` rolls back what it had done by then.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.approval import Approval
+from gateway.budget import UNITS, Spend, Unit, excess, shown
+from gateway.errors import BudgetExceeded, Conflict, LeaseLost, UnknownApproval, UnknownRun
+from gateway.events import Decided, Decision, Event, Queued, event_to_json
+from gateway.run import ENDED, Status, after
+from gateway.store import Change, Consume, Lease, Open, Reserve, RunRow, Settle
+
+__all__ = [
+    "SELECT_APPROVALS",
+    "SELECT_RUNS",
+    "Answer",
+    "Append",
+    "acquire",
+    "append",
+    "approval",
+    "decide",
+    "expire",
+    "release",
+]
+__all__ += ["renew", "run_row", "taken"]
+
+Db = sqlite3.Connection
+
+_RUN_COLUMNS = tuple(RunRow.__dataclass_fields__)
+_APPROVAL_COLUMNS = tuple(Approval.__dataclass_fields__)
+SELECT_RUNS = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"  # noqa: S608 - columns of our own dataclass
+SELECT_APPROVALS = f"SELECT {', '.join(_APPROVAL_COLUMNS)} FROM approvals"  # noqa: S608 - as above
+TITLE_LENGTH = 80
+
+
+def run_row(row: Sequence[Any]) -> RunRow:
+    return RunRow(*row)
+
+
+def approval(row: Sequence[Any]) -> Approval:
+    return Approval(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events and changes that belong together."""
+
+    run_id: str
+    events: Sequence[Event]
+    lease: Lease | None = None
+    changes: Sequence[Change] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody says to an approval."""
+
+    approval_id: str
+    decision: Decision
+    by: str
+    reason: str = ""
+
+
+def append(db: Db, work: Append, now: int) -> int:
+    """Returns the run's last seq."""
+    before, seq = _current(db, work)
+    status = before
+    for change in work.changes:
+        _CHANGES[type(change)](db, change, now)
+    for event in work.events:
+        status = after(status, event)
+        seq += 1
+        if isinstance(event, Queued):
+            _insert_run(db, work.run_id, event, now)
+        body = json.dumps(event_to_json(event), separators=(",", ":"))
+        db.execute("INSERT INTO events (run_id, seq, at, body) VALUES (?, ?, ?, ?)", (work.run_id, seq, now, body))
+    db.execute("UPDATE runs SET status = ?, seq = ?, updated = ? WHERE id = ?", (status, seq, now, work.run_id))
+    if status in ENDED and before not in ENDED:
+        _withdraw(db, work.run_id)
+    return seq
+
+
+def _withdraw(db: Db, run_id: str) -> None:
+    """An agent's run that has ended asks nothing any more; an MCP client may still come back for its answer."""
+    db.execute(
+        "UPDATE approvals SET state = 'cancelled' WHERE run_id = ?1 AND state IN ('pending', 'approved')"
+        " AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND driver = 'loop')",
+        (run_id,),
+    )
+
+
+def _current(db: Db, work: Append) -> tuple[Status | None, int]:
+    run_id, lease = work.run_id, work.lease
+    row = db.execute("SELECT status, seq, owner, epoch FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
+        return None, 0
+    status, seq, owner, epoch = row
+    if lease is not None and (owner, epoch) != (lease.owner, lease.epoch):
+        raise LeaseLost(f"run `{run_id}` is driven by another worker now")
+    return status, seq
+
+
+def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
+    title = " ".join(event.input.split())[:TITLE_LENGTH]
+    db.execute(
+        "INSERT INTO runs (id, status, driver, user, tenant, agent, title, created, updated, seq)"
+        " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0)",
+        (run_id, event.driver, event.user, event.tenant, event.agent, title, now, now),
+    )
+
+
+def taken(db: Db, account: str) -> Spend:
+    """What is spent and reserved in an account."""
+    rows = db.execute("SELECT unit, used + reserved FROM accounts WHERE account = ?", (account,))
+    return Spend.from_json(dict(rows.fetchall()))
+
+
+def _reserve(db: Db, change: Reserve, _now: int) -> None:
+    before = taken(db, change.account)
+    unit = excess(change.limits, before, change.amount)
+    if unit is not None:
+        raise BudgetExceeded(unit, _excess_text(change, unit, before))
+    for name, amount in change.amount.items():
+        _book(db, change.account, name, 0, amount)
+
+
+def _excess_text(change: Reserve, unit: Unit, before: Spend) -> str:
+    limit = getattr(change.limits, unit)
+    wanted, gone = getattr(change.amount, unit), getattr(before, unit)
+    return f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}; {shown(unit, gone)} are taken"
+
+
+def _settle(db: Db, change: Settle, _now: int) -> None:
+    for unit in UNITS:
+        used, reserved = getattr(change.spent, unit), getattr(change.reserved, unit)
+        if used or reserved:
+            _book(db, change.account, unit, used, -reserved)
+
+
+def _book(db: Db, account: str, unit: str, used: int, reserved: int) -> None:
+    db.execute(
+        "INSERT INTO accounts (account, unit, used, reserved) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT (account, unit) DO UPDATE SET used = used + ?3, reserved = reserved + ?4",
+        (account, unit, used, reserved),
+    )
+
+
+def _open(db: Db, change: Open, now: int) -> None:
+    asked = change.approval
+    db.execute(  # a question that is too old, or was about another tool of that name, makes room for this one
+        "UPDATE approvals SET state = CASE WHEN expires <= ?2 THEN 'expired' ELSE 'cancelled' END"
+        " WHERE claim = ?1 AND state IN ('pending', 'approved') AND (expires <= ?2 OR pin <> ?3 OR digest <> ?4)",
+        (asked.claim, now, asked.pin, asked.digest),
+    )
+    marks = ", ".join("?" * len(_APPROVAL_COLUMNS))
+    values = [getattr(asked, column) for column in _APPROVAL_COLUMNS]
+    try:
+        db.execute(f"INSERT INTO approvals ({', '.join(_APPROVAL_COLUMNS)}) VALUES ({marks})", values)  # noqa: S608
+    except sqlite3.IntegrityError:
+        raise Conflict("this question has been put already") from None
+
+
+def _consume(db: Db, change: Consume, now: int) -> None:
+    done = db.execute(
+        "UPDATE approvals SET state = 'consumed' WHERE id = ? AND state = 'approved' AND expires > ?",
+        (change.approval_id, now),
+    )
+    if done.rowcount != 1:
+        raise Conflict(f"approval `{change.approval_id}` has been used, or has expired")
+
+
+_CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
+    Reserve: _reserve,
+    Settle: _settle,
+    Open: _open,
+    Consume: _consume,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """Somebody who wants to drive a run for so many seconds; `gone` is an owner known to be dead."""
+
+    run_id: str
+    owner: str
+    gone: str | None
+    seconds: float
+
+
+def acquire(db: Db, bid: Bid, now: int) -> Lease | None:
+    row = db.execute("SELECT owner, epoch, lease_until FROM runs WHERE id = ?", (bid.run_id,)).fetchone()
+    if row is None:
+        raise UnknownRun(bid.run_id)
+    holder, epoch, until = row
+    if holder not in (None, bid.gone) and until > now:
+        return None
+    db.execute(
+        "UPDATE runs SET owner = ?, epoch = ?, lease_until = ? WHERE id = ?",
+        (bid.owner, epoch + 1, now + round(bid.seconds * 1000), bid.run_id),
+    )
+    return Lease(bid.run_id, bid.owner, epoch + 1)
+
+
+def renew(db: Db, lease: Lease, until: int) -> None:
+    done = db.execute(
+        "UPDATE runs SET lease_until = ? WHERE id = ? AND owner = ? AND epoch = ?",
+        (until, lease.run_id, lease.owner, lease.epoch),
+    )
+    if done.rowcount != 1:
+        raise LeaseLost(f"run `{lease.run_id}` is driven by another worker now")
+
+
+def release(db: Db, lease: Lease) -> None:
+    db.execute(
+        "UPDATE runs SET owner = NULL, lease_until = 0 WHERE id = ? AND owner = ? AND epoch = ?",
+        (lease.run_id, lease.owner, lease.epoch),
+    )
+
+
+def decide(db: Db, answer: Answer, now: int) -> Approval:
+    """From `pending` to an answer, once, and the run's `Decided` with it."""
+    asked = _approval(db, answer.approval_id)
+    if asked.state != "pending":
+        raise Conflict(f"approval `{asked.id}` is {asked.state} already" + _decider(asked))
+    if answer.decision != "expired" and asked.expires <= now:
+        raise Conflict(f"approval `{asked.id}` expired before it was decided")
+    event = Decided(asked.key, asked.id, answer.decision, answer.by, answer.reason)
+    append(db, Append(asked.run_id, [event]), now)
+    db.execute(
+        "UPDATE approvals SET state = ?, decided_by = ?, decided_at = ?, reason = ? WHERE id = ?",
+        (answer.decision, answer.by, now, answer.reason, asked.id),
+    )
+    return _approval(db, asked.id)
+
+
+def _approval(db: Db, approval_id: str) -> Approval:
+    row = db.execute(f"{SELECT_APPROVALS} WHERE id = ?", (approval_id,)).fetchone()
+    if row is None:
+        raise UnknownApproval(approval_id)
+    return approval(row)
+
+
+def _decider(asked: Approval) -> str:
+    return f", by {asked.decided_by}" if asked.decided_by else ""
+
+
+def expire(db: Db, now: int) -> int:
+    late = db.execute("SELECT id FROM approvals WHERE state = 'pending' AND expires <= ?", (now,)).fetchall()
+    for (approval_id,) in late:
+        decide(db, Answer(approval_id, "expired", "the clock"), now)
+    return len(late)

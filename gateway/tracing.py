@@ -1,0 +1,208 @@
+"""Which spans tell what happened to a call, a turn and a run. Nothing is built when telemetry is off.
+
+Keys are those of the effects, so a span has the same id whichever process emits it: `t1`, `t1/model`, `t1/call/c1`.
+What a span may say is in `gateway.telemetry.attributes`; where it goes is the telemetry's affair.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+
+from gateway.approval import Approval
+from gateway.budget import Limits, Spend, usd
+from gateway.call import Answered, Call, Outcome, Subject, Verdict
+from gateway.events import ModelAnswered
+from gateway.run import Run
+from gateway.telemetry import ROOT, Silent, Span, Telemetry
+from gateway.telemetry import attributes as said
+from gateway.telemetry.span import Attributes, Kind, SpanName
+
+__all__ = ["Interval", "Place", "Tracing"]
+
+_MILLION = 1_000_000
+_FAILURES: Mapping[str, str] = {"Refused": "refused", "Unsent": "unavailable", "InDoubt": "no_answer"}
+_GATES: Mapping[str, said.HumanGate] = {
+    "pending": "waiting",
+    "approved": "approved",
+    "consumed": "approved",
+    "denied": "denied",
+    "expired": "expired",
+    "cancelled": "expired",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From when to when, in nanoseconds since 1970."""
+
+    start: int
+    end: int
+
+
+class _PlaceFacts(TypedDict):
+    run_id: str
+    agent: str | None
+    subject: str | None
+    tenant: str | None
+    budget_tokens_remaining: int | None
+    budget_usd_remaining: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a run something happened: below which step's span, for whom, and what is left to spend."""
+
+    run_id: str
+    subject: Subject
+    limits: Limits
+    taken: Spend
+    step: str | None = None
+
+    @classmethod
+    def of(cls, run: Run, step: str | None = None) -> "Place":
+        return cls(run.id, run.subject, run.limits, run.spend + run.reserved, step)
+
+    @property
+    def facts(self) -> _PlaceFacts:
+        left = self.limits.left(self.taken)
+        return {
+            "run_id": self.run_id,
+            "agent": self.subject.agent,
+            "subject": self.subject.user,
+            "tenant": self.subject.tenant,
+            "budget_tokens_remaining": left.get("tokens"),
+            "budget_usd_remaining": float(usd(left["nanos"])) if "nanos" in left else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """How a call was sent. `timeout` is in seconds; `attempt` counts from 1."""
+
+    timeout: float
+    attempt: int
+    approval: Approval | None
+
+
+class Tracing:
+    """Turns facts into spans for `telemetry`."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._on = not isinstance(telemetry, Silent)
+
+    def checked(self, call: Call, place: Place, verdict: Verdict, policy: str, when: Interval) -> None:
+        """What the gates said; also, and above all, when they said no."""
+        if not self._on:
+            return
+        attributes = said.policy_check(
+            **place.facts,
+            step_id=place.step,
+            tool=call.path,
+            call_id=call.key,
+            policy_decision=verdict.effect,
+            policy_gate=verdict.gate,
+            policy_rule=verdict.rule,
+            policy_digest=policy,
+            human_gate="waiting" if verdict.effect == "ask" else None,
+        )
+        self._emit("policy.check", place, f"{call.key}/policy", when, attributes)
+
+    def forwarded(self, call: Call, place: Place, sent: Forwarding, outcome: Outcome, when: Interval) -> None:
+        """A call that went to a server, and what came of it."""
+        if not self._on:
+            return
+        attributes = said.tool_call(
+            **place.facts,
+            step_id=place.step,
+            tool=call.path,
+            call_id=call.key,
+            timeout_ms=round(sent.timeout * 1000),
+            retry_count=sent.attempt - 1,
+            policy_decision="ask" if sent.approval else "allow",
+            human_gate="approved" if sent.approval else "not_required",
+        )
+        key = call.key if sent.attempt == 1 else f"{call.key}#{sent.attempt}"
+        self._emit("tool.call", place, key, when, attributes, error=_failure(outcome))
+
+    def waited(self, call: Call, place: Place, approval: Approval) -> None:
+        """From the question to the answer: emitted when it is over, so that it may take days."""
+        if not self._on or approval.decided_at is None:
+            return
+        attributes = said.approval_wait(
+            **place.facts,
+            step_id=place.step,
+            tool=call.path,
+            call_id=call.key,
+            approval_id=approval.id,
+            human_gate=_GATES[approval.state],
+            waited_ms=approval.decided_at - approval.created,
+        )
+        when = Interval(approval.created * _MILLION, approval.decided_at * _MILLION)
+        self._emit("approval.wait", place, f"{call.key}/approval/{approval.id}", when, attributes)
+
+    def asked(self, run: Run, answer: ModelAnswered, timeout: float, when: Interval) -> None:
+        """A model's reply."""
+        if not self._on:
+            return
+        usage = answer.usage
+        attributes = said.llm_call(
+            **Place.of(run).facts,
+            step_id=f"t{answer.turn}",
+            model=run.model,
+            provider=run.model.partition(":")[0],
+            response_model=answer.model,
+            finish_reasons=[answer.finish],
+            input_tokens=usage.get("input"),
+            output_tokens=usage.get("output"),
+            cache_read_tokens=usage.get("cache_read"),
+            cache_write_tokens=usage.get("cache_write"),
+            reasoning_tokens=usage.get("reasoning"),
+            cost_usd=float(usd(answer.spent.get("nanos", 0))),
+            timeout_ms=round(timeout * 1000),
+            retry_count=len(run.failures),
+            stream=True,
+        )
+        place = Place.of(run, f"t{answer.turn}")
+        self._emit("llm.call", place, f"t{answer.turn}/model", when, attributes, kind="client")
+
+    def stepped(self, run: Run, kind: str, when: Interval) -> None:
+        """One turn, from the question to the model to the last result of its calls."""
+        if not self._on:
+            return
+        attributes = said.agent_step(**Place.of(run).facts, step_id=f"t{run.turn}", step_kind=kind, model=run.model)
+        self._emit("agent.step", Place.of(run), f"t{run.turn}", when, attributes)
+
+    def ended(self, run: Run) -> None:
+        """The whole run, once, when it has ended."""
+        if not self._on:
+            return
+        attributes = said.agent_run(
+            **Place.of(run).facts,
+            model=run.model,
+            run_state=run.status,
+            cost_usd=float(usd(run.spend.nanos)),
+        )
+        when = Interval(run.created * _MILLION, run.updated * _MILLION)
+        error = None if run.status == "succeeded" else run.cause.partition(":")[0] or run.status
+        self._telemetry.emit(Span("agent.run", run.id, ROOT, None, when.start, when.end, attributes, error))
+
+    def _emit(  # noqa: PLR0913 - a span has this many parts
+        self,
+        name: SpanName,
+        place: Place,
+        key: str,
+        when: Interval,
+        attributes: Attributes,
+        *,
+        error: str | None = None,
+        kind: Kind = "internal",
+    ) -> None:
+        parent = ROOT if place.step is None else place.step
+        self._telemetry.emit(Span(name, place.run_id, key, parent, when.start, when.end, attributes, error, kind))
+
+
+def _failure(outcome: Outcome) -> str | None:
+    if isinstance(outcome, Answered):
+        return "tool_error" if outcome.is_error else None
+    return _FAILURES[type(outcome).__name__]
