@@ -18,12 +18,15 @@ def installed(folder: Path, name: str, files: Sequence[str]) -> Distribution:
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+    for path in (folder / file for file in files):  # Python 3.12 and later leave out what is listed but missing
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     return PathDistribution(info)
 
 
 def started_with_foreign(folder: Path, package: str) -> subprocess.CompletedProcess[str]:
     """Starts with a foreign package in front of ours on the import path."""
-    (folder / package).mkdir()
+    (folder / package).mkdir(exist_ok=True)
     (folder / package / "__init__.py").write_text("")
     environ = {**os.environ, "PYTHONPATH": str(folder)}
     return subprocess.run([sys.executable, "-P", "-c", START], capture_output=True, text=True, env=environ, check=False)
