@@ -163,7 +163,7 @@ class _Drive:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(call) for call in calls]
-        except* Exception as broken:
+        except* Exception as broken:  # noqa: BLE001 - it is raised again, without its group
             raise _first(broken) from None
         spent = [result for task in tasks if isinstance(result := task.result(), OutOfBudget)]
         if spent:

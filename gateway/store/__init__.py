@@ -113,7 +113,7 @@ class Store(Protocol):
         ...
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
-        """The right to drive a run, if nobody else has it now; `gone` is an owner known to be dead. Raises UnknownRun."""
+        """The right to drive a run, if nobody else has it; `gone` is an owner known to be dead. Raises UnknownRun."""
         ...
 
     async def renew(self, lease: Lease, seconds: float) -> None:

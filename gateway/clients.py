@@ -1,0 +1,100 @@
+"""The gateway as somebody uses it who brings his own loop: an editor, a coding agent, `toolgate call`.
+
+A client's session is a run without a model: its calls take the same path, meet the same gates and leave the same
+record.
+"""
+
+import contextlib
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.budget import Limits
+from gateway.call import JsonObject, Subject, Tool
+from gateway.catalogue import Catalogue
+from gateway.events import Failed, Queued, Started, Succeeded
+from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Proposal, Upstream, Work
+from gateway.store import Lease, Store, run_account
+from gateway.store.lease import is_dead, owner_name
+from gateway.tracing import Place
+
+__all__ = ["ClientRun", "Clients", "new_run_id"]
+
+CLIENT_LEASE_SECONDS = 30 * 24 * 3600.0  # the owner's process is what counts: it is seen to be dead, not timed out
+
+
+def new_run_id() -> str:
+    """Sortable by nothing, guessable by nobody."""
+    return f"r-{secrets.token_hex(8)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Opens runs for clients. `limits` are those of each such run."""
+
+    pipeline: Pipeline
+    store: Store
+    policy: CurrentPolicy
+    upstream: Upstream
+    limits: Limits
+
+    @contextlib.asynccontextmanager
+    async def run(self, subject: Subject, title: str) -> AsyncIterator["ClientRun"]:
+        """A run for as long as the client is there. Raises StoreError."""
+        client = await self.open(subject, title)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    async def open(self, subject: Subject, title: str) -> "ClientRun":
+        """Like `run`; the caller closes it."""
+        run_id, owner = new_run_id(), owner_name()
+        limits = self.limits.to_json()
+        queued = Queued("client", subject.user, subject.tenant, subject.agent, input=title, limits=limits)
+        await self.store.append(run_id, [queued, Started(owner)], lease=None)
+        lease = await self.store.acquire(run_id, owner, CLIENT_LEASE_SECONDS)
+        return ClientRun(self, run_id, subject, lease)
+
+    async def sweep(self) -> int:
+        """Closes the runs of gateways that were killed; says how many. Their open questions stay."""
+        rows = [row for row in await self.store.run_rows(limit=500) if row.driver == "client"]
+        lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
+        for row in lost:
+            await self.store.append(row.id, [Failed("lost", "the gateway was killed")], lease=None)
+        return len(lost)
+
+
+class ClientRun:
+    """One client's session."""
+
+    def __init__(self, clients: Clients, run_id: str, subject: Subject, lease: Lease | None) -> None:
+        self._clients, self._lease = clients, lease
+        self.run_id, self.subject = run_id, subject
+        self._numbers = itertools.count(1)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._clients.upstream.catalogue
+
+    def tools(self) -> Sequence[tuple[str, Tool]]:
+        """The tools that this subject may call with some arguments, by exposed name, in a stable order."""
+        catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
+        found = ((name, catalogue.tools[path]) for name, path in catalogue.names.items())
+        return [(name, tool) for name, tool in found if policy.visible(self.subject, tool, now)]
+
+    async def call(self, name: str, arguments: str | bytes | JsonObject, meta: JsonObject | None = None) -> CallResult:
+        """Calls a tool by its exposed name or its path. Raises StoreError when the call can't be recorded."""
+        clients = self._clients
+        taken = await clients.store.spend(run_account(self.run_id))
+        proposal = Proposal(f"call/{next(self._numbers)}", self.catalogue.resolve(name), arguments, meta or {})
+        work = Work(Place(self.run_id, self.subject, clients.limits, taken), self._lease)
+        return await clients.pipeline.call(proposal, work)
+
+    async def close(self) -> None:
+        """The client is gone. What it asked people stays, and the same call may claim the answer later."""
+        await self._clients.store.append(self.run_id, [Succeeded("")], lease=self._lease)
+        if self._lease is not None:
+            await self._clients.store.release(self._lease)
