@@ -57,9 +57,7 @@ def split(path: str) -> Names:
     if not _is_text(path):
         raise Refused(f"the path {path!a} holds control characters or halves of characters; use plain names")
     if path.startswith(("/", "~/")) or "\\" in path:
-        raise Refused(
-            f"`{path}` is not a relative path with `/`; give one below the workspace, such as `notes/today.md`"
-        )
+        raise Refused(f"`{path}` is not a path below the workspace; give one such as `notes/today.md`")
     names = tuple(name for name in path.split("/") if name not in ("", "."))
     for name in names:
         if name == "..":
