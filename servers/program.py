@@ -5,22 +5,10 @@ garbage collector paused: it makes objects by the hundred thousand, of which nex
 """
 
 import gc
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-from servers.tooling import ServedTool
+from servers.tooling import Program
 
-__all__ = ["Program", "start"]
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One MCP server: what it calls itself, what it tells models about itself, and its tools."""
-
-    name: str
-    version: str
-    instructions: str
-    tools: Sequence[ServedTool]
+__all__ = ["start"]
 
 
 def start(program: Program) -> None:

@@ -19,8 +19,7 @@ from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
-from servers.program import Program
-from servers.tooling import Answer, Asked, ServedTool, ToolFailed, fit
+from servers.tooling import Answer, Asked, Program, ServedTool, ToolFailed, fit
 
 __all__ = ["serve", "server_for"]
 

@@ -1,14 +1,14 @@
-"""What a bundled server's tool is made of. Pure: no MCP, no I/O.
+"""What a bundled server and its tools are made of. Pure: no MCP, no I/O.
 
 Parameters are a flat table of JSON Schemas, of which this module understands as much as the bundled servers use:
 `type` (string, integer, number), `minimum`, `maximum`, `minLength`, `maxLength`, `default`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["Answer", "Asked", "Hints", "Schema", "ServedTool", "ToolFailed", "fit"]
+__all__ = ["Answer", "Asked", "Hints", "Program", "Schema", "ServedTool", "ToolFailed", "fit"]
 
 Schema = Mapping[str, Any]
 
@@ -65,6 +65,16 @@ class ServedTool:
     @property
     def output_schema(self) -> dict[str, Any]:
         return _object(self.output, list(self.output))
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One MCP server: what it calls itself, what it tells models about itself, and its tools."""
+
+    name: str
+    version: str
+    instructions: str
+    tools: Sequence[ServedTool]
 
 
 def _object(properties: Mapping[str, Schema], required: list[str]) -> dict[str, Any]:

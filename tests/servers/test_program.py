@@ -25,7 +25,7 @@ def test_bundled_servers_import_only_mcp_and_the_standard_library() -> None:
 
 
 def test_a_server_ends_when_its_stdin_ends() -> None:
-    code = "from servers.program import Program, start; start(Program('x', '1', '', ()))"
+    code = "from servers.program import start; from servers.tooling import Program; start(Program('x', '1', '', ()))"
     done = subprocess.run(
         [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
     )
@@ -33,6 +33,6 @@ def test_a_server_ends_when_its_stdin_ends() -> None:
 
 
 def test_help_does_not_pay_for_importing_mcp() -> None:
-    code = "import sys, servers.shop.__main__, servers.workspace.__main__; print('mcp' in sys.modules)"
+    code = "import sys, servers.shop.command, servers.workspace.command; print('mcp' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True, text=True)
     assert done.stdout.strip() == "False"

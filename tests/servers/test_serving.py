@@ -8,9 +8,8 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import CallToolResult, TextContent
 
-from servers.program import Program
 from servers.serving import server_for
-from servers.tooling import Answer, Asked, Hints, ServedTool, ToolFailed
+from servers.tooling import Answer, Asked, Hints, Program, ServedTool, ToolFailed
 
 
 def _tool(run: Any, hints: Hints = Hints()) -> ServedTool:  # noqa: B008 - frozen

@@ -7,11 +7,10 @@ from jsonschema import Draft202012Validator
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
-from servers.program import Program
 from servers.serving import server_for
 from servers.shop.ledger import Ledger
 from servers.shop.tools import tools_for
-from servers.tooling import Asked
+from servers.tooling import Asked, Program
 
 
 @pytest.fixture

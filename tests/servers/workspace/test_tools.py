@@ -8,8 +8,8 @@ from jsonschema import Draft202012Validator
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
-from servers.program import Program
 from servers.serving import server_for
+from servers.tooling import Program
 from servers.workspace.rooted import Rooted
 from servers.workspace.tools import tools_for
 

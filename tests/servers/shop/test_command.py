@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-from servers.shop.__main__ import main
+from servers.shop.command import main
 from servers.shop.ledger import Ledger
 
 ORDER = {"customer_id": "C-1", "sku": "OIL-CHAIN", "quantity": 1}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mcp import Client, StdioServerParameters
 
-from servers.workspace.__main__ import main
+from servers.workspace.command import main
 
 
 @pytest.mark.parametrize(("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")])
