@@ -125,18 +125,17 @@ def judge_approver(approver: Subject, approval: Approval, facts: Facts) -> Verdi
     """Whether this person may decide about this call. Approving is itself an action that the policy grants.
 
     An approver acts for himself, never through an agent, and within the call's tenant. Nobody decides about his own
-    request unless a line says so, by a condition on `approval.own`.
+    request unless a line says so: the policy is told who made it.
     """
     if approver.agent is not None or not approver.user.startswith("user:"):
         return Deny("approver", "only a person may approve")
     if approver.tenant != approval.tenant:
         return Deny("approver", f"the call belongs to tenant `{approval.tenant}`")
-    call = approval.call
-    own = approver.user == approval.user
-    tool = facts.tool(call)
-    query = Query(approver, "approve", call.path, call.arguments.value, tool, facts.run, facts.now, own=own)
+    call, tool = approval.call, facts.tool(approval.call)
+    query = Query(
+        approver, "approve", call.path, call.arguments.value, tool, facts.run, facts.now, requester=approval.user
+    )
     decision = facts.policy.decide(query)
     if decision.effect == "allow":
         return Allow("approver", decision.why, decision.rule)
-    why = decision.why if decision.rule or not own else "nobody approves his own request unless a policy line says so"
-    return Deny("approver", why, decision.rule)
+    return Deny("approver", decision.why, decision.rule)

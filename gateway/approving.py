@@ -1,0 +1,47 @@
+"""The path of an answer: who may give it is policy, and it is given once. Every channel comes through here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.approval import Approval
+from gateway.call import Deny, Subject, Verdict
+from gateway.catalogue import Catalogue
+from gateway.events import Decision
+from gateway.gates import Facts, judge_approver
+from gateway.pipeline import CurrentPolicy
+from gateway.store import Store
+
+__all__ = ["Approving"]
+
+
+@dataclass(frozen=True, slots=True)
+class Approving:
+    """Lists what waits for people, and takes their answers."""
+
+    store: Store
+    policy: CurrentPolicy
+    catalogue: Callable[[], Catalogue]
+
+    async def waiting(self) -> Sequence[Approval]:
+        """Every open question of which the time is not over."""
+        await self.store.expire()
+        return await self.store.approvals()
+
+    def may_decide(self, approver: Subject, approval: Approval) -> Verdict:
+        """Allow or Deny, with the line that says so."""
+        facts = Facts(self.catalogue(), self.policy.current, datetime.now(UTC))
+        return judge_approver(approver, approval, facts)
+
+    async def decide(
+        self, approver: Subject, approval_id: str, decision: Decision, reason: str = ""
+    ) -> Approval | Deny:
+        """Answers a question: returns it answered, or why this person may not answer it.
+
+        Raises UnknownApproval, and Conflict when somebody else was first.
+        """
+        approval = await self.store.approval(approval_id)
+        verdict = self.may_decide(approver, approval)
+        if isinstance(verdict, Deny):
+            return verdict
+        return await self.store.decide(approval.id, decision, approver.user, reason)

@@ -1,0 +1,1 @@
+"""The command line: a face. argv in, text or JSON out."""

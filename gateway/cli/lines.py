@@ -1,0 +1,163 @@
+"""How each fact of a run reads on one line. Pure. Everything that a model or a server wrote is made visible."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.budget import UNITS, Limits, Spend, Unit, shown
+from gateway.call import Answered, InDoubt, Outcome, Refused, Unsent, outcome_from_json
+from gateway.events import (
+    Cancelled,
+    Decided,
+    Denied,
+    Doubted,
+    Event,
+    Failed,
+    Held,
+    LimitsRaised,
+    ModelFailed,
+    Paused,
+    Queued,
+    Resolved,
+    Resumed,
+    Returned,
+    Succeeded,
+    Waited,
+)
+from gateway.visible import shortened, visible
+
+__all__ = ["Line", "Said", "budget_line", "line"]
+
+_ARGUMENTS_WIDTH = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A mark with its colour, what happened, and more about it."""
+
+    mark: str
+    style: str
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is known of a call whose events name only its key: `server/tool`, and the arguments as JSON text."""
+
+    path: str
+    arguments: str = ""
+
+    def __str__(self) -> str:
+        return f"{visible(self.path)} {shortened(self.arguments, _ARGUMENTS_WIDTH)}".rstrip()
+
+
+Calls = Mapping[str, Said]
+
+
+def line(event: Event, calls: Calls) -> Line | None:
+    """How a fact reads; None for one that matters to the machine only."""
+    describe = _LINES.get(type(event))
+    return describe(event, calls) if describe else None
+
+
+def budget_line(limits: Limits, spend: Spend) -> str:
+    """`1,240 of 500,000 tokens · $0.0031 of $5 · …`"""
+    parts = [_of(unit, getattr(spend, unit), limit) for unit, limit in _set(limits)]
+    return " · ".join(parts) if parts else "no limits"
+
+
+def _set(limits: Limits) -> list[tuple[Unit, int]]:
+    return [(unit, limit) for unit in UNITS if (limit := getattr(limits, unit)) is not None]
+
+
+def _of(unit: Unit, amount: int, limit: int) -> str:
+    spent = shown(unit, amount) if unit in ("nanos", "millis") else f"{amount:,}"
+    return f"{spent} of {shown(unit, limit)}"
+
+
+def _queued(event: Queued, _calls: Calls) -> Line:
+    who = f"{event.agent} for {event.user}" if event.agent else event.user
+    model = f" · {visible(event.model)}" if event.model else ""
+    return Line("▸", "bold", f"{who} · {event.tenant}{model}", visible(event.input))
+
+
+def _denied(event: Denied, _calls: Calls) -> Line:
+    why = f"denied: {visible(event.why)}{_by(event.rule)}"
+    return Line("✗", "red", str(Said(event.path, event.arguments)), why)
+
+
+def _held(event: Held, _calls: Calls) -> Line:
+    why = f"a person must agree: {visible(event.why)}{_by(event.rule)}"
+    return Line("?", "yellow", f"{visible(event.path)} is held as {event.approval_id}", why)
+
+
+def _decided(event: Decided, calls: Calls) -> Line:
+    style = "green" if event.decision == "approved" else "red"
+    return Line(
+        "!", style, f"{event.decision} by {visible(event.by)}: {_call(event.key, calls)}", visible(event.reason)
+    )
+
+
+def _doubted(event: Doubted, calls: Calls) -> Line:
+    return Line("?", "magenta", f"{_call(event.key, calls)}: nobody knows whether it happened", visible(event.why))
+
+
+def _resolved(event: Resolved, calls: Calls) -> Line:
+    said = event.resolution.replace("_", " ")
+    return Line("!", "magenta", f"{_call(event.key, calls)}: {said}, says {visible(event.by)}", visible(event.note))
+
+
+def _returned(event: Returned, calls: Calls) -> Line:
+    outcome = outcome_from_json(event.outcome)
+    return Line(*_OUTCOMES[type(outcome)](outcome, str(calls.get(event.key, event.key))))
+
+
+def _answered(outcome: Answered, call: str) -> tuple[str, str, str, str]:
+    return ("✓", "yellow", call, "the tool reports an error") if outcome.is_error else ("✓", "green", call, "")
+
+
+_OUTCOMES: Mapping[type[Outcome], Callable[[Any, str], tuple[str, str, str, str]]] = {
+    Answered: _answered,
+    Refused: lambda outcome, call: ("✗", "red", call, f"the server refused: {visible(outcome.message)}"),
+    Unsent: lambda outcome, call: ("✗", "red", call, f"not sent: {visible(outcome.why)}"),
+    InDoubt: lambda outcome, call: ("?", "magenta", call, f"no answer: {visible(outcome.why)}"),
+}
+
+
+def _waited(event: Waited, _calls: Calls) -> Line:
+    what = " to say what became of a call" if event.cause == "doubt" else "'s approval"
+    return Line("⏸", "yellow", f"waiting for a person{what}")
+
+
+def _raised(event: LimitsRaised, _calls: Calls) -> Line:
+    limits = ", ".join(shown(unit, event.limits[unit]) for unit in UNITS if unit in event.limits)
+    return Line("!", "green", f"budget raised to {limits} by {visible(event.by)}")
+
+
+_LINES: Mapping[type[Event], Callable[[Any, Calls], Line]] = {
+    Queued: _queued,
+    Denied: _denied,
+    Held: _held,
+    Decided: _decided,
+    Doubted: _doubted,
+    Resolved: _resolved,
+    Returned: _returned,
+    Waited: _waited,
+    LimitsRaised: _raised,
+    ModelFailed: lambda event, _: Line("✗", "red", f"the model failed ({event.kind})", visible(event.why)),
+    Paused: lambda event, _: Line("⏸", "yellow", f"paused ({event.cause})", visible(event.why)),
+    Resumed: lambda event, _: Line("▸", "bold", "resumed", visible(event.cause)),
+    Succeeded: lambda _event, _: Line("■", "green", "done"),
+    Failed: lambda event, _: Line("■", "red", f"failed ({visible(event.kind)})", visible(event.why)),
+    Cancelled: lambda event, _: Line("■", "red", f"cancelled by {visible(event.by)}", visible(event.why)),
+}
+
+
+def _call(key: str, calls: Calls) -> str:
+    said = calls.get(key)
+    return visible(said.path) if said else key
+
+
+def _by(rule: str | None) -> str:
+    return f"  [{rule}]" if rule else ""

@@ -1,0 +1,70 @@
+"""A run on a terminal, as it happens: what the model says, each call with its verdict, what waits."""
+
+from rich.console import Console
+from rich.text import Text
+
+from gateway.cli.lines import Line, Said, line
+from gateway.events import Admitted, Held, ModelAnswered, Recorded
+from gateway.visible import visible
+from providers import StreamEvent, TextDelta, ThinkingDelta
+
+__all__ = ["LiveView", "show_line"]
+
+
+class LiveView:
+    """A `gateway.loop.Watcher` that prints to a console (stderr: stdout is for the answer)."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._calls: dict[str, Said] = {}
+        self._talking = False  # in the middle of a line of the model's
+        self._streamed = False  # this reply's words have been shown as they came
+
+    def streamed(self, event: StreamEvent) -> None:
+        """Words as they come."""
+        if isinstance(event, TextDelta):
+            self._say(event.text, "")
+        elif isinstance(event, ThinkingDelta):
+            self._say(event.text, "dim italic")
+
+    def recorded(self, recorded: Recorded) -> None:
+        """One fact, on a line of its own."""
+        event = recorded.event
+        if isinstance(event, Admitted):
+            self._calls[event.key] = Said(event.path, event.arguments)
+        elif isinstance(event, Held):
+            self._calls.setdefault(event.key, Said(event.path))
+        elif isinstance(event, ModelAnswered):
+            self._answered(event)
+        described = line(event, self._calls)
+        if described is not None:
+            self._stop_talking()
+            show_line(self._console, described)
+
+    def _answered(self, event: ModelAnswered) -> None:
+        """The words of a reply that this process did not hear itself."""
+        if not self._streamed:
+            self._say("".join(part["text"] for part in event.message["parts"] if part["kind"] == "text"), "")
+        self._stop_talking()
+        self._streamed = False
+
+    def _say(self, text: str, style: str) -> None:
+        if not text:
+            return
+        indent = "" if self._talking else "  "
+        shown = "\n  ".join(visible(part) for part in text.split("\n"))
+        self._console.print(Text(indent + shown, style=style), end="", soft_wrap=True)
+        self._talking = self._streamed = True
+
+    def _stop_talking(self) -> None:
+        if self._talking:
+            self._console.print()
+            self._talking = False
+
+
+def show_line(console: Console, described: Line) -> None:
+    """A mark, what happened, and dimly why."""
+    text = Text.assemble((f"  {described.mark} ", described.style), described.text)
+    if described.detail:
+        text.append(f"  {described.detail}", style="dim")
+    console.print(text, soft_wrap=True)
