@@ -1,0 +1,189 @@
+"""One live connection: raw requests in either era, over either lane.
+
+Modern HTTP goes through our own pool; everything else through the SDK's dispatcher, below its typed layer, which drops
+what it does not know. Both get the same parameters: what was judged, plus the envelope of the era.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import mcp_types as types
+from mcp.client.session import ClientSession
+from mcp.shared.dispatcher import CallOptions
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import (
+    MCP_METHOD_HEADER,
+    MCP_NAME_HEADER,
+    MCP_PROTOCOL_VERSION_HEADER,
+    encode_header_value,
+    mcp_param_headers,
+    x_mcp_header_map,
+)
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from gateway.call import Arguments, InDoubt, JsonObject, Outcome, Tool, Unsent
+from gateway.upstream import outcomes, wire
+from gateway.upstream.pool import Pool, Replied
+from gateway.upstream.streams import Exchange
+
+__all__ = ["CLIENT", "Connection", "Link"]
+
+
+def _own_version() -> str:
+    with contextlib.suppress(PackageNotFoundError):
+        return version("toolgate")
+    return "0"
+
+
+CLIENT = types.Implementation(name="toolgate", version=_own_version())
+
+
+async def _as_said(reason: str) -> str:
+    return reason
+
+
+@dataclass(slots=True)
+class Link:
+    """What a connection and its owner tell each other. `wake` is set with either news.
+
+    `lost` is the reason, or empty when only `explain` may know it: a child process has last words.
+    """
+
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: str | None = None
+    stale: bool = False
+    explain: Callable[[str], Awaitable[str]] = _as_said
+
+    def lose(self, why: str) -> None:
+        """The connection can't be used any more. The first reason stays."""
+        if self.lost is None:
+            self.lost = why
+        self.wake.set()
+
+    def doubt(self) -> None:
+        """The list of tools may not be true any more: it has to be asked for again."""
+        self.stale = True
+        self.wake.set()
+
+
+@dataclass(slots=True)
+class Connection:
+    """A connection whose handshake is done. `pool` is the fast lane, for modern HTTP only."""
+
+    session: ClientSession
+    dispatcher: JSONRPCDispatcher
+    exchange: Exchange
+    link: Link
+    pool: Pool | None = None
+    pid: int | None = None
+    _header_maps: dict[str, dict[tuple[str, ...], str]] = field(default_factory=dict)  # by the tool's pin
+    _ids: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
+
+    @property
+    def protocol_version(self) -> str:
+        return self.session.protocol_version or ""
+
+    @property
+    def modern(self) -> bool:
+        return self.protocol_version in MODERN_PROTOCOL_VERSIONS
+
+    async def ask(self, method: str, params: JsonObject, timeout: float) -> JsonObject:
+        """A request without side effects: its raw result. Raises MCPError or TimeoutError."""
+        stamped = {**params, "_meta": self._meta({})}
+        if self.pool is None:
+            return await self._ask_dispatched(method, stamped, timeout)
+        request_id = self._ids()
+        body = wire.dump({"jsonrpc": "2.0", "id": request_id, "method": method, "params": stamped})
+        reply = await self.pool.post(request_id, body, self._headers(method), timeout=timeout)
+        if not isinstance(reply, Replied):
+            fate: outcomes.Fate = "unsent" if isinstance(reply, Unsent) else "in_doubt"
+            raise MCPError.from_error_data(outcomes.transport_error(fate, reply.why))
+        if "result" not in reply.message:
+            raise MCPError.from_error_data(types.ErrorData.model_validate(reply.message["error"]))
+        result: JsonObject = reply.message["result"]
+        return result
+
+    async def _ask_dispatched(self, method: str, params: dict[str, Any], timeout: float) -> JsonObject:
+        request_id = f"toolgate-{self._ids()}"
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._dispatch(request_id, method, params, self._headers(method))
+        finally:
+            self.exchange.started.discard(request_id)
+
+    async def call(self, tool: Tool, arguments: Arguments, meta: JsonObject, timeout: float) -> Outcome:
+        """Calls a tool once. Never raises for what the server or the network does."""
+        stamped = self._meta(meta)
+        headers = self._headers("tools/call", tool.name)
+        if self.pool is None:
+            return await self._call_dispatched(tool, arguments, stamped, headers, timeout)
+        request_id = self._ids()
+        headers |= self._mirrored(tool, arguments)
+        body = wire.call_body(request_id, tool.name, arguments.text, stamped)
+        reply = await self.pool.post(request_id, body, headers, timeout=timeout)
+        if isinstance(reply, Unsent):
+            self.link.lose(reply.why)
+        if isinstance(reply, InDoubt):
+            self.link.doubt()
+        return outcomes.of_message(reply.message) if isinstance(reply, Replied) else reply
+
+    async def _call_dispatched(
+        self, tool: Tool, arguments: Arguments, meta: JsonObject, headers: dict[str, str], timeout: float
+    ) -> Outcome:
+        request_id = f"toolgate-{self._ids()}"
+        # Read again from the text that was judged: written out, it gives the same bytes.
+        params = {"name": tool.name, "arguments": wire.read(arguments.text.encode()), "_meta": meta}
+        try:
+            async with asyncio.timeout(timeout):
+                return outcomes.answer(await self._dispatch(request_id, "tools/call", params, headers))
+        except TimeoutError:
+            why = f"no answer within {timeout:.3g} s"
+            return InDoubt(why) if request_id in self.exchange.started else Unsent(why)
+        except MCPError as error:
+            return outcomes.of_error(error, started=request_id in self.exchange.started)
+        finally:
+            self.exchange.started.discard(request_id)
+
+    async def _dispatch(
+        self, request_id: str, method: str, params: dict[str, Any], headers: dict[str, str]
+    ) -> dict[str, Any]:
+        """Through the SDK's dispatcher, which may add to its own copy of the parameters, but not to what is sent."""
+        self.exchange.frozen[request_id] = params
+        options: CallOptions = {"request_id": request_id, "headers": headers}
+        try:
+            return await self.dispatcher.send_raw_request(method, params, options)
+        finally:
+            self.exchange.frozen.pop(request_id, None)
+
+    def _meta(self, given: JsonObject) -> dict[str, Any]:
+        """`params._meta`: in the modern era each request carries its envelope, and declares no capability."""
+        if not self.modern:
+            return dict(given)
+        return {
+            **given,
+            types.PROTOCOL_VERSION_META_KEY: self.protocol_version,
+            types.CLIENT_INFO_META_KEY: CLIENT.model_dump(by_alias=True, mode="json", exclude_none=True),
+            types.CLIENT_CAPABILITIES_META_KEY: {},
+        }
+
+    def _headers(self, method: str, name: str | None = None) -> dict[str, str]:
+        """HTTP's copies of what the body says (MCP 2026-07-28, Transports: standard headers)."""
+        headers = {MCP_PROTOCOL_VERSION_HEADER: self.protocol_version}
+        if self.modern:
+            headers[MCP_METHOD_HEADER] = method
+            if name is not None:
+                headers[MCP_NAME_HEADER] = encode_header_value(name)
+        return headers
+
+    def _mirrored(self, tool: Tool, arguments: Arguments) -> Mapping[str, str]:
+        """`Mcp-Param-*`: the arguments that the tool's schema wants to see in headers too."""
+        if tool.pin not in self._header_maps:
+            self._header_maps[tool.pin] = x_mcp_header_map(tool.input_schema)
+        wanted = self._header_maps[tool.pin]
+        return mcp_param_headers(wanted, wire.read(arguments.text.encode())) if wanted else {}

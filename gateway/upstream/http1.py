@@ -1,0 +1,79 @@
+"""The part of HTTP/1.1 that one JSON-RPC POST needs (RFC 9112). Pure: bytes in, values out."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["BadResponse", "Body", "Head", "parse_head", "request_head"]
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[^\x00\r\n]*")
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?")
+
+Body = int | Literal["chunked", "until_close"]
+
+
+class BadResponse(ValueError):
+    """Bytes that are not an HTTP/1.1 response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A response's status and headers. `body` says how its end is found."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Body
+    keep_alive: bool
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def request_head(target: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """The head of a POST. Raises ValueError for a name or value that would change its shape."""
+    lines = [f"POST {target} HTTP/1.1"]
+    for name, value in headers:
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ValueError(f"the header `{name}` has characters that HTTP does not allow")
+        lines.append(f"{name}: {value}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def parse_head(data: bytes) -> Head:
+    """Status line and headers, up to and with the empty line. Raises BadResponse."""
+    status_line, *lines = data.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    matched = _STATUS.fullmatch(status_line)
+    if not matched:
+        raise BadResponse("the answer is not HTTP/1.1")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.decode("latin-1").partition(":")
+        if not colon or not _TOKEN.fullmatch(name):
+            raise BadResponse("the answer has a broken header")
+        key, text = name.lower(), value.strip()
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    status = int(matched[2])
+    body = _body(status, headers)
+    closing = "close" in headers.get("connection", "").lower() or matched[1] == b"0"
+    return Head(status, headers, body, keep_alive=not closing and body != "until_close")
+
+
+def _body(status: int, headers: Mapping[str, str]) -> Body:
+    """RFC 9112 section 6.3: chunked beats a length, a length beats the end of the connection."""
+    if status in (204, 304) or status < 200:
+        return 0
+    encoding = headers.get("transfer-encoding", "").lower()
+    if encoding:
+        if encoding != "chunked":
+            raise BadResponse(f"the answer has the transfer encoding `{encoding[:40]}`")
+        return "chunked"
+    if "content-length" not in headers:
+        return "until_close"
+    lengths = {part.strip() for part in headers["content-length"].split(",")}
+    length = lengths.pop()
+    if lengths or not re.fullmatch(r"[0-9]{1,18}", length):
+        raise BadResponse("the answer has no single content length")
+    return int(length)

@@ -1,0 +1,105 @@
+"""What an answer, an error or a silence means for a call. Pure.
+
+The line that matters: an error that the *server* sent says that the tool did not run (`Refused`); an error that the
+transport made says nothing about it, but whether anything was sent (`Unsent` or `InDoubt`). The SDK reports both in
+the same shape, so our transports mark theirs, and the SDK's own are known by their text.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+
+from gateway.call import Answered, InDoubt, Outcome, Refused, Unsent
+from gateway.upstream.wire import flaw_in
+
+__all__ = ["Fate", "answer", "fate_of", "of_error", "of_message", "of_status", "transport_error"]
+
+Fate = Literal["unsent", "in_doubt", "refused", "session_lost"]
+
+TRANSPORT_ERROR = 1  # outside of JSON-RPC's reserved range, and of MCP's
+_MARK = secrets.token_hex(16)  # no server can guess it, so none can pass its own error off as a transport's
+
+# Errors that the SDK makes itself, by code and the beginning of their text (mcp/client/streamable_http.py and
+# mcp/shared/jsonrpc_dispatcher.py), and our words for them. The request had been written by then.
+_SDK_ERRORS = (
+    (types.CONNECTION_CLOSED, "Connection closed", "the connection ended before the answer came"),
+    (types.CONNECTION_CLOSED, "SSE stream", "the event stream ended before the answer came"),
+    (types.PARSE_ERROR, "Failed to parse", "the answer is cut off, or not JSON-RPC"),
+    (types.INVALID_REQUEST, "server answered a request with 202", "the server gave no answer"),
+    (types.INVALID_REQUEST, "Unexpected content type", "the answer is neither JSON nor an event stream"),
+    (types.INTERNAL_ERROR, "Server returned an error response", "the server answered with an HTTP error"),
+)
+
+_ASKS_FOR_INPUT = "the tool asks its caller for input, which is not relayed"
+
+
+def transport_error(fate: Fate, why: str, code: int = TRANSPORT_ERROR) -> types.ErrorData:
+    """An error made on this side of the wire, recognised again by `fate_of`."""
+    return types.ErrorData(code=code, message=why, data={_MARK: fate})
+
+
+def fate_of(error: MCPError) -> Fate | None:
+    """The fate that a transport gave to the request; None when the server itself sent the error."""
+    data = error.data
+    if isinstance(data, Mapping) and _MARK in data:
+        fate: Fate = data[_MARK]
+        return fate
+    return "in_doubt" if _own_words(error) else None
+
+
+def _own_words(error: MCPError) -> str | None:
+    known = (words for code, text, words in _SDK_ERRORS if error.code == code and error.message.startswith(text))
+    return next(known, None)
+
+
+def of_error(error: MCPError, *, started: bool) -> Outcome:
+    """The outcome of a call that ended in this error. `started` says whether the request was given to the wire."""
+    match fate_of(error):
+        case None:
+            return _refused(error.code, error.message, error.data)
+        case "refused":
+            return Refused(error.code, error.message)
+        case "in_doubt" if started:
+            return InDoubt(_own_words(error) or error.message)
+        case _:
+            return Unsent(_own_words(error) or error.message)
+
+
+def of_status(status: int) -> types.ErrorData:
+    """What an HTTP status without a JSON-RPC body means: a 4xx was refused at the door, a 5xx may have run."""
+    if status >= 500 or status == 408:
+        return transport_error("in_doubt", f"the server answered HTTP {status}")
+    return transport_error("refused", f"the server answered HTTP {status}", code=status)
+
+
+def of_message(message: Any) -> Outcome:
+    """The outcome that a JSON-RPC response holds."""
+    if not isinstance(message, Mapping):
+        return InDoubt("the answer is not a JSON-RPC response")
+    error = message.get("error")
+    if isinstance(error, Mapping):
+        return _refused(error.get("code"), str(error.get("message", "")), error.get("data"))
+    return answer(message.get("result"))
+
+
+def _refused(code: Any, message: str, data: Any) -> Refused:
+    """A server's own error, made fit to be stored: what can't be written as JSON is replaced or left out."""
+    kept = None if flaw_in(data) else data
+    return Refused(code if isinstance(code, int) else 0, message.encode(errors="replace").decode(), kept)
+
+
+def answer(result: Any) -> Outcome:
+    """The outcome of a result, by its `resultType` (MCP 2026-07-28, Base Protocol: an unknown one is invalid)."""
+    if not isinstance(result, dict):
+        return InDoubt("the result is not a JSON object")
+    kind = result.get("resultType", "complete")
+    if kind == "input_required":
+        return Refused(types.MISSING_REQUIRED_CLIENT_CAPABILITY, _ASKS_FOR_INPUT)
+    if kind != "complete":
+        return InDoubt(f"the result has the unknown type `{str(kind)[:40]}`")
+    if flaw := flaw_in(result):
+        return InDoubt(f"the result can't be passed on: {flaw}")
+    return Answered(result)

@@ -1,0 +1,147 @@
+"""What stands between the SDK's HTTP client and the network, so that one failed request fails alone.
+
+An exception that leaves a POST tears down the SDK's whole client with every call in flight (python-sdk #3560, #915).
+Here it becomes a JSON-RPC error in answer to that one POST, marked with the fate of its request.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+import httpx2
+import mcp_types as types
+
+from gateway.upstream import wire
+from gateway.upstream.outcomes import of_status, transport_error
+
+__all__ = ["SafeTransport"]
+
+ERROR_BODY = 256 * 1024  # bytes of an error's body that are read in search of a JSON-RPC error
+LISTEN_SILENCE = 300.0  # seconds: a subscription that says nothing for longer is opened again
+NOTIFICATION_PATIENCE = 5.0  # seconds
+
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+_LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64)
+
+
+class SafeTransport(httpx2.AsyncBaseTransport):
+    """Wraps the real transport. `broken` is called with the reason when the server is not there, or not as it was.
+
+    A request that fails in another way says nothing about the others, so it is only answered; but with `fragile` it
+    is reported too: the SDK's client for HTTP+SSE stops writing after any failed POST.
+    """
+
+    def __init__(
+        self,
+        broken: Callable[[str], None],
+        *,
+        inner: httpx2.AsyncBaseTransport | None = None,
+        ceiling: int = wire.MAX_MESSAGE,
+        fragile: bool = False,
+    ) -> None:
+        self._inner = inner or httpx2.AsyncHTTPTransport(limits=_LIMITS)
+        self._broken = broken
+        self._ceiling = ceiling
+        self._fragile = fragile
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        timeouts = dict(request.extensions.get("timeout") or {})
+        request.extensions["timeout"] = timeouts | {"read": _read_timeout(request)}
+        try:
+            response = await self._inner.handle_async_request(request)
+        except httpx2.TransportError as error:
+            return self._failed(request, error)
+        if request.method == "POST" and response.status_code >= 400:
+            return await self._explained(request, response)
+        streamed = response.headers.get("content-type", "").startswith("text/event-stream")
+        response.stream = _SafeStream(_stream(response), None if streamed else self._ceiling)
+        return response
+
+    def _failed(self, request: httpx2.Request, error: httpx2.TransportError) -> httpx2.Response:
+        why = str(error) or type(error).__name__
+        unsent = isinstance(error, _UNSENT)
+        if unsent or self._fragile:
+            self._broken(why)
+        if request.method != "POST":
+            return httpx2.Response(503, request=request)
+        return _json_rpc(request, transport_error("unsent" if unsent else "in_doubt", why))
+
+    async def _explained(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+        """An HTTP error as a JSON-RPC error: the server's own if it sent one, else what the status means."""
+        body = await _read(response)
+        if response.status_code == 404 and "mcp-session-id" in request.headers:
+            why = "the server has forgotten the session"
+            self._broken(why)
+            return _json_rpc(request, transport_error("session_lost", why))
+        if self._fragile:
+            self._broken(f"the server answered HTTP {response.status_code}")
+        if _is_error(body):
+            headers = {"content-type": "application/json"}
+            return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
+        return _json_rpc(request, of_status(response.status_code))
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _read_timeout(request: httpx2.Request) -> float | None:
+    """Calls have deadlines of their own. A silent subscription has to be noticed; and a notification that the server
+    does not take would hold up everything behind it, because the SDK waits for its answer in line.
+    """
+    if request.headers.get("mcp-method") == "subscriptions/listen":
+        return LISTEN_SILENCE
+    notifies = request.method == "POST" and b'"method":"notifications/' in request.content[:64]
+    return NOTIFICATION_PATIENCE if notifies else None
+
+
+def _is_error(body: bytes) -> bool:
+    try:
+        return isinstance(types.jsonrpc_message_adapter.validate_json(body, by_name=False), types.JSONRPCError)
+    except ValueError:
+        return False
+
+
+def _stream(response: httpx2.Response) -> httpx2.AsyncByteStream:
+    return cast("httpx2.AsyncByteStream", response.stream)  # an async transport has no other
+
+
+async def _read(response: httpx2.Response) -> bytes:
+    body = b""
+    try:
+        async for piece in _stream(response):
+            body += piece
+            if len(body) > ERROR_BODY:
+                break
+    except httpx2.TransportError:
+        return b""
+    finally:
+        await response.aclose()
+    return body
+
+
+def _json_rpc(request: httpx2.Request, error: types.ErrorData) -> httpx2.Response:
+    body = {"jsonrpc": "2.0", "id": None, "error": error.model_dump(exclude_none=True)}
+    return httpx2.Response(502, headers={"content-type": "application/json"}, content=wire.dump(body), request=request)
+
+
+class _SafeStream(httpx2.AsyncByteStream):
+    """A body that ends where the network or the ceiling ends it; the SDK then reports an answer that can't be read."""
+
+    def __init__(self, inner: httpx2.AsyncByteStream, ceiling: int | None) -> None:
+        self._inner = inner
+        self._left = ceiling
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._inner:
+                if self._left is not None:
+                    self._left -= len(piece)
+                    if self._left < 0:
+                        return
+                yield piece
+        except httpx2.TransportError:
+            return
+
+    async def aclose(self) -> None:
+        with contextlib.suppress(httpx2.TransportError):
+            await self._inner.aclose()

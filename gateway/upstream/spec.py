@@ -1,0 +1,98 @@
+"""What a server is configured to be, and what it is found to be. Values only.
+
+A secret is expanded when `ServerSpec.resolve` is called, at the moment of spawning or connecting, and shows in no repr.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
+
+__all__ = ["Era", "Http", "ServerSpec", "ServerStatus", "State", "Stdio", "Transport", "redacted"]
+
+Era = Literal["auto", "legacy", "modern"]
+State = Literal["connecting", "ready", "down"]
+
+SHORTEST_SECRET = 6  # a shorter value (`1`, `true`) is no secret, and blotting it out would spoil the text
+
+
+@dataclass(frozen=True, slots=True)
+class Stdio:
+    """A program to start. `env` comes on top of HOME, LOGNAME, PATH, SHELL, TERM and USER; nothing else is passed."""
+
+    command: str
+    args: tuple[str, ...] = field(default=(), repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """An address to connect to: Streamable HTTP, or with `sse` the deprecated HTTP+SSE transport."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sse: bool = False
+
+
+Transport = Stdio | Http
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """One server. `transport` may be a function that makes it, so that secrets are expanded only when they are needed.
+
+    `trusted` says that its annotations are believed. Times are seconds; no call lasts longer than `call_timeout`.
+    """
+
+    name: str
+    transport: Transport | Callable[[], Transport] = field(repr=False)
+    trusted: bool = False
+    era: Era = "auto"
+    call_timeout: float = 60.0
+    connect_timeout: float = 30.0
+
+    def resolve(self) -> Transport:
+        """The transport with its secrets. Raises what the function raises, for example ConfigError."""
+        return self.transport() if callable(self.transport) else self.transport
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """How a server is now. `error` is the last failure, also when it is over; `connect_seconds` the last handshake."""
+
+    name: str
+    state: State
+    era: Era
+    protocol_version: str = ""
+    server_info: str = ""
+    tools: int = 0
+    rejected: int = 0
+    restarts: int = 0
+    error: str = ""
+    pid: int | None = None
+    connect_seconds: float | None = None
+
+
+def redacted(text: str, transport: Transport) -> str:
+    """The text without any secret that the transport was given, and without control characters."""
+    for secret in sorted(_secrets(transport), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+
+
+def _secrets(transport: Transport) -> Iterator[str]:
+    for value in _values(transport):
+        words = (value, *value.split()) if " " in value else (value,)  # `Bearer TOKEN` may be repeated as TOKEN
+        yield from (word for word in words if len(word) >= SHORTEST_SECRET)
+
+
+def _values(transport: Transport) -> Iterator[str]:
+    if isinstance(transport, Stdio):
+        yield from transport.env.values()
+        return
+    yield from transport.headers.values()
+    parts = urlsplit(transport.url)
+    yield from (part for part in (parts.password, parts.username) if part)
+    yield from (value for _, value in parse_qsl(parts.query))

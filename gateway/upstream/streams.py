@@ -1,0 +1,100 @@
+"""What lies between the SDK's dispatcher and any transport: what is sent is what was judged, and the end is noticed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import mcp_types as types
+from mcp.client._transport import ReadStream, WriteStream
+from mcp.shared.message import SessionMessage
+
+__all__ = ["Exchange", "Incoming", "Outgoing"]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The requests of one connection. `frozen`: parameters to send as they are. `started`: those given to the wire."""
+
+    frozen: dict[types.RequestId, dict[str, Any]] = field(default_factory=dict)
+    started: set[types.RequestId] = field(default_factory=set)
+
+
+class _Wrapped:
+    """The part of a stream's protocol that goes through."""
+
+    def __init__(self, inner: ReadStream[SessionMessage | Exception] | WriteStream[SessionMessage]) -> None:
+        self._inner = inner
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class Incoming(_Wrapped):
+    """Messages from the server. Calls `ended` when there are no more."""
+
+    def __init__(self, inner: ReadStream[SessionMessage | Exception], ended: Callable[[], None]) -> None:
+        super().__init__(inner)
+        self._source = inner
+        self._ended = ended
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self._source.__anext__()
+        except (StopAsyncIteration, anyio.ClosedResourceError):
+            self._ended()
+            raise
+
+    async def receive(self) -> SessionMessage | Exception:
+        return await self._source.receive()
+
+
+class Outgoing(_Wrapped):
+    """Messages to the server: frozen parameters replace whatever was made of them on the way."""
+
+    def __init__(self, inner: WriteStream[SessionMessage], exchange: Exchange) -> None:
+        super().__init__(inner)
+        self._target = inner
+        self._exchange = exchange
+
+    async def send(self, item: SessionMessage, /) -> None:
+        """Raises BrokenResourceError or ClosedResourceError, as the transports do; nothing was sent then."""
+        message = item.message
+        if not isinstance(message, types.JSONRPCRequest):
+            await self._target.send(item)
+            return
+        frozen = self._exchange.frozen.get(message.id)
+        if frozen is None:
+            message.params = _without_baggage(message.params)
+            await self._target.send(item)
+        else:
+            message.params = frozen
+            await self._send_started(message.id, item)
+
+    async def _send_started(self, request_id: types.RequestId, item: SessionMessage) -> None:
+        self._exchange.started.add(request_id)
+        try:
+            await self._target.send(item)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self._exchange.started.discard(request_id)
+            raise
+
+
+def _without_baggage(params: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The SDK adds OpenTelemetry's baggage to every request; it may name our users, and is no server's business."""
+    meta = (params or {}).get("_meta")
+    if params is None or not isinstance(meta, Mapping):
+        return dict(params) if params is not None else None
+    return {**params, "_meta": {key: value for key, value in meta.items() if key != "baggage"}}

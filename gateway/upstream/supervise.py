@@ -1,0 +1,270 @@
+"""One server, kept alive: a task of its own opens its connection, closes it, and opens the next.
+
+Calls come from any task; they wait a little for a restart, and are never sent twice. A server that is down keeps its
+last known tools, so that a crash of a second does not change what a model sees.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from mcp.shared.exceptions import MCPError
+
+from gateway.call import Call, InDoubt, JsonObject, Outcome, Unsent
+from gateway.names import split_path
+from gateway.upstream.connect import Opening, connect
+from gateway.upstream.connection import Connection, Link
+from gateway.upstream.listing import Listing, list_tools
+from gateway.upstream.reaping import Reaper
+from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, redacted
+
+__all__ = ["Backoff", "Supervisor"]
+
+PATIENCE = 5.0  # seconds that a call waits for a server that is down
+STEADY = 10.0  # seconds up, after which the next crash is the first again
+CALM = 0.2  # seconds between two listings, however often a server says that its list changed
+
+log = logging.getLogger("toolgate.upstream")
+
+
+class Backoff:
+    """Pauses between attempts: doubled from `first` to `longest` seconds, each spread by half."""
+
+    def __init__(self, first: float = 0.2, longest: float = 30.0) -> None:
+        self._first, self._longest = first, longest
+        self._next = first
+
+    def pause(self) -> float:
+        """The next pause, in seconds."""
+        pause, self._next = self._next, min(self._next * 2, self._longest)
+        return pause * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
+
+    def reset(self) -> None:
+        self._next = self._first
+
+
+class Supervisor:
+    """`changed` is called after anything that a catalogue shows has changed."""
+
+    def __init__(self, spec: ServerSpec, reaper: Reaper, changed: Callable[[], None]) -> None:
+        self.spec = spec
+        self.listing = Listing()
+        self.settled = asyncio.Event()  # the first attempt is over
+        self._reaper = reaper
+        self._changed = changed
+        self._era: Era = spec.era  # what was found out stays known: a silent server costs its probe once
+        self._state: State = "connecting"
+        self._error = ""
+        self._restarts = -1
+        self._seconds: float | None = None
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    @property
+    def missing(self) -> str | None:
+        """Why the server can't be reached; None when it can."""
+        return None if self._state == "ready" else self._error or "it is still connecting"
+
+    def status(self) -> ServerStatus:
+        connection = self._connection
+        info = connection.session.server_info if connection else None
+        return ServerStatus(
+            name=self.spec.name,
+            state=self._state,
+            era=self._era,
+            protocol_version=connection.protocol_version if connection else "",
+            server_info=f"{info.name} {info.version}" if info else "",
+            tools=len(self.listing.tools),
+            rejected=len(self.listing.rejected),
+            restarts=max(0, self._restarts),
+            error=self._error,
+            pid=connection.pid if connection else None,
+            connect_seconds=self._seconds,
+        )
+
+    # ---- the owner task
+
+    def start(self) -> asyncio.Task[None]:
+        """Starts the task that keeps the server connected until `stop`."""
+        self._task = asyncio.create_task(self._run(), name=f"toolgate.upstream.{self.spec.name}")
+        return self._task
+
+    def stop(self) -> None:
+        """Ends the task, which closes the connection and stops the server."""
+        self._stopping.set()
+        if self._connection:
+            self._connection.link.lose("it was stopped")
+        elif self._task:
+            self._task.cancel()  # it connects, or waits: both can be left at once
+
+    async def _run(self) -> None:
+        """Enters and leaves every connection in this one task: the SDK's scopes demand it."""
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            began = asyncio.get_running_loop().time()
+            self._restarts += 1
+            await self._live()
+            if asyncio.get_running_loop().time() - began > STEADY:
+                backoff.reset()
+            await self._pause(backoff.pause())
+
+    async def _live(self) -> None:
+        """One connection from beginning to end. Whatever breaks ends here."""
+        self._state = "connecting"
+        try:
+            transport = self.spec.resolve()
+            async with AsyncExitStack() as stack:
+                await self._connected(stack, transport)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            self._broken("the connection broke")  # an SDK scope that falls apart cancels its own host
+        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - one broken server takes no other along
+            log.debug("server %s: %r", self.spec.name, error)
+            self._broken(_reason(error, self.spec))
+
+    async def _connected(self, stack: AsyncExitStack, transport: Transport) -> None:
+        link = Link()
+        try:
+            async with asyncio.timeout(self.spec.connect_timeout):
+                connection = await self._open(stack, transport, link)
+            await self._serve(connection)
+        except Exception as error:
+            link.lose(_reason(error, self.spec))
+            raise
+        finally:
+            self._connection = None
+            self._ready.clear()
+            if not self._stopping.is_set():
+                self._down(redacted(await link.explain(link.lost or ""), transport))
+
+    async def _open(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
+        began = asyncio.get_running_loop().time()
+        opening = Opening(self.spec.name, transport, self._era, self.spec.connect_timeout, self._reaper)
+        try:
+            connection = await connect(stack, opening, link)
+        except Exception:
+            self._era = self.spec.era  # what was known may be outdated: the server may have been replaced
+            raise
+        self._era = "modern" if connection.modern else "legacy"
+        self.listing = await self._list(connection)
+        self._seconds = asyncio.get_running_loop().time() - began
+        self._connection, self._state = connection, "ready"
+        self._wanted.clear()
+        self._ready.set()
+        self.settled.set()
+        self._changed()
+        return connection
+
+    async def _serve(self, connection: Connection) -> None:
+        """Lists again when there is reason to, until the connection is lost."""
+        link = connection.link
+        while link.lost is None:
+            await link.wake.wait()
+            link.wake.clear()
+            if link.stale and link.lost is None:
+                link.stale = False
+                await self._refresh(connection)
+                await asyncio.sleep(CALM)
+
+    async def _refresh(self, connection: Connection) -> None:
+        try:
+            listing = await self._list(connection)
+        except (MCPError, TimeoutError, ValueError) as error:
+            self._error = f"its tools could not be listed again: {_reason(error, self.spec)}"
+            return
+        if listing != self.listing:
+            self.listing = listing
+            self._changed()
+
+    async def _list(self, connection: Connection) -> Listing:
+        capabilities = connection.session.server_capabilities
+        if capabilities is None or capabilities.tools is None:
+            return Listing()
+        seconds = self.spec.connect_timeout
+        return await list_tools(
+            lambda method, params: connection.ask(method, params, seconds), self.spec.name, trusted=self.spec.trusted
+        )
+
+    def _broken(self, why: str) -> None:
+        """What broke on the way in or out, unless the end of the connection has been explained already."""
+        if self._state != "down":
+            self._down(why)
+
+    def _down(self, why: str) -> None:
+        news = self._state == "ready" or self._error != why
+        self._state, self._error = "down", why
+        self.settled.set()
+        if news:
+            log.warning("server %s is down: %s", self.spec.name, why)
+            self._changed()
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits before the next attempt; after a second, a call that wants the server ends the wait."""
+        for event, limit in ((self._stopping, min(seconds, 1.0)), (self._wanted, seconds - 1.0)):
+            if limit > 0 and not self._stopping.is_set():
+                await _set_within(event, limit)
+
+    # ---- calls
+
+    async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
+        """One call, sent at most once. `timeout` in seconds includes the wait for a restart."""
+        timeout = min(timeout, self.spec.call_timeout)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        name = split_path(call.path)[1]
+        judged = self.listing.tools.get(name)
+        connection = await self._available(min(PATIENCE, timeout))
+        if connection is None:
+            return Unsent(f"server `{self.spec.name}` is down: {self.missing or 'it went away again'}")
+        tool = self.listing.tools.get(name)
+        if tool is None:
+            return Unsent(f"server `{self.spec.name}` has no tool `{name}`")
+        if judged is None or judged.pin != tool.pin:
+            return Unsent(f"`{call.path}` changed while the call waited for its server: ask again")
+        try:
+            return self._explained(await connection.call(tool, call.arguments, meta, deadline - loop.time()))
+        except Exception:
+            # A defect of ours after the point of no return: what happened is unknown, and the run must learn that.
+            log.exception("forwarding to server %s failed", self.spec.name)
+            return InDoubt("the gateway failed while it forwarded the call")
+
+    async def _available(self, patience: float) -> Connection | None:
+        if self._connection is None:
+            self._wanted.set()
+            await _set_within(self._ready, patience)
+        return self._connection
+
+    def _explained(self, outcome: Outcome) -> Outcome:
+        """An outcome with our own words in it, and the server's name."""
+        if isinstance(outcome, Unsent | InDoubt):
+            return type(outcome)(f"server `{self.spec.name}`: {outcome.why}")
+        return outcome
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _reason(error: BaseException, spec: ServerSpec) -> str:
+    """An error in words for whoever runs the gateway."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    match error:
+        case TimeoutError():
+            return f"it did not answer within {spec.connect_timeout:.3g} s"
+        case FileNotFoundError():
+            return f"`{error.filename}` was not found"
+        case MCPError() | OSError() | ValueError() | RuntimeError() if str(error):
+            return str(error)
+    return type(error).__name__

@@ -1,0 +1,112 @@
+"""JSON-RPC on the wire, read and written without loss. Pure.
+
+A result goes through as the JSON that it was: nothing is dropped, renamed or re-typed. What can't be passed on exactly
+(NaN, infinities, lone surrogates, nesting too deep for those who read it later) is named by `flaw_in`, never mended.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import mcp_types as types
+
+from gateway.call import JsonObject
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_MESSAGE",
+    "call_body",
+    "depth_over",
+    "dump",
+    "flaw_in",
+    "id_hint",
+    "is_response",
+    "line_of",
+    "read",
+]
+
+MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one message from a server: beyond, it is cut off
+MAX_DEPTH = 256  # nested containers: Python's own readers and writers fail at about 900
+
+_ID = re.compile(rb'"id"\s*:\s*(\d{1,18}|"[A-Za-z0-9_.-]{1,64}")')
+
+
+def read(data: bytes) -> Any:
+    """The JSON value. Raises ValueError when it is not JSON in UTF-8, or can't be read at all."""
+    try:
+        return json.loads(data.decode())
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def dump(value: Any) -> bytes:
+    """Compact JSON in UTF-8. Raises ValueError for what JSON can't say."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def flaw_in(value: Any) -> str:
+    """Why this value can't be stored and passed on exactly; empty when it can."""
+    if depth_over(value, MAX_DEPTH):
+        return f"it is nested more than {MAX_DEPTH} levels deep"
+    try:
+        dump(value)
+    except UnicodeEncodeError:
+        return "it holds a lone surrogate, which is not a character"
+    except ValueError:
+        return "it holds a number that JSON does not have"
+    return ""
+
+
+def depth_over(value: Any, limit: int) -> bool:
+    """Whether containers are nested more than `limit` levels deep. Without recursion: the value may be hostile."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return False
+    return any(isinstance(node, dict | list) for node in level)
+
+
+def _children(node: Any) -> Iterator[Any]:
+    items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return (item for item in items if isinstance(item, dict | list))
+
+
+def call_body(request_id: int, name: str, arguments: str, meta: JsonObject) -> bytes:
+    """A `tools/call` request. `arguments` is JSON text and stands in it byte for byte."""
+    return b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%s,"arguments":%s,"_meta":%s}}' % (
+        request_id,
+        dump(name),
+        arguments.encode(),
+        dump(meta),
+    )
+
+
+def line_of(message: types.JSONRPCMessage) -> bytes:
+    """One message as one line. Parameters are written as they are, without pydantic's own ideas about numbers."""
+    fields = {name: getattr(message, name) for name in type(message).model_fields if name in message.model_fields_set}
+    error = fields.get("error")
+    if isinstance(error, types.ErrorData):
+        fields["error"] = error.model_dump(exclude_unset=True)
+    return dump(fields) + b"\n"
+
+
+def id_hint(data: bytes) -> int | str | None:
+    """The id that an unreadable answer seems to carry, so that whoever waits for it learns at once.
+
+    None for a line that does not even look like JSON-RPC: programs log JSON with ids of their own.
+    """
+    edges = (data[:256], data[-256:])
+    looks = data.lstrip()[:1] == b"{" and any(b'"jsonrpc"' in edge for edge in edges)
+    found = [match for edge in edges for match in _ID.finditer(edge)] if looks else []
+    value = json.loads(found[0].group(1)) if found else None
+    return value if isinstance(value, int | str) else None
+
+
+def is_response(message: Any, request_id: int) -> bool:
+    """Whether this is the answer to the request; an error may come without an id when ours could not be read."""
+    if not isinstance(message, Mapping):
+        return False
+    own = message.get("id") == request_id and not isinstance(message.get("id"), bool)
+    return (own and ("result" in message or "error" in message)) or (message.get("id") is None and "error" in message)
