@@ -1,0 +1,136 @@
+"""One line of a policy file -> its cells, each with the column where it stands. Pure.
+
+Both styles of CSV are read: a cell in double quotes, with `""` for a quote (Excel, Go and Node readers), and a bare
+cell, trimmed. In a column that holds code (a condition, JSON) a bare cell keeps commas that stand inside brackets or
+quotes, as Casbin's own files do; in every other column a comma always ends the cell. A quote never spans lines.
+"""
+
+import unicodedata
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+__all__ = ["Cell", "CellError", "split_line"]
+
+_CLOSING = {")": "(", "]": "[", "}": "{"}
+_OPENING = frozenset(_CLOSING.values())
+_BLANK = " \t"
+
+
+class CellError(ValueError):
+    """A line that can't be split in exactly one way. `column` counts from 1."""
+
+    def __init__(self, column: int, message: str, hint: str = "") -> None:
+        self.column, self.message, self.hint = column, message, hint
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell's text, and the column of its first character, counted from 1.
+
+    `doubled` holds the offsets in `text` of quotes that the file writes twice: they shift what follows.
+    """
+
+    text: str
+    column: int
+    doubled: tuple[int, ...] = ()
+
+    def column_of(self, offset: int) -> int:
+        """The file's column of the character at this offset of `text`."""
+        return self.column + offset + sum(1 for quote in self.doubled if quote < offset)
+
+
+def split_line(text: str, code: AbstractSet[int] = frozenset()) -> tuple[Cell, ...]:
+    """The cells of a line; none for a blank line or a comment. `code` numbers the columns that hold code, from 0.
+
+    Raises CellError for control and invisible characters, an open quote or bracket, and text behind a closing quote.
+    """
+    if not text.strip(_BLANK) or text.lstrip(_BLANK).startswith("#"):
+        return ()
+    _refuse_invisible(text)
+    cells: list[Cell] = []
+    at = 0
+    while at <= len(text):
+        cell, at = _cell(text, at, code=len(cells) in code)
+        cells.append(cell)
+    return tuple(cells)
+
+
+def _refuse_invisible(text: str) -> None:
+    if text.isascii() and text.isprintable():
+        return
+    for offset, char in enumerate(text):
+        if char != "\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            raise CellError(offset + 1, f"invisible character U+{ord(char):04X}", "delete it")
+
+
+def _cell(text: str, at: int, *, code: bool) -> tuple[Cell, int]:
+    """The cell that begins at an offset, and the offset behind its comma."""
+    while at < len(text) and text[at] in _BLANK:
+        at += 1
+    if at < len(text) and text[at] == '"':
+        return _quoted(text, at)
+    end = _code_end(text, at) if code else text.find(",", at)
+    end = len(text) if end < 0 else end
+    return Cell(text[at:end].rstrip(_BLANK), at + 1), end + 1
+
+
+def _quoted(text: str, start: int) -> tuple[Cell, int]:
+    parts: list[str] = []
+    doubled: list[int] = []
+    at = start + 1
+    while True:
+        end = text.find('"', at)
+        if end < 0:
+            raise CellError(start + 1, "a double quote opens here and is not closed on this line")
+        parts.append(text[at:end])
+        if not text.startswith('"', end + 1):
+            break
+        doubled.append(sum(map(len, parts)))
+        parts.append('"')
+        at = end + 2
+    return Cell("".join(parts), start + 2, tuple(doubled)), _behind_quote(text, end + 1)
+
+
+def _behind_quote(text: str, at: int) -> int:
+    comma = text.find(",", at)
+    end = len(text) if comma < 0 else comma
+    rest = text[at:end].strip(_BLANK)
+    if rest:
+        hint = "a cell in double quotes ends at its closing quote; write strings inside conditions in single quotes"
+        raise CellError(at + 1, f"`{rest}` stands behind a closing quote", hint)
+    return end + 1
+
+
+def _code_end(text: str, start: int) -> int:
+    """Where the comma stands that ends a bare cell of code; -1 when it is the last."""
+    opened: list[tuple[str, int]] = []
+    at = start
+    while at < len(text):
+        char = text[at]
+        if char in "'\"":
+            at = _string_end(text, at)
+        elif char in _OPENING:
+            opened.append((char, at))
+        elif char in _CLOSING:
+            _close(opened, char, at)
+        elif char == "," and not opened:
+            return at
+        at += 1
+    if opened:
+        raise CellError(opened[-1][1] + 1, f"`{opened[-1][0]}` opens here and is never closed")
+    return -1
+
+
+def _close(opened: list[tuple[str, int]], char: str, at: int) -> None:
+    if not opened or opened.pop()[0] != _CLOSING[char]:
+        raise CellError(at + 1, f"`{char}` closes nothing")
+
+
+def _string_end(text: str, start: int) -> int:
+    at = start + 1
+    while at < len(text) and text[at] != text[start]:
+        at += 2 if text[at] == "\\" else 1
+    if at >= len(text):
+        raise CellError(start + 1, f"the quote {text[start]} opens here and is never closed")
+    return at

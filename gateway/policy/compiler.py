@@ -1,0 +1,432 @@
+"""Text of a condition -> `Condition`: Python's own parser, a list of what is known, closures. Pure; nothing is eval'ed.
+
+What is not in the tables below is refused with its place: there is no arithmetic, no regular expression, no call of
+methods, no assignment, no comprehension. Kinds that are known when the policy is loaded are checked then, so that a
+comparison that can never be decided (`now.hour > '9'`) is a mistake in the file and not a surprise at night.
+"""
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NoReturn
+
+from gateway.call import MAX_DIGITS
+from gateway.policy.condition import Condition, ConditionError, Node, Part, Path
+from gateway.policy.functions import FUNCTIONS, Function
+from gateway.policy.logic import UNDECIDED, Truth, contains, equal, negation, ordered
+from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind, Scope
+from gateway.policy.wording import did_you_mean
+
+__all__ = ["MAX_LENGTH", "MAX_NODES", "compile_condition"]
+
+MAX_NODES = 200
+MAX_LENGTH = 4000  # characters
+
+_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "none": None}
+_REFUSED: Mapping[type[ast.AST], str] = {
+    ast.BinOp: "there is no arithmetic in conditions",
+    ast.IfExp: "there is no `if` in conditions; use `and`, `or`, `not`",
+    ast.Lambda: "there are no functions in conditions but the listed ones",
+    ast.ListComp: "there are no loops in conditions; use all_match or any_match",
+    ast.GeneratorExp: "there are no loops in conditions; use all_match or any_match",
+    ast.NamedExpr: "a condition can't set anything; to compare write `==`",
+    ast.JoinedStr: "strings are plain in conditions",
+    ast.Dict: "there are no objects in conditions",
+    ast.Set: "write a list with [ ]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Expr:
+    """A compiled expression: what gives its value, its kind, and the value itself if it is literal."""
+
+    run: Node
+    kind: Kind
+    literal: Any = UNDECIDED
+
+
+def compile_condition(text: str) -> Condition:
+    """Raises ConditionError for what is not a condition, with the offset in `text` and, where possible, a hint."""
+    tree = _parse(text)
+    compiler = _Compiler(text)
+    parts = tuple(compiler.part(operand) for operand in _operands(tree))
+    return Condition(text, _conjunction([part.run for part in parts]), parts)
+
+
+def _parse(text: str) -> ast.expr:
+    if len(text) > MAX_LENGTH:
+        raise ConditionError(MAX_LENGTH, f"longer than {MAX_LENGTH} characters", "split it into several lines")
+    for char, name in (("\\", "a backslash"), ("\n", "a line break"), ("\0", "a NUL")):
+        if char in text:
+            raise ConditionError(text.index(char), f"{name} has no place in a condition")
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        raise _syntax(text, error) from None
+    except (ValueError, MemoryError, RecursionError):
+        raise ConditionError(0, "too deeply nested to read") from None
+    nodes = sum(isinstance(node, ast.expr) for node in ast.walk(tree))
+    if nodes > MAX_NODES:
+        raise ConditionError(0, f"{nodes} parts; at most {MAX_NODES} are allowed", "split it into several lines")
+    return tree
+
+
+def _operands(tree: ast.expr) -> list[ast.expr]:
+    """What the outermost `and`s join."""
+    if not (isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And)):
+        return [tree]
+    return [operand for value in tree.values for operand in _operands(value)]
+
+
+def _syntax(text: str, error: SyntaxError) -> ConditionError:
+    hints = {"&&": "write `and`", "||": "write `or`", "!": "write `not`", "=": "to compare write `==`"}
+    found = next((sign for sign in hints if sign in text.replace("==", "").replace("!=", "")), "")
+    offset = max(0, min(len(text), error.offset or 1) - 1)  # Python counts from 1
+    return ConditionError(offset, f"not a condition: {error.msg}", hints.get(found, ""))
+
+
+def _conjunction(nodes: list[Node]) -> Node:
+    if len(nodes) == 1:
+        return nodes[0]
+
+    def run(scope: Scope) -> Truth:
+        result: Truth = True
+        for node in nodes:
+            value = node(scope)
+            if value is False:
+                return False
+            if value is not True:
+                result = UNDECIDED
+        return result
+
+    return run
+
+
+def _disjunction(nodes: list[Node]) -> Node:
+    def run(scope: Scope) -> Truth:
+        result: Truth = False
+        for node in nodes:
+            value = node(scope)
+            if value is True:
+                return True
+            if value is not False:
+                result = UNDECIDED
+        return result
+
+    return run
+
+
+class _Compiler:
+    """One condition's text, and the paths that have been seen in the part at hand."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._bytes = text.encode()
+        self._paths: list[Path] = []
+
+    def part(self, node: ast.expr) -> Part:
+        self._paths = []
+        run = self._question(node)
+        return Part(self._source(node), run, tuple(dict.fromkeys(self._paths)))
+
+    # ---- places ----
+
+    def _offset(self, node: ast.expr) -> int:
+        return len(self._bytes[: node.col_offset].decode())  # Python counts bytes
+
+    def _source(self, node: ast.expr) -> str:
+        return self._bytes[node.col_offset : node.end_col_offset].decode()
+
+    def _fail(self, node: ast.expr, message: str, hint: str = "") -> NoReturn:
+        raise ConditionError(self._offset(node), message, hint)
+
+    # ---- expressions ----
+
+    def _expr(self, node: ast.expr) -> _Expr:
+        known = self._KNOWN.get(type(node))
+        if known is None:
+            what = _REFUSED.get(type(node), "not part of the condition language")
+            self._fail(node, f"`{self._source(node)}`: {what}")
+        return known(self, node)
+
+    def _question(self, node: ast.expr) -> Node:
+        """An expression that can be true or false."""
+        found = self._expr(node)
+        if found.kind not in ("bool", "any"):
+            self._fail(node, f"`{self._source(node)}` is not a yes-or-no question", "compare it with something")
+        return found.run
+
+    def _bool_op(self, node: ast.BoolOp) -> _Expr:
+        nodes = [self._question(value) for value in node.values]
+        return _Expr(_conjunction(nodes) if isinstance(node.op, ast.And) else _disjunction(nodes), "bool")
+
+    def _unary_op(self, node: ast.UnaryOp) -> _Expr:
+        if isinstance(node.op, ast.Not):
+            inner = self._question(node.operand)
+            return _Expr(lambda scope: negation(inner(scope)), "bool")
+        found = self._expr(node.operand)
+        if not isinstance(node.op, ast.USub) or found.kind != "number" or found.literal is UNDECIDED:
+            self._fail(node, f"`{self._source(node)}`: only a written number can have a minus")
+        return _literal(-found.literal)
+
+    def _constant(self, node: ast.Constant) -> _Expr:
+        value = node.value
+        if not isinstance(value, bool | int | float | str | None):
+            self._fail(node, f"`{self._source(node)}` is not a value that a condition can hold")
+        if isinstance(value, float) and not math.isfinite(value):
+            self._fail(node, f"`{self._source(node)}` is too large a number")
+        if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+            self._fail(node, f"a number of more than {MAX_DIGITS} digits")
+        return _literal(value)
+
+    def _list(self, node: ast.List | ast.Tuple) -> _Expr:
+        found = [(element, self._expr(element)) for element in node.elts]
+        for element, expr in found:
+            if expr.literal is UNDECIDED:
+                self._fail(element, f"`{self._source(element)}`: a list holds only written values")
+        return _literal([expr.literal for _, expr in found])
+
+    def _name(self, node: ast.Name) -> _Expr:
+        if node.id in _WORDS:
+            return _literal(_WORDS[node.id])
+        if node.id not in ROOTS:
+            if node.id in FUNCTIONS:
+                self._fail(node, f"`{node.id}` is a function", f"write {FUNCTIONS[node.id].usage}")
+            self._fail(node, f"unknown name `{node.id}`", _name_hint(node.id))
+        if node.id != "args":
+            self._fail(node, f"`{node.id}` alone is not a value", f"write `{node.id}.` and {_list_of(NAMES[node.id])}")
+        return self._path(node)
+
+    # ---- paths ----
+
+    def _path(self, node: ast.expr) -> _Expr:
+        """`args`, `args.a["b"][0]`, or a name of the table, such as `tool.read_only`."""
+        root, steps = self._steps(node)
+        if root != "args":
+            return self._named(node, root, steps)
+        run = _reader(steps)
+        key = steps[0] if steps and isinstance(steps[0], str) else None
+        self._paths.append(Path(self._source(node), root, key, run))
+        return _Expr(run, "any" if steps else "object")
+
+    def _steps(self, node: ast.expr) -> tuple[str, tuple[str | int, ...]]:
+        steps: list[str | int] = []
+        at = node
+        while not isinstance(at, ast.Name):
+            if isinstance(at, ast.Attribute):
+                steps.append(at.attr)
+                at = at.value
+            elif isinstance(at, ast.Subscript):
+                steps.append(self._index(at))
+                at = at.value
+            else:
+                self._fail(node, f"`{self._source(node)}`: only names have parts", f"known: {_list_of(ROOTS)}")
+        if at.id not in ROOTS:
+            self._fail(at, f"unknown name `{at.id}`", _name_hint(at.id))
+        return at.id, tuple(reversed(steps))
+
+    def _index(self, node: ast.Subscript) -> str | int:
+        found = self._expr(node.slice) if not isinstance(node.slice, ast.Slice) else None
+        if found is None or type(found.literal) not in (str, int):
+            self._fail(node, f"`{self._source(node)}`: what stands in [ ] is a written string or number")
+        index: str | int = found.literal
+        return index
+
+    def _named(self, node: ast.expr, root: str, steps: tuple[str | int, ...]) -> _Expr:
+        table = NAMES[root]
+        if len(steps) != 1 or steps[0] not in table:
+            wrong = ".".join(map(str, (root, *steps)))
+            self._fail(node, f"unknown name `{wrong}`", did_you_mean(str(steps[0]), table) or _list_of(table))
+        kind, run = table[str(steps[0])]
+        self._paths.append(Path(f"{root}.{steps[0]}", root, None, run))
+        return _Expr(run, kind)
+
+    # ---- comparisons ----
+
+    def _compare(self, node: ast.Compare) -> _Expr:
+        operands = [(operand, self._expr(operand)) for operand in (node.left, *node.comparators)]
+        pairs = zip(operands, node.ops, operands[1:], strict=False)
+        return _Expr(_conjunction([self._pair(node, left, op, right) for left, op, right in pairs]), "bool")
+
+    def _pair(
+        self, node: ast.Compare, left: tuple[ast.expr, _Expr], op: ast.cmpop, right: tuple[ast.expr, _Expr]
+    ) -> Node:
+        kinds = _COMPARISONS.get(type(op))
+        if kinds is None:
+            self._fail(node, f"`{self._source(node)}`: `is` is not part of the condition language", "write `==`")
+        self._check_weekday(left, right)
+        if not kinds.fits(left[1].kind, right[1].kind):
+            what = f"{_A[left[1].kind]} and {_A[right[1].kind]} can't be compared with `{kinds.sign}`"
+            self._fail(node, f"`{self._source(node)}` can never be decided: {what}")
+        if isinstance(op, ast.Eq | ast.NotEq) and "null" in (left[1].kind, right[1].kind):
+            return _null_test(left[1], right[1], same=isinstance(op, ast.Eq))
+        return _binary(kinds.decide, left[1].run, right[1].run)
+
+    def _check_weekday(self, left: tuple[ast.expr, _Expr], right: tuple[ast.expr, _Expr]) -> None:
+        for (_, one), (node, other) in ((left, right), (right, left)):
+            words = other.literal if isinstance(other.literal, list) else [other.literal]
+            for word in words:
+                if one.kind == "weekday" and isinstance(word, str) and word not in WEEKDAYS:
+                    self._fail(node, f"`{word}` is not a weekday", f"known: {_list_of(WEEKDAYS)}")
+
+    # ---- functions ----
+
+    def _call(self, node: ast.Call) -> _Expr:
+        if not isinstance(node.func, ast.Name):
+            hint = "values have no methods" if isinstance(node.func, ast.Attribute) else ""
+            self._fail(node, f"`{self._source(node.func)}` can't be called", hint)
+        if node.keywords:
+            self._fail(node, f"`{self._source(node)}`: arguments of functions have no names")
+        if node.func.id == "has":
+            return self._has(node)
+        function = FUNCTIONS.get(node.func.id)
+        if function is None:
+            self._fail(node, f"unknown function `{node.func.id}`", did_you_mean(node.func.id, (*FUNCTIONS, "has")))
+        return self._apply(node, function)
+
+    def _apply(self, node: ast.Call, function: Function) -> _Expr:
+        fixed = [self._fixed(argument, function) for argument in node.args[1:]]
+        if not node.args or bool(fixed) != function.fixed:
+            self._fail(node, f"`{self._source(node)}`: wrong number of arguments", f"write {function.usage}")
+        value = self._expr(node.args[0])
+        if value.kind not in function.takes:
+            self._fail(node, f"`{self._source(node)}` can never be decided: it was given {_A[value.kind]}")
+        try:
+            run = function.prepare(fixed)
+        except ValueError as error:
+            self._fail(node.args[-1], str(error))
+        read = value.run
+        return _Expr(lambda scope: run(read(scope)), function.gives)
+
+    def _fixed(self, node: ast.expr, function: Function) -> str:
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value):
+            self._fail(node, f"`{self._source(node)}` must be a written string", f"write {function.usage}")
+        return node.value
+
+    def _has(self, node: ast.Call) -> _Expr:
+        if len(node.args) != 1 or not isinstance(node.args[0], ast.Attribute | ast.Subscript):
+            self._fail(node, f"`{self._source(node)}`: wrong arguments", "write has(args.name)")
+        seen = len(self._paths)
+        read = self._path(node.args[0]).run
+        if self._paths[seen].root != "args":
+            self._fail(node, f"`{self._source(node)}`: only arguments may be missing", "write has(args.name)")
+        self._paths[seen] = replace(self._paths[seen], guarded=True)
+        return _Expr(lambda scope: UNDECIDED if scope.args is None else read(scope) is not UNDECIDED, "bool")
+
+    _KNOWN: ClassVar[Mapping[type[ast.expr], Callable[["_Compiler", Any], _Expr]]] = {
+        ast.BoolOp: _bool_op,
+        ast.UnaryOp: _unary_op,
+        ast.Compare: _compare,
+        ast.Constant: _constant,
+        ast.List: _list,
+        ast.Tuple: _list,
+        ast.Name: _name,
+        ast.Attribute: _path,
+        ast.Subscript: _path,
+        ast.Call: _call,
+    }
+
+
+def _literal(value: Any) -> _Expr:
+    return _Expr(lambda _scope: value, _KIND_OF[type(value)], value)
+
+
+def _reader(steps: tuple[str | int, ...]) -> Node:
+    """Reads a path below the arguments: lookup in objects and lists, never an attribute of anything."""
+    if len(steps) == 1 and isinstance(steps[0], str):
+        key = steps[0]
+        return lambda scope: UNDECIDED if scope.args is None else scope.args.get(key, UNDECIDED)
+
+    def run(scope: Scope) -> Any:
+        value: Any = UNDECIDED if scope.args is None else scope.args
+        for step in steps:
+            value = _item(value, step)
+        return value
+
+    return run
+
+
+def _item(value: Any, step: str | int) -> Any:
+    if isinstance(step, str):
+        return value.get(step, UNDECIDED) if isinstance(value, Mapping) else UNDECIDED
+    inside = type(value) is list and -len(value) <= step < len(value)
+    return value[step] if inside else UNDECIDED
+
+
+def _binary(decide: Callable[[Any, Any], Truth], left: Node, right: Node) -> Node:
+    return lambda scope: decide(left(scope), right(scope))
+
+
+def _null_test(left: _Expr, right: _Expr, *, same: bool) -> Node:
+    """A written null is a question about kinds, so that a value of another kind answers it."""
+    read = right.run if left.kind == "null" else left.run
+
+    def run(scope: Scope) -> Truth:
+        value = read(scope)
+        return UNDECIDED if value is UNDECIDED else (value is None) is same
+
+    return run
+
+
+def _name_hint(name: str) -> str:
+    close = did_you_mean(name, ROOTS)
+    return close if close.startswith("did") else f"arguments are written `args.{name}`; strings stand in quotes"
+
+
+def _list_of(names: Any) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _same_kind(left: Kind, right: Kind) -> bool:
+    return left == right or "any" in (left, right) or {left, right} == {"weekday", "string"}
+
+
+def _equatable(left: Kind, right: Kind) -> bool:
+    return "object" not in (left, right) and (_same_kind(left, right) or "null" in (left, right))
+
+
+def _orderable(left: Kind, right: Kind) -> bool:
+    return {left, right} <= {"number", "string", "any"} and (left == right or "any" in (left, right))
+
+
+def _containable(left: Kind, right: Kind) -> bool:
+    return right in ("list", "any") or (right in ("object", "string") and left in ("string", "weekday", "any"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    sign: str
+    decide: Callable[[Any, Any], Truth]
+    fits: Callable[[Kind, Kind], bool]
+
+
+_COMPARISONS: Mapping[type[ast.cmpop], _Comparison] = {
+    ast.Eq: _Comparison("==", equal, _equatable),
+    ast.NotEq: _Comparison("!=", lambda left, right: negation(equal(left, right)), _equatable),
+    ast.Lt: _Comparison("<", ordered(operator.lt), _orderable),
+    ast.LtE: _Comparison("<=", ordered(operator.le), _orderable),
+    ast.Gt: _Comparison(">", ordered(operator.gt), _orderable),
+    ast.GtE: _Comparison(">=", ordered(operator.ge), _orderable),
+    ast.In: _Comparison("in", contains, _containable),
+    ast.NotIn: _Comparison("not in", lambda item, container: negation(contains(item, container)), _containable),
+}
+_KIND_OF: Mapping[type, Kind] = {
+    bool: "bool",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "list",
+    type(None): "null",
+}
+_A: Mapping[Kind, str] = {
+    "bool": "a yes or no",
+    "number": "a number",
+    "string": "a string",
+    "list": "a list",
+    "weekday": "a weekday",
+    "object": "an object",
+    "null": "null",
+    "any": "a value",
+}

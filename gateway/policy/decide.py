@@ -1,0 +1,181 @@
+"""Policy: may this subject do this? Pure: a function of the rules and the query; it never raises and never waits.
+
+`allow` lines grant. `ask` and `deny` lines only restrict. deny beats ask beats allow, and the order of lines never
+matters. A condition that can't be decided never grants and always restricts. No matching allow line means denied.
+With an agent, the user and the agent must both be allowed, and the stricter answer counts.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from gateway.call import Subject, Tool
+from gateway.errors import Problem
+from gateway.policy.condition import holds
+from gateway.policy.index import Candidates, Index
+from gateway.policy.logic import UNDECIDED
+from gateway.policy.roles import Roles
+from gateway.policy.rows import Grant, Rule
+from gateway.policy.scope import Query, RunFacts, Scope
+from gateway.policy.wording import Effect
+
+__all__ = ["Decision", "Policy", "Summary", "principals"]
+
+Summary = Literal["allow", "ask", "deny", "depends"]
+
+_STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
+_OWN_REQUEST = "nobody approves their own request unless a line says so with subject.is_requester"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`rule` is the deciding line, `policies/policy.csv:12`; None for a denial because no line allows.
+
+    `why` is that line's own text. `principal` is whose answer it is, the user's or the agent's. `undecided` says that
+    the line restricts because its condition could not be decided.
+    """
+
+    effect: Effect
+    rule: str | None
+    why: str
+    principal: str
+    undecided: bool = False
+
+
+def principals(subject: Subject) -> tuple[str, ...]:
+    """Everybody who must be allowed."""
+    return (subject.user,) if subject.agent is None else (subject.user, subject.agent)
+
+
+class Policy:
+    """One immutable reading of the policy files. `digest` is the SHA-256 of their content, in hex.
+
+    Safe to share between threads and tasks. `warnings` are findings that did not keep it from being used.
+    """
+
+    __slots__ = ("_index", "digest", "grants", "roles", "rules", "warnings")
+
+    def __init__(
+        self, rules: Iterable[Rule], grants: Iterable[Grant] = (), digest: str = "", warnings: Iterable[Problem] = ()
+    ) -> None:
+        self.rules, self.grants = tuple(rules), tuple(grants)
+        self.digest, self.warnings = digest, tuple(warnings)
+        self.roles = Roles.of(self.grants)
+        self._index = Index(self.rules, self.roles)
+
+    def __repr__(self) -> str:
+        return f"Policy({len(self.rules)} rules, {len(self.grants)} grants, {self.digest[:12]})"
+
+    def decide(self, query: Query) -> Decision:
+        """The answer, and the line that gives it. Equal answers of user and agent are reported as the user's."""
+        subject = query.subject
+        decision = self.judge(query, subject.user)
+        if subject.agent is None or decision.effect == "deny":
+            return decision
+        if not _is_agent(subject.agent):
+            return Decision("deny", None, f"`{subject.agent}` is not an agent", subject.agent)
+        ceiling = self.judge(query, subject.agent)
+        return ceiling if _STRICTNESS[ceiling.effect] > _STRICTNESS[decision.effect] else decision
+
+    def candidates(self, query: Query, principal: str) -> Candidates:
+        """The lines for this principal, action, tenant and object, whatever their conditions say."""
+        return self._index.candidates(principal, query.subject.tenant, query.action, query.object)
+
+    def scope(self, query: Query, principal: str) -> Scope:
+        """What conditions see."""
+        return Scope(query, principal, self._index.roles_of(principal, query.subject.tenant))
+
+    def visible(self, subject: Subject, tool: Tool, now: datetime, run: RunFacts = RunFacts()) -> bool:  # noqa: B008 - frozen
+        """Whether a call could be allowed or asked for with some arguments, and no `list` line hides the tool."""
+        hidden = self._query(subject, "list", tool, now, run)
+        for principal in principals(subject):
+            scope = self.scope(hidden, principal)
+            if any(_always(rule, scope) for rule in self.candidates(hidden, principal).deny):
+                return False
+        return self._bounds(self._query(subject, "call", tool, now, run))[0] != "deny"
+
+    def summary(self, subject: Subject, tool: Tool, now: datetime, run: RunFacts = RunFacts()) -> Summary:  # noqa: B008 - frozen
+        """What a call would get: the same for all arguments, or `depends`."""
+        best, worst = self._bounds(self._query(subject, "call", tool, now, run))
+        return best if best == worst else "depends"
+
+    def _query(self, subject: Subject, action: str, tool: Tool, now: datetime, run: RunFacts) -> Query:
+        return Query(subject, action, tool.path, None, tool, run, now)
+
+    def judge(self, query: Query, principal: str) -> Decision:
+        """The answer for one of the subject's principals alone; `decide` is what counts."""
+        found = self.candidates(query, principal)
+        scope = self.scope(query, principal) if found.conditional else None
+        denied = _first(found.deny, scope)
+        if denied:
+            return _decision(denied, principal, scope)
+        allowed = _first(found.allow, scope)
+        if not allowed:
+            return Decision("deny", None, found.wrong or self._default(query, principal), principal)
+        return _decision(_first(found.ask, scope) or allowed, principal, scope)
+
+    def _default(self, query: Query, principal: str) -> str:
+        if query.action == "approve" and query.requester in (None, query.subject.user):
+            return f"no line allows {principal} to approve {query.object}; {_OWN_REQUEST}"
+        return f"no line allows {principal} to {query.action} {query.object}"
+
+    def _bounds(self, query: Query) -> tuple[Effect, Effect]:
+        """The mildest and the strictest answer that some arguments could get."""
+        if not _is_agent(query.subject.agent):
+            return "deny", "deny"
+        bounds = [self._bounds_of(query, principal) for principal in principals(query.subject)]
+        return max((best for best, _ in bounds), key=_strictness), max((worst for _, worst in bounds), key=_strictness)
+
+    def _bounds_of(self, query: Query, principal: str) -> tuple[Effect, Effect]:
+        found = self.candidates(query, principal)
+        scope = self.scope(query, principal)
+        if not any(_sometimes(rule, scope) for rule in found.allow) or any(_always(rule, scope) for rule in found.deny):
+            return "deny", "deny"
+        best: Effect = "ask" if any(_always(rule, scope) for rule in found.ask) else "allow"
+        if any(_sometimes(rule, scope) for rule in found.deny) or not any(_always(rule, scope) for rule in found.allow):
+            return best, "deny"
+        return best, "ask" if any(_sometimes(rule, scope) for rule in found.ask) else "allow"
+
+
+def _is_agent(name: str | None) -> bool:
+    """Whether this can stand in a subject's place for the agent; also when it is empty."""
+    return name is None or name.startswith("agent:")
+
+
+def _strictness(effect: Effect) -> int:
+    return _STRICTNESS[effect]
+
+
+def _first(rules: tuple[Rule, ...], scope: Scope | None) -> Rule | None:
+    """The first rule that takes part."""
+    for rule in rules:
+        if rule.when is None or scope is None or holds(rule.effect, rule.when.test(scope)):
+            return rule
+    return None
+
+
+def _decision(rule: Rule, principal: str, scope: Scope | None) -> Decision:
+    undecided = rule.when is not None and scope is not None and rule.when.test(scope) is UNDECIDED
+    return Decision(rule.effect, rule.where, rule.why, principal, undecided)
+
+
+def _always(rule: Rule, scope: Scope) -> bool:
+    """Whether the rule takes part whatever the arguments are (`scope` has none)."""
+    if rule.when is None:
+        return True
+    answer = rule.when.test(scope)
+    return holds(rule.effect, answer) if answer is not UNDECIDED else _settled(rule) and rule.effect != "allow"
+
+
+def _sometimes(rule: Rule, scope: Scope) -> bool:
+    """Whether the rule takes part for some arguments, as far as can be known without them."""
+    if rule.when is None:
+        return True
+    answer = rule.when.test(scope)
+    return holds(rule.effect, answer) if answer is not UNDECIDED else not _settled(rule) or rule.effect != "allow"
+
+
+def _settled(rule: Rule) -> bool:
+    """Whether arguments change nothing."""
+    return rule.when is not None and not rule.when.mentions("args")

@@ -1,0 +1,86 @@
+"""Policy files -> text. The one place of this package that touches the disk.
+
+The policy is one file, or a folder whose `*.csv` files count as one: their order means nothing. A `Stamp` is what a
+file system says about the files without reading them; another stamp means that they should be read again.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import PolicyError, Problem
+
+__all__ = ["MAX_BYTES", "Source", "Stamp", "read_sources", "stamp_of", "writable_by_all"]
+
+MAX_BYTES = 16_000_000
+
+Stamp = tuple[tuple[str, int, int, int], ...]  # name, modification time (ns), inode, size; empty: it can't be read
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`file` is the name as people should see it: relative to where we stand, if it lies below."""
+
+    file: str
+    content: bytes
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Never raises: what can't be looked at has an empty stamp."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - on the path of every call: half the cost of Path.stat
+        here = _stamp(path, found)
+        return (
+            (here, *(_stamp(file, file.stat()) for file in _members(path))) if stat.S_ISDIR(found.st_mode) else (here,)
+        )
+    except OSError:
+        return ()
+
+
+def _stamp(file: Path, found: os.stat_result) -> tuple[str, int, int, int]:
+    return str(file), found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _members(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix == ".csv" and not file.name.startswith("."))
+
+
+def read_sources(path: Path) -> list[Source]:
+    """The file, or the folder's files by name. Raises PolicyError for what can't be read."""
+    try:
+        files = _members(path) if path.is_dir() else [path]
+        if not files:
+            raise PolicyError.at(_shown(path), "the folder holds no .csv file")
+        return [_read(file) for file in files]
+    except OSError as error:
+        hint = "`toolgate init` writes a starter" if isinstance(error, FileNotFoundError) else ""
+        raise PolicyError.at(_shown(path), f"can't be read: {error.strerror or error}", hint=hint) from None
+
+
+def _read(file: Path) -> Source:
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode):  # a pipe would wait for ever
+        raise PolicyError.at(_shown(file), "not a regular file")
+    if found.st_size > MAX_BYTES:
+        raise PolicyError.at(_shown(file), f"larger than {MAX_BYTES:,} bytes")
+    return Source(_shown(file), file.read_bytes())
+
+
+def writable_by_all(path: Path) -> list[Problem]:
+    """A warning for each file that anybody on this machine may change (POSIX; elsewhere modes say nothing)."""
+    if os.name != "posix":
+        return []
+    files = [path, *_members(path)] if path.is_dir() else [path]
+    return [
+        Problem(_shown(file), 0, 0, "anybody on this machine may change this file", "chmod o-w", "warning")
+        for file in files
+        if file.stat().st_mode & stat.S_IWOTH
+    ]
+
+
+def _shown(path: Path) -> str:
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix() if path.is_absolute() else path.as_posix()
+    except (OSError, ValueError):
+        return path.as_posix()

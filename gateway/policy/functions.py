@@ -1,0 +1,181 @@
+"""The closed list of functions that conditions may call. Pure and total: a value of the wrong kind is undecidable.
+
+Each entry of `FUNCTIONS` checks its fixed arguments (globs, domains, roots, networks: always literal strings) when the
+policy is loaded, and gives the function of one value that a decision runs. ValueError says what is wrong with them.
+`has` is not here: it takes a path, not a value, so the compiler knows it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.policy.globs import compile_glob
+from gateway.policy.logic import UNDECIDED, conjunction
+from gateway.policy.scope import Kind
+
+__all__ = ["FUNCTIONS", "Function"]
+
+Run = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`usage` is how it is written. `fixed` says whether literal strings follow the value: none, or one and more."""
+
+    usage: str
+    gives: Kind
+    takes: tuple[Kind, ...]
+    prepare: Callable[[Sequence[str]], Run]
+    fixed: bool = True
+
+
+def _on_text(run: Callable[[str], Any]) -> Run:
+    return lambda value: run(value) if type(value) is str else UNDECIDED
+
+
+def _length(value: Any) -> Any:
+    return len(value) if isinstance(value, str | list | Mapping) else UNDECIDED
+
+
+def _any_glob(globs: Sequence[str]) -> Callable[[str], bool]:
+    matchers = [compile_glob(glob) for glob in globs]
+    return lambda text: any(matches(text) for matches in matchers)
+
+
+def _matches(globs: Sequence[str]) -> Run:
+    return _on_text(_any_glob(globs))
+
+
+def _each(value: Any, decide: Run) -> list[Any] | None:
+    """One answer for each text of a list; None for what is no list, or an empty one."""
+    return [decide(item) for item in value] if type(value) is list and value else None
+
+
+def _all_match(globs: Sequence[str]) -> Run:
+    decide = _matches(globs)
+
+    def run(value: Any) -> Any:
+        answers = _each(value, decide)
+        return UNDECIDED if answers is None else conjunction(answers)
+
+    return run
+
+
+def _any_match(globs: Sequence[str]) -> Run:
+    decide = _matches(globs)
+
+    def run(value: Any) -> Any:
+        if value == [] and type(value) is list:
+            return False
+        answers = _each(value, decide) or [UNDECIDED]
+        return True if True in answers else UNDECIDED if UNDECIDED in answers else False
+
+    return run
+
+
+# ---- mail addresses ----
+
+_ADDRESS = re.compile(r"[!#-'*+./0-9=?A-Z^-~-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)")  # RFC 5322 dot-atom, plainly
+_DOMAIN = re.compile(r"(?:\*\.)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+
+
+def _in_domain(domains: Sequence[str]) -> Run:
+    for domain in domains:
+        if not _DOMAIN.fullmatch(domain):
+            raise ValueError(f"`{domain}` is not a domain; write `acme.com`, or `*.acme.com` for those below it")
+    inside = _any_glob([domain.lower() for domain in domains])
+
+    def one(address: str) -> Any:
+        found = _ADDRESS.fullmatch(address)
+        return inside(found[1].lower()) if found else UNDECIDED
+
+    def run(value: Any) -> Any:
+        answers = _each(value if type(value) is list else [value], _on_text(one))
+        return UNDECIDED if answers is None else conjunction(answers)
+
+    return run
+
+
+# ---- paths ----
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_ENCODED = re.compile(r"%(?:2[eEfF]|5[cC]|00)")
+
+
+def _steps(path: str) -> tuple[bool, tuple[str, ...]] | None:
+    """(absolute, steps) of a plain POSIX path; None for what could mean another place than it says."""
+    doubtful = "\\" in path or "\x00" in path or path.startswith("~") or _DRIVE.match(path) or _ENCODED.search(path)
+    steps = tuple(step for step in path.split("/") if step not in ("", "."))
+    return None if not path or doubtful or ".." in steps else (path.startswith("/"), steps)
+
+
+def _under(roots: Sequence[str]) -> Run:
+    wanted = [_steps(root) for root in roots]
+    for root, found in zip(roots, wanted, strict=True):
+        if found is None:
+            raise ValueError(f"`{root}` is not a plain path with `/` between its parts and without `..`")
+
+    def one(path: str) -> Any:
+        here = _steps(path)
+        if here is None:
+            return UNDECIDED
+        answers = [_below(here, root) for root in wanted if root]
+        return True if True in answers else UNDECIDED if UNDECIDED in answers else False
+
+    return _on_text(one)
+
+
+def _below(here: tuple[bool, tuple[str, ...]], root: tuple[bool, tuple[str, ...]]) -> Any:
+    """A relative path and an absolute root can't be compared: nobody knows where the server stands."""
+    return UNDECIDED if here[0] != root[0] else here[1][: len(root[1])] == root[1]
+
+
+# ---- addresses of the network ----
+
+# No user@, no backslash, no blanks: readers of URLs disagree about those, and a rule must not guess.
+_URL = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?(?:[/?#][^\s\\\x00-\x1f\x7f]*)?"
+)
+
+
+def _host(url: str) -> Any:
+    found = _URL.fullmatch(url)
+    return found[1].lower().strip("[]").removesuffix(".") if found else UNDECIDED
+
+
+def _in_cidr(networks: Sequence[str]) -> Run:
+    wanted = [_network(text) for text in networks]
+
+    def one(text: str) -> Any:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return UNDECIDED
+        plain = getattr(address, "ipv4_mapped", None) or address
+        return any(plain in network for network in wanted)
+
+    return _on_text(one)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError(f"`{text}` is not a network; write `10.0.0.0/8` or `fc00::/7`") from None
+
+
+_TEXT: tuple[Kind, ...] = ("string", "weekday", "any")
+
+FUNCTIONS: Mapping[str, Function] = {
+    "len": Function("len(value)", "number", ("string", "list", "object", "any"), lambda _: _length, fixed=False),
+    "lower": Function("lower(text)", "string", _TEXT, lambda _: _on_text(str.lower), fixed=False),
+    "host": Function("host(url)", "string", _TEXT, lambda _: _on_text(_host), fixed=False),
+    "matches": Function("matches(text, 'glob', ...)", "bool", _TEXT, _matches),
+    "all_match": Function("all_match(list, 'glob', ...)", "bool", ("list", "any"), _all_match),
+    "any_match": Function("any_match(list, 'glob', ...)", "bool", ("list", "any"), _any_match),
+    "in_domain": Function("in_domain(addresses, 'acme.com', ...)", "bool", ("string", "list", "any"), _in_domain),
+    "under": Function("under(path, 'folder', ...)", "bool", _TEXT, _under),
+    "in_cidr": Function("in_cidr(address, '10.0.0.0/8', ...)", "bool", _TEXT, _in_cidr),
+}

@@ -1,0 +1,81 @@
+"""Globs: `*` is any characters, `?` is one, everything else is itself. Pure.
+
+A glob matches the whole text, case-sensitively, newlines and leading dots included, in time linear in the text for
+each `*` (atomic groups never go back). Casbin's own matchers are not used: each has holes (see docs/policies.md).
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+__all__ = ["ToolGlob", "compile_glob", "covers", "is_wild"]
+
+Matcher = Callable[[str], bool]
+
+
+def is_wild(glob: str) -> bool:
+    return "*" in glob or "?" in glob
+
+
+def compile_glob(glob: str) -> Matcher:
+    """A function that says whether a text matches."""
+    if glob.strip("*") == "":
+        return (lambda _text: True) if glob else (lambda text: not text)
+    if not is_wild(glob):
+        return glob.__eq__
+    pattern = re.compile(_regex(glob), re.DOTALL)
+    return lambda text: pattern.fullmatch(text) is not None
+
+
+def _regex(glob: str) -> str:
+    first, *rest = [_literal(piece) for piece in re.split(r"\*+", glob)]
+    if not rest:
+        return first
+    *middle, last = rest
+    return first + "".join(f"(?>.*?{piece})" for piece in middle) + f".*{last}"
+
+
+def _literal(piece: str) -> str:
+    return "".join("." if char == "?" else re.escape(char) for char in piece)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolGlob:
+    """A `server/tool` pattern: two globs, split at the first slash. `server` never matches beyond that slash."""
+
+    text: str
+    server: str
+    name: str
+    matches_server: Matcher = field(compare=False, repr=False)
+    matches_name: Matcher = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, text: str) -> "ToolGlob":
+        """Raises ValueError for a text without two parts."""
+        server, slash, name = text.partition("/")
+        if not (server and slash and name):
+            raise ValueError(f"`{text}` is not a server/tool pattern")
+        return cls(text, server, name, compile_glob(server), compile_glob(name))
+
+    @property
+    def exact(self) -> bool:
+        return not is_wild(self.text)
+
+    def matches(self, server: str, name: str) -> bool:
+        return self.matches_server(server) and self.matches_name(name)
+
+    def covers(self, other: "ToolGlob") -> bool:
+        """Whether everything that the other matches is surely matched by this one; false when in doubt."""
+        return covers(self.server, other.server) and covers(self.name, other.name)
+
+
+_RUNS = (0, 1, 2, 1000)  # lengths that stand for what a `*` may be
+
+
+def covers(glob: str, other: str) -> bool:
+    """Whether `glob` surely matches all that `other` matches: samples of `other`, made of a character that only a
+    wildcard matches, must all match.
+    """
+    matches = compile_glob(glob)
+    samples = (other.replace("?", "\x00").replace("*", "\x00" * length) for length in _RUNS)
+    return glob == other or all(matches(sample) for sample in samples)

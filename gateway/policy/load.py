@@ -1,0 +1,102 @@
+"""Policy files -> `Policy`, or every reason why not.
+
+Strict: one error anywhere, and there is no policy. What is only doubtful (a role that nobody has, a line that stands
+twice) is a warning, kept in `Policy.warnings`.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gateway.errors import PolicyError, Problem
+from gateway.policy.decide import Policy
+from gateway.policy.files import Source, read_sources
+from gateway.policy.model import model_problems
+from gateway.policy.roles import Roles
+from gateway.policy.rows import Grant, Row, Rule, parse_lines
+from gateway.policy.wording import GROUPS, did_you_mean
+
+__all__ = ["build", "load", "parse"]
+
+
+def load(model: str | Path, policy: str | Path) -> Policy:
+    """Reads `model.conf`, and `policy.csv` or a folder `policy.d/`. Raises PolicyError with every problem found."""
+    return build(*read_sources(Path(model)), sources=read_sources(Path(policy)))
+
+
+def parse(text: str, file: str = "policy.csv") -> Policy:
+    """A policy from the text of one file, under the shipped model. Raises PolicyError."""
+    return build(None, sources=[Source(file, text.encode())])
+
+
+def build(model: Source | None, *, sources: Sequence[Source]) -> Policy:
+    """A policy from files that have been read. Raises PolicyError. Pure."""
+    problems: list[Problem] = []
+    rows: list[Row] = []
+    if model:
+        text = _text(model, problems)
+        problems += model_problems(model.file, text) if text is not None else []
+    for source in sources:
+        found, wrong = parse_lines(source.file, _text(source, problems) or "")
+        rows += found
+        problems += wrong
+    rules = [row for row in rows if isinstance(row, Rule)]
+    grants = [row for row in rows if isinstance(row, Grant)]
+    problems += Roles.of(grants).circles()
+    if not rules and not problems:
+        problems.append(_nothing(sources))
+    if problems:
+        raise PolicyError(sorted(problems, key=_place))
+    warnings = [*_twice(rules), *_twice(grants), *_unknown_roles(rules, grants)]
+    return Policy(rules, grants, _digest(model, sources), sorted(warnings, key=_place))
+
+
+def _text(source: Source, problems: list[Problem]) -> str | None:
+    try:
+        return source.content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = source.content.count(b"\n", 0, error.start) + 1
+        column = error.start - source.content.rfind(b"\n", 0, error.start)
+        problems.append(Problem(source.file, line, column, "not UTF-8", "save the file as UTF-8"))
+        return None
+
+
+def _nothing(sources: Sequence[Source]) -> Problem:
+    hint = "a policy without any would deny everything; was the file cut while it was written?"
+    return Problem(sources[0].file, 0, 0, "there is no `p` line", hint)
+
+
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line, problem.column
+
+
+def _digest(model: Source | None, sources: Sequence[Source]) -> str:
+    """Of the content: file names count, for decisions name lines by them; so do the lengths, for nothing may shift."""
+    digest = hashlib.sha256()
+    for source in [*([model] if model else []), *sources]:
+        name = Path(source.file).name.encode()
+        digest.update(b"%d %d\n%b%b" % (len(name), len(source.content), name, source.content))
+    return digest.hexdigest()
+
+
+def _twice(rows: Sequence[Rule] | Sequence[Grant]) -> Iterable[Problem]:
+    seen: dict[tuple[object, ...], Rule | Grant] = {}
+    for row in rows:
+        first = seen.setdefault(row.key, row)
+        if first is not row:
+            message = f"this line says the same as {first.where}"
+            yield Problem(row.file, row.line, 1, message, "delete one of them", "warning")
+
+
+def _unknown_roles(rules: Sequence[Rule], grants: Sequence[Grant]) -> Iterable[Problem]:
+    """Groups that rules name and nobody has, and groups that somebody has and no rule names."""
+    given = {grant.role for grant in grants}
+    used = {rule.who for rule in rules} | {grant.member for grant in grants}
+    for rule in rules:
+        if rule.who.startswith(tuple(f"{group}:" for group in GROUPS)) and rule.who not in given:
+            hint = did_you_mean(rule.who, given) if given else "give it to somebody with a `g` line"
+            yield Problem(rule.file, rule.line, rule.columns[1], f"nobody has `{rule.who}`", hint, "warning")
+    for grant in grants:
+        if grant.role not in used:
+            hint = did_you_mean(grant.role, used)
+            yield Problem(grant.file, grant.line, grant.columns[2], f"no line uses `{grant.role}`", hint, "warning")

@@ -1,0 +1,285 @@
+"""Cells -> checked rows: `Rule` for `p` lines, `Grant` for `g` lines. Pure.
+
+    p, who, tenant, server/tool, action, when, effect, why
+    g, member, role, tenant
+
+Everything that stock Casbin passes over in silence is a Problem here, with its line and column; a line with a problem
+gives no row, and a file with an error gives no policy. Names are ASCII, so that no two of them look the same.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from gateway.errors import Problem
+from gateway.policy.cells import Cell, CellError, split_line
+from gateway.policy.compiler import compile_condition
+from gateway.policy.condition import Condition, ConditionError
+from gateway.policy.globs import ToolGlob
+from gateway.policy.wording import ACTIONS, EFFECTS, GROUPS, PREFIXES, Action, Effect, did_you_mean
+
+__all__ = ["Grant", "Row", "Rule", "parse_lines"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    file: str
+    line: int
+
+    @property
+    def where(self) -> str:
+        """`policies/policy.csv:12`."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(_Placed):
+    """A `p` line. `when` None means always. `columns` holds where each cell stands, in the order of the file."""
+
+    text: str
+    who: str
+    tenant: str
+    tool: ToolGlob
+    action: Action
+    when: Condition | None
+    effect: Effect
+    why: str
+    columns: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes two lines the same rule, whatever their explanation."""
+        when = self.when.text if self.when else ""
+        return self.who, self.tenant, self.tool.text, self.action, when, self.effect
+
+
+@dataclass(frozen=True, slots=True)
+class Grant(_Placed):
+    """A `g` line: the member has the role, in this tenant or (`*`) in all."""
+
+    member: str
+    role: str
+    tenant: str
+    columns: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return self.member, self.role, self.tenant
+
+
+Row = Rule | Grant
+T = TypeVar("T")
+
+_CODE = frozenset({5})  # the column `when`
+_SHAPES = {"p": ("who", "tenant", "server/tool", "action", "when", "effect", "why"), "g": ("member", "role", "tenant")}
+
+_WHO = re.compile(rf"(?:{'|'.join(PREFIXES)}):[A-Za-z0-9._@:|/\\+~=-]+")
+_POSSIBLE: Mapping[Action, tuple[Effect, ...]] = {"list": ("deny",), "approve": ("allow", "deny")}
+_IMPOSSIBLE = {
+    "list": "tools that may be called are listed; a `list` line can only hide them, with `deny`",
+    "approve": "write `allow` or `deny`",
+}
+_OWN = "subject.is_requester"
+_ANY_TOOL = ToolGlob.of("*/*")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TOOL = re.compile(r"[A-Za-z0-9._*?-]+/[A-Za-z0-9._*?/:@%+~=&;$-]+")
+
+
+class _Wrong(Exception):
+    def __init__(self, column: int, message: str, hint: str = "") -> None:
+        self.column, self.message, self.hint = column, message, hint
+        super().__init__(message)
+
+
+def parse_lines(file: str, text: str) -> tuple[list[Row], list[Problem]]:
+    """All rows, and all problems: one for each broken cell."""
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        try:
+            cells = split_line(line.removesuffix("\r"), _CODE)
+        except CellError as error:
+            problems.append(Problem(file, number, error.column, error.message, error.hint))
+            continue
+        if cells:
+            row = _Reader(file, number, line.strip(), cells, problems).row()
+            rows.extend([row] if row else [])
+    return rows, problems
+
+
+class _Reader:
+    """One line: reads each cell, and notes what is wrong with it."""
+
+    def __init__(self, file: str, line: int, text: str, cells: Sequence[Cell], problems: list[Problem]) -> None:
+        self._file, self._line, self._text, self._cells, self._problems = file, line, text, cells, problems
+
+    def row(self) -> Row | None:
+        before = len(self._problems)
+        kind = self._cells[0]
+        if kind.text not in _SHAPES:
+            self._note(kind.column, f"unknown line type `{kind.text}`", _type_hint(kind.text))
+        elif self._has_shape(_SHAPES[kind.text]):
+            row = self._rule() if kind.text == "p" else self._grant()
+            return row if len(self._problems) == before else None
+        return None
+
+    def _has_shape(self, shape: Sequence[str]) -> bool:
+        found = len(self._cells) - 1
+        if found == len(shape):
+            return True
+        column = self._cells[len(shape) + 1 if found > len(shape) else 0].column
+        hint = "text that holds a comma stands in double quotes" if found > len(shape) else ""
+        kind = self._cells[0].text
+        self._note(column, f"`{kind}` needs {len(shape)} fields ({', '.join(shape)}), found {found}", hint)
+        return False
+
+    def _rule(self) -> Rule:
+        who, tenant, tool, action, when, effect, why = self._cells[1:]
+        rule = Rule(
+            self._file,
+            self._line,
+            self._text,
+            self._read(who, _who, ""),
+            self._read(tenant, _tenant, ""),
+            self._read(tool, _tool, _ANY_TOOL),
+            self._read(action, _action, "call"),
+            self._read(when, _when, None),
+            self._read(effect, _effect, "deny"),
+            why.text,
+            self._columns(),
+        )
+        if rule.effect not in _POSSIBLE.get(rule.action, EFFECTS):
+            self._note(effect.column, f"a line for `{rule.action}` can't `{rule.effect}`", _IMPOSSIBLE[rule.action])
+        return _four_eyes(rule)
+
+    def _grant(self) -> Grant:
+        member, role, tenant = self._cells[1:]
+        return Grant(
+            self._file,
+            self._line,
+            self._read(member, _member, ""),
+            self._read(role, _group, ""),
+            self._read(tenant, _tenant, ""),
+            self._columns(),
+        )
+
+    def _columns(self) -> tuple[int, ...]:
+        return tuple(cell.column for cell in self._cells)
+
+    def _read(self, cell: Cell, parse: Callable[[Cell], T], fallback: T) -> T:
+        """The cell's value. A wrong one is noted, so that this row is dropped and the fallback never seen."""
+        try:
+            return parse(cell)
+        except _Wrong as wrong:
+            self._note(wrong.column, wrong.message, wrong.hint)
+            return fallback
+
+    def _note(self, column: int, message: str, hint: str = "") -> None:
+        self._problems.append(Problem(self._file, self._line, column, message, hint))
+
+
+def _four_eyes(rule: Rule) -> Rule:
+    """Nobody approves their own request, unless the line itself says who may with `subject.is_requester`."""
+    if (rule.action, rule.effect) != ("approve", "allow"):
+        return rule
+    if rule.when and rule.when.mentions(_OWN):
+        return rule
+    text = f"({rule.when.text}) and not {_OWN}" if rule.when else f"not {_OWN}"
+    return replace(rule, when=compile_condition(text))
+
+
+def _type_hint(word: str) -> str:
+    if word and word[0].lower() in _SHAPES and not word[1:].strip("0123456789"):
+        return f"did you mean `{word[0].lower()}`?"
+    return "expected `p` or `g`; a comment begins with `#`"
+
+
+# ---- cells: each function gives the value, or raises _Wrong ----
+
+
+def _ascii(cell: Cell) -> str:
+    for offset, char in enumerate(cell.text):
+        if not char.isascii():
+            message = f"`{cell.text}` holds the non-ASCII character U+{ord(char):04X}"
+            raise _Wrong(cell.column_of(offset), message, "names are ASCII, so that no two look the same")
+    return cell.text
+
+
+def _who(cell: Cell) -> str:
+    return "*" if cell.text == "*" else _principal(cell, PREFIXES)
+
+
+def _principal(cell: Cell, prefixes: Sequence[str]) -> str:
+    name = _ascii(cell)
+    prefix, colon, rest = name.partition(":")
+    expected = " or ".join(f"`{known}:...`" for known in prefixes)
+    if not colon or not rest:
+        raise _Wrong(cell.column, f"`{name}` is not a name with its kind in front", f"expected {expected}")
+    if prefix not in prefixes:
+        raise _Wrong(cell.column, f"unknown kind `{prefix}:` in `{name}`", f"expected {expected}")
+    if not _WHO.fullmatch(name):
+        hint = "write `*` for everyone" if "*" in rest else "letters, digits and . _ @ : | / \\ + ~ = -"
+        raise _Wrong(cell.column, f"`{name}` is not a name", hint)
+    return name
+
+
+def _member(cell: Cell) -> str:
+    return _principal(cell, PREFIXES)
+
+
+def _group(cell: Cell) -> str:
+    return _principal(cell, GROUPS)
+
+
+def _tenant(cell: Cell) -> str:
+    name = _ascii(cell)
+    if name != "*" and not _TENANT.fullmatch(name):
+        raise _Wrong(cell.column, f"`{name}` is not a tenant", "write its exact name, or `*` for every tenant")
+    return name
+
+
+def _tool(cell: Cell) -> ToolGlob:
+    text = _ascii(cell)
+    if not _TOOL.fullmatch(text):
+        raise _Wrong(cell.column, f"`{text}` is not a server/tool pattern", _tool_hint(text))
+    return ToolGlob.of(text)
+
+
+def _tool_hint(text: str) -> str:
+    if text == "*":
+        return "write `*/*` for every tool of every server"
+    if set(text) & set("[]{}!"):
+        return "only * and ? are wildcards"
+    return "write server/tool; * stands for any characters"
+
+
+def _action(cell: Cell) -> Action:
+    found = next((action for action in ACTIONS if action == cell.text), None)
+    if found is None:
+        raise _Wrong(cell.column, f"unknown action `{cell.text}`", did_you_mean(cell.text, ACTIONS))
+    return found
+
+
+def _effect(cell: Cell) -> Effect:
+    found = next((effect for effect in EFFECTS if effect == cell.text), None)
+    if found is None:
+        raise _Wrong(cell.column, f"unknown effect `{cell.text}`", _effect_hint(cell.text))
+    return found
+
+
+def _effect_hint(text: str) -> str:
+    if "#" in text:
+        return "a comment stands on a line of its own"
+    return did_you_mean(text, EFFECTS)
+
+
+def _when(cell: Cell) -> Condition | None:
+    text = cell.text.strip()
+    if not text:
+        return None
+    try:
+        return compile_condition(text)
+    except ConditionError as error:
+        start = len(cell.text) - len(cell.text.lstrip())
+        raise _Wrong(cell.column_of(start + error.offset), f"condition: {error.message}", error.hint) from None
