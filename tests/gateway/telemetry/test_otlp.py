@@ -145,8 +145,16 @@ def test_what_is_not_allowed_never_leaves_the_process(collector: OtlpReceiver) -
 
 def test_one_value_that_cannot_be_encoded_does_not_lose_the_others(collector: OtlpReceiver) -> None:
     odd = {"model": "lone \ud800 surrogate", "retry_count": 2**80, "tool": object()}
-    spans = [Span("tool.call", "run_\ud800", "k", ROOT, START, START - 5, odd), *a_run()]  # type: ignore[arg-type]  # on purpose
-    assert len(sent(collector, spans)) == len(spans)
+    span = Span("tool.call", "run_\ud800", "k", None, START, START, odd)  # type: ignore[arg-type]  # on purpose
+    received = sent(collector, [span, *a_run()])
+    (survivor,) = (each for each in received.values() if not each.parent and each.name == "tool.call")
+    assert len(received) == 1 + len(a_run())
+    assert survivor.attributes == {"model": "lone ? surrogate"}
+
+
+def test_a_clock_that_was_set_back_makes_a_short_span_and_not_a_negative_one(collector: OtlpReceiver) -> None:
+    (received,) = sent(collector, [Span("tool.call", "run_1", "k", ROOT, START, START - SECOND)]).values()
+    assert received.start_ns == received.end_ns == START
 
 
 def test_a_burst_arrives_whole(collector: OtlpReceiver) -> None:
