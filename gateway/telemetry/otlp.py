@@ -69,9 +69,7 @@ class Otlp:
     def _drain(self) -> None:
         closing = Thread(target=self._processor.shutdown, name="toolgate-telemetry-close", daemon=True)
         closing.start()
-        closing.join(CLOSE_SECONDS)
-        if closing.is_alive():
-            self._exporter.shutdown()  # wakes an exporter that waits to try again
+        closing.join(CLOSE_SECONDS)  # what still hangs then is a daemon thread, and ends with the process
 
 
 class _Counting(SpanExporter):
