@@ -5,7 +5,7 @@ A `Provider` turns a `Request` into a stream of `StreamEvent`s that ends in exac
 Nothing here imports `gateway`. Shapes: what Anthropic Messages, OpenAI Responses and Chat Completions have in common.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -227,8 +227,8 @@ class ProviderError(Exception):
 class Provider(Protocol):
     """A model backend: the seam has one method."""
 
-    def stream(self, request: Request) -> AsyncIterator[StreamEvent]:
-        """Asks the model. Ends in one Finished, or raises ProviderError. Closing the iterator cancels the request."""
+    def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        """Asks the model. Ends in one Finished, or raises ProviderError. Closing the generator cancels the request."""
         ...
 
 

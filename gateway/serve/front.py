@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from mcp.server import Server
+from mcp.server.context import CallNext, HandlerResult
 from mcp.shared.exceptions import MCPError
 from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -41,13 +42,13 @@ def build_server(sessions: Sessions, version: str) -> Server[Any]:
     front = _Front(sessions)
     answers: Mapping[str, Answer] = {"tools/list": front.list_tools, "tools/call": front.call_tool}
 
-    async def middleware(context: Context, call_next: Callable[[Context], Awaitable[Any]]) -> Any:
-        answer = answers.get(context.method)
-        if answer is None or context.request_id is None or not _introduced(context):
-            return await call_next(context)
-        methods.validate_client_request(context.method, context.protocol_version, context.params)
-        result = await answer(context)
-        return enveloped(result, context.method, context.protocol_version, server.server_info_stamp)
+    async def middleware(ctx: Context, call_next: CallNext) -> HandlerResult:
+        answer = answers.get(ctx.method)
+        if answer is None or ctx.request_id is None or not _introduced(ctx):
+            return await call_next(ctx)
+        methods.validate_client_request(ctx.method, ctx.protocol_version, ctx.params)
+        result = await answer(ctx)
+        return enveloped(result, ctx.method, ctx.protocol_version, server.server_info_stamp)
 
     server.middleware[:] = [middleware]  # without the SDK's own tracing: our spans tell more, and leak nothing
     return server

@@ -51,7 +51,7 @@ def app(server: Server[Any], address: Address) -> App:
 async def serve_http(server: Server[Any], address: Address, ready: Callable[[str], Awaitable[None]]) -> None:
     """Serves until SIGINT or SIGTERM; `ready` gets the URL once it listens. Calls in flight have 5 s to finish."""
     config = uvicorn.Config(
-        app(server, address),  # type: ignore[arg-type]  # ASGI, spelled with our own names
+        app(server, address),
         host=address.host,
         port=address.port,
         log_level="error",
