@@ -26,12 +26,12 @@ PACKAGES = ("gateway", "providers", "servers")
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.names", "gateway.call", "gateway.budget", "gateway.catalogue",
-        "gateway.approval",
-        "gateway.visible", "gateway.events", "gateway.run", "gateway.steps", "gateway.schema", "gateway.policy",
-        "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard", "gateway.identity", "providers",
+        "gateway.approval", "gateway.events", "gateway.results", "gateway.run", "gateway.steps", "gateway.schema",
+        "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
+        "gateway.identity", "providers",
     ),
-    "adapters": ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.prices", "providers.*"),
-    "pipeline": ("gateway.results", "gateway.tracing", "gateway.pipeline"),
+    "adapters": ("gateway.store", "gateway.upstream", "gateway.telemetry", "providers.*"),
+    "pipeline": ("gateway.tracing", "gateway.pipeline"),
     "loop": ("gateway.turn", "gateway.loop", "gateway.clients", "gateway.approving"),
     "root": ("gateway.runtime",),
     "serve": ("gateway.serve",),
@@ -39,7 +39,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # Adapters know the core and nothing of one another. The packages beside `gateway` know nothing of it.
-ADAPTERS = ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.prices")
+ADAPTERS = ("gateway.store", "gateway.upstream", "gateway.telemetry")
 ISLANDS = ("providers", "servers")
 
 
@@ -57,6 +57,7 @@ LIBRARIES: Mapping[str, Library] = {
     "mcp_types": Library("mcp-types", ("gateway.upstream", "gateway.serve", "servers")),
     "httpx2": Library("httpx2", ("gateway.upstream", "providers")),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
+    "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
     "jsonschema": Library("jsonschema", ("gateway.schema",)),
     "casbin": Library("pycasbin", ("gateway.policy",)),
     "starlette": Library("starlette", ("gateway.serve",)),
@@ -145,7 +146,7 @@ def layer(module: str) -> str:
     fits = [
         (len(entry), name)
         for entry, name in entries
-        if (module == entry or (entry not in PACKAGES and within(module, entry.removesuffix(".*"))))
+        if module == entry or (entry not in PACKAGES and module.startswith(f"{entry.removesuffix('.*')}."))
     ]
     if not fits:
         raise LookupError(f"`{module}` has no place in LAYERS")
