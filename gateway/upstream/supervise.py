@@ -10,9 +10,11 @@ import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import Call, InDoubt, JsonObject, Outcome, Unsent
+from gateway.errors import ToolgateError
 from gateway.names import split_path
 from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
@@ -126,7 +128,7 @@ class Supervisor:
             self._broken("the connection broke")  # an SDK scope that falls apart cancels its own host
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - one broken server takes no other along
             log.debug("server %s: %r", self.spec.name, error)
-            self._broken(_reason(error, self.spec))
+            self._broken(_reason(error, self.spec) or "the connection ended")
 
     async def _connected(self, stack: AsyncExitStack, transport: Transport) -> None:
         link = Link()
@@ -141,7 +143,8 @@ class Supervisor:
             self._connection = None
             self._ready.clear()
             if not self._stopping.is_set():
-                self._down(redacted(await link.explain(link.lost or ""), transport))
+                why = redacted(await link.explain(link.lost or ""), transport)
+                self._down(why or "the connection ended")
 
     async def _open(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
         began = asyncio.get_running_loop().time()
@@ -261,10 +264,12 @@ def _reason(error: BaseException, spec: ServerSpec) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     match error:
+        case MCPError(code=types.CONNECTION_CLOSED):
+            return ""  # nothing is known here but that; a child process may have more to say
         case TimeoutError():
             return f"it did not answer within {spec.connect_timeout:.3g} s"
         case FileNotFoundError():
             return f"`{error.filename}` was not found"
-        case MCPError() | OSError() | ValueError() | RuntimeError() if str(error):
+        case ToolgateError() | MCPError() | OSError() | ValueError() | RuntimeError() if str(error):
             return str(error)
     return type(error).__name__
