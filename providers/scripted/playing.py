@@ -1,0 +1,187 @@
+"""Plays a script as a model backend: an embedded model that needs no key and no network."""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from providers import (
+    Finished,
+    Message,
+    Part,
+    ProviderError,
+    Reply,
+    Request,
+    Started,
+    StreamEvent,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+    ToolCallArgumentsDelta,
+    ToolCallStarted,
+    ToolSpec,
+    Usage,
+    message_to_json,
+)
+from providers.scripted.condition import miss
+from providers.scripted.nodes import ScriptError, Where
+from providers.scripted.place import Place, place_of
+from providers.scripted.script import Failure, Script, Turn, parsed
+from providers.scripted.template import Form, filled
+
+__all__ = ["ScriptedProvider"]
+
+_ENDED = "(the script has ended)"
+_WORDS = re.compile(r"\S*\s+|\S+")
+_CHARACTERS_PER_TOKEN = 4  # an estimate, as good as any for a model that reads nothing
+
+
+class ScriptedProvider:
+    """A `providers.Provider` that plays one script, for any number of conversations at once.
+
+    It keeps nothing of a conversation; only how often a `fail:` was played is counted, in this process.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._failed: Counter[str] = Counter()
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "ScriptedProvider":
+        """Reads the script. Raises ScriptError, also if the file can't be read."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ScriptError(Where(str(path), 0, 0), f"the script can't be read: {why}") from None
+        return cls(parsed(text, str(path)))
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        """The reply to this conversation, word by word.
+
+        Raises ProviderError: as a `fail:` says, or `bad_request` if an expectation or a reference is not met.
+        """
+        place = place_of(self._script, request.messages)
+        turn = self._turn(place)
+        _check(turn, place)
+        if turn.failure:
+            self._fail(turn.failure, place, request)
+        await asyncio.sleep(turn.delay)
+        reply = _reply(turn, place, request)
+        yield Started(request.model)
+        for event in _told(reply.message):
+            yield event
+        yield Finished(reply)
+
+    def _turn(self, place: Place) -> Turn:
+        if place.step >= len(self._script.steps):
+            return Turn(Where(self._script.file, 0, 0), say=_ENDED)
+        step = self._script.steps[place.step]
+        assert isinstance(step, Turn)  # noqa: S101 - `place_of` has passed all forks
+        return step
+
+    def _fail(self, failure: Failure, place: Place, request: Request) -> None:
+        heard = repr((place.step, place.played, request.messages))
+        conversation = hashlib.sha256(heard.encode(errors="surrogatepass")).hexdigest()
+        if self._failed[conversation] < failure.times:
+            self._failed[conversation] += 1
+            raise ProviderError(failure.kind, failure.message, retry_after=failure.retry_after)
+
+
+def _check(turn: Turn, place: Place) -> None:
+    for wanted in turn.expect:
+        came = miss(wanted, place.seen)
+        if came is not None:
+            raise ProviderError("bad_request", f"{wanted.where}: {came}")
+
+
+def _reply(turn: Turn, place: Place, request: Request) -> Reply:
+    message = Message("assistant", tuple(_parts(turn, place, request.tools)))
+    return Reply(
+        message=message,
+        finish="tool_calls" if turn.calls else "stop",
+        usage=_usage(turn, message, request),
+        model=request.model,
+        response_id=f"scripted-{place.turn}",
+        cost_nanos=turn.cost_nanos,
+    )
+
+
+def _parts(turn: Turn, place: Place, tools: Sequence[ToolSpec]) -> Iterator[Part]:
+    """Thinking, text, calls; the first one carries the mark."""
+    marks = iter((place.mark(),))
+    if turn.think is not None:
+        yield Thinking(_written(turn.think, turn, place), next(marks, {}))
+    if turn.say is not None:
+        yield Text(_written(turn.say, turn, place), next(marks, {}))
+    for index, use in enumerate(turn.calls, 1):
+        arguments = json.dumps(_filled(use.args, turn, place), ensure_ascii=False)
+        yield ToolCall(f"c{place.turn}_{index}", _exposed(use.tool, tools), arguments, next(marks, {}))
+
+
+def _filled(form: Form, turn: Turn, place: Place) -> Any:
+    try:
+        return filled(form, place.seen.look)
+    except LookupError as error:
+        raise ProviderError("bad_request", f"{turn.where}: a reference can't be filled: {error.args[0]}") from None
+
+
+def _written(form: Form, turn: Turn, place: Place) -> str:
+    value = _filled(form, turn, place)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _usage(turn: Turn, message: Message, request: Request) -> Usage:
+    heard = [request.system, *(json.dumps(message_to_json(item)) for item in request.messages)]
+    offered = (f"{tool.name}{tool.description}{json.dumps(tool.input_schema)}" for tool in request.tools)
+    said = "".join(_spoken(part) for part in message.parts)
+    read = sum(len(text) for text in (*heard, *offered))
+    return Usage(
+        input=_tokens(read) if turn.input_tokens is None else turn.input_tokens,
+        output=_tokens(len(said)) if turn.output_tokens is None else turn.output_tokens,
+        estimated=turn.input_tokens is None or turn.output_tokens is None,
+    )
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // _CHARACTERS_PER_TOKEN)
+
+
+def _spoken(part: Part) -> str:
+    if isinstance(part, ToolCall):
+        return part.name + part.arguments
+    return part.text if isinstance(part, Text | Thinking) else ""
+
+
+def _told(message: Message) -> Iterator[StreamEvent]:
+    calls = 0
+    for part in message.parts:
+        if isinstance(part, ToolCall):
+            yield ToolCallStarted(calls, part.id, part.name)
+            yield ToolCallArgumentsDelta(calls, part.arguments)
+            calls += 1
+        elif isinstance(part, Text | Thinking):
+            delta: Callable[[str], StreamEvent] = TextDelta if isinstance(part, Text) else ThinkingDelta
+            yield from (delta(word) for word in _WORDS.findall(part.text))
+
+
+def _exposed(tool: str, offered: Sequence[ToolSpec]) -> str:
+    """The name by which a model sees `server/tool`; a tool that is not offered is called all the same.
+
+    The rule is the gateway's (`gateway/names.py`): `server__tool`, and with a hash where that doesn't fit or collides.
+    """
+    server, slash, name = tool.partition("/")
+    if not slash:
+        return tool
+    fitted = re.sub(r"[^A-Za-z0-9_-]", "_", f"{server}__{name}")
+    fitted = fitted if fitted[0].isalpha() else f"t{fitted}"
+    hashed = f"{fitted[:57]}_{hashlib.sha256(tool.encode()).hexdigest()[:6]}"
+    plain = fitted if fitted == f"{server}__{name}" and len(fitted) <= 64 else hashed
+    names = {spec.name for spec in offered}
+    return hashed if hashed in names and plain not in names else plain
