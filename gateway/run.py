@@ -142,6 +142,7 @@ class Run:
     spend: Spend = field(default_factory=Spend)  # settled
     denials: int = 0
     cause: str = ""
+    budget_spent: str | None = None  # the unit for which it is paused
     output: str = ""
 
     @property
@@ -303,8 +304,8 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Resolved: _resolved,
     LimitsRaised: _limits_raised,
     Waited: lambda run, event: replace(run, cause=event.cause),
-    Paused: lambda run, event: replace(run, cause=event.why),
-    Resumed: lambda run, _: replace(run, cause=""),
+    Paused: lambda run, event: replace(run, cause=event.why, budget_spent=event.unit),
+    Resumed: lambda run, _: replace(run, cause="", budget_spent=None),
     Succeeded: lambda run, event: replace(run, output=event.output),
     Failed: lambda run, event: replace(run, cause=f"{event.kind}: {event.why}"),
     Cancelled: lambda run, event: replace(run, cause=event.why),

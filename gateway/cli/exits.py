@@ -1,0 +1,47 @@
+"""What a command's exit code means, everywhere. The words are MCP Inspector's where it has them."""
+
+from enum import IntEnum
+
+from gateway.errors import ConfigError, ToolgateError, UpstreamUnavailable
+from gateway.run import Run, Status
+
+__all__ = ["Exit", "exit_of_error", "exit_of_run"]
+
+
+class Exit(IntEnum):
+    """Documented in `toolgate --help` and docs/cli.md; scripts depend on them."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    CONFIG = 3
+    UNREACHABLE = 4
+    TOOL_ERROR = 5
+    DENIED = 6
+    WAITING = 7
+    BUDGET = 8
+    INTERRUPTED = 130
+
+
+_OF_STATUS: dict[Status, Exit] = {"succeeded": Exit.OK, "waiting": Exit.WAITING, "queued": Exit.WAITING}
+_UNREACHABLE = frozenset({"network", "timeout", "overloaded", "server", "rate_limit"})
+
+
+def exit_of_run(run: Run) -> Exit:
+    """How a command that drove a run ends."""
+    if run.status == "paused":
+        return Exit.BUDGET if run.budget_spent else Exit.INTERRUPTED
+    if run.status == "failed" and run.cause.partition(":")[0] in _UNREACHABLE:
+        return Exit.UNREACHABLE
+    return _OF_STATUS.get(run.status, Exit.ERROR)
+
+
+def exit_of_error(error: ToolgateError) -> Exit:
+    """How a command ends that something broke."""
+    match error:
+        case ConfigError():
+            return Exit.CONFIG
+        case UpstreamUnavailable():
+            return Exit.UNREACHABLE
+        case _:
+            return Exit.ERROR

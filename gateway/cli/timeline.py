@@ -1,0 +1,56 @@
+"""`toolgate runs show`: a run as a timeline, with times, waits and what was spent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from gateway.cli.lines import Said, budget_line, line
+from gateway.events import Admitted, Held, ModelAnswered, Recorded, Returned
+from gateway.run import Run
+from gateway.visible import shortened
+
+__all__ = ["print_timeline"]
+
+_TEXT_WIDTH = 96
+
+
+def print_timeline(run: Run, events: Sequence[Recorded], console: Console | None = None) -> None:
+    """To stdout: this is what was asked for. Each line has the seconds since the run began."""
+    console = console or Console(highlight=False)
+    said: dict[str, Said] = {}
+    sent: dict[str, int] = {}
+    console.print(Text.assemble((run.id, "bold"), f"  {run.status}  ", (_clock(run.created), "dim")), soft_wrap=True)
+    for recorded in events:
+        event = recorded.event
+        if isinstance(event, Admitted):
+            said[event.key], sent[event.key] = Said(event.path, event.arguments), recorded.at
+        elif isinstance(event, Held):
+            said.setdefault(event.key, Said(event.path))
+        for text in _texts(recorded, said, sent):
+            console.print(Text(f"{(recorded.at - run.created) / 1000:8.2f}s ", style="dim") + text, soft_wrap=True)
+    console.print(Text(f"          spent {budget_line(run.limits, run.spend)}", style="dim"), soft_wrap=True)
+
+
+def _texts(recorded: Recorded, said: dict[str, Said], sent: dict[str, int]) -> list[Text]:
+    event = recorded.event
+    if isinstance(event, ModelAnswered):
+        return _words(event)
+    described = line(event, said)
+    if described is None:
+        return []
+    took = f"{recorded.at - sent[event.key]} ms" if isinstance(event, Returned) and event.key in sent else ""
+    detail = "  ".join(part for part in (described.detail, took) if part)
+    return [Text.assemble((f"{described.mark} ", described.style), described.text, (f"  {detail}", "dim"))]
+
+
+def _words(event: ModelAnswered) -> list[Text]:
+    words = " ".join(part["text"] for part in event.message["parts"] if part["kind"] == "text")
+    usage = f"{event.usage.get('input', 0)} tokens in, {event.usage.get('output', 0)} out"
+    head = Text.assemble(("· ", "cyan"), (f"turn {event.turn}: {event.model}", "cyan"), (f"  {usage}", "dim"))
+    return [head, Text("  " + shortened(words, _TEXT_WIDTH), style="italic")] if words.strip() else [head]
+
+
+def _clock(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")

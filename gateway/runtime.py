@@ -1,0 +1,272 @@
+"""The composition root: configuration in, running parts out. The only module that knows every class.
+
+Parts are opened as they are needed: `toolgate runs` needs a store and nothing else, so it starts no server and imports
+no SDK. What is opened first is closed last.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.agents import Agent
+from gateway.approving import Approving
+from gateway.budget import Limits, Price
+from gateway.call import Subject
+from gateway.catalogue import Catalogue
+from gateway.clients import Clients, new_run_id
+from gateway.config import Budgets, Config, ResolvedStdio, ServerConfig, expand, load_budgets
+from gateway.errors import ConfigError, UnknownRun
+from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
+from gateway.loop import Loop, Parts, Watcher
+from gateway.pipeline import CallSettings, Pipeline
+from gateway.policy import LivePolicy
+from gateway.run import Run, fold
+from gateway.store.sqlite import SqliteStore
+from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
+from gateway.tracing import Tracing
+from gateway.turn import Model
+from providers import Provider
+
+if TYPE_CHECKING:  # the MCP SDK costs half a second to import
+    from gateway.upstream import ServerSpec, Upstreams
+
+__all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "open_runtime", "opened_telemetry"]
+__all__ += ["server_spec"]
+
+DEFAULT_AGENT = "assistant"  # who works where no agent is configured
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """What can be had without starting a server: the store, the policy, the budgets."""
+
+    config: Config
+    store: SqliteStore
+    policy: LivePolicy
+    budgets: Budgets
+
+    @property
+    def approving(self) -> Approving:
+        """Without servers, a condition on the tool can't be decided; so it grants nothing."""
+        return Approving(self.store, self.policy, Catalogue)
+
+    def subject(self, user: str | None = None, tenant: str | None = None, agent: str | None = None) -> Subject:
+        """Who is asking: what was given, else what is configured."""
+        identity = self.config.identity
+        return Subject(user or identity.user, tenant or identity.tenant, agent)
+
+    async def run(self, run_id: str) -> Run:
+        """A run as it is now; a unique prefix of its id will do. Raises UnknownRun."""
+        row = await self.store.run_row(run_id)
+        return fold(row.id, await self.store.events(row.id))
+
+    async def raise_limits(self, run_id: str, limits: Limits, by: str) -> None:
+        """A higher (or lower) budget for a run. Raises IllegalEvent when it has ended."""
+        await self.store.append(run_id, [LimitsRaised(limits.to_json(), by)], lease=None)
+
+    async def cancel(self, run_id: str, by: str) -> None:
+        """Ends a run at its next step. Raises IllegalEvent when it has ended."""
+        await self.store.append(run_id, [Cancelled(by)], lease=None)
+
+    async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
+        """A person says what became of a call in doubt. Raises UnknownRun for a call that is not in doubt."""
+        run = await self.run(run_id)
+        doubted = run.calls.get(key)
+        if doubted is None or doubted.status != "doubted":
+            raise UnknownRun(f"{run_id} with a call `{key}` in doubt")
+        await self.store.append(run.id, [Resolved(key, resolution, by, note)], lease=None)
+
+    async def resume(self, run_id: str) -> None:
+        """Lets a paused run go on; one that waits goes on by itself when people have answered."""
+        run = await self.run(run_id)
+        if run.status == "paused":
+            await self.store.append(run.id, [Resumed("it was resumed")], lease=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything, with the servers connected."""
+
+    offline: Offline
+    upstream: "Upstreams"
+    telemetry: Telemetry
+    pipeline: Pipeline
+    loop: Loop
+    models: "Models"
+
+    @property
+    def config(self) -> Config:
+        return self.offline.config
+
+    @property
+    def approving(self) -> Approving:
+        offline = self.offline
+        return Approving(offline.store, offline.policy, lambda: self.upstream.catalogue)
+
+    @property
+    def clients(self) -> Clients:
+        """For MCP clients and `toolgate call`."""
+        offline = self.offline
+        return Clients(self.pipeline, offline.store, offline.policy, self.upstream, offline.budgets.for_clients)
+
+    def subject_for(self, agent: str | None) -> Subject:
+        """The configured user through this agent; the first one configured, if none is named."""
+        return self.offline.subject(agent=f"agent:{agent or next(iter(self.config.agents), DEFAULT_AGENT)}")
+
+    async def submit(
+        self, text: str, subject: Subject, *, model: str | None = None, limits: Limits | None = None
+    ) -> str:
+        """Queues a run and returns its id. Raises ConfigError for an agent or a model that is not configured."""
+        agent = _agent(self.config, (subject.agent or "").removeprefix("agent:"))
+        model = model or agent.model
+        self.models.open(model)
+        most = self.offline.budgets.limits_for(agent.name).strictest(_own_limits(self.config, agent.name))
+        run_id = new_run_id()
+        given = most.replaced(limits or Limits()).to_json()
+        queued = Queued("loop", subject.user, subject.tenant, subject.agent, model, text, given)
+        await self.offline.store.append(run_id, [queued], lease=None)
+        return run_id
+
+    async def drive(self, run_id: str, watcher: Watcher | None = None) -> Run:
+        """Takes a run as far as it goes by itself. Raises LeaseLost when another worker drives it."""
+        return await self.loop.drive(run_id, watcher)
+
+    async def changed(self, seconds: float = 0.2) -> None:
+        """Returns when any process has written to the store."""
+        store = self.offline.store
+        before = await store.version()
+        while await store.version() == before:  # noqa: ASYNC110 - other processes write; they set no event of ours
+            await asyncio.sleep(seconds)
+
+
+@contextlib.contextmanager
+def open_offline(config: Config) -> Iterator[Offline]:
+    """Opens store and policy. Raises ConfigError, PolicyError, StoreError."""
+    policy = LivePolicy(config.policy.model, config.policy.files)
+    budgets = load_budgets(config.policy.budgets, config.agents)
+    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
+    try:
+        yield Offline(config, store, policy, budgets)
+    finally:
+        store.close()
+
+
+@contextlib.asynccontextmanager
+async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
+    """Opens everything and connects to the servers; one that can't be reached is missing, and keeps being tried."""
+    stop_propagation()
+    from gateway.upstream import Upstreams
+
+    specs = {name: server_spec(server) for name, server in config.servers.items() if not server.disabled}
+    with open_offline(config) as offline, opened_telemetry(config) as telemetry:
+        async with Upstreams(specs) as upstream:
+            tracing, models = Tracing(telemetry), Models(config)
+            pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
+            parts = Parts(
+                store=offline.store,
+                pipeline=pipeline,
+                policy=offline.policy,
+                tracing=tracing,
+                catalogue=lambda: upstream.catalogue,
+                agent=lambda name: _agent(config, name or DEFAULT_AGENT),
+                model=models.open,
+            )
+            yield Runtime(offline, upstream, telemetry, pipeline, Loop(parts), models)
+
+
+class Models:
+    """The model backends, each opened once."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._open: dict[str, Model] = {}
+
+    def open(self, name: str) -> Model:
+        """A configured model, or `scripted:FILE`. Raises ConfigError."""
+        if name not in self._open:
+            self._open[name] = self._made(name)
+        return self._open[name]
+
+    def _made(self, name: str) -> Model:
+        if name.startswith("scripted:"):
+            return Model(_scripted(Path(name.removeprefix("scripted:"))), name, Price())
+        if name not in self._config.models:
+            known = ", ".join(f"`{model}`" for model in self._config.models) or "none"
+            raise ConfigError.at(
+                "--model", f"there is no model `{name}`", hint=f"configured: {known}; or scripted:FILE"
+            )
+        configured = self._config.models[name]
+        if configured.script is None:
+            raise ConfigError.at("toolgate.toml", f"the model `{name}` has no script")
+        return Model(_scripted(configured.script), configured.name or name, configured.price or Price())
+
+
+def _scripted(path: Path) -> Provider:
+    from providers.scripted import ScriptedProvider, ScriptError
+
+    try:
+        return ScriptedProvider.from_file(path)
+    except ScriptError as error:
+        raise ConfigError.at(error.file, error.message, error.line, error.column) from None
+    except OSError as error:
+        raise ConfigError.at(str(path), f"the script can't be read: {error.strerror}") from None
+
+
+def server_spec(server: ServerConfig) -> "ServerSpec":
+    """A server as the upstreams know it; its secrets are expanded when it is started or called."""
+    from gateway.upstream import Http, ServerSpec, Stdio
+
+    def transport() -> Stdio | Http:
+        resolved = expand(server, os.environ)
+        if isinstance(resolved, ResolvedStdio):
+            return Stdio(resolved.command, resolved.args, resolved.env, resolved.cwd)
+        return Http(resolved.url, resolved.headers, resolved.sse)
+
+    word = server.word
+    return ServerSpec(server.name, transport, word.trusted, word.era, word.call_timeout, word.connect_timeout)
+
+
+@contextlib.contextmanager
+def opened_telemetry(config: Config) -> Iterator[Telemetry]:
+    """Where spans go. At the end it has a moment to send what is left; what could not be sent is said once."""
+    settings = config.telemetry
+    telemetry = open_telemetry(settings.endpoint, config.telemetry_headers(os.environ), settings.service_name)
+    try:
+        yield telemetry
+    finally:
+        lost = telemetry.close()
+        if lost:
+            print(f"toolgate: {lost} spans could not be exported", file=sys.stderr)  # noqa: T201 - the last word
+
+
+def _agent(config: Config, name: str) -> Agent:
+    if name not in config.agents:
+        if name == DEFAULT_AGENT and not config.agents:
+            return Agent(name)
+        known = ", ".join(f"`{agent}`" for agent in config.agents) or "none"
+        raise ConfigError.at("toolgate.toml", f"there is no agent `{name}`", hint=f"configured: {known}")
+    found = config.agents[name]
+    model = found.model or next(iter(config.models), "")
+    return Agent(name, found.instructions, model, found.tools, found.max_output_tokens)
+
+
+def _own_limits(config: Config, agent: str) -> Limits:
+    found = config.agents.get(agent)
+    return found.budgets.limits if found else Limits()
+
+
+def _call_settings(config: Config) -> CallSettings:
+    servers = config.servers.values()
+    return CallSettings(
+        timeouts={server.name: server.word.call_timeout for server in servers},
+        safe_to_repeat=[_qualified(server.name, glob) for server in servers for glob in server.word.safe_to_repeat],
+    )
+
+
+def _qualified(server: str, glob: str) -> str:
+    return glob if "/" in glob else f"{server}/{glob}"
