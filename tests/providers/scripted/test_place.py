@@ -58,6 +58,8 @@ def looked(stock: int, call_id: str = "c1_1") -> tuple[Message, Message]:
         ([user("hello"), *looked(4), reply()], END, 3),
         ([user("hello"), *looked(4), reply(), user("more"), reply()], END, 4),
         ([user("hello"), *looked(4), user("twice, please")], TWICE, 2),
+        ([user("hello"), *looked(4), user("once"), user("no, twice")], TWICE, 2),
+        ([user("hello"), *looked(4), user("twice"), user("no, once")], PLENTY, 2),
         ([user("twice"), *looked(4), reply()], TWICE, 3),
         ([user("twice"), *looked(4), reply(), reply()], BACK, 4),
         ([user("twice"), *looked(4), reply(), reply(), reply()], LOOK, 5),

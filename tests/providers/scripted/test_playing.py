@@ -2,12 +2,16 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.names import exposed_names
 from providers import (
     Finished,
     Message,
@@ -150,6 +154,18 @@ def test_a_tool_is_called_by_the_name_that_the_model_sees(tool: str, offered: Se
     (call,) = _reply(_provider(f"  - call: {{tool: '{tool}'}}"), _request(tools=specs)).message.tool_calls
     assert call.name == called
     assert len(call.name) <= 64
+
+
+_part = st.text("ab_9-. ü", min_size=1, max_size=40)
+
+
+@given(st.lists(st.tuples(_part, _part).map("/".join), min_size=1, max_size=6, unique=True))
+def test_the_rule_for_names_is_the_gateways(tools: list[str]) -> None:
+    exposed = exposed_names(tools)
+    specs = [ToolSpec(name, "", {}) for name in exposed]
+    script = json.dumps({"steps": [{"calls": [{"tool": tool} for tool in tools]}]})
+    reply = _reply(ScriptedProvider(parsed(script, "s.json")), _request(tools=specs))
+    assert [exposed[call.name] for call in reply.message.tool_calls] == tools
 
 
 def test_closing_the_stream_cancels_a_reply_in_its_delay() -> None:
