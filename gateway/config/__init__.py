@@ -1,0 +1,38 @@
+"""What Toolgate is told: `toolgate.toml`, `.mcp.json`, `budgets.toml`, the environment and the flags.
+
+Reading order: `settings` (what may be said), `server_entry` and `servers` (which servers), `folders` and `layers` (who
+is heard first), `loading` (all of it at once), `expansion` (secrets, at the last moment), `showing` and `masking` (what
+people see of it), `budgets`, `starter` (what `toolgate init` writes). Below them: `places`, `documents`, `toml_lines`
+and `jsonc` know in which line something stands; `findings` and `wording` say what is wrong with it.
+"""
+
+from gateway.config.budgets import SAFE, Budgets, load_budgets, parse_budget
+from gateway.config.expansion import ResolvedHttp, ResolvedServer, ResolvedStdio, ServerConfig, expand
+from gateway.config.layers import Flag
+from gateway.config.loading import Config, load_config
+from gateway.config.settings import AgentConfig, ModelConfig, Settings
+from gateway.config.showing import Origin, origins
+from gateway.config.starter import Kept, Written, write_starter
+
+__all__ = [
+    "SAFE",
+    "AgentConfig",
+    "Budgets",
+    "Config",
+    "Flag",
+    "Kept",
+    "ModelConfig",
+    "Origin",
+    "ResolvedHttp",
+    "ResolvedServer",
+    "ResolvedStdio",
+    "ServerConfig",
+    "Settings",
+    "Written",
+    "expand",
+    "load_budgets",
+    "load_config",
+    "origins",
+    "parse_budget",
+    "write_starter",
+]

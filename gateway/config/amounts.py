@@ -1,0 +1,87 @@
+"""Amounts as people write them: `200k tokens`, `$5.00`, `15m`. Pure; money never touches a binary float.
+
+Each reader takes what TOML gives (text, int, Decimal) and raises ValueError with a sentence that says how to write it.
+"""
+
+import re
+from decimal import Decimal
+
+__all__ = ["count", "duration", "price", "seconds", "tokens", "usd"]
+
+_DIGITS = re.compile(r"[0-9]{1,16}")
+_TOKENS = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([km]?)(?: ?tokens?)?", re.IGNORECASE)
+_DOLLARS = re.compile(r"\$? ?([0-9]+(?:\.[0-9]+)?)")
+_TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)")
+_TIMES = {"": Decimal(1), "k": Decimal(1000), "m": Decimal(1_000_000)}
+_SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
+
+MOST_COUNTED = 10**15
+MOST_DOLLARS = 10**9  # in nanos this still fits the 64 bits that a store has
+MOST_SECONDS = 366 * 86400
+
+
+def count(value: object) -> int:
+    """A whole number above 0; also as text, which is what flags give."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        value = int(value)
+    return _whole(_number(value, "write a whole number, such as `30`"), MOST_COUNTED)
+
+
+def tokens(value: object) -> int:
+    """`200000`, `"200k"`, `"200k tokens"` or `"1.5m"`."""
+    match = _TOKENS.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        return _whole(Decimal(match[1]) * _TIMES[match[2].lower()], MOST_COUNTED)
+    return _whole(_number(value, 'write `200000`, `"200k"` or `"1.5m tokens"`'), MOST_COUNTED)
+
+
+def usd(value: object) -> Decimal:
+    """US dollars: `"$5.00"`, `"5.00"`, `5` or `5.00`."""
+    match = _DOLLARS.fullmatch(value.strip()) if isinstance(value, str) else None
+    amount = Decimal(match[1]) if match else _number(value, 'write dollars, such as `"$5.00"`')
+    return _bounded(amount, MOST_DOLLARS)
+
+
+def price(value: object) -> Decimal:
+    """As `usd`, but something may cost nothing."""
+    free = value in ("0", "$0") or (value == 0 and not isinstance(value, bool))
+    return Decimal(0) if free else usd(value)
+
+
+def duration(value: object) -> float:
+    """Seconds, from text with a unit: `"90s"`, `"15m"`, `"2h"`. A bare number is refused: of what?"""
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('write a time with its unit: `"90s"`, `"15m"` or `"2h"`')
+    return float(_bounded(Decimal(match[1]) * _SECONDS[match[2]], MOST_SECONDS))
+
+
+def seconds(value: object) -> float:
+    """As `duration`, for keys that are documented in seconds: a bare number is seconds."""
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", value.strip()):
+        return duration(value)
+    plain = Decimal(value.strip()) if isinstance(value, str) else value
+    return float(_bounded(_number(plain, 'write seconds, such as `60`, or `"2m"`'), MOST_SECONDS))
+
+
+def _number(value: object, hint: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError(hint)  # noqa: TRY004 - what pydantic turns into a finding is a ValueError
+    return Decimal(value)
+
+
+def _whole(value: Decimal, most: int) -> int:
+    amount = _bounded(value, most)
+    if amount != amount.to_integral_value():
+        raise ValueError("must be a whole number")
+    return int(amount)
+
+
+def _bounded(value: Decimal, most: int) -> Decimal:
+    if not value.is_finite():
+        raise ValueError("must be a finite number")
+    if value <= 0:
+        raise ValueError("must be more than 0")
+    if value > most:
+        raise ValueError(f"must be at most {most:,}")
+    return value

@@ -1,0 +1,82 @@
+"""`budgets.toml`: what a run may spend. The stricter of two limits counts, and what is not said has a safe default."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import Field
+
+from gateway.budget import Limits, nanos
+from gateway.config.documents import read_toml
+from gateway.config.findings import validated
+from gateway.config.places import Document, Place
+from gateway.config.settings import BudgetTable, Name, Table
+from gateway.config.wording import did_you_mean
+from gateway.errors import ConfigError, Problem
+
+__all__ = ["SAFE", "Budgets", "load_budgets", "parse_budget", "read_budgets"]
+
+SAFE = Limits(turns=30, tool_calls=100, tokens=500_000, nanos=nanos(Decimal(5)), millis=30 * 60 * 1000)
+
+UNLIMITED = Limits()
+
+
+class _File(Table):
+    run: BudgetTable = Field(default_factory=BudgetTable)
+    clients: BudgetTable = Field(default_factory=BudgetTable)
+    agents: Mapping[Name, BudgetTable] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """The limits of any run, and those of the agents that have their own.
+
+    `for_clients` are those of an MCP client's session, which may last for days: without a word about it, none.
+    """
+
+    run: Limits = SAFE
+    for_clients: Limits = UNLIMITED
+    agents: Mapping[str, Limits] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+
+    def limits_for(self, agent: str | None) -> Limits:
+        """What one run of this agent (its name, or its subject `agent:NAME`) may spend: the stricter limit counts."""
+        own = self.agents.get(agent.removeprefix("agent:")) if agent else None
+        return self.run.strictest(own) if own else self.run
+
+
+def load_budgets(path: Path, known_agents: Collection[str] | None = None, file: str | None = None) -> Budgets:
+    """Reads the file; without one the safe defaults hold. `file` is its name for people.
+
+    With `known_agents`, a table for an agent that is not among them is a warning: MCP clients are agents too.
+    Raises ConfigError with every problem of the file.
+    """
+    if not path.exists():
+        return Budgets()
+    return read_budgets(read_toml(path, file or str(path)), known_agents)
+
+
+def read_budgets(document: Document, known_agents: Collection[str] | None = None) -> Budgets:
+    """The budgets in a document that was read. Raises ConfigError with every problem."""
+    table = validated(_File, document.value, document.places, Place(document.file))
+    if not isinstance(table, _File):
+        raise ConfigError(table)
+    agents = {name: budget.limits for name, budget in table.agents.items()}
+    strangers = () if known_agents is None else sorted(agents.keys() - set(known_agents))
+    warnings = tuple(_stranger(document, name, known_agents or ()) for name in strangers)
+    return Budgets(SAFE.replaced(table.run.limits), table.clients.limits, agents, warnings)
+
+
+def parse_budget(items: Sequence[str]) -> Limits:
+    """`["usd=1", "tokens=20k"]`, as on a command line, in the words of budgets.toml. Raises ConfigError."""
+    pairs = dict(item.partition("=")[::2] for item in items)
+    table = validated(_File, {"run": pairs}, {("run", name): Place("--budget") for name in pairs}, Place("--budget"))
+    if not isinstance(table, _File):
+        raise ConfigError(table)
+    return table.run.limits
+
+
+def _stranger(document: Document, name: str, known: Collection[str]) -> Problem:
+    message = f"there is no agent `{name}`, unless an MCP client is called so"
+    return document.at("agents", name).problem(message, did_you_mean(name, known), "warning")

@@ -1,0 +1,245 @@
+"""What `toolgate.toml` may say, as frozen models. Unknown keys are refused; nothing is converted behind one's back.
+
+Every key, with its meaning and default: docs/configuration.md.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from gateway.budget import Limits, Price, nanos
+from gateway.config import amounts
+from gateway.config.templates import pieces
+from gateway.config.wording import did_you_mean
+from gateway.errors import ConfigError
+from gateway.identity import user_subject
+
+__all__ = [
+    "NAME",
+    "PROVIDERS",
+    "AgentConfig",
+    "BudgetTable",
+    "Era",
+    "IdentityConfig",
+    "ModelConfig",
+    "PolicyConfig",
+    "ServeConfig",
+    "ServerWord",
+    "Settings",
+    "StoreConfig",
+    "Table",
+    "TelemetryConfig",
+    "is_web_address",
+]
+
+PROVIDERS = ("scripted",)  # grows with the modules in providers/
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]|_(?!_)){0,63}")
+
+Era = Literal["auto", "legacy", "modern"]
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MILLION = 1_000_000
+
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and not NAME.fullmatch(value):
+        raise ValueError("a name has letters, digits, `.`, `-` and single `_`, at most 64, and no sign in front")
+    return value
+
+
+def _items(value: object) -> object:
+    """TOML's arrays as tuples, which can't be changed."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _tool_globs(value: object) -> object:
+    globs = _items(value)
+    for glob in globs if isinstance(globs, tuple) else ():
+        if isinstance(glob, str) and "/" not in glob:
+            raise ValueError(f"`{glob}` is no `server/tool`: write `{glob}/*` for all tools of a server")
+    return globs
+
+
+def _provider(value: object) -> object:
+    if isinstance(value, str) and value not in PROVIDERS:
+        raise ValueError(f"there is no provider `{value}`; {did_you_mean(value, PROVIDERS)}")
+    return value
+
+
+def _variable(value: object) -> object:
+    if isinstance(value, str) and not _VARIABLE.fullmatch(value):  # not shown: it may be the key itself
+        raise ValueError("must be the name of an environment variable; the key itself does not belong here")
+    return value
+
+
+def _web_address(value: object) -> object:
+    if isinstance(value, str) and not is_web_address(value):  # not shown: it may hold a password
+        raise ValueError("must be an http or https address, such as `http://127.0.0.1:4318`")
+    return value
+
+
+def is_web_address(text: str) -> bool:
+    """Whether this is an absolute http or https URL."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket without its twin
+        return False
+
+
+def _template(value: object) -> object:
+    if isinstance(value, str):
+        list(pieces(value))
+    return value
+
+
+def _user(value: object) -> object:
+    try:
+        return user_subject(value) if isinstance(value, str) else value
+    except ConfigError as error:
+        problem = error.problems[0]
+        raise ValueError(f"{problem.message}; {problem.hint}") from None
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(_items)]
+ToolGlobs = Annotated[tuple[str, ...], BeforeValidator(_tool_globs)]
+Template = Annotated[str, BeforeValidator(_template)]
+WebAddress = Annotated[str, BeforeValidator(_web_address)]
+Seconds = Annotated[float, BeforeValidator(amounts.seconds)]
+Count = Annotated[int, BeforeValidator(amounts.count)]
+PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price)]
+
+
+class Table(BaseModel):
+    """A table of a TOML file: closed, frozen, strict, and silent about values in its errors.
+
+    Built when it is first used: `toolgate --help` need not wait for it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
+
+
+class BudgetTable(Table):
+    """Limits as budgets.toml and `[agents.NAME.budgets]` write them. What is missing is not limited here."""
+
+    turns: Count | None = None
+    tool_calls: Count | None = None
+    tokens: Annotated[int, BeforeValidator(amounts.tokens)] | None = None
+    usd: Annotated[Decimal, BeforeValidator(amounts.usd)] | None = None
+    wall_time: Annotated[float, BeforeValidator(amounts.duration)] | None = None
+
+    @property
+    def limits(self) -> Limits:
+        money = None if self.usd is None else nanos(self.usd)
+        millis = None if self.wall_time is None else max(1, round(self.wall_time * 1000))
+        return Limits(self.turns, self.tool_calls, self.tokens, money, millis)
+
+
+class ModelConfig(Table):
+    """`[models.ALIAS]`. Prices are US dollars for a million tokens; without them the price list decides."""
+
+    provider: Annotated[str, BeforeValidator(_provider)]
+    name: str | None = None
+    script: Path | None = None
+    base_url: WebAddress | None = Field(default=None, repr=False)
+    api_key_env: Annotated[str, BeforeValidator(_variable)] | None = None
+    input_usd_per_million: PriceUsd | None = None
+    output_usd_per_million: PriceUsd | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ModelConfig":
+        if self.provider == "scripted" and self.script is None:
+            raise ValueError("a scripted model needs `script`: the file that it plays")
+        if (self.input_usd_per_million is None) != (self.output_usd_per_million is None):
+            raise ValueError("`input_usd_per_million` and `output_usd_per_million` need each other")
+        return self
+
+    @property
+    def price(self) -> Price | None:
+        """Nanos a token, rounded up; None when no price is given here."""
+        if self.input_usd_per_million is None or self.output_usd_per_million is None:
+            return None
+        return Price(nanos(self.input_usd_per_million / _MILLION), nanos(self.output_usd_per_million / _MILLION))
+
+
+class AgentConfig(Table):
+    """`[agents.NAME]`. `tools` is what its model is shown; what it may call is the policy's affair."""
+
+    instructions: str = ""
+    model: str | None = None
+    tools: ToolGlobs = ("*/*",)
+    max_output_tokens: Count = 4096
+    budgets: BudgetTable = Field(default_factory=BudgetTable)
+
+
+class StoreConfig(Table):
+    """`[store]`. `full` survives a power cut after each commit, `normal` a crash of the process."""
+
+    path: Path
+    synchronous: Literal["normal", "full"] = "normal"
+
+
+class TelemetryConfig(Table):
+    """`[telemetry]`. `headers` hold `${VARIABLES}`; `Config.telemetry_headers` expands them."""
+
+    endpoint: WebAddress | None = Field(default=None, repr=False)
+    headers: Mapping[str, Template] = Field(default={}, repr=False)
+    service_name: str = "toolgate"
+    capture_content: bool = False
+
+
+class ServeConfig(Table):
+    """`[serve]`. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8765
+    allowed_hosts: Strings = ()
+    allowed_origins: Strings = ()
+
+
+class PolicyConfig(Table):
+    """`[policy]`. `files` is one file of lines, or a folder of them."""
+
+    model: Path
+    files: Path
+    budgets: Path
+
+
+class IdentityConfig(Table):
+    """`[identity]`: who is asking, when nobody says who."""
+
+    user: Annotated[str, BeforeValidator(_user)]
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$")] = "default"
+
+
+class ServerWord(Table):
+    """`[servers.NAME]`: the admin's word about a server of .mcp.json. Times are seconds.
+
+    `safe_to_repeat` are globs of this server's tools that may be sent again when it is in doubt whether they ran.
+    """
+
+    trusted: bool = False
+    era: Era = "auto"
+    call_timeout: Seconds = 60.0
+    connect_timeout: Seconds = 15.0
+    safe_to_repeat: Strings = ()
+    disabled: bool = False
+
+
+class Settings(Table):
+    """The whole of toolgate.toml, with the environment, the flags and the defaults already merged in."""
+
+    models: Mapping[Name, ModelConfig] = {}
+    agents: Mapping[Name, AgentConfig] = {}
+    store: StoreConfig
+    telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig)
+    serve: ServeConfig = Field(default_factory=ServeConfig)
+    policy: PolicyConfig
+    identity: IdentityConfig
+    servers: Mapping[Name, ServerWord] = {}
