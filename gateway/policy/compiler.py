@@ -7,16 +7,18 @@ comparison that can never be decided (`now.hour > '9'`) is a mistake in the file
 
 import ast
 import math
-import operator
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, NoReturn
 
 from gateway.call import MAX_DIGITS
+from gateway.policy.comparisons import COMPARISONS
 from gateway.policy.condition import Condition, ConditionError, Node, Part, Path
 from gateway.policy.functions import FUNCTIONS, Function
-from gateway.policy.logic import UNDECIDED, Truth, contains, equal, negation, ordered
-from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind, Scope
+from gateway.policy.logic import UNDECIDED, negation
+from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal, reader
+from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind
 from gateway.policy.wording import did_you_mean
 
 __all__ = ["MAX_LENGTH", "MAX_NODES", "compile_condition"]
@@ -38,21 +40,12 @@ _REFUSED: Mapping[type[ast.AST], str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Expr:
-    """A compiled expression: what gives its value, its kind, and the value itself if it is literal."""
-
-    run: Node
-    kind: Kind
-    literal: Any = UNDECIDED
-
-
 def compile_condition(text: str) -> Condition:
     """Raises ConditionError for what is not a condition, with the offset in `text` and, where possible, a hint."""
     tree = _parse(text)
     compiler = _Compiler(text)
     parts = tuple(compiler.part(operand) for operand in _operands(tree))
-    return Condition(text, _conjunction([part.run for part in parts]), parts)
+    return Condition(text, all_of([part.run for part in parts]), parts)
 
 
 def _parse(text: str) -> ast.expr:
@@ -80,42 +73,15 @@ def _operands(tree: ast.expr) -> list[ast.expr]:
     return [operand for value in tree.values for operand in _operands(value)]
 
 
+_SIGNS = (("&&", "write `and`"), ("||", "write `or`"), ("!", "write `not`"), ("=", "to compare write `==`"))
+_RIGHT_SIGNS = re.compile(r"[=!<>]=")
+
+
 def _syntax(text: str, error: SyntaxError) -> ConditionError:
-    hints = {"&&": "write `and`", "||": "write `or`", "!": "write `not`", "=": "to compare write `==`"}
-    found = next((sign for sign in hints if sign in text.replace("==", "").replace("!=", "")), "")
-    offset = max(0, min(len(text), error.offset or 1) - 1)  # Python counts from 1
-    return ConditionError(offset, f"not a condition: {error.msg}", hints.get(found, ""))
-
-
-def _conjunction(nodes: list[Node]) -> Node:
-    if len(nodes) == 1:
-        return nodes[0]
-
-    def run(scope: Scope) -> Truth:
-        result: Truth = True
-        for node in nodes:
-            value = node(scope)
-            if value is False:
-                return False
-            if value is not True:
-                result = UNDECIDED
-        return result
-
-    return run
-
-
-def _disjunction(nodes: list[Node]) -> Node:
-    def run(scope: Scope) -> Truth:
-        result: Truth = False
-        for node in nodes:
-            value = node(scope)
-            if value is True:
-                return True
-            if value is not False:
-                result = UNDECIDED
-        return result
-
-    return run
+    rest = _RIGHT_SIGNS.sub("", text)
+    hint = next((hint for sign, hint in _SIGNS if sign in rest), "")
+    offset = max(0, min(len(text), (error.offset or 1) - 1))  # Python counts from 1
+    return ConditionError(offset, f"not a condition: {error.msg}", hint)
 
 
 class _Compiler:
@@ -144,7 +110,7 @@ class _Compiler:
 
     # ---- expressions ----
 
-    def _expr(self, node: ast.expr) -> _Expr:
+    def _expr(self, node: ast.expr) -> Expr:
         known = self._KNOWN.get(type(node))
         if known is None:
             what = _REFUSED.get(type(node), "not part of the condition language")
@@ -158,20 +124,20 @@ class _Compiler:
             self._fail(node, f"`{self._source(node)}` is not a yes-or-no question", "compare it with something")
         return found.run
 
-    def _bool_op(self, node: ast.BoolOp) -> _Expr:
+    def _bool_op(self, node: ast.BoolOp) -> Expr:
         nodes = [self._question(value) for value in node.values]
-        return _Expr(_conjunction(nodes) if isinstance(node.op, ast.And) else _disjunction(nodes), "bool")
+        return Expr(all_of(nodes) if isinstance(node.op, ast.And) else any_of(nodes), "bool")
 
-    def _unary_op(self, node: ast.UnaryOp) -> _Expr:
+    def _unary_op(self, node: ast.UnaryOp) -> Expr:
         if isinstance(node.op, ast.Not):
             inner = self._question(node.operand)
-            return _Expr(lambda scope: negation(inner(scope)), "bool")
+            return Expr(lambda scope: negation(inner(scope)), "bool")
         found = self._expr(node.operand)
         if not isinstance(node.op, ast.USub) or found.kind != "number" or found.literal is UNDECIDED:
             self._fail(node, f"`{self._source(node)}`: only a written number can have a minus")
-        return _literal(-found.literal)
+        return literal(-found.literal)
 
-    def _constant(self, node: ast.Constant) -> _Expr:
+    def _constant(self, node: ast.Constant) -> Expr:
         value = node.value
         if not isinstance(value, bool | int | float | str | None):
             self._fail(node, f"`{self._source(node)}` is not a value that a condition can hold")
@@ -179,18 +145,18 @@ class _Compiler:
             self._fail(node, f"`{self._source(node)}` is too large a number")
         if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
             self._fail(node, f"a number of more than {MAX_DIGITS} digits")
-        return _literal(value)
+        return literal(value)
 
-    def _list(self, node: ast.List | ast.Tuple) -> _Expr:
+    def _list(self, node: ast.List | ast.Tuple) -> Expr:
         found = [(element, self._expr(element)) for element in node.elts]
         for element, expr in found:
             if expr.literal is UNDECIDED:
                 self._fail(element, f"`{self._source(element)}`: a list holds only written values")
-        return _literal([expr.literal for _, expr in found])
+        return literal([expr.literal for _, expr in found])
 
-    def _name(self, node: ast.Name) -> _Expr:
+    def _name(self, node: ast.Name) -> Expr:
         if node.id in _WORDS:
-            return _literal(_WORDS[node.id])
+            return literal(_WORDS[node.id])
         if node.id not in ROOTS:
             if node.id in FUNCTIONS:
                 self._fail(node, f"`{node.id}` is a function", f"write {FUNCTIONS[node.id].usage}")
@@ -201,15 +167,15 @@ class _Compiler:
 
     # ---- paths ----
 
-    def _path(self, node: ast.expr) -> _Expr:
+    def _path(self, node: ast.expr) -> Expr:
         """`args`, `args.a["b"][0]`, or a name of the table, such as `tool.read_only`."""
         root, steps = self._steps(node)
         if root != "args":
             return self._named(node, root, steps)
-        run = _reader(steps)
+        run = reader(steps)
         key = steps[0] if steps and isinstance(steps[0], str) else None
         self._paths.append(Path(self._source(node), root, key, run))
-        return _Expr(run, "any" if steps else "object")
+        return Expr(run, "any" if steps else "object")
 
     def _steps(self, node: ast.expr) -> tuple[str, tuple[str | int, ...]]:
         steps: list[str | int] = []
@@ -234,26 +200,26 @@ class _Compiler:
         index: str | int = found.literal
         return index
 
-    def _named(self, node: ast.expr, root: str, steps: tuple[str | int, ...]) -> _Expr:
+    def _named(self, node: ast.expr, root: str, steps: tuple[str | int, ...]) -> Expr:
         table = NAMES[root]
         if len(steps) != 1 or steps[0] not in table:
             wrong = ".".join(map(str, (root, *steps)))
             self._fail(node, f"unknown name `{wrong}`", did_you_mean(str(steps[0]), table) or _list_of(table))
         kind, run = table[str(steps[0])]
         self._paths.append(Path(f"{root}.{steps[0]}", root, None, run))
-        return _Expr(run, kind)
+        return Expr(run, kind)
 
     # ---- comparisons ----
 
-    def _compare(self, node: ast.Compare) -> _Expr:
+    def _compare(self, node: ast.Compare) -> Expr:
         operands = [(operand, self._expr(operand)) for operand in (node.left, *node.comparators)]
         pairs = zip(operands, node.ops, operands[1:], strict=False)
-        return _Expr(_conjunction([self._pair(node, left, op, right) for left, op, right in pairs]), "bool")
+        return Expr(all_of([self._pair(node, left, op, right) for left, op, right in pairs]), "bool")
 
     def _pair(
-        self, node: ast.Compare, left: tuple[ast.expr, _Expr], op: ast.cmpop, right: tuple[ast.expr, _Expr]
+        self, node: ast.Compare, left: tuple[ast.expr, Expr], op: ast.cmpop, right: tuple[ast.expr, Expr]
     ) -> Node:
-        kinds = _COMPARISONS.get(type(op))
+        kinds = COMPARISONS.get(type(op))
         if kinds is None:
             self._fail(node, f"`{self._source(node)}`: `is` is not part of the condition language", "write `==`")
         self._check_weekday(left, right)
@@ -261,10 +227,10 @@ class _Compiler:
             what = f"{_A[left[1].kind]} and {_A[right[1].kind]} can't be compared with `{kinds.sign}`"
             self._fail(node, f"`{self._source(node)}` can never be decided: {what}")
         if isinstance(op, ast.Eq | ast.NotEq) and "null" in (left[1].kind, right[1].kind):
-            return _null_test(left[1], right[1], same=isinstance(op, ast.Eq))
-        return _binary(kinds.decide, left[1].run, right[1].run)
+            return is_null(left[1], right[1], same=isinstance(op, ast.Eq))
+        return binary(kinds.decide, left[1].run, right[1].run)
 
-    def _check_weekday(self, left: tuple[ast.expr, _Expr], right: tuple[ast.expr, _Expr]) -> None:
+    def _check_weekday(self, left: tuple[ast.expr, Expr], right: tuple[ast.expr, Expr]) -> None:
         for (_, one), (node, other) in ((left, right), (right, left)):
             words = other.literal if isinstance(other.literal, list) else [other.literal]
             for word in words:
@@ -273,7 +239,7 @@ class _Compiler:
 
     # ---- functions ----
 
-    def _call(self, node: ast.Call) -> _Expr:
+    def _call(self, node: ast.Call) -> Expr:
         if not isinstance(node.func, ast.Name):
             hint = "values have no methods" if isinstance(node.func, ast.Attribute) else ""
             self._fail(node, f"`{self._source(node.func)}` can't be called", hint)
@@ -286,7 +252,7 @@ class _Compiler:
             self._fail(node, f"unknown function `{node.func.id}`", did_you_mean(node.func.id, (*FUNCTIONS, "has")))
         return self._apply(node, function)
 
-    def _apply(self, node: ast.Call, function: Function) -> _Expr:
+    def _apply(self, node: ast.Call, function: Function) -> Expr:
         fixed = [self._fixed(argument, function) for argument in node.args[1:]]
         if not node.args or bool(fixed) != function.fixed:
             self._fail(node, f"`{self._source(node)}`: wrong number of arguments", f"write {function.usage}")
@@ -298,14 +264,14 @@ class _Compiler:
         except ValueError as error:
             self._fail(node.args[-1], str(error))
         read = value.run
-        return _Expr(lambda scope: run(read(scope)), function.gives)
+        return Expr(lambda scope: run(read(scope)), function.gives)
 
     def _fixed(self, node: ast.expr, function: Function) -> str:
         if not (isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value):
             self._fail(node, f"`{self._source(node)}` must be a written string", f"write {function.usage}")
         return node.value
 
-    def _has(self, node: ast.Call) -> _Expr:
+    def _has(self, node: ast.Call) -> Expr:
         if len(node.args) != 1 or not isinstance(node.args[0], ast.Attribute | ast.Subscript):
             self._fail(node, f"`{self._source(node)}`: wrong arguments", "write has(args.name)")
         seen = len(self._paths)
@@ -313,9 +279,9 @@ class _Compiler:
         if self._paths[seen].root != "args":
             self._fail(node, f"`{self._source(node)}`: only arguments may be missing", "write has(args.name)")
         self._paths[seen] = replace(self._paths[seen], guarded=True)
-        return _Expr(lambda scope: UNDECIDED if scope.args is None else read(scope) is not UNDECIDED, "bool")
+        return Expr(lambda scope: UNDECIDED if scope.args is None else read(scope) is not UNDECIDED, "bool")
 
-    _KNOWN: ClassVar[Mapping[type[ast.expr], Callable[["_Compiler", Any], _Expr]]] = {
+    _KNOWN: ClassVar[Mapping[type[ast.expr], Callable[["_Compiler", Any], Expr]]] = {
         ast.BoolOp: _bool_op,
         ast.UnaryOp: _unary_op,
         ast.Compare: _compare,
@@ -329,47 +295,6 @@ class _Compiler:
     }
 
 
-def _literal(value: Any) -> _Expr:
-    return _Expr(lambda _scope: value, _KIND_OF[type(value)], value)
-
-
-def _reader(steps: tuple[str | int, ...]) -> Node:
-    """Reads a path below the arguments: lookup in objects and lists, never an attribute of anything."""
-    if len(steps) == 1 and isinstance(steps[0], str):
-        key = steps[0]
-        return lambda scope: UNDECIDED if scope.args is None else scope.args.get(key, UNDECIDED)
-
-    def run(scope: Scope) -> Any:
-        value: Any = UNDECIDED if scope.args is None else scope.args
-        for step in steps:
-            value = _item(value, step)
-        return value
-
-    return run
-
-
-def _item(value: Any, step: str | int) -> Any:
-    if isinstance(step, str):
-        return value.get(step, UNDECIDED) if isinstance(value, Mapping) else UNDECIDED
-    inside = type(value) is list and -len(value) <= step < len(value)
-    return value[step] if inside else UNDECIDED
-
-
-def _binary(decide: Callable[[Any, Any], Truth], left: Node, right: Node) -> Node:
-    return lambda scope: decide(left(scope), right(scope))
-
-
-def _null_test(left: _Expr, right: _Expr, *, same: bool) -> Node:
-    """A written null is a question about kinds, so that a value of another kind answers it."""
-    read = right.run if left.kind == "null" else left.run
-
-    def run(scope: Scope) -> Truth:
-        value = read(scope)
-        return UNDECIDED if value is UNDECIDED else (value is None) is same
-
-    return run
-
-
 def _name_hint(name: str) -> str:
     close = did_you_mean(name, ROOTS)
     return close if close.startswith("did") else f"arguments are written `args.{name}`; strings stand in quotes"
@@ -379,47 +304,6 @@ def _list_of(names: Any) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _same_kind(left: Kind, right: Kind) -> bool:
-    return left == right or "any" in (left, right) or {left, right} == {"weekday", "string"}
-
-
-def _equatable(left: Kind, right: Kind) -> bool:
-    return "object" not in (left, right) and (_same_kind(left, right) or "null" in (left, right))
-
-
-def _orderable(left: Kind, right: Kind) -> bool:
-    return {left, right} <= {"number", "string", "any"} and (left == right or "any" in (left, right))
-
-
-def _containable(left: Kind, right: Kind) -> bool:
-    return right in ("list", "any") or (right in ("object", "string") and left in ("string", "weekday", "any"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    sign: str
-    decide: Callable[[Any, Any], Truth]
-    fits: Callable[[Kind, Kind], bool]
-
-
-_COMPARISONS: Mapping[type[ast.cmpop], _Comparison] = {
-    ast.Eq: _Comparison("==", equal, _equatable),
-    ast.NotEq: _Comparison("!=", lambda left, right: negation(equal(left, right)), _equatable),
-    ast.Lt: _Comparison("<", ordered(operator.lt), _orderable),
-    ast.LtE: _Comparison("<=", ordered(operator.le), _orderable),
-    ast.Gt: _Comparison(">", ordered(operator.gt), _orderable),
-    ast.GtE: _Comparison(">=", ordered(operator.ge), _orderable),
-    ast.In: _Comparison("in", contains, _containable),
-    ast.NotIn: _Comparison("not in", lambda item, container: negation(contains(item, container)), _containable),
-}
-_KIND_OF: Mapping[type, Kind] = {
-    bool: "bool",
-    int: "number",
-    float: "number",
-    str: "string",
-    list: "list",
-    type(None): "null",
-}
 _A: Mapping[Kind, str] = {
     "bool": "a yes or no",
     "number": "a number",

@@ -1,8 +1,9 @@
-"""An explanation as plain text for a terminal. Pure. Control characters of values are shown as escapes."""
+"""An explanation as plain text for a terminal. Pure. Control and invisible characters are spelled out."""
 
 from collections.abc import Iterator
 
 from gateway.policy.explain import Answer, Explanation, Line
+from gateway.visible import visible
 
 __all__ = ["render"]
 
@@ -22,7 +23,7 @@ def render(explanation: Explanation) -> str:
         lines.append("  note  its condition could not be decided, and so it restricts")
     for answer in explanation.answers:
         lines += ["", *_answer(answer)]
-    return "\n".join(map(_visible, lines))
+    return "\n".join(map(visible, lines))
 
 
 def _answer(answer: Answer) -> Iterator[str]:
@@ -46,7 +47,3 @@ def _line(line: Line) -> Iterator[str]:
     yield f"{mark} {line.effect:<5} {line.rule}  {when}{note}"
     if line.saw:
         yield "          " + ", ".join(f"{name} is {value}" for name, value in line.saw)
-
-
-def _visible(text: str) -> str:
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
