@@ -29,6 +29,7 @@ from gateway.visible import shortened, visible
 __all__ = ["Line", "Said", "budget_line", "line"]
 
 _ARGUMENTS_WIDTH = 72
+_ID_WIDTH = 10  # of an approval: any prefix of it that is unique will do
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _denied(event: Denied, _calls: Calls) -> Line:
 
 def _held(event: Held, _calls: Calls) -> Line:
     why = f"a person must agree: {visible(event.why)}{_by(event.rule)}"
-    return Line("?", "yellow", f"{visible(event.path)} is held as {event.approval_id}", why)
+    return Line("?", "yellow", f"{visible(event.path)} is held as {event.approval_id[:_ID_WIDTH]}", why)
 
 
 def _decided(event: Decided, calls: Calls) -> Line:

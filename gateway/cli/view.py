@@ -19,6 +19,7 @@ class LiveView:
         self._calls: dict[str, Said] = {}
         self._talking = False  # in the middle of a line of the model's
         self._streamed = False  # this reply's words have been shown as they came
+        self._seen: dict[str, int] = {}  # run -> the last seq that was shown: a run is shown once, however often driven
 
     def streamed(self, event: StreamEvent) -> None:
         """Words as they come."""
@@ -29,6 +30,9 @@ class LiveView:
 
     def recorded(self, recorded: Recorded) -> None:
         """One fact, on a line of its own."""
+        if recorded.seq <= self._seen.get(recorded.run_id, 0):
+            return
+        self._seen[recorded.run_id] = recorded.seq
         event = recorded.event
         if isinstance(event, Admitted):
             self._calls[event.key] = Said(event.path, event.arguments)
