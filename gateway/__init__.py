@@ -1,1 +1,53 @@
-"""Toolgate: a gateway between language models and tools."""
+"""Toolgate: a gateway between language models and tools. This is the map.
+
+    gates decide, the pipeline acts, events remember
+
+Whoever asks, an agent's run or an MCP client, a call takes one path (`pipeline`), meets the same gates (`gates`) and
+leaves the same record (`events`). Each room below opens with what it promises. Dependencies point upwards only;
+`tests/test_architecture.py` holds this picture as a table.
+
+The core: values and decisions. No clock, no await, no I/O but reading files when they are loaded.
+
+    errors          what can go wrong: a small tree
+    call            Tool, Arguments, Call, Verdict, Outcome: the values that travel the path of a call
+    names           `server/tool` for people <-> the one name that models and clients see
+    catalogue       every tool of every server, as one immutable value
+    budget          limits, spend, prices: arithmetic
+    approval        a question put to people about one exact call
+    events          the facts of a run, and their JSON
+    run             a run is the fold of its events: the transition table, `apply()`, `fold()`
+    steps           what happens next in a run, as a value
+    results         what a model or a client is told about a call
+    schema          arguments against a tool's input schema
+    policy/         the policy files: read strictly, decided by an index, explained, checked, tested, reloaded
+    gates           known, intact, valid, permitted, within_budget, approved: the only place that says yes or no
+    agents/         what an agent is, and what its model is told
+    config/         toolgate.toml, .mcp.json, budgets.toml, the environment and the flags
+    identity        who is asking
+    visible         text from elsewhere, safe to look at
+    guard           no foreign package in the place of ours
+
+Adapters: one library each, whose types do not leave it.
+
+    store/          events, approvals, spend and leases, in SQLite
+    upstream/       the MCP servers that we connect to: the only MCP client
+    telemetry/      finished spans, to OTLP or nowhere
+
+Paths: where something happens.
+
+    tracing         which spans tell what happened
+    pipeline        the path of a call: parse, judge, admit, forward, record
+    turn            one question to a model: reserve, ask, settle
+    loop            the path of a run: take the steps, until it waits or ends
+    clients         a session without a model of ours: the same path for MCP clients
+    approving       the path of an answer: who may give it is policy, and it is given once
+
+The root, and the faces.
+
+    runtime         configuration in, running parts out: the only module that knows every class
+    serve/          the gateway as an MCP server
+    cli/            the command line
+
+Beside this package: `providers` (model backends, and the contract between them and the loop), `servers` (two MCP
+servers of our own), `policies` (what admins edit).
+"""
