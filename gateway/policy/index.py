@@ -79,6 +79,10 @@ class Index:
         find = self._cached_candidates if short else self._find
         return find(principal, tenant, action, path)
 
+    def remembered(self) -> int:
+        """How many answers are kept: bounded, whatever is asked."""
+        return self._cached_candidates.cache_info().currsize + self._cached_roles.cache_info().currsize
+
     def _find(self, principal: str, tenant: str, action: str, path: str) -> Candidates:
         wrong = _wrong(principal, tenant, path)
         if wrong:

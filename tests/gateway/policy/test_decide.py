@@ -1,0 +1,173 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.call import Subject
+from gateway.policy import Decision, RunFacts, parse
+from tests.fixtures.policies import NOON, a_query, a_tool
+
+BANK = parse(
+    """
+    p, role:employee,  *,    */*,             call, tool.read_only and tool.trusted, allow, reading is free
+    p, *,              *,    */delete_*,      call, ,                                ask,   deletions need a person
+    p, *,              *,    */*,             call, run.tainted and tool.open_world, ask,   untrusted text was read
+    p, role:finance,   acme, bank/send_money, call, args.amount <= 10000 and args.currency in ['EUR', 'USD'], allow, ok
+    p, *,              *,    bank/send_money, call, args.amount > 500,               ask,   a second person
+    p, *,              *,    bank/send_money, call, args.iban in ['DE00123'],        deny,  blocked account
+    p, role:cfo,       acme, bank/*,          approve, args.amount <= 10000,         allow, the CFO may approve
+    p, role:employee,  acme, mail/send,       call, ,                                allow, staff may write mail
+    p, *,              *,    mail/send,       call, "not in_domain(args.to, 'acme.com')", ask, mail leaves the company
+    p, agent:reporter, *,    */*,             call, ,                                allow, reporter ceiling
+    p, agent:reporter, *,    bank/*,          call, ,                                deny,  never touches the bank
+    g, user:ann,     role:finance,  acme
+    g, user:bob,     role:cfo,      acme
+    g, role:finance, role:employee, acme
+    g, role:cfo,     role:employee, acme
+    """
+)
+PAY = {"amount": 100, "currency": "EUR", "iban": "DE1"}
+
+
+def decide(who: str, path: str, args: Any, **rest: Any) -> Decision:
+    return BANK.decide(a_query(who, path, args, **rest))
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "args", "effect"),
+    [
+        ("user:ann", "bank/send_money", PAY, "allow"),
+        ("user:ann", "bank/send_money", PAY | {"amount": 501}, "ask"),
+        ("user:ann", "bank/send_money", PAY | {"amount": 10_001}, "deny"),
+        ("user:ann", "bank/send_money", PAY | {"iban": "DE00123"}, "deny"),
+        ("user:ann", "bank/send_money", PAY | {"currency": "GBP"}, "deny"),
+        ("user:bob", "bank/send_money", PAY, "deny"),
+        ("user:eve", "bank/send_money", PAY, "deny"),
+        # what can't be decided never grants and always restricts
+        ("user:ann", "bank/send_money", PAY | {"amount": "20"}, "deny"),
+        ("user:ann", "bank/send_money", PAY | {"amount": True}, "deny"),
+        ("user:ann", "bank/send_money", PAY | {"amount": None}, "deny"),
+        ("user:ann", "bank/send_money", PAY | {"amount": float("nan")}, "deny"),
+        ("user:ann", "bank/send_money", PAY | {"amount": [5]}, "deny"),
+        ("user:ann", "bank/send_money", {"amount": 5, "currency": "EUR"}, "deny"),
+        ("user:ann", "mail/send", {"to": "x@acme.com"}, "allow"),
+        ("user:ann", "mail/send", {"to": "x@evil.org"}, "ask"),
+        ("user:ann", "mail/send", {}, "ask"),
+        ("user:ann", "mail/send", {"to": ["x@acme.com", "x@evil.org"]}, "ask"),
+        # an agent is a ceiling
+        ("user:ann via agent:reporter", "bank/send_money", PAY, "deny"),
+        ("user:ann via agent:reporter", "mail/send", {"to": "x@acme.com"}, "allow"),
+        ("user:eve via agent:reporter", "mail/send", {"to": "x@acme.com"}, "deny"),
+        ("user:ann via agent:unheard-of", "mail/send", {"to": "x@acme.com"}, "deny"),
+        ("agent:reporter", "mail/send", {"to": "x@acme.com"}, "allow"),
+    ],
+)
+def test_the_worked_example_decides_as_the_manual_says(who: str, path: str, args: Any, effect: str) -> None:
+    assert decide(who, path, args).effect == effect
+
+
+def test_a_decision_names_its_line_and_its_reason() -> None:
+    assert decide("user:ann", "bank/send_money", PAY | {"amount": 501}) == Decision(
+        "ask", "policy.csv:6", "a second person", "user:ann"
+    )
+    assert decide("user:eve", "bank/send_money", PAY) == Decision(
+        "deny", None, "no line allows user:eve to call bank/send_money", "user:eve"
+    )
+
+
+def test_a_line_that_restricts_because_it_is_undecidable_says_so() -> None:
+    decision = decide("user:ann", "mail/send", {"to": 5})
+    assert (decision.effect, decision.undecided) == ("ask", True)
+
+
+def test_of_user_and_agent_the_stricter_answer_is_reported() -> None:
+    decision = decide("user:ann via agent:reporter", "bank/send_money", PAY)
+    assert (decision.rule, decision.principal) == ("policy.csv:12", "agent:reporter")
+
+
+@pytest.mark.parametrize("agent", ["", "role:finance", "reporter", "user:ann", "*", "agent:"])
+def test_what_is_no_agent_is_denied_also_in_the_list(agent: str) -> None:
+    subject = Subject("user:ann", "acme", agent)
+    query = replace(a_query(path="mail/send", args={"to": "x@acme.com"}), subject=subject)
+    assert BANK.decide(query).effect == "deny"
+    assert not BANK.visible(subject, a_tool("mail/send"), NOON)
+
+
+@pytest.mark.parametrize("user", ["role:finance", "*", "", "ann", "user:ann\n", "user:ann,x", "USER:ann"])
+def test_a_strange_name_has_nobodys_rights(user: str) -> None:
+    query = replace(a_query(path="mail/send", args={"to": "x@acme.com"}), subject=Subject(user, "acme"))
+    assert BANK.decide(query).effect == "deny"
+
+
+def test_a_user_called_like_a_role_has_not_the_role() -> None:
+    assert decide("user:role:finance", "bank/send_money", PAY).effect == "deny"
+
+
+def test_annotations_count_only_on_trusted_servers_and_taint_only_for_the_open_world() -> None:
+    readable = a_tool("crm/get", readOnlyHint=True, openWorldHint=False)
+    assert decide("user:ann", "crm/get", {}, tool=readable).effect == "allow"
+    assert decide("user:ann", "crm/get", {}, tool=replace(readable, trusted=False)).effect == "deny"
+    assert decide("user:ann", "crm/get", {}, tool=readable, run=RunFacts(tainted=True)).effect == "allow"
+    mail = {"to": "x@acme.com"}
+    assert decide("user:ann", "mail/send", mail, run=RunFacts(tainted=True)).effect == "ask"
+
+
+@pytest.mark.parametrize(
+    ("who", "requester", "amount", "effect"),
+    [
+        ("user:bob", "user:ann", 10_000, "allow"), ("user:bob", "user:ann", 10_001, "deny"),
+        ("user:bob", "user:bob", 5, "deny"), ("user:bob", None, 5, "deny"), ("user:ann", "user:bob", 5, "deny"),
+    ],
+)  # fmt: skip
+def test_approving_is_an_action_and_never_of_ones_own_request(
+    who: str, requester: str | None, amount: int, effect: str
+) -> None:
+    query = a_query(who, "bank/send_money", {"amount": amount}, action="approve", requester=requester)
+    assert BANK.decide(query).effect == effect
+
+
+def test_a_line_may_say_that_one_approves_ones_own_requests() -> None:
+    policy = parse("p, user:ann, *, */*, approve, subject.is_requester, allow, alone here")
+    query = a_query(action="approve", requester="user:ann")
+    assert policy.decide(query).effect == "allow"
+    assert policy.decide(replace(query, requester="user:bob")).effect == "deny"
+    assert policy.decide(replace(query, requester=None)).effect == "deny"
+    assert "nobody approves their own request" in BANK.decide(query).why
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "hints", "summary"),
+    [
+        ("user:ann", "bank/send_money", {}, "depends"),
+        ("user:ann", "mail/send", {}, "depends"),
+        ("user:ann", "crm/get", {"readOnlyHint": True}, "allow"),
+        ("user:ann", "crm/delete_x", {"readOnlyHint": True}, "ask"),
+        ("user:ann", "crm/put", {}, "deny"),
+        ("user:eve", "bank/send_money", {}, "deny"),
+        ("user:ann via agent:reporter", "bank/send_money", {}, "deny"),
+        ("user:ann via agent:reporter", "crm/get", {"readOnlyHint": True}, "allow"),
+    ],
+)
+def test_the_list_of_tools_is_what_could_be_called(who: str, path: str, hints: dict[str, bool], summary: str) -> None:
+    query = a_query(who, path)
+    tool = a_tool(path, **hints)
+    assert BANK.summary(query.subject, tool, NOON) == summary
+    assert BANK.visible(query.subject, tool, NOON) is (summary != "deny")
+
+
+def test_a_condition_about_time_and_the_run_counts_for_the_list_as_it_does_for_a_call() -> None:
+    policy = parse("p, *, *, */*, call, run.calls < 3 and now.weekday == 'sat', allow, why")
+    subject, tool = a_query().subject, a_tool("a/b")
+    assert policy.summary(subject, tool, NOON, RunFacts(calls=2)) == "allow"
+    assert not policy.visible(subject, tool, NOON, RunFacts(calls=3))
+
+
+def test_a_list_line_hides_what_could_be_called() -> None:
+    policy = parse("p, *, *, */*, call, , allow, all\np, user:ann, *, shop/*, list, , deny, not shown")
+    assert not policy.visible(Subject("user:ann", "acme"), a_tool("shop/refund"), NOON)
+    assert policy.visible(Subject("user:bob", "acme"), a_tool("shop/refund"), NOON)
+    assert policy.decide(a_query()).effect == "allow"
+
+
+def test_unknown_actions_are_denied() -> None:
+    assert decide("agent:reporter", "mail/send", {}, action="frobnicate").effect == "deny"

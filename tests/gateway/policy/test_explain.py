@@ -1,0 +1,105 @@
+import json
+
+from gateway.policy import parse
+from gateway.policy.explain import Explanation, explain
+from tests.fixtures.policies import a_query, a_tool
+
+POLICY = parse(
+    """\
+p, role:employee, *, */*, call, tool.read_only, allow, reading
+p, role:support, acme, shop/refund, call, 0 < args.amount <= 100 and has(args.reason), allow, small refunds
+p, *, *, shop/refund, call, args.amount > 100, deny, refunds above 100 go through finance
+p, *, *, shop/refund, call, run.tainted, ask, look first
+p, agent:support, *, shop/*, call, , allow, ceiling
+p, role:manager, *, shop/refund, approve, args.amount < 500, allow, managers
+g, user:ann, role:support, acme
+g, role:support, role:employee, acme
+"""
+)
+
+
+def on(who: str = "user:ann", path: str = "shop/refund", args: object = None, **rest: object) -> Explanation:
+    return explain(POLICY, a_query(who, path, args, **rest))  # type: ignore[arg-type]
+
+
+def test_every_line_about_the_question_is_shown_with_what_its_condition_saw() -> None:
+    (answer,) = on(args={"amount": 900, "reason": "late"}).answers
+    assert [(line.rule, line.effect, line.condition, line.counts, line.decides) for line in answer.lines] == [
+        ("policy.csv:3", "deny", "true", True, True),
+        ("policy.csv:4", "ask", "false", False, False),
+        ("policy.csv:1", "allow", "false", False, False),
+        ("policy.csv:2", "allow", "false", False, False),
+    ]
+    assert answer.lines[0].saw == (("args.amount", "900"),)
+    assert answer.lines[3].saw == (("args.amount", "900"), ("args.reason", '"late"'))
+    assert answer.lines[0].why == "refunds above 100 go through finance"
+
+
+def test_an_undecidable_condition_is_called_so_and_a_missing_value_too() -> None:
+    (answer,) = on(args={"reason": "x"}).answers
+    assert (answer.lines[0].condition, answer.lines[0].counts) == ("undecidable", True)
+    assert answer.lines[0].saw == (("args.amount", "not given"),)
+    assert answer.decision.undecided
+
+
+def test_the_role_path_leads_from_the_user_to_the_name_in_the_line() -> None:
+    explained = on(path="shop/look", tool=a_tool("shop/look", readOnlyHint=True))
+    (answer,) = explained.answers
+    assert explained.decision.effect == "allow"
+    assert [(hop.member, hop.role, hop.rule) for hop in answer.path] == [
+        ("user:ann", "role:support", "policy.csv:7"),
+        ("role:support", "role:employee", "policy.csv:8"),
+    ]
+    assert answer.roles == ("role:employee", "role:support")
+
+
+def test_the_nearest_miss_of_a_default_denial_says_what_is_missing() -> None:
+    (answer,) = on("user:ann", args={"amount": -5, "reason": "x"}).answers
+    assert [(miss.rule, miss.missing) for miss in answer.misses] == [
+        ("policy.csv:1", "tool.read_only, tool.read_only is false"),
+        ("policy.csv:2", "0 < args.amount <= 100, args.amount is -5"),
+    ]
+
+
+def test_a_missing_role_is_a_miss_and_so_is_a_role_of_another_tenant() -> None:
+    (answer,) = on("user:eve", args={"amount": 5, "reason": "x"}).answers
+    assert "it is for role:support, and user:eve does not have that" in [miss.missing for miss in answer.misses]
+    (answer,) = on("user:ann", args={"amount": 5}, tenant="umbrella", action="approve", requester="user:bob").answers
+    assert [miss.missing for miss in answer.misses] == ["it is for role:manager, and user:ann does not have that"]
+    (answer,) = on("user:ann", args={"amount": 5, "reason": "x"}, tenant="umbrella").answers
+    assert any("has that only in tenant acme, not in umbrella" in miss.missing for miss in answer.misses)
+
+
+def test_lines_of_other_users_and_agents_are_no_misses() -> None:
+    (answer,) = on("user:eve", "shop/order").answers
+    assert {miss.rule for miss in answer.misses} == {"policy.csv:1"}
+
+
+def test_user_and_agent_are_answered_one_by_one() -> None:
+    explained = on("user:ann via agent:support", args={"amount": 5, "reason": "x"})
+    assert [(answer.principal, answer.decision.rule) for answer in explained.answers] == [
+        ("user:ann", "policy.csv:2"),
+        ("agent:support", "policy.csv:5"),
+    ]
+    assert explained.decision == POLICY.decide(explained.query)
+
+
+def test_long_values_are_cut_with_their_length() -> None:
+    (answer,) = on(args={"amount": "x" * 500}).answers
+    assert answer.lines[0].saw[0][1].endswith("... (502 characters)")
+
+
+def test_a_question_that_nobody_can_ask_is_explained_too() -> None:
+    explained = on("role:support")
+    assert explained.decision.why == "`role:support` is not a user or an agent"
+    assert explained.answers[0].lines == ()
+    assert explained.answers[0].misses == ()
+
+
+def test_the_json_has_everything_and_is_json() -> None:
+    value = on("user:ann via agent:support", args={"amount": 900}).to_json()
+    assert json.loads(json.dumps(value)) == value
+    assert list(value) == [
+        "subject", "action", "object", "effect", "rule", "why", "undecided", "decided_for", "policy_digest", "answers",
+    ]  # fmt: skip
+    assert value["answers"][0]["lines"][0]["saw"] == {"args.amount": "900"}

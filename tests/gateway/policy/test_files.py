@@ -1,0 +1,61 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import PolicyError
+from gateway.policy.files import MAX_BYTES, read_sources, stamp_of, writable_by_all
+
+
+def test_a_folder_is_its_csv_files_by_name(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", ".hidden.csv", "c.csv~", "notes.txt"):
+        (tmp_path / name).write_text(name)
+    assert [source.content for source in read_sources(tmp_path)] == [b"a.csv", b"b.csv"]
+
+
+def test_names_are_shown_from_where_we_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "policy.csv").write_text("x")
+    for path in (Path("policies/policy.csv"), tmp_path / "policies" / "policy.csv"):
+        assert read_sources(path)[0].file == "policies/policy.csv"
+
+
+def test_what_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="toolgate init"):
+        read_sources(tmp_path / "missing.csv")
+    with pytest.raises(PolicyError, match=r"holds no \.csv file"):
+        read_sources(tmp_path)
+    (tmp_path / "huge.csv").touch()
+    os.truncate(tmp_path / "huge.csv", MAX_BYTES + 1)
+    with pytest.raises(PolicyError, match="larger than"):
+        read_sources(tmp_path / "huge.csv")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "policy.csv")
+    with pytest.raises(PolicyError, match="not a regular file"):
+        read_sources(tmp_path / "policy.csv")
+
+
+def test_another_stamp_means_that_something_happened(tmp_path: Path) -> None:
+    file = tmp_path / "policy.csv"
+    assert stamp_of(file) == ()
+    file.write_text("a")
+    first = stamp_of(file)
+    assert first == stamp_of(file) != ()
+    file.write_text("ab")
+    assert stamp_of(file) != first
+    folder = stamp_of(tmp_path)
+    (tmp_path / "more.csv").write_text("c")
+    assert stamp_of(tmp_path) != folder
+
+
+def test_a_file_that_anybody_may_change_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "policy.csv"
+    file.write_text("a")
+    file.chmod(0o644)
+    assert writable_by_all(file) == []
+    file.chmod(0o666)
+    (problem,) = writable_by_all(tmp_path)
+    assert (problem.level, problem.hint) == ("warning", "chmod o-w")

@@ -1,0 +1,74 @@
+import pytest
+
+from gateway.policy.index import Index
+from gateway.policy.roles import Roles
+from gateway.policy.rows import Grant, Rule, parse_lines
+
+TEXT = """\
+p, *, *, */*, call, , deny, 1
+p, user:ann, *, shop/refund, call, , allow, 2
+p, role:support, acme, shop/*, call, args.a == 1, ask, 3
+p, role:support, *, s?op/refund, call, , allow, 4
+p, role:other, *, */*, call, , allow, 5
+p, *, *, shop/refund, read, , allow, 6
+g, user:ann, role:support, acme
+"""
+
+
+def index() -> Index:
+    rows, _ = parse_lines("p.csv", TEXT)
+    return Index([r for r in rows if isinstance(r, Rule)], Roles.of(r for r in rows if isinstance(r, Grant)))
+
+
+@pytest.mark.parametrize(
+    ("principal", "tenant", "action", "path", "lines"),
+    [
+        ("user:ann", "acme", "call", "shop/refund", {1, 2, 3, 4}),
+        ("user:ann", "umbrella", "call", "shop/refund", {1, 2}),
+        ("user:ann", "acme", "call", "shop/other", {1, 3}),
+        ("user:ann", "acme", "read", "shop/refund", {6}),
+        ("user:bob", "acme", "call", "bank/send", {1}),
+        ("user:bob", "acme", "admin", "bank/send", set()),
+    ],
+)
+def test_only_lines_about_the_question_are_found(
+    principal: str, tenant: str, action: str, path: str, lines: set[int]
+) -> None:
+    found = index().candidates(principal, tenant, action, path)
+    assert {rule.line for rule in (*found.deny, *found.ask, *found.allow)} == lines
+    assert [rule.line for rule in found.allow] == sorted(rule.line for rule in found.allow)
+    assert not found.wrong
+
+
+@pytest.mark.parametrize(
+    ("principal", "tenant", "path"),
+    [
+        ("role:support", "acme", "shop/refund"),  # a token's own word for its bearer
+        ("*", "acme", "shop/refund"),
+        ("", "acme", "shop/refund"),
+        ("ann", "acme", "shop/refund"),
+        ("user:", "acme", "shop/refund"),
+        ("user:ann\n", "acme", "shop/refund"),
+        ("user:ann,role:support", "acme", "shop/refund"),
+        ("user:ann", "*", "shop/refund"),
+        ("user:ann", "", "shop/refund"),
+        ("user:ann", "acme", "shop"),
+        ("user:ann", "acme", "/refund"),
+    ],
+)
+def test_a_question_that_nobody_can_ask_meets_no_line(principal: str, tenant: str, path: str) -> None:
+    found = index().candidates(principal, tenant, "call", path)
+    assert found.wrong
+    assert (found.deny, found.ask, found.allow) == ((), (), ())
+
+
+def test_what_is_remembered_is_bounded_in_number_and_in_size() -> None:
+    found = index()
+    for number in range(6000):
+        found.candidates(f"user:u{number}", "acme", "call", "shop/refund")
+        found.roles_of(f"user:u{number}", "acme")
+    kept = found.remembered()
+    assert 0 < kept <= 2 * 4096
+    found.candidates("user:ann", "acme", "call", "shop/" + "x" * 10_000)
+    found.roles_of("user:" + "x" * 10_000, "acme")
+    assert found.remembered() == kept

@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import PolicyError
+from gateway.policy import load, parse
+from gateway.policy.files import Source
+from gateway.policy.load import build
+from gateway.policy.model import MODEL
+
+LINE = "p, *, *, */*, call, tool.read_only, allow, why\n"
+
+
+def model(folder: Path) -> Path:
+    (folder / "model.conf").write_text(MODEL)
+    return folder / "model.conf"
+
+
+def write(folder: Path, content: bytes) -> Path:
+    (folder / "policy.csv").write_bytes(content)
+    return folder / "policy.csv"
+
+
+def test_a_file_from_a_spreadsheet_is_read_whole(tmp_path: Path) -> None:
+    first = '"p","*","*","bank/*","call","","deny","why"\r\n'
+    policy = load(model(tmp_path), write(tmp_path, b"\xef\xbb\xbf" + first.encode() + LINE.encode()))
+    assert [rule.effect for rule in policy.rules] == ["deny", "allow"]
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "part"),
+    [
+        (b"", "", "there is no `p` line"),
+        (b"# only a comment\n", "", "there is no `p` line"),
+        (b"g, user:ann, role:a, acme\n", "", "there is no `p` line"),
+        (LINE.encode() + b"p, *, *, */*, call, , deny, caf\xe9\n", ":2:32", "not UTF-8"),
+        (LINE.encode("utf-16"), ":1:1", "not UTF-8"),
+        (LINE.encode() + b"g, role:a, role:a, acme\n", ":2:12", "would have itself as a role"),
+        (LINE.encode() + LINE[:20].encode(), ":2:1", "needs 7 fields"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_the_place(
+    tmp_path: Path, content: bytes, place: str, part: str
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(PolicyError) as caught:
+        load(model(tmp_path), path)
+    (problem,) = caught.value.problems
+    assert str(problem).startswith(f"{path.as_posix()}{place}: error: ")
+    assert part in problem.message
+
+
+def test_every_problem_of_every_file_is_reported_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "policy.d"
+    folder.mkdir()
+    (folder / "a.csv").write_text("P, x\n" + LINE)
+    (folder / "b.csv").write_text("p, ann, *, */*, call, , Deny, why\n")
+    (tmp_path / "model.conf").write_text(MODEL + "m = true\n")
+    with pytest.raises(PolicyError) as caught:
+        load(tmp_path / "model.conf", folder)
+    assert len(caught.value.problems) == 4
+
+
+def test_a_folder_is_one_policy_and_lines_keep_their_file(tmp_path: Path) -> None:
+    folder = tmp_path / "policy.d"
+    folder.mkdir()
+    (folder / "10-all.csv").write_text(LINE)
+    (folder / "20-bank.csv").write_text("\np, role:a, *, bank/*, call, , deny, why\ng, user:ann, role:a, acme\n")
+    policy = load(model(tmp_path), folder)
+    assert [Path(rule.where).name for rule in policy.rules] == ["10-all.csv:1", "20-bank.csv:2"]
+
+
+def test_the_digest_is_of_the_content_and_not_of_the_folder(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    for folder in (first, second):
+        folder.mkdir()
+    digests = {load(model(folder), write(folder, LINE.encode())).digest for folder in (first, second)}
+    assert len(digests) == 1
+    digests.add(load(model(first), write(first, LINE.encode() + b"# more\n")).digest)
+    assert len(digests) == 2
+    assert all(len(digest) == 64 for digest in digests)
+
+
+def test_text_that_moves_from_one_file_to_the_next_changes_the_digest() -> None:
+    one = build(None, sources=[Source("a.csv", LINE.encode() * 2), Source("b.csv", b"")])
+    other = build(None, sources=[Source("a.csv", LINE.encode()), Source("b.csv", LINE.encode())])
+    assert one.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (LINE + LINE, "says the same as policy.csv:1"),
+        (
+            LINE + "g, user:a, role:x, acme\n" * 2 + "p, role:x, *, a/b, call, , deny, y",
+            "says the same as policy.csv:2",
+        ),
+        (LINE + "p, role:suport, *, a/b, call, , deny, y\ng, user:a, role:support, *", "nobody has `role:suport`"),
+        (LINE + "g, user:a, role:unused, *", "no line uses `role:unused`"),
+    ],
+)
+def test_what_is_only_doubtful_is_a_warning(text: str, part: str) -> None:
+    policy = parse(text)
+    assert {warning.level for warning in policy.warnings} == {"warning"}
+    assert any(part in warning.message for warning in policy.warnings)
+
+
+def test_a_misspelt_role_is_answered_with_the_right_one() -> None:
+    warnings = parse(LINE + "p, role:suport, *, a/b, call, , deny, y\ng, user:a, role:support, *").warnings
+    assert [warning.hint for warning in warnings] == ["did you mean `role:support`?", "did you mean `role:suport`?"]
+
+
+def test_ten_thousand_lines_are_no_trouble() -> None:
+    lines = [f"p, role:r{n % 50}, *, s{n % 100}/t{n}, call, args.a == {n}, allow, y" for n in range(10_000)]
+    assert len(parse("\n".join(lines)).rules) == 10_000
