@@ -80,6 +80,11 @@ _IMPOSSIBLE = {
     "list": "tools that may be called are listed; a `list` line can only hide them, with `deny`",
     "approve": "write `allow` or `deny`",
 }
+_UNEXPLAINED: Mapping[Effect, str] = {
+    "allow": "allowed by policy",
+    "ask": "a person must agree",
+    "deny": "not allowed by policy",
+}
 _OWN = "subject.is_requester"
 _ANY_TOOL = ToolGlob.of("*/*")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -149,6 +154,7 @@ class _Reader:
             why.text,
             self._columns(),
         )
+        rule = rule if rule.why else replace(rule, why=_UNEXPLAINED[rule.effect])
         if rule.effect not in _POSSIBLE.get(rule.action, EFFECTS):
             self._note(effect.column, f"a line for `{rule.action}` can't `{rule.effect}`", _IMPOSSIBLE[rule.action])
         return _four_eyes(rule)

@@ -122,6 +122,14 @@ def test_an_explanation_with_a_comma_stands_in_quotes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("effect", "why"),
+    [("allow", "allowed by policy"), ("ask", "a person must agree"), ("deny", "not allowed by policy")],
+)
+def test_a_line_without_an_explanation_still_says_something(effect: str, why: str) -> None:
+    assert rule(f"p, *, *, */*, call, , {effect},").why == why
+
+
+@pytest.mark.parametrize(
     ("when", "implied"),
     [
         ("", "not subject.is_requester"),
