@@ -37,15 +37,13 @@ def tokens(value: object) -> int:
 
 def usd(value: object) -> Decimal:
     """US dollars: `"$5.00"`, `"5.00"`, `5` or `5.00`."""
-    match = _DOLLARS.fullmatch(value.strip()) if isinstance(value, str) else None
-    amount = Decimal(match[1]) if match else _number(value, 'write dollars, such as `"$5.00"`')
-    return _bounded(amount, MOST_DOLLARS)
+    return _bounded(_dollars(value), MOST_DOLLARS)
 
 
 def price(value: object) -> Decimal:
     """As `usd`, but something may cost nothing."""
-    free = value in ("0", "$0") or (value == 0 and not isinstance(value, bool))
-    return Decimal(0) if free else usd(value)
+    amount = _dollars(value)
+    return amount if amount.is_zero() else _bounded(amount, MOST_DOLLARS)
 
 
 def duration(value: object) -> float:
@@ -62,6 +60,11 @@ def seconds(value: object) -> float:
         return duration(value)
     plain = Decimal(value.strip()) if isinstance(value, str) else value
     return float(_bounded(_number(plain, 'write seconds, such as `60`, or `"2m"`'), MOST_SECONDS))
+
+
+def _dollars(value: object) -> Decimal:
+    match = _DOLLARS.fullmatch(value.strip()) if isinstance(value, str) else None
+    return Decimal(match[1]) if match else _number(value, 'write dollars, such as `"$5.00"`')
 
 
 def _number(value: object, hint: str) -> Decimal:

@@ -102,9 +102,10 @@ def entry_problems(document: Document, path: KeyPath) -> Iterator[Problem]:
     if not isinstance(value, Mapping):
         yield document.at(*path).problem(f"`{dotted(path)}` must be an object")
         return
-    yield from (_unknown(document, (*path, key)) for key in value if key not in _SHAPES)
-    wrong = [problem for key in value if key in _SHAPES for problem in _SHAPES[key](document, (*path, key))]
-    yield from wrong or _transport_problems(document, path, value)
+    found = [problem for key in value for problem in _SHAPES.get(key, _unknown)(document, (*path, key))]
+    yield from found
+    if not any(problem.level == "error" for problem in found):
+        yield from _transport_problems(document, path, value)
 
 
 def _value(document: Document, path: KeyPath) -> Any:
@@ -114,13 +115,14 @@ def _value(document: Document, path: KeyPath) -> Any:
     return value
 
 
-def _unknown(document: Document, path: KeyPath) -> Problem:
+def _unknown(document: Document, path: KeyPath) -> Iterator[Problem]:
     key = str(path[-1])
     place = document.at(*path)
     if key in _OTHERS:
-        return place.problem(f"`{dotted(path)}` is for other clients: it has no effect here", _OTHERS[key], "warning")
+        yield place.problem(f"`{dotted(path)}` is for other clients: it has no effect here", _OTHERS[key], "warning")
+        return
     hint = f"write `{_SPELLINGS[key]}`" if key in _SPELLINGS else did_you_mean(key, _SHAPES)
-    return place.problem(f"there is no key `{key}` in `{dotted(path[:-1])}`", hint)
+    yield place.problem(f"there is no key `{key}` in `{dotted(path[:-1])}`", hint)
 
 
 def _transport_problems(document: Document, path: KeyPath, value: Mapping[str, Any]) -> Iterator[Problem]:

@@ -61,7 +61,7 @@ def _tool_globs(value: object) -> object:
     globs = _items(value)
     for glob in globs if isinstance(globs, tuple) else ():
         if isinstance(glob, str) and "/" not in glob:
-            raise ValueError(f"`{glob}` is no `server/tool`: write `{glob}/*` for all tools of a server")
+            raise ValueError(f"`{glob}` is no `server/tool`: write `{glob}/*` for all its tools")
     return globs
 
 
