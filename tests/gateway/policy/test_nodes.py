@@ -46,7 +46,8 @@ def test_what_is_no_bool_is_undecidable_inside_and_and_or(value: Any) -> None:
     ("steps", "value"),
     [
         (("a",), {"b": [10, {"c": 1}]}), (("a", "b", 0), 10), (("a", "b", -1, "c"), 1), (("n",), None),
-        (("a", "b", 2), U), (("a", "b", "c"), U), (("missing",), U), (("missing", "x"), U),
+        (("a", "b", 2), U), (("a", "b", -3), U),
+        (("a", "b", "c"), U), (("missing",), U), (("missing", "x"), U),
         (("s", 0), U), (("n", "x"), U),
         (("a", "keys"), U), (("a", "__class__"), U), ((), {"a": {"b": [10, {"c": 1}]}, "n": None, "s": "text"}),
     ],
