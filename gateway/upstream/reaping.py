@@ -21,6 +21,7 @@ class Reaper:
     def start(self) -> None:
         """Starts it if it does not run, so that no time passes later between a spawn and `watch`."""
         if self._process is None or self._process.poll() is not None:
+            self._close_pipe(self._process)
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(PROGRAM)],
                 stdin=subprocess.PIPE,
@@ -28,6 +29,7 @@ class Reaper:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # a Ctrl-C on our terminal is not for it
                 env={},
+                bufsize=0,
             )
             self._write("".join(f"+{group}\n" for group in self._groups))
 
@@ -46,12 +48,15 @@ class Reaper:
         if self._process and self._process.stdin:
             with contextlib.suppress(BrokenPipeError):  # it was killed; `start` tells the next one
                 self._process.stdin.write(text.encode())
-                self._process.stdin.flush()
 
     async def close(self) -> None:
         """Ends it; groups that are still watched are stopped."""
         process, self._process = self._process, None
-        if process and process.stdin:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
+        if process:
+            self._close_pipe(process)
             await asyncio.to_thread(process.wait)
+
+    @staticmethod
+    def _close_pipe(process: subprocess.Popen[bytes] | None) -> None:
+        if process and process.stdin:
+            process.stdin.close()

@@ -60,12 +60,12 @@ def flaw_in(value: Any) -> str:
 
 def depth_over(value: Any, limit: int) -> bool:
     """Whether containers are nested more than `limit` levels deep. Without recursion: the value may be hostile."""
-    level = [value]
-    for _ in range(limit + 1):
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(limit):
         level = [child for node in level for child in _children(node)]
         if not level:
             return False
-    return any(isinstance(node, dict | list) for node in level)
+    return bool(level)
 
 
 def _children(node: Any) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,12 +29,8 @@ RICH_KEYS = ("content", "structuredContent", "_meta", "unknownField")
 @pytest.fixture(scope="module")
 def rich() -> dict[str, Any]:
     """What the tool `rich` of the echo server answers."""
-    sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
-    try:
-        from echo_server import RICH
-    finally:
-        sys.path.pop(0)
-    return dict(RICH)
+    path = Path(__file__).parents[2] / "fixtures" / "echo_server.py"
+    return dict(runpy.run_path(str(path))["RICH"])
 
 
 @pytest.mark.parametrize("way", WAYS, ids="-".join)
@@ -107,7 +104,7 @@ def test_a_server_that_went_away_and_came_back_is_used_again(
             assert "echo/count" in up.catalogue.tools  # a restart does not change what a model sees
 
             port = int(url.split(":")[2].split("/")[0])
-            await asyncio.to_thread(start_http, *way, port)
+            await asyncio.to_thread(start_http, way[0], way[1], port)
             await until(up, lambda: not up.catalogue.missing)
             assert isinstance(await up.forward(call("echo/count"), timeout=30, meta={}), Answered)
             assert up.status()[0].restarts >= 1

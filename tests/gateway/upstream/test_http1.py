@@ -1,0 +1,70 @@
+"""Response heads as servers, proxies and attackers write them."""
+
+import pytest
+
+from gateway.upstream.http1 import BadResponse, Head, parse_head, request_head
+
+
+def head(*lines: str, status: str = "HTTP/1.1 200 OK") -> Head:
+    return parse_head("".join(f"{line}\r\n" for line in (status, *lines, "")).encode())
+
+
+def test_a_plain_answer() -> None:
+    got = head("Content-Type: Application/JSON; charset=utf-8", "Content-Length: 12")
+    assert (got.status, got.content_type, got.body, got.keep_alive) == (200, "application/json", 12, True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "body", "keep_alive"),
+    [
+        (["Transfer-Encoding: chunked"], "chunked", True),
+        (["Transfer-Encoding: chunked", "Content-Length: 3"], "chunked", True),
+        ([], "until_close", False),
+        (["Content-Length: 3", "Connection: close"], 3, False),
+        (["Content-Length: 3", "Content-Length: 3"], 3, True),
+    ],
+)
+def test_how_the_end_of_a_body_is_found(lines: list[str], body: object, keep_alive: bool) -> None:
+    assert (head(*lines).body, head(*lines).keep_alive) == (body, keep_alive)
+
+
+def test_some_answers_have_no_body_and_http_1_0_is_not_kept() -> None:
+    assert head(status="HTTP/1.1 204 No Content").body == 0
+    assert head(status="HTTP/1.1 100 Continue").body == 0
+    assert not head("Content-Length: 0", status="HTTP/1.0 200 OK").keep_alive
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Content-Length: 3", "Content-Length: 4"],
+        ["Content-Length: -1"],
+        ["Content-Length: 0x10"],
+        ["Transfer-Encoding: gzip, chunked"],
+        ["no colon"],
+        ["bad name: x"],
+        [" folded: x"],
+    ],
+)
+def test_a_head_that_can_be_read_in_two_ways_is_refused(lines: list[str]) -> None:
+    with pytest.raises(BadResponse):
+        head(*lines)
+
+
+@pytest.mark.parametrize("status", ["HTTP/2 200", "200 OK", "HTTP/1.1 999 x", "SSH-2.0-OpenSSH"])
+def test_what_is_not_http_1_1_is_refused(status: str) -> None:
+    with pytest.raises(BadResponse):
+        head(status=status)
+
+
+def test_a_request_head_is_written_as_it_is_given() -> None:
+    assert (
+        request_head("/mcp?a=b", [("host", "h:1"), ("x", "1")])
+        == b"POST /mcp?a=b HTTP/1.1\r\nhost: h:1\r\nx: 1\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(("name", "value"), [("a b", "x"), ("a", "x\r\ny: z"), ("a", "x\n"), ("", "x"), ("a:", "x")])
+def test_a_header_that_would_change_the_request_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="characters that HTTP does not allow"):
+        request_head("/", [(name, value)])

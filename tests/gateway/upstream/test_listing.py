@@ -1,0 +1,81 @@
+"""Pages of tools, and what is wrong with some."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from gateway.call import pin_of
+from gateway.upstream.listing import MAX_PAGES, NoList, judge, list_tools, problem_of
+
+TOOL: dict[str, Any] = {"name": "act", "inputSchema": {"type": "object"}, "x-vendor": None}
+
+
+def with_parameter(**parameter: Any) -> dict[str, Any]:
+    return TOOL | {"inputSchema": {"type": "object", "properties": {"p": parameter}}}
+
+
+@pytest.mark.parametrize(
+    ("definition", "problem"),
+    [
+        (TOOL, ""),
+        (TOOL | {"name": "a.b-c_D9"}, ""),
+        (with_parameter(type="string", **{"x-mcp-header": "Region"}), ""),
+        ([], "not a JSON object"),
+        (TOOL | {"name": ""}, "name"),
+        (TOOL | {"name": "a/b"}, "name"),
+        (TOOL | {"name": "a\n"}, "name"),
+        (TOOL | {"name": "é"}, "name"),
+        (TOOL | {"name": "x" * 129}, "name"),
+        (TOOL | {"name": 3}, "name"),
+        (TOOL | {"inputSchema": True}, "inputSchema"),
+        (TOOL | {"inputSchema": {"type": ["object"]}}, "inputSchema"),
+        ({"name": "act"}, "inputSchema"),
+        (with_parameter(type="number", **{"x-mcp-header": "Region"}), "x-mcp-header"),
+        (TOOL | {"description": "x" * 262_144}, "256 KB"),
+        (TOOL | {"description": "\ud800"}, "surrogate"),
+        (TOOL | {"default": float("inf")}, "number"),
+    ],
+)
+def test_each_definition_is_judged_by_itself(definition: Any, problem: str) -> None:
+    assert problem in problem_of(definition)
+    assert bool(problem) == bool(problem_of(definition))
+
+
+def test_a_kept_tool_has_its_definition_untouched_its_pin_and_its_trust() -> None:
+    tool = judge([TOOL], "s", trusted=True).tools["act"]
+    assert tool.definition is TOOL
+    assert (tool.pin, tool.trusted, tool.path) == (pin_of(TOOL), True, "s/act")
+
+
+def listed(pages: Mapping[str | None, dict[str, Any]]) -> Any:
+    async def ask(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        assert method == "tools/list"
+        return pages[params.get("cursor")]
+
+    return asyncio.run(list_tools(ask, "s", trusted=False))
+
+
+def test_a_cursor_that_comes_again_ends_the_list() -> None:
+    pages: dict[str | None, dict[str, Any]] = {
+        None: {"tools": [TOOL], "nextCursor": "a"},
+        "a": {"tools": [], "nextCursor": "a"},
+    }
+    assert list(listed(pages).tools) == ["act"]
+
+
+def test_a_list_without_end_is_cut_and_says_so() -> None:
+    numbers = range(MAX_PAGES + 1)
+    pages: dict[str | None, dict[str, Any]] = {
+        str(n) if n else None: {"tools": [TOOL | {"name": f"t{n}"}], "nextCursor": str(n + 1)} for n in numbers
+    }
+    listing = listed(pages)
+    assert len(listing.tools) == MAX_PAGES
+    assert "pages" in listing.rejected["s/*"]
+
+
+@pytest.mark.parametrize("page", [{}, {"tools": None}, {"tools": {}}])
+def test_an_answer_without_a_list_is_an_error(page: dict[str, Any]) -> None:
+    with pytest.raises(NoList):
+        listed({None: page})

@@ -1,0 +1,114 @@
+"""JSON in and out without loss."""
+
+import json
+from typing import Any
+
+import mcp_types as types
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.call import Arguments
+from gateway.upstream import wire
+
+NUMBERS = st.integers(-(10**38), 10**38) | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    max_leaves=10,
+)
+OBJECTS = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), VALUES, max_size=4)
+
+
+@given(OBJECTS)
+def test_arguments_that_are_read_again_are_written_as_the_same_bytes(value: dict[str, Any]) -> None:
+    text = Arguments.parse(value).text
+    params = {"name": "t", "arguments": wire.read(text.encode()), "_meta": {}}
+    line = wire.line_of(types.JSONRPCRequest(jsonrpc="2.0", id="1", method="tools/call", params=params))
+    assert f'"arguments":{text},'.encode() in line
+    assert line.count(b"\n") == 1
+
+
+@given(OBJECTS)
+def test_a_spliced_body_holds_the_arguments_byte_for_byte(value: dict[str, Any]) -> None:
+    text = Arguments.parse(value).text
+    body = wire.call_body(7, 'na"me', text, {"k": None})
+    assert f'"arguments":{text},'.encode() in body
+    assert json.loads(body)["params"] == {"name": 'na"me', "arguments": json.loads(text), "_meta": {"k": None}}
+
+
+@given(VALUES)
+def test_what_json_can_say_has_no_flaw(value: Any) -> None:
+    assert wire.flaw_in(value) == ""
+    assert wire.read(wire.dump(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "flaw"),
+    [
+        ({"x": float("nan")}, "number"),
+        ([float("-inf")], "number"),
+        ({"\ud800": 1}, "surrogate"),
+        (["\udfff"], "surrogate"),
+    ],
+)
+def test_what_json_cannot_say_is_named(value: Any, flaw: str) -> None:
+    assert flaw in wire.flaw_in(value)
+
+
+def nested(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels - 1):
+        value = {"x": value}
+    return value
+
+
+def test_depth_is_counted_in_containers_and_without_recursion() -> None:
+    assert not wire.depth_over(1, 1)
+    assert not wire.depth_over(nested(wire.MAX_DEPTH), wire.MAX_DEPTH)
+    assert wire.depth_over(nested(wire.MAX_DEPTH + 1), wire.MAX_DEPTH)
+    assert wire.depth_over(nested(100_000), wire.MAX_DEPTH)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"\xed\xa0\x80", b"[" * 100_000, b"1" * 5000])
+def test_what_cannot_be_read_is_a_value_error(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        wire.read(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b'{"jsonrpc":"2.0","id":7,"result":oops}', 7),
+        (b'{"jsonrpc": "2.0", "id": "toolgate-3", "result": {oops', "toolgate-3"),
+        (b'{"result":{"a":' + b"x" * 1000 + b'},"jsonrpc":"2.0","id":8}', 8),
+        (b'{"level":"info","id":7}', None),  # a log line, with an id of its own
+        (b'12:00 "jsonrpc" "id": 7', None),
+        (b"", None),
+    ],
+)
+def test_an_unreadable_answer_gives_away_whose_it_is(data: bytes, hint: object) -> None:
+    assert wire.id_hint(data) == hint
+
+
+@pytest.mark.parametrize(
+    ("message", "fits"),
+    [
+        ({"id": 1, "result": {}}, True),
+        ({"id": 1, "error": {}}, True),
+        ({"id": None, "error": {}}, True),
+        ({"error": {}}, True),
+        ({"id": 2, "result": {}}, False),
+        ({"id": None, "result": {}}, False),
+        ({"id": True, "result": {}}, False),
+        ({"id": 1, "method": "ping"}, False),
+        ([], False),
+    ],
+)
+def test_only_the_answer_to_a_request_is_its_answer(message: Any, fits: bool) -> None:
+    assert wire.is_response(message, 1) is fits
+
+
+def test_an_error_is_written_with_the_fields_that_it_has() -> None:
+    error = types.JSONRPCError(jsonrpc="2.0", id=None, error=types.ErrorData(code=1, message="m"))
+    assert json.loads(wire.line_of(error)) == {"jsonrpc": "2.0", "id": None, "error": {"code": 1, "message": "m"}}
