@@ -61,6 +61,11 @@ def test_the_nearest_miss_of_a_default_denial_says_what_is_missing() -> None:
     ]
 
 
+def test_lines_that_lack_more_than_the_nearest_are_left_out() -> None:
+    (answer,) = on("user:ann", args={"amount": -5}).answers
+    assert [miss.rule for miss in answer.misses] == ["policy.csv:1"]
+
+
 def test_a_missing_role_is_a_miss_and_so_is_a_role_of_another_tenant() -> None:
     (answer,) = on("user:eve", args={"amount": 5, "reason": "x"}).answers
     assert "it is for role:support, and user:eve does not have that" in [miss.missing for miss in answer.misses]
