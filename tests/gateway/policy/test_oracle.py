@@ -1,5 +1,6 @@
 """Laws of decisions, on random policies, with two stock Casbin enforcers as the judge."""
 
+from collections import Counter
 from random import Random
 
 from hypothesis import given, settings
@@ -22,6 +23,20 @@ def test_the_evaluator_agrees_with_two_stock_enforcers(lines: list[str], asked: 
     policy = parse("\n".join(lines))
     oracle = Oracle(policy)
     assert [policy.decide(query).effect for query in asked] == [oracle.decide(query) for query in asked]
+
+
+def test_the_law_is_tried_on_every_effect() -> None:
+    """Random policies that only ever deny would prove nothing."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=200, database=None, derandomize=True)
+    @given(policy_lines, st.lists(queries(), min_size=1, max_size=6))
+    def count(lines: list[str], asked: list[Query]) -> None:
+        policy = parse("\n".join(lines))
+        seen.update(policy.decide(query).effect for query in asked)
+
+    count()
+    assert min(seen[effect] for effect in STRICTNESS) > seen.total() / 20
 
 
 @given(policy_lines, queries(), st.randoms(use_true_random=False))
