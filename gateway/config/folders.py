@@ -47,7 +47,7 @@ class Folders:
 
     def _existing(self, user: Path, name: str) -> tuple[Path, ...]:
         files = (user, self.project / name) if self.project else (user,)
-        return tuple(file for file in files if file.exists())
+        return tuple(file for file in files if _is_file(file))
 
 
 def find_folders(cwd: Path, environ: Mapping[str, str]) -> Folders:
@@ -82,11 +82,18 @@ def _base(environ: Mapping[str, str], name: str, otherwise: Path) -> Path:
 def _project(cwd: Path, home: Path) -> Path | None:
     for name in (PROJECT_FILE, SERVERS_FILE):
         for folder in _upwards(cwd, home):
-            if (folder / name).is_file():
+            if _is_file(folder / name):
                 if folder != cwd:
                     _refuse_foreign(folder / name, cwd)
                 return folder
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:  # a folder above that is closed to us holds no project of ours
+        return False
 
 
 def _upwards(cwd: Path, home: Path) -> Iterator[Path]:

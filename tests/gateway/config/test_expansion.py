@@ -12,7 +12,7 @@ from gateway.config.servers import read_servers
 from gateway.config.settings import ServerWord
 from gateway.errors import ConfigError
 
-HOME = {"HOME": "/home/ann"}
+HOME = {"HOME": "/u/ann"}
 
 
 def server(entry: Any) -> ServerConfig:
@@ -53,7 +53,7 @@ def test_an_address_gets_its_headers() -> None:
 def test_the_words_of_editors_are_known() -> None:
     found = resolved({"command": "${userHome}/x", "args": ["${workspaceFolder}", "${TOOLGATE_PYTHON}"]})
     assert isinstance(found, ResolvedStdio)
-    assert (found.command, found.args) == ("/home/ann/x", ("/project", sys.executable))
+    assert (found.command, found.args) == ("/u/ann/x", ("/project", sys.executable))
 
 
 def test_another_python_can_be_named() -> None:

@@ -51,6 +51,17 @@ def test_a_file_that_somebody_else_put_above_is_not_used(tmp_path: Path, monkeyp
     assert find_folders(project, {"HOME": str(tmp_path)}).project == project
 
 
+def test_a_folder_that_is_closed_to_us_holds_no_project_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(path: Path) -> bool:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    folders = find_folders(tmp_path, {"HOME": "/h"})
+    assert (folders.project, folders.settings_files) == (None, ())
+
+
 def test_the_users_own_files_are_where_xdg_says(tmp_path: Path) -> None:
     environ = {"HOME": "/h", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}
     folders = find_folders(tmp_path, environ)
@@ -78,5 +89,5 @@ def test_without_home_the_system_is_asked(tmp_path: Path) -> None:
 
 def test_a_file_is_named_as_seen_from_here() -> None:
     assert shown_path(Path("/a/b/toolgate.toml"), Path("/a/b")) == "toolgate.toml"
-    assert shown_path(Path("/home/ann/toolgate.toml"), Path("/home/ann/b")) == "../toolgate.toml"
+    assert shown_path(Path("/u/ann/toolgate.toml"), Path("/u/ann/b")) == "../toolgate.toml"
     assert shown_path(Path("/h/x"), Path("/very/deep/down/here")) == "/h/x"

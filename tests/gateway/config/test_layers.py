@@ -11,7 +11,7 @@ from gateway.config.folders import Folders
 from gateway.config.layers import Flag, Layer, default_layer, environment_layer, file_layer, flag_layer, merged
 from gateway.config.places import DEFAULT, KeyPath, Place
 
-HOME, CWD = Path("/home/ann"), Path("/work")
+HOME, CWD = Path("/u/ann"), Path("/w")
 
 
 def file(text: str, name: str = "toolgate.toml", folder: str = "/p") -> Layer:
@@ -41,6 +41,7 @@ def test_flags_beat_the_environment_beats_the_project_beats_the_user_beats_defau
         ("identity", "tenant"): "flag --tenant",
     }
     assert places["store", "path"] is DEFAULT
+    assert str(places["serve",]) == "environment TOOLGATE_SERVE__PORT"
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,13 @@ def test_every_table_refuses_keys_that_it_does_not_know(table: type[Table]) -> N
     with pytest.raises(ValidationError) as wrong:
         table.model_validate({"no_such_key": 1})
     assert "extra_forbidden" in {error["type"] for error in wrong.value.errors()}
+
+
+@pytest.mark.parametrize("table", every_table())
+def test_every_key_is_in_the_documentation(table: type[Table]) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+    words = set(re.findall(r"[a-z_]+", text))
+    assert set(table.model_fields) <= words
 
 
 def test_settings_do_not_change() -> None:

@@ -76,6 +76,16 @@ def test_every_key_has_a_place_and_nothing_else_has_one() -> None:
     assert set(toml_places(EXAMPLE, "f")) == leaves(tomllib.loads(EXAMPLE))
 
 
+def test_a_table_that_is_mentioned_twice_stands_where_it_was_first() -> None:
+    places = toml_places("a.x = 1\na.y = 2\n", "f")
+    assert places["a",].line == 1
+
+
+def test_a_long_text_may_end_in_quotes_of_its_own() -> None:
+    text = "a = \"\"\"x\"\"\"\"\"\nb = '''y'''''\nc = 1"
+    assert {path: place.line for path, place in toml_places(text, "f").items()} == {("a",): 1, ("b",): 2, ("c",): 3}
+
+
 def written(value: Any) -> str:
     """A value as TOML, on one line."""
     if isinstance(value, dict):
