@@ -15,6 +15,7 @@ __all__ = ["NANOS", "UNITS", "Limits", "Price", "Spend", "Unit", "excess", "nano
 Unit = Literal["turns", "tool_calls", "tokens", "nanos", "millis"]
 UNITS: tuple[Unit, ...] = ("turns", "tool_calls", "tokens", "nanos", "millis")
 NANOS = 1_000_000_000
+MOST = 2**53 - 1  # of any amount: what JSON readers agree on, and sums of them fit a database's integer
 
 
 def nanos(dollars: Decimal) -> int:
@@ -88,7 +89,8 @@ class Spend:
 
     @classmethod
     def from_json(cls, value: Mapping[str, int]) -> "Spend":
-        return cls(**{unit: value.get(unit, 0) for unit in UNITS})
+        """Never below 0: a model backend that reports negative tokens doesn't fill a budget up again."""
+        return cls(**{unit: min(max(0, value.get(unit, 0)), MOST) for unit in UNITS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,26 @@ def excess(limits: Limits, taken: Spend, amount: Spend) -> Unit | None:
 
 
 def shown(unit: Unit, amount: int) -> str:
-    """An amount as people write it: `$0.0042`, `1,200 tokens`, `15.0 s`."""
+    """An amount as people write it: `$0.0042`, `1,200 tokens`, `0.3 s`, `30 min`, `2 h 5 min`."""
     match unit:
         case "nanos":
             return f"${usd(amount).quantize(Decimal('0.0001')).normalize():f}"
         case "millis":
-            return f"{amount / 1000:.1f} s"
+            return _duration(amount)
         case _:
             return f"{amount:,} {unit.replace('_', ' ')}"
+
+
+_SECONDS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def _duration(millis: int) -> str:
+    """Below a minute with a tenth of a second if there is one; above it the two largest units, rounded down."""
+    if millis < 60_000:
+        return f"{millis / 1000:.1f}".removesuffix(".0") + " s"
+    seconds, parts = millis // 1000, []
+    for name, length in _SECONDS:
+        count, seconds = divmod(seconds, length)
+        parts.append((count, name))
+    first = next(index for index, (count, _) in enumerate(parts) if count)
+    return " ".join(f"{count} {name}" for count, name in parts[first : first + 2] if count)

@@ -20,7 +20,7 @@ from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
 from gateway.config import Budgets, Config, ResolvedStdio, ServerConfig, expand, load_budgets
-from gateway.errors import ConfigError, UnknownRun
+from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
 from gateway.loop import Loop, Parts, Watcher
 from gateway.pipeline import CallSettings, Pipeline
@@ -35,8 +35,8 @@ from providers import Provider
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import
     from gateway.upstream import ServerSpec, Upstreams
 
-__all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "open_runtime", "opened_telemetry"]
-__all__ += ["server_spec"]
+__all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "open_runtime", "open_servers"]
+__all__ += ["opened_telemetry", "server_spec"]
 
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
@@ -74,16 +74,22 @@ class Offline:
         await self.store.append(run_id, [Cancelled(by)], lease=None)
 
     async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
-        """A person says what became of a call in doubt. Raises UnknownRun for a call that is not in doubt."""
+        """A person says what became of a call in doubt. Raises StoreError for a call that is not in doubt."""
         run = await self.run(run_id)
-        doubted = run.calls.get(key)
-        if doubted is None or doubted.status != "doubted":
-            raise UnknownRun(f"{run_id} with a call `{key}` in doubt")
+        doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
+        if key not in doubted:
+            known = f"in doubt: {', '.join(f'`{name}`' for name in doubted)}" if doubted else "no call of it is"
+            raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
         await self.store.append(run.id, [Resolved(key, resolution, by, note)], lease=None)
 
     async def resume(self, run_id: str) -> None:
-        """Lets a paused run go on; one that waits goes on by itself when people have answered."""
+        """Lets a paused run go on; one that waits goes on by itself when people have answered.
+
+        Raises StoreError for the run of an MCP client, which nobody else can drive.
+        """
         run = await self.run(run_id)
+        if run.driver == "client":
+            raise StoreError(f"run `{run.id}` is an MCP client's: it goes on when the client calls again")
         if run.status == "paused":
             await self.store.append(run.id, [Resumed("it was resumed")], lease=None)
 
@@ -137,7 +143,7 @@ class Runtime:
         return await self.loop.drive(run_id, watcher)
 
     async def changed(self, seconds: float = 0.2) -> None:
-        """Returns when any process has written to the store."""
+        """Returns when any process has written to the store, from now on. To wait for something, look in between."""
         store = self.offline.store
         before = await store.version()
         while await store.version() == before:  # noqa: ASYNC110 - other processes write; they set no event of ours
@@ -159,12 +165,8 @@ def open_offline(config: Config) -> Iterator[Offline]:
 @contextlib.asynccontextmanager
 async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
     """Opens everything and connects to the servers; one that can't be reached is missing, and keeps being tried."""
-    stop_propagation()
-    from gateway.upstream import Upstreams
-
-    specs = {name: server_spec(server) for name, server in config.servers.items() if not server.disabled}
     with open_offline(config) as offline, opened_telemetry(config) as telemetry:
-        async with Upstreams(specs) as upstream:
+        async with open_servers(config) as upstream:
             tracing, models = Tracing(telemetry), Models(config)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
             parts = Parts(
@@ -177,6 +179,17 @@ async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
                 model=models.open,
             )
             yield Runtime(offline, upstream, telemetry, pipeline, Loop(parts), models)
+
+
+@contextlib.asynccontextmanager
+async def open_servers(config: Config) -> AsyncIterator["Upstreams"]:
+    """Connects to the servers and nothing else: for whoever only wants to know what they offer."""
+    stop_propagation()
+    from gateway.upstream import Upstreams
+
+    specs = {name: server_spec(server) for name, server in config.servers.items() if not server.disabled}
+    async with Upstreams(specs) as upstream:
+        yield upstream
 
 
 class Models:

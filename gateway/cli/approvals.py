@@ -1,20 +1,23 @@
 """`toolgate approvals`, `approve`, `deny`: what waits, exactly as it will run, and the answer. No server is started."""
 
 import asyncio
+import time
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from gateway.approval import Approval
-from gateway.call import Deny
-from gateway.cli.asking import show_question
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, Stop
 from gateway.cli.options import Caller, as_json, caller, emit
-from gateway.events import Decision
-from gateway.runtime import Offline, open_offline
-from gateway.visible import visible
+
+if TYPE_CHECKING:
+    from gateway.approval import Approval
+    from gateway.call import Deny
+    from gateway.events import Decision
+    from gateway.runtime import Offline
 
 __all__ = ["approvals_command", "approve_command", "deny_command"]
+
+SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must not answer the only question there is
 
 
 @click.command("approvals")
@@ -22,17 +25,21 @@ __all__ = ["approvals_command", "approve_command", "deny_command"]
 @caller
 def approvals_command(as_json: bool, caller: Caller) -> int:
     """List the calls that wait for a person, the oldest first, with every argument."""
-    with open_offline(caller.config()) as offline:
+    with caller.offline() as offline:
         waiting = asyncio.run(offline.approving.waiting())
     if as_json:
         emit([approval.to_json() for approval in waiting])
         return Exit.OK
-    console = Console(highlight=False)
-    for approval in waiting:
-        show_question(console, approval)
-        console.print(f"  │ {'answer':>12}  toolgate approve {approval.id}", soft_wrap=True)
     if not waiting:
         click.echo("nothing waits for a person", err=True)
+        return Exit.OK
+    from gateway.cli.asking import show_question
+    from gateway.cli.console import console
+
+    paper, now = console(), time.time_ns() // 1_000_000
+    for approval in waiting:
+        show_question(paper, approval, now)
+        paper.print(f"  │ {'answer':>12}  toolgate approve {approval.id}", markup=False)
     return Exit.OK
 
 
@@ -47,7 +54,7 @@ def approve_command(approval_id: str, as_json: bool, caller: Caller) -> int:
 
 @click.command("deny")
 @click.argument("approval_id", metavar="ID")
-@click.option("--reason", default="", help="Told to the model.")
+@click.option("--reason", default="", metavar="TEXT", help="Told to the model.")
 @as_json
 @caller
 def deny_command(approval_id: str, reason: str, as_json: bool, caller: Caller) -> int:
@@ -55,25 +62,32 @@ def deny_command(approval_id: str, reason: str, as_json: bool, caller: Caller) -
     return _decide(caller, approval_id, "denied", reason, as_json)
 
 
-def _decide(caller: Caller, approval_id: str, decision: Decision, reason: str, as_json: bool) -> int:
-    with open_offline(caller.config()) as offline:
-        answer = asyncio.run(_answer(offline, approval_id, decision, reason))
-        if isinstance(answer, Deny):
-            rule = f" [{answer.rule}]" if answer.rule else ""
-            who = offline.subject().user
-            click.echo(f"toolgate: {who} may not decide this: {visible(answer.why)}{rule}", err=True)
-            return Exit.DENIED
-        driver = asyncio.run(offline.store.run_row(answer.run_id)).driver
+def _decide(caller: Caller, approval_id: str, decision: "Decision", reason: str, as_json: bool) -> int:
+    from gateway.call import Deny
+    from gateway.visible import visible
+
+    if len(approval_id) < SHORTEST_ID:
+        raise click.BadParameter(f"give at least the first {SHORTEST_ID} characters of the id", param_hint="ID")
+    with caller.offline() as offline:
+        answer, driver = asyncio.run(_answer(offline, approval_id, decision, reason))
+        who = offline.subject().user
+    if isinstance(answer, Deny):
+        rule = f" [{answer.rule}]" if answer.rule else ""
+        raise Stop(Exit.DENIED, f"{who} may not decide this: {visible(answer.why)}{rule}", {"rule": answer.rule})
     if as_json:
         emit(answer.to_json())
         return Exit.OK
     then = f"toolgate resume {answer.run_id}" if driver == "loop" else "the client makes the same call again"
-    click.echo(
-        f"{decision} by {answer.decided_by}: {visible(answer.path)}; unless it goes on by itself: {then}", err=True
-    )
+    text = f"{decision} by {answer.decided_by}: {visible(answer.path)}; unless it goes on by itself: {then}"
+    click.echo(text, err=True)
     return Exit.OK
 
 
-async def _answer(offline: Offline, approval_id: str, decision: Decision, reason: str) -> Approval | Deny:
+async def _answer(
+    offline: "Offline", approval_id: str, decision: "Decision", reason: str
+) -> tuple["Approval | Deny", str]:
+    """The answered question, or why not; and who drives its run."""
     await offline.store.expire()
-    return await offline.approving.decide(offline.subject(), approval_id, decision, reason)
+    answer = await offline.approving.decide(offline.subject(), approval_id, decision, reason)
+    run_id = getattr(answer, "run_id", None)
+    return answer, (await offline.store.run_row(run_id)).driver if run_id else ""

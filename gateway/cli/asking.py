@@ -1,9 +1,15 @@
-"""The question to a person, on a terminal: exactly what will run, and why it is asked."""
+"""The question to a person, on a terminal: exactly what will run, and why it is asked.
+
+Only `y` or `yes` lets a call happen. What was typed before the question stood there is no answer to it.
+"""
 
 import asyncio
 import json
+import re
 import sys
-import textwrap
+import termios
+import time
+from collections.abc import Awaitable, Callable
 
 from rich.console import Console
 from rich.text import Text
@@ -11,24 +17,33 @@ from rich.text import Text
 from gateway.approval import Approval
 from gateway.approving import Approving
 from gateway.call import Deny, Subject
+from gateway.cli.columns import ago, within
 from gateway.errors import Conflict
+from gateway.events import Decision
+from gateway.store import Store
 from gateway.visible import visible
 
-__all__ = ["answer", "read_line", "show_question"]
+__all__ = ["answer", "answered", "read_line", "show_question", "until"]
+
+LOOK_SECONDS = 0.2  # between two looks at whether anybody has written to the store
+IDLE_SECONDS = 5.0  # the longest time between two real looks: that a time is over is written by nobody
+MAX_REASON = 500  # characters
+
+_ANSWER = re.compile(r"(?P<yes>y|yes)|(?:n|no)(?:[\s,:;.]+(?P<reason>.*))?", re.IGNORECASE | re.DOTALL)
 
 
 async def answer(approving: Approving, approver: Subject, approval: Approval, console: Console) -> None:
-    """Asks until there is an answer, and gives it. What runs is what was shown: the approval holds the arguments."""
+    """Asks until there is an answer, here or elsewhere. What runs is what was shown: the approval holds the arguments.
+
+    Raises EOFError when nobody is there any more; then nothing is decided.
+    """
     show_question(console, approval)
-    said = ""
-    while said[:1] not in ("y", "n"):
-        console.print(f"  [yellow]{visible(approver.user)}[/yellow], may it happen? (y/n, or n and a reason) ", end="")
-        said = (await read_line()).strip()
-        if said == "":
-            continue
-    decision, reason = ("approved", "") if said.startswith("y") else ("denied", said[1:].strip(" ,:o"))
+    said = await _first(_asked(approver, console), _settled(approving, approval))
+    if said is None:
+        console.print("\n  somebody else has answered")
+        return
     try:
-        outcome = await approving.decide(approver, approval.id, decision, reason)  # type: ignore[arg-type]  # a Decision
+        outcome = await approving.decide(approver, approval.id, *said)
     except Conflict as error:
         console.print(f"  {visible(str(error))}", markup=False)
         return
@@ -36,8 +51,16 @@ async def answer(approving: Approving, approver: Subject, approval: Approval, co
         console.print(f"  {visible(outcome.why)}", markup=False)
 
 
-def show_question(console: Console, approval: Approval) -> None:
-    """The exact call, its values spelled out, and the rule that asks."""
+def answered(line: str) -> tuple[Decision, str] | None:
+    """`y`, `n`, or `n` and a reason; None for anything else, also for a yes with words behind it. Pure."""
+    found = _ANSWER.fullmatch(line.strip())
+    if found is None:
+        return None
+    return ("approved", "") if found["yes"] else ("denied", (found["reason"] or "")[:MAX_REASON])
+
+
+def show_question(console: Console, approval: Approval, now: int | None = None) -> None:
+    """The exact call, its values spelled out, and the rule that asks. With `now` (ms since 1970) also how old it is."""
     who = f"{approval.agent} for {approval.user}" if approval.agent else approval.user
     lines = [
         ("call", visible(approval.path)),
@@ -45,6 +68,8 @@ def show_question(console: Console, approval: Approval) -> None:
         ("why", visible(approval.why) + (f"  [{approval.rule}]" if approval.rule else "")),
         *_arguments(approval.arguments),
     ]
+    if now is not None:
+        lines.append(("asked", f"{ago(approval.created, now)}; expires {within(now, approval.expires)}"))
     console.print()
     for label, text in lines:
         console.print(Text.assemble((f"  │ {label:>12}  ", "yellow"), text), soft_wrap=True)
@@ -55,6 +80,48 @@ def _arguments(text: str) -> list[tuple[str, str]]:
     values = json.loads(text)
     shown = {visible(key): visible(json.dumps(value, ensure_ascii=False)) for key, value in values.items()}
     return [("with", f"{key} = {value}") for key, value in shown.items()] or [("with", "no arguments")]
+
+
+async def _asked(approver: Subject, console: Console) -> tuple[Decision, str]:
+    _forget_typed()
+    while True:
+        prompt = Text.assemble("  ", (visible(approver.user), "yellow"), ", may it happen? (y/n, or n and a reason) ")
+        console.print(prompt, end="")
+        said = answered(await read_line())
+        if said is not None:
+            return said
+
+
+async def _settled(approving: Approving, approval: Approval) -> None:
+    """Returns when the question is open no longer."""
+
+    async def closed() -> bool:
+        return all(asked.id != approval.id for asked in await approving.waiting())
+
+    await until(approving.store, closed)
+
+
+async def until(store: Store, happened: Callable[[], Awaitable[bool]]) -> None:
+    """Returns when it has happened, in whichever process. It is looked at when somebody has written to the store."""
+    while True:
+        version = await store.version()  # before the look: what is written meanwhile is seen at the next one
+        if await happened():
+            return
+        deadline = time.monotonic() + IDLE_SECONDS
+        while time.monotonic() < deadline and await store.version() == version:  # noqa: ASYNC110 - others' processes
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _first(mine: Awaitable[tuple[Decision, str]], theirs: Awaitable[None]) -> tuple[Decision, str] | None:
+    """What comes first; the other one is given up."""
+    tasks = asyncio.ensure_future(mine), asyncio.ensure_future(theirs)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else tasks[1].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def read_line() -> str:
@@ -69,9 +136,14 @@ async def read_line() -> str:
         loop.remove_reader(sys.stdin.fileno())
     if not line:
         raise EOFError("nobody is there to answer")
-    return textwrap.shorten(line, 500)
+    return line
 
 
 def _wake(readable: "asyncio.Future[None]") -> None:
     if not readable.done():
         readable.set_result(None)
+
+
+def _forget_typed() -> None:
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)

@@ -1,11 +1,15 @@
 """What a command's exit code means, everywhere. The words are MCP Inspector's where it has them."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import ConfigError, ToolgateError, UpstreamUnavailable
-from gateway.run import Run, Status
 
-__all__ = ["Exit", "exit_of_error", "exit_of_run"]
+if TYPE_CHECKING:  # `toolgate --help` need not know what a run is
+    from gateway.run import Run
+
+__all__ = ["Exit", "Stop", "exit_of_error", "exit_of_run"]
 
 
 class Exit(IntEnum):
@@ -23,11 +27,23 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-_OF_STATUS: dict[Status, Exit] = {"succeeded": Exit.OK, "waiting": Exit.WAITING, "queued": Exit.WAITING}
+class Stop(ToolgateError):
+    """A command could not do what it was asked for, and nothing is broken: it ends with this code and this message.
+
+    `details` stand beside the message in `--json`.
+    """
+
+    def __init__(self, code: Exit, text: str, details: Mapping[str, Any] | None = None) -> None:
+        self.code = code
+        self.details = dict(details or {})
+        super().__init__(text)
+
+
+_OF_STATUS: Mapping[str, Exit] = {"succeeded": Exit.OK, "waiting": Exit.WAITING, "queued": Exit.WAITING}
 _UNREACHABLE = frozenset({"network", "timeout", "overloaded", "server", "rate_limit"})
 
 
-def exit_of_run(run: Run) -> Exit:
+def exit_of_run(run: "Run") -> Exit:
     """How a command that drove a run ends."""
     if run.status == "paused":
         return Exit.BUDGET if run.budget_spent else Exit.INTERRUPTED
@@ -39,6 +55,8 @@ def exit_of_run(run: Run) -> Exit:
 def exit_of_error(error: ToolgateError) -> Exit:
     """How a command ends that something broke."""
     match error:
+        case Stop():
+            return error.code
         case ConfigError():
             return Exit.CONFIG
         case UpstreamUnavailable():

@@ -101,7 +101,8 @@ def _decided(event: Decided, calls: Calls) -> Line:
 
 
 def _doubted(event: Doubted, calls: Calls) -> Line:
-    return Line("?", "magenta", f"{_call(event.key, calls)}: nobody knows whether it happened", visible(event.why))
+    what = f"{_call(event.key, calls)} ({event.key}): nobody knows whether it happened"
+    return Line("?", "magenta", what, visible(event.why))
 
 
 def _resolved(event: Resolved, calls: Calls) -> Line:

@@ -1,16 +1,22 @@
-"""Options that many commands share, and what they make of the configuration."""
+"""Options that many commands share, and what they make of the configuration.
+
+Nothing of the gateway is imported before it is needed: `toolgate COMMAND --help` must not wait for it.
+"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gateway.config import Config, Flag, load_config
+if TYPE_CHECKING:
+    from gateway.config import Config
+    from gateway.runtime import Offline, Runtime
 
-__all__ = ["Caller", "as_json", "caller", "emit", "project"]
+__all__ = ["Caller", "as_json", "caller", "emit", "located", "usage_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,20 +30,37 @@ class Caller:
     tenant: str | None = None
     mcp_config: Path | None = None
 
-    def config(self, *flags: Flag) -> Config:
-        """The configuration with these options on top. Raises ConfigError."""
-        own = (Flag("--as", "identity.user", self.user), Flag("--tenant", "identity.tenant", self.tenant))
-        return load_config(self.folder, os.environ, (*own, *flags), mcp_config=self.mcp_config)
+    def config(self, *flags: tuple[str, str, str | None]) -> "Config":
+        """The configuration with these options on top, each `(--flag, its key, its value)`. Raises ConfigError."""
+        from gateway.config import Flag, load_config
+
+        own = (("--as", "identity.user", self.user), ("--tenant", "identity.tenant", self.tenant))
+        given = [Flag(*flag) for flag in (*own, *flags)]
+        extra = self.mcp_config.absolute() if self.mcp_config else None  # as seen from here, not from the project
+        return load_config(self.folder, os.environ, given, mcp_config=extra)
+
+    def offline(self) -> AbstractContextManager["Offline"]:
+        """What needs no server. Raises ConfigError, PolicyError, StoreError."""
+        from gateway.runtime import open_offline
+
+        return open_offline(self.config())
+
+    def runtime(self) -> AbstractAsyncContextManager["Runtime"]:
+        """Everything, with the servers connected. Raises ConfigError, PolicyError, StoreError."""
+        from gateway.runtime import open_runtime
+
+        return open_runtime(self.config())
 
 
-def project(function: F) -> F:
-    """`--project` and `--mcp-config`, gathered with the others into `caller`."""
-    function = click.option(
-        "--mcp-config", type=click.Path(path_type=Path, dir_okay=False), help="Read servers from this file."
-    )(function)
-    return click.option(
-        "--project", "folder", type=click.Path(path_type=Path, file_okay=False), help="The project's folder."
-    )(function)
+def located(function: F) -> Callable[..., Any]:
+    """Gives the command a `Caller` in place of --project and --mcp-config, for a command that nobody asks for."""
+    import functools
+
+    @functools.wraps(function)
+    def gathered(*args: Any, folder: Path | None, mcp_config: Path | None, **options: Any) -> Any:
+        return function(*args, caller=Caller(folder or Path.cwd(), mcp_config=mcp_config), **options)
+
+    return _project(gathered)
 
 
 def caller(function: F) -> Callable[..., Any]:
@@ -55,12 +78,16 @@ def caller(function: F) -> Callable[..., Any]:
     ) -> Any:
         return function(*args, caller=Caller(folder or Path.cwd(), user, tenant, mcp_config), **options)
 
-    with_project: Callable[..., Any] = project(gathered)
-    with_tenant: Callable[..., Any] = click.option("--tenant", help="The organisation.")(with_project)
-    named: Callable[..., Any] = click.option("--as", "user", metavar="WHO", help="Who is asking: `user:ann`.")(
-        with_tenant
-    )
-    return named
+    with_tenant = click.option("--tenant", metavar="NAME", help="The organisation.")(_project(gathered))
+    return click.option("--as", "user", metavar="WHO", help="Who is asking: `user:ann`.")(with_tenant)
+
+
+def _project(function: Callable[..., Any]) -> Callable[..., Any]:
+    servers = click.Path(path_type=Path, dir_okay=False, exists=True)
+    folder = click.Path(path_type=Path, file_okay=False, exists=True)
+    with_servers = click.option("--mcp-config", type=servers, metavar="FILE", help="Read servers from this file, too.")
+    with_folder = click.option("--project", "folder", type=folder, metavar="FOLDER", help="The project's folder.")
+    return with_folder(with_servers(function))
 
 
 def as_json(function: F) -> F:
@@ -72,4 +99,13 @@ def emit(value: Any) -> None:
     """One JSON value on a line of stdout: data."""
     import json
 
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    click.echo(json.dumps(value, default=str))  # ASCII: no character in it can steer a terminal
+
+
+@contextmanager
+def usage_of(option: str) -> Iterator[None]:
+    """A ValueError inside is a mistake in how `option` was written: exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None

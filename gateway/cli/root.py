@@ -1,14 +1,17 @@
 """The list of commands, and how each of them ends: an exit code, and on failure one message on stderr."""
 
-import asyncio
 import importlib
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import click
 
-from gateway.cli.exits import Exit, exit_of_error
+from gateway.cli.exits import Exit, Stop, exit_of_error
+from gateway.cli.logs import log_to_stderr
 from gateway.errors import ConfigError, ToolgateError
 from gateway.guard import check
 
@@ -75,35 +78,60 @@ def _root() -> None:
 def toolgate(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code. Nothing that a user can cause ends in a traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    log_to_stderr(os.environ.get("TOOLGATE_LOG") or ("error" if "--json" in arguments else "warning"))
     try:
         check()
         result = _root.main(args=arguments, prog_name="toolgate", standalone_mode=False)
         return int(result or 0)
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except click.UsageError as error:
-        error.show()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
         return Exit.USAGE
+    except click.ClickException as error:
+        return _report(Stop(Exit.USAGE, _usage(error)), arguments)
     except ToolgateError as error:
-        _report(error, as_json="--json" in arguments)
-        return exit_of_error(error)
-    except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
+        return _report(error, arguments)
+    except (KeyboardInterrupt, click.Abort):
         return Exit.INTERRUPTED
     except BrokenPipeError:  # `toolgate runs | head`
-        sys.stderr.close()
+        _forget_stdout()
         return Exit.OK
+    except OSError as error:  # a full disk, a file that may not be read
+        place = f"`{error.filename}`: " if error.filename else ""
+        return _report(Stop(Exit.ERROR, f"{place}{error.strerror or error}"), arguments)
 
 
-def _report(error: ToolgateError, *, as_json: bool) -> None:
-    if as_json:
-        problems = [
-            {"file": problem.file, "line": problem.line, "column": problem.column, "message": problem.message}
-            for problem in (error.problems if isinstance(error, ConfigError) else ())
-        ]
-        body = {"code": type(error).__name__, "message": str(error)} | ({"problems": problems} if problems else {})
+def _report(error: ToolgateError, arguments: Sequence[str]) -> int:
+    """One line for each thing that is wrong, or one of JSON. Returns the exit code."""
+    code = exit_of_error(error)
+    if "--json" in arguments:
+        body = {"code": code.name.lower(), "message": str(error)} | _details(error)
         click.echo(json.dumps({"error": body}), err=True)
+    elif isinstance(error, ConfigError):  # each begins with its file, so that editors can go there
+        click.echo(str(error), err=True)
     else:
         click.echo(f"toolgate: {error}", err=True)
+    return code
+
+
+def _details(error: ToolgateError) -> dict[str, Any]:
+    match error:
+        case Stop():
+            return error.details
+        case ConfigError():
+            return {"problems": [asdict(problem) for problem in error.problems]}
+    return {}
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "toolgate"
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    return f"{said} (see `{command} --help`)"
+
+
+def _forget_stdout() -> None:
+    """Nobody reads it any more: what is still in its buffer must not raise again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _unknown(name: str) -> str:

@@ -2,38 +2,53 @@
 
 import asyncio
 from datetime import datetime
-from typing import get_args
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from gateway.call import Subject
 from gateway.cli.exits import Exit
 from gateway.cli.options import Caller, as_json, caller, emit
-from gateway.cli.timeline import print_timeline
-from gateway.events import Resolution
-from gateway.runtime import open_offline
-from gateway.store import RunRow
-from gateway.store.lease import is_dead
+
+if TYPE_CHECKING:
+    from gateway.events import Resolution
+    from gateway.store import RunRow
 
 __all__ = ["cancel_command", "resolve_command", "runs_command"]
 
+RESOLUTIONS = ("happened", "did_not_happen", "give_up")
+
 
 @click.group("runs", invoke_without_command=True)
-@click.option("--limit", default=20, show_default=True, help="How many.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="How many.")
 @as_json
 @caller
 @click.pass_context
 def runs_command(context: click.Context, limit: int, as_json: bool, caller: Caller) -> int:
     """List runs, the newest first."""
     if context.invoked_subcommand is not None:
-        return Exit.OK
-    with open_offline(caller.config()) as offline:
+        return _only_behind(context, context.invoked_subcommand)
+    with caller.offline() as offline:
         rows = asyncio.run(offline.store.run_rows(limit))
     if as_json:
         emit([{name: getattr(row, name) for name in row.__dataclass_fields__} for row in rows])
         return Exit.OK
-    for row in rows:
-        click.echo(f"{row.id}  {_when(row.created)}  {_status(row):<18} {_who(row):<28} {row.title}")
+    from gateway.cli.columns import aligned
+    from gateway.visible import visible
+
+    table = [(row.id, _when(row.created), _status(row), visible(_who(row)), visible(row.title)) for row in rows]
+    for line in aligned(table):
+        click.echo(line)
+    if not rows:
+        click.echo("there are no runs yet; toolgate run TEXT starts one", err=True)
+    return Exit.OK
+
+
+def _only_behind(context: click.Context, name: str) -> int:
+    """An option in front of `show` would be lost: where it would matter, that is a mistake."""
+    given = [param for param in context.params if context.get_parameter_source(param) is ParameterSource.COMMANDLINE]
+    if given:
+        raise click.UsageError(f"options of `{name}` stand behind it: `toolgate runs {name} RUN ...`", context)
     return Exit.OK
 
 
@@ -43,50 +58,61 @@ def runs_command(context: click.Context, limit: int, as_json: bool, caller: Call
 @caller
 def show_command(run_id: str, as_json: bool, caller: Caller) -> int:
     """A run's timeline: what the model said, each call with its verdict, who approved, what was spent."""
-    with open_offline(caller.config()) as offline:
+    with caller.offline() as offline:
         run = asyncio.run(offline.run(run_id))
         events = asyncio.run(offline.store.events(run.id))
     if as_json:
         emit({"run": run.id, "status": run.status, "events": [recorded.to_json() for recorded in events]})
-    else:
-        print_timeline(run, events)
+        return Exit.OK
+    from gateway.cli.timeline import print_timeline
+
+    print_timeline(run, events)
     return Exit.OK
 
 
 @click.command("cancel")
 @click.argument("run_id", metavar="RUN")
+@as_json
 @caller
-def cancel_command(run_id: str, caller: Caller) -> int:
+def cancel_command(run_id: str, as_json: bool, caller: Caller) -> int:
     """End RUN. A call that is under way is not undone."""
-    with open_offline(caller.config()) as offline:
+    with caller.offline() as offline:
         run = asyncio.run(offline.run(run_id))
         asyncio.run(offline.cancel(run.id, offline.subject().user))
-    click.echo(f"cancelled {run.id}", err=True)
+    if as_json:
+        emit({"run": run.id, "status": "cancelled"})
+    else:
+        click.echo(f"cancelled {run.id}", err=True)
     return Exit.OK
 
 
 @click.command("resolve")
 @click.argument("run_id", metavar="RUN")
 @click.argument("key", metavar="CALL")
-@click.argument("resolution", type=click.Choice(get_args(Resolution)))
-@click.option("--note", default="", help="What you found out: the model is told.")
+@click.argument("resolution", type=click.Choice(RESOLUTIONS))
+@click.option("--note", default="", metavar="TEXT", help="What you found out: the model is told.")
+@as_json
 @caller
-def resolve_command(run_id: str, key: str, resolution: Resolution, note: str, caller: Caller) -> int:
+def resolve_command(run_id: str, key: str, resolution: "Resolution", note: str, as_json: bool, caller: Caller) -> int:
     """Say what became of CALL (`t2/call/1`), which RUN made before it lost its worker."""
-    with open_offline(caller.config()) as offline:
-        subject: Subject = offline.subject()
+    with caller.offline() as offline:
         run = asyncio.run(offline.run(run_id))
-        asyncio.run(offline.resolve(run.id, key, resolution, subject.user, note))
-    click.echo(f"go on with: toolgate resume {run.id}", err=True)
+        asyncio.run(offline.resolve(run.id, key, resolution, offline.subject().user, note))
+    if as_json:
+        emit({"run": run.id, "call": key, "resolution": resolution})
+    else:
+        click.echo(f"go on with: toolgate resume {run.id}", err=True)
     return Exit.OK
 
 
-def _status(row: RunRow) -> str:
+def _status(row: "RunRow") -> str:
+    from gateway.store.lease import is_dead
+
     gone = row.status == "running" and (row.owner is None or is_dead(row.owner))
     return "running, no worker" if gone else row.status
 
 
-def _who(row: RunRow) -> str:
+def _who(row: "RunRow") -> str:
     return f"{row.agent} for {row.user}" if row.agent else row.user
 
 

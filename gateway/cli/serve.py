@@ -2,65 +2,90 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.exits import Exit
-from gateway.cli.options import Caller, caller
-from gateway.config import Flag
-from gateway.runtime import Runtime, open_runtime
+from gateway.cli.options import Caller, as_json, caller, emit
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+    from gateway.runtime import Runtime
 
 __all__ = ["serve_command"]
 
 
 @click.command("serve")
 @click.option("--stdio", is_flag=True, help="Over stdin and stdout, for a client that starts this program.")
-@click.option("--host", help="Where to listen; loopback only.")
-@click.option("--port", help="0 takes a free one.")
-@click.option("--agent", help="The clients are this agent of the policy's: both it and the user must be allowed.")
+@click.option("--host", metavar="ADDRESS", help="Where to listen; loopback only.")
+@click.option("--port", metavar="NUMBER", help="0 takes a free one.")
+@click.option("--agent", metavar="NAME", help="The clients are this agent of the policy's, for whoever asks.")
+@as_json
 @caller
-def serve_command(stdio: bool, host: str | None, port: str | None, agent: str | None, caller: Caller) -> int:
-    """Serve the gateway as an MCP server: Streamable HTTP at /mcp, or stdio."""
-    config = caller.config(Flag("--host", "serve.host", host), Flag("--port", "serve.port", port))
+def serve_command(
+    stdio: bool, host: str | None, port: str | None, agent: str | None, as_json: bool, caller: Caller
+) -> int:
+    """Serve the gateway as an MCP server: Streamable HTTP at /mcp, or stdio.
 
-    async def work() -> None:
-        async with open_runtime(config) as runtime:
-            await _serve(runtime, stdio=stdio, agent=agent)
-
-    asyncio.run(work())
+    With --json, one line on stdout says when it listens, and where.
+    """
+    if stdio and as_json:
+        raise click.UsageError("with --stdio, stdout belongs to the protocol: leave --json out")
+    config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
+    asyncio.run(_work(config, agent, stdio=stdio, as_json=as_json))
     return Exit.OK
 
 
-async def _serve(runtime: Runtime, *, stdio: bool, agent: str | None) -> None:
+async def _work(config: "Config", agent: str | None, *, stdio: bool, as_json: bool) -> None:
     from importlib.metadata import version
 
+    from gateway.runtime import open_runtime
     from gateway.serve.front import build_server
-    from gateway.serve.http import Address, serve_http
     from gateway.serve.sessions import Sessions
-    from gateway.serve.stdio import serve_stdio
 
+    async with open_runtime(config) as runtime:
+        await _sweep(runtime)
+        sessions = Sessions(runtime.clients, runtime.offline.subject(agent=_agent(agent)))
+        try:
+            await _listen(runtime, build_server(sessions, version("toolgate")), stdio=stdio, as_json=as_json)
+        finally:
+            await sessions.close()
+
+
+async def _sweep(runtime: "Runtime") -> None:
     lost = await runtime.clients.sweep()
     if lost:
         click.echo(f"{lost} sessions of a gateway that was killed are closed; see `toolgate runs`", err=True)
-    subject = runtime.offline.subject(agent=f"agent:{agent}" if agent else None)
-    sessions = Sessions(runtime.clients, subject)
-    server = build_server(sessions, version("toolgate"))
-    try:
-        if stdio:
-            await serve_stdio(server)
-        else:
-            given = runtime.config.serve
-            address = Address(given.host, given.port, given.allowed_hosts, given.allowed_origins)
-            await serve_http(server, address, _announced(runtime))
-    finally:
-        await sessions.close()
 
 
-def _announced(runtime: Runtime) -> Callable[[str], Awaitable[None]]:
+async def _listen(runtime: "Runtime", server: object, *, stdio: bool, as_json: bool) -> None:
+    from gateway.serve.http import Address, serve_http
+    from gateway.serve.stdio import serve_stdio
+
+    if stdio:
+        await serve_stdio(server)  # type: ignore[arg-type] # the MCP SDK's type stays in gateway.serve
+        return
+    given = runtime.config.serve
+    address = Address(given.host, given.port, given.allowed_hosts, given.allowed_origins)
+    await serve_http(server, address, _announced(runtime, as_json=as_json))  # type: ignore[arg-type] # as above
+
+
+def _announced(runtime: "Runtime", *, as_json: bool) -> Callable[[str], Awaitable[None]]:
+    from gateway.visible import visible
+
     async def announce(url: str) -> None:
         catalogue = runtime.upstream.catalogue
+        if as_json:
+            emit({"url": url, "tools": len(catalogue.tools), "missing": dict(catalogue.missing)})
+            return
         click.echo(f"{url}  {len(catalogue.tools)} tools", err=True)
         for server, why in catalogue.missing.items():
-            click.echo(f"missing {server}: {why}", err=True)
+            click.echo(f"missing {server}: {visible(why)}", err=True)
 
     return announce
+
+
+def _agent(name: str | None) -> str | None:
+    """`support` or `agent:support`."""
+    return f"agent:{name.removeprefix('agent:')}" if name else None

@@ -6,6 +6,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
+from gateway.cli.console import console as stdout
 from gateway.cli.lines import Said, budget_line, line
 from gateway.events import Admitted, Held, ModelAnswered, Recorded, Returned
 from gateway.run import Run
@@ -18,7 +19,7 @@ _TEXT_WIDTH = 96
 
 def print_timeline(run: Run, events: Sequence[Recorded], console: Console | None = None) -> None:
     """To stdout: this is what was asked for. Each line has the seconds since the run began."""
-    console = console or Console(highlight=False)
+    console = console or stdout()
     said: dict[str, Said] = {}
     sent: dict[str, int] = {}
     console.print(Text.assemble((run.id, "bold"), f"  {run.status}  ", (_clock(run.created), "dim")), soft_wrap=True)

@@ -18,6 +18,7 @@ class LiveView:
         self._console = console
         self._calls: dict[str, Said] = {}
         self._talking = False  # in the middle of a line of the model's
+        self._breaks = ""  # line breaks that came and were not printed: there may be nothing behind them
         self._streamed = False  # this reply's words have been shown as they came
         self._seen: dict[str, int] = {}  # run -> the last seq that was shown: a run is shown once, however often driven
 
@@ -53,6 +54,7 @@ class LiveView:
         self._streamed = False
 
     def _say(self, text: str, style: str) -> None:
+        text, self._breaks = _without_breaks(self._breaks + text)
         if not text:
             return
         indent = "" if self._talking else "  "
@@ -63,7 +65,13 @@ class LiveView:
     def _stop_talking(self) -> None:
         if self._talking:
             self._console.print()
-            self._talking = False
+        self._talking, self._breaks = False, ""
+
+
+def _without_breaks(text: str) -> tuple[str, str]:
+    """The text without the line breaks at its end, and those."""
+    kept = text.rstrip("\n")
+    return kept, text[len(kept) :]
 
 
 def show_line(console: Console, described: Line) -> None:

@@ -1,0 +1,276 @@
+"""What `toolgate doctor` looks at. No model is called, nothing is changed, and no secret is shown."""
+
+import asyncio
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from gateway.budget import Spend, shown
+from gateway.catalogue import Catalogue
+from gateway.cli.columns import ago
+from gateway.cli.options import Caller
+from gateway.config import Config, load_budgets
+from gateway.errors import ConfigError, Problem, StoreError
+from gateway.guard import foreign_claims
+from gateway.names import split_path
+from gateway.policy import Policy, load
+from gateway.policy.cases import run_tests
+from gateway.policy.lint import check
+from gateway.runtime import Models, open_servers
+from gateway.store import RunRow
+from gateway.store.sqlite import SCHEMA_VERSION, SqliteStore
+from gateway.telemetry import destination
+
+if TYPE_CHECKING:  # the MCP SDK costs half a second to import
+    from gateway.upstream import ServerStatus
+
+__all__ = ["Finding", "examine"]
+
+PYTHONS = ((3, 11), (3, 14))  # from the first on, before the second
+WRITTEN = 1_767_225_600_000  # 2026-01-01 in milliseconds since 1970: no clock can be before the program
+SKEW = 60_000  # milliseconds that do not matter
+REACH_SECONDS = 1.0
+
+Level = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line. `mend` says what to do, where there is something to do."""
+
+    level: Level
+    what: str
+    detail: str
+    mend: str = ""
+
+
+async def examine(caller: Caller) -> list[Finding]:
+    """Everything that was found, in the order in which one would mend it. Never raises for what is wrong."""
+    findings = [*python(sys.version_info[:2]), *packages(foreign_claims())]
+    try:
+        config = caller.config()
+    except ConfigError as error:
+        return [*findings, *(_wrong("config", problem) for problem in error.problems)]
+    findings += [*settings(config), *await store(config)]
+    async with open_servers(config) as upstream:
+        statuses, catalogue = upstream.status(), upstream.catalogue
+    findings += [*servers(config, statuses), *names(catalogue), *policy(config, catalogue)]
+    return [*findings, *budgets(config), *models(config), *await telemetry(config)]
+
+
+def _wrong(what: str, problem: Problem) -> Finding:
+    where = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
+    level: Level = "fail" if problem.level == "error" else "warn"
+    return Finding(level, what, f"{where}: {problem.message}", problem.hint or f"edit {problem.file}")
+
+
+# ---- the program
+
+
+def python(version: tuple[int, ...]) -> Iterator[Finding]:
+    """The interpreter."""
+    first, last = PYTHONS
+    if first <= tuple(version) < last:
+        yield Finding("ok", "python", f"{platform.python_implementation()} {platform.python_version()}")
+    else:
+        said = ".".join(map(str, version))
+        yield Finding("fail", "python", f"{said} is not supported", "use Python 3.11, 3.12 or 3.13")
+
+
+def packages(claims: Sequence[Problem]) -> Iterator[Finding]:
+    """That nobody else ships a package of our names."""
+    yield from (Finding("fail", "packages", problem.message, problem.hint) for problem in claims)
+    if not claims:
+        yield Finding("ok", "packages", "gateway, providers and servers are Toolgate's own")
+
+
+# ---- configuration and store
+
+
+def settings(config: Config) -> Iterator[Finding]:
+    """Which files are read, and what is doubtful about them."""
+    files = [*config.folders.settings_files, *config.folders.server_files]
+    if files:
+        yield Finding("ok", "config", ", ".join(map(_near, files)))
+    else:
+        yield Finding("warn", "config", "there is no toolgate.toml and no .mcp.json", "toolgate init")
+    yield from (_wrong("config", problem) for problem in config.warnings)
+
+
+async def store(config: Config) -> list[Finding]:
+    """Whether the store can be read and written; and whether the clock goes on from where it was."""
+    path = config.store.path
+    if not path.exists():
+        return [_new_store(path), *clock(_now(), [])]
+    try:
+        opened = SqliteStore(path, synchronous=config.store.synchronous)
+    except StoreError as error:
+        return [Finding("fail", "store", str(error), "move the file away, or name another one under [store] path")]
+    try:
+        await opened.expire()  # a transaction that writes, if only the answers that nobody gave in time
+        rows = await opened.run_rows(1)
+    except StoreError as error:
+        return [Finding("fail", "store", str(error), "see that the disk is not full and the file may be written")]
+    finally:
+        opened.close()
+    detail = f"{_near(path)}: version {SCHEMA_VERSION}, opens and takes writes"
+    return [Finding("ok", "store", detail), *clock(_now(), rows)]
+
+
+def _new_store(path: Path) -> Finding:
+    folder = next(folder for folder in path.parents if folder.exists())
+    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+        return Finding("ok", "store", f"{_near(path)} will be made when it is needed")
+    mend = "name another place under [store] path, or make that folder writable"
+    return Finding("fail", "store", f"{_near(path)} can't be made: `{folder}` may not be written", mend)
+
+
+def clock(now: int, rows: Sequence[RunRow]) -> Iterator[Finding]:
+    """Times are compared across processes and restarts: leases, approvals, budgets. `now` in milliseconds."""
+    mend = "set the clock of this machine (NTP)"
+    newest = max((row.updated for row in rows), default=0)
+    if now < WRITTEN:
+        yield Finding("fail", "clock", f"it is before {time.gmtime(WRITTEN // 1000).tm_year}", mend)
+    elif newest > now + SKEW:
+        ahead = ago(now, newest).removesuffix(" ago")
+        yield Finding("fail", "clock", f"it was set back: the newest run is {ahead} in the future", mend)
+    else:
+        yield Finding("ok", "clock", time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now / 1000)))
+
+
+# ---- servers
+
+
+def servers(config: Config, statuses: "Sequence[ServerStatus]") -> Iterator[Finding]:
+    """Each server: whether it answers, what it offers, how long that took."""
+    yield from (_server(status) for status in statuses)
+    for status in statuses:
+        if status.rejected:
+            detail = f"{status.rejected} of its tools are left out"
+            yield Finding("warn", f"server {status.name}", detail, "`toolgate tools` says which, and why")
+    yield from (
+        Finding("ok", f"server {name}", "is switched off") for name, it in config.servers.items() if it.disabled
+    )
+    if not config.servers:
+        yield Finding("warn", "servers", "none is configured", "describe one in .mcp.json, or `toolgate init`")
+
+
+def _server(status: "ServerStatus") -> Finding:
+    what = f"server {status.name}"
+    if status.state != "ready":
+        return Finding("fail", what, status.error or "does not answer", "see its entry in .mcp.json; start it by hand")
+    era = f"{status.era} era, {status.protocol_version}"
+    return Finding("ok", what, f"{status.tools} tools, {era}, {status.connect_seconds or 0:.2f} s")
+
+
+def names(catalogue: Catalogue) -> Iterator[Finding]:
+    """Tools that models see under a changed name, because theirs does not fit or would collide."""
+    changed = {path: name for name, path in catalogue.names.items() if name != "__".join(split_path(path))}
+    for path, name in changed.items():
+        detail = f"{path} is shown to models as {name}"
+        yield Finding("warn", "names", detail, "a shorter name for the server, if yours is to be readable")
+    if not changed:
+        yield Finding("ok", "names", f"{len(catalogue.names)} tools keep their names")
+
+
+# ---- policy and budgets
+
+
+def policy(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
+    """The policy against the tools that are there, and its own tests."""
+    files = config.policy.model, config.policy.files
+    problems = check(*files, catalogue)
+    yield from (_wrong("policy", problem) for problem in problems)
+    if any(problem.level == "error" for problem in problems):
+        return
+    found = load(*files)
+    yield Finding("ok", "policy", f"{len(found.rules)} rules, {len(found.grants)} roles given")
+    yield from _tests(found, config.policy.files.parent / "tests.csv")
+
+
+def _tests(found: Policy, table: Path) -> Iterator[Finding]:
+    if not table.exists():
+        return
+    try:
+        failures = run_tests(found, table)
+    except ConfigError as error:
+        yield from (_wrong("policy tests", problem) for problem in error.problems)
+        return
+    yield from (Finding("fail", "policy tests", str(failure), "mend the policy, or the test") for failure in failures)
+    if not failures:
+        yield Finding("ok", "policy tests", "all hold")
+
+
+def budgets(config: Config) -> Iterator[Finding]:
+    """What a run may spend."""
+    try:
+        found = load_budgets(config.policy.budgets, config.agents)
+    except ConfigError as error:
+        yield from (_wrong("budgets", problem) for problem in error.problems)
+        return
+    yield from (_wrong("budgets", problem) for problem in found.warnings)
+    limits = " · ".join(shown(unit, limit) for unit, limit in found.run.left(Spend()).items())
+    yield Finding("ok", "budgets", f"a run may spend {limits}")
+
+
+# ---- models and telemetry
+
+
+def models(config: Config) -> Iterator[Finding]:
+    """Whether each model's script can be played, or its key is there. No model is called."""
+    opened = Models(config)
+    for name, model in config.models.items():
+        what = f"model {name}"
+        if model.api_key_env is not None and not os.environ.get(model.api_key_env):
+            detail = f"the environment variable `{model.api_key_env}` is not set"
+            yield Finding("fail", what, detail, "set it to the key before you start Toolgate")
+            continue
+        try:
+            opened.open(name)
+        except ConfigError as error:
+            yield from (_wrong(what, problem) for problem in error.problems)
+        else:
+            yield Finding("ok", what, f"{model.provider}, ready")
+    if not config.models:
+        yield Finding("warn", "models", "none is configured", "add [models.NAME] to toolgate.toml")
+
+
+async def telemetry(config: Config) -> list[Finding]:
+    """Whether the collector takes connections. Runs do not need it: a dead one is a warning."""
+    try:
+        url = destination(config.telemetry.endpoint, os.environ)
+        config.telemetry_headers(os.environ)
+    except ConfigError as error:
+        return [_wrong("telemetry", problem) for problem in error.problems]
+    if url is None:
+        return [Finding("ok", "telemetry", "off: there is no endpoint")]
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        await _reach(host, port)
+    except OSError as error:  # TimeoutError is one
+        detail = f"{host} port {port} can't be reached: {error.strerror or 'no answer within 1 s'}"
+        return [Finding("warn", "telemetry", detail, "start the collector, or take [telemetry] endpoint out")]
+    return [Finding("ok", "telemetry", f"{host} port {port} takes connections")]
+
+
+async def _reach(host: str, port: int) -> None:
+    async with asyncio.timeout(REACH_SECONDS):
+        _, writer = await asyncio.open_connection(host, port)
+    writer.close()
+    await writer.wait_closed()
+
+
+def _near(path: Path) -> str:
+    """As one would type it here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,185 @@
+"""A run, live: driven until it rests, with its questions asked where a person may answer them."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+from rich.console import Console
+
+from gateway.approval import Approval
+from gateway.budget import Limits
+from gateway.call import Allow
+from gateway.cli.asking import answer, until
+from gateway.cli.console import console
+from gateway.cli.exits import Exit, exit_of_run
+from gateway.cli.lines import budget_line
+from gateway.cli.options import Caller, emit
+from gateway.cli.view import LiveView
+from gateway.errors import ToolgateError
+from gateway.events import Paused, Recorded
+from gateway.loop import Watcher
+from gateway.run import ENDED, Run
+from gateway.runtime import Runtime
+from gateway.visible import visible
+from providers import StreamEvent
+
+__all__ = ["Errand", "Manner", "resume", "run"]
+
+
+class JsonLines:
+    """A watcher that prints each fact as a line of JSON, once, however often the run is driven."""
+
+    def __init__(self) -> None:
+        self._seq = 0
+
+    def recorded(self, recorded: Recorded) -> None:
+        if recorded.seq > self._seq:
+            self._seq = recorded.seq
+            emit(recorded.to_json())
+
+    def streamed(self, event: StreamEvent) -> None:
+        """What is not kept is not data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What `toolgate run` was asked for."""
+
+    text: str
+    agent: str | None = None
+    model: str | None = None
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run is shown, and whether its questions are asked here. `wait`: for answers that others give."""
+
+    console: Console
+    as_json: bool
+    ask: bool
+    wait: bool
+
+    @classmethod
+    def of(cls, *, as_json: bool, wait: bool | None) -> "Manner":
+        """On a terminal questions are asked, and other people's answers awaited; a script is told to come back."""
+        terminal = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
+        ask = terminal and wait is not False
+        return cls(console(stderr=True), as_json, ask, terminal if wait is None else wait)
+
+    def watcher(self) -> Watcher:
+        return JsonLines() if self.as_json else LiveView(self.console)
+
+    def say(self, text: str) -> None:
+        """Talk, for people."""
+        if not self.as_json:
+            self.console.print(f"  {text}", markup=False)
+
+
+async def run(caller: Caller, errand: Errand, manner: Manner) -> int:
+    """Queues a run and sees it through. Returns the exit code. Raises ConfigError, StoreError."""
+    async with caller.runtime() as runtime:
+        _warn(runtime, manner)
+        subject = runtime.subject_for(errand.agent)
+        run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits)
+        return await _see_through(runtime, run_id, manner)
+
+
+async def resume(caller: Caller, run_id: str, limits: Limits, manner: Manner) -> int:
+    """Goes on with a run, under new limits if there are any. Raises UnknownRun, StoreError, IllegalEvent, LeaseLost."""
+    async with caller.runtime() as runtime:
+        _warn(runtime, manner)
+        found = await runtime.offline.run(run_id)
+        if limits != Limits():
+            await runtime.offline.raise_limits(found.id, limits, runtime.offline.subject().user)
+        await runtime.offline.resume(found.id)
+        return await _see_through(runtime, found.id, manner)
+
+
+def _warn(runtime: Runtime, manner: Manner) -> None:
+    for problem in (*runtime.config.warnings, *runtime.offline.budgets.warnings):
+        manner.say(visible(str(problem)))
+
+
+async def _see_through(runtime: Runtime, run_id: str, manner: Manner) -> int:
+    """Drives, asks, and drives on, until the run ends or nobody here can help it."""
+    watcher = manner.watcher()
+    try:
+        found = await runtime.drive(run_id, watcher)
+        while found.status == "waiting" and await _answered(runtime, found, manner):
+            found = await runtime.drive(run_id, watcher)
+    except asyncio.CancelledError:
+        await asyncio.shield(_interrupted(runtime, run_id))
+        manner.say(f"interrupted; go on with: toolgate resume {run_id}")
+        return Exit.INTERRUPTED
+    _conclude(found, manner)
+    return exit_of_run(found)
+
+
+async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
+    """Whether the run can go on: because somebody here answered, or somebody elsewhere did."""
+    waiting = [asked for asked in await runtime.approving.waiting() if asked.run_id == found.id]
+    approver = runtime.offline.subject()
+    mine = [asked for asked in waiting if isinstance(runtime.approving.may_decide(approver, asked), Allow)]
+    if manner.ask and mine:
+        try:
+            await answer(runtime.approving, approver, mine[0], manner.console)
+        except EOFError:  # the terminal is gone, and with it whoever could answer
+            return False
+        return True
+    if not manner.wait:
+        return False
+    _tell(found, waiting, manner)
+    await _decided(runtime, found, waiting)
+    return True
+
+
+async def _decided(runtime: Runtime, found: Run, waiting: Sequence[Approval]) -> None:
+    """Returns when one of the questions has an answer, or the run was changed by somebody else."""
+
+    async def moved() -> bool:
+        left = {asked.id for asked in await runtime.approving.waiting()}
+        return any(asked.id not in left for asked in waiting) or (await runtime.offline.run(found.id)).seq > found.seq
+
+    await until(runtime.offline.store, moved)
+
+
+async def _interrupted(runtime: Runtime, run_id: str) -> None:
+    """Leaves a note of it; a run that is not running needs none."""
+    try:
+        await runtime.offline.store.append(run_id, [Paused("interrupted", "it was interrupted")], lease=None)
+    except ToolgateError:
+        return
+
+
+def _conclude(found: Run, manner: Manner) -> None:
+    if manner.as_json:
+        return
+    manner.console.print(f"  {found.id} · {budget_line(found.limits, found.spend)}", style="dim", markup=False)
+    if found.status == "succeeded":
+        _print_answer(found.output)
+    elif found.status == "waiting":
+        _tell(found, [], manner)
+        manner.say(f"see what waits: toolgate approvals · then go on with: toolgate resume {found.id}")
+    elif found.status == "paused":
+        manner.say(f"go on with: toolgate resume {found.id} --budget UNIT=AMOUNT")
+    elif found.status in ENDED:
+        manner.say(f"see what happened: toolgate runs show {found.id}")
+
+
+def _print_answer(output: str) -> None:
+    """To stdout, as it is; but a terminal that has shown it already is not told twice."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        click.echo("\n".join(map(visible, output.split("\n"))) if sys.stdout.isatty() else output)
+
+
+def _tell(found: Run, waiting: Sequence[Approval], manner: Manner) -> None:
+    """Who could help."""
+    for asked in waiting:
+        manner.say(f"somebody else must decide: toolgate approve {asked.id} --as user:…")
+    for call in found.calls.values():
+        if call.status == "doubted":
+            say = f"toolgate resolve {found.id} {call.key} happened|did_not_happen|give_up"
+            manner.say(f"look whether {visible(call.path)} happened, and say so: {say}")

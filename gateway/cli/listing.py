@@ -1,0 +1,143 @@
+"""What `toolgate tools` shows: each tool, what its server says of it, and what the policy says to one subject."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.text import Text
+
+from gateway.call import Subject, Tool
+from gateway.catalogue import Catalogue
+from gateway.cli.columns import aligned
+from gateway.cli.console import console
+from gateway.config import Config
+from gateway.policy import Policy, Summary
+from gateway.runtime import open_servers
+from gateway.visible import visible
+
+__all__ = ["Listed", "Listing", "list_tools", "print_listing"]
+
+_WIDTH = 72  # of a description
+_STYLES: Mapping[str, str] = {"allow": "green", "ask": "yellow", "deny": "red", "depends": "cyan"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A tool, its exposed name, and the answer of the policy. `hidden`: models and clients are not shown it."""
+
+    tool: Tool
+    exposed: str
+    policy: Summary
+    hidden: bool
+
+    @property
+    def annotations(self) -> dict[str, bool] | None:
+        """What holds of the tool; None where nobody vouches for the server, and so nothing is known."""
+        tool = self.tool
+        if not tool.trusted:
+            return None
+        return {
+            "read_only": tool.read_only,
+            "destructive": tool.destructive,
+            "idempotent": tool.idempotent,
+            "open_world": tool.open_world,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        tool = self.tool
+        return {
+            "tool": tool.path,
+            "server": tool.server,
+            "exposed": self.exposed,
+            "description": tool.description,
+            "trusted": tool.trusted,
+            "annotations": self.annotations,
+            "policy": self.policy,
+            "hidden": self.hidden,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Everything that was found. `missing` and `rejected` say why."""
+
+    subject: Subject
+    tools: Sequence[Listed]
+    missing: Mapping[str, str]
+    rejected: Mapping[str, str]
+    servers: int
+
+    @property
+    def answered(self) -> bool:
+        """Whether a server could be reached, if there is one."""
+        return self.servers == 0 or len(self.missing) < self.servers
+
+    def to_json(self) -> dict[str, Any]:
+        subject = self.subject
+        return {
+            "subject": {"user": subject.user, "agent": subject.agent, "tenant": subject.tenant},
+            "tools": [listed.to_json() for listed in self.tools],
+            "missing": dict(self.missing),
+            "rejected": dict(self.rejected),
+        }
+
+
+async def list_tools(config: Config, policy: Policy, subject: Subject) -> Listing:
+    """Connects to the servers and asks the policy about each tool."""
+    async with open_servers(config) as upstream:
+        catalogue = upstream.catalogue
+    servers = sum(not server.disabled for server in config.servers.values())
+    listed = _listed(catalogue, policy, subject)
+    return Listing(subject, listed, catalogue.missing, catalogue.rejected, servers)
+
+
+def _listed(catalogue: Catalogue, policy: Policy, subject: Subject) -> Sequence[Listed]:
+    now = datetime.now(UTC)
+    return [
+        Listed(
+            tool,
+            exposed=name,
+            policy=policy.summary(subject, tool, now),
+            hidden=not policy.visible(subject, tool, now),
+        )
+        for name, tool in sorted(
+            ((name, catalogue.tools[path]) for name, path in catalogue.names.items()), key=lambda found: found[1].path
+        )
+    ]
+
+
+def print_listing(listing: Listing) -> None:
+    """Tools to stdout; what is missing to stderr."""
+    paper = console()
+    words = [_words(listed) for listed in listing.tools]
+    for listed, text in zip(listing.tools, aligned(words) if words else (), strict=True):
+        line = Text(text)
+        line.stylize(_STYLES[listed.policy], 0, len(listed.policy))
+        paper.print(line)
+    for server, why in listing.missing.items():
+        click.echo(f"missing {server}: {visible(why)}", err=True)
+    for path, why in listing.rejected.items():
+        click.echo(f"left out {visible(path)}: {visible(why)}", err=True)
+    if not listing.servers:
+        click.echo("no servers are configured; describe one in .mcp.json", err=True)
+
+
+def _words(listed: Listed) -> tuple[str, ...]:
+    policy = f"{listed.policy} (hidden)" if listed.hidden and listed.policy != "deny" else listed.policy
+    description = textwrap.shorten(visible(" ".join(listed.tool.description.split())), _WIDTH, placeholder=" …")
+    return policy, visible(listed.tool.path), _traits(listed), description
+
+
+def _traits(listed: Listed) -> str:
+    annotations = listed.annotations
+    if annotations is None:
+        return "untrusted"
+    if annotations["read_only"]:
+        return "reads" + ("" if not annotations["open_world"] else ", open world")
+    words = ["destroys" if annotations["destructive"] else "adds"]
+    words += ["repeatable"] if annotations["idempotent"] else []
+    words += ["open world"] if annotations["open_world"] else []
+    return ", ".join(words)

@@ -1,0 +1,28 @@
+"""What is logged while a command works: our own warnings go to stderr, one line each; what libraries log goes nowhere.
+
+A library may log anything, also what a server or a client sent. `TOOLGATE_LOG=debug` shows more of ours.
+"""
+
+import logging
+
+import click
+
+from gateway.visible import visible
+
+__all__ = ["log_to_stderr"]
+
+
+def log_to_stderr(level: str) -> None:
+    """Shows our own records from `level` on (`warning`, `debug`, ...); an unknown level shows warnings."""
+    ours, everybody = logging.getLogger("toolgate"), logging.getLogger()
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.WARNING)
+    ours.setLevel(number)
+    if not any(isinstance(handler, _Stderr) for handler in ours.handlers):
+        ours.addHandler(_Stderr())
+        everybody.addHandler(logging.NullHandler())  # else Python prints what nobody takes
+
+
+class _Stderr(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        broken = f": {record.exc_info[1]!r}" if record.exc_info else ""
+        click.echo(f"toolgate: {visible(record.getMessage() + broken)}", err=True)

@@ -1,0 +1,83 @@
+"""`toolgate tools` and `toolgate call`: what there is, what the policy says about it, and one call by hand."""
+
+import asyncio
+import dataclasses
+import sys
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.exits import Exit
+from gateway.cli.options import Caller, as_json, caller, emit, usage_of
+
+if TYPE_CHECKING:
+    from gateway.call import Subject
+    from gateway.config import Config
+    from gateway.pipeline import CallResult
+
+__all__ = ["call_command", "tools_command"]
+
+_AGENT = click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
+
+
+@click.command("tools")
+@_AGENT
+@as_json
+@caller
+def tools_command(agent: str | None, as_json: bool, caller: Caller) -> int:
+    """List every tool, with what the policy says to you: allow, ask, deny, or depends (on the arguments)."""
+    from gateway.cli.listing import list_tools, print_listing
+    from gateway.policy import load
+
+    config = caller.config()
+    policy = load(config.policy.model, config.policy.files)
+    listing = asyncio.run(list_tools(config, policy, _subject(config, agent)))
+    if as_json:
+        emit(listing.to_json())
+    else:
+        print_listing(listing)
+    return Exit.OK if listing.answered else Exit.UNREACHABLE
+
+
+@click.command("call")
+@click.argument("tool", metavar="SERVER/TOOL")
+@click.argument("arguments", metavar="[JSON]", default="{}")
+@_AGENT
+@as_json
+@caller
+def call_command(tool: str, arguments: str, agent: str | None, as_json: bool, caller: Caller) -> int:
+    """Call one tool through the gateway: same policy, same approvals, same record. JSON is `-` to read stdin."""
+    from gateway.call import Arguments
+    from gateway.cli.results import conclude
+
+    config = caller.config()
+    with usage_of("JSON"):
+        parsed = Arguments.parse(sys.stdin.buffer.read() if arguments == "-" else arguments)
+    result, missing = asyncio.run(_called(config, tool, parsed.text, _subject(config, agent)))
+    return conclude(result, tool, missing, as_json=as_json)
+
+
+async def _called(
+    config: "Config", tool: str, arguments: str, subject: "Subject"
+) -> "tuple[CallResult, Collection[str]]":
+    """What came of the call, and the servers that could not be reached."""
+    from gateway.runtime import open_runtime
+
+    async with open_runtime(_narrowed(config, tool)) as runtime, runtime.clients.run(subject, f"call {tool}") as client:
+        return await client.call(tool, arguments), tuple(client.catalogue.missing)
+
+
+def _narrowed(config: "Config", tool: str) -> "Config":
+    """With the tool's own server only; with all, if the name does not say which."""
+    server = tool.partition("/")[0]
+    if server not in config.servers:
+        return config
+    return dataclasses.replace(config, servers={server: config.servers[server]})
+
+
+def _subject(config: "Config", agent: str | None) -> "Subject":
+    from gateway.call import Subject
+
+    through = f"agent:{agent.removeprefix('agent:')}" if agent else None
+    return Subject(config.identity.user, config.identity.tenant, through)
