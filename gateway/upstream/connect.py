@@ -1,6 +1,7 @@
 """From a specification to a live connection: transport, handshake in the right era, and the news of changes."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ __all__ = ["Opening", "connect", "negotiate", "watch"]
 
 PROBE = 10.0  # seconds for a server to show its era; a silent one is then taken for a legacy server
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between subscriptions that end
+
+# At INFO and DEBUG these log addresses, headers and messages as they are, secrets and arguments included.
+for _name in ("httpx2", "httpcore2", "mcp.client.streamable_http", "mcp.client.sse"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,8 +93,8 @@ class Connection:
     def modern(self) -> bool:
         return self.protocol_version in MODERN_PROTOCOL_VERSIONS
 
-    async def ask(self, method: str, params: JsonObject, timeout: float) -> JsonObject:
-        """A request without side effects: its raw result. Raises MCPError or TimeoutError."""
+    async def ask(self, method: str, params: JsonObject, timeout: float) -> Any:
+        """A request without side effects: its raw result, whatever it is. Raises MCPError or TimeoutError."""
         stamped = {**params, "_meta": self._meta({})}
         if self.pool is None:
             return await self._ask_dispatched(method, stamped, timeout)
@@ -104,10 +104,9 @@ class Connection:
         if not isinstance(reply, Replied):
             fate: outcomes.Fate = "unsent" if isinstance(reply, Unsent) else "in_doubt"
             raise MCPError.from_error_data(outcomes.transport_error(fate, reply.why))
-        if "result" not in reply.message:
-            raise MCPError.from_error_data(types.ErrorData.model_validate(reply.message["error"]))
-        result: JsonObject = reply.message["result"]
-        return result
+        if error := outcomes.error_in(reply.message):
+            raise error
+        return reply.message.get("result")
 
     async def _ask_dispatched(self, method: str, params: dict[str, Any], timeout: float) -> JsonObject:
         request_id = f"toolgate-{self._ids()}"

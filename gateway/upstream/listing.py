@@ -13,6 +13,7 @@ from gateway.upstream import wire
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_tools", "problem_of"]
 
 MAX_PAGES = 100
+MAX_TOOLS = 10_000
 MAX_TOOL = 256 * 1024  # bytes of one definition
 MAX_TOOL_DEPTH = 64  # nested containers in one definition
 
@@ -23,7 +24,7 @@ class NoList(ValueError):
     """An answer to `tools/list` that is none."""
 
 
-Ask = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,17 @@ async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
     seen: set[str] = set()
     for _ in range(MAX_PAGES):
         page = await ask("tools/list", {} if cursor is None else {"cursor": cursor})
-        tools = page.get("tools")
+        tools = page.get("tools") if isinstance(page, Mapping) else None
         if not isinstance(tools, list):
             raise NoList("the answer to `tools/list` holds no list of tools")
         definitions += tools
         following = page.get("nextCursor")
         cursor = following if isinstance(following, str) and following not in seen else None
-        if cursor is None:
+        if cursor is None or len(definitions) > MAX_TOOLS:
             break
         seen.add(cursor)
-    else:
-        note[f"{server}/*"] = f"the list has more than {MAX_PAGES} pages: the tools after them are left out"
+    if cursor is not None:
+        note[f"{server}/*"] = f"the list goes on after {MAX_PAGES} pages or {MAX_TOOLS} tools: the rest is left out"
     listing = judge(definitions, server, trusted=trusted)
     return Listing(listing.tools, {**listing.rejected, **note})
 

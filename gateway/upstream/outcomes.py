@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 from gateway.call import Answered, InDoubt, Outcome, Refused, Unsent
 from gateway.upstream.wire import flaw_in
 
-__all__ = ["Fate", "answer", "fate_of", "of_error", "of_message", "of_status", "transport_error"]
+__all__ = ["Fate", "answer", "error_in", "fate_of", "of_error", "of_message", "of_status", "transport_error"]
 
 Fate = Literal["unsent", "in_doubt", "refused", "session_lost"]
 
@@ -79,16 +79,22 @@ def of_message(message: Any) -> Outcome:
     """The outcome that a JSON-RPC response holds."""
     if not isinstance(message, Mapping):
         return InDoubt("the answer is not a JSON-RPC response")
+    error = error_in(message)
+    return of_error(error, started=True) if error else answer(message.get("result"))
+
+
+def error_in(message: Mapping[str, Any]) -> MCPError | None:
+    """The error that a response holds, if it holds one; without believing that it is well formed."""
     error = message.get("error")
-    if isinstance(error, Mapping):
-        return _refused(error.get("code"), str(error.get("message", "")), error.get("data"))
-    return answer(message.get("result"))
+    if not isinstance(error, Mapping):
+        return None
+    code = error.get("code")
+    return MCPError(code if isinstance(code, int) else 0, str(error.get("message", "")), error.get("data"))
 
 
-def _refused(code: Any, message: str, data: Any) -> Refused:
+def _refused(code: int, message: str, data: Any) -> Refused:
     """A server's own error, made fit to be stored: what can't be written as JSON is replaced or left out."""
-    kept = None if flaw_in(data) else data
-    return Refused(code if isinstance(code, int) else 0, message.encode(errors="replace").decode(), kept)
+    return Refused(code, message.encode(errors="replace").decode(), None if flaw_in(data) else data)
 
 
 def answer(result: Any) -> Outcome:

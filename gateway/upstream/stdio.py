@@ -100,14 +100,14 @@ class _Input(_Closable, asyncio.Protocol):
         self._room = asyncio.Event()
         self._room.set()
         self._transport: asyncio.WriteTransport | None = None
-        self.closed = False
+        self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
 
     def abort(self) -> None:
         """Drops what the child has not read."""
-        if self._transport is not None and not self.closed:
+        if self._transport is not None and not self.gone.is_set():
             self._transport.abort()
 
     def pause_writing(self) -> None:
@@ -117,7 +117,7 @@ class _Input(_Closable, asyncio.Protocol):
         self._room.set()
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self.closed = True
+        self.gone.set()
         self._room.set()
 
     async def send(self, item: SessionMessage, /) -> None:
@@ -125,7 +125,7 @@ class _Input(_Closable, asyncio.Protocol):
         if isinstance(item.message, types.JSONRPCNotification) and not self._room.is_set():
             return  # a courtesy (`cancelled`) to a child that reads nothing may not hold up whoever gave up on it
         await self._room.wait()
-        if self.closed or self._transport is None or self._transport.is_closing():
+        if self.gone.is_set() or self._transport is None or self._transport.is_closing():
             raise anyio.BrokenResourceError
         self._transport.write(wire.line_of(item.message))
 
@@ -160,7 +160,7 @@ async def open_stdio(
     loop = asyncio.get_running_loop()
     tail = bytearray()
     out, err, write = asyncio.StreamReader(limit=ceiling), asyncio.StreamReader(), _Input()
-    listening = asyncio.create_task(_keep_tail(err, tail, log))
+    listening = asyncio.create_task(_keep_tail(err, tail, log, stdio))
     try:
         async with AsyncExitStack() as pipes:
             for reader, pipe in ((out, child.stdout), (err, child.stderr)):
@@ -176,9 +176,9 @@ async def open_stdio(
         child.kill()
 
 
-async def _keep_tail(reader: asyncio.StreamReader, tail: bytearray, log: logging.Logger) -> None:
+async def _keep_tail(reader: asyncio.StreamReader, tail: bytearray, log: logging.Logger, stdio: Stdio) -> None:
     while piece := await reader.read(65536):
         tail += piece
         del tail[:-TAIL]
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s", piece.decode(errors="replace").rstrip())
+            log.debug("%s", redacted(piece.decode(errors="replace"), stdio))

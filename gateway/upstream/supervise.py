@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Call, InDoubt, JsonObject, Outcome, Unsent
+from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Unsent
 from gateway.errors import ToolgateError
 from gateway.names import split_path
 from gateway.upstream.connect import Opening, connect
@@ -231,11 +231,14 @@ class Supervisor:
         if judged is None or judged.pin != tool.pin:
             return Unsent(f"`{call.path}` changed while the call waited for its server: ask again")
         try:
-            return self._explained(await connection.call(tool, call.arguments, meta, deadline - loop.time()))
+            outcome = await connection.call(tool, call.arguments, meta, deadline - loop.time())
         except Exception:
             # A defect of ours after the point of no return: what happened is unknown, and the run must learn that.
             log.exception("forwarding to server %s failed", self.spec.name)
             return InDoubt("the gateway failed while it forwarded the call")
+        if isinstance(outcome, Refused) and outcome.code == types.HEADER_MISMATCH:
+            connection.link.doubt()  # it wants other `Mcp-Param-*` headers than the schema that we know
+        return self._explained(outcome)
 
     async def _available(self, patience: float) -> Connection | None:
         if self._connection is None:

@@ -49,8 +49,8 @@ def test_a_kept_tool_has_its_definition_untouched_its_pin_and_its_trust() -> Non
     assert (tool.pin, tool.trusted, tool.path) == (pin_of(TOOL), True, "s/act")
 
 
-def listed(pages: Mapping[str | None, dict[str, Any]]) -> Any:
-    async def ask(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def listed(pages: Mapping[str | None, Any]) -> Any:
+    async def ask(method: str, params: Mapping[str, Any]) -> Any:
         assert method == "tools/list"
         return pages[params.get("cursor")]
 
@@ -75,7 +75,7 @@ def test_a_list_without_end_is_cut_and_says_so() -> None:
     assert "pages" in listing.rejected["s/*"]
 
 
-@pytest.mark.parametrize("page", [{}, {"tools": None}, {"tools": {}}])
-def test_an_answer_without_a_list_is_an_error(page: dict[str, Any]) -> None:
+@pytest.mark.parametrize("page", [{}, {"tools": None}, {"tools": {}}, [], None, 3])
+def test_an_answer_without_a_list_is_an_error(page: Any) -> None:
     with pytest.raises(NoList):
         listed({None: page})

@@ -1,0 +1,137 @@
+"""A child's pipes as a transport, with real children."""
+
+import asyncio
+import json
+import logging
+import sys
+from typing import Any
+
+import anyio
+import mcp_types as types
+import pytest
+from mcp.shared.message import SessionMessage
+
+from gateway.upstream.reaping import Reaper
+from gateway.upstream.spec import Stdio
+from gateway.upstream.stdio import Pipes, open_stdio
+
+
+def python(code: str, **env: str) -> Stdio:
+    return Stdio(sys.executable, ("-S", "-c", code), env)
+
+
+def with_child(stdio: Stdio, scenario: Any, **more: Any) -> None:
+    async def run() -> None:
+        reaper = Reaper()
+        try:
+            async with asyncio.timeout(60), open_stdio(stdio, "s", reaper, **more) as pipes:
+                await scenario(pipes)
+        finally:
+            await reaper.close()
+
+    asyncio.run(run())
+
+
+def note(params: dict[str, Any]) -> SessionMessage:
+    return SessionMessage(types.JSONRPCRequest(jsonrpc="2.0", id=1, method="m", params=params))
+
+
+async def all_of(pipes: Pipes) -> list[types.JSONRPCMessage]:
+    return [item.message async for item in pipes.read]
+
+
+def test_a_message_goes_there_and_comes_back() -> None:
+    async def scenario(pipes: Pipes) -> None:
+        await pipes.write.send(note({"é": [None, 1.0, 10**30]}))
+        message = (await pipes.read.receive()).message
+        assert isinstance(message, types.JSONRPCRequest)
+        assert message.params == {"é": [None, 1.0, 10**30]}
+
+    with_child(python("import sys\nfor line in sys.stdin.buffer: sys.stdout.buffer.raw.write(line)"), scenario)
+
+
+def test_a_line_beyond_the_ceiling_ends_this_child_with_the_reason() -> None:
+    async def scenario(pipes: Pipes) -> None:
+        assert await all_of(pipes) == []
+        assert await pipes.why("") == "it wrote a line longer than the ceiling"
+        with pytest.raises(anyio.EndOfStream):
+            await pipes.read.receive()
+
+    with_child(python("import time; print('x' * 1_000_000, flush=True); time.sleep(600)"), scenario, ceiling=1000)
+
+
+def test_an_answer_that_cannot_be_read_is_an_error_for_whoever_waits() -> None:
+    line = '{"jsonrpc":"2.0","id":5,"result":oops}'
+
+    async def scenario(pipes: Pipes) -> None:
+        (message,) = await all_of(pipes)
+        assert isinstance(message, types.JSONRPCError)
+        assert message.id == 5
+
+    with_child(python(f"print({line!r}); print('noise'); print(); print('[1]')"), scenario)
+
+
+def test_the_last_words_of_a_child_explain_its_end_without_its_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    code = "import os, sys; sys.stderr.write('x' * 9999 + '\\nno access with ' + os.environ['KEY']); sys.exit(4)"
+
+    async def scenario(pipes: Pipes) -> None:
+        assert await all_of(pipes) == []
+        assert await pipes.why("") == "it exited with code 4; it said: no access with ***"
+
+    with_child(python(code, KEY="hunter2hunter2"), scenario)
+    assert not caplog.records  # what it says is logged at debug only
+
+
+def test_what_a_child_says_on_stderr_can_be_read_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "toolgate.server.s")
+
+    async def scenario(pipes: Pipes) -> None:
+        await all_of(pipes)
+
+    with_child(
+        python("import sys; sys.stderr.write('hello ' + __import__('os').environ['KEY'])", KEY="hunter2x"), scenario
+    )
+    assert [record.getMessage() for record in caplog.records] == ["hello ***"]
+
+
+def test_writing_to_a_child_that_is_gone_fails_before_anything_is_sent() -> None:
+    async def scenario(pipes: Pipes) -> None:
+        await all_of(pipes)
+        await asyncio.wait_for(pipes.write.gone.wait(), 60)
+        with pytest.raises(anyio.BrokenResourceError):
+            await pipes.write.send(note({}))
+
+    with_child(python("pass"), scenario)
+
+
+def test_a_child_that_does_not_read_holds_up_requests_but_no_courtesies() -> None:
+    async def scenario(pipes: Pipes) -> None:
+        big = note({"x": "y" * 1_000_000})
+        await pipes.write.send(big)
+        waiting = asyncio.create_task(pipes.write.send(big))
+        cancelled = types.JSONRPCNotification(jsonrpc="2.0", method="notifications/cancelled", params={})
+        await pipes.write.send(SessionMessage(cancelled))  # returns
+        assert not waiting.done()
+        waiting.cancel()
+
+    with_child(python("import time; time.sleep(600)"), scenario)
+
+
+def test_a_child_that_floods_lets_others_have_their_turn() -> None:
+    line = json.dumps({"jsonrpc": "2.0", "method": "notifications/x"})
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def scenario(pipes: Pipes) -> None:
+        task = asyncio.create_task(other())
+        count = len(await all_of(pipes))
+        task.cancel()
+        assert count == 20_000
+        assert turns > count / 32
+
+    with_child(python(f"import sys; sys.stdout.write(({line!r} + '\\n') * 20_000)"), scenario)

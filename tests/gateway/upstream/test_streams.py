@@ -1,0 +1,92 @@
+"""What is sent is what was frozen."""
+
+import asyncio
+from typing import Any
+
+import anyio
+import mcp_types as types
+import pytest
+from mcp.shared.message import SessionMessage
+
+from gateway.upstream.streams import Exchange, Incoming, Outgoing
+
+
+def request(request_id: str, params: dict[str, Any] | None) -> SessionMessage:
+    return SessionMessage(types.JSONRPCRequest(jsonrpc="2.0", id=request_id, method="tools/call", params=params))
+
+
+class Wire:
+    """Both ends of a transport, in memory."""
+
+    def __init__(self) -> None:
+        self.exchange = Exchange()
+        self.ended = False
+        send, self.sent = anyio.create_memory_object_stream[SessionMessage](10)
+        self.says, receive = anyio.create_memory_object_stream[SessionMessage | Exception](10)
+        self.outgoing = Outgoing(send, self.exchange)
+        self.incoming = Incoming(receive, self._end)
+
+    def _end(self) -> None:
+        self.ended = True
+
+    async def params(self) -> Any:
+        message = (await self.sent.receive()).message
+        assert isinstance(message, types.JSONRPCRequest)
+        return message.params
+
+    async def close(self) -> None:
+        for stream in (self.sent, self.says, self.outgoing, self.incoming):
+            await stream.aclose()
+
+
+def test_frozen_parameters_replace_what_was_made_of_them() -> None:
+    async def scenario() -> None:
+        wire = Wire()
+        wire.exchange.frozen["a"] = frozen = {"arguments": {"x": 1.0}}
+        await wire.outgoing.send(request("a", {"arguments": {"x": 2}, "_meta": {"baggage": "user=ann"}}))
+        assert await wire.params() is frozen
+        assert wire.exchange.started == {"a"}
+        await wire.close()
+
+    asyncio.run(scenario())
+
+
+def test_baggage_does_not_leave_with_the_sdks_own_requests_either() -> None:
+    async def scenario() -> None:
+        wire = Wire()
+        await wire.outgoing.send(request("init", {"x": 1, "_meta": {"baggage": "user=ann", "traceparent": "00-1"}}))
+        assert await wire.params() == {"x": 1, "_meta": {"traceparent": "00-1"}}
+        await wire.outgoing.send(request("bare", None))
+        assert await wire.params() is None
+        assert wire.exchange.started == set()
+        await wire.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_could_not_be_written_was_not_started() -> None:
+    async def scenario() -> None:
+        wire = Wire()
+        await wire.sent.aclose()
+        wire.exchange.frozen["a"] = {}
+        with pytest.raises(anyio.BrokenResourceError):
+            await wire.outgoing.send(request("a", {}))
+        assert wire.exchange.started == set()
+        await wire.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_end_of_what_the_server_says_is_noticed() -> None:
+    async def scenario() -> None:
+        wire = Wire()
+        await wire.says.send(request("q", {}))
+        assert isinstance(await anext(wire.incoming), SessionMessage)
+        before = wire.ended
+        await wire.says.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await anext(wire.incoming)
+        assert (before, wire.ended) == (False, True)
+        await wire.close()
+
+    asyncio.run(scenario())

@@ -1,0 +1,75 @@
+"""The life of one server."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gateway.call import InDoubt, Unsent
+from gateway.upstream import Upstreams
+from gateway.upstream.supervise import Backoff
+
+
+def test_pauses_double_up_to_the_longest_and_spread_by_half() -> None:
+    backoff = Backoff(first=1, longest=8)
+    for expected in (1, 2, 4, 8, 8):
+        assert expected * 0.5 <= backoff.pause() <= expected * 1.5
+    backoff.reset()
+    assert backoff.pause() <= 1.5
+
+
+def test_a_call_waits_no_longer_for_a_server_than_it_may(hostile: Any, upstreams: Any, call: Any) -> None:
+    async def scenario() -> None:
+        async with upstreams(hostile("hang", connect_timeout=0.2)) as up:
+            outcome = await up.forward(call("hang/act"), timeout=0.1, meta={})
+            assert isinstance(outcome, Unsent)
+            assert "did not answer within 0.2 s" in outcome.why
+
+    asyncio.run(scenario())
+
+
+def test_no_call_lasts_longer_than_its_server_allows(hostile: Any, upstreams: Any, call: Any) -> None:
+    async def scenario() -> None:
+        async with upstreams(hostile("never-answer", call_timeout=0.1)) as up:
+            outcome = await up.forward(call("never-answer/act"), timeout=3600, meta={})
+            assert outcome == InDoubt("server `never-answer`: no answer within 0.1 s")
+
+    asyncio.run(scenario())
+
+
+def test_leaving_stops_a_server_that_is_still_connecting(hostile: Any) -> None:
+    async def scenario() -> None:
+        up = Upstreams({"hang": hostile("hang", connect_timeout=3600)})
+        entering = asyncio.create_task(up.__aenter__())
+        await asyncio.sleep(0)
+        assert up.catalogue.missing == {"hang": "it is still connecting"}
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_calls_in_flight_when_the_server_is_stopped_are_in_doubt(hostile: Any, upstreams: Any, call: Any) -> None:
+    async def scenario() -> None:
+        async with upstreams(hostile("never-answer")) as up:
+            flying = asyncio.create_task(up.forward(call("never-answer/act"), timeout=3600, meta={}))
+            await up.forward(call("never-answer/act"), timeout=0.1, meta={})  # written after the first
+        assert isinstance(await asyncio.wait_for(flying, 60), InDoubt)
+
+    asyncio.run(scenario())
+
+
+def test_a_defect_of_ours_while_forwarding_is_a_doubt_not_an_exception(
+    hostile: Any, upstreams: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        async with upstreams(hostile("mirror")) as up:
+            monkeypatch.setattr("gateway.upstream.connection.Connection.call", broken)
+            outcome = await up.forward(call("mirror/act"), timeout=5, meta={})
+            assert outcome == InDoubt("the gateway failed while it forwarded the call")
+
+    asyncio.run(scenario())
