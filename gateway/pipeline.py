@@ -6,6 +6,7 @@ Nothing here remembers anything: what must survive is in the store.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
@@ -33,7 +34,7 @@ from gateway.call import (
     outcome_to_json,
 )
 from gateway.catalogue import Catalogue
-from gateway.errors import BudgetExceeded, Conflict
+from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Admitted, Denied, Doubted, Held, Returned
 from gateway.gates import A_CALL, Facts, judge
 from gateway.policy import Policy, RunFacts
@@ -46,6 +47,8 @@ __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 
 IDEMPOTENCY_KEY = "toolgate/idempotency-key"
 NO_OUTCOME = InDoubt("the caller went away before the answer came")
+NOT_SENT = Unsent("the caller went away before it was sent")
+_NOT_OURS_TO_PASS_ON = frozenset({"baggage", "tracestate"})  # they may name people, and belong to another trace
 
 
 class Upstream(Protocol):
@@ -146,30 +149,32 @@ class Pipeline:
         try:
             arguments = Arguments.parse(proposal.arguments)
         except ArgumentsError as error:
-            return await self._refuse(proposal, work, Deny("valid", str(error)))
-        place = work.place
-        call = Call(place.run_id, proposal.key, place.subject, proposal.path, arguments)
+            return await self._refuse(proposal, _as_text(proposal.arguments), work, Deny("valid", str(error)))
+        call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments)
+        facts, verdict = await self._judged(call, work, attempt)
+        if isinstance(verdict, Allow):
+            return await self._make(_Admission(call, proposal, work, facts, verdict, attempt))
+        if verdict.gate == "within_budget" and work.driven:
+            return OutOfBudget("tool_calls", verdict.why)
+        if attempt.number > 1:  # it may have happened: neither a refusal nor a question would be the truth
+            return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt.reserved)
+        if isinstance(verdict, Deny):
+            return await self._refuse(proposal, call.arguments.text, work, verdict)
+        try:
+            return await self._hold(call, work, facts, verdict)
+        except Conflict:  # the same call came twice at once, and the other one put the question
+            return await self.call(proposal, work)
+
+    async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
+        """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
         begin = time.time_ns()
-        facts = self._facts(place, attempt)
+        facts = self._facts(work.place, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask):
             facts = replace(facts, approval=await self._answer(call, work, attempt))
             verdict = judge(call, facts)
-        self._tracing.checked(call, place, verdict, facts.policy.digest, Interval(begin, time.time_ns()))
-        match verdict:
-            case Allow():
-                return await self._make(_Admission(call, proposal, work, facts, verdict, attempt))
-            case Ask():
-                return await self._hold(call, work, facts, verdict)
-            case Deny():
-                return await self._say_no(proposal, work, verdict, attempt)
-
-    async def _say_no(self, proposal: Proposal, work: Work, verdict: Deny, attempt: Attempt) -> CallResult:
-        if verdict.gate == "within_budget" and work.driven:
-            return OutOfBudget("tool_calls", verdict.why)
-        if attempt.number > 1:
-            return await self.doubt(proposal.key, work, f"it may not be sent again: {verdict.why}", attempt.reserved)
-        return await self._refuse(proposal, work, verdict)
+        self._tracing.checked(call, work.place, verdict, facts.policy.digest, Interval(begin, time.time_ns()))
+        return facts, verdict
 
     async def doubt(self, key: str, work: Work, why: str, reserved: bool) -> Doubted:
         """Leaves it to a person to say what became of a call. It counts as made."""
@@ -191,7 +196,7 @@ class Pipeline:
         return tool is not None and tool.read_only
 
     def _facts(self, place: Place, attempt: Attempt) -> Facts:
-        taken = place.taken
+        taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already
         return Facts(
             catalogue=self._upstream.catalogue,
             policy=self._policy.current,
@@ -209,26 +214,22 @@ class Pipeline:
         used = await self._store.approval(attempt.approval_id)
         return replace(used, state="approved") if used.state == "consumed" else used
 
-    async def _refuse(self, proposal: Proposal, work: Work, verdict: Verdict) -> Denied:
-        text = _as_text(proposal.arguments)
-        denied = Denied(proposal.key, proposal.path, text, verdict.gate, verdict.why, verdict.rule)
+    async def _refuse(self, proposal: Proposal, arguments: str, work: Work, verdict: Verdict) -> Denied:
+        denied = Denied(proposal.key, proposal.path, arguments, verdict.gate, verdict.why, verdict.rule)
         await self._store.append(work.place.run_id, [denied], lease=work.lease)
         return denied
 
-    async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> CallResult:
-        """Puts the question, or joins the one that is open already."""
-        tool = facts.catalogue.tools[call.path]
-        asked = facts.approval if facts.approval and facts.approval.state == "pending" else None
-        approval = asked or self._question(call, tool, work, facts, verdict)
+    async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Held:
+        """Puts the question, or joins the one that is open about this very tool. Raises Conflict if another came first.
+
+        A question about a tool that has changed since is withdrawn: whoever answers it would agree to something else.
+        """
+        tool, asked = facts.catalogue.tools[call.path], facts.approval
+        joined = asked if asked and asked.state == "pending" and asked.pin == tool.pin else None
+        approval = joined or self._question(call, tool, work, facts, verdict)
         held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule)
-        changes = () if asked else (Open(approval),)
-        try:
-            await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
-        except Conflict:  # the same call came twice at once: the other one put the question
-            twin = await self._store.claimed(approval.claim)
-            if twin is None or twin.pin != approval.pin:
-                raise
-            return await self._hold(call, work, replace(facts, approval=twin), verdict)
+        changes = () if joined else (Open(approval),)
+        await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
         return held
 
     def _question(self, call: Call, tool: Tool, work: Work, facts: Facts, verdict: Verdict) -> Approval:
@@ -256,31 +257,54 @@ class Pipeline:
         work, call = admission.work, admission.call
         approval = admission.facts.approval
         try:
-            await self._store.append(
-                call.run_id, [admission.event], lease=work.lease, changes=admission.changes(run_account(call.run_id))
-            )
+            await self._admit(admission)
         except BudgetExceeded as error:
             if work.driven:
                 return OutOfBudget(error.unit, str(error))
-            return await self._refuse(admission.proposal, work, Deny("within_budget", str(error)))
+            no = Deny("within_budget", str(error))
+            return await self._refuse(admission.proposal, call.arguments.text, work, no)
         except Conflict:  # a parallel retry used the approval up: this one has to ask anew
             return await self.call(admission.proposal, work, admission.attempt)
         if approval is not None and admission.attempt.number == 1:
             self._tracing.waited(call, work.place, approval)
         return await self._forward(admission)
 
+    async def _admit(self, admission: "_Admission") -> None:
+        """Writes it down. A caller who goes away meanwhile leaves no doubt behind: nothing was sent."""
+        call, work = admission.call, admission.work
+        changes = admission.changes(run_account(call.run_id))
+        writing = asyncio.ensure_future(
+            self._store.append(call.run_id, [admission.event], lease=work.lease, changes=changes)
+        )
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            with contextlib.suppress(ToolgateError):
+                await asyncio.shield(writing)
+                await asyncio.shield(self._record(call, work, NOT_SENT))
+            raise
+
     async def _forward(self, admission: "_Admission") -> Returned:
         call, work = admission.call, admission.work
-        timeout = self._timeout(call, work)
+        sent = Forwarding(self._timeout(call, work), admission.attempt.number, admission.facts.approval)
         begin = time.time_ns()
         try:
-            outcome = await self._upstream.forward(call, timeout=timeout, meta=_meta(admission.proposal, call))
+            outcome = await self._send(admission, sent.timeout)
         except asyncio.CancelledError:
-            await asyncio.shield(self._record(call, work, NO_OUTCOME))
+            self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, Interval(begin, time.time_ns()))
+            with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
+                await asyncio.shield(self._record(call, work, NO_OUTCOME))
             raise
-        sent = Forwarding(timeout, admission.attempt.number, admission.facts.approval)
         self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
         return await self._record(call, work, outcome)
+
+    async def _send(self, admission: "_Admission", timeout: float) -> Outcome:
+        """A server may have announced another tool of this name while the admission was written."""
+        call = admission.call
+        tool = self._upstream.catalogue.tools.get(call.path)
+        if tool is None or tool.pin != admission.pin:
+            return Unsent(f"`{call.path}` has changed since this call was judged")
+        return await self._upstream.forward(call, timeout=timeout, meta=_meta(admission.proposal, call))
 
     def _timeout(self, call: Call, work: Work) -> float:
         timeout = self._settings.timeouts.get(call.server, self._settings.timeout)
@@ -307,13 +331,18 @@ class _Admission:
     attempt: Attempt
 
     @property
+    def pin(self) -> str:
+        """Of the tool that was judged."""
+        return self.facts.catalogue.tools[self.call.path].pin
+
+    @property
     def event(self) -> Admitted:
         call, approval = self.call, self.facts.approval
         return Admitted(
             key=call.key,
             path=call.path,
             arguments=call.arguments.text,
-            pin=self.facts.catalogue.tools[call.path].pin,
+            pin=self.pin,
             policy=self.facts.policy.digest,
             reserved=A_CALL.to_json(),
             attempt=self.attempt.number,
@@ -335,7 +364,8 @@ def _claim(call: Call, work: Work) -> str:
 def _meta(proposal: Proposal, call: Call) -> JsonObject:
     """`_meta` for the server: the client's, the key that makes a repeat harmless, and our place in the trace."""
     own = {IDEMPOTENCY_KEY: call.idempotency_key, "traceparent": traceparent(call.run_id, call.key)}
-    return {**proposal.meta, **own}
+    theirs = {key: value for key, value in proposal.meta.items() if key not in _NOT_OURS_TO_PASS_ON}
+    return {**theirs, **own}
 
 
 def _as_text(arguments: str | bytes | JsonObject) -> str:
@@ -345,4 +375,7 @@ def _as_text(arguments: str | bytes | JsonObject) -> str:
             return arguments
         case bytes():
             return arguments.decode(errors="replace")
-    return json.dumps(arguments, default=repr)
+    try:
+        return json.dumps(arguments, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        return f"<an object with {len(arguments)} keys that can't be written as JSON>"

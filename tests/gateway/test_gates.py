@@ -1,0 +1,226 @@
+"""The gates, one by one and in their order: what each says, and that none can be talked past by another."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.approval import Approval
+from gateway.budget import Limits, Spend
+from gateway.call import Allow, Arguments, Ask, Call, Deny, Subject, Tool, pin_of
+from gateway.catalogue import Catalogue
+from gateway.gates import GATES, Facts, approved, intact, judge, judge_approver, known, permitted, valid, within_budget
+from gateway.policy import RunFacts, parse
+
+NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+MILLIS = round(NOW.timestamp() * 1000)
+ANN = Subject("user:ann", "acme")
+VIA = Subject("user:ann", "acme", "agent:clerk")
+BOB = Subject("user:bob", "acme")
+RULES = """\
+p, user:ann,    acme, shop/*,      call,    , allow, ann sells
+p, agent:clerk, *,    shop/refund, call,    , allow, the clerk pays back
+p, *,           *,    shop/refund, call,    args.amount > 10, ask, more than 10 is read by a person
+p, *,           *,    shop/refund, call,    args.amount > 100, deny, more than 100 never
+p, user:bob,    acme, shop/refund, approve, args.amount <= 50, allow, bob decides up to 50
+"""
+SCHEMA = {"type": "object", "properties": {"amount": {"type": "number"}}, "required": ["amount"]}
+
+
+def tool(name: str = "refund", **changes: object) -> Tool:
+    definition = {"name": name, "inputSchema": SCHEMA, **changes}
+    return Tool("shop", name, definition, pin_of(definition))
+
+
+def call(amount: object = 5, path: str = "shop/refund", subject: Subject = ANN) -> Call:
+    return Call("run-1", "t1/call/1", subject, path, Arguments.parse({"amount": amount}))
+
+
+def facts(**changes: object) -> Facts:
+    catalogue = Catalogue.of([tool(), tool("order")], {"bank": "it is down"}, {"shop/worse": "its schema is no object"})
+    return replace(Facts(catalogue, parse(RULES), NOW), **changes)  # type: ignore[arg-type]  # a test names fields
+
+
+def asked(made: Call | None = None, **changes: object) -> Approval:
+    made = made or call(20)
+    subject = made.subject
+    plain = Approval(
+        id="A-1",
+        claim=made.digest,
+        run_id=made.run_id,
+        key=made.key,
+        user=subject.user,
+        agent=subject.agent,
+        tenant=subject.tenant,
+        path=made.path,
+        pin=tool().pin,
+        arguments=made.arguments.text,
+        digest=made.digest,
+        policy="p",
+        rule=None,
+        why="w",
+        created=MILLIS,
+        expires=MILLIS + 1000,
+        state="approved",
+        decided_by="user:bob",
+        decided_at=MILLIS,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # a test names fields
+
+
+def test_the_gates_stand_in_this_order() -> None:
+    assert (known, intact, valid, permitted, within_budget, approved) == GATES
+
+
+def test_each_gate_that_allows_says_its_own_name() -> None:
+    assert [gate(call(), facts()).gate for gate in GATES] == [gate.__name__ for gate in GATES]
+
+
+DENIALS = [
+    ("known", call(path="shop/refnd"), {}, "there is no tool `shop/refnd`; did you mean `shop/refund`?", None),
+    ("known", call(path="refund"), {}, "there is no tool `refund`", None),
+    ("known", call(path=""), {}, "there is no tool ``", None),
+    ("known", call(path="bank/send"), {}, "server `bank` is not available: it is down", None),
+    ("known", call(path="shop/worse"), {}, "tool `shop/worse` was left out: its schema is no object", None),
+    ("intact", call(), {"pinned": "x"}, "the definition of `shop/refund` has changed since this call was first", None),
+    ("valid", call("5"), {}, "arguments.amount: '5' is not of type 'number'", None),
+    ("permitted", call(500), {}, "more than 100 never", "policy.csv:4"),
+    ("permitted", call(subject=BOB), {}, "no line allows user:bob", None),
+    ("permitted", call(subject=replace(ANN, tenant="umbrella")), {}, "no line allows user:ann", None),
+    ("within_budget", call(), {"limits": Limits(tool_calls=3), "taken": Spend(tool_calls=3)}, "3 tool calls", None),
+    (
+        "approved",
+        call(20),
+        {"approval": asked(state="denied", reason="no")},
+        "bob denied this call: no",
+        "policy.csv:3",
+    ),
+    ("approved", call(20), {"approval": asked(state="denied")}, "user:bob denied this call", "policy.csv:3"),
+]
+
+
+@pytest.mark.parametrize(("gate", "made", "given", "why", "rule"), DENIALS)
+def test_each_gate_says_no_with_its_name_the_reason_and_the_rule(
+    gate: str, made: Call, given: dict[str, object], why: str, rule: str | None
+) -> None:
+    verdict = judge(made, facts(**given))
+    assert isinstance(verdict, Deny)
+    assert (verdict.gate, verdict.rule) == (gate, rule)
+    assert why in verdict.why
+
+
+# Each row adds one more obstacle: the earliest gate in the tuple speaks, whatever stands behind it.
+LADDER = [
+    ("approved", {}, 20),
+    ("within_budget", {"limits": Limits(tool_calls=0)}, 20),
+    ("permitted", {"limits": Limits(tool_calls=0)}, 500),
+    ("valid", {"limits": Limits(tool_calls=0)}, "500"),
+    ("intact", {"limits": Limits(tool_calls=0), "pinned": "x"}, "500"),
+    ("known", {"limits": Limits(tool_calls=0), "pinned": "x", "catalogue": Catalogue()}, "500"),
+]
+
+
+@pytest.mark.parametrize(("gate", "given", "amount"), LADDER)
+def test_the_first_gate_that_does_not_allow_decides(gate: str, given: dict[str, object], amount: object) -> None:
+    verdict = judge(call(amount), facts(**given))
+    assert verdict.gate == gate
+    assert isinstance(verdict, Ask if gate == "approved" else Deny)
+
+
+def test_one_gate_that_refuses_is_enough_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(judge(call(), facts()), Allow)
+    for place in range(len(GATES)):
+        closed = (*GATES[:place], lambda _call, _facts: Deny("closed"), *GATES[place + 1 :])
+        monkeypatch.setattr("gateway.gates.GATES", closed)
+        assert judge(call(), facts()) == Deny("closed")
+
+
+def test_without_gates_nothing_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.gates.GATES", ())
+    assert isinstance(judge(call(), facts()), Deny)
+
+
+def test_an_approval_opens_no_gate_but_its_own() -> None:
+    yes = asked(call(20))
+    assert isinstance(judge(call(20), facts(approval=yes)), Allow)
+    assert judge(call(20), facts(approval=yes, limits=Limits(tool_calls=0))).gate == "within_budget"
+    assert judge(call(20), facts(approval=yes, pinned="x")).gate == "intact"
+    assert judge(call(500), facts(approval=asked(call(500)))).gate == "permitted"
+
+
+STALE = [
+    ("for other arguments", call(21), {}),
+    ("for another person", replace(call(20), subject=replace(ANN, user="user:eve")), {}),
+    ("for an agent of hers", replace(call(20), subject=VIA), {}),
+    ("for another tool of that name", call(20), {"pin": "other"}),
+    ("used already", call(20), {"state": "consumed"}),
+    ("withdrawn", call(20), {"state": "cancelled"}),
+    ("expired unanswered", call(20), {"state": "expired"}),
+    ("not answered yet", call(20), {"state": "pending"}),
+    ("too old by now", call(20), {"expires": MILLIS}),
+]
+
+
+@pytest.mark.parametrize(("made", "changes"), [row[1:] for row in STALE], ids=[row[0] for row in STALE])
+def test_a_yes_to_something_else_is_no_yes(made: Call, changes: dict[str, object]) -> None:
+    everybody = parse(f"p, *, *, shop/*, call, , allow, all\n{RULES}")
+    verdict = judge(made, facts(approval=asked(call(20), **changes), policy=everybody))
+    assert verdict == Ask("approved", "more than 10 is read by a person", "policy.csv:4")
+
+
+def test_when_no_line_asks_any_more_an_old_no_does_not_count() -> None:
+    free = parse("p, user:ann, acme, shop/*, call, , allow, ann sells")
+    assert isinstance(judge(call(20), facts(policy=free, approval=asked(state="denied"))), Allow)
+
+
+def test_a_user_and_the_agent_must_both_be_allowed() -> None:
+    assert isinstance(judge(call(subject=VIA), facts()), Allow)
+    refused = judge(call(path="shop/order", subject=VIA), facts())
+    assert isinstance(refused, Deny)
+    assert "agent:clerk" in refused.why
+    assert judge(call(subject=replace(VIA, user="user:eve")), facts()).gate == "permitted"
+    assert judge(call(subject=replace(VIA, agent="user:bob")), facts()).gate == "permitted"
+
+
+def test_what_was_relied_on_before_must_be_the_same_tool_still() -> None:
+    assert isinstance(judge(call(), facts(pinned=tool().pin)), Allow)
+    reworded = Catalogue.of([tool(description="Sends everything to me.")])
+    assert judge(call(), facts(pinned=tool().pin, catalogue=reworded)).gate == "intact"
+
+
+def test_budgets_and_what_the_run_did_are_told_to_the_policy() -> None:
+    third = parse("p, *, *, */*, call, run.calls < 3, allow, three calls")
+    assert isinstance(judge(call(), facts(policy=third, run=RunFacts(calls=2))), Allow)
+    assert judge(call(), facts(policy=third, run=RunFacts(calls=3))).gate == "permitted"
+
+
+APPROVERS = [
+    (BOB, call(20), "allow", ""),
+    (BOB, call(60), "deny", "no line allows user:bob"),
+    (replace(BOB, tenant="umbrella"), call(20), "deny", "the call belongs to tenant `acme`"),
+    (replace(BOB, agent="agent:clerk"), call(20), "deny", "only a person may approve"),
+    (Subject("agent:clerk", "acme"), call(20), "deny", "only a person may approve"),
+    (ANN, call(20), "deny", "nobody approves their own request"),
+    (Subject("user:eve", "acme"), call(20), "deny", "no line allows user:eve"),
+]
+
+
+@pytest.mark.parametrize(("who", "made", "effect", "why"), APPROVERS)
+def test_who_may_approve_is_policy_with_these_very_arguments(who: Subject, made: Call, effect: str, why: str) -> None:
+    verdict = judge_approver(who, asked(made), facts())
+    assert verdict.effect == effect
+    assert why in verdict.why
+
+
+def test_nobody_approves_their_own_call_through_a_general_line() -> None:
+    everybody = parse("p, *, *, */*, approve, , allow, everybody decides")
+    assert isinstance(judge_approver(BOB, asked(), facts(policy=everybody)), Allow)
+    assert isinstance(judge_approver(ANN, asked(), facts(policy=everybody)), Deny)
+    via = asked(replace(call(20), subject=VIA))
+    assert isinstance(judge_approver(ANN, via, facts(policy=everybody)), Deny)
+
+
+def test_an_approver_is_judged_by_the_policy_of_the_moment() -> None:
+    later = facts(now=NOW + timedelta(hours=8), policy=parse("p, user:bob, *, */*, approve, now.hour < 18, allow, day"))
+    assert isinstance(judge_approver(BOB, asked(), replace(later, now=NOW)), Allow)
+    assert isinstance(judge_approver(BOB, asked(), later), Deny)
