@@ -3,6 +3,9 @@
 Pure. Model backends take letters, digits, `_` and `-`, at most 64 characters, some only with a letter in front
 (OpenAI function names; MCP SEP-986 allows more). So a tool is exposed as `server__tool`; what doesn't fit, or would
 collide, gets a hash of the full name as suffix, never a plain cut: the part that varies stands at the end.
+
+A server chooses the names of its tools, so it may try to take another one's. It can't: a plain name that looks as if
+it had such a suffix gets one of its own, and where hashes meet they grow until they differ.
 """
 
 import hashlib
@@ -13,8 +16,9 @@ from collections.abc import Iterable
 __all__ = ["MAX_LENGTH", "exposed_name", "exposed_names", "split_path"]
 
 MAX_LENGTH = 64
-_HASH_LENGTH = 6
+_HASH_LENGTHS = (6, 12, 24, 48)  # hex digits: whoever can make 192 bits meet can do worse
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]")
+_LIKE_HASHED = re.compile(r"_[0-9a-f]{6,}\Z")
 
 
 def split_path(path: str) -> tuple[str, str]:
@@ -26,26 +30,32 @@ def split_path(path: str) -> tuple[str, str]:
 
 
 def exposed_name(path: str) -> str:
-    """The plain exposed name of `server/tool`; hashed if it had to be changed to fit."""
+    """The exposed name of `server/tool` where it meets no other; hashed if it had to be changed to fit."""
     server, tool = split_path(path)
     plain = f"{server}__{tool}"
-    fitted = _ILLEGAL.sub("_", plain)
-    if not fitted[0].isalpha():
-        fitted = f"t{fitted}"
-    return fitted if fitted == plain and len(plain) <= MAX_LENGTH else _hashed(fitted, path)
+    fits = _fitted(path) == plain and len(plain) <= MAX_LENGTH and not _LIKE_HASHED.search(plain)
+    return plain if fits else _hashed(path, _HASH_LENGTHS[0])
 
 
 def exposed_names(paths: Iterable[str]) -> dict[str, str]:
     """exposed name -> `server/tool`, one to one, in a stable order; every name of a colliding group gets its hash.
 
     `a/b__c` and `a__b/c` both read `a__b__c`: neither may shadow the other, so both are told apart by their hash.
+    A tool that comes or goes changes the names only of those that it collides with.
     """
-    ordered = sorted(set(paths))
-    plain = {path: exposed_name(path) for path in ordered}
-    uses = Counter(plain.values())
-    return {(name if uses[name] == 1 else _hashed(name, path)): path for path, name in plain.items()}
+    names = {path: exposed_name(path) for path in sorted(set(paths))}
+    for length in _HASH_LENGTHS:
+        uses = Counter(names.values())
+        names = {path: name if uses[name] == 1 else _hashed(path, length) for path, name in names.items()}
+    return {name: path for path, name in names.items()}
 
 
-def _hashed(name: str, path: str) -> str:
-    digest = hashlib.sha256(path.encode()).hexdigest()[:_HASH_LENGTH]
-    return f"{name[: MAX_LENGTH - _HASH_LENGTH - 1]}_{digest}"
+def _fitted(path: str) -> str:
+    server, tool = split_path(path)
+    name = _ILLEGAL.sub("_", f"{server}__{tool}")
+    return name if name[0].isalpha() else f"t{name}"
+
+
+def _hashed(path: str, length: int) -> str:
+    digest = hashlib.sha256(path.encode(errors="surrogatepass")).hexdigest()[:length]
+    return f"{_fitted(path)[: MAX_LENGTH - length - 1]}_{digest}"
