@@ -54,24 +54,18 @@ class Arguments:
 
     @classmethod
     def parse(cls, source: str | bytes | JsonObject) -> "Arguments":
-        """Reads JSON text, or an object that was parsed strictly already.
+        """Reads JSON text (UTF-8 if it is bytes), or an object that was parsed strictly already.
 
         Raises ArgumentsError for anything but an object, and for duplicate keys, NaN and infinities, lone
-        surrogates, integers of more than 40 digits, and nesting too deep to read.
+        surrogates, integers of more than 40 digits, and nesting too deep to read. What an object's owner does to it
+        later changes nothing here: `value` is read from `text`.
         """
-        value = _parse_text(source) if isinstance(source, str | bytes) else source
+        given = isinstance(source, Mapping)
+        value = source if isinstance(source, Mapping) else _parse_text(source)
         if not isinstance(value, Mapping):
             raise ArgumentsError("the arguments must be a JSON object")
-        try:
-            text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-            digest = hashlib.sha256(text.encode()).hexdigest()
-        except UnicodeEncodeError:
-            raise ArgumentsError("the arguments hold a lone surrogate, which is not a character") from None
-        except RecursionError:
-            raise ArgumentsError("the arguments are nested too deeply") from None
-        except (TypeError, ValueError) as error:
-            raise ArgumentsError(f"the arguments are not JSON: {error}") from None
-        return cls(text, digest, value)
+        text, digest = _canonical(value)
+        return cls(text, digest, _parse_text(text) if given else value)
 
 
 def parse_json(source: str | bytes) -> Any:
@@ -79,10 +73,24 @@ def parse_json(source: str | bytes) -> Any:
     return _parse_text(source)
 
 
+def _canonical(value: JsonObject) -> tuple[str, str]:
+    """The one text of an object, and its digest. Raises ArgumentsError."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+        return text, hashlib.sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError:
+        raise ArgumentsError("the arguments hold a lone surrogate, which is not a character") from None
+    except RecursionError:
+        raise ArgumentsError("the arguments are nested too deeply") from None
+    except (TypeError, ValueError) as error:
+        raise ArgumentsError(f"the arguments are not JSON: {error}") from None
+
+
 def _parse_text(source: str | bytes) -> Any:
     try:
+        text = source if isinstance(source, str) else source.decode()  # `json` would guess UTF-16 and take a BOM
         return json.loads(
-            source, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int, parse_float=_float
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int, parse_float=_float
         )
     except ArgumentsError:
         raise
@@ -97,7 +105,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ArgumentsError(f"the key `{twice}` stands twice in one object")
+        shown = json.dumps(twice[:40])[1:-1]  # a key may hold anything, and be long
+        raise ArgumentsError(f"the key `{shown}` stands twice in one object")
     return value
 
 
@@ -106,8 +115,9 @@ def _no_constant(text: str) -> NoReturn:
 
 
 def _int(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise ArgumentsError(f"an integer of {len(text)} digits is too long")
+    digits = len(text.removeprefix("-"))
+    if digits > MAX_DIGITS:
+        raise ArgumentsError(f"an integer of {digits} digits is too long")
     return int(text)
 
 
@@ -215,8 +225,9 @@ class Call:
     @property
     def digest(self) -> str:
         """What an approval is bound to: who, which tool, which arguments."""
-        parts = (self.subject.tenant, self.subject.user, self.subject.agent or "", self.path, self.arguments.digest)
-        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+        subject = self.subject
+        parts = (subject.tenant, subject.user, subject.agent, self.path, self.arguments.digest)
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()  # JSON: no part can run into the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +312,6 @@ def outcome_to_json(outcome: Outcome) -> JsonObject:
 
 
 def outcome_from_json(value: JsonObject) -> Outcome:
-    """The inverse of `outcome_to_json`. Raises KeyError for an unknown kind."""
-    fields = {name: item for name, item in value.items() if name != "kind"}
-    return _OUTCOMES[value["kind"]](**fields)
+    """The inverse of `outcome_to_json`. Raises KeyError for an unknown kind; fields that it has no place for go."""
+    cls = _OUTCOMES[value["kind"]]
+    return cls(**{name: item for name, item in value.items() if name in cls.__dataclass_fields__})
