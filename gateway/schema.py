@@ -1,7 +1,8 @@
 """Arguments against a tool's input schema, before any policy looks at them. Pure, apart from a bounded cache.
 
 A tool that coerces `"30000"` to a number would slip under a rule about amounts; so what does not fit the schema is
-refused first. Schemas are compiled once for each pin. `$ref` never reaches the network: `referencing` fetches nothing.
+refused first. Schemas are compiled once for each pin. A `$ref` never reaches the network or a file: it is resolved in
+a registry that holds the standard's own schemas and fetches nothing (the validator's default one would fetch).
 """
 
 from functools import lru_cache
@@ -24,8 +25,12 @@ def violation(tool: Tool, arguments: Arguments) -> str | None:
     except RecursionError:
         return "the tool's input schema refers to itself without end"
     except Exception as broken:  # noqa: BLE001 - a schema is hostile input: whatever it breaks, the call is refused
-        return f"the tool's input schema can't be used: {type(broken).__name__}"
+        return _unusable(broken)
     return _sentence(error) if error else None
+
+
+def _unusable(broken: Exception) -> str:
+    return f"the tool's input schema can't be used: {type(broken).__name__}"
 
 
 class _Schema:
@@ -46,12 +51,14 @@ def _compiled(_pin: str, carried: _Schema) -> Any:
     from jsonschema import exceptions, validators  # 60 ms to import: paid by the first call, not by `--help`
 
     schema = dict(carried.tool.input_schema)
-    dialect = validators.validator_for(schema, default=validators.Draft202012Validator)
     try:
+        dialect = validators.validator_for(schema, default=validators.Draft202012Validator)
         dialect.check_schema(schema)
     except exceptions.SchemaError as error:
         return f"the tool's input schema is not a JSON Schema: {error.message[:_MAX_TEXT]}"
-    return dialect(schema)
+    except Exception as broken:  # noqa: BLE001 - as above
+        return _unusable(broken)
+    return dialect(schema, registry=validators.SPECIFICATIONS)  # type: ignore[attr-defined] # not in the stubs
 
 
 def _sentence(error: Any) -> str:

@@ -1,0 +1,157 @@
+"""Arguments against a tool's schema, which may be hostile."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from gateway import schema
+from gateway.call import Arguments, Tool
+from gateway.schema import violation
+from tests.builders import a_tool
+
+REFUND = {
+    "type": "object",
+    "properties": {
+        "order": {"type": "string", "pattern": "^o-[0-9]+$"},
+        "amount": {"type": "number", "exclusiveMinimum": 0},
+        "lines": {"type": "array", "items": {"type": "object", "properties": {"sku": {"type": "string"}}}},
+    },
+    "required": ["order"],
+    "additionalProperties": False,
+}
+
+
+def said(shape: Any, arguments: str = "{}") -> str | None:
+    return violation(a_tool(schema=shape), Arguments.parse(arguments))
+
+
+@pytest.mark.parametrize("arguments", ['{"order": "o-1"}', '{"order": "o-1", "amount": 3, "lines": [{"sku": "a"}]}'])
+def test_arguments_that_fit_are_let_through(arguments: str) -> None:
+    assert said(REFUND, arguments) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("{}", "arguments: 'order' is a required property"),
+        ('{"order": 1}', "arguments.order: 1 is not of type 'string'"),
+        ('{"order": "o-1", "amount": "30000"}', "arguments.amount: '30000' is not of type 'number'"),
+        ('{"order": "o-1", "amount": true}', "arguments.amount: True is not of type 'number'"),
+        ('{"order": "o-1", "amount": null}', "arguments.amount: None is not of type 'number'"),
+        ('{"order": "o-1", "amount": [1]}', "arguments.amount: [1] is not of type 'number'"),
+        ('{"order": "x"}', "arguments.order: 'x' does not match '^o-[0-9]+$'"),
+        ('{"order": "o-1", "lines": [{}, {"sku": 7}]}', "arguments.lines[1].sku: 7 is not of type 'string'"),
+        (
+            '{"order": "o-1", "all": true}',
+            "arguments: Additional properties are not allowed ('all' was unexpected)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence_with_its_place(arguments: str, sentence: str) -> None:
+    assert said(REFUND, arguments) == sentence
+
+
+def test_a_sentence_is_short_however_long_the_argument() -> None:
+    assert len(said(REFUND, '{"order": "' + "x" * 100_000 + '"}') or "") < 400
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ({"type": "objekt"}, "is not a JSON Schema"),
+        ({"type": "object", "properties": []}, "is not a JSON Schema"),
+        ({"$ref": "#"}, "refers to itself without end"),
+        (
+            {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
+            "itself without end",
+        ),
+        ({"$ref": "#/$defs/nowhere"}, "can't be used"),
+        ({"$ref": "other.json"}, "can't be used"),
+        ({"$schema": {}}, "can't be used"),
+        ({"$schema": [], "type": 7}, "can't be used"),
+        ({"$dynamicRef": "#nowhere"}, "can't be used"),
+        ({"properties": {"a": {"pattern": "("}}}, "is not a JSON Schema"),
+        ({"allOf": [{"multipleOf": 0}]}, "is not a JSON Schema"),
+    ],
+)
+def test_a_schema_that_cant_be_used_refuses_every_call(shape: Any, words: str) -> None:
+    assert words in (said(shape, '{"a": "text"}') or "")
+
+
+def test_a_schema_nested_too_deeply_refuses_every_call() -> None:
+    shape: dict[str, Any] = {"type": "string"}
+    for _ in range(5_000):
+        shape = {"properties": {"a": shape}}
+    tool = Tool("shop", "refund", {"inputSchema": shape}, "pin of a deep schema")
+    assert "can't be used" in (violation(tool, Arguments.parse('{"a": 1}')) or "")
+
+
+class Visitors(http.server.BaseHTTPRequestHandler):
+    seen: list[str] = []  # noqa: RUF012 - one list for all requests is the purpose
+
+    def do_GET(self) -> None:
+        self.seen.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"true")
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of a server that would gladly hand out a schema that takes everything."""
+    Visitors.seen.clear()
+    with http.server.HTTPServer(("127.0.0.1", 0), Visitors) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_schema_never_makes_us_fetch_anything(elsewhere: str) -> None:
+    assert "can't be used" in (said({"$ref": f"{elsewhere}/schema.json"}) or "")
+    assert "can't be used" in (said({"$schema": f"{elsewhere}/draft", "$ref": f"{elsewhere}/a#/b"}) or "")
+    assert "can't be used" in (said({"$id": f"{elsewhere}/here/", "$ref": "there"}) or "")
+    assert Visitors.seen == []
+
+
+def test_a_schema_never_makes_us_read_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "anything.json"
+    file.write_text("true")
+    assert "can't be used" in (said({"$ref": file.as_uri()}) or "")
+
+
+def test_the_standards_own_schemas_can_be_referred_to() -> None:
+    shape = {"properties": {"schema": {"$ref": "https://json-schema.org/draft/2020-12/schema"}}}
+    assert said(shape, '{"schema": {"type": "string"}}') is None
+    assert said(shape, '{"schema": {"type": "text"}}') is not None
+
+
+def test_a_schema_says_itself_which_dialect_it_is_written_in() -> None:
+    old = {"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "string"}]}
+    assert said({"properties": {"a": old}, **old}, '{"a": 1}') is None
+    assert said({"prefixItems": "x"}) is not None
+
+
+def test_each_pin_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Any] = []
+    monkeypatch.setattr(jsonschema.Draft202012Validator, "check_schema", compiled.append)
+    shape = {"type": "object", "title": "seen by no other test"}
+    for server in ("one", "two", "three"):
+        assert violation(replace(a_tool(schema=shape), server=server), Arguments.parse("{}")) is None
+    assert compiled == [shape]
+    violation(a_tool(schema=shape, description="another pin"), Arguments.parse("{}"))
+    assert compiled == [shape, shape]
+
+
+def test_only_so_many_schemas_are_kept() -> None:
+    assert schema._compiled.cache_info().maxsize == 4096  # noqa: SLF001 - filling it would take seconds
