@@ -4,8 +4,8 @@ A name that a token or a flag brings never becomes a role: only `user:` and `age
 called `role:admin` has the rights of that role.)
 """
 
-import getpass
 import os
+import pwd
 import re
 
 from gateway.errors import ConfigError
@@ -16,10 +16,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 
 
 def local_user() -> str:
-    """`user:ann` for the person who is logged in."""
+    """`user:ann` for the person whose process this is, whatever `$USER` says."""
     try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # no name for this number: a container
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # no name for this number: a container
         name = str(os.getuid())
     return f"user:{re.sub(r'[^A-Za-z0-9._@-]', '_', name)}"
 
@@ -28,5 +28,6 @@ def user_subject(text: str) -> str:
     """`ann` or `user:ann` -> `user:ann`. Raises ConfigError for anything else: roles, globs, control characters."""
     name = text.removeprefix("user:")
     if not _NAME.fullmatch(name):
-        raise ConfigError.at("--as", f"`{text!s}` is not a user", hint="write `user:ann`")
+        shown = ascii(text)[1:-1]  # it may hold what a terminal would obey
+        raise ConfigError.at("--as", f"`{shown}` is not a user", hint="write `user:ann`")
     return f"user:{name}"
