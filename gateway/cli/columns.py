@@ -15,19 +15,18 @@ def aligned(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
 
 
 def ago(then: int, now: int) -> str:
-    """`3 min ago`: how long it is since, in the largest unit. Both in milliseconds."""
-    return f"{_largest(now - then)} ago"
+    """`3 min 10 s ago`: how long it is since. Both in milliseconds."""
+    return f"{_span(then, now)} ago"
 
 
-def within(then: int, now: int) -> str:
-    """`in 6 d`: how long it is until then, in the largest unit. Both in milliseconds."""
-    return f"in {_largest(then - now)}"
+def within(now: int, then: int) -> str:
+    """`in 6 d 23 h`: how long it is until then. Both in milliseconds."""
+    return f"in {_span(now, then)}"
 
 
-def _largest(milliseconds: int) -> str:
-    """The first of `2 h 5 min`, without fractions of a second."""
-    whole = shown("millis", max(0, milliseconds) // 1000 * 1000).split(" ")
-    return " ".join(whole[:2])
+def _span(first: int, second: int) -> str:
+    """Without fractions of a second; nothing if the clock went back in between."""
+    return shown("millis", max(0, second - first) // 1000 * 1000)
 
 
 def _padded(cell: str, width: int) -> str:

@@ -1,0 +1,74 @@
+"""A command on a terminal of its own, driven as a person drives it: read what stands there, type, press Ctrl-C."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+PATIENCE = 60.0  # seconds: only a test that hangs takes them
+CTRL_C, CTRL_D = "\x03", "\x04"
+
+# Makes the terminal on stdin the controlling one, so that Ctrl-C is a signal; then becomes the command.
+_CONTROLLING = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
+)
+
+
+class Terminal:
+    """`toolgate ARGUMENTS` in `folder`. Use it as a context manager: at its end the command is gone."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
+        self._master, slave = pty.openpty()
+        command = [sys.executable, "-c", _CONTROLLING, sys.executable, "-m", "gateway.cli", *arguments]
+        self.process = subprocess.Popen(
+            command, cwd=folder, env=dict(env), stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        )
+        os.close(slave)
+        self.raw = ""
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    @property
+    def screen(self) -> str:
+        """Everything that was written, without escape codes."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.raw).replace("\r\n", "\n")
+
+    def until(self, text: str) -> str:
+        """Returns the screen as soon as this stands on it."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.screen:
+            left = deadline - time.monotonic()
+            assert left > 0, f"`{text}` did not come; there is:\n{self.screen}"
+            assert self._read(left), f"it ended without `{text}`; there is:\n{self.screen}"
+        return self.screen
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def end(self) -> int:
+        """The exit code, once everything has been read."""
+        while self._read(PATIENCE):
+            pass
+        return self.process.wait(PATIENCE)
+
+    def _read(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self._master], [], [], seconds)
+        if not ready:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # Linux: the other side is closed
+            return False
+        self.raw += data.decode(errors="replace")
+        return bool(data)

@@ -1,0 +1,89 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.cli.conftest import Command, Result
+
+
+@pytest.fixture
+def held(project: Path, toolgate: Command) -> Result:
+    """A call that waits for somebody."""
+    return toolgate("call", "echo/add", '{"a": 1, "b": 2}', "--json")
+
+
+def the_id(held: Result) -> str:
+    return str(held.error["approval"])
+
+
+def test_what_waits_is_shown_exactly_with_its_age_and_its_end(held: Result, toolgate: Command) -> None:
+    shown = toolgate("approvals")
+    assert shown.code == 0
+    for text in ("echo/add", "a = 1", "b = 2", "user:ann", "sums need a person  [policies/policy.csv:3]"):
+        assert text in shown.out
+    assert "ago; expires in 6 d 23 h" in shown.out
+    assert f"toolgate approve {the_id(held)}" in shown.out
+
+
+def test_nothing_that_waits_is_said_on_stderr(bare: Path, toolgate: Command) -> None:
+    shown = toolgate("approvals")
+    assert (shown.code, shown.out, shown.err) == (0, "", "nothing waits for a person\n")
+    assert toolgate("approvals", "--json").json == []
+
+
+def test_the_json_of_approvals_keeps_its_shape(
+    held: Result, toolgate: Command, golden: Callable[[str, Any], None]
+) -> None:
+    golden("cli_approvals", toolgate("approvals", "--json").json)
+    golden("cli_approve", toolgate("approve", the_id(held), "--as", "user:bob", "--json").json)
+
+
+def test_an_approved_call_happens_once_when_it_is_made_again(held: Result, toolgate: Command) -> None:
+    said = toolgate("approve", the_id(held), "--as", "user:bob")
+    assert said.code == 0
+    assert "approved by user:bob: echo/add" in said.err
+    assert "the client makes the same call again" in said.err
+    assert toolgate("call", "echo/add", '{"b": 2, "a": 1}').out == "3\n"
+    assert toolgate("call", "echo/add", '{"a": 1, "b": 2}').code == 7  # once
+
+
+def test_a_denied_call_is_denied_with_the_reason(held: Result, toolgate: Command) -> None:
+    assert toolgate("deny", the_id(held), "--reason", "too much", "--as", "user:bob").code == 0
+    again = toolgate("call", "echo/add", '{"a": 1, "b": 2}', "--json")
+    assert (again.code, again.error["code"]) == (6, "denied")
+    assert "user:bob denied this call: too much" in again.error["message"]
+
+
+def test_who_may_not_decide_does_not_and_is_told_why(held: Result, toolgate: Command) -> None:
+    refused = toolgate("approve", the_id(held), "--as", "user:eve", "--json")
+    assert (refused.code, refused.out, refused.error["code"]) == (6, "", "denied")
+    assert "user:eve may not decide this" in refused.error["message"]
+    assert len(toolgate("approvals", "--json").json) == 1
+
+
+def test_somebody_of_another_tenant_does_not_decide(held: Result, toolgate: Command) -> None:
+    refused = toolgate("approve", the_id(held), "--as", "user:bob", "--tenant", "umbrella")
+    assert refused.code == 6
+    assert "belongs to tenant `acme`" in refused.err
+
+
+def test_an_answer_is_given_once(held: Result, toolgate: Command) -> None:
+    assert toolgate("deny", the_id(held), "--as", "user:bob").code == 0
+    late = toolgate("approve", the_id(held), "--as", "user:bob")
+    assert late.code == 1
+    assert "denied already, by user:bob" in late.err
+
+
+def test_the_beginning_of_an_id_will_do_but_not_next_to_nothing(held: Result, toolgate: Command) -> None:
+    for short in ("", "A-", the_id(held)[:5]):
+        refused = toolgate("approve", short, "--as", "user:bob")
+        assert refused.code == 2
+        assert "at least the first 6 characters" in refused.err
+    assert toolgate("approve", the_id(held)[:8], "--as", "user:bob").code == 0
+
+
+def test_an_unknown_approval_is_an_error(bare: Path, toolgate: Command) -> None:
+    assert toolgate("approve", "A-00000000").err == (
+        "toolgate: there is no approval `A-00000000`; `toolgate approvals` lists them\n"
+    )

@@ -1,0 +1,57 @@
+"""The options of `toolgate run` and `resume`; what they do is tested in test_driving.py."""
+
+from pathlib import Path
+
+from tests.gateway.cli.conftest import Command
+
+
+def test_run_answers(bare: Path, toolgate: Command) -> None:
+    done = toolgate("run", "hi")
+    assert (done.code, done.out) == (0, "Nothing to do.\n")
+    assert "agent:desk for user:ann · acme · demo  hi" in done.err
+
+
+def test_a_text_is_needed(bare: Path, toolgate: Command) -> None:
+    failed = toolgate("run")
+    assert (failed.code, failed.out) == (2, "")
+    assert failed.err == "toolgate: Missing argument 'TEXT' (see `toolgate run --help`)\n"
+
+
+def test_an_unknown_agent_or_model_is_a_mistake_in_the_configuration(bare: Path, toolgate: Command) -> None:
+    for option, hint in (("--agent", "configured: `desk`"), ("--model", "configured: `demo`")):
+        failed = toolgate("run", "hi", option, "nobody")
+        assert failed.code == 3
+        assert "`nobody`" in failed.err
+        assert hint in failed.err
+    assert toolgate("runs", "--json").json == []
+
+
+def test_a_broken_script_is_named_with_its_line(bare: Path, toolgate: Command) -> None:
+    (bare / "bad.yaml").write_text("steps:\n  - saay: hello\n")
+    failed = toolgate("run", "hi", "--model", "scripted:bad.yaml", "--json")
+    assert (failed.code, failed.error["code"]) == (3, "config")
+    assert failed.error["problems"][0]["line"] == 2
+    missing = toolgate("run", "hi", "--model", "scripted:none.yaml")
+    assert missing.code == 3
+    assert "none.yaml" in missing.err
+
+
+def test_a_budget_is_read_in_the_words_of_budgets_toml(bare: Path, toolgate: Command) -> None:
+    done = toolgate("run", "hi", "--budget", "usd=1", "--budget", "tokens=20k", "--json")
+    assert done.lines[0]["limits"]["nanos"] == 1_000_000_000
+    assert done.lines[0]["limits"]["tokens"] == 20_000
+    failed = toolgate("run", "hi", "--budget", "bananas=1")
+    assert failed.code == 3
+    assert "bananas" in failed.err
+
+
+def test_whoever_asks_is_in_the_record(bare: Path, toolgate: Command) -> None:
+    done = toolgate("run", "hi", "--as", "bob", "--tenant", "umbrella", "--json")
+    assert (done.lines[0]["user"], done.lines[0]["tenant"]) == ("user:bob", "umbrella")
+    assert toolgate("run", "hi", "--as", "role:boss").code == 3
+
+
+def test_resume_needs_a_run_that_exists(bare: Path, toolgate: Command) -> None:
+    failed = toolgate("resume", "r-nothing")
+    assert failed.code == 1
+    assert "there is no run `r-nothing`" in failed.err
