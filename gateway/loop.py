@@ -17,20 +17,22 @@ from gateway.agents import Agent
 from gateway.agents.context import assemble, offered
 from gateway.call import Tool
 from gateway.catalogue import Catalogue
-from gateway.events import Event, Failed, Paused, Recorded, Resolved, Resumed, Started, Succeeded, Waited
+from gateway.errors import IllegalEvent
+from gateway.events import Decided, Event, Failed, Paused, Recorded, Resolved, Resumed, Started, Succeeded, Waited
 from gateway.pipeline import FIRST, Attempt, CallResult, CurrentPolicy, OutOfBudget, Pipeline, Proposal, Work
 from gateway.run import ENDED, CallState, Run, fold
 from gateway.steps import AskModel, Fail, Finish, ForgetReply, MakeCalls, Pause, Reconcile, Rest, Step, Wait, next_step
 from gateway.store import Lease, Store
 from gateway.store.lease import leased
-from gateway.tracing import Interval, Place, Tracing
+from gateway.tracing import Place, Tracing
 from gateway.turn import Model, Turn
-from providers import Message, StreamEvent, ToolSpec, message_from_json
+from providers import Message, Request, StreamEvent, ToolSpec, message_from_json
 
-__all__ = ["MAX_ATTEMPTS", "Loop", "Parts", "Watcher"]
+__all__ = ["BACKOFF", "LONGEST_PAUSE", "MAX_ATTEMPTS", "Loop", "Parts", "Watcher", "backoff"]
 
 MAX_ATTEMPTS = 3  # of a call that may be repeated
 BACKOFF = 0.5  # seconds, doubled for each further attempt at a model's reply, with full jitter
+LONGEST_PAUSE = 60.0  # seconds, however long a backend asks to be left alone
 _MILLION = 1_000_000
 
 
@@ -94,6 +96,7 @@ class _Drive:
     run: Run = field(init=False)
     messages: list[Message] = field(default_factory=list)
     tools: "_Offer | None" = None
+    retry_after: float | None = None  # what the backend asked for when it failed; seconds
 
     def __post_init__(self) -> None:
         self.run = Run(self.lease.run_id)
@@ -102,16 +105,28 @@ class _Drive:
         await self._catch_up()
         if self.run.status in ENDED or self.run.driver != "loop":
             return self.run
+        await self._taken(self._begin())
+        while not isinstance(step := next_step(self.run, _now()), Rest):
+            await self._taken(_TAKE[type(step)](self, step))
+        if self.run.status in ENDED:
+            self._trace_end()
+        return self.run
+
+    async def _begin(self) -> None:
         if self.run.status in ("queued", "running"):
             await self._append(Started(self.lease.owner))
         elif not isinstance(next_step(replace(self.run, status="running"), _now()), Wait):
             await self._append(Resumed("people answered" if self.run.status == "waiting" else "it was resumed"))
-        while not isinstance(step := next_step(self.run, _now()), Rest):
-            await _TAKE[type(step)](self, step)
+
+    async def _taken(self, step: Awaitable[None]) -> None:
+        """A step to its end. Somebody may cancel the run meanwhile: then what the step records may not follow."""
+        try:
+            await step
+        except IllegalEvent:
             await self._catch_up()
-        if self.run.status in ENDED:
-            self.parts.tracing.ended(self.run)
-        return self.run
+            if self.run.status in ("queued", "running"):
+                raise
+        await self._catch_up()
 
     async def _catch_up(self) -> None:
         """Whatever was recorded, by whomever: approvals come from other processes."""
@@ -119,6 +134,8 @@ class _Drive:
         self.run = fold(self.run.id, fresh, self.run)
         for recorded in fresh:
             self.watcher.recorded(recorded)
+        for refusal in _refusals(fresh):
+            await self._trace_refusal(refusal)
 
     async def _append(self, event: Event) -> None:
         await self.parts.store.append(self.run.id, [event], lease=self.lease)
@@ -126,16 +143,14 @@ class _Drive:
 
     async def ask(self, step: AskModel) -> None:
         if step.attempt > 1:
-            await asyncio.sleep(random.uniform(0, BACKOFF * 2 ** (step.attempt - 1)))  # noqa: S311 - jitter, no secret
-        elif step.turn > 1:
-            self._trace_step("tool")
+            await asyncio.sleep(backoff(step.attempt, self.retry_after))
         model = self.parts.model(self.run.model)
-        request = assemble(self._agent(), self.run, model.name, self._offer().tools, self._conversation())
-        request = replace(request, timeout=min(model.timeout, _seconds_left(self.run) or model.timeout))
-        await self._turn(model).ask(self.run, step.turn, request)
+        error = await self._turn(model).ask(self.run, step.turn, self._request(model))
+        self.retry_after = error.retry_after if error else None
 
     async def forget(self, _step: ForgetReply) -> None:
-        await self._turn(self.parts.model(self.run.model)).forget(self.run)
+        model = self.parts.model(self.run.model)
+        await self._turn(model).forget(self.run, self._request(model))
 
     async def make(self, step: MakeCalls) -> None:
         await self._all([self._call(call, FIRST) for call in step.calls])
@@ -151,11 +166,11 @@ class _Drive:
         await self._append(Paused("budget", step.why, step.unit))
 
     async def finish(self, step: Finish) -> None:
-        self._trace_step("answer")
+        self.parts.tracing.stepped(self.run, "answer")
         await self._append(Succeeded(step.output))
 
     async def fail(self, step: Fail) -> None:
-        self._trace_step("failure")
+        self.parts.tracing.stepped(self.run, "failure")
         await self._append(Failed(step.kind, step.why))
 
     async def _all(self, calls: Sequence[Coroutine[Any, Any, CallResult | None]]) -> None:
@@ -192,6 +207,10 @@ class _Drive:
         resolve = parts.catalogue().resolve
         return Turn(parts.store, parts.tracing, model, self.lease, resolve, self.watcher.streamed)
 
+    def _request(self, model: Model) -> Request:
+        request = assemble(self._agent(), self.run, model.name, self._offer().tools, self._conversation())
+        return replace(request, timeout=min(model.timeout, _seconds_left(self.run) or model.timeout))
+
     def _agent(self) -> Agent:
         name = self.run.subject.agent
         return self.parts.agent(name.partition(":")[2] if name else None)
@@ -213,9 +232,16 @@ class _Drive:
             self.tools = _Offer(catalogue, policy.digest, offered(self._agent(), catalogue, visible))
         return self.tools
 
-    def _trace_step(self, kind: str) -> None:
-        when = Interval(self.run.turn_began * _MILLION, self.run.updated * _MILLION)
-        self.parts.tracing.stepped(self.run, kind, when)
+    async def _trace_refusal(self, refusal: Decided) -> None:
+        """A wait that ended in a no has no call that could tell of it."""
+        approval = await self.parts.store.approval(refusal.approval_id)
+        turn = refusal.key.partition("/")[0]
+        self.parts.tracing.waited(approval.call, Place.of(self.run, turn), approval)
+
+    def _trace_end(self) -> None:
+        if self.run.status == "cancelled" and self.run.turn:
+            self.parts.tracing.stepped(self.run, "cancelled")
+        self.parts.tracing.ended(self.run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +261,23 @@ _TAKE: Mapping[type[Step], Callable[[_Drive, Any], Awaitable[None]]] = {
     Finish: _Drive.finish,
     Fail: _Drive.fail,
 }
+
+
+def backoff(attempt: int, retry_after: float | None) -> float:
+    """Seconds to wait before this attempt (from 2) at a model's reply: what the backend asked for, within reason."""
+    jitter = random.uniform(0, BACKOFF * 2 ** (attempt - 1))  # noqa: S311 - spreads load, guards nothing
+    return max(jitter, min(retry_after or 0.0, LONGEST_PAUSE))
+
+
+def _refusals(fresh: Sequence[Recorded]) -> Sequence[Decided]:
+    """The questions that were answered with no, or not in time; but not those that an earlier driver has told of."""
+    found: list[Decided] = []
+    for event in (recorded.event for recorded in fresh):
+        if isinstance(event, Started | Resumed):
+            found.clear()
+        elif isinstance(event, Decided) and event.decision != "approved":
+            found.append(event)
+    return found
 
 
 def _now() -> int:

@@ -11,7 +11,7 @@ from typing import TypedDict
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, usd
 from gateway.call import Answered, Call, Outcome, Subject, Verdict
-from gateway.events import ModelAnswered
+from gateway.events import ModelAnswered, ModelFailed
 from gateway.run import Run
 from gateway.telemetry import ROOT, Silent, Span, Telemetry
 from gateway.telemetry import attributes as said
@@ -106,7 +106,8 @@ class Tracing:
             policy_digest=policy,
             human_gate="waiting" if verdict.effect == "ask" else None,
         )
-        self._emit("policy.check", place, f"{call.key}/policy", when, attributes)
+        key = f"{call.key}/policy/{when.start}"  # a call may be judged more than once: before and after an approval
+        self._emit("policy.check", place, key, when, attributes)
 
     def forwarded(self, call: Call, place: Place, sent: Forwarding, outcome: Outcome, when: Interval) -> None:
         """A call that went to a server, and what came of it."""
@@ -141,37 +142,31 @@ class Tracing:
         when = Interval(approval.created * _MILLION, approval.decided_at * _MILLION)
         self._emit("approval.wait", place, f"{call.key}/approval/{approval.id}", when, attributes)
 
-    def asked(self, run: Run, answer: ModelAnswered, timeout: float, when: Interval) -> None:
-        """A model's reply."""
+    def asked(self, run: Run, answer: ModelAnswered | ModelFailed, timeout: float, when: Interval) -> None:
+        """One attempt at a model's reply: what came, or how it failed. `run` is as it was before it was asked."""
         if not self._on:
             return
-        usage = answer.usage
         attributes = said.llm_call(
             **Place.of(run).facts,
+            **(_reply_facts(answer) if isinstance(answer, ModelAnswered) else {}),
             step_id=f"t{answer.turn}",
             model=run.model,
             provider=run.model.partition(":")[0],
-            response_model=answer.model,
-            finish_reasons=[answer.finish],
-            input_tokens=usage.get("input"),
-            output_tokens=usage.get("output"),
-            cache_read_tokens=usage.get("cache_read"),
-            cache_write_tokens=usage.get("cache_write"),
-            reasoning_tokens=usage.get("reasoning"),
             cost_usd=float(usd(answer.spent.get("nanos", 0))),
             timeout_ms=round(timeout * 1000),
             retry_count=len(run.failures),
             stream=True,
         )
-        place = Place.of(run, f"t{answer.turn}")
-        self._emit("llm.call", place, f"t{answer.turn}/model", when, attributes, kind="client")
+        key = f"t{answer.turn}/model" + (f"#{len(run.failures) + 1}" if run.failures else "")
+        error = answer.kind if isinstance(answer, ModelFailed) else None
+        self._emit("llm.call", Place.of(run, f"t{answer.turn}"), key, when, attributes, error=error, kind="client")
 
-    def stepped(self, run: Run, kind: str, when: Interval) -> None:
+    def stepped(self, run: Run, kind: str) -> None:
         """One turn, from the question to the model to the last result of its calls."""
         if not self._on:
             return
         attributes = said.agent_step(**Place.of(run).facts, step_id=f"t{run.turn}", step_kind=kind, model=run.model)
-        self._emit("agent.step", Place.of(run), f"t{run.turn}", when, attributes)
+        self._emit("agent.step", Place.of(run), f"t{run.turn}", _lasting(run.turn_began, run.updated), attributes)
 
     def ended(self, run: Run) -> None:
         """The whole run, once, when it has ended."""
@@ -183,7 +178,7 @@ class Tracing:
             run_state=run.status,
             cost_usd=float(usd(run.spend.nanos)),
         )
-        when = Interval(run.created * _MILLION, run.updated * _MILLION)
+        when = _lasting(run.created, run.updated)
         error = None if run.status == "succeeded" else run.cause.partition(":")[0] or run.status
         self._telemetry.emit(Span("agent.run", run.id, ROOT, None, when.start, when.end, attributes, error))
 
@@ -200,6 +195,34 @@ class Tracing:
     ) -> None:
         parent = ROOT if place.step is None else place.step
         self._telemetry.emit(Span(name, place.run_id, key, parent, when.start, when.end, attributes, error, kind))
+
+
+class _ReplyFacts(TypedDict, total=False):
+    response_model: str
+    finish_reasons: list[str]
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+
+
+def _reply_facts(answer: ModelAnswered) -> _ReplyFacts:
+    usage = answer.usage
+    return {
+        "response_model": answer.model,
+        "finish_reasons": [answer.finish],
+        "input_tokens": usage.get("input"),
+        "output_tokens": usage.get("output"),
+        "cache_read_tokens": usage.get("cache_read"),
+        "cache_write_tokens": usage.get("cache_write"),
+        "reasoning_tokens": usage.get("reasoning"),
+    }
+
+
+def _lasting(first: int, last: int) -> Interval:
+    """From one event to another, in milliseconds; to the end of the last one, so that no child outlasts its parent."""
+    return Interval(first * _MILLION, (last + 1) * _MILLION)
 
 
 def _failure(outcome: Outcome) -> str | None:

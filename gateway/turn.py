@@ -1,6 +1,11 @@
-"""One question to a model: reserve, ask, settle. Whatever goes wrong becomes a `ModelFailed`, never a lost turn."""
+"""One question to a model: reserve, ask, settle. Whatever goes wrong becomes a `ModelFailed`, never a lost turn.
+
+An answer that never came whole is not free: a backend that had begun to answer, or was given up after its time, has
+read the question, so what was read is counted as spent.
+"""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -19,6 +24,8 @@ __all__ = ["Model", "Turn"]
 
 _COMPLETE: frozenset[Finish] = frozenset({"stop", "tool_calls"})
 
+log = logging.getLogger("toolgate.turn")
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -28,6 +35,14 @@ class Model:
     name: str
     price: Price
     timeout: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """No whole reply. `read` says that the question had been read by then, and has to be paid for."""
+
+    error: ProviderError
+    read: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +56,45 @@ class Turn:
     resolve: Callable[[str], str]
     watch: Callable[[StreamEvent], None]
 
-    async def ask(self, run: Run, number: int, request: Request) -> None:
-        """Asks once, and records what came of it. Raises StoreError."""
-        account = run_account(run.id)
+    async def ask(self, run: Run, number: int, request: Request) -> ProviderError | None:
+        """Asks once, and records what came of it. Returns how the backend failed, if it did. Raises StoreError."""
         reserved = self._reservation(run, number, request)
         asked = ModelAsked(number, reserved.to_json())
         try:
-            await self._append(run, asked, Reserve(account, reserved, run.limits))
+            await self._append(run, asked, Reserve(run_account(run.id), reserved, run.limits))
         except BudgetExceeded as error:
             await self._append(run, Paused("budget", str(error), error.unit))
-            return
+            return None
+        if 0 < run.turn < number:  # a turn ends where the next one begins
+            self.tracing.stepped(run, "tool")
         begin = time.time_ns()
-        try:
-            reply = await self._reply(request)
-        except ProviderError as error:
-            await self._fail(run, number, reserved, error)
-            return
-        answered = self._answered(number, reply, reserved)
-        await self._append(run, answered, Settle(account, reserved, Spend.from_json(answered.spent)))
-        self.tracing.asked(run, answered, request.timeout, Interval(begin, time.time_ns()))
+        reply = await self._reply(request)
+        when = Interval(begin, time.time_ns())
+        event = self._event(run, number, request, reply, reserved)
+        await self._append(run, event, Settle(run_account(run.id), reserved, Spend.from_json(event.spent)))
+        self.tracing.asked(run, event, request.timeout, when)
+        return reply.error if isinstance(reply, _Failure) else None
 
-    async def forget(self, run: Run) -> None:
+    async def forget(self, run: Run, request: Request) -> None:
         """A reply that was lost with its worker. What it read has been paid for; it is settled, and asked again."""
         reserved = run.asked or Spend()
-        spent = replace(reserved, tokens=0, nanos=0)
+        spent = self._read(run, request, reserved)
         lost = ModelFailed(run.turn, "lost", "the worker died before the reply came", True, spent.to_json())
         await self._append(run, lost, Settle(run_account(run.id), reserved, spent))
+
+    def _event(
+        self, run: Run, number: int, request: Request, reply: Reply | _Failure, reserved: Spend
+    ) -> ModelAnswered | ModelFailed:
+        if isinstance(reply, Reply):
+            return self._answered(number, reply, reserved)
+        error, nothing = reply.error, replace(reserved, tokens=0, nanos=0)
+        spent = self._read(run, request, reserved) if reply.read else nothing
+        return ModelFailed(number, error.kind, str(error), error.retryable, spent.to_json())
+
+    def _read(self, run: Run, request: Request, reserved: Spend) -> Spend:
+        """What a question costs that was read and not answered."""
+        read = estimated_tokens(request, run)
+        return replace(reserved, tokens=read, nanos=self.model.price.of(read, 0))
 
     def _reservation(self, run: Run, number: int, request: Request) -> Spend:
         read = estimated_tokens(request, run)
@@ -74,21 +102,24 @@ class Turn:
         turns = 1 if number > run.turn else 0  # a retry is the same turn
         return Spend(turns=turns, tokens=read + request.max_output_tokens, nanos=nanos)
 
-    async def _reply(self, request: Request) -> Reply:
+    async def _reply(self, request: Request) -> Reply | _Failure:
+        heard = False
         try:
             async with asyncio.timeout(request.timeout), aclosing(self.model.provider.stream(request)) as events:
                 async for event in events:
+                    heard = True
                     self.watch(event)
                     if isinstance(event, Finished):
                         return event.reply
         except TimeoutError:
-            raise ProviderError("timeout", f"no whole reply within {request.timeout:g} s") from None
-        raise ProviderError("protocol", "the reply ended before it was complete")
-
-    async def _fail(self, run: Run, number: int, reserved: Spend, error: ProviderError) -> None:
-        spent = replace(reserved, tokens=0, nanos=0)
-        failed = ModelFailed(number, error.kind, str(error), error.retryable, spent.to_json())
-        await self._append(run, failed, Settle(run_account(run.id), reserved, spent))
+            return _Failure(ProviderError("timeout", f"no whole reply within {request.timeout:g} s"), read=True)
+        except ProviderError as error:
+            return _Failure(error, heard)
+        except Exception as broken:  # a defect of an adapter: it must not take the turn along
+            log.debug("a model backend failed", exc_info=True)
+            why = f"the adapter of this backend failed: {type(broken).__name__}"  # its text may hold a secret
+            return _Failure(ProviderError("protocol", why), heard)
+        return _Failure(ProviderError("protocol", "the reply ended before it was complete"), heard)
 
     def _answered(self, number: int, reply: Reply, reserved: Spend) -> ModelAnswered:
         """Tools run only if the reply is complete: the calls of one that was cut are kept as words, and not made."""

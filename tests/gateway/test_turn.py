@@ -1,0 +1,273 @@
+"""One question to a model: what is reserved, what is recorded, what it costs, however it ends."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.budget import Limits, Price, Spend
+from gateway.errors import LeaseLost
+from gateway.events import Event, ModelAnswered, ModelAsked, ModelFailed, Paused, Started
+from gateway.run import Run, fold
+from gateway.store import run_account
+from gateway.store.sqlite import SqliteStore
+from gateway.telemetry import Recorder
+from gateway.tracing import Tracing
+from gateway.turn import Model, Turn
+from providers import Finished, Message, ProviderError, Reply, Request, StreamEvent, Text, Usage
+from providers import Started as Streaming
+from tests.fixtures.parts import Cut, Replies, calls, queued, says
+
+REQUEST = Request("tiny", "Be brief.", [Message("user", (Text("Go."),))], max_output_tokens=100, timeout=30.0)
+PRICE = Price(1000, 2000)
+
+
+@dataclass
+class Asked:
+    """What is left when a question was asked."""
+
+    run: Run
+    events: list[Event]
+    account: Spend
+    streamed: list[StreamEvent]
+    recorder: Recorder
+    error: ProviderError | None
+
+    @property
+    def last(self) -> Any:
+        return self.events[-1]
+
+
+def asking(folder: Path, provider: Any, *, limits: Limits = Limits(), request: Request = REQUEST) -> Asked:  # noqa: B008
+    async def scenario() -> Asked:
+        store, recorder, streamed = SqliteStore(folder / "t.db"), Recorder(), list[StreamEvent]()
+        try:
+            await store.append("r", [queued(limits=limits), Started("w")], lease=None)
+            lease = await store.acquire("r", "w", 60)
+            assert lease is not None
+            model = Model(provider, "tiny", PRICE)
+            turn = Turn(store, Tracing(recorder), model, lease, lambda name: name.replace("__", "/"), streamed.append)
+            error = await turn.ask(fold("r", await store.events("r")), 1, request)
+            recorded = await store.events("r")
+            account = await store.spend(run_account("r"))
+            events = [each.event for each in recorded]
+            return Asked(fold("r", recorded), events, account, streamed, recorder, error)
+        finally:
+            store.close()
+
+    return asyncio.run(scenario())
+
+
+def test_a_question_is_reserved_before_it_is_asked_and_settled_after(tmp_path: Path) -> None:
+    asked = asking(tmp_path, Replies(says("Done.")))
+    question, answer = asked.events[-2:]
+    assert isinstance(question, ModelAsked)
+    assert isinstance(answer, ModelAnswered)
+    reserved = Spend.from_json(question.reserved)
+    assert reserved.turns == 1
+    assert reserved.tokens > 100  # the longest reply, and what is read
+    assert reserved.nanos == (reserved.tokens - 100) * 1000 + 100 * 2000
+    assert Spend.from_json(answer.spent) == Spend(turns=1, tokens=30, nanos=40_000) == asked.account
+    assert replace(asked.run.spend, millis=0) == asked.account
+    assert (answer.finish, answer.model, answer.message["role"]) == ("stop", "tiny-1", "assistant")
+    assert len(asked.streamed) == 3
+
+
+def test_what_the_backend_says_that_it_cost_counts_more_than_the_price_list(tmp_path: Path) -> None:
+    assert asking(tmp_path, Replies(replace(says("x"), cost_nanos=7))).account.nanos == 7
+
+
+def test_a_backend_cannot_give_money_back(tmp_path: Path) -> None:
+    assert asking(tmp_path, Replies(replace(says("x"), cost_nanos=-7))).account.nanos == 0
+
+
+def test_a_reply_may_cost_more_than_was_reserved_and_is_counted_in_full(tmp_path: Path) -> None:
+    reply = replace(says("x"), usage=Usage(5000, 5000))
+    assert asking(tmp_path, Replies(reply), limits=Limits(tokens=1000)).account.tokens == 10_000
+
+
+def test_calls_get_keys_by_their_place_and_paths_by_name(tmp_path: Path) -> None:
+    asked = asking(tmp_path, Replies(calls(("desk__put", {}), ("desk__put", "{"), ("none", {}), same_id=True)))
+    assert [call["key"] for call in asked.last.calls] == ["t1/call/1", "t1/call/2", "t1/call/3"]
+    assert [call["path"] for call in asked.last.calls] == ["desk/put", "desk/put", "none"]
+    assert [state.arguments for state in asked.run.calls.values()] == ["{}", "{", "{}"]
+
+
+@pytest.mark.parametrize("finish", ["length", "refusal", "content_filter", "context_window", "cancelled", "error"])
+def test_the_calls_of_a_reply_that_is_not_complete_are_words(tmp_path: Path, finish: Any) -> None:
+    asked = asking(tmp_path, Replies(calls(("desk__put", {}), finish=finish)))
+    assert asked.last.calls == ()
+    assert asked.run.calls == {}
+    assert asked.run.finish == finish
+
+
+def test_a_reply_that_says_stop_and_calls_is_a_call(tmp_path: Path) -> None:
+    """Some compatible backends stream `stop` with tool calls."""
+    assert len(asking(tmp_path, Replies(calls(("desk__put", {}), finish="stop"))).run.calls) == 1
+
+
+KINDS = [
+    ("auth", False),
+    ("permission", False),
+    ("not_found", False),
+    ("bad_request", False),
+    ("too_large", False),
+    ("refused", False),
+    ("rate_limit", True),
+    ("overloaded", True),
+    ("server", True),
+    ("network", True),
+]
+
+
+class Silent:
+    """Fails before it says anything."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    async def stream(self, _request: Request) -> AsyncGenerator[StreamEvent, None]:
+        for error in [self._error]:
+            raise error
+        yield Streaming("never")
+
+
+@pytest.mark.parametrize(("kind", "retryable"), KINDS)
+def test_a_backend_that_refuses_is_recorded_by_kind_and_costs_a_turn_and_no_tokens(
+    tmp_path: Path, kind: Any, retryable: bool
+) -> None:
+    asked = asking(tmp_path, Silent(ProviderError(kind, "no", retry_after=3.0)))
+    assert asked.last == ModelFailed(1, kind, "no", retryable, {"turns": 1})
+    assert asked.account == Spend(turns=1)
+    assert asked.error is not None
+    assert asked.error.retry_after == 3.0
+
+
+class Hanging:
+    """Begins, and never ends."""
+
+    async def stream(self, _request: Request) -> AsyncGenerator[StreamEvent, None]:
+        yield Streaming("tiny-1")
+        await asyncio.Event().wait()
+
+
+UNFINISHED: list[tuple[str, Callable[[], Any], str]] = [
+    ("protocol", lambda: Replies(Cut), "the reply ended before it was complete"),
+    ("overloaded", lambda: Replies(ProviderError("overloaded", "busy")), "busy"),
+    ("protocol", lambda: Replies(KeyError("choices")), "the adapter of this backend failed: KeyError"),
+    ("timeout", Hanging, "no whole reply within 0.05 s"),
+]
+
+
+@pytest.mark.parametrize(("kind", "provider", "why"), UNFINISHED)
+def test_a_reply_that_began_and_never_came_whole_is_paid_for_as_far_as_it_was_read(
+    tmp_path: Path, kind: str, provider: Callable[[], Any], why: str
+) -> None:
+    asked = asking(tmp_path, provider(), request=replace(REQUEST, timeout=0.05))
+    assert isinstance(asked.last, ModelFailed)
+    assert (asked.last.kind, asked.last.why, asked.last.retryable) == (kind, why, True)
+    reserved = Spend.from_json(asked.events[-2].reserved)  # type: ignore[union-attr]
+    assert asked.account == Spend(turns=1, tokens=reserved.tokens - 100, nanos=(reserved.tokens - 100) * 1000)
+    assert replace(asked.run.spend, millis=0) == asked.account
+
+
+def test_a_defect_of_an_adapter_does_not_tell_its_secrets(tmp_path: Path) -> None:
+    asked = asking(tmp_path, Silent(ValueError("bad header: Bearer sk-123456")))
+    assert "sk-123456" not in str(asked.events)
+    assert "ValueError" in asked.last.why
+
+
+def test_a_backend_that_breaks_off_may_not_hang_either(tmp_path: Path) -> None:
+    asked = asking(tmp_path, Silent(TimeoutError()))
+    assert asked.last.kind == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("limits", "unit"),
+    [(Limits(turns=0), "turns"), (Limits(tokens=50), "tokens"), (Limits(nanos=1), "nanos")],
+)
+def test_a_question_that_does_not_fit_the_budget_is_not_asked(tmp_path: Path, limits: Limits, unit: str) -> None:
+    provider = Replies(says("never"))
+    asked = asking(tmp_path, provider, limits=limits)
+    assert provider.requests == []
+    assert isinstance(asked.last, Paused)
+    assert (asked.last.cause, asked.last.unit) == ("budget", unit)
+    assert asked.account == Spend()
+
+
+def test_a_worker_that_lost_its_lease_asks_nothing(tmp_path: Path) -> None:
+    provider = Replies(says("never"))
+
+    async def scenario() -> None:
+        store = SqliteStore(tmp_path / "t.db")
+        await store.append("r", [queued(), Started("w")], lease=None)
+        lease = await store.acquire("r", "w", 60)
+        assert lease is not None
+        assert await store.acquire("r", "other", 60, gone="w")
+        turn = Turn(store, Tracing(Recorder()), Model(provider, "tiny", PRICE), lease, str, lambda _event: None)
+        with pytest.raises(LeaseLost):
+            await turn.ask(fold("r", await store.events("r")), 1, REQUEST)
+        store.close()
+
+    asyncio.run(scenario())
+    assert provider.requests == []
+
+
+def test_a_reply_that_was_lost_with_its_worker_is_settled_at_what_was_read(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = SqliteStore(tmp_path / "t.db")
+        await store.append("r", [queued(), Started("w")], lease=None)
+        lease = await store.acquire("r", "w", 60)
+        assert lease is not None
+        begun = asyncio.Event()
+        turn = Turn(store, Tracing(Recorder()), Model(Hanging(), "tiny", PRICE), lease, str, lambda _event: begun.set())
+        asked = asyncio.create_task(turn.ask(fold("r", await store.events("r")), 1, REQUEST))
+        await begun.wait()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        run = fold("r", await store.events("r"))
+        assert run.asked is not None
+        await turn.forget(run, REQUEST)
+        run = fold("r", await store.events("r"))
+        lost = run.failures[-1]
+        assert (lost.kind, lost.retryable, lost.turn) == ("lost", True, 1)
+        account = await store.spend(run_account("r"))
+        assert account == replace(run.spend, millis=0)
+        assert (account.turns, 0 < account.tokens < 100) == (1, True)
+        store.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_follows_the_end_of_a_reply_is_not_read(tmp_path: Path) -> None:
+    class Twice:
+        async def stream(self, _request: Request) -> AsyncGenerator[StreamEvent, None]:
+            yield Finished(says("first"))
+            yield Finished(says("second"))
+
+    asked = asking(tmp_path, Twice())
+    assert asked.last.message["parts"] == [{"kind": "text", "text": "first"}]
+
+
+def test_the_stream_is_closed_when_a_reply_is_given_up(tmp_path: Path) -> None:
+    closed: list[str] = []
+
+    class Closing:
+        async def stream(self, _request: Request) -> AsyncGenerator[StreamEvent, None]:
+            try:
+                yield Streaming("tiny-1")
+                await asyncio.Event().wait()
+            finally:
+                closed.append("closed")
+
+    asking(tmp_path, Closing(), request=replace(REQUEST, timeout=0.01))
+    assert closed == ["closed"]
+
+
+def test_a_reply_with_text_and_no_calls_leaves_nothing_to_do(tmp_path: Path) -> None:
+    reply: Reply = says("Done.", usage=Usage())
+    assert asking(tmp_path, Replies(reply)).run.calls == {}
