@@ -97,6 +97,8 @@ def after(status: Status | None, event: Event) -> Status:
         raise IllegalEvent(f"`{event_name(event)}` may not follow in a run that is {status or 'not queued'}") from None
 
 
+_FROM_OUTSIDE: frozenset[type[Event]] = frozenset({Decided, Resolved, LimitsRaised, Cancelled})
+
 CallStatus = Literal["proposed", "held", "approved", "admitted", "in_doubt", "doubted", "done"]
 
 
@@ -131,13 +133,14 @@ class Run:
     limits: Limits = field(default_factory=Limits)
     created: int = 0
     updated: int = 0
+    active: int = 0  # when whoever drives it last recorded something: a person's answer is nobody's work
     turn: int = 0
     turn_began: int = 0
     asked: Spend | None = None  # reserved for a model call that has no answer yet
     failures: tuple[ModelFailed, ...] = ()  # of the current turn's model call, in a row
     finish: str = ""
     messages: tuple[Mapping[str, Any], ...] = ()
-    characters: int = 0  # of the messages as JSON: what a request will about cost is read off it
+    size: int = 0  # of the messages as JSON, in bytes: what a request will about cost is read off it
     calls: Mapping[str, CallState] = field(default_factory=dict)
     spend: Spend = field(default_factory=Spend)  # settled
     denials: int = 0
@@ -152,6 +155,10 @@ class Run:
         for call in self.calls.values():
             total = total + call.reserved
         return total
+
+    def worked(self, now: int) -> int:
+        """Milliseconds at work until `now`, if it is being driven."""
+        return self.spend.millis + max(0, now - self.active)
 
 
 def fold(run_id: str, events: Iterable[Recorded], start: Run | None = None) -> Run:
@@ -173,15 +180,19 @@ def apply(run: Run, recorded: Recorded) -> Run:
         seq=recorded.seq,
         created=run.created or recorded.at,
         updated=recorded.at,
+        active=run.active if type(event) in _FROM_OUTSIDE else recorded.at,
         turn_began=run.turn_began if changed.turn == run.turn else recorded.at,
         spend=changed.spend + Spend(millis=_worked(run, recorded)),
     )
 
 
 def _worked(run: Run, recorded: Recorded) -> int:
-    """Milliseconds at work since the last event: not while it waits, nor between a crash and the take-over."""
+    """Milliseconds at work since the last event: not while it waits, nor between a crash and the take-over.
+
+    What comes from outside may come in between the two, so it says nothing about work.
+    """
     idle = run.status != "running" or isinstance(recorded.event, Started) or run.driver == "client"
-    return 0 if idle else max(0, recorded.at - run.updated)
+    return 0 if idle or type(recorded.event) in _FROM_OUTSIDE else max(0, recorded.at - run.active)
 
 
 def _queued(run: Run, event: Queued) -> Run:
@@ -203,8 +214,8 @@ def _model_asked(run: Run, event: ModelAsked) -> Run:
 
 
 def _said(run: Run, message: Mapping[str, Any]) -> Run:
-    length = len(json.dumps(message, ensure_ascii=False))
-    return replace(run, messages=(*run.messages, message), characters=run.characters + length)
+    size = len(json.dumps(message, ensure_ascii=False).encode(errors="surrogatepass"))
+    return replace(run, messages=(*run.messages, message), size=run.size + size)
 
 
 def _model_answered(run: Run, event: ModelAnswered) -> Run:
@@ -251,6 +262,10 @@ def _held(run: Run, event: Held) -> Run:
 
 
 def _decided(run: Run, event: Decided) -> Run:
+    """An answer reaches only a call that still waits for just this one: one that went on is not made again."""
+    call = run.calls.get(event.key)
+    if call is None or (call.status, call.approval_id) != ("held", event.approval_id):
+        return run
     if event.decision == "approved":
         return _change(run, event.key, status="approved")
     return _change(run, event.key, status="done", text=decided_text(event))
@@ -281,6 +296,9 @@ def _doubted(run: Run, event: Doubted) -> Run:
 
 
 def _resolved(run: Run, event: Resolved) -> Run:
+    """Like an answer: a call that is not in doubt, perhaps under way just now, is not touched."""
+    if event.key not in run.calls or run.calls[event.key].status != "doubted":
+        return run
     if event.resolution == "did_not_happen":
         return _change(run, event.key, status="approved", outcome=None, text="")
     return _change(run, event.key, status="done", outcome=None, text=resolved_text(event))

@@ -99,7 +99,7 @@ def _forgetting(run: Run, _now: int) -> Step | None:
 
 def _out_of_time(run: Run, now: int) -> Step | None:
     limit = run.limits.millis
-    worked = run.spend.millis + max(0, now - run.updated)
+    worked = run.worked(now)
     if limit is None or worked < limit or _answered(run):
         return None
     return Pause("millis", f"the run may work for {limit / 1000:g} s and has worked for {worked / 1000:.1f} s")

@@ -13,7 +13,7 @@ from providers import Message, Request, ToolSpec
 
 __all__ = ["assemble", "estimated_tokens", "offered"]
 
-CHARACTERS_A_TOKEN = 3  # on the safe side for English and JSON; a provider that can count does better
+BYTES_A_TOKEN = 3  # on the safe side for most languages, and for JSON; a provider that can count does better
 
 
 def offered(agent: Agent, catalogue: Catalogue, visible: Callable[[Tool], bool]) -> tuple[ToolSpec, ...]:
@@ -35,9 +35,13 @@ def assemble(agent: Agent, run: Run, model: str, tools: Sequence[ToolSpec], mess
 
 
 def estimated_tokens(request: Request, run: Run) -> int:
-    """How many input tokens a request will cost at most, about: counted in characters of its JSON."""
-    return (len(request.system) + _length(tuple(request.tools)) + run.characters) // CHARACTERS_A_TOKEN + 1
+    """How many input tokens a request will cost at most, about: counted in bytes of its text and JSON."""
+    return (_bytes(request.system) + sum(map(_size, request.tools)) + run.size) // BYTES_A_TOKEN + 1
 
 
-def _length(tools: tuple[ToolSpec, ...]) -> int:
-    return sum(len(tool.name) + len(tool.description) + len(json.dumps(tool.input_schema)) for tool in tools)
+def _size(tool: ToolSpec) -> int:
+    return _bytes(tool.name) + _bytes(tool.description) + len(json.dumps(tool.input_schema))
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))

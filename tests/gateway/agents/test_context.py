@@ -1,0 +1,99 @@
+"""What a model is told in one turn, and how much of it there is."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.agents import Agent
+from gateway.agents.context import BYTES_A_TOKEN, assemble, estimated_tokens, offered
+from gateway.catalogue import Catalogue
+from gateway.run import Run
+from providers import Request, ToolSpec, message_from_json
+from tests.builders import QUEUED, STARTED, a_tool, asked, folded, limited, made, play, replied, wanted
+
+AGENT = Agent("support", "Be kind.", max_output_tokens=1_000)
+CATALOGUE = Catalogue.of(
+    [a_tool(path, description=f"does {path}") for path in ("shop/refund", "bank/send", "shop/order", "shop.eu/x")]
+)
+
+
+def request_of(run: Run, agent: Agent = AGENT, tools: tuple[ToolSpec, ...] = ()) -> Request:
+    return assemble(agent, run, "demo-1", tools, [message_from_json(message) for message in run.messages])
+
+
+@pytest.mark.parametrize(
+    ("globs", "names"),
+    [
+        (("*/*",), ["bank__send", "shop__order", "shop__refund"]),
+        (("shop/*",), ["shop__order", "shop__refund"]),
+        (("*/refund", "bank/*"), ["bank__send", "shop__refund"]),
+        (("SHOP/*", "shop", "refund", "shop__refund"), []),  # case counts, and a glob is for paths
+        ((), []),
+    ],
+)
+def test_an_agent_is_shown_the_tools_that_its_globs_name_in_a_stable_order(globs: Any, names: list[str]) -> None:
+    tools = offered(replace(AGENT, tools=globs), CATALOGUE, lambda _: True)
+    assert [tool.name for tool in tools if not tool.name.startswith("shop_eu")] == names
+
+
+def test_a_tool_that_no_policy_line_could_allow_is_not_shown() -> None:
+    tools = offered(AGENT, CATALOGUE, lambda tool: tool.path != "bank/send")
+    assert "bank__send" not in [tool.name for tool in tools]
+
+
+def test_a_tool_is_shown_with_the_servers_own_words_and_schema() -> None:
+    schema = {"type": "object", "properties": {"amount": {"type": "number"}}, "x-own": 1}
+    tool = a_tool("shop/refund", schema, description="Pays back.")
+    assert offered(AGENT, Catalogue.of([tool]), lambda _: True) == (ToolSpec("shop__refund", "Pays back.", schema),)
+
+
+def test_a_request_has_the_agents_instructions_and_the_whole_conversation() -> None:
+    run = folded(QUEUED, STARTED, *wanted(1, "shop/refund"), *made(1))
+    request = request_of(run)
+    assert (request.model, request.system, request.max_output_tokens) == ("demo-1", "Be kind.", 1_000)
+    assert [message.role for message in request.messages] == ["user", "assistant", "tool"]
+
+
+def test_a_reply_is_as_long_as_what_is_left_of_the_tokens() -> None:
+    run = folded(limited(tokens=700), STARTED)
+    request = request_of(run)
+    assert request.max_output_tokens == 700 - estimated_tokens(request, run)
+    run = play(asked(1), replied(1, "shop/refund", tokens=400), *made(1), run=run)
+    request = request_of(run)
+    assert request.max_output_tokens == 300 - estimated_tokens(request, run)
+
+
+def test_what_other_effects_hold_back_is_not_left() -> None:
+    run = folded(limited(tokens=700), STARTED, asked(1, tokens=100))
+    assert request_of(run).max_output_tokens == 600 - estimated_tokens(request_of(run), run)
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 20])
+def test_where_nothing_is_left_the_store_says_so_and_not_the_provider(tokens: int) -> None:
+    """A request for no tokens would be an error of the provider's; one more than is left does not fit the budget."""
+    run = folded(limited(tokens=tokens), STARTED)
+    request = request_of(run)
+    assert request.max_output_tokens == 1
+    assert estimated_tokens(request, run) + request.max_output_tokens > tokens
+
+
+def test_an_agents_reply_is_never_longer_than_it_says() -> None:
+    assert request_of(folded(limited(tokens=10**9), STARTED)).max_output_tokens == 1_000
+
+
+@given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=())), st.booleans())
+def test_a_request_is_never_estimated_at_less_than_a_third_of_its_bytes(said: str, system: str, has_tool: bool) -> None:
+    run = folded(replace(QUEUED, input=said), STARTED)
+    tool = ToolSpec("shop__refund", system, {"type": "object", "title": said})
+    request = request_of(run, replace(AGENT, instructions=system), (tool,) if has_tool else ())
+    parts = [said, system, *([system, json.dumps(tool.input_schema)] if has_tool else [])]
+    total = sum(len(part.encode(errors="surrogatepass")) for part in parts)
+    assert estimated_tokens(request, run) * BYTES_A_TOKEN >= total
+
+
+def test_an_agent_is_a_subject_that_policies_name() -> None:
+    assert AGENT.subject == "agent:support"
