@@ -1,0 +1,165 @@
+"""What a model or a client is told: one wording, and the server's own words untouched."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.call import Answered, InDoubt, Outcome, Refused, Unsent
+from gateway.events import Decided, Denied, Held, Resolved
+from gateway.results import (
+    client_result,
+    decided_text,
+    denied_text,
+    held_text,
+    resolved_text,
+    tool_result,
+)
+from providers import ToolResult, message_from_json
+from tests.builders import answer, decided, denied, doubted, held, resolved, returned
+
+RAW = {
+    "content": [{"type": "image", "data": "aGk=", "mimeType": "image/png", "x-new": 1}, {"type": "of tomorrow"}],
+    "structuredContent": {"a": [1.0]},
+    "isError": True,
+    "_meta": {"server/own": 1},
+    "unknown": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (denied(1), "Denied: refunds are not yours (rule policy.csv:4). Do not retry this call."),
+        (replace(denied(1), rule=None), "Denied: refunds are not yours. Do not retry this call."),
+        (
+            replace(denied(1), gate="valid", rule=None, why="arguments.amount: 'x' is not of type 'number'"),
+            "Denied: arguments.amount: 'x' is not of type 'number'. Correct the call.",
+        ),
+        (
+            replace(denied(1), gate="known", rule=None, why="there is no tool `shop/refunds`"),
+            "Denied: there is no tool `shop/refunds`. Correct the call.",
+        ),
+    ],
+)
+def test_a_denial_says_why_by_which_rule_and_what_to_do(event: Denied, text: str) -> None:
+    assert denied_text(event) == text
+
+
+def test_a_call_that_waits_says_its_id_and_how_it_goes_on() -> None:
+    text = held_text(held(1, approval_id="A-77"))
+    assert text.startswith("Not executed yet: a person must approve this call first (refunds are looked at).")
+    assert "`toolgate approve A-77`" in text
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (decided(1, "denied"), "Denied by user:bob: because. Do not retry this call."),
+        (replace(decided(1, "denied"), reason=""), "Denied by user:bob. Do not retry this call."),
+        (decided(1, "expired"), "Denied: nobody approved this call in time. Do not retry this call."),
+    ],
+)
+def test_a_refusal_by_people_says_whose(event: Decided, text: str) -> None:
+    assert decided_text(event) == text
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (
+            resolved(1, "happened"),
+            "No answer came from the tool, but user:bob confirms that the call took effect: looked it up.",
+        ),
+        (
+            replace(resolved(1, "give_up"), note=""),
+            "Nobody knows whether this call took effect; user:bob gave it up. Do not retry this call.",
+        ),
+    ],
+)
+def test_a_resolution_says_what_is_known(event: Resolved, text: str) -> None:
+    assert resolved_text(event) == text
+
+
+def test_a_servers_answer_reaches_the_model_unmodified() -> None:
+    part = tool_result("c1", Answered(RAW), "")
+    assert part == {
+        "kind": "tool_result",
+        "call_id": "c1",
+        "content": RAW["content"],
+        "is_error": True,
+        "meta": {"structuredContent": {"a": [1.0]}},
+    }
+
+
+@pytest.mark.parametrize("content", [None, "text", {"type": "text"}, 7])
+def test_an_answer_without_content_is_an_empty_one(content: Any) -> None:
+    part = tool_result("c1", Answered({"content": content}), "")
+    assert (part["content"], part["is_error"]) == ([], False)
+
+
+FAILURES: list[tuple[Outcome, str]] = [
+    (Refused(-32602, "unknown order"), "The server refused the call: unknown order (code -32602)."),
+    (Unsent("it is down"), "The call was not sent: it is down. It is safe to try again later."),
+    (
+        InDoubt("it hung up"),
+        "No answer came: it hung up. The call may or may not have taken effect; do not simply repeat it.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("outcome", "text"), FAILURES)
+def test_a_failure_is_an_error_in_words(outcome: Outcome, text: str) -> None:
+    block = {"type": "text", "text": text}
+    assert tool_result("c1", outcome, "") == {
+        "kind": "tool_result",
+        "call_id": "c1",
+        "content": [block],
+        "is_error": True,
+    }
+    assert client_result(returned(1, outcome), outcome)["content"] == [block]
+
+
+def test_our_own_words_take_the_place_of_an_outcome_in_doubt() -> None:
+    text = resolved_text(resolved(1, "give_up"))
+    part = tool_result("c1", None, text)
+    assert (part["content"], part["is_error"]) == ([{"type": "text", "text": text}], True)
+
+
+def test_only_a_call_that_is_known_to_have_happened_is_no_error() -> None:
+    assert tool_result("c1", None, resolved_text(resolved(1, "happened")))["is_error"] is False
+    assert tool_result("c1", None, denied_text(denied(1)))["is_error"] is True
+    assert tool_result("c1", None, "")["is_error"] is True
+
+
+@pytest.mark.parametrize("outcome", [Answered(RAW), answer(), *[outcome for outcome, _ in FAILURES], None])
+def test_every_result_can_be_read_by_providers(outcome: Outcome | None) -> None:
+    (part,) = message_from_json({"role": "tool", "parts": [tool_result("c1", outcome, "")]}).parts
+    assert isinstance(part, ToolResult)
+    assert part.call_id == "c1"
+
+
+def test_a_client_gets_the_servers_result_itself() -> None:
+    assert client_result(returned(1, Answered(RAW)), Answered(RAW)) is RAW
+
+
+def test_a_denial_is_an_error_result_for_a_client() -> None:
+    assert client_result(denied(1), None) == {
+        "content": [{"type": "text", "text": denied_text(denied(1))}],
+        "isError": True,
+        "_meta": {"toolgate/verdict": {"effect": "deny", "gate": "permitted", "rule": "policy.csv:4"}},
+    }
+
+
+def test_a_client_learns_the_id_of_what_waits() -> None:
+    event: Held = held(1, approval_id="A-77")
+    result = client_result(event, None)
+    assert result["isError"] is True
+    assert result["_meta"]["toolgate/verdict"] == {"effect": "ask", "approval": "A-77", "rule": None}
+    assert result["content"] == [{"type": "text", "text": held_text(event)}]
+
+
+def test_a_call_without_any_outcome_is_an_error_result_too() -> None:
+    result = client_result(doubted(1), None)
+    assert result["content"] == [{"type": "text", "text": "The call did not return."}]
+    assert result["_meta"]["toolgate/verdict"] == {"effect": "allow"}
