@@ -11,25 +11,28 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 
-from gateway.errors import LeaseLost
+from gateway.errors import LeaseLost, StoreError
 from gateway.store import Lease, Store
 
 __all__ = ["LEASE_SECONDS", "is_dead", "leased", "owner_name"]
 
 LEASE_SECONDS = 15.0
+_PROCESS = secrets.token_hex(4)  # a container's processes have the same few numbers after every restart
 
 
 def owner_name() -> str:
-    """`host/pid/random`: one for each drive, so that two in one process are fenced from each other too."""
-    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+    """`host/pid/random.random`: one for each drive, so that two in one process are fenced from each other too."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_PROCESS}.{secrets.token_hex(4)}"
 
 
 def is_dead(owner: str) -> bool:
     """Whether this owner is known to be gone: its process was on this machine and is no more."""
     host, _, rest = owner.partition("/")
-    pid = rest.partition("/")[0]
+    pid, _, name = rest.partition("/")
     if host != socket.gethostname() or not pid.isdigit():
         return False
+    if int(pid) == os.getpid():
+        return not name.startswith(f"{_PROCESS}.")
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
@@ -47,22 +50,24 @@ async def leased(store: Store, run_id: str) -> AsyncIterator[Lease]:
     """
     row = await store.run_row(run_id)
     gone = row.owner if row.owner and is_dead(row.owner) else None
-    lease = await store.acquire(run_id, owner_name(), LEASE_SECONDS, gone)
+    lease = await store.acquire(row.id, owner_name(), LEASE_SECONDS, gone)
     if lease is None:
-        raise LeaseLost(f"run `{run_id}` is being driven by {row.owner}")
+        raise LeaseLost(f"run `{row.id}` is being driven by {row.owner or 'another worker'}")
     lost: list[LeaseLost] = []
-    heart = asyncio.create_task(_beat(store, lease, asyncio.current_task(), lost))
+    driver = asyncio.current_task()
+    heart = asyncio.create_task(_beat(store, lease, driver, lost))
     try:
         yield lease
     except asyncio.CancelledError:
-        if lost:
+        if lost and driver is not None and driver.uncancel() == 0:  # by the heart, and by nobody else
             raise lost[0] from None
         raise
     finally:
         heart.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await heart
-        await asyncio.shield(store.release(lease))
+        with contextlib.suppress(StoreError):  # then it runs out by itself
+            await asyncio.shield(store.release(lease))
 
 
 async def _beat(store: Store, lease: Lease, driver: "asyncio.Task[object] | None", lost: list[LeaseLost]) -> None:
@@ -75,3 +80,5 @@ async def _beat(store: Store, lease: Lease, driver: "asyncio.Task[object] | None
             if driver is not None:
                 driver.cancel()
             return
+        except StoreError:  # a full disk, a busy file: there are more beats before the lease is over
+            continue

@@ -8,6 +8,7 @@ are point look-ups on a connection of their own, and never wait for a writer (WA
 of the machine.
 """
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -48,13 +49,15 @@ class SqliteStore:
     ) -> None:
         """Opens or makes the file. `clock` gives milliseconds since 1970. Raises StoreError."""
         self._path, self._synchronous, self._clock = path, synchronous, clock
-        try:
-            _make_private(path)
-            self._reader = self._connect()
-            _migrate(self._reader, path)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"the store `{path}` can't be opened: {error}") from None
-        self._writer = Writer(self._connect)
+        with contextlib.ExitStack() as opened:
+            try:
+                _make_private(path)
+                self._reader = opened.enter_context(contextlib.closing(self._connect()))
+                _migrate(self._reader, path)
+                self._writer = Writer(self._connect)
+            except (OSError, sqlite3.Error) as error:
+                raise StoreError(f"the store `{path}` can't be opened: {error}") from None
+            opened.pop_all()
 
     def close(self) -> None:
         self._writer.close()
@@ -67,19 +70,22 @@ class SqliteStore:
 
     async def events(self, run_id: str, after: int = 0) -> Sequence[Recorded]:
         rows = self._read("SELECT seq, at, body FROM events WHERE run_id = ? AND seq > ? ORDER BY seq", run_id, after)
-        return [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
+        try:
+            return [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
+        except KeyError as unknown:
+            raise StoreError(f"run `{run_id}` holds {unknown}, which this version does not know; update it") from None
 
     async def run_row(self, run_id: str) -> RunRow:
-        rows = self._read(f"{tx.SELECT_RUNS} WHERE id >= ? AND id < ? LIMIT 2", run_id, run_id + "\U0010ffff")
-        if len(rows) != 1:
+        row = self._meant(tx.SELECT_RUNS, run_id)
+        if row is None:
             raise UnknownRun(run_id)
-        return tx.run_row(rows[0])
+        return tx.run_row(row)
 
     async def run_rows(self, limit: int = 50) -> Sequence[RunRow]:
         return [tx.run_row(row) for row in self._read(f"{tx.SELECT_RUNS} ORDER BY created DESC LIMIT ?", limit)]
 
     async def spend(self, account: str) -> Spend:
-        return tx.taken(self._reader, account)
+        return Spend.from_json(dict(self._read(tx.SELECT_TAKEN, account)))
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
         return await self._write(lambda db: tx.acquire(db, tx.Bid(run_id, owner, gone, seconds), self._clock()))
@@ -91,12 +97,10 @@ class SqliteStore:
         await self._write(lambda db: tx.release(db, lease))
 
     async def approval(self, approval_id: str) -> Approval:
-        rows = self._read(
-            f"{tx.SELECT_APPROVALS} WHERE id >= ? AND id < ? LIMIT 2", approval_id, approval_id + "\U0010ffff"
-        )
-        if len(rows) != 1:
+        row = self._meant(tx.SELECT_APPROVALS, approval_id)
+        if row is None:
             raise UnknownApproval(approval_id)
-        return tx.approval(rows[0])
+        return tx.approval(row)
 
     async def claimed(self, claim: str) -> Approval | None:
         now = self._clock()
@@ -124,11 +128,22 @@ class SqliteStore:
         return int(self._read("PRAGMA data_version")[0][0])
 
     async def _write(self, work: Transaction[T]) -> T:
-        return await self._writer.run(work)
+        try:
+            return await self._writer.run(work)
+        except (UnicodeEncodeError, OverflowError) as error:  # of one value: nothing of its transaction was written
+            raise StoreError(f"the store can't keep this: {error}") from None
+
+    def _meant(self, select: str, start: str) -> Any:
+        """The row with this id, or else the only one whose id starts so. Nothing starts with nothing."""
+        rows = self._read(f"{select} WHERE id >= ? AND id < ? ORDER BY id LIMIT 2", start, start + "\U0010ffff")
+        sure = start and rows and (len(rows) == 1 or rows[0][0] == start)
+        return rows[0] if sure else None
 
     def _read(self, sql: str, *parameters: Any) -> list[Any]:
         try:
             return self._reader.execute(sql, parameters).fetchall()
+        except UnicodeEncodeError:  # a name with a lone surrogate is nobody's: it could not have been kept
+            return []
         except sqlite3.Error as error:
             raise StoreError(f"the store `{self._path}` can't be read: {error}") from None
 
@@ -136,8 +151,12 @@ class SqliteStore:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
 

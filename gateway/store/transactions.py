@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.approval import Approval
 from gateway.budget import UNITS, Spend, Unit, excess, shown
-from gateway.errors import BudgetExceeded, Conflict, LeaseLost, UnknownApproval, UnknownRun
+from gateway.errors import BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
 from gateway.events import Decided, Decision, Event, Queued, event_to_json
 from gateway.run import ENDED, Status, after
 from gateway.store import Change, Consume, Lease, Open, Reserve, RunRow, Settle
@@ -19,6 +19,7 @@ from gateway.store import Change, Consume, Lease, Open, Reserve, RunRow, Settle
 __all__ = [
     "SELECT_APPROVALS",
     "SELECT_RUNS",
+    "SELECT_TAKEN",
     "Answer",
     "Append",
     "acquire",
@@ -36,6 +37,7 @@ _RUN_COLUMNS = tuple(RunRow.__dataclass_fields__)
 _APPROVAL_COLUMNS = tuple(Approval.__dataclass_fields__)
 SELECT_RUNS = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"  # noqa: S608 - columns of our own dataclass
 SELECT_APPROVALS = f"SELECT {', '.join(_APPROVAL_COLUMNS)} FROM approvals"  # noqa: S608 - as above
+SELECT_TAKEN = "SELECT unit, used + reserved FROM accounts WHERE account = ?"
 TITLE_LENGTH = 80
 
 
@@ -70,6 +72,8 @@ class Answer:
 def append(db: Db, work: Append, now: int) -> int:
     """Returns the run's last seq."""
     before, seq = _current(db, work)
+    if before is None and not (work.events and isinstance(work.events[0], Queued)):
+        raise UnknownRun(work.run_id)
     status = before
     for change in work.changes:
         _CHANGES[type(change)](db, change, now)
@@ -87,10 +91,10 @@ def append(db: Db, work: Append, now: int) -> int:
 
 
 def _withdraw(db: Db, run_id: str) -> None:
-    """An agent's run that has ended asks nothing any more; an MCP client may still come back for its answer."""
+    """A run that has ended asks nothing any more; but an MCP client that only went may come back for its answer."""
     db.execute(
         "UPDATE approvals SET state = 'cancelled' WHERE run_id = ?1 AND state IN ('pending', 'approved')"
-        " AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND driver = 'loop')",
+        " AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND (driver = 'loop' OR status = 'cancelled'))",
         (run_id,),
     )
 
@@ -117,8 +121,7 @@ def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
 
 def taken(db: Db, account: str) -> Spend:
     """What is spent and reserved in an account."""
-    rows = db.execute("SELECT unit, used + reserved FROM accounts WHERE account = ?", (account,))
-    return Spend.from_json(dict(rows.fetchall()))
+    return Spend.from_json(dict(db.execute(SELECT_TAKEN, (account,)).fetchall()))
 
 
 def _reserve(db: Db, change: Reserve, _now: int) -> None:
@@ -251,7 +254,11 @@ def _decider(asked: Approval) -> str:
 
 
 def expire(db: Db, now: int) -> int:
+    """Says how many. A question whose run can't hear the answer is closed too: it must not keep the others open."""
     late = db.execute("SELECT id FROM approvals WHERE state = 'pending' AND expires <= ?", (now,)).fetchall()
     for (approval_id,) in late:
-        decide(db, Answer(approval_id, "expired", "the clock"), now)
+        try:
+            decide(db, Answer(approval_id, "expired", "the clock"), now)
+        except (IllegalEvent, UnknownRun):  # raised before anything was written
+            db.execute("UPDATE approvals SET state = 'expired' WHERE id = ?", (approval_id,))
     return len(late)

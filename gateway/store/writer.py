@@ -37,41 +37,43 @@ class Writer:
     """`await run(transaction)` returns its result once it is committed, or raises what it raised."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        """`connect` makes a connection that another thread may use; what it raises comes out here."""
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._connect = connect
+        self._connection = connect()
         self._closed = False
+        self._door = threading.Lock()  # nothing is put behind the end of the queue
         self._thread = threading.Thread(target=self._work, name="toolgate-store", daemon=True)
         self._thread.start()
 
     async def run(self, work: Transaction[T]) -> T:
         """Raises StoreError when the disk is full or the database locked: nothing was written then."""
-        if self._closed:
-            raise StoreError("the store is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Item(work, future))
+        with self._door:
+            if self._closed:
+                raise StoreError("the store is closed")
+            self._queue.put(_Item(work, future))
         # a caller that is cancelled must not cancel a transaction that others share
         return await asyncio.shield(future)
 
     def close(self) -> None:
         """Commits what waits, then closes the connection."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
-            self._thread.join()
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
 
     def _work(self) -> None:
-        connection = self._connect()
-        with contextlib.closing(connection):
-            while (batch := self._next_batch()) is not None:
-                if batch:
-                    _commit(connection, batch)
-                    _answer(batch)
+        with contextlib.closing(self._connection):
+            while batch := self._next_batch():
+                _commit(self._connection, batch)
+                _answer(batch)
 
-    def _next_batch(self) -> list[_Item] | None:
-        """Everything that waits; None when the writer was closed and nothing waits any more."""
+    def _next_batch(self) -> list[_Item]:
+        """Everything that waits; nothing when the writer was closed and nothing waits any more."""
         first = self._queue.get()
         if first is None:
-            return None
+            return []
         batch = [first]
         with contextlib.suppress(queue.Empty):
             while len(batch) < MAX_BATCH:
@@ -90,7 +92,7 @@ def _commit(connection: sqlite3.Connection, batch: list[_Item]) -> None:
             _attempt(connection, item)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        if connection.in_transaction:
+        with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself: then there is nothing to do
             connection.execute("ROLLBACK")
         for item in batch:
             item.error = StoreError(f"the store could not write: {error}")
