@@ -92,9 +92,6 @@ def toolgate(argv: Sequence[str] | None = None) -> int:
         return _report(error, arguments)
     except (KeyboardInterrupt, click.Abort):
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # `toolgate runs | head`
-        _forget_stdout()
-        return Exit.OK
     except OSError as error:  # a full disk, a file that may not be read
         place = f"`{error.filename}`: " if error.filename else ""
         return _report(Stop(Exit.ERROR, f"{place}{error.strerror or error}"), arguments)
@@ -127,11 +124,6 @@ def _usage(error: click.ClickException) -> str:
     command = context.command_path if context else "toolgate"
     said = " ".join(error.format_message().split()).removesuffix(".")
     return f"{said} (see `{command} --help`)"
-
-
-def _forget_stdout() -> None:
-    """Nobody reads it any more: what is still in its buffer must not raise again when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _unknown(name: str) -> str:

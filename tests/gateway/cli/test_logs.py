@@ -1,0 +1,44 @@
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.cli.logs import log_to_stderr
+
+OURS = logging.getLogger("toolgate.upstream")
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    yield
+    log_to_stderr("warning")
+
+
+def test_our_warnings_are_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr("warning")
+    log_to_stderr("warning")  # a second time changes nothing
+    OURS.warning("server %s is down: \x1b[2J%s", "shop", "two\nlines")
+    OURS.info("not worth it")
+    assert capsys.readouterr().err == "toolgate: server shop is down: \\e[2Jtwo\\nlines\n"
+
+
+def test_what_broke_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr("error")
+    try:
+        raise ValueError("a defect")
+    except ValueError:
+        OURS.exception("forwarding failed")
+    assert capsys.readouterr().err == "toolgate: forwarding failed: ValueError('a defect')\n"
+
+
+def test_libraries_are_not_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr("warning")
+    logging.getLogger("mcp.client").error("what a server sent: secret")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("level", "heard"), [("debug", True), ("error", False), ("nonsense", False)])
+def test_the_level_is_chosen_by_name(level: str, heard: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(level)
+    OURS.debug("detail")
+    assert ("detail" in capsys.readouterr().err) == heard

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import click
+import pytest
+
+from gateway.cli.options import Caller, emit, usage_of
+from tests.gateway.cli.conftest import Command
+
+
+def test_options_are_stronger_than_the_file(bare: Path) -> None:
+    config = Caller(bare, "bob", "umbrella").config(("--port", "serve.port", "0"), ("--host", "serve.host", None))
+    assert (config.identity.user, config.identity.tenant) == ("user:bob", "umbrella")
+    assert (config.serve.port, config.serve.host) == (0, "127.0.0.1")
+
+
+def test_without_options_the_file_says_who_asks(bare: Path) -> None:
+    config = Caller(bare).config()
+    assert (config.identity.user, config.identity.tenant) == ("user:ann", "acme")
+
+
+def test_a_file_of_servers_is_meant_from_here_and_not_from_the_project(bare: Path, toolgate: Command) -> None:
+    (bare / "below").mkdir()
+    (bare / "mine.json").write_text('{"mcpServers": {"extra": {"command": "x"}}}')
+    shown = toolgate("config", "show", "--json", "--project", "below", "--mcp-config", "mine.json")
+    assert "servers.extra.command" in [row["key"] for row in shown.json]
+
+
+def test_a_project_that_is_not_there_is_a_mistake_of_use(bare: Path, toolgate: Command) -> None:
+    assert toolgate("runs", "--project", "nowhere").code == 2
+    assert toolgate("runs", "--mcp-config", "nowhere.json").code == 2
+
+
+@pytest.mark.parametrize("who", ["role:boss", "a*", "user:", "\x1b[2J"])
+def test_nobody_asks_as_a_role_or_a_pattern(who: str, bare: Path, toolgate: Command) -> None:
+    failed = toolgate("runs", "--as", who)
+    assert failed.code == 3
+    assert "\x1b" not in failed.err
+
+
+def test_json_holds_nothing_that_steers_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    emit({"text": "\x1b[2J \x9b2J \u202e \ud800"})
+    assert capsys.readouterr().out.isascii()
+
+
+def test_a_value_error_becomes_a_mistake_in_an_option() -> None:
+    with pytest.raises(click.BadParameter, match="not so"), usage_of("--args"):
+        raise ValueError("not so")
