@@ -287,8 +287,7 @@ def _now() -> int:
 def _seconds_left(run: Run) -> float | None:
     if run.limits.millis is None:
         return None
-    worked = run.spend.millis + max(0, _now() - run.updated)
-    return max(0.1, (run.limits.millis - worked) / 1000)
+    return max(0.1, (run.limits.millis - run.worked(_now())) / 1000)
 
 
 def _first(broken: BaseExceptionGroup[BaseException]) -> BaseException:

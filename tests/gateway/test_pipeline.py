@@ -320,7 +320,7 @@ def test_a_caller_who_goes_away_leaves_the_doubt_on_record(tmp_path: Path) -> No
     async def scenario(stage: Stage) -> None:
         async with client(stage) as run, gate() as held:
             calling = asyncio.create_task(run.call("desk/hold", {"port": held.port}))
-            await held.arrived.wait()
+            await held.arrived()
             calling.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await calling
@@ -335,7 +335,7 @@ def test_a_caller_who_goes_away_is_gone_even_if_that_cannot_be_recorded(tmp_path
     async def scenario(stage: Stage) -> None:
         async with client(stage) as run, gate() as held:
             calling = asyncio.create_task(run.call("desk/hold", {"port": held.port}))
-            await held.arrived.wait()
+            await held.arrived()
             calling.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await calling
