@@ -1,0 +1,125 @@
+import pytest
+
+from gateway.budget import Limits, Spend
+from gateway.call import Answered, InDoubt, Refused, Unsent, outcome_to_json
+from gateway.cli.lines import Said, budget_line, line
+from gateway.events import (
+    EVENTS,
+    Admitted,
+    Cancelled,
+    Decided,
+    Denied,
+    Doubted,
+    Event,
+    Failed,
+    Held,
+    LimitsRaised,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    Paused,
+    Queued,
+    Resolved,
+    Resumed,
+    Returned,
+    Started,
+    Succeeded,
+    Waited,
+)
+
+KEY = "t1/call/1"
+CALLS = {KEY: Said("shop/refund", '{"amount":5}')}
+EVIL = "\x1b[2J\u202e"
+
+
+def returned(outcome: Answered | Refused | Unsent | InDoubt) -> Returned:
+    return Returned(KEY, dict(outcome_to_json(outcome)), {})
+
+
+READS = [
+    (Queued("loop", "user:ann", "acme", "agent:desk", "demo", "hi"), "▸ agent:desk for user:ann · acme · demo | hi"),
+    (Queued("client", "user:ann", "acme", input="an editor"), "▸ user:ann · acme | an editor"),
+    (Denied(KEY, "shop/refund", "{}", "permitted", "too much", "p.csv:3"), "✗ shop/refund {} | denied: too much  [p.csv:3]"),
+    (Denied(KEY, "shop/refund", "{}", "valid", "no amount"), "✗ shop/refund {} | denied: no amount"),
+    (
+        Held(KEY, "shop/refund", "A-0123456789ab", "a second person", "p.csv:3"),
+        "? shop/refund is held as A-01234567 | a person must agree: a second person  [p.csv:3]",
+    ),
+    (Decided(KEY, "A-1", "approved", "user:bob"), "! approved by user:bob: shop/refund | "),
+    (Decided(KEY, "A-1", "denied", "user:bob", "no"), "! denied by user:bob: shop/refund | no"),
+    (Decided("t9/call/1", "A-1", "expired", "the clock"), "! expired by the clock: t9/call/1 | "),
+    (returned(Answered({"content": []})), '✓ shop/refund {"amount":5} | '),
+    (returned(Answered({"isError": True})), '✓ shop/refund {"amount":5} | the tool reports an error'),
+    (returned(Refused(-1, "bad")), '✗ shop/refund {"amount":5} | the server refused: bad'),
+    (returned(Unsent("gone")), '✗ shop/refund {"amount":5} | not sent: gone'),
+    (returned(InDoubt("silence")), '? shop/refund {"amount":5} | no answer: silence'),
+    (Doubted(KEY, "silence"), f"? shop/refund ({KEY}): nobody knows whether it happened | silence"),
+    (Resolved(KEY, "did_not_happen", "user:bob", "I looked"), "! shop/refund: did not happen, says user:bob | I looked"),
+    (Waited("approval"), "⏸ waiting for a person's approval | "),
+    (Waited("doubt"), "⏸ waiting for a person to say what became of a call | "),
+    (LimitsRaised({"tokens": 2000, "nanos": 10**9}, "user:bob"), "! budget raised to 2,000 tokens, $1 by user:bob | "),
+    (ModelFailed(1, "overloaded", "come back", True), "✗ the model failed (overloaded) | come back"),
+    (Paused("budget", "spent", "tokens"), "⏸ paused (budget) | spent"),
+    (Resumed("people answered"), "▸ resumed | people answered"),
+    (Succeeded("Done."), "■ done | "),
+    (Failed("auth", "the key is wrong"), "■ failed (auth) | the key is wrong"),
+    (Cancelled("user:bob", "enough"), "■ cancelled by user:bob | enough"),
+]  # fmt: skip
+
+SILENT: list[Event] = [
+    Started("host/1/a"),
+    ModelAsked(1, {}),
+    ModelAnswered(1, {"role": "assistant", "parts": []}, "stop", "demo", {}, {}),
+    Admitted(KEY, "shop/refund", "{}", "pin", "policy", {}),
+]
+
+HOSTILE: list[Event] = [
+    Queued("client", "user:ann", "acme", None, EVIL, EVIL),
+    Denied(KEY, EVIL, EVIL, "known", EVIL),
+    Held(KEY, EVIL, "A-1", EVIL),
+    Decided(KEY, "A-1", "denied", EVIL, EVIL),
+    returned(Refused(-1, EVIL)),
+    returned(InDoubt(EVIL)),
+    Doubted(KEY, EVIL),
+    Resolved(KEY, "happened", EVIL, EVIL),
+    ModelFailed(1, "network", EVIL, False),
+    Paused("budget", EVIL),
+    Failed(EVIL, EVIL),
+    Cancelled(EVIL, EVIL),
+    LimitsRaised({}, EVIL),
+    Resumed(EVIL),
+]
+
+
+@pytest.mark.parametrize(("event", "reads"), READS)
+def test_each_fact_reads_on_one_line(event: Event, reads: str) -> None:
+    described = line(event, CALLS)
+    assert described is not None
+    assert f"{described.mark} {described.text} | {described.detail}" == reads
+
+
+def test_every_kind_of_fact_reads_or_is_for_the_machine() -> None:
+    assert all(line(event, {}) is None for event in SILENT)
+    assert {type(event) for event, _ in READS} | {type(event) for event in SILENT} == set(EVENTS.values())
+
+
+@pytest.mark.parametrize("event", HOSTILE)
+def test_nothing_that_others_wrote_steers_the_terminal(event: Event) -> None:
+    described = line(event, {KEY: Said(EVIL, EVIL)})
+    assert described is not None
+    text = f"{described.text}{described.detail}"
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_a_budget_reads_as_people_write_it() -> None:
+    limits = Limits(turns=30, tokens=500_000, nanos=5 * 10**9, millis=1_800_000)
+    spend = Spend(turns=2, tokens=1240, nanos=3_100_000, millis=300)
+    assert budget_line(limits, spend) == "2 of 30 turns · 1,240 of 500,000 tokens · $0.0031 of $5 · 0.3 s of 30 min"
+    assert budget_line(Limits(), spend) == "no limits"
+
+
+def test_long_arguments_are_cut_in_the_middle_with_their_length() -> None:
+    said = str(Said("shop/refund", '{"note":"' + "x" * 500 + '"}'))
+    assert len(said) < 100
+    assert "(511 characters)" in said
