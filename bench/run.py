@@ -1,0 +1,53 @@
+"""`./dev bench [NAME...]`: what a call, a decision, a turn and an admission cost. README.md says how to read it."""
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bench.admissions import admissions
+from bench.calls import calls
+from bench.decisions import decisions
+from bench.scale import FULL, QUICK, Scale
+from bench.table import Table, as_json, as_text
+from bench.turns import starts, turns
+
+MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
+    "call": calls,
+    "decision": decisions,
+    "turn": turns,
+    "start": starts,
+    "store": admissions,
+}
+
+
+def main() -> None:
+    arguments = _parsed()
+    scale = QUICK if arguments.quick else FULL
+    report: dict[str, Any] = {"machine": _machine(), "quick": arguments.quick}
+    for name in arguments.names or MEASUREMENTS:
+        table = MEASUREMENTS[name](scale)
+        report[name] = as_json(table)
+        if not arguments.json:
+            print(as_text(table), end="\n\n", flush=True)
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("./dev bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes: to see that it works")
+    return parser.parse_args()
+
+
+def _machine() -> dict[str, Any]:
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return {"python": python, "system": platform.platform(), "cpus": os.cpu_count(), "load": os.getloadavg()}
+
+
+if __name__ == "__main__":
+    main()

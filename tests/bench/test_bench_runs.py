@@ -1,0 +1,52 @@
+"""The benchmark works: each measurement has a row for each system, and no call was answered wrongly. Never a time."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120.0  # seconds: only a benchmark that hangs takes them
+
+ROWS = {
+    "call": 8,
+    "decision": 3,
+    "turn": 4,
+    "start": 3,
+    "store": 4,
+}
+ALWAYS = {"call": "p50", "decision": "p50", "turn": "early_wall", "start": "wall", "store": "rate_1"}
+
+
+def bench(*arguments: str) -> str:
+    command = [sys.executable, "bench/run.py", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_one_quick_run_measures_everything_and_prints_it_as_json() -> None:
+    report = json.loads(bench("--quick", "--json"))
+    assert report["quick"] is True
+    for name, rows in ROWS.items():
+        table = report[name]
+        assert len(table["rows"]) == rows, name
+        assert all(row[ALWAYS[name]] > 0 for row in table["rows"]), name
+        assert all(set(table["columns"]) <= set(row) or name == "store" for row in table["rows"]), name
+
+
+def test_one_measurement_alone_is_printed_as_a_table_for_people() -> None:
+    printed = bench("decision", "--quick")
+    assert printed.startswith("A policy decision\n")
+    assert "1,000 rules" in printed
+    assert "tools/call" not in printed
+
+
+@pytest.mark.parametrize("wrong", ["speed", "--fast"])
+def test_what_it_can_not_measure_is_refused_and_what_it_can_is_named(wrong: str) -> None:
+    command = [sys.executable, "bench/run.py", wrong]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 2
+    assert "call" in done.stderr
