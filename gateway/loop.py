@@ -115,8 +115,10 @@ class _Drive:
     async def _begin(self) -> None:
         if self.run.status in ("queued", "running"):
             await self._append(Started(self.lease.owner))
+        elif self.run.status == "paused":
+            await self._append(Resumed("it was resumed"))
         elif not isinstance(next_step(replace(self.run, status="running"), _now()), Wait):
-            await self._append(Resumed("people answered" if self.run.status == "waiting" else "it was resumed"))
+            await self._append(Resumed("people answered"))
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may cancel the run meanwhile: then what the step records may not follow."""
