@@ -4,7 +4,6 @@ Parts are opened as they are needed: `toolgate runs` needs a store and nothing e
 no SDK. What is opened first is closed last.
 """
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -141,13 +140,6 @@ class Runtime:
     async def drive(self, run_id: str, watcher: Watcher | None = None) -> Run:
         """Takes a run as far as it goes by itself. Raises LeaseLost when another worker drives it."""
         return await self.loop.drive(run_id, watcher)
-
-    async def changed(self, seconds: float = 0.2) -> None:
-        """Returns when any process has written to the store, from now on. To wait for something, look in between."""
-        store = self.offline.store
-        before = await store.version()
-        while await store.version() == before:  # noqa: ASYNC110 - other processes write; they set no event of ours
-            await asyncio.sleep(seconds)
 
 
 @contextlib.contextmanager

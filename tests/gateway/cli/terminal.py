@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -31,7 +32,7 @@ class Terminal:
         os.close(slave)
         self.raw = ""
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -130,7 +130,7 @@ def a_status(**more: Any) -> Any:
 
 
 def test_each_server_says_what_it_offers_and_how_long_it_took(bare: Path) -> None:
-    found = list(checks.servers(config(bare), [a_status()]))[0]
+    found = next(checks.servers(config(bare), [a_status()]))
     assert found == Finding("ok", "server shop", "6 tools, modern era, 2026-07-28, 0.50 s")
 
 
@@ -260,7 +260,10 @@ def test_a_header_without_its_variable_fails(bare: Path) -> None:
 
 def test_no_secret_of_any_kind_is_shown(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_TOKEN", SECRET)
-    entry = {"url": f"http://ann:{SECRET}@127.0.0.1:9/mcp?k={SECRET}", "headers": {"Authorization": "Bearer ${SHOP_TOKEN}"}}
+    entry = {
+        "url": f"http://ann:{SECRET}@127.0.0.1:9/mcp?k={SECRET}",
+        "headers": {"Authorization": "Bearer ${SHOP_TOKEN}"},
+    }
     program = {"command": "sh", "args": ["-c", "echo $TOKEN >&2; exit 1"], "env": {"TOKEN": SECRET}}
     (bare / ".mcp.json").write_text(json.dumps({"mcpServers": {"far": entry, "near": program}}))
     findings = asyncio.run(examine(Caller(bare)))

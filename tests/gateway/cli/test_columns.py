@@ -31,7 +31,14 @@ def test_every_second_column_begins_below_the_one_above(rows: list[tuple[str, st
 
 @pytest.mark.parametrize(
     ("length", "said"),
-    [(0, "0 s"), (999, "0 s"), (59_999, "59 s"), (190_000, "3 min 10 s"), (2 * DAY, "2 d"), (DAY + 3_600_000, "1 d 1 h")],
+    [
+        (0, "0 s"),
+        (999, "0 s"),
+        (59_999, "59 s"),
+        (190_000, "3 min 10 s"),
+        (2 * DAY, "2 d"),
+        (DAY + 3_600_000, "1 d 1 h"),
+    ],
 )
 def test_times_are_said_without_fractions(length: int, said: str) -> None:
     assert ago(5, 5 + length) == f"{said} ago"

@@ -86,9 +86,7 @@ def test_ctrl_c_at_a_question_leaves_it_open_and_the_run_to_be_resumed(
         assert shown.end() == 0
 
 
-def test_ctrl_c_in_the_middle_of_a_call_pauses_the_run(
-    project: Path, terminal: OnTerminal, toolgate: Command
-) -> None:
+def test_ctrl_c_in_the_middle_of_a_call_pauses_the_run(project: Path, terminal: OnTerminal, toolgate: Command) -> None:
     with terminal("run", "take your time", "--model", "scripted:wait.yaml") as shown:
         shown.until("take your time")
         _until_sent(toolgate)
@@ -242,7 +240,9 @@ def test_a_missing_server_is_said_and_the_run_goes_on(project: Path, child: Comm
     assert "server echo is down: `no-such-program` was not found" in done.err
 
 
-def test_the_model_of_a_run_is_found_again_from_another_folder(project: Path, toolgate: Command, tmp_path: Path) -> None:
+def test_the_model_of_a_run_is_found_again_from_another_folder(
+    project: Path, toolgate: Command, tmp_path: Path
+) -> None:
     assert toolgate(*SUM).code == 7
     (asked,) = toolgate("approvals", "--json").json
     toolgate("approve", asked["id"])

@@ -39,7 +39,7 @@ def returned(outcome: Answered | Refused | Unsent | InDoubt) -> Returned:
 READS = [
     (Queued("loop", "user:ann", "acme", "agent:desk", "demo", "hi"), "▸ agent:desk for user:ann · acme · demo | hi"),
     (Queued("client", "user:ann", "acme", input="an editor"), "▸ user:ann · acme | an editor"),
-    (Denied(KEY, "shop/refund", "{}", "permitted", "too much", "p.csv:3"), "✗ shop/refund {} | denied: too much  [p.csv:3]"),
+    (Denied(KEY, "shop/refund", "{}", "permitted", "no", "p.csv:3"), "✗ shop/refund {} | denied: no  [p.csv:3]"),
     (Denied(KEY, "shop/refund", "{}", "valid", "no amount"), "✗ shop/refund {} | denied: no amount"),
     (
         Held(KEY, "shop/refund", "A-0123456789ab", "a second person", "p.csv:3"),
@@ -54,7 +54,7 @@ READS = [
     (returned(Unsent("gone")), '✗ shop/refund {"amount":5} | not sent: gone'),
     (returned(InDoubt("silence")), '? shop/refund {"amount":5} | no answer: silence'),
     (Doubted(KEY, "silence"), f"? shop/refund ({KEY}): nobody knows whether it happened | silence"),
-    (Resolved(KEY, "did_not_happen", "user:bob", "I looked"), "! shop/refund: did not happen, says user:bob | I looked"),
+    (Resolved(KEY, "did_not_happen", "user:bob", "seen"), "! shop/refund: did not happen, says user:bob | seen"),
     (Waited("approval"), "⏸ waiting for a person's approval | "),
     (Waited("doubt"), "⏸ waiting for a person to say what became of a call | "),
     (LimitsRaised({"tokens": 2000, "nanos": 10**9}, "user:bob"), "! budget raised to 2,000 tokens, $1 by user:bob | "),

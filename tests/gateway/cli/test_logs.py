@@ -24,10 +24,7 @@ def test_our_warnings_are_lines_on_stderr(capsys: pytest.CaptureFixture[str]) ->
 
 def test_what_broke_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     log_to_stderr("error")
-    try:
-        raise ValueError("a defect")
-    except ValueError:
-        OURS.exception("forwarding failed")
+    OURS.error("forwarding failed", exc_info=ValueError("a defect"))
     assert capsys.readouterr().err == "toolgate: forwarding failed: ValueError('a defect')\n"
 
 

@@ -41,9 +41,7 @@ def test_a_warning_is_no_failure(bare: Path, toolgate: Command) -> None:
     assert checked.err == "no errors, 1 warning\n"
 
 
-def test_the_json_of_a_check_keeps_its_shape(
-    bare: Path, toolgate: Command, golden: Callable[[str, Any], None]
-) -> None:
+def test_the_json_of_a_check_keeps_its_shape(bare: Path, toolgate: Command, golden: Callable[[str, Any], None]) -> None:
     rewrite(bare, POLICY + "p, user:ann, *, echo/*, call, , alow, typo\n")
     checked = toolgate("policy", "check", "--json")
     assert checked.code == 3

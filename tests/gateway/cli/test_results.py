@@ -55,9 +55,9 @@ def test_a_held_call_says_what_to_do_and_names_its_approval() -> None:
 
 
 def test_what_a_server_says_in_an_error_is_made_visible() -> None:
+    failed = returned(Answered({"content": [{"type": "text", "text": "\x1b[2Jone\ntwo"}], "isError": True}))
     with pytest.raises(Stop, match=r"reports an error: \\e\[2Jone\\ntwo"):
-        result = {"content": [{"type": "text", "text": "\x1b[2Jone\ntwo"}], "isError": True}
-        conclude(returned(Answered(result)), "shop/x", (), as_json=False)
+        conclude(failed, "shop/x", (), as_json=False)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,18 @@ from gateway.cli.root import COMMANDS
 from tests.gateway.cli.conftest import Command
 
 ROOT = Path(__file__).parents[3]
-HEAVY = ("mcp", "mcp_types", "jsonschema", "rich", "opentelemetry", "pydantic", "httpx2", "starlette", "casbin", "anyio")
+HEAVY = (
+    "mcp",
+    "mcp_types",
+    "jsonschema",
+    "rich",
+    "opentelemetry",
+    "pydantic",
+    "httpx2",
+    "starlette",
+    "casbin",
+    "anyio",
+)
 QUICK = [name for name in COMMANDS if name != "demo"]  # the demo shows everything, and loads it
 
 
@@ -152,7 +163,9 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(bare: Path, env: Mappi
     read, write = os.pipe()
     os.close(read)
     command = [sys.executable, "-m", "gateway.cli", "policy", "check", "--json"]
-    done = subprocess.run(command, cwd=bare, env=dict(env), stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=bare, env=dict(env), stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.exits import Exit
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import Terminal
 
@@ -68,24 +69,24 @@ def test_arguments_that_can_not_be_read_in_one_way_are_a_mistake_of_use(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "word", "said"),
+    ("arguments", "code", "said"),
     [
-        (("echo/fail",), 5, "tool_error", "echo/fail reports an error"),
-        (("echo/env",), 6, "denied", "denied: nobody looks at the environment [policies/policy.csv:4]"),
-        (("echo/add", '{"a": 1, "b": 2}'), 7, "waiting", "toolgate approve A-"),
-        (("echo/echo", "{}"), 1, "error", "text"),
-        (("echo/ecko",), 1, "error", "did you mean `echo/echo`?"),
-        (("nowhere/tool",), 1, "error", "there is no tool `nowhere/tool`"),
+        (("echo/fail",), Exit.TOOL_ERROR, "echo/fail reports an error"),
+        (("echo/env",), Exit.DENIED, "denied: nobody looks at the environment [policies/policy.csv:4]"),
+        (("echo/add", '{"a": 1, "b": 2}'), Exit.WAITING, "toolgate approve A-"),
+        (("echo/echo", "{}"), Exit.ERROR, "text"),
+        (("echo/ecko",), Exit.ERROR, "did you mean `echo/echo`?"),
+        (("nowhere/tool",), Exit.ERROR, "there is no tool `nowhere/tool`"),
     ],
 )
 def test_every_other_end_has_its_code_and_one_line(
-    arguments: tuple[str, ...], code: int, word: str, said: str, project: Path, toolgate: Command
+    arguments: tuple[str, ...], code: Exit, said: str, project: Path, toolgate: Command
 ) -> None:
     failed = toolgate("call", *arguments)
     assert (failed.code, failed.out) == (code, "")
     assert said in failed.err
     assert len(failed.err.splitlines()) == 1
-    assert toolgate("call", *arguments, "--json").error["code"] == word
+    assert toolgate("call", *arguments, "--json").error["code"] == code.name.lower()
 
 
 def test_a_server_that_is_down_has_its_code(project: Path, toolgate: Command) -> None:
