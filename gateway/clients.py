@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from gateway.budget import Limits
 from gateway.call import JsonObject, Subject, Tool
 from gateway.catalogue import Catalogue
+from gateway.errors import IllegalEvent
 from gateway.events import Failed, Queued, Started, Succeeded
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Proposal, Upstream, Work
 from gateway.store import Lease, Store, run_account
@@ -63,7 +64,8 @@ class Clients:
         rows = [row for row in await self.store.run_rows(limit=500) if row.driver == "client"]
         lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
         for row in lost:
-            await self.store.append(row.id, [Failed("lost", "the gateway was killed")], lease=None)
+            with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
+                await self.store.append(row.id, [Failed("lost", "the gateway was killed")], lease=None)
         return len(lost)
 
 
@@ -85,13 +87,26 @@ class ClientRun:
         found = ((name, catalogue.tools[path]) for name, path in catalogue.names.items())
         return [(name, tool) for name, tool in found if policy.visible(self.subject, tool, now)]
 
+    def offers(self, path: str) -> bool:
+        """Whether `tools()` has it; also for a tool that is missing together with its server."""
+        tool = self.catalogue.tools.get(path)
+        if tool is None:
+            return path.partition("/")[0] in self.catalogue.missing
+        return self._clients.policy.current.visible(self.subject, tool, datetime.now(UTC))
+
     async def call(self, name: str, arguments: str | bytes | JsonObject, meta: JsonObject | None = None) -> CallResult:
         """Calls a tool by its exposed name or its path. Raises StoreError when the call can't be recorded."""
         clients = self._clients
         taken = await clients.store.spend(run_account(self.run_id))
-        proposal = Proposal(f"call/{next(self._numbers)}", self.catalogue.resolve(name), arguments, meta or {})
+        proposal = Proposal(f"call/{next(self._numbers)}", self._path(name), arguments, meta or {})
         work = Work(Place(self.run_id, self.subject, clients.limits, taken), self._lease)
         return await clients.pipeline.call(proposal, work)
+
+    def _path(self, name: str) -> str:
+        """The path that a name means. The tools of a server that is missing have no names; they read `server__tool`."""
+        server, _, tool = name.partition("__")
+        known = self.catalogue.resolve(name)
+        return f"{server}/{tool}" if known == name and tool and server in self.catalogue.missing else known
 
     async def close(self) -> None:
         """The client is gone. What it asked people stays, and the same call may claim the answer later."""

@@ -1,5 +1,11 @@
 """The gateway as an MCP server, for editors, coding agents and other runtimes: over HTTP and stdio, in both eras.
 
-Reading order: `front` (the methods), `envelope` (what each era wants around a result), `sessions` (which run a request
-belongs to), `strict` (JSON that can be read in one way only), `http` and `stdio` (the transports).
+Start at `front`, then follow a call.
+
+    front       the methods
+    sessions    which run a request belongs to
+    replies     what the client is told
+    envelope    what each era wants around a result
+    strict      one message, read in the only way in which it can be read
+    http, stdio the transports; `edge` is what every HTTP request passes first, `signals` how both end
 """

@@ -13,24 +13,15 @@ __all__ = ["enveloped", "passed_on"]
 
 _LISTS = frozenset({"tools/list"})
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
-_OURS = frozenset(
-    {
-        types.PROTOCOL_VERSION_META_KEY,
-        types.CLIENT_INFO_META_KEY,
-        types.CLIENT_CAPABILITIES_META_KEY,
-        "io.modelcontextprotocol/logLevel",
-        "progressToken",
-        "traceparent",
-        "tracestate",
-        "baggage",
-    }
-)
+_HOP = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})
+_HOP_PREFIXES = ("io.modelcontextprotocol/", "toolgate/")
 
 
 def enveloped(result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]) -> dict[str, Any]:
     """The result as a client of this protocol version expects it: the body is untouched."""
-    meta = {key: value for key, value in (result.get("_meta") or {}).items() if key != types.SERVER_INFO_META_KEY}
     whole = dict(result)
+    given = whole.pop("_meta", None)
+    meta = {key: value for key, value in (given or {}).items() if key != types.SERVER_INFO_META_KEY}
     if version in MODERN_PROTOCOL_VERSIONS:
         whole.setdefault("resultType", "complete")
         if method in _LISTS:  # the policy filters lists: they are private to whoever asked
@@ -39,10 +30,9 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
     else:
         for key in _MODERN_ONLY:
             whole.pop(key, None)
-    whole.pop("_meta", None)
-    return whole | {"_meta": meta} if meta else whole
+    return whole | {"_meta": meta} if meta or given == {} else whole
 
 
 def passed_on(meta: Mapping[str, Any] | None) -> dict[str, Any]:
     """What of a request's `_meta` is for the server behind us: not the hop's own envelope, and never baggage."""
-    return {key: value for key, value in (meta or {}).items() if key not in _OURS and not key.startswith("toolgate/")}
+    return {key: value for key, value in (meta or {}).items() if key not in _HOP and not key.startswith(_HOP_PREFIXES)}

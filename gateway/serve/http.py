@@ -3,8 +3,10 @@
 Host and Origin are checked, so that no page in a browser can reach it (DNS rebinding).
 """
 
+import contextlib
 import ipaddress
-from collections.abc import Awaitable, Callable, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,26 +18,32 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.errors import ConfigError
-from gateway.serve.strict import App, Strict
+from gateway.serve.edge import MAX_BODY, Edge
+from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
+from gateway.serve.signals import on_stop
 
 __all__ = ["Address", "app", "serve_http"]
 
-GRACE_SECONDS = 5
+MAX_CONNECTIONS = 1000  # each may hold one request, or one stream
 _LOOPBACK_HOSTS = ("127.0.0.1:*", "localhost:*", "[::1]:*")
 _LOOPBACK_ORIGINS = ("http://127.0.0.1:*", "http://localhost:*", "http://[::1]:*")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen. Port 0 takes a free one."""
+    """Where to listen. Port 0 takes a free one. `hosts` and `origins` are let in beside those of loopback.
+
+    `grace` is how many seconds calls in flight have to finish when we are told to end.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8765
     hosts: Sequence[str] = ()
     origins: Sequence[str] = ()
+    grace: float = 5.0
 
 
-def app(server: Server[Any], address: Address) -> App:
+def app(server: Server[Any], address: Address) -> Edge:
     """The ASGI application. Raises ConfigError for an address that others could reach: there is no log-in yet."""
     if not _is_loopback(address.host):
         raise ConfigError.at("serve.host", f"`{address.host}` is not loopback, and clients do not log in yet")
@@ -44,35 +52,78 @@ def app(server: Server[Any], address: Address) -> App:
         allowed_hosts=[*_LOOPBACK_HOSTS, *address.hosts],
         allowed_origins=[*_LOOPBACK_ORIGINS, *address.origins],
     )
-    routes = [Route("/health", _health, methods=["GET"])]
-    return Strict(server.streamable_http_app(transport_security=security, custom_starlette_routes=routes))
+    # Not `json_response`: answered as plain JSON, a call would not notice that its client went away.
+    inner = server.streamable_http_app(
+        transport_security=security,
+        max_request_body_size=MAX_BODY,
+        max_sessions=MAX_RUNS,
+        session_idle_timeout=IDLE_SECONDS,
+        custom_starlette_routes=[Route("/health", _health, methods=["GET"])],
+    )
+    return Edge(inner)
 
 
 async def serve_http(server: Server[Any], address: Address, ready: Callable[[str], Awaitable[None]]) -> None:
-    """Serves until SIGINT or SIGTERM; `ready` gets the URL once it listens. Calls in flight have 5 s to finish."""
+    """Serves until SIGINT or SIGTERM; `ready` gets the URL once it listens.
+
+    Raises ConfigError when the address can't be had.
+    """
+    edge = app(server, address)
+    listener = _listener(address)
     config = uvicorn.Config(
-        app(server, address),
-        host=address.host,
-        port=address.port,
-        log_level="error",
+        edge,
+        log_config=None,  # logging belongs to the program
+        log_level="critical",
         access_log=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=address.grace,  # type: ignore[arg-type] # it takes fractions too
     )
-    listening = _Announcing(config, address, ready)
-    await listening.serve()
+    await _Listening(config, edge, lambda: ready(_url(listener))).serve(sockets=[listener])
 
 
-class _Announcing(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, address: Address, ready: Callable[[str], Awaitable[None]]) -> None:
+class _Listening(uvicorn.Server):
+    """Says when it is ready, and ends in order."""
+
+    def __init__(self, config: uvicorn.Config, edge: Edge, ready: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
-        self._address, self._ready = address, ready
+        self._edge, self._announce = edge, ready
 
-    async def startup(self, sockets: Any = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            port = self.servers[0].sockets[0].getsockname()[1]
-            host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
-            await self._ready(f"http://{host}:{port}/mcp")
+            await self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._edge.close()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """In the place of uvicorn's, which raises the signal again at the end: that would kill us in mid-record."""
+        with on_stop(self._stop):
+            yield
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit  # asked twice: at once
+        self.should_exit = True
+
+
+def _listener(address: Address) -> socket.socket:
+    """A bound socket whose protocol is named: asyncio turns off Nagle's delays (40 ms an answer) only then."""
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+    except (OSError, OverflowError) as error:
+        where = f"`{address.host}` port {address.port}"
+        raise ConfigError.at("serve.port", f"can't listen at {where}: {error}", hint="0 takes a free port") from None
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/mcp" if ":" in host else f"http://{host}:{port}/mcp"
 
 
 async def _health(_request: Request) -> Response:

@@ -1,28 +1,54 @@
 """Which run a client's request belongs to.
 
 With the handshake there is a session; without (2026-07-28) every request stands alone, and all that one client program
-sends to this process is one run. The name that a client gives itself is a title, and decides nothing.
+sends to this process is one run. The name that a client gives itself is a title, and decides nothing. Nobody tells us
+reliably that a client is gone, so a run ends when nothing came for half an hour; the next call opens another.
 """
 
 import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import mcp_types as types
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import Subject
 from gateway.clients import ClientRun, Clients
+from gateway.errors import IllegalEvent, LeaseLost, ToolgateError
+from gateway.visible import shortened
 
-__all__ = ["Sessions"]
+__all__ = ["IDLE_SECONDS", "MAX_RUNS", "Sessions"]
 
-MAX_RUNS = 1000  # of names that clients invent: beyond, they share one run
+MAX_RUNS = 1000
+IDLE_SECONDS = 1800.0
+NAME_LENGTH = 80
+
+log = logging.getLogger("toolgate.serve")
+
+
+@dataclass(slots=True)
+class _Open:
+    """A run, opened by its first call. `calls` are under way; `seen` is when the last one came or went."""
+
+    opening: "asyncio.Task[ClientRun]"
+    seen: float
+    calls: int = 0
 
 
 class Sessions:
-    """Opens a run at a client's first call, and closes them all at the end."""
+    """Opens a run at a client's first call, ends it when the client is silent, and all of them at the end.
 
-    def __init__(self, clients: Clients, subject: Subject) -> None:
-        self._clients, self._subject = clients, subject
-        self._runs: dict[str, asyncio.Task[ClientRun]] = {}
+    `clock` is monotonic, in seconds.
+    """
+
+    def __init__(self, clients: Clients, subject: Subject, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clients, self._subject, self._clock = clients, subject, clock
+        self._runs: dict[str, _Open] = {}  # the one that was seen last stands last
+        self._ending: set[asyncio.Task[None]] = set()
         self._viewer = ClientRun(clients, "", subject, None)
 
     @property
@@ -30,37 +56,73 @@ class Sessions:
         """For listing: nothing of it is recorded."""
         return self._viewer
 
-    async def run(self, context: Any) -> ClientRun:
-        """The run of this request's client. Raises StoreError."""
-        session, name = _session_id(context), _client_name(context)
-        key = session or name
-        if key not in self._runs and len(self._runs) >= MAX_RUNS:
-            key = "…"
-        opening = self._runs.get(key)
-        if opening is None:
-            opening = self._runs[key] = asyncio.ensure_future(self._clients.open(self._subject, name))
+    @contextlib.asynccontextmanager
+    async def run(self, context: Any) -> AsyncIterator[ClientRun]:
+        """The run of this request's client, for one call. Raises StoreError.
+
+        A run that can't take the call, because somebody ended it, is not used again.
+        """
+        name = _client_name(context)
+        key = _session_id(context) or f"name {name}"
+        current = self._runs.pop(key, None) or self._opened(name)
+        self._runs[key] = current
+        current.calls += 1
         try:
-            return await asyncio.shield(opening)
-        except Exception:
-            self._runs.pop(key, None)
+            yield await asyncio.shield(current.opening)
+        except Exception as error:
+            if isinstance(error, IllegalEvent | LeaseLost) or not _is_open(current):
+                self._forget(key, current)
             raise
+        finally:
+            current.calls -= 1
+            current.seen = self._clock()
 
     async def close(self) -> None:
-        for opening in self._runs.values():
-            if opening.done() and not opening.cancelled() and opening.exception() is None:
-                await opening.result().close()
-        self._runs.clear()
+        """Ends every run."""
+        runs, self._runs = self._runs, {}
+        await asyncio.gather(*self._ending, *(_end(ended) for ended in runs.values()))
+
+    def _opened(self, name: str) -> _Open:
+        """A new one; room is made for it first."""
+        idle = [(key, old) for key, old in self._runs.items() if not old.calls]
+        stale = [(key, old) for key, old in idle if self._clock() - old.seen > IDLE_SECONDS]
+        for key, old in stale or idle[: max(0, len(self._runs) + 1 - MAX_RUNS)]:
+            self._forget(key, old)
+            ending = asyncio.ensure_future(_end(old))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+        return _Open(asyncio.ensure_future(self._clients.open(self._subject, name)), self._clock())
+
+    def _forget(self, key: str, gone: _Open) -> None:
+        if self._runs.get(key) is gone:
+            del self._runs[key]
+
+
+def _is_open(run: _Open) -> bool:
+    return run.opening.done() and not run.opening.cancelled() and run.opening.exception() is None
+
+
+async def _end(ended: _Open) -> None:
+    if not _is_open(ended):
+        return
+    try:
+        await ended.opening.result().close()
+    except ToolgateError as error:  # somebody ended it before us, or the store is gone: its record stays as it is
+        log.warning("a client's run could not be closed: %s", error)
 
 
 def _session_id(context: Any) -> str | None:
-    request = context.request
-    return request.headers.get("mcp-session-id") if request is not None else None
+    """The handshake's session, over HTTP. A modern request has none, whatever its headers say."""
+    if context.request is None or context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        return None
+    session: str | None = context.request.headers.get("mcp-session-id")
+    return session
 
 
 def _client_name(context: Any) -> str:
     params = context.session.client_params
     if params is not None:
-        return str(params.client_info.name)
+        return shortened(str(params.client_info.name), NAME_LENGTH)
     info = ((context.params or {}).get("_meta") or {}).get(types.CLIENT_INFO_META_KEY)
     name = info.get("name") if isinstance(info, dict) else None
-    return str(name)[:80] if name else "an MCP client"
+    return shortened(str(name), NAME_LENGTH) if name else "an MCP client"

@@ -6,80 +6,177 @@ strictly first. stdout belongs to the protocol: anything else that prints goes t
 
 import asyncio
 import json
+import logging
 import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from io import FileIO
 from typing import Any
 
 import anyio
 import mcp_types as types
 from mcp.server import Server
 from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
 
-from gateway.call import ArgumentsError, parse_json
-from gateway.serve.strict import parse_error
+from gateway.serve.signals import on_stop
+from gateway.serve.strict import Malformed, read
 
 __all__ = ["serve_stdio"]
 
 MAX_LINE = 64 * 1024 * 1024
+GRACE_SECONDS = 5.0  # for the answers to what was asked before stdin ended
+
+log = logging.getLogger("toolgate.serve")
+
+Write = Callable[[bytes], Awaitable[None]]
 
 
 async def serve_stdio(server: Server[Any]) -> None:
-    """Serves until stdin ends."""
-    async with _streams() as (received, sent):
-        await server.run(received, sent, server.create_initialization_options())
+    """Serves until stdin ends, or stdout is closed, or SIGINT or SIGTERM comes."""
+    options = server.create_initialization_options()
+    async with _wire() as (reader, write), anyio.create_task_group() as group:
+        with on_stop(group.cancel_scope.cancel):
+            to_server, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+            sent, from_server = anyio.create_memory_object_stream[SessionMessage](0)
+            owed = _Owed()
+            group.start_soon(_read, reader, write, to_server, owed)
+            group.start_soon(_write, from_server, write, owed, group.cancel_scope.cancel)
+            await server.run(received, sent, options)
 
 
-@asynccontextmanager
-async def _streams() -> AsyncIterator[tuple[Any, Any]]:
-    """The two streams that `Server.run` wants, over pipes."""
-    reader, writer = await _pipes()
-    to_server, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    sent, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-    async with anyio.create_task_group() as group:
-        group.start_soon(_read, reader, writer, to_server)
-        group.start_soon(_write, writer, from_server)
-        yield received, sent
-        group.cancel_scope.cancel()
+class _Owed:
+    """The requests that have no answer yet."""
+
+    def __init__(self) -> None:
+        self._ids: set[Any] = set()
+        self._paid = asyncio.Event()
+        self._paid.set()
+
+    def asked(self, message: Any) -> None:
+        if isinstance(message, types.JSONRPCRequest):
+            self._ids.add(message.id)
+            self._paid.clear()
+        elif message.method == "notifications/cancelled":
+            self._forget((message.params or {}).get("requestId"))
+
+    def answered(self, message: Any) -> None:
+        if isinstance(message, types.JSONRPCResponse | types.JSONRPCError):
+            self._forget(message.id)
+
+    def _forget(self, request_id: Any) -> None:
+        self._ids = {one for one in self._ids if one != request_id}
+        if not self._ids:
+            self._paid.set()
+
+    async def all_answered(self, seconds: float) -> None:
+        """Returns when nothing is owed any more, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._paid.wait()
 
 
-async def _pipes() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    loop = asyncio.get_running_loop()
-    incoming, outgoing = os.fdopen(os.dup(0), "rb", 0), os.fdopen(os.dup(1), "wb", 0)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # nobody else reads the wire
-    os.dup2(2, 1)  # nor writes on it
-    reader = asyncio.StreamReader(limit=MAX_LINE)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), incoming)
-    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, outgoing)
-    return reader, asyncio.StreamWriter(transport, protocol, None, loop)
-
-
-async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to_server: Any) -> None:
+async def _read(reader: asyncio.StreamReader, write: Write, to_server: Any, owed: _Owed) -> None:
     async with to_server:
         while line := await _line(reader):
+            if not line.strip():
+                continue
             try:
-                message = types.jsonrpc_message_adapter.validate_python(parse_json(line), by_name=False)
-            except ArgumentsError as error:
-                writer.write(json.dumps(parse_error(str(error))).encode() + b"\n")
-                await writer.drain()
-            except ValueError as error:
-                await to_server.send(error)
-            else:
-                await to_server.send(SessionMessage(message))
+                message = _message(line)
+            except Malformed as error:
+                with suppress(OSError):  # whoever reads no answers is found to be gone by the next real one
+                    await write(json.dumps(error.answer).encode() + b"\n")
+                continue
+            if isinstance(message, types.JSONRPCRequest | types.JSONRPCNotification):
+                owed.asked(message)
+            await to_server.send(SessionMessage(message))
+        await owed.all_answered(GRACE_SECONDS)
+
+
+def _message(line: bytes) -> types.JSONRPCMessage:
+    """Raises Malformed."""
+    try:
+        return types.jsonrpc_message_adapter.validate_python(read(line), by_name=False)
+    except ValidationError:
+        raise Malformed(types.INVALID_REQUEST, "Invalid Request: this is no JSON-RPC message") from None
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
     try:
         return await reader.readline()
     except ValueError:
-        print(f"toolgate: a line of more than {MAX_LINE} bytes ended the session", file=sys.stderr)  # noqa: T201
+        log.error("a line of more than %d bytes ended the session", MAX_LINE)  # noqa: TRY400 - the line says it all
         return b""
 
 
-async def _write(writer: asyncio.StreamWriter, from_server: Any) -> None:
+async def _write(from_server: Any, write: Write, owed: _Owed, client_gone: Callable[[], None]) -> None:
     async with from_server:
         async for outgoing in from_server:
             text = outgoing.message.model_dump_json(by_alias=True, exclude_unset=True)
-            writer.write(text.encode() + b"\n")
-            await writer.drain()
+            try:
+                await write(text.encode() + b"\n")
+            except OSError:
+                client_gone()
+                return
+            owed.answered(outgoing.message)
+
+
+@asynccontextmanager
+async def _wire() -> AsyncIterator[tuple[asyncio.StreamReader, Write]]:
+    """stdin as a stream, and what writes to stdout; nobody else reads or writes there from here on."""
+    incoming, outgoing = FileIO(os.dup(0), "r"), FileIO(os.dup(1), "w")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    async with _input(incoming) as reader, _output(outgoing) as write:
+        yield reader, write
+
+
+@asynccontextmanager
+async def _input(incoming: FileIO) -> AsyncIterator[asyncio.StreamReader]:
+    reader = asyncio.StreamReader(limit=MAX_LINE)
+    if not _is_pipe(incoming):  # a file, or /dev/null: there is nothing to wait for
+        with incoming:
+            reader.feed_data(incoming.readall() or b"")
+        reader.feed_eof()
+        yield reader
+        return
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), incoming)
+    try:
+        yield reader
+    finally:
+        transport.close()
+
+
+@asynccontextmanager
+async def _output(outgoing: FileIO) -> AsyncIterator[Write]:
+    if not _is_pipe(outgoing):
+
+        async def to_file(line: bytes) -> None:
+            outgoing.write(line)
+
+        with outgoing:
+            yield to_file
+        return
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, outgoing)
+    transport.set_write_buffer_limits(0)  # so that `drain` waits until the last byte is out
+    writer = asyncio.StreamWriter(transport, protocol, None, loop)
+
+    async def to_pipe(line: bytes) -> None:
+        writer.write(line)
+        await writer.drain()
+
+    try:
+        yield to_pipe
+    finally:
+        transport.close()
+
+
+def _is_pipe(file: FileIO) -> bool:
+    """Whether asyncio can wait for it: a pipe, a socket, a terminal."""
+    mode = os.fstat(file.fileno()).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or file.isatty()

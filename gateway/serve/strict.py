@@ -1,88 +1,77 @@
-"""JSON that can be read in one way only, before anything else reads it.
+"""One JSON-RPC message, read in the only way in which it can be read. Pure.
 
 Two readers of `{"amount": 1, "amount": 9}` may see two amounts. What we decide on must be what a server gets, so such a
-body goes no further. Header values lose their white space here (RFC 9110 section 5.5): not every parser does it.
+message goes no further; nor does a batch, which MCP does not have, or an id that its answer could not carry.
 """
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.call import ArgumentsError, parse_json
 
-__all__ = ["Strict", "parse_error"]
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+__all__ = ["Malformed", "read"]
 
 PARSE_ERROR = -32700
-MAX_BODY = 4 * 1024 * 1024
+INVALID_REQUEST = -32600
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def parse_error(why: str) -> dict[str, Any]:
-    """A JSON-RPC error without an id: it could not be read (JSON-RPC 2.0 section 5)."""
-    return {"jsonrpc": "2.0", "id": None, "error": {"code": PARSE_ERROR, "message": f"Parse error: {why}"}}
+class Malformed(ValueError):
+    """A message that is not taken. `answer` is the JSON-RPC error for whoever sent it."""
+
+    def __init__(self, code: int, why: str, request_id: str | int | None = None) -> None:
+        super().__init__(why)
+        self.answer = {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": why}}
 
 
-class Strict:
-    """ASGI middleware: bodies are read whole, up to `max_body` bytes, and parsed strictly."""
+def read(body: bytes) -> Mapping[str, Any]:
+    """A request, notification or response. Raises Malformed.
 
-    def __init__(self, app: App, max_body: int = MAX_BODY) -> None:
-        self._app, self._max_body = app, max_body
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        if scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        body = await _body(receive, self._max_body)
-        if body is None:
-            await _refuse(send, 413, f"the body is larger than {self._max_body} bytes")
-            return
-        try:
-            parse_json(body)
-        except ArgumentsError as error:
-            await _refuse(send, 400, str(error))
-            return
-        await self._app(scope, _replay(body, receive), send)
+    It is UTF-8, one object (MCP 2025-06-18 took batches out), JSON-RPC 2.0 sections 4 and 5, and strict JSON as
+    `gateway.call.parse_json` has it.
+    """
+    message = _parsed(body)
+    if isinstance(message, list):
+        raise Malformed(INVALID_REQUEST, "Invalid Request: MCP has no batches; send one message at a time")
+    if not isinstance(message, Mapping):
+        raise Malformed(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
+    if flaw := _flaw(message):
+        raise Malformed(INVALID_REQUEST, f"Invalid Request: {flaw}", _answerable(message.get("id")))
+    return message
 
 
-async def _body(receive: Receive, most: int) -> bytes | None:
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b"".join(parts)
-        part = message.get("body", b"")
-        size += len(part)
-        if size > most:
-            return None
-        parts.append(part)
-        more = message.get("more_body", False)
-    return b"".join(parts)
+def _parsed(body: bytes) -> Any:
+    try:
+        text = body.decode()
+        message = parse_json(text)
+        if _SURROGATE.search(text):  # a pair of them is a character, one alone is none
+            json.dumps(message, ensure_ascii=False).encode()
+    except UnicodeDecodeError:
+        raise Malformed(PARSE_ERROR, "Parse error: not UTF-8") from None
+    except UnicodeEncodeError:
+        raise Malformed(PARSE_ERROR, "Parse error: a lone surrogate is not a character") from None
+    except RecursionError:
+        raise Malformed(PARSE_ERROR, "Parse error: nested too deeply") from None
+    except ArgumentsError as error:
+        raise Malformed(PARSE_ERROR, f"Parse error: {error}") from None
+    return message
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """The body once, then whatever the connection says: a client that goes away cancels its call."""
-    waiting = [body]
+def _flaw(message: Mapping[str, Any]) -> str | None:
+    if message.get("jsonrpc") != "2.0":
+        return '`jsonrpc` must be "2.0"'
+    if "id" in message and _answerable(message["id"]) is None and "error" not in message:
+        return "`id` must be a string or an integer"
+    if "method" not in message:
+        return None if "result" in message or "error" in message else "there is no `method`"
+    if not isinstance(message["method"], str):
+        return "`method` must be a string"
+    return None if isinstance(message.get("params", {}), Mapping) else "`params` must be an object"
 
-    async def replay() -> Message:
-        if waiting:
-            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
-        return await receive()
 
-    return replay
-
-
-async def _refuse(send: Send, status: int, why: str) -> None:
-    body = json.dumps(parse_error(why)).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _answerable(request_id: Any) -> str | int | None:
+    """The id, if an answer may carry it (MCP, Base Protocol: a string or an integer, never null)."""
+    return request_id if isinstance(request_id, str | int) and not isinstance(request_id, bool) else None

@@ -1,0 +1,129 @@
+"""What every HTTP request passes before the SDK sees it. One reading, bounded in size and in time, no lost white space.
+
+Header values are trimmed (RFC 9110 section 5.5), because not every parser does it.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from gateway.serve.strict import INVALID_REQUEST, Malformed, read
+
+__all__ = ["App", "Edge"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY = 4 * 1024 * 1024
+BODY_SECONDS = 30.0
+
+
+class Edge:
+    """ASGI middleware. `max_body` is in bytes; a body has `body_seconds` to arrive.
+
+    After `close()`, streams that clients hold open to listen end, as if the clients had gone: requests are left to
+    finish.
+    """
+
+    def __init__(self, app: App, max_body: int = MAX_BODY, body_seconds: float = BODY_SECONDS) -> None:
+        self._app, self._max_body, self._body_seconds = app, max_body, body_seconds
+        self._closed = asyncio.Event()
+
+    def close(self) -> None:
+        self._closed.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        if scope["method"] == "POST":
+            await self._post(scope, receive, send)
+        else:
+            await self._listen(scope, receive, send)
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                body = await _body(receive, self._max_body)
+        except TimeoutError:
+            await _refuse(send, 408, Malformed(INVALID_REQUEST, f"no whole body within {self._body_seconds:g} s"))
+            return
+        if body is None:
+            await _refuse(send, 413, Malformed(INVALID_REQUEST, f"the body is larger than {self._max_body} bytes"))
+            return
+        try:
+            read(body)
+        except Malformed as error:
+            await _refuse(send, 400, error)
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+    async def _listen(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A GET may be a stream without end. When we close, it ends as a whole response does."""
+        unfinished = False
+
+        async def noted(message: Message) -> None:
+            nonlocal unfinished
+            unfinished = message["type"] == "http.response.start" or message.get("more_body", False)
+            await send(message)
+
+        await self._app(scope, self._until_closed(receive), noted)
+        if unfinished and self._closed.is_set():
+            await send({"type": "http.response.body", "body": b""})
+
+    def _until_closed(self, receive: Receive) -> Receive:
+        async def until_closed() -> Message:
+            message, closed = asyncio.ensure_future(receive()), asyncio.ensure_future(self._closed.wait())
+            try:
+                await asyncio.wait({message, closed}, return_when=asyncio.FIRST_COMPLETED)
+                return {"type": "http.disconnect"} if closed.done() else message.result()
+            finally:
+                message.cancel()
+                closed.cancel()
+
+        return until_closed
+
+
+async def _body(receive: Receive, most: int) -> bytes | None:
+    """The whole body; None when it is too large."""
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            return None
+        parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """The body once, then whatever the connection says: a client that goes away cancels its call."""
+    waiting = [body]
+
+    async def replay() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return replay
+
+
+async def _refuse(send: Send, status: int, error: Malformed) -> None:
+    body = json.dumps(error.answer).encode()
+    headers = _headers({"content-type": "application/json", "content-length": str(len(body)), "connection": "close"})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _headers(fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in fields.items()]

@@ -1,0 +1,180 @@
+"""How calls are cancelled and how the served gateway ends: nothing is lost on the way, and nothing hangs."""
+
+import json
+import signal
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.events import Admitted, Returned, Succeeded
+from tests.fixtures.served import (
+    ECHO,
+    EVERYTHING,
+    PATIENCE,
+    WAITING,
+    Place,
+    answer_of,
+    heard,
+    request,
+)
+
+eras = pytest.mark.parametrize("era", ["modern", "legacy"])
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = Place(tmp_path)
+    made.policy(EVERYTHING)
+    return made
+
+
+def waiting(pipes: tuple[Path, Path]) -> dict[str, Any]:
+    began, cancelled = pipes
+    return {"name": "x__wait", "arguments": {"began": str(began), "cancelled": str(cancelled)}}
+
+
+def assert_in_doubt(place: Place) -> None:
+    """The one call was sent, and nobody says that it was not; its run was closed all the same."""
+    facts = place.facts()
+    assert [type(fact) for fact in facts if isinstance(fact, Admitted | Returned | Succeeded)] == [
+        Admitted,
+        Returned,
+        Succeeded,
+    ]
+    (returned,) = (fact for fact in facts if isinstance(fact, Returned))
+    assert returned.outcome["kind"] == "in_doubt"
+
+
+def impatient(url: str, message: Any, headers: dict[str, str], enough: threading.Event) -> None:
+    """A client that sends a request, and closes its connection before the answer."""
+    host, port = url.split("/")[2].split(":")
+    body = json.dumps(message).encode()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"POST /mcp HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-length: {len(body)}\r\n{lines}\r\n"
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.encode() + body)
+        assert enough.wait(PATIENCE)
+
+
+def test_a_client_that_closes_its_stream_cancels_its_call(place: Place) -> None:
+    began, cancelled = pipes = place.pipes()
+    with place.serve({"x": WAITING}) as gateway, gateway.client("modern") as client:
+        message = request("tools/call", waiting(pipes), "modern")
+        enough = threading.Event()
+        thread = threading.Thread(target=impatient, args=(client.url, message, client.headers(message), enough))
+        thread.start()
+        assert heard(began)
+        enough.set()
+        assert heard(cancelled)  # the server was told
+        thread.join()
+        assert gateway.stop() == 0
+    assert_in_doubt(place)
+
+
+def test_a_notification_cancels_a_call_of_the_handshake_era(place: Place) -> None:
+    began, cancelled = pipes = place.pipes()
+    with place.serve({"x": WAITING}) as gateway, gateway.client("legacy") as client, ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(client.post, request("tools/call", waiting(pipes), number=41))
+        assert heard(began)
+        client.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 41}})
+        assert heard(cancelled)
+        assert "error" in answer_of(asked.result(PATIENCE))
+        assert gateway.stop() == 0
+    assert_in_doubt(place)
+
+
+@eras
+def test_a_notification_cancels_a_call_over_stdio(place: Place, era: str) -> None:
+    began, cancelled = pipes = place.pipes()
+    with place.pipe({"x": WAITING}) as pipe:
+        pipe.open(era)
+        pipe.send(request("tools/call", waiting(pipes), era, 41))
+        assert heard(began)
+        pipe.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 41}})
+        assert heard(cancelled)
+        assert pipe.close() == 0
+    assert_in_doubt(place)
+
+
+@eras
+def test_a_call_in_flight_is_in_doubt_when_the_gateway_is_told_to_end(place: Place, era: str) -> None:
+    began, cancelled = pipes = place.pipes()
+    with (
+        place.serve({"x": WAITING}, "--grace", "0.2") as gateway,
+        gateway.client(era) as client,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        asked = thread.submit(client.post, request("tools/call", waiting(pipes), era))
+        assert heard(began)
+        gateway.process.send_signal(signal.SIGTERM)
+        assert heard(cancelled)
+        assert gateway.process.wait(PATIENCE) == 0
+        asked.exception(PATIENCE)
+    assert_in_doubt(place)
+    assert place.log.endswith("ended in order\n")
+    assert "Traceback" not in place.log
+
+
+def test_a_call_in_flight_may_finish_when_the_gateway_is_told_to_end(place: Place) -> None:
+    with place.serve({"echo": ECHO}) as gateway, gateway.client("modern") as client, ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(client.call, "echo__slow", {"seconds": 0.5})
+        gateway.until(lambda: any(isinstance(fact, Admitted) for fact in place.facts()))
+        assert gateway.stop() == 0
+        assert asked.result(PATIENCE)["content"][0]["text"] == "done"
+
+
+def test_a_stream_that_a_client_holds_open_does_not_keep_the_gateway_from_ending(place: Place) -> None:
+    with place.serve({"echo": ECHO}, "--grace", str(PATIENCE)) as gateway, gateway.client("legacy") as client:
+        headers = client.headers({}) | {"accept": "text/event-stream"}
+        with client.http.stream("GET", client.url, headers=headers) as stream:
+            assert stream.status_code == 200
+            assert gateway.stop() == 0
+            assert not any(line.startswith("data") for line in stream.iter_lines())  # an end, and not a failure
+    assert place.log == "ended in order\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_over_stdio_a_signal_ends_it_in_order(place: Place, number: signal.Signals) -> None:
+    began, _ = pipes = place.pipes()
+    with place.pipe({"x": WAITING}) as pipe:
+        pipe.open("legacy")
+        pipe.send(request("tools/call", waiting(pipes)))
+        assert heard(began)
+        pipe.process.send_signal(number)
+        assert pipe.process.wait(PATIENCE) == 0
+    assert_in_doubt(place)
+    assert place.log == "ended in order\n"
+
+
+@eras
+def test_over_stdio_what_was_asked_is_answered_after_the_end_of_the_input(place: Place, era: str) -> None:
+    with place.pipe({"echo": ECHO}) as pipe:
+        pipe.open(era)
+        pipe.send(request("tools/call", {"name": "echo__rich", "arguments": {}}, era, 7))
+        pipe.stdin.close()
+        assert pipe.receive()["result"]["unknownField"] == {"a": None}
+        assert pipe.process.wait(PATIENCE) == 0
+    assert place.log == "ended in order\n"
+
+
+def test_over_stdio_a_client_that_reads_no_more_ends_it(place: Place) -> None:
+    with place.pipe({"echo": ECHO}) as pipe:
+        pipe.open("legacy")
+        pipe.stdout.close()
+        pipe.send(request("tools/list"))
+        assert pipe.process.wait(PATIENCE) == 0
+    assert place.log == "ended in order\n"
+
+
+@eras
+def test_over_stdio_nothing_but_the_protocol_is_printed(place: Place, era: str) -> None:
+    with place.pipe({"echo": ECHO}) as pipe:
+        pipe.open(era)
+        pipe.ask("tools/call", {"name": "echo__rich", "arguments": {}}, era, 2)
+        pipe.stdin.close()
+        assert pipe.stdout.read() == b""
+        assert pipe.process.wait(PATIENCE) == 0
