@@ -42,6 +42,7 @@ def _own_version() -> str:
 
 
 CLIENT = types.Implementation(name="toolgate", version=_own_version())
+_CLIENT_JSON = CLIENT.model_dump(by_alias=True, mode="json", exclude_none=True)
 
 
 async def _as_said(reason: str) -> str:
@@ -167,7 +168,7 @@ class Connection:
         return {
             **given,
             types.PROTOCOL_VERSION_META_KEY: self.protocol_version,
-            types.CLIENT_INFO_META_KEY: CLIENT.model_dump(by_alias=True, mode="json", exclude_none=True),
+            types.CLIENT_INFO_META_KEY: _CLIENT_JSON,
             types.CLIENT_CAPABILITIES_META_KEY: {},
         }
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["BadResponse", "Body", "Head", "parse_head", "request_head"]
+__all__ = ["BadResponse", "Body", "Head", "header_lines", "parse_head", "request_line"]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00\r\n]*")
@@ -32,14 +32,19 @@ class Head:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def request_head(target: str, headers: Iterable[tuple[str, str]]) -> bytes:
-    """The head of a POST. Raises ValueError for a name or value that would change its shape."""
-    lines = [f"POST {target} HTTP/1.1"]
+def request_line(target: str) -> bytes:
+    """The first line of a POST."""
+    return f"POST {target} HTTP/1.1\r\n".encode("latin-1")
+
+
+def header_lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Headers, a line for each. Raises ValueError for a name or value that would change the request's shape."""
+    lines = []
     for name, value in headers:
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
             raise ValueError(f"the header `{name}` has characters that HTTP does not allow")
-        lines.append(f"{name}: {value}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("latin-1")
 
 
 def parse_head(data: bytes) -> Head:

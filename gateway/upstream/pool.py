@@ -18,7 +18,7 @@ import httpx2
 
 from gateway.call import InDoubt, Unsent
 from gateway.upstream import wire
-from gateway.upstream.http1 import BadResponse, Head, parse_head, request_head
+from gateway.upstream.http1 import BadResponse, Head, header_lines, parse_head, request_line
 from gateway.upstream.outcomes import of_status
 from gateway.upstream.spec import Http
 from gateway.upstream.sse import EventData
@@ -82,6 +82,7 @@ class Pool:
         given = {name.lower() for name in http.headers}
         fixed = (("host", parts.netloc.rpartition("@")[2]), *_FIXED, *_basic(parts.username, parts.password))
         self._headers = (*(item for item in fixed if item[0] not in given), *http.headers.items())
+        self._common: bytes | None = None
         self._connect_timeout = connect_timeout
         self._ceiling = ceiling
         self._idle: list[_Connection] = []
@@ -95,9 +96,9 @@ class Pool:
         """Sends one request and waits for its answer, at most `timeout` seconds in all."""
         progress = _Progress()
         try:
-            head = request_head(self._target, (*self._headers, *headers.items(), ("content-length", str(len(body)))))
+            request = self._head() + header_lines(headers.items()) + b"content-length: %d\r\n\r\n%s" % (len(body), body)
             async with asyncio.timeout(timeout), self._slots:
-                return await self._exchange(request_id, head + body, progress)
+                return await self._exchange(request_id, request, progress)
         except TimeoutError:
             return _failed(progress, f"no {'answer' if progress.written else 'connection'} within {timeout:.3g} s")
         except asyncio.IncompleteReadError:
@@ -108,6 +109,12 @@ class Pool:
             return _failed(progress, f"the answer is larger than {self._ceiling} bytes")
         except (OSError, ValueError) as error:  # an SSLError is an OSError, BadResponse a ValueError
             return _failed(progress, str(error) or type(error).__name__)
+
+    def _head(self) -> bytes:
+        """The lines that all requests have in common. Raises ValueError for what HTTP does not allow."""
+        if self._common is None:
+            self._common = request_line(self._target) + header_lines(self._headers)
+        return self._common
 
     async def _exchange(self, request_id: int, request: bytes, progress: _Progress) -> Replied:
         connection = await self._connection()

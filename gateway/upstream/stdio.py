@@ -22,7 +22,7 @@ from gateway.upstream.process import Child
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import Stdio, redacted
 
-__all__ = ["Lines", "Pipes", "open_stdio"]
+__all__ = ["TAIL", "Lines", "Pipes", "keep_tail", "open_stdio"]
 
 TAIL = 4096  # bytes of stderr that are kept
 SAID = 300  # characters of it that an error message shows
@@ -160,7 +160,7 @@ async def open_stdio(
     loop = asyncio.get_running_loop()
     tail = bytearray()
     out, err, write = asyncio.StreamReader(limit=ceiling), asyncio.StreamReader(), _Input()
-    listening = asyncio.create_task(_keep_tail(err, tail, log, stdio))
+    listening = asyncio.create_task(keep_tail(err, tail, log, stdio))
     try:
         async with AsyncExitStack() as pipes:
             for reader, pipe in ((out, child.stdout), (err, child.stderr)):
@@ -176,7 +176,8 @@ async def open_stdio(
         child.kill()
 
 
-async def _keep_tail(reader: asyncio.StreamReader, tail: bytearray, log: logging.Logger, stdio: Stdio) -> None:
+async def keep_tail(reader: asyncio.StreamReader, tail: bytearray, log: logging.Logger, stdio: Stdio) -> None:
+    """Reads to the end, so that the child never blocks on it, and keeps only the last `TAIL` bytes."""
     while piece := await reader.read(65536):
         tail += piece
         del tail[:-TAIL]

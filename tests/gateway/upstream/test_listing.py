@@ -63,6 +63,7 @@ def test_a_cursor_that_comes_again_ends_the_list() -> None:
         "a": {"tools": [], "nextCursor": "a"},
     }
     assert list(listed(pages).tools) == ["act"]
+    assert listed(pages).rejected == {}
 
 
 def test_a_list_without_end_is_cut_and_says_so() -> None:

@@ -13,7 +13,7 @@ from mcp.shared.message import SessionMessage
 
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import Stdio
-from gateway.upstream.stdio import Pipes, open_stdio
+from gateway.upstream.stdio import TAIL, Pipes, keep_tail, open_stdio
 
 
 def python(code: str, **env: str) -> Stdio:
@@ -92,6 +92,17 @@ def test_what_a_child_says_on_stderr_can_be_read_in_the_log(caplog: pytest.LogCa
         python("import sys; sys.stderr.write('hello ' + __import__('os').environ['KEY'])", KEY="hunter2x"), scenario
     )
     assert [record.getMessage() for record in caplog.records] == ["hello ***"]
+
+
+def test_a_flood_on_stderr_takes_no_memory() -> None:
+    async def scenario() -> None:
+        reader, tail = asyncio.StreamReader(), bytearray()
+        reader.feed_data(b"x" * 100_000 + b"end")
+        reader.feed_eof()
+        await keep_tail(reader, tail, logging.getLogger("toolgate.server.s"), Stdio("s"))
+        assert (len(tail), bytes(tail[-4:])) == (TAIL, b"xend")
+
+    asyncio.run(scenario())
 
 
 def test_writing_to_a_child_that_is_gone_fails_before_anything_is_sent() -> None:
