@@ -7,6 +7,7 @@ A worker that was killed leaves a lease behind; on the same machine it is seen t
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from gateway.store import Lease, Store
 __all__ = ["LEASE_SECONDS", "is_dead", "leased", "owner_name"]
 
 LEASE_SECONDS = 15.0
+_PID = re.compile(r"[0-9]{1,9}")
 _PROCESS = secrets.token_hex(4)  # a container's processes have the same few numbers after every restart
 
 
@@ -29,7 +31,7 @@ def is_dead(owner: str) -> bool:
     """Whether this owner is known to be gone: its process was on this machine and is no more."""
     host, _, rest = owner.partition("/")
     pid, _, name = rest.partition("/")
-    if host != socket.gethostname() or not pid.isdigit():
+    if host != socket.gethostname() or not _PID.fullmatch(pid):
         return False
     if int(pid) == os.getpid():
         return not name.startswith(f"{_PROCESS}.")

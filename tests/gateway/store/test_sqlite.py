@@ -1,0 +1,334 @@
+"""One file, any number of processes: what was acknowledged is there, and what can't be kept is refused whole."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import json
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.budget import Limits, Spend
+from gateway.errors import StoreError, UnknownApproval, UnknownRun
+from gateway.events import Event, Started
+from gateway.run import fold
+from gateway.store import Open, Reserve
+from gateway.store import sqlite as module
+from gateway.store.sqlite import SCHEMA_VERSION, SqliteStore
+from tests.builders import (
+    NOON,
+    QUEUED,
+    STARTED,
+    Clock,
+    a_call,
+    admitted,
+    an_approval,
+    decided,
+    denied,
+    held,
+    made,
+    replied,
+    returned,
+    wanted,
+)
+from tests.fixtures.stores import line_of, tables, worker
+
+
+def append(store: SqliteStore, *events: Event, run_id: str = "r-1", **rest: Any) -> int:
+    return asyncio.run(store.append(run_id, events, **({"lease": None} | rest)))
+
+
+@contextlib.contextmanager
+def raw(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file, as a program that is not ours has it."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        yield db
+
+
+# ---- opening
+
+
+def test_only_its_owner_can_read_what_is_kept(store: SqliteStore, store_path: Path) -> None:
+    append(store, QUEUED)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in store_path.parent.iterdir()}
+    assert modes == {"toolgate.db": 0o600, "toolgate.db-wal": 0o600, "toolgate.db-shm": 0o600}
+    assert stat.S_IMODE(store_path.parent.stat().st_mode) == 0o700
+
+
+def test_a_store_that_is_opened_again_has_everything(store: SqliteStore, store_path: Path) -> None:
+    append(store, QUEUED, STARTED, *wanted(1, "shop/a"), *made(1))
+    before = tables(store_path)
+    store.close()
+    again = SqliteStore(store_path)
+    assert tables(store_path) == before
+    assert asyncio.run(again.events("r-1"))[0].event == QUEUED
+    again.close()
+
+
+def test_the_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "toolgate.db"
+    with raw(path) as db:
+        db.execute("CREATE TABLE things_to_come (x, y)")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreError, match="was written by a newer Toolgate; update this one"):
+        SqliteStore(path)
+    assert tables(path) == {"things_to_come": []}
+
+
+def _text_file(path: Path) -> None:
+    path.write_text("my diary\n" * 200)
+
+
+def _other_program(path: Path) -> None:
+    with raw(path) as db:
+        db.execute("CREATE TABLE runs (marathon TEXT)")
+
+
+@pytest.mark.parametrize("occupy", [_text_file, Path.mkdir, _other_program])
+def test_what_is_no_store_is_refused_with_its_path(tmp_path: Path, occupy: Callable[[Path], None]) -> None:
+    path = tmp_path / "toolgate.db"
+    occupy(path)
+    with pytest.raises(StoreError, match=r"^the store `.*toolgate\.db` can't be opened: "):
+        SqliteStore(path)
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(StoreError, match="can't be opened"):
+        SqliteStore(tmp_path / "data" / "toolgate.db")
+
+
+def test_of_many_that_open_a_new_store_at_once_one_makes_the_tables(tmp_path: Path) -> None:
+    path = tmp_path / "toolgate.db"
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: SqliteStore(path), range(16)))
+    for number, store in enumerate(stores):
+        append(store, QUEUED, run_id=f"r-{number}")
+        store.close()
+    assert len(tables(path)["runs"]) == 16
+
+
+# ---- reading
+
+
+def test_events_come_back_as_they_were_in_order_and_with_their_time(store: SqliteStore, clock: Clock) -> None:
+    events = (QUEUED, STARTED, *wanted(1, "shop/a", "shop/b"), denied(1), held(2), decided(2), admitted(2), returned(2))
+    for event in events:
+        clock.tick(10)
+        append(store, event)
+    found = asyncio.run(store.events("r-1"))
+    assert [recorded.event for recorded in found] == list(events)
+    assert [recorded.seq for recorded in found] == list(range(1, len(events) + 1))
+    assert [recorded.at for recorded in found] == [NOON + 10 * n for n in range(1, len(events) + 1)]
+    assert asyncio.run(store.events("r-1", after=7)) == found[7:]
+    assert asyncio.run(store.events("r-none")) == []
+    assert fold("r-1", found).seq == len(events)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800 alone", "\x00\x1b[31m\n", "\u202egnp.exe", "'; DROP TABLE events; --", "ü" * 3_000_000]
+)
+def test_whatever_a_model_or_a_tool_says_can_be_kept(store: SqliteStore, text: str) -> None:
+    reply = replied(1, say=text)
+    append(store, QUEUED, STARTED, reply)
+    assert asyncio.run(store.events("r-1"))[-1].event == reply
+
+
+def test_the_newest_runs_are_listed_first(store: SqliteStore, clock: Clock) -> None:
+    for number in range(5):
+        clock.tick(1)
+        append(store, QUEUED, run_id=f"r-{number}")
+    assert [row.id for row in asyncio.run(store.run_rows(3))] == ["r-4", "r-3", "r-2"]
+
+
+def find_run(store: SqliteStore, text: str) -> str:
+    return asyncio.run(store.run_row(text)).id
+
+
+def find_approval(store: SqliteStore, text: str) -> str:
+    return asyncio.run(store.approval(text)).id
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("r-1", "r-1"), ("r-12", "r-12"), ("r-123", "r-123"), ("r-2", "r-20"), ("r-20", "r-20")]
+)
+def test_an_id_may_be_cut_short_as_long_as_it_means_one(store: SqliteStore, text: str, meant: str) -> None:
+    for run_id in ("r-1", "r-12", "r-123", "r-20"):
+        approval = an_approval(f"A{run_id}", call=a_call(run_id=run_id))
+        append(store, QUEUED, STARTED, run_id=run_id, changes=[Open(approval)])
+    assert find_run(store, text) == meant
+    assert find_approval(store, f"A{text}") == f"A{meant}"
+
+
+@pytest.mark.parametrize("text", ["", "r", "r-3", "R-1", "%", "r_1", "_", "r-1\x00", "\udc80", "r-12345", "\U0010ffff"])
+def test_an_id_that_means_none_or_several_is_unknown(store: SqliteStore, text: str) -> None:
+    for run_id in ("r-12", "r-13"):
+        append(store, QUEUED, run_id=run_id)
+    with pytest.raises(UnknownRun):
+        find_run(store, text)
+
+
+def test_nothing_does_not_mean_the_only_one_there_is(store: SqliteStore) -> None:
+    """`toolgate approve "$ID"` with an unset variable approves nothing."""
+    append(store, QUEUED, STARTED, changes=[Open(an_approval("A-1"))])
+    with pytest.raises(UnknownApproval):
+        find_approval(store, "")
+    with pytest.raises(UnknownRun):
+        find_run(store, "")
+
+
+def test_questions_are_listed_oldest_first_and_those_that_are_open_by_default(store: SqliteStore) -> None:
+    append(store, QUEUED, STARTED)
+    for number in (3, 1, 2):
+        asked = an_approval(f"A-{number}", claim=f"c{number}", created=NOON + number)
+        append(store, held(number), changes=[Open(asked)])
+    asyncio.run(store.decide("A-2", "denied", "user:bob", "no"))
+    assert [approval.id for approval in asyncio.run(store.approvals())] == ["A-1", "A-3"]
+    assert [approval.id for approval in asyncio.run(store.approvals(pending_only=False))] == ["A-1", "A-2", "A-3"]
+    assert len(asyncio.run(store.approvals(limit=1))) == 1
+    first = an_approval("A-1", claim="c1", created=NOON + 1)
+    assert asyncio.run(store.approval("A-1")) == first
+
+
+def test_the_version_changes_whenever_any_process_has_written(store: SqliteStore, store_path: Path) -> None:
+    async def version() -> int:
+        return await store.version()
+
+    first = asyncio.run(version())
+    assert asyncio.run(version()) == first
+    append(store, QUEUED)
+    second = asyncio.run(version())
+    assert second != first
+    other = SqliteStore(store_path)
+    append(other, STARTED)
+    other.close()
+    assert asyncio.run(version()) != second
+
+
+def test_an_event_of_a_newer_version_is_an_error_that_says_what_to_do(store: SqliteStore, store_path: Path) -> None:
+    append(store, QUEUED)
+    with raw(store_path) as db:
+        body = json.dumps({"event": "teleported", "to": "mars"})
+        db.execute("INSERT INTO events VALUES ('r-1', 2, 0, ?)", (body,))
+    with pytest.raises(StoreError, match="run `r-1` holds 'teleported', which this version does not know; update it"):
+        asyncio.run(store.events("r-1"))
+
+
+def test_a_closed_store_says_so(store: SqliteStore) -> None:
+    append(store, QUEUED)
+    store.close()
+    store.close()
+    for work in (store.events("r-1"), store.spend("a"), store.run_rows(), store.version(), store.expire()):
+        with pytest.raises(StoreError, match="closed"):
+            asyncio.run(work)
+
+
+# ---- trouble
+
+
+@pytest.mark.parametrize("acknowledged", [1, 2, 5, 17, 60, 150])
+def test_whatever_a_killed_process_acknowledged_is_there(store_path: Path, acknowledged: int) -> None:
+    """And a reservation is there exactly when the event is that it was made with."""
+    with worker("write", store_path, "w") as process:
+        lines = [line_of(process) for _ in range(acknowledged)]
+        process.kill()
+        assert process.stdout is not None
+        lines += process.stdout.read().splitlines(keepends=False)
+    store = SqliteStore(store_path)
+    promised: dict[str, int] = {}
+    for line in lines:
+        if len(words := line.split()) == 2:  # the last line may have been cut
+            promised[words[0]] = max(promised.get(words[0], 0), int(words[1]))
+    assert promised
+    for run_id, seq in promised.items():
+        events = asyncio.run(store.events(run_id))
+        assert [recorded.seq for recorded in events] == list(range(1, len(events) + 1))
+        assert len(events) >= seq
+        assert asyncio.run(store.run_row(run_id)).seq == len(events)
+        assert asyncio.run(store.spend(f"run:{run_id}")) == Spend(turns=len(events) - 1)
+    store.close()
+
+
+@pytest.fixture
+def small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are opened from here on hold a few dozen pages."""
+    connect = sqlite3.connect
+
+    def limited(*args: Any, **options: Any) -> sqlite3.Connection:
+        db: sqlite3.Connection = connect(*args, **options)
+        db.execute("PRAGMA max_page_count = 40")
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", limited)
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_a_full_disk_refuses_the_whole_append_and_keeps_what_was_there(
+    monkeypatch: pytest.MonkeyPatch, store_path: Path
+) -> None:
+    store = SqliteStore(store_path)
+    append(store, QUEUED, STARTED)
+    before = tables(store_path)
+    change = Reserve("run:r-1", Spend(turns=1), Limits())
+    for _ in range(3):
+        with pytest.raises(StoreError, match="the store could not write: database or disk is full"):
+            append(store, Started("x"), returned(1, "x" * 500_000), changes=[change, Open(an_approval())])
+        assert tables(store_path) == before
+    assert append(store, Started("y"), changes=[change]) == 3  # what is small still fits
+    store.close()
+    monkeypatch.undo()
+    with_room = SqliteStore(store_path)
+    assert append(with_room, returned(1, "x" * 500_000)) == 4
+    with_room.close()
+
+
+def test_a_file_that_another_program_keeps_locked_is_an_error_and_not_a_hang(
+    monkeypatch: pytest.MonkeyPatch, store_path: Path
+) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.01)
+    store = SqliteStore(store_path)
+    append(store, QUEUED)
+    with raw(store_path) as db:
+        db.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="the store could not write: database is locked"):
+            append(store, STARTED)
+        assert len(asyncio.run(store.events("r-1"))) == 1  # reading goes on
+        db.execute("ROLLBACK")
+    assert append(store, STARTED) == 2
+    store.close()
+
+
+def test_a_store_that_cant_start_its_writer_is_refused_when_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch, store_path: Path
+) -> None:
+    connect, opened = sqlite3.connect, list[sqlite3.Connection]()
+
+    def only_once(*args: Any, **options: Any) -> sqlite3.Connection:
+        if opened:
+            raise sqlite3.OperationalError("unable to open database file")
+        opened.append(connect(*args, **options))
+        return opened[0]
+
+    monkeypatch.setattr(sqlite3, "connect", only_once)
+    with pytest.raises(StoreError, match="can't be opened: unable to open database file"):
+        SqliteStore(store_path)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
+
+
+def test_a_name_that_is_no_text_is_refused_when_it_is_kept(store: SqliteStore) -> None:
+    with pytest.raises(StoreError, match="the store can't keep this"):
+        append(store, replace(QUEUED, tenant="ac\udc80me"))
+    assert append(store, QUEUED) == 1
+
+
+@pytest.mark.parametrize("synchronous", ["normal", "full"])
+def test_how_durable_a_commit_is_can_be_chosen(store_path: Path, synchronous: Any) -> None:
+    store = SqliteStore(store_path, synchronous=synchronous)
+    assert append(store, QUEUED, STARTED) == 2
+    store.close()

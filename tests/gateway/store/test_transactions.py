@@ -1,0 +1,554 @@
+"""All or nothing, once, and only by whoever may: the contract of the store, transaction by transaction."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gateway.store
+from gateway.approval import Approval
+from gateway.budget import UNITS, Limits, Spend, excess
+from gateway.errors import (
+    BudgetExceeded,
+    Conflict,
+    IllegalEvent,
+    LeaseLost,
+    StoreError,
+    UnknownApproval,
+    UnknownRun,
+)
+from gateway.events import Cancelled, Decided, Event, Failed, Queued, Returned, Started, Succeeded, Waited
+from gateway.store import Change, Consume, Lease, Open, Reserve, Settle, run_account
+from gateway.store import transactions as tx
+from gateway.store.sqlite import SqliteStore
+from tests.builders import (
+    A_CALL,
+    CLIENT,
+    NOON,
+    QUEUED,
+    STARTED,
+    Clock,
+    a_call,
+    admitted,
+    an_approval,
+    held,
+    returned,
+)
+from tests.fixtures.stores import line_of, ready, tables, worker
+
+FREE = Limits()
+HOUR = 3_600_000
+LAST_YEAR = Lease("r-1", "here/0/old", 1)
+
+
+def begin(store: SqliteStore, *events: Event, run_id: str = "r-1") -> None:
+    asyncio.run(store.append(run_id, events or (QUEUED, STARTED), lease=None))
+
+
+def append(store: SqliteStore, *events: Event, run_id: str = "r-1", **rest: Any) -> int:
+    return asyncio.run(store.append(run_id, events, **({"lease": None} | rest)))
+
+
+def take(store: SqliteStore, owner: str = "here/1/a", seconds: float = 15.0, gone: str | None = None) -> Lease | None:
+    return asyncio.run(store.acquire("r-1", owner, seconds, gone))
+
+
+def ask(store: SqliteStore, approval: Approval) -> None:
+    """Puts a question, in a run that is there."""
+    question = held(1, approval_id=approval.id)
+    append(store, question, run_id=approval.run_id, changes=[Open(approval)])
+
+
+def decide(store: SqliteStore, approval_id: str, decision: Any = "approved", by: str = "user:bob") -> Approval:
+    return asyncio.run(store.decide(approval_id, decision, by, "because"))
+
+
+def claimed(store: SqliteStore, claim: str) -> str | None:
+    found = asyncio.run(store.claimed(claim))
+    return found.id if found else None
+
+
+def state(store: SqliteStore, approval_id: str) -> str:
+    return asyncio.run(store.approval(approval_id)).state
+
+
+# ---- all or nothing
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An append that fails in its last part, after everything before it was done."""
+
+    error: type[Exception]
+    events: Sequence[Event] = (admitted(1),)
+    changes: Sequence[Change] = ()
+    lease: Lease | None = None
+    run_id: str = "r-1"
+
+
+GOOD: tuple[Change, ...] = (
+    Reserve("run:r-1", Spend(tool_calls=1, tokens=5), FREE),
+    Settle("team:t", Spend(), Spend(nanos=3)),
+    Open(an_approval("A-new", claim="new")),
+    Consume("A-yes"),
+)
+TWICE = an_approval("A-other", claim="open")
+
+BROKEN = {
+    "an approval that is not there": Broken(Conflict, changes=(*GOOD, Consume("A-none"))),
+    "an approval that was used in the same append": Broken(Conflict, changes=(*GOOD, Consume("A-yes"))),
+    "an approval that nobody has answered": Broken(Conflict, changes=(*GOOD, Consume("A-open"))),
+    "a question that is open already": Broken(Conflict, changes=(*GOOD, Open(TWICE))),
+    "an amount that does not fit": Broken(
+        BudgetExceeded, changes=(*GOOD, Reserve("run:r-1", Spend(tokens=6), Limits(tokens=10)))
+    ),
+    "an amount that no database holds": Broken(
+        StoreError, changes=(*GOOD, Reserve("run:r-1", Spend(tokens=10**30), FREE))
+    ),
+    "a text that is none": Broken(StoreError, changes=(*GOOD, Open(an_approval("A-x", claim="x", why="\ud800")))),
+    "an event that may not follow": Broken(IllegalEvent, (STARTED, admitted(1), QUEUED), GOOD),
+    "an event after the end": Broken(IllegalEvent, (Succeeded("yes"), STARTED), GOOD),
+    "an event that is not JSON": Broken(TypeError, (STARTED, Returned("k", {"x": object()}, {})), GOOD),
+    "a lease that was lost": Broken(LeaseLost, (STARTED,), GOOD, LAST_YEAR),
+    "a run that is not there": Broken(UnknownRun, (STARTED,), GOOD, run_id="r-none"),
+    "no run and no events": Broken(UnknownRun, (), GOOD, run_id="r-none"),
+    "a run that is there": Broken(IllegalEvent, (QUEUED,), GOOD),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_an_append_that_fails_in_its_last_part_leaves_nothing(
+    store: SqliteStore, store_path: Path, broken: Broken
+) -> None:
+    begin(store)
+    ask(store, an_approval("A-yes", claim="yes"))
+    ask(store, an_approval("A-open", claim="open"))
+    decide(store, "A-yes")
+    before = tables(store_path)
+    with pytest.raises(broken.error):
+        append(store, *broken.events, run_id=broken.run_id, changes=broken.changes, lease=broken.lease)
+    assert tables(store_path) == before
+    append(store, admitted(1), changes=GOOD)  # and the rest of it was right
+    assert state(store, "A-yes") == "consumed"
+
+
+def test_an_append_says_how_far_the_run_is(store: SqliteStore) -> None:
+    assert append(store, QUEUED) == 1
+    assert append(store, STARTED, admitted(1)) == 3
+    assert append(store, changes=[Reserve("run:r-1", A_CALL, FREE)]) == 3
+
+
+def test_the_row_of_a_run_follows_its_events(store: SqliteStore, clock: Clock) -> None:
+    begin(store, replace(QUEUED, input="  What\n time " + "x" * 100))
+    clock.tick(5)
+    append(store, STARTED, Waited("approval"))
+    row = asyncio.run(store.run_row("r-1"))
+    assert (row.status, row.seq, row.created, row.updated) == ("waiting", 3, NOON, NOON + 5)
+    assert (row.user, row.agent, row.tenant, row.driver) == ("user:ann", "agent:support", "acme", "loop")
+    assert row.title == ("What time " + "x" * 100)[:80]
+
+
+# ---- budgets
+
+
+def test_two_hundred_reservations_at_once_against_a_limit_of_ten_make_exactly_ten(store: SqliteStore) -> None:
+    begin(store)
+
+    async def scenario() -> Sequence[object]:
+        change = Reserve(run_account("r-1"), A_CALL, Limits(tool_calls=10))
+        attempts = [store.append("r-1", [admitted(n)], lease=None, changes=[change]) for n in range(200)]
+        return await asyncio.gather(*attempts, return_exceptions=True)
+
+    results = asyncio.run(scenario())
+    assert sum(isinstance(result, int) for result in results) == 10
+    assert sum(isinstance(result, BudgetExceeded) for result in results) == 190
+    assert asyncio.run(store.spend("run:r-1")) == Spend(tool_calls=10)
+    assert len(asyncio.run(store.events("r-1"))) == 2 + 10
+
+
+def test_two_hundred_reservations_by_several_processes_make_exactly_ten(store: SqliteStore, store_path: Path) -> None:
+    begin(store)
+    with contextlib.ExitStack() as stack:
+        workers = [stack.enter_context(worker("reserve", store_path, "shared", 10, 50)) for _ in range(4)]
+        ready(*workers)
+        assert sum(int(line_of(process)) for process in workers) == 10
+    assert asyncio.run(store.spend("shared")) == Spend(tool_calls=10)
+
+
+def test_a_reservation_that_does_not_fit_says_in_which_unit_and_how_much_is_left(store: SqliteStore) -> None:
+    begin(store)
+    append(store, changes=[Reserve("run:r-1", Spend(tokens=900), FREE)])
+    with pytest.raises(BudgetExceeded) as refused:
+        append(store, changes=[Reserve("run:r-1", Spend(tokens=200, turns=1), Limits(tokens=1_000, turns=9))])
+    assert refused.value.unit == "tokens"
+    assert str(refused.value) == "200 tokens more would pass the limit of 1,000 tokens; 900 tokens are taken"
+
+
+def test_what_is_settled_gives_back_what_was_not_spent(store: SqliteStore) -> None:
+    begin(store)
+    reserved, spent = Spend(tokens=500, turns=1), Spend(tokens=120, turns=1, nanos=7)
+    append(store, changes=[Reserve("run:r-1", reserved, FREE)])
+    assert asyncio.run(store.spend("run:r-1")) == reserved
+    append(store, changes=[Settle("run:r-1", reserved, spent)])
+    assert asyncio.run(store.spend("run:r-1")) == spent
+    assert asyncio.run(store.spend("run:r-2")) == Spend()
+
+
+_AMOUNTS = st.builds(Spend, *[st.integers(0, 9)] * len(UNITS))
+_LIMITS = st.builds(Limits, *[st.none() | st.integers(0, 20)] * len(UNITS))
+
+
+@contextlib.contextmanager
+def in_memory() -> Iterator[sqlite3.Connection]:
+    """The tables without a file, with a run in them."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript((Path(gateway.store.__file__).parent / "schema.sql").read_text())
+        tx.append(db, tx.Append("r-1", [QUEUED]), NOON)
+        yield db
+
+
+@given(_LIMITS, st.lists(st.tuples(st.sampled_from("ab"), _AMOUNTS, _AMOUNTS, st.booleans()), max_size=12))
+def test_accounts_hold_what_was_reserved_and_spent_and_never_more_than_their_limits(
+    limits: Limits, steps: list[tuple[str, Spend, Spend, bool]]
+) -> None:
+    books = {"a": Spend(), "b": Spend()}
+    with in_memory() as db:
+        for account, amount, wish, settles in steps:
+            fits = excess(limits, books[account], amount) is None
+            with contextlib.suppress(BudgetExceeded) if not fits else contextlib.nullcontext():
+                tx.append(db, tx.Append("r-1", [], None, [Reserve(account, amount, limits)]), NOON)
+                books[account] = books[account] + amount
+            if fits and settles:
+                spent = Spend(*(min(getattr(wish, unit), getattr(amount, unit)) for unit in UNITS))
+                tx.append(db, tx.Append("r-1", [], None, [Settle(account, amount, spent)]), NOON)
+                books[account] = books[account] - amount + spent
+            assert tx.taken(db, account) == books[account]
+        assert all(_within(limits, spend) for spend in books.values())
+
+
+def _within(limits: Limits, spend: Spend) -> bool:
+    return all(getattr(limits, unit) is None or getattr(spend, unit) <= getattr(limits, unit) for unit in UNITS)
+
+
+# ---- who drives
+
+
+def test_one_drives_and_the_next_one_only_after_he_let_go(store: SqliteStore) -> None:
+    begin(store)
+    lease = take(store, "here/1/a")
+    assert lease == Lease("r-1", "here/1/a", 1)
+    assert take(store, "here/2/b") is None
+    assert take(store, "here/1/a") is None  # nor he himself a second time
+    asyncio.run(store.release(lease))
+    assert take(store, "here/2/b") == Lease("r-1", "here/2/b", 2)
+
+
+def test_a_lease_that_ran_out_or_whose_owner_is_gone_is_taken_over(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    take(store, "here/1/a", 15.0)
+    clock.tick(14_999)
+    assert take(store, "here/2/b", gone="here/9/other") is None
+    clock.tick(1)
+    assert take(store, "here/2/b") == Lease("r-1", "here/2/b", 2)
+    assert take(store, "here/3/c", gone="here/2/b") == Lease("r-1", "here/3/c", 3)
+
+
+def test_of_many_who_want_to_drive_one_does(store: SqliteStore) -> None:
+    begin(store)
+
+    async def scenario() -> Sequence[Lease | None]:
+        return await asyncio.gather(*(store.acquire("r-1", f"here/{n}/x", 15.0) for n in range(20)))
+
+    assert sum(lease is not None for lease in asyncio.run(scenario())) == 1
+
+
+def test_whoever_was_taken_over_can_record_nothing_and_renew_nothing(
+    store: SqliteStore, store_path: Path, clock: Clock
+) -> None:
+    begin(store)
+    old = take(store, "here/1/a")
+    clock.tick(60_000)
+    new = take(store, "here/2/b")
+    before = tables(store_path)
+    assert old is not None
+    for events in ([STARTED], [Succeeded("yes")], []):
+        with pytest.raises(LeaseLost):
+            append(store, *events, lease=old, changes=[Reserve("run:r-1", A_CALL, FREE)])
+    with pytest.raises(LeaseLost):
+        asyncio.run(store.renew(old, 60.0))
+    asyncio.run(store.release(old))  # a late goodbye does not let a third one in
+    assert tables(store_path) == before
+    assert append(store, STARTED, lease=new) == 3
+
+
+def test_a_lease_of_the_same_name_from_an_earlier_time_is_fenced_off_too(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    old = take(store, "here/1/a")
+    clock.tick(60_000)
+    take(store, "here/1/a")
+    with pytest.raises(LeaseLost):
+        append(store, STARTED, lease=old)
+
+
+def test_a_heart_beat_keeps_others_out(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    lease = take(store, seconds=15.0)
+    assert lease is not None
+    for _ in range(5):
+        clock.tick(10_000)
+        asyncio.run(store.renew(lease, 15.0))
+    assert take(store, "here/2/b") is None
+
+
+def test_after_letting_go_nothing_more_can_be_recorded(store: SqliteStore) -> None:
+    begin(store)
+    lease = take(store)
+    assert lease is not None
+    asyncio.run(store.release(lease))
+    with pytest.raises(LeaseLost):
+        append(store, STARTED, lease=lease)
+
+
+def test_nobody_drives_a_run_that_is_not_there(store: SqliteStore) -> None:
+    with pytest.raises(UnknownRun):
+        take(store)
+
+
+# ---- questions and answers
+
+
+def test_an_answer_is_kept_with_who_gave_it_and_the_run_hears_of_it(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    ask(store, an_approval())
+    clock.tick(7)
+    approval = decide(store, "A-1", "denied")
+    assert (approval.state, approval.decided_by, approval.decided_at) == ("denied", "user:bob", NOON + 7)
+    last = asyncio.run(store.events("r-1"))[-1].event
+    assert last == Decided("t1/call/1", "A-1", "denied", "user:bob", "because")
+
+
+@pytest.mark.parametrize("decision", ["approved", "denied", "expired"])
+def test_what_is_decided_stays_decided(store: SqliteStore, store_path: Path, decision: Any) -> None:
+    begin(store)
+    ask(store, an_approval())
+    decide(store, "A-1", decision)
+    before = tables(store_path)
+    with pytest.raises(Conflict, match=f"approval `A-1` is {decision} already, by user:bob"):
+        decide(store, "A-1", "approved", "user:eve")
+    assert tables(store_path) == before
+
+
+def test_nobody_answers_too_late(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    ask(store, an_approval())
+    clock.tick(HOUR)
+    with pytest.raises(Conflict, match="expired before it was decided"):
+        decide(store, "A-1")
+
+
+def test_nobody_answers_what_was_not_asked(store: SqliteStore) -> None:
+    with pytest.raises(UnknownApproval):
+        decide(store, "A-none")
+
+
+def test_of_two_approvers_at_the_same_time_exactly_one_decides(store: SqliteStore, store_path: Path) -> None:
+    begin(store)
+    questions = [f"A-{number}" for number in range(20)]
+    for approval_id in questions:
+        ask(store, an_approval(approval_id, claim=approval_id, expires=2 * NOON))  # their clock is the real one
+    with (
+        worker("decide", store_path, "user:bob", *questions) as bob,
+        worker("decide", store_path, "user:eve", *reversed(questions)) as eve,
+    ):
+        ready(bob, eve)
+        said = {
+            "user:bob": dict(zip(questions, [line_of(bob) for _ in questions], strict=True)),
+            "user:eve": dict(zip(reversed(questions), [line_of(eve) for _ in questions], strict=True)),
+        }
+    for approval_id in questions:
+        decider = asyncio.run(store.approval(approval_id)).decided_by
+        results = {who: answers[approval_id] for who, answers in said.items()}
+        assert results == {"user:bob": "Conflict", "user:eve": "Conflict"} | {decider: "done"}
+    answers = [recorded.event for recorded in asyncio.run(store.events("r-1"))]
+    assert sum(isinstance(event, Decided) for event in answers) == len(questions)
+
+
+def test_of_many_approvers_in_one_process_exactly_one_decides(store: SqliteStore) -> None:
+    begin(store)
+    ask(store, an_approval())
+
+    async def scenario() -> Sequence[object]:
+        attempts = [store.decide("A-1", "approved" if n % 2 else "denied", f"user:u{n}", "") for n in range(20)]
+        return await asyncio.gather(*attempts, return_exceptions=True)
+
+    results = asyncio.run(scenario())
+    assert sum(isinstance(result, Approval) for result in results) == 1
+    assert sum(isinstance(result, Conflict) for result in results) == 19
+
+
+def test_an_approval_is_used_up_exactly_once_by_fifty_calls_at_once(store: SqliteStore) -> None:
+    begin(store)
+    ask(store, an_approval())
+    decide(store, "A-1")
+
+    async def scenario() -> Sequence[object]:
+        attempts = [store.append("r-1", [admitted(n)], lease=None, changes=[Consume("A-1")]) for n in range(50)]
+        return await asyncio.gather(*attempts, return_exceptions=True)
+
+    before = len(asyncio.run(store.events("r-1")))
+    results = asyncio.run(scenario())
+    assert sum(isinstance(result, int) for result in results) == 1
+    assert sum(isinstance(result, Conflict) for result in results) == 49
+    assert len(asyncio.run(store.events("r-1"))) == before + 1
+
+
+def test_an_approval_that_is_too_old_cant_be_used(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    ask(store, an_approval())
+    decide(store, "A-1")
+    clock.tick(HOUR)
+    with pytest.raises(Conflict):
+        append(store, admitted(1), changes=[Consume("A-1")])
+
+
+def test_the_same_question_is_put_once(store: SqliteStore) -> None:
+    begin(store)
+    ask(store, an_approval("A-1", claim="c"))
+    with pytest.raises(Conflict, match="put already"):
+        ask(store, an_approval("A-2", claim="c"))
+    with pytest.raises(Conflict):
+        ask(store, an_approval("A-1", claim="another"))
+    decide(store, "A-1")
+    with pytest.raises(Conflict):  # approved, and not used yet
+        ask(store, an_approval("A-3", claim="c"))
+
+
+@pytest.mark.parametrize(
+    ("change", "old_state"),
+    [({"pin": "pin-2"}, "cancelled"), ({"digest": a_call("shop/order").digest}, "cancelled"), ({}, "expired")],
+)
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_old_question_makes_room_for_one_about_something_else(
+    store: SqliteStore, clock: Clock, change: dict[str, Any], old_state: str, answered: bool
+) -> None:
+    begin(store)
+    ask(store, an_approval("A-1", claim="c"))
+    if answered:
+        decide(store, "A-1")
+    clock.tick(0 if change else HOUR)
+    ask(store, an_approval("A-2", claim="c", expires=clock.now + HOUR, **change))
+    assert (state(store, "A-1"), state(store, "A-2")) == (old_state, "pending")
+    assert claimed(store, "c") == "A-2"
+
+
+def test_a_claim_finds_what_is_open_or_agreed_or_lately_refused(store: SqliteStore, clock: Clock) -> None:
+    begin(store, CLIENT, STARTED)
+    assert claimed(store, "c") is None
+    ask(store, an_approval("A-1", claim="c", expires=NOON + 5 * HOUR))
+    assert claimed(store, "c") == "A-1"
+    assert claimed(store, "another") is None
+    decide(store, "A-1", "denied")
+    clock.tick(HOUR - 1)
+    assert claimed(store, "c") == "A-1"  # whoever asks again within the hour hears the same no
+    clock.tick(1)
+    assert claimed(store, "c") is None
+    ask(store, an_approval("A-2", claim="c", created=clock.now, expires=NOON + 5 * HOUR))
+    decide(store, "A-2")
+    assert claimed(store, "c") == "A-2"
+    append(store, admitted(1), changes=[Consume("A-2")])
+    assert claimed(store, "c") is None
+
+
+def test_a_claim_does_not_find_what_is_too_old(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    ask(store, an_approval("A-1", claim="c"))
+    clock.tick(HOUR)
+    assert claimed(store, "c") is None
+    assert asyncio.run(store.approvals()) == []
+
+
+# ---- the end of questions
+
+
+def test_questions_that_nobody_answered_in_time_are_answered_by_the_clock(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    ask(store, an_approval("A-1", claim="a"))
+    ask(store, an_approval("A-2", claim="b", expires=NOON + 2 * HOUR))
+    clock.tick(HOUR)
+    assert asyncio.run(store.expire()) == 1
+    assert asyncio.run(store.expire()) == 0
+    assert (state(store, "A-1"), state(store, "A-2")) == ("expired", "pending")
+    last = asyncio.run(store.events("r-1"))[-1].event
+    assert last == Decided("t1/call/1", "A-1", "expired", "the clock")
+
+
+def test_a_question_whose_run_cant_hear_an_answer_does_not_keep_the_others_open(
+    store: SqliteStore, store_path: Path, clock: Clock
+) -> None:
+    begin(store, run_id="r-1")
+    begin(store, run_id="r-2")
+    ask(store, an_approval("A-1", claim="a"))
+    ask(store, an_approval("A-2", call=a_call(run_id="r-2")))
+    with contextlib.closing(sqlite3.connect(store_path, isolation_level=None)) as db:
+        db.execute("UPDATE runs SET status = 'cancelled' WHERE id = 'r-1'")  # as no transaction of ours leaves it
+    clock.tick(HOUR)
+    assert asyncio.run(store.expire()) == 2
+    assert (state(store, "A-1"), state(store, "A-2")) == ("expired", "expired")
+    assert isinstance(asyncio.run(store.events("r-2"))[-1].event, Decided)
+
+
+@pytest.mark.parametrize("end", [Cancelled("user:ann"), Succeeded("yes"), Failed("server", "broken")])
+def test_an_agents_run_that_has_ended_asks_nothing_any_more(store: SqliteStore, end: Event) -> None:
+    begin(store)
+    begin(store, run_id="r-2")
+    ask(store, an_approval("A-1", claim="a"))
+    ask(store, an_approval("A-2", claim="b"))
+    ask(store, an_approval("A-3", call=a_call(run_id="r-2")))
+    decide(store, "A-2")
+    append(store, end)
+    assert [state(store, f"A-{n}") for n in (1, 2, 3)] == ["cancelled", "cancelled", "pending"]
+    with pytest.raises(Conflict, match="is cancelled already"):
+        decide(store, "A-1")
+    with pytest.raises(Conflict):
+        append(store, run_id="r-2", changes=[Consume("A-2")])
+
+
+@pytest.mark.parametrize("end", [Succeeded(""), Failed("lost", "the gateway was killed")])
+def test_a_client_that_went_may_come_back_for_its_answer(store: SqliteStore, end: Event) -> None:
+    begin(store, CLIENT, STARTED)
+    ask(store, an_approval("A-1", claim="c"))
+    append(store, end)
+    decide(store, "A-1")
+    begin(store, CLIENT, STARTED, run_id="r-2")
+    assert claimed(store, "c") == "A-1"
+    append(store, admitted(1), run_id="r-2", changes=[Consume("A-1")])
+    assert state(store, "A-1") == "consumed"
+
+
+def test_a_clients_run_that_was_cancelled_asks_nothing_any_more(store: SqliteStore) -> None:
+    begin(store, CLIENT, STARTED)
+    ask(store, an_approval("A-1", claim="c"))
+    append(store, Cancelled("user:ann"))
+    assert state(store, "A-1") == "cancelled"
+
+
+def test_a_run_that_ended_stays_ended_for_the_results_of_calls_that_were_under_way(store: SqliteStore) -> None:
+    begin(store)
+    append(store, admitted(1), Cancelled("user:ann"))
+    append(store, returned(1))
+    assert asyncio.run(store.run_row("r-1")).status == "cancelled"
+
+
+def test_a_queued_event_makes_a_run_and_nothing_else_does(store: SqliteStore) -> None:
+    for event in (STARTED, Succeeded("yes"), Cancelled("user:ann"), Started("x")):
+        with pytest.raises(UnknownRun):
+            append(store, event, run_id="r-new")
+    assert isinstance(QUEUED, Queued)
+    assert append(store, QUEUED, run_id="r-new") == 1

@@ -1,0 +1,242 @@
+"""Group commit: one commit for all that wait, and each of them hears only of its own."""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import Conflict, StoreError
+from gateway.store.writer import MAX_BATCH, Writer
+
+PATIENCE = 60.0  # seconds: only a test that hangs takes them
+
+
+@dataclass
+class Desk:
+    """A writer on a table of numbers, and a gate that keeps it busy until a test opens it."""
+
+    path: Path
+    statements: list[str] = field(default_factory=list)
+    busy: threading.Event = field(default_factory=threading.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
+    writer: Writer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.writer = Writer(self.connect)
+
+    def connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        db.execute("CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY)")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.set_trace_callback(self.statements.append)
+        return db
+
+    def wait_at_gate(self, _db: sqlite3.Connection) -> str:
+        self.busy.set()
+        assert self.gate.wait(PATIENCE)
+        return "through"
+
+    async def keep_busy(self) -> "asyncio.Task[str]":
+        """Whatever is run from here on waits in the queue until the gate is open."""
+        task = asyncio.create_task(self.writer.run(self.wait_at_gate))
+        assert await asyncio.to_thread(self.busy.wait, PATIENCE)
+        return task
+
+    def numbers(self) -> list[int]:
+        with contextlib.closing(sqlite3.connect(self.path)) as db:
+            return [n for (n,) in db.execute("SELECT n FROM numbers ORDER BY n")]
+
+    @property
+    def commits(self) -> int:
+        return self.statements.count("COMMIT")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path / "numbers.db")
+    yield made
+    made.gate.set()
+    made.writer.close()
+
+
+def insert(*numbers: int, then: type[BaseException] | None = None) -> Callable[[sqlite3.Connection], int]:
+    """Writes the numbers; returns the last, or raises."""
+
+    def work(db: sqlite3.Connection) -> int:
+        for n in numbers:
+            db.execute("INSERT INTO numbers VALUES (?)", (n,))
+        if then is not None:
+            raise then("as it was told")
+        return numbers[-1]
+
+    return work
+
+
+async def queued(desk: Desk, *works: Callable[[sqlite3.Connection], int]) -> "list[asyncio.Task[int]]":
+    """The works, waiting in the queue."""
+    tasks = [asyncio.create_task(desk.writer.run(work)) for work in works]
+    await asyncio.sleep(0)  # each runs up to where it waits
+    return tasks
+
+
+def test_a_result_comes_when_it_is_on_disk(desk: Desk) -> None:
+    assert asyncio.run(desk.writer.run(insert(1))) == 1
+    assert desk.numbers() == [1]
+
+
+def test_all_that_wait_share_one_commit_and_keep_their_order(desk: Desk) -> None:
+    async def scenario() -> Sequence[int]:
+        first = await desk.keep_busy()
+        tasks = await queued(desk, *(insert(n) for n in range(100)))
+        desk.gate.set()
+        assert await first == "through"
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(scenario()) == list(range(100))
+    assert desk.numbers() == list(range(100))
+    assert desk.commits == 2
+
+
+def test_a_batch_has_an_end(desk: Desk) -> None:
+    async def scenario() -> None:
+        await desk.keep_busy()
+        tasks = await queued(desk, *(insert(n) for n in range(MAX_BATCH + 1)))
+        desk.gate.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+    assert desk.commits == 3
+
+
+@pytest.mark.parametrize("error", [Conflict, ValueError, sqlite3.IntegrityError, RecursionError])
+def test_one_that_fails_takes_nobody_down_and_leaves_nothing(desk: Desk, error: type[BaseException]) -> None:
+    async def scenario() -> list[object]:
+        await desk.keep_busy()
+        tasks = await queued(desk, insert(1), insert(2, 3, then=error), insert(4))
+        desk.gate.set()
+        return [await outcome(task) for task in tasks]
+
+    first, failed, last = asyncio.run(scenario())
+    assert (first, last) == (1, 4)
+    assert isinstance(failed, error)
+    assert desk.numbers() == [1, 4]
+    assert desk.commits == 2
+
+
+async def outcome(task: "asyncio.Task[int]") -> object:
+    await asyncio.wait([task], timeout=PATIENCE)
+    return task.exception() or task.result()
+
+
+def test_what_the_disk_refuses_is_refused_to_the_whole_batch_and_the_next_one_goes_on(desk: Desk) -> None:
+    async def scenario() -> Sequence[object]:
+        await desk.keep_busy()
+        tasks = await queued(desk, insert(1), insert(2, then=sqlite3.OperationalError), insert(3))
+        desk.gate.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    results = asyncio.run(scenario())
+    assert [str(result) for result in results] == ["the store could not write: as it was told"] * 3
+    assert all(isinstance(result, StoreError) for result in results)
+    assert desk.numbers() == []
+    assert asyncio.run(desk.writer.run(insert(4))) == 4
+    assert desk.numbers() == [4]
+
+
+def test_a_commit_that_fails_is_a_failure_for_all(desk: Desk) -> None:
+    def orphan(db: sqlite3.Connection) -> int:
+        db.execute("INSERT INTO children VALUES (7)")
+        return 7
+
+    async def scenario() -> Sequence[object]:
+        await desk.keep_busy()
+        tasks = await queued(desk, insert(1), orphan, insert(2))
+        desk.gate.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    with contextlib.closing(sqlite3.connect(desk.path)) as db:
+        db.execute("CREATE TABLE children (n REFERENCES numbers DEFERRABLE INITIALLY DEFERRED)")
+    results = asyncio.run(scenario())
+    assert [str(result) for result in results] == ["the store could not write: FOREIGN KEY constraint failed"] * 3
+    assert desk.numbers() == []
+    assert asyncio.run(desk.writer.run(insert(3))) == 3
+
+
+def test_a_caller_that_goes_away_takes_nobody_with_it(desk: Desk) -> None:
+    async def scenario() -> Sequence[object]:
+        await desk.keep_busy()
+        tasks = await queued(desk, insert(1), insert(2), insert(3, then=Conflict), insert(4))
+        tasks[1].cancel()
+        tasks[2].cancel()
+        desk.gate.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    results = asyncio.run(scenario())
+    assert (results[0], results[3]) == (1, 4)
+    assert isinstance(results[1], asyncio.CancelledError)
+    assert isinstance(results[2], asyncio.CancelledError)
+    assert desk.numbers() == [1, 2, 4]  # it was on its way: cancelled is not undone
+
+
+def test_a_loop_that_is_gone_keeps_nobody_waiting(desk: Desk) -> None:
+    async def leave() -> None:
+        await desk.keep_busy()
+        await queued(desk, insert(1))
+
+    asyncio.run(leave())
+    desk.gate.set()
+    assert asyncio.run(desk.writer.run(insert(2))) == 2
+    assert desk.numbers() == [1, 2]
+
+
+def test_closing_commits_what_waits_and_takes_nothing_more(desk: Desk) -> None:
+    async def scenario() -> Sequence[int]:
+        await desk.keep_busy()
+        tasks = await queued(desk, *(insert(n) for n in range(10)))
+        closing = asyncio.create_task(asyncio.to_thread(desk.writer.close))
+        while not desk.writer._closed:  # noqa: SLF001, ASYNC110 - there is nothing else to see it by
+            await asyncio.sleep(0)
+        with pytest.raises(StoreError, match="the store is closed"):
+            await desk.writer.run(insert(99))
+        desk.gate.set()
+        await closing
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(scenario()) == list(range(10))
+    assert desk.numbers() == list(range(10))
+    desk.writer.close()  # again: nothing happens
+
+
+def test_whoever_closes_while_others_write_from_other_threads_leaves_nobody_waiting(desk: Desk) -> None:
+    """Each of them is written or refused, and nothing in between."""
+    written: list[int] = []
+
+    async def fill(start: int) -> None:
+        with contextlib.suppress(StoreError):
+            for n in range(start, start + 1_000_000):
+                await asyncio.wait_for(desk.writer.run(insert(n)), PATIENCE)
+                written.append(n)
+
+    threads = [threading.Thread(target=asyncio.run, args=(fill(k * 1_000_000),)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(written) < 100:
+        assert any(thread.is_alive() for thread in threads)
+    desk.writer.close()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    assert desk.numbers() == sorted(written)
+
+
+def test_a_connection_that_cant_be_made_is_an_error_at_once() -> None:
+    def refuse() -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    with pytest.raises(sqlite3.OperationalError):
+        Writer(refuse)
