@@ -15,7 +15,7 @@ from gateway.budget import Limits
 from gateway.call import JsonObject, Subject, Tool
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
-from gateway.events import Failed, Queued, Started, Succeeded
+from gateway.events import Failed, Queued, Returned, Started, Succeeded
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Proposal, Upstream, Work
 from gateway.store import Lease, Store, run_account
 from gateway.store.lease import is_dead, owner_name
@@ -76,6 +76,7 @@ class ClientRun:
         self._clients, self._lease = clients, lease
         self.run_id, self.subject = run_id, subject
         self._numbers = itertools.count(1)
+        self._tainted = False  # for as long as this process serves the client
 
     @property
     def catalogue(self) -> Catalogue:
@@ -99,8 +100,10 @@ class ClientRun:
         clients = self._clients
         taken = await clients.store.spend(run_account(self.run_id))
         proposal = Proposal(f"call/{next(self._numbers)}", self._path(name), arguments, meta or {})
-        work = Work(Place(self.run_id, self.subject, clients.limits, taken), self._lease)
-        return await clients.pipeline.call(proposal, work)
+        place = Place(self.run_id, self.subject, clients.limits, taken, tainted=self._tainted)
+        result = await clients.pipeline.call(proposal, Work(place, self._lease))
+        self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
+        return result
 
     def _path(self, name: str) -> str:
         """The path that a name means. The tools of a server that is missing have no names; they read `server__tool`."""

@@ -143,11 +143,15 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What came of an admitted call: `gateway.call.Outcome` as JSON."""
+    """What came of an admitted call: `gateway.call.Outcome` as JSON.
+
+    `tainting` says that the answer came from a server that the admin does not trust: from then on the run is tainted.
+    """
 
     key: str
     outcome: JsonObject
     spent: Mapping[str, int]
+    tainting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from gateway.approval import Approval
 from gateway.budget import Spend
 from gateway.call import (
     Allow,
+    Answered,
     Arguments,
     ArgumentsError,
     Ask,
@@ -195,13 +196,17 @@ class Pipeline:
         tool = self._upstream.catalogue.tools.get(path)
         return tool is not None and tool.read_only
 
+    def _taints(self, call: Call, outcome: Outcome) -> bool:
+        tool = self._upstream.catalogue.tools.get(call.path)
+        return isinstance(outcome, Answered) and not (tool and tool.trusted)
+
     def _facts(self, place: Place, attempt: Attempt) -> Facts:
         taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already
         return Facts(
             catalogue=self._upstream.catalogue,
             policy=self._policy.current,
             now=datetime.now(UTC),
-            run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis),
+            run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted),
             limits=place.limits,
             taken=taken,
             pinned=attempt.pin,
@@ -313,7 +318,7 @@ class Pipeline:
     async def _record(self, call: Call, work: Work, outcome: Outcome) -> Returned:
         """What was not sent costs nothing; whatever left the gateway counts."""
         spent = Spend() if isinstance(outcome, Unsent) else A_CALL
-        returned = Returned(call.key, outcome_to_json(outcome), spent.to_json())
+        returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(call, outcome))
         settle = Settle(run_account(call.run_id), A_CALL, spent)
         await self._store.append(call.run_id, [returned], lease=work.lease, changes=(settle,))
         return returned

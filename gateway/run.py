@@ -144,6 +144,7 @@ class Run:
     calls: Mapping[str, CallState] = field(default_factory=dict)
     spend: Spend = field(default_factory=Spend)  # settled
     denials: int = 0
+    tainted: bool = False  # it has read what a server said that the admin does not trust
     cause: str = ""
     budget_spent: str | None = None  # the unit for which it is paused
     output: str = ""
@@ -287,7 +288,9 @@ def _returned(run: Run, event: Returned) -> Run:
     outcome = outcome_from_json(event.outcome)
     status = "in_doubt" if isinstance(outcome, InDoubt) else "done"
     changed = _change(run, event.key, status=status, outcome=outcome, reserved=Spend())
-    return replace(changed, spend=changed.spend + Spend.from_json(event.spent))
+    return replace(
+        changed, spend=changed.spend + Spend.from_json(event.spent), tainted=changed.tainted or event.tainting
+    )
 
 
 def _doubted(run: Run, event: Doubted) -> Run:

@@ -57,10 +57,11 @@ class Place:
     limits: Limits
     taken: Spend
     step: str | None = None
+    tainted: bool = False
 
     @classmethod
     def of(cls, run: Run, step: str | None = None) -> "Place":
-        return cls(run.id, run.subject, run.limits, run.spend + run.reserved, step)
+        return cls(run.id, run.subject, run.limits, run.spend + run.reserved, step, run.tainted)
 
     @property
     def facts(self) -> _PlaceFacts:

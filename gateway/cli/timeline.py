@@ -30,7 +30,8 @@ def print_timeline(run: Run, events: Sequence[Recorded], console: Console | None
         elif isinstance(event, Held):
             said.setdefault(event.key, Said(event.path))
         for text in _texts(recorded, said, sent):
-            console.print(Text(f"{(recorded.at - run.created) / 1000:8.2f}s ", style="dim") + text, soft_wrap=True)
+            since = (f"{(recorded.at - run.created) / 1000:8.2f}s ", "dim")
+            console.print(Text.assemble(since, text), soft_wrap=True)
     console.print(Text(f"          spent {budget_line(run.limits, run.spend)}", style="dim"), soft_wrap=True)
 
 
