@@ -5,6 +5,7 @@ An edit that can't be used changes nothing, and says so in `problem`. Reading tw
 within the same tick of the file system's clock: until a reading has settled, the content is compared and not the stamp.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from gateway.policy.files import Source, Stamp, read_sources, stamp_of
 from gateway.policy.load import build
 
 __all__ = ["SETTLES", "LivePolicy"]
+
+log = logging.getLogger("toolgate.policy")
 
 SETTLES = 0.1  # seconds; file systems' clocks tick every 10 ms or less (ext4, xfs, btrfs, APFS, NTFS)
 
@@ -74,9 +77,11 @@ class LivePolicy:
             return
         try:
             self._due = now + self._every
-            self._reading = self._next(now)
+            before, self._reading = self._reading, self._next(now)
         finally:
             self._looking.release()
+        if str(self._reading.problem) != str(before.problem):
+            _tell(self._reading.problem)
 
     def _next(self, now: float) -> _Reading:
         last, stamps = self._reading, self._stamps()
@@ -105,3 +110,13 @@ class LivePolicy:
 
 def _built(sources: tuple[Source, ...]) -> Policy:
     return build(sources[0], sources=sources[1:])
+
+
+def _tell(problem: PolicyError | None) -> None:
+    """Once for each broken edit, and once when it is mended: nobody may believe that an edit holds that does not."""
+    if problem is None:
+        log.warning("the policy is in force again as it stands in its files")
+        return
+    log.warning("the edited policy is refused, and the last good one stays in force")
+    for found in problem.problems:
+        log.warning("%s", found)

@@ -221,3 +221,23 @@ def test_ten_threads_never_see_a_half_policy_while_it_is_edited(desk: Desk) -> N
 def edits(versions: list[str]) -> Iterator[str]:
     for number in range(30):
         yield "P, broken\n" if number % 5 == 4 else versions[number % 2]
+
+
+def test_a_broken_edit_is_told_once_with_its_line_and_its_mending_too(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    live = desk.live()
+    desk.policy.write_text(ALLOW + "p, *, *, */*, call, , Deny, why\n")
+    for _ in range(3):
+        desk.clock.now += SETTLES
+        effect(live)
+    desk.policy.write_text(DENIED)
+    effect(live)
+    told = [record.getMessage() for record in caplog.records]
+    assert [line.partition(",")[0] for line in told[::2]] == [
+        "the edited policy is refused",
+        "the policy is in force again as it stands in its files",
+    ]
+    assert "policy.csv:2:" in told[1]
+    assert "did you mean" in told[1]
+    assert len(told) == 3
