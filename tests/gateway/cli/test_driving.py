@@ -1,5 +1,6 @@
 """`toolgate run` and `resume` as a person at a terminal meets them, and as a script does."""
 
+import json
 import re
 import signal
 from collections.abc import Callable
@@ -207,6 +208,16 @@ def test_json_prints_each_event_once_also_when_the_run_goes_on(project: Path, to
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_json_prints_each_event_once_also_when_it_waits(project: Path, terminal: OnTerminal, toolgate: Command) -> None:
+    with terminal(*SUM, "--json", "--wait") as shown:
+        shown.until('"event": "waited"')
+        (asked,) = toolgate("approvals", "--json").json
+        assert toolgate("approve", asked["id"]).code == 0
+        assert shown.end() == 0
+        numbers = [json.loads(line)["seq"] for line in shown.screen.splitlines()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_a_spent_budget_pauses_until_it_is_raised(project: Path, toolgate: Command) -> None:
     spent = toolgate("run", "hi", "--model", "scripted:work.yaml", "--budget", "tool_calls=1")
     assert spent.code == 8
@@ -241,13 +252,13 @@ def test_a_missing_server_is_said_and_the_run_goes_on(project: Path, child: Comm
 
 
 def test_the_model_of_a_run_is_found_again_from_another_folder(
-    project: Path, toolgate: Command, tmp_path: Path
+    project: Path, toolgate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert toolgate(*SUM).code == 7
     (asked,) = toolgate("approvals", "--json").json
     toolgate("approve", asked["id"])
-    (project / "below").mkdir()
-    assert toolgate("resume", asked["run_id"], "--project", "below").code == 0
+    monkeypatch.chdir(tmp_path)
+    assert toolgate("resume", asked["run_id"], "--project", str(project)).code == 0
 
 
 @pytest.mark.parametrize(("as_json", "wait", "asks", "waits"), [(True, None, False, False), (False, True, False, True)])
