@@ -125,7 +125,8 @@ def shown(unit: Unit, amount: int) -> str:
         case "millis":
             return _duration(amount)
         case _:
-            return f"{amount:,} {unit.replace('_', ' ')}"
+            name = unit.replace("_", " ")
+            return f"{amount:,} {name.removesuffix('s') if amount == 1 else name}"
 
 
 _SECONDS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))

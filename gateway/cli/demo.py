@@ -168,6 +168,7 @@ class Demo:
                     await answer(runtime.approving, self._bob(), asked, self._console)
                 else:
                     show_question(self._console, asked)
+                    self._say("·", "dim", "nobody is at this terminal, so user:bob, a manager, approves")
                     await self._approve(runtime, asked)
             run = await runtime.drive(run_id, view)
         return run

@@ -136,7 +136,7 @@ def _reserve(db: Db, change: Reserve, _now: int) -> None:
 def _excess_text(change: Reserve, unit: Unit, before: Spend) -> str:
     limit = getattr(change.limits, unit)
     wanted, gone = getattr(change.amount, unit), getattr(before, unit)
-    return f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}; {shown(unit, gone)} are taken"
+    return f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}; {shown(unit, gone)} taken so far"
 
 
 def _settle(db: Db, change: Settle, _now: int) -> None:

@@ -78,7 +78,7 @@ def test_the_pause_says_how_much_is_missing(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         await stage.drive(await stage.queued(limits=Limits(turns=1)), Replies(*STORY))
         last = (await stage.events())[-1]
-        assert last == Paused("budget", "1 turns more would pass the limit of 1 turns; 1 turns are taken", "turns")
+        assert last == Paused("budget", "1 turn more would pass the limit of 1 turn; 1 turn taken so far", "turns")
 
     on_stage(tmp_path, scenario)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.budget import UNITS, Limits, Price, Spend, Unit, excess, nanos, shown, usd
 
-AMOUNTS = st.integers(0, 20)
+AMOUNTS = st.integers(0, 6)  # so that they often meet exactly
 SPENDS = st.builds(Spend, *[AMOUNTS] * len(UNITS))
 LIMITS = st.builds(Limits, *[st.none() | AMOUNTS] * len(UNITS))
 
@@ -52,6 +52,11 @@ def _each(limits: Limits) -> list[tuple[Unit, int | None]]:
 def test_what_is_not_wanted_fits_even_where_too_much_is_gone() -> None:
     assert excess(Limits(tokens=10), Spend(tokens=99), Spend(tool_calls=1)) is None
     assert excess(Limits(tokens=0), Spend(), Spend(tokens=1)) == "tokens"
+
+
+def test_what_fills_a_limit_exactly_fits() -> None:
+    assert excess(Limits(tokens=10), Spend(tokens=7), Spend(tokens=3)) is None
+    assert excess(Limits(tokens=10), Spend(tokens=7), Spend(tokens=4)) == "tokens"
 
 
 @given(SPENDS, SPENDS)
@@ -134,6 +139,7 @@ def test_a_price_counts_tokens_that_are_read_and_written() -> None:
         ("millis", 300, "0.3 s"),
         ("tokens", 1_200, "1,200 tokens"),
         ("tool_calls", 3, "3 tool calls"),
+        ("tool_calls", 1, "1 tool call"),
         ("turns", 0, "0 turns"),
     ],
 )

@@ -188,7 +188,7 @@ def test_a_reservation_that_does_not_fit_says_in_which_unit_and_how_much_is_left
     with pytest.raises(BudgetExceeded) as refused:
         append(store, changes=[Reserve("run:r-1", Spend(tokens=200, turns=1), Limits(tokens=1_000, turns=9))])
     assert refused.value.unit == "tokens"
-    assert str(refused.value) == "200 tokens more would pass the limit of 1,000 tokens; 900 tokens are taken"
+    assert str(refused.value) == "200 tokens more would pass the limit of 1,000 tokens; 900 tokens taken so far"
 
 
 def test_what_is_settled_gives_back_what_was_not_spent(store: SqliteStore) -> None:
