@@ -129,7 +129,7 @@ _OUTCOMES: Mapping[type[Outcome], Callable[[Any, str], tuple[str, str, str, str]
 
 def _waited(event: Waited, _calls: Calls) -> Line:
     what = " to say what became of a call" if event.cause == "doubt" else "'s approval"
-    return Line("⏸", "yellow", f"waiting for a person{what}")
+    return Line("‖", "yellow", f"waiting for a person{what}")
 
 
 def _raised(event: LimitsRaised, _calls: Calls) -> Line:
@@ -148,7 +148,7 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line]] = {
     Waited: _waited,
     LimitsRaised: _raised,
     ModelFailed: lambda event, _: Line("✗", "red", f"the model failed ({event.kind})", visible(event.why)),
-    Paused: lambda event, _: Line("⏸", "yellow", f"paused ({event.cause})", visible(event.why)),
+    Paused: lambda event, _: Line("‖", "yellow", f"paused ({event.cause})", visible(event.why)),
     Resumed: lambda event, _: Line("▸", "bold", "resumed", visible(event.cause)),
     Succeeded: lambda _event, _: Line("■", "green", "done"),
     Failed: lambda event, _: Line("■", "red", f"failed ({visible(event.kind)})", visible(event.why)),
