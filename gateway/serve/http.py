@@ -75,6 +75,7 @@ async def serve_http(server: Server[Any], address: Address, ready: Callable[[str
         log_config=None,  # logging belongs to the program
         log_level="critical",
         access_log=False,
+        proxy_headers=False,  # else who sends `X-Forwarded-For` says where he comes from
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=address.grace,  # type: ignore[arg-type] # it takes fractions too
     )
@@ -110,12 +111,13 @@ class _Listening(uvicorn.Server):
 
 def _listener(address: Address) -> socket.socket:
     """A bound socket whose protocol is named: asyncio turns off Nagle's delays (40 ms an answer) only then."""
+    family, kind, _, _, place = socket.getaddrinfo(address.host, 0, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
     try:
-        family, kind, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
+        listener.bind((place[0], address.port))
     except (OSError, OverflowError) as error:
+        listener.close()
         where = f"`{address.host}` port {address.port}"
         raise ConfigError.at("serve.port", f"can't listen at {where}: {error}", hint="0 takes a free port") from None
     return listener

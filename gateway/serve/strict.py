@@ -24,7 +24,8 @@ class Malformed(ValueError):
 
     def __init__(self, code: int, why: str, request_id: str | int | None = None) -> None:
         super().__init__(why)
-        self.answer = {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": why}}
+        error = {"code": code, "message": why}
+        self.answer: dict[str, Any] = {"jsonrpc": "2.0", "id": request_id, "error": error}
 
 
 def read(body: bytes) -> Mapping[str, Any]:

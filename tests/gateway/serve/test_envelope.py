@@ -1,0 +1,73 @@
+"""The body is not touched; what stands around it is as the era wants it."""
+
+from typing import Any
+
+import mcp_types as types
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+
+from gateway.serve.envelope import enveloped, passed_on
+
+INFO = {"name": "toolgate", "version": "1"}
+ENVELOPE = {"resultType", "ttlMs", "cacheScope", "_meta"}
+BODIES = st.dictionaries(st.text(max_size=9).filter(lambda key: key not in ENVELOPE), st.none() | st.lists(st.none()))
+METAS = st.none() | st.dictionaries(st.text(max_size=9), st.none() | st.integers())
+
+
+def around(result: dict[str, Any], version: str, method: str = "tools/call") -> dict[str, Any]:
+    return enveloped(result, method, version, INFO)
+
+
+@given(BODIES, METAS, st.sampled_from([*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS]))
+def test_the_body_and_its_meta_are_untouched_in_every_version(body: dict[str, Any], meta: Any, version: str) -> None:
+    given_result = body if meta is None else {**body, "_meta": meta}
+    whole = around(given_result, version)
+    assert {key: value for key, value in whole.items() if key not in ENVELOPE} == body
+    kept = {key: value for key, value in whole.get("_meta", {}).items() if key != types.SERVER_INFO_META_KEY}
+    assert kept == (meta or {})
+
+
+@pytest.mark.parametrize("version", MODERN_PROTOCOL_VERSIONS)
+def test_a_modern_result_says_that_it_is_complete_and_whose_it_is(version: str) -> None:
+    whole = around({"content": [], "_meta": {types.SERVER_INFO_META_KEY: {"name": "behind"}}}, version)
+    assert whole == {"content": [], "resultType": "complete", "_meta": {types.SERVER_INFO_META_KEY: INFO}}
+
+
+@pytest.mark.parametrize("version", MODERN_PROTOCOL_VERSIONS)
+def test_a_modern_list_is_private_whatever_a_server_says(version: str) -> None:
+    whole = around({"tools": [], "cacheScope": "public", "ttlMs": 9}, version, "tools/list")
+    assert (whole["cacheScope"], whole["ttlMs"]) == ("private", 0)
+
+
+@pytest.mark.parametrize("version", HANDSHAKE_PROTOCOL_VERSIONS)
+def test_an_older_result_has_nothing_that_its_version_does_not_know(version: str) -> None:
+    modern = {"content": [], "resultType": "complete", "_meta": {types.SERVER_INFO_META_KEY: {}, "x": 1}}
+    assert around(modern, version) == {"content": [], "_meta": {"x": 1}}
+    assert around({"content": [], "_meta": {types.SERVER_INFO_META_KEY: {}}}, version) == {"content": []}
+    assert around({"content": [], "_meta": {}}, version) == {"content": [], "_meta": {}}
+
+
+def test_a_result_is_never_changed_in_place() -> None:
+    result = {"content": [], "_meta": {"x": 1}}
+    around(result, MODERN_PROTOCOL_VERSIONS[0])
+    assert result == {"content": [], "_meta": {"x": 1}}
+
+
+def test_what_is_of_this_hop_goes_no_further() -> None:
+    meta = {
+        types.PROTOCOL_VERSION_META_KEY: "2026-07-28",
+        types.CLIENT_INFO_META_KEY: {},
+        types.CLIENT_CAPABILITIES_META_KEY: {},
+        "io.modelcontextprotocol/logLevel": "debug",
+        "io.modelcontextprotocol/unheard-of": 1,
+        "toolgate/idempotency-key": "forged",
+        "progressToken": 1,
+        "traceparent": "00",
+        "tracestate": "x",
+        "baggage": "secret",
+        "vendor.example/x": {"kept": None},
+    }
+    assert passed_on(meta) == {"vendor.example/x": {"kept": None}}
+    assert passed_on(None) == {}

@@ -1,0 +1,146 @@
+"""The methods, through an SDK client in the same process, in both eras. The wire itself is in tests/flows."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import mcp_types as types
+import pytest
+from mcp import Client, MCPError
+
+from gateway.budget import Limits
+from gateway.errors import StoreError
+from gateway.events import Admitted, Returned
+from gateway.serve.front import build_server
+from tests.fixtures.gateway_app import App, Setup, opened, spec
+from tests.fixtures.served import ECHO
+
+eras = pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+
+POLICY = (
+    "p, *, *, echo/*, call, , allow, the echo server is for all",
+    "p, *, *, echo/env, call, , deny, the environment is private",
+)
+
+
+def within(
+    tmp_path: Path, mode: Any, scenario: Callable[[App, Client], Awaitable[None]], limits: Limits | None = None
+) -> None:
+    setup = Setup(tmp_path, {"echo": spec("echo", ECHO)}, limits=limits or Limits())
+    setup.write_policy(*POLICY)
+
+    async def work() -> None:
+        async with opened(setup) as app, Client(app.server, mode=mode, cache=None) as client:
+            await scenario(app, client)
+
+    asyncio.run(work())
+
+
+@eras
+def test_tools_are_listed_and_called(tmp_path: Path, mode: str) -> None:
+    async def scenario(_app: App, client: Client) -> None:
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        assert ("echo__add" in names, "echo__env" in names) == (True, False)
+        assert (await client.call_tool("echo__add", {"a": 1, "b": 2})).structured_content == {"sum": 3}
+        assert (await client.call_tool("echo/add", {"a": 1, "b": 2})).structured_content == {"sum": 3}
+
+    within(tmp_path, mode, scenario)
+
+
+@eras
+def test_a_budget_that_is_used_up_is_said(tmp_path: Path, mode: str) -> None:
+    async def scenario(_app: App, client: Client) -> None:
+        assert not (await client.call_tool("echo__count", {})).is_error
+        results = await asyncio.gather(*(client.call_tool("echo__count", {}) for _ in range(5)))
+        said = [result.content[0].text for result in results if result.is_error]  # type: ignore[union-attr]
+        assert len(said) == 4
+        assert all(text.startswith("Denied: ") for text in said)
+
+    within(tmp_path, mode, scenario, Limits(tool_calls=2))
+
+
+@eras
+def test_an_unexpected_failure_tells_the_client_nothing_of_itself(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(app: App, client: Client) -> None:
+        def broken() -> Any:
+            raise RuntimeError("the canary-7f3a secret")
+
+        monkeypatch.setattr(app.sessions.viewer, "tools", broken)
+        with pytest.raises(MCPError) as caught:
+            await client.list_tools()
+        assert caught.value.code == types.INTERNAL_ERROR
+        assert "canary" not in repr(caught.value.error)
+
+    with caplog.at_level(logging.ERROR, "toolgate.serve"):
+        within(tmp_path, mode, scenario)
+    assert "canary" in caplog.text  # whoever runs the gateway may know
+
+
+@eras
+def test_a_call_that_can_not_be_recorded_is_not_made(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(app: App, client: Client) -> None:
+        await client.call_tool("echo__count", {})
+        with monkeypatch.context() as broken:
+
+            async def full(*_: Any, **__: Any) -> int:
+                raise StoreError("the disk is full")
+
+            broken.setattr(app.store, "append", full)
+            with pytest.raises(MCPError, match="the disk is full") as caught:
+                await client.call_tool("echo__count", {})
+            assert caught.value.code == types.INTERNAL_ERROR
+        after = await client.call_tool("echo__count", {})
+        assert after.content[0].text == "1"  # type: ignore[union-attr]
+
+    within(tmp_path, mode, scenario)
+
+
+@eras
+def test_a_call_that_its_client_gives_up_is_recorded_before_anything_else_happens(tmp_path: Path, mode: str) -> None:
+    async def scenario(app: App, client: Client) -> None:
+        forward, append = app.upstreams.forward, app.store.append
+        sent, recorded = asyncio.Event(), asyncio.Event()
+
+        async def noted(*given: Any, **more: Any) -> Any:
+            sent.set()
+            return await forward(*given, **more)
+
+        async def written(run_id: str, events: Any, **more: Any) -> int:
+            seq = await append(run_id, events, **more)
+            if isinstance(events[0], Returned):
+                recorded.set()
+            return seq
+
+        app.upstreams.forward, app.store.append = noted, written  # type: ignore[method-assign]
+        calling = asyncio.create_task(client.call_tool("echo__slow", {"seconds": 3600}))
+        async with asyncio.timeout(60):
+            await sent.wait()
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        async with asyncio.timeout(60):
+            await recorded.wait()
+        (row,) = await app.store.run_rows()
+        events = [fact.event for fact in await app.store.events(row.id)]
+        assert [type(event) for event in events if isinstance(event, Admitted | Returned)] == [Admitted, Returned]
+        assert [event.outcome["kind"] for event in events if isinstance(event, Returned)] == ["in_doubt"]
+
+    within(tmp_path, mode, scenario)
+
+
+def test_no_other_middleware_looks_at_the_messages(tmp_path: Path) -> None:
+    """The SDK's own would make spans with the arguments' names, and pass baggage on."""
+    setup = Setup(tmp_path)
+    setup.write_policy(*POLICY)
+
+    async def work() -> None:
+        async with opened(setup) as app:
+            assert len(build_server(app.sessions, "0").middleware) == 1
+
+    asyncio.run(work())

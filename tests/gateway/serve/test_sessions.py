@@ -1,0 +1,204 @@
+"""Which run a request belongs to, and when a run ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import mcp_types as types
+import pytest
+
+from gateway.call import Subject
+from gateway.errors import IllegalEvent, StoreError
+from gateway.events import Cancelled, Queued
+from gateway.serve import sessions as under_test
+from gateway.serve.sessions import IDLE_SECONDS, Sessions
+from tests.fixtures.gateway_app import App, Setup, opened
+from tests.fixtures.served import LEGACY, MODERN
+
+
+def modern(name: str = "editor", session: str | None = None) -> Any:
+    """The part of a request's context that is looked at."""
+    headers = {"mcp-session-id": session} if session else {}
+    params = {"_meta": {types.CLIENT_INFO_META_KEY: {"name": name, "version": "1"}}}
+    return SimpleNamespace(
+        protocol_version=MODERN,
+        params=params,
+        request=SimpleNamespace(headers=headers),
+        session=SimpleNamespace(client_params=None),
+    )
+
+
+def legacy(session: str | None, name: str = "editor") -> Any:
+    client = SimpleNamespace(client_info=SimpleNamespace(name=name))
+    request = SimpleNamespace(headers={"mcp-session-id": session}) if session else None
+    return SimpleNamespace(
+        protocol_version=LEGACY, params={}, request=request, session=SimpleNamespace(client_params=client)
+    )
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def within(tmp_path: Path, scenario: Callable[[App, Sessions, Clock], Awaitable[None]]) -> None:
+    """Runs the scenario with real clients over a real store, and no servers."""
+    setup = Setup(tmp_path)
+    setup.write_policy("p, *, *, */*, call, , allow, whatever it is")
+
+    async def work() -> None:
+        async with opened(setup) as app:
+            clock = Clock()
+            sessions = Sessions(app.clients, setup.subject, clock=clock)
+            try:
+                await scenario(app, sessions, clock)
+            finally:
+                await sessions.close()
+
+    asyncio.run(work())
+
+
+async def run_id(sessions: Sessions, context: Any) -> str:
+    async with sessions.run(context) as run:
+        return run.run_id
+
+
+async def statuses(app: App) -> dict[str, str]:
+    return {row.id: row.status for row in await app.store.run_rows()}
+
+
+def test_all_that_one_modern_client_sends_is_one_run(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        ids = await asyncio.gather(*(run_id(sessions, modern()) for _ in range(5)))
+        assert len(set(ids)) == 1
+        assert await run_id(sessions, modern("other")) not in ids
+        assert len(await app.store.run_rows()) == 2
+
+    within(tmp_path, scenario)
+
+
+def test_a_session_of_the_handshake_is_a_run(tmp_path: Path) -> None:
+    async def scenario(_app: App, sessions: Sessions, _clock: Clock) -> None:
+        assert await run_id(sessions, legacy("s1")) == await run_id(sessions, legacy("s1"))
+        assert await run_id(sessions, legacy("s1")) != await run_id(sessions, legacy("s2"))
+        assert await run_id(sessions, legacy(None)) == await run_id(sessions, legacy(None))  # stdio
+
+    within(tmp_path, scenario)
+
+
+def test_a_modern_client_does_not_get_into_a_session_by_naming_it(tmp_path: Path) -> None:
+    async def scenario(_app: App, sessions: Sessions, _clock: Clock) -> None:
+        assert await run_id(sessions, legacy("s1")) != await run_id(sessions, modern("thief", session="s1"))
+        assert await run_id(sessions, legacy("s1")) != await run_id(sessions, modern("s1"))
+
+    within(tmp_path, scenario)
+
+
+def test_what_a_client_calls_itself_is_a_title_and_nothing_more(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        for name in ("role:admin", "x" * 5000, "\x1b[2J", ""):
+            async with sessions.run(modern(name)) as run:
+                assert run.subject == Subject("user:ann", "acme")
+        titles = [row.title for row in await app.store.run_rows()]
+        assert not any("\x1b" in title or len(title) > 80 for title in titles)
+        assert {"role:admin", "an MCP client"} <= set(titles)
+
+    within(tmp_path, scenario)
+
+
+def test_a_client_that_is_silent_for_long_has_gone(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
+        silent, busy = await run_id(sessions, modern("silent")), await run_id(sessions, modern("busy"))
+        clock.now = IDLE_SECONDS
+        assert await run_id(sessions, modern("busy")) == busy
+        clock.now += 1
+        await run_id(sessions, modern("new"))
+        await sessions.close()
+        assert await statuses(app) | {silent: "succeeded"} == await statuses(app)
+        assert await run_id(sessions, modern("silent")) != silent
+
+    within(tmp_path, scenario)
+
+
+def test_a_run_with_a_call_under_way_is_not_ended(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
+        async with sessions.run(modern("slow")) as run:
+            clock.now = IDLE_SECONDS * 2
+            await run_id(sessions, modern("new"))
+            assert (await statuses(app))[run.run_id] == "running"
+
+    within(tmp_path, scenario)
+
+
+def test_names_without_end_do_not_open_runs_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "MAX_RUNS", 3)
+
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        first = await run_id(sessions, modern("first"))
+        for number in range(6):
+            await run_id(sessions, modern(f"name {number}"))
+            assert await run_id(sessions, modern("first")) == first  # used, so kept
+        running = [status for status in (await statuses(app)).values() if status == "running"]
+        assert len(running) <= 4  # three, and one that is just being ended
+
+    within(tmp_path, scenario)
+
+
+def test_a_run_that_somebody_ended_is_replaced(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        ended = await run_id(sessions, modern())
+        await app.store.append(ended, [Cancelled("user:bob")], lease=None)
+        with pytest.raises(IllegalEvent):
+            async with sessions.run(modern()) as run:
+                await run.call("nothing", {})
+        assert await run_id(sessions, modern()) != ended
+
+    within(tmp_path, scenario)
+
+
+def test_a_run_that_could_not_be_opened_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        with monkeypatch.context() as broken:
+
+            async def full(*_: Any, **__: Any) -> int:
+                raise StoreError("the disk is full")
+
+            broken.setattr(app.store, "append", full)
+            with pytest.raises(StoreError, match="disk is full"):
+                await run_id(sessions, modern())
+        assert await run_id(sessions, modern())
+
+    within(tmp_path, scenario)
+
+
+def test_at_the_end_every_run_is_closed_and_what_can_not_be_closed_is_left(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        one, two = await run_id(sessions, modern("one")), await run_id(sessions, modern("two"))
+        await app.store.append(one, [Cancelled("user:bob")], lease=None)
+        await sessions.close()
+        assert await statuses(app) == {one: "cancelled", two: "succeeded"}
+
+    within(tmp_path, scenario)
+
+
+def test_looking_opens_no_run(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        assert list(sessions.viewer.tools()) == []
+        assert await statuses(app) == {}
+
+    within(tmp_path, scenario)
+
+
+def test_a_run_is_a_clients(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        events = await app.store.events(await run_id(sessions, modern("editor")))
+        queued = events[0].event
+        assert isinstance(queued, Queued)
+        assert (queued.driver, queued.user, queued.tenant, queued.input) == ("client", "user:ann", "acme", "editor")
+
+    within(tmp_path, scenario)

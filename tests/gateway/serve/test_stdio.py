@@ -1,0 +1,66 @@
+"""The two streams, whatever they are: pipes, files, nothing. What is said on them is in tests/flows."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.served import EVERYTHING, INITIALIZE, INITIALIZED, PATIENCE, Place, request
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = Place(tmp_path)
+    made.policy(EVERYTHING)
+    return made
+
+
+CONVERSATION = (request("initialize", INITIALIZE), INITIALIZED, request("tools/list", number=2))
+
+
+def lines() -> bytes:
+    return b"".join(json.dumps(message).encode() + b"\n" for message in CONVERSATION)
+
+
+def test_files_will_do_in_the_place_of_pipes(place: Place) -> None:
+    (place.folder / "in").write_bytes(lines())
+    with (place.folder / "in").open("rb") as stdin, (place.folder / "out").open("wb") as stdout:
+        subprocess.run(place.command("stdio", {}), stdin=stdin, stdout=stdout, check=True, timeout=PATIENCE)
+    answers = [json.loads(line) for line in (place.folder / "out").read_text().splitlines()]
+    assert [answer["id"] for answer in answers] == [1, 2]
+    assert answers[1]["result"]["tools"] == []
+
+
+def test_without_any_input_it_ends_at_once(place: Place) -> None:
+    done = subprocess.run(
+        place.command("stdio", {}), stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=PATIENCE
+    )
+    assert done.stdout == b""
+
+
+def test_all_that_came_before_the_end_is_answered(place: Place) -> None:
+    done = subprocess.run(
+        place.command("stdio", {}), input=b"\n  \n" + lines(), capture_output=True, check=True, timeout=PATIENCE
+    )
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [1, 2]
+
+
+def test_a_message_that_is_no_json_rpc_is_answered_and_the_next_one_is_read(place: Place) -> None:
+    flawed = b'{"jsonrpc":"2.0","id":3,"error":5}\n{"jsonrpc":"2.0"}\nx\n'
+    done = subprocess.run(
+        place.command("stdio", {}), input=flawed + lines(), capture_output=True, check=True, timeout=PATIENCE
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["error"]["code"] for answer in answers if "error" in answer] == [-32600, -32600, -32700]
+    assert answers[-1]["id"] == 2
+
+
+def test_a_line_of_unreasonable_length_ends_the_session(place: Place) -> None:
+    with place.pipe({}) as pipe:
+        pipe.open("legacy")
+        with pytest.raises((BrokenPipeError, EOFError)):  # noqa: PT012 - either end may find it first
+            pipe.send_line(b" " * (65 * 1024 * 1024))
+            pipe.receive()
+        assert pipe.process.wait(PATIENCE) == 0
+    assert "ended the session" in place.log

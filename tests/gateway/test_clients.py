@@ -1,0 +1,175 @@
+"""A client's session is a run without a model: opened, used, closed, swept up after a kill."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.budget import Limits
+from gateway.call import Subject
+from gateway.clients import ClientRun, new_run_id
+from gateway.errors import StoreError
+from gateway.events import Admitted, Denied, Held, Queued, Returned, Started
+from gateway.store.lease import owner_name
+from tests.fixtures.gateway_app import App, Setup, opened, spec
+from tests.fixtures.served import ECHO, hostile
+
+ANN, EVE = Subject("user:ann", "acme"), Subject("user:eve", "acme")
+POLICY = (
+    "p, user:ann, *, echo/*, call, , allow, ann may",
+    "p, *, *, echo/add, call, , ask, sums need a second person",
+    "p, *, *, echo/grow, call, args.by > 10, deny, growing is limited",
+    "p, *, *, echo/env, call, , deny, the environment is private",
+    "p, user:ann, *, down/*, call, , allow, ann may",
+)
+SERVERS = {"echo": spec("echo", ECHO), "down": spec("down", hostile("crash-on-start"))}
+
+
+def within(tmp_path: Path, scenario: Callable[[App], Awaitable[None]], limits: Limits | None = None) -> None:
+    setup = Setup(tmp_path, SERVERS, limits=limits or Limits())
+    setup.write_policy(*POLICY)
+
+    async def work() -> None:
+        async with opened(setup) as app:
+            await scenario(app)
+
+    asyncio.run(work())
+
+
+async def events(app: App, run_id: str) -> list[Any]:
+    return [recorded.event for recorded in await app.store.events(run_id)]
+
+
+def test_a_session_is_a_run_from_beginning_to_end(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        async with app.clients.run(ANN, "a title") as run:
+            result = await run.call("echo__echo", {"text": "x"})
+            assert isinstance(result, Returned)
+            assert (await app.store.run_row(run.run_id)).status == "running"
+        row = await app.store.run_row(run.run_id)
+        assert (row.status, row.driver, row.user, row.title, row.owner) == (
+            "succeeded",
+            "client",
+            "user:ann",
+            "a title",
+            None,
+        )
+        kinds = [type(event) for event in await events(app, run.run_id)]
+        assert kinds[:4] == [Queued, Started, Admitted, Returned]
+
+    within(tmp_path, scenario)
+
+
+def test_names_and_paths_mean_the_same_tool(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        async with app.clients.run(ANN, "x") as run:
+            for name in ("echo__count", "echo/count"):
+                assert isinstance(await run.call(name, "{}"), Returned)
+            paths = {event.path for event in await events(app, run.run_id) if isinstance(event, Admitted)}
+            assert paths == {"echo/count"}
+
+    within(tmp_path, scenario)
+
+
+def test_the_tools_of_a_server_that_is_missing_are_missing_and_not_unheard_of(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        async with app.clients.run(ANN, "x") as run:
+            for name in ("down__act", "down/act"):
+                result = await run.call(name, {})
+                assert isinstance(result, Denied)
+                assert result.why.startswith("server `down` is not available")
+                assert run.offers(result.path)
+
+    within(tmp_path, scenario)
+
+
+def test_what_is_offered_is_what_is_listed_and_callable_for_some_arguments(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        ann, eve = (ClientRun(app.clients, "", subject, None) for subject in (ANN, EVE))
+        listed = [tool.path for _, tool in ann.tools()]
+        assert listed == sorted(listed)
+        assert {"echo/grow", "echo/add"} <= set(listed)
+        assert "echo/env" not in listed
+        assert list(eve.tools()) == []
+        everything = app.upstreams.catalogue.tools
+        assert [path for path in everything if ann.offers(path)] == listed
+        assert not any(eve.offers(path) for path in everything)
+        assert not ann.offers("echo/nil")
+
+    within(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("arguments", ['{"text": "a", "text": "b"}', '{"text": NaN}', "[]", "x", '{"text":1}'])
+def test_arguments_that_can_not_be_taken_are_a_denial_in_the_record(tmp_path: Path, arguments: str) -> None:
+    async def scenario(app: App) -> None:
+        async with app.clients.run(ANN, "x") as run:
+            result = await run.call("echo__echo", arguments)
+            assert isinstance(result, Denied)
+            assert (result.gate, result.arguments) == ("valid", arguments)
+            assert not any(isinstance(event, Admitted) for event in await events(app, run.run_id))
+
+    within(tmp_path, scenario)
+
+
+def test_a_budget_holds_under_parallel_calls(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        async with app.clients.run(ANN, "x") as run:
+            results = await asyncio.gather(*(run.call("echo__count", {}) for _ in range(30)))
+        assert sum(isinstance(result, Returned) for result in results) == 10
+        assert {result.gate for result in results if isinstance(result, Denied)} == {"within_budget"}
+
+    within(tmp_path, scenario, Limits(tool_calls=10))
+
+
+def test_what_was_asked_in_one_session_is_claimed_in_the_next(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        async with app.clients.run(ANN, "x") as run:
+            held = await run.call("echo__add", {"a": 1, "b": 2})
+        assert isinstance(held, Held)
+        await app.store.decide(held.approval_id, "approved", "user:bob", "")
+        async with app.clients.run(ANN, "y") as run:
+            assert isinstance(await run.call("echo__add", {"b": 2, "a": 1}), Returned)
+            assert isinstance(await run.call("echo__add", {"b": 2, "a": 1}), Held)
+
+    within(tmp_path, scenario)
+
+
+def test_only_the_runs_of_gateways_that_are_dead_are_swept_up(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        living = await app.clients.open(ANN, "living")
+        host = owner_name().partition("/")[0]
+        queued = Queued("client", ANN.user, ANN.tenant, input="dead")
+        await app.store.append("r-dead", [queued, Started("x")], lease=None)
+        await app.store.acquire("r-dead", f"{host}/{2**22 + 1}/x", 3600.0)  # above any process number
+        looped = Queued("loop", ANN.user, ANN.tenant, input="an agent's, which can be resumed")
+        await app.store.append("r-loop", [looped, Started("x")], lease=None)
+        await app.store.acquire("r-loop", f"{host}/{2**22 + 1}/x", 3600.0)
+        swept = await asyncio.gather(app.clients.sweep(), app.clients.sweep())
+        assert sum(swept) >= 1
+        rows = {row.id: row.status for row in await app.store.run_rows()}
+        assert rows == {living.run_id: "running", "r-dead": "failed", "r-loop": "running"}
+        assert await app.clients.sweep() == 0
+        await living.close()
+
+    within(tmp_path, scenario)
+
+
+def test_a_session_that_can_not_be_recorded_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(app: App) -> None:
+        async def full(*_: Any, **__: Any) -> int:
+            raise StoreError("the disk is full")
+
+        monkeypatch.setattr(app.store, "append", full)
+        with pytest.raises(StoreError):
+            await app.clients.open(ANN, "x")
+        monkeypatch.undo()
+
+    within(tmp_path, scenario)
+
+
+def test_ids_of_runs_are_not_guessed() -> None:
+    ids = {new_run_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(len(run_id) == 18 for run_id in ids)
