@@ -68,7 +68,7 @@ LIBRARIES: Mapping[str, Library] = {
     "genai_prices": Library("genai-prices", ("gateway.prices",)),
     "opentelemetry": Library("opentelemetry-sdk", ("gateway.telemetry",)),
     "opentelemetry.exporter": Library("opentelemetry-exporter-otlp-proto-http", ("gateway.telemetry",)),
-    "sqlite3": Library(None, ("gateway.store", "servers.shop", "gateway.cli.demo")),  # the demo counts orders
+    "sqlite3": Library(None, ("gateway.store", "servers.shop", "gateway.cli.scenes")),  # the demo counts orders
 }
 
 # Who may import inside a function, and why. Everybody else says at the top what he needs.
