@@ -24,6 +24,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     agents/         what an agent is, and what its model is told
     config/         toolgate.toml, .mcp.json, budgets.toml, the environment and the flags
     identity        who is asking
+    wording         how a wrong word is answered: did you mean ...?
     visible         text from elsewhere, safe to look at
     guard           no foreign package in the place of ours
 

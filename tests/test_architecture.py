@@ -25,7 +25,8 @@ PACKAGES = ("gateway", "providers", "servers")
 # From the ground up. A module may import from its own layer and from those below. `x.*` is what stands inside of x.
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
-        "gateway", "gateway.errors", "gateway.names", "gateway.call", "gateway.budget", "gateway.catalogue",
+        "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.call", "gateway.budget",
+        "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.results", "gateway.run", "gateway.steps", "gateway.schema",
         "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
         "gateway.identity", "providers",
@@ -78,7 +79,7 @@ LAZY: Mapping[str, str] = {
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",
     "gateway.guard": "the installed distributions are read only when something is wrong",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
-    "gateway.policy.wording": "only a wrong word pays for looking up what is like it",
+    "gateway.wording": "only a wrong word pays for looking up what is like it",
     "servers.program": "`mcp` is imported after the flags have been read",
 }
 

@@ -178,8 +178,8 @@ async def _informed(config: "Config", query: "Query") -> "Query":
 
 
 def _why_unknown(catalogue: "Catalogue", query: "Query") -> str:
-    from gateway.policy.wording import did_you_mean
     from gateway.visible import visible
+    from gateway.wording import did_you_mean
 
     server = query.object.partition("/")[0]
     if server in catalogue.missing:

@@ -3,7 +3,7 @@
 Reading order: `settings` (what may be said), `server_entry` and `servers` (which servers), `folders` and `layers` (who
 is heard first), `loading` (all of it at once), `expansion` (secrets, at the last moment), `showing` and `masking` (what
 people see of it), `budgets`, `starter` (what `toolgate init` writes). Below them: `places`, `documents`, `toml_lines`
-and `jsonc` know in which line something stands; `findings` and `wording` say what is wrong with it.
+and `jsonc` know in which line something stands; `findings` says what is wrong with it.
 """
 
 from gateway.config.budgets import SAFE, Budgets, load_budgets, parse_budget

@@ -12,8 +12,8 @@ from gateway.config.documents import read_toml
 from gateway.config.findings import validated
 from gateway.config.places import Document, Place
 from gateway.config.settings import BudgetTable, Name, Table
-from gateway.config.wording import did_you_mean
 from gateway.errors import ConfigError, Problem
+from gateway.wording import did_you_mean
 
 __all__ = ["SAFE", "Budgets", "load_budgets", "parse_budget", "read_budgets"]
 

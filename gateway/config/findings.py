@@ -9,8 +9,8 @@ from pydantic_core import ErrorDetails
 
 from gateway.config.fields import neighbours
 from gateway.config.places import KeyPath, Place, dotted, nearest
-from gateway.config.wording import did_you_mean
 from gateway.errors import Problem
+from gateway.wording import did_you_mean
 
 __all__ = ["validated"]
 

@@ -12,8 +12,8 @@ from gateway.config.fields import field_type, from_text
 from gateway.config.folders import Folders
 from gateway.config.places import DEFAULT, Document, KeyPath, Place
 from gateway.config.settings import Settings
-from gateway.config.wording import did_you_mean
 from gateway.errors import Problem
+from gateway.wording import did_you_mean
 
 __all__ = ["Flag", "Layer", "default_layer", "environment_layer", "file_layer", "flag_layer", "merged"]
 

@@ -25,9 +25,9 @@ from gateway.config.settings import (
     TelemetryConfig,
 )
 from gateway.config.templates import Template
-from gateway.config.wording import did_you_mean
 from gateway.errors import ConfigError, Problem
 from gateway.identity import local_user
+from gateway.wording import did_you_mean
 
 __all__ = ["Config", "load_config"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from gateway.config.places import Document, KeyPath, Place, dotted
 from gateway.config.templates import Template, pieces
-from gateway.config.wording import did_you_mean
 from gateway.errors import Problem
+from gateway.wording import did_you_mean
 
 __all__ = ["HttpTemplate", "ServerEntry", "StdioTemplate", "entry_problems", "read_entry"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from gateway.config.places import Document
 from gateway.config.server_entry import ServerEntry, entry_problems, read_entry
 from gateway.config.settings import NAME
-from gateway.config.wording import did_you_mean
 from gateway.errors import Problem
+from gateway.wording import did_you_mean
 
 __all__ = ["ServerFile", "alike", "read_servers"]
 

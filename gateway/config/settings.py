@@ -15,9 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from gateway.budget import Limits, Price, nanos
 from gateway.config import amounts
 from gateway.config.templates import pieces
-from gateway.config.wording import did_you_mean
 from gateway.errors import ConfigError
 from gateway.identity import user_subject
+from gateway.wording import did_you_mean
 
 __all__ = [
     "NAME",

@@ -32,7 +32,8 @@ from gateway.policy.decide import Decision, Policy
 from gateway.policy.files import read_sources
 from gateway.policy.globs import ToolGlob
 from gateway.policy.scope import Query, RunFacts
-from gateway.policy.wording import ACTIONS, EFFECTS, Effect, did_you_mean
+from gateway.policy.wording import ACTIONS, EFFECTS, Effect
+from gateway.wording import did_you_mean
 
 __all__ = ["Case", "Failure", "parse_cases", "run_tests"]
 

@@ -19,7 +19,7 @@ from gateway.policy.functions import FUNCTIONS, Function
 from gateway.policy.logic import UNDECIDED, negation
 from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal, reader
 from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind
-from gateway.policy.wording import did_you_mean
+from gateway.wording import did_you_mean
 
 __all__ = ["MAX_LENGTH", "MAX_NODES", "compile_condition"]
 

@@ -17,7 +17,7 @@ from gateway.policy.files import writable_by_all
 from gateway.policy.globs import is_wild
 from gateway.policy.load import load
 from gateway.policy.rows import Rule
-from gateway.policy.wording import did_you_mean
+from gateway.wording import did_you_mean
 
 __all__ = ["check", "findings"]
 

@@ -14,7 +14,8 @@ from gateway.policy.files import Source, read_sources
 from gateway.policy.model import model_problems
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Row, Rule, parse_lines
-from gateway.policy.wording import GROUPS, did_you_mean
+from gateway.policy.wording import GROUPS
+from gateway.wording import did_you_mean
 
 __all__ = ["build", "load", "parse"]
 

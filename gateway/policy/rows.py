@@ -17,7 +17,8 @@ from gateway.policy.cells import Cell, CellError, split_line
 from gateway.policy.compiler import compile_condition
 from gateway.policy.condition import Condition, ConditionError
 from gateway.policy.globs import ToolGlob
-from gateway.policy.wording import ACTIONS, EFFECTS, GROUPS, PREFIXES, Action, Effect, did_you_mean
+from gateway.policy.wording import ACTIONS, EFFECTS, GROUPS, PREFIXES, Action, Effect
+from gateway.wording import did_you_mean
 
 __all__ = ["Grant", "Row", "Rule", "parse_lines"]
 

@@ -1,6 +1,7 @@
 import pytest
 
-from gateway.policy.wording import ACTIONS, EFFECTS, did_you_mean
+from gateway.policy.wording import ACTIONS, EFFECTS
+from gateway.wording import did_you_mean
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """How a wrong word is answered. Pure."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = ["did_you_mean", "listed"]
 
@@ -11,6 +10,8 @@ _FEW = 12
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``did you mean `path`?``, or else the whole list when it is short, or nothing."""
+    from difflib import get_close_matches  # only a wrong word pays for it
+
     names = sorted(set(known))
     by_lower = {name.lower(): name for name in names}
     close = get_close_matches(word.lower(), by_lower, n=1, cutoff=_CLOSE)

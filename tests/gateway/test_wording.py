@@ -1,4 +1,4 @@
-from gateway.config.wording import did_you_mean, listed
+from gateway.wording import did_you_mean, listed
 
 
 def test_a_typing_mistake_is_answered_with_the_right_word() -> None:
