@@ -120,9 +120,10 @@ def test_a_failure_is_an_error_in_words(outcome: Outcome, text: str) -> None:
     assert client_result(returned(1, outcome), outcome)["content"] == [block]
 
 
-def test_our_own_words_take_the_place_of_an_outcome_in_doubt() -> None:
+@pytest.mark.parametrize("outcome", [None, InDoubt("it hung up"), answer("too late")])
+def test_our_own_words_take_the_place_of_any_outcome(outcome: Outcome | None) -> None:
     text = resolved_text(resolved(1, "give_up"))
-    part = tool_result("c1", None, text)
+    part = tool_result("c1", outcome, text)
     assert (part["content"], part["is_error"]) == ([{"type": "text", "text": text}], True)
 
 
