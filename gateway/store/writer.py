@@ -52,8 +52,8 @@ class Writer:
             if self._closed:
                 raise StoreError("the store is closed")
             self._queue.put(_Item(work, future))
-        # a caller that is cancelled must not cancel a transaction that others share
-        return await asyncio.shield(future)
+        # a caller that is cancelled lets go of this future only: the transaction itself is made, with all the others
+        return await future
 
     def close(self) -> None:
         """Commits what waits, then closes the connection."""
