@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.budget import Limits
+from gateway.call import Call, Outcome
 from gateway.events import Cancelled, Decision, LimitsRaised
 from gateway.pipeline import CallSettings
 from tests.fixtures.parts import (
@@ -261,6 +262,37 @@ def test_an_approved_call_that_does_not_fit_the_budget_any_more_waits_for_a_high
         assert (await stage.files.approval(approval.id)).state == "consumed"
 
     on_stage(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_an_approved_call_that_is_repeated_after_a_crash_rides_on_the_yes_that_it_used(
+    tmp_path: Path, reached: bool
+) -> None:
+    class Dying(Exception):
+        pass
+
+    async def scenario(stage: Stage) -> None:
+        model = Replies(calls(("desk__put", {"word": "a"})), DONE)
+        await stage.drive(await stage.queued(), model)
+        await decided_elsewhere(stage, "approved")
+        forward = stage.servers.forward
+
+        async def die(call: Call, **rest: Any) -> Outcome:
+            if reached:
+                await forward(call, **rest)
+            raise Dying
+
+        stage.servers.forward = die  # type: ignore[method-assign]
+        with pytest.raises(Dying):
+            await stage.drive("run-1", model)
+        stage.servers.forward = forward  # type: ignore[method-assign]
+        assert (await stage.story())[-1] == "admitted"
+        assert (await stage.drive("run-1", model)).status == "succeeded"
+        keys = [each["meta"]["toolgate/idempotency-key"] for each in arrivals(tmp_path)]
+        assert keys == ["run-1/t1/call/1"] * (2 if reached else 1)
+        assert (await stage.books()).tool_calls == 1
+
+    on_stage(tmp_path, scenario, rules=f"p, *, *, desk/put, call, , ask, a person reads it\n{RULES}")
 
 
 def test_an_order_in_the_shop_is_made_once_when_a_second_person_has_agreed(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from gateway import loop as the_loop
 from gateway.agents import Agent
-from gateway.budget import Limits
+from gateway.budget import Limits, Price
 from gateway.call import Call, InDoubt, JsonObject, Outcome
 from gateway.catalogue import Catalogue
 from gateway.errors import ConfigError, IllegalEvent, LeaseLost, StoreError, UnknownRun
@@ -29,7 +29,8 @@ from gateway.pipeline import CallSettings
 from gateway.turn import Model
 from gateway.upstream import Upstreams
 from providers import ProviderError, Request, StreamEvent, TextDelta
-from tests.fixtures.parts import RULES, Cut, Replies, Stage, calls, gate, opened, says, tally
+from providers.scripted import ScriptedProvider
+from tests.fixtures.parts import BOB, RULES, Cut, Replies, Stage, calls, gate, opened, says, tally
 from tests.fixtures.parts import arrivals as arrived
 
 DONE = says("Done.")
@@ -108,6 +109,35 @@ def test_every_fact_is_shown_once_and_in_order(tmp_path: Path) -> None:
         await stage.drive(await stage.queued(), Replies(calls(("desk__put", {}), ("desk__look", {})), DONE), looking)
         assert looking.facts == await stage.files.events("run-1")
         assert looking.text == "Done."
+
+    on_stage(tmp_path, scenario)
+
+
+SCRIPT = """
+steps:
+  - calls:
+      - {tool: desk/put, args: {word: a}, as: put}
+      - {tool: desk/send, args: {word: b}}
+      - {tool: desk/die, args: {amount: 101}, as: refused}
+  - expect: [{call: put, is_error: false}, {call: refused, denied: true}]
+    fail: {kind: overloaded, retry_after: 3}
+    call: {tool: desk/look, args: {}}
+  - say: Sent, and looked at.
+"""
+
+
+def test_a_scripted_model_plays_through_calls_approvals_refusals_and_failures(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        script = tmp_path / "script.yaml"
+        script.write_text(SCRIPT, encoding="utf-8")
+        model = Model(ScriptedProvider.from_file(script), "scripted", Price())
+        waiting = await stage.drive(await stage.queued(text="hello"), model)
+        assert waiting.status == "waiting", waiting.cause
+        (question,) = await stage.approving.waiting()
+        await stage.approving.decide(BOB, question.id, "approved")
+        run = await stage.drive("run-1", Model(ScriptedProvider.from_file(script), "scripted", Price()))
+        assert (run.status, run.output, run.denials) == ("succeeded", "Sent, and looked at.", 1)
+        assert [each["tool"] for each in arrived(tmp_path)] == ["put", "send", "look"]
 
     on_stage(tmp_path, scenario)
 
