@@ -18,6 +18,7 @@ from bench.table import Column, Row, Table, with_ratio
 __all__ = ["calls"]
 
 LANES = (1, 64)
+PROXIES = ("shared", "default")  # the slowest last
 WARM_UP = 0.2  # seconds
 SATURATED = 4  # calls under way are enough for the slowest: it has one core, and 64 would take it seconds to answer
 
@@ -51,7 +52,7 @@ class _System:
 
 
 def calls(scale: Scale) -> Table:
-    with tempfile.TemporaryDirectory() as folder, _systems(Path(folder)) as systems:
+    with tempfile.TemporaryDirectory() as folder, _systems(Path(folder), PROXIES[: 1 + scale.slowest]) as systems:
         asyncio.run(_rounds(systems, scale))
         rows = [_row(system) for system in systems]
     direct = rows[0].values["p50"] or 0.0
@@ -61,25 +62,27 @@ def calls(scale: Scale) -> Table:
 
 
 @contextlib.contextmanager
-def _systems(folder: Path) -> Iterator[Sequence[_System]]:
+def _systems(folder: Path, proxies: Sequence[str]) -> Iterator[Sequence[_System]]:
     """Everything running, each in a process of its own; started side by side."""
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(running(["-m", "bench.light_server"]))
         url = upstream.first_line()
         floor = stack.enter_context(running(["-m", "bench.passthrough", url]))
+        sdk = stack.enter_context(running(["-m", "bench.sdk_server"]))
         gateways = {mode: stack.enter_context(_gateway(folder / mode, url, mode)) for mode in ("normal", "full")}
-        proxies = {
-            mode: stack.enter_context(running(["-m", "bench.fastmcp_proxy", url, mode]))
-            for mode in ("shared", "default")
-        }
-        shared, default = proxies.values()
+        fastmcp = {mode: stack.enter_context(running(["-m", "bench.fastmcp_proxy", url, mode])) for mode in proxies}
         yield [
             _System("direct", Target(url, "echo", "modern"), upstream.pid),
             _System("raw pass-through", Target(floor.first_line(), "up__echo", "modern"), floor.pid),
+            _System("MCP SDK's server, no gateway", Target(sdk.first_line(), "echo", "modern"), sdk.pid),
             *_both_eras(gateways),
-            _System("FastMCP, shared", Target(shared.first_line(), "echo", "modern"), shared.pid),
-            _System("FastMCP, default", Target(default.first_line(), "echo", "modern"), default.pid, SATURATED),
+            *(_fastmcp(mode, program) for mode, program in fastmcp.items()),
         ]
+
+
+def _fastmcp(mode: str, program: Program) -> _System:
+    most = SATURATED if mode == "default" else LANES[-1]
+    return _System(f"FastMCP, {mode}", Target(program.first_line(), "echo", "modern"), program.pid, most)
 
 
 def _both_eras(gateways: Mapping[str, Program]) -> Iterator[_System]:

@@ -37,7 +37,7 @@ _NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 
 def decisions(scale: Scale) -> Table:
     parse(policy_text(10))  # what is imported only now is not part of a load
-    return Table("A policy decision", _COLUMNS, [_row(size, scale) for size in SIZES], _NOTES)
+    return Table("A policy decision", _COLUMNS, [_row(size, scale) for size in SIZES[: 2 + scale.slowest]], _NOTES)
 
 
 def _row(rules: int, scale: Scale) -> Row:

@@ -19,6 +19,7 @@ from fastmcp.server.providers.proxy import FastMCPProxy
 async def _serve(proxy: FastMCPProxy) -> None:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    listener.listen(128)  # from now on a client waits, and is not refused
     config = uvicorn.Config(proxy.http_app(path="/mcp"), log_config=None, log_level="critical", access_log=False)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
     await uvicorn.Server(config).serve(sockets=[listener])

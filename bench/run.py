@@ -38,10 +38,16 @@ def main() -> None:
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser("./dev bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument("names", nargs="*", type=_measurement, metavar="NAME", help=", ".join(MEASUREMENTS))
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes: to see that it works")
     return parser.parse_args()
+
+
+def _measurement(name: str) -> str:
+    if name not in MEASUREMENTS:
+        raise argparse.ArgumentTypeError(f"there is no measurement `{name}`; there are {', '.join(MEASUREMENTS)}")
+    return name
 
 
 def _machine() -> dict[str, Any]:
