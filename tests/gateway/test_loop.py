@@ -30,7 +30,7 @@ from gateway.turn import Model
 from gateway.upstream import Upstreams
 from providers import ProviderError, Request, StreamEvent, TextDelta
 from providers.scripted import ScriptedProvider
-from tests.fixtures.parts import BOB, RULES, Cut, Replies, Stage, calls, gate, opened, says, tally
+from tests.fixtures.parts import ANN, BOB, RULES, Cut, Replies, Stage, calls, gate, opened, says, tally, until
 from tests.fixtures.parts import arrivals as arrived
 
 DONE = says("Done.")
@@ -224,6 +224,28 @@ def test_the_model_is_shown_what_the_policy_and_the_agent_allow_at_that_moment(t
             ["desk__look", "desk__put"],
             ["desk__look"],
         ]
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_tool_that_is_described_anew_is_shown_as_it_is_now(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        def described() -> str:
+            return stage.servers.catalogue.tools["desk/send"].description
+
+        class Looking(Replies):
+            async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+                if self.requests:
+                    await until(lambda: described() == "Sends it to the moon.", stage.servers)
+                async for event in super().stream(request):
+                    yield event
+
+        wishes = calls(("desk__reword", {"word": "Sends it to the moon."}))
+        model = Looking(wishes, calls(("desk__look", {})), DONE)
+        assert (await stage.drive(await stage.queued(), model)).status == "succeeded"
+        shown = [[tool.description for tool in each.tools if tool.name == "desk__send"] for each in model.requests]
+        assert shown[0] == ["Tool send."]
+        assert shown[2] == ["Sends it to the moon."]
 
     on_stage(tmp_path, scenario)
 
@@ -549,6 +571,31 @@ def test_a_retry_that_does_not_fit_the_budget_pauses_and_is_made_with_a_higher_o
         assert len(arrived(tmp_path)) == 2
 
     on_stage(tmp_path, scenario, around_upstream=lambda servers: Deaf(servers, "desk/put"))
+
+
+def test_an_orphan_of_a_crash_is_not_repeated_on_a_tool_that_has_changed_since(tmp_path: Path) -> None:
+    class Dying(Exception):
+        pass
+
+    async def scenario(stage: Stage) -> None:
+        async def die(*_: Any, **__: Any) -> Outcome:
+            raise Dying
+
+        model = Replies(calls(("desk__send", {})), DONE)
+        pin = stage.servers.catalogue.tools["desk/send"].pin
+        stage.servers.forward = die  # type: ignore[method-assign]
+        with pytest.raises(Dying):
+            await stage.drive(await stage.queued(), model)
+        del stage.servers.forward
+        async with stage.clients().run(ANN, "elsewhere") as client:
+            await client.call("desk/reword", {"word": "Sends it to the moon."})
+        await until(lambda: stage.servers.catalogue.tools["desk/send"].pin != pin, stage.servers)
+        run = await stage.drive("run-1", model)
+        assert (run.status, run.cause) == ("waiting", "doubt")
+        assert arrived(tmp_path, "send") == []
+
+    settings = CallSettings(safe_to_repeat=["desk/send"])
+    on_stage(tmp_path, scenario, settings=settings, rules=RULES.replace(" ask, ", " allow, "))
 
 
 def test_an_orphan_of_a_crash_is_repeated_within_the_budget_that_it_had(tmp_path: Path) -> None:

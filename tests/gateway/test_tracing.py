@@ -168,6 +168,20 @@ def test_a_run_over_two_processes_is_one_tree(tmp_path: Path) -> None:
     }
 
 
+def test_a_refusal_that_was_told_of_is_not_told_again(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Replies(calls(("desk__send", {"word": "a"}), ("desk__put", {}), ("desk__send", {})), DONE)
+        await stage.drive(await stage.queued(), model)
+        first, second = await stage.approving.waiting()
+        await stage.approving.decide(BOB, first.id, "denied")
+        assert (await stage.drive("run-1", model)).status == "waiting"
+        await stage.approving.decide(BOB, second.id, "approved")
+        assert (await stage.drive("run-1", model)).status == "succeeded"
+        assert len(named(stage, "approval.wait")) == 2
+
+    on_stage(tmp_path, scenario)
+
+
 def test_each_attempt_is_a_span_of_its_own(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         model = Replies([Cut, calls(("desk__die", {"amount": 1}))], [ProviderError("server", "x"), DONE])
