@@ -209,6 +209,13 @@ def test_the_calls_of_a_client_are_recorded_and_not_driven() -> None:
     assert run.spend == Spend(tool_calls=2)
 
 
+def test_a_run_that_has_read_what_nobody_vouches_for_stays_tainted() -> None:
+    run = folded(*WORKING, admitted(1), replace(returned(1), tainting=True))
+    assert run.tainted
+    assert play(*made(2), run=run).tainted
+    assert not folded(*WORKING, *made(1), *made(2)).tainted
+
+
 # ---- answers find only the call that waits for them
 
 
