@@ -96,6 +96,7 @@ class _Drive:
     run: Run = field(init=False)
     messages: list[Message] = field(default_factory=list)
     tools: "_Offer | None" = None
+    refusals: list[Decided] = field(default_factory=list)  # not told of yet
     retry_after: float | None = None  # what the backend asked for when it failed; seconds
 
     def __post_init__(self) -> None:
@@ -136,8 +137,9 @@ class _Drive:
         self.run = fold(self.run.id, fresh, self.run)
         for recorded in fresh:
             self.watcher.recorded(recorded)
-        for refusal in _refusals(fresh):
-            await self._trace_refusal(refusal)
+        self.refusals += _refusals(fresh)
+        while self.refusals and self.run.status == "running":  # as long as it waits, the next driver tells of them
+            await self._trace_refusal(self.refusals.pop(0))
 
     async def _append(self, event: Event) -> None:
         await self.parts.store.append(self.run.id, [event], lease=self.lease)
@@ -273,13 +275,10 @@ def backoff(attempt: int, retry_after: float | None) -> float:
 
 def _refusals(fresh: Sequence[Recorded]) -> Sequence[Decided]:
     """The questions that were answered with no, or not in time; but not those that an earlier driver has told of."""
-    found: list[Decided] = []
-    for event in (recorded.event for recorded in fresh):
-        if isinstance(event, Started | Resumed):
-            found.clear()
-        elif isinstance(event, Decided) and event.decision != "approved":
-            found.append(event)
-    return found
+    events = [recorded.event for recorded in fresh]
+    begun = [place for place, event in enumerate(events) if isinstance(event, Started | Resumed)]
+    late = events[begun[-1] :] if begun else events
+    return [event for event in late if isinstance(event, Decided) and event.decision != "approved"]
 
 
 def _now() -> int:
