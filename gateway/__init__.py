@@ -19,6 +19,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     steps           what happens next in a run, as a value
     results         what a model or a client is told about a call
     schema          arguments against a tool's input schema
+    bounded         JSON Schema keywords whose cost is bounded
     policy/         the policy files: read strictly, decided by an index, explained, checked, tested, reloaded
     gates           known, intact, valid, permitted, within_budget, approved: the only place that says yes or no
     agents/         what an agent is, and what its model is told

@@ -10,6 +10,8 @@ from gateway.catalogue import Catalogue
 from gateway.events import Decision
 from gateway.gates import Facts, judge_approver
 from gateway.pipeline import CurrentPolicy
+from gateway.policy import RunFacts
+from gateway.run import fold
 from gateway.store import Store
 
 __all__ = ["Approving"]
@@ -23,14 +25,17 @@ class Approving:
     policy: CurrentPolicy
     catalogue: Callable[[], Catalogue]
 
-    async def waiting(self) -> Sequence[Approval]:
-        """Every open question of which the time is not over."""
+    async def waiting(self, run_id: str | None = None, *, limit: int = 200) -> Sequence[Approval]:
+        """The open questions of which the time is not over, the oldest first: of all runs, or of one."""
         await self.store.expire()
-        return await self.store.approvals()
+        return await self.store.approvals(run_id=run_id, limit=limit)
 
-    def may_decide(self, approver: Subject, approval: Approval) -> Verdict:
-        """Allow or Deny, with the line that says so."""
-        facts = Facts(self.catalogue(), self.policy.current, datetime.now(UTC))
+    async def may_decide(self, approver: Subject, approval: Approval) -> Verdict:
+        """Allow or Deny, with the line that says so. What the policy asks about the run is the run as it is now."""
+        run = fold(approval.run_id, await self.store.events(approval.run_id))
+        taken = run.spend
+        so_far = RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, run.tainted)
+        facts = Facts(self.catalogue(), self.policy.current, datetime.now(UTC), run=so_far)
         return judge_approver(approver, approval, facts)
 
     async def decide(
@@ -41,7 +46,7 @@ class Approving:
         Raises UnknownApproval, and Conflict when somebody else was first.
         """
         approval = await self.store.approval(approval_id)
-        verdict = self.may_decide(approver, approval)
+        verdict = await self.may_decide(approver, approval)
         if isinstance(verdict, Deny):
             return verdict
         return await self.store.decide(approval.id, decision, approver.user, reason)

@@ -58,8 +58,9 @@ def known(call: Call, facts: Facts) -> Verdict:
     """The tool is there, and its server can be reached."""
     if facts.tool(call) is not None:
         return Allow("known")
-    if call.server in facts.catalogue.missing:
-        return Deny("known", f"server `{call.server}` is not available: {facts.catalogue.missing[call.server]}")
+    server = call.server if "/" in call.path else call.path.partition("__")[0]  # a name that nothing has taught us
+    if server in facts.catalogue.missing:
+        return Deny("known", f"server `{server}` is not available: {facts.catalogue.missing[server]}")
     if call.path in facts.catalogue.rejected:
         return Deny("known", f"tool `{call.path}` was left out: {facts.catalogue.rejected[call.path]}")
     close = difflib.get_close_matches(call.path, facts.catalogue.tools, n=1)

@@ -29,6 +29,7 @@ from gateway.call import (
     InDoubt,
     JsonObject,
     Outcome,
+    Refused,
     Tool,
     Unsent,
     Verdict,
@@ -198,7 +199,7 @@ class Pipeline:
 
     def _taints(self, call: Call, outcome: Outcome) -> bool:
         tool = self._upstream.catalogue.tools.get(call.path)
-        return isinstance(outcome, Answered) and not (tool and tool.trusted)
+        return isinstance(outcome, Answered | Refused) and not (tool and tool.trusted)
 
     def _facts(self, place: Place, attempt: Attempt) -> Facts:
         taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already

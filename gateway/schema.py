@@ -1,8 +1,9 @@
 """Arguments against a tool's input schema, before any policy looks at them. Pure, apart from a bounded cache.
 
 A tool that coerces `"30000"` to a number would slip under a rule about amounts; so what does not fit the schema is
-refused first. Schemas are compiled once for each pin. A `$ref` never reaches the network or a file: it is resolved in
-a registry that holds the standard's own schemas and fetches nothing (the validator's default one would fetch).
+refused first. Schemas are compiled once for each pin, with the keywords of `bounded`: a schema is hostile input, and
+must not stop the gateway. A `$ref` never reaches the network or a file: it is resolved in a registry that holds the
+standard's own schemas and fetches nothing (the validator's default one would fetch).
 """
 
 from functools import lru_cache
@@ -20,10 +21,16 @@ def violation(tool: Tool, arguments: Arguments) -> str | None:
     compiled = _compiled(tool.pin, _Schema(tool))
     if isinstance(compiled, str):
         return compiled
+    from gateway.bounded import Exhausted
+
+    validator, begin = compiled
+    begin()
     try:
-        error = next(compiled.iter_errors(arguments.value), None)
+        error = next(validator.iter_errors(arguments.value), None)
     except RecursionError:
         return "the tool's input schema refers to itself without end"
+    except Exhausted:
+        return "the tool's input schema takes too many steps to check"
     except Exception as broken:  # noqa: BLE001 - a schema is hostile input: whatever it breaks, the call is refused
         return _unusable(broken)
     return _sentence(error) if error else None
@@ -50,15 +57,19 @@ class _Schema:
 def _compiled(_pin: str, carried: _Schema) -> Any:
     from jsonschema import exceptions, validators  # 60 ms to import: paid by the first call, not by `--help`
 
+    from gateway.bounded import Unbounded, bounded
+
     schema = dict(carried.tool.input_schema)
     try:
         dialect = validators.validator_for(schema, default=validators.Draft202012Validator)
         dialect.check_schema(schema)
+        return bounded(dialect, schema)
     except exceptions.SchemaError as error:
         return f"the tool's input schema is not a JSON Schema: {error.message[:_MAX_TEXT]}"
+    except Unbounded as error:
+        return f"the tool's input schema can't be checked in bounded time: {error}"
     except Exception as broken:  # noqa: BLE001 - as above
         return _unusable(broken)
-    return dialect(schema, registry=validators.SPECIFICATIONS)  # type: ignore[attr-defined] # not in the stubs
 
 
 def _sentence(error: Any) -> str:

@@ -27,7 +27,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.call", "gateway.budget",
         "gateway.catalogue",
-        "gateway.approval", "gateway.events", "gateway.results", "gateway.run", "gateway.steps", "gateway.schema",
+        "gateway.approval", "gateway.events", "gateway.results", "gateway.run", "gateway.steps", "gateway.bounded",
+        "gateway.schema",
         "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
         "gateway.identity", "providers",
     ),
@@ -59,7 +60,8 @@ LIBRARIES: Mapping[str, Library] = {
     "httpx2": Library("httpx2", ("gateway.upstream", "providers")),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
-    "jsonschema": Library("jsonschema", ("gateway.schema",)),
+    "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
+    "re2": Library("google-re2", ("gateway.bounded",)),
     "casbin": Library("pycasbin", ("gateway.policy",)),
     "starlette": Library("starlette", ("gateway.serve",)),
     "uvicorn": Library("uvicorn", ("gateway.serve",)),

@@ -76,10 +76,14 @@ def show_question(console: Console, approval: Approval, now: int | None = None) 
 
 
 def _arguments(text: str) -> list[tuple[str, str]]:
-    """One line for each argument, the whole of each value."""
-    values = json.loads(text)
-    shown = {visible(key): visible(json.dumps(value, ensure_ascii=False)) for key, value in values.items()}
-    return [("with", f"{key} = {value}") for key, value in shown.items()] or [("with", "no arguments")]
+    """One line for each argument, the whole of each name and value: none can hide another or pass for two."""
+    named = [(_name(key), json.dumps(value, ensure_ascii=False)) for key, value in json.loads(text).items()]
+    return [("with", f"{key} = {visible(value)}") for key, value in named] or [("with", "no arguments")]
+
+
+def _name(key: str) -> str:
+    """As it is if it is a plain word, else as JSON."""
+    return key if key.isascii() and key.replace("-", "_").isidentifier() else visible(json.dumps(key))
 
 
 async def _asked(approver: Subject, console: Console) -> tuple[Decision, str]:

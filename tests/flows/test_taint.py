@@ -13,16 +13,18 @@ p, user:ann,    *, */*,       call, , allow, ann works here
 p, agent:clerk, *, */*,       call, , allow, the clerk may do what its user may
 p, *,           *, desk/send, call, run.tainted, deny, untrusted text was read
 """
-STORY = (calls(("desk__look", {})), calls(("desk__send", {"word": "out"})), says("Done."))
 
 
+@pytest.mark.parametrize("first", ["look", "fail", "refuse"])  # an answer, a tool's error, a JSON-RPC error: all text
 @pytest.mark.parametrize(("trusted", "sent"), [(True, 1), (False, 0)])
-def test_an_agents_run_is_tainted_by_the_answer_of_an_untrusted_server(
-    tmp_path: Path, trusted: bool, sent: int
+def test_an_agents_run_is_tainted_by_the_words_of_an_untrusted_server(
+    tmp_path: Path, trusted: bool, sent: int, first: str
 ) -> None:
+    story = (calls((f"desk__{first}", {})), calls(("desk__send", {"word": "out"})), says("Done."))
+
     async def play() -> None:
         async with opened(tmp_path, tally(tmp_path, trusted=trusted), rules=RULES) as stage:
-            run = await stage.drive(await stage.queued(), Replies(*STORY))
+            run = await stage.drive(await stage.queued(), Replies(*story))
             assert run.status == "succeeded"
             assert run.tainted is not trusted
 

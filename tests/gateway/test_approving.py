@@ -88,11 +88,11 @@ def test_nobody_else_may_answer_and_nothing_is_recorded(tmp_path: Path, who: Sub
 
 def test_who_may_answer_depends_on_the_arguments_and_on_the_policy_of_the_moment(tmp_path: Path) -> None:
     async def scenario(stage: Stage, approval: Approval) -> None:
-        assert isinstance(stage.approving.may_decide(BOB, approval), Allow)
+        assert isinstance(await stage.approving.may_decide(BOB, approval), Allow)
         stage.rule(RULES.replace("approve, ,", "approve, args.amount <= 10,"))
-        assert isinstance(stage.approving.may_decide(BOB, approval), Deny)
+        assert isinstance(await stage.approving.may_decide(BOB, approval), Deny)
         stage.rule(RULES.replace("approve, ,", "approve, args.amount <= 20,"))
-        assert isinstance(stage.approving.may_decide(BOB, approval), Allow)
+        assert isinstance(await stage.approving.may_decide(BOB, approval), Allow)
 
     on_stage(tmp_path, scenario)
 
@@ -101,8 +101,8 @@ def test_without_servers_a_condition_on_the_tool_grants_nothing(tmp_path: Path) 
     async def scenario(stage: Stage, approval: Approval) -> None:
         stage.rule(RULES.replace("approve, ,", "approve, tool.trusted,"))
         offline = Approving(stage.store, stage.policy, Catalogue)
-        assert isinstance(stage.approving.may_decide(BOB, approval), Allow)
-        assert isinstance(offline.may_decide(BOB, approval), Deny)
+        assert isinstance(await stage.approving.may_decide(BOB, approval), Allow)
+        assert isinstance(await offline.may_decide(BOB, approval), Deny)
 
     on_stage(tmp_path, scenario)
 
@@ -151,3 +151,17 @@ def test_an_id_may_be_shortened_as_long_as_it_means_one_question(tmp_path: Path)
         assert isinstance(await stage.approving.decide(BOB, approval.id[:8], "approved"), Approval)
 
     on_stage(tmp_path, scenario)
+
+
+def test_who_may_answer_depends_on_what_the_run_has_done(tmp_path: Path) -> None:
+    story = (calls(("desk__look", {})), calls(("desk__send", {"amount": 20})), says("Done."))
+
+    async def play() -> None:
+        async with opened(tmp_path, tally(tmp_path, trusted=False)) as stage:
+            await stage.drive(await stage.queued(), Replies(*story))
+            (approval,) = await stage.approving.waiting()
+            for condition, verdict in (("run.calls < 1", Allow), ("run.calls >= 1", Deny), ("run.tainted", Deny)):
+                stage.rule(RULES + f"p, *, *, */*, approve, {condition}, deny, not after that\n")
+                assert isinstance(await stage.approving.may_decide(BOB, approval), verdict)
+
+    asyncio.run(play())

@@ -224,3 +224,10 @@ def test_an_approver_is_judged_by_the_policy_of_the_moment() -> None:
     later = facts(now=NOW + timedelta(hours=8), policy=parse("p, user:bob, *, */*, approve, now.hour < 18, allow, day"))
     assert isinstance(judge_approver(BOB, asked(), replace(later, now=NOW)), Allow)
     assert isinstance(judge_approver(BOB, asked(), later), Deny)
+
+
+def test_a_name_that_nothing_has_taught_us_is_known_by_its_missing_server() -> None:
+    for path in ("bank/pay", "bank__pay"):
+        verdict = known(call(path=path), facts())
+        assert isinstance(verdict, Deny)
+        assert verdict.why == "server `bank` is not available: it is down"

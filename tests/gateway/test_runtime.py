@@ -16,6 +16,7 @@ from gateway.events import Admitted, Doubted, ModelAnswered, ModelAsked, Paused,
 from gateway.runtime import DEFAULT_AGENT, Models, Runtime, open_offline, open_runtime, open_servers, server_spec
 from gateway.telemetry import Silent
 from gateway.upstream import Http, Stdio
+from gateway.upstream.spec import redacted
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MODEL = Path(__file__).parents[2] / "policies" / "model.conf"
@@ -138,8 +139,16 @@ def test_a_servers_secrets_are_expanded_when_it_is_started_and_not_before(
     with pytest.raises(ConfigError, match="IT_TOKEN"):
         spec.resolve()
     monkeypatch.setenv("IT_TOKEN", "secret")
-    assert spec.resolve() == Stdio("x", ("-v",), {"TOKEN": "secret"}, str(project))
+    assert spec.resolve() == Stdio("x", ("-v",), {"TOKEN": "secret"}, str(project), ("secret",))
     assert "secret" not in repr(spec)
+
+
+def test_what_variables_gave_to_a_server_is_never_shown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IT_TOKEN", "hunter2hunter2")
+    for entry in ({"command": "x", "args": ["--token=${IT_TOKEN}"]}, {"url": "http://localhost/${IT_TOKEN}"}):
+        transport = a_spec(project, entry).resolve()
+        assert transport.secrets == ("hunter2hunter2",)
+        assert redacted("can't use hunter2hunter2", transport) == "can't use ***"
 
 
 def test_a_server_elsewhere_is_an_address_with_headers(project: Path) -> None:
@@ -327,5 +336,5 @@ def test_without_servers_a_condition_on_the_tool_lets_nobody_approve(project: Pa
     (project / "policies" / "policy.csv").write_text(POLICY + "\n".join(lines) + "\n")
     with open_offline(config(project)) as offline:
         bob = offline.subject("user:bob")
-        assert isinstance(offline.approving.may_decide(bob, an_approval("echo/add")), Deny)
-        assert isinstance(offline.approving.may_decide(bob, an_approval("mail/send")), Allow)
+        assert isinstance(asyncio.run(offline.approving.may_decide(bob, an_approval("echo/add"))), Deny)
+        assert isinstance(asyncio.run(offline.approving.may_decide(bob, an_approval("mail/send"))), Allow)

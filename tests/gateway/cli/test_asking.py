@@ -115,3 +115,12 @@ def test_what_is_written_just_after_a_look_is_not_missed(tmp_path: Path) -> None
 
     asyncio.run(scenario())
     assert looks == [0, 1]
+
+
+def test_no_argument_hides_another_or_passes_for_two() -> None:
+    arguments = json.dumps({"to": "ann", "a\u200b": "harmless", "a\\u{200b}": "rm -rf /", "amount = 5, note": "x"})
+    text = shown(replace(ASKED, arguments=arguments))
+    assert "rm -rf /" in text
+    assert "harmless" in text
+    assert '"amount = 5, note" = "x"' in text
+    assert 'to = "ann"' in text

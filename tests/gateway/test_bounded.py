@@ -1,0 +1,68 @@
+"""Hostile schemas cost no more than honest ones. What would take hours is cut short; nothing here measures time."""
+
+import pytest
+
+from gateway.bounded import MAX_STEPS
+from gateway.call import Arguments, JsonObject, Tool, pin_of
+from gateway.schema import violation
+
+
+def said(schema: JsonObject, arguments: JsonObject) -> str | None:
+    definition = {"name": "t", "inputSchema": {"type": "object", **schema}}
+    return violation(Tool("s", "t", definition, pin_of(definition)), Arguments.parse(arguments))
+
+
+def test_a_pattern_that_explodes_in_python_is_matched_in_linear_time() -> None:
+    schema = {"properties": {"a": {"type": "string", "pattern": r"^(\w+\s?)*$"}}}
+    assert "does not match" in str(said(schema, {"a": "a" * 5000 + "!"}))
+    assert said(schema, {"a": "a" * 5000}) is None
+
+
+def test_a_pattern_with_look_around_is_left_to_the_server() -> None:
+    assert said({"properties": {"a": {"type": "string", "pattern": r"^(?!\.).*$"}}}, {"a": ".x"}) is None
+
+
+def doubling(depth: int) -> JsonObject:
+    levels = {f"d{level}": {"allOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(depth)}
+    return {"allOf": [{"$ref": "#/$defs/d0"}], "$defs": {**levels, f"d{depth}": {}}}
+
+
+def test_references_that_stand_for_billions_are_counted_and_cut() -> None:
+    assert said(doubling(8), {}) is None
+    assert said(doubling(60), {}) == "the tool's input schema takes too many steps to check"
+    assert said(doubling(8), {}) is None  # each validation counts for itself
+
+
+def test_an_honest_schema_with_a_reference_for_each_of_many_items_is_checked_whole() -> None:
+    schema = {"properties": {"a": {"items": {"$ref": "#/$defs/n"}}}, "$defs": {"n": {"type": "integer"}}}
+    most = MAX_STEPS // 2
+    assert said(schema, {"a": list(range(most))}) is None
+    assert "is not of type 'integer'" in str(said(schema, {"a": [*range(most), "x"]}))
+
+
+def test_unique_items_are_told_apart_without_comparing_each_with_each() -> None:
+    schema = {"properties": {"a": {"uniqueItems": True}}}
+    items = [{"x": number} for number in range(20_000)]
+    assert said(schema, {"a": items}) is None
+    assert said(schema, {"a": [*items, {"x": 7}]}) == "arguments.a: the items must differ from one another"
+    assert said(schema, {"a": [True, 1]}) is None
+
+
+@pytest.mark.parametrize("allowed", [False, {"type": "integer"}])
+def test_pattern_properties_choose_in_linear_time_too(allowed: object) -> None:
+    schema = {"patternProperties": {"^(x+)+$": {"type": "string"}}, "additionalProperties": allowed}
+    assert said(schema, {"x" * 2000: "fine"}) is None
+    assert "is not of type 'string'" in str(said(schema, {"xx": 1}))
+    assert said(schema, {"x" * 2000 + "y": "no"}) is not None
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"patternProperties": {"(?=a)": {}}},
+        {"properties": {"deep": {"patternProperties": {"(?=a)": {}}}}},
+        {"patternProperties": {"a": {}}, "unevaluatedProperties": False},
+    ],
+)
+def test_where_a_pattern_chooses_schemas_one_that_can_not_be_bounded_is_refused(schema: JsonObject) -> None:
+    assert "can't be checked in bounded time" in str(said(schema, {}))
