@@ -229,8 +229,8 @@ def server_spec(server: ServerConfig) -> "ServerSpec":
     def transport() -> Stdio | Http:
         resolved = expand(server, os.environ)
         if isinstance(resolved, ResolvedStdio):
-            return Stdio(resolved.command, resolved.args, resolved.env, resolved.cwd)
-        return Http(resolved.url, resolved.headers, resolved.sse)
+            return Stdio(resolved.command, resolved.args, resolved.env, resolved.cwd, resolved.secrets)
+        return Http(resolved.url, resolved.headers, resolved.sse, resolved.secrets)
 
     word = server.word
     return ServerSpec(server.name, transport, word.trusted, word.era, word.call_timeout, word.connect_timeout)

@@ -17,6 +17,7 @@ from gateway.errors import ConfigError, Problem
 
 __all__ = ["Expanding", "ResolvedHttp", "ResolvedServer", "ResolvedStdio", "ServerConfig", "expand", "variables"]
 
+_NO_SECRETS = frozenset({"TOOLGATE_PYTHON", "workspaceFolder", "userHome"})
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -45,21 +46,23 @@ class ServerConfig:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedStdio:
-    """A program to start now. `env` is what the file gives it, and nothing else."""
+    """A program to start now. `env` is what the file gives it, and nothing else; `secrets` is what variables gave."""
 
     command: str
     args: tuple[str, ...] = field(repr=False)
     env: Mapping[str, str] = field(repr=False)
     cwd: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedHttp:
-    """An address to connect to now."""
+    """An address to connect to now; `secrets` is what variables gave for it."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     sse: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 ResolvedServer = ResolvedStdio | ResolvedHttp
@@ -86,11 +89,17 @@ def variables(environ: Mapping[str, str], workspace: Path) -> Mapping[str, str]:
 
 
 class Expanding:
-    """Expands one template after the other, and collects what is wrong."""
+    """Expands one template after the other, and collects what is wrong, and the values that may be shown nowhere."""
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self.known = known
         self.problems: list[Problem] = []
+        self._secrets: set[str] = set()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What came out of the environment. Not what everybody may know, nor defaults: those stand in the file."""
+        return tuple(sorted(self._secrets))
 
     def text(self, template: Template, check: Callable[[str], str] = lambda _: "") -> str:
         """The template's text. `check` says what is wrong with it, if anything; the text itself is not repeated."""
@@ -100,6 +109,8 @@ class Expanding:
             hint = f"set it before you start Toolgate, or write `${{{unset.name}:-default}}`"
             self.problems.append(template.place.problem(f"the environment variable `{unset.name}` is not set", hint))
             return ""
+        given = {variable.name for variable in template.variables} - _NO_SECRETS
+        self._secrets |= {self.known[name] for name in given if self.known.get(name)}
         wrong = "it holds a control character" if _CONTROL.search(value) else check(value)
         if wrong:
             self.problems.append(template.place.problem(f"what this stands for can't be used: {wrong}"))
@@ -119,9 +130,11 @@ def _stdio(expanding: Expanding, template: StdioTemplate, server: ServerConfig) 
     args = tuple(expanding.text(argument) for argument in template.args)
     cwd = expanding.text(template.cwd) if template.cwd else None
     folder = server.workspace if cwd is None else server.entry.folder / cwd
-    return ResolvedStdio(command, args, expanding.texts(template.env), str(folder))
+    env = expanding.texts(template.env)
+    return ResolvedStdio(command, args, env, str(folder), expanding.secrets)
 
 
 def _http(expanding: Expanding, template: HttpTemplate) -> ResolvedHttp:
     url = expanding.text(template.url, lambda text: "" if is_web_address(text) else "it is no http or https address")
-    return ResolvedHttp(url, expanding.texts(template.headers), template.sse)
+    headers = expanding.texts(template.headers)
+    return ResolvedHttp(url, headers, template.sse, expanding.secrets)

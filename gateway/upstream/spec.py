@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
-__all__ = ["Era", "Http", "ServerSpec", "ServerStatus", "State", "Stdio", "Transport", "redacted"]
+__all__ = ["Era", "Http", "ServerSpec", "ServerStatus", "State", "Stdio", "Transport", "longest_secret", "redacted"]
 
 Era = Literal["auto", "legacy", "modern"]
 State = Literal["connecting", "ready", "down"]
@@ -19,21 +19,29 @@ SHORTEST_SECRET = 6  # a shorter value (`1`, `true`) is no secret, and blotting 
 
 @dataclass(frozen=True, slots=True)
 class Stdio:
-    """A program to start. `env` comes on top of HOME, LOGNAME, PATH, SHELL, TERM and USER; nothing else is passed."""
+    """A program to start. `env` comes on top of HOME, LOGNAME, PATH, SHELL, TERM and USER; nothing else is passed.
+
+    `secrets` are texts in any of this that may be shown nowhere; the values of `env` are such texts anyway.
+    """
 
     command: str
     args: tuple[str, ...] = field(default=(), repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """An address to connect to: Streamable HTTP, or with `sse` the deprecated HTTP+SSE transport."""
+    """An address to connect to: Streamable HTTP, or with `sse` the deprecated HTTP+SSE transport.
+
+    `secrets` are texts in it that may be shown nowhere; headers, user info and query values are such texts anyway.
+    """
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     sse: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 Transport = Stdio | Http
@@ -82,13 +90,19 @@ def redacted(text: str, transport: Transport) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
+def longest_secret(transport: Transport) -> int:
+    """In bytes: so much more of a text has to be kept for `redacted` to find each secret whole."""
+    return max((len(secret.encode(errors="replace")) for secret in _secrets(transport)), default=0)
+
+
 def _secrets(transport: Transport) -> Iterator[str]:
     for value in _values(transport):
-        words = (value, *value.split()) if " " in value else (value,)  # `Bearer TOKEN` may be repeated as TOKEN
+        words = {value, *value.split()}  # `Bearer TOKEN` may be repeated as TOKEN, and a key line by line
         yield from (word for word in words if len(word) >= SHORTEST_SECRET)
 
 
 def _values(transport: Transport) -> Iterator[str]:
+    yield from transport.secrets
     if isinstance(transport, Stdio):
         yield from transport.env.values()
         return

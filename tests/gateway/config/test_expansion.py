@@ -33,7 +33,9 @@ def refused(entry: Any, **environ: str) -> list[str]:
 
 def test_a_program_gets_what_the_variables_stand_for() -> None:
     entry = {"command": "${BIN:-python3}", "args": ["--key", "${KEY}"], "env": {"A": "x${env:KEY}"}, "cwd": "${SUB}"}
-    assert resolved(entry, KEY="k", SUB="sub") == ResolvedStdio("python3", ("--key", "k"), {"A": "xk"}, "/file/sub")
+    assert resolved(entry, KEY="k", SUB="sub") == ResolvedStdio(
+        "python3", ("--key", "k"), {"A": "xk"}, "/file/sub", ("k", "sub")
+    )
 
 
 def test_a_program_starts_in_the_project_unless_the_file_says_otherwise() -> None:
@@ -46,7 +48,7 @@ def test_a_program_starts_in_the_project_unless_the_file_says_otherwise() -> Non
 def test_an_address_gets_its_headers() -> None:
     entry = {"url": "${URL}/mcp", "headers": {"Authorization": "Bearer ${KEY}"}, "type": "sse"}
     assert resolved(entry, URL="https://x", KEY="k") == ResolvedHttp(
-        "https://x/mcp", {"Authorization": "Bearer k"}, sse=True
+        "https://x/mcp", {"Authorization": "Bearer k"}, sse=True, secrets=("https://x", "k")
     )
 
 
@@ -91,6 +93,19 @@ def test_what_was_expanded_shows_no_secret() -> None:
     program = resolved({"command": "x", "args": ["${K}"], "env": {"A": "${K}"}}, K="hunter2")
     address = resolved({"url": "http://x/${K}", "headers": {"A": "${K}"}}, K="hunter2")
     assert "hunter2" not in repr(program) + repr(address)
+
+
+def test_what_the_environment_gave_is_handed_over_as_secret_and_nothing_else_is() -> None:
+    entry = {
+        "command": "${TOOLGATE_PYTHON}",
+        "args": ["${workspaceFolder}", "--key=${ARG}", "${UNSET:-plain}", "${EMPTY:-plain}"],
+        "env": {"A": "${env:ENV}"},
+        "cwd": "${userHome}/${CWD}",
+    }
+    program = resolved(entry, ARG="arg", ENV="env", CWD="cwd", EMPTY="", TOOLGATE_PYTHON="/other")
+    assert program.secrets == ("arg", "cwd", "env")
+    address = resolved({"url": "http://x/${PATH_KEY}", "headers": {"A": "Bearer ${KEY}"}}, PATH_KEY="p", KEY="k")
+    assert address.secrets == ("k", "p")
 
 
 def test_either_file_can_switch_a_server_off() -> None:

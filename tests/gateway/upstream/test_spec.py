@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.upstream.spec import Http, ServerSpec, Stdio, redacted
+from gateway.upstream.spec import Http, ServerSpec, Stdio, longest_secret, redacted
 
 SECRET = "hunter2hunter2"
 
@@ -11,6 +11,8 @@ TRANSPORTS = [
     Http("https://example.com/mcp", {"Authorization": f"Bearer {SECRET}"}),
     Http(f"https://ann:{SECRET}@example.com/mcp"),
     Http(f"https://example.com/mcp?key={SECRET}"),
+    Http(f"https://example.com/{SECRET}/mcp", secrets=(SECRET,)),
+    Stdio("server", ("--token", SECRET), secrets=(SECRET,)),
 ]
 
 
@@ -32,6 +34,15 @@ def test_a_text_loses_the_secrets_and_the_control_characters(transport: Stdio | 
 
 def test_a_short_value_is_no_secret() -> None:
     assert redacted("line 1 is true", Stdio("s", (), {"DEBUG": "1", "FLAG": "true"})) == "line 1 is true"
+
+
+def test_the_length_of_the_longest_secret_is_known_in_bytes() -> None:
+    assert longest_secret(Stdio("s")) == 0
+    assert longest_secret(Stdio("s", (), {"A": "é" * 7}, secrets=("abcdef",))) == 14
+
+
+def test_a_secret_of_many_lines_goes_line_by_line_too() -> None:
+    assert redacted("no: cccddd", Stdio("s", (), {"KEY": "aaabbb\ncccddd\n"})) == "no: ***"
 
 
 def test_a_secret_that_holds_another_goes_whole() -> None:
