@@ -11,6 +11,8 @@ from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 
 __all__ = ["client_result", "decided_text", "denied_text", "held_text", "resolved_text", "tool_result"]
 
+OUR_KEYS = "toolgate/"  # what begins so in a result's `_meta` is said by the gateway
+
 
 def denied_text(event: Denied) -> str:
     rule = f" (rule {event.rule})" if event.rule else ""
@@ -59,14 +61,26 @@ def tool_result(call_id: str, outcome: Outcome | None, text: str) -> dict[str, A
 
 
 def client_result(event: Denied | Held | Returned | Doubted, outcome: Outcome | None) -> JsonObject:
-    """A `CallToolResult` for an MCP client. Raw and unmodified when the server answered."""
+    """A `CallToolResult` for an MCP client. Raw when the server answered, but for words that only we may say."""
     if isinstance(outcome, Answered):
-        return outcome.result
+        return _without_our_words(outcome.result)
     if isinstance(event, Denied):
         return _error_result(denied_text(event), {"effect": "deny", "gate": event.gate, "rule": event.rule})
     if isinstance(event, Held):
         return _error_result(held_text(event), {"effect": "ask", "approval": event.approval_id, "rule": event.rule})
     return _error_result(_failure_text(outcome), {"effect": "allow"})
+
+
+def _without_our_words(result: JsonObject) -> JsonObject:
+    """The same object, unless its `_meta` holds keys of ours: no server may forge a verdict."""
+    meta = result.get("_meta")
+    if not isinstance(meta, Mapping) or not any(map(_is_ours, meta)):
+        return result
+    return {**result, "_meta": {key: value for key, value in meta.items() if not _is_ours(key)}}
+
+
+def _is_ours(key: object) -> bool:
+    return str(key).startswith(OUR_KEYS)
 
 
 def _failure_text(outcome: Outcome | None) -> str:
