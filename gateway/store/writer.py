@@ -21,6 +21,10 @@ Transaction = Callable[[sqlite3.Connection], T]
 
 MAX_BATCH = 256
 
+# What one transaction did wrong, which takes nobody else down. All other errors of SQLite (the disk is full, the
+# database locked or malformed) are everybody's.
+_ITS_OWN = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
 
 class _Item:
     """One transaction and the future that waits for it."""
@@ -46,7 +50,9 @@ class Writer:
         self._thread.start()
 
     async def run(self, work: Transaction[T]) -> T:
-        """Raises StoreError when the disk is full or the database locked: nothing was written then."""
+        """Raises StoreError for whatever SQLite can't do (the disk is full, the database locked or malformed), and
+        what `work` raises itself: nothing of it was written then.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._door:
             if self._closed:
@@ -102,8 +108,11 @@ def _attempt(connection: sqlite3.Connection, item: _Item) -> None:
     connection.execute("SAVEPOINT item")
     try:
         item.result = item.work(connection)
-    except sqlite3.OperationalError:
-        raise  # the disk or the database, not this transaction: the whole batch fails
+    except _ITS_OWN as error:
+        item.error = StoreError(f"the store could not write: {error}")
+        connection.execute("ROLLBACK TO item")
+    except sqlite3.Error:
+        raise  # the whole batch fails
     except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
         item.error = error
         connection.execute("ROLLBACK TO item")

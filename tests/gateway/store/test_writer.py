@@ -113,7 +113,9 @@ def test_a_batch_has_an_end(desk: Desk) -> None:
     assert desk.commits == 3
 
 
-@pytest.mark.parametrize("error", [Conflict, ValueError, sqlite3.IntegrityError, RecursionError])
+@pytest.mark.parametrize(
+    "error", [Conflict, ValueError, sqlite3.IntegrityError, sqlite3.InterfaceError, RecursionError]
+)
 def test_one_that_fails_takes_nobody_down_and_leaves_nothing(desk: Desk, error: type[BaseException]) -> None:
     async def scenario() -> list[object]:
         await desk.keep_busy()
@@ -123,7 +125,7 @@ def test_one_that_fails_takes_nobody_down_and_leaves_nothing(desk: Desk, error: 
 
     first, failed, last = asyncio.run(scenario())
     assert (first, last) == (1, 4)
-    assert isinstance(failed, error)
+    assert isinstance(failed, StoreError if issubclass(error, sqlite3.Error) else error)
     assert desk.numbers() == [1, 4]
     assert desk.commits == 2
 
@@ -133,10 +135,13 @@ async def outcome(task: "asyncio.Task[int]") -> object:
     return task.exception() or task.result()
 
 
-def test_what_the_disk_refuses_is_refused_to_the_whole_batch_and_the_next_one_goes_on(desk: Desk) -> None:
+@pytest.mark.parametrize("error", [sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.InternalError])
+def test_what_the_disk_refuses_is_refused_to_the_whole_batch_and_the_next_one_goes_on(
+    desk: Desk, error: type[sqlite3.Error]
+) -> None:
     async def scenario() -> Sequence[object]:
         await desk.keep_busy()
-        tasks = await queued(desk, insert(1), insert(2, then=sqlite3.OperationalError), insert(3))
+        tasks = await queued(desk, insert(1), insert(2, then=error), insert(3))
         desk.gate.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
