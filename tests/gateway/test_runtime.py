@@ -1,0 +1,340 @@
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.approval import Approval
+from gateway.budget import Limits
+from gateway.call import Allow, Arguments, Call, Deny, Subject, Unsent
+from gateway.config import Config, load_config
+from gateway.errors import ConfigError, IllegalEvent, PolicyError, StoreError, UnknownRun
+from gateway.events import Admitted, Doubted, ModelAnswered, ModelAsked, Paused, Queued, Started
+from gateway.runtime import DEFAULT_AGENT, Models, Runtime, open_offline, open_runtime, open_servers, server_spec
+from gateway.telemetry import Silent
+from gateway.upstream import Http, Stdio
+from gateway.upstream.spec import redacted
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+MODEL = Path(__file__).parents[2] / "policies" / "model.conf"
+CONFIG = """\
+[identity]
+user = "user:ann"
+[models.demo]
+provider = "scripted"
+script = "talk.yaml"
+input_usd_per_million = 3
+output_usd_per_million = 15
+[models.other]
+provider = "scripted"
+script = "talk.yaml"
+[agents.desk]
+instructions = "Be brief."
+model = "demo"
+budgets = { turns = 3 }
+[agents.plain]
+"""
+POLICY = "p, user:ann, *, */*, call, , allow, ann may\np, agent:desk, *, */*, call, , allow, the desk may\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "toolgate.toml").write_text(CONFIG)
+    (tmp_path / "talk.yaml").write_text("steps:\n  - say: Done.\n")
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "policy.csv").write_text(POLICY)
+    (tmp_path / "policies" / "model.conf").write_text(MODEL.read_text())
+    return tmp_path
+
+
+def config(project: Path, **environ: str) -> Config:
+    return load_config(project, {"HOME": str(project), **environ})
+
+
+def within(project: Path, work: Callable[[Runtime], Coroutine[Any, Any, None]]) -> None:
+    """Runs `work` in a runtime of this project."""
+
+    async def scenario() -> None:
+        async with open_runtime(config(project)) as runtime:
+            await work(runtime)
+
+    asyncio.run(scenario())
+
+
+# ---- what is opened
+
+
+def test_offline_opens_the_store_and_the_policy_and_closes_them(project: Path) -> None:
+    with open_offline(config(project)) as offline:
+        assert asyncio.run(offline.store.run_rows()) == []
+        assert offline.policy.current.rules
+    with pytest.raises(StoreError, match="closed"):
+        asyncio.run(offline.cancel("r-1", "user:ann"))
+
+
+def test_a_policy_that_can_not_be_used_opens_nothing(project: Path) -> None:
+    (project / "policies" / "policy.csv").write_text("p, user:ann\n")
+    with pytest.raises(PolicyError), open_offline(config(project)):
+        pytest.fail("it was opened")
+    assert not (project / ".toolgate").exists()
+
+
+def test_budgets_that_can_not_be_used_open_nothing(project: Path) -> None:
+    (project / "policies" / "budgets.toml").write_text("[run]\nturnss = 1\n")
+    with pytest.raises(ConfigError, match="turnss"), open_offline(config(project)):
+        pytest.fail("it was opened")
+    assert not (project / ".toolgate").exists()
+
+
+def test_telemetry_is_off_without_an_endpoint(project: Path) -> None:
+    async def work(runtime: Runtime) -> None:
+        assert isinstance(runtime.telemetry, Silent)
+
+    within(project, work)
+
+
+def test_a_server_that_is_switched_off_is_not_started(project: Path) -> None:
+    (project / ".mcp.json").write_text('{"mcpServers": {"off": {"command": "no-such-program", "disabled": true}}}')
+
+    async def scenario() -> None:
+        async with open_servers(config(project)) as upstream:
+            assert upstream.status() == []
+            assert upstream.catalogue.missing == {}
+
+    asyncio.run(scenario())
+
+
+def test_one_broken_server_leaves_the_others(project: Path) -> None:
+    servers = {
+        "echo": {"command": sys.executable, "args": [str(FIXTURES / "echo_server.py"), "stdio"]},
+        "gone": {"command": "no-such-program"},
+    }
+    (project / ".mcp.json").write_text(json.dumps({"mcpServers": servers}))
+
+    async def work(runtime: Runtime) -> None:
+        catalogue = runtime.upstream.catalogue
+        assert "echo/echo" in catalogue.tools
+        assert set(catalogue.missing) == {"gone"}
+        call = Call("r", "k", Subject("user:ann", "default"), "gone/x", Arguments.parse("{}"))
+        assert isinstance(await runtime.upstream.forward(call, timeout=0.1, meta={}), Unsent)
+
+    within(project, work)
+
+
+# ---- servers
+
+
+def a_spec(project: Path, entry: object, **environ: str) -> Any:
+    (project / ".mcp.json").write_text(json.dumps({"mcpServers": {"it": entry}}))
+    return server_spec(config(project, **environ).servers["it"])
+
+
+def test_a_servers_secrets_are_expanded_when_it_is_started_and_not_before(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = a_spec(project, {"command": "x", "args": ["-v"], "env": {"TOKEN": "${IT_TOKEN}"}})
+    with pytest.raises(ConfigError, match="IT_TOKEN"):
+        spec.resolve()
+    monkeypatch.setenv("IT_TOKEN", "secret")
+    assert spec.resolve() == Stdio("x", ("-v",), {"TOKEN": "secret"}, str(project), ("secret",))
+    assert "secret" not in repr(spec)
+
+
+def test_what_variables_gave_to_a_server_is_never_shown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IT_TOKEN", "hunter2hunter2")
+    for entry in ({"command": "x", "args": ["--token=${IT_TOKEN}"]}, {"url": "http://localhost/${IT_TOKEN}"}):
+        transport = a_spec(project, entry).resolve()
+        assert transport.secrets == ("hunter2hunter2",)
+        assert redacted("can't use hunter2hunter2", transport) == "can't use ***"
+
+
+def test_a_server_elsewhere_is_an_address_with_headers(project: Path) -> None:
+    spec = a_spec(project, {"url": "http://127.0.0.1:1/mcp", "headers": {"X": "y"}})
+    assert spec.resolve() == Http("http://127.0.0.1:1/mcp", {"X": "y"}, False)
+
+
+def test_the_admins_word_goes_with_the_server(project: Path) -> None:
+    word = '[servers.it]\ntrusted = true\nera = "legacy"\ncall_timeout = 7\nconnect_timeout = 3\n'
+    (project / "toolgate.toml").write_text(CONFIG + word)
+    spec = a_spec(project, {"command": "x"})
+    assert (spec.trusted, spec.era, spec.call_timeout, spec.connect_timeout) == (True, "legacy", 7.0, 3.0)
+
+
+# ---- models and agents
+
+
+def test_a_model_is_opened_once_with_its_price(project: Path) -> None:
+    models = Models(config(project))
+    assert models.open("demo") is models.open("demo")
+    assert models.open("demo").price.of(1, 1) == 18_000
+
+
+def test_a_script_can_be_named_instead_of_a_model(project: Path) -> None:
+    assert Models(config(project)).open(f"scripted:{project / 'talk.yaml'}").name.startswith("scripted:")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("nobody", "configured: `demo`, `other`"), ("scripted:none", "can't be read")]
+)
+def test_a_model_that_is_not_there_is_said(name: str, said: str, project: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Models(config(project)).open(name)
+
+
+def test_a_script_with_a_mistake_is_named_with_its_line(project: Path) -> None:
+    (project / "talk.yaml").write_text("steps:\n  - saay: hello\n")
+    with pytest.raises(ConfigError) as raised:
+        Models(config(project)).open("demo")
+    assert raised.value.problems[0].line == 2
+
+
+def test_who_asks_is_the_configured_user_through_the_first_agent(project: Path) -> None:
+    async def work(runtime: Runtime) -> None:
+        assert runtime.subject_for(None) == Subject("user:ann", "default", "agent:desk")
+        assert runtime.subject_for("plain").agent == "agent:plain"
+        assert runtime.offline.subject("user:bob", "acme") == Subject("user:bob", "acme")
+
+    within(project, work)
+
+
+def test_without_agents_the_assistant_works(project: Path) -> None:
+    (project / "toolgate.toml").write_text(CONFIG.partition("[agents.desk]")[0])
+
+    async def work(runtime: Runtime) -> None:
+        assert runtime.subject_for(None).agent == f"agent:{DEFAULT_AGENT}"
+        with pytest.raises(ConfigError, match="no agent `other`"):
+            await runtime.submit("hi", runtime.subject_for("other"))
+
+    within(project, work)
+
+
+# ---- runs
+
+
+def test_a_run_is_submitted_driven_and_found_again(project: Path) -> None:
+    async def work(runtime: Runtime) -> None:
+        run_id = await runtime.submit("hi", runtime.subject_for(None))
+        assert (await runtime.offline.run(run_id)).status == "queued"
+        run = await runtime.drive(run_id)
+        assert (run.status, run.output) == ("succeeded", "Done.")
+        assert await runtime.offline.run(run_id[:6]) == run
+
+    within(project, work)
+
+
+def test_the_stricter_limit_counts_and_a_flag_replaces_it(project: Path) -> None:
+    (project / "policies" / "budgets.toml").write_text("[run]\nturns = 10\ntool_calls = 4\n")
+
+    async def work(runtime: Runtime) -> None:
+        run_id = await runtime.submit("hi", runtime.subject_for(None), limits=Limits(tool_calls=7))
+        limits = (await runtime.offline.run(run_id)).limits
+        assert (limits.turns, limits.tool_calls) == (3, 7)  # the agent's own three turns
+
+    within(project, work)
+
+
+def test_an_agent_without_a_model_has_the_first(project: Path) -> None:
+    async def work(runtime: Runtime) -> None:
+        run_id = await runtime.submit("hi", runtime.subject_for("plain"))
+        assert (await runtime.offline.run(run_id)).model == "demo"
+        other = await runtime.submit("hi", runtime.subject_for("plain"), model="other")
+        assert (await runtime.offline.run(other)).model == "other"
+
+    within(project, work)
+
+
+def test_nothing_is_queued_for_an_agent_or_a_model_that_is_not_there(project: Path) -> None:
+    async def work(runtime: Runtime) -> None:
+        with pytest.raises(ConfigError, match="no agent `nobody`"):
+            await runtime.submit("hi", runtime.subject_for("nobody"))
+        with pytest.raises(ConfigError, match="no model `nothing`"):
+            await runtime.submit("hi", runtime.subject_for(None), model="nothing")
+        assert await runtime.offline.store.run_rows() == []
+
+    within(project, work)
+
+
+CALL = {"key": "t1/call/1", "id": "1", "path": "echo/add"}
+WISH = {"role": "assistant", "parts": [{"kind": "tool_call", "id": "1", "name": "echo__add", "arguments": "{}"}]}
+DOUBTED = (
+    Queued("loop", "user:ann", "default", "agent:desk", "demo", "hi"),
+    Started("host/1/a"),
+    ModelAsked(1, {}),
+    ModelAnswered(1, WISH, "tool_calls", "demo", {}, {}, (CALL,)),
+    Admitted("t1/call/1", "echo/add", "{}", "pin", "policy", {}),
+    Doubted("t1/call/1", "no answer"),
+)
+
+
+def test_only_a_call_in_doubt_can_be_resolved(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", DOUBTED, lease=None)
+            with pytest.raises(StoreError, match="`t9` of run `r-1` is not in doubt; in doubt: `t1/call/1`"):
+                await offline.resolve("r-1", "t9", "happened", "user:bob", "")
+            await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "I looked")
+            with pytest.raises(StoreError, match="no call of it is"):
+                await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "")
+
+    asyncio.run(scenario())
+
+
+def test_a_paused_run_goes_on_and_any_other_is_left_as_it_is(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", [*DOUBTED[:2], Paused("interrupted", "Ctrl-C")], lease=None)
+            await offline.resume("r-1")
+            assert (await offline.run("r-1")).status == "running"
+            seq = (await offline.run("r-1")).seq
+            await offline.resume("r-1")
+            assert (await offline.run("r-1")).seq == seq
+
+    asyncio.run(scenario())
+
+
+def test_a_clients_run_is_not_ours_to_resume(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", [Queued("client", "user:ann", "default")], lease=None)
+            with pytest.raises(StoreError, match="an MCP client's"):
+                await offline.resume("r-1")
+
+    asyncio.run(scenario())
+
+
+def test_a_run_that_has_ended_takes_no_more_orders(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", DOUBTED[:1], lease=None)
+            await offline.raise_limits("r-1", Limits(turns=9), "user:bob")
+            assert (await offline.run("r-1")).limits.turns == 9
+            await offline.cancel("r-1", "user:bob")
+            with pytest.raises(IllegalEvent):
+                await offline.cancel("r-1", "user:bob")
+            with pytest.raises(IllegalEvent):
+                await offline.raise_limits("r-1", Limits(turns=9), "user:bob")
+            with pytest.raises(UnknownRun):
+                await offline.run("r-2")
+
+    asyncio.run(scenario())
+
+
+def an_approval(path: str) -> Approval:
+    fields = dict.fromkeys(Approval.__dataclass_fields__, "")
+    known = {"path": path, "user": "user:ann", "tenant": "default", "arguments": "{}", "created": 0, "expires": 1}
+    return Approval(**{**fields, **known})  # type: ignore[arg-type] # every field has a value of its type or is unread
+
+
+def test_without_servers_a_condition_on_the_tool_lets_nobody_approve(project: Path) -> None:
+    lines = (
+        "p, user:bob, *, echo/*, approve, tool.trusted, allow, trusted",
+        "p, user:bob, *, mail/*, approve, , allow, ok",
+    )
+    (project / "policies" / "policy.csv").write_text(POLICY + "\n".join(lines) + "\n")
+    with open_offline(config(project)) as offline:
+        bob = offline.subject("user:bob")
+        assert isinstance(asyncio.run(offline.approving.may_decide(bob, an_approval("echo/add"))), Deny)
+        assert isinstance(asyncio.run(offline.approving.may_decide(bob, an_approval("mail/send"))), Allow)
