@@ -122,7 +122,7 @@ async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
     """Whether the run can go on: because somebody here answered, or somebody elsewhere did."""
     waiting = [asked for asked in await runtime.approving.waiting() if asked.run_id == found.id]
     approver = runtime.offline.subject()
-    mine = [asked for asked in waiting if isinstance(runtime.approving.may_decide(approver, asked), Allow)]
+    mine = [asked for asked in waiting if isinstance(await runtime.approving.may_decide(approver, asked), Allow)]
     if manner.ask and mine:
         try:
             await answer(runtime.approving, approver, mine[0], manner.console)
