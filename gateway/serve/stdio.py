@@ -33,23 +33,27 @@ log = logging.getLogger("toolgate.serve")
 Write = Callable[[bytes], Awaitable[None]]
 
 
-async def serve_stdio(server: Server[Any]) -> None:
-    """Serves until stdin ends, or stdout is closed, or SIGINT or SIGTERM comes."""
+async def serve_stdio(server: Server[Any], grace: float = GRACE_SECONDS) -> None:
+    """Serves until stdin ends, or stdout is closed, or SIGINT or SIGTERM comes.
+
+    What was asked before stdin ended has `grace` seconds to be answered.
+    """
     options = server.create_initialization_options()
     async with _wire() as (reader, write), anyio.create_task_group() as group:
         with on_stop(group.cancel_scope.cancel):
             to_server, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
             sent, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-            owed = _Owed()
+            owed = _Owed(grace)
             group.start_soon(_read, reader, write, to_server, owed)
             group.start_soon(_write, from_server, write, owed, group.cancel_scope.cancel)
             await server.run(received, sent, options)
 
 
 class _Owed:
-    """The requests that have no answer yet."""
+    """The requests that have no answer yet, and how many seconds they have when no more will come."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
         self._ids: set[Any] = set()
         self._paid = asyncio.Event()
         self._paid.set()
@@ -70,10 +74,10 @@ class _Owed:
         if not self._ids:
             self._paid.set()
 
-    async def all_answered(self, seconds: float) -> None:
+    async def all_answered(self) -> None:
         """Returns when nothing is owed any more, or the time is over."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._grace):
                 await self._paid.wait()
 
 
@@ -91,7 +95,7 @@ async def _read(reader: asyncio.StreamReader, write: Write, to_server: Any, owed
             if isinstance(message, types.JSONRPCRequest | types.JSONRPCNotification):
                 owed.asked(message)
             await to_server.send(SessionMessage(message))
-        await owed.all_answered(GRACE_SECONDS)
+        await owed.all_answered()
 
 
 def _message(line: bytes) -> types.JSONRPCMessage:

@@ -90,7 +90,7 @@ def test_a_notification_cancels_a_call_of_the_handshake_era(place: Place) -> Non
 @eras
 def test_a_notification_cancels_a_call_over_stdio(place: Place, era: str) -> None:
     began, cancelled = pipes = place.pipes()
-    with place.pipe({"x": WAITING}) as pipe:
+    with place.pipe({"x": WAITING}, "--grace", "3600") as pipe:
         pipe.open(era)
         pipe.send(request("tools/call", waiting(pipes), era, 41))
         assert heard(began)
@@ -117,6 +117,18 @@ def test_a_call_in_flight_is_in_doubt_when_the_gateway_is_told_to_end(place: Pla
     assert_in_doubt(place)
     assert place.log.endswith("ended in order\n")
     assert "Traceback" not in place.log
+
+
+def test_over_stdio_an_answer_that_does_not_come_is_not_waited_for_without_end(place: Place) -> None:
+    began, cancelled = pipes = place.pipes()
+    with place.pipe({"x": WAITING}, "--grace", "0.1") as pipe:
+        pipe.open("legacy")
+        pipe.send(request("tools/call", waiting(pipes)))
+        assert heard(began)
+        pipe.stdin.close()
+        assert heard(cancelled)
+        assert pipe.process.wait(PATIENCE) == 0
+    assert_in_doubt(place)
 
 
 def test_a_call_in_flight_may_finish_when_the_gateway_is_told_to_end(place: Place) -> None:
@@ -178,3 +190,4 @@ def test_over_stdio_nothing_but_the_protocol_is_printed(place: Place, era: str) 
         pipe.stdin.close()
         assert pipe.stdout.read() == b""
         assert pipe.process.wait(PATIENCE) == 0
+    assert place.log == "ended in order\n"  # which it prints

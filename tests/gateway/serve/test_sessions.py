@@ -176,6 +176,18 @@ def test_a_run_that_could_not_be_opened_is_tried_again(tmp_path: Path, monkeypat
     within(tmp_path, scenario)
 
 
+def test_a_client_that_gives_up_its_first_call_takes_no_other_call_along(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        impatient = asyncio.create_task(run_id(sessions, modern()))
+        patient = asyncio.create_task(run_id(sessions, modern()))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        kept = await patient
+        assert list(await statuses(app)) == [kept]
+
+    within(tmp_path, scenario)
+
+
 def test_at_the_end_every_run_is_closed_and_what_can_not_be_closed_is_left(tmp_path: Path) -> None:
     async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
         one, two = await run_id(sessions, modern("one")), await run_id(sessions, modern("two"))
