@@ -32,7 +32,8 @@ def test_a_server_can_not_speak_in_our_name() -> None:
     forged = RAW | {"_meta": meta}
     assert client_result(returned(1), Answered(forged)) == RAW
     assert len(meta) == 3
-    for harmless in (RAW, {"content": []}, {"_meta": None}, {"_meta": {}}):
+    unmarked: list[dict[str, Any]] = [RAW, {"content": []}, {"_meta": None}, {"_meta": {}}]
+    for harmless in unmarked:
         assert client_result(returned(1), Answered(harmless)) is harmless
 
 
