@@ -15,7 +15,9 @@ __all__ = ["MAX_BYTES", "Source", "Stamp", "read_sources", "stamp_of", "writable
 
 MAX_BYTES = 16_000_000
 
-Stamp = tuple[tuple[str, int, int, int], ...]  # name, modification time (ns), inode, size; empty: it can't be read
+Stamp = tuple[tuple[str, int, int, int, int], ...]
+"""Name, times of modification and of change (ns), inode, size of each; empty: it can't be read. The time of change is
+the one that nobody sets back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ def stamp_of(path: Path) -> Stamp:
         return ()
 
 
-def _stamp(file: Path, found: os.stat_result) -> tuple[str, int, int, int]:
-    return str(file), found.st_mtime_ns, found.st_ino, found.st_size
+def _stamp(file: Path, found: os.stat_result) -> tuple[str, int, int, int, int]:
+    return str(file), found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
 def _members(folder: Path) -> list[Path]:

@@ -82,6 +82,8 @@ class LivePolicy:
             self._looking.release()
         if str(self._reading.problem) != str(before.problem):
             _tell(self._reading.problem)
+        for file in _gone(before.stamps[1], self._reading.stamps[1]):
+            log.warning("%s is gone, and what it said is policy no more", file)
 
     def _next(self, now: float) -> _Reading:
         last, stamps = self._reading, self._stamps()
@@ -110,6 +112,12 @@ class LivePolicy:
 
 def _built(sources: tuple[Source, ...]) -> Policy:
     return build(sources[0], sources=sources[1:])
+
+
+def _gone(before: Stamp, now: Stamp) -> list[str]:
+    """The files that a folder held and holds no more. Where nothing can be looked at, `problem` says so."""
+    left = {name for name, *_ in now}
+    return [name for name, *_ in before if now and name not in left]
 
 
 def _tell(problem: PolicyError | None) -> None:

@@ -38,9 +38,12 @@ def build(model: Source | None, *, sources: Sequence[Source]) -> Policy:
         text = _text(model, problems)
         problems += model_problems(model.file, text) if text is not None else []
     for source in sources:
-        found, wrong = parse_lines(source.file, _text(source, problems) or "")
+        text = _text(source, problems)
+        found, wrong = parse_lines(source.file, text or "")
         rows += found
         problems += wrong
+        if text is not None and not found and not wrong and len(sources) > 1:
+            problems.append(_empty(source))
     rules = [row for row in rows if isinstance(row, Rule)]
     grants = [row for row in rows if isinstance(row, Grant)]
     problems += Roles.of(grants).circles()
@@ -65,6 +68,12 @@ def _text(source: Source, problems: list[Problem]) -> str | None:
 def _nothing(sources: Sequence[Source]) -> Problem:
     hint = "a policy without any would deny everything; was the file cut while it was written?"
     return Problem(sources[0].file, 0, 0, "there is no `p` line", hint)
+
+
+def _empty(source: Source) -> Problem:
+    """Of several files, one without a line: its denials may have been lost, and the others don't show it."""
+    hint = "was it cut while it was written? delete it if it is not needed"
+    return Problem(source.file, 0, 0, "this file holds no line", hint)
 
 
 def _place(problem: Problem) -> tuple[str, int, int]:

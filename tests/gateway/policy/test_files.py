@@ -51,6 +51,23 @@ def test_another_stamp_means_that_something_happened(tmp_path: Path) -> None:
     assert stamp_of(tmp_path) != folder
 
 
+def test_an_edit_whose_time_is_set_back_has_another_stamp(tmp_path: Path) -> None:
+    file = tmp_path / "policy.csv"
+    file.write_text("a")
+    times, first = file.stat(), stamp_of(file)
+    wait_for_another_tick(tmp_path)
+    file.write_text("b")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert stamp_of(file) != first
+
+
+def wait_for_another_tick(folder: Path) -> None:
+    """Until the file system's clock shows another time: a change within one tick can't be seen."""
+    (folder / "first").touch()
+    while (folder / "first").stat().st_ctime_ns == ((folder / "next").touch() or (folder / "next").stat().st_ctime_ns):
+        pass
+
+
 def test_a_file_that_anybody_may_change_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "policy.csv"
     file.write_text("a")

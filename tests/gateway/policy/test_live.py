@@ -170,6 +170,38 @@ def test_a_new_file_in_a_folder_is_seen(desk: Desk, tmp_path: Path) -> None:
     assert effect(live) == "deny"
 
 
+def a_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "policy.d"
+    folder.mkdir()
+    (folder / "a.csv").write_text(ALLOW)
+    (folder / "b.csv").write_text("p, *, *, shop/*, call, , deny, no\n")
+    return folder
+
+
+@pytest.mark.parametrize("text", ["", "# nothing but this\n"])
+def test_a_file_of_a_folder_that_is_cut_to_nothing_keeps_its_denials(desk: Desk, tmp_path: Path, text: str) -> None:
+    folder = a_folder(tmp_path)
+    live = LivePolicy(desk.model, folder, clock=desk.clock)
+    (folder / "b.csv").write_text(text)
+    assert effect(live) == "deny"
+    assert "b.csv: error: this file holds no line" in str(live.problem)
+
+
+def test_a_file_that_leaves_a_folder_is_told_of_once(
+    desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = a_folder(tmp_path)
+    live = LivePolicy(desk.model, folder, clock=desk.clock)
+    assert effect(live) == "deny"
+    (folder / "b.csv").unlink()
+    for _ in range(3):
+        assert effect(live) == "allow"
+        desk.clock.now += SETTLES
+    (told,) = caplog.records
+    assert told.name == "toolgate.policy"
+    assert told.getMessage().endswith("b.csv is gone, and what it said is policy no more")
+
+
 def test_files_are_looked_at_no_more_often_than_asked_for(desk: Desk) -> None:
     live = desk.live(every=2.0)
     desk.policy.write_text(DENIED)

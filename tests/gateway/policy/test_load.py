@@ -70,6 +70,15 @@ def test_a_folder_is_one_policy_and_lines_keep_their_file(tmp_path: Path) -> Non
     assert [Path(rule.where).name for rule in policy.rules] == ["10-all.csv:1", "20-bank.csv:2"]
 
 
+def test_a_file_of_a_folder_without_a_line_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "policy.d"
+    folder.mkdir()
+    (folder / "a.csv").write_text(LINE)
+    (folder / "b.csv").write_text("")
+    with pytest.raises(PolicyError, match=r"b\.csv: error: this file holds no line \(was it cut"):
+        load(model(tmp_path), folder)
+
+
 def test_the_digest_is_of_the_content_and_not_of_the_folder(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     for folder in (first, second):
@@ -82,8 +91,8 @@ def test_the_digest_is_of_the_content_and_not_of_the_folder(tmp_path: Path) -> N
 
 
 def test_text_that_moves_from_one_file_to_the_next_changes_the_digest() -> None:
-    one = build(None, sources=[Source("a.csv", LINE.encode() * 2), Source("b.csv", b"")])
-    other = build(None, sources=[Source("a.csv", LINE.encode()), Source("b.csv", LINE.encode())])
+    one = build(None, sources=[Source("a.csv", LINE.encode() * 2), Source("b.csv", LINE.encode())])
+    other = build(None, sources=[Source("a.csv", LINE.encode()), Source("b.csv", LINE.encode() * 2)])
     assert one.digest != other.digest
 
 
