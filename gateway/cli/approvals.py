@@ -1,6 +1,7 @@
 """`toolgate approvals`, `approve`, `deny`: what waits, exactly as it will run, and the answer. No server is started."""
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["approvals_command", "approve_command", "deny_command"]
 
+MOST_SHOWN = 200  # questions, on a page for people
 SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must not answer the only question there is
 
 
@@ -26,7 +28,7 @@ SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must
 def approvals_command(as_json: bool, caller: Caller) -> int:
     """List the calls that wait for a person, the oldest first, with every argument."""
     with caller.offline() as offline:
-        waiting = asyncio.run(offline.approving.waiting())
+        waiting = asyncio.run(offline.approving.waiting(limit=sys.maxsize))
     if as_json:
         emit([approval.to_json() for approval in waiting])
         return Exit.OK
@@ -37,9 +39,11 @@ def approvals_command(as_json: bool, caller: Caller) -> int:
     from gateway.cli.console import console
 
     paper, now = console(), time.time_ns() // 1_000_000
-    for approval in waiting:
+    for approval in waiting[:MOST_SHOWN]:
         show_question(paper, approval, now)
         paper.print(f"  │ {'answer':>12}  toolgate approve {approval.id}", markup=False)
+    if len(waiting) > MOST_SHOWN:
+        click.echo(f"and {len(waiting) - MOST_SHOWN} more; --json lists them all", err=True)
     return Exit.OK
 
 

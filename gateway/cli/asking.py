@@ -100,7 +100,8 @@ async def _settled(approving: Approving, approval: Approval) -> None:
     """Returns when the question is open no longer."""
 
     async def closed() -> bool:
-        return all(asked.id != approval.id for asked in await approving.waiting())
+        await approving.store.expire()
+        return (await approving.store.approval(approval.id)).state != "pending"
 
     await until(approving.store, closed)
 

@@ -120,7 +120,7 @@ async def _see_through(runtime: Runtime, run_id: str, manner: Manner) -> int:
 
 async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
     """Whether the run can go on: because somebody here answered, or somebody elsewhere did."""
-    waiting = [asked for asked in await runtime.approving.waiting() if asked.run_id == found.id]
+    waiting = await runtime.approving.waiting(found.id)
     approver = runtime.offline.subject()
     mine = [asked for asked in waiting if isinstance(await runtime.approving.may_decide(approver, asked), Allow)]
     if manner.ask and mine:
@@ -140,7 +140,7 @@ async def _decided(runtime: Runtime, found: Run, waiting: Sequence[Approval]) ->
     """Returns when one of the questions has an answer, or the run was changed by somebody else."""
 
     async def moved() -> bool:
-        left = {asked.id for asked in await runtime.approving.waiting()}
+        left = {asked.id for asked in await runtime.approving.waiting(found.id)}
         return any(asked.id not in left for asked in waiting) or (await runtime.offline.run(found.id)).seq > found.seq
 
     await until(runtime.offline.store, moved)

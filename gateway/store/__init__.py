@@ -132,8 +132,10 @@ class Store(Protocol):
         """The newest question for this claim that is open, or approved and not used, or was denied within the hour."""
         ...
 
-    async def approvals(self, *, pending_only: bool = True, limit: int = 200) -> Sequence[Approval]:
-        """The oldest first."""
+    async def approvals(
+        self, *, pending_only: bool = True, run_id: str | None = None, limit: int = 200
+    ) -> Sequence[Approval]:
+        """The oldest first, of all runs or of one. At most `limit`: whoever decides by their absence names a run."""
         ...
 
     async def decide(self, approval_id: str, decision: Decision, by: str, reason: str) -> Approval:

@@ -111,11 +111,14 @@ class SqliteStore:
         rows = self._read(f"{tx.SELECT_APPROVALS} {where} LIMIT 1", claim, now, now - DENIAL_STANDS)
         return tx.approval(rows[0]) if rows else None
 
-    async def approvals(self, *, pending_only: bool = True, limit: int = 200) -> Sequence[Approval]:
-        where = "WHERE state = 'pending' AND expires > ?" if pending_only else "WHERE created > ?"
-        rows = self._read(
-            f"{tx.SELECT_APPROVALS} {where} ORDER BY created LIMIT ?", self._clock() if pending_only else 0, limit
-        )
+    async def approvals(
+        self, *, pending_only: bool = True, run_id: str | None = None, limit: int = 200
+    ) -> Sequence[Approval]:
+        wanted: dict[str, object] = {"state = 'pending' AND expires > ?": self._clock()} if pending_only else {}
+        if run_id is not None:
+            wanted["run_id = ?"] = run_id
+        where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
+        rows = self._read(f"{tx.SELECT_APPROVALS} {where} ORDER BY created LIMIT ?", *wanted.values(), limit)
         return [tx.approval(row) for row in rows]
 
     async def decide(self, approval_id: str, decision: Decision, by: str, reason: str) -> Approval:

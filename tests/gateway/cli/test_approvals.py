@@ -26,6 +26,17 @@ def test_what_waits_is_shown_exactly_with_its_age_and_its_end(held: Result, tool
     assert f"toolgate approve {the_id(held)}" in shown.out
 
 
+def test_a_list_that_is_cut_says_so(held: Result, toolgate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    toolgate("call", "echo/add", '{"a": 1, "b": 3}')
+    toolgate("call", "echo/add", '{"a": 1, "b": 4}')
+    assert "more" not in toolgate("approvals").err
+    monkeypatch.setattr("gateway.cli.approvals.MOST_SHOWN", 1)
+    shown = toolgate("approvals")
+    assert shown.out.count("toolgate approve") == 1
+    assert shown.err == "and 2 more; --json lists them all\n"
+    assert len(toolgate("approvals", "--json").json) == 3
+
+
 def test_nothing_that_waits_is_said_on_stderr(bare: Path, toolgate: Command) -> None:
     shown = toolgate("approvals")
     assert (shown.code, shown.out, shown.err) == (0, "", "nothing waits for a person\n")

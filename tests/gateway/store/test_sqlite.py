@@ -195,6 +195,16 @@ def test_questions_are_listed_oldest_first_and_those_that_are_open_by_default(st
     assert asyncio.run(store.approval("A-1")) == first
 
 
+def test_the_questions_of_a_run_are_found_however_many_others_wait(store: SqliteStore) -> None:
+    append(store, QUEUED, STARTED, changes=[Open(an_approval(f"A-{n:03}", claim=f"c{n}")) for n in range(200)])
+    mine = an_approval("A-mine", claim="mine", call=a_call(run_id="r-2"), created=NOON + 1)
+    append(store, QUEUED, STARTED, run_id="r-2", changes=[Open(mine)])
+    assert mine not in asyncio.run(store.approvals())
+    assert asyncio.run(store.approvals(run_id="r-2")) == [mine]
+    assert asyncio.run(store.approvals(run_id="r-2", pending_only=False)) == [mine]
+    assert asyncio.run(store.approvals(run_id="r-none")) == []
+
+
 def test_the_version_changes_whenever_any_process_has_written(store: SqliteStore, store_path: Path) -> None:
     async def version() -> int:
         return await store.version()
