@@ -6,6 +6,7 @@ is killed. The project stays where it was made, to look at and to play with.
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -22,6 +23,7 @@ from gateway.call import Deny, Subject
 from gateway.cli.asking import answer, show_question
 from gateway.cli.lines import budget_line
 from gateway.cli.options import Caller
+from gateway.cli.program import near, program
 from gateway.cli.timeline import print_timeline
 from gateway.cli.view import LiveView
 from gateway.errors import ToolgateError
@@ -197,28 +199,23 @@ class Demo:
 
     def _scene(self, title: str, subtitle: str) -> None:
         self._console.print()
-        self._console.rule(Text.assemble((title, "bold"), (f"  {subtitle}", "dim")), align="left", style="dim")
+        self._console.rule(Text(title, style="bold"), align="left", style="dim")
+        self._console.print(Text(f"  {subtitle}", style="dim"), soft_wrap=True)
 
     def _say(self, mark: str, style: str, text: str) -> None:
         self._console.print(Text.assemble((f"  {mark} ", style), text), soft_wrap=True)
 
     def _next(self) -> None:
-        toolgate = "toolgate" if shutil.which("toolgate") else str(_near(Path(sys.executable).parent / "toolgate"))
-        place = f"--project {_near(self._folder)}"
+        toolgate, place = program(), f"--project {shlex.quote(str(near(self._folder)))}"
         self._scene("Try next", f"all of this took {time.monotonic() - self._began:.1f} s")
         refund = """--who user:ann --agent support --tool shop/refund --args '{"amount": 900}'"""
         for command in (
             f"{toolgate} policy explain {place} {refund}",
             f"{toolgate} tools {place}",
-            f"{toolgate} init my-gateway && cd my-gateway && {toolgate} run hello",
+            f"{toolgate} init my-gateway && {toolgate} run hello --project my-gateway",
         ):
             self._console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
         self._console.print()
-
-
-def _near(path: Path) -> Path:
-    """The path as one would type it here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _state(owner: str | None) -> str:

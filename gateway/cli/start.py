@@ -9,13 +9,17 @@ import click
 
 from gateway.cli.exits import Exit
 from gateway.cli.options import as_json, emit
+from gateway.cli.program import program
 
 if TYPE_CHECKING:
     from gateway.config import Kept, Written
 
 __all__ = ["init_command"]
 
-_NEXT = ('toolgate run "hello"', "toolgate tools", "toolgate doctor")
+_UNTRUSTED = (
+    "your servers are not trusted yet: set trusted = true in [servers.NAME] of toolgate.toml for reads to be allowed"
+)
+_NEXT = ('run "hello"', "tools", "doctor")
 
 
 @click.command("init")
@@ -23,7 +27,7 @@ _NEXT = ('toolgate run "hello"', "toolgate tools", "toolgate doctor")
 @as_json
 def init_command(folder: Path, as_json: bool) -> int:
     """Write a commented starter into FOLDER: configuration, policies, tests for them. What is there is kept."""
-    from gateway.config import Written, write_starter
+    from gateway.config import Written, has_own_servers, write_starter
 
     done = write_starter(folder)
     commands = _commands(folder)
@@ -37,6 +41,8 @@ def init_command(folder: Path, as_json: bool) -> int:
     click.echo("\nnext:", err=True)
     for command in commands:
         click.echo(f"  {command}", err=True)
+    if isinstance(done[0], Written) and has_own_servers(folder):
+        click.echo(f"\n{_UNTRUSTED}", err=True)
     return Exit.OK
 
 
@@ -45,5 +51,5 @@ def _name(file: "Written | Kept", folder: Path) -> str:
 
 
 def _commands(folder: Path) -> Sequence[str]:
-    go = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
-    return [f"{go}{_NEXT[0]}", *_NEXT[1:]]
+    place = "" if folder.resolve() == Path.cwd() else f" --project {shlex.quote(str(folder))}"
+    return [f"{program()} {command}{place}" for command in _NEXT]

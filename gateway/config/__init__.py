@@ -12,7 +12,7 @@ from gateway.config.layers import Flag
 from gateway.config.loading import Config, load_config
 from gateway.config.settings import AgentConfig, ModelConfig, Settings
 from gateway.config.showing import Origin, origins
-from gateway.config.starter import Kept, Written, write_starter
+from gateway.config.starter import Kept, Written, has_own_servers, write_starter
 
 __all__ = [
     "SAFE",
@@ -30,6 +30,7 @@ __all__ = [
     "Settings",
     "Written",
     "expand",
+    "has_own_servers",
     "load_budgets",
     "load_config",
     "origins",

@@ -13,7 +13,7 @@ from gateway.config.folders import PROJECT_FILE, SERVERS_FILE
 from gateway.config.servers import read_servers
 from gateway.errors import ConfigError
 
-__all__ = ["Kept", "Written", "write_starter"]
+__all__ = ["Kept", "Written", "has_own_servers", "write_starter"]
 
 _PACKAGE = Path(__file__).parent.parent
 _TEXTS = _PACKAGE / "starter"
@@ -44,25 +44,26 @@ def write_starter(directory: Path) -> list[Written | Kept]:
 
 
 def _files(directory: Path) -> Mapping[str, str]:
-    servers = "servers.toml" if _has_our_servers(directory / SERVERS_FILE) else "own_servers.toml"
+    own = "own_" if has_own_servers(directory) else ""
     return {
-        PROJECT_FILE: _text("toolgate.toml") + _text(servers),
+        PROJECT_FILE: _text("toolgate.toml") + _text(f"{own}servers.toml"),
         SERVERS_FILE: _text("mcp.json"),
-        "scripts/hello.yaml": _text("hello.yaml"),
+        "scripts/hello.yaml": _text(f"{own}hello.yaml"),
         **dict(_policies()),
         ".toolgate/.gitignore": "*\n",  # the store and the shop's database are nobody else's
     }
 
 
-def _has_our_servers(file: Path) -> bool:
-    """Whether the servers that the starter's settings name are, or will be, in `.mcp.json`."""
+def has_own_servers(directory: Path) -> bool:
+    """Whether `.mcp.json` is the user's: the servers of the starter are not, and will not be, in it."""
+    file = directory / SERVERS_FILE
     if not file.exists():
-        return True
+        return False
     try:
         found = read_servers(read_json(file, SERVERS_FILE))
     except ConfigError:  # its own errors are shown when it is used
-        return False
-    return {entry.name for entry in found.entries} >= _OURS
+        return True
+    return not {entry.name for entry in found.entries} >= _OURS
 
 
 def _text(name: str) -> str:

@@ -46,7 +46,11 @@ def test_a_killed_worker_leaves_one_order_and_every_scene_ends_well(tmp_path: Pa
     assert [event["unit"] for event in stories[2]["events"] if event["event"] == "paused"] == ["tool_calls"]
 
 
-def test_what_a_person_sees_names_the_rule_the_kill_and_three_commands(tmp_path: Path) -> None:
+def test_what_a_person_sees_names_the_rule_the_kill_and_three_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.defpath)  # toolgate is not on it: what is shown must work all the same
+    monkeypatch.setenv("COLUMNS", "80")
     played = toolgate(tmp_path, "demo")
     assert played.returncode == 0, played.stderr
     assert "refunds above 100 go through finance" in played.stdout
@@ -54,18 +58,22 @@ def test_what_a_person_sees_names_the_rule_the_kill_and_three_commands(tmp_path:
     assert "killed with -9" in played.stdout
     assert "1 order in the shop's database" in played.stdout
     assert "\x1b" not in played.stdout
-    commands = played.stdout.partition("Try next")[2].strip().splitlines()[1:]
+    assert "an order needs a second person, a rule forbids a refund\n" in played.stdout
+    commands = played.stdout.partition("Try next")[2].strip().splitlines()[2:]
     assert len(commands) == 3
-    explained = subprocess.run(
-        ["sh", "-c", commands[0].strip()],  # as a person would paste it
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
+    explained, listed, made = [pasted(command, tmp_path) for command in commands]
+    assert "deny" in explained
+    assert "shop/refund" in listed
+    assert "Two servers answered" in made
+
+
+def pasted(command: str, folder: Path) -> str:
+    """What a command says on stdout, given as a person would paste it."""
+    done = subprocess.run(
+        ["sh", "-c", command.strip()], cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
-    assert explained.returncode == 0, explained.stderr
-    assert "deny" in explained.stdout
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.program import near, program
+
+
+def test_where_a_shell_finds_it_the_name_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _make(tmp_path / "toolgate")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program() == "toolgate"
+
+
+def test_elsewhere_it_is_named_by_its_path_as_one_would_type_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.executable", str(tmp_path / "my env" / "python"))
+    assert program() == f"'{tmp_path}/my env/python' -m gateway.cli"
+    _make(tmp_path / "my env" / "toolgate")
+    assert program() == f"'{tmp_path}/my env/toolgate'"
+    monkeypatch.chdir(tmp_path)
+    assert program() == "'my env/toolgate'"
+
+
+def test_a_path_below_this_folder_is_shown_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert near(tmp_path / "a") == Path("a")
+    assert near(Path("/elsewhere")) == Path("/elsewhere")
+
+
+def _make(file: Path) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("#!/bin/sh\n")
+    file.chmod(0o755)
