@@ -5,6 +5,7 @@ lines to a ceiling, keeps the end of stderr for the error message, and writes pa
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,12 +21,14 @@ from gateway.upstream import wire
 from gateway.upstream.outcomes import transport_error
 from gateway.upstream.process import Child
 from gateway.upstream.reaping import Reaper
-from gateway.upstream.spec import Stdio, redacted
+from gateway.upstream.spec import Stdio, longest_secret, redacted
 
-__all__ = ["TAIL", "Lines", "Pipes", "keep_tail", "open_stdio"]
+__all__ = ["SAID", "TAIL", "Lines", "Pipes", "Tail", "open_stdio"]
 
 TAIL = 4096  # bytes of stderr that are kept
 SAID = 300  # characters of it that an error message shows
+LAST_WORDS = 0.2  # seconds that a message waits for them, after the child's end
+LONGEST_LOGGED = 65536  # bytes of a line on stderr
 TURN = 16  # lines after which other tasks get their turn, however fast this child talks
 
 
@@ -47,12 +50,12 @@ class _Closable:
 class Lines(_Closable):
     """What the child says: one JSON-RPC message a line. Ends with the child's stdout, or with a line too long."""
 
-    def __init__(self, reader: asyncio.StreamReader, log: logging.Logger) -> None:
+    def __init__(self, reader: asyncio.StreamReader, log: logging.Logger, stdio: Stdio) -> None:
         self._reader = reader
-        self._log = log
+        self._log, self._stdio = log, stdio
         self._turn = 0
         self.fault = ""  # why it ended, if not by the child's own will
-        self.noise = ""  # the last line that was no JSON-RPC
+        self.noise = ""  # the last line that was no JSON-RPC, without secrets
 
     def __aiter__(self) -> Self:
         return self
@@ -85,7 +88,7 @@ class Lines(_Closable):
         try:
             return types.jsonrpc_message_adapter.validate_python(wire.read(line), by_name=False)
         except ValueError:
-            self.noise = line[:SAID].decode(errors="replace")
+            self.noise = _beginning(line, self._stdio)
             self._log.debug("stdout holds a line that is not JSON-RPC: %r", self.noise)
         if (request_id := wire.id_hint(line)) is None:
             return None
@@ -130,10 +133,64 @@ class _Input(_Closable, asyncio.Protocol):
         self._transport.write(wire.line_of(item.message))
 
 
+class Tail:
+    """The end of what a child writes on stderr.
+
+    A text is cut only after its secrets are out: half a secret would not be found. So `TAIL` bytes are kept and as many
+    more as the longest secret has; and what is logged ends with a line, unless that grows too long.
+    """
+
+    def __init__(self, stdio: Stdio, log: logging.Logger) -> None:
+        self._stdio, self._log = stdio, log
+        self._most = TAIL + longest_secret(stdio)
+        self._kept, self._unlogged = bytearray(), bytearray()
+        self._cut = False
+        self._over = asyncio.Event()
+
+    async def keep(self, reader: asyncio.StreamReader) -> None:
+        """Reads to the end, so that the child never blocks on it."""
+        try:
+            while piece := await reader.read(65536):
+                self._kept += piece
+                self._cut = self._cut or len(self._kept) > self._most
+                del self._kept[: -self._most]
+                if self._log.isEnabledFor(logging.DEBUG):
+                    self._tell(piece)
+        finally:
+            self._over.set()
+            self._say(self._unlogged)
+
+    async def ended(self, seconds: float) -> None:
+        """Waits a little for all that was written to be read."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+
+    def last_line(self) -> str:
+        """Without secrets. Of a line whose beginning is lost, what may be the end of a secret is left out."""
+        lines = self._kept.decode(errors="replace").rstrip().splitlines()
+        text = redacted(lines[-1], self._stdio) if lines else ""
+        return text[longest_secret(self._stdio) :] if self._cut and len(lines) == 1 else text
+
+    def _tell(self, piece: bytes) -> None:
+        self._unlogged += piece
+        end = self._unlogged.rfind(b"\n") + 1
+        if not end and len(self._unlogged) > LONGEST_LOGGED:
+            self._say(b"(a line too long to be shown)")
+            self._unlogged.clear()
+        elif end:
+            self._say(self._unlogged[:end])
+            del self._unlogged[:end]
+
+    def _say(self, text: bytes | bytearray) -> None:
+        if text:
+            self._log.debug("%s", redacted(text.decode(errors="replace"), self._stdio))
+
+
 class Pipes:
     """An open transport: `read` and `write` for the SDK, and what is known about the child."""
 
-    def __init__(self, child: Child, stdio: Stdio, read: Lines, write: _Input, tail: bytearray) -> None:
+    def __init__(self, child: Child, stdio: Stdio, read: Lines, write: _Input, tail: Tail) -> None:
         self.read, self.write = read, write
         self.pid = child.pid
         self._child, self._stdio, self._tail = child, stdio, tail
@@ -141,13 +198,21 @@ class Pipes:
     async def why(self, reason: str) -> str:
         """Why the connection ended: the reason, if one is known here, with the child's last words. Without secrets."""
         reason = reason or self.read.fault or await self._child.ended(0.5) or "it closed its output"
-        return redacted(reason + self._last_words(), self._stdio)
+        if self._child.ending:  # what it wrote last may still be in the pipe, which its children may hold open
+            await self._tail.ended(LAST_WORDS)
+        return redacted(reason, self._stdio) + self._last_words()
 
     def _last_words(self) -> str:
-        lines = self._tail.decode(errors="replace").strip().splitlines()
-        if lines:
-            return f"; it said: {lines[-1][-SAID:]}"
+        if said := self._tail.last_line():
+            return f"; it said: {said[-SAID:]}"
         return f"; it printed what is not JSON-RPC: {self.read.noise}" if self.read.noise else ""
+
+
+def _beginning(line: bytes, stdio: Stdio) -> str:
+    """What a message may show of a line. It is cut last: half a secret would not be found."""
+    longest = longest_secret(stdio)
+    text = redacted(line[: TAIL + longest].decode(errors="replace"), stdio)
+    return (text[:-longest] if longest and len(line) > TAIL + longest else text)[:SAID]
 
 
 @asynccontextmanager
@@ -158,9 +223,9 @@ async def open_stdio(
     log = logging.getLogger(f"toolgate.server.{name}")
     child = Child(stdio, reaper)
     loop = asyncio.get_running_loop()
-    tail = bytearray()
     out, err, write = asyncio.StreamReader(limit=ceiling), asyncio.StreamReader(), _Input()
-    listening = asyncio.create_task(keep_tail(err, tail, log, stdio))
+    tail = Tail(stdio, log)
+    listening = asyncio.create_task(tail.keep(err))
     try:
         async with AsyncExitStack() as pipes:
             for reader, pipe in ((out, child.stdout), (err, child.stderr)):
@@ -170,16 +235,7 @@ async def open_stdio(
             pipes.callback(write.abort)
             pipes.push_async_callback(child.stop)
             pipes.callback(writing.close)  # first of all the end of its input: a good server leaves now
-            yield Pipes(child, stdio, Lines(out, log), write, tail)
+            yield Pipes(child, stdio, Lines(out, log, stdio), write, tail)
     finally:
         listening.cancel()
         child.kill()
-
-
-async def keep_tail(reader: asyncio.StreamReader, tail: bytearray, log: logging.Logger, stdio: Stdio) -> None:
-    """Reads to the end, so that the child never blocks on it, and keeps only the last `TAIL` bytes."""
-    while piece := await reader.read(65536):
-        tail += piece
-        del tail[:-TAIL]
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s", redacted(piece.decode(errors="replace"), stdio))

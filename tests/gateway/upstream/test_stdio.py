@@ -13,7 +13,7 @@ from mcp.shared.message import SessionMessage
 
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import Stdio
-from gateway.upstream.stdio import TAIL, Pipes, keep_tail, open_stdio
+from gateway.upstream.stdio import SAID, TAIL, Pipes, Tail, open_stdio
 
 
 def python(code: str, **env: str) -> Stdio:
@@ -96,13 +96,44 @@ def test_what_a_child_says_on_stderr_can_be_read_in_the_log(caplog: pytest.LogCa
 
 def test_a_flood_on_stderr_takes_no_memory() -> None:
     async def scenario() -> None:
-        reader, tail = asyncio.StreamReader(), bytearray()
-        reader.feed_data(b"x" * 100_000 + b"end")
-        reader.feed_eof()
-        await keep_tail(reader, tail, logging.getLogger("toolgate.server.s"), Stdio("s"))
-        assert (len(tail), bytes(tail[-4:])) == (TAIL, b"xend")
+        assert await last_line("x" * 100_000 + "end") == "x" * (TAIL - 3) + "end"
 
     asyncio.run(scenario())
+
+
+async def last_line(*pieces: str, key: str = "") -> str:
+    reader, tail = asyncio.StreamReader(), Tail(Stdio("s", (), {"KEY": key}), logging.getLogger("toolgate.server.s"))
+    keeping = asyncio.create_task(tail.keep(reader))
+    for piece in pieces:
+        reader.feed_data(piece.encode())
+        await asyncio.sleep(0)  # it is read before the next one comes
+    reader.feed_eof()
+    await keeping
+    return tail.last_line()
+
+
+@pytest.mark.parametrize("after", [0, 1, SAID - 7, SAID, TAIL - 7, TAIL, TAIL + 7])
+def test_no_cut_leaves_half_a_secret(after: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "toolgate.server.s")
+    secret = "0123456789abcdef"
+
+    async def scenario() -> None:
+        for text in (f"no {secret}{'x' * after}", f"{'y' * 9999}{secret}{'x' * after}", f"{secret}\n{'x' * after}"):
+            middle = text.index(secret) + 8
+            said = await last_line(text[:middle], text[middle:], key=secret)
+            told = "".join(record.getMessage() for record in caplog.records)
+            assert not set(said + told) & set("6789")
+
+    asyncio.run(scenario())
+
+
+def test_noise_is_cut_after_its_secrets_are_out() -> None:
+    async def scenario(pipes: Pipes) -> None:
+        await all_of(pipes)
+        assert (await pipes.why("")).endswith("not JSON-RPC: " + "x" * (SAID - 8) + "***" + "y" * 5)
+
+    code = f"import os; print('x' * {SAID - 8} + os.environ['KEY'] + 'y' * 99)"
+    with_child(python(code, KEY="hunter2hunter2"), scenario)
 
 
 def test_writing_to_a_child_that_is_gone_fails_before_anything_is_sent() -> None:
