@@ -9,8 +9,10 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
 import mcp_types as types
+from anyio import BrokenResourceError, ClosedResourceError
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Unsent
@@ -20,7 +22,7 @@ from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.listing import Listing, list_tools
 from gateway.upstream.reaping import Reaper
-from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, redacted
+from gateway.upstream.spec import Era, Http, ServerSpec, ServerStatus, State, Transport, redacted
 
 __all__ = ["Backoff", "Supervisor"]
 
@@ -118,6 +120,7 @@ class Supervisor:
     async def _live(self) -> None:
         """One connection from beginning to end. Whatever breaks ends here."""
         self._state = "connecting"
+        transport: Transport | None = None
         try:
             transport = self.spec.resolve()
             async with AsyncExitStack() as stack:
@@ -128,14 +131,14 @@ class Supervisor:
             self._broken("the connection broke")  # an SDK scope that falls apart cancels its own host
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - one broken server takes no other along
             log.debug("server %s: %r", self.spec.name, error)
-            self._broken(_reason(error, self.spec) or "the connection ended")
+            self._broken(_shown(_reason(error, self.spec), transport) or "the connection ended")
 
     async def _connected(self, stack: AsyncExitStack, transport: Transport) -> None:
         link = Link()
         try:
             async with asyncio.timeout(self.spec.connect_timeout):
                 connection = await self._open(stack, transport, link)
-            await self._serve(connection)
+            await self._serve(connection, transport)
         except Exception as error:
             link.lose(_reason(error, self.spec))
             raise
@@ -143,7 +146,7 @@ class Supervisor:
             self._connection = None
             self._ready.clear()
             if not self._stopping.is_set():
-                why = redacted(await link.explain(link.lost or ""), transport)
+                why = _shown(await link.explain(link.lost or ""), transport)
                 self._down(why or "the connection ended")
 
     async def _open(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
@@ -164,7 +167,7 @@ class Supervisor:
         self._changed()
         return connection
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: Connection, transport: Transport) -> None:
         """Lists again when there is reason to, until the connection is lost."""
         link = connection.link
         while link.lost is None:
@@ -172,14 +175,14 @@ class Supervisor:
             link.wake.clear()
             if link.stale and link.lost is None:
                 link.stale = False
-                await self._refresh(connection)
+                await self._refresh(connection, transport)
                 await asyncio.sleep(CALM)
 
-    async def _refresh(self, connection: Connection) -> None:
+    async def _refresh(self, connection: Connection, transport: Transport) -> None:
         try:
             listing = await self._list(connection)
         except (MCPError, TimeoutError, ValueError) as error:
-            self._error = f"its tools could not be listed again: {_reason(error, self.spec)}"
+            self._error = f"its tools could not be listed again: {_shown(_reason(error, self.spec), transport)}"
             return
         if listing != self.listing:
             self.listing = listing
@@ -262,12 +265,23 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
+_NOBODY_THERE = "All connection attempts failed"  # httpx2's words; they don't say to what
+
+
+def _shown(why: str, transport: Transport | None) -> str:
+    """A reason that may be shown: without secrets, and with the address that nobody answers at."""
+    if isinstance(transport, Http) and why == _NOBODY_THERE:
+        parts = urlsplit(transport.url)
+        why = f"can't connect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return redacted(why, transport) if transport else why
+
+
 def _reason(error: BaseException, spec: ServerSpec) -> str:
     """An error in words for whoever runs the gateway."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    if isinstance(error, BaseExceptionGroup):  # the first that says anything: what falls apart after it does not
+        return next(filter(None, (_reason(one, spec) for one in error.exceptions)), "")
     match error:
-        case MCPError(code=types.CONNECTION_CLOSED):
+        case MCPError(code=types.CONNECTION_CLOSED) | BrokenResourceError() | ClosedResourceError():
             return ""  # nothing is known here but that; a child process may have more to say
         case TimeoutError():
             return f"it did not answer within {spec.connect_timeout:.3g} s"

@@ -4,10 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from anyio import BrokenResourceError
 
 from gateway.call import InDoubt, Unsent
-from gateway.upstream import Upstreams
-from gateway.upstream.supervise import Backoff
+from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
+from gateway.upstream.supervise import Backoff, _reason, _shown
 
 
 def test_pauses_double_up_to_the_longest_and_spread_by_half() -> None:
@@ -16,6 +17,26 @@ def test_pauses_double_up_to_the_longest_and_spread_by_half() -> None:
         assert expected * 0.5 <= backoff.pause() <= expected * 1.5
     backoff.reset()
     assert backoff.pause() <= 1.5
+
+
+def test_nobody_at_an_address_is_told_with_the_address_and_without_its_secrets() -> None:
+    async def scenario() -> None:
+        transport = Http("http://ann:hunter2x@127.0.0.1:1/hunter3x?key=hunter4x", secrets=("hunter3x",))
+        async with Upstreams({"s": ServerSpec("s", transport)}) as up:
+            assert up.catalogue.missing == {"s": "can't connect to http://127.0.0.1:1"}
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_what_falls_apart_behind_the_real_reason_does_not_hide_it() -> None:
+    spec = ServerSpec("s", Stdio("s"))
+    broken = ExceptionGroup("", [BrokenResourceError(), ExceptionGroup("", [OSError("no route")])])
+    assert _reason(broken, spec) == "no route"
+    assert _reason(ExceptionGroup("", [BrokenResourceError()]), spec) == ""
+
+
+def test_no_reason_is_shown_with_a_secret_in_it() -> None:
+    assert _shown("can't use hunter2x", Stdio("s", ("hunter2x",), secrets=("hunter2x",))) == "can't use ***"
 
 
 def test_a_call_waits_no_longer_for_a_server_than_it_may(hostile: Any, upstreams: Any, call: Any) -> None:
