@@ -63,9 +63,11 @@ def test_an_edit_whose_time_is_set_back_has_another_stamp(tmp_path: Path) -> Non
 
 def wait_for_another_tick(folder: Path) -> None:
     """Until the file system's clock shows another time: a change within one tick can't be seen."""
-    (folder / "first").touch()
-    while (folder / "first").stat().st_ctime_ns == ((folder / "next").touch() or (folder / "next").stat().st_ctime_ns):
-        pass
+    first, later = folder / "first", folder / "next"
+    first.touch()
+    later.touch()
+    while later.stat().st_ctime_ns == first.stat().st_ctime_ns:
+        later.touch()
 
 
 def test_a_file_that_anybody_may_change_is_reported(tmp_path: Path) -> None:
