@@ -111,8 +111,11 @@ class ClientRun:
         known = self.catalogue.resolve(name)
         return f"{server}/{tool}" if known == name and tool and server in self.catalogue.missing else known
 
-    async def close(self) -> None:
-        """The client is gone. What it asked people stays, and the same call may claim the answer later."""
-        await self._clients.store.append(self.run_id, [Succeeded("")], lease=self._lease)
+    async def close(self, output: str = "") -> None:
+        """The client is gone. What it asked people stays, and the same call may claim the answer later.
+
+        `output` is a word on how it ended, for the list of runs.
+        """
+        await self._clients.store.append(self.run_id, [Succeeded(output)], lease=self._lease)
         if self._lease is not None:
             await self._clients.store.release(self._lease)

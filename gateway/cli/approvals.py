@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["approvals_command", "approve_command", "deny_command"]
 
+RUNS_SEEN = 500  # the newest, among which calls in doubt are looked for
 MOST_SHOWN = 200  # questions, on a page for people
 SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must not answer the only question there is
 
@@ -29,22 +30,35 @@ def approvals_command(as_json: bool, caller: Caller) -> int:
     """List the calls that wait for a person, the oldest first, with every argument."""
     with caller.offline() as offline:
         waiting = asyncio.run(offline.approving.waiting(limit=sys.maxsize))
+        doubted = [] if as_json else asyncio.run(_doubted(offline))
     if as_json:
         emit([approval.to_json() for approval in waiting])
         return Exit.OK
-    if not waiting:
+    if not waiting and not doubted:
         click.echo("nothing waits for a person", err=True)
         return Exit.OK
     from gateway.cli.asking import show_question
     from gateway.cli.console import console
 
+    option = caller.tenant_option()
     paper, now = console(), time.time_ns() // 1_000_000
     for approval in waiting[:MOST_SHOWN]:
         show_question(paper, approval, now)
-        paper.print(f"  │ {'answer':>12}  toolgate approve {approval.id}", markup=False)
+        paper.print(f"  │ {'answer':>12}  toolgate approve {approval.id}{option(approval.tenant)}", markup=False)
     if len(waiting) > MOST_SHOWN:
         click.echo(f"and {len(waiting) - MOST_SHOWN} more; --json lists them all", err=True)
+    for doubt in doubted:
+        click.echo(f"\n  {doubt}")
     return Exit.OK
+
+
+async def _doubted(offline: "Offline") -> list[str]:
+    """How to say what became of the calls that nobody knows about, and for which runs wait."""
+    from gateway.cli.lines import doubts
+
+    rows = await offline.store.run_rows(RUNS_SEEN)
+    waiting = [await offline.run(row.id) for row in rows if row.status == "waiting"]
+    return [doubt for run in waiting for doubt in doubts(run)]
 
 
 @click.command("approve")
@@ -81,10 +95,17 @@ def _decide(caller: Caller, approval_id: str, decision: "Decision", reason: str,
     if as_json:
         emit(answer.to_json())
         return Exit.OK
-    then = f"toolgate resume {answer.run_id}" if driver == "loop" else "the client makes the same call again"
-    text = f"{decision} by {answer.decided_by}: {visible(answer.path)}; unless it goes on by itself: {then}"
-    click.echo(text, err=True)
+    then = _then(decision, driver, answer.run_id)
+    click.echo(f"{decision} by {answer.decided_by}: {visible(answer.path)}. {then}", err=True)
     return Exit.OK
+
+
+def _then(decision: "Decision", driver: str, run_id: str) -> str:
+    """What comes next. A run that waits goes on by itself only where somebody keeps it open."""
+    if driver == "client":
+        return "the client makes the same call again" if decision == "approved" else "the caller is told"
+    told = "" if decision == "approved" else "the caller is told. "
+    return f"{told}If its run does not go on by itself: toolgate resume {run_id}"
 
 
 async def _answer(

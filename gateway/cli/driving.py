@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 from rich.console import Console
@@ -13,8 +13,8 @@ from gateway.budget import Limits
 from gateway.call import Allow
 from gateway.cli.asking import answer, until
 from gateway.cli.console import console
-from gateway.cli.exits import Exit, exit_of_run
-from gateway.cli.lines import budget_line
+from gateway.cli.exits import Exit, exit_of_run, must_go_on
+from gateway.cli.lines import budget_line, doubts
 from gateway.cli.options import Caller, emit
 from gateway.cli.view import LiveView
 from gateway.errors import ToolgateError
@@ -61,6 +61,7 @@ class Manner:
     as_json: bool
     ask: bool
     wait: bool
+    option: str = ""  # what a command that is shown needs besides, to be given in the run's tenant
 
     @classmethod
     def of(cls, *, as_json: bool, wait: bool | None) -> "Manner":
@@ -84,6 +85,7 @@ async def run(caller: Caller, errand: Errand, manner: Manner) -> int:
         _warn(runtime, manner)
         subject = runtime.subject_for(errand.agent)
         run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits)
+        manner = replace(manner, option=caller.tenant_option()(subject.tenant))
         return await _see_through(runtime, run_id, manner)
 
 
@@ -93,8 +95,10 @@ async def resume(caller: Caller, run_id: str, limits: Limits, manner: Manner) ->
         _warn(runtime, manner)
         found = await runtime.offline.run(run_id)
         if limits != Limits():
+            must_go_on(found, "go on with")
             await runtime.offline.raise_limits(found.id, limits, runtime.offline.subject().user)
         await runtime.offline.resume(found.id)
+        manner = replace(manner, option=caller.tenant_option()(found.subject.tenant))
         return await _see_through(runtime, found.id, manner)
 
 
@@ -162,7 +166,9 @@ def _conclude(found: Run, manner: Manner) -> None:
         _print_answer(found.output)
     elif found.status == "waiting":
         _tell(found, [], manner)
-        manner.say(f"see what waits: toolgate approvals · then go on with: toolgate resume {found.id}")
+        held = any(call.status == "held" for call in found.calls.values())
+        see = "see what waits: toolgate approvals · " if held else ""
+        manner.say(f"{see}then go on with: toolgate resume {found.id}")
     elif found.status == "paused":
         manner.say(f"go on with: toolgate resume {found.id} --budget UNIT=AMOUNT")
     elif found.status in ENDED:
@@ -178,8 +184,6 @@ def _print_answer(output: str) -> None:
 def _tell(found: Run, waiting: Sequence[Approval], manner: Manner) -> None:
     """Who could help."""
     for asked in waiting:
-        manner.say(f"somebody else must decide: toolgate approve {asked.id} --as user:…")
-    for call in found.calls.values():
-        if call.status == "doubted":
-            say = f"toolgate resolve {found.id} {call.key} happened|did_not_happen|give_up"
-            manner.say(f"look whether {visible(call.path)} happened, and say so: {say}")
+        manner.say(f"somebody else must decide: toolgate approve {asked.id} --as user:…{manner.option}")
+    for doubt in doubts(found):
+        manner.say(doubt)

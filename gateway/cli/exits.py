@@ -9,7 +9,7 @@ from gateway.errors import ConfigError, ToolgateError, UpstreamUnavailable
 if TYPE_CHECKING:  # `toolgate --help` need not know what a run is
     from gateway.run import Run
 
-__all__ = ["Exit", "Stop", "exit_of_error", "exit_of_run"]
+__all__ = ["Exit", "Stop", "exit_of_error", "exit_of_run", "must_go_on"]
 
 
 class Exit(IntEnum):
@@ -37,6 +37,14 @@ class Stop(ToolgateError):
         self.code = code
         self.details = dict(details or {})
         super().__init__(text)
+
+
+def must_go_on(run: "Run", what: str) -> None:
+    """Raises Stop for a run that has ended: there is nothing to `what`."""
+    from gateway.run import ENDED
+
+    if run.status in ENDED:
+        raise Stop(Exit.ERROR, f"run {run.id} has ended ({run.status}): there is nothing to {what}")
 
 
 _OF_STATUS: Mapping[str, Exit] = {"succeeded": Exit.OK, "waiting": Exit.WAITING, "queued": Exit.WAITING}

@@ -24,9 +24,10 @@ from gateway.events import (
     Succeeded,
     Waited,
 )
+from gateway.run import Run
 from gateway.visible import shortened, visible
 
-__all__ = ["Line", "Said", "budget_line", "line"]
+__all__ = ["Line", "Said", "budget_line", "doubts", "line"]
 
 _ARGUMENTS_WIDTH = 72
 _ID_WIDTH = 10  # of an approval: any prefix of it that is unique will do
@@ -163,3 +164,13 @@ def _call(key: str, calls: Calls) -> str:
 
 def _by(rule: str | None) -> str:
     return f"  [{rule}]" if rule else ""
+
+
+def doubts(run: Run) -> list[str]:
+    """For each call that nobody knows about, the command with which a person says what became of it."""
+    return [
+        f"look whether {visible(call.path)} happened, and say so:"
+        f" toolgate resolve {run.id} {call.key} happened|did_not_happen|give_up"
+        for call in run.calls.values()
+        if call.status == "doubted"
+    ]

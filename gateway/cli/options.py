@@ -39,6 +39,13 @@ class Caller:
         extra = self.mcp_config.absolute() if self.mcp_config else None  # as seen from here, not from the project
         return load_config(self.folder, os.environ, given, mcp_config=extra)
 
+    def tenant_option(self) -> Callable[[str], str]:
+        """Says what to add to a command that is given without our options, for it to be given in that tenant."""
+        from dataclasses import replace
+
+        usual = replace(self, tenant=None).config().identity.tenant
+        return lambda tenant: "" if tenant == usual else f" --tenant {tenant}"
+
     def offline(self) -> AbstractContextManager["Offline"]:
         """What needs no server. Raises ConfigError, PolicyError, StoreError."""
         from gateway.runtime import open_offline

@@ -7,28 +7,57 @@ from typing import Any
 
 import click
 
-from gateway.call import Answered, InDoubt, JsonObject, Refused, Unsent, outcome_from_json
+from gateway.call import Answered, InDoubt, JsonObject, Outcome, Refused, Unsent, outcome_from_json
 from gateway.cli.exits import Exit, Stop
 from gateway.cli.options import emit
 from gateway.events import Denied, Doubted, Held, Returned
 from gateway.pipeline import CallResult, OutOfBudget
 from gateway.visible import visible
 
-__all__ = ["conclude"]
+__all__ = ["conclude", "ending"]
 
 _OF_GATE: Mapping[str, Exit] = {"known": Exit.ERROR, "valid": Exit.ERROR, "within_budget": Exit.BUDGET}
 
+_ENDED_AT_GATE: Mapping[str, str] = {"known": "no such tool", "valid": "not valid", "within_budget": "over budget"}
 
-def conclude(result: CallResult, tool: str, missing: Collection[str], *, as_json: bool) -> int:
+
+def ending(result: CallResult) -> str:
+    """How the call ended, in a word or two; empty for an answer without an error. Pure."""
+    match result:
+        case Denied(gate=gate):
+            return _ENDED_AT_GATE.get(gate, "denied")
+        case Held():
+            return "waits for approval"
+        case OutOfBudget():
+            return "over budget"
+        case Doubted():
+            return "in doubt"
+        case Returned(outcome=outcome):
+            return _ended(outcome_from_json(outcome))
+
+
+def _ended(outcome: Outcome) -> str:
+    match outcome:
+        case Answered(is_error=is_error):
+            return "tool error" if is_error else ""
+        case Refused():
+            return "tool error"
+        case Unsent():
+            return "not sent"
+        case InDoubt():
+            return "in doubt"
+
+
+def conclude(result: CallResult, tool: str, missing: Collection[str], *, as_json: bool, option: str = "") -> int:
     """Prints the result and returns the exit code. Raises Stop for everything but a tool's answer without error.
 
-    `missing` are the servers that could not be reached.
+    `missing` are the servers that could not be reached. `option` is what `toolgate approve` needs besides the id.
     """
     match result:
         case Denied():
             raise _denied(result, missing)
         case Held():
-            raise _held(result)
+            raise _held(result, option)
         case Returned():
             return _returned(tool, result, as_json=as_json)
         case Doubted(why=why) | OutOfBudget(why=why):  # of a client's call they can't come, as things are
@@ -43,11 +72,11 @@ def _denied(event: Denied, missing: Collection[str]) -> Stop:
     return Stop(code, f"{head}{visible(event.why)}{rule}", {"gate": event.gate, "rule": event.rule})
 
 
-def _held(event: Held) -> Stop:
+def _held(event: Held, option: str) -> Stop:
     rule = f" [{event.rule}]" if event.rule else ""
     text = (
-        f"not called yet, a person must agree: {visible(event.why)}{rule}; after `toolgate approve {event.approval_id}`"
-        " give the same command again"
+        f"not called yet, a person must agree: {visible(event.why)}{rule};"
+        f" after `toolgate approve {event.approval_id}{option}` give the same command again"
     )
     return Stop(Exit.WAITING, text, {"approval": event.approval_id, "rule": event.rule})
 

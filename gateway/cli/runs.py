@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, must_go_on
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.events import Resolution
+    from gateway.runtime import Offline
     from gateway.store import RunRow
 
 __all__ = ["cancel_command", "resolve_command", "runs_command"]
@@ -30,13 +33,22 @@ def runs_command(context: click.Context, limit: int, as_json: bool, caller: Call
         return _only_behind(context, context.invoked_subcommand)
     with caller.offline() as offline:
         rows = asyncio.run(offline.store.run_rows(limit))
+        ended = {} if as_json else asyncio.run(_ended(offline, rows))
     if as_json:
         emit([{name: getattr(row, name) for name in row.__dataclass_fields__} for row in rows])
         return Exit.OK
     from gateway.cli.columns import aligned
     from gateway.visible import visible
 
-    table = [(row.id, _when(row.created), _status(row), visible(_who(row)), visible(row.title)) for row in rows]
+    table = [
+        (
+            row.id,
+            _when(row.created),
+            ended.get(row.id) or _status(row),
+            *map(visible, (_who(row), row.tenant, row.title)),
+        )
+        for row in rows
+    ]
     for line in aligned(table):
         click.echo(line)
     if not rows:
@@ -78,6 +90,7 @@ def cancel_command(run_id: str, as_json: bool, caller: Caller) -> int:
     """End RUN. A call that is under way is not undone."""
     with caller.offline() as offline:
         run = asyncio.run(offline.run(run_id))
+        must_go_on(run, "cancel")
         asyncio.run(offline.cancel(run.id, offline.subject().user))
     if as_json:
         emit({"run": run.id, "status": "cancelled"})
@@ -103,6 +116,13 @@ def resolve_command(run_id: str, key: str, resolution: "Resolution", note: str, 
     else:
         click.echo(f"go on with: toolgate resume {run.id}", err=True)
     return Exit.OK
+
+
+async def _ended(offline: "Offline", rows: "Sequence[RunRow]") -> dict[str, str]:
+    """How the calls of clients ended that did not end well: their runs went as they should all the same."""
+    calls = [row.id for row in rows if row.driver == "client" and row.status == "succeeded"]
+    said = {run_id: (await offline.run(run_id)).output for run_id in calls}
+    return {run_id: f"ended: {output}" for run_id, output in said.items() if output}
 
 
 def _status(row: "RunRow") -> str:

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.console import console as stdout
-from gateway.cli.lines import Said, budget_line, line
+from gateway.cli.lines import Said, budget_line, doubts, line
 from gateway.events import Admitted, Held, ModelAnswered, Recorded, Returned
-from gateway.run import Run
+from gateway.run import ENDED, Run
 from gateway.visible import shortened
 
 __all__ = ["print_timeline"]
@@ -33,6 +33,8 @@ def print_timeline(run: Run, events: Sequence[Recorded], console: Console | None
             since = (f"{(recorded.at - run.created) / 1000:8.2f}s ", "dim")
             console.print(Text.assemble(since, text), soft_wrap=True)
     console.print(Text(f"          spent {budget_line(run.limits, run.spend)}", style="dim"), soft_wrap=True)
+    for doubt in doubts(run) if run.status not in ENDED else ():
+        console.print(Text(f"          {doubt}"), soft_wrap=True)
 
 
 def _texts(recorded: Recorded, said: dict[str, Said], sent: dict[str, int]) -> list[Text]:

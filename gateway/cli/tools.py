@@ -55,17 +55,25 @@ def call_command(tool: str, arguments: str, agent: str | None, as_json: bool, ca
     with usage_of("JSON"):
         parsed = Arguments.parse(sys.stdin.buffer.read() if arguments == "-" else arguments)
     result, missing = asyncio.run(_called(config, tool, parsed.text, _subject(config, agent)))
-    return conclude(result, tool, missing, as_json=as_json)
+    option = caller.tenant_option()(config.identity.tenant)
+    return conclude(result, tool, missing, as_json=as_json, option=option)
 
 
 async def _called(
     config: "Config", tool: str, arguments: str, subject: "Subject"
 ) -> "tuple[CallResult, Collection[str]]":
     """What came of the call, and the servers that could not be reached."""
+    from gateway.cli.results import ending
     from gateway.runtime import open_runtime
 
-    async with open_runtime(_narrowed(config, tool)) as runtime, runtime.clients.run(subject, f"call {tool}") as client:
-        return await client.call(tool, arguments), tuple(client.catalogue.missing)
+    async with open_runtime(_narrowed(config, tool)) as runtime:
+        client, ended = await runtime.clients.open(subject, f"call {tool}"), "interrupted"
+        try:
+            result = await client.call(tool, arguments)
+            ended = ending(result)
+            return result, tuple(client.catalogue.missing)
+        finally:
+            await client.close(ended)
 
 
 def _narrowed(config: "Config", tool: str) -> "Config":

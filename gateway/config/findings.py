@@ -23,7 +23,8 @@ _MUST = {
     "float_type": "must be a number",
     "bool_type": "must be `true` or `false`",
     "tuple_type": "must be a list: `[...]`",
-    "path_type": "must be a path in quotes",
+    "path_type": "must be a path, in quotes",
+    "is_instance_of": "must be a path, in quotes",  # the only class that is asked for: `Path`
     "decimal_type": "must be a number",
     "mapping_type": "must be a table",
     "dict_type": "must be a table",

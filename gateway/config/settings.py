@@ -211,11 +211,19 @@ class PolicyConfig(Table):
     budgets: Path
 
 
+def _not_empty(value: object) -> object:
+    if value == "":
+        raise ValueError("it is empty")
+    return value
+
+
 class IdentityConfig(Table):
     """`[identity]`: who is asking, when nobody says who."""
 
     user: Annotated[str, BeforeValidator(_user)]
-    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$")] = "default"
+    tenant: Annotated[str, BeforeValidator(_not_empty), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$")] = (
+        "default"
+    )
 
 
 class ServerWord(Table):

@@ -98,3 +98,27 @@ def test_an_unknown_approval_is_an_error(bare: Path, toolgate: Command) -> None:
     assert toolgate("approve", "A-00000000").err == (
         "toolgate: there is no approval `A-00000000`; `toolgate approvals` lists them\n"
     )
+
+
+def test_in_another_tenant_the_command_that_answers_says_so(project: Path, toolgate: Command) -> None:
+    policy = project / "policies" / "policy.csv"
+    policy.write_text(policy.read_text() + "g, user:bob, role:boss, umbrella\n")
+    there = ("--tenant", "umbrella")
+    held = toolgate("call", "echo/add", '{"a": 1, "b": 2}', *there)
+    (asked,) = toolgate("approvals", "--json").json
+    command = f"toolgate approve {asked['id']} --tenant umbrella"
+    assert command in held.err
+    assert command in toolgate("approvals").out
+    assert command in toolgate("approvals", *there).out
+    assert toolgate(*command.split()[1:], "--as", "user:bob").code == 0
+
+
+def test_after_an_answer_it_is_said_who_goes_on(project: Path, toolgate: Command) -> None:
+    for answer, said in (("approve", "echo/add. If"), ("deny", "echo/add. the caller is told. If")):
+        toolgate("run", "add them", "--model", "scripted:sum.yaml")
+        (asked,) = toolgate("approvals", "--json").json
+        told = toolgate(answer, asked["id"], "--as", "user:bob").err
+        assert f"{said} its run does not go on by itself: toolgate resume {asked['run_id']}" in told
+    toolgate("call", "echo/add", '{"a": 1, "b": 2}')
+    (asked,) = toolgate("approvals", "--json").json
+    assert toolgate("deny", asked["id"], "--as", "user:bob").err == "denied by user:bob: echo/add. the caller is told\n"

@@ -235,6 +235,7 @@ def test_a_run_that_has_ended_is_not_driven_again(bare: Path, toolgate: Command)
     assert (again.code, again.out) == (0, "Nothing to do.\n")
     failed = toolgate("resume", the_run(toolgate)["id"], "--budget", "turns=5")
     assert failed.code == 1
+    assert "has ended (succeeded): there is nothing to go on with" in failed.err
 
 
 def test_a_clients_run_can_not_be_resumed(project: Path, toolgate: Command) -> None:

@@ -45,3 +45,10 @@ def test_json_holds_nothing_that_steers_a_terminal(capsys: pytest.CaptureFixture
 def test_a_value_error_becomes_a_mistake_in_an_option() -> None:
     with pytest.raises(click.BadParameter, match="not so"), usage_of("--args"):
         raise ValueError("not so")
+
+
+def test_an_empty_tenant_and_a_path_that_is_none_are_said_in_the_users_words(bare: Path, toolgate: Command) -> None:
+    assert toolgate("runs", "--tenant", "").err == "flag --tenant: error: `identity.tenant`: it is empty\n"
+    settings = bare / "toolgate.toml"
+    settings.write_text(f"{settings.read_text()}\n[store]\npath = 5\n")
+    assert "`store.path` must be a path, in quotes" in toolgate("runs").err

@@ -57,7 +57,7 @@ def test_runs_are_listed_the_newest_first_in_columns(bare: Path, toolgate: Comma
     newest, oldest = toolgate("runs").out.splitlines()
     assert newest.index("user:ann") == oldest.index("agent:desk for user:ann")
     assert newest.endswith("an editor")
-    assert oldest.endswith("count the bells")
+    assert oldest.endswith("acme  count the bells")
     assert [row["id"] for row in toolgate("runs", "--limit", "1", "--json").json] == ["r-22"]
 
 
@@ -110,11 +110,29 @@ def test_a_cancelled_run_is_over_and_can_not_be_cancelled_again(queued: Path, to
     assert toolgate("cancel", "r-0123").code == 0
     assert toolgate("runs", "--json").json[0]["status"] == "cancelled"
     assert "cancelled by user:ann" in toolgate("runs", "show", "r-0123").out
-    assert toolgate("cancel", "r-0123").code == 1
+    again = toolgate("cancel", "r-0123")
+    said = "toolgate: run r-0123456789abcdef has ended (cancelled): there is nothing to cancel\n"
+    assert (again.code, again.err) == (1, said)
 
 
 def test_cancel_says_in_json_what_it_did(queued: Path, toolgate: Command) -> None:
     assert toolgate("cancel", "r-0123", "--json").json == {"run": "r-0123456789abcdef", "status": "cancelled"}
+
+
+def test_what_is_in_doubt_is_shown_with_the_command_that_says_what_became_of_it(
+    doubted: Path, toolgate: Command
+) -> None:
+    command = "toolgate resolve r-0123456789abcdef t1/call/1 happened|did_not_happen|give_up"
+    assert command in toolgate("runs", "show", "r-0123").out
+    listed = toolgate("approvals")
+    assert command in listed.out
+    assert "nothing waits" not in listed.err
+    resumed = toolgate("resume", "r-0123")
+    assert resumed.code == 7
+    assert command in resumed.err
+    assert "toolgate approvals" not in resumed.err
+    toolgate("cancel", "r-0123")
+    assert "toolgate resolve" not in toolgate("runs", "show", "r-0123").out + toolgate("approvals").out
 
 
 def test_a_call_in_doubt_is_named_so_that_it_can_be_resolved(doubted: Path, toolgate: Command) -> None:

@@ -120,3 +120,21 @@ def test_what_a_server_says_can_not_steer_the_terminal(project: Path, terminal: 
         assert shown.end() == 0
         assert "\x1b" not in shown.raw
         assert "\\e[2Jone\ntwo\\u{202e}" in shown.screen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("echo/echo", '{"text": "x"}'), "succeeded"),
+        (("echo/fail",), "ended: tool error"),
+        (("echo/env",), "ended: denied"),
+        (("echo/add", '{"a": 1, "b": 2}'), "ended: waits for approval"),
+        (("echo/echo", "{}"), "ended: not valid"),
+        (("nowhere/tool",), "ended: no such tool"),
+    ],
+)
+def test_the_list_of_runs_says_how_a_call_ended(
+    arguments: tuple[str, ...], said: str, project: Path, toolgate: Command
+) -> None:
+    toolgate("call", *arguments)
+    assert f"  {said}  user:ann  acme  call " in toolgate("runs").out
