@@ -115,10 +115,11 @@ def _waiting(run: Run, _now: int) -> Step | None:
 
 
 def _failing(run: Run, _now: int) -> Step | None:
-    if not run.failures:
+    counted = [failure for failure in run.failures if failure.kind != "lost"]  # a worker that died is not the model
+    if not counted:
         return None
-    last = run.failures[-1]
-    if last.retryable and len(run.failures) < MAX_MODEL_FAILURES:
+    last = counted[-1]
+    if last.retryable and len(counted) < MAX_MODEL_FAILURES:
         return None
     return Fail(last.kind, last.why)
 

@@ -155,12 +155,25 @@ class SqliteStore:
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _into_wal(connection)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         except sqlite3.Error:
             connection.close()
             raise
         return connection
+
+
+def _into_wal(connection: sqlite3.Connection) -> None:
+    """A file is switched once. Of processes that do it together all but one are told `locked` at once: they wait."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _make_private(path: Path) -> None:

@@ -169,6 +169,11 @@ def test_a_doubt_comes_before_a_question_when_both_wait() -> None:
     play(QUEUED, STARTED, *wanted(1, "shop/a", "shop/b"), held(1), admitted(2), doubted(2), "wait doubt")
 
 
+def test_workers_that_die_again_and_again_are_not_the_models_failure() -> None:
+    a_death = (asked(1), STARTED, "forget 1", failed(1, "lost"))
+    play(QUEUED, STARTED, *a_death * 5, "ask 1 attempt 6", *said(1, "x"), "finish x")
+
+
 def test_a_reply_that_was_lost_with_its_worker_is_asked_for_again() -> None:
     play(
         QUEUED, STARTED, asked(1), STARTED, "forget 1", failed(1, "lost"), "ask 1 attempt 2", *said(1, "x"), "finish x"
