@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from gateway.budget import Spend, shown
 from gateway.catalogue import Catalogue
 from gateway.cli.columns import ago
+from gateway.cli.listing import no_servers_hint
 from gateway.cli.options import Caller
 from gateway.config import Config, load_budgets
 from gateway.errors import ConfigError, Problem, StoreError
@@ -158,13 +159,15 @@ def servers(config: Config, statuses: "Sequence[ServerStatus]") -> Iterator[Find
         Finding("ok", f"server {name}", "is switched off") for name, it in config.servers.items() if it.disabled
     )
     if not config.servers:
-        yield Finding("warn", "servers", "none is configured", "describe one in .mcp.json, or `toolgate init`")
+        yield Finding("warn", "servers", "none is configured", no_servers_hint(config.folders.workspace))
 
 
 def _server(status: "ServerStatus") -> Finding:
     what = f"server {status.name}"
     if status.state != "ready":
-        return Finding("fail", what, status.error or "does not answer", "see its entry in .mcp.json; start it by hand")
+        error = status.error or "does not answer"
+        unset = " is not set" in error  # its command was never started
+        return Finding("fail", what, error, "" if unset else "see its entry in .mcp.json; start it by hand")
     era = f"{status.era} era, {status.protocol_version}"
     return Finding("ok", what, f"{status.tools} tools, {era}, {status.connect_seconds or 0:.2f} s")
 

@@ -1,9 +1,11 @@
 """What `toolgate tools` shows: each tool, what its server says of it, and what the policy says to one subject."""
 
+import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,12 +15,13 @@ from gateway.call import Subject, Tool
 from gateway.catalogue import Catalogue
 from gateway.cli.columns import aligned
 from gateway.cli.console import console
+from gateway.cli.program import near
 from gateway.config import Config
 from gateway.policy import Policy, Summary
 from gateway.runtime import open_servers
 from gateway.visible import visible
 
-__all__ = ["Listed", "Listing", "list_tools", "print_listing"]
+__all__ = ["Listed", "Listing", "list_tools", "no_servers_hint", "print_listing"]
 
 _WIDTH = 72  # of a description
 _STYLES: Mapping[str, str] = {"allow": "green", "ask": "yellow", "deny": "red", "depends": "cyan"}
@@ -109,8 +112,8 @@ def _listed(catalogue: Catalogue, policy: Policy, subject: Subject) -> Sequence[
     ]
 
 
-def print_listing(listing: Listing) -> None:
-    """Tools to stdout; what is missing to stderr."""
+def print_listing(listing: Listing, folder: Path) -> None:
+    """Tools to stdout; what is missing to stderr. `folder` is the project's."""
     paper = console()
     words = [_words(listed) for listed in listing.tools]
     for listed, text in zip(listing.tools, aligned(words) if words else (), strict=True):
@@ -122,7 +125,7 @@ def print_listing(listing: Listing) -> None:
     for path, why in listing.rejected.items():
         click.echo(f"left out {visible(path)}: {visible(why)}", err=True)
     if not listing.servers:
-        click.echo("no servers are configured; describe one in .mcp.json", err=True)
+        click.echo(f"no servers are configured; {no_servers_hint(folder)}", err=True)
 
 
 def _words(listed: Listed) -> tuple[str, ...]:
@@ -141,3 +144,11 @@ def _traits(listed: Listed) -> str:
     words += ["repeatable"] if annotations["idempotent"] else []
     words += ["open world"] if annotations["open_world"] else []
     return ", ".join(words)
+
+
+def no_servers_hint(folder: Path) -> str:
+    """What to do where no server is configured: another program may have left a description of some."""
+    found = folder / ".vscode" / "mcp.json"
+    if found.is_file():
+        return f"found .vscode/mcp.json: use --mcp-config {shlex.quote(str(near(found)))}"
+    return "describe one in .mcp.json, or `toolgate init`"

@@ -36,7 +36,7 @@ def tools_command(agent: str | None, as_json: bool, caller: Caller) -> int:
     if as_json:
         emit(listing.to_json())
     else:
-        print_listing(listing)
+        print_listing(listing, config.folders.workspace)
     return Exit.OK if listing.answered else Exit.UNREACHABLE
 
 

@@ -6,7 +6,7 @@ catalogue of the servers' tools: patterns that match no tool, and arguments that
 and often not what was meant.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gateway.call import Tool
@@ -39,8 +39,11 @@ def findings(policy: Policy, catalogue: Catalogue | None = None) -> list[Problem
     """The lints alone. Pure."""
     found = [*_for_everybody(policy), *_constant(policy), *_never_decides(policy)]
     if catalogue is not None:
+        strange = _of_strange_servers(policy, catalogue)
+        found += [_strange(server, rules) for server, rules in strange.items()]
+        grouped = [rule for rules in strange.values() for rule in rules]
         for rule in policy.rules:
-            found += _against(rule, catalogue)
+            found += [] if rule in grouped else _against(rule, catalogue)
     return found
 
 
@@ -86,6 +89,22 @@ def _overrules(over: Rule, rule: Rule) -> bool:
 # ---- against the servers' tools ----
 
 
+def _of_strange_servers(policy: Policy, catalogue: Catalogue) -> Mapping[str, Sequence[Rule]]:
+    """The lines about each server that is not there, where several are: a line for each would hide the rest."""
+    there = {tool.server for tool in catalogue.tools.values()} | catalogue.missing.keys()
+    found: dict[str, list[Rule]] = {}
+    for rule in policy.rules:
+        server = rule.tool.text.partition("/")[0]
+        if rule.action in _CALLS and not is_wild(server) and server not in there:
+            found.setdefault(server, []).append(rule)
+    return {server: rules for server, rules in found.items() if len(rules) > 1}
+
+
+def _strange(server: str, rules: Sequence[Rule]) -> Problem:
+    message = f"{len(rules)} lines are about `{server}`, which is not connected"
+    return _warning(rules[0], 3, message, "take the lines out, or connect the server in .mcp.json")
+
+
 def _against(rule: Rule, catalogue: Catalogue) -> list[Problem]:
     if rule.action not in _CALLS:
         return []
@@ -99,7 +118,7 @@ def _against(rule: Rule, catalogue: Catalogue) -> list[Problem]:
 
 def _tool_hint(rule: Rule, catalogue: Catalogue) -> str:
     if is_wild(rule.tool.text):
-        return f"servers: {', '.join(sorted({tool.server for tool in catalogue.tools.values()}))}"
+        return "take the line out, or connect the server"
     return did_you_mean(rule.tool.text, catalogue.tools)
 
 

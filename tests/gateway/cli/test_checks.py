@@ -277,3 +277,4 @@ def test_a_missing_variable_of_a_server_is_named_with_its_place(bare: Path) -> N
     assert found.level == "fail"
     assert ".mcp.json:1:" in found.detail
     assert "`NOT_SET_ANYWHERE` is not set" in found.detail
+    assert "by hand" not in found.mend

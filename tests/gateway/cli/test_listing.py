@@ -18,7 +18,7 @@ def a_tool(*, trusted: bool = True, **hints: bool) -> Tool:
 
 
 def shown(tool: Tool, capsys: pytest.CaptureFixture[str], *, hidden: bool = False) -> str:
-    print_listing(Listing(NOBODY, [Listed(tool, "shop__t", "depends", hidden)], {}, {}, 1))
+    print_listing(Listing(NOBODY, [Listed(tool, "shop__t", "depends", hidden)], {}, {}, 1), Path())
     return capsys.readouterr().out
 
 
@@ -85,7 +85,7 @@ def test_without_servers_there_is_nothing_to_reach(bare: Path, toolgate: Command
 
 
 def test_rejected_tools_are_named_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    print_listing(Listing(NOBODY, [], {}, {"shop/\x1b": "its name is none"}, 1))
+    print_listing(Listing(NOBODY, [], {}, {"shop/\x1b": "its name is none"}, 1), Path())
     assert capsys.readouterr().err == "left out shop/\\e: its name is none\n"
 
 
@@ -93,3 +93,15 @@ def test_a_terminal_gets_the_answer_in_colour(project: Path, terminal: Callable[
     with terminal("tools") as listed:
         assert listed.end() == 0
         assert "\x1b[" in listed.raw
+
+
+def test_where_only_an_editor_has_servers_it_is_said_how_to_use_them(
+    bare: Path, toolgate: Command, echo_url: str
+) -> None:
+    assert "describe one in .mcp.json" in toolgate("tools").err
+    (bare / ".vscode").mkdir()
+    (bare / ".vscode" / "mcp.json").write_text(json.dumps({"servers": {"echo": {"url": echo_url}}}))
+    hint = "--mcp-config .vscode/mcp.json"
+    assert f"found .vscode/mcp.json: use {hint}" in toolgate("tools").err
+    assert f"found .vscode/mcp.json: use {hint}" in toolgate("doctor").out
+    assert "echo/echo" in toolgate("tools", *hint.split()).out

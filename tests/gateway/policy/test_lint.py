@@ -86,7 +86,11 @@ def test_a_line_that_still_decides_something_is_left_alone(lines: str) -> None:
             17,
             ["`shop/refnd` matches no tool", "did you mean `shop/refund`?"],
         ),
-        ("p, user:ann, *, crm/*, call, , deny, y", 17, ["`crm/*` matches no tool", "servers: bank, shop"]),
+        (
+            "p, user:ann, *, crm/*, call, , deny, y",
+            17,
+            ["`crm/*` matches no tool", "take the line out, or connect the server"],
+        ),
         (
             "p, user:ann, *, shop/refund, call, args.amnt > 5, deny, y",
             36,
@@ -105,6 +109,12 @@ def test_with_the_servers_tools_patterns_and_arguments_are_checked(line: str, co
     assert found.startswith(f"policy.csv:2:{column}: warning: ")
     for part in parts:
         assert part in found
+
+
+def test_lines_about_a_server_that_is_not_there_are_one_finding() -> None:
+    lines = "p, user:ann, *, crm/*, call, , deny, y\np, user:bob, *, crm/read, call, , allow, y\n"
+    (found,) = said(FINE + lines, SHOP)
+    assert found.startswith("policy.csv:2:17: warning: 2 lines are about `crm`, which is not connected")
 
 
 @pytest.mark.parametrize(
