@@ -4,11 +4,15 @@ import asyncio
 import signal
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli.options import Caller, as_json, caller
+from gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gateway.budget import Limits
 
 __all__ = ["resume_command", "run_command"]
 
@@ -34,9 +38,8 @@ def run_command(
 ) -> int:
     """Let an agent work on TEXT, and watch it."""
     from gateway.cli.driving import Errand, Manner, run
-    from gateway.config import parse_budget
 
-    errand = Errand(text, agent, _absolute(model), parse_budget(budgets))
+    errand = Errand(text, agent, _absolute(model), _limits(budgets))
     return _interruptible(run(caller, errand, Manner.of(as_json=as_json, wait=wait)))
 
 
@@ -49,9 +52,18 @@ def run_command(
 def resume_command(run_id: str, budgets: Sequence[str], wait: bool | None, as_json: bool, caller: Caller) -> int:
     """Go on with RUN: one that waits, that is paused, or that lost its worker."""
     from gateway.cli.driving import Manner, resume
+
+    return _interruptible(resume(caller, run_id, _limits(budgets), Manner.of(as_json=as_json, wait=wait)))
+
+
+def _limits(budgets: Sequence[str]) -> "Limits":
+    """What `--budget` says. Raises UsageError: a flag that is wrong is no file that is wrong."""
     from gateway.config import parse_budget
 
-    return _interruptible(resume(caller, run_id, parse_budget(budgets), Manner.of(as_json=as_json, wait=wait)))
+    try:
+        return parse_budget(budgets)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _absolute(model: str | None) -> str | None:
