@@ -1,5 +1,6 @@
 """What holds for every test, and what many of them need."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,20 @@ settings.load_profile("toolgate")
 
 for _name in [name for name in os.environ if name.startswith("OTEL_")]:
     del os.environ[_name]  # no test sends spans to whoever runs it
+
+
+@pytest.fixture(autouse=True)
+def our_logs() -> Iterator[None]:
+    """Our loggers as they are in a fresh process: what one test sets, no other may hear."""
+    names = ["toolgate", *(name for name in logging.root.manager.loggerDict if name.startswith("toolgate."))]
+    logging.disable(logging.NOTSET)
+    for logger in map(logging.getLogger, names):
+        logger.setLevel(logging.NOTSET)
+        logger.propagate, logger.disabled = True, False
+    ours = logging.getLogger("toolgate")
+    handlers = list(ours.handlers)
+    yield
+    ours.handlers[:] = handlers
 
 
 @pytest.fixture
