@@ -76,7 +76,7 @@ def parse_json(source: str | bytes) -> Any:
 def _canonical(value: JsonObject) -> tuple[str, str]:
     """The one text of an object, and its digest. Raises ArgumentsError."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+        text = _ENCODER.encode(value)
         return text, hashlib.sha256(text.encode()).hexdigest()
     except UnicodeEncodeError:
         raise ArgumentsError("the arguments hold a lone surrogate, which is not a character") from None
@@ -89,9 +89,7 @@ def _canonical(value: JsonObject) -> tuple[str, str]:
 def _parse_text(source: str | bytes) -> Any:
     try:
         text = source if isinstance(source, str) else source.decode()  # `json` would guess UTF-16 and take a BOM
-        return json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int, parse_float=_float
-        )
+        return _DECODER.decode(text)
     except ArgumentsError:
         raise
     except RecursionError:
@@ -126,6 +124,12 @@ def _float(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise ArgumentsError(f"the number `{text}` is out of range")
     return value
+
+
+# Made once: making one costs as much as using it.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int, parse_float=_float)
+_PARTS = json.JSONEncoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +231,7 @@ class Call:
         """What an approval is bound to: who, which tool, which arguments."""
         subject = self.subject
         parts = (subject.tenant, subject.user, subject.agent, self.path, self.arguments.digest)
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()  # JSON: no part can run into the next
+        return hashlib.sha256(_PARTS.encode(parts).encode()).hexdigest()  # JSON: no part can run into the next
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,14 +279,10 @@ class Pipeline:
         """Writes it down. A caller who goes away meanwhile leaves no doubt behind: nothing was sent."""
         call, work = admission.call, admission.work
         changes = admission.changes(run_account(call.run_id))
-        writing = asyncio.ensure_future(
-            self._store.append(call.run_id, [admission.event], lease=work.lease, changes=changes)
-        )
         try:
-            await asyncio.shield(writing)
+            await self._store.append(call.run_id, [admission.event], lease=work.lease, changes=changes)
         except asyncio.CancelledError:
-            with contextlib.suppress(ToolgateError):
-                await asyncio.shield(writing)
+            with contextlib.suppress(ToolgateError):  # it was not admitted, so there is nothing to answer
                 await asyncio.shield(self._record(call, work, NOT_SENT))
             raise
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the MCP SDK costs half a second to import
 __all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "open_runtime", "open_servers"]
 __all__ += ["opened_telemetry", "server_spec"]
 
+POLICY_LOOK = 0.002  # seconds: calls that come together need not each look at the files
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
 
@@ -145,7 +146,7 @@ class Runtime:
 @contextlib.contextmanager
 def open_offline(config: Config) -> Iterator[Offline]:
     """Opens store and policy. Raises ConfigError, PolicyError, StoreError."""
-    policy = LivePolicy(config.policy.model, config.policy.files)
+    policy = LivePolicy(config.policy.model, config.policy.files, every=POLICY_LOOK)
     budgets = load_budgets(config.policy.budgets, config.agents)
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
     try:

@@ -13,6 +13,7 @@ from gateway.cli.options import Caller, as_json, caller, emit
 if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.runtime import Runtime
+    from gateway.serve.front import Front
 
 __all__ = ["serve_command"]
 
@@ -39,17 +40,15 @@ def serve_command(
 
 
 async def _work(config: "Config", agent: str | None, *, stdio: bool, as_json: bool) -> None:
-    from importlib.metadata import version
-
     from gateway.runtime import open_runtime
-    from gateway.serve.front import build_server
+    from gateway.serve.front import Front
     from gateway.serve.sessions import Sessions
 
     async with open_runtime(config) as runtime:
         await _sweep(runtime)
         sessions = Sessions(runtime.clients, runtime.offline.subject(agent=_agent(agent)))
         try:
-            await _listen(runtime, build_server(sessions, version("toolgate")), stdio=stdio, as_json=as_json)
+            await _listen(runtime, Front(sessions), stdio=stdio, as_json=as_json)
         finally:
             await sessions.close()
 
@@ -60,17 +59,21 @@ async def _sweep(runtime: "Runtime") -> None:
         click.echo(f"{lost} sessions of a gateway that was killed are closed; see `toolgate runs`", err=True)
 
 
-async def _listen(runtime: "Runtime", server: object, *, stdio: bool, as_json: bool) -> None:
+async def _listen(runtime: "Runtime", front: "Front", *, stdio: bool, as_json: bool) -> None:
+    from importlib.metadata import version
+
     from gateway.serve.http import Address, serve_http
+    from gateway.serve.server import build_server
     from gateway.serve.stdio import serve_stdio
 
+    server = build_server(front, version("toolgate"))
     if stdio:
-        await serve_stdio(server)  # type: ignore[arg-type] # the MCP SDK's type stays in gateway.serve
+        await serve_stdio(server)
         return
     gc.freeze()  # what is there by now stays: looking through it for garbage took a tenth of the time under load
     given = runtime.config.serve
     address = Address(given.host, given.port, given.allowed_hosts, given.allowed_origins)
-    await serve_http(server, address, _announced(runtime, as_json=as_json))  # type: ignore[arg-type] # as above
+    await serve_http(server, front, address, _announced(runtime, as_json=as_json))
 
 
 def _announced(runtime: "Runtime", *, as_json: bool) -> Callable[[str], Awaitable[None]]:

@@ -3,9 +3,11 @@
 Start at `front`, then follow a call.
 
     front       the methods
+    server      ... in the SDK's server, which does handshake, discovery and framing
+    direct      ... and without it, for a plain `tools/call` over HTTP; `handshakes` are the sessions that it knows
     sessions    which run a request belongs to
     replies     what the client is told
     envelope    what each era wants around a result
     strict      one message, read in the only way in which it can be read
-    http, stdio the transports; `edge` is what every HTTP request passes first, `signals` how both end
+    http, stdio the transports; `edge` is what every HTTP request passes first, `signals` how both end; `asgi` their words
 """

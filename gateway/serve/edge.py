@@ -4,19 +4,11 @@ Header values are trimmed (RFC 9110 section 5.5), because not every parser does 
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
 
+from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, with_message
 from gateway.serve.strict import INVALID_REQUEST, Malformed, read
 
-__all__ = ["App", "Edge"]
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+__all__ = ["Edge"]
 
 MAX_BODY = 4 * 1024 * 1024
 BODY_SECONDS = 30.0
@@ -57,11 +49,11 @@ class Edge:
             await _refuse(send, 413, Malformed(INVALID_REQUEST, f"the body is larger than {self._max_body} bytes"))
             return
         try:
-            read(body)
+            message = read(body)
         except Malformed as error:
             await _refuse(send, 400, error)
             return
-        await self._app(scope, _replay(body, receive), send)
+        await self._app(with_message(scope, message), _replay(body, receive), send)
 
     async def _listen(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A GET may be a stream without end. When we close, it ends as a whole response does."""
@@ -119,11 +111,4 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(send: Send, status: int, error: Malformed) -> None:
-    body = json.dumps(error.answer).encode()
-    headers = _headers({"content-type": "application/json", "content-length": str(len(body)), "connection": "close"})
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _headers(fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode()) for name, value in fields.items()]
+    await answer_json(send, status, dumped(error.answer), (b"connection", b"close"))

@@ -18,15 +18,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.errors import ConfigError
+from gateway.serve.direct import Direct
 from gateway.serve.edge import MAX_BODY, Edge
+from gateway.serve.front import Front
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
 from gateway.serve.signals import on_stop
 
 __all__ = ["Address", "app", "serve_http"]
 
 MAX_CONNECTIONS = 1000  # each may hold one request, or one stream
-_LOOPBACK_HOSTS = ("127.0.0.1:*", "localhost:*", "[::1]:*")
-_LOOPBACK_ORIGINS = ("http://127.0.0.1:*", "http://localhost:*", "http://[::1]:*")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK_HOSTS = tuple(f"{host}:*" for host in _LOOPBACK)
+_LOOPBACK_ORIGINS = tuple(f"http://{host}:*" for host in _LOOPBACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Address:
     grace: float = 5.0
 
 
-def app(server: Server[Any], address: Address) -> Edge:
+def app(server: Server[Any], front: Front, address: Address) -> Edge:
     """The ASGI application. Raises ConfigError for an address that others could reach: there is no log-in yet."""
     if not _is_loopback(address.host):
         raise ConfigError.at("serve.host", f"`{address.host}` is not loopback, and clients do not log in yet")
@@ -60,18 +63,22 @@ def app(server: Server[Any], address: Address) -> Edge:
         session_idle_timeout=IDLE_SECONDS,
         custom_starlette_routes=[Route("/health", _health, methods=["GET"])],
     )
-    return Edge(inner)
+    local = [host.partition(":")[0] for host in address.hosts if not host.startswith("[")]
+    return Edge(Direct(inner, front, server.server_info_stamp, [*_LOOPBACK, *local]))
 
 
-async def serve_http(server: Server[Any], address: Address, ready: Callable[[str], Awaitable[None]]) -> None:
+async def serve_http(
+    server: Server[Any], front: Front, address: Address, ready: Callable[[str], Awaitable[None]]
+) -> None:
     """Serves until SIGINT or SIGTERM; `ready` gets the URL once it listens.
 
     Raises ConfigError when the address can't be had.
     """
-    edge = app(server, address)
+    edge = app(server, front, address)
     listener = _listener(address)
     config = uvicorn.Config(
         edge,
+        http="httptools",
         log_config=None,  # logging belongs to the program
         log_level="critical",
         access_log=False,

@@ -33,6 +33,10 @@ class ServerError:
     message: str
     data: Any = None
 
+    def to_json(self) -> JsonObject:
+        """A JSON-RPC error object."""
+        return {"code": self.code, "message": self.message} | ({} if self.data is None else {"data": self.data})
+
 
 def reply(result: CallResult) -> JsonObject | ServerError:
     """A `CallToolResult`, raw and unmodified when the server answered."""

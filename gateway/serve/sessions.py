@@ -9,25 +9,44 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import mcp_types as types
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import Subject
 from gateway.clients import ClientRun, Clients
 from gateway.errors import IllegalEvent, LeaseLost, ToolgateError
 from gateway.visible import shortened
 
-__all__ = ["IDLE_SECONDS", "MAX_RUNS", "Sessions"]
+__all__ = ["IDLE_SECONDS", "MAX_RUNS", "Client", "Sessions"]
 
 MAX_RUNS = 1000
 IDLE_SECONDS = 1800.0
 NAME_LENGTH = 80
 
 log = logging.getLogger("toolgate.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who a request comes from, as far as he says. `session` is the handshake's, over HTTP."""
+
+    name: str
+    session: str | None = None
+
+    @classmethod
+    def named(cls, name: str, session: str | None = None) -> "Client":
+        return cls(shortened(name, NAME_LENGTH), session)
+
+    @classmethod
+    def said(cls, info: Any, session: str | None = None) -> "Client":
+        """From a `clientInfo` that nobody has looked at yet."""
+        name = info.get("name") if isinstance(info, Mapping) else None
+        return cls.named(str(name) if name else "an MCP client", session)
+
+    @property
+    def key(self) -> str:
+        return self.session or f"name {self.name}"
 
 
 @dataclass(slots=True)
@@ -57,18 +76,17 @@ class Sessions:
         return self._viewer
 
     @contextlib.asynccontextmanager
-    async def run(self, context: Any) -> AsyncIterator[ClientRun]:
-        """The run of this request's client, for one call. Raises StoreError.
+    async def run(self, client: Client) -> AsyncIterator[ClientRun]:
+        """The run of this client, for one call. Raises StoreError.
 
         A run that can't take the call, because somebody ended it, is not used again.
         """
-        name = _client_name(context)
-        key = _session_id(context) or f"name {name}"
-        current = self._runs.pop(key, None) or self._opened(name)
+        key = client.key
+        current = self._runs.pop(key, None) or self._opened(client.name)
         self._runs[key] = current
         current.calls += 1
         try:
-            yield await asyncio.shield(current.opening)
+            yield current.opening.result() if _is_open(current) else await asyncio.shield(current.opening)
         except Exception as error:
             if isinstance(error, IllegalEvent | LeaseLost) or not _is_open(current):
                 self._forget(key, current)
@@ -109,20 +127,3 @@ async def _end(ended: _Open) -> None:
         await ended.opening.result().close()
     except ToolgateError as error:  # somebody ended it before us, or the store is gone: its record stays as it is
         log.warning("a client's run could not be closed: %s", error)
-
-
-def _session_id(context: Any) -> str | None:
-    """The handshake's session, over HTTP. A modern request has none, whatever its headers say."""
-    if context.request is None or context.protocol_version in MODERN_PROTOCOL_VERSIONS:
-        return None
-    session: str | None = context.request.headers.get("mcp-session-id")
-    return session
-
-
-def _client_name(context: Any) -> str:
-    params = context.session.client_params
-    if params is not None:
-        return shortened(str(params.client_info.name), NAME_LENGTH)
-    info = ((context.params or {}).get("_meta") or {}).get(types.CLIENT_INFO_META_KEY)
-    name = info.get("name") if isinstance(info, dict) else None
-    return shortened(str(name), NAME_LENGTH) if name else "an MCP client"

@@ -91,8 +91,9 @@ class Store(Protocol):
     ) -> int:
         """Adds events to a run (creating it with a first `Queued`) and makes the changes, all or nothing.
 
-        Returns the run's last seq. Raises IllegalEvent, LeaseLost (fenced off), BudgetExceeded, Conflict (an approval
-        was used already), UnknownRun.
+        It is begun before the first await: who is cancelled while he waits knows that it is made all the same, before
+        whatever he appends after it. Returns the run's last seq. Raises IllegalEvent, LeaseLost (fenced off),
+        BudgetExceeded, Conflict (an approval was used already), UnknownRun.
         """
         ...
 

@@ -54,7 +54,7 @@ class SqliteStore:
                 _make_private(path)
                 self._reader = opened.enter_context(contextlib.closing(self._connect()))
                 _migrate(self._reader, path)
-                self._writer = Writer(self._connect)
+                self._writer = Writer(self._connect, inline=synchronous == "normal")
             except (OSError, sqlite3.Error) as error:
                 raise StoreError(f"the store `{path}` can't be opened: {error}") from None
             opened.pop_all()

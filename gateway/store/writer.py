@@ -1,7 +1,10 @@
-"""Group commit: one thread owns the writing connection, and everything that waits when it is free shares one commit.
+"""Group commit: everything that waits shares one commit, and its caller hears back only after it.
 
-A transaction is a function of the connection. Each runs in its own savepoint, so that one that fails takes nobody down;
-its caller hears back only after the commit. At concurrency 64 the cost of a durable write is shared by all of them.
+A thread owns a writing connection and commits what waits in its queue: an fsync or a locked file never stops the event
+loop. Where a commit is a write to the page cache and no more (`inline`: WAL without an fsync for each commit), handing
+it over costs several times as much as making it; so the loop makes it itself, once in a turn, for all that came in that
+turn. It hands over as soon as that could take time: when another process writes, and every `TURNS` commits, because
+what the thread commits is what brings the log back into the database, with its fsyncs.
 """
 
 import asyncio
@@ -9,41 +12,30 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from gateway.errors import StoreError
+from gateway.store.batch import Item, Transaction, commit, commit_begun, resolve
 
 __all__ = ["Transaction", "Writer"]
 
 T = TypeVar("T")
-Transaction = Callable[[sqlite3.Connection], T]
 
 MAX_BATCH = 256
-
-# What one transaction did wrong, which takes nobody else down. All other errors of SQLite (the disk is full, the
-# database locked or malformed) are everybody's.
-_ITS_OWN = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
-
-
-class _Item:
-    """One transaction and the future that waits for it."""
-
-    __slots__ = ("error", "future", "result", "work")
-
-    def __init__(self, work: Transaction[Any], future: asyncio.Future[Any]) -> None:
-        self.work, self.future = work, future
-        self.result: Any = None
-        self.error: BaseException | None = None
+TURNS = 250  # commits of the loop, about 5 pages of the log each, before it is the thread's turn
 
 
 class Writer:
     """`await run(transaction)` returns its result once it is committed, or raises what it raised."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], sqlite3.Connection], *, inline: bool = False) -> None:
         """`connect` makes a connection that another thread may use; what it raises comes out here."""
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._connection = connect()
+        self._here = _Inline(connect()) if inline else None
+        self._handed = 0  # given to the thread, and not answered
+        self._waiting: dict[asyncio.AbstractEventLoop, list[Item]] = {}
         self._closed = False
         self._door = threading.Lock()  # nothing is put behind the end of the queue
         self._thread = threading.Thread(target=self._work, name="toolgate-store", daemon=True)
@@ -51,31 +43,67 @@ class Writer:
 
     async def run(self, work: Transaction[T]) -> T:
         """Raises StoreError for whatever SQLite can't do (the disk is full, the database locked or malformed), and
-        what `work` raises itself: nothing of it was written then.
+        what `work` raises itself: nothing of it was written then. `work` may be run more than once.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        with self._door:
-            if self._closed:
-                raise StoreError("the store is closed")
-            self._queue.put(_Item(work, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        item = Item(work, future)
+        if self._here is None:
+            self._hand_over([item])
+        else:
+            self._at_the_end_of_this_turn(loop, item)
         # a caller that is cancelled lets go of this future only: the transaction itself is made, with all the others
         return await future
 
     def close(self) -> None:
-        """Commits what waits, then closes the connection."""
+        """Commits what waits, then closes the connections."""
+        left = [item for items in self._waiting.values() for item in items]
+        self._waiting.clear()
         with self._door:
             if not self._closed:
                 self._closed = True
+                for item in left:
+                    self._queue.put(item)
                 self._queue.put(None)
         self._thread.join()
+        if self._here is not None:
+            self._here.close()
+
+    # ---- on the loop
+
+    def _at_the_end_of_this_turn(self, loop: asyncio.AbstractEventLoop, item: Item) -> None:
+        if self._closed:
+            raise StoreError("the store is closed")
+        waiting = self._waiting.setdefault(loop, [])
+        if not waiting:
+            loop.call_soon(self._flush, loop)
+        waiting.append(item)
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        items = self._waiting.pop(loop, [])
+        if self._here is None or self._handed or not self._here.commit(items):
+            with contextlib.suppress(StoreError):  # it was closed in this very turn, and took them along
+                self._hand_over(items)
+        else:
+            resolve(items)
+
+    def _hand_over(self, items: Sequence[Item]) -> None:
+        with self._door:
+            if self._closed:
+                raise StoreError("the store is closed")
+            self._handed += len(items)
+            for item in items:
+                self._queue.put(item)
+
+    # ---- in the thread
 
     def _work(self) -> None:
         with contextlib.closing(self._connection):
             while batch := self._next_batch():
-                _commit(self._connection, batch)
-                _answer(batch)
+                commit(self._connection, batch)
+                self._answer(batch)
 
-    def _next_batch(self) -> list[_Item]:
+    def _next_batch(self) -> list[Item]:
         """Everything that waits; nothing when the writer was closed and nothing waits any more."""
         first = self._queue.get()
         if first is None:
@@ -90,48 +118,43 @@ class Writer:
                 batch.append(item)
         return batch
 
-
-def _commit(connection: sqlite3.Connection, batch: list[_Item]) -> None:
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        for item in batch:
-            _attempt(connection, item)
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself: then there is nothing to do
-            connection.execute("ROLLBACK")
-        for item in batch:
-            item.error = StoreError(f"the store could not write: {error}")
+    def _answer(self, batch: list[Item]) -> None:
+        with self._door:
+            self._handed -= len(batch)
+        for loop in {item.future.get_loop() for item in batch}:
+            mine = [item for item in batch if item.future.get_loop() is loop]
+            with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+                loop.call_soon_threadsafe(resolve, mine)
 
 
-def _attempt(connection: sqlite3.Connection, item: _Item) -> None:
-    connection.execute("SAVEPOINT item")
-    try:
-        item.result = item.work(connection)
-    except _ITS_OWN as error:
-        item.error = StoreError(f"the store could not write: {error}")
-        connection.execute("ROLLBACK TO item")
-    except sqlite3.Error:
-        raise  # the whole batch fails
-    except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-        item.error = error
-        connection.execute("ROLLBACK TO item")
-    connection.execute("RELEASE item")
+class _Inline:
+    """A second connection, for the loop: it never waits for anybody, and leaves the log to the thread."""
 
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._turns = 0
+        self._free = threading.Lock()  # loops of several threads may share one store
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
 
-def _answer(batch: list[_Item]) -> None:
-    loops = {item.future.get_loop() for item in batch}
-    for loop in loops:
-        mine = [item for item in batch if item.future.get_loop() is loop]
-        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
-            loop.call_soon_threadsafe(_resolve, mine)
+    def commit(self, items: Sequence[Item]) -> bool:
+        """False, and nothing happened, when it is the thread's turn, or somebody else writes."""
+        self._turns += 1
+        if self._turns > TURNS or len(items) > MAX_BATCH or not self._free.acquire(blocking=False):
+            self._turns = 0
+            return False
+        try:
+            return self._committed(items)
+        finally:
+            self._free.release()
 
+    def _committed(self, items: Sequence[Item]) -> bool:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:  # the thread finds out what is wrong, with the time to wait
+            return False
+        commit_begun(self._connection, items)
+        return True
 
-def _resolve(items: list[_Item]) -> None:
-    for item in items:
-        if item.future.done():
-            continue
-        if item.error is not None:
-            item.future.set_exception(item.error)
-        else:
-            item.future.set_result(item.result)
+    def close(self) -> None:
+        self._connection.close()

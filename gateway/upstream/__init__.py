@@ -12,7 +12,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     streams, wire   what is sent is what was judged; what is received is not touched
     stdio, process  a child process and its pipes
     reaping, reaper nothing outlives us, however we die
-    pool, http1, sse  the fast lane for modern HTTP
+    pool, wires, response, http1, sse  the fast lane for modern HTTP
     safe_transport  one failed request must not tear down the SDK's client
 """
 

@@ -29,6 +29,7 @@ __all__ = [
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one message from a server: beyond, it is cut off
 MAX_DEPTH = 256  # nested containers: Python's own readers and writers fail at about 900
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18}|"[A-Za-z0-9_.-]{1,64}")')
 
 
@@ -42,7 +43,7 @@ def read(data: bytes) -> Any:
 
 def dump(value: Any) -> bytes:
     """Compact JSON in UTF-8. Raises ValueError for what JSON can't say."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def flaw_in(value: Any) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.serve.edge import Edge, Message, Receive, Scope, Send
+from gateway.serve.asgi import Message, Receive, Scope, Send
+from gateway.serve.edge import Edge
 
 BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
 

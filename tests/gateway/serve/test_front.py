@@ -13,7 +13,7 @@ from mcp import Client, MCPError
 from gateway.budget import Limits
 from gateway.errors import StoreError
 from gateway.events import Returned
-from gateway.serve.front import build_server
+from gateway.serve.server import build_server
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO
 
@@ -150,6 +150,6 @@ def test_no_other_middleware_looks_at_the_messages(tmp_path: Path) -> None:
 
     async def work() -> None:
         async with opened(setup) as app:
-            assert len(build_server(app.sessions, "0").middleware) == 1
+            assert len(build_server(app.front, "0").middleware) == 1
 
     asyncio.run(work())

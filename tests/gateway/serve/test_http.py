@@ -30,7 +30,7 @@ def served(tmp_path: Path, address: Address) -> str:
 
     async def work() -> None:
         async with opened(setup) as parts:
-            await serve_http(parts.server, address, ready)
+            await serve_http(parts.server, parts.front, address, ready)
 
     asyncio.run(work())
     return urls[0]
@@ -59,7 +59,7 @@ def test_an_address_that_others_could_reach_is_refused(tmp_path: Path, host: str
     async def work() -> None:
         async with opened(setup) as parts:
             with pytest.raises(ConfigError, match="is not loopback"):
-                app(parts.server, Address(host))
+                app(parts.server, parts.front, Address(host))
 
     asyncio.run(work())
 
@@ -94,7 +94,9 @@ def test_a_host_of_ones_own_can_be_let_in(tmp_path: Path) -> None:
 
     async def work() -> None:
         async with opened(setup) as parts:
-            await serve_http(parts.server, Address(port=0, hosts=["gate.test"], origins=["https://ide.test"]), ready)
+            await serve_http(
+                parts.server, parts.front, Address(port=0, hosts=["gate.test"], origins=["https://ide.test"]), ready
+            )
 
     asyncio.run(work())
     assert codes == [200, 200, 421]

@@ -13,29 +13,32 @@ from gateway.call import Subject
 from gateway.errors import IllegalEvent, StoreError
 from gateway.events import Cancelled, Queued
 from gateway.serve import sessions as under_test
-from gateway.serve.sessions import IDLE_SECONDS, Sessions
+from gateway.serve.server import client_of
+from gateway.serve.sessions import IDLE_SECONDS, Client, Sessions
 from tests.fixtures.gateway_app import App, Setup, opened
 from tests.fixtures.served import LEGACY, MODERN
 
 
-def modern(name: str = "editor", session: str | None = None) -> Any:
-    """The part of a request's context that is looked at."""
+def modern(name: str = "editor", session: str | None = None) -> Client:
+    """Who sent a request with this context."""
     headers = {"mcp-session-id": session} if session else {}
     params = {"_meta": {types.CLIENT_INFO_META_KEY: {"name": name, "version": "1"}}}
-    return SimpleNamespace(
+    context = SimpleNamespace(
         protocol_version=MODERN,
         params=params,
         request=SimpleNamespace(headers=headers),
         session=SimpleNamespace(client_params=None),
     )
+    return client_of(context)
 
 
-def legacy(session: str | None, name: str = "editor") -> Any:
+def legacy(session: str | None, name: str = "editor") -> Client:
     client = SimpleNamespace(client_info=SimpleNamespace(name=name))
     request = SimpleNamespace(headers={"mcp-session-id": session}) if session else None
-    return SimpleNamespace(
+    context = SimpleNamespace(
         protocol_version=LEGACY, params={}, request=request, session=SimpleNamespace(client_params=client)
     )
+    return client_of(context)
 
 
 class Clock:

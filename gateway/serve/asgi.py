@@ -1,0 +1,40 @@
+"""The words of ASGI (asgi.readthedocs.io, HTTP), and what several of our layers say with them."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+__all__ = ["App", "Message", "Receive", "Scope", "Send", "answer_json", "dumped", "message_of", "with_message"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_MESSAGE = "toolgate.message"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_JSON = (b"content-type", b"application/json")
+
+
+def with_message(scope: Scope, message: Mapping[str, Any]) -> Scope:
+    """The request with the JSON-RPC message that its body is, so that it is read once."""
+    scope[_MESSAGE] = message
+    return scope
+
+
+def message_of(scope: Scope) -> Mapping[str, Any]:
+    """What was posted; empty for a request without a body."""
+    found: Mapping[str, Any] = scope.get(_MESSAGE, {})
+    return found
+
+
+async def answer_json(send: Send, status: int, body: bytes, *extra: tuple[bytes, bytes]) -> None:
+    headers = [_JSON, (b"content-length", b"%d" % len(body)), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def dumped(value: Any) -> bytes:
+    """Compact JSON in UTF-8."""
+    return _ENCODER.encode(value).encode()

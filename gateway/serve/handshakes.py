@@ -1,0 +1,74 @@
+"""The sessions of the handshake era, as they can be seen from outside the SDK, which owns them.
+
+The direct path may answer for a session only while the SDK would: it was opened and introduced, and is neither closed
+nor forgotten. Whatever passes through the SDK teaches us; and at least once in `FRESH` seconds something has to, or the
+SDK would take a busy session for an idle one.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.serve.asgi import Message, Send
+from gateway.serve.sessions import MAX_RUNS, Client
+
+__all__ = ["FRESH", "Handshake", "Handshakes"]
+
+FRESH = 60.0  # seconds
+
+
+@dataclass(slots=True)
+class Handshake:
+    """One session. `capabilities` are what its client declared; `seen` is when the SDK last answered for it."""
+
+    client: Client
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    introduced: bool = False
+    seen: float = 0.0
+
+
+class Handshakes:
+    """`clock` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._open: dict[str, Handshake] = {}
+
+    def fresh(self, session: str) -> Handshake | None:
+        """A session for which the SDK need not be asked now."""
+        found = self._open.get(session)
+        if found is None or not found.introduced or self._clock() - found.seen > FRESH:
+            return None
+        return found
+
+    def learning(self, method: str, session: str | None, message: Mapping[str, Any], send: Send) -> Send:
+        """`send` for a request that the SDK answers. `method` is HTTP's, `message` what was posted."""
+
+        async def learn(answer: Message) -> None:
+            if answer["type"] == "http.response.start":
+                self._learn(method, session, message, answer)
+            await send(answer)
+
+        return learn
+
+    def _learn(self, method: str, session: str | None, message: Mapping[str, Any], answer: Message) -> None:
+        status = answer["status"]
+        if message.get("method") == "initialize" and status == 200 and session is None:
+            self._opened(message.get("params") or {}, dict(answer["headers"]))
+        elif session is not None and (status == 404 or (method == "DELETE" and status < 300)):
+            self._open.pop(session, None)
+        elif session is not None and status < 300 and (known := self._open.pop(session, None)):
+            known.seen = self._clock()
+            known.introduced = known.introduced or message.get("method") == "notifications/initialized"
+            self._open[session] = known
+
+    def _opened(self, params: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> None:
+        session = headers.get(b"mcp-session-id", b"").decode("latin-1")
+        if not session:
+            return
+        capabilities = params.get("capabilities")
+        known = capabilities if isinstance(capabilities, Mapping) else {}
+        self._open[session] = Handshake(Client.said(params.get("clientInfo"), session), known, seen=self._clock())
+        while len(self._open) > MAX_RUNS:  # the one that was seen last stands last
+            del self._open[next(iter(self._open))]

@@ -1,0 +1,103 @@
+"""Transactions that share one commit. Each is a function of the connection, and may be run again: it keeps nothing.
+
+First they run one after the other, without savepoints, which cost as much as a statement. If one of them raises, all is
+rolled back, and they run again in savepoints of their own, so that one that fails takes nobody down.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from gateway.errors import StoreError
+
+__all__ = ["Item", "Transaction", "commit", "commit_begun", "resolve"]
+
+T = TypeVar("T")
+Transaction = Callable[[sqlite3.Connection], T]
+
+# What one transaction did wrong, which takes nobody else down. All other errors of SQLite (the disk is full, the
+# database locked or malformed) are everybody's.
+_ITS_OWN = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
+
+class Item:
+    """One transaction and the future that waits for it."""
+
+    __slots__ = ("error", "future", "result", "work")
+
+    def __init__(self, work: Transaction[Any], future: asyncio.Future[Any]) -> None:
+        self.work, self.future = work, future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+def commit(connection: sqlite3.Connection, batch: Sequence[Item]) -> None:
+    """Runs and commits them; each has its result or its error then. Nothing is written when SQLite itself fails."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        _fail(batch, error)
+    else:
+        commit_begun(connection, batch)
+
+
+def commit_begun(connection: sqlite3.Connection, batch: Sequence[Item]) -> None:
+    """The same in a transaction that has begun."""
+    try:
+        if not _together(connection, batch):
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            for item in batch:
+                _apart(connection, item)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself: then there is nothing to do
+            connection.execute("ROLLBACK")
+        _fail(batch, error)
+
+
+def _fail(batch: Sequence[Item], error: sqlite3.Error) -> None:
+    for item in batch:
+        item.error = StoreError(f"the store could not write: {error}")
+
+
+def resolve(items: Sequence[Item]) -> None:
+    """Tells each caller. In the thread of their loop."""
+    for item in items:
+        if item.future.done():
+            continue
+        if item.error is not None:
+            item.future.set_exception(item.error)
+        else:
+            item.future.set_result(item.result)
+
+
+def _together(connection: sqlite3.Connection, batch: Sequence[Item]) -> bool:
+    """Whether none of them failed by its own doing."""
+    try:
+        for item in batch:
+            item.result = item.work(connection)
+    except _ITS_OWN:
+        return False
+    except sqlite3.Error:
+        raise  # the whole batch fails
+    except BaseException:  # noqa: BLE001 - it is raised again for the one that it belongs to
+        return False
+    return True
+
+
+def _apart(connection: sqlite3.Connection, item: Item) -> None:
+    connection.execute("SAVEPOINT item")
+    try:
+        item.result = item.work(connection)
+    except _ITS_OWN as error:
+        item.error = StoreError(f"the store could not write: {error}")
+        connection.execute("ROLLBACK TO item")
+    except sqlite3.Error:
+        raise  # the whole batch fails
+    except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+        item.error = error
+        connection.execute("ROLLBACK TO item")
+    connection.execute("RELEASE item")
