@@ -9,5 +9,6 @@ Start at `front`, then follow a call.
     replies     what the client is told
     envelope    what each era wants around a result
     strict      one message, read in the only way in which it can be read
-    http, stdio the transports; `edge` is what every HTTP request passes first, `signals` how both end; `asgi` their words
+    http, stdio the transports; `edge` is what every HTTP request passes first, `signals` how both end
+    asgi        the words of the first
 """
