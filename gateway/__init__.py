@@ -10,6 +10,8 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
 
     errors          what can go wrong: a small tree
     call            Tool, Arguments, Call, Verdict, Outcome: the values that travel the path of a call
+    caller          who waits for an answer, and what a server may say to him until it comes
+    offer           what a server offers beside tools: prompts, resources, templates
     names           `server/tool` for people <-> the one name that models and clients see
     catalogue       every tool of every server, as one immutable value
     budget          limits, spend, prices: arithmetic

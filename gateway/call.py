@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
 __all__ = [
+    "Action",
     "Allow",
     "Answered",
     "Arguments",
@@ -19,6 +20,7 @@ __all__ = [
     "Call",
     "Deny",
     "InDoubt",
+    "InputRequired",
     "JsonObject",
     "Outcome",
     "Refused",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 JsonObject = Mapping[str, Any]
+
+Action = Literal["call", "read", "get", "complete"]  # what leaves the gateway; policies know more
 
 MAX_DIGITS = 40  # of an integer: beyond, peers disagree about its value (RFC 8259 section 6)
 
@@ -208,6 +212,8 @@ class Subject:
 class Call:
     """One attempt by a subject to use one tool with frozen arguments, in a run.
 
+    Or to read a resource (`path` is `server/uri`), to get a prompt (`server/prompt`), or to have an argument of one of
+    those completed (the arguments are then `completion/complete`'s parameters, in the server's own words).
     `key` names the call within its run (`t1/call/c1`); with the run's id it is the idempotency key.
     """
 
@@ -216,6 +222,7 @@ class Call:
     subject: Subject
     path: str
     arguments: Arguments
+    action: Action = "call"
 
     @property
     def server(self) -> str:
@@ -231,6 +238,8 @@ class Call:
         """What an approval is bound to: who, which tool, which arguments."""
         subject = self.subject
         parts = (subject.tenant, subject.user, subject.agent, self.path, self.arguments.digest)
+        if self.action != "call":
+            parts = (*parts, self.action)
         return hashlib.sha256(_PARTS.encode(parts).encode()).hexdigest()  # JSON: no part can run into the next
 
 
@@ -299,10 +308,21 @@ class InDoubt:
     why: str
 
 
-Outcome = Answered | Refused | Unsent | InDoubt
+@dataclass(frozen=True, slots=True)
+class InputRequired:
+    """The server answers once its client has answered its questions (MCP 2026-07-28, multi round-trip requests).
 
-_OUTCOMES: Mapping[str, type[Answered | Refused | Unsent | InDoubt]] = {
+    `result` is raw: `inputRequests`, and a `requestState` that goes back with the answers.
+    """
+
+    result: JsonObject
+
+
+Outcome = Answered | InputRequired | Refused | Unsent | InDoubt
+
+_OUTCOMES: Mapping[str, type[Outcome]] = {
     "answered": Answered,
+    "input_required": InputRequired,
     "refused": Refused,
     "unsent": Unsent,
     "in_doubt": InDoubt,

@@ -19,6 +19,7 @@ from typing import Protocol
 from gateway.approval import Approval
 from gateway.budget import Spend
 from gateway.call import (
+    Action,
     Allow,
     Answered,
     Arguments,
@@ -35,6 +36,7 @@ from gateway.call import (
     Verdict,
     outcome_to_json,
 )
+from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Admitted, Denied, Doubted, Held, Returned
@@ -59,8 +61,19 @@ class Upstream(Protocol):
     @property
     def catalogue(self) -> Catalogue: ...
 
-    async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
-        """Sends the call's exact arguments, once. Never raises for what a server does. `timeout` is in seconds."""
+    async def forward(
+        self,
+        call: Call,
+        *,
+        timeout: float,
+        meta: JsonObject,
+        caller: Caller = NOBODY,
+        answers: JsonObject | None = None,
+    ) -> Outcome:
+        """Sends the call's exact arguments, once. Never raises for what a server does. `timeout` is in seconds.
+
+        `answers` are `inputResponses` and `requestState` of a further round.
+        """
         ...
 
 
@@ -99,13 +112,17 @@ class Work:
 class Proposal:
     """What a model or a client wants done. `arguments` is JSON text as it came, or an object that was parsed strictly.
 
-    `meta` is what the client said in `_meta` and goes on to the server.
+    `meta` is what the client said in `_meta` and goes on to the server. `answers` are `inputResponses` and the server's
+    own `requestState`, in a further round of a call that required input.
     """
 
     key: str
     path: str
     arguments: str | bytes | JsonObject
     meta: JsonObject = field(default_factory=dict)
+    action: Action = "call"
+    answers: JsonObject | None = None
+    caller: Caller = NOBODY
 
 
 @dataclass(frozen=True, slots=True)

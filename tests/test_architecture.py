@@ -26,7 +26,7 @@ PACKAGES = ("gateway", "providers", "servers")
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.call", "gateway.budget",
-        "gateway.catalogue",
+        "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.results", "gateway.run", "gateway.steps", "gateway.bounded",
         "gateway.schema",
         "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from gateway.call import Call, JsonObject, Outcome, Unsent
+from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import ServerSpec, ServerStatus
@@ -55,7 +56,15 @@ class Upstreams:
         """What is known now. A new value takes its place with every change; this one stays as it is."""
         return self._catalogue
 
-    async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
+    async def forward(
+        self,
+        call: Call,
+        *,
+        timeout: float,
+        meta: JsonObject,
+        caller: Caller = NOBODY,
+        answers: JsonObject | None = None,
+    ) -> Outcome:
         """Sends an admitted call to its server, once, within `timeout` seconds. `meta` goes into `params._meta`.
 
         What is sent as arguments is `call.arguments.text`. Failures of servers and networks are outcomes, not

@@ -1,0 +1,35 @@
+"""What a server offers beside tools: prompts, resources, and templates of resources. Values only."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gateway.call import JsonObject
+
+__all__ = ["About", "Offer", "OfferKind"]
+
+OfferKind = Literal["prompt", "resource", "template"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`name` is the prompt's name, the resource's URI, or the URI template. `definition` is the server's own JSON."""
+
+    kind: OfferKind
+    server: str
+    name: str
+    definition: JsonObject = field(repr=False)
+    trusted: bool = False
+
+    @property
+    def path(self) -> str:
+        """`server/name`, as policies write it."""
+        return f"{self.server}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a server says of itself in its handshake or discovery. `capabilities` is raw."""
+
+    instructions: str = ""
+    capabilities: JsonObject = field(default_factory=dict, repr=False)
+    modern: bool = False
