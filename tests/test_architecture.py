@@ -32,7 +32,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
         "gateway.identity", "providers",
     ),
-    "adapters": ("gateway.store", "gateway.upstream", "gateway.telemetry", "providers.*"),
+    "adapters": ("gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "providers.*"),
     "pipeline": ("gateway.tracing", "gateway.pipeline"),
     "loop": ("gateway.turn", "gateway.loop", "gateway.clients", "gateway.approving"),
     "root": ("gateway.runtime",),
@@ -60,6 +60,7 @@ LIBRARIES: Mapping[str, Library] = {
     "httpx2": Library("httpx2", ("gateway.upstream", "providers")),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
+    "cryptography": Library("cryptography", ("gateway.keyring",)),
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
     "re2": Library("google-re2", ("gateway.bounded",)),
     "casbin": Library("pycasbin", ("gateway.policy",)),
