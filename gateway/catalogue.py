@@ -1,6 +1,6 @@
 """One immutable view of every tool of every server: what can be resolved now, and what is missing and why. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.call import Tool
@@ -23,11 +23,18 @@ class Catalogue:
 
     @classmethod
     def of(
-        cls, tools: Iterable[Tool], missing: Mapping[str, str] | None = None, rejected: Mapping[str, str] | None = None
+        cls,
+        tools: Iterable[Tool],
+        missing: Mapping[str, str] | None = None,
+        rejected: Mapping[str, str] | None = None,
+        unprefixed: Collection[str] = (),
     ) -> "Catalogue":
-        """A catalogue of these tools, sorted by path; exposed names are made here, so that they never collide."""
+        """A catalogue of these tools, sorted by path; exposed names are made here, so that they never collide.
+
+        The tools of the servers in `unprefixed` keep their own names where they can.
+        """
         by_path = {tool.path: tool for tool in sorted(tools, key=lambda tool: tool.path)}
-        return cls(by_path, exposed_names(by_path), dict(missing or {}), dict(rejected or {}))
+        return cls(by_path, exposed_names(by_path, unprefixed), dict(missing or {}), dict(rejected or {}))
 
     def resolve(self, name: str) -> str:
         """The `server/tool` path that a model's or client's name means; a path, or an unknown name, as it is."""

@@ -234,7 +234,9 @@ def server_spec(server: ServerConfig) -> "ServerSpec":
         return Http(resolved.url, resolved.headers, resolved.sse, resolved.secrets)
 
     word = server.word
-    return ServerSpec(server.name, transport, word.trusted, word.era, word.call_timeout, word.connect_timeout)
+    return ServerSpec(
+        server.name, transport, word.trusted, word.era, word.call_timeout, word.connect_timeout, word.prefix
+    )
 
 
 @contextlib.contextmanager

@@ -141,7 +141,8 @@ class Upstreams:
         tools = [tool for _, server in servers for tool in server.listing.tools.values()]
         missing = {name: server.missing for name, server in servers if server.missing is not None}
         rejected = {path: why for _, server in servers for path, why in server.listing.rejected.items()}
-        return Catalogue.of(tools, missing, rejected)
+        unprefixed = {name for name, server in servers if not server.spec.prefix}
+        return Catalogue.of(tools, missing, rejected, unprefixed)
 
     def _rebuild(self) -> None:
         self._catalogue = self._built()
