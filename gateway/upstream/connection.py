@@ -32,7 +32,7 @@ from gateway.caller import ASKING, NOBODY, Caller
 from gateway.upstream import outcomes, wire
 from gateway.upstream.pool import Pool, Replied
 from gateway.upstream.streams import Exchange
-from gateway.upstream.talk import Talk
+from gateway.upstream.talk import Talk, weight
 from gateway.upstream.wanted import Wanted
 
 __all__ = ["CLIENT", "Connection", "Link"]
@@ -44,6 +44,7 @@ def _own_version() -> str:
     return "0"
 
 
+LEVEL_SECONDS = 5.0
 CLIENT = types.Implementation(name="toolgate", version=_own_version())
 _CLIENT_JSON = CLIENT.model_dump(by_alias=True, mode="json", exclude_none=True)
 
@@ -87,6 +88,7 @@ class Connection:
     talk: Talk
     pool: Pool | None = None
     pid: int | None = None
+    _level: str | None = None  # of the log messages that an older server was asked for
     _header_maps: dict[str, dict[tuple[str, ...], str]] = field(default_factory=dict)  # by the tool's pin
     _ids: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
 
@@ -139,9 +141,20 @@ class Connection:
             self.link.doubt()
         return outcomes.of_message(reply.message) if isinstance(reply, Replied) else reply
 
+    async def _hear_logs(self, caller: Caller) -> None:
+        """An older server is told once what its log messages have to weigh: as little as anybody wants them."""
+        level, capabilities = caller.log_level, self.session.server_capabilities
+        if self.modern or level is None or capabilities is None or capabilities.logging is None:
+            return
+        if self._level is None or weight(level) < weight(self._level):
+            self._level = level
+            with contextlib.suppress(MCPError, TimeoutError):
+                await self.ask("logging/setLevel", {"level": level}, LEVEL_SECONDS)
+
     async def _forward_dispatched(
         self, wanted: Wanted, meta: JsonObject, headers: dict[str, str], timeout: float, caller: Caller
     ) -> Outcome:
+        await self._hear_logs(caller)
         request_id = f"toolgate-{self._ids()}"
         params = wanted.params(self._meta(meta, caller, request_id))
         try:

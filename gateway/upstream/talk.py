@@ -16,7 +16,7 @@ import mcp_types as types
 from gateway.call import JsonObject
 from gateway.caller import Caller, CantAsk, asks
 
-__all__ = ["Talk"]
+__all__ = ["Talk", "weight"]
 
 QUESTIONS = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
@@ -103,7 +103,7 @@ class Talk:
         caller = caller or self._only()
         if caller is None or caller.log_level is None:
             return
-        if _weight(params.get("level")) >= _weight(caller.log_level):
+        if weight(params.get("level")) >= weight(caller.log_level):
             caller.hear("notifications/message", params)
 
     def _withdrawn(self, params: JsonObject) -> None:
@@ -117,5 +117,6 @@ class Talk:
 _LISTS = frozenset(f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources"))
 
 
-def _weight(level: object) -> int:
+def weight(level: object) -> int:
+    """A log level's place in their order (RFC 5424, turned round); an unknown one weighs most."""
     return LEVELS.index(level) if level in LEVELS else len(LEVELS)
