@@ -4,7 +4,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
 
     spec            what a server is configured to be; secrets expanded at connect time only
     upstreams       all of them: one catalogue, `forward`
-    supervise       one of them: its owner task, back-off, waiting for a restart
+    supervise       one of them: its owner task, back-off, waiting for a restart; `waiting`, and `reasons` in words
     private         connections of one client's own, where the server may ask him
     eras            which era a server speaks, remembered across starts
     connect         transport, handshake in the right era, news of changed lists

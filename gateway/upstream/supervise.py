@@ -7,19 +7,15 @@ last known tools, so that a crash of a second does not change what a model sees.
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import mcp_types as types
-from anyio import BrokenResourceError, ClosedResourceError
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Unsent
 from gateway.caller import NOBODY, Caller
-from gateway.errors import ToolgateError
 from gateway.names import split_path
 from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
@@ -27,33 +23,19 @@ from gateway.upstream.eras import Eras, fingerprint
 from gateway.upstream.listing import Listing, list_everything
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
-from gateway.upstream.spec import Era, Http, ServerSpec, ServerStatus, State, Transport, redacted
+from gateway.upstream.reasons import reason, shown
+from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport
+from gateway.upstream.waiting import Backoff, set_within
 from gateway.upstream.wanted import wanted
 from gateway.upstream.watching import Watched
 
-__all__ = ["Backoff", "Errand", "Supervisor"]
+__all__ = ["Errand", "Supervisor"]
 
 PATIENCE = 5.0  # seconds that a call waits for a server that is down
 STEADY = 10.0  # seconds up, after which the next crash is the first again
 CALM = 0.2  # seconds between two listings, however often a server says that its list changed
 
 log = logging.getLogger("toolgate.upstream")
-
-
-class Backoff:
-    """Pauses between attempts: doubled from `first` to `longest` seconds, each spread by half."""
-
-    def __init__(self, first: float = 0.2, longest: float = 30.0) -> None:
-        self._first, self._longest = first, longest
-        self._next = first
-
-    def pause(self) -> float:
-        """The next pause, in seconds."""
-        pause, self._next = self._next, min(self._next * 2, self._longest)
-        return pause * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
-
-    def reset(self) -> None:
-        self._next = self._first
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +153,7 @@ class Supervisor:
             self._broken("the connection broke")  # an SDK scope that falls apart cancels its own host
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - one broken server takes no other along
             log.debug("server %s: %r", self.spec.name, error)
-            self._broken(_shown(_reason(error, self.spec), transport) or "the connection ended")
+            self._broken(shown(reason(error, self.spec), transport) or "the connection ended")
 
     async def _connected(self, stack: AsyncExitStack, transport: Transport) -> None:
         link = Link()
@@ -180,13 +162,13 @@ class Supervisor:
                 connection = await self._open(stack, transport, link)
             await self._serve(connection, transport)
         except Exception as error:
-            link.lose(_reason(error, self.spec))
+            link.lose(reason(error, self.spec))
             raise
         finally:
             self._connection = None
             self._ready.clear()
             if not self._stopping.is_set():
-                why = _shown(await link.explain(link.lost or ""), transport)
+                why = shown(await link.explain(link.lost or ""), transport)
                 self._down(why or "the connection ended")
 
     async def _open(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
@@ -243,7 +225,7 @@ class Supervisor:
         try:
             listing = await self._list(connection)
         except (MCPError, TimeoutError, ValueError) as error:
-            self._error = f"its tools could not be listed again: {_shown(_reason(error, self.spec), transport)}"
+            self._error = f"its tools could not be listed again: {shown(reason(error, self.spec), transport)}"
             return
         if listing != self.listing:
             self._listed = listing
@@ -304,7 +286,7 @@ class Supervisor:
         """Waits before the next attempt; after a second, a call that wants the server ends the wait."""
         for event, limit in ((self._stopping, min(seconds, 1.0)), (self._wanted, seconds - 1.0)):
             if limit > 0 and not self._stopping.is_set():
-                await _set_within(event, limit)
+                await set_within(event, limit)
 
     # ---- calls
 
@@ -352,7 +334,7 @@ class Supervisor:
     async def _available(self, patience: float) -> Connection | None:
         if self._connection is None:
             self._wanted.set()
-            await _set_within(self._ready, patience)
+            await set_within(self._ready, patience)
         return self._connection
 
     def _explained(self, outcome: Outcome) -> Outcome:
@@ -360,39 +342,3 @@ class Supervisor:
         if isinstance(outcome, Unsent | InDoubt):
             return type(outcome)(f"server `{self.spec.name}`: {outcome.why}")
         return outcome
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
-
-
-_NOBODY_THERE = "All connection attempts failed"  # httpx2's words; they don't say to what
-
-
-def _shown(why: str, transport: Transport | None) -> str:
-    """A reason that may be shown: without secrets, and with the address that nobody answers at."""
-    if isinstance(transport, Http) and why == _NOBODY_THERE:
-        parts = urlsplit(transport.url)
-        why = f"can't connect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return redacted(why, transport) if transport else why
-
-
-def _reason(error: BaseException, spec: ServerSpec) -> str:
-    """An error in words for whoever runs the gateway."""
-    if isinstance(error, BaseExceptionGroup):  # the first that says anything: what falls apart after it does not
-        return next(filter(None, (_reason(one, spec) for one in error.exceptions)), "")
-    match error:
-        case MCPError(code=types.CONNECTION_CLOSED) | BrokenResourceError() | ClosedResourceError():
-            return ""  # nothing is known here but that; a child process may have more to say
-        case TimeoutError():
-            return f"it did not answer within {spec.connect_timeout:.3g} s"
-        case FileNotFoundError():
-            return f"`{error.filename}` was not found"
-        case ToolgateError() | MCPError() | OSError() | ValueError() | RuntimeError() if str(error):
-            return str(error)
-    return type(error).__name__
