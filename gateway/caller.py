@@ -78,7 +78,7 @@ class _Nobody:
         """Nobody listens."""
 
     async def ask(self, method: str, params: JsonObject) -> JsonObject:
-        raise CantAsk(-32601, f"nobody is there to answer `{method}`")
+        raise CantAsk(-32601, f"nobody is there to answer `{method}`", {"asked": sorted(params)})
 
 
 NOBODY: Caller = _Nobody()

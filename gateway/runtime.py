@@ -178,10 +178,10 @@ async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
 async def open_servers(config: Config) -> AsyncIterator["Upstreams"]:
     """Connects to the servers and nothing else: for whoever only wants to know what they offer."""
     stop_propagation()
-    from gateway.upstream import Upstreams
+    from gateway.upstream import Eras, Upstreams
 
     specs = {name: server_spec(server) for name, server in config.servers.items() if not server.disabled}
-    async with Upstreams(specs) as upstream:
+    async with Upstreams(specs, Eras(config.store.path.with_name("eras.json"))) as upstream:
         yield upstream
 
 
