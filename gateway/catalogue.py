@@ -78,8 +78,14 @@ class Catalogue:
         return self.prompts.get(path) or self.uris.own_template(*_parts(path)) or self.uris.resource(*_parts(path))
 
     def resolve(self, name: str) -> str:
-        """The `server/tool` path that a model's or client's name means; a path, or an unknown name, as it is."""
-        return self.names.get(name, name)
+        """The `server/tool` path that a model's or client's name means; a path, or an unknown name, as it is.
+
+        The tools of a server that is missing have no names; they read `server__tool`.
+        """
+        if name in self.names:
+            return self.names[name]
+        server, _, tool = name.partition("__")
+        return f"{server}/{tool}" if tool and server in self.missing else name
 
     def resolve_prompt(self, name: str) -> str:
         """The same for prompts."""
