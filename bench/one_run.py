@@ -19,7 +19,7 @@ from bench.rules import write_policies
 from bench.tiny_model import TOOL_RESULT, Mark, TinyModel
 from gateway.agents import Agent
 from gateway.budget import Limits, Price
-from gateway.call import Answered, Call, JsonObject, Outcome, Tool, pin_of
+from gateway.call import Answered, Call, Outcome, Tool, pin_of
 from gateway.catalogue import Catalogue
 from gateway.events import Queued
 from gateway.loop import Loop, Parts
@@ -44,8 +44,8 @@ class _InProcess:
 
     catalogue = Catalogue.of([Tool("up", "echo", _DEFINITION, pin_of(_DEFINITION))], {}, {})
 
-    async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
-        del call, timeout, meta
+    async def forward(self, call: Call, **how: object) -> Outcome:
+        del call, how
         return Answered(TOOL_RESULT)
 
 

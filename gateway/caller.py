@@ -1,4 +1,4 @@
-"""Who waits for the answer to a request, and what the server may say to him until it comes. Pure.
+"""Who waits for the answer to a request, and what the server may say to him until it comes.
 
 A server may report progress, log, and ask (elicitation, sampling, roots): always the client that caused it, and nobody
 else. An agent of ours declares nothing, so nobody asks it.
@@ -77,7 +77,7 @@ class _Nobody:
     def hear(self, method: str, params: JsonObject) -> None:
         """Nobody listens."""
 
-    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:  # noqa: ARG002 - whatever it is
         raise CantAsk(-32601, f"nobody is there to answer `{method}`")
 
 

@@ -82,14 +82,17 @@ class Catalogue:
 
         The tools of a server that is missing have no names; they read `server__tool`.
         """
-        if name in self.names:
-            return self.names[name]
-        server, _, tool = name.partition("__")
-        return f"{server}/{tool}" if tool and server in self.missing else name
+        return self._meant(name, self.names)
 
     def resolve_prompt(self, name: str) -> str:
         """The same for prompts."""
-        return self.prompt_names.get(name, name)
+        return self._meant(name, self.prompt_names)
+
+    def _meant(self, name: str, names: Mapping[str, str]) -> str:
+        if name in names:
+            return names[name]
+        server, _, own = name.partition("__")
+        return f"{server}/{own}" if own and server in self.missing else name
 
     def exposed(self, path: str) -> str:
         """The exposed name of a path. Raises KeyError when there is no such tool."""

@@ -1,8 +1,8 @@
 """Which server a URI means: resources and templates of all servers under one roof. Pure, apart from a bounded cache.
 
-A URI goes through unchanged where one server lists it. Where several do, each is exposed as `toolgate://SERVER/URI`, the
-server's own URI verbatim behind the first slash; in that form every resource of every server can be named. What nobody
-lists is found by the servers' templates (RFC 6570), else it belongs to the only server that has resources at all.
+A URI goes through unchanged where one server lists it. Where several do, each is exposed as `toolgate://SERVER/URI`,
+the server's own URI verbatim behind the first slash; in that form every resource of every server can be named. What
+nobody lists is found by the servers' templates (RFC 6570), else it belongs to the only server that has resources.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.offer import Offer
 
-__all__ = ["MAX_URI", "Uris", "qualified"]
+__all__ = ["MAX_URI", "SCHEME", "Uris", "qualified"]
 
 SCHEME = "toolgate://"
 MAX_URI = 8192  # characters of a URI that templates are tried on
@@ -23,7 +23,7 @@ _MAX_EXPRESSIONS = 32
 
 # What an expression of RFC 6570 (level 3) expands to, more or less: which server is meant is all that is asked here.
 # The first character of the expression is its operator.
-_PLAIN = r"[^/?#\[\]@!$&'()*+;=\s]*"
+_PLAIN = r"[^/?#\s]*"
 _EXPANSIONS: Mapping[str, str] = {
     "+": r"\S*",
     "#": r"(?:#\S*)?",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gateway.call import Answered, InDoubt, JsonObject, Outcome, Refused, Unsent, outcome_from_json
+from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, Unsent, outcome_from_json
 from gateway.cli.exits import Exit, Stop
 from gateway.cli.options import emit
 from gateway.events import Denied, Doubted, Held, Returned
@@ -50,6 +50,8 @@ def _ended(outcome: Outcome) -> str:
     match outcome:
         case Answered(is_error=is_error):
             return "tool error" if is_error else ""
+        case InputRequired():
+            return "asked back"
         case Refused():
             return "tool error"
         case Unsent():
@@ -98,7 +100,8 @@ def _returned(tool: str, event: Returned, *, as_json: bool) -> int:
     raise Stop(code, f"{visible(tool)}: {visible(text)}")
 
 
-_FAILED: Mapping[type[Refused | Unsent | InDoubt], Callable[[Any], tuple[Exit, str]]] = {
+_FAILED: Mapping[type[InputRequired | Refused | Unsent | InDoubt], Callable[[Any], tuple[Exit, str]]] = {
+    InputRequired: lambda _: (Exit.TOOL_ERROR, "the server asks back, and this command has no answers"),
     Refused: lambda outcome: (Exit.TOOL_ERROR, f"the server refused: {outcome.message} (code {outcome.code})"),
     Unsent: lambda outcome: (Exit.UNREACHABLE, f"not sent: {outcome.why}"),
     InDoubt: lambda outcome: (Exit.ERROR, f"no answer came, and it may have happened: {outcome.why}"),
