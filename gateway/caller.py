@@ -77,8 +77,8 @@ class _Nobody:
     def hear(self, method: str, params: JsonObject) -> None:
         """Nobody listens."""
 
-    async def ask(self, method: str, params: JsonObject) -> JsonObject:  # noqa: ARG002 - whatever it is
-        raise CantAsk(-32601, f"nobody is there to answer `{method}`")
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        raise CantAsk(-32601, f"nobody is there to answer `{method}`", {"asked": sorted(params)})
 
 
 NOBODY: Caller = _Nobody()

@@ -1,6 +1,6 @@
 """One immutable view of all that every server offers: what can be resolved now, and what is missing and why. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.call import Action, Tool
@@ -29,25 +29,30 @@ class Catalogue:
     about: Mapping[str, About] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - a catalogue has this many parts
         cls,
         tools: Iterable[Tool],
         missing: Mapping[str, str] | None = None,
         rejected: Mapping[str, str] | None = None,
+        unprefixed: Collection[str] = (),
+        *,
         offers: Iterable[Offer] = (),
         about: Mapping[str, About] | None = None,
     ) -> "Catalogue":
-        """A catalogue of these, sorted by path; exposed names are made here, so that they never collide."""
+        """A catalogue of these, sorted by path; exposed names are made here, so that they never collide.
+
+        The tools and prompts of the servers in `unprefixed` keep their own names where they can.
+        """
         by_path = {tool.path: tool for tool in sorted(tools, key=lambda tool: tool.path)}
         others, said = tuple(offers), dict(about or {})
         prompts = {offer.path: offer for offer in sorted(others, key=lambda o: o.path) if offer.kind == "prompt"}
         return cls(
             tools=by_path,
-            names=exposed_names(by_path),
+            names=exposed_names(by_path, unprefixed),
             missing=dict(missing or {}),
             rejected=dict(rejected or {}),
             prompts=prompts,
-            prompt_names=exposed_names(prompts),
+            prompt_names=exposed_names(prompts, unprefixed),
             uris=Uris.of(others, _with_resources(said, [*by_path.values(), *others])),
             about=said,
         )

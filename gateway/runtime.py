@@ -178,10 +178,10 @@ async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
 async def open_servers(config: Config) -> AsyncIterator["Upstreams"]:
     """Connects to the servers and nothing else: for whoever only wants to know what they offer."""
     stop_propagation()
-    from gateway.upstream import Upstreams
+    from gateway.upstream import Eras, Upstreams
 
     specs = {name: server_spec(server) for name, server in config.servers.items() if not server.disabled}
-    async with Upstreams(specs) as upstream:
+    async with Upstreams(specs, Eras(config.store.path.with_name("eras.json"))) as upstream:
         yield upstream
 
 
@@ -232,7 +232,9 @@ def server_spec(server: ServerConfig) -> "ServerSpec":
         return Http(resolved.url, resolved.headers, resolved.sse, resolved.secrets)
 
     word = server.word
-    return ServerSpec(server.name, transport, word.trusted, word.era, word.call_timeout, word.connect_timeout)
+    return ServerSpec(
+        server.name, transport, word.trusted, word.era, word.call_timeout, word.connect_timeout, word.prefix
+    )
 
 
 @contextlib.contextmanager

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, Unsent, outcome_from_json
+from gateway.call import (
+    Answered,
+    InDoubt,
+    InputRequired,
+    JsonObject,
+    Outcome,
+    Refused,
+    Unsent,
+    outcome_from_json,
+)
 from gateway.cli.exits import Exit, Stop
 from gateway.cli.options import emit
 from gateway.events import Denied, Doubted, Held, Returned
@@ -50,10 +59,10 @@ def _ended(outcome: Outcome) -> str:
     match outcome:
         case Answered(is_error=is_error):
             return "tool error" if is_error else ""
-        case InputRequired():
-            return "asked back"
         case Refused():
             return "tool error"
+        case InputRequired():
+            return "wants input"
         case Unsent():
             return "not sent"
         case InDoubt():
@@ -100,8 +109,8 @@ def _returned(tool: str, event: Returned, *, as_json: bool) -> int:
     raise Stop(code, f"{visible(tool)}: {visible(text)}")
 
 
-_FAILED: Mapping[type[InputRequired | Refused | Unsent | InDoubt], Callable[[Any], tuple[Exit, str]]] = {
-    InputRequired: lambda _: (Exit.TOOL_ERROR, "the server asks back, and this command has no answers"),
+_FAILED: Mapping[type[Outcome], Callable[[Any], tuple[Exit, str]]] = {
+    InputRequired: lambda _: (Exit.TOOL_ERROR, "the tool asks its caller for input, and nobody here can give it"),
     Refused: lambda outcome: (Exit.TOOL_ERROR, f"the server refused: {outcome.message} (code {outcome.code})"),
     Unsent: lambda outcome: (Exit.UNREACHABLE, f"not sent: {outcome.why}"),
     InDoubt: lambda outcome: (Exit.ERROR, f"no answer came, and it may have happened: {outcome.why}"),

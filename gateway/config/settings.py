@@ -230,6 +230,7 @@ class ServerWord(Table):
     """`[servers.NAME]`: the admin's word about a server of .mcp.json. Times are seconds.
 
     `safe_to_repeat` are globs of this server's tools that may be sent again when it is in doubt whether they ran.
+    Without `prefix`, models and clients see its tools by their own names, where these are nobody else's.
     """
 
     trusted: bool = False
@@ -237,6 +238,7 @@ class ServerWord(Table):
     call_timeout: Seconds = 60.0
     connect_timeout: Seconds = 15.0
     safe_to_repeat: Strings = ()
+    prefix: bool = True
     disabled: bool = False
 
 

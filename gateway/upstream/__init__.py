@@ -4,10 +4,15 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
 
     spec            what a server is configured to be; secrets expanded at connect time only
     upstreams       all of them: one catalogue, `forward`
-    supervise       one of them: its owner task, back-off, waiting for a restart
+    supervise       one of them: its owner task, back-off, waiting for a restart; `waiting`, and `reasons` in words
+    private         connections of one client's own, where the server may ask him
+    eras            which era a server speaks, remembered across starts
     connect         transport, handshake in the right era, news of changed lists
     connection      raw requests in either era
-    listing         all pages of tools, judged one by one
+    wanted          what an admitted call is on the wire
+    talk            what a server says besides answers: progress, logs, questions
+    watching        what we want to be told: changed lists, changed resources
+    listing         all pages of tools, prompts and resources, judged one by one
     outcomes        what an answer, an error or a silence means: Answered, Refused, Unsent, InDoubt
     streams, wire   what is sent is what was judged; what is received is not touched
     stdio, process  a child process and its pipes
@@ -16,7 +21,8 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     safe_transport  one failed request must not tear down the SDK's client
 """
 
+from gateway.upstream.eras import Eras
 from gateway.upstream.spec import Http, ServerSpec, ServerStatus, Stdio
 from gateway.upstream.upstreams import Upstreams
 
-__all__ = ["Http", "ServerSpec", "ServerStatus", "Stdio", "Upstreams"]
+__all__ = ["Eras", "Http", "ServerSpec", "ServerStatus", "Stdio", "Upstreams"]

@@ -2,22 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+import anyio
 import httpx2
 import mcp_types as types
 from mcp.client._transport import TransportStreams
-from mcp.client.session import ClientSession, IncomingMessage, MessageHandlerFnT
+from mcp.client.session import ClientSession
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost, listen
 from mcp.shared.exceptions import MCPError
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
+from mcp.shared.message import SessionMessage
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 from pydantic import ValidationError
 
+from gateway.call import JsonObject
 from gateway.upstream import wire
 from gateway.upstream.connection import CLIENT, Connection, Link
 from gateway.upstream.outcomes import fate_of
@@ -27,11 +31,12 @@ from gateway.upstream.safe_transport import SafeTransport
 from gateway.upstream.spec import Era, Http, Stdio, Transport
 from gateway.upstream.stdio import Pipes, open_stdio
 from gateway.upstream.streams import Exchange, Incoming, Outgoing
+from gateway.upstream.talk import Talk
+from gateway.upstream.watching import Watched, background, watch
 
-__all__ = ["Opening", "connect", "negotiate", "watch"]
+__all__ = ["Opening", "connect", "negotiate"]
 
 PROBE = 10.0  # seconds for a server to show its era; a silent one is then taken for a legacy server
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between subscriptions that end
 
 # At INFO and DEBUG these log addresses, headers and messages as they are, secrets and arguments included.
 for _name in ("httpx2", "httpcore2", "mcp.client.streamable_http", "mcp.client.sse"):
@@ -47,23 +52,29 @@ class Opening:
     era: Era
     connect_timeout: float
     reaper: Reaper
+    capabilities: JsonObject = field(default_factory=dict)  # what we declare in the older era's handshake
+    updated: Callable[[str], None] = lambda _uri: None  # a resource has changed
+    watched: Watched = field(default_factory=Watched)
 
 
 async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connection:
     """Opens everything on `stack`, which the same task must close. Raises whatever went wrong."""
     streams, pipes = await _open(stack, opening, link)
-    exchange = Exchange()
-    incoming = Incoming(streams[0], lambda: link.lose("" if pipes else "the server closed the connection"))
-    dispatcher = JSONRPCDispatcher(incoming, Outgoing(streams[1], exchange))
-    session = ClientSession(dispatcher=dispatcher, client_info=CLIENT, message_handler=_changes(link))
+    exchange, talk = Exchange(), Talk(link.doubt, opening.updated)
+    stack.callback(talk.hush)
+    outgoing = Outgoing(streams[1], exchange)
+    ended = partial(link.lose, "" if pipes else "the server closed the connection")
+    dispatcher = JSONRPCDispatcher(Incoming(streams[0], ended, _listener(talk, outgoing)), outgoing)
+    session = ClientSession(dispatcher=dispatcher, client_info=CLIENT)
     await stack.enter_async_context(session)
-    await negotiate(session, opening.era, min(PROBE, opening.connect_timeout / 2))
-    connection = Connection(session, dispatcher, exchange, link, pid=pipes.pid if pipes else None)
+    introduce = partial(introduced, session, dispatcher, opening.capabilities)
+    await negotiate(session, opening.era, min(PROBE, opening.connect_timeout / 2), introduce)
+    connection = Connection(session, dispatcher, exchange, link, talk, pid=pipes.pid if pipes else None)
     if connection.modern and isinstance(opening.transport, Http):
         connection.pool = Pool(opening.transport, connect_timeout=opening.connect_timeout)
         stack.push_async_callback(connection.pool.aclose)
-    if connection.modern and _tells_changes(session):
-        await stack.enter_async_context(_background(watch(session, link)))
+    if connection.modern:
+        await stack.enter_async_context(background(watch(connection, opening.watched)))
     return connection
 
 
@@ -96,14 +107,52 @@ def _http_client(headers: Mapping[str, str], opening: Opening, transport: SafeTr
     return httpx2.AsyncClient(headers=dict(headers), transport=transport, timeout=timeout)
 
 
-async def negotiate(session: ClientSession, era: Era, probe: float) -> None:
+def _listener(talk: Talk, outgoing: Outgoing) -> Callable[[types.JSONRPCMessage], bool]:
+    async def answer(message: types.JSONRPCResponse | types.JSONRPCError) -> None:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # who asked is gone
+            await outgoing.send(SessionMessage(message))
+
+    def listen_first(message: types.JSONRPCMessage) -> bool:
+        if isinstance(message, types.JSONRPCNotification):
+            talk.hear({"method": message.method, "params": message.params})
+        return isinstance(message, types.JSONRPCRequest) and talk.asked(message, answer)
+
+    return listen_first
+
+
+Introduce = Callable[[], Awaitable[None]]
+
+
+async def negotiate(session: ClientSession, era: Era, probe: float, introduce: Introduce | None = None) -> None:
     """The handshake. In `auto`, whatever is not a modern answer is taken for a legacy server, as the spec asks."""
+    introduce = introduce or partial(_initialized, session)
     if era == "legacy":
-        await session.initialize()
+        await introduce()
     elif era == "modern":
         await session.discover()
     elif not await _is_modern(session, probe):
-        await _initialize(session)
+        await _initialize(session, introduce)
+
+
+async def introduced(session: ClientSession, dispatcher: JSONRPCDispatcher, capabilities: JsonObject) -> None:
+    """The older era's handshake, with capabilities that are told as they came. The SDK would declare its own."""
+    if not capabilities:
+        await session.initialize()
+        return
+    hello = {
+        "protocolVersion": LATEST_HANDSHAKE_VERSION,
+        "capabilities": dict(capabilities),
+        "clientInfo": CLIENT.model_dump(by_alias=True, mode="json", exclude_none=True),
+    }
+    answer = types.InitializeResult.model_validate(await dispatcher.send_raw_request("initialize", hello))
+    if answer.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS:
+        raise RuntimeError(f"the server speaks the unknown protocol version {answer.protocol_version}")
+    session.adopt(answer)
+    await session.send_notification(types.InitializedNotification())
+
+
+async def _initialized(session: ClientSession) -> None:
+    await session.initialize()
 
 
 async def _is_modern(session: ClientSession, probe: float) -> bool:
@@ -119,61 +168,10 @@ async def _is_modern(session: ClientSession, probe: float) -> bool:
     return True
 
 
-async def _initialize(session: ClientSession) -> None:
+async def _initialize(session: ClientSession, introduce: Introduce) -> None:
     try:
-        await session.initialize()
+        await introduce()
     except MCPError as error:
         if error.code != types.UNSUPPORTED_PROTOCOL_VERSION:
             raise
         await session.discover()  # a slow modern server, which had taken our late probe as its opening
-
-
-def _tells_changes(session: ClientSession) -> bool:
-    tools = session.server_capabilities.tools if session.server_capabilities else None
-    return bool(tools and tools.list_changed)
-
-
-def _changes(link: Link) -> MessageHandlerFnT:
-    """How the legacy era tells of a changed list."""
-
-    async def handle(message: IncomingMessage) -> None:
-        if isinstance(message, types.ToolListChangedNotification):
-            link.doubt()
-
-    return handle
-
-
-async def watch(session: ClientSession, link: Link) -> None:
-    """How the modern era tells of it: a subscription, opened again when it ends; what happened between is not told."""
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            await _listen(session, link, again=pause > FIRST_PAUSE)
-        except ListenNotSupportedError:
-            return
-        except MCPError as error:
-            if fate_of(error) is None:  # the server itself says no
-                return
-        except (SubscriptionLost, TimeoutError):
-            pass
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
-
-
-async def _listen(session: ClientSession, link: Link, *, again: bool) -> None:
-    async with asyncio.timeout(PROBE) as opening, listen(session, tools_list_changed=True) as subscription:
-        opening.reschedule(None)
-        if again:
-            link.doubt()
-        async for _ in subscription:
-            link.doubt()
-
-
-@asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -28,9 +28,12 @@ from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import Arguments, InDoubt, JsonObject, Outcome, Tool, Unsent
+from gateway.caller import ASKING, NOBODY, Caller
 from gateway.upstream import outcomes, wire
 from gateway.upstream.pool import Pool, Replied
 from gateway.upstream.streams import Exchange
+from gateway.upstream.talk import Talk, weight
+from gateway.upstream.wanted import Wanted
 
 __all__ = ["CLIENT", "Connection", "Link"]
 
@@ -41,6 +44,7 @@ def _own_version() -> str:
     return "0"
 
 
+LEVEL_SECONDS = 5.0
 CLIENT = types.Implementation(name="toolgate", version=_own_version())
 _CLIENT_JSON = CLIENT.model_dump(by_alias=True, mode="json", exclude_none=True)
 
@@ -81,8 +85,10 @@ class Connection:
     dispatcher: JSONRPCDispatcher
     exchange: Exchange
     link: Link
+    talk: Talk
     pool: Pool | None = None
     pid: int | None = None
+    _level: str | None = None  # of the log messages that an older server was asked for
     _header_maps: dict[str, dict[tuple[str, ...], str]] = field(default_factory=dict)  # by the tool's pin
     _ids: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
 
@@ -96,10 +102,10 @@ class Connection:
 
     async def ask(self, method: str, params: JsonObject, timeout: float) -> Any:
         """A request without side effects: its raw result, whatever it is. Raises MCPError or TimeoutError."""
-        stamped = {**params, "_meta": self._meta({})}
         if self.pool is None:
-            return await self._ask_dispatched(method, stamped, timeout)
+            return await self._ask_dispatched(method, {**params, "_meta": self._meta({})}, timeout)
         request_id = self._ids()
+        stamped = {**params, "_meta": self._meta({})}
         body = wire.dump({"jsonrpc": "2.0", "id": request_id, "method": method, "params": stamped})
         reply = await self.pool.post(request_id, body, self._headers(method), timeout=timeout)
         if not isinstance(reply, Replied):
@@ -117,31 +123,44 @@ class Connection:
         finally:
             self.exchange.started.discard(request_id)
 
-    async def call(self, tool: Tool, arguments: Arguments, meta: JsonObject, timeout: float) -> Outcome:
-        """Calls a tool once. Never raises for what the server or the network does."""
-        stamped = self._meta(meta)
-        headers = self._headers("tools/call", tool.name)
+    async def forward(
+        self, wanted: Wanted, mirrored: Mapping[str, str], meta: JsonObject, timeout: float, caller: Caller = NOBODY
+    ) -> Outcome:
+        """Sends a request once. Never raises for what the server or the network does."""
+        headers = self._headers(wanted.method, wanted.name)
         if self.pool is None:
-            return await self._call_dispatched(tool, arguments, stamped, headers, timeout)
+            return await self._forward_dispatched(wanted, meta, headers, timeout, caller)
         request_id = self._ids()
-        headers |= self._mirrored(tool, arguments)
-        body = wire.call_body(request_id, tool.name, arguments.text, stamped)
-        reply = await self.pool.post(request_id, body, headers, timeout=timeout)
+        body = wanted.body(request_id, self._meta(meta, caller, request_id))
+        reply = await self.pool.post(
+            request_id, body, {**headers, **mirrored}, timeout=timeout, hear=lambda said: self.talk.hear(said, caller)
+        )
         if isinstance(reply, Unsent):
             self.link.lose(reply.why)
         if isinstance(reply, InDoubt):
             self.link.doubt()
         return outcomes.of_message(reply.message) if isinstance(reply, Replied) else reply
 
-    async def _call_dispatched(
-        self, tool: Tool, arguments: Arguments, meta: JsonObject, headers: dict[str, str], timeout: float
+    async def _hear_logs(self, caller: Caller) -> None:
+        """An older server is told once what its log messages have to weigh: as little as anybody wants them."""
+        level, capabilities = caller.log_level, self.session.server_capabilities
+        if self.modern or level is None or capabilities is None or capabilities.logging is None:
+            return
+        if self._level is None or weight(level) < weight(self._level):
+            self._level = level
+            with contextlib.suppress(MCPError, TimeoutError):
+                await self.ask("logging/setLevel", {"level": level}, LEVEL_SECONDS)
+
+    async def _forward_dispatched(
+        self, wanted: Wanted, meta: JsonObject, headers: dict[str, str], timeout: float, caller: Caller
     ) -> Outcome:
+        await self._hear_logs(caller)
         request_id = f"toolgate-{self._ids()}"
-        # Read again from the text that was judged: written out, it gives the same bytes.
-        params = {"name": tool.name, "arguments": wire.read(arguments.text.encode()), "_meta": meta}
+        params = wanted.params(self._meta(meta, caller, request_id))
         try:
-            async with asyncio.timeout(timeout):
-                return outcomes.answer(await self._dispatch(request_id, "tools/call", params, headers))
+            with self.talk.serving(request_id, caller):
+                async with asyncio.timeout(timeout):
+                    return outcomes.answer(await self._dispatch(request_id, wanted.method, params, headers))
         except TimeoutError:
             why = f"no answer within {timeout:.3g} s"
             return InDoubt(why) if request_id in self.exchange.started else Unsent(why)
@@ -161,16 +180,21 @@ class Connection:
         finally:
             self.exchange.frozen.pop(request_id, None)
 
-    def _meta(self, given: JsonObject) -> dict[str, Any]:
-        """`params._meta`: in the modern era each request carries its envelope, and declares no capability."""
+    def _meta(self, given: JsonObject, caller: Caller = NOBODY, request_id: str | int = 0) -> dict[str, Any]:
+        """`params._meta`. In the modern era each request carries its envelope, with what its own caller declared:
+        a server may not ask for anything else.
+        """
+        meta = dict(given)
+        if caller.wants_progress:
+            meta["progressToken"] = request_id
         if not self.modern:
-            return dict(given)
-        return {
-            **given,
-            types.PROTOCOL_VERSION_META_KEY: self.protocol_version,
-            types.CLIENT_INFO_META_KEY: _CLIENT_JSON,
-            types.CLIENT_CAPABILITIES_META_KEY: {},
-        }
+            return meta
+        meta[types.PROTOCOL_VERSION_META_KEY] = self.protocol_version
+        meta[types.CLIENT_INFO_META_KEY] = _CLIENT_JSON
+        meta[types.CLIENT_CAPABILITIES_META_KEY] = relayed(caller.capabilities)
+        if caller.log_level is not None:
+            meta[types.LOG_LEVEL_META_KEY] = caller.log_level
+        return meta
 
     def _headers(self, method: str, name: str | None = None) -> dict[str, str]:
         """HTTP's copies of what the body says (MCP 2026-07-28, Transports: standard headers)."""
@@ -181,9 +205,21 @@ class Connection:
                 headers[MCP_NAME_HEADER] = encode_header_value(name)
         return headers
 
-    def _mirrored(self, tool: Tool, arguments: Arguments) -> Mapping[str, str]:
+    def mirrored(self, tool: Tool, arguments: Arguments) -> Mapping[str, str]:
         """`Mcp-Param-*`: the arguments that the tool's schema wants to see in headers too."""
         if tool.pin not in self._header_maps:
             self._header_maps[tool.pin] = x_mcp_header_map(tool.input_schema)
         wanted = self._header_maps[tool.pin]
         return mcp_param_headers(wanted, wire.read(arguments.text.encode())) if wanted else {}
+
+
+UNRELAYED = frozenset({"io.modelcontextprotocol/tasks"})  # a server that knows of these would answer with one
+
+
+def relayed(capabilities: JsonObject) -> dict[str, Any]:
+    """What of a client's capabilities may be said to a server: what the gateway can carry."""
+    told = {name: capabilities[name] for name in ASKING if name in capabilities}
+    extensions = capabilities.get("extensions")
+    if isinstance(extensions, Mapping) and (known := {k: v for k, v in extensions.items() if k not in UNRELAYED}):
+        told["extensions"] = known
+    return told

@@ -5,12 +5,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import mcp_types as types
+from mcp.client.session import ClientSession
+from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import find_invalid_x_mcp_header
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject, Tool, pin_of
+from gateway.offer import About, Offer, OfferKind
 from gateway.upstream import wire
 
-__all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_tools", "problem_of"]
+__all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "problem_of"]
 
 MAX_PAGES = 100
 MAX_TOOLS = 10_000
@@ -33,29 +38,103 @@ class Listing:
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
+    offers: tuple[Offer, ...] = ()
+    about: About = field(default_factory=About)
 
 
 async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
     """Asks for all pages. Raises what `ask` raises, and NoList for an answer that is no list of tools."""
-    definitions: list[Any] = []
-    note: dict[str, str] = {}
+    definitions, note = await _all_pages(ask, "tools/list", "tools", f"{server}/*")
+    listing = judge(definitions, server, trusted=trusted)
+    return Listing(listing.tools, {**listing.rejected, **note})
+
+
+async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:
+    """Prompts, resources or templates: what can be passed on of them, and why the rest can't. Raises what `ask` does,
+    and NoList.
+    """
+    method, key, name = _OFFERS[kind]
+    definitions, note = await _all_pages(ask, method, key, f"{server}/({key})")
+    offers: list[Offer] = []
+    rejected: dict[str, str] = dict(note)
+    for number, definition in enumerate(definitions, 1):
+        if problem := _problem_of_offer(definition, name):
+            rejected[f"{server}/({key}) #{number}"] = problem
+        else:
+            offers.append(Offer(kind, server, definition[name], definition, trusted))
+    return Listing(rejected=rejected, offers=tuple(offers))
+
+
+_OFFERS: Mapping[OfferKind, tuple[str, str, str]] = {
+    "prompt": ("prompts/list", "prompts", "name"),
+    "resource": ("resources/list", "resources", "uri"),
+    "template": ("resources/templates/list", "resourceTemplates", "uriTemplate"),
+}
+LONGEST_INSTRUCTIONS = 16_384  # characters
+LONGEST_NAME = 4096  # characters of a prompt's name, or of a URI
+
+
+def _problem_of_offer(definition: Any, name: str) -> str:
+    if problem := _problem_of_definition(definition):
+        return problem
+    value = definition.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME:
+        return f"its `{name}` is not a text of 1 to {LONGEST_NAME} characters"
+    return "its name holds control characters" if not value.isprintable() else ""
+
+
+async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[list[Any], dict[str, str]]:
+    """What all pages hold; and a note under `everything` when there are too many."""
+    found: list[Any] = []
     cursor: str | None = None
     seen: set[str] = set()
     for _ in range(MAX_PAGES):
-        page = await ask("tools/list", {} if cursor is None else {"cursor": cursor})
-        tools = page.get("tools") if isinstance(page, Mapping) else None
-        if not isinstance(tools, list):
-            raise NoList("the answer to `tools/list` holds no list of tools")
-        definitions += tools
+        page = await ask(method, {} if cursor is None else {"cursor": cursor})
+        items = page.get(key) if isinstance(page, Mapping) else None
+        if not isinstance(items, list):
+            raise NoList(f"the answer to `{method}` holds no list of {key}")
+        found += items
         following = page.get("nextCursor")
         cursor = following if isinstance(following, str) and following not in seen else None
-        if cursor is None or len(definitions) > MAX_TOOLS:
+        if cursor is None or len(found) > MAX_TOOLS:
             break
         seen.add(cursor)
-    if cursor is not None:
-        note[f"{server}/*"] = f"the list goes on after {MAX_PAGES} pages or {MAX_TOOLS} tools: the rest is left out"
-    listing = judge(definitions, server, trusted=trusted)
-    return Listing(listing.tools, {**listing.rejected, **note})
+    if cursor is None:
+        return found, {}
+    return found, {everything: f"the list goes on after {MAX_PAGES} pages or {MAX_TOOLS} {key}: the rest is left out"}
+
+
+async def list_everything(session: ClientSession, ask: Ask, server: str, *, trusted: bool) -> Listing:
+    """All that a server has, as far as it says that it has it. Raises what `ask` raises, for the list of tools.
+
+    A list of anything else that can't be had is noted, and does not keep the tools from being used.
+    """
+    capabilities = session.server_capabilities
+    if capabilities is None:
+        return Listing()
+    listing = await list_tools(ask, server, trusted=trusted) if capabilities.tools else Listing()
+    kinds: list[OfferKind] = ["prompt"] if capabilities.prompts else []
+    kinds += ["resource", "template"] if capabilities.resources else []
+    offers, rejected = listing.offers, dict(listing.rejected)
+    for kind in kinds:
+        try:
+            more = await list_offers(ask, server, kind, trusted=trusted)
+        except MCPError as error:
+            if error.code != types.METHOD_NOT_FOUND:  # templates are often left out
+                rejected[f"{server}/({_OFFERS[kind][1]})"] = f"they could not be listed: {error.message}"
+            continue
+        except (TimeoutError, ValueError) as error:
+            rejected[f"{server}/({_OFFERS[kind][1]})"] = f"they could not be listed: {str(error) or 'no answer came'}"
+            continue
+        offers, rejected = (*offers, *more.offers), {**rejected, **more.rejected}
+    return Listing(listing.tools, rejected, offers, _about(session))
+
+
+def _about(session: ClientSession) -> About:
+    known = session.server_capabilities
+    capabilities = known.model_dump(by_alias=True, mode="json", exclude_none=True) if known else {}
+    instructions = (session.instructions or "")[:LONGEST_INSTRUCTIONS]
+    return About(instructions, capabilities, session.protocol_version in MODERN_PROTOCOL_VERSIONS)
 
 
 def judge(definitions: list[Any], server: str, *, trusted: bool) -> Listing:
@@ -76,6 +155,15 @@ def judge(definitions: list[Any], server: str, *, trusted: bool) -> Listing:
 
 def problem_of(definition: Any) -> str:
     """Why a definition can't be used, empty if it can: the first rung that fails. Pure."""
+    if problem := _problem_of_definition(definition):
+        return problem
+    name = definition.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return "its name is not 1 to 128 letters, digits, `_`, `-` and `.`"
+    return _problem_of_schema(definition)
+
+
+def _problem_of_definition(definition: Any) -> str:
     if not isinstance(definition, dict):
         return "its definition is not a JSON object"
     if wire.depth_over(definition, MAX_TOOL_DEPTH):
@@ -84,10 +172,7 @@ def problem_of(definition: Any) -> str:
         return f"its definition can't be passed on: {flaw}"
     if len(wire.dump(definition)) > MAX_TOOL:
         return f"its definition is larger than {MAX_TOOL // 1024} KB"
-    name = definition.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return "its name is not 1 to 128 letters, digits, `_`, `-` and `.`"
-    return _problem_of_schema(definition)
+    return ""
 
 
 def _problem_of_schema(definition: JsonObject) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Answered, InDoubt, Outcome, Refused, Unsent
+from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, Unsent
 from gateway.upstream.wire import flaw_in
 
 __all__ = ["Fate", "answer", "error_in", "fate_of", "of_error", "of_message", "of_status", "transport_error"]
@@ -32,8 +32,6 @@ _SDK_ERRORS = (
     (types.INVALID_REQUEST, "Unexpected content type", "the answer is neither JSON nor an event stream"),
     (types.INTERNAL_ERROR, "Server returned an error response", "the server answered with an HTTP error"),
 )
-
-_ASKS_FOR_INPUT = "the tool asks its caller for input, which is not relayed"
 
 
 def transport_error(fate: Fate, why: str, code: int = TRANSPORT_ERROR) -> types.ErrorData:
@@ -102,10 +100,8 @@ def answer(result: Any) -> Outcome:
     if not isinstance(result, dict):
         return InDoubt("the result is not a JSON object")
     kind = result.get("resultType", "complete")
-    if kind == "input_required":
-        return Refused(types.MISSING_REQUIRED_CLIENT_CAPABILITY, _ASKS_FOR_INPUT)
-    if kind != "complete":
+    if kind not in ("complete", "input_required"):
         return InDoubt(f"the result has the unknown type `{str(kind)[:40]}`")
     if flaw := flaw_in(result):
         return InDoubt(f"the result can't be passed on: {flaw}")
-    return Answered(result)
+    return Answered(result) if kind == "complete" else InputRequired(result)

@@ -52,6 +52,7 @@ class ServerSpec:
     """One server. `transport` may be a function that makes it, so that secrets are expanded only when they are needed.
 
     `trusted` says that its annotations are believed. Times are seconds; no call lasts longer than `call_timeout`.
+    Without `prefix` its tools keep their own names (`gateway.names`).
     """
 
     name: str
@@ -60,6 +61,7 @@ class ServerSpec:
     era: Era = "auto"
     call_timeout: float = 60.0
     connect_timeout: float = 30.0
+    prefix: bool = True
 
     def resolve(self) -> Transport:
         """The transport with its secrets. Raises what the function raises, for example ConfigError."""

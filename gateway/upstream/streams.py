@@ -39,26 +39,40 @@ class _Wrapped:
         await self.aclose()
 
 
-class Incoming(_Wrapped):
-    """Messages from the server. Calls `ended` when there are no more."""
+Taken = Callable[[types.JSONRPCMessage], bool]
 
-    def __init__(self, inner: ReadStream[SessionMessage | Exception], ended: Callable[[], None]) -> None:
+
+class Incoming(_Wrapped):
+    """Messages from the server. Calls `ended` when there are no more.
+
+    Each is shown to `taken` first, raw: the SDK does not see what that says it has taken.
+    """
+
+    def __init__(
+        self, inner: ReadStream[SessionMessage | Exception], ended: Callable[[], None], taken: Taken = lambda _: False
+    ) -> None:
         super().__init__(inner)
         self._source = inner
-        self._ended = ended
+        self._ended, self._taken = ended, taken
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> SessionMessage | Exception:
         try:
-            return await self._source.__anext__()
+            while True:
+                item = await self._source.__anext__()
+                if not isinstance(item, SessionMessage) or not self._taken(item.message):
+                    return item
         except (StopAsyncIteration, anyio.ClosedResourceError):
             self._ended()
             raise
 
     async def receive(self) -> SessionMessage | Exception:
-        return await self._source.receive()
+        while True:
+            item = await self._source.receive()
+            if not isinstance(item, SessionMessage) or not self._taken(item.message):
+                return item
 
 
 class Outgoing(_Wrapped):

@@ -5,26 +5,31 @@ last known tools, so that a crash of a second does not change what a model sees.
 """
 
 import asyncio
+import contextlib
 import logging
-import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
 
 import mcp_types as types
-from anyio import BrokenResourceError, ClosedResourceError
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Unsent
-from gateway.errors import ToolgateError
+from gateway.caller import NOBODY, Caller
 from gateway.names import split_path
 from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
-from gateway.upstream.listing import Listing, list_tools
+from gateway.upstream.eras import Eras, fingerprint
+from gateway.upstream.listing import Listing, list_everything
+from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
-from gateway.upstream.spec import Era, Http, ServerSpec, ServerStatus, State, Transport, redacted
+from gateway.upstream.reasons import reason, shown
+from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport
+from gateway.upstream.waiting import Backoff, set_within
+from gateway.upstream.wanted import wanted
+from gateway.upstream.watching import Watched
 
-__all__ = ["Backoff", "Supervisor"]
+__all__ = ["Errand", "Supervisor"]
 
 PATIENCE = 5.0  # seconds that a call waits for a server that is down
 STEADY = 10.0  # seconds up, after which the next crash is the first again
@@ -33,31 +38,43 @@ CALM = 0.2  # seconds between two listings, however often a server says that its
 log = logging.getLogger("toolgate.upstream")
 
 
-class Backoff:
-    """Pauses between attempts: doubled from `first` to `longest` seconds, each spread by half."""
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What goes along with a call. `timeout`, in seconds, includes the wait for a restart."""
 
-    def __init__(self, first: float = 0.2, longest: float = 30.0) -> None:
-        self._first, self._longest = first, longest
-        self._next = first
-
-    def pause(self) -> float:
-        """The next pause, in seconds."""
-        pause, self._next = self._next, min(self._next * 2, self._longest)
-        return pause * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
-
-    def reset(self) -> None:
-        self._next = self._first
+    timeout: float
+    meta: JsonObject = field(default_factory=dict)
+    caller: Caller = NOBODY
+    answers: JsonObject | None = None
 
 
 class Supervisor:
-    """`changed` is called after anything that a catalogue shows has changed."""
+    """`changed` is called after anything that a catalogue shows has changed, `updated` with the URI of a resource.
 
-    def __init__(self, spec: ServerSpec, reaper: Reaper, changed: Callable[[], None]) -> None:
+    A private connection declares `capabilities`, and takes the `listing` of the public one in place of its own.
+    """
+
+    def __init__(  # noqa: PLR0913 - each has its default but the first three
+        self,
+        spec: ServerSpec,
+        reaper: Reaper,
+        changed: Callable[[], None],
+        *,
+        updated: Callable[[str], None] = lambda _uri: None,
+        capabilities: JsonObject | None = None,
+        listing: Callable[[], Listing] | None = None,
+        eras: Eras | None = None,
+    ) -> None:
         self.spec = spec
-        self.listing = Listing()
         self.settled = asyncio.Event()  # the first attempt is over
+        self.watched = Watched()
+        self.was_ready = False
+        self.refused = False  # the server said no to the handshake
         self._reaper = reaper
-        self._changed = changed
+        self._changed, self._updated = changed, updated
+        self._capabilities, self._listing_of = capabilities or {}, listing
+        self._listed = Listing()
+        self._eras = eras or Eras()
         self._era: Era = spec.era  # what was found out stays known: a silent server costs its probe once
         self._state: State = "connecting"
         self._error = ""
@@ -68,6 +85,11 @@ class Supervisor:
         self._ready = asyncio.Event()
         self._wanted = asyncio.Event()
         self._stopping = asyncio.Event()
+
+    @property
+    def listing(self) -> Listing:
+        """What it offers, as far as is known now."""
+        return self._listed if self._listing_of is None else self._listing_of()
 
     @property
     def missing(self) -> str | None:
@@ -131,7 +153,7 @@ class Supervisor:
             self._broken("the connection broke")  # an SDK scope that falls apart cancels its own host
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - one broken server takes no other along
             log.debug("server %s: %r", self.spec.name, error)
-            self._broken(_shown(_reason(error, self.spec), transport) or "the connection ended")
+            self._broken(shown(reason(error, self.spec), transport) or "the connection ended")
 
     async def _connected(self, stack: AsyncExitStack, transport: Transport) -> None:
         link = Link()
@@ -140,31 +162,52 @@ class Supervisor:
                 connection = await self._open(stack, transport, link)
             await self._serve(connection, transport)
         except Exception as error:
-            link.lose(_reason(error, self.spec))
+            link.lose(reason(error, self.spec))
             raise
         finally:
             self._connection = None
             self._ready.clear()
             if not self._stopping.is_set():
-                why = _shown(await link.explain(link.lost or ""), transport)
+                why = shown(await link.explain(link.lost or ""), transport)
                 self._down(why or "the connection ended")
 
     async def _open(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
         began = asyncio.get_running_loop().time()
-        opening = Opening(self.spec.name, transport, self._era, self.spec.connect_timeout, self._reaper)
-        try:
-            connection = await connect(stack, opening, link)
-        except Exception:
-            self._era = self.spec.era  # what was known may be outdated: the server may have been replaced
-            raise
-        self._era = "modern" if connection.modern else "legacy"
-        self.listing = await self._list(connection)
+        connection = await self._connect(stack, transport, link)
+        self._listed = await self._list(connection)
+        await self._watch_again(connection)
         self._seconds = asyncio.get_running_loop().time() - began
-        self._connection, self._state = connection, "ready"
+        self._connection, self._state, self.was_ready = connection, "ready", True
         self._wanted.clear()
         self._ready.set()
         self.settled.set()
         self._changed()
+        return connection
+
+    async def _connect(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
+        mark = fingerprint(transport)
+        if self._era == "auto":
+            self._era = self._eras.of(mark) or "auto"
+        opening = Opening(
+            name=self.spec.name,
+            transport=transport,
+            era=self._era,
+            connect_timeout=self.spec.connect_timeout,
+            reaper=self._reaper,
+            capabilities=self._capabilities,
+            updated=self._updated,
+            watched=self.watched,
+        )
+        try:
+            connection = await connect(stack, opening, link)
+        except Exception as error:
+            self._era = self.spec.era  # what was known may be outdated: the server may have been replaced
+            self._eras.forget(mark)
+            self.refused = isinstance(error, MCPError) and fate_of(error) is None
+            raise
+        self._era = "modern" if connection.modern else "legacy"
+        if self.spec.era == "auto":
+            self._eras.learn(mark, self._era)
         return connection
 
     async def _serve(self, connection: Connection, transport: Transport) -> None:
@@ -182,20 +225,49 @@ class Supervisor:
         try:
             listing = await self._list(connection)
         except (MCPError, TimeoutError, ValueError) as error:
-            self._error = f"its tools could not be listed again: {_shown(_reason(error, self.spec), transport)}"
+            self._error = f"its tools could not be listed again: {shown(reason(error, self.spec), transport)}"
             return
         if listing != self.listing:
-            self.listing = listing
+            self._listed = listing
             self._changed()
 
     async def _list(self, connection: Connection) -> Listing:
-        capabilities = connection.session.server_capabilities
-        if capabilities is None or capabilities.tools is None:
-            return Listing()
+        if self._listing_of is not None:
+            return self._listing_of()
         seconds = self.spec.connect_timeout
-        return await list_tools(
-            lambda method, params: connection.ask(method, params, seconds), self.spec.name, trusted=self.spec.trusted
+        return await list_everything(
+            connection.session,
+            lambda method, params: connection.ask(method, params, seconds),
+            self.spec.name,
+            trusted=self.spec.trusted,
         )
+
+    # ---- resources that somebody subscribed to
+
+    async def subscribe(self, uri: str) -> None:
+        """Raises MCPError or TimeoutError where the server says no."""
+        if self.watched.add(uri):
+            await self._tell("resources/subscribe", uri)
+
+    async def unsubscribe(self, uri: str) -> None:
+        if self.watched.remove(uri):
+            await self._tell("resources/unsubscribe", uri)
+
+    async def _tell(self, method: str, uri: str) -> None:
+        connection = await self._available(PATIENCE)
+        if connection is None:
+            return  # it will be told when it is back
+        if connection.modern:
+            await self.watched.honoured(PATIENCE)
+        else:
+            await connection.ask(method, {"uri": uri}, self.spec.connect_timeout)
+
+    async def _watch_again(self, connection: Connection) -> None:
+        if connection.modern:
+            return  # its one subscription says it all
+        for uri in self.watched.uris:
+            with contextlib.suppress(MCPError, TimeoutError):
+                await connection.ask("resources/subscribe", {"uri": uri}, self.spec.connect_timeout)
 
     def _broken(self, why: str) -> None:
         """What broke on the way in or out, unless the end of the connection has been explained already."""
@@ -214,27 +286,25 @@ class Supervisor:
         """Waits before the next attempt; after a second, a call that wants the server ends the wait."""
         for event, limit in ((self._stopping, min(seconds, 1.0)), (self._wanted, seconds - 1.0)):
             if limit > 0 and not self._stopping.is_set():
-                await _set_within(event, limit)
+                await set_within(event, limit)
 
     # ---- calls
 
-    async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
-        """One call, sent at most once. `timeout` in seconds includes the wait for a restart."""
-        timeout = min(timeout, self.spec.call_timeout)
+    async def forward(self, call: Call, errand: Errand) -> Outcome:
+        """One call, sent at most once."""
         loop = asyncio.get_running_loop()
+        timeout = min(errand.timeout, self.spec.call_timeout)
         deadline = loop.time() + timeout
-        name = split_path(call.path)[1]
-        judged = self.listing.tools.get(name)
+        judged = self._pin(call)
         connection = await self._available(min(PATIENCE, timeout))
         if connection is None:
             return Unsent(f"server `{self.spec.name}` is down: {self.missing or 'it went away again'}")
-        tool = self.listing.tools.get(name)
-        if tool is None:
-            return Unsent(f"server `{self.spec.name}` has no tool `{name}`")
-        if judged is None or judged.pin != tool.pin:
+        if judged != self._pin(call):
             return Unsent(f"`{call.path}` changed while the call waited for its server: ask again")
+        if judged is None and call.action == "call":
+            return Unsent(f"server `{self.spec.name}` has no tool `{split_path(call.path)[1]}`")
         try:
-            outcome = await connection.call(tool, call.arguments, meta, deadline - loop.time())
+            outcome = await self._sent(connection, call, errand, deadline - loop.time())
         except Exception:
             # A defect of ours after the point of no return: what happened is unknown, and the run must learn that.
             log.exception("forwarding to server %s failed", self.spec.name)
@@ -243,10 +313,28 @@ class Supervisor:
             connection.link.doubt()  # it wants other `Mcp-Param-*` headers than the schema that we know
         return self._explained(outcome)
 
+    def _pin(self, call: Call) -> str | None:
+        tool = self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
+        return tool.pin if tool else None
+
+    async def _sent(self, connection: Connection, call: Call, errand: Errand, timeout: float) -> Outcome:
+        tool = self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
+        mirrored = connection.mirrored(tool, call.arguments) if tool else {}
+        return await connection.forward(wanted(call, errand.answers), mirrored, errand.meta, timeout, errand.caller)
+
+    @property
+    def available(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def modern(self) -> bool:
+        """Whether it speaks 2026-07-28, as far as is known."""
+        return self._era == "modern"
+
     async def _available(self, patience: float) -> Connection | None:
         if self._connection is None:
             self._wanted.set()
-            await _set_within(self._ready, patience)
+            await set_within(self._ready, patience)
         return self._connection
 
     def _explained(self, outcome: Outcome) -> Outcome:
@@ -254,39 +342,3 @@ class Supervisor:
         if isinstance(outcome, Unsent | InDoubt):
             return type(outcome)(f"server `{self.spec.name}`: {outcome.why}")
         return outcome
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
-
-
-_NOBODY_THERE = "All connection attempts failed"  # httpx2's words; they don't say to what
-
-
-def _shown(why: str, transport: Transport | None) -> str:
-    """A reason that may be shown: without secrets, and with the address that nobody answers at."""
-    if isinstance(transport, Http) and why == _NOBODY_THERE:
-        parts = urlsplit(transport.url)
-        why = f"can't connect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return redacted(why, transport) if transport else why
-
-
-def _reason(error: BaseException, spec: ServerSpec) -> str:
-    """An error in words for whoever runs the gateway."""
-    if isinstance(error, BaseExceptionGroup):  # the first that says anything: what falls apart after it does not
-        return next(filter(None, (_reason(one, spec) for one in error.exceptions)), "")
-    match error:
-        case MCPError(code=types.CONNECTION_CLOSED) | BrokenResourceError() | ClosedResourceError():
-            return ""  # nothing is known here but that; a child process may have more to say
-        case TimeoutError():
-            return f"it did not answer within {spec.connect_timeout:.3g} s"
-        case FileNotFoundError():
-            return f"`{error.filename}` was not found"
-        case ToolgateError() | MCPError() | OSError() | ValueError() | RuntimeError() if str(error):
-            return str(error)
-    return type(error).__name__

@@ -1,17 +1,25 @@
 """All servers together: started and stopped as one, seen as one catalogue."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
+from mcp.shared.exceptions import MCPError
+
 from gateway.call import Call, JsonObject, Outcome, Unsent
-from gateway.caller import NOBODY, Caller
+from gateway.caller import NOBODY, Caller, asks
 from gateway.catalogue import Catalogue
+from gateway.errors import UpstreamUnavailable
+from gateway.upstream.eras import Eras
+from gateway.upstream.listing import Listing
+from gateway.upstream.private import Private
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import ServerSpec, ServerStatus
-from gateway.upstream.supervise import Supervisor
+from gateway.upstream.supervise import Errand, Supervisor
 
 __all__ = ["Upstreams"]
 
@@ -21,11 +29,20 @@ log = logging.getLogger("toolgate.upstream")
 class Upstreams:
     """The MCP servers that we connect to. Enter it, then `forward`; leaving it stops every server."""
 
-    def __init__(self, servers: Mapping[str, ServerSpec]) -> None:
+    def __init__(self, servers: Mapping[str, ServerSpec], eras: Eras | None = None) -> None:
         self._reaper = Reaper()
-        self._servers = {name: Supervisor(spec, self._reaper, self._rebuild) for name, spec in servers.items()}
+        eras = eras or Eras()
+        self._servers = {
+            name: Supervisor(spec, self._reaper, self._rebuild, updated=partial(self._updated, name), eras=eras)
+            for name, spec in servers.items()
+        }
+        self._private = {
+            name: Private(server.spec, self._reaper, partial(_listing_of, server))
+            for name, server in self._servers.items()
+        }
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribers: list[Callable[[], None]] = []
+        self._readers: list[Callable[[str, str], None]] = []
         self._catalogue = self._built()
 
     async def __aenter__(self) -> Self:
@@ -47,7 +64,9 @@ class Upstreams:
         for server in self._servers.values():
             server.stop()
         try:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(
+                *self._tasks, *(private.stop() for private in self._private.values()), return_exceptions=True
+            )
         finally:
             await self._reaper.close()
 
@@ -73,7 +92,40 @@ class Upstreams:
         server = self._servers.get(call.server)
         if server is None:
             return Unsent(f"there is no server `{call.server}`")
-        return await server.forward(call, timeout=timeout, meta=meta)
+        errand = Errand(timeout, meta, caller, answers)
+        if not asks(caller.capabilities) or (caller.modern and server.modern):
+            return await server.forward(call, errand)
+        async with self._private[call.server].lent(caller) as own:
+            return await (own or server).forward(call, errand)
+
+    def forget(self, key: str) -> None:
+        """A client is gone (`Caller.key`): connections of its own are closed."""
+        for private in self._private.values():
+            private.forget(key)
+
+    async def subscribe_resource(self, server: str, uri: str) -> None:
+        """Has `on_updated` told when the resource changes. Counted. Raises UpstreamUnavailable where it is refused."""
+        try:
+            await self._servers[server].subscribe(uri)
+        except (MCPError, TimeoutError) as error:
+            self._servers[server].watched.remove(uri)
+            raise UpstreamUnavailable(server, str(error) or "it did not answer") from None
+
+    async def unsubscribe_resource(self, server: str, uri: str) -> None:
+        with contextlib.suppress(MCPError, TimeoutError):  # then it tells more than is wanted
+            await self._servers[server].unsubscribe(uri)
+
+    def on_updated(self, callback: Callable[[str, str], None]) -> Callable[[], None]:
+        """Has `callback(server, uri)` called for each resource that changed. Returns what ends that."""
+        self._readers.append(callback)
+        return lambda: self._readers.remove(callback) if callback in self._readers else None
+
+    def _updated(self, server: str, uri: str) -> None:
+        for callback in list(self._readers):
+            try:
+                callback(server, uri)
+            except Exception:
+                log.exception("a subscriber to resources failed")  # it must not stop a server's supervision
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Has `callback` called after each change of the catalogue. Returns what ends that."""
@@ -89,7 +141,10 @@ class Upstreams:
         tools = [tool for _, server in servers for tool in server.listing.tools.values()]
         missing = {name: server.missing for name, server in servers if server.missing is not None}
         rejected = {path: why for _, server in servers for path, why in server.listing.rejected.items()}
-        return Catalogue.of(tools, missing, rejected)
+        unprefixed = {name for name, server in servers if not server.spec.prefix}
+        offers = [offer for _, server in servers for offer in server.listing.offers]
+        about = {name: server.listing.about for name, server in servers if server.missing is None}
+        return Catalogue.of(tools, missing, rejected, unprefixed, offers=offers, about=about)
 
     def _rebuild(self) -> None:
         self._catalogue = self._built()
@@ -98,3 +153,7 @@ class Upstreams:
                 callback()
             except Exception:
                 log.exception("a subscriber to the catalogue failed")  # it must not stop a server's supervision
+
+
+def _listing_of(server: Supervisor) -> Listing:
+    return server.listing

@@ -11,12 +11,9 @@ from typing import Any
 
 import mcp_types as types
 
-from gateway.call import JsonObject
-
 __all__ = [
     "MAX_DEPTH",
     "MAX_MESSAGE",
-    "call_body",
     "depth_over",
     "dump",
     "flaw_in",
@@ -24,6 +21,7 @@ __all__ = [
     "is_response",
     "line_of",
     "read",
+    "request_body",
 ]
 
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one message from a server: beyond, it is cut off
@@ -74,14 +72,10 @@ def _children(node: Any) -> Iterator[Any]:
     return (item for item in items if isinstance(item, dict | list))
 
 
-def call_body(request_id: int, name: str, arguments: str, meta: JsonObject) -> bytes:
-    """A `tools/call` request. `arguments` is JSON text and stands in it byte for byte."""
-    return b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%s,"arguments":%s,"_meta":%s}}' % (
-        request_id,
-        dump(name),
-        arguments.encode(),
-        dump(meta),
-    )
+def request_body(request_id: int, method: str, params: Mapping[str, bytes]) -> bytes:
+    """A request. The parameters are JSON text, and stand in it byte for byte."""
+    inner = b",".join(b"%s:%s" % (dump(name), text) for name, text in params.items())
+    return b'{"jsonrpc":"2.0","id":%d,"method":%s,"params":{%s}}' % (request_id, dump(method), inner)
 
 
 def line_of(message: types.JSONRPCMessage) -> bytes:

@@ -48,3 +48,9 @@ def test_what_is_missing_or_rejected_is_kept_with_its_reason_and_apart_from_the_
     rejected.clear()
     assert catalogue.missing == {"mail": "it does not start"}
     assert catalogue.rejected == {"shop/#3": "it has no name"}
+
+
+def test_a_tool_of_a_server_without_prefix_is_found_by_its_own_name_and_by_its_path() -> None:
+    catalogue = Catalogue.of(TOOLS, unprefixed={"shop"})
+    assert catalogue.exposed("shop/refund") == "refund"
+    assert (catalogue.resolve("refund"), catalogue.resolve("shop/refund")) == ("shop/refund", "shop/refund")

@@ -121,3 +121,29 @@ def test_what_is_no_path_is_refused(text: str) -> None:
 
 def test_a_path_is_split_at_its_first_slash() -> None:
     assert split_path("shop/orders/refund") == ("shop", "orders/refund")
+
+
+def test_the_tools_of_a_server_without_prefix_keep_their_names() -> None:
+    names = exposed_names(["shop/refund", "bank/refund", "bank/pay"], {"shop"})
+    assert names == {"bank__pay": "bank/pay", "bank__refund": "bank/refund", "refund": "shop/refund"}
+
+
+def test_a_name_that_two_servers_without_prefix_have_is_neither_ones() -> None:
+    names = exposed_names(["shop/refund", "bank/refund", "bank/pay"], {"shop", "bank"})
+    assert names == {"pay": "bank/pay", "bank__refund": "bank/refund", "shop__refund": "shop/refund"}
+
+
+@pytest.mark.parametrize("tool", ["bank__pay", "pay_0a1b2c", "x" * 65, "2pay", "_pay", "pay.out", "pay/out", "pay\n"])
+def test_a_name_that_could_be_another_ones_or_that_models_do_not_take_is_not_kept(tool: str) -> None:
+    path = f"shop/{tool}"
+    assert exposed_names([path], {"shop"}) == {exposed_name(path): path}
+
+
+@given(st.lists(PATHS, max_size=12), st.sets(NARROW, max_size=4))
+def test_no_server_takes_a_name_from_another_by_having_no_prefix(paths: list[str], unprefixed: set[str]) -> None:
+    usual, names = exposed_names(paths), exposed_names(paths, unprefixed)
+    assert sorted(names.values()) == sorted(usual.values())
+    assert all(TAKEN_BY_MODELS.fullmatch(name) for name in names)
+    for name, path in names.items():
+        assert usual.get(name, path) == path
+        assert name in usual or split_path(path)[0] in unprefixed

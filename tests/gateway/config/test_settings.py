@@ -47,7 +47,7 @@ def test_settings_do_not_change() -> None:
 
 def test_a_server_is_not_trusted_until_somebody_says_so() -> None:
     assert ServerWord() == ServerWord(
-        trusted=False, era="auto", call_timeout=60, connect_timeout=15, safe_to_repeat=(), disabled=False
+        trusted=False, era="auto", call_timeout=60, connect_timeout=15, safe_to_repeat=(), prefix=True, disabled=False
     )
 
 

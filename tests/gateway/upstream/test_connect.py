@@ -1,16 +1,12 @@
 """Which era a server is taken for."""
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
 from mcp.shared.exceptions import MCPError
 
-from gateway.upstream import connect as module
-from gateway.upstream.connect import negotiate, watch
-from gateway.upstream.connection import Link
+from gateway.upstream.connect import negotiate
 from gateway.upstream.outcomes import transport_error
 from gateway.upstream.spec import Era
 
@@ -75,53 +71,3 @@ def test_a_handshake_that_fails_is_not_papered_over(
     with pytest.raises(MCPError):
         asyncio.run(negotiate(session, "auto", 10))
     assert session.done == done
-
-
-class Subscriptions:
-    """`listen`, with a script: the events of each subscription, then how it ends."""
-
-    def __init__(self, *script: Exception | int) -> None:
-        self.script = list(script)
-
-    def __call__(self, _session: Any, **_filter: bool) -> "Subscriptions":
-        return self
-
-    async def __aenter__(self) -> Any:
-        step = self.script.pop(0)
-        if isinstance(step, Exception):
-            raise step
-
-        async def events() -> Any:
-            for _ in range(step):
-                yield SimpleNamespace()
-            raise SubscriptionLost
-
-        return events()
-
-    async def __aexit__(self, *_: object) -> None:
-        return
-
-
-@pytest.mark.parametrize(
-    ("script", "told"),
-    [
-        ([ListenNotSupportedError("x")], False),
-        ([MCPError(-32601, "no such method")], False),
-        ([0, MCPError(-32601, "no")], False),
-        ([1, MCPError(-32601, "no")], True),
-        ([SubscriptionLost(), 0, MCPError(-32601, "no")], True),  # opened again: something may have been missed
-        ([UNREACHABLE, 0, MCPError(-32601, "no")], True),
-    ],
-)
-def test_a_subscription_is_opened_again_unless_the_server_says_no(
-    script: list[Any],
-    told: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "listen", Subscriptions(*script))
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
-    link = Link()
-    session: Any = None
-    asyncio.run(asyncio.wait_for(watch(session, link), 60))
-    assert link.stale is told

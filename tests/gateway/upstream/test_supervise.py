@@ -4,19 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from anyio import BrokenResourceError
 
 from gateway.call import InDoubt, Unsent
-from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
-from gateway.upstream.supervise import Backoff, _reason, _shown
-
-
-def test_pauses_double_up_to_the_longest_and_spread_by_half() -> None:
-    backoff = Backoff(first=1, longest=8)
-    for expected in (1, 2, 4, 8, 8):
-        assert expected * 0.5 <= backoff.pause() <= expected * 1.5
-    backoff.reset()
-    assert backoff.pause() <= 1.5
+from gateway.upstream import Http, ServerSpec, Upstreams
 
 
 def test_nobody_at_an_address_is_told_with_the_address_and_without_its_secrets() -> None:
@@ -26,17 +16,6 @@ def test_nobody_at_an_address_is_told_with_the_address_and_without_its_secrets()
             assert up.catalogue.missing == {"s": "can't connect to http://127.0.0.1:1"}
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
-
-
-def test_what_falls_apart_behind_the_real_reason_does_not_hide_it() -> None:
-    spec = ServerSpec("s", Stdio("s"))
-    broken = ExceptionGroup("", [BrokenResourceError(), ExceptionGroup("", [OSError("no route")])])
-    assert _reason(broken, spec) == "no route"
-    assert _reason(ExceptionGroup("", [BrokenResourceError()]), spec) == ""
-
-
-def test_no_reason_is_shown_with_a_secret_in_it() -> None:
-    assert _shown("can't use hunter2x", Stdio("s", ("hunter2x",), secrets=("hunter2x",))) == "can't use ***"
 
 
 def test_a_call_waits_no_longer_for_a_server_than_it_may(hostile: Any, upstreams: Any, call: Any) -> None:
@@ -89,7 +68,7 @@ def test_a_defect_of_ours_while_forwarding_is_a_doubt_not_an_exception(
 
     async def scenario() -> None:
         async with upstreams(hostile("mirror")) as up:
-            monkeypatch.setattr("gateway.upstream.connection.Connection.call", broken)
+            monkeypatch.setattr("gateway.upstream.connection.Connection.forward", broken)
             outcome = await up.forward(call("mirror/act"), timeout=5, meta={})
             assert outcome == InDoubt("the gateway failed while it forwarded the call")
 

@@ -6,6 +6,7 @@ import os
 import runpy
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,15 @@ def test_every_way_to_a_server_lists_calls_and_passes_results_through_untouched(
             assert {key: outcome.result[key] for key in RICH_KEYS} == rich
             failed = await up.forward(call("echo/fail"), timeout=30, meta={})
             assert failed.is_error
+
+    asyncio.run(scenario())
+
+
+def test_the_tools_of_a_server_without_prefix_are_seen_by_their_own_names(echo: Any, upstreams: Any) -> None:
+    async def scenario() -> None:
+        async with upstreams(replace(echo(), prefix=False)) as up:
+            assert up.catalogue.resolve("rich") == "echo/rich"
+            assert up.catalogue.exposed("echo/rich") == "rich"
 
     asyncio.run(scenario())
 

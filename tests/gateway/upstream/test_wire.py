@@ -32,9 +32,15 @@ def test_arguments_that_are_read_again_are_written_as_the_same_bytes(value: dict
 @given(OBJECTS)
 def test_a_spliced_body_holds_the_arguments_byte_for_byte(value: dict[str, Any]) -> None:
     text = Arguments.parse(value).text
-    body = wire.call_body(7, 'na"me', text, {"k": None})
+    fields = {"name": b'"na\\"me"', "arguments": text.encode(), "_meta": b'{"k":null}'}
+    body = wire.request_body(7, "tools/call", fields)
     assert f'"arguments":{text},'.encode() in body
-    assert json.loads(body)["params"] == {"name": 'na"me', "arguments": json.loads(text), "_meta": {"k": None}}
+    assert json.loads(body) == {
+        "jsonrpc": "2.0",
+        "id": 7,
+        "method": "tools/call",
+        "params": {"name": 'na"me', "arguments": json.loads(text), "_meta": {"k": None}},
+    }
 
 
 @given(VALUES)

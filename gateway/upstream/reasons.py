@@ -1,0 +1,38 @@
+"""Why a server can't be reached, in words for whoever runs the gateway: never with a secret. Pure."""
+
+from urllib.parse import urlsplit
+
+import mcp_types as types
+from anyio import BrokenResourceError, ClosedResourceError
+from mcp.shared.exceptions import MCPError
+
+from gateway.errors import ToolgateError
+from gateway.upstream.spec import Http, ServerSpec, Transport, redacted
+
+__all__ = ["reason", "shown"]
+
+_NOBODY_THERE = "All connection attempts failed"  # httpx2's words; they don't say to what
+
+
+def shown(why: str, transport: Transport | None) -> str:
+    """A reason that may be shown: without secrets, and with the address that nobody answers at."""
+    if isinstance(transport, Http) and why == _NOBODY_THERE:
+        parts = urlsplit(transport.url)
+        why = f"can't connect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return redacted(why, transport) if transport else why
+
+
+def reason(error: BaseException, spec: ServerSpec) -> str:
+    """An error in words for whoever runs the gateway."""
+    if isinstance(error, BaseExceptionGroup):  # the first that says anything: what falls apart after it does not
+        return next(filter(None, (reason(one, spec) for one in error.exceptions)), "")
+    match error:
+        case MCPError(code=types.CONNECTION_CLOSED) | BrokenResourceError() | ClosedResourceError():
+            return ""  # nothing is known here but that; a child process may have more to say
+        case TimeoutError():
+            return f"it did not answer within {spec.connect_timeout:.3g} s"
+        case FileNotFoundError():
+            return f"`{error.filename}` was not found"
+        case ToolgateError() | MCPError() | OSError() | ValueError() | RuntimeError() if str(error):
+            return str(error)
+    return type(error).__name__

@@ -1,0 +1,122 @@
+"""What a server says besides answers, on one connection: progress, log messages and questions, each to its caller.
+
+Progress has a token, which is ours. A log message of the older era and a server's question have nothing that links them
+to a request: they belong to the one caller who is being served, and if there are several with different keys, to none
+of them. Connections on which a server may ask are made so that this does not happen (`private`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import mcp_types as types
+
+from gateway.call import JsonObject
+from gateway.caller import Caller, CantAsk, asks
+
+__all__ = ["Talk", "weight"]
+
+QUESTIONS = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
+LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+MOST_QUESTIONS = 32  # open at once on one connection
+
+log = logging.getLogger("toolgate.upstream")
+
+Send = Callable[[types.JSONRPCResponse | types.JSONRPCError], Awaitable[None]]
+
+
+class Talk:
+    """`updated` is called with the URI of a resource that changed, `changed` when a list did."""
+
+    def __init__(self, changed: Callable[[], None], updated: Callable[[str], None]) -> None:
+        self._changed, self._updated = changed, updated
+        self._callers: dict[str | int, Caller] = {}  # by request id, which is the progress token too; the newest last
+        self._questions: dict[str | int, asyncio.Task[None]] = {}
+
+    @contextmanager
+    def serving(self, request_id: str | int, caller: Caller) -> Iterator[None]:
+        """While this request is under way, what the server says may be for its caller."""
+        self._callers[request_id] = caller
+        try:
+            yield
+        finally:
+            del self._callers[request_id]
+            if not self._callers:
+                self.hush()
+
+    def hush(self) -> None:
+        """Nobody is there any more whom a question could be for."""
+        for task in self._questions.values():
+            task.cancel()
+
+    def hear(self, message: Any, caller: Caller | None = None) -> None:
+        """A notification. `caller` is whose it is, where the transport knows."""
+        method = message.get("method") if isinstance(message, Mapping) else None
+        params = message.get("params") if isinstance(message, Mapping) else None
+        params = params if isinstance(params, Mapping) else {}
+        if method == "notifications/progress":
+            self._progress(params, caller)
+        elif method == "notifications/message":
+            self._logged(params, caller)
+        elif method == "notifications/cancelled":
+            self._withdrawn(params)
+        elif method == "notifications/resources/updated" and isinstance(params.get("uri"), str):
+            self._updated(params["uri"])
+        elif method in _LISTS:
+            self._changed()
+
+    def asked(self, request: types.JSONRPCRequest, send: Send) -> bool:
+        """Takes a server's question, if there is one caller whom it can be for."""
+        caller = self._only()
+        if request.method not in QUESTIONS or caller is None or not asks(caller.capabilities):
+            return False
+        if len(self._questions) >= MOST_QUESTIONS:
+            return False
+        task = asyncio.ensure_future(self._answer(request, caller, send))
+        self._questions[request.id] = task
+        task.add_done_callback(lambda _: self._questions.pop(request.id, None))
+        return True
+
+    async def _answer(self, request: types.JSONRPCRequest, caller: Caller, send: Send) -> None:
+        try:
+            result = await caller.ask(request.method, request.params or {})
+        except CantAsk as error:
+            data = types.ErrorData(code=error.code, message=error.message, data=error.data)
+            await send(types.JSONRPCError(jsonrpc="2.0", id=request.id, error=data))
+        else:
+            await send(types.JSONRPCResponse(jsonrpc="2.0", id=request.id, result=dict(result)))
+
+    def _only(self) -> Caller | None:
+        """The one who is being served; the newest of several requests of the same."""
+        callers = list(self._callers.values())
+        return callers[-1] if callers and len({caller.key for caller in callers}) == 1 else None
+
+    def _progress(self, params: JsonObject, caller: Caller | None) -> None:
+        token = params.get("progressToken")
+        known = self._callers.get(token) if isinstance(token, str | int) else None
+        if (caller := caller or known) is not None and caller.wants_progress:
+            caller.hear("notifications/progress", params)
+
+    def _logged(self, params: JsonObject, caller: Caller | None) -> None:
+        caller = caller or self._only()
+        if caller is None or caller.log_level is None:
+            return
+        if weight(params.get("level")) >= weight(caller.log_level):
+            caller.hear("notifications/message", params)
+
+    def _withdrawn(self, params: JsonObject) -> None:
+        """The server does not want an answer any more."""
+        request_id = params.get("requestId")
+        task = self._questions.get(request_id) if isinstance(request_id, str | int) else None
+        if task is not None:
+            task.cancel()
+
+
+_LISTS = frozenset(f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources"))
+
+
+def weight(level: object) -> int:
+    """A log level's place in their order (RFC 5424, turned round); an unknown one weighs most."""
+    return LEVELS.index(level) if level in LEVELS else len(LEVELS)

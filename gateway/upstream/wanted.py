@@ -1,0 +1,59 @@
+"""What an admitted call is on the wire: its method, and parameters that are the judged text, byte for byte. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.call import Action, Call, JsonObject
+from gateway.names import split_path
+from gateway.upstream import wire
+
+__all__ = ["Wanted", "wanted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`fields` are the parameters as JSON text, without `_meta`; `name` is what HTTP repeats in `Mcp-Name`."""
+
+    method: str
+    name: str | None
+    fields: Mapping[str, bytes]
+
+    def params(self, meta: JsonObject) -> dict[str, Any]:
+        """The parameters as values. Written out again, they are the same bytes."""
+        return {**{name: wire.read(text) for name, text in self.fields.items()}, "_meta": meta}
+
+    def body(self, request_id: int, meta: JsonObject) -> bytes:
+        return wire.request_body(request_id, self.method, {**self.fields, "_meta": wire.dump(meta)})
+
+
+def wanted(call: Call, answers: JsonObject | None = None) -> Wanted:
+    """`answers` are `inputResponses` and `requestState` of a further round."""
+    method, name, fields = _SHAPES[call.action](call)
+    more = {key: wire.dump(value) for key, value in (answers or {}).items()}
+    return Wanted(method, name, {**fields, **more})
+
+
+_Shape = tuple[str, str | None, dict[str, bytes]]
+
+
+def _call(call: Call) -> _Shape:
+    name = split_path(call.path)[1]
+    return "tools/call", name, {"name": wire.dump(name), "arguments": call.arguments.text.encode()}
+
+
+def _get(call: Call) -> _Shape:
+    name = split_path(call.path)[1]
+    return "prompts/get", name, {"name": wire.dump(name), "arguments": call.arguments.text.encode()}
+
+
+def _read(call: Call) -> _Shape:
+    uri = split_path(call.path)[1]
+    return "resources/read", uri, {"uri": wire.dump(uri)}
+
+
+def _complete(call: Call) -> _Shape:
+    return "completion/complete", None, {key: wire.dump(value) for key, value in call.arguments.value.items()}
+
+
+_SHAPES: Mapping[Action, Callable[[Call], _Shape]] = {"call": _call, "get": _get, "read": _read, "complete": _complete}

@@ -1,0 +1,29 @@
+"""The official suite finds nothing wrong with Toolgate as a client: what it sends to the servers behind it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.client import LEGACY, MODERN, SCENARIOS
+from tests.conformance.suite import run_client
+
+COMMAND = [sys.executable, "-m", "tests.conformance.client"]
+SAMPLE = {
+    MODERN: ("sep-2322-client-request-state", "http-custom-headers"),
+    LEGACY: ("elicitation-sep1034-client-defaults", "sse-retry"),
+}
+
+
+@pytest.mark.parametrize("version", SCENARIOS)
+def test_what_the_gateway_sends_to_servers_is_right(version: str, tmp_path: Path) -> None:
+    """A few scenarios; the next test has them all. Each starts a gateway."""
+    report = run_client(COMMAND, version, tmp_path, SAMPLE[version])
+    assert not report.failures, str(report)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("version", SCENARIOS)
+def test_everything_that_the_gateway_sends_to_servers_is_right(version: str, tmp_path: Path) -> None:
+    report = run_client(COMMAND, version, tmp_path, SCENARIOS[version])
+    assert not report.failures, str(report)

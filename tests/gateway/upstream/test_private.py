@@ -1,0 +1,105 @@
+"""Connections of one client's own, against a real server that asks."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from gateway.call import Answered, InputRequired, JsonObject
+from gateway.upstream import ServerSpec, Stdio, Upstreams
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 60.0
+
+
+class Client:
+    """A caller with a name, who answers with it."""
+
+    def __init__(self, name: str, *, modern: bool = False, asks: bool = True) -> None:
+        self.key, self.name, self.modern = f"key {name}", name, modern
+        self.capabilities: JsonObject = {"roots": {}, "elicitation": {"form": {}}, "sampling": {}} if asks else {}
+        self.wants_progress, self.log_level = False, None
+        self.asked: list[str] = []
+
+    def hear(self, method: str, params: JsonObject) -> None:
+        """Nothing is expected."""
+
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        self.asked.append(method)
+        await asyncio.sleep(0.01)  # others get in between
+        return {"roots": [{"uri": f"file:///{self.name}"}]}
+
+
+def everything(era: str = "both", **more: Any) -> ServerSpec:
+    arguments = ("-m", "tests.fixtures.everything", "stdio", "--era", era)
+    return ServerSpec("e", Stdio(sys.executable, arguments, {"PYTHONPATH": str(ROOT)}, str(ROOT)), **more)
+
+
+def pids(up: Upstreams) -> list[int | None]:
+    return [own.server.status().pid for own in up._private["e"]._open]  # noqa: SLF001
+
+
+def answer_of(outcome: Any) -> Any:
+    assert isinstance(outcome, Answered), outcome
+    return outcome.result["structuredContent"]["answer"]
+
+
+def test_each_client_is_asked_what_his_own_call_made_the_server_ask(call: Any) -> None:
+    async def scenario() -> None:
+        clients = [Client(f"c{number}", modern=number % 2 == 0) for number in range(4)] * 3
+        async with Upstreams({"e": everything("legacy")}) as up:
+            outcomes = await asyncio.gather(
+                *(up.forward(call("e/ask_roots"), timeout=PATIENCE, meta={}, caller=client) for client in clients)
+            )
+            for client, outcome in zip(clients, outcomes, strict=True):
+                assert answer_of(outcome) == {"roots": [{"uri": f"file:///{client.name}"}]}
+        assert {tuple(client.asked) for client in clients} == {("roots/list",) * 3}
+
+    asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))
+
+
+def test_one_session_keeps_its_connection_and_a_modern_client_gets_a_free_one_again(call: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"e": everything("legacy")}) as up:
+            for client in (Client("old"), Client("new", modern=True)):
+                for _ in range(2):
+                    answer_of(await up.forward(call("e/ask_roots"), timeout=PATIENCE, meta={}, caller=client))
+            assert len(set(pids(up))) == 2
+            up.forget("key old")
+            assert len(pids(up)) == 1
+
+    asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))
+
+
+def test_who_cannot_be_asked_shares_the_public_connection(call: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"e": everything("legacy")}) as up:
+            quiet = Client("quiet", asks=False)
+            outcome = await up.forward(call("e/test_simple_text"), timeout=PATIENCE, meta={}, caller=quiet)
+            assert isinstance(outcome, Answered)
+            assert pids(up) == []
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_a_modern_client_of_a_modern_server_is_asked_by_an_answer(call: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"e": everything()}) as up:
+            modern = Client("m", modern=True)
+            outcome = await up.forward(call("e/ask_roots"), timeout=PATIENCE, meta={}, caller=modern)
+            assert isinstance(outcome, InputRequired)
+            assert (modern.asked, pids(up)) == ([], [])
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_a_server_that_speaks_only_the_modern_era_is_used_as_it_is(call: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"e": everything("modern")}) as up:
+            old = Client("old")
+            for _ in range(2):
+                outcome = await up.forward(call("e/ask_roots"), timeout=PATIENCE, meta={}, caller=old)
+                assert isinstance(outcome, InputRequired)
+            assert pids(up) == []
+
+    asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))

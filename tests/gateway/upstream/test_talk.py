@@ -1,0 +1,162 @@
+"""What a server says, and whom it is for: the client that caused it, and nobody else."""
+
+import asyncio
+from typing import Any
+
+import mcp_types as types
+
+from gateway.call import JsonObject
+from gateway.caller import CantAsk
+from gateway.upstream.talk import MOST_QUESTIONS, Talk
+
+
+class Client:
+    """A caller that keeps what it heard."""
+
+    def __init__(self, key: str = "a", *, asks: bool = True, level: str | None = "info", modern: bool = False) -> None:
+        self.key, self.modern, self.log_level, self.wants_progress = key, modern, level, True
+        self.capabilities: JsonObject = {"elicitation": {}} if asks else {}
+        self.heard: list[tuple[str, Any]] = []
+        self.asked: list[str] = []
+        self.answer: JsonObject | CantAsk | None = {"action": "accept", "x": None}
+
+    def hear(self, method: str, params: JsonObject) -> None:
+        self.heard.append((method, params))
+
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        self.asked.append(method)
+        if self.answer is None:
+            await asyncio.Event().wait()
+        if isinstance(self.answer, CantAsk):
+            raise self.answer
+        return self.answer or {}
+
+
+def progress(token: object) -> dict[str, Any]:
+    return {"method": "notifications/progress", "params": {"progressToken": token, "progress": 1}}
+
+
+def said(level: object) -> dict[str, Any]:
+    return {"method": "notifications/message", "params": {"level": level, "data": "x"}}
+
+
+def quiet() -> Talk:
+    return Talk(lambda: None, lambda _uri: None)
+
+
+def question(number: int = 1) -> types.JSONRPCRequest:
+    return types.JSONRPCRequest(jsonrpc="2.0", id=number, method="elicitation/create", params={"message": "?"})
+
+
+class Sent:
+    """What went back to the server."""
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+        self.one = asyncio.Event()
+
+    async def __call__(self, message: Any) -> None:
+        self.messages.append(message)
+        self.one.set()
+
+
+def test_progress_goes_to_the_one_whose_token_it_is() -> None:
+    talk, ann, bob = quiet(), Client("a"), Client("b")
+    with talk.serving("t-1", ann), talk.serving("t-2", bob):
+        for token in ("t-2", "t-3", 1, None, True, ["t-1"]):
+            talk.hear(progress(token))
+    talk.hear(progress("t-1"))
+    assert ann.heard == []
+    assert [params["progressToken"] for _, params in bob.heard] == ["t-2"]
+
+
+def test_a_log_message_is_heard_only_where_it_is_clear_whose_it_is_and_at_his_level() -> None:
+    talk, ann, bob = quiet(), Client("a"), Client("b")
+    with talk.serving(1, ann):
+        for level in ("debug", "info", "emergency", "loud", None):
+            talk.hear(said(level))
+        with talk.serving(2, bob):
+            talk.hear(said("error"))
+        with talk.serving(3, Client("a", level=None)):
+            talk.hear(said("error"))
+    assert [params["level"] for _, params in ann.heard] == ["info", "emergency", "loud", None]
+    assert bob.heard == []
+
+
+def test_where_the_transport_knows_the_caller_nothing_has_to_be_guessed() -> None:
+    talk, ann, bob = quiet(), Client("a"), Client("b")
+    with talk.serving(1, ann):
+        talk.hear(said("error"), bob)
+        talk.hear(progress("whatever"), bob)
+    assert (len(ann.heard), len(bob.heard)) == (0, 2)
+
+
+def test_changes_of_lists_and_resources_are_told() -> None:
+    told: list[str] = []
+    talk = Talk(lambda: told.append("list"), told.append)
+    for method in ("tools", "prompts", "resources"):
+        talk.hear({"method": f"notifications/{method}/list_changed"})
+    talk.hear({"method": "notifications/resources/updated", "params": {"uri": "u"}})
+    for rubbish in ({"method": "notifications/resources/updated", "params": {"uri": 7}}, {"method": 5}, [], None):
+        talk.hear(rubbish)
+    assert told == ["list", "list", "list", "u"]
+
+
+def test_a_question_is_put_to_the_one_who_is_served_and_his_answer_goes_back_as_it_is() -> None:
+    async def scenario() -> None:
+        talk, ann, sent = quiet(), Client(), Sent()
+        with talk.serving(1, ann):
+            assert talk.asked(question(), sent)
+            await asyncio.wait_for(sent.one.wait(), 60)
+        (message,) = sent.messages
+        assert (message.id, message.result) == (1, {"action": "accept", "x": None})
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_cannot_answer_is_told_to_the_server() -> None:
+    async def scenario() -> None:
+        talk, ann, sent = quiet(), Client(), Sent()
+        ann.answer = CantAsk(-1, "no", {"d": 1})
+        with talk.serving(1, ann):
+            assert talk.asked(question(), sent)
+            await asyncio.wait_for(sent.one.wait(), 60)
+        assert sent.messages[0].error == types.ErrorData(code=-1, message="no", data={"d": 1})
+
+    asyncio.run(scenario())
+
+
+def test_nobody_is_asked_who_did_not_say_that_he_can_be_or_when_it_is_not_clear_who_is_meant() -> None:
+    async def scenario() -> None:
+        talk, sent = quiet(), Sent()
+        assert not talk.asked(question(), sent)
+        with talk.serving(1, Client(asks=False)):
+            assert not talk.asked(question(), sent)
+        ann, bob = Client("a"), Client("b")
+        with talk.serving(1, ann), talk.serving(2, bob):
+            assert not talk.asked(question(), sent)
+        with talk.serving(1, ann):
+            other = types.JSONRPCRequest(jsonrpc="2.0", id=1, method="ping")
+            assert not talk.asked(other, sent)
+        assert (ann.asked, bob.asked, sent.messages) == ([], [], [])
+
+    asyncio.run(scenario())
+
+
+def test_questions_end_when_the_server_withdraws_them_and_when_nobody_is_served_any_more() -> None:
+    async def scenario() -> None:
+        talk, ann, sent = quiet(), Client(), Sent()
+        ann.answer = None
+        with talk.serving(1, ann):
+            for number in range(1, MOST_QUESTIONS + 1):
+                assert talk.asked(question(number), sent)
+            assert not talk.asked(question(99), sent)
+            await asyncio.sleep(0)
+            talk.hear({"method": "notifications/cancelled", "params": {"requestId": 1}})
+            await asyncio.sleep(0.01)
+            assert talk.asked(question(99), sent)
+        await asyncio.sleep(0.01)
+        assert talk._questions == {}  # noqa: SLF001
+        assert sent.messages == []
+
+    asyncio.run(scenario())
