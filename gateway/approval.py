@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gateway.call import Arguments, Call, Subject
+from gateway.call import Action, Arguments, Call, Subject
 
-__all__ = ["Approval", "ApprovalState"]
+__all__ = ["Approval", "ApprovalState", "claim", "claim_again"]
 
 ApprovalState = Literal["pending", "approved", "denied", "expired", "consumed", "cancelled"]
 
@@ -39,12 +39,13 @@ class Approval:
     decided_by: str | None = None
     decided_at: int | None = None
     reason: str = ""
+    action: Action = "call"
 
     @property
     def call(self) -> Call:
         """The exact call that will run."""
         subject = Subject(self.user, self.tenant, self.agent)
-        return Call(self.run_id, self.key, subject, self.path, Arguments.parse(self.arguments))
+        return Call(self.run_id, self.key, subject, self.path, Arguments.parse(self.arguments), self.action)
 
     def allows(self, call: Call, pin: str, now: int) -> bool:
         """Whether this is the answer yes, still good, to exactly this call on exactly this tool."""
@@ -52,3 +53,13 @@ class Approval:
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def claim(call: Call, *, driven: bool) -> str:
+    """What may pick an answer up: this call of this run where we drive it, else the same call in whatever session."""
+    return call.idempotency_key if driven else call.digest
+
+
+def claim_again(call: Call, *, driven: bool) -> str:
+    """The same for an answer on which nothing was sent: a model that makes the same call again gives it a new key."""
+    return f"{call.run_id}/{call.digest}" if driven else call.digest

@@ -1,14 +1,15 @@
 """Facts in a run, in the past tense, never changed; and their JSON, which is public and must read for ever. Pure.
 
-A call is named by its key (`t1/call/c1`), a question to people by its approval id. `reserved` and `spent` are amounts
-of `gateway.budget.Spend`, written as `{"tokens": 12}` with the zeros left out.
+A call is named by its key (`t1/call/c1`), a question to people by its approval id. `action` says whether a tool was
+called, a resource read, a prompt got, or an argument of one completed. `reserved` and `spent` are amounts of
+`gateway.budget.Spend`, written as `{"tokens": 12}` with the zeros left out.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from gateway.call import JsonObject
+from gateway.call import Action, JsonObject
 
 __all__ = [
     "EVENTS",
@@ -46,7 +47,10 @@ Resolution = Literal["happened", "did_not_happen", "give_up"]
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's."""
+    """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's.
+
+    `tainted` is what it brings along: the same client read untrusted text in the run before this one.
+    """
 
     driver: Literal["loop", "client"]
     user: str
@@ -55,6 +59,7 @@ class Queued:
     model: str = ""
     input: str = ""
     limits: Mapping[str, int] = field(default_factory=dict)
+    tainted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,11 @@ class ModelFailed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A gate said no, and nothing was sent. `arguments` is canonical JSON text, or what could not be parsed."""
+    """A gate said no, and nothing was sent; the gate `reachable` says only that the server is away.
+
+    `arguments` is canonical JSON text, or what could not be parsed. Of very long ones it is the beginning, and `whole`
+    says what there was: `{"bytes": 70000, "sha256": "..."}`.
+    """
 
     key: str
     path: str
@@ -102,6 +111,8 @@ class Denied:
     gate: str
     why: str
     rule: str | None = None
+    whole: JsonObject | None = None
+    action: Action = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,7 @@ class Held:
     approval_id: str
     why: str
     rule: str | None = None
+    action: Action = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,7 @@ class Admitted:
     attempt: int = 1
     rule: str | None = None
     approval_id: str | None = None
+    action: Action = "call"
 
 
 @dataclass(frozen=True, slots=True)

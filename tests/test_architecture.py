@@ -27,13 +27,13 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.call", "gateway.budget",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
-        "gateway.approval", "gateway.events", "gateway.results", "gateway.run", "gateway.steps", "gateway.bounded",
-        "gateway.schema",
+        "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
+        "gateway.bounded", "gateway.schema", "gateway.params", "gateway.extracts", "gateway.uris",
         "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
         "gateway.identity", "providers",
     ),
     "adapters": ("gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "providers.*"),
-    "pipeline": ("gateway.tracing", "gateway.pipeline"),
+    "pipeline": ("gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": ("gateway.turn", "gateway.loop", "gateway.clients", "gateway.approving"),
     "root": ("gateway.runtime",),
     "serve": ("gateway.serve",),
@@ -62,7 +62,7 @@ LIBRARIES: Mapping[str, Library] = {
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
     "cryptography": Library("cryptography", ("gateway.keyring",)),
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
-    "re2": Library("google-re2", ("gateway.bounded",)),
+    "re2": Library("google-re2", ("gateway.bounded", "gateway.uris")),
     "casbin": Library("pycasbin", ("gateway.policy",)),
     "starlette": Library("starlette", ("gateway.serve",)),
     "uvicorn": Library("uvicorn", ("gateway.serve",)),
@@ -85,6 +85,7 @@ LAZY: Mapping[str, str] = {
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",
     "gateway.guard": "the installed distributions are read only when something is wrong",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
+    "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
     "gateway.wording": "only a wrong word pays for looking up what is like it",
     "servers.program": "`mcp` is imported after the flags have been read",
 }

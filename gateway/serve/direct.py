@@ -134,7 +134,7 @@ class Direct:
             route = classify_inbound_request(message, headers=routing)
             if not isinstance(route, InboundModernRoute) or not isinstance(route.client_capabilities, Mapping):
                 return None
-            client = Client.said(route.client_info)
+            client = Client.said(route.client_info, stateless=True)
             return client, Quiet(self._front.caller_key(client), True, route.client_capabilities)
         session = _text(headers.get(b"mcp-session-id"))
         known = self._handshakes.fresh(session) if session and version in HANDSHAKE_PROTOCOL_VERSIONS else None
