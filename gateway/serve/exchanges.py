@@ -6,7 +6,7 @@ says (`states`, `parking`); one of the older era is asked while he waits.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,5 +174,3 @@ def _is_modern(viewer: ClientRun, path: str) -> bool:
     """Whether the server asks by its answers. What is not known may do either."""
     about = viewer.catalogue.about.get(path.partition("/")[0])
     return about is not None and about.modern
-
-

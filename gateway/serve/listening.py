@@ -43,8 +43,10 @@ class Listening:
         lists = [kind for kind in LISTS if asked.get(f"{kind}ListChanged") is True]
         listener = self._listener(send, lists, client)
         with self._changes.listening(listener):
-            uris = [uri for uri in asked.get("resourceSubscriptions") or [] if await self._watches(listener, client, uri)]
-            honoured = {f"{kind}ListChanged": True for kind in lists} | ({"resourceSubscriptions": uris} if uris else {})
+            wanted = asked.get("resourceSubscriptions") or []
+            uris = [uri for uri in wanted if await self._watches(listener, client, uri)]
+            honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in lists}
+            honoured |= {"resourceSubscriptions": uris} if uris else {}
             await send("notifications/subscriptions/acknowledged", {"notifications": honoured})
             await listener.run()
         return {"_meta": meta}
