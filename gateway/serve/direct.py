@@ -1,8 +1,9 @@
 """`tools/call` over HTTP, without the SDK's application in between, which costs ten times what the gateway itself does.
 
-Only a plain call goes this way: everything about it is in order, and no server could want to talk to its client before
-the answer (a modern client is asked by an answer, so that he may be asked is no hindrance). It meets the same `Front`, so the same gates. Whatever is out of the ordinary goes to the SDK's application,
-which also has the protocol's words for what is wrong; nothing is refused here.
+Only a plain call goes this way: everything about it is in order, and nothing can come before its answer. (A modern
+client is asked by an answer, so that he can be asked is no hindrance.) It meets the same `Front`, so the same gates.
+Whatever is out of the ordinary goes to the SDK's application, which also has the protocol's words for what is wrong;
+nothing is refused here.
 """
 
 import asyncio

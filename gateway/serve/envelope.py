@@ -26,7 +26,8 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
     if version in MODERN_PROTOCOL_VERSIONS:
         whole.setdefault("resultType", "complete")
         if method in _CACHED and whole["resultType"] == "complete":
-            whole |= {"ttlMs": whole.get("ttlMs", 0), "cacheScope": "private"}  # the policy decides for each who asks
+            ttl = whole.get("ttlMs", 0) if method == "resources/read" else 0  # a list is not one server's
+            whole |= {"ttlMs": ttl, "cacheScope": "private"}  # the policy decides for each who asks
         meta[types.SERVER_INFO_META_KEY] = dict(server_info)
     else:
         for key in _MODERN_ONLY:

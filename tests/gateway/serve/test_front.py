@@ -11,6 +11,7 @@ import pytest
 from mcp import Client, MCPError
 
 from gateway.budget import Limits
+from gateway.clients import ClientRun
 from gateway.errors import StoreError
 from gateway.events import Returned
 from gateway.serve.server import build_server
@@ -66,10 +67,10 @@ def test_an_unexpected_failure_tells_the_client_nothing_of_itself(
     tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(app: App, client: Client) -> None:
-        def broken() -> Any:
+        def broken(_run: ClientRun) -> Any:
             raise RuntimeError("the canary-7f3a secret")
 
-        monkeypatch.setattr(app.sessions.viewer, "tools", broken)
+        monkeypatch.setattr(ClientRun, "tools", broken)
         with pytest.raises(MCPError) as caught:
             await client.list_tools()
         assert caught.value.code == types.INTERNAL_ERROR

@@ -221,7 +221,7 @@ def test_at_the_end_every_run_is_closed_and_what_can_not_be_closed_is_left(tmp_p
 
 def test_looking_opens_no_run(tmp_path: Path) -> None:
     async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
-        assert list(sessions.viewer.tools()) == []
+        assert list(sessions.viewer(modern()).tools()) == []
         assert await statuses(app) == {}
 
     within(tmp_path, scenario)
