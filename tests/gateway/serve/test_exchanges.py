@@ -14,6 +14,7 @@ from gateway.call import Subject
 from gateway.events import Admitted, Returned
 from gateway.serve.callers import Quiet
 from gateway.serve.exchanges import Request
+from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
 from tests.fixtures.everything.starting import ROOT, command
 from tests.fixtures.gateway_app import App, Setup, opened, spec
@@ -86,14 +87,23 @@ def test_a_state_is_nobody_elses_and_good_for_nothing_else(tmp_path: Path, era: 
     within(tmp_path, era, scenario)
 
 
-@eras
-def test_a_client_who_declared_nothing_is_not_asked(tmp_path: Path, era: str) -> None:
+def test_a_client_is_not_asked_by_a_modern_server_for_what_he_did_not_declare(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        with pytest.raises(MCPError, match="did not declare: `elicitation.form`") as caught:
+            await ask(app, ASK, capabilities={"sampling": {}})
+        assert caught.value.code == types.MISSING_REQUIRED_CLIENT_CAPABILITY
+        assert caught.value.error.data == {"requiredCapabilities": {"elicitation": {"form": {}}}}
+
+    within(tmp_path, "modern", scenario)
+
+
+def test_an_older_server_is_told_that_a_client_who_declared_nothing_can_not_be_asked(tmp_path: Path) -> None:
     async def scenario(app: App) -> None:
         answer = await ask(app, ASK, capabilities={})
-        code = getattr(answer, "code", None)
-        assert (code == types.MISSING_REQUIRED_CLIENT_CAPABILITY) if era == "modern" else "inputRequests" not in answer
+        assert isinstance(answer, ServerError)
+        assert answer.message == "Elicitation not supported"  # the server's own words
 
-    within(tmp_path, era, scenario)
+    within(tmp_path, "legacy", scenario)
 
 
 def test_every_round_is_admitted_and_recorded_and_only_the_last_one_is_a_call(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import mcp_types as types
 import pytest
 from mcp import Client, MCPError
 
+from gateway.serve.replies import DENIED
 from tests.fixtures.gateway_app import Setup, opened, spec
 from tests.gateway.serve.test_exchanges import PATIENCE, server
 
@@ -63,11 +64,9 @@ def test_a_modern_client_is_acknowledged_what_it_may_hear_of(tmp_path: Path) -> 
 def test_whoever_may_not_subscribe_is_told_why_if_a_line_says_it(tmp_path: Path) -> None:
     async def scenario(app: Any) -> None:
         async with Client(app.server, mode="legacy", cache=None) as client:
-            for uri, code in (("test://static-text", -31001), ("nowhere://x", types.INVALID_PARAMS)):
-                with pytest.raises(MCPError) as caught:
-                    await client.session.send_request(
-                        types.SubscribeRequest(params=types.SubscribeRequestParams(uri=uri)), types.EmptyResult
-                    )
-                assert caught.value.code == code or uri.startswith("nowhere"), caught.value
+            params = types.SubscribeRequestParams(uri="test://static-text")
+            with pytest.raises(MCPError, match="it is quiet") as caught:
+                await client.session.send_request(types.SubscribeRequest(params=params), types.EmptyResult)
+            assert caught.value.code == DENIED
 
     within(tmp_path, scenario, "p, *, *, up/test://static-text, subscribe, , deny, it is quiet")
