@@ -99,17 +99,11 @@ class ClientRun:
         """Calls a tool by its exposed name or its path. Raises StoreError when the call can't be recorded."""
         clients = self._clients
         taken = await clients.store.spend(run_account(self.run_id))
-        proposal = Proposal(f"call/{next(self._numbers)}", self._path(name), arguments, meta or {})
+        proposal = Proposal(f"call/{next(self._numbers)}", self.catalogue.resolve(name), arguments, meta or {})
         place = Place(self.run_id, self.subject, clients.limits, taken, tainted=self._tainted)
         result = await clients.pipeline.call(proposal, Work(place, self._lease))
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
         return result
-
-    def _path(self, name: str) -> str:
-        """The path that a name means. The tools of a server that is missing have no names; they read `server__tool`."""
-        server, _, tool = name.partition("__")
-        known = self.catalogue.resolve(name)
-        return f"{server}/{tool}" if known == name and tool and server in self.catalogue.missing else known
 
     async def close(self, output: str = "") -> None:
         """The client is gone. What it asked people stays, and the same call may claim the answer later.

@@ -94,7 +94,10 @@ class ModelFailed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A gate said no, and nothing was sent. `arguments` is canonical JSON text, or what could not be parsed."""
+    """A gate said no, and nothing was sent; the gate `reachable` says only that the server is away.
+
+    `arguments` is canonical JSON text, or what could not be parsed.
+    """
 
     key: str
     path: str

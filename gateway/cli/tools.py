@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import sys
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
@@ -54,15 +53,13 @@ def call_command(tool: str, arguments: str, agent: str | None, as_json: bool, ca
     config = caller.config()
     with usage_of("JSON"):
         parsed = Arguments.parse(sys.stdin.buffer.read() if arguments == "-" else arguments)
-    result, missing = asyncio.run(_called(config, tool, parsed.text, _subject(config, agent)))
+    result = asyncio.run(_called(config, tool, parsed.text, _subject(config, agent)))
     option = caller.tenant_option()(config.identity.tenant)
-    return conclude(result, tool, missing, as_json=as_json, option=option)
+    return conclude(result, tool, as_json=as_json, option=option)
 
 
-async def _called(
-    config: "Config", tool: str, arguments: str, subject: "Subject"
-) -> "tuple[CallResult, Collection[str]]":
-    """What came of the call, and the servers that could not be reached."""
+async def _called(config: "Config", tool: str, arguments: str, subject: "Subject") -> "CallResult":
+    """What came of the call."""
     from gateway.cli.results import ending
     from gateway.runtime import open_runtime
 
@@ -71,7 +68,7 @@ async def _called(
         try:
             result = await client.call(tool, arguments)
             ended = ending(result)
-            return result, tuple(client.catalogue.missing)
+            return result
         finally:
             await client.close(ended)
 

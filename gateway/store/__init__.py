@@ -13,7 +13,7 @@ from gateway.budget import Limits, Spend
 from gateway.events import Decision, Event, Recorded
 from gateway.run import Status
 
-__all__ = ["Change", "Consume", "Lease", "Open", "Reserve", "RunRow", "Settle", "Store", "run_account"]
+__all__ = ["Change", "Consume", "Lease", "Open", "Reserve", "Restore", "RunRow", "Settle", "Store", "run_account"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,18 @@ class Consume:
     approval_id: str
 
 
-Change = Reserve | Settle | Open | Consume
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Make an approval good again, for nothing was sent on it: from `consumed` (or `approved`) to `approved`.
+
+    `claim` is what may pick it up from now on. Where the same question stands open by then, nothing changes.
+    """
+
+    approval_id: str
+    claim: str
+
+
+Change = Reserve | Settle | Open | Consume | Restore
 
 
 @dataclass(frozen=True, slots=True)

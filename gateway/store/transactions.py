@@ -14,7 +14,7 @@ from gateway.budget import UNITS, Spend, Unit, excess, shown
 from gateway.errors import BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
 from gateway.events import Decided, Decision, Event, Queued, event_to_json
 from gateway.run import ENDED, Status, after
-from gateway.store import Change, Consume, Lease, Open, Reserve, RunRow, Settle
+from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, RunRow, Settle
 
 __all__ = [
     "SELECT_APPROVALS",
@@ -113,7 +113,7 @@ def _append(db: Db, work: Append, now: int) -> int:
             _insert_run(db, work.run_id, event, now)
         _insert_event(db, work.run_id, seq, event, now)
     db.execute("UPDATE runs SET status = ?, seq = ?, updated = ? WHERE id = ?", (status, seq, now, work.run_id))
-    if status in ENDED and before not in ENDED:
+    if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
         _withdraw(db, work.run_id)
     return seq
 
@@ -211,11 +211,21 @@ def _consume(db: Db, change: Consume, now: int) -> None:
         raise Conflict(f"approval `{change.approval_id}` has been used, or has expired")
 
 
+def _restore(db: Db, change: Restore, _now: int) -> None:
+    db.execute(
+        "UPDATE approvals SET state = 'approved', claim = ?1 WHERE id = ?2 AND state IN ('approved', 'consumed')"
+        " AND NOT EXISTS (SELECT 1 FROM approvals AS other"
+        " WHERE other.claim = ?1 AND other.id <> ?2 AND other.state IN ('pending', 'approved'))",
+        (change.claim, change.approval_id),
+    )
+
+
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Reserve: _reserve,
     Settle: _settle,
     Open: _open,
     Consume: _consume,
+    Restore: _restore,
 }
 
 
