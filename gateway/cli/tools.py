@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit
-from gateway.cli.options import Caller, as_json, caller, emit, usage_of
+from gateway.cli.options import Caller, as_json, caller, emit, through, usage_of
 
 if TYPE_CHECKING:
     from gateway.call import Subject
@@ -84,5 +84,4 @@ def _narrowed(config: "Config", tool: str) -> "Config":
 def _subject(config: "Config", agent: str | None) -> "Subject":
     from gateway.call import Subject
 
-    through = f"agent:{agent.removeprefix('agent:')}" if agent else None
-    return Subject(config.identity.user, config.identity.tenant, through)
+    return Subject(config.identity.user, config.identity.tenant, through(agent))
