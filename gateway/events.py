@@ -96,7 +96,8 @@ class ModelFailed:
 class Denied:
     """A gate said no, and nothing was sent; the gate `reachable` says only that the server is away.
 
-    `arguments` is canonical JSON text, or what could not be parsed.
+    `arguments` is canonical JSON text, or what could not be parsed. Of very long ones it is the beginning, and `whole`
+    says what there was: `{"bytes": 70000, "sha256": "..."}`.
     """
 
     key: str
@@ -105,6 +106,7 @@ class Denied:
     gate: str
     why: str
     rule: str | None = None
+    whole: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
