@@ -46,7 +46,10 @@ Resolution = Literal["happened", "did_not_happen", "give_up"]
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's."""
+    """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's.
+
+    `tainted` is what it brings along: the same client read untrusted text in the run before this one.
+    """
 
     driver: Literal["loop", "client"]
     user: str
@@ -55,6 +58,7 @@ class Queued:
     model: str = ""
     input: str = ""
     limits: Mapping[str, int] = field(default_factory=dict)
+    tainted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

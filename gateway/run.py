@@ -206,6 +206,7 @@ def _queued(run: Run, event: Queued) -> Run:
         model=event.model,
         input=event.input,
         limits=Limits(**event.limits),
+        tainted=event.tainted,
     )
     return _said(queued, message) if event.driver == "loop" else queued
 

@@ -13,7 +13,19 @@ from gateway.budget import Limits, Spend
 from gateway.events import Decision, Event, Recorded
 from gateway.run import Status
 
-__all__ = ["Change", "Consume", "Lease", "Open", "Reserve", "Restore", "RunRow", "Settle", "Store", "run_account"]
+__all__ = [
+    "Change",
+    "Consume",
+    "Lease",
+    "Open",
+    "Reserve",
+    "Restore",
+    "RunRow",
+    "Settle",
+    "Store",
+    "run_account",
+    "title_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,8 @@ class Restore:
     claim: str
 
 
+TITLE_LENGTH = 80
+
 Change = Reserve | Settle | Open | Consume | Restore
 
 
@@ -92,6 +106,11 @@ class RunRow:
 def run_account(run_id: str) -> str:
     """The account that holds what one run may spend."""
     return f"run:{run_id}"
+
+
+def title_of(text: str) -> str:
+    """A run's line in the list, from what it was asked for."""
+    return " ".join(text.split())[:TITLE_LENGTH]
 
 
 class Store(Protocol):

@@ -14,7 +14,7 @@ from gateway.budget import UNITS, Spend, Unit, excess, shown
 from gateway.errors import BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
 from gateway.events import Decided, Decision, Event, Queued, event_to_json
 from gateway.run import ENDED, Status, after
-from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, RunRow, Settle
+from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, RunRow, Settle, title_of
 
 __all__ = [
     "SELECT_APPROVALS",
@@ -38,7 +38,6 @@ _APPROVAL_COLUMNS = tuple(Approval.__dataclass_fields__)
 SELECT_RUNS = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"  # noqa: S608 - columns of our own dataclass
 SELECT_APPROVALS = f"SELECT {', '.join(_APPROVAL_COLUMNS)} FROM approvals"  # noqa: S608 - as above
 SELECT_TAKEN = "SELECT unit, used + reserved FROM accounts WHERE account = ?"
-TITLE_LENGTH = 80
 _GOING_ON: Status = "running"
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # made once: making one costs as much as using it
 
@@ -144,7 +143,7 @@ def _current(db: Db, work: Append) -> tuple[Status | None, int]:
 
 
 def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
-    title = " ".join(event.input.split())[:TITLE_LENGTH]
+    title = title_of(event.input)
     db.execute(
         "INSERT INTO runs (id, status, driver, user, tenant, agent, title, created, updated, seq)"
         " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0)",
