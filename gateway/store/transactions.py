@@ -125,9 +125,9 @@ def _insert_event(db: Db, run_id: str, seq: int, event: Event, now: int) -> None
 def _withdraw(db: Db, run_id: str) -> None:
     """A run that has ended asks nothing any more; but an MCP client that only went may come back for its answer."""
     db.execute(
-        "UPDATE approvals SET state = 'cancelled' WHERE run_id = ?1 AND state IN ('pending', 'approved')"
-        " AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND (driver = 'loop' OR status = 'cancelled'))",
-        (run_id,),
+        "UPDATE approvals SET state = 'cancelled' WHERE run_id = :run AND state IN ('pending', 'approved')"
+        " AND EXISTS (SELECT 1 FROM runs WHERE id = :run AND (driver = 'loop' OR status = 'cancelled'))",
+        {"run": run_id},
     )
 
 
@@ -180,18 +180,19 @@ def _settle(db: Db, change: Settle, _now: int) -> None:
 
 def _book(db: Db, account: str, unit: str, used: int, reserved: int) -> None:
     db.execute(
-        "INSERT INTO accounts (account, unit, used, reserved) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT (account, unit) DO UPDATE SET used = used + ?3, reserved = reserved + ?4",
-        (account, unit, used, reserved),
+        "INSERT INTO accounts (account, unit, used, reserved) VALUES (:account, :unit, :used, :reserved)"
+        " ON CONFLICT (account, unit) DO UPDATE SET used = used + :used, reserved = reserved + :reserved",
+        {"account": account, "unit": unit, "used": used, "reserved": reserved},
     )
 
 
 def _open(db: Db, change: Open, now: int) -> None:
     asked = change.approval
     db.execute(  # a question that is too old, or was about another tool of that name, makes room for this one
-        "UPDATE approvals SET state = CASE WHEN expires <= ?2 THEN 'expired' ELSE 'cancelled' END"
-        " WHERE claim = ?1 AND state IN ('pending', 'approved') AND (expires <= ?2 OR pin <> ?3 OR digest <> ?4)",
-        (asked.claim, now, asked.pin, asked.digest),
+        "UPDATE approvals SET state = CASE WHEN expires <= :now THEN 'expired' ELSE 'cancelled' END"
+        " WHERE claim = :claim AND state IN ('pending', 'approved')"
+        " AND (expires <= :now OR pin <> :pin OR digest <> :digest)",
+        {"claim": asked.claim, "now": now, "pin": asked.pin, "digest": asked.digest},
     )
     marks = ", ".join("?" * len(_APPROVAL_COLUMNS))
     values = [getattr(asked, column) for column in _APPROVAL_COLUMNS]
@@ -212,10 +213,10 @@ def _consume(db: Db, change: Consume, now: int) -> None:
 
 def _restore(db: Db, change: Restore, _now: int) -> None:
     db.execute(
-        "UPDATE approvals SET state = 'approved', claim = ?1 WHERE id = ?2 AND state IN ('approved', 'consumed')"
+        "UPDATE approvals SET state = 'approved', claim = :claim WHERE id = :id AND state IN ('approved', 'consumed')"
         " AND NOT EXISTS (SELECT 1 FROM approvals AS other"
-        " WHERE other.claim = ?1 AND other.id <> ?2 AND other.state IN ('pending', 'approved'))",
-        (change.claim, change.approval_id),
+        " WHERE other.claim = :claim AND other.id <> :id AND other.state IN ('pending', 'approved'))",
+        {"claim": change.claim, "id": change.approval_id},
     )
 
 
