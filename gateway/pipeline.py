@@ -43,17 +43,14 @@ from gateway.gates import A_CALL, Facts, judge
 from gateway.policy import Policy, RunFacts
 from gateway.refusals import denial
 from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, Settle, Store, run_account
-from gateway.telemetry import traceparent
-from gateway.tracing import Forwarding, Interval, Place, Tracing
+from gateway.tracing import Forwarding, Interval, Place, Tracing, meta_of
 
-__all__ = ["FIRST", "IDEMPOTENCY_KEY", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
+__all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
 __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 
-IDEMPOTENCY_KEY = "toolgate/idempotency-key"
 NO_OUTCOME = InDoubt("the caller went away before the answer came")
 NOT_SENT = Unsent("the caller went away before it was sent")
 KEPT = "its approval is not used up"
-_NOT_OURS_TO_PASS_ON = frozenset({"baggage", "tracestate"})  # they may name people, and belong to another trace
 
 
 class Upstream(Protocol):
@@ -243,10 +240,9 @@ class Pipeline:
     async def _deny(self, call: Call, work: Work, verdict: Verdict) -> Denied:
         """A yes that people gave stays good while the server is away."""
         approval = await self._answer(call, work, FIRST) if verdict.gate == "reachable" else None
-        if approval is None or approval.state != "approved":
-            return await self._refuse(denial(call.key, call.path, call.arguments.text, verdict), work)
-        kept = denial(call.key, call.path, call.arguments.text, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
-        return await self._refuse(kept, work, _restored(call, work, approval))
+        restored = _restored(call, work, approval if approval and approval.state == "approved" else None)
+        no = replace(verdict, why=f"{verdict.why}; {KEPT}") if restored else verdict
+        return await self._refuse(denial(call.key, call.path, call.arguments.text, no), work, restored)
 
     async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = ()) -> Denied:
         await self._store.append(work.place.run_id, [denied], lease=work.lease, changes=changes)
@@ -332,7 +328,7 @@ class Pipeline:
         tool = self._upstream.catalogue.tools.get(call.path)
         if tool is None or tool.pin != admission.pin:
             return Unsent(f"`{call.path}` has changed since this call was judged")
-        return await self._upstream.forward(call, timeout=timeout, meta=_meta(admission.proposal, call))
+        return await self._upstream.forward(call, timeout=timeout, meta=meta_of(call, admission.proposal.meta))
 
     def _timeout(self, call: Call, work: Work) -> float:
         timeout = self._settings.timeouts.get(call.server, self._settings.timeout)
@@ -389,17 +385,9 @@ class _Admission:
 
     def restored(self, outcome: Outcome) -> tuple[Change, ...]:
         """The approval that was used up for nothing. What a further attempt rides on may have been used before."""
-        approval = self.facts.approval
-        kept = isinstance(outcome, Unsent) and self.attempt.number == 1
-        return _restored(self.call, self.work, approval) if approval and kept else ()
+        unsent = isinstance(outcome, Unsent) and self.attempt.number == 1
+        return _restored(self.call, self.work, self.facts.approval if unsent else None)
 
 
-def _restored(call: Call, work: Work, approval: Approval) -> tuple[Change, ...]:
-    return (Restore(approval.id, claim_again(call, driven=work.driven)),)
-
-
-def _meta(proposal: Proposal, call: Call) -> JsonObject:
-    """`_meta` for the server: the client's, the key that makes a repeat harmless, and our place in the trace."""
-    own = {IDEMPOTENCY_KEY: call.idempotency_key, "traceparent": traceparent(call.run_id, call.key)}
-    theirs = {key: value for key, value in proposal.meta.items() if key not in _NOT_OURS_TO_PASS_ON}
-    return {**theirs, **own}
+def _restored(call: Call, work: Work, approval: Approval | None) -> tuple[Change, ...]:
+    return (Restore(approval.id, claim_again(call, driven=work.driven)),) if approval else ()

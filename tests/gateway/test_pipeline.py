@@ -602,8 +602,8 @@ class Away:
     def catalogue(self) -> Catalogue:
         return Catalogue.of([], {"desk": "it is down"}) if self.missing else self.servers.catalogue
 
-    async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
-        return Unsent("it is down") if self.gone else await self.servers.forward(call, timeout=timeout, meta=meta)
+    async def forward(self, call: Call, **how: Any) -> Outcome:
+        return Unsent("it is down") if self.gone else await self.servers.forward(call, **how)
 
 
 @pytest.mark.parametrize("how", ["missing", "gone"])
