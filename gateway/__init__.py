@@ -17,13 +17,14 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     budget          limits, spend, prices: arithmetic
     approval        a question put to people about one exact call
     events          the facts of a run, and their JSON
+    refusals        what the record keeps of a call that was refused
     run             a run is the fold of its events: the transition table, `apply()`, `fold()`
     steps           what happens next in a run, as a value
     results         what a model or a client is told about a call
     schema          arguments against a tool's input schema
     bounded         JSON Schema keywords whose cost is bounded
     policy/         the policy files: read strictly, decided by an index, explained, checked, tested, reloaded
-    gates           known, intact, valid, permitted, within_budget, approved: the only place that says yes or no
+    gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
     agents/         what an agent is, and what its model is told
     config/         toolgate.toml, .mcp.json, budgets.toml, the environment and the flags
     identity        who is asking

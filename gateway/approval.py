@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from gateway.call import Arguments, Call, Subject
 
-__all__ = ["Approval", "ApprovalState"]
+__all__ = ["Approval", "ApprovalState", "claim", "claim_again"]
 
 ApprovalState = Literal["pending", "approved", "denied", "expired", "consumed", "cancelled"]
 
@@ -52,3 +52,13 @@ class Approval:
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def claim(call: Call, *, driven: bool) -> str:
+    """What may pick an answer up: this call of this run where we drive it, else the same call in whatever session."""
+    return call.idempotency_key if driven else call.digest
+
+
+def claim_again(call: Call, *, driven: bool) -> str:
+    """The same for an answer on which nothing was sent: a model that makes the same call again gives it a new key."""
+    return f"{call.run_id}/{call.digest}" if driven else call.digest

@@ -37,8 +37,14 @@ class Catalogue:
         return cls(by_path, exposed_names(by_path, unprefixed), dict(missing or {}), dict(rejected or {}))
 
     def resolve(self, name: str) -> str:
-        """The `server/tool` path that a model's or client's name means; a path, or an unknown name, as it is."""
-        return self.names.get(name, name)
+        """The `server/tool` path that a model's or client's name means; a path, or an unknown name, as it is.
+
+        The tools of a server that is missing have no names; they read `server__tool`.
+        """
+        if name in self.names:
+            return self.names[name]
+        server, _, tool = name.partition("__")
+        return f"{server}/{tool}" if tool and server in self.missing else name
 
     def exposed(self, path: str) -> str:
         """The exposed name of a path. Raises KeyError when there is no such tool."""

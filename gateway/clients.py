@@ -7,6 +7,7 @@ record.
 import contextlib
 import itertools
 import secrets
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,12 +18,15 @@ from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Failed, Queued, Returned, Started, Succeeded
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Proposal, Upstream, Work
-from gateway.store import Lease, Store, run_account
+from gateway.run import fold
+from gateway.store import Lease, RunRow, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.tracing import Place
 
 __all__ = ["ClientRun", "Clients", "new_run_id"]
 
+MOST_READ = 1_000  # events of a run
+RUNS_SEEN = 500  # the newest, among which those of clients are looked for
 CLIENT_LEASE_SECONDS = 30 * 24 * 3600.0  # the owner's process is what counts: it is seen to be dead, not timed out
 
 
@@ -50,18 +54,40 @@ class Clients:
         finally:
             await client.close()
 
-    async def open(self, subject: Subject, title: str) -> "ClientRun":
-        """Like `run`; the caller closes it."""
-        run_id, owner = new_run_id(), owner_name()
-        limits = self.limits.to_json()
-        queued = Queued("client", subject.user, subject.tenant, subject.agent, input=title, limits=limits)
+    async def open(self, subject: Subject, title: str, *, follows: float = 0.0) -> "ClientRun":
+        """Like `run`; the caller closes it.
+
+        A run of the same subject and title that was active within `follows` seconds is the same client at work,
+        whichever process served it: what that run has read taints this one.
+        """
+        run_id, owner, limits = new_run_id(), owner_name(), self.limits.to_json()
+        tainted = await self._was_tainted(subject, title, follows)
+        who = (subject.user, subject.tenant, subject.agent)
+        queued = Queued("client", *who, input=title, limits=limits, tainted=tainted)
         await self.store.append(run_id, [queued, Started(owner)], lease=None)
         lease = await self.store.acquire(run_id, owner, CLIENT_LEASE_SECONDS)
-        return ClientRun(self, run_id, subject, lease)
+        return ClientRun(self, run_id, subject, lease, tainted=tainted)
+
+    async def _was_tainted(self, subject: Subject, title: str, seconds: float) -> bool:
+        if not seconds:
+            return False
+        since = round((time.time() - seconds) * 1000)
+        client = ("client", subject.user, subject.tenant, subject.agent, title_of(title))
+        rows = [row for row in await self.store.run_rows(limit=RUNS_SEEN) if row.updated >= since]
+        same = [row for row in rows if (row.driver, row.user, row.tenant, row.agent, row.title) == client]
+        return any([await self._taints(row, since) for row in same])
+
+    async def _taints(self, row: RunRow, since: int) -> bool:
+        """Whether the run was at work after `since`, and had read untrusted text. One that is too long to read had."""
+        if row.seq > MOST_READ:
+            return True
+        events = await self.store.events(row.id)
+        worked = [recorded.at for recorded in events if not isinstance(recorded.event, Succeeded | Failed)]
+        return worked[-1] >= since and fold(row.id, events).tainted
 
     async def sweep(self) -> int:
         """Closes the runs of gateways that were killed; says how many. Their open questions stay."""
-        rows = [row for row in await self.store.run_rows(limit=500) if row.driver == "client"]
+        rows = [row for row in await self.store.run_rows(limit=RUNS_SEEN) if row.driver == "client"]
         lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
         for row in lost:
             with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
@@ -72,11 +98,13 @@ class Clients:
 class ClientRun:
     """One client's session."""
 
-    def __init__(self, clients: Clients, run_id: str, subject: Subject, lease: Lease | None) -> None:
+    def __init__(
+        self, clients: Clients, run_id: str, subject: Subject, lease: Lease | None, *, tainted: bool = False
+    ) -> None:
         self._clients, self._lease = clients, lease
         self.run_id, self.subject = run_id, subject
         self._numbers = itertools.count(1)
-        self._tainted = False  # for as long as this process serves the client
+        self._tainted = tainted  # what the run's events say, kept up with
 
     @property
     def catalogue(self) -> Catalogue:
@@ -99,17 +127,11 @@ class ClientRun:
         """Calls a tool by its exposed name or its path. Raises StoreError when the call can't be recorded."""
         clients = self._clients
         taken = await clients.store.spend(run_account(self.run_id))
-        proposal = Proposal(f"call/{next(self._numbers)}", self._path(name), arguments, meta or {})
+        proposal = Proposal(f"call/{next(self._numbers)}", self.catalogue.resolve(name), arguments, meta or {})
         place = Place(self.run_id, self.subject, clients.limits, taken, tainted=self._tainted)
         result = await clients.pipeline.call(proposal, Work(place, self._lease))
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
         return result
-
-    def _path(self, name: str) -> str:
-        """The path that a name means. The tools of a server that is missing have no names; they read `server__tool`."""
-        server, _, tool = name.partition("__")
-        known = self.catalogue.resolve(name)
-        return f"{server}/{tool}" if known == name and tool and server in self.catalogue.missing else known
 
     async def close(self, output: str = "") -> None:
         """The client is gone. What it asked people stays, and the same call may claim the answer later.

@@ -46,7 +46,10 @@ Resolution = Literal["happened", "did_not_happen", "give_up"]
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's."""
+    """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's.
+
+    `tainted` is what it brings along: the same client read untrusted text in the run before this one.
+    """
 
     driver: Literal["loop", "client"]
     user: str
@@ -55,6 +58,7 @@ class Queued:
     model: str = ""
     input: str = ""
     limits: Mapping[str, int] = field(default_factory=dict)
+    tainted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,11 @@ class ModelFailed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A gate said no, and nothing was sent. `arguments` is canonical JSON text, or what could not be parsed."""
+    """A gate said no, and nothing was sent; the gate `reachable` says only that the server is away.
+
+    `arguments` is canonical JSON text, or what could not be parsed. Of very long ones it is the beginning, and `whole`
+    says what there was: `{"bytes": 70000, "sha256": "..."}`.
+    """
 
     key: str
     path: str
@@ -102,6 +110,7 @@ class Denied:
     gate: str
     why: str
     rule: str | None = None
+    whole: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

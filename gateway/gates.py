@@ -1,4 +1,5 @@
-"""The gates that a call meets, in this order: known, intact, valid, permitted, within_budget, approved. Pure.
+"""The gates that a call meets, in this order: known, reachable, intact, valid, permitted,
+within_budget, approved. Pure.
 
 A gate is a function `(Call, Facts) -> Verdict`; `judge()` returns the first that does not allow. Listing, calling,
 explaining and approving all ask here: there is no second place that decides whether something may happen.
@@ -55,17 +56,26 @@ def judge(call: Call, facts: Facts) -> Verdict:
 
 
 def known(call: Call, facts: Facts) -> Verdict:
-    """The tool is there, and its server can be reached."""
-    if facts.tool(call) is not None:
+    """The tool is there, or may be: of a server that can't be reached nobody knows the tools."""
+    if facts.tool(call) is not None or _server(call) in facts.catalogue.missing:
         return Allow("known")
-    server = call.server if "/" in call.path else call.path.partition("__")[0]  # a name that nothing has taught us
-    if server in facts.catalogue.missing:
-        return Deny("known", f"server `{server}` is not available: {facts.catalogue.missing[server]}")
     if call.path in facts.catalogue.rejected:
         return Deny("known", f"tool `{call.path}` was left out: {facts.catalogue.rejected[call.path]}")
     close = difflib.get_close_matches(call.path, facts.catalogue.tools, n=1)
     hint = f"; did you mean `{close[0]}`?" if close else ""
     return Deny("known", f"there is no tool `{call.path}`{hint}")
+
+
+def reachable(call: Call, facts: Facts) -> Verdict:
+    """Its server is there. This no is about the moment, and about nothing else: the same call may be made again."""
+    server, missing = _server(call), facts.catalogue.missing
+    if facts.tool(call) is not None or server not in missing:
+        return Allow("reachable")
+    return Deny("reachable", f"server `{server}` is not available: {missing[server]}")
+
+
+def _server(call: Call) -> str:
+    return call.server if "/" in call.path else call.path.partition("__")[0]  # a name that nothing has taught us
 
 
 def intact(call: Call, facts: Facts) -> Verdict:
@@ -113,7 +123,7 @@ def approved(call: Call, facts: Facts) -> Verdict:
     return Ask("approved", decision.why, decision.rule)
 
 
-GATES: tuple[Gate, ...] = (known, intact, valid, permitted, within_budget, approved)
+GATES: tuple[Gate, ...] = (known, reachable, intact, valid, permitted, within_budget, approved)
 
 
 def _decide(call: Call, facts: Facts) -> Decision:

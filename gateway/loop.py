@@ -208,8 +208,11 @@ class _Drive:
 
     def _turn(self, model: Model) -> Turn:
         parts = self.parts
-        resolve = parts.catalogue().resolve
-        return Turn(parts.store, parts.tracing, model, self.lease, resolve, self.watcher.streamed)
+        return Turn(parts.store, parts.tracing, model, self.lease, self._resolved, self.watcher.streamed)
+
+    def _resolved(self, name: str) -> str:
+        """By the tools that there are when the model has spoken: a server may have come back meanwhile."""
+        return self.parts.catalogue().resolve(name)
 
     def _request(self, model: Model) -> Request:
         request = assemble(self._agent(), self.run, model.name, self._offer().tools, self._conversation())

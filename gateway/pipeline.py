@@ -7,7 +7,6 @@ Nothing here remembers anything: what must survive is in the store.
 
 import asyncio
 import contextlib
-import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from gateway.approval import Approval
+from gateway.approval import Approval, claim, claim_again
 from gateway.budget import Spend
 from gateway.call import (
     Action,
@@ -42,17 +41,16 @@ from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Admitted, Denied, Doubted, Held, Returned
 from gateway.gates import A_CALL, Facts, judge
 from gateway.policy import Policy, RunFacts
-from gateway.store import Change, Consume, Lease, Open, Reserve, Settle, Store, run_account
-from gateway.telemetry import traceparent
-from gateway.tracing import Forwarding, Interval, Place, Tracing
+from gateway.refusals import denial
+from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, Settle, Store, run_account
+from gateway.tracing import Forwarding, Interval, Place, Tracing, meta_of
 
-__all__ = ["FIRST", "IDEMPOTENCY_KEY", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
+__all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
 __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 
-IDEMPOTENCY_KEY = "toolgate/idempotency-key"
 NO_OUTCOME = InDoubt("the caller went away before the answer came")
 NOT_SENT = Unsent("the caller went away before it was sent")
-_NOT_OURS_TO_PASS_ON = frozenset({"baggage", "tracestate"})  # they may name people, and belong to another trace
+KEPT = "its approval is not used up"
 
 
 class Upstream(Protocol):
@@ -168,7 +166,8 @@ class Pipeline:
         try:
             arguments = Arguments.parse(proposal.arguments)
         except ArgumentsError as error:
-            return await self._refuse(proposal, _as_text(proposal.arguments), work, Deny("valid", str(error)))
+            no = Deny("valid", str(error))
+            return await self._refuse(denial(proposal.key, proposal.path, proposal.arguments, no), work)
         call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments)
         facts, verdict = await self._judged(call, work, attempt)
         if isinstance(verdict, Allow):
@@ -178,7 +177,7 @@ class Pipeline:
         if attempt.number > 1:  # it may have happened: neither a refusal nor a question would be the truth
             return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt.reserved)
         if isinstance(verdict, Deny):
-            return await self._refuse(proposal, call.arguments.text, work, verdict)
+            return await self._deny(call, work, verdict)
         try:
             return await self._hold(call, work, facts, verdict)
         except Conflict:  # the same call came twice at once, and the other one put the question
@@ -233,13 +232,20 @@ class Pipeline:
     async def _answer(self, call: Call, work: Work, attempt: Attempt) -> Approval | None:
         """The answer that this call may claim, if people gave one."""
         if attempt.approval_id is None:
-            return await self._store.claimed(_claim(call, work))
+            found = await self._store.claimed(claim(call, driven=work.driven))
+            return found or await self._store.claimed(claim_again(call, driven=work.driven))
         used = await self._store.approval(attempt.approval_id)
         return replace(used, state="approved") if used.state == "consumed" else used
 
-    async def _refuse(self, proposal: Proposal, arguments: str, work: Work, verdict: Verdict) -> Denied:
-        denied = Denied(proposal.key, proposal.path, arguments, verdict.gate, verdict.why, verdict.rule)
-        await self._store.append(work.place.run_id, [denied], lease=work.lease)
+    async def _deny(self, call: Call, work: Work, verdict: Verdict) -> Denied:
+        """A yes that people gave stays good while the server is away."""
+        approval = await self._answer(call, work, FIRST) if verdict.gate == "reachable" else None
+        restored = _restored(call, work, approval if approval and approval.state == "approved" else None)
+        no = replace(verdict, why=f"{verdict.why}; {KEPT}") if restored else verdict
+        return await self._refuse(denial(call.key, call.path, call.arguments.text, no), work, restored)
+
+    async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = ()) -> Denied:
+        await self._store.append(work.place.run_id, [denied], lease=work.lease, changes=changes)
         return denied
 
     async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Held:
@@ -259,7 +265,7 @@ class Pipeline:
         now = round(facts.now.timestamp() * 1000)
         return Approval(
             id=f"A-{secrets.token_hex(16)}",
-            claim=_claim(call, work),
+            claim=claim(call, driven=work.driven),
             run_id=call.run_id,
             key=call.key,
             user=call.subject.user,
@@ -284,8 +290,7 @@ class Pipeline:
         except BudgetExceeded as error:
             if work.driven:
                 return OutOfBudget(error.unit, str(error))
-            no = Deny("within_budget", str(error))
-            return await self._refuse(admission.proposal, call.arguments.text, work, no)
+            return await self._deny(call, work, Deny("within_budget", str(error)))
         except Conflict:  # a parallel retry used the approval up: this one has to ask anew
             return await self.call(admission.proposal, work, admission.attempt)
         if approval is not None and admission.attempt.number == 1:
@@ -300,7 +305,7 @@ class Pipeline:
             await self._store.append(call.run_id, [admission.event], lease=work.lease, changes=changes)
         except asyncio.CancelledError:
             with contextlib.suppress(ToolgateError):  # it was not admitted, so there is nothing to answer
-                await asyncio.shield(self._record(call, work, NOT_SENT))
+                await asyncio.shield(self._record(admission, NOT_SENT))
             raise
 
     async def _forward(self, admission: "_Admission") -> Returned:
@@ -312,10 +317,10 @@ class Pipeline:
         except asyncio.CancelledError:
             self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, Interval(begin, time.time_ns()))
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
-                await asyncio.shield(self._record(call, work, NO_OUTCOME))
+                await asyncio.shield(self._record(admission, NO_OUTCOME))
             raise
         self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
-        return await self._record(call, work, outcome)
+        return await self._record(admission, outcome)
 
     async def _send(self, admission: "_Admission", timeout: float) -> Outcome:
         """A server may have announced another tool of this name while the admission was written."""
@@ -323,18 +328,21 @@ class Pipeline:
         tool = self._upstream.catalogue.tools.get(call.path)
         if tool is None or tool.pin != admission.pin:
             return Unsent(f"`{call.path}` has changed since this call was judged")
-        return await self._upstream.forward(call, timeout=timeout, meta=_meta(admission.proposal, call))
+        return await self._upstream.forward(call, timeout=timeout, meta=meta_of(call, admission.proposal.meta))
 
     def _timeout(self, call: Call, work: Work) -> float:
         timeout = self._settings.timeouts.get(call.server, self._settings.timeout)
         return timeout if work.seconds is None else max(0.1, min(timeout, work.seconds))
 
-    async def _record(self, call: Call, work: Work, outcome: Outcome) -> Returned:
-        """What was not sent costs nothing; whatever left the gateway counts."""
+    async def _record(self, admission: "_Admission", outcome: Outcome) -> Returned:
+        """What was not sent costs nothing, and uses no approval up; whatever left the gateway counts."""
+        call, work, restored = admission.call, admission.work, admission.restored(outcome)
+        if isinstance(outcome, Unsent) and restored:
+            outcome = Unsent(f"{outcome.why}; {KEPT}")
         spent = Spend() if isinstance(outcome, Unsent) else A_CALL
         returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(call, outcome))
         settle = Settle(run_account(call.run_id), A_CALL, spent)
-        await self._store.append(call.run_id, [returned], lease=work.lease, changes=(settle,))
+        await self._store.append(call.run_id, [returned], lease=work.lease, changes=(settle, *restored))
         return returned
 
 
@@ -375,26 +383,11 @@ class _Admission:
         reserve = () if self.attempt.reserved else (Reserve(account, A_CALL, self.work.place.limits),)
         return (*reserve, Consume(approval.id)) if approval and self.attempt.number == 1 else reserve
 
-
-def _claim(call: Call, work: Work) -> str:
-    return call.idempotency_key if work.driven else call.digest
-
-
-def _meta(proposal: Proposal, call: Call) -> JsonObject:
-    """`_meta` for the server: the client's, the key that makes a repeat harmless, and our place in the trace."""
-    own = {IDEMPOTENCY_KEY: call.idempotency_key, "traceparent": traceparent(call.run_id, call.key)}
-    theirs = {key: value for key, value in proposal.meta.items() if key not in _NOT_OURS_TO_PASS_ON}
-    return {**theirs, **own}
+    def restored(self, outcome: Outcome) -> tuple[Change, ...]:
+        """The approval that was used up for nothing. What a further attempt rides on may have been used before."""
+        unsent = isinstance(outcome, Unsent) and self.attempt.number == 1
+        return _restored(self.call, self.work, self.facts.approval if unsent else None)
 
 
-def _as_text(arguments: str | bytes | JsonObject) -> str:
-    """Arguments for the record of a refusal, as they came: perhaps they could not be parsed."""
-    match arguments:
-        case str():
-            return arguments
-        case bytes():
-            return arguments.decode(errors="replace")
-    try:
-        return json.dumps(arguments, default=repr)
-    except (TypeError, ValueError, RecursionError):
-        return f"<an object with {len(arguments)} keys that can't be written as JSON>"
+def _restored(call: Call, work: Work, approval: Approval | None) -> tuple[Change, ...]:
+    return (Restore(approval.id, claim_again(call, driven=work.driven)),) if approval else ()

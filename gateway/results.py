@@ -15,6 +15,8 @@ OUR_KEYS = "toolgate/"  # what begins so in a result's `_meta` is said by the ga
 
 
 def denied_text(event: Denied) -> str:
+    if event.gate == "reachable":
+        return f"Not reached: {event.why}. Nothing was sent; the same call may be made again later."
     rule = f" (rule {event.rule})" if event.rule else ""
     advice = "Correct the call." if event.gate in ("known", "valid") else "Do not retry this call."
     return f"Denied: {event.why}{rule}. {advice}"

@@ -206,6 +206,7 @@ def _queued(run: Run, event: Queued) -> Run:
         model=event.model,
         input=event.input,
         limits=Limits(**event.limits),
+        tainted=event.tainted,
     )
     return _said(queued, message) if event.driver == "loop" else queued
 
@@ -255,7 +256,7 @@ def _change(run: Run, key: str, **changes: Any) -> Run:
 
 def _denied(run: Run, event: Denied) -> Run:
     changed = _change(run, event.key, status="done", text=denied_text(event))
-    return replace(changed, denials=run.denials + 1)
+    return replace(changed, denials=run.denials + (event.gate != "reachable"))  # that one is nobody's no
 
 
 def _held(run: Run, event: Held) -> Run:

@@ -128,9 +128,9 @@ class Runtime:
         self, text: str, subject: Subject, *, model: str | None = None, limits: Limits | None = None
     ) -> str:
         """Queues a run and returns its id. Raises ConfigError for an agent or a model that is not configured."""
-        agent = _agent(self.config, (subject.agent or "").removeprefix("agent:"))
+        agent = _agent(self.config, (subject.agent or "").removeprefix("agent:"), "--agent")
+        self.models.open(model or agent.model, "--model" if model else "toolgate.toml")
         model = model or agent.model
-        self.models.open(model)
         most = self.offline.budgets.limits_for(agent.name).strictest(_own_limits(self.config, agent.name))
         run_id = new_run_id()
         given = most.replaced(limits or Limits()).to_json()
@@ -192,20 +192,18 @@ class Models:
         self._config = config
         self._open: dict[str, Model] = {}
 
-    def open(self, name: str) -> Model:
-        """A configured model, or `scripted:FILE`. Raises ConfigError."""
+    def open(self, name: str, where: str = "toolgate.toml") -> Model:
+        """A configured model, or `scripted:FILE`. Raises ConfigError; `where` is what named it."""
         if name not in self._open:
-            self._open[name] = self._made(name)
+            self._open[name] = self._made(name, where)
         return self._open[name]
 
-    def _made(self, name: str) -> Model:
+    def _made(self, name: str, where: str) -> Model:
         if name.startswith("scripted:"):
             return Model(_scripted(Path(name.removeprefix("scripted:"))), name, Price())
         if name not in self._config.models:
             known = ", ".join(f"`{model}`" for model in self._config.models) or "none"
-            raise ConfigError.at(
-                "--model", f"there is no model `{name}`", hint=f"configured: {known}; or scripted:FILE"
-            )
+            raise ConfigError.at(where, f"there is no model `{name}`", hint=f"configured: {known}; or scripted:FILE")
         configured = self._config.models[name]
         if configured.script is None:
             raise ConfigError.at("toolgate.toml", f"the model `{name}` has no script")
@@ -252,12 +250,12 @@ def opened_telemetry(config: Config) -> Iterator[Telemetry]:
             print(f"toolgate: {lost} spans could not be exported", file=sys.stderr)  # noqa: T201 - the last word
 
 
-def _agent(config: Config, name: str) -> Agent:
+def _agent(config: Config, name: str, where: str = "toolgate.toml") -> Agent:
     if name not in config.agents:
         if name == DEFAULT_AGENT and not config.agents:
             return Agent(name)
         known = ", ".join(f"`{agent}`" for agent in config.agents) or "none"
-        raise ConfigError.at("toolgate.toml", f"there is no agent `{name}`", hint=f"configured: {known}")
+        raise ConfigError.at(where, f"there is no agent `{name}`", hint=f"configured: {known}")
     found = config.agents[name]
     model = found.model or next(iter(config.models), "")
     return Agent(name, found.instructions, model, found.tools, found.max_output_tokens)

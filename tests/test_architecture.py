@@ -27,8 +27,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.call", "gateway.budget",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
-        "gateway.approval", "gateway.events", "gateway.results", "gateway.run", "gateway.steps", "gateway.bounded",
-        "gateway.schema",
+        "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
+        "gateway.bounded", "gateway.schema",
         "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
         "gateway.identity", "providers",
     ),

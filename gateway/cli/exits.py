@@ -65,9 +65,14 @@ def exit_of_error(error: ToolgateError) -> Exit:
     match error:
         case Stop():
             return error.code
-        case ConfigError():
-            return Exit.CONFIG
+        case ConfigError(problems=problems):
+            return Exit.USAGE if all(_of_an_option(problem.file) for problem in problems) else Exit.CONFIG
         case UpstreamUnavailable():
             return Exit.UNREACHABLE
         case _:
             return Exit.ERROR
+
+
+def _of_an_option(place: str) -> bool:
+    """A finding is about how the command was typed, and no file is wrong: its place reads `--model`, `flag --as`."""
+    return place.removeprefix("flag ").startswith("--")

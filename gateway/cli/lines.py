@@ -85,7 +85,8 @@ def _queued(event: Queued, _calls: Calls) -> Line:
 
 
 def _denied(event: Denied, _calls: Calls) -> Line:
-    why = f"denied: {visible(event.why)}{_by(event.rule)}"
+    head = "not reached" if event.gate == "reachable" else "denied"
+    why = f"{head}: {visible(event.why)}{_by(event.rule)}"
     return Line("✗", "red", str(Said(event.path, event.arguments)), why)
 
 

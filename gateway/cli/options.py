@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.runtime import Offline, Runtime
 
-__all__ = ["Caller", "as_json", "caller", "emit", "located", "usage_of"]
+__all__ = ["Caller", "as_json", "caller", "emit", "located", "through", "usage_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -107,6 +107,18 @@ def emit(value: Any) -> None:
     import json
 
     click.echo(json.dumps(value, default=str))  # ASCII: no character in it can steer a terminal
+
+
+def through(agent: str | None) -> str | None:
+    """`support` or `agent:support` -> `agent:support`. Raises BadParameter for what is no name: a role, a pattern."""
+    from gateway.config.settings import NAME
+
+    if agent is None:
+        return None
+    name = agent.removeprefix("agent:")
+    if not NAME.fullmatch(name):
+        raise click.BadParameter(f"`{ascii(name)[1:-1]}` is not an agent's name", param_hint="--agent")
+    return f"agent:{name}"
 
 
 @contextmanager

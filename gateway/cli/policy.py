@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit
-from gateway.cli.options import Caller, as_json, caller, emit, located, usage_of
+from gateway.cli.options import Caller, as_json, caller, emit, located, through, usage_of
 
 if TYPE_CHECKING:
     from gateway.call import JsonObject
@@ -151,8 +151,7 @@ def _query(
     with usage_of("--tool"):
         split_path(path)
     agent, requester = others
-    through = f"agent:{agent.removeprefix('agent:')}" if agent else None
-    subject = Subject(config.identity.user, config.identity.tenant, through)
+    subject = Subject(config.identity.user, config.identity.tenant, through(agent))
     asked = user_subject(requester) if requester else None
     return Query(subject, action, path, arguments, None, RunFacts(), datetime.now(UTC), asked)
 

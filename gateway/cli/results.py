@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -25,9 +25,19 @@ from gateway.visible import visible
 
 __all__ = ["conclude", "ending"]
 
-_OF_GATE: Mapping[str, Exit] = {"known": Exit.ERROR, "valid": Exit.ERROR, "within_budget": Exit.BUDGET}
+_OF_GATE: Mapping[str, Exit] = {
+    "known": Exit.ERROR,
+    "reachable": Exit.UNREACHABLE,
+    "valid": Exit.ERROR,
+    "within_budget": Exit.BUDGET,
+}
 
-_ENDED_AT_GATE: Mapping[str, str] = {"known": "no such tool", "valid": "not valid", "within_budget": "over budget"}
+_ENDED_AT_GATE: Mapping[str, str] = {
+    "known": "no such tool",
+    "reachable": "not reached",
+    "valid": "not valid",
+    "within_budget": "over budget",
+}
 
 
 def ending(result: CallResult) -> str:
@@ -59,14 +69,14 @@ def _ended(outcome: Outcome) -> str:
             return "in doubt"
 
 
-def conclude(result: CallResult, tool: str, missing: Collection[str], *, as_json: bool, option: str = "") -> int:
+def conclude(result: CallResult, tool: str, *, as_json: bool, option: str = "") -> int:
     """Prints the result and returns the exit code. Raises Stop for everything but a tool's answer without error.
 
-    `missing` are the servers that could not be reached. `option` is what `toolgate approve` needs besides the id.
+    `option` is what `toolgate approve` needs besides the id.
     """
     match result:
         case Denied():
-            raise _denied(result, missing)
+            raise _denied(result)
         case Held():
             raise _held(result, option)
         case Returned():
@@ -75,9 +85,8 @@ def conclude(result: CallResult, tool: str, missing: Collection[str], *, as_json
             raise Stop(Exit.ERROR, visible(why))
 
 
-def _denied(event: Denied, missing: Collection[str]) -> Stop:
-    unreachable = event.gate == "known" and event.path.partition("/")[0] in missing
-    code = Exit.UNREACHABLE if unreachable else _OF_GATE.get(event.gate, Exit.DENIED)
+def _denied(event: Denied) -> Stop:
+    code = _OF_GATE.get(event.gate, Exit.DENIED)
     head = "denied: " if code in (Exit.DENIED, Exit.BUDGET) else ""
     rule = f" [{event.rule}]" if event.rule else ""
     return Stop(code, f"{head}{visible(event.why)}{rule}", {"gate": event.gate, "rule": event.rule})

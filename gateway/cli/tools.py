@@ -3,13 +3,12 @@
 import asyncio
 import dataclasses
 import sys
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.exits import Exit
-from gateway.cli.options import Caller, as_json, caller, emit, usage_of
+from gateway.cli.options import Caller, as_json, caller, emit, through, usage_of
 
 if TYPE_CHECKING:
     from gateway.call import Subject
@@ -54,15 +53,13 @@ def call_command(tool: str, arguments: str, agent: str | None, as_json: bool, ca
     config = caller.config()
     with usage_of("JSON"):
         parsed = Arguments.parse(sys.stdin.buffer.read() if arguments == "-" else arguments)
-    result, missing = asyncio.run(_called(config, tool, parsed.text, _subject(config, agent)))
+    result = asyncio.run(_called(config, tool, parsed.text, _subject(config, agent)))
     option = caller.tenant_option()(config.identity.tenant)
-    return conclude(result, tool, missing, as_json=as_json, option=option)
+    return conclude(result, tool, as_json=as_json, option=option)
 
 
-async def _called(
-    config: "Config", tool: str, arguments: str, subject: "Subject"
-) -> "tuple[CallResult, Collection[str]]":
-    """What came of the call, and the servers that could not be reached."""
+async def _called(config: "Config", tool: str, arguments: str, subject: "Subject") -> "CallResult":
+    """What came of the call."""
     from gateway.cli.results import ending
     from gateway.runtime import open_runtime
 
@@ -71,7 +68,7 @@ async def _called(
         try:
             result = await client.call(tool, arguments)
             ended = ending(result)
-            return result, tuple(client.catalogue.missing)
+            return result
         finally:
             await client.close(ended)
 
@@ -87,5 +84,4 @@ def _narrowed(config: "Config", tool: str) -> "Config":
 def _subject(config: "Config", agent: str | None) -> "Subject":
     from gateway.call import Subject
 
-    through = f"agent:{agent.removeprefix('agent:')}" if agent else None
-    return Subject(config.identity.user, config.identity.tenant, through)
+    return Subject(config.identity.user, config.identity.tenant, through(agent))

@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.call import Tool
 from gateway.catalogue import Catalogue
 from gateway.errors import PolicyError, Problem
+from gateway.policy.bounds import only_bounded_above
 from gateway.policy.decide import Policy
 from gateway.policy.files import writable_by_all
 from gateway.policy.globs import is_wild
@@ -37,7 +38,7 @@ def check(model: str | Path, policy: str | Path, catalogue: Catalogue | None = N
 
 def findings(policy: Policy, catalogue: Catalogue | None = None) -> list[Problem]:
     """The lints alone. Pure."""
-    found = [*_for_everybody(policy), *_constant(policy), *_never_decides(policy)]
+    found = [*_for_everybody(policy), *_constant(policy), *_negative(policy), *_never_decides(policy)]
     if catalogue is not None:
         strange = _of_strange_servers(policy, catalogue)
         found += [_strange(server, rules) for server, rules in strange.items()]
@@ -67,6 +68,14 @@ def _constant(policy: Policy) -> Iterator[Problem]:
     for rule in policy.rules:
         if rule.when and not rule.when.paths:
             yield _warning(rule, 5, f"the condition `{rule.when.text}` looks at nothing: it is always the same")
+
+
+def _negative(policy: Policy) -> Iterator[Problem]:
+    """Who may pay back up to 100 may pay back -5000: to a shop that is a sale without goods."""
+    for rule in policy.rules:
+        for path in only_bounded_above(rule.when) if rule.when and rule.effect == "allow" else ():
+            message = f"`{path}` has a highest value and no lowest: this line also allows negative numbers"
+            yield _warning(rule, 5, message, f"write `0 <= {path} <= ...`, if they are not meant")
 
 
 def _never_decides(policy: Policy) -> Iterator[Problem]:

@@ -128,7 +128,11 @@ class Direct:
         if version in MODERN_PROTOCOL_VERSIONS:
             routing = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
             route = classify_inbound_request(message, headers=routing)
-            return (Client.said(route.client_info), version) if isinstance(route, InboundModernRoute) else None
+            return (
+                (Client.said(route.client_info, stateless=True), version)
+                if isinstance(route, InboundModernRoute)
+                else None
+            )
         session = _text(headers.get(b"mcp-session-id"))
         if version not in HANDSHAKE_PROTOCOL_VERSIONS or session is None or not isinstance(meta, Mapping):
             return None

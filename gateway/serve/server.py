@@ -69,14 +69,14 @@ def build_server(front: Front, version: str) -> Server[Any]:
 
 def client_of(context: Context) -> Client:
     """Who sent it, as far as he says. A modern request belongs to no session, whatever its headers say."""
-    session = None
-    if context.request is not None and context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+    session, stateless = None, context.protocol_version in MODERN_PROTOCOL_VERSIONS
+    if context.request is not None and not stateless:
         session = context.request.headers.get("mcp-session-id")
     params = context.session.client_params
     if params is not None:
-        return Client.named(str(params.client_info.name), session)
+        return Client.named(str(params.client_info.name), session, stateless=stateless)
     info = ((context.params or {}).get("_meta") or {}).get(types.CLIENT_INFO_META_KEY)
-    return Client.said(info, session)
+    return Client.said(info, session, stateless=stateless)
 
 
 def _answers(front: Front) -> Mapping[str, Answer]:

@@ -2,7 +2,8 @@
 
 With the handshake there is a session; without (2026-07-28) every request stands alone, and all that one client program
 sends to this process is one run. The name that a client gives itself is a title, and decides nothing. Nobody tells us
-reliably that a client is gone, so a run ends when nothing came for half an hour; the next call opens another.
+reliably that a client is gone, so a run ends when nothing came for half an hour; the next call opens another. Where a
+gateway has been restarted meanwhile, or another one served the client, the new run is as tainted as the one before.
 """
 
 import asyncio
@@ -29,20 +30,24 @@ log = logging.getLogger("toolgate.serve")
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who a request comes from, as far as he says. `session` is the handshake's, over HTTP."""
+    """Who a request comes from, as far as he says. `session` is the handshake's, over HTTP.
+
+    `stateless` says that he keeps no session with anybody (2026-07-28): any gateway may answer his next request.
+    """
 
     name: str
     session: str | None = None
+    stateless: bool = False
 
     @classmethod
-    def named(cls, name: str, session: str | None = None) -> "Client":
-        return cls(shortened(name, NAME_LENGTH), session)
+    def named(cls, name: str, session: str | None = None, *, stateless: bool = False) -> "Client":
+        return cls(shortened(name, NAME_LENGTH), session, stateless)
 
     @classmethod
-    def said(cls, info: Any, session: str | None = None) -> "Client":
+    def said(cls, info: Any, session: str | None = None, *, stateless: bool = False) -> "Client":
         """From a `clientInfo` that nobody has looked at yet."""
         name = info.get("name") if isinstance(info, Mapping) else None
-        return cls.named(str(name) if name else "an MCP client", session)
+        return cls.named(str(name) if name else "an MCP client", session, stateless=stateless)
 
     @property
     def key(self) -> str:
@@ -82,7 +87,7 @@ class Sessions:
         A run that can't take the call, because somebody ended it, is not used again.
         """
         key = client.key
-        current = self._runs.pop(key, None) or self._opened(client.name)
+        current = self._runs.pop(key, None) or self._opened(client)
         self._runs[key] = current
         current.calls += 1
         try:
@@ -100,7 +105,7 @@ class Sessions:
         runs, self._runs = self._runs, {}
         await asyncio.gather(*self._ending, *(_end(ended) for ended in runs.values()))
 
-    def _opened(self, name: str) -> _Open:
+    def _opened(self, client: Client) -> _Open:
         """A new one; room is made for it first."""
         idle = [(key, old) for key, old in self._runs.items() if not old.calls]
         stale = [(key, old) for key, old in idle if self._clock() - old.seen > IDLE_SECONDS]
@@ -109,7 +114,9 @@ class Sessions:
             ending = asyncio.ensure_future(_end(old))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
-        return _Open(asyncio.ensure_future(self._clients.open(self._subject, name)), self._clock())
+        follows = IDLE_SECONDS if client.stateless else 0.0
+        opening = self._clients.open(self._subject, client.name, follows=follows)
+        return _Open(asyncio.ensure_future(opening), self._clock())
 
     def _forget(self, key: str, gone: _Open) -> None:
         if self._runs.get(key) is gone:

@@ -13,7 +13,19 @@ from gateway.budget import Limits, Spend
 from gateway.events import Decision, Event, Recorded
 from gateway.run import Status
 
-__all__ = ["Change", "Consume", "Lease", "Open", "Reserve", "RunRow", "Settle", "Store", "run_account"]
+__all__ = [
+    "Change",
+    "Consume",
+    "Lease",
+    "Open",
+    "Reserve",
+    "Restore",
+    "RunRow",
+    "Settle",
+    "Store",
+    "run_account",
+    "title_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,20 @@ class Consume:
     approval_id: str
 
 
-Change = Reserve | Settle | Open | Consume
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Make an approval good again, for nothing was sent on it: from `consumed` (or `approved`) to `approved`.
+
+    `claim` is what may pick it up from now on. Where the same question stands open by then, nothing changes.
+    """
+
+    approval_id: str
+    claim: str
+
+
+TITLE_LENGTH = 80
+
+Change = Reserve | Settle | Open | Consume | Restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +106,11 @@ class RunRow:
 def run_account(run_id: str) -> str:
     """The account that holds what one run may spend."""
     return f"run:{run_id}"
+
+
+def title_of(text: str) -> str:
+    """A run's line in the list, from what it was asked for."""
+    return " ".join(text.split())[:TITLE_LENGTH]
 
 
 class Store(Protocol):

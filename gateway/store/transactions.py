@@ -14,7 +14,7 @@ from gateway.budget import UNITS, Spend, Unit, excess, shown
 from gateway.errors import BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
 from gateway.events import Decided, Decision, Event, Queued, event_to_json
 from gateway.run import ENDED, Status, after
-from gateway.store import Change, Consume, Lease, Open, Reserve, RunRow, Settle
+from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, RunRow, Settle, title_of
 
 __all__ = [
     "SELECT_APPROVALS",
@@ -38,7 +38,6 @@ _APPROVAL_COLUMNS = tuple(Approval.__dataclass_fields__)
 SELECT_RUNS = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"  # noqa: S608 - columns of our own dataclass
 SELECT_APPROVALS = f"SELECT {', '.join(_APPROVAL_COLUMNS)} FROM approvals"  # noqa: S608 - as above
 SELECT_TAKEN = "SELECT unit, used + reserved FROM accounts WHERE account = ?"
-TITLE_LENGTH = 80
 _GOING_ON: Status = "running"
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # made once: making one costs as much as using it
 
@@ -113,7 +112,7 @@ def _append(db: Db, work: Append, now: int) -> int:
             _insert_run(db, work.run_id, event, now)
         _insert_event(db, work.run_id, seq, event, now)
     db.execute("UPDATE runs SET status = ?, seq = ?, updated = ? WHERE id = ?", (status, seq, now, work.run_id))
-    if status in ENDED and before not in ENDED:
+    if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
         _withdraw(db, work.run_id)
     return seq
 
@@ -126,9 +125,9 @@ def _insert_event(db: Db, run_id: str, seq: int, event: Event, now: int) -> None
 def _withdraw(db: Db, run_id: str) -> None:
     """A run that has ended asks nothing any more; but an MCP client that only went may come back for its answer."""
     db.execute(
-        "UPDATE approvals SET state = 'cancelled' WHERE run_id = ?1 AND state IN ('pending', 'approved')"
-        " AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND (driver = 'loop' OR status = 'cancelled'))",
-        (run_id,),
+        "UPDATE approvals SET state = 'cancelled' WHERE run_id = :run AND state IN ('pending', 'approved')"
+        " AND EXISTS (SELECT 1 FROM runs WHERE id = :run AND (driver = 'loop' OR status = 'cancelled'))",
+        {"run": run_id},
     )
 
 
@@ -144,7 +143,7 @@ def _current(db: Db, work: Append) -> tuple[Status | None, int]:
 
 
 def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
-    title = " ".join(event.input.split())[:TITLE_LENGTH]
+    title = title_of(event.input)
     db.execute(
         "INSERT INTO runs (id, status, driver, user, tenant, agent, title, created, updated, seq)"
         " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0)",
@@ -181,18 +180,19 @@ def _settle(db: Db, change: Settle, _now: int) -> None:
 
 def _book(db: Db, account: str, unit: str, used: int, reserved: int) -> None:
     db.execute(
-        "INSERT INTO accounts (account, unit, used, reserved) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT (account, unit) DO UPDATE SET used = used + ?3, reserved = reserved + ?4",
-        (account, unit, used, reserved),
+        "INSERT INTO accounts (account, unit, used, reserved) VALUES (:account, :unit, :used, :reserved)"
+        " ON CONFLICT (account, unit) DO UPDATE SET used = used + :used, reserved = reserved + :reserved",
+        {"account": account, "unit": unit, "used": used, "reserved": reserved},
     )
 
 
 def _open(db: Db, change: Open, now: int) -> None:
     asked = change.approval
     db.execute(  # a question that is too old, or was about another tool of that name, makes room for this one
-        "UPDATE approvals SET state = CASE WHEN expires <= ?2 THEN 'expired' ELSE 'cancelled' END"
-        " WHERE claim = ?1 AND state IN ('pending', 'approved') AND (expires <= ?2 OR pin <> ?3 OR digest <> ?4)",
-        (asked.claim, now, asked.pin, asked.digest),
+        "UPDATE approvals SET state = CASE WHEN expires <= :now THEN 'expired' ELSE 'cancelled' END"
+        " WHERE claim = :claim AND state IN ('pending', 'approved')"
+        " AND (expires <= :now OR pin <> :pin OR digest <> :digest)",
+        {"claim": asked.claim, "now": now, "pin": asked.pin, "digest": asked.digest},
     )
     marks = ", ".join("?" * len(_APPROVAL_COLUMNS))
     values = [getattr(asked, column) for column in _APPROVAL_COLUMNS]
@@ -211,11 +211,21 @@ def _consume(db: Db, change: Consume, now: int) -> None:
         raise Conflict(f"approval `{change.approval_id}` has been used, or has expired")
 
 
+def _restore(db: Db, change: Restore, _now: int) -> None:
+    db.execute(
+        "UPDATE approvals SET state = 'approved', claim = :claim WHERE id = :id AND state IN ('approved', 'consumed')"
+        " AND NOT EXISTS (SELECT 1 FROM approvals AS other"
+        " WHERE other.claim = :claim AND other.id <> :id AND other.state IN ('pending', 'approved'))",
+        {"claim": change.claim, "id": change.approval_id},
+    )
+
+
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Reserve: _reserve,
     Settle: _settle,
     Open: _open,
     Consume: _consume,
+    Restore: _restore,
 }
 
 

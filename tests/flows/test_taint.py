@@ -1,12 +1,16 @@
 """What a run has read decides what it may still do: text from a server that nobody vouched for taints it."""
 
 import asyncio
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gateway.call import Answered, Subject, outcome_to_json
+from gateway.clients import MOST_READ
 from gateway.events import Denied, Held, Returned
-from tests.fixtures.parts import ANN, Replies, arrivals, calls, opened, says, tally
+from tests.fixtures.parts import ANN, ANN_VIA_CLERK, BOB, Replies, arrivals, calls, opened, says, tally
 
 RULES = """\
 p, user:ann,    *, */*,       call, , allow, ann works here
@@ -57,5 +61,66 @@ def test_a_call_that_was_held_or_denied_taints_nothing(tmp_path: Path) -> None:
         ):
             assert isinstance(await client.call("desk/look", {}), Held)
             assert isinstance(await client.call("desk/send", {"word": "out"}), Returned)
+
+    asyncio.run(play())
+
+
+LOOKED = Returned("call/1", outcome_to_json(Answered({"content": []})), {"tool_calls": 1}, tainting=True)
+
+
+@pytest.mark.parametrize(
+    ("who", "title", "follows", "tainted"),
+    [
+        (ANN, "an  editor", 1800.0, True),  # spaces are not told apart in a title
+        (ANN, "an editor", 0.0, False),
+        (ANN, "another", 1800.0, False),
+        (BOB, "an editor", 1800.0, False),
+        (ANN_VIA_CLERK, "an editor", 1800.0, False),
+    ],
+)
+def test_a_client_that_goes_on_at_another_gateway_brings_its_taint_along(
+    tmp_path: Path, who: Subject, title: str, follows: float, tainted: bool
+) -> None:
+    async def play() -> None:
+        async with (
+            opened(tmp_path, tally(tmp_path, trusted=False), rules=RULES) as stage,
+            stage.clients().run(ANN, "an editor") as run,
+        ):
+            await run.call("desk/look", {})
+        async with opened(tmp_path, tally(tmp_path, trusted=False), rules=RULES) as stage:
+            later = await stage.clients().open(who, title, follows=follows)
+            again = await stage.clients().open(who, title, follows=follows)  # the taint is on record, not in the run
+            await later.close()
+            for each in (later, again):
+                assert (await stage.run(each.run_id)).tainted is tainted
+            if who == ANN:
+                result = await again.call("desk/send", {"word": "out"})
+                assert isinstance(result, Denied if tainted else Returned)
+
+    asyncio.run(play())
+
+
+def test_a_client_that_was_silent_for_long_begins_anew_also_if_its_run_is_closed_only_now(tmp_path: Path) -> None:
+    times = [round((time.time() - 3600) * 1000)]
+
+    async def play() -> None:
+        async with opened(tmp_path, rules=RULES, clock=lambda: times[0]) as stage:
+            old = await stage.clients().open(ANN, "an editor")
+            await stage.files.append(old.run_id, [LOOKED], lease=None)
+            times[0] += 3_600_000
+            await old.close()
+            new = await stage.clients().open(ANN, "an editor", follows=1800.0)
+            assert not (await stage.run(new.run_id)).tainted
+
+    asyncio.run(play())
+
+
+def test_a_run_that_is_too_long_to_read_counts_as_tainted(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with opened(tmp_path, rules=RULES) as stage:
+            old = await stage.clients().open(ANN, "an editor")
+            await stage.files.append(old.run_id, [replace(LOOKED, tainting=False)] * MOST_READ, lease=None)
+            new = await stage.clients().open(ANN, "an editor", follows=1800.0)
+            assert (await stage.run(new.run_id)).tainted
 
     asyncio.run(play())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.approval import Approval
+from gateway.approval import Approval, claim, claim_again
 from gateway.call import Call, Subject
 from tests.builders import ANN, NOON, a_call, an_approval
 
@@ -56,3 +56,16 @@ def test_the_call_that_will_run_is_the_one_that_was_asked_about() -> None:
 def test_an_approval_is_written_with_every_field() -> None:
     written = json.loads(json.dumps(YES.to_json()))
     assert Approval(**written) == YES
+
+
+def test_an_agents_answer_is_claimed_by_that_call_of_that_run_and_a_clients_by_the_same_call_wherever() -> None:
+    elsewhere = replace(CALL, run_id="r-2", key="t9/call/9")
+    assert claim(CALL, driven=True) != claim(elsewhere, driven=True)
+    assert claim(CALL, driven=False) == claim(elsewhere, driven=False) == claim_again(CALL, driven=False)
+
+
+def test_an_answer_on_which_nothing_was_sent_is_claimed_by_the_same_call_of_the_same_run() -> None:
+    later = replace(CALL, key="t2/call/1")
+    assert claim_again(CALL, driven=True) == claim_again(later, driven=True) != claim(CALL, driven=True)
+    assert claim_again(replace(CALL, run_id="r-2"), driven=True) != claim_again(CALL, driven=True)
+    assert claim_again(a_call("shop/refund", "{}"), driven=True) != claim_again(CALL, driven=True)

@@ -30,6 +30,12 @@ def test_a_path_resolves_back_from_the_name_that_it_is_exposed_by() -> None:
     assert all(catalogue.resolve(catalogue.exposed(path)) == path for path in catalogue.tools)
 
 
+def test_a_name_of_a_missing_server_reads_as_the_path_that_it_must_be() -> None:
+    catalogue = Catalogue.of(TOOLS, {"mail": "it is down"})
+    assert catalogue.resolve("mail__send__all") == "mail/send__all"
+    assert [catalogue.resolve(name) for name in ("mail__", "mail", "post__send")] == ["mail__", "mail", "post__send"]
+
+
 def test_a_tool_that_is_not_there_has_no_exposed_name() -> None:
     with pytest.raises(KeyError):
         Catalogue.of(TOOLS).exposed("shop/other")

@@ -195,6 +195,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     Mapping[str, int]: st.dictionaries(_TEXT, st.integers(), max_size=3),
     Mapping[str, Any]: _OBJECT,
+    Mapping[str, Any] | None: st.none() | _OBJECT,
     tuple[Mapping[str, Any], ...]: st.lists(_OBJECT, max_size=3).map(tuple),
 }
 

@@ -9,7 +9,19 @@ from gateway.approval import Approval
 from gateway.budget import Limits, Spend
 from gateway.call import Allow, Arguments, Ask, Call, Deny, Subject, Tool, pin_of
 from gateway.catalogue import Catalogue
-from gateway.gates import GATES, Facts, approved, intact, judge, judge_approver, known, permitted, valid, within_budget
+from gateway.gates import (
+    GATES,
+    Facts,
+    approved,
+    intact,
+    judge,
+    judge_approver,
+    known,
+    permitted,
+    reachable,
+    valid,
+    within_budget,
+)
 from gateway.policy import RunFacts, parse
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
@@ -69,7 +81,7 @@ def asked(made: Call | None = None, **changes: object) -> Approval:
 
 
 def test_the_gates_stand_in_this_order() -> None:
-    assert (known, intact, valid, permitted, within_budget, approved) == GATES
+    assert (known, reachable, intact, valid, permitted, within_budget, approved) == GATES
 
 
 def test_each_gate_that_allows_says_its_own_name() -> None:
@@ -80,7 +92,7 @@ DENIALS = [
     ("known", call(path="shop/refnd"), {}, "there is no tool `shop/refnd`; did you mean `shop/refund`?", None),
     ("known", call(path="refund"), {}, "there is no tool `refund`", None),
     ("known", call(path=""), {}, "there is no tool ``", None),
-    ("known", call(path="bank/send"), {}, "server `bank` is not available: it is down", None),
+    ("reachable", call(path="bank/send"), {}, "server `bank` is not available: it is down", None),
     ("known", call(path="shop/worse"), {}, "tool `shop/worse` was left out: its schema is no object", None),
     ("intact", call(), {"pinned": "x"}, "the definition of `shop/refund` has changed since this call was first", None),
     ("valid", call("5"), {}, "arguments.amount: '5' is not of type 'number'", None),
@@ -226,8 +238,9 @@ def test_an_approver_is_judged_by_the_policy_of_the_moment() -> None:
     assert isinstance(judge_approver(BOB, asked(), later), Deny)
 
 
-def test_a_name_that_nothing_has_taught_us_is_known_by_its_missing_server() -> None:
+def test_a_name_that_nothing_has_taught_us_is_judged_by_its_missing_server() -> None:
     for path in ("bank/pay", "bank__pay"):
-        verdict = known(call(path=path), facts())
+        assert isinstance(known(call(path=path), facts()), Allow)
+        verdict = reachable(call(path=path), facts())
         assert isinstance(verdict, Deny)
         assert verdict.why == "server `bank` is not available: it is down"

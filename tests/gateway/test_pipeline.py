@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.budget import Limits, Spend
-from gateway.call import Call, InDoubt, JsonObject, Outcome, Subject, outcome_from_json
+from gateway.call import Answered, Call, InDoubt, JsonObject, Outcome, Subject, Unsent, outcome_from_json
 from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun
 from gateway.errors import StoreError
@@ -32,17 +32,21 @@ from gateway.store import Change, Lease, Reserve, run_account
 from gateway.store.sqlite import SqliteStore
 from gateway.tracing import Place
 from gateway.upstream import Upstreams
+from providers import Request, StreamEvent
 from tests.fixtures.parts import (
     ANN,
     ANN_VIA_CLERK,
     BOB,
     PATIENCE,
     RULES,
+    Replies,
     Stage,
     arrivals,
+    calls,
     gate,
     opened,
     queued,
+    says,
     tally,
     until,
 )
@@ -582,6 +586,129 @@ def test_the_budget_is_looked_at_again_when_a_yes_is_used(tmp_path: Path) -> Non
         assert arrivals(tmp_path, "send") == []
 
     on_stage(tmp_path, scenario)
+
+
+# ---- an approved call whose server is not there
+
+
+class Away:
+    """Servers that can be sent away, one way or the other: not in the catalogue any more, or gone when it is sent."""
+
+    def __init__(self, servers: Upstreams) -> None:
+        self.servers = servers
+        self.missing = self.gone = False
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return Catalogue.of([], {"desk": "it is down"}) if self.missing else self.servers.catalogue
+
+    async def forward(self, call: Call, **how: Any) -> Outcome:
+        return Unsent("it is down") if self.gone else await self.servers.forward(call, **how)
+
+
+@pytest.mark.parametrize("how", ["missing", "gone"])
+def test_an_approval_outlives_calls_that_did_not_reach_the_server_and_is_good_for_one_that_does(
+    tmp_path: Path, how: str
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with client(stage) as run:
+            question = await held(stage, run)
+            await stage.approving.decide(BOB, question.approval_id, "approved")
+            for _ in range(2):
+                setattr(stage.upstream, how, True)
+                told = await run.call("desk/send", {"word": "a"})
+                assert "it is down; its approval is not used up" in str(told)
+                setattr(stage.upstream, how, False)
+            assert isinstance(outcome_of(await run.call("desk/send", {"word": "a"})), Answered)
+            assert isinstance(await run.call("desk/send", {"word": "a"}), Held)
+            assert await stage.books(run.run_id) == Spend(tool_calls=1)
+        assert len(arrivals(tmp_path)) == 1
+
+    on_stage(tmp_path, scenario, around_upstream=Away)
+
+
+@pytest.mark.parametrize("how", ["missing", "gone"])
+def test_in_an_agents_run_the_same_call_made_again_rides_on_the_approval_of_the_one_that_was_not_reached(
+    tmp_path: Path, how: str
+) -> None:
+    class Returning(Replies):
+        """Looks at the server while it is told what came of its call: by then it is back."""
+
+        async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+            setattr(stages[0].upstream, how, False)
+            async for event in super().stream(request):
+                yield event
+
+    stages: list[Stage] = []
+
+    async def scenario(stage: Stage) -> None:
+        stages.append(stage)
+        send = calls(("desk__send", {"word": "a"}))
+        model = Returning(send, send, send, says("Done."))
+        assert (await stage.drive(await stage.queued(), model)).status == "waiting"
+        (question,) = await stage.approving.waiting()
+        await stage.approving.decide(BOB, question.id, "approved")
+        setattr(stage.upstream, how, True)
+        run = await stage.drive("run-1", model)
+        assert (run.status, run.turn, run.denials) == ("waiting", 3, 0)  # the third is another one, and asked about
+        told = str(model.requests[1].messages[-1])
+        assert "it is down; its approval is not used up" in told
+        assert "again later" in told
+        assert (await stage.files.approval(question.id)).state == "consumed"
+        assert await stage.books() == Spend(turns=3, tool_calls=1, tokens=90, nanos=run.spend.nanos)
+        (arrived,) = arrivals(tmp_path, "send")
+        assert arrived["meta"]["toolgate/idempotency-key"] == "run-1/t2/call/1"
+
+    on_stage(tmp_path, scenario, around_upstream=Away)
+
+
+def test_a_yes_to_a_tool_that_changed_while_it_was_away_is_none(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        pin = stage.servers.catalogue.tools["desk/send"].pin
+        async with client(stage) as run:
+            question = await held(stage, run)
+            await stage.approving.decide(BOB, question.approval_id, "approved")
+            stage.upstream.gone = True  # type: ignore[attr-defined]
+            assert isinstance(outcome_of(await run.call("desk/send", {"word": "a"})), Unsent)
+            stage.upstream.gone = False  # type: ignore[attr-defined]
+            await run.call("desk/reword", {"word": "Sends everything to me."})
+            await until(lambda: stage.servers.catalogue.tools["desk/send"].pin != pin, stage.servers)
+            assert (await held(stage, run)).approval_id != question.approval_id
+        assert arrivals(tmp_path, "send") == []
+
+    on_stage(tmp_path, scenario, around_upstream=Away)
+
+
+def test_an_approval_is_spent_by_a_call_of_which_nobody_knows_whether_it_arrived(tmp_path: Path) -> None:
+    class Lost(Away):
+        async def forward(self, *_: Any, **__: Any) -> Outcome:
+            return InDoubt("the line was cut")
+
+    async def scenario(stage: Stage) -> None:
+        async with client(stage) as run:
+            question = await held(stage, run)
+            await stage.approving.decide(BOB, question.approval_id, "approved")
+            assert isinstance(outcome_of(await run.call("desk/send", {"word": "a"})), InDoubt)
+            assert (await stage.files.approval(question.approval_id)).state == "consumed"
+            assert isinstance(await run.call("desk/send", {"word": "a"}), Held)
+
+    on_stage(tmp_path, scenario, around_upstream=Lost)
+
+
+def test_a_caller_who_goes_away_before_anything_was_sent_uses_no_approval_up(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with client(stage) as run:
+            question = await held(stage, run)
+            await stage.approving.decide(BOB, question.approval_id, "approved")
+            calling = asyncio.create_task(run.call("desk/send", {"word": "a"}))
+            stage.store._before = calling.cancel  # type: ignore[attr-defined]  # noqa: SLF001 - while it is written
+            with pytest.raises(asyncio.CancelledError):
+                await calling
+            stage.store._before = None  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+            assert isinstance(outcome_of(await run.call("desk/send", {"word": "a"})), Answered)
+        assert len(arrivals(tmp_path)) == 1
+
+    on_stage(tmp_path, scenario, around_store=lambda store: Around(store, Admitted))
 
 
 # ---- a further attempt at a call whose outcome is unknown

@@ -50,6 +50,10 @@ def test_a_server_can_not_speak_in_our_name() -> None:
             replace(denied(1), gate="known", rule=None, why="there is no tool `shop/refunds`"),
             "Denied: there is no tool `shop/refunds`. Correct the call.",
         ),
+        (
+            replace(denied(1), gate="reachable", rule=None, why="server `shop` is down"),
+            "Not reached: server `shop` is down. Nothing was sent; the same call may be made again later.",
+        ),
     ],
 )
 def test_a_denial_says_why_by_which_rule_and_what_to_do(event: Denied, text: str) -> None:

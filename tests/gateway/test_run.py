@@ -186,6 +186,11 @@ def test_every_call_gets_a_result_whatever_became_of_it() -> None:
     assert run.denials == 1
 
 
+def test_a_server_that_is_away_has_denied_nothing() -> None:
+    away = replace(denied(1), gate="reachable", why="server `shop` is not available")
+    assert folded(QUEUED, STARTED, *wanted(1, "shop/x"), away).denials == 0
+
+
 def test_a_call_that_did_happen_after_all_is_no_error() -> None:
     run = folded(QUEUED, STARTED, *wanted(1, "shop/x"), admitted(1), doubted(1), resolved(1, "happened"))
     (part,) = run.messages[-1]["parts"]

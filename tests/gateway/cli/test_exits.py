@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.exits import Exit, Stop, exit_of_error, exit_of_run
-from gateway.errors import ConfigError, LeaseLost, PolicyError, ToolgateError, UpstreamUnavailable
+from gateway.errors import ConfigError, LeaseLost, PolicyError, Problem, ToolgateError, UpstreamUnavailable
 from gateway.run import Run, Status
 
 
@@ -37,6 +37,9 @@ def test_only_success_is_success() -> None:
     [
         (ConfigError.at("toolgate.toml", "wrong"), Exit.CONFIG),
         (PolicyError.at("policy.csv", "wrong"), Exit.CONFIG),
+        (ConfigError.at("--model", "wrong"), Exit.USAGE),
+        (ConfigError.at("flag --as", "wrong"), Exit.USAGE),
+        (ConfigError([Problem("flag --as", 0, 0, "wrong"), Problem("toolgate.toml", 1, 1, "wrong")]), Exit.CONFIG),
         (UpstreamUnavailable("shop", "gone"), Exit.UNREACHABLE),
         (Stop(Exit.DENIED, "no"), Exit.DENIED),
         (LeaseLost("gone"), Exit.ERROR),

@@ -41,6 +41,7 @@ READS = [
     (Queued("client", "user:ann", "acme", input="an editor"), "▸ user:ann · acme | an editor"),
     (Denied(KEY, "shop/refund", "{}", "permitted", "no", "p.csv:3"), "✗ shop/refund {} | denied: no  [p.csv:3]"),
     (Denied(KEY, "shop/refund", "{}", "valid", "no amount"), "✗ shop/refund {} | denied: no amount"),
+    (Denied(KEY, "shop/refund", "{}", "reachable", "it is away"), "✗ shop/refund {} | not reached: it is away"),
     (
         Held(KEY, "shop/refund", "A-0123456789ab", "a second person", "p.csv:3"),
         "? shop/refund is held as A-01234567 | a person must agree: a second person  [p.csv:3]",

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -33,8 +34,26 @@ def test_a_project_that_is_not_there_is_a_mistake_of_use(bare: Path, toolgate: C
 @pytest.mark.parametrize("who", ["role:boss", "a*", "user:", "\x1b[2J"])
 def test_nobody_asks_as_a_role_or_a_pattern(who: str, bare: Path, toolgate: Command) -> None:
     failed = toolgate("runs", "--as", who)
-    assert failed.code == 3
+    assert failed.code == 2
     assert "\x1b" not in failed.err
+
+
+@pytest.mark.parametrize("command", [("tools",), ("call", "a/b"), ("policy", "explain", "--tool", "a/b", "--offline")])
+@pytest.mark.parametrize("name", ["role:boss", "a*", "", "\x1b[2J"])
+def test_nobody_asks_through_a_role_or_a_pattern(
+    command: Sequence[str], name: str, bare: Path, toolgate: Command
+) -> None:
+    failed = toolgate(*command, "--agent", name)
+    assert failed.code == 2
+    assert "is not an agent's name" in failed.err
+    assert "\x1b" not in failed.err
+
+
+def test_what_a_file_says_wrong_is_no_mistake_of_use(bare: Path, toolgate: Command) -> None:
+    settings = bare / "toolgate.toml"
+    settings.write_text(settings.read_text().replace("user:ann", "role:boss"))
+    assert toolgate("runs").code == 3
+    assert toolgate("runs", "--as", "ann").code == 0
 
 
 def test_json_holds_nothing_that_steers_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,7 @@ def denied(gate: str, why: str = "no") -> Denied:
         (denied("a gate of tomorrow"), Exit.DENIED),
         (denied("valid"), Exit.ERROR),
         (denied("known"), Exit.ERROR),
+        (denied("reachable"), Exit.UNREACHABLE),
         (denied("within_budget"), Exit.BUDGET),
         (Held("call/1", "shop/x", "A-1", "a second person"), Exit.WAITING),
         (Doubted("call/1", "silence"), Exit.ERROR),
@@ -38,26 +39,20 @@ def denied(gate: str, why: str = "no") -> Denied:
 )
 def test_each_end_of_a_call_has_its_code(result: CallResult, code: Exit) -> None:
     with pytest.raises(Stop) as stopped:
-        conclude(result, "shop/x", (), as_json=False)
+        conclude(result, "shop/x", as_json=False)
     assert stopped.value.code is code
-
-
-def test_an_unknown_tool_of_a_server_that_is_down_is_unreachable() -> None:
-    with pytest.raises(Stop) as stopped:
-        conclude(denied("known"), "shop/x", ("shop",), as_json=False)
-    assert stopped.value.code is Exit.UNREACHABLE
 
 
 def test_a_held_call_says_what_to_do_and_names_its_approval() -> None:
     with pytest.raises(Stop, match="`toolgate approve A-1` give the same command again") as stopped:
-        conclude(Held("call/1", "shop/x", "A-1", "a second person", "p:1"), "shop/x", (), as_json=True)
+        conclude(Held("call/1", "shop/x", "A-1", "a second person", "p:1"), "shop/x", as_json=True)
     assert stopped.value.details == {"approval": "A-1", "rule": "p:1"}
 
 
 def test_what_a_server_says_in_an_error_is_made_visible() -> None:
     failed = returned(Answered({"content": [{"type": "text", "text": "\x1b[2Jone\ntwo"}], "isError": True}))
     with pytest.raises(Stop, match=r"reports an error: \\e\[2Jone\\ntwo"):
-        conclude(failed, "shop/x", (), as_json=False)
+        conclude(failed, "shop/x", as_json=False)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +69,11 @@ def test_what_a_server_says_in_an_error_is_made_visible() -> None:
 def test_text_is_printed_whatever_the_server_answers(
     result: dict[str, Any], out: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert conclude(returned(Answered(result)), "shop/x", (), as_json=False) == 0
+    assert conclude(returned(Answered(result)), "shop/x", as_json=False) == 0
     assert capsys.readouterr().out == out
 
 
 def test_json_prints_the_result_also_when_the_tool_failed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Stop):
-        conclude(returned(Answered({"isError": True, "x": 1})), "shop/x", (), as_json=True)
+        conclude(returned(Answered({"isError": True, "x": 1})), "shop/x", as_json=True)
     assert capsys.readouterr().out == '{"isError": true, "x": 1}\n'

@@ -17,10 +17,10 @@ def test_a_text_is_needed(bare: Path, toolgate: Command) -> None:
     assert failed.err == "toolgate: Missing argument 'TEXT' (see `toolgate run --help`)\n"
 
 
-def test_an_unknown_agent_or_model_is_a_mistake_in_the_configuration(bare: Path, toolgate: Command) -> None:
+def test_an_unknown_agent_or_model_is_a_mistake_of_use(bare: Path, toolgate: Command) -> None:
     for option, hint in (("--agent", "configured: `desk`"), ("--model", "configured: `demo`")):
         failed = toolgate("run", "hi", option, "nobody")
-        assert failed.code == 3
+        assert failed.code == 2
         assert "`nobody`" in failed.err
         assert hint in failed.err
     assert toolgate("runs", "--json").json == []
@@ -48,7 +48,7 @@ def test_a_budget_is_read_in_the_words_of_budgets_toml(bare: Path, toolgate: Com
 def test_whoever_asks_is_in_the_record(bare: Path, toolgate: Command) -> None:
     done = toolgate("run", "hi", "--as", "bob", "--tenant", "umbrella", "--json")
     assert (done.lines[0]["user"], done.lines[0]["tenant"]) == ("user:bob", "umbrella")
-    assert toolgate("run", "hi", "--as", "role:boss").code == 3
+    assert toolgate("run", "hi", "--as", "role:boss").code == 2
 
 
 def test_resume_needs_a_run_that_exists(bare: Path, toolgate: Command) -> None:

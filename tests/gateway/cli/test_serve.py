@@ -104,8 +104,8 @@ def test_an_address_that_others_could_reach_is_refused(project: Path, toolgate: 
     assert "not loopback" in refused.err
 
 
-def test_a_port_that_is_none_is_a_mistake_in_the_configuration(project: Path, toolgate: Command) -> None:
-    assert toolgate("serve", "--port", "many").code == 3
+def test_a_port_that_is_none_is_a_mistake_of_use(project: Path, toolgate: Command) -> None:
+    assert toolgate("serve", "--port", "many").code == 2
 
 
 def test_sessions_of_a_killed_gateway_are_closed_at_the_next_start(

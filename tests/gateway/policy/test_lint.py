@@ -11,7 +11,7 @@ from gateway.policy.lint import check, findings
 from gateway.policy.model import MODEL
 from tests.fixtures.policies import a_tool
 
-FINE = "p, user:ann, *, shop/refund, call, args.amount <= 100, allow, fine\n"
+FINE = "p, user:ann, *, shop/refund, call, 0 <= args.amount <= 100, allow, fine\n"
 
 
 def tool(path: str, *names: str, closed: bool = False) -> Tool:
@@ -109,6 +109,13 @@ def test_with_the_servers_tools_patterns_and_arguments_are_checked(line: str, co
     assert found.startswith(f"policy.csv:2:{column}: warning: ")
     for part in parts:
         assert part in found
+
+
+def test_who_may_pay_back_up_to_an_amount_may_not_mean_less_than_nothing() -> None:
+    line = "p, user:ann, *, shop/refund, call, args.amount <= 100, {}, y"
+    (found,) = said(FINE + line.format("allow"))
+    assert found.startswith("policy.csv:2:36: warning: `args.amount` has a highest value and no lowest")
+    assert said(FINE + line.format("deny")) == said(FINE + line.format("ask")) == []
 
 
 def test_lines_about_a_server_that_is_not_there_are_one_finding() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.call import Subject
 from gateway.errors import IllegalEvent, StoreError
-from gateway.events import Cancelled, Queued
+from gateway.events import Cancelled, Queued, Returned
 from gateway.serve import sessions as under_test
 from gateway.serve.server import client_of
 from gateway.serve.sessions import IDLE_SECONDS, Client, Sessions
@@ -81,6 +81,24 @@ def test_all_that_one_modern_client_sends_is_one_run(tmp_path: Path) -> None:
         assert len(set(ids)) == 1
         assert await run_id(sessions, modern("other")) not in ids
         assert len(await app.store.run_rows()) == 2
+
+    within(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("context", "tainted"), [(modern(), True), (modern("other"), False), (legacy("s1"), False), (legacy(None), False)]
+)
+def test_what_a_client_without_sessions_has_read_outlives_the_gateway_that_served_it(
+    tmp_path: Path, context: Any, tainted: bool
+) -> None:
+    async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
+        looked = Returned("call/1", {"kind": "answered", "result": {}}, {}, tainting=True)
+        await app.store.append(await run_id(sessions, modern()), [looked], lease=None)
+        another = Sessions(app.clients, Subject("user:ann", "acme"), clock=clock)
+        first = (await app.store.events(await run_id(another, context)))[0].event
+        assert isinstance(first, Queued)
+        assert first.tainted is tainted
+        await another.close()
 
     within(tmp_path, scenario)
 

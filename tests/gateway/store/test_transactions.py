@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import gateway.store
 from gateway.approval import Approval
 from gateway.budget import UNITS, Limits, Spend, excess
+from gateway.call import Unsent
 from gateway.errors import (
     BudgetExceeded,
     Conflict,
@@ -25,7 +26,7 @@ from gateway.errors import (
     UnknownRun,
 )
 from gateway.events import Cancelled, Decided, Event, Failed, Queued, Returned, Started, Succeeded, Waited
-from gateway.store import Change, Consume, Lease, Open, Reserve, Settle, run_account
+from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, Settle, run_account
 from gateway.store import transactions as tx
 from gateway.store.sqlite import SqliteStore
 from tests.builders import (
@@ -472,6 +473,51 @@ def test_a_claim_does_not_find_what_is_too_old(store: SqliteStore, clock: Clock)
     clock.tick(HOUR)
     assert claimed(store, "c") is None
     assert asyncio.run(store.approvals()) == []
+
+
+def test_an_approval_on_which_nothing_was_sent_is_good_again_once_and_for_the_claim_that_is_named(
+    store: SqliteStore,
+) -> None:
+    begin(store)
+    ask(store, an_approval("A-1", claim="c"))
+    decide(store, "A-1")
+    append(store, admitted(1), changes=[Consume("A-1")])
+    append(store, returned(1, Unsent("it is down")), changes=[Restore("A-1", "again")])
+    assert (claimed(store, "c"), claimed(store, "again")) == (None, "A-1")
+    append(store, admitted(2), changes=[Consume("A-1")])
+    with pytest.raises(Conflict):
+        append(store, admitted(3), changes=[Consume("A-1")])
+
+
+@pytest.mark.parametrize("answer", ["denied", "expired"])
+def test_a_no_does_not_become_a_yes(store: SqliteStore, answer: Any) -> None:
+    begin(store)
+    ask(store, an_approval("A-1", claim="c"))
+    append(store, changes=[Restore("A-1", "c")])
+    assert state(store, "A-1") == "pending"
+    decide(store, "A-1", answer)
+    append(store, changes=[Restore("A-1", "c")])
+    assert state(store, "A-1") == answer
+
+
+def test_a_question_that_was_put_anew_stands_and_the_old_yes_stays_used(store: SqliteStore) -> None:
+    begin(store)
+    ask(store, an_approval("A-1", claim="c"))
+    decide(store, "A-1")
+    append(store, admitted(1), changes=[Consume("A-1")])
+    ask(store, an_approval("A-2", claim="c"))
+    append(store, changes=[Restore("A-1", "c")])
+    assert (state(store, "A-1"), state(store, "A-2")) == ("consumed", "pending")
+
+
+def test_a_yes_is_not_good_again_in_a_run_that_was_cancelled(store: SqliteStore) -> None:
+    begin(store)
+    ask(store, an_approval("A-1", claim="c"))
+    decide(store, "A-1")
+    append(store, admitted(1), changes=[Consume("A-1")])
+    append(store, Cancelled("user:ann"))
+    append(store, returned(1, Unsent("it is down")), changes=[Restore("A-1", "again")])
+    assert state(store, "A-1") == "cancelled"
 
 
 # ---- the end of questions
