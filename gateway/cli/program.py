@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["near", "program"]
+__all__ = ["absolute", "near", "program"]
 
 
 def program() -> str:
@@ -16,6 +16,17 @@ def program() -> str:
     if script.exists():
         return shlex.quote(str(near(script)))
     return f"{shlex.quote(sys.executable)} -m gateway.cli"
+
+
+def absolute() -> tuple[str, ...]:
+    """This installation's command, as any other program can start it from any folder."""
+    script = Path(sys.executable).parent / "toolgate"
+    found = shutil.which("toolgate")
+    if found and script.exists() and Path(found).resolve() == script.resolve():
+        return (str(Path(found).absolute()),)  # a link that outlives an upgrade, if there is one
+    if script.exists():
+        return (str(script),)
+    return (sys.executable, "-P", "-m", "gateway.cli")
 
 
 def near(path: Path) -> Path:

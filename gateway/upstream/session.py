@@ -1,0 +1,63 @@
+"""One connection without supervision: for looking at a gateway as its clients see it. Nothing is judged here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from mcp.shared.exceptions import MCPError
+
+from gateway.call import Arguments, JsonObject, Outcome, Tool
+from gateway.errors import UpstreamUnavailable
+from gateway.upstream.connect import Opening, connect
+from gateway.upstream.connection import Connection, Link
+from gateway.upstream.listing import list_tools
+from gateway.upstream.reaping import Reaper
+from gateway.upstream.spec import Transport, redacted
+
+__all__ = ["Session", "open_session"]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection whose handshake is done. `name` is what its tools are said to be of; times are seconds."""
+
+    name: str
+    connection: Connection
+    timeout: float
+
+    @property
+    def protocol_version(self) -> str:
+        return self.connection.protocol_version
+
+    async def tools(self) -> Sequence[Tool]:
+        """What it lists, with the hints that it gives. Raises UpstreamUnavailable."""
+        try:
+            listing = await list_tools(
+                lambda method, params: self.connection.ask(method, params, self.timeout), self.name, trusted=True
+            )
+        except (MCPError, TimeoutError, ValueError) as error:
+            raise UpstreamUnavailable(self.name, f"its tools can't be listed: {error}") from None
+        return tuple(listing.tools.values())
+
+    async def call(self, tool: str, arguments: JsonObject) -> Outcome:
+        """One call, of a tool that it need not have listed. What goes wrong is an outcome."""
+        asked = Tool(self.name, tool, {}, "")
+        return await self.connection.call(asked, Arguments.parse(arguments), {}, self.timeout)
+
+
+@asynccontextmanager
+async def open_session(name: str, transport: Transport, timeout: float = 30.0) -> AsyncIterator[Session]:
+    """Connects, and ends what it started. Raises UpstreamUnavailable, with what the program said."""
+    reaper, link = Reaper(), Link()
+    try:
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(timeout):
+                    connection = await connect(stack, Opening(name, transport, "auto", timeout, reaper), link)
+            except (Exception, BaseExceptionGroup) as error:
+                said = await link.explain(link.lost or str(error) or type(error).__name__)
+                raise UpstreamUnavailable(name, redacted(said, transport)) from error
+            yield Session(name, connection, timeout)
+    finally:
+        await reaper.close()
