@@ -85,7 +85,7 @@ class _Import:
         """What could be moved; everything that was found is told."""
         from gateway.cli.hosting import gateway_of, load_home, named_hosts
         from gateway.cli.takeover import readable
-        from gateway.hosts.home import known_servers
+        from gateway.hosts.home import is_read_elsewhere, known_servers
         from gateway.hosts.naming import find_servers, named
         from gateway.hosts.sections import find_sections
 
@@ -95,6 +95,8 @@ class _Import:
         found = [one for section in sections.found for one in find_servers(section, gateway, self.folders.home)]
         found = readable(named(found, known_servers(self.home, self.folders)), config)
         self.report.found(found, sections.found, sections.problems)
+        if is_read_elsewhere(self.home, self.folders):
+            self.report.read_elsewhere()
         return [one for one in found if one.entry is not None], config
 
     def _agreed(self, count: int) -> bool:

@@ -70,7 +70,7 @@ class Report:
             self._say((section.host.title, self.near(section.source.path), *([state] if state else [])))
             self._say(*[(one.name, _intention(one)) for one in inside], indent="  ")
         for one in found:
-            self.servers[id(one)] = _row(one, self)
+            self.servers[id(one)] = _row(one)
         for one in found:
             self._warn(one)
 
@@ -82,6 +82,11 @@ class Report:
             self._tell(f"{visible(one.name)}: {', '.join(map(visible, secrets))} stays literal, in {where} (mode 0600)")
         if one.dropped:
             self._tell(f"{visible(one.name)}: {', '.join(map(visible, one.dropped))} has no effect in Toolgate")
+
+    def read_elsewhere(self) -> None:
+        """The project's `.mcp.json` is Toolgate's, and not only Toolgate's."""
+        where = self.near(self.home.servers_file)
+        self._tell(f"Claude Code reads .mcp.json here itself, round the gateway: move what is in it to {where}")
 
     def made(self, paths: Sequence[Path]) -> None:
         """Files of the user's own gateway."""
@@ -181,7 +186,7 @@ def _intention(one: Found) -> str:
     return f"{shown_command(one)}{name}" + ("  (known here)" if one.known else "")
 
 
-def _row(one: Found, report: Report) -> dict[str, Any]:
+def _row(one: Found) -> dict[str, Any]:
     taken = one.entry is not None
     return {
         "client": one.section.host.name,
@@ -195,7 +200,6 @@ def _row(one: Found, report: Report) -> dict[str, Any]:
         "why": one.why or None,
         "secrets": secrets_in(one),
         "dropped": list(one.dropped),
-        "where": report.near(one.section.source.path),
     }
 
 

@@ -9,7 +9,7 @@ byte stays. Whatever is changed can be given back as it was.
     json_edit   one member in or out of a JSON file with comments
     toml_edit   one table in or out of a TOML file
     sections    what the files of the hosts hold, and those that can't be read
-    naming      which name each server goes by here
+    naming      what was found, and which name each server goes by here
     changes     files written whole or not at all, after a backup; and back
     home        the gateway that servers are moved to
 """

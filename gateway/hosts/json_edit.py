@@ -73,6 +73,8 @@ class _Insertion:
 
     def _into_empty(self, name: str, value: Any) -> str:
         start, end = self.span.start + 1, self.span.end - 1
+        if self.text.strip() != "{}" and "\n" not in self.text.strip():
+            return _put(self.text, start, _in_one_line(name, value))
         inside = self.text[start:end]
         written = f"{self.newline}{self.indent}{self._written(name, value)}"
         tail = inside.rstrip(" \t") if inside.strip() else self.newline
@@ -91,7 +93,7 @@ class _Insertion:
     def _beside_last(self, name: str, value: Any) -> str:
         last = self.members[-1].end
         comma = _comma_after(self.text, last)
-        written = f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
+        written = _in_one_line(name, value)
         if comma is None:
             return _put(self.text, last, f", {written}")
         return _put(self.text, comma + 1, f" {written},")
@@ -99,6 +101,10 @@ class _Insertion:
     def _written(self, name: str, value: Any) -> str:
         lines = json.dumps(value, ensure_ascii=False, indent=self.unit).split("\n")
         return f"{json.dumps(name)}: " + f"{self.newline}{self.indent}".join(lines)
+
+
+def _in_one_line(name: str, value: Any) -> str:
+    return f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
 
 
 def _cut(text: str, start: int, end: int) -> str:
