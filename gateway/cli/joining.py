@@ -1,6 +1,7 @@
 """What `toolgate connect` does: the gateway's entry into the client's own file, and the proof that it works."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,9 @@ from gateway.cli.columns import aligned
 from gateway.cli.exits import Exit, Stop
 from gateway.cli.hosting import gateway_of, launch, load_home, prove_entry
 from gateway.cli.options import emit
+from gateway.cli.program import program
 from gateway.cli.proof import Proof
-from gateway.cli.takeover import GATEWAY
+from gateway.cli.takeover import GATEWAY, variables_of
 from gateway.cli.takeover_view import proof_lines
 from gateway.config import Config
 from gateway.config.folders import Folders, shown_path
@@ -47,12 +49,15 @@ async def join(host: Host, folders: Folders, home: Home, *, http: bool, as_json:
     if there is None:
         _write(section, entry, folders)
     joined = _Joined(section, entry, changed=there is None)
-    return _told(joined, await prove_entry(home, folders, entry, []), folders, as_json=as_json)
+    proof = await prove_entry(home, folders, entry, [])
+    if isinstance(proof, str) and http:
+        proof = f"{proof}; start it with `{program()} serve --project {shlex.quote(str(home.folder))}`"
+    return _told(joined, proof, folders, as_json=as_json)
 
 
 def _entry(host: Host, home: Home, config: Config, *, http: bool) -> Mapping[str, Any]:
     if not http:
-        return stdio_entry(host, launch(home), [])
+        return stdio_entry(host, launch(home), variables_of(config.servers.values(), os.environ))
     name, port = config.serve.host, config.serve.port
     if port == 0:
         raise Stop(Exit.CONFIG, "`serve.port` is 0, another one at each start: set it to a fixed one")

@@ -5,7 +5,8 @@ era, its pins) is done here, too.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,14 +101,12 @@ def secrets_in(found: Found) -> list[str]:
     return [what for what, shown, text in named if shown != text]
 
 
-def variables_of(found: Sequence[Found], config: Config) -> list[str]:
-    """The variables of the environment without which these servers can't be started."""
-    needed: set[str] = set()
-    for one in found:
-        told = server_of(one, config).transport
-        texts = [value for name in told.__slots__ for value in _templates(getattr(told, name))]
-        needed |= {variable.name for text in texts for variable in text.variables if variable.default is None}
-    return sorted(needed - _ALWAYS_THERE)
+def variables_of(servers: Iterable[ServerConfig], environ: Mapping[str, str]) -> list[str]:
+    """The variables that these servers name and that are set: a client must pass them on to the gateway."""
+    told = [server.transport for server in servers]
+    texts = [text for one in told for name in one.__slots__ for text in _templates(getattr(one, name))]
+    named = {variable.name for text in texts for variable in text.variables}
+    return sorted(name for name in named - _ALWAYS_THERE if name in environ)
 
 
 def _templates(value: Any) -> Iterator[Any]:
@@ -154,12 +153,16 @@ async def ask_servers(found: Sequence[Found], config: Config, policy: Policy | N
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is moved, which files change, and which can't. `entries` are the gateway's, by file of a client."""
+    """What is moved, which files change, and which can't.
+
+    `connected` are the sections that get an entry for the gateway, with it; `variables` those that it must be given.
+    """
 
     moved: tuple[Found, ...]
     changes: tuple[Change, ...]
     problems: tuple[Problem, ...] = ()
     connected: tuple[tuple[Section, Mapping[str, Any]], ...] = ()
+    variables: tuple[str, ...] = ()
 
     def write(self, state: Path) -> list[Failure]:
         """Does it. Raises ConfigError when there can be no backup."""
@@ -170,14 +173,16 @@ def planned(
     answered: Sequence[Found], home: Home, config: Config, launch: Sequence[str], *, gateway: Gateway, keep: bool
 ) -> Plan:
     """Edits for the servers that answered. A file that can't be edited keeps its servers."""
-    variables = variables_of(answered, config)
+    servers = [*config.servers.values(), *(server_of(one, config) for one in answered)]
+    variables = variables_of(servers, os.environ)
     draft = _Draft(gateway, launch, variables, keep=keep)
     for section in dict.fromkeys(one.section for one in answered):
         draft.edit(section, [one for one in answered if one.section is section])
     added = {one.here: one.entry for one in draft.moved if not one.known and one.entry is not None}
     ours = with_servers(home, config.folders, added)
     changes = [*([ours] if ours else []), *draft.changes()]
-    return Plan(tuple(draft.moved), tuple(changes), tuple(draft.problems), tuple(draft.connected))
+    connected = tuple(draft.connected)
+    return Plan(tuple(draft.moved), tuple(changes), tuple(draft.problems), connected, tuple(variables))
 
 
 class _Draft:

@@ -15,6 +15,7 @@ from gateway.cli.takeover import Answer, Plan, secrets_in, shown_command
 from gateway.config.folders import Folders, shown_path
 from gateway.errors import Problem
 from gateway.hosts.changes import Failure
+from gateway.hosts.dialects import passes_variables
 from gateway.hosts.home import Home
 from gateway.hosts.naming import Found
 from gateway.hosts.sections import Section
@@ -106,6 +107,10 @@ class Report:
     def planned(self, plan: Plan, *, dry_run: bool, keep: bool) -> None:
         """What is moved, or with `dry_run` would be."""
         self._problem(plan.problems)
+        for section, _ in plan.connected if plan.variables else ():
+            if not passes_variables(section.host):
+                names = ", ".join(plan.variables)
+                self._tell(f"{section.host.title} can't pass on {names}: set it for {section.host.title} itself")
         done = "kept" if keep else "moved"
         for one in plan.moved:
             self.servers[id(one)]["state"] = f"would be {done}" if dry_run else done

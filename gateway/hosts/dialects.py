@@ -16,7 +16,17 @@ from urllib.parse import urlsplit
 from gateway.config.servers import starts_toolgate
 from gateway.hosts.table import Host
 
-__all__ = ["Foreign", "Translated", "http_entry", "is_gateway", "points_to", "same", "stdio_entry", "translated"]
+__all__ = [
+    "Foreign",
+    "Translated",
+    "http_entry",
+    "is_gateway",
+    "passes_variables",
+    "points_to",
+    "same",
+    "stdio_entry",
+    "translated",
+]
 
 _ADDRESSES = ("httpUrl", "serverUrl", "url")
 _PLAIN = frozenset({"command", "args", "env", "cwd", "headers", "type", "disabled", "enabled", "source", *_ADDRESSES})
@@ -196,6 +206,11 @@ def is_gateway(value: Any) -> bool:
         return False
     command, args = value.get("command"), value.get("args") or []
     return isinstance(command, str) and isinstance(args, list) and starts_toolgate(command, args)
+
+
+def passes_variables(host: Host) -> bool:
+    """Whether an entry of this host can name variables of the environment that its program is to see."""
+    return host.format == "toml" or host.placeholders != "none"
 
 
 def stdio_entry(host: Host, command: Sequence[str], variables: Sequence[str]) -> Mapping[str, Any]:

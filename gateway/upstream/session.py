@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from mcp.shared.exceptions import MCPError
 
@@ -13,7 +14,7 @@ from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.listing import list_tools
 from gateway.upstream.reaping import Reaper
-from gateway.upstream.spec import Transport, redacted
+from gateway.upstream.spec import Stdio, Transport, redacted
 
 __all__ = ["Session", "open_session"]
 
@@ -55,9 +56,26 @@ async def open_session(name: str, transport: Transport, timeout: float = 30.0) -
             try:
                 async with asyncio.timeout(timeout):
                     connection = await connect(stack, Opening(name, transport, "auto", timeout, reaper), link)
-            except (Exception, BaseExceptionGroup) as error:
+            except Exception as error:
                 said = await link.explain(link.lost or str(error) or type(error).__name__)
-                raise UpstreamUnavailable(name, redacted(said, transport)) from error
+                raise UpstreamUnavailable(name, redacted(f"{_where(transport)}{said}", transport)) from error
             yield Session(name, connection, timeout)
+    except BaseExceptionGroup as group:  # the SDK's task group wraps whatever goes through it
+        raise _only(group) from None
     finally:
         await reaper.close()
+
+
+def _where(transport: Transport) -> str:
+    """The address, for the errors of networks, which don't tell it."""
+    if isinstance(transport, Stdio):
+        return ""
+    parts = urlsplit(transport.url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}: "
+
+
+def _only(error: BaseException) -> BaseException:
+    """The one error in a group of one, however deep."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

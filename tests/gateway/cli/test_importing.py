@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import signal
 import stat
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -202,10 +205,14 @@ def test_a_variable_that_a_server_needs_is_passed_on_in_the_clients_own_words(
     server = workspace(home.folder / "files")
     home.servers("cursor", {"files": {**server, "env": {"T": "${env:WORK_TOKEN}"}}})
     home.servers("claude-code", {"files": {**server, "env": {"T": "${env:WORK_TOKEN}"}}})
+    home.servers("windsurf", {"time": TIME})
+    home.servers("zed", {"time": TIME}, "context_servers")
     done = toolgate("import", "--yes", "--json")
     assert done.code == 0
     assert entries(home, "cursor")["toolgate"]["env"] == {"WORK_TOKEN": "${env:WORK_TOKEN}"}
     assert entries(home, "claude-code")["toolgate"]["env"] == {"WORK_TOKEN": "${WORK_TOKEN}"}
+    assert entries(home, "windsurf")["toolgate"]["env"] == {"WORK_TOKEN": "${env:WORK_TOKEN}"}
+    assert "env" not in entries(home, "zed")["toolgate"]
     assert done.json["proof"]["allowed"]["tool"] == "files/list_files"  # the gateway has the variable, too
     assert TOKEN not in home.moved.read_text()
 
@@ -311,3 +318,32 @@ def test_the_json_is_what_was_promised(home: Home, toolgate: Command, golden: Ca
     said = toolgate("import", "--json").json
     text = json.dumps(said).replace(str(home.folder), "<home>")
     golden("cli_import", json.loads(text))
+
+
+KILLED = """
+import os, signal, sys
+from gateway.cli.root import toolgate
+real = os.replace
+def killed(source, target):
+    if str(target).endswith(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(source, target)
+os.replace = killed
+toolgate(["import", "--yes"])
+"""
+
+
+@pytest.mark.parametrize("moment", ["manifest.json", "gateway/.toolgate/mcp.json", ".cursor/mcp.json"])
+def test_a_kill_at_any_moment_leaves_every_clients_file_whole(
+    home: Home, toolgate: Command, quick: Entry, moment: str
+) -> None:
+    home.servers("cursor", {"echo": quick})
+    before = home.bytes()
+    killed = subprocess.run([sys.executable, "-c", KILLED, moment], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert home.bytes() == before
+    assert toolgate("import", "--yes").code == 0
+    assert set(entries(home, "cursor")) == {"toolgate"}
+    assert toolgate("import", "--undo").code == 0
+    assert home.bytes() == before
+    assert not home.moved.exists()

@@ -62,7 +62,7 @@ def test_the_same_name_for_another_server_gets_its_clients_name() -> None:
 
 
 def test_what_is_here_is_known_and_never_replaced() -> None:
-    here = {"time": {"command": "a"}, "git": {"command": "g", "args": []}}
+    here: dict[str, dict[str, Any]] = {"time": {"command": "a"}, "git": {"command": "g", "args": []}}
     place = section("cursor", {"time": {"command": "b"}, "mygit": {"command": "g"}})
     assert names(named(found(place), here)) == [("cursor", "time-cursor", False), ("cursor", "git", True)]
 

@@ -101,7 +101,7 @@ def test_lists_of_what_is_switched_off_are_read_wherever_they_are(folders: Folde
 
 def test_the_mcp_json_beside_a_toolgate_toml_is_toolgates_own(folders: Folders, tmp_path: Path) -> None:
     write(tmp_path / "work" / ".mcp.json", {"mcpServers": SERVERS})
-    assert only(folders)
+    assert len(found(folders)) == 1
     write(tmp_path / "work" / "toolgate.toml", "")
     assert found(folders) == []
 
