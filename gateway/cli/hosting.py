@@ -10,10 +10,10 @@ import click
 from gateway.call import Tool
 from gateway.cli.exits import Exit, Stop
 from gateway.cli.options import emit
-from gateway.cli.program import absolute
+from gateway.cli.program import absolute, typed
 from gateway.cli.proof import Proof, prove
 from gateway.config import Config, load_config
-from gateway.config.folders import PROJECT_FILE, Folders, shown_path
+from gateway.config.folders import PROJECT_FILE, Folders
 from gateway.errors import UpstreamUnavailable
 from gateway.hosts.changes import Undone, undo
 from gateway.hosts.home import Home, find_home
@@ -77,7 +77,8 @@ def give_back(folders: Folders, hosts: Sequence[str], *, force: bool, as_json: b
     if as_json:
         emit({"undone": [_row(one) for one in done]})
     for one in done if not as_json else ():
-        click.echo(f"{one.state}  {shown_path(one.path, folders.cwd)}" + (f"  {one.why}" if one.why else ""))
+        where = typed(one.path, folders.cwd, folders.home)
+        click.echo(f"{one.state}  {where}" + (f"  {one.why}" if one.why else ""))
     if not done and not as_json:
         click.echo("there is nothing to undo", err=True)
     return Exit.ERROR if any(one.state == "refused" for one in done) else Exit.OK

@@ -12,12 +12,12 @@ from gateway.cli.columns import aligned
 from gateway.cli.exits import Exit, Stop
 from gateway.cli.hosting import gateway_of, launch, load_home, prove_entry
 from gateway.cli.options import emit
-from gateway.cli.program import program
+from gateway.cli.program import program, typed
 from gateway.cli.proof import Proof
 from gateway.cli.takeover import GATEWAY, variables_of
 from gateway.cli.takeover_view import proof_lines
 from gateway.config import Config
-from gateway.config.folders import Folders, shown_path
+from gateway.config.folders import Folders
 from gateway.errors import ConfigError, Problem
 from gateway.hosts.changes import Change, apply
 from gateway.hosts.dialects import Foreign, http_entry, stdio_entry
@@ -93,7 +93,7 @@ def _told(joined: _Joined, proof: Proof | str, folders: Folders, *, as_json: boo
         emit({"client": joined.section.host.name, "file": str(path), "changed": joined.changed, "proof": said})
     else:
         state = "changed" if joined.changed else "goes through Toolgate already"
-        click.echo(f"{state}  {shown_path(path, folders.cwd)}")
+        click.echo(f"{state}  {typed(path, folders.cwd, folders.home)}")
         _print(proof)
     if isinstance(proof, str):
         return Exit.UNREACHABLE

@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["absolute", "near", "program"]
+__all__ = ["absolute", "near", "program", "typed"]
 
 
 def program() -> str:
@@ -27,6 +27,13 @@ def absolute() -> tuple[str, ...]:
     if script.exists():
         return (str(script),)
     return (sys.executable, "-P", "-m", "gateway.cli")
+
+
+def typed(path: Path, cwd: Path, home: Path) -> str:
+    """The path of a user's file as one would type it: from here, from home, or whole."""
+    if path.is_relative_to(cwd):
+        return str(path.relative_to(cwd))
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def near(path: Path) -> Path:

@@ -110,6 +110,10 @@ async def _allowed(session: "Session", judge: _Judge, listed: Sequence[Tool]) ->
         if effect == "allow":
             verdict, gate, _ = _verdict(await session.call(seen.name, arguments))
             return Tried("allow", verdict, tool.path, gate, rule, why)
+    if not judge.config.servers:
+        return Tried(
+            "allow", "none", why="this gateway has no servers yet: `toolgate import` moves those of your clients"
+        )
     if not listed:
         return Tried("allow", "none", why="no tool is allowed to you: say in the policy which are")
     return Tried("allow", "none", why="no tool that is allowed to you is sure to only read, and needs no arguments")

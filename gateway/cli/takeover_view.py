@@ -9,10 +9,10 @@ import click
 from gateway.cli.columns import aligned
 from gateway.cli.exits import Exit
 from gateway.cli.options import emit
-from gateway.cli.program import program
+from gateway.cli.program import program, typed
 from gateway.cli.proof import Proof, Tried
 from gateway.cli.takeover import Answer, Plan, secrets_in, shown_command
-from gateway.config.folders import Folders, shown_path
+from gateway.config.folders import Folders
 from gateway.errors import Problem
 from gateway.hosts.changes import Failure
 from gateway.hosts.dialects import passes_variables
@@ -39,10 +39,7 @@ class Report:
 
     def near(self, path: Path) -> str:
         """The path as one would type it."""
-        home, cwd = self.folders.home, self.folders.cwd
-        if path.is_relative_to(home) and not path.is_relative_to(cwd):
-            return f"~/{path.relative_to(home)}"
-        return shown_path(path, cwd)
+        return typed(path, self.folders.cwd, self.folders.home)
 
     def _say(self, *rows: Sequence[str], indent: str = "") -> None:
         """Rows of data, in columns."""
@@ -130,7 +127,7 @@ class Report:
         for path, why in failed.items():
             self._tell(f"{self.near(path)} could not be written, and is as it was: {why}")
         if done:
-            self._tell(f"to go back: {program()} import --undo; then, or now, start your clients anew")
+            self._tell(f"start your clients anew; `{program()} import --undo` gives their files back")
 
     def proved(self, section: Section, proof: Proof | str) -> None:
         """What came of the proof."""

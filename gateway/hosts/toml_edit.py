@@ -38,7 +38,7 @@ def with_table(text: str, path: KeyPath, value: Mapping[str, Any]) -> str:
         if isinstance(table, Mapping):
             lines += ["", f"[{'.'.join(_key(str(part)) for part in (*path, name))}]"]
             lines += [f"{_key(key)} = {_value(item)}" for key, item in table.items()]
-    gap = "" if not text else newline if text.endswith("\n") else newline * 2
+    gap = "" if not text or text.endswith(newline * 2) else newline if text.endswith("\n") else newline * 2
     return text + gap + newline.join(lines) + newline
 
 

@@ -1,5 +1,6 @@
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,25 @@ def entries(home: Home, host: str, key: str = "mcpServers") -> dict[str, Any]:
 def test_a_client_without_a_file_gets_one_and_loses_it_again(home: Home, toolgate: Command) -> None:
     done = toolgate("connect", "cursor")
     assert done.code == 0, done.err
-    assert "changed  ../home/.cursor/mcp.json" in done.out
+    assert "changed  ~/.cursor/mcp.json" in done.out
     assert entries(home, "cursor")["toolgate"]["args"][:3] == ["serve", "--stdio", "--project"]
+    assert "this gateway has no servers yet" in done.out
     once = home.bytes()
     assert "goes through Toolgate already" in toolgate("connect", "cursor").out
     assert home.bytes() == once
-    assert toolgate("connect", "cursor", "--undo").out == "removed  ../home/.cursor/mcp.json\n"
+    assert toolgate("connect", "cursor", "--undo").out == "removed  ~/.cursor/mcp.json\n"
     assert not home.files["cursor"].exists()
 
 
-def test_what_a_client_has_stays_beside_the_gateway(home: Home, toolgate: Command, bare: Path) -> None:
+def test_what_a_client_has_stays_beside_the_gateway(
+    home: Home, toolgate: Command, bare: Path, golden: Callable[[str, Any], None]
+) -> None:
     (bare / ".mcp.json").write_text(json.dumps({"mcpServers": {"echo": workspace(home.folder / "files")}}))
     before = home.write("codex", '[mcp_servers.mine]\ncommand = "x"\n').read_bytes()
     said = toolgate("connect", "codex", "--json")
     assert said.code == 0
     assert said.json["proof"]["allowed"]["tool"] == "echo/list_files"
+    golden("cli_connect", json.loads(said.out.replace(str(home.folder), "<home>")))
     servers = tomllib.loads(home.files["codex"].read_text())["mcp_servers"]
     assert set(servers) == {"mine", "toolgate"}
     assert servers["toolgate"]["args"][-1] == str(bare)

@@ -276,7 +276,7 @@ def test_a_file_that_was_changed_since_is_not_given_back_unless_it_is_forced(
     path.write_text(path.read_text() + "\n// my own words\n")
     refused = toolgate("import", "--undo", "cursor")
     assert refused.code == 1
-    assert "refused  ../home/.cursor/mcp.json  it was changed since; --force" in refused.out
+    assert "refused  ~/.cursor/mcp.json  it was changed since; --force" in refused.out
     assert "my own words" in path.read_text()
     assert home.moved.exists()
     assert toolgate("import", "--undo", "cursor", "--force").code == 0

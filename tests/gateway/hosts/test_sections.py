@@ -153,7 +153,7 @@ def test_an_edit_takes_out_and_puts_in(folders: Folders, tmp_path: Path) -> None
     section = only(folders)
     assert edited(section, section.source.text, ["a"], {}) == "x = 1\n\n"
     assert edited(section, section.source.text, ["a"], {"t": {"command": "y"}}) == (
-        'x = 1\n\n\n[mcp_servers.t]\ncommand = "y"\n'
+        'x = 1\n\n[mcp_servers.t]\ncommand = "y"\n'
     )
 
 
