@@ -26,17 +26,26 @@ TOOLS = [
 ]
 
 
+def counting(calls: Path) -> dict[str, Any]:
+    """A server that writes down what reaches it; most of its tools need no argument."""
+    return {
+        "command": sys.executable,
+        "args": [str(Path(__file__).parents[2] / "fixtures" / "tally_server.py"), str(calls)],
+    }
+
+
 @pytest.fixture
 def proven(folder: Path, env: Mapping[str, str]) -> Prove:
     """Writes a project with this policy, and proves it."""
 
-    def make(*policy: str, hidden: list[Tool] | None = None) -> Proof:
+    def make(*policy: str, hidden: list[Tool] | None = None, tally: Path | None = None) -> Proof:
         shipped = Path(__file__).parents[3] / "policies" / "model.conf"
         (folder / "policies").mkdir()
         (folder / "policies" / "model.conf").write_text(shipped.read_text())
         (folder / "policies" / "policy.csv").write_text("# mine\n" + "\n".join(policy) + "\n")
         (folder / "toolgate.toml").write_text("")
-        (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {"files": workspace(folder / "files")}}))
+        servers = {"tally": counting(tally)} if tally else {"files": workspace(folder / "files")}
+        (folder / ".mcp.json").write_text(json.dumps({"mcpServers": servers}))
         home = Home(folder, own=False)
         config = load_home(home, find_folders(folder, env))
         command = launch(home)
@@ -70,12 +79,20 @@ def test_one_call_is_let_through_and_one_is_not_each_with_its_rule(proven: Prove
     )
 
 
-def test_without_a_tool_that_is_sure_to_only_read_none_is_called(proven: Prove, folder: Path) -> None:
-    proof = proven("p, *, *, files/write_file, call, , allow, writing", "p, *, *, files/delete_*, call, , allow, both")
+def test_only_what_its_server_says_to_only_read_is_called(proven: Prove, tmp_path: Path) -> None:
+    proof = proven("p, *, *, tally/*, call, , allow, everything", tally=tmp_path / "calls")
     assert proof.holds
-    assert (proof.allowed.verdict, proof.tools) == ("none", 2)
+    assert (proof.allowed.verdict, proof.allowed.tool) == ("allow", "tally/look")
+    assert [json.loads(line)["tool"] for line in (tmp_path / "calls").read_text().splitlines()] == ["look"]
+
+
+def test_without_such_a_tool_nothing_is_called_and_that_is_said(proven: Prove, tmp_path: Path) -> None:
+    policy = ("p, *, *, tally/*, call, , allow, everything", "p, *, *, tally/look, call, , deny, but this")
+    proof = proven(*policy, tally=tmp_path / "calls")
+    assert proof.holds
+    assert proof.allowed.verdict == "none"
     assert "no tool that is allowed to you is sure to only read" in proof.allowed.why
-    assert list((folder / "files").iterdir()) == []
+    assert not (tmp_path / "calls").exists() or (tmp_path / "calls").read_text() == ""
 
 
 def test_a_tool_with_effects_is_not_tried_even_to_see_it_denied(proven: Prove) -> None:
