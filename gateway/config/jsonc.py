@@ -38,11 +38,10 @@ def parse_jsonc(text: str, file: str) -> tuple[Any, Mapping[KeyPath, Place]]:
     return reader.document(), reader.places
 
 
-def jsonc_spans(text: str, file: str) -> Mapping[KeyPath, Span]:
-    """From where to where each value stands, for whoever changes a part and leaves the rest. Raises ConfigError."""
+def jsonc_spans(text: str, file: str) -> tuple[Any, Mapping[KeyPath, Span]]:
+    """The value, and from where to where each part stands, for whoever changes one. Raises ConfigError."""
     reader = _Reader(text, file)
-    reader.document()
-    return reader.spans
+    return reader.document(), reader.spans
 
 
 class _Reader:

@@ -6,29 +6,37 @@ read again and compared with what it must say, so a slip of ours is an error and
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.config.jsonc import Span, jsonc_spans, parse_jsonc
+from gateway.config.jsonc import Span, jsonc_spans
 from gateway.config.places import KeyPath
 from gateway.hosts.text import newline_of
 
-__all__ = ["with_member", "without_member"]
+__all__ = ["with_member", "without_members"]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _REST_OF_LINE = re.compile(r"[ \t]*(?://[^\r\n]*|/\*[^\r\n]*?\*/[ \t]*)?(?=\r?\n)")
 _INDENT = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
-def without_member(text: str, path: KeyPath) -> str:
-    """The text without the member at this path, which must be there. Comments outside of it stay."""
-    spans = jsonc_spans(text, "")
-    member = spans[path]
+def without_members(text: str, parent: KeyPath, names: Sequence[str]) -> str:
+    """The text without these members of the object at `parent`, which must be there. Comments outside of them stay."""
+    _, spans = jsonc_spans(text, "")
+    leaving = [spans[(*parent, name)] for name in names]
+    staying = [span for span in _members(spans, parent) if span not in leaving]
+    for member in sorted(leaving, key=lambda span: span.key, reverse=True):  # what stands before keeps its offsets
+        others = [span.end for span in (*staying, *leaving) if span.end <= member.key]
+        text = _without(text, member, max(others, default=None))
+    return text
+
+
+def _without(text: str, member: Span, before: int | None) -> str:
+    """Without the member and the comma behind it; behind the last one there is none, so the one `before` it goes."""
     cuts = [(member.key, member.end)]
     comma = _comma_after(text, member.end)
-    if comma is None:
-        before = [span.end for span in _members(spans, path[:-1]) if span.end < member.key]
-        comma = _comma_after(text, max(before)) if before else None
+    if comma is None and before is not None:
+        comma = _comma_after(text, before)
     if comma is not None:
         cuts.append((comma, comma + 1))
     for start, end in sorted(cuts, reverse=True):
@@ -43,12 +51,11 @@ def with_member(text: str, parent: KeyPath, name: str, value: Any) -> str:
     """
     if not text.strip():
         text = "{}" + newline_of(text)
-    found, _ = parse_jsonc(text, "")
+    found, spans = jsonc_spans(text, "")
     while parent and not _has(found, parent):
         parent, name, value = parent[:-1], str(parent[-1]), {name: value}
     if not isinstance(_at(found, parent), Mapping):
         raise ValueError("there is no object to put it into")  # noqa: TRY004 - it is about the text
-    spans = jsonc_spans(text, "")
     return _Insertion(text, spans[parent], _members(spans, parent)).of(name, value)
 
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from gateway.config.folders import PROJECT_FILE, SERVERS_FILE, Folders, shown_pa
 from gateway.config.jsonc import parse_jsonc
 from gateway.config.places import KeyPath, Place
 from gateway.errors import ConfigError, Problem
-from gateway.hosts.json_edit import with_member, without_member
+from gateway.hosts.json_edit import with_member, without_members
 from gateway.hosts.table import HOSTS, WORKSPACE, Format, Host, Location
 from gateway.hosts.text import Source, read_source
-from gateway.hosts.toml_edit import with_table, without_table
+from gateway.hosts.toml_edit import with_table, without_tables
 
 __all__ = ["Section", "Sections", "edited", "find_sections", "sections_of"]
 
@@ -95,6 +96,7 @@ def _other(path: Path) -> Any:
         return {}
 
 
+@lru_cache(maxsize=4)  # a file with two sections is read once, and what an edit made is what the next one begins with
 def _parsed(text: str, file: str, form: Format) -> tuple[Any, Mapping[KeyPath, Place]]:
     if form == "toml":
         document = toml_document(text, file, Path())
@@ -118,8 +120,7 @@ def edited(section: Section, text: str, remove: Sequence[str], add: Mapping[str,
     wanted = _wanted(_parsed(text, "", section.host.format)[0], section.key, remove, add)
     out, put = _TOOLS[section.host.format]
     try:
-        for name in remove:
-            text = out(text, (*section.key, name))
+        text = out(text, section.key, remove) if remove else text
         for name, value in add.items():
             text = put(text, section.key, name, value)
         if _parsed(text, "", section.host.format)[0] in (wanted, _pruned(wanted, section)):
@@ -130,15 +131,11 @@ def edited(section: Section, text: str, remove: Sequence[str], add: Mapping[str,
     raise ConfigError.at(section.source.file, "it is written in a form that can't be changed safely", hint=hint)
 
 
-def _table(text: str, parent: KeyPath, name: str, value: Any) -> str:
-    return with_table(text, (*parent, name), value)
-
-
-_Out = Callable[[str, KeyPath], str]
+_Out = Callable[[str, KeyPath, Sequence[str]], str]
 _Put = Callable[[str, KeyPath, str, Any], str]
 _TOOLS: Mapping[Format, tuple[_Out, _Put]] = {
-    "json": (without_member, with_member),
-    "toml": (without_table, _table),
+    "json": (without_members, with_member),
+    "toml": (without_tables, with_table),
 }
 
 

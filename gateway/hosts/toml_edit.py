@@ -7,21 +7,22 @@ with what it must say: a table that is written in another way (`x = {...}`, dott
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.config.places import KeyPath
 from gateway.config.toml_lines import toml_blocks
 from gateway.hosts.text import newline_of
 
-__all__ = ["with_table", "without_table"]
+__all__ = ["with_table", "without_tables"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def without_table(text: str, path: KeyPath) -> str:
-    """The text without this table and the tables in it. Comments above its header and behind its last line stay."""
-    inside = [block for block in toml_blocks(text) if block.path[: len(path)] == path]
+def without_tables(text: str, parent: KeyPath, names: Sequence[str]) -> str:
+    """The text without these tables and the tables in them. Comments above a header and behind a last line stay."""
+    paths = [(*parent, name) for name in names]
+    inside = [block for block in toml_blocks(text) if block.path[: len(parent) + 1] in paths]
     for block in reversed(inside):
         start = text.rfind("\n", 0, block.start) + 1
         end = text.find("\n", block.end)
@@ -29,14 +30,14 @@ def without_table(text: str, path: KeyPath) -> str:
     return text
 
 
-def with_table(text: str, path: KeyPath, value: Mapping[str, Any]) -> str:
+def with_table(text: str, parent: KeyPath, name: str, value: Mapping[str, Any]) -> str:
     """The text with one more table at its end. `value` holds texts, lists of texts, and tables of texts."""
-    newline = newline_of(text)
+    newline, path = newline_of(text), (*parent, name)
     lines = [f"[{'.'.join(_key(str(part)) for part in path)}]"]
-    lines += [f"{_key(name)} = {_value(item)}" for name, item in value.items() if not isinstance(item, Mapping)]
-    for name, table in value.items():
+    lines += [f"{_key(key)} = {_value(item)}" for key, item in value.items() if not isinstance(item, Mapping)]
+    for below, table in value.items():
         if isinstance(table, Mapping):
-            lines += ["", f"[{'.'.join(_key(str(part)) for part in (*path, name))}]"]
+            lines += ["", f"[{'.'.join(_key(str(part)) for part in (*path, below))}]"]
             lines += [f"{_key(key)} = {_value(item)}" for key, item in table.items()]
     gap = "" if not text or text.endswith(newline * 2) else newline if text.endswith("\n") else newline * 2
     return text + gap + newline.join(lines) + newline

@@ -94,7 +94,8 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
 
 def test_spans_say_from_where_to_where_each_value_stands() -> None:
     text = '{ // a\n  "a": [1, {"b": null}],\n}'
-    spans = jsonc_spans(text, "x")
+    value, spans = jsonc_spans(text, "x")
+    assert value == {"a": [1, {"b": None}]}
     assert {path: text[span.key : span.end] for path, span in spans.items()} == {
         (): text,
         ("a",): '"a": [1, {"b": null}]',

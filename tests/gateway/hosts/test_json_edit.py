@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.config.jsonc import parse_jsonc
 from gateway.errors import ConfigError
-from gateway.hosts.json_edit import with_member, without_member
+from gateway.hosts.json_edit import with_member, without_members
 
 ENTRY = {"command": "toolgate", "args": ["serve"]}
 
@@ -47,18 +47,18 @@ def test_a_member_that_is_put_in_and_taken_out_leaves_what_was_said(
     text = json.dumps(whole, indent=indent, ensure_ascii=False)
     text = text.replace("\n", "\r\n") if crlf else text
     if key in before:
-        assert value_of(without_member(text, ("servers", key)))["servers"] == {
+        assert value_of(without_members(text, ("servers",), [key]))["servers"] == {
             name: value for name, value in before.items() if name != key
         }
         return
     added = with_member(text, ("servers",), key, ENTRY)
     assert value_of(added) == {**whole, "servers": {**before, key: ENTRY}}
-    assert value_of(without_member(added, ("servers", key))) == whole
+    assert value_of(without_members(added, ("servers",), [key])) == whole
     assert "\r\n" not in text or "\n" not in added.replace("\r\n", "")
 
 
 def test_comments_order_and_indentation_stay() -> None:
-    text = without_member(COMMENTED, ("mcpServers", "time"))
+    text = without_members(COMMENTED, ("mcpServers",), ["time"])
     text = with_member(text, ("mcpServers",), "toolgate", ENTRY)
     assert text == COMMENTED.replace(
         '    "time": { "command": "uvx" }, // what time is it?\n', "     // what time is it?\n"
@@ -70,7 +70,7 @@ def test_comments_order_and_indentation_stay() -> None:
 
 
 def test_the_last_one_takes_the_comma_before_it_along() -> None:
-    text = without_member(COMMENTED, ("mcpServers", "git"))
+    text = without_members(COMMENTED, ("mcpServers",), ["git"])
     assert '"time": { "command": "uvx" } // what time is it?\n    /* the repository */\n  },' in text
     assert list(value_of(text)["mcpServers"]) == ["time"]
 
@@ -79,14 +79,14 @@ def test_a_comma_after_the_last_item_stays_one() -> None:
     text = '{\n\t"servers": {\n\t\t"a": {},\n\t},\n}\n'
     added = with_member(text, ("servers",), "b", {"x": 1})
     assert added == '{\n\t"servers": {\n\t\t"a": {},\n\t\t"b": {\n\t\t\t"x": 1\n\t\t},\n\t},\n}\n'
-    assert without_member(added, ("servers", "b")) == text
+    assert without_members(added, ("servers",), ["b"]) == text
 
 
 def test_what_stands_in_one_line_stays_in_one_line() -> None:
     assert with_member('{"a": {"b": 1}}', ("a",), "c", [2]) == '{"a": {"b": 1, "c": [2]}}'
     assert with_member('{"a": {"b": 1,}}', ("a",), "c", [2]) == '{"a": {"b": 1, "c": [2],}}'
     assert with_member('{"a": {}, "b": 1}', ("a",), "c", [2]) == '{"a": {"c": [2]}, "b": 1}'
-    assert without_member('{"a": 1, "b": 2}', ("a",)) == '{ "b": 2}'
+    assert without_members('{"a": 1, "b": 2}', (), ["a"]) == '{ "b": 2}'
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,11 @@ def test_what_is_no_object_is_not_written_into() -> None:
 def test_what_is_no_json_is_not_touched() -> None:
     with pytest.raises(ConfigError):
         with_member('{"mcpServers": ', ("mcpServers",), "toolgate", ENTRY)
+
+
+@given(before=objects.filter(bool), indent=st.sampled_from([None, 2]), draw=st.data())
+def test_any_of_the_members_may_go_together(before: dict[str, Any], indent: int | None, draw: st.DataObject) -> None:
+    text = json.dumps({"servers": before}, indent=indent, ensure_ascii=False)
+    names = draw.draw(st.lists(st.sampled_from(sorted(before)), unique=True))
+    left = value_of(without_members(text, ("servers",), names))
+    assert left == {"servers": {name: value for name, value in before.items() if name not in names}}
