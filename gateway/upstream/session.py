@@ -10,11 +10,13 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import Arguments, JsonObject, Outcome, Tool
 from gateway.errors import UpstreamUnavailable
+from gateway.upstream import wire
 from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.listing import list_tools
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import Stdio, Transport, redacted
+from gateway.upstream.wanted import Wanted
 
 __all__ = ["Session", "open_session"]
 
@@ -43,8 +45,9 @@ class Session:
 
     async def call(self, tool: str, arguments: JsonObject) -> Outcome:
         """One call, of a tool that it need not have listed. What goes wrong is an outcome."""
-        asked = Tool(self.name, tool, {}, "")
-        return await self.connection.call(asked, Arguments.parse(arguments), {}, self.timeout)
+        text = Arguments.parse(arguments).text.encode()
+        asked = Wanted("tools/call", tool, {"name": wire.dump(tool), "arguments": text})
+        return await self.connection.forward(asked, {}, {}, self.timeout)
 
 
 @asynccontextmanager
