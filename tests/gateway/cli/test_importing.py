@@ -130,7 +130,7 @@ def test_without_a_terminal_it_only_shows(home: Home, child: Command) -> None:
     assert not (home.folder / ".config/toolgate").exists()
 
 
-def test_a_dry_run_starts_the_servers_and_writes_nothing(home: Home, toolgate: Command) -> None:
+def test_a_dry_run_starts_the_servers_and_changes_no_file(home: Home, toolgate: Command) -> None:
     home.servers("cursor", {"time": TIME, "gone": {"command": "no-such-program"}})
     before = home.bytes()
     said = toolgate("import", "--dry-run", "--json").json
@@ -138,7 +138,7 @@ def test_a_dry_run_starts_the_servers_and_writes_nothing(home: Home, toolgate: C
     assert {file["owner"]: file["written"] for file in said["files"]} == {"toolgate": False, "cursor": False}
     assert home.bytes() == before
     assert not (home.folder / ".config/toolgate").exists()
-    assert not (home.folder / ".local").exists()
+    assert not (home.folder / ".local/state/toolgate/changes").exists()
 
 
 def test_with_keep_the_clients_entries_stay_beside_the_gateways(home: Home, quick: Entry, toolgate: Command) -> None:
