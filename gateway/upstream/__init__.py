@@ -18,6 +18,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     stdio, process  a child process and its pipes
     reaping, reaper nothing outlives us, however we die
     pool, wires, response, http1, sse  the fast lane for modern HTTP
+    auth/           tokens on requests: log-ins, client credentials, exchanges; which addresses are reached for them
     safe_transport  one failed request must not tear down the SDK's client
 """
 
