@@ -23,6 +23,7 @@ from gateway.config.settings import (
     Settings,
     StoreConfig,
     TelemetryConfig,
+    TrustConfig,
 )
 from gateway.config.templates import Template
 from gateway.errors import ConfigError, Problem
@@ -75,6 +76,10 @@ class Config:
     @property
     def identity(self) -> IdentityConfig:
         return self.settings.identity
+
+    @property
+    def trust(self) -> TrustConfig:
+        return self.settings.trust
 
     def telemetry_headers(self, environ: Mapping[str, str]) -> Mapping[str, str]:
         """The headers for the collector, secrets included. Raises ConfigError for a variable that is not set."""

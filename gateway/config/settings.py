@@ -17,6 +17,7 @@ from gateway.config import amounts
 from gateway.config.templates import pieces
 from gateway.errors import ConfigError
 from gateway.identity import user_subject
+from gateway.screens.finding import Kind
 from gateway.wording import did_you_mean
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "StoreConfig",
     "Table",
     "TelemetryConfig",
+    "TrustConfig",
     "is_web_address",
 ]
 
@@ -230,7 +232,8 @@ class ServerWord(Table):
     """`[servers.NAME]`: the admin's word about a server of .mcp.json. Times are seconds.
 
     `safe_to_repeat` are globs of this server's tools that may be sent again when it is in doubt whether they ran.
-    Without `prefix`, models and clients see its tools by their own names, where these are nobody else's.
+    Without `prefix`, models and clients see its tools by their own names, where these are nobody else's. `new_tools`
+    says what becomes of a tool that it adds when its others are pinned already.
     """
 
     trusted: bool = False
@@ -240,6 +243,14 @@ class ServerWord(Table):
     safe_to_repeat: Strings = ()
     prefix: bool = True
     disabled: bool = False
+    new_tools: Literal["accept", "hold"] = "accept"
+
+
+class TrustConfig(Table):
+    """`[trust]`: what is believed of what servers say. docs/trust.md says what each of these means."""
+
+    accept_changes: Literal["none", "harmless"] = "none"
+    hold_on: Annotated[tuple[Kind, ...], BeforeValidator(_items)] = ("hidden_text", "bidi", "terminal_escape")
 
 
 class Settings(Table):
@@ -252,4 +263,5 @@ class Settings(Table):
     serve: ServeConfig = Field(default_factory=ServeConfig)
     policy: PolicyConfig
     identity: IdentityConfig
+    trust: TrustConfig = Field(default_factory=TrustConfig)
     servers: Mapping[Name, ServerWord] = {}
