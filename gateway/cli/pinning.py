@@ -7,7 +7,7 @@ from rich.text import Text
 
 from gateway.cli.columns import aligned
 from gateway.cli.console import console
-from gateway.pins.changes import Change, change_lines, changes
+from gateway.pins.changes import Change, change_lines, changes, values
 from gateway.pins.entries import Note, Notes, PinnedServer, PinnedTool, Pins
 from gateway.screens.definitions import screen_definition
 from gateway.visible import visible
@@ -118,7 +118,8 @@ def _compared(path: str, pins: Pins, notes: Notes) -> dict[str, Any]:
     definition = note.definition if note else entry.definition if entry else {}
     old = entry.definition if note and entry and note.pin != entry.pin else None
     return {
-        "changes": [change.to_json() for change in changes(old, definition)],
+        "definition": definition,
+        "changes": [change.to_json() for change in changes(old, definition)] if note else [],
         "findings": [finding.to_json() for finding in screen_definition(definition)],
     }
 
@@ -146,6 +147,8 @@ def _tool_lines(shown: Mapping[str, Any]) -> Iterator[str]:
         for change in row["changes"]:
             yield f"    {visible(change['where'])}"
             yield from (f"  {line}" for line in change_lines(Change(**change)))
+        for where, value in () if row["changes"] else values(row["definition"]):
+            yield f"    {visible(where)}: {visible(value)}"
         for finding in row["findings"]:
             yield f"  ! {finding['kind']} ({finding['severity']}) in {visible(finding['where'])}: {finding['excerpt']}"
         if held:

@@ -13,7 +13,7 @@ from typing import Any
 from gateway.call import JsonObject
 from gateway.visible import visible
 
-__all__ = ["Change", "change_lines", "changes"]
+__all__ = ["Change", "change_lines", "changes", "values"]
 
 _MOST_LINES = 200  # of a text that is compared line by line: that takes quadratic time
 _CONTEXT = 60  # characters around what differs in a long line
@@ -33,7 +33,7 @@ class Change:
 
 def changes(old: JsonObject | None, new: JsonObject) -> list[Change]:
     """Every value that differs, sorted by its path. Without an old definition, everything is new."""
-    before, now = dict(_leaves(old or {})), dict(_leaves(new))
+    before, now = dict(values(old or {})), dict(values(new))
     paths = sorted({*before, *now})
     return [Change(path, before.get(path), now.get(path)) for path in paths if before.get(path) != now.get(path)]
 
@@ -73,14 +73,17 @@ def _marked(mark: str, lines: Sequence[str]) -> list[str]:
     return [f"{mark} {visible(line)}" for line in lines]
 
 
-def _leaves(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
-    """Texts as they are, other values as JSON. A list of plain values is one value: its order is part of it."""
+def values(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Each value of a definition with its path: texts as they are, others as JSON.
+
+    A list of plain values is one value: its order is part of it.
+    """
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
-            yield from _leaves(item, f"{where}.{key}" if where else str(key))
+            yield from values(item, f"{where}.{key}" if where else str(key))
     elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
         for index, item in enumerate(value):
-            yield from _leaves(item, f"{where}[{index}]")
+            yield from values(item, f"{where}[{index}]")
     elif isinstance(value, str):
         yield where, value
     elif where:
