@@ -112,7 +112,7 @@ def test_a_tool_that_changes_while_it_is_used_is_held_and_the_others_go_on(
     if transport == "stdio":
         project.server(command=sys.executable, args=[SERVER, "stdio", "--era", era])
     else:
-        project.server(url=start(transport, era), **({"type": "sse"} if transport == "sse" else {}))
+        project.server(url=start(transport, era), type=transport)
 
     async def scenario(runtime: Runtime, client: ClientRun) -> None:
         assert isinstance(await added(client), Returned)

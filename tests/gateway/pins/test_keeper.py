@@ -1,14 +1,13 @@
 """The pins of a running gateway. Time is a number that the test moves; nothing sleeps."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.call import Tool
+from gateway.call import JsonObject, Tool
 from gateway.catalogue import Catalogue, ServerInfo
 from gateway.errors import ConfigError
 from gateway.pins.accepting import accept
@@ -16,6 +15,7 @@ from gateway.pins.entries import Accepted
 from gateway.pins.files import PinFiles
 from gateway.pins.keeper import LOOKS, Keeper
 from gateway.pins.review import Trust
+from gateway.screens.finding import Finding
 from tests.builders import a_tool
 
 ADD, SUB = a_tool("shop/add", description="Adds."), a_tool("shop/sub")
@@ -210,8 +210,13 @@ def test_what_a_server_calls_itself_is_kept_within_bounds(desk: Desk) -> None:
 
 
 def test_a_definition_is_screened_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[Sequence[Any]] = []
-    monkeypatch.setattr("gateway.pins.keeper.screen_definition", lambda definition: looked.append(definition) or ())
+    looked: list[JsonObject] = []
+
+    def look(definition: JsonObject) -> tuple[Finding, ...]:
+        looked.append(definition)
+        return ()
+
+    monkeypatch.setattr("gateway.pins.keeper.screen_definition", look)
     keeper = desk.keeper()
     held(keeper, ADD)
     held(keeper, ADD, SUB)
