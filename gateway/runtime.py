@@ -19,7 +19,6 @@ from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
 from gateway.config import Budgets, Config, ResolvedStdio, ServerConfig, expand, launch, load_budgets
-from gateway.config.folders import shown_path
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
 from gateway.loop import Loop, Parts, Watcher
@@ -33,12 +32,11 @@ from gateway.turn import Model
 from providers import Provider
 
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import; and `toolgate runs` looks at no definition
-    from gateway.pins.files import PinFiles
     from gateway.pins.keeper import Keeper
     from gateway.upstream import ServerSpec, Upstreams
 
 __all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "open_runtime", "open_servers"]
-__all__ += ["opened_telemetry", "pin_files", "server_spec"]
+__all__ += ["opened_telemetry", "server_spec"]
 
 POLICY_LOOK = 0.002  # seconds: calls that come together need not each look at the files
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
@@ -192,22 +190,15 @@ async def open_servers(config: Config, *, learns: bool = False) -> AsyncIterator
         yield upstream
 
 
-def pin_files(config: Config) -> "PinFiles":
-    """Where this configuration's pins are."""
-    from gateway.pins.files import PinFiles
-
-    folders = config.folders
-    return PinFiles(folders.lock_file, shown_path(folders.lock_file, folders.cwd), folders.private)
-
-
 def _keeper(config: Config, *, learns: bool) -> "Keeper":
+    from gateway.pins.files import PinFiles
     from gateway.pins.keeper import Keeper
     from gateway.pins.review import Trust
 
     servers = config.servers.items()
     new_tools = {name: server.word.new_tools for name, server in servers}
     trust = Trust(new_tools, config.trust.accept_changes, frozenset(config.trust.hold_on))
-    return Keeper(pin_files(config), trust, {name: launch(server) for name, server in servers}, learns=learns)
+    return Keeper(PinFiles.of(config.folders), trust, {name: launch(server) for name, server in servers}, learns=learns)
 
 
 class Models:

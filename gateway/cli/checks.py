@@ -21,11 +21,12 @@ from gateway.errors import ConfigError, Problem, StoreError
 from gateway.guard import foreign_claims
 from gateway.names import split_path
 from gateway.pins.accepting import waiting
-from gateway.pins.entries import Notes
+from gateway.pins.entries import Notes, Pins
+from gateway.pins.files import PinFiles
 from gateway.policy import Policy, load
 from gateway.policy.cases import run_tests
 from gateway.policy.lint import check
-from gateway.runtime import Models, open_servers, pin_files
+from gateway.runtime import Models, open_servers
 from gateway.store import RunRow
 from gateway.store.sqlite import SCHEMA_VERSION, SqliteStore
 from gateway.telemetry import destination
@@ -190,7 +191,7 @@ def names(catalogue: Catalogue) -> Iterator[Finding]:
 
 def pins(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     """What is held, what has come since the servers were pinned, and what deceives in the definitions, or may."""
-    files = pin_files(config)
+    files = PinFiles.of(config.folders)
     pinned, notes = files.read() or {}, files.read_notes()
     for name in notes.strangers:
         detail = f"another program answers as `{name}` than the one that was pinned"
@@ -203,14 +204,18 @@ def pins(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     unseen = sorted({tool.server for tool in catalogue.tools.values()} - pinned.keys())
     said = f"; {', '.join(unseen)}: pinned when first used" if unseen else ""
     yield Finding("ok", "pins", f"{sum(len(server.tools) for server in pinned.values())} tools in {files.shown}{said}")
-    yield from _deceiving(catalogue)
+    yield from _deceiving(catalogue, pinned)
 
 
-def _deceiving(catalogue: Catalogue) -> Iterator[Finding]:
+def _deceiving(catalogue: Catalogue, pinned: Pins) -> Iterator[Finding]:
+    """What a person has accepted is told and is no warning any more."""
     for path, found in catalogue.findings.items():
-        server = path.partition("/")[0]
-        mend = f"read the definition: toolgate pins show {path}; docs/trust.md says what {found[0].kind} means"
-        yield from (Finding("warn", f"server {server}", f"{path}: {finding}", mend) for finding in found)
+        server, _, tool = path.partition("/")
+        entry = pinned[server].tools.get(tool) if server in pinned else None
+        vouched = entry is not None and entry.vouched and entry.pin == catalogue.tools[path].pin
+        level: Level = "ok" if vouched else "warn"
+        mend = "" if vouched else f"read it: toolgate pins show {path}; then toolgate pins accept {path}"
+        yield from (Finding(level, f"server {server}", f"{path}: {finding}", mend) for finding in found)
 
 
 # ---- policy and budgets

@@ -151,5 +151,6 @@ def _tool_lines(shown: Mapping[str, Any]) -> Iterator[str]:
             yield f"    {visible(where)}: {visible(value)}"
         for finding in row["findings"]:
             yield f"  ! {finding['kind']} ({finding['severity']}) in {visible(finding['where'])}: {finding['excerpt']}"
-        if held:
-            yield f"to accept it: toolgate pins accept {visible(row['tool'])} --pin {held['pin'][:_SHORT]}"
+        if held or row["added_at"]:
+            pin = f" --pin {held['pin'][:_SHORT]}" if held else ""
+            yield f"to accept it: toolgate pins accept {visible(row['tool'])}{pin}"

@@ -146,9 +146,9 @@ def _known(target: str, pins: "Pins", notes: "Notes") -> None:
 
 
 def _files(caller: Caller) -> "PinFiles":
-    from gateway.runtime import pin_files
+    from gateway.pins.files import PinFiles
 
-    return pin_files(caller.config())
+    return PinFiles.of(caller.config().folders)
 
 
 def _read(caller: Caller) -> "tuple[PinFiles, Pins, Notes]":

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.config.folders import Folders, shown_path
 from gateway.errors import ConfigError
 from gateway.pins import document, notes
 from gateway.pins.entries import Notes, Pins
@@ -38,6 +39,11 @@ class PinFiles:
     lock: Path
     shown: str
     state: Path
+
+    @classmethod
+    def of(cls, folders: Folders) -> "PinFiles":
+        """Those of a configuration."""
+        return cls(folders.lock_file, shown_path(folders.lock_file, folders.cwd), folders.private)
 
     def stamp(self) -> Stamp:
         """Another one after each change. Never raises."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.call import JsonObject
 from gateway.screens.finding import Finding
-from gateway.screens.text import screen_text
+from gateway.screens.text import clean, screen_text
 
 __all__ = ["MOST", "screen_definition", "texts"]
 
@@ -19,6 +19,8 @@ MOST = 50  # findings of one definition
 def screen_definition(definition: JsonObject) -> tuple[Finding, ...]:
     """What deceives in a tool's definition, in the order in which it stands there; at most `MOST` findings."""
     found: list[Finding] = []
+    if clean("\n".join(text for _, text in texts(definition))):  # most are: one pass for all their texts
+        return ()
     for where, text in texts(definition):
         found += screen_text(text, where)
         if len(found) >= MOST:

@@ -17,7 +17,7 @@ from gateway.screens.finding import Finding, Kind, Severity
 from gateway.screens.instructions import INSTRUCTIONS
 from gateway.visible import shortened, visible
 
-__all__ = ["MOST", "screen_text", "suspicious"]
+__all__ = ["MOST", "clean", "screen_text", "suspicious"]
 
 MOST = 20  # findings of one pattern in one text: more say nothing new
 _AROUND = 24  # bytes on each side of what was found
@@ -31,10 +31,12 @@ def suspicious(raw: bytes) -> bool:
 
 def screen_text(text: str, where: str) -> list[Finding]:
     """Everything that deceives in a text; at most `MOST` findings of each pattern."""
-    raw = text.encode(errors="replace")
-    if text.isascii() and not suspicious(raw):
-        return []
-    return list(_closer(text, where))
+    return [] if clean(text) else list(_closer(text, where))
+
+
+def clean(text: str) -> bool:
+    """Whether no closer look is needed; only of ASCII, for other letters may stand for plain ones."""
+    return text.isascii() and not suspicious(text.encode())
 
 
 def _closer(text: str, where: str) -> Iterator[Finding]:

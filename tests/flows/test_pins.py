@@ -14,7 +14,7 @@ from gateway.call import Subject
 from gateway.cli.root import toolgate
 from gateway.clients import ClientRun
 from gateway.config import load_config
-from gateway.events import Admitted, Denied, Returned
+from gateway.events import Admitted, Denied, Held, Returned
 from gateway.runtime import Runtime, open_runtime
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -293,5 +293,10 @@ def test_an_approval_given_before_a_change_is_worth_nothing_after_it(project: Pr
         denied = await added(client)
         assert isinstance(denied, Denied)
         assert denied.gate == "intact"
+        assert await asyncio.to_thread(project.accept, "shop/add") == 0
+        await until(runtime, lambda: not client.catalogue.held)
+        assert isinstance(await added(client), Held)
+        (anew,) = await runtime.approving.waiting()
+        assert anew.pin == client.catalogue.tools["shop/add"].pin != approval.pin
 
     project.open(scenario)
