@@ -30,7 +30,7 @@ _HEAD = """\
 # What each MCP server offered when it was first seen. A tool that is not the same any more is held until somebody
 # accepts what it is now: `toolgate pins`. Written by Toolgate; keep it in version control.
 """
-_UNPRINTED = re.compile(r"[^\n\x20-\x7e]")  # what has to be looked at one by one
+_UNPRINTED = re.compile(r"[^\x20-\x7e]")  # what has to be looked at one by one
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SERVER_KEYS = ("launch", "name", "version", "accepted_by", "accepted_at", "tools")
 _TOOL_KEYS = ("pin", "schema", "added_at", "accepted_by", "accepted_at", "definition")
@@ -76,7 +76,11 @@ def _key(name: str) -> str:
 def _text(text: str) -> str:
     """A basic string of TOML (https://toml.io/en/v1.0.0, String), with nothing invisible in it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(f"\\U{ord(c):08x}" if hides(c) else c for c in escaped) + '"'
+    return '"' + _UNPRINTED.sub(lambda found: _numbered(found[0]), escaped) + '"'
+
+
+def _numbered(character: str) -> str:
+    return f"\\U{ord(character):08x}" if hides(character) else character
 
 
 def _definition(definition: JsonObject) -> str:
@@ -86,7 +90,7 @@ def _definition(definition: JsonObject) -> str:
 
 
 def _escaped(character: str) -> str:
-    return json.dumps(character)[1:-1] if hides(character) else character
+    return json.dumps(character)[1:-1] if character != "\n" and hides(character) else character
 
 
 # ---- reading
