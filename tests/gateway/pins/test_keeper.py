@@ -96,7 +96,9 @@ def test_an_acceptance_by_another_process_counts_at_the_next_look(desk: Desk) ->
 
 
 def test_what_two_gateways_learn_at_once_is_both_kept(desk: Desk) -> None:
+    """The second has just looked at the file when the first writes it."""
     one, other = desk.keeper(), desk.keeper()
+    held(other)
     held(one, ADD)
     held(other, SUB)
     assert sorted((desk.files.read() or {})["shop"].tools) == ["add", "sub"]
@@ -104,6 +106,7 @@ def test_what_two_gateways_learn_at_once_is_both_kept(desk: Desk) -> None:
 
 def test_of_two_gateways_that_see_different_definitions_first_the_second_holds_its(desk: Desk) -> None:
     one, other = desk.keeper(), desk.keeper()
+    held(other)
     assert held(one, ADD) == []
     assert held(other, BAD) == ["shop/add"]
 
@@ -146,6 +149,13 @@ def test_a_file_that_breaks_meanwhile_takes_nothing_back_and_gives_nothing(
     assert desk.files.lock.read_text() == edit
     desk.edit(good)
     assert held(keeper, ADD, SUB) == []
+
+
+def test_who_only_looks_believes_nothing_new_either_while_the_file_is_broken(desk: Desk) -> None:
+    keeper = desk.keeper(learns=False)
+    assert held(keeper, ADD) == []
+    desk.edit("<")
+    assert held(keeper, ADD) == ["shop/add"]
 
 
 def test_a_file_that_goes_away_takes_nothing_back(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
