@@ -636,8 +636,8 @@ def test_a_tool_that_is_held_is_not_shown_to_the_model_and_not_called_for_it(tmp
         def catalogue(self) -> Catalogue:
             return replace(self.servers.catalogue, held={"desk/put": "it has changed"})
 
-        async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
-            return await self.servers.forward(call, timeout=timeout, meta=meta)
+        async def forward(self, call: Call, **more: Any) -> Outcome:
+            return await self.servers.forward(call, **more)
 
     async def scenario(stage: Stage) -> None:
         model = Replies(calls(("desk__put", {"word": "a"}), ("desk__look", {})), DONE)
