@@ -41,9 +41,7 @@ class Upstreams:
     Without a `judge` no tool is held.
     """
 
-    def __init__(
-        self, servers: Mapping[str, ServerSpec], eras: Eras | None = None, judge: Judge | None = None
-    ) -> None:
+    def __init__(self, servers: Mapping[str, ServerSpec], eras: Eras | None = None, judge: Judge | None = None) -> None:
         self._judge = judge
         self._reaper = Reaper()
         eras = eras or Eras()

@@ -62,7 +62,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def offered(*tools: Tool) -> Catalogue:
-    return Catalogue.of(tools, servers=INFO)
+    return replace(Catalogue.of(tools), servers=INFO)
 
 
 def held(keeper: Keeper, *tools: Tool) -> list[str]:
@@ -214,7 +214,7 @@ def test_what_the_screens_find_goes_with_the_catalogue(desk: Desk) -> None:
 
 def test_what_a_server_calls_itself_is_kept_within_bounds(desk: Desk) -> None:
     strange = {"shop": ServerInfo("x" * 1000 + "\ud800", "\ud800")}
-    desk.keeper().judged(Catalogue.of([ADD], servers=strange))
+    desk.keeper().judged(replace(Catalogue.of([ADD]), servers=strange))
     identity = (desk.files.read() or {})["shop"].identity
     assert (len(identity.name), identity.version) == (200, "?")
 

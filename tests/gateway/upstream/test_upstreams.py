@@ -414,7 +414,7 @@ def test_what_the_judge_says_is_the_catalogue_and_a_change_of_mind_is_told(
 
     async def scenario() -> None:
         judge, told = Judge(), asyncio.Event()
-        async with Upstreams({"echo": echo()}, judge) as up:
+        async with Upstreams({"echo": echo()}, judge=judge) as up:
             assert up.catalogue.held == {}
             assert up.catalogue.servers == {"echo": ServerInfo("echo", "1")}
             ending = up.subscribe(told.set)
