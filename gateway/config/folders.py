@@ -14,7 +14,16 @@ from pathlib import Path
 
 from gateway.errors import ConfigError
 
-__all__ = ["LOCK_FILE", "MOVED_FILE", "PROJECT_FILE", "SERVERS_FILE", "Folders", "find_folders", "home_of", "shown_path"]
+__all__ = [
+    "LOCK_FILE",
+    "MOVED_FILE",
+    "PROJECT_FILE",
+    "SERVERS_FILE",
+    "Folders",
+    "find_folders",
+    "home_of",
+    "shown_path",
+]
 
 PROJECT_FILE = "toolgate.toml"
 SERVERS_FILE = ".mcp.json"
