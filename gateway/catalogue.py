@@ -1,12 +1,21 @@
 """One immutable view of every tool of every server: what can be resolved now, and what is missing and why. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.call import Tool
 from gateway.names import exposed_names
+from gateway.screens.finding import Finding
 
-__all__ = ["Catalogue"]
+__all__ = ["Catalogue", "ServerInfo"]
+
+
+class ServerInfo(NamedTuple):
+    """What a server calls itself (MCP's `serverInfo`)."""
+
+    name: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +23,17 @@ class Catalogue:
     """`tools` by `server/tool` path, `names` from exposed name to path, both in a stable order.
 
     `missing` says for each server that can't be reached why; `rejected` lists tools that were left out, and why.
+    `servers` are those that have answered. `held` says of tools that are there why nobody may see or call them;
+    `findings` is what deceives in a definition, by path, or by the name of a server that can be taken for another.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
+    servers: Mapping[str, ServerInfo] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
     @classmethod
     def of(

@@ -17,6 +17,7 @@ from gateway.call import JsonObject, Subject, Tool
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Failed, Queued, Returned, Started, Succeeded
+from gateway.gates import listed
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Proposal, Upstream, Work
 from gateway.run import fold
 from gateway.store import Lease, RunRow, Store, run_account, title_of
@@ -111,17 +112,18 @@ class ClientRun:
         return self._clients.upstream.catalogue
 
     def tools(self) -> Sequence[tuple[str, Tool]]:
-        """The tools that this subject may call with some arguments, by exposed name, in a stable order."""
+        """The tools that are intact and that this subject may call with some arguments, by exposed name, sorted."""
         catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
         found = ((name, catalogue.tools[path]) for name, path in catalogue.names.items())
-        return [(name, tool) for name, tool in found if policy.visible(self.subject, tool, now)]
+        return [(name, tool) for name, tool in found if listed(tool, catalogue, policy, self.subject, now)]
 
     def offers(self, path: str) -> bool:
         """Whether `tools()` has it; also for a tool that is missing together with its server."""
-        tool = self.catalogue.tools.get(path)
+        catalogue = self.catalogue
+        tool = catalogue.tools.get(path)
         if tool is None:
-            return path.partition("/")[0] in self.catalogue.missing
-        return self._clients.policy.current.visible(self.subject, tool, datetime.now(UTC))
+            return path.partition("/")[0] in catalogue.missing
+        return listed(tool, catalogue, self._clients.policy.current, self.subject, datetime.now(UTC))
 
     async def call(self, name: str, arguments: str | bytes | JsonObject, meta: JsonObject | None = None) -> CallResult:
         """Calls a tool by its exposed name or its path. Raises StoreError when the call can't be recorded."""

@@ -17,7 +17,7 @@ from gateway.catalogue import Catalogue
 from gateway.policy import Decision, Policy, Query, RunFacts
 from gateway.schema import violation
 
-__all__ = ["GATES", "Facts", "judge", "judge_approver"]
+__all__ = ["GATES", "Facts", "judge", "judge_approver", "listed"]
 
 A_CALL = Spend(tool_calls=1)
 
@@ -79,8 +79,10 @@ def _server(call: Call) -> str:
 
 
 def intact(call: Call, facts: Facts) -> Verdict:
-    """The tool is still the one that somebody relied on."""
+    """The tool is still the one that somebody relied on: when it was pinned, or when this call was first looked at."""
     tool = facts.tool(call)
+    if why := _held(tool, facts.catalogue):
+        return Deny("intact", f"`{call.path}` is held: {why}")
     if tool is None or facts.pinned is None or facts.pinned == tool.pin:
         return Allow("intact")
     return Deny("intact", f"the definition of `{call.path}` has changed since this call was first looked at")
@@ -124,6 +126,15 @@ def approved(call: Call, facts: Facts) -> Verdict:
 
 
 GATES: tuple[Gate, ...] = (known, reachable, intact, valid, permitted, within_budget, approved)
+
+
+def listed(tool: Tool, catalogue: Catalogue, policy: Policy, subject: Subject, now: datetime) -> bool:
+    """Whether a subject is shown a tool: it is intact, and some call of it could be allowed or asked for."""
+    return _held(tool, catalogue) is None and policy.visible(subject, tool, now)
+
+
+def _held(tool: Tool | None, catalogue: Catalogue) -> str | None:
+    return catalogue.held.get(tool.path) if tool else None
 
 
 def _decide(call: Call, facts: Facts) -> Decision:

@@ -54,3 +54,8 @@ def test_a_tool_of_a_server_without_prefix_is_found_by_its_own_name_and_by_its_p
     catalogue = Catalogue.of(TOOLS, unprefixed={"shop"})
     assert catalogue.exposed("shop/refund") == "refund"
     assert (catalogue.resolve("refund"), catalogue.resolve("shop/refund")) == ("shop/refund", "shop/refund")
+
+
+def test_a_catalogue_by_itself_holds_nothing_and_has_found_nothing() -> None:
+    catalogue = Catalogue.of(TOOLS)
+    assert (catalogue.servers, catalogue.held, catalogue.findings) == ({}, {}, {})

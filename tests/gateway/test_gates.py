@@ -17,6 +17,7 @@ from gateway.gates import (
     judge,
     judge_approver,
     known,
+    listed,
     permitted,
     reachable,
     valid,
@@ -88,6 +89,8 @@ def test_each_gate_that_allows_says_its_own_name() -> None:
     assert [gate(call(), facts()).gate for gate in GATES] == [gate.__name__ for gate in GATES]
 
 
+HELD = replace(Catalogue.of([tool(), tool("order")]), held={"shop/refund": "it has changed; see `toolgate pins`"})
+
 DENIALS = [
     ("known", call(path="shop/refnd"), {}, "there is no tool `shop/refnd`; did you mean `shop/refund`?", None),
     ("known", call(path="refund"), {}, "there is no tool `refund`", None),
@@ -95,6 +98,8 @@ DENIALS = [
     ("reachable", call(path="bank/send"), {}, "server `bank` is not available: it is down", None),
     ("known", call(path="shop/worse"), {}, "tool `shop/worse` was left out: its schema is no object", None),
     ("intact", call(), {"pinned": "x"}, "the definition of `shop/refund` has changed since this call was first", None),
+    ("intact", call(), {"catalogue": HELD}, "`shop/refund` is held: it has changed; see `toolgate pins`", None),
+    ("intact", call("5"), {"catalogue": HELD}, "`shop/refund` is held", None),
     ("valid", call("5"), {}, "arguments.amount: '5' is not of type 'number'", None),
     ("permitted", call(500), {}, "more than 100 never", "policy.csv:4"),
     ("permitted", call(subject=BOB), {}, "no line allows user:bob", None),
@@ -244,3 +249,21 @@ def test_a_name_that_nothing_has_taught_us_is_judged_by_its_missing_server() -> 
         verdict = reachable(call(path=path), facts())
         assert isinstance(verdict, Deny)
         assert verdict.why == "server `bank` is not available: it is down"
+
+
+def test_a_tool_that_is_held_is_neither_listed_nor_called_and_the_others_are() -> None:
+    policy = parse(RULES)
+    shown = [listed(found, HELD, policy, ANN, NOW) for found in HELD.tools.values()]
+    assert dict(zip(HELD.tools, shown, strict=True)) == {"shop/order": True, "shop/refund": False}
+    assert isinstance(judge(call(path="shop/order"), facts(catalogue=HELD)), Allow)
+
+
+def test_no_approval_opens_a_tool_that_is_held() -> None:
+    verdict = judge(call(20), facts(catalogue=HELD, approval=asked()))
+    assert (verdict.effect, verdict.gate) == ("deny", "intact")
+    assert isinstance(judge(call(20), facts(approval=asked())), Allow)
+
+
+def test_what_the_policy_denies_is_not_listed_either() -> None:
+    catalogue = Catalogue.of([tool()])
+    assert not listed(tool(), catalogue, parse(RULES), BOB, NOW)
