@@ -214,7 +214,7 @@ class TrustConfig(Table):
     """`[trust]`: what is believed of what servers say. docs/trust.md says what each of these means."""
 
     accept_changes: Literal["none", "harmless"] = "none"
-    hold_on: Annotated[tuple[Kind, ...], BeforeValidator(_items)] = ("hidden_text", "bidi", "terminal_escape")
+    hold_on: Annotated[tuple[Kind, ...], BeforeValidator(items)] = ("hidden_text", "bidi", "terminal_escape")
 
 
 class Settings(Table):
