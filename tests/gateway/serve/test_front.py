@@ -13,7 +13,6 @@ from mcp import Client, MCPError
 from gateway.budget import Limits
 from gateway.errors import StoreError
 from gateway.events import Returned
-from gateway.serve.server import build_server
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO
 
@@ -141,15 +140,3 @@ def test_a_call_that_its_client_gives_up_is_cancelled_once_and_recorded(tmp_path
         assert [event.outcome["kind"] for event in returned] == ["in_doubt"]
 
     within(tmp_path, mode, scenario)
-
-
-def test_no_other_middleware_looks_at_the_messages(tmp_path: Path) -> None:
-    """The SDK's own would make spans with the arguments' names, and pass baggage on."""
-    setup = Setup(tmp_path)
-    setup.write_policy(*POLICY)
-
-    async def work() -> None:
-        async with opened(setup) as app:
-            assert len(build_server(app.front, "0").middleware) == 1
-
-    asyncio.run(work())
