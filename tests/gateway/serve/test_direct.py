@@ -23,7 +23,7 @@ from gateway.serve.asgi import dumped
 from gateway.serve.direct import Direct
 from gateway.serve.edge import Edge
 from gateway.serve.http import Address, app
-from tests.fixtures.asgi import PATIENCE, Answer, Forbidden, Peer, Through, ask, scope
+from tests.fixtures.asgi import PATIENCE, Answer, Forbidden, Peer, Through, ask, talk
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO, FIXTURES, INITIALIZE, INITIALIZED, LEGACY, MODERN, WAITING, request
 
@@ -431,7 +431,7 @@ def test_a_client_that_goes_away_cancels_its_call_once_and_leaves_a_doubt(tmp_pa
     async def scenario(made: Desk) -> None:
         given, slow = await made.era(era), Slow(made)
         peer = Peer(dumped(request("tools/call", CALL, era)))
-        calling = asyncio.create_task(made.direct(scope(list(given.items())), peer.receive, peer.send))
+        calling = asyncio.create_task(talk(made.direct, peer, list(given.items())))
         async with asyncio.timeout(PATIENCE):
             await slow.sent.wait()
             peer.go()
@@ -462,7 +462,8 @@ def test_a_notification_cancels_only_a_call_of_its_own_session(tmp_path: Path) -
             assert not await cancel(theirs, 1)
             assert not await cancel(both, 1)
             assert not await cancel(modern, 1)
-            assert not any([await cancel(mine, odd) for odd in (2, "1", True, 1.5, None, [1], {})])
+            odd_ids: Sequence[Any] = (2, "1", True, 1.5, None, [1], {})
+            assert not any([await cancel(mine, odd) for odd in odd_ids])
             assert await cancel(mine, 1)
             answer = await calling
         assert answer.message["error"]["message"] == "Request cancelled"
@@ -475,7 +476,7 @@ def test_nobody_cancels_a_modern_call_by_its_id(tmp_path: Path) -> None:
     async def scenario(made: Desk) -> None:
         slow = Slow(made)
         peer = Peer(dumped(request("tools/call", CALL, "modern", 1)))
-        calling = asyncio.create_task(made.direct(scope(list(headers("modern").items())), peer.receive, peer.send))
+        calling = asyncio.create_task(talk(made.direct, peer, list(headers("modern").items())))
         async with asyncio.timeout(PATIENCE):
             await slow.sent.wait()
             note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}

@@ -1,7 +1,7 @@
 """What the SDK's server is left to do, and what it is not. Its answers to plain calls are compared in `test_direct`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,12 @@ def test_what_the_gateway_does_not_answer_is_refused(tmp_path: Path, era: str) -
 def test_params_that_do_not_fit_are_refused_before_the_front_is_asked(
     tmp_path: Path, era: str, asked: list[str]
 ) -> None:
-    odd = ({}, {"name": 5}, {"name": "a", "arguments": [1]}, {"name": "a", "_meta": {"progressToken": []}})
+    odd: Sequence[Mapping[str, Any]] = (
+        {},
+        {"name": 5},
+        {"name": "a", "arguments": [1]},
+        {"name": "a", "_meta": {"progressToken": []}},
+    )
 
     async def scenario(_app: App, wire: Wire) -> None:
         await wire.open()

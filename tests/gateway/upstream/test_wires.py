@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -151,7 +151,8 @@ def test_what_came_and_was_not_read_yet_makes_a_connection_unusable(monkeypatch:
     monkeypatch.setattr(under_test, "STALE", -1.0)
 
     async def scenario() -> None:
-        for end in (lambda far: far.sendall(b"x"), lambda far: far.close()):
+        ends: Sequence[Callable[[socket.socket], None]] = (lambda far: far.sendall(b"x"), socket.socket.close)
+        for end in ends:
             made = await line()
             with closing(made):
                 exchange = made.begin()
@@ -169,10 +170,10 @@ def test_a_connection_that_was_lost_is_not_written_to() -> None:
         assert Wire(lambda _: None, lambda _: None).closing
         made = await line()
         with closing(made):
-            assert not made.wire.closing
+            before = made.wire.closing
             made.far.close()
             await made.lost()
-            assert made.wire.closing
+            assert (before, made.wire.closing) == (False, True)
             assert not made.wire.usable()
 
     asyncio.run(scenario())
