@@ -310,13 +310,9 @@ class Pipeline:
             raise
 
     async def _take_back(self, admission: "_Admission") -> None:
-        """Answers what was admitted and not sent. What was refused in that moment (a budget, an approval) reserved
-        nothing and used nothing up, so there is nothing to give back: that would make room for calls that nobody allows.
-        """
-        call, work = admission.call, admission.work
-        seq = await self._store.append(call.run_id, [], lease=work.lease)  # behind it: it has been made, or refused
-        lately = await self._store.events(call.run_id, seq - LATELY)
-        if admission.event in [recorded.event for recorded in lately]:
+        """What was refused in that moment took nothing: to give it back would make room for what nobody allows."""
+        seq = await self._store.append(admission.call.run_id, [], lease=admission.work.lease)  # behind it
+        if any(past.event == admission.event for past in await self._store.events(admission.call.run_id, seq - LATELY)):
             await self._record(admission, NOT_SENT)
 
     async def _forward(self, admission: "_Admission") -> Returned:

@@ -615,7 +615,7 @@ _CHANGES = st.sampled_from(
     [
         Reserve("run:r-1", A_CALL, Limits(tool_calls=2)), Reserve("run:r-1", Spend(tokens=10**30), FREE),
         Settle("run:r-1", A_CALL, A_CALL), Settle("run:r-1", A_CALL, Spend()), Consume("A-1"),
-        Restore("A-1"),
+        Restore("A-1", "other"),
         Open(an_approval("A-1")), Open(an_approval("A-2", claim="other")),
     ]
 )  # fmt: skip
