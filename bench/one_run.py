@@ -44,8 +44,8 @@ class _InProcess:
 
     catalogue = Catalogue.of([Tool("up", "echo", _DEFINITION, pin_of(_DEFINITION))], {}, {})
 
-    async def forward(self, call: Call, **how: object) -> Outcome:
-        del call, how
+    async def forward(self, call: Call, **along: object) -> Outcome:
+        del call, along
         return Answered(TOOL_RESULT)
 
 

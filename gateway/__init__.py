@@ -40,6 +40,7 @@ Adapters: one library each, whose types do not leave it.
     store/          events, approvals, spend and leases, in SQLite
     upstream/       the MCP servers that we connect to: the only MCP client
     telemetry/      finished spans, to OTLP or nowhere
+    hosts/          the files of editors and agents: read, changed in one entry, given back to the byte
 
 Paths: where something happens.
 

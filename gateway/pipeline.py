@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from gateway.admission import FIRST, IDEMPOTENCY_KEY, Admission, Attempt, Proposal, Work, restored
+from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
 from gateway.budget import Spend
 from gateway.call import (
@@ -44,9 +44,9 @@ from gateway.gates import A_CALL, Facts, cost, judge, pin
 from gateway.policy import Policy, RunFacts
 from gateway.refusals import denial
 from gateway.store import Change, Open, Settle, Store, run_account
-from gateway.tracing import Forwarding, Interval, Place, Tracing
+from gateway.tracing import Forwarding, Interval, Place, Tracing, meta_of
 
-__all__ = ["FIRST", "IDEMPOTENCY_KEY", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
+__all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
 __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 
 NO_OUTCOME = InDoubt("the caller went away before the answer came")
@@ -287,8 +287,9 @@ class Pipeline:
         thing = self._upstream.catalogue.find(call.action, call.path)
         if thing is None or pin(thing) != admission.pin:
             return Unsent(f"`{call.path}` has changed since this call was judged")
+        meta = meta_of(call, proposal.meta)
         return await self._upstream.forward(
-            call, timeout=timeout, meta=admission.meta, caller=proposal.caller, answers=proposal.answers
+            call, timeout=timeout, meta=meta, caller=proposal.caller, answers=proposal.answers
         )
 
     def _timeout(self, call: Call, work: Work) -> float:

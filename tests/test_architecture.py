@@ -32,7 +32,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
         "gateway.identity", "providers",
     ),
-    "adapters": ("gateway.store", "gateway.upstream", "gateway.telemetry", "providers.*"),
+    "adapters": ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "providers.*"),
     "pipeline": ("gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": ("gateway.turn", "gateway.loop", "gateway.clients", "gateway.approving"),
     "root": ("gateway.runtime",),
@@ -41,7 +41,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # Adapters know the core and nothing of one another. The packages beside `gateway` know nothing of it.
-ADAPTERS = ("gateway.store", "gateway.upstream", "gateway.telemetry")
+ADAPTERS = ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts")
 ISLANDS = ("providers", "servers")
 
 

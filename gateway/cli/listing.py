@@ -151,4 +151,4 @@ def no_servers_hint(folder: Path) -> str:
     found = folder / ".vscode" / "mcp.json"
     if found.is_file():
         return f"found .vscode/mcp.json: use --mcp-config {shlex.quote(str(near(found)))}"
-    return "describe one in .mcp.json, or `toolgate init`"
+    return "describe one in .mcp.json, or `toolgate import` those of your clients, or `toolgate init`"

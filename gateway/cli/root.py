@@ -20,6 +20,8 @@ __all__ = ["COMMANDS", "toolgate"]
 # name -> (module below gateway.cli, one line of help); a name with a space is a command of a group
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("start", "Write a commented starter: configuration, policies, tests for them."),
+    "import": ("importing", "Move the MCP servers of your clients behind the gateway; --undo."),
+    "connect": ("connecting", "Add the gateway to a client; --undo."),
     "demo": ("demo", "See everything at work in a few seconds, offline and without a key."),
     "doctor": ("doctor", "Check the whole set-up, with a mend for each finding."),
     "run": ("run", "Let an agent work on a task."),

@@ -8,16 +8,17 @@ https://specifications.freedesktop.org/basedir-spec/latest/ for the user's own.
 
 import os
 import pwd
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import ConfigError
 
-__all__ = ["PROJECT_FILE", "SERVERS_FILE", "Folders", "find_folders", "home_of", "shown_path"]
+__all__ = ["MOVED_FILE", "PROJECT_FILE", "SERVERS_FILE", "Folders", "find_folders", "home_of", "shown_path"]
 
 PROJECT_FILE = "toolgate.toml"
 SERVERS_FILE = ".mcp.json"
+MOVED_FILE = ".toolgate/mcp.json"  # what `toolgate import` took over; never committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,15 @@ class Folders:
     @property
     def settings_files(self) -> tuple[Path, ...]:
         """The `toolgate.toml` that there are, the weakest first."""
-        return self._existing(self.user / PROJECT_FILE, PROJECT_FILE)
+        return self._existing(self.user / PROJECT_FILE, (PROJECT_FILE,))
 
     @property
     def server_files(self) -> tuple[Path, ...]:
         """The files of servers that there are, the weakest first."""
-        return self._existing(self.user / "mcp.json", SERVERS_FILE)
+        return self._existing(self.user / "mcp.json", (SERVERS_FILE, MOVED_FILE))
 
-    def _existing(self, user: Path, name: str) -> tuple[Path, ...]:
-        files = (user, self.project / name) if self.project else (user,)
+    def _existing(self, user: Path, names: Sequence[str]) -> tuple[Path, ...]:
+        files = (user, *(self.project / name for name in names)) if self.project else (user,)
         return tuple(file for file in files if _is_file(file))
 
 

@@ -27,8 +27,8 @@ from gateway.budget import nanos
 from gateway.call import Action, Arguments, ArgumentsError, Subject, Tool
 from gateway.catalogue import Catalogue
 from gateway.errors import PolicyError, Problem
-from gateway.policy.cells import Cell, CellError, split_line
 from gateway.offer import Offer, OfferKind
+from gateway.policy.cells import Cell, CellError, split_line
 from gateway.policy.decide import Decision, Policy
 from gateway.policy.files import read_sources
 from gateway.policy.globs import ToolGlob

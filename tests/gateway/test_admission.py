@@ -1,4 +1,4 @@
-"""A call on its way: what it reserves, uses up and gives back; and what of it a server is told."""
+"""A call on its way: what it reserves, uses up and gives back."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.admission import IDEMPOTENCY_KEY, Admission, Attempt, Proposal, Work
+from gateway.admission import Admission, Attempt, Proposal, Work
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend
 from gateway.call import (
@@ -92,12 +92,3 @@ def test_the_event_says_what_was_done_and_to_which_definition() -> None:
     call, read = admission("call"), admission("read")
     assert (call.event.action, call.event.pin) == ("call", CATALOGUE.tools["desk/put"].pin)
     assert (read.event.action, read.event.pin, read.event.path) == ("read", "", "desk/note:1")
-
-
-def test_a_server_gets_the_clients_meta_and_of_ours_the_key_and_the_place_in_the_trace() -> None:
-    said = {"vendor": 1, "baggage": "user=ann", "tracestate": "x", IDEMPOTENCY_KEY: "forged", "traceparent": "forged"}
-    made = admission("read")
-    meta = replace(made, proposal=replace(made.proposal, meta=said)).meta
-    assert set(meta) == {"vendor", IDEMPOTENCY_KEY, "traceparent"}
-    assert meta[IDEMPOTENCY_KEY] == "r-1/read/1"
-    assert "forged" not in str(meta)

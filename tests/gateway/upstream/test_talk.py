@@ -97,8 +97,9 @@ def test_changes_of_lists_and_resources_are_told() -> None:
     for method in ("tools", "prompts", "resources"):
         talk.hear({"method": f"notifications/{method}/list_changed"})
     talk.hear({"method": "notifications/resources/updated", "params": {"uri": "u"}})
-    for rubbish in ({"method": "notifications/resources/updated", "params": {"uri": 7}}, {"method": 5}, [], None):
-        talk.hear(rubbish)
+    rubbish: list[Any] = [{"method": "notifications/resources/updated", "params": {"uri": 7}}, {"method": 5}, [], None]
+    for message in rubbish:
+        talk.hear(message)
     assert told == ["list", "list", "list", "u"]
 
 
