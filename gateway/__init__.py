@@ -37,6 +37,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
 
 Adapters: one library each, whose types do not leave it.
 
+    keyring         keys that seal what we keep or hand out
     store/          events, approvals, spend and leases, in SQLite
     upstream/       the MCP servers that we connect to: the only MCP client
     telemetry/      finished spans, to OTLP or nowhere
@@ -54,6 +55,7 @@ Paths: where something happens.
 
 The root, and the faces.
 
+    access          how we get into servers: credentials, log-ins
     runtime         configuration in, running parts out: the only module that knows every class
     serve/          the gateway as an MCP server
     cli/            the command line

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.access import Access
 from gateway.agents import Agent
 from gateway.approving import Approving
 from gateway.budget import Limits, Price
@@ -180,7 +181,8 @@ async def open_servers(config: Config) -> AsyncIterator["Upstreams"]:
     stop_propagation()
     from gateway.upstream import Eras, Upstreams
 
-    specs = {name: server_spec(server) for name, server in config.servers.items() if not server.disabled}
+    access = Access(config)
+    specs = {name: server_spec(server, access) for name, server in config.servers.items() if not server.disabled}
     async with Upstreams(specs, Eras(config.store.path.with_name("eras.json"))) as upstream:
         yield upstream
 
@@ -221,15 +223,20 @@ def _scripted(path: Path) -> Provider:
         raise ConfigError.at(str(path), f"the script can't be read: {error.strerror}") from None
 
 
-def server_spec(server: ServerConfig) -> "ServerSpec":
-    """A server as the upstreams know it; its secrets are expanded when it is started or called."""
+def server_spec(server: ServerConfig, access: Access | None = None) -> "ServerSpec":
+    """A server as the upstreams know it; its secrets are expanded when it is started or called.
+
+    Without `access`, nothing is done about its `auth`.
+    """
     from gateway.upstream import Http, ServerSpec, Stdio
 
     def transport() -> Stdio | Http:
         resolved = expand(server, os.environ)
         if isinstance(resolved, ResolvedStdio):
             return Stdio(resolved.command, resolved.args, resolved.env, resolved.cwd, resolved.secrets)
-        return Http(resolved.url, resolved.headers, resolved.sse, resolved.secrets)
+        carrier = access.carrier(server.name, resolved.url) if access else None
+        secrets = (*resolved.secrets, *(access.secrets(server.name) if access else ()))
+        return Http(resolved.url, resolved.headers, resolved.sse, secrets, carrier)
 
     word = server.word
     return ServerSpec(

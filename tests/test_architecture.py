@@ -32,10 +32,12 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
         "gateway.identity", "providers",
     ),
-    "adapters": ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "providers.*"),
+    "adapters": (
+        "gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "providers.*",
+    ),
     "pipeline": ("gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": ("gateway.turn", "gateway.loop", "gateway.clients", "gateway.approving"),
-    "root": ("gateway.runtime",),
+    "root": ("gateway.access", "gateway.runtime"),
     "serve": ("gateway.serve",),
     "cli": ("gateway.cli",),
 }  # fmt: skip
@@ -57,6 +59,7 @@ LIBRARIES: Mapping[str, Library] = {
     "anyio": Library("anyio", ("gateway.upstream", "gateway.serve")),
     "mcp": Library("mcp", ("gateway.upstream", "gateway.serve", "servers")),
     "mcp_types": Library("mcp-types", ("gateway.upstream", "gateway.serve", "servers")),
+    "cryptography": Library("cryptography", ("gateway.keyring",)),
     "httpx2": Library("httpx2", ("gateway.upstream", "providers")),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
@@ -80,6 +83,7 @@ BY_NAME: Mapping[str, str] = {"httptools": "uvicorn's parser"}
 # Who may import inside a function, and why. Everybody else says at the top what he needs.
 LAZY: Mapping[str, str] = {
     "gateway.cli": "`toolgate --help` must not load what only one command needs",
+    "gateway.access": "most servers want no token, and `toolgate login --help` loads no SDK",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",
     "gateway.guard": "the installed distributions are read only when something is wrong",

@@ -6,15 +6,16 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.budget import Spend, shown
 from gateway.catalogue import Catalogue
 from gateway.cli.columns import ago
+from gateway.cli.finding import Finding, Level
 from gateway.cli.listing import no_servers_hint
+from gateway.cli.log_in_checks import log_ins
 from gateway.cli.options import Caller
 from gateway.config import Config, load_budgets
 from gateway.errors import ConfigError, Problem, StoreError
@@ -38,18 +39,6 @@ WRITTEN = 1_767_225_600_000  # 2026-01-01 in milliseconds since 1970: no clock c
 SKEW = 60_000  # milliseconds that do not matter
 REACH_SECONDS = 1.0
 
-Level = Literal["ok", "warn", "fail"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line. `mend` says what to do, where there is something to do."""
-
-    level: Level
-    what: str
-    detail: str
-    mend: str = ""
-
 
 async def examine(caller: Caller) -> list[Finding]:
     """Everything that was found, in the order in which one would mend it. Never raises for what is wrong."""
@@ -61,7 +50,7 @@ async def examine(caller: Caller) -> list[Finding]:
     findings += [*settings(config), *await store(config)]
     async with open_servers(config) as upstream:
         statuses, catalogue = upstream.status(), upstream.catalogue
-    findings += [*servers(config, statuses), *names(catalogue), *policy(config, catalogue)]
+    findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *policy(config, catalogue)]
     return [*findings, *budgets(config), *models(config), *await telemetry(config)]
 
 
@@ -166,8 +155,8 @@ def _server(status: "ServerStatus") -> Finding:
     what = f"server {status.name}"
     if status.state != "ready":
         error = status.error or "does not answer"
-        unset = " is not set" in error  # its command was never started
-        return Finding("fail", what, error, "" if unset else "see its entry in .mcp.json; start it by hand")
+        known = " is not set" in error or "log in with `" in error  # it says itself what to do
+        return Finding("fail", what, error, "" if known else "see its entry in .mcp.json; start it by hand")
     era = f"{status.era} era, {status.protocol_version}"
     return Finding("ok", what, f"{status.tools} tools, {era}, {status.connect_seconds or 0:.2f} s")
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gateway.config import masking
+from gateway.config.auth_word import AuthWord
 from gateway.config.expansion import ServerConfig
 from gateway.config.loading import Config
 from gateway.config.places import DEFAULT, KeyPath, Place, dotted
@@ -74,6 +75,8 @@ def _server(config: Config, server: ServerConfig) -> Iterator[Origin]:
         yield Origin(dotted(("servers", server.name, *path)), text, str(place))
     for name in type(server.word).model_fields:
         path = ("servers", server.name, name)
+        if name in AuthWord.model_fields and path not in config.places:
+            continue  # most servers need none of these
         yield _word(config, server, path)
 
 

@@ -19,7 +19,6 @@ from gateway.events import Event, Started
 from gateway.run import fold
 from gateway.store import Open, Reserve
 from gateway.store import sqlite as module
-from gateway.store import sqlite
 from gateway.store.sqlite import SCHEMA_VERSION, SqliteStore
 from tests.builders import (
     NOON,
@@ -74,7 +73,7 @@ def test_a_store_that_is_opened_again_has_everything(store: SqliteStore, store_p
 def test_a_store_of_the_first_version_is_brought_up_to_date_and_what_waits_in_it_is_a_call(tmp_path: Path) -> None:
     path = tmp_path / "toolgate.db"
     with raw(path) as db:
-        db.executescript((Path(sqlite.__file__).parent / "schema.sql").read_text(encoding="utf-8"))
+        db.executescript((Path(module.__file__).parent / "schema.sql").read_text(encoding="utf-8"))
         names = [row[1] for row in db.execute("PRAGMA table_info(approvals)")]
         values = ["A-1" if name == "id" else "pending" if name == "state" else "1" for name in names]
         db.execute(f"INSERT INTO approvals VALUES ({', '.join('?' * len(names))})", values)  # noqa: S608 - marks only
