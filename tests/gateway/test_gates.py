@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from gateway.gates import (
     intact,
     judge,
     judge_approver,
+    judge_subscriber,
     known,
     listed,
     permitted,
@@ -23,6 +25,7 @@ from gateway.gates import (
     valid,
     within_budget,
 )
+from gateway.offer import Offer
 from gateway.policy import RunFacts, parse
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
@@ -267,3 +270,67 @@ def test_no_approval_opens_a_tool_that_is_held() -> None:
 def test_what_the_policy_denies_is_not_listed_either() -> None:
     catalogue = Catalogue.of([tool()])
     assert not listed(tool(), catalogue, parse(RULES), BOB, NOW)
+
+
+# ---- what is read, got or completed
+
+NOTE = Offer("resource", "desk", "note:1", {"uri": "note:1"})
+GREET = Offer("prompt", "desk", "greet", {"name": "greet", "arguments": [{"name": "who", "required": True}]})
+READERS = """\
+p, user:ann, *, desk/*, read, , allow, ann reads
+p, user:ann, *, desk/*, get, , allow, ann gets
+p, *, *, desk/note:2, read, , ask, looked at
+p, *, *, desk/note:3, read, , deny, never
+p, *, *, desk/*, subscribe, args.uri == 'note:2', deny, not watched
+"""
+
+
+def reading(uri: str = "note:1", path: str = "", **changes: Any) -> Call:
+    made = Call("run-1", "read/1", ANN, path or f"desk/{uri}", Arguments.parse({"uri": uri}), "read")
+    return replace(made, **changes)
+
+
+def shelf(**changes: Any) -> Facts:
+    catalogue = Catalogue.of([], {"bank": "it is down"}, {"desk/worse": "it has no name"}, offers=[NOTE, GREET])
+    return replace(Facts(catalogue, parse(READERS), NOW), **changes)
+
+
+OTHERS: list[tuple[str, Call, str]] = [
+    ("approved", reading(), ""),
+    ("approved", reading("note:2"), "looked at"),
+    ("permitted", reading("note:3"), "never"),
+    ("permitted", reading(subject=BOB), "no line allows user:bob to read"),
+    ("known", reading(path="shop/note:1"), "there is no resource `shop/note:1`"),
+    ("reachable", reading(path="bank/note:1"), "it is down"),
+    ("known", reading(path="desk/gret", action="get"), "there is no prompt `desk/gret`; did you mean `desk/greet`?"),
+    ("known", reading(path="desk/worse", action="get"), "prompt `desk/worse` was left out"),
+    ("valid", reading(path="desk/greet", action="get"), "needs the argument `who`"),
+    ("valid", reading("note:9", path="desk/note:1"), "read by its URI"),
+    ("valid", reading(path="desk/greet", action="complete"), "in `ref`"),
+]
+
+
+@pytest.mark.parametrize(("gate", "made", "why"), OTHERS)
+def test_what_is_read_or_got_meets_the_same_gates(gate: str, made: Call, why: str) -> None:
+    verdict = judge(made, shelf())
+    assert (verdict.gate, why in verdict.why) == (gate, True)
+
+
+def test_a_budget_of_calls_is_about_tools() -> None:
+    spent: dict[str, Any] = {"limits": Limits(tool_calls=3), "taken": Spend(tool_calls=3)}
+    assert isinstance(judge(reading(), shelf(**spent)), Allow)
+    assert judge(call(), facts(**spent)).gate == "within_budget"
+
+
+def test_a_yes_to_a_tool_of_that_name_is_none_to_reading_and_the_other_way_round() -> None:
+    wanted = reading("note:2")
+    yes = replace(asked(wanted), pin="", action="read")
+    assert isinstance(judge(wanted, shelf(approval=yes)), Allow)
+    as_call = asked(replace(wanted, action="call"), pin="")
+    assert isinstance(judge(wanted, shelf(approval=as_call)), Ask)
+
+
+def test_who_may_hear_of_a_resource_is_policy_too() -> None:
+    assert isinstance(judge_subscriber(ANN, NOTE, shelf()), Allow)
+    assert judge_subscriber(ANN, replace(NOTE, name="note:2"), shelf()).why == "not watched"
+    assert isinstance(judge_subscriber(BOB, NOTE, shelf()), Deny)

@@ -70,6 +70,21 @@ def test_a_store_that_is_opened_again_has_everything(store: SqliteStore, store_p
     again.close()
 
 
+def test_a_store_of_the_first_version_is_brought_up_to_date_and_what_waits_in_it_is_a_call(tmp_path: Path) -> None:
+    path = tmp_path / "toolgate.db"
+    with raw(path) as db:
+        db.executescript((Path(module.__file__).parent / "schema.sql").read_text(encoding="utf-8"))
+        names = [row[1] for row in db.execute("PRAGMA table_info(approvals)")]
+        values = ["A-1" if name == "id" else "pending" if name == "state" else "1" for name in names]
+        db.execute(f"INSERT INTO approvals VALUES ({', '.join('?' * len(names))})", values)  # noqa: S608 - marks only
+        db.execute("PRAGMA user_version = 1")
+    store = SqliteStore(path)
+    assert asyncio.run(store.approval("A-1")).action == "call"
+    store.close()
+    with raw(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
 def test_the_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "toolgate.db"
     with raw(path) as db:
