@@ -18,12 +18,13 @@ from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Failed, Queued, Returned, Started, Succeeded
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Proposal, Upstream, Work
+from gateway.profile import WHOLE, Profile
 from gateway.run import fold
 from gateway.store import Lease, RunRow, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.tracing import Place
 
-__all__ = ["ClientRun", "Clients", "new_run_id"]
+__all__ = ["ClientRun", "Clients", "Seat", "new_run_id"]
 
 MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
@@ -46,15 +47,17 @@ class Clients:
     limits: Limits
 
     @contextlib.asynccontextmanager
-    async def run(self, subject: Subject, title: str) -> AsyncIterator["ClientRun"]:
+    async def run(self, subject: Subject, title: str, profile: Profile = WHOLE) -> AsyncIterator["ClientRun"]:
         """A run for as long as the client is there. Raises StoreError."""
-        client = await self.open(subject, title)
+        client = await self.open(subject, title, profile)
         try:
             yield client
         finally:
             await client.close()
 
-    async def open(self, subject: Subject, title: str, *, follows: float = 0.0) -> "ClientRun":
+    async def open(
+        self, subject: Subject, title: str, profile: Profile = WHOLE, *, follows: float = 0.0
+    ) -> "ClientRun":
         """Like `run`; the caller closes it.
 
         A run of the same subject and title that was active within `follows` seconds is the same client at work,
@@ -66,7 +69,7 @@ class Clients:
         queued = Queued("client", *who, input=title, limits=limits, tainted=tainted)
         await self.store.append(run_id, [queued, Started(owner)], lease=None)
         lease = await self.store.acquire(run_id, owner, CLIENT_LEASE_SECONDS)
-        return ClientRun(self, run_id, subject, lease, tainted=tainted)
+        return ClientRun(self, Seat(run_id, subject, lease, profile, tainted))
 
     async def _was_tainted(self, subject: Subject, title: str, seconds: float) -> bool:
         if not seconds:
@@ -95,20 +98,29 @@ class Clients:
         return len(lost)
 
 
-class ClientRun:
-    """One client's session."""
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a client sits: whose run it is, and what of the gateway is there for it."""
 
-    def __init__(
-        self, clients: Clients, run_id: str, subject: Subject, lease: Lease | None, *, tainted: bool = False
-    ) -> None:
-        self._clients, self._lease = clients, lease
-        self.run_id, self.subject = run_id, subject
+    run_id: str
+    subject: Subject
+    lease: Lease | None = None
+    profile: Profile = WHOLE
+    tainted: bool = False
+
+
+class ClientRun:
+    """One client's session, within a profile: what is outside of it is not there for this client."""
+
+    def __init__(self, clients: Clients, seat: Seat) -> None:
+        self._clients, self._lease, self._profile = clients, seat.lease, seat.profile
+        self.run_id, self.subject = seat.run_id, seat.subject
         self._numbers = itertools.count(1)
-        self._tainted = tainted  # what the run's events say, kept up with
+        self._tainted = seat.tainted  # what the run's events say, kept up with
 
     @property
     def catalogue(self) -> Catalogue:
-        return self._clients.upstream.catalogue
+        return self._profile.of(self._clients.upstream.catalogue)
 
     def tools(self) -> Sequence[tuple[str, Tool]]:
         """The tools that this subject may call with some arguments, by exposed name, in a stable order."""
@@ -129,7 +141,7 @@ class ClientRun:
         taken = await clients.store.spend(run_account(self.run_id))
         proposal = Proposal(f"call/{next(self._numbers)}", self.catalogue.resolve(name), arguments, meta or {})
         place = Place(self.run_id, self.subject, clients.limits, taken, tainted=self._tainted)
-        result = await clients.pipeline.call(proposal, Work(place, self._lease))
+        result = await clients.pipeline.call(proposal, Work(place, self._lease, profile=self._profile))
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
         return result
 

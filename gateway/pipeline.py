@@ -41,6 +41,7 @@ from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Admitted, Denied, Doubted, Held, Returned
 from gateway.gates import A_CALL, Facts, judge
 from gateway.policy import Policy, RunFacts
+from gateway.profile import WHOLE, Profile
 from gateway.refusals import denial
 from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, Settle, Store, run_account
 from gateway.tracing import Forwarding, Interval, Place, Tracing, meta_of
@@ -97,13 +98,14 @@ class Work:
     """The run that a call belongs to, as far as the path needs it.
 
     `driven` is a run of our own loop: a spent budget pauses it, and only the same call of the same run may claim an
-    approval. `seconds` is how long the run may still work.
+    approval. `seconds` is how long the run may still work. What is outside of `profile` is not there for it.
     """
 
     place: Place
     lease: Lease | None = None
     driven: bool = False
     seconds: float | None = None
+    profile: Profile = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class Pipeline:
     async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
         begin = time.time_ns()
-        facts = self._facts(work.place, attempt)
+        facts = self._facts(work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask):
             facts = replace(facts, approval=await self._answer(call, work, attempt))
@@ -217,10 +219,11 @@ class Pipeline:
         tool = self._upstream.catalogue.tools.get(call.path)
         return isinstance(outcome, Answered | Refused) and not (tool and tool.trusted)
 
-    def _facts(self, place: Place, attempt: Attempt) -> Facts:
+    def _facts(self, work: Work, attempt: Attempt) -> Facts:
+        place = work.place
         taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already
         return Facts(
-            catalogue=self._upstream.catalogue,
+            catalogue=work.profile.of(self._upstream.catalogue),
             policy=self._policy.current,
             now=datetime.now(UTC),
             run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted),

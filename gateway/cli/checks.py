@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from gateway.budget import Spend, shown
 from gateway.catalogue import Catalogue
 from gateway.cli.columns import ago
+from gateway.cli.entrance_checks import clients, profiles
 from gateway.cli.finding import Finding, Level
 from gateway.cli.listing import no_servers_hint
 from gateway.cli.log_in_checks import log_ins
@@ -32,7 +33,7 @@ from gateway.telemetry import destination
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import
     from gateway.upstream import ServerStatus
 
-__all__ = ["Finding", "examine"]
+__all__ = ["examine"]
 
 PYTHONS = ((3, 11), (3, 14))  # from the first on, before the second
 WRITTEN = 1_767_225_600_000  # 2026-01-01 in milliseconds since 1970: no clock can be before the program
@@ -50,8 +51,9 @@ async def examine(caller: Caller) -> list[Finding]:
     findings += [*settings(config), *await store(config)]
     async with open_servers(config) as upstream:
         statuses, catalogue = upstream.status(), upstream.catalogue
-    findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *policy(config, catalogue)]
-    return [*findings, *budgets(config), *models(config), *await telemetry(config)]
+    findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *profiles(config, catalogue)]
+    findings += [*policy(config, catalogue), *budgets(config), *models(config), *await clients(config)]
+    return [*findings, *await telemetry(config)]
 
 
 def _wrong(what: str, problem: Problem) -> Finding:

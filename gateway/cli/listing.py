@@ -18,6 +18,7 @@ from gateway.cli.console import console
 from gateway.cli.program import near
 from gateway.config import Config
 from gateway.policy import Policy, Summary
+from gateway.profile import WHOLE, Profile
 from gateway.runtime import open_servers
 from gateway.visible import visible
 
@@ -88,11 +89,11 @@ class Listing:
         }
 
 
-async def list_tools(config: Config, policy: Policy, subject: Subject) -> Listing:
-    """Connects to the servers and asks the policy about each tool."""
+async def list_tools(config: Config, policy: Policy, subject: Subject, part: Profile = WHOLE) -> Listing:
+    """Connects to the servers and asks the policy about each tool of this part of the gateway."""
     async with open_servers(config) as upstream:
-        catalogue = upstream.catalogue
-    servers = sum(not server.disabled for server in config.servers.values())
+        catalogue = part.of(upstream.catalogue)
+    servers = sum(not server.disabled and part.may_serve(name) for name, server in config.servers.items())
     listed = _listed(catalogue, policy, subject)
     return Listing(subject, listed, catalogue.missing, catalogue.rejected, servers)
 

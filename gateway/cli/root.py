@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "login": ("login", "Log in to a server that acts for each user; `--list` lists log-ins."),
     "logout": ("login", "Forget a log-in."),
     "serve": ("serve", "Be an MCP server for editors and agents, over HTTP or stdio."),
+    "keys": ("keys", "Make, list and revoke API keys for `serve`."),
     "policy": ("policy", "Check, test and explain the policy."),
     "config": ("config", "Show the configuration and where each value comes from."),
 }

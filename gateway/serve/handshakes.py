@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.serve.asgi import Message, Send
+from gateway.serve.asking import Asker
 from gateway.serve.sessions import MAX_RUNS, Client
 
-__all__ = ["FRESH", "Handshake", "Handshakes"]
+__all__ = ["FRESH", "Handshake", "Handshakes", "Posted"]
 
 FRESH = 60.0  # seconds
 
@@ -28,6 +29,16 @@ class Handshake:
     seen: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A request that the SDK answers. `verb` is HTTP's method, `message` what was posted."""
+
+    asker: Asker
+    verb: str
+    session: str | None
+    message: Mapping[str, Any]
+
+
 class Handshakes:
     """`clock` is monotonic, in seconds."""
 
@@ -35,40 +46,44 @@ class Handshakes:
         self._clock = clock
         self._open: dict[str, Handshake] = {}
 
-    def fresh(self, session: str) -> Handshake | None:
-        """A session for which the SDK need not be asked now."""
+    def fresh(self, asker: Asker, session: str) -> Handshake | None:
+        """A session of his for which the SDK need not be asked now."""
         found = self._open.get(session)
-        if found is None or not found.introduced or self._clock() - found.seen > FRESH:
+        if found is None or found.client.asker != asker or not found.introduced or self._clock() - found.seen > FRESH:
             return None
         return found
 
-    def learning(self, method: str, session: str | None, message: Mapping[str, Any], send: Send) -> Send:
-        """`send` for a request that the SDK answers. `method` is HTTP's, `message` what was posted."""
+    def learning(self, posted: "Posted", send: Send) -> Send:
+        """`send` for a request that the SDK answers."""
 
         async def learn(answer: Message) -> None:
             if answer["type"] == "http.response.start":
-                self._learn(method, session, message, answer)
+                self._learn(posted, answer)
             await send(answer)
 
         return learn
 
-    def _learn(self, method: str, session: str | None, message: Mapping[str, Any], answer: Message) -> None:
-        status = answer["status"]
+    def _learn(self, posted: "Posted", answer: Message) -> None:
+        status, session, message = answer["status"], posted.session, posted.message
         if message.get("method") == "initialize" and status == 200 and session is None:
-            self._opened(message.get("params") or {}, dict(answer["headers"]))
-        elif session is not None and (status == 404 or (method == "DELETE" and status < 300)):
+            self._opened(posted.asker, message.get("params") or {}, dict(answer["headers"]))
+        elif session is not None and (found := self._open.get(session)) and found.client.asker != posted.asker:
+            return  # a stranger's 404 says nothing about the session
+        elif session is not None and (status == 404 or (posted.verb == "DELETE" and status < 300)):
             self._open.pop(session, None)
         elif session is not None and status < 300 and (known := self._open.pop(session, None)):
             known.seen = self._clock()
             known.introduced = known.introduced or message.get("method") == "notifications/initialized"
             self._open[session] = known
 
-    def _opened(self, params: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> None:
+    def _opened(self, asker: Asker, params: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> None:
         session = headers.get(b"mcp-session-id", b"").decode("latin-1")
         if not session:
             return
         capabilities = params.get("capabilities")
         known = capabilities if isinstance(capabilities, Mapping) else {}
-        self._open[session] = Handshake(Client.said(params.get("clientInfo"), session), known, seen=self._clock())
+        self._open[session] = Handshake(
+            Client.said(asker, params.get("clientInfo"), session), known, seen=self._clock()
+        )
         while len(self._open) > MAX_RUNS:  # the one that was seen last stands last
             del self._open[next(iter(self._open))]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mcp_types as types
@@ -69,7 +70,7 @@ def test_an_unexpected_failure_tells_the_client_nothing_of_itself(
         def broken() -> Any:
             raise RuntimeError("the canary-7f3a secret")
 
-        monkeypatch.setattr(app.sessions.viewer, "tools", broken)
+        monkeypatch.setattr(app.sessions, "viewer", lambda _: SimpleNamespace(tools=broken))
         with pytest.raises(MCPError) as caught:
             await client.list_tools()
         assert caught.value.code == types.INTERNAL_ERROR
@@ -150,6 +151,6 @@ def test_no_other_middleware_looks_at_the_messages(tmp_path: Path) -> None:
 
     async def work() -> None:
         async with opened(setup) as app:
-            assert len(build_server(app.front, "0").middleware) == 1
+            assert len(build_server(app.front, "0", None).middleware) == 1
 
     asyncio.run(work())
