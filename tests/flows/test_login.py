@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mcp import Client
 from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from mcp.client.streamable_http import streamable_http_client
 
+from gateway.events import Admitted
 from gateway.store.sqlite import SqliteStore
 from tests.fixtures.issuer import Issuer, rsa_key
 from tests.fixtures.served import (
@@ -28,6 +30,7 @@ from tests.fixtures.served import (
     INITIALIZED,
     Gateway,
     Wire,
+    answer_of,
     request,
     text_of,
 )
@@ -145,7 +148,9 @@ def test_a_session_is_nobody_elses_nor_of_another_profile(project: Project) -> N
     ):
         for thief in (as_bob, elsewhere):
             own, thief.session = thief.session, as_ann.session
-            assert thief.post(request("tools/list", {})).status_code == 404
+            assert text_of(as_ann.call("echo__echo", {"text": "mine"})) == "mine"
+            for method, params in (("tools/list", {}), ("tools/call", {"name": "echo__count", "arguments": {}})):
+                assert thief.post(request(method, params)).status_code == 404
             assert thief.http.delete(thief.url, headers=thief.headers({})).status_code == 404
             stream = thief.headers({}) | {"accept": "text/event-stream"}
             assert thief.http.get(thief.url, headers=stream).status_code == 404
@@ -153,6 +158,36 @@ def test_a_session_is_nobody_elses_nor_of_another_profile(project: Project) -> N
             assert names(thief)
         assert "echo__echo" in names(as_ann)  # nobody ended it
         assert names(elsewhere) == {"echo__count"}
+
+
+def test_nobody_cancels_what_is_somebody_elses(project: Project) -> None:
+    project.write(KEYS, {"echo": ECHO_ENTRY})
+    ann, bob = project.key("user:ann"), project.key("user:bob")
+    with (
+        project.serve() as gateway,
+        wire(gateway, "legacy", ann) as as_ann,
+        wire(gateway, "legacy", bob) as as_bob,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        slow = {"name": "echo__slow", "arguments": {"seconds": 1}}
+        asked = thread.submit(as_ann.post, request("tools/call", slow, number=41))
+        gateway.until(lambda: bool(admitted(project)))
+        cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 41}}
+        for session in (as_ann.session, as_bob.session):
+            as_bob.session = session
+            as_bob.post(cancel)
+        assert text_of(answer_of(asked.result(60))["result"]) == "done"
+
+
+def admitted(project: Project) -> list[Admitted]:
+    """The calls that were let through so far."""
+    store = SqliteStore(project.folder / ".toolgate" / "toolgate.db")
+    try:
+        rows = asyncio.run(store.run_rows())
+        facts = [recorded.event for row in rows for recorded in asyncio.run(store.events(row.id))]
+    finally:
+        store.close()
+    return [fact for fact in facts if isinstance(fact, Admitted)]
 
 
 @eras
