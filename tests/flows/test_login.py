@@ -220,7 +220,7 @@ def test_over_stdio_a_profile_is_named_at_the_start(project: Project) -> None:
         capture_output=True, timeout=60, check=True, env={**os.environ, "HOME": str(project.folder)},
     )  # fmt: skip
     assert [tool["name"] for tool in json.loads(done.stdout.splitlines()[1])["result"]["tools"]] == ["echo__count"]
-    assert project.give("serve", "--stdio", "--profile", "nothing").returncode == 3
+    assert project.give("serve", "--stdio", "--profile", "nothing").returncode == 2
     assert project.give("serve", "--profile", "part").returncode == 2
 
 
