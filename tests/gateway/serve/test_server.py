@@ -74,7 +74,7 @@ def test_no_other_middleware_looks_at_the_messages(tmp_path: Path) -> None:
     """The SDK's own would make spans with the arguments' names, and pass baggage on."""
 
     async def scenario(app: App, _wire: Wire) -> None:
-        assert len(build_server(app.front, "0").middleware) == 1
+        assert len(build_server(app.front, "0", None).middleware) == 1
 
     within(tmp_path, "modern", scenario)
 
