@@ -275,9 +275,13 @@ Verdict = Allow | Ask | Deny
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The server's result, unmodified: a `CallToolResult` as raw JSON. A tool's own error is an answer too."""
+    """The server's result, unmodified: a `CallToolResult` as raw JSON. A tool's own error is an answer too.
+
+    `text` is the result as it came, where that is known: then it need not be written out again to be passed on.
+    """
 
     result: JsonObject
+    text: bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_error(self) -> bool:
@@ -331,7 +335,8 @@ _OUTCOMES: Mapping[str, type[Outcome]] = {
 def outcome_to_json(outcome: Outcome) -> JsonObject:
     """`{"kind": "answered", "result": {...}}` and so on: the form in which an outcome is stored."""
     kind = next(name for name, cls in _OUTCOMES.items() if isinstance(outcome, cls))
-    return {"kind": kind} | {name: getattr(outcome, name) for name in outcome.__dataclass_fields__}
+    kept = (name for name, place in outcome.__dataclass_fields__.items() if place.compare)
+    return {"kind": kind} | {name: getattr(outcome, name) for name in kept}
 
 
 def outcome_from_json(value: JsonObject) -> Outcome:

@@ -6,9 +6,11 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
   + ConfigError            the files or flags are wrong          exit 3
     - PolicyError          the policy files are wrong            exit 3
   + UpstreamUnavailable    an MCP server can't be reached        exit 4
+    - LogInNeeded          it wants a log-in of this user's own  exit 4
   + StoreError             the store could not keep or find something
     - UnknownRun           no such run
     - UnknownApproval      no such approval
+    - UnknownKey           no such API key
     - LeaseLost            another worker drives this run now
     - Conflict             somebody else was first; nothing was written
     - BudgetExceeded       a reservation does not fit; nothing was written
@@ -27,11 +29,13 @@ __all__ = [
     "Conflict",
     "IllegalEvent",
     "LeaseLost",
+    "LogInNeeded",
     "PolicyError",
     "Problem",
     "StoreError",
     "ToolgateError",
     "UnknownApproval",
+    "UnknownKey",
     "UnknownRun",
     "UpstreamUnavailable",
 ]
@@ -86,6 +90,10 @@ class UpstreamUnavailable(ToolgateError):
         super().__init__(f"server `{server}` is unavailable: {why}")
 
 
+class LogInNeeded(UpstreamUnavailable):
+    """A server that acts for each user wants this user's own log-in, and there is none that holds."""
+
+
 class StoreError(ToolgateError):
     """The store could not keep or find something. Nothing was written."""
 
@@ -102,6 +110,13 @@ class UnknownApproval(StoreError):
 
     def __init__(self, approval_id: str) -> None:
         super().__init__(f"there is no approval `{approval_id}`; `toolgate approvals` lists them")
+
+
+class UnknownKey(StoreError):
+    """No API key has this id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no API key `{key_id}`; `toolgate keys list` shows them")
 
 
 class LeaseLost(StoreError):

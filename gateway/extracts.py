@@ -20,12 +20,17 @@ def extract(outcome: Outcome) -> Outcome:
 
     Both are of the result's JSON text: no blanks, keys in the order in which they came, ASCII with escapes.
     """
-    if not isinstance(outcome, Answered | InputRequired):
+    if not isinstance(outcome, Answered | InputRequired) or _surely_short(outcome):
         return outcome
     text = _encode(outcome.result).encode()
     if len(text) <= KEPT_BYTES:
         return outcome
     return type(outcome)(_told(outcome.result, text))
+
+
+def _surely_short(outcome: Answered | InputRequired) -> bool:
+    """Without writing it out: escaped, a character takes at most three times its bytes in UTF-8."""
+    return isinstance(outcome, Answered) and outcome.text is not None and len(outcome.text) * 3 <= KEPT_BYTES
 
 
 def _told(result: JsonObject, text: bytes) -> JsonObject:

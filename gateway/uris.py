@@ -59,7 +59,7 @@ class Uris:
         shared, doubled = _shared(resources), _shared(templates)
         listed = {_exposed(offer, shared): offer for offer in resources.values()}
         shown = tuple((_exposed(offer, doubled), offer) for offer in templates.values())
-        return cls(listed, shown, {**servers, **named}, resources, shared)
+        return cls(listed, shown, {**servers, **named}, resources, shared | doubled)
 
     def resource(self, server: str, uri: str) -> Offer | None:
         """What this server has under its own URI: listed or not, it may have it. None: it has no resources at all."""

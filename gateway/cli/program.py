@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["near", "program"]
+__all__ = ["absolute", "near", "program", "typed"]
 
 
 def program() -> str:
@@ -16,6 +16,24 @@ def program() -> str:
     if script.exists():
         return shlex.quote(str(near(script)))
     return f"{shlex.quote(sys.executable)} -m gateway.cli"
+
+
+def absolute() -> tuple[str, ...]:
+    """This installation's command, as any other program can start it from any folder."""
+    script = Path(sys.executable).parent / "toolgate"
+    found = shutil.which("toolgate")
+    if found and script.exists() and Path(found).resolve() == script.resolve():
+        return (str(Path(found).absolute()),)  # a link that outlives an upgrade, if there is one
+    if script.exists():
+        return (str(script),)
+    return (sys.executable, "-P", "-m", "gateway.cli")
+
+
+def typed(path: Path, cwd: Path, home: Path) -> str:
+    """The path of a user's file as one would type it: from here, from home, or whole."""
+    if path.is_relative_to(cwd):
+        return str(path.relative_to(cwd))
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def near(path: Path) -> Path:

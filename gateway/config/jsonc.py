@@ -7,13 +7,14 @@ item. A key that stands twice in one object is refused: readers disagree about w
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from gateway.config.cursor import Cursor
 from gateway.config.places import KeyPath, Place
 from gateway.errors import ConfigError
 
-__all__ = ["parse_jsonc"]
+__all__ = ["Span", "jsonc_spans", "parse_jsonc"]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
@@ -22,21 +23,40 @@ _DEEPEST = 64
 _LONGEST_NUMBER = 40
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Offsets into the text: where a member's key begins (an element's or the root's value), its value, its end."""
+
+    key: int
+    start: int
+    end: int
+
+
 def parse_jsonc(text: str, file: str) -> tuple[Any, Mapping[KeyPath, Place]]:
     """The value, and where each key and element stands. Raises ConfigError with the place of the first mistake."""
     reader = _Reader(text, file)
-    reader.blank()
-    value = reader.value(())
-    reader.blank()
-    if reader.cursor.peek():
-        reader.fail("there is something after the end of the JSON value")
-    return value, reader.places
+    return reader.document(), reader.places
+
+
+def jsonc_spans(text: str, file: str) -> tuple[Any, Mapping[KeyPath, Span]]:
+    """The value, and from where to where each part stands, for whoever changes one. Raises ConfigError."""
+    reader = _Reader(text, file)
+    return reader.document(), reader.spans
 
 
 class _Reader:
     def __init__(self, text: str, file: str) -> None:
         self.cursor = Cursor(text, file)
         self.places: dict[KeyPath, Place] = {}
+        self.spans: dict[KeyPath, Span] = {}
+
+    def document(self) -> Any:
+        self.blank()
+        value = self.value((), self.cursor.offset)
+        self.blank()
+        if self.cursor.peek():
+            self.fail("there is something after the end of the JSON value")
+        return value
 
     def fail(self, message: str, place: Place | None = None, hint: str = "") -> NoReturn:
         raise ConfigError([(place or self.cursor.place()).problem(message, hint)])
@@ -46,7 +66,14 @@ class _Reader:
         if self.cursor.text.startswith("/*", self.cursor.offset):
             self.fail("this comment has no end", hint="close it with `*/`")
 
-    def value(self, path: KeyPath) -> Any:
+    def value(self, path: KeyPath, key: int) -> Any:
+        """The value here. `key` is the offset of its key."""
+        start = self.cursor.offset
+        value = self.bare(path)
+        self.spans[path] = Span(key, start, self.cursor.offset)
+        return value
+
+    def bare(self, path: KeyPath) -> Any:
         if len(path) > _DEEPEST:
             self.fail(f"nested more than {_DEEPEST} deep")
         if self.cursor.took("{"):
@@ -60,7 +87,7 @@ class _Reader:
     def members(self, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         while not self.closed("}", first=not found):
-            place = self.cursor.place()
+            place, offset = self.cursor.place(), self.cursor.offset
             key = self.string() if self.cursor.peek() == '"' else self.fail("a key in quotes must stand here")
             self.refuse_second(path, key, found, place)
             self.places[(*path, key)] = place
@@ -68,7 +95,7 @@ class _Reader:
             if not self.cursor.took(":"):
                 self.fail(f"a `:` must follow the key `{key}`")
             self.blank()
-            found[key] = self.value((*path, key))
+            found[key] = self.value((*path, key), offset)
         return found
 
     def refuse_second(self, path: KeyPath, key: str, found: Mapping[str, Any], place: Place) -> None:
@@ -80,7 +107,7 @@ class _Reader:
         found: list[Any] = []
         while not self.closed("]", first=not found):
             self.places[(*path, len(found))] = self.cursor.place()
-            found.append(self.value((*path, len(found))))
+            found.append(self.value((*path, len(found)), self.cursor.offset))
         return found
 
     def closed(self, bracket: str, *, first: bool) -> bool:

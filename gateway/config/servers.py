@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from gateway.config.places import Document
-from gateway.config.server_entry import ServerEntry, entry_problems, read_entry
+from gateway.config.server_entry import ServerEntry, StdioTemplate, entry_problems, read_entry
 from gateway.config.settings import NAME
 from gateway.errors import Problem
 from gateway.wording import did_you_mean
 
-__all__ = ["ServerFile", "alike", "read_servers"]
+__all__ = ["ServerFile", "alike", "read_servers", "starts_toolgate"]
 
 _TOP = ("mcpServers", "servers")
 _BESIDE = ("inputs", "$schema")  # VS Code's: an input is refused where it is used
@@ -34,7 +35,13 @@ def read_servers(document: Document) -> ServerFile:
         problems += wrong
         if not any(problem.level == "error" for problem in wrong):
             entries.append(read_entry(document, path))
-    return ServerFile(tuple(entries), tuple(problems))
+    problems += [_ourselves(entry) for entry in entries if _is_ourselves(entry)]
+    return ServerFile(tuple(entry for entry in entries if not _is_ourselves(entry)), tuple(problems))
+
+
+def starts_toolgate(command: str, args: Sequence[object]) -> bool:
+    """Whether this program is Toolgate, serving: an editor's entry for it may stand in a file that Toolgate reads."""
+    return "serve" in args and (PurePath(command).name == "toolgate" or "gateway.cli" in args)
 
 
 def alike(entries: Sequence[ServerEntry]) -> Iterator[Problem]:
@@ -45,6 +52,16 @@ def alike(entries: Sequence[ServerEntry]) -> Iterator[Problem]:
         if first is not entry:
             message = f"the server `{entry.name}` has the same name as `{first.name}` in {first.place}"
             yield entry.place.problem(message, "rename one; capitals don't count")
+
+
+def _is_ourselves(entry: ServerEntry) -> bool:
+    told = entry.transport
+    return isinstance(told, StdioTemplate) and starts_toolgate(told.command.text, [part.text for part in told.args])
+
+
+def _ourselves(entry: ServerEntry) -> Problem:
+    message = f"the server `{entry.name}` is Toolgate itself: it is for clients, and left out here"
+    return entry.place.problem(message, "connect to another gateway by its `url`", "warning")
 
 
 def _table(value: Any) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ Nothing is ever overwritten: a file that is there is kept, and reported. The tex
 policies are those that Toolgate ships.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from gateway.config.folders import PROJECT_FILE, SERVERS_FILE
 from gateway.config.servers import read_servers
 from gateway.errors import ConfigError
 
-__all__ = ["Kept", "Written", "has_own_servers", "write_starter"]
+__all__ = ["Kept", "Written", "copy_policies", "has_own_servers", "write_new", "write_starter"]
 
 _PACKAGE = Path(__file__).parent.parent
 _TEXTS = _PACKAGE / "starter"
@@ -41,6 +41,17 @@ def write_starter(directory: Path) -> list[Written | Kept]:
     Raises ConfigError if the folder or a file can't be written.
     """
     return [_write(directory / name, text) for name, text in _files(directory).items()]
+
+
+def write_new(path: Path, text: str) -> list[Path]:
+    """Writes one file, unless it is there; returns it if so. Raises ConfigError if it can't be written."""
+    return [path] if isinstance(_write(path, text), Written) else []
+
+
+def copy_policies(directory: Path, names: Sequence[str]) -> list[Path]:
+    """Copies those of the shipped policy files that are not there, and returns them. Raises ConfigError."""
+    texts = dict(_policies())
+    return [path for name in names for path in write_new(directory / name, texts[f"policies/{name}"])]
 
 
 def _files(directory: Path) -> Mapping[str, str]:

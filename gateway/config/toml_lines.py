@@ -5,12 +5,13 @@ Only for text that `tomllib` has accepted: nothing is checked here, and values a
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from gateway.config.cursor import Cursor
 from gateway.config.places import KeyPath, Place
 
-__all__ = ["toml_places"]
+__all__ = ["Block", "toml_blocks", "toml_places"]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _DOT = re.compile(r"[ \t]*\.[ \t]*")
@@ -26,17 +27,36 @@ def toml_places(text: str, file: str) -> Mapping[KeyPath, Place]:
     return _Scan(text, file).places
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A `[table]` with its pairs, as offsets: from the bracket of its header to the end of its last value."""
+
+    path: KeyPath
+    start: int
+    end: int
+
+
+def toml_blocks(text: str) -> Sequence[Block]:
+    """The text's tables that have a header, in the order of the text."""
+    return _Scan(text, "").blocks
+
+
 class _Scan:
     def __init__(self, text: str, file: str) -> None:
         self.cursor = Cursor(text, file)
         self.places: dict[KeyPath, Place] = {}
+        self.blocks: list[Block] = []
         self.tables: dict[KeyPath, int] = {}  # how many `[[path]]` there have been
         table: KeyPath = ()
         while self._more():
+            start = self.cursor.offset
             if self.cursor.took("["):
                 table = self._header()
-            else:
-                self._pair(table)
+                self.blocks.append(Block(table, start, self.cursor.offset))
+                continue
+            self._pair(table)
+            if self.blocks:
+                self.blocks[-1] = Block(table, self.blocks[-1].start, self.cursor.offset)
 
     def _more(self) -> bool:
         self.cursor.take(_BLANK)

@@ -17,12 +17,15 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     streams, wire   what is sent is what was judged; what is received is not touched
     stdio, process  a child process and its pipes
     reaping, reaper nothing outlives us, however we die
+    session         one connection without supervision: Toolgate as its own client
     pool, wires, response, http1, sse  the fast lane for modern HTTP
+    auth/           tokens on requests: log-ins, client credentials, exchanges; which addresses are reached for them
     safe_transport  one failed request must not tear down the SDK's client
 """
 
 from gateway.upstream.eras import Eras
+from gateway.upstream.session import Session, open_session
 from gateway.upstream.spec import Http, ServerSpec, ServerStatus, Stdio
 from gateway.upstream.upstreams import Upstreams
 
-__all__ = ["Eras", "Http", "ServerSpec", "ServerStatus", "Stdio", "Upstreams"]
+__all__ = ["Eras", "Http", "ServerSpec", "ServerStatus", "Session", "Stdio", "Upstreams", "open_session"]

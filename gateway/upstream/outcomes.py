@@ -13,7 +13,7 @@ import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, Unsent
-from gateway.upstream.wire import flaw_in
+from gateway.upstream.wire import flaw_in, flaw_in_text
 
 __all__ = ["Fate", "answer", "error_in", "fate_of", "of_error", "of_message", "of_status", "transport_error"]
 
@@ -73,12 +73,12 @@ def of_status(status: int) -> types.ErrorData:
     return transport_error("refused", f"the server answered HTTP {status}", code=status)
 
 
-def of_message(message: Any) -> Outcome:
-    """The outcome that a JSON-RPC response holds."""
+def of_message(message: Any, text: bytes | None = None) -> Outcome:
+    """The outcome that a JSON-RPC response holds. `text` is that of its result, if it is known."""
     if not isinstance(message, Mapping):
         return InDoubt("the answer is not a JSON-RPC response")
     error = error_in(message)
-    return of_error(error, started=True) if error else answer(message.get("result"))
+    return of_error(error, started=True) if error else answer(message.get("result"), text)
 
 
 def error_in(message: Mapping[str, Any]) -> MCPError | None:
@@ -95,13 +95,13 @@ def _refused(code: int, message: str, data: Any) -> Refused:
     return Refused(code, message.encode(errors="replace").decode(), None if flaw_in(data) else data)
 
 
-def answer(result: Any) -> Outcome:
+def answer(result: Any, text: bytes | None = None) -> Outcome:
     """The outcome of a result, by its `resultType` (MCP 2026-07-28, Base Protocol: an unknown one is invalid)."""
     if not isinstance(result, dict):
         return InDoubt("the result is not a JSON object")
     kind = result.get("resultType", "complete")
     if kind not in ("complete", "input_required"):
         return InDoubt(f"the result has the unknown type `{str(kind)[:40]}`")
-    if flaw := flaw_in(result):
+    if flaw := flaw_in(result) if text is None else flaw_in_text(result, text):
         return InDoubt(f"the result can't be passed on: {flaw}")
-    return Answered(result) if kind == "complete" else InputRequired(result)
+    return Answered(result, text) if kind == "complete" else InputRequired(result)

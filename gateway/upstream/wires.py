@@ -7,7 +7,7 @@ written, because what a failure means depends on it.
 import asyncio
 import select
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from gateway.call import InDoubt
@@ -27,9 +27,14 @@ Hear = Callable[[Any], None]
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """The JSON-RPC response to a request, parsed; it may be an error."""
+    """The JSON-RPC response to a request, parsed; it may be an error. `text` is its result as it came, if known.
+
+    `challenge` is the WWW-Authenticate header of an answer with HTTP 401, and None for any other.
+    """
 
     message: Any
+    text: bytes | None = field(default=None, compare=False, repr=False)
+    challenge: str | None = None
 
 
 class Exchange:
@@ -80,7 +85,10 @@ class Exchange:
         if self._events is not None or self.response.head is None:
             self.settle(InDoubt("the server closed the connection before it answered"))
         else:
-            self.settle(Replied(_from_json(self.response.head, b"".join(self._pieces), self.request_id)))
+            head = self.response.head
+            replied = _from_json(head, b"".join(self._pieces), self.request_id)
+            challenge = head.headers.get("www-authenticate", "") if head.status == 401 else None
+            self.settle(replace(replied, challenge=challenge) if challenge is not None else replied)
 
 
 class Wire(asyncio.Protocol):
@@ -101,6 +109,11 @@ class Wire(asyncio.Protocol):
         assert self._transport is not None  # noqa: S101 - for the type checker: connections are made before they begin
         self._exchange = exchange
         self._transport.write(request)
+
+    @property
+    def closing(self) -> bool:
+        """Whether it is lost: what is written now reaches nobody, and nobody would say so."""
+        return self._transport is None or self._transport.is_closing()
 
     def usable(self) -> bool:
         """Whether nothing was heard of it since it was put aside."""
@@ -160,11 +173,14 @@ class Wire(asyncio.Protocol):
             self._timer = None
 
 
-def _from_json(head: Head, data: bytes, request_id: int) -> Any:
+def _from_json(head: Head, data: bytes, request_id: int) -> Replied:
     """The answer in a JSON body; an HTTP error without one becomes a JSON-RPC error that is known as ours."""
-    message = wire.read(data) if head.content_type == "application/json" and data else None
+    is_json = head.content_type == "application/json" and bool(data)
+    if is_json and (found := wire.result_in(data, request_id)):
+        return Replied({"jsonrpc": "2.0", "id": request_id, "result": found[0]}, found[1])
+    message = wire.read(data) if is_json else None
     if wire.is_response(message, request_id):
-        return message
+        return Replied(message)
     if head.status >= 300:
-        return {"error": of_status(head.status).model_dump()}
+        return Replied({"error": of_status(head.status).model_dump()})
     raise BadResponse("the answer is not the response to this request")

@@ -91,3 +91,24 @@ def test_a_file_is_named_as_seen_from_here() -> None:
     assert shown_path(Path("/a/b/toolgate.toml"), Path("/a/b")) == "toolgate.toml"
     assert shown_path(Path("/u/ann/toolgate.toml"), Path("/u/ann/b")) == "../toolgate.toml"
     assert shown_path(Path("/h/x"), Path("/very/deep/down/here")) == "/h/x"
+
+
+def test_what_was_imported_is_stronger_than_the_projects_own_servers(tmp_path: Path) -> None:
+    project = made(tmp_path / "p", "toolgate.toml", ".mcp.json")
+    made(project / ".toolgate", "mcp.json")
+    made(tmp_path / ".config" / "toolgate", "mcp.json")
+    assert find_folders(project, {"HOME": str(tmp_path)}).server_files == (
+        tmp_path / ".config" / "toolgate" / "mcp.json",
+        project / ".mcp.json",
+        project / ".toolgate" / "mcp.json",
+    )
+
+
+def test_pins_stand_beside_the_projects_file_or_else_in_the_users_state(tmp_path: Path) -> None:
+    project = made(tmp_path / "p", "toolgate.toml")
+    folders = find_folders(made(project / "a"), {"HOME": str(tmp_path)})
+    assert folders.lock_file == project / "toolgate.lock"
+    assert folders.private == project / ".toolgate"
+    alone = find_folders(made(tmp_path / "other"), {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "s")})
+    assert alone.lock_file == tmp_path / "s" / "toolgate" / "toolgate.lock"
+    assert alone.private == tmp_path / "s" / "toolgate"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.jsonc import parse_jsonc
+from gateway.config.jsonc import jsonc_spans, parse_jsonc
 from gateway.errors import ConfigError, Problem
 
 EXAMPLE = """\
@@ -90,3 +90,17 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
     except ConfigError as error:
         problems = list(error.problems)
     assert all(problem.line for problem in problems)
+
+
+def test_spans_say_from_where_to_where_each_value_stands() -> None:
+    text = '{ // a\n  "a": [1, {"b": null}],\n}'
+    value, spans = jsonc_spans(text, "x")
+    assert value == {"a": [1, {"b": None}]}
+    assert {path: text[span.key : span.end] for path, span in spans.items()} == {
+        (): text,
+        ("a",): '"a": [1, {"b": null}]',
+        ("a", 0): "1",
+        ("a", 1): '{"b": null}',
+        ("a", 1, "b"): '"b": null',
+    }
+    assert text[spans["a",].start : spans["a",].end] == '[1, {"b": null}]'

@@ -72,3 +72,13 @@ def test_servers_must_be_an_object() -> None:
 
 def test_an_empty_file_has_no_servers() -> None:
     assert file("{}") == ServerFile()
+
+
+def test_toolgate_itself_is_left_out_with_a_word_about_it() -> None:
+    found = file(
+        '{"mcpServers": {"toolgate": {"command": "/bin/toolgate", "args": ["serve", "--stdio"]},'
+        ' "py": {"command": "python", "args": ["-m", "gateway.cli", "serve"]}, "a": {"command": "toolgate"}}}'
+    )
+    assert [entry.name for entry in found.entries] == ["a"]
+    assert [(problem.level, problem.line) for problem in found.problems] == [("warning", 1)] * 2
+    assert "is Toolgate itself" in found.problems[0].message

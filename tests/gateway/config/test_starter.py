@@ -8,7 +8,7 @@ import pytest
 from gateway.config.budgets import Budgets, load_budgets
 from gateway.config.expansion import ResolvedStdio, expand
 from gateway.config.loading import load_config
-from gateway.config.starter import Kept, Written, write_starter
+from gateway.config.starter import Kept, Written, copy_policies, write_new, write_starter
 from gateway.errors import ConfigError
 
 HELLO = {
@@ -98,3 +98,14 @@ def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="can't be written"):
         write_starter(tmp_path / "file")
+
+
+def test_single_files_and_policies_are_written_where_there_are_none(tmp_path: Path) -> None:
+    assert write_new(tmp_path / "a" / "x", "new") == [tmp_path / "a" / "x"]
+    assert write_new(tmp_path / "a" / "x", "newer") == []
+    assert (tmp_path / "a" / "x").read_text() == "new"
+    assert copy_policies(tmp_path, ("model.conf", "budgets.toml")) == [
+        tmp_path / "model.conf",
+        tmp_path / "budgets.toml",
+    ]
+    assert copy_policies(tmp_path, ("model.conf",)) == []

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.places import KeyPath
-from gateway.config.toml_lines import toml_places
+from gateway.config.toml_lines import toml_blocks, toml_places
 
 EXAMPLE = '''\
 # [not.a.table]
@@ -122,3 +122,13 @@ def test_whatever_is_in_a_text_its_keys_are_found_at_their_lines(tables: dict[st
     places = toml_places(text, "f")
     assert set(places) == leaves(tomllib.loads(text))
     assert {path: places[path].line for path in wanted} == wanted
+
+
+def test_blocks_are_the_tables_that_have_a_header_of_their_own() -> None:
+    text = 'a = 1\n[t] # one\nb = """\n[no]\n"""\n\n# about u\n[[u]]\n[t."x.y"]\nc = 2 # two\n'
+    blocks = toml_blocks(text)
+    assert [(block.path, text[block.start : block.end]) for block in blocks] == [
+        (("t",), '[t] # one\nb = """\n[no]\n"""'),
+        (("u", 0), "[[u]]"),
+        (("t", "x.y"), '[t."x.y"]\nc = 2 '),
+    ]

@@ -14,6 +14,7 @@ from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.gateway.serve.test_exchanges import PATIENCE, server
 
+
 def within(tmp_path: Path, scenario: Callable[[App], Awaitable[None]]) -> None:
     setup = Setup(tmp_path, {"up": spec("up", server("both"))})
     setup.write_policy("p, *, *, */*, call, , allow, yes")
@@ -31,7 +32,8 @@ def test_progress_comes_before_the_answer(tmp_path: Path) -> None:
     async def scenario(app: App) -> None:
         told: list[tuple[float, str | None]] = []
 
-        async def hear(progress: float, _total: float | None, message: str | None) -> None:
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            del total
             told.append((progress, message))
 
         async with Client(app.server, mode="legacy", cache=None) as client:
@@ -43,7 +45,8 @@ def test_progress_comes_before_the_answer(tmp_path: Path) -> None:
 
 def test_a_client_of_the_older_era_is_asked_while_he_waits(tmp_path: Path) -> None:
     async def scenario(app: App) -> None:
-        async def answer(_context: Any, params: Any) -> types.ElicitResult:
+        async def answer(context: Any, params: Any) -> types.ElicitResult:
+            del context
             return types.ElicitResult(action="accept", content={"name": params.message.split()[-1]})
 
         async with Client(app.server, mode="legacy", cache=None, elicitation_callback=answer) as client:
@@ -55,7 +58,8 @@ def test_a_client_of_the_older_era_is_asked_while_he_waits(tmp_path: Path) -> No
 
 def test_a_client_who_refuses_to_answer_is_heard_so(tmp_path: Path) -> None:
     async def scenario(app: App) -> None:
-        async def refuse(_context: Any, _params: Any) -> types.ErrorData:
+        async def refuse(context: Any, params: Any) -> types.ErrorData:
+            del context, params
             return types.ErrorData(code=4711, message="not now")
 
         async with Client(app.server, mode="legacy", cache=None, elicitation_callback=refuse) as client:

@@ -19,16 +19,16 @@ def test_a_connection_keeps_what_is_its_own_and_its_end_is_heard(tmp_path: Path)
     async def work() -> None:
         async with opened(setup) as app:
 
-            async def spying(context: Any, call_next: Any) -> Any:
-                if context.method == "tools/list":
-                    key = connected(context).key
+            async def spying(ctx: Any, call_next: Any) -> Any:
+                if ctx.method == "tools/list":
+                    key = connected(ctx).key
                     keys.append(key)
 
                     async def end() -> None:
                         ended.append(key)
 
-                    when_it_ends(context, end)
-                return await call_next(context)
+                    when_it_ends(ctx, end)
+                return await call_next(ctx)
 
             app.server.middleware.insert(0, spying)
             for _ in range(2):

@@ -12,6 +12,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import Subject
 from gateway.events import Admitted, Returned
+from gateway.serve.asking import Asker
 from gateway.serve.callers import Quiet
 from gateway.serve.exchanges import Request
 from gateway.serve.replies import ServerError
@@ -20,8 +21,8 @@ from tests.fixtures.everything.starting import ROOT, command
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 
 PATIENCE = 60.0
-CAPABILITIES = {"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}}
-ANN = Client.named("ann", stateless=True)
+CAPABILITIES: dict[str, Any] = {"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}}
+ANN = Client.named(Asker(Subject("user:ann", "acme")), "ann", stateless=True)
 ASK = {"name": "up__ask_form", "arguments": {"message": "Say hello"}}
 
 
@@ -77,11 +78,9 @@ def test_a_state_is_nobody_elses_and_good_for_nothing_else(tmp_path: Path, era: 
             with pytest.raises(MCPError, match="does not belong") as caught:
                 await ask(app, {**other, **answered(asked)})
             assert caught.value.code == types.INVALID_PARAMS
-        mine = app.sessions._viewer.subject
-        app.sessions._viewer.subject = replace(mine, user="user:eve")
+        eve = replace(ANN, asker=Asker(Subject("user:eve", "acme")))
         with pytest.raises(MCPError, match="does not belong"):
-            await ask(app, {**ASK, **answered(asked)})
-        app.sessions._viewer.subject = Subject(mine.user, mine.tenant, mine.agent)
+            await ask(app, {**ASK, **answered(asked)}, client=eve)
         assert "structuredContent" in await ask(app, {**ASK, **answered(asked)})
 
     within(tmp_path, era, scenario)
@@ -89,7 +88,7 @@ def test_a_state_is_nobody_elses_and_good_for_nothing_else(tmp_path: Path, era: 
 
 def test_a_client_is_not_asked_by_a_modern_server_for_what_he_did_not_declare(tmp_path: Path) -> None:
     async def scenario(app: App) -> None:
-        with pytest.raises(MCPError, match="did not declare: `elicitation.form`") as caught:
+        with pytest.raises(MCPError, match=r"did not declare: `elicitation\.form`") as caught:
             await ask(app, ASK, capabilities={"sampling": {}})
         assert caught.value.code == types.MISSING_REQUIRED_CLIENT_CAPABILITY
         assert caught.value.error.data == {"requiredCapabilities": {"elicitation": {"form": {}}}}

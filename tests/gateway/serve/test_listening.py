@@ -7,6 +7,7 @@ from typing import Any
 import mcp_types as types
 import pytest
 from mcp import Client, MCPError
+from mcp.shared.subscriptions import ResourceUpdated
 
 from gateway.serve.replies import DENIED
 from tests.fixtures.gateway_app import Setup, opened, spec
@@ -55,7 +56,7 @@ def test_a_modern_client_is_acknowledged_what_it_may_hear_of(tmp_path: Path) -> 
                 assert stream.honored.resource_subscriptions == [WATCHED]
                 await client.call_tool("up__announce", {"what": WATCHED})
                 async for event in stream:
-                    assert event.uri == WATCHED
+                    assert event == ResourceUpdated(uri=WATCHED)
                     break
 
     within(tmp_path, scenario, "p, *, *, up/test://static-text, subscribe, , deny, it is quiet")

@@ -36,7 +36,7 @@ async def begun(parking: Parking, caller: Caller = ANN, work: Callable[[Caller],
 
 
 def answers(asked: Asked, name: str) -> dict[str, Any]:
-    return dict.fromkeys(asked.questions, {"action": "accept", "content": {"name": name}})
+    return {key: {"action": "accept", "content": {"name": name}} for key in asked.questions}
 
 
 def test_a_call_without_questions_is_simply_made() -> None:

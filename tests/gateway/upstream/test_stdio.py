@@ -91,7 +91,8 @@ def test_what_a_child_says_on_stderr_can_be_read_in_the_log(caplog: pytest.LogCa
     with_child(
         python("import sys; sys.stderr.write('hello ' + __import__('os').environ['KEY'])", KEY="hunter2x"), scenario
     )
-    assert [record.getMessage() for record in caplog.records] == ["hello ***"]
+    said = [record.getMessage() for record in caplog.records if record.name == "toolgate.server.s"]
+    assert said == ["hello ***"]  # of a pipe that was closed at the same moment, asyncio of 3.12 may speak, too
 
 
 def test_a_flood_on_stderr_takes_no_memory() -> None:

@@ -118,3 +118,42 @@ def test_only_the_answer_to_a_request_is_its_answer(message: Any, fits: bool) ->
 def test_an_error_is_written_with_the_fields_that_it_has() -> None:
     error = types.JSONRPCError(jsonrpc="2.0", id=None, error=types.ErrorData(code=1, message="m"))
     assert json.loads(wire.line_of(error)) == {"jsonrpc": "2.0", "id": None, "error": {"code": 1, "message": "m"}}
+
+
+@given(VALUES, st.sampled_from([(",", ":"), (", ", ": ")]), st.booleans())
+def test_a_result_is_found_in_the_text_of_its_response(value: Any, separators: Any, ascii_only: bool) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 7, "result": value}, separators=separators, ensure_ascii=ascii_only)
+    found = wire.result_in(body.encode(), 7)
+    assert found is not None
+    assert (found[0], json.loads(found[1])) == (value, value)
+    assert wire.flaw_in_text(*found) == ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"jsonrpc":"2.0","id":8,"result":{}}',
+        b'{"jsonrpc":"2.0","id":7,"result":{"a":1},"result":{}}',
+        b'{"jsonrpc":"2.0","id":7,"result":{},"error":{}}',
+        b'{"jsonrpc":"2.0","id":7,"result":{}',
+        b'{"jsonrpc":"2.0","id":7,"error":{}}',
+        b'{"jsonrpc":"2.0","id":"7","result":{}}',
+        b'{"id":7,"jsonrpc":"2.0","result":{}}',
+        b"[]",
+        b"",
+    ],
+)
+def test_whatever_is_not_plainly_the_response_is_looked_at_more_closely(body: bytes) -> None:
+    assert wire.result_in(body, 7) is None
+
+
+@pytest.mark.parametrize("text", ["[NaN]", "[-Infinity]", "[1e999]", '"\\ud800"', "[" + "9" * 400 + "e1]"])
+def test_a_flaw_is_found_in_the_text_as_it_is_in_the_value(text: str) -> None:
+    value = wire.read(text.encode())
+    assert wire.flaw_in(value) != ""
+    assert wire.flaw_in_text(value, text.encode()) == wire.flaw_in(value)
+
+
+def test_a_text_that_is_nested_too_deeply_has_that_flaw_too() -> None:
+    text = b"[" * 300 + b"]" * 300
+    assert wire.flaw_in_text(wire.read(text), text) == "it is nested more than 256 levels deep"

@@ -1,0 +1,108 @@
+"""What `toolgate connect` does: the gateway's entry into the client's own file, and the proof that it works."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from gateway.cli.columns import aligned
+from gateway.cli.exits import Exit, Stop
+from gateway.cli.hosting import gateway_of, launch, load_home, prove_entry
+from gateway.cli.options import emit
+from gateway.cli.program import program, typed
+from gateway.cli.proof import Proof
+from gateway.cli.takeover import GATEWAY, variables_of
+from gateway.cli.takeover_view import proof_lines
+from gateway.config import Config
+from gateway.config.folders import Folders
+from gateway.errors import ConfigError, Problem
+from gateway.hosts.changes import Change, apply
+from gateway.hosts.dialects import Foreign, http_entry, stdio_entry
+from gateway.hosts.home import Home, make_home
+from gateway.hosts.sections import Section, edited, sections_of
+from gateway.hosts.table import Host
+from gateway.identity import local_user
+from gateway.visible import visible
+
+__all__ = ["join"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """Where the gateway's entry stands now, and whether it was written just now."""
+
+    section: Section
+    entry: Mapping[str, Any]
+    changed: bool
+
+
+async def join(host: Host, folders: Folders, home: Home, *, http: bool, as_json: bool) -> int:
+    """Adds the entry, unless there is one, proves it, and tells. Raises ConfigError, Stop, UsageError."""
+    make_home(home, local_user())
+    config = load_home(home, folders)
+    section, gateway = _section(host, folders), gateway_of(home, config)
+    there = next((value for value in section.servers.values() if gateway.is_this(value)), None)
+    entry = there or _entry(host, home, config, http=http)
+    if there is None:
+        _write(section, entry, folders)
+    joined = _Joined(section, entry, changed=there is None)
+    proof = await prove_entry(home, folders, entry, [])
+    if isinstance(proof, str) and http:
+        proof = f"{proof}; start it with `{program()} serve --project {shlex.quote(str(home.folder))}`"
+    return _told(joined, proof, folders, as_json=as_json)
+
+
+def _entry(host: Host, home: Home, config: Config, *, http: bool) -> Mapping[str, Any]:
+    if not http:
+        return stdio_entry(host, launch(home), variables_of(config.servers.values(), os.environ))
+    name, port = config.serve.host, config.serve.port
+    if port == 0:
+        raise Stop(Exit.CONFIG, "`serve.port` is 0, another one at each start: set it to a fixed one")
+    try:
+        return http_entry(host, f"http://{f'[{name}]' if ':' in name else name}:{port}/mcp")
+    except Foreign as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _write(section: Section, entry: Mapping[str, Any], folders: Folders) -> None:
+    name = GATEWAY if GATEWAY not in section.servers else f"{GATEWAY}-gateway"
+    text = edited(section, section.source.text, [], {name: entry})
+    change = Change(section.host.name, section.source.path, section.source.raw, section.source.encoded(text))
+    for failure in apply([change], folders.state):
+        raise Stop(Exit.ERROR, f"`{section.source.file}` could not be written, and is as it was: {failure.why}")
+
+
+def _section(host: Host, folders: Folders) -> Section:
+    """The client's own place for all folders: the first that has a file, else the first. Raises ConfigError, Stop."""
+    problems: list[Problem] = []
+    places = [found for found in sections_of(host, folders, os.environ, problems) if not found.workspace]
+    if problems:
+        raise ConfigError(problems)
+    if not places:
+        raise Stop(Exit.CONFIG, f"it is not known where {host.title} keeps its file on this system")
+    return next((place for place in places if place.source.raw is not None), places[0])
+
+
+def _told(joined: _Joined, proof: Proof | str, folders: Folders, *, as_json: bool) -> int:
+    path = joined.section.source.path
+    if as_json:
+        said = {"error": proof} if isinstance(proof, str) else proof.to_json()
+        emit({"client": joined.section.host.name, "file": str(path), "changed": joined.changed, "proof": said})
+    else:
+        state = "changed" if joined.changed else "goes through Toolgate already"
+        click.echo(f"{state}  {typed(path, folders.cwd, folders.home)}")
+        _print(proof)
+    if isinstance(proof, str):
+        return Exit.UNREACHABLE
+    return Exit.OK if proof.holds else Exit.ERROR
+
+
+def _print(proof: Proof | str) -> None:
+    if isinstance(proof, str):
+        click.echo(f"the gateway does not answer: {visible(proof)}", err=True)
+        return
+    for line in aligned(proof_lines(proof)):
+        click.echo(f"  {visible(line)}")

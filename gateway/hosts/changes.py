@@ -1,0 +1,223 @@
+"""Files written whole or not at all, after a backup; and given back as they were.
+
+Before the first byte is changed, a folder below our state holds every file as it was and a manifest with the hash of
+each before and after. So there is nothing to clean up after a crash at any moment: a file is as it was, or as it was
+meant to be, and `undo` tells by its hash. A file that somebody has changed since is left alone unless that is forced,
+and then it is kept beside the backup. Nothing is in the client's own folder but its file.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from gateway.errors import ConfigError
+
+__all__ = ["Change", "Failure", "Undone", "apply", "undo"]
+
+OURS = "toolgate"  # the owner of our own files in a manifest
+
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file of one owner (a host's name, or OURS): its bytes before, None if it was not there, and after."""
+
+    owner: str
+    path: Path
+    before: bytes | None = field(repr=False)
+    after: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be written; it is as it was."""
+
+    change: Change
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What became of one file: it is as it was (`restored`, or `removed` if there was none), or why it is not."""
+
+    owner: str
+    path: Path
+    state: Literal["restored", "removed", "refused"]
+    why: str = ""
+
+
+def apply(changes: Sequence[Change], state: Path) -> list[Failure]:
+    """Backs everything up, then writes one file after the other. Returns those that could not be written.
+
+    The first is ours: a client is only pointed to a gateway that has its servers. If it fails, nothing else is done.
+    Raises ConfigError when the backup can't be made; then nothing was changed.
+    """
+    _back_up(changes, state)
+    failures: list[Failure] = []
+    for change in changes:
+        try:
+            _write_unchanged(change)
+        except OSError as error:
+            failures.append(Failure(change, error.strerror or str(error)))
+            if change.owner == OURS:
+                return [*failures, *(Failure(rest, "it was not tried") for rest in changes if rest.owner != OURS)]
+    return failures
+
+
+def undo(state: Path, owners: Sequence[str], *, force: bool = False) -> list[Undone]:
+    """Gives back the files of these owners (all, if none is named) as they were before Toolgate first changed them.
+
+    Our own file goes with the last client of its import. The newest change is undone first.
+    """
+    done: list[Undone] = []
+    stuck: set[str] = set()
+    for folder in sorted(_folder(state).glob(f"*/{_MANIFEST}"), reverse=True):
+        done += _undo_one(folder.parent, owners, stuck, force=force)
+    return done
+
+
+# ---- the backup
+
+
+def _folder(state: Path) -> Path:
+    return state / "changes"
+
+
+def _back_up(changes: Sequence[Change], state: Path) -> None:
+    folder = _folder(state) / f"{time.time_ns():020d}-{secrets.token_hex(3)}"
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+        for number, change in enumerate(changes):
+            if change.before is not None:
+                _write(folder / f"{number}.before", change.before, 0o600)
+        files = [_row(number, change) for number, change in enumerate(changes)]
+        _write_manifest(folder, {"version": 1, "files": files})
+    except OSError as error:
+        hint = "nothing was changed"
+        raise ConfigError.at(str(folder), f"the backup can't be written: {error.strerror}", hint=hint) from None
+
+
+def _row(number: int, change: Change) -> dict[str, Any]:
+    before = None if change.before is None else _hash(change.before)
+    return {
+        "owner": change.owner,
+        "path": str(change.path),
+        "backup": f"{number}.before",
+        "before": before,
+        "after": _hash(change.after),
+        "undone": False,
+    }
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    _write(folder / _MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", 0o600)
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# ---- undone
+
+
+def _undo_one(folder: Path, owners: Sequence[str], stuck: set[str], *, force: bool) -> Iterator[Undone]:
+    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    files = manifest["files"]
+    for row in [row for row in files if row["owner"] != OURS and (not owners or row["owner"] in owners)]:
+        yield from _give_back(folder, row, stuck, force=force)
+    if all(row["undone"] for row in files if row["owner"] != OURS):
+        for row in [row for row in files if row["owner"] == OURS]:
+            yield from _give_back(folder, row, stuck, force=force)
+    _write_manifest(folder, manifest)
+
+
+def _give_back(folder: Path, row: dict[str, Any], stuck: set[str], *, force: bool) -> Iterator[Undone]:
+    """Marks the row as undone if it is. A path on which a newer change could not be undone is `stuck`."""
+    path = Path(row["path"])
+    if row["undone"] or row["path"] in stuck:
+        return
+    now = path.read_bytes() if path.exists() else None
+    found = None if now is None else _hash(now)
+    if found != row["before"]:
+        if found != row["after"] and not force:
+            stuck.add(row["path"])
+            why = "it was changed since; --force gives the old file back, and keeps the present one in the backup"
+            yield Undone(row["owner"], path, "refused", why)
+            return
+        if found != row["after"] and now is not None:
+            _write(folder / f"{row['backup']}.replaced", now, 0o600)
+        yield _restored(folder, row, path)
+    row["undone"] = True
+
+
+def _restored(folder: Path, row: Mapping[str, Any], path: Path) -> Undone:
+    if row["before"] is None:
+        path.unlink(missing_ok=True)
+        return Undone(row["owner"], path, "removed")
+    write_file(path, (folder / row["backup"]).read_bytes())
+    return Undone(row["owner"], path, "restored")
+
+
+# ---- writing
+
+
+def _write_unchanged(change: Change) -> None:
+    """Raises OSError, also when the file is not as it was when it was read."""
+    now = change.path.read_bytes() if change.path.exists() else None
+    if now != change.before:
+        raise OSError("it was changed while this was going on; do it again")
+    write_file(change.path, change.after, mode=0o600 if change.owner == OURS else None)
+
+
+def write_file(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Replaces a file in one step; it keeps its mode, unless `mode` is given, and a link to it stays one.
+
+    A new file may be read by its owner only. Raises OSError; then the file is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if mode is None:
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
+    _write(target, data, mode)
+
+
+def _write(target: Path, data: bytes, mode: int) -> None:
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            _keep_owner(file.fileno(), target)
+            os.fsync(file.fileno())
+        os.replace(temporary, target)  # noqa: PTH105 - what the tests stop at
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(target.parent)
+
+
+def _keep_owner(descriptor: int, target: Path) -> None:
+    """For root, who edits somebody's file: it stays that person's."""
+    if os.geteuid() == 0 and target.exists():
+        found = target.stat()
+        os.fchown(descriptor, found.st_uid, found.st_gid)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,77 @@
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.hosts import Home, workspace
+from tests.gateway.cli.conftest import Command
+
+
+@pytest.fixture
+def home(folder: Path, tmp_path: Path) -> Home:
+    return Home(tmp_path / "home", folder)
+
+
+def entries(home: Home, host: str, key: str = "mcpServers") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(home.files[host].read_text())[key]
+    return found
+
+
+def test_a_client_without_a_file_gets_one_and_loses_it_again(home: Home, toolgate: Command) -> None:
+    done = toolgate("connect", "cursor")
+    assert done.code == 0, done.err
+    assert "changed  ~/.cursor/mcp.json" in done.out
+    assert entries(home, "cursor")["toolgate"]["args"][:3] == ["serve", "--stdio", "--project"]
+    assert "this gateway has no servers yet" in done.out
+    once = home.bytes()
+    assert "goes through Toolgate already" in toolgate("connect", "cursor").out
+    assert home.bytes() == once
+    assert toolgate("connect", "cursor", "--undo").out == "removed  ~/.cursor/mcp.json\n"
+    assert not home.files["cursor"].exists()
+
+
+def test_what_a_client_has_stays_beside_the_gateway(
+    home: Home, toolgate: Command, bare: Path, golden: Callable[[str, Any], None]
+) -> None:
+    (bare / ".mcp.json").write_text(json.dumps({"mcpServers": {"echo": workspace(home.folder / "files")}}))
+    before = home.write("codex", '[mcp_servers.mine]\ncommand = "x"\n').read_bytes()
+    said = toolgate("connect", "codex", "--json")
+    assert said.code == 0
+    assert said.json["proof"]["allowed"]["tool"] == "echo/list_files"
+    golden("cli_connect", json.loads(said.out.replace(str(home.folder), "<home>")))
+    servers = tomllib.loads(home.files["codex"].read_text())["mcp_servers"]
+    assert set(servers) == {"mine", "toolgate"}
+    assert servers["toolgate"]["args"][-1] == str(bare)
+    toolgate("connect", "codex", "--undo")
+    assert home.files["codex"].read_bytes() == before
+
+
+def test_a_name_that_is_taken_is_not_replaced(home: Home, toolgate: Command, bare: Path) -> None:
+    other = {"command": "toolgate", "args": ["serve", "--stdio", "--project", "/another"]}
+    home.servers("cursor", {"toolgate": other})
+    assert toolgate("connect", "cursor").code == 0
+    assert entries(home, "cursor")["toolgate"] == other
+    assert entries(home, "cursor")["toolgate-gateway"]["args"][-1] == str(bare)
+
+
+def test_by_address_it_says_when_nobody_serves_there(home: Home, toolgate: Command, bare: Path) -> None:
+    (bare / "toolgate.toml").write_text('[serve]\nport = 9\n[identity]\nuser = "user:ann"\n')
+    done = toolgate("connect", "windsurf", "--http")
+    assert done.code == 4
+    assert "the gateway does not answer: http://127.0.0.1:9: " in done.err
+    assert "start it with `" in done.err
+    assert entries(home, "windsurf") == {"toolgate": {"serverUrl": "http://127.0.0.1:9/mcp"}}
+
+
+def test_wrong_uses_change_nothing(home: Home, toolgate: Command, bare: Path) -> None:
+    assert "only starts programs" in toolgate("connect", "claude-desktop", "--http").err
+    assert "did you mean `cursor`" in toolgate("connect", "curser").err
+    assert toolgate("connect", "cursor", "--force").code == 2
+    (bare / "toolgate.toml").write_text("[serve]\nport = 0\n")
+    assert toolgate("connect", "cursor", "--http").code == 3
+    home.write("cursor", "not json")
+    assert toolgate("connect", "cursor").code == 3
+    assert home.bytes() == {"cursor": b"not json"}

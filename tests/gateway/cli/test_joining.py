@@ -1,0 +1,39 @@
+"""With a gateway that serves; the other ways are tested at the front door (`test_connecting`)."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from gateway.cli.joining import join
+from gateway.config.folders import find_folders
+from gateway.hosts.home import find_home
+from gateway.hosts.table import HOSTS
+from tests.fixtures.hosts import workspace
+from tests.gateway.cli.terminal import PATIENCE
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def test_by_address_the_proof_goes_through_the_gateway_that_serves(bare: Path, tmp_path: Path) -> None:
+    port = free_port()
+    (bare / ".mcp.json").write_text(json.dumps({"mcpServers": {"echo": workspace(tmp_path / "files")}}))
+    (bare / "toolgate.toml").write_text(f'[serve]\nport = {port}\n[identity]\nuser = "user:ann"\n')
+    folders = find_folders(bare, {"HOME": str(tmp_path / "home")})
+    (cursor,) = [host for host in HOSTS if host.name == "cursor"]
+    command = [sys.executable, "-m", "gateway.cli", "serve", "--json", "--project", str(bare)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout is not None
+        assert json.loads(served.stdout.readline())["tools"] == 5
+        assert asyncio.run(join(cursor, folders, find_home(folders), http=True, as_json=False)) == 0
+        served.terminate()
+        assert served.wait(PATIENCE) in (0, 130, -15)
+    written = json.loads((tmp_path / "home/.cursor/mcp.json").read_text())
+    assert written == {"mcpServers": {"toolgate": {"url": f"http://127.0.0.1:{port}/mcp"}}}
