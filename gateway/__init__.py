@@ -33,6 +33,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     identity        who is asking
     wording         how a wrong word is answered: did you mean ...?
     visible         text from elsewhere, safe to look at
+    screens/        what deceives in definitions and results: hidden text, false names, words meant for the model
     guard           no foreign package in the place of ours
 
 Adapters: one library each, whose types do not leave it.
@@ -42,6 +43,7 @@ Adapters: one library each, whose types do not leave it.
     upstream/       the MCP servers that we connect to: the only MCP client
     telemetry/      finished spans, to OTLP or nowhere
     hosts/          the files of editors and agents: read, changed in one entry, given back to the byte
+    pins/           what each server offered when it was first seen: a tool that changes is held
 
 Paths: where something happens.
 

@@ -2,13 +2,22 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.call import Action, Tool
 from gateway.names import exposed_names
 from gateway.offer import About, Offer
+from gateway.screens.finding import Finding
 from gateway.uris import Uris
 
-__all__ = ["Catalogue"]
+__all__ = ["Catalogue", "ServerInfo"]
+
+
+class ServerInfo(NamedTuple):
+    """What a server calls itself (MCP's `serverInfo`)."""
+
+    name: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,8 @@ class Catalogue:
 
     `missing` says for each server that can't be reached why; `rejected` lists what was left out, and why. `about` is
     what the servers that can be reached say of themselves. Which server a URI means is the affair of `uris`.
+    `servers` are those that have answered. `held` says of tools that are there why nobody may see or call them;
+    `findings` is what deceives in a definition, by path, or by the name of a server that can be taken for another.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -27,6 +38,9 @@ class Catalogue:
     prompt_names: Mapping[str, str] = field(default_factory=dict)
     uris: Uris = field(default_factory=Uris)
     about: Mapping[str, About] = field(default_factory=dict)
+    servers: Mapping[str, ServerInfo] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
     @classmethod
     def of(  # noqa: PLR0913 - a catalogue has this many parts

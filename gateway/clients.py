@@ -20,7 +20,7 @@ from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Failed, Queued, Returned, Started, Succeeded
-from gateway.gates import Facts, judge_subscriber
+from gateway.gates import Facts, judge_subscriber, listed
 from gateway.offer import About, Offer
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
 from gateway.policy import RunFacts
@@ -147,7 +147,7 @@ class ClientRun:
     # ---- what there is for this subject: by exposed name, in a stable order
 
     def tools(self) -> Sequence[tuple[str, Tool]]:
-        """The tools that it may call with some arguments."""
+        """The tools that are intact and that it may call with some arguments."""
         catalogue = self.catalogue
         return self._visible((name, catalogue.tools[path]) for name, path in catalogue.names.items())
 
@@ -171,15 +171,16 @@ class ClientRun:
         return {server: about for server, about in self.catalogue.about.items() if server in seen}
 
     def _visible(self, found: Iterable[tuple[str, T]]) -> Sequence[tuple[str, T]]:
-        policy, now = self._clients.policy.current, datetime.now(UTC)
-        return [(name, thing) for name, thing in found if policy.visible(self.subject, thing, now)]
+        catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
+        return [(name, thing) for name, thing in found if listed(thing, catalogue, policy, self.subject, now)]
 
     def offers(self, path: str, action: Action = "call") -> bool:
         """Whether it may use this with some arguments; also whatever is missing together with its server."""
-        thing = self.catalogue.find(action, path)
+        catalogue = self.catalogue
+        thing = catalogue.find(action, path)
         if thing is None:
-            return path.partition("/")[0] in self.catalogue.missing
-        return self._clients.policy.current.visible(self.subject, thing, datetime.now(UTC))
+            return path.partition("/")[0] in catalogue.missing
+        return listed(thing, catalogue, self._clients.policy.current, self.subject, datetime.now(UTC))
 
     def hides(self, denied: Denied) -> bool:
         """Whether a denial must read as if there were nothing: what the lists hide, no error betrays.

@@ -52,6 +52,7 @@ __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 NO_OUTCOME = InDoubt("the caller went away before the answer came")
 NOT_SENT = Unsent("the caller went away before it was sent")
 KEPT = "its approval is not used up"
+LATELY = 2048  # events that calls of one run can have written while one of them was admitted
 
 
 class Upstream(Protocol):
@@ -263,9 +264,15 @@ class Pipeline:
         try:
             await self._store.append(call.run_id, [admission.event], lease=work.lease, changes=changes)
         except asyncio.CancelledError:
-            with contextlib.suppress(ToolgateError):  # it was not admitted, so there is nothing to answer
-                await asyncio.shield(self._record(admission, NOT_SENT))
+            with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer
+                await asyncio.shield(self._take_back(admission))
             raise
+
+    async def _take_back(self, admission: Admission) -> None:
+        """What was refused in that moment took nothing: to give it back would make room for what nobody allows."""
+        seq = await self._store.append(admission.call.run_id, [], lease=admission.work.lease)  # behind it
+        if any(past.event == admission.event for past in await self._store.events(admission.call.run_id, seq - LATELY)):
+            await self._record(admission, NOT_SENT)
 
     async def _forward(self, admission: Admission) -> Returned:
         call, work = admission.call, admission.work

@@ -29,11 +29,12 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.bounded", "gateway.schema", "gateway.params", "gateway.extracts", "gateway.uris",
-        "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
-        "gateway.identity", "providers",
+        "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config",
+        "gateway.guard", "gateway.identity", "providers",
     ),
     "adapters": (
-        "gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "providers.*",
+        "gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins",
+        "providers.*",
     ),
     "pipeline": ("gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": ("gateway.turn", "gateway.loop", "gateway.clients", "gateway.approving"),
@@ -43,7 +44,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # Adapters know the core and nothing of one another. The packages beside `gateway` know nothing of it.
-ADAPTERS = ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts")
+ADAPTERS = ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins")
 ISLANDS = ("providers", "servers")
 
 
@@ -64,7 +65,7 @@ LIBRARIES: Mapping[str, Library] = {
     "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
-    "re2": Library("google-re2", ("gateway.bounded", "gateway.uris")),
+    "re2": Library("google-re2", ("gateway.bounded", "gateway.screens", "gateway.uris")),
     "casbin": Library("pycasbin", ("gateway.policy",)),
     "starlette": Library("starlette", ("gateway.serve",)),
     "uvicorn": Library("uvicorn", ("gateway.serve",)),

@@ -21,6 +21,9 @@ from gateway.config import Config, load_budgets
 from gateway.errors import ConfigError, Problem, StoreError
 from gateway.guard import foreign_claims
 from gateway.names import split_path
+from gateway.pins.accepting import waiting
+from gateway.pins.entries import Notes, Pins
+from gateway.pins.files import PinFiles
 from gateway.policy import Policy, load
 from gateway.policy.cases import run_tests
 from gateway.policy.lint import check
@@ -48,9 +51,13 @@ async def examine(caller: Caller) -> list[Finding]:
     except ConfigError as error:
         return [*findings, *(_wrong("config", problem) for problem in error.problems)]
     findings += [*settings(config), *await store(config)]
-    async with open_servers(config) as upstream:
-        statuses, catalogue = upstream.status(), upstream.catalogue
-    findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *policy(config, catalogue)]
+    try:
+        async with open_servers(config) as upstream:
+            statuses, catalogue = upstream.status(), upstream.catalogue
+    except ConfigError as error:  # of the pins: nothing is believed before they can be read
+        return [*findings, *(_wrong("pins", problem) for problem in error.problems)]
+    findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *pins(config, catalogue)]
+    findings += policy(config, catalogue)
     return [*findings, *budgets(config), *models(config), *await telemetry(config)]
 
 
@@ -169,6 +176,35 @@ def names(catalogue: Catalogue) -> Iterator[Finding]:
         yield Finding("warn", "names", detail, "a shorter name for the server, if yours is to be readable")
     if not changed:
         yield Finding("ok", "names", f"{len(catalogue.names)} tools keep their names")
+
+
+def pins(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
+    """What is held, what has come since the servers were pinned, and what deceives in the definitions, or may."""
+    files = PinFiles.of(config.folders)
+    pinned, notes = files.read() or {}, files.read_notes()
+    for name in notes.strangers:
+        detail = f"another program answers as `{name}` than the one that was pinned"
+        yield Finding("warn", "pins", detail, f"toolgate pins show {name}")
+    for path, why in catalogue.held.items():
+        yield Finding("warn", "pins", f"{path} is held: {why}", f"toolgate pins show {path}")
+    for path in waiting(pinned, Notes()):
+        detail = f"{path} came after its server was pinned, and nobody has accepted it"
+        yield Finding("warn", "pins", detail, f"toolgate pins show {path}; toolgate pins accept {path}")
+    unseen = sorted({tool.server for tool in catalogue.tools.values()} - pinned.keys())
+    said = f"; {', '.join(unseen)}: pinned when first used" if unseen else ""
+    yield Finding("ok", "pins", f"{sum(len(server.tools) for server in pinned.values())} tools in {files.shown}{said}")
+    yield from _deceiving(catalogue, pinned)
+
+
+def _deceiving(catalogue: Catalogue, pinned: Pins) -> Iterator[Finding]:
+    """What a person has accepted is told and is no warning any more."""
+    for path, found in catalogue.findings.items():
+        server, _, tool = path.partition("/")
+        entry = pinned[server].tools.get(tool) if server in pinned else None
+        vouched = entry is not None and entry.vouched and entry.pin == catalogue.tools[path].pin
+        level: Level = "ok" if vouched else "warn"
+        mend = "" if vouched else f"read it: toolgate pins show {path}; then toolgate pins accept {path}"
+        yield from (Finding(level, f"server {server}", f"{path}: {finding}", mend) for finding in found)
 
 
 # ---- policy and budgets

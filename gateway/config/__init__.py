@@ -13,7 +13,7 @@ from gateway.config.layers import Flag
 from gateway.config.loading import Config, load_config
 from gateway.config.resolved_auth import ResolvedAuth, resolve_auth
 from gateway.config.settings import AgentConfig, ModelConfig, Settings
-from gateway.config.showing import Origin, origins
+from gateway.config.showing import Origin, launch, origins
 from gateway.config.starter import Kept, Written, has_own_servers, write_starter
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Written",
     "expand",
     "has_own_servers",
+    "launch",
     "load_budgets",
     "load_config",
     "origins",

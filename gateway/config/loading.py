@@ -24,6 +24,7 @@ from gateway.config.settings import (
     Settings,
     StoreConfig,
     TelemetryConfig,
+    TrustConfig,
 )
 from gateway.config.templates import Template
 from gateway.errors import ConfigError, Problem
@@ -80,6 +81,10 @@ class Config:
     @property
     def network(self) -> NetworkConfig:
         return self.settings.network
+
+    @property
+    def trust(self) -> TrustConfig:
+        return self.settings.trust
 
     def telemetry_headers(self, environ: Mapping[str, str]) -> Mapping[str, str]:
         """The headers for the collector, secrets included. Raises ConfigError for a variable that is not set."""

@@ -18,6 +18,7 @@ from gateway.config.network import NetworkConfig
 from gateway.config.table import Strings, Table, Template, WebAddress, is_web_address, items
 from gateway.errors import ConfigError
 from gateway.identity import user_subject
+from gateway.screens.finding import Kind
 from gateway.wording import did_you_mean
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "StoreConfig",
     "Table",
     "TelemetryConfig",
+    "TrustConfig",
     "is_web_address",
 ]
 
@@ -194,7 +196,8 @@ class ServerWord(AuthWord):
     """`[servers.NAME]`: the admin's word about a server of .mcp.json; how to get in is `AuthWord`. Times are seconds.
 
     `safe_to_repeat` are globs of this server's tools that may be sent again when it is in doubt whether they ran.
-    Without `prefix`, models and clients see its tools by their own names, where these are nobody else's.
+    Without `prefix`, models and clients see its tools by their own names, where these are nobody else's. `new_tools`
+    says what becomes of a tool that it adds when its others are pinned already.
     """
 
     trusted: bool = False
@@ -204,6 +207,14 @@ class ServerWord(AuthWord):
     safe_to_repeat: Strings = ()
     prefix: bool = True
     disabled: bool = False
+    new_tools: Literal["accept", "hold"] = "accept"
+
+
+class TrustConfig(Table):
+    """`[trust]`: what is believed of what servers say. docs/trust.md says what each of these means."""
+
+    accept_changes: Literal["none", "harmless"] = "none"
+    hold_on: Annotated[tuple[Kind, ...], BeforeValidator(items)] = ("hidden_text", "bidi", "terminal_escape")
 
 
 class Settings(Table):
@@ -217,4 +228,5 @@ class Settings(Table):
     policy: PolicyConfig
     identity: IdentityConfig
     network: NetworkConfig = Field(default_factory=NetworkConfig)
+    trust: TrustConfig = Field(default_factory=TrustConfig)
     servers: Mapping[Name, ServerWord] = {}

@@ -110,6 +110,11 @@ class Wire(asyncio.Protocol):
         self._exchange = exchange
         self._transport.write(request)
 
+    @property
+    def closing(self) -> bool:
+        """Whether it is lost: what is written now reaches nobody, and nobody would say so."""
+        return self._transport is None or self._transport.is_closing()
+
     def usable(self) -> bool:
         """Whether nothing was heard of it since it was put aside."""
         if self._transport is None or self._transport.is_closing():

@@ -102,3 +102,8 @@ def test_a_uri_leads_to_its_server() -> None:
     assert [shown for shown, _ in catalogue.templates] == ["stock:{n}"]
     found = [catalogue.route(uri) for uri in ("stock:1", "stock:7", "toolgate://bank/x:1", "x:1")]
     assert [offer and offer.path for offer in found] == ["shop/stock:1", "shop/stock:7", "bank/x:1", None]
+
+
+def test_a_catalogue_by_itself_holds_nothing_and_has_found_nothing() -> None:
+    catalogue = Catalogue.of(TOOLS)
+    assert (catalogue.servers, catalogue.held, catalogue.findings) == ({}, {}, {})

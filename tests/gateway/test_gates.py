@@ -19,6 +19,7 @@ from gateway.gates import (
     judge_approver,
     judge_subscriber,
     known,
+    listed,
     permitted,
     reachable,
     valid,
@@ -91,6 +92,8 @@ def test_each_gate_that_allows_says_its_own_name() -> None:
     assert [gate(call(), facts()).gate for gate in GATES] == [gate.__name__ for gate in GATES]
 
 
+HELD = replace(Catalogue.of([tool(), tool("order")]), held={"shop/refund": "it has changed; see `toolgate pins`"})
+
 DENIALS = [
     ("known", call(path="shop/refnd"), {}, "there is no tool `shop/refnd`; did you mean `shop/refund`?", None),
     ("known", call(path="refund"), {}, "there is no tool `refund`", None),
@@ -98,6 +101,8 @@ DENIALS = [
     ("reachable", call(path="bank/send"), {}, "server `bank` is not available: it is down", None),
     ("known", call(path="shop/worse"), {}, "tool `shop/worse` was left out: its schema is no object", None),
     ("intact", call(), {"pinned": "x"}, "the definition of `shop/refund` has changed since this call was first", None),
+    ("intact", call(), {"catalogue": HELD}, "`shop/refund` is held: it has changed; see `toolgate pins`", None),
+    ("intact", call("5"), {"catalogue": HELD}, "`shop/refund` is held", None),
     ("valid", call("5"), {}, "arguments.amount: '5' is not of type 'number'", None),
     ("permitted", call(500), {}, "more than 100 never", "policy.csv:4"),
     ("permitted", call(subject=BOB), {}, "no line allows user:bob", None),
@@ -311,3 +316,21 @@ def test_who_may_hear_of_a_resource_is_policy_too() -> None:
     assert isinstance(judge_subscriber(ANN, NOTE, shelf()), Allow)
     assert judge_subscriber(ANN, replace(NOTE, name="note:2"), shelf()).why == "not watched"
     assert isinstance(judge_subscriber(BOB, NOTE, shelf()), Deny)
+
+
+def test_a_tool_that_is_held_is_neither_listed_nor_called_and_the_others_are() -> None:
+    policy = parse(RULES)
+    shown = [listed(found, HELD, policy, ANN, NOW) for found in HELD.tools.values()]
+    assert dict(zip(HELD.tools, shown, strict=True)) == {"shop/order": True, "shop/refund": False}
+    assert isinstance(judge(call(path="shop/order"), facts(catalogue=HELD)), Allow)
+
+
+def test_no_approval_opens_a_tool_that_is_held() -> None:
+    verdict = judge(call(20), facts(catalogue=HELD, approval=asked()))
+    assert (verdict.effect, verdict.gate) == ("deny", "intact")
+    assert isinstance(judge(call(20), facts(approval=asked())), Allow)
+
+
+def test_what_the_policy_denies_is_not_listed_either() -> None:
+    catalogue = Catalogue.of([tool()])
+    assert not listed(tool(), catalogue, parse(RULES), BOB, NOW)

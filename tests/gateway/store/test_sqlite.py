@@ -256,10 +256,13 @@ def test_a_closed_store_says_so(store: SqliteStore) -> None:
 # ---- trouble
 
 
-@pytest.mark.parametrize("acknowledged", [1, 2, 5, 17, 60, 150])
-def test_whatever_a_killed_process_acknowledged_is_there(store_path: Path, acknowledged: int) -> None:
+@pytest.mark.parametrize(
+    ("way", "acknowledged"),
+    [*(("write", n) for n in (1, 2, 5, 17, 60, 150, 1200)), *(("write-full", n) for n in (1, 17, 60))],
+)
+def test_whatever_a_killed_process_acknowledged_is_there(store_path: Path, way: str, acknowledged: int) -> None:
     """And a reservation is there exactly when the event is that it was made with."""
-    with worker("write", store_path, "w") as process:
+    with worker(way, store_path, "w") as process:
         lines = [line_of(process) for _ in range(acknowledged)]
         process.kill()
         assert process.stdout is not None
