@@ -103,7 +103,7 @@ def _server(call: Call) -> str:
 def intact(call: Call, facts: Facts) -> Verdict:
     """The tool is still the one that somebody relied on: when it was pinned, or when this call was first looked at."""
     thing = facts.thing(call)
-    if why := _held(thing, facts.catalogue):
+    if thing is not None and (why := _held(thing, facts.catalogue)):
         return Deny("intact", f"`{call.path}` is held: {why}")
     if thing is None or facts.pinned is None or facts.pinned == pin(thing):
         return Allow("intact")
@@ -154,12 +154,11 @@ GATES: tuple[Gate, ...] = (known, reachable, intact, valid, permitted, within_bu
 
 
 def listed(thing: Tool | Offer, catalogue: Catalogue, policy: Policy, subject: Subject, now: datetime) -> bool:
-    """Whether a subject is shown it: it is intact, and some use of it could be allowed or asked for."""
+    """Whether a subject is shown this: it is intact, and some use of it could be allowed or asked for."""
     return _held(thing, catalogue) is None and policy.visible(subject, thing, now)
 
 
-def _held(thing: Tool | Offer | None, catalogue: Catalogue) -> str | None:
-    """Only tools are pinned, and a prompt may have a tool's name."""
+def _held(thing: Tool | Offer, catalogue: Catalogue) -> str | None:
     return catalogue.held.get(thing.path) if isinstance(thing, Tool) else None
 
 

@@ -163,8 +163,8 @@ class Upstreams:
         offers = [offer for _, server in servers for offer in server.listing.offers]
         about = {name: server.listing.about for name, server in servers if server.missing is None}
         infos = {name: server.info for name, server in servers if server.info is not None}
-        catalogue = Catalogue.of(tools, missing, rejected, unprefixed, offers=offers, about=about)
-        return replace(catalogue, servers=infos)
+        built = Catalogue.of(tools, missing, rejected, unprefixed, offers=offers, about=about)
+        return replace(built, servers=infos)
 
     def _rebuild(self) -> None:
         self._catalogue = self._built()

@@ -57,6 +57,11 @@ def test_a_tool_of_a_server_without_prefix_is_found_by_its_own_name_and_by_its_p
     assert (catalogue.resolve("refund"), catalogue.resolve("shop/refund")) == ("shop/refund", "shop/refund")
 
 
+def test_a_catalogue_by_itself_holds_nothing_and_has_found_nothing() -> None:
+    catalogue = Catalogue.of(TOOLS)
+    assert (catalogue.servers, catalogue.held, catalogue.findings) == ({}, {}, {})
+
+
 # ---- what there is beside tools
 
 OFFERS = [
@@ -102,8 +107,3 @@ def test_a_uri_leads_to_its_server() -> None:
     assert [shown for shown, _ in catalogue.templates] == ["stock:{n}"]
     found = [catalogue.route(uri) for uri in ("stock:1", "stock:7", "toolgate://bank/x:1", "x:1")]
     assert [offer and offer.path for offer in found] == ["shop/stock:1", "shop/stock:7", "bank/x:1", None]
-
-
-def test_a_catalogue_by_itself_holds_nothing_and_has_found_nothing() -> None:
-    catalogue = Catalogue.of(TOOLS)
-    assert (catalogue.servers, catalogue.held, catalogue.findings) == ({}, {}, {})

@@ -254,6 +254,24 @@ def test_a_name_that_nothing_has_taught_us_is_judged_by_its_missing_server() -> 
         assert verdict.why == "server `bank` is not available: it is down"
 
 
+def test_a_tool_that_is_held_is_neither_listed_nor_called_and_the_others_are() -> None:
+    policy = parse(RULES)
+    shown = [listed(found, HELD, policy, ANN, NOW) for found in HELD.tools.values()]
+    assert dict(zip(HELD.tools, shown, strict=True)) == {"shop/order": True, "shop/refund": False}
+    assert isinstance(judge(call(path="shop/order"), facts(catalogue=HELD)), Allow)
+
+
+def test_no_approval_opens_a_tool_that_is_held() -> None:
+    verdict = judge(call(20), facts(catalogue=HELD, approval=asked()))
+    assert (verdict.effect, verdict.gate) == ("deny", "intact")
+    assert isinstance(judge(call(20), facts(approval=asked())), Allow)
+
+
+def test_what_the_policy_denies_is_not_listed_either() -> None:
+    catalogue = Catalogue.of([tool()])
+    assert not listed(tool(), catalogue, parse(RULES), BOB, NOW)
+
+
 # ---- what is read, got or completed
 
 NOTE = Offer("resource", "desk", "note:1", {"uri": "note:1"})
@@ -316,21 +334,3 @@ def test_who_may_hear_of_a_resource_is_policy_too() -> None:
     assert isinstance(judge_subscriber(ANN, NOTE, shelf()), Allow)
     assert judge_subscriber(ANN, replace(NOTE, name="note:2"), shelf()).why == "not watched"
     assert isinstance(judge_subscriber(BOB, NOTE, shelf()), Deny)
-
-
-def test_a_tool_that_is_held_is_neither_listed_nor_called_and_the_others_are() -> None:
-    policy = parse(RULES)
-    shown = [listed(found, HELD, policy, ANN, NOW) for found in HELD.tools.values()]
-    assert dict(zip(HELD.tools, shown, strict=True)) == {"shop/order": True, "shop/refund": False}
-    assert isinstance(judge(call(path="shop/order"), facts(catalogue=HELD)), Allow)
-
-
-def test_no_approval_opens_a_tool_that_is_held() -> None:
-    verdict = judge(call(20), facts(catalogue=HELD, approval=asked()))
-    assert (verdict.effect, verdict.gate) == ("deny", "intact")
-    assert isinstance(judge(call(20), facts(approval=asked())), Allow)
-
-
-def test_what_the_policy_denies_is_not_listed_either() -> None:
-    catalogue = Catalogue.of([tool()])
-    assert not listed(tool(), catalogue, parse(RULES), BOB, NOW)
