@@ -4,12 +4,16 @@ A profile restricts the catalogue, and nothing else: what is outside of it reads
 gates as to the list. What is inside of it is still the policy's affair.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from gateway.catalogue import Catalogue
 from gateway.policy.globs import ToolGlob
 
 __all__ = ["WHOLE", "Profile"]
+
+T = TypeVar("T")
 
 
 class Profile:
@@ -48,15 +52,40 @@ class Profile:
         return self._serves(server) and (not self._globs or any(glob.matches_server(server) for glob in self._globs))
 
     def _part(self, catalogue: Catalogue) -> Catalogue:
-        return Catalogue(
-            {path: tool for path, tool in catalogue.tools.items() if self.holds(path)},
-            {name: path for name, path in catalogue.names.items() if self.holds(path)},
-            {server: why for server, why in catalogue.missing.items() if self.may_serve(server)},
-            {path: why for path, why in catalogue.rejected.items() if self.holds(path)},
+        """Whatever else is said of what is in it (that a tool is held) is said of it here, too."""
+        uris = catalogue.uris
+        return replace(
+            catalogue,
+            tools=_kept(catalogue.tools, self.holds),
+            names={name: path for name, path in catalogue.names.items() if self.holds(path)},
+            missing=_kept(catalogue.missing, self.may_serve),
+            rejected=_kept(catalogue.rejected, self.holds),
+            prompts=_kept(catalogue.prompts, self.holds),
+            prompt_names={name: path for name, path in catalogue.prompt_names.items() if self.holds(path)},
+            uris=replace(
+                uris,
+                listed={uri: offer for uri, offer in uris.listed.items() if self._whole(offer.server)},
+                templates=tuple(one for one in uris.templates if self._whole(one[1].server)),
+                servers=_kept(uris.servers, self._whole),
+                own={key: offer for key, offer in uris.own.items() if self._whole(offer.server)},
+            ),
+            about=_kept(catalogue.about, self.may_serve),
+        )
+
+    def _whole(self, server: str) -> bool:
+        """Whether nothing of this server is left out. Its resources are not counted up front, so that only then they
+        are known to be in the profile.
+        """
+        return self._serves(server) and (
+            not self._globs or any(glob.matches_server(server) and glob.name == "*" for glob in self._globs)
         )
 
     def _serves(self, server: str) -> bool:
         return not self.servers or server in self.servers
+
+
+def _kept(found: Mapping[str, T], holds: Callable[[str], bool]) -> Mapping[str, T]:
+    return {name: value for name, value in found.items() if holds(name)}
 
 
 WHOLE = Profile("")
