@@ -5,6 +5,7 @@ gates as to the list. What is inside of it is still the policy's affair.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.catalogue import Catalogue
 from gateway.policy.globs import ToolGlob
@@ -13,7 +14,8 @@ __all__ = ["WHOLE", "Profile"]
 
 
 class Profile:
-    """`servers` are names, `tools` globs of `server/tool`; an empty one limits nothing, and both must hold.
+    """`servers` are names, `tools` globs of `server/tool`, for prompts and resources too (`server/prompt`,
+    `server/uri`); an empty one limits nothing, and both must hold.
 
     Raises ValueError for a glob that has not two parts. `of` is cheap for the catalogue that it was given last: there
     is one at a time.
@@ -39,7 +41,7 @@ class Profile:
         return last[1]
 
     def holds(self, path: str) -> bool:
-        """Whether the tool with this path is in the profile."""
+        """Whether what has this path is in the profile."""
         server, _, tool = path.partition("/")
         return self._serves(server) and (not self._globs or any(glob.matches(server, tool) for glob in self._globs))
 
@@ -48,11 +50,17 @@ class Profile:
         return self._serves(server) and (not self._globs or any(glob.matches_server(server) for glob in self._globs))
 
     def _part(self, catalogue: Catalogue) -> Catalogue:
-        return Catalogue(
-            {path: tool for path, tool in catalogue.tools.items() if self.holds(path)},
-            {name: path for name, path in catalogue.names.items() if self.holds(path)},
-            {server: why for server, why in catalogue.missing.items() if self.may_serve(server)},
-            {path: why for path, why in catalogue.rejected.items() if self.holds(path)},
+        """Everything else about the catalogue stays as it is, above all what is held."""
+        return replace(
+            catalogue,
+            tools={path: tool for path, tool in catalogue.tools.items() if self.holds(path)},
+            names={name: path for name, path in catalogue.names.items() if self.holds(path)},
+            missing={server: why for server, why in catalogue.missing.items() if self.may_serve(server)},
+            rejected={path: why for path, why in catalogue.rejected.items() if self.holds(path)},
+            prompts={path: prompt for path, prompt in catalogue.prompts.items() if self.holds(path)},
+            prompt_names={name: path for name, path in catalogue.prompt_names.items() if self.holds(path)},
+            uris=catalogue.uris.part(self.may_serve, self.holds),
+            about={server: about for server, about in catalogue.about.items() if self.may_serve(server)},
         )
 
     def _serves(self, server: str) -> bool:
