@@ -1,6 +1,7 @@
 """Who may come in over HTTP, and to which parts, as the configuration says it. Part of the root, beside `runtime`."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gateway.auth.challenge import Challenges, Resource
 from gateway.auth.keys import Keys
@@ -13,16 +14,19 @@ from gateway.profile import WHOLE, Profile
 from gateway.store.sqlite import SqliteStore
 from gateway.wording import did_you_mean
 
+if TYPE_CHECKING:  # PyJWT is for those who take tokens
+    from gateway.auth.tokens import Verified
+
 __all__ = ["challenges", "login", "profile", "profiles", "tokens"]
 
 
-def login(config: Config, store: SqliteStore) -> Login | None:
-    """What is asked of each request; None where nobody need log in."""
+def login(config: Config, store: SqliteStore, verified: "Verified | None" = None) -> Login | None:
+    """What is asked of each request; None where nobody need log in. `verified` is told of each good token."""
     serve = config.serve
     if not serve.asks_who:
         return None
     keys = Keys(store.key).who if serve.api_keys else nobody
-    return Login(challenges(config), keys=keys, tokens=tokens(config, serve.oauth) if serve.oauth else nobody)
+    return Login(challenges(config), keys=keys, tokens=tokens(config, serve.oauth, verified) if serve.oauth else nobody)
 
 
 def challenges(config: Config) -> Challenges:
@@ -35,7 +39,7 @@ def challenges(config: Config) -> Challenges:
     return Challenges(frozenset(serve.scopes), by_path, resource)
 
 
-def tokens(config: Config, oauth: OAuthConfig) -> Who:
+def tokens(config: Config, oauth: OAuthConfig, verified: "Verified | None" = None) -> Who:
     """Access tokens. Nothing is fetched before the first one comes."""
     from gateway.auth.jwks import KeySet
     from gateway.auth.tokens import TokenRules, Tokens
@@ -43,7 +47,8 @@ def tokens(config: Config, oauth: OAuthConfig) -> Who:
     claims = ClaimRules(Template.of(oauth.user), Template.of(oauth.tenant or config.identity.tenant))
     audiences = (oauth.resource, *oauth.audience)
     rules = TokenRules(oauth.issuer, audiences, oauth.algorithms, claims, oauth.leeway)
-    return Tokens(rules, KeySet(oauth.issuer, oauth.jwks_url)).who
+    keys = KeySet(oauth.issuer, oauth.jwks_url)
+    return (Tokens(rules, keys, verified=verified) if verified else Tokens(rules, keys)).who
 
 
 def profiles(config: Config) -> Mapping[str, Profile]:

@@ -17,7 +17,7 @@ from gateway.auth.jwks import KeySet
 from gateway.claims import ClaimRules, Unmapped, identity_of
 from gateway.identity import Identity
 
-__all__ = ["REMEMBERED", "TokenRules", "Tokens"]
+__all__ = ["REMEMBERED", "TokenRules", "Tokens", "Verified"]
 
 REMEMBERED = 60.0  # seconds for which a good token is not checked again: so long may a withdrawn signing key serve
 MOST = 4096  # tokens that are remembered
@@ -36,18 +36,25 @@ class TokenRules:
     leeway: float = 30.0
 
 
+Verified = Callable[[Identity, str], None]
+
+
 class Tokens:
-    """`clock` is monotonic, `now` is since 1970, both in seconds."""
+    """`verified` is told of each good token, and whose it is: only exchanges on his behalf want to know. `clock` is
+    monotonic, `now` is since 1970, both in seconds.
+    """
 
     def __init__(
         self,
         rules: TokenRules,
         keys: KeySet,
         *,
+        verified: Verified = lambda _identity, _token: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._rules, self._keys, self._clock, self._now = rules, keys, clock, now
+        self._tell = verified
         self._seen: dict[bytes, tuple[float, Identity]] = {}  # by hash: until when, and who
 
     async def who(self, credential: str) -> Identity | None:
@@ -55,7 +62,7 @@ class Tokens:
         digest = hashlib.sha256(credential.encode()).digest()
         until, identity = self._seen.get(digest, (0.0, None))
         if identity is not None and self._clock() < until:
-            return identity if identity.expires is None or self._now() < identity.expires else None
+            return self._told(identity, credential) if self._holds(identity) else None
         claims = await self._verified(credential)
         if claims is None:
             return None
@@ -67,6 +74,13 @@ class Tokens:
         if len(self._seen) >= MOST:
             self._seen.clear()
         self._seen[digest] = (self._clock() + REMEMBERED, identity)
+        return self._told(identity, credential)
+
+    def _holds(self, identity: Identity) -> bool:
+        return identity.expires is None or self._now() < identity.expires
+
+    def _told(self, identity: Identity, credential: str) -> Identity:
+        self._tell(identity, credential)
         return identity
 
     async def _verified(self, credential: str) -> Mapping[str, Any] | None:

@@ -126,7 +126,7 @@ def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
     )
     return Entry(
         local=local,
-        authenticator=login(config, offline.store),
+        authenticator=login(config, offline.store, runtime.access.verified if runtime.access.exchanges else None),
         profiles=profiles(config),
         pages=pages(challenges(config), Readiness(parts)),
         origins=Origins(config.serve.allowed_hosts, config.serve.allowed_origins),

@@ -174,3 +174,17 @@ def test_two_tokens_are_two_people_also_from_memory() -> None:
             assert [who.subject.user for who in found if who] == ["user:ann", "user:bob"]
 
     within(scenario)
+
+
+def test_each_good_token_is_told_with_whose_it_is_also_from_memory_and_no_other() -> None:
+    async def work(issuer: Issuer) -> None:
+        told: list[tuple[str, str]] = []
+        keys = KeySet(issuer.url)
+        tokens = Tokens(rules(issuer), keys, verified=lambda who, token: told.append((who.subject.user, token)))
+        good = issuer.token()
+        for token in (good, good, unsigned(issuer), "rubbish"):
+            await tokens.who(token)
+        assert told == [("user:ann", good)] * 2
+
+    with Issuer() as issuer:
+        asyncio.run(work(issuer))
