@@ -114,8 +114,9 @@ class Private:
             self._close(own)
 
     def _close(self, own: _Own) -> None:
-        self._open.remove(own)
-        own.server.stop()
+        if own in self._open:  # of several requests that waited for it, the first has closed it
+            self._open.remove(own)
+            own.server.stop()
 
     async def stop(self) -> None:
         tasks = [own.task for own in self._open]

@@ -312,7 +312,8 @@ class Supervisor:
         self._state, self._error = "down", why
         self.settled.set()
         if news:
-            log.warning("server %s is down: %s", self.spec.name, why)
+            level = logging.WARNING if self._public is None else logging.INFO  # the public one is how the server is
+            log.log(level, "server %s is down: %s", self.spec.name, why)
             self._changed()
 
     async def _pause(self, seconds: float) -> None:
