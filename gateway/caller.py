@@ -1,4 +1,4 @@
-"""Who waits for the answer to a request, and what the server may say to him until it comes. Pure.
+"""Who waits for the answer to a request, and what the server may say to him until it comes.
 
 A server may report progress, log, and ask (elicitation, sampling, roots): always the client that caused it, and nobody
 else. An agent of ours declares nothing, so nobody asks it.

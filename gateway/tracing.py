@@ -10,17 +10,14 @@ from typing import TypedDict
 
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, usd
-from gateway.call import Answered, Call, JsonObject, Outcome, Subject, Verdict
+from gateway.call import Answered, Call, InputRequired, Outcome, Subject, Verdict
 from gateway.events import ModelAnswered, ModelFailed
 from gateway.run import Run
-from gateway.telemetry import ROOT, Silent, Span, Telemetry, traceparent
+from gateway.telemetry import ROOT, Silent, Span, Telemetry
 from gateway.telemetry import attributes as said
 from gateway.telemetry.span import Attributes, Kind, SpanName
 
-__all__ = ["IDEMPOTENCY_KEY", "Interval", "Place", "Tracing", "meta_of"]
-
-IDEMPOTENCY_KEY = "toolgate/idempotency-key"
-_NOT_OURS_TO_PASS_ON = frozenset({"baggage", "tracestate"})  # they may name people, and belong to another trace
+__all__ = ["Interval", "Place", "Tracing"]
 
 _MILLION = 1_000_000
 _FAILURES: Mapping[str, str] = {"Refused": "refused", "Unsent": "unavailable", "InDoubt": "no_answer"}
@@ -232,10 +229,6 @@ def _lasting(first: int, last: int) -> Interval:
 def _failure(outcome: Outcome) -> str | None:
     if isinstance(outcome, Answered):
         return "tool_error" if outcome.is_error else None
+    if isinstance(outcome, InputRequired):
+        return None
     return _FAILURES[type(outcome).__name__]
-
-
-def meta_of(call: Call, theirs: JsonObject) -> JsonObject:
-    """`_meta` for the server: the client's, the key that makes a repeat harmless, and our place in the trace."""
-    own = {IDEMPOTENCY_KEY: call.idempotency_key, "traceparent": traceparent(call.run_id, call.key)}
-    return {**{key: value for key, value in theirs.items() if key not in _NOT_OURS_TO_PASS_ON}, **own}

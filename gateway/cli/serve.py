@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -40,16 +41,21 @@ def serve_command(
 
 
 async def _work(config: "Config", agent: str | None, *, stdio: bool, as_json: bool) -> None:
+    from gateway.keyring import load_keyring
     from gateway.runtime import open_runtime
     from gateway.serve.front import Front
     from gateway.serve.sessions import Sessions
 
+    keys = load_keyring(config.folders.state / "sealing-keys", os.environ)
+
     async with open_runtime(config) as runtime:
         await _sweep(runtime)
         sessions = Sessions(runtime.clients, runtime.offline.subject(agent=_agent(agent)))
+        front = Front(sessions, runtime.upstream, keys)
         try:
-            await _listen(runtime, Front(sessions), stdio=stdio, as_json=as_json)
+            await _listen(runtime, front, stdio=stdio, as_json=as_json)
         finally:
+            await front.close()
             await sessions.close()
 
 
@@ -68,7 +74,7 @@ async def _listen(runtime: "Runtime", front: "Front", *, stdio: bool, as_json: b
 
     server = build_server(front, version("toolgate"))
     if stdio:
-        await serve_stdio(server)
+        await serve_stdio(server, ending=front.changes.close)
         return
     gc.freeze()  # what is there by now stays: looking through it for garbage took a tenth of the time under load
     given = runtime.config.serve

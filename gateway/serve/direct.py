@@ -1,7 +1,7 @@
 """`tools/call` over HTTP, without the SDK's application in between, which costs ten times what the gateway itself does.
 
 Only a plain call goes this way: everything about it is in order, and no server could want to talk to its client before
-the answer. It meets the same `Front`, so the same gates. Whatever is out of the ordinary goes to the SDK's application,
+the answer (a modern client is asked by an answer, so that he may be asked is no hindrance). It meets the same `Front`, so the same gates. Whatever is out of the ordinary goes to the SDK's application,
 which also has the protocol's words for what is wrong; nothing is refused here.
 """
 
@@ -17,9 +17,12 @@ from mcp_types import INTERNAL_ERROR
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject
+from gateway.caller import Caller, asks
 from gateway.errors import ToolgateError
 from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, message_of
+from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from gateway.serve.envelope import enveloped
+from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshakes
 from gateway.serve.replies import ServerError
@@ -41,6 +44,7 @@ class _Plain:
     id: str | int
     client: Client
     version: str
+    caller: Caller
     params: JsonObject
 
     @property
@@ -102,11 +106,13 @@ class Direct:
             return None
         params = message.get("params") or {}
         meta = params.get("_meta", {})
-        known = params.keys() <= _PARAMS and isinstance(params.get("arguments", {}), Mapping)
-        if not known or not isinstance(params.get("name"), str) or "progressToken" in meta:
+        if not _is_plain(params) or not isinstance(meta, Mapping) or not wants_nothing_meanwhile(meta):
             return None
-        caller = self._caller(message, meta, headers)
-        return _Plain(message["id"], *caller, params) if caller and self._front.plain(params["name"]) else None
+        caller = self._caller(message, headers)
+        if caller is None or not self._front.plain(params["name"]):
+            return None
+        version = headers[b"mcp-protocol-version"].decode("latin-1")
+        return _Plain(message["id"], caller[0], version, caller[1], params)
 
     def _in_order(self, headers: Mapping[bytes, bytes]) -> bool:
         """The headers of a program that speaks MCP, and not of a page in a browser."""
@@ -121,30 +127,27 @@ class Direct:
             and not any(name.startswith(b"mcp-param-") for name in headers)
         )
 
-    def _caller(
-        self, message: Mapping[str, Any], meta: Any, headers: Mapping[bytes, bytes]
-    ) -> tuple[Client, str] | None:
+    def _caller(self, message: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> tuple[Client, Caller] | None:
         version = _text(headers.get(b"mcp-protocol-version")) or ""
         if version in MODERN_PROTOCOL_VERSIONS:
             routing = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
             route = classify_inbound_request(message, headers=routing)
-            return (
-                (Client.said(route.client_info, stateless=True), version)
-                if isinstance(route, InboundModernRoute)
-                else None
-            )
+            if not isinstance(route, InboundModernRoute) or not isinstance(route.client_capabilities, Mapping):
+                return None
+            client = Client.said(route.client_info, stateless=True)
+            return client, Quiet(self._front.caller_key(client), True, route.client_capabilities)
         session = _text(headers.get(b"mcp-session-id"))
-        if version not in HANDSHAKE_PROTOCOL_VERSIONS or session is None or not isinstance(meta, Mapping):
+        known = self._handshakes.fresh(session) if session and version in HANDSHAKE_PROTOCOL_VERSIONS else None
+        if known is None or known.wants_log or asks(known.capabilities):
             return None
-        known = self._handshakes.fresh(session)
-        return (known.client, version) if known else None
+        return known.client, Quiet(self._front.caller_key(known.client), False)
 
     # ---- its answer
 
     async def _answered(self, plain: _Plain) -> tuple[int, bytes]:
         """The HTTP status and the body: in the modern era an error has its own."""
         try:
-            answer = await self._front.call_tool(plain.client, plain.params)
+            answer = await self._front.ask("tools/call", Request(plain.client, plain.params, plain.caller))
         except MCPError as error:
             answer = ServerError(error.code, error.message, error.data)
         except ToolgateError as error:  # it could not be recorded, so it was not made; or it was, and is in doubt
@@ -186,6 +189,16 @@ class _Watch:
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
+
+
+def _is_plain(params: Any) -> bool:
+    """Whether the SDK would take these parameters; a further round, with a client's answers, it has to look at."""
+    return (
+        isinstance(params, Mapping)
+        and params.keys() <= _PARAMS
+        and isinstance(params.get("name"), str)
+        and isinstance(params.get("arguments", {}), Mapping)
+    )
 
 
 def _text(value: bytes | None) -> str | None:

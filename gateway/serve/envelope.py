@@ -11,7 +11,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 __all__ = ["enveloped", "passed_on"]
 
-_LISTS = frozenset({"tools/list"})
+# What has cache hints (MCP 2026-07-28, Caching). `server/discover` is the SDK's.
+_CACHED = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"})
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _HOP = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})
 _HOP_PREFIXES = ("io.modelcontextprotocol/", "toolgate/")
@@ -24,8 +25,8 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
     meta = {key: value for key, value in (given or {}).items() if key != types.SERVER_INFO_META_KEY}
     if version in MODERN_PROTOCOL_VERSIONS:
         whole.setdefault("resultType", "complete")
-        if method in _LISTS:  # the policy filters lists: they are private to whoever asked
-            whole |= {"ttlMs": 0, "cacheScope": "private"}
+        if method in _CACHED and whole["resultType"] == "complete":
+            whole |= {"ttlMs": whole.get("ttlMs", 0), "cacheScope": "private"}  # the policy decides for each who asks
         meta[types.SERVER_INFO_META_KEY] = dict(server_info)
     else:
         for key in _MODERN_ONLY:

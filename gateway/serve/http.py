@@ -86,15 +86,22 @@ async def serve_http(
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=address.grace,  # type: ignore[arg-type] # it takes fractions too
     )
-    await _Listening(config, edge, lambda: ready(_url(listener))).serve(sockets=[listener])
+
+    def ending() -> None:
+        edge.close()
+        front.changes.close()
+
+    await _Listening(config, ending, lambda: ready(_url(listener))).serve(sockets=[listener])
 
 
 class _Listening(uvicorn.Server):
-    """Says when it is ready, and ends in order."""
+    """Says when it is ready, and ends in order: `ending` ends what would last."""
 
-    def __init__(self, config: uvicorn.Config, edge: Edge, ready: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ending: Callable[[], None], ready: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__(config)
-        self._edge, self._announce = edge, ready
+        self._ending, self._announce = ending, ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -102,7 +109,7 @@ class _Listening(uvicorn.Server):
             await self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._edge.close()
+        self._ending()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.call import Subject
+from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun, Clients
 from gateway.errors import IllegalEvent, LeaseLost, ToolgateError
 from gateway.visible import shortened
@@ -76,8 +77,12 @@ class Sessions:
         self._viewer = ClientRun(clients, "", subject, None)
 
     @property
-    def viewer(self) -> ClientRun:
-        """For listing: nothing of it is recorded."""
+    def catalogue(self) -> Catalogue:
+        """All that there is, whoever may see it."""
+        return self._clients.upstream.catalogue
+
+    def viewer(self, _client: Client) -> ClientRun:
+        """For listing what this client may see: nothing of it is recorded."""
         return self._viewer
 
     @contextlib.asynccontextmanager

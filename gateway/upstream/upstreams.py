@@ -142,7 +142,9 @@ class Upstreams:
         missing = {name: server.missing for name, server in servers if server.missing is not None}
         rejected = {path: why for _, server in servers for path, why in server.listing.rejected.items()}
         unprefixed = {name for name, server in servers if not server.spec.prefix}
-        return Catalogue.of(tools, missing, rejected, unprefixed)
+        offers = [offer for _, server in servers for offer in server.listing.offers]
+        about = {name: server.listing.about for name, server in servers if server.missing is None}
+        return Catalogue.of(tools, missing, rejected, unprefixed, offers=offers, about=about)
 
     def _rebuild(self) -> None:
         self._catalogue = self._built()

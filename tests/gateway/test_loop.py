@@ -12,7 +12,7 @@ import pytest
 from gateway import loop as the_loop
 from gateway.agents import Agent
 from gateway.budget import Limits, Price
-from gateway.call import Call, InDoubt, JsonObject, Outcome
+from gateway.call import Call, InDoubt, Outcome
 from gateway.catalogue import Catalogue
 from gateway.errors import ConfigError, IllegalEvent, LeaseLost, StoreError, UnknownRun
 from gateway.events import (
@@ -545,8 +545,8 @@ class Deaf:
     def catalogue(self) -> Catalogue:
         return self._servers.catalogue
 
-    async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
-        outcome = await self._servers.forward(call, timeout=timeout, meta=meta)
+    async def forward(self, call: Call, **how: Any) -> Outcome:
+        outcome = await self._servers.forward(call, **how)
         return InDoubt("the answer was lost") if call.path == self._path else outcome
 
 

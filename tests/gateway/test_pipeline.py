@@ -146,8 +146,8 @@ def test_a_tool_that_was_replaced_after_it_was_judged_gets_nothing(tmp_path: Pat
             tools = [replace(tool, pin="another") for tool in self.catalogue.tools.values()]
             self.catalogue = Catalogue.of(tools)
 
-        async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
-            return await self.servers.forward(call, timeout=timeout, meta=meta)
+        async def forward(self, call: Call, **how: Any) -> Outcome:
+            return await self.servers.forward(call, **how)
 
     async def scenario(stage: Stage) -> None:
         stage.store.after = stage.upstream.swap  # type: ignore[attr-defined]
@@ -307,9 +307,9 @@ def test_what_was_not_sent_costs_nothing(tmp_path: Path) -> None:
         def catalogue(self) -> Catalogue:
             return self.servers.catalogue
 
-        async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
+        async def forward(self, call: Call, **how: Any) -> Outcome:
             gone = replace(call, path="gone/put")
-            return await self.servers.forward(gone, timeout=timeout, meta=meta)
+            return await self.servers.forward(gone, **how)
 
     async def scenario(stage: Stage) -> None:
         async with client(stage, Limits(tool_calls=1)) as run:
