@@ -9,6 +9,7 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
   + StoreError             the store could not keep or find something
     - UnknownRun           no such run
     - UnknownApproval      no such approval
+    - UnknownTask          no such task, or somebody else's
     - LeaseLost            another worker drives this run now
     - Conflict             somebody else was first; nothing was written
     - BudgetExceeded       a reservation does not fit; nothing was written
@@ -33,6 +34,7 @@ __all__ = [
     "ToolgateError",
     "UnknownApproval",
     "UnknownRun",
+    "UnknownTask",
     "UpstreamUnavailable",
 ]
 
@@ -102,6 +104,13 @@ class UnknownApproval(StoreError):
 
     def __init__(self, approval_id: str) -> None:
         super().__init__(f"there is no approval `{approval_id}`; `toolgate approvals` lists them")
+
+
+class UnknownTask(StoreError):
+    """No task has this id. What is somebody else's is unknown too."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such task")
 
 
 class LeaseLost(StoreError):

@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 from gateway.call import JsonObject
 from gateway.catalogue import Catalogue
 from gateway.errors import ToolgateError
+from gateway.following import Servers
 from gateway.offer import Offer
 
 __all__ = ["LISTS", "Changes", "Listener", "Sources"]
@@ -30,11 +31,8 @@ Key = tuple[str, str]  # a server, and its own URI
 log = logging.getLogger("toolgate.serve")
 
 
-class Sources(Protocol):
-    """The servers, as far as they tell of changes."""
-
-    @property
-    def catalogue(self) -> Catalogue: ...
+class Sources(Servers, Protocol):
+    """The servers, as far as they tell of changes, and are asked for tasks."""
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]: ...
 
@@ -61,12 +59,16 @@ class Listener:
         if kind in self._lists:
             self._tell(f"notifications/{kind}/list_changed", {})
 
+    async def tell(self, method: str, params: JsonObject) -> None:
+        """Anything else; of two about the same task the newer one."""
+        self._tell(method, params)
+
     def updated(self, key: Key) -> None:
         if key in self.uris and self._may_hear("/".join(key)):
             self._tell("notifications/resources/updated", {"uri": self.uris[key]})
 
     def _tell(self, method: str, params: JsonObject) -> None:
-        self._pending[f"{method} {params.get('uri', '')}"] = {"method": method, "params": params}
+        self._pending[f"{method} {params.get('uri') or params.get('taskId', '')}"] = {"method": method, "params": params}
         self._news.set()
 
     def close(self) -> None:

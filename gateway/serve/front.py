@@ -12,6 +12,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import JsonObject, Subject, Tool
 from gateway.clients import ClientRun
+from gateway.following import Following
 from gateway.keyring import KeyRing
 from gateway.offer import Offer
 from gateway.serve.changes import Changes, Sources
@@ -20,6 +21,7 @@ from gateway.serve.instructions import instructions
 from gateway.serve.kinds import KINDS, Answer
 from gateway.serve.parking import Parking
 from gateway.serve.sessions import Client, Sessions
+from gateway.serve.task_methods import TaskMethods
 
 __all__ = ["LISTS", "Front"]
 
@@ -36,13 +38,16 @@ class Front:
 
     def __init__(self, sessions: Sessions, sources: Sources, keys: KeyRing, parking: Parking | None = None) -> None:
         self._sessions = sessions
-        self._exchanges = Exchanges(sessions, keys, parking)
+        self._following = Following(sessions.clients, sources)
+        self._exchanges = Exchanges(sessions, keys, self._following, parking)
+        self.tasks = TaskMethods(sessions, self._following)
         self._plain: dict[str, bool] = {}  # by pin
         self.changes = Changes(sources)
 
     async def close(self) -> None:
         self.changes.close()
         await self._exchanges.close()
+        await self._following.close()
 
     def viewer(self, client: Client) -> ClientRun:
         """What this client may see."""

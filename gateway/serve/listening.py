@@ -41,12 +41,24 @@ class Listening:
 
         asked: Mapping[str, Any] = context.params["notifications"]
         lists = [kind for kind in LISTS if asked.get(f"{kind}ListChanged") is True]
+        tasks, key = self._front.tasks, self._front.caller_key(client)
+        followed = await tasks.listened(context, asked, client, key)
         listener = self._listener(send, lists, client)
         with self._changes.listening(listener):
             uris = [uri for uri in asked.get("resourceSubscriptions") or [] if await self._watches(listener, client, uri)]
             honoured = {f"{kind}ListChanged": True for kind in lists} | ({"resourceSubscriptions": uris} if uris else {})
+            honoured |= {"taskIds": followed} if followed else {}
             await send("notifications/subscriptions/acknowledged", {"notifications": honoured})
-            await listener.run()
+            watching = [
+                asyncio.ensure_future(tasks.watch(context, task_id, client, key, listener.tell))
+                for task_id in followed
+            ]
+            try:
+                await listener.run()
+            finally:
+                for task in watching:
+                    task.cancel()
+                await asyncio.gather(*watching, return_exceptions=True)
         return {"_meta": meta}
 
     async def _watches(self, listener: Listener, client: Client, uri: str) -> bool:

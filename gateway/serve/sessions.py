@@ -77,6 +77,10 @@ class Sessions:
         self._viewer = ClientRun(clients, "", subject, None)
 
     @property
+    def clients(self) -> Clients:
+        return self._clients
+
+    @property
     def catalogue(self) -> Catalogue:
         """All that there is, whoever may see it."""
         return self._clients.upstream.catalogue

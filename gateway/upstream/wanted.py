@@ -8,7 +8,7 @@ from gateway.call import Action, Call, JsonObject
 from gateway.names import split_path
 from gateway.upstream import wire
 
-__all__ = ["Wanted", "wanted"]
+__all__ = ["Wanted", "about_task", "wanted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ def wanted(call: Call, answers: JsonObject | None = None) -> Wanted:
     method, name, fields = _SHAPES[call.action](call)
     more = {key: wire.dump(value) for key, value in (answers or {}).items()}
     return Wanted(method, name, {**fields, **more})
+
+
+def about_task(method: str, task_id: str, answers: JsonObject | None = None) -> Wanted:
+    """`tasks/get`, `tasks/update` or `tasks/cancel`, of a task by its server's own id. HTTP repeats the id, too."""
+    more = {} if answers is None else {"inputResponses": wire.dump(answers)}
+    return Wanted(method, task_id, {"taskId": wire.dump(task_id), **more})
 
 
 _Shape = tuple[str, str | None, dict[str, bytes]]

@@ -1,0 +1,214 @@
+"""How a client follows its tasks (MCP's extension `io.modelcontextprotocol/tasks`), whoever made them.
+
+A task that a server made of a call is asked for where it was made; one that the gateway made of a call that waits for a
+person is `redeeming`'s. Either way a task belongs to whoever made the call, to everybody else it does not exist, and
+before anything is asked or told the call is judged again: what the policy does not allow any more is not followed.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from gateway.admission import Attempt, Work
+from gateway.approval import Approval
+from gateway.budget import Limits
+from gateway.call import (
+    Allow,
+    Answered,
+    Arguments,
+    Call,
+    Deny,
+    InDoubt,
+    JsonObject,
+    Outcome,
+    Refused,
+    TaskAction,
+    TaskCreated,
+    Unsent,
+    outcome_from_json,
+    outcome_to_json,
+)
+from gateway.caller import Caller
+from gateway.catalogue import Catalogue
+from gateway.clients import ClientRun, Clients
+from gateway.errors import Conflict, UnknownApproval, UnknownTask
+from gateway.events import Admitted, Held, Returned
+from gateway.extracts import extract
+from gateway.pipeline import CallResult
+from gateway.redeeming import Redeeming
+from gateway.results import unforged
+from gateway.standing import last_word, made_by, told
+from gateway.store import Finish
+from gateway.task import STATES, Task, ended, follows, named, run_of
+
+__all__ = ["Following", "Servers", "Unfollowed"]
+
+TIMEOUT = 30.0  # seconds for a request about a task
+_UNKNOWN = -32602  # how a server says that it does not know a task (any more)
+
+Unfollowed = Deny | Refused | Unsent | InDoubt  # why there is no answer about a task
+
+
+class Servers(Protocol):
+    """The servers, as far as they are asked for tasks."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    async def follow(
+        self, task: Task, method: str, *, timeout: float, caller: Caller, answers: JsonObject | None = None
+    ) -> Outcome: ...
+
+
+class Following:
+    """Every method but `created` raises UnknownTask for a task that is not this client's. Close it before the runs."""
+
+    def __init__(self, clients: Clients, servers: Servers) -> None:
+        self._clients, self._store, self._servers = clients, clients.store, servers
+        self._redeeming = Redeeming(clients)
+
+    async def close(self) -> None:
+        await self._redeeming.close()
+
+    async def created(self, result: CallResult, caller: Caller) -> JsonObject | None:
+        """MCP's `CreateTaskResult`, where a call has become a task, and its caller knows what to do with one."""
+        if not follows(caller):
+            return None
+        if isinstance(result, Held):
+            approval = await self._store.approval(result.approval_id)
+            return {"resultType": "task", **told(approval, (), approval.created)}
+        outcome = outcome_from_json(result.outcome) if isinstance(result, Returned) else None
+        return named(outcome.result, outcome.id) if isinstance(outcome, TaskCreated) else None
+
+    async def get(self, task_id: str, run: ClientRun, caller: Caller) -> JsonObject | Unfollowed:
+        """MCP's `DetailedTask`. What is asked for sets off what people have agreed to meanwhile."""
+        approval = await self._asked(task_id, run)
+        if approval is None:
+            return await self._get(await self._made(task_id, run), run, caller)
+        approval, events = await self._redeeming.standing(approval)
+        if inner := made_by(events):
+            state = await self._get(await self._made(inner, run), run, caller)
+            return {**state, "taskId": task_id} if isinstance(state, Mapping) else state
+        word = last_word(events)
+        if isinstance(word, Returned):
+            if (no := await self._barred(approval, run)) is not None:
+                return no
+            if word.tainting:
+                run.taint()
+        return told(approval, events, time.time_ns() // 1_000_000)
+
+    async def update(
+        self, task_id: str, answers: JsonObject, run: ClientRun, caller: Caller
+    ) -> JsonObject | Unfollowed:
+        """The client's answers to what the server of a task asks. The acknowledgement, raw."""
+        task = await self._served(task_id, run)
+        if task is None:
+            return {}  # nothing of it was asked of this client
+        verdict = await self._judged(task, run)
+        if isinstance(verdict, Deny):
+            return verdict
+        return await self._tell(task, "update", run, caller, answers)
+
+    async def cancel(self, task_id: str, run: ClientRun, caller: Caller) -> JsonObject | Unfollowed:
+        """Takes a question to people back, or tells the server of a task. Nobody is kept from that."""
+        task = await self._served(task_id, run)
+        if task is None:
+            await self._store.withdraw(task_id, run.subject.user, "its task was cancelled")
+            return {}
+        return await self._tell(task, "cancel", run, caller)
+
+    # ---- whose it is
+
+    async def _asked(self, task_id: str, run: ClientRun) -> Approval | None:
+        """The approval, if that is what the task is: of a client's call, of this very subject."""
+        if not task_id.startswith("A-"):
+            return None
+        try:
+            approval = await self._store.approval(task_id)
+        except UnknownApproval:
+            raise UnknownTask from None
+        of_a_client = approval.claim == approval.digest and approval.action == "call"
+        if approval.id != task_id or not of_a_client or approval.call.subject != run.subject:
+            raise UnknownTask
+        return approval
+
+    async def _made(self, task_id: str, run: ClientRun) -> Task:
+        task = await self._store.task(task_id)
+        if task.subject != run.subject:
+            raise UnknownTask
+        return task
+
+    async def _served(self, task_id: str, run: ClientRun) -> Task | None:
+        """The task that a server made; None for one that still is only ours."""
+        approval = await self._asked(task_id, run)
+        if approval is None:
+            return await self._made(task_id, run)
+        inner = made_by(await self._store.events(run_of(approval)))
+        return await self._made(inner, run) if inner else None
+
+    # ---- what a server says
+
+    async def _get(self, task: Task, run: ClientRun, caller: Caller) -> JsonObject | Unfollowed:
+        verdict = await self._judged(task, run)
+        if isinstance(verdict, Deny):
+            return verdict
+        outcome = await self._servers.follow(task, "tasks/get", timeout=TIMEOUT, caller=caller)
+        if isinstance(outcome, Refused) and outcome.code == _UNKNOWN:
+            await self._ended(task, InDoubt("its server does not know the task any more"))
+        if not isinstance(outcome, Answered | TaskCreated):
+            return _as_said(outcome)
+        if self._tainting(task):
+            run.taint()
+        if outcome.result.get("status") not in STATES:
+            return InDoubt("the server did not say where its task stands")
+        await self._ended(task, ended(outcome.result))
+        return {**named(outcome.result, task.id), "resultType": "complete"}  # some servers call it a `task` here, too
+
+    async def _ended(self, task: Task, outcome: Outcome | None) -> None:
+        """Records the outcome in the run of the call, once, whoever sees it first."""
+        if outcome is None or task.done:
+            return
+        returned = Returned(task.key, outcome_to_json(extract(outcome)), {}, self._tainting(task))
+        with contextlib.suppress(Conflict):
+            await self._store.append(task.run_id, [returned], lease=None, changes=(Finish(task.id),))
+
+    async def _tell(
+        self, task: Task, action: TaskAction, run: ClientRun, caller: Caller, answers: JsonObject | None = None
+    ) -> JsonObject | Unfollowed:
+        """Written down before it leaves, like a call."""
+        said = {"taskId": task.id} | ({} if answers is None else {"inputResponses": answers})
+        key, policy = run.new_key(action), self._clients.policy.current.digest
+        text = Arguments.parse(said).text
+        await run.record([Admitted(key, task.path, text, task.pin, policy, {}, action=action)])
+        outcome = await self._servers.follow(task, f"tasks/{action}", timeout=TIMEOUT, caller=caller, answers=answers)
+        await run.record([Returned(key, outcome_to_json(extract(outcome)), {}, self._tainting(task))])
+        return unforged(outcome.result) if isinstance(outcome, Answered) else _as_said(outcome)
+
+    # ---- the gates
+
+    async def _judged(self, task: Task, run: ClientRun) -> Allow | Deny:
+        return await self._still(task.call, Attempt(2, task.pin, task.approval_id), run)
+
+    async def _barred(self, approval: Approval, run: ClientRun) -> Deny | None:
+        """A result that is in the record is kept from whoever may not have it any more, and from nobody else."""
+        verdict = await self._still(approval.call, Attempt(2, approval.pin, approval.id), run)
+        return verdict if isinstance(verdict, Deny) and verdict.gate == "permitted" else None
+
+    async def _still(self, call: Call, attempt: Attempt, run: ClientRun) -> Allow | Deny:
+        """A task's call counts already, so its budget is not asked again."""
+        place = replace(await run.place(), limits=Limits())
+        verdict = await self._clients.pipeline.follow(call, Work(place), attempt)
+        return verdict if isinstance(verdict, Allow) else Deny(verdict.gate, verdict.why, verdict.rule)
+
+    def _tainting(self, task: Task) -> bool:
+        tool = self._servers.catalogue.tools.get(task.path)
+        return not (tool and tool.trusted)
+
+
+def _as_said(outcome: Outcome) -> Unfollowed:
+    match outcome:
+        case Refused() | Unsent() | InDoubt():
+            return outcome
+    return InDoubt("the server's answer is not one about a task")
