@@ -6,7 +6,7 @@ finds. Nothing here waits for a client, or for a server.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -48,7 +48,9 @@ class Sources(Servers, Protocol):
 class Listener:
     """One who listens. `send` takes a method and its parameters; `may_hear` is asked again at each update."""
 
-    def __init__(self, send: Send, lists: Collection[str], may_hear: Callable[[str], bool] = lambda _path: True) -> None:
+    def __init__(
+        self, send: Send, lists: Collection[str], may_hear: Callable[[str], bool] = lambda _path: True
+    ) -> None:
         self._send, self._lists, self._may_hear = send, lists, may_hear
         self.uris: dict[Key, str] = {}  # as he names them
         self._pending: dict[str, JsonObject] = {}
@@ -93,7 +95,7 @@ class Changes:
         self._seen = sources.catalogue
         self._listeners: dict[Listener, None] = {}
         self._work: set[asyncio.Task[None]] = set()
-        self._ends = (sources.subscribe(self._changed), sources.on_updated(self._updated))
+        self._ends: Sequence[Callable[[], None]] = (sources.subscribe(self._changed), sources.on_updated(self._updated))
 
     def close(self) -> None:
         """Every listener is told the end, in the way of its era; new ones are refused."""

@@ -179,5 +179,3 @@ def _is_modern(viewer: ClientRun, path: str) -> bool:
     """Whether the server asks by its answers. What is not known may do either."""
     about = viewer.catalogue.about.get(path.partition("/")[0])
     return about is not None and about.modern
-
-

@@ -15,10 +15,8 @@ MOST = 8_000  # characters of one server
 
 def instructions(servers: Mapping[str, About]) -> str:
     """Ours, and those of these servers, each under its name."""
-    said = [
-        f"# {name}\n\n{_cut(about.instructions.strip())}" for name, about in servers.items() if about.instructions.strip()
-    ]
-    return "\n\n".join([OURS, *said])
+    said = {name: about.instructions.strip() for name, about in servers.items()}
+    return "\n\n".join([OURS, *(f"# {name}\n\n{_cut(text)}" for name, text in said.items() if text)])
 
 
 def _cut(text: str) -> str:

@@ -45,20 +45,14 @@ class Listening:
         followed = await tasks.listened(context, asked, client, key)
         listener = self._listener(send, lists, client)
         with self._changes.listening(listener):
-            uris = [uri for uri in asked.get("resourceSubscriptions") or [] if await self._watches(listener, client, uri)]
-            honoured = {f"{kind}ListChanged": True for kind in lists} | ({"resourceSubscriptions": uris} if uris else {})
+            wanted = asked.get("resourceSubscriptions") or []
+            uris = [uri for uri in wanted if await self._watches(listener, client, uri)]
+            honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in lists}
+            honoured |= {"resourceSubscriptions": uris} if uris else {}
             honoured |= {"taskIds": followed} if followed else {}
             await send("notifications/subscriptions/acknowledged", {"notifications": honoured})
-            watching = [
-                asyncio.ensure_future(tasks.watch(context, task_id, client, key, listener.tell))
-                for task_id in followed
-            ]
-            try:
+            async with tasks.watched(context, followed, client, key, listener.tell):
                 await listener.run()
-            finally:
-                for task in watching:
-                    task.cancel()
-                await asyncio.gather(*watching, return_exceptions=True)
         return {"_meta": meta}
 
     async def _watches(self, listener: Listener, client: Client, uri: str) -> bool:

@@ -4,7 +4,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import mcp_types as types
@@ -92,12 +93,25 @@ class TaskMethods:
                 found.append(task_id)
         return found
 
-    async def watch(self, context: Any, task_id: str, client: Client, key: str, send: Send) -> None:
-        """Tells where a task stands, now and whenever it has changed, until it has ended."""
+    @asynccontextmanager
+    async def watched(
+        self, context: Any, task_ids: Sequence[str], client: Client, key: str, send: Send
+    ) -> AsyncIterator[None]:
+        """While this lasts, tells where each task stands, now and whenever it has changed, until it has ended."""
+        caller = Talking(context, key)
+        watching = [asyncio.ensure_future(self._watch(one, client, caller, send)) for one in task_ids]
+        try:
+            yield
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+
+    async def _watch(self, task_id: str, client: Client, caller: Caller, send: Send) -> None:
         before: JsonObject = {}
         while before.get("status") not in TERMINAL:
             try:
-                now = await self._look(task_id, client, Talking(context, key))
+                now = await self._look(task_id, client, caller)
             except (MCPError, ToolgateError) as error:  # its server may come back
                 log.debug("a task could not be looked at: %s", error)
                 now = before
