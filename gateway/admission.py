@@ -26,8 +26,8 @@ class Work:
     """The run that a call belongs to, as far as the path needs it.
 
     `driven` is a run of our own loop: a spent budget pauses it, and only the same call of the same run may claim an
-    approval. `seconds` is how long the run may still work. `of` is the run whose call this is, where the call has a run to
-    itself: its budget is the other run's, and its result is read from the record.
+    approval. `seconds` is how long the run may still work. `of` is the run whose call this is, where the call has a run
+    to itself: its budget is the other run's, and its result is read from the record.
     """
 
     place: Place

@@ -18,6 +18,7 @@ __all__ = [
     "ArgumentsError",
     "Ask",
     "Call",
+    "Deed",
     "Deny",
     "InDoubt",
     "InputRequired",
@@ -39,6 +40,7 @@ JsonObject = Mapping[str, Any]
 
 Action = Literal["call", "read", "get", "complete"]  # what leaves the gateway; policies know more
 TaskAction = Literal["update", "cancel"]  # what leaves it for a task that was made of a call
+Deed = Literal[Action, TaskAction]  # whatever is written down before it leaves
 
 MAX_DIGITS = 40  # of an integer: beyond, peers disagree about its value (RFC 8259 section 6)
 

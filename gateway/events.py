@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from gateway.call import Action, JsonObject, TaskAction
+from gateway.call import Action, Deed, JsonObject
 
 __all__ = [
     "EVENTS",
@@ -154,7 +154,7 @@ class Admitted:
     attempt: int = 1
     rule: str | None = None
     approval_id: str | None = None
-    action: Action | TaskAction = "call"
+    action: Deed = "call"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ before anything is asked or told the call is judged again: what the policy does 
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gateway.admission import Attempt, Work
@@ -43,9 +43,8 @@ from gateway.standing import last_word, made_by, told
 from gateway.store import Finish
 from gateway.task import STATES, Task, ended, follows, named, run_of
 
-__all__ = ["Following", "Servers", "Unfollowed"]
+__all__ = ["Following", "Inquiry", "Servers", "Unfollowed"]
 
-TIMEOUT = 30.0  # seconds for a request about a task
 _UNKNOWN = -32602  # how a server says that it does not know a task (any more)
 
 Unfollowed = Deny | Refused | Unsent | InDoubt  # why there is no answer about a task
@@ -58,8 +57,19 @@ class Servers(Protocol):
     def catalogue(self) -> Catalogue: ...
 
     async def follow(
-        self, task: Task, method: str, *, timeout: float, caller: Caller, answers: JsonObject | None = None
+        self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
     ) -> Outcome: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What a client says about one of its tasks, in which run. `answers` are those to what the task's server asks."""
+
+    task_id: str
+    run: ClientRun
+    caller: Caller
+    meta: JsonObject = field(default_factory=dict)
+    answers: JsonObject | None = None
 
 
 class Following:
@@ -82,85 +92,82 @@ class Following:
         outcome = outcome_from_json(result.outcome) if isinstance(result, Returned) else None
         return named(outcome.result, outcome.id) if isinstance(outcome, TaskCreated) else None
 
-    async def get(self, task_id: str, run: ClientRun, caller: Caller) -> JsonObject | Unfollowed:
+    async def get(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
         """MCP's `DetailedTask`. What is asked for sets off what people have agreed to meanwhile."""
-        approval = await self._asked(task_id, run)
+        approval = await self._asked(inquiry)
         if approval is None:
-            return await self._get(await self._made(task_id, run), run, caller)
+            return await self._get(await self._made(inquiry.task_id, inquiry), inquiry)
         approval, events = await self._redeeming.standing(approval)
         if inner := made_by(events):
-            state = await self._get(await self._made(inner, run), run, caller)
-            return {**state, "taskId": task_id} if isinstance(state, Mapping) else state
+            state = await self._get(await self._made(inner, inquiry), inquiry)
+            return {**state, "taskId": approval.id} if isinstance(state, Mapping) else state
         word = last_word(events)
         if isinstance(word, Returned):
-            if (no := await self._barred(approval, run)) is not None:
+            if (no := await self._barred(approval, inquiry.run)) is not None:
                 return no
             if word.tainting:
-                run.taint()
+                inquiry.run.taint()
         return told(approval, events, time.time_ns() // 1_000_000)
 
-    async def update(
-        self, task_id: str, answers: JsonObject, run: ClientRun, caller: Caller
-    ) -> JsonObject | Unfollowed:
-        """The client's answers to what the server of a task asks. The acknowledgement, raw."""
-        task = await self._served(task_id, run)
+    async def update(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
+        """Brings the client's answers to the server of a task. The acknowledgement, raw."""
+        task = await self._served(inquiry)
         if task is None:
             return {}  # nothing of it was asked of this client
-        verdict = await self._judged(task, run)
-        if isinstance(verdict, Deny):
-            return verdict
-        return await self._tell(task, "update", run, caller, answers)
+        verdict = await self._judged(task, inquiry.run)
+        return verdict if isinstance(verdict, Deny) else await self._tell(task, "update", inquiry)
 
-    async def cancel(self, task_id: str, run: ClientRun, caller: Caller) -> JsonObject | Unfollowed:
+    async def cancel(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
         """Takes a question to people back, or tells the server of a task. Nobody is kept from that."""
-        task = await self._served(task_id, run)
-        if task is None:
-            await self._store.withdraw(task_id, run.subject.user, "its task was cancelled")
-            return {}
-        return await self._tell(task, "cancel", run, caller)
+        task = await self._served(inquiry)
+        if task is not None:
+            return await self._tell(task, "cancel", inquiry)
+        await self._store.withdraw(inquiry.task_id, inquiry.run.subject.user, "its task was cancelled")
+        return {}
 
     # ---- whose it is
 
-    async def _asked(self, task_id: str, run: ClientRun) -> Approval | None:
+    async def _asked(self, inquiry: Inquiry) -> Approval | None:
         """The approval, if that is what the task is: of a client's call, of this very subject."""
-        if not task_id.startswith("A-"):
+        if not inquiry.task_id.startswith("A-"):
             return None
         try:
-            approval = await self._store.approval(task_id)
+            approval = await self._store.approval(inquiry.task_id)
         except UnknownApproval:
             raise UnknownTask from None
         of_a_client = approval.claim == approval.digest and approval.action == "call"
-        if approval.id != task_id or not of_a_client or approval.call.subject != run.subject:
+        its_own = of_a_client and approval.call.subject == inquiry.run.subject
+        if approval.id != inquiry.task_id or not its_own:
             raise UnknownTask
         return approval
 
-    async def _made(self, task_id: str, run: ClientRun) -> Task:
+    async def _made(self, task_id: str, inquiry: Inquiry) -> Task:
         task = await self._store.task(task_id)
-        if task.subject != run.subject:
+        if task.subject != inquiry.run.subject:
             raise UnknownTask
         return task
 
-    async def _served(self, task_id: str, run: ClientRun) -> Task | None:
+    async def _served(self, inquiry: Inquiry) -> Task | None:
         """The task that a server made; None for one that still is only ours."""
-        approval = await self._asked(task_id, run)
+        approval = await self._asked(inquiry)
         if approval is None:
-            return await self._made(task_id, run)
+            return await self._made(inquiry.task_id, inquiry)
         inner = made_by(await self._store.events(run_of(approval)))
-        return await self._made(inner, run) if inner else None
+        return await self._made(inner, inquiry) if inner else None
 
     # ---- what a server says
 
-    async def _get(self, task: Task, run: ClientRun, caller: Caller) -> JsonObject | Unfollowed:
-        verdict = await self._judged(task, run)
+    async def _get(self, task: Task, inquiry: Inquiry) -> JsonObject | Unfollowed:
+        verdict = await self._judged(task, inquiry.run)
         if isinstance(verdict, Deny):
             return verdict
-        outcome = await self._servers.follow(task, "tasks/get", timeout=TIMEOUT, caller=caller)
+        outcome = await self._servers.follow(task, "tasks/get", meta=inquiry.meta, caller=inquiry.caller)
         if isinstance(outcome, Refused) and outcome.code == _UNKNOWN:
             await self._ended(task, InDoubt("its server does not know the task any more"))
         if not isinstance(outcome, Answered | TaskCreated):
             return _as_said(outcome)
         if self._tainting(task):
-            run.taint()
+            inquiry.run.taint()
         if outcome.result.get("status") not in STATES:
             return InDoubt("the server did not say where its task stands")
         await self._ended(task, ended(outcome.result))
@@ -174,15 +181,16 @@ class Following:
         with contextlib.suppress(Conflict):
             await self._store.append(task.run_id, [returned], lease=None, changes=(Finish(task.id),))
 
-    async def _tell(
-        self, task: Task, action: TaskAction, run: ClientRun, caller: Caller, answers: JsonObject | None = None
-    ) -> JsonObject | Unfollowed:
+    async def _tell(self, task: Task, action: TaskAction, inquiry: Inquiry) -> JsonObject | Unfollowed:
         """Written down before it leaves, like a call."""
+        run, answers = inquiry.run, inquiry.answers if action == "update" else None
         said = {"taskId": task.id} | ({} if answers is None else {"inputResponses": answers})
         key, policy = run.new_key(action), self._clients.policy.current.digest
         text = Arguments.parse(said).text
         await run.record([Admitted(key, task.path, text, task.pin, policy, {}, action=action)])
-        outcome = await self._servers.follow(task, f"tasks/{action}", timeout=TIMEOUT, caller=caller, answers=answers)
+        outcome = await self._servers.follow(
+            task, f"tasks/{action}", meta=inquiry.meta, caller=inquiry.caller, answers=answers
+        )
         await run.record([Returned(key, outcome_to_json(extract(outcome)), {}, self._tainting(task))])
         return unforged(outcome.result) if isinstance(outcome, Answered) else _as_said(outcome)
 

@@ -1,8 +1,8 @@
-"""The path of a call that people agreed to, made for a task: once, whoever asks for the task, and in whichever process.
+"""The path of a call that people agreed to, made for a task: once, whoever asks for the task, in whichever process.
 
-The approval is the task, so all of its state is in the store: the question, the answer, and the run that the call has to
-itself. That run begins once; its lease says who makes the call, and a gateway that was killed is taken over from. A call
-that was admitted by then is in doubt and is not repeated.
+The approval is the task, so all of its state is in the store: the question, the answer, and the run that the call has
+to itself. That run begins once; its lease says who makes the call, and a gateway that was killed is taken over from. A
+call that was admitted by then is in doubt, and is not repeated.
 """
 
 import asyncio

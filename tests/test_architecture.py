@@ -27,14 +27,19 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.call", "gateway.budget",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
-        "gateway.approval", "gateway.events", "gateway.task", "gateway.refusals", "gateway.results", "gateway.run", "gateway.standing", "gateway.steps",
+        "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
+        "gateway.task", "gateway.standing",
         "gateway.bounded", "gateway.schema", "gateway.params", "gateway.extracts", "gateway.uris",
         "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
         "gateway.identity", "providers",
     ),
-    "adapters": ("gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "providers.*"),
+    "adapters": (
+        "gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "providers.*",
+    ),
     "pipeline": ("gateway.tracing", "gateway.admission", "gateway.pipeline"),
-    "loop": ("gateway.turn", "gateway.loop", "gateway.clients", "gateway.redeeming", "gateway.following", "gateway.approving"),
+    "loop": (
+        "gateway.turn", "gateway.loop", "gateway.clients", "gateway.redeeming", "gateway.following", "gateway.approving",
+    ),
     "root": ("gateway.runtime",),
     "serve": ("gateway.serve",),
     "cli": ("gateway.cli",),

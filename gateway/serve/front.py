@@ -40,7 +40,7 @@ class Front:
         self._sessions = sessions
         self._following = Following(sessions.clients, sources)
         self._exchanges = Exchanges(sessions, keys, self._following, parking)
-        self.tasks = TaskMethods(sessions, self._following)
+        self.tasks = TaskMethods(sessions, self._following, self.caller_key)
         self._plain: dict[str, bool] = {}  # by pin
         self.changes = Changes(sources)
 

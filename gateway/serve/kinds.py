@@ -21,8 +21,8 @@ Make = Callable[[ClientRun, JsonObject, JsonObject, Exchange], Awaitable[CallRes
 class Kind:
     """`path` is what the parameters mean, as `server/...`; `make` takes a run, the parameters and `_meta`.
 
-    `hidden` is the answer where there is nothing for whoever asks. A kind that has no rounds is never asked back; of one,
-    a server may make a task.
+    `hidden` is the answer where there is nothing for whoever asks. A kind that has no rounds is never asked back; of
+    one, a server may make a task.
     """
 
     method: str

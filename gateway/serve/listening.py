@@ -41,8 +41,8 @@ class Listening:
 
         asked: Mapping[str, Any] = context.params["notifications"]
         lists = [kind for kind in LISTS if asked.get(f"{kind}ListChanged") is True]
-        tasks, key = self._front.tasks, self._front.caller_key(client)
-        followed = await tasks.listened(context, asked, client, key)
+        tasks = self._front.tasks
+        followed = await tasks.listened(context, asked, client)
         listener = self._listener(send, lists, client)
         with self._changes.listening(listener):
             wanted = asked.get("resourceSubscriptions") or []
@@ -51,7 +51,7 @@ class Listening:
             honoured |= {"resourceSubscriptions": uris} if uris else {}
             honoured |= {"taskIds": followed} if followed else {}
             await send("notifications/subscriptions/acknowledged", {"notifications": honoured})
-            async with tasks.watched(context, followed, client, key, listener.tell):
+            async with tasks.watched(context, followed, client, listener.tell):
                 await listener.run()
         return {"_meta": meta}
 

@@ -7,7 +7,7 @@ section 5.1).
 """
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,6 @@ from gateway.call import (
     Unsent,
     outcome_from_json,
 )
-from gateway.caller import ASKING
 from gateway.events import Denied, Held, Returned
 from gateway.pipeline import CallResult, OutOfBudget
 from gateway.results import client_result, denied_text, failure_text, held_text, unforged
@@ -39,9 +38,6 @@ DENIED, WAITING, NOT_SENT, IN_DOUBT = -31001, -31002, -31003, -31004
 # Of our own request to the server: its headers, its version. Its client can do nothing about them, and would take them
 # for its own. What it declared, on the other hand, is passed on.
 _HOP_CODES = frozenset({types.HEADER_MISMATCH, types.UNSUPPORTED_PROTOCOL_VERSION})
-
-
-_RELAYED = frozenset({*ASKING, "extensions"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +87,8 @@ def _outcome(outcome: Outcome) -> JsonObject | ServerError:
     return ServerError(code, failure_text(outcome), {"verdict": "allow"})
 
 
-def _about_client(outcome: Refused) -> bool:
-    """Whether the server misses what the client may declare: what that is, it hears as it was said to us."""
-    needed = outcome.data.get("requiredCapabilities") if isinstance(outcome.data, Mapping) else None
-    relayed = isinstance(needed, Mapping) and needed.keys() <= _RELAYED
-    return outcome.code == types.MISSING_REQUIRED_CLIENT_CAPABILITY and relayed
-
-
 def _refused(outcome: Refused) -> ServerError:
-    ours = outcome.code in _HOP_CODES and not _about_client(outcome)
-    code = types.INTERNAL_ERROR if ours else outcome.code
+    code = types.INTERNAL_ERROR if outcome.code in _HOP_CODES else outcome.code
     return ServerError(code, outcome.message, outcome.data)
 
 

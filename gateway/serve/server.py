@@ -126,8 +126,7 @@ def _answers(front: Front, listening: Listening) -> Mapping[str, Answer]:
         return {}
 
     async def followed(context: Context) -> JsonObject:
-        client = client_of(context)
-        return await _to_its_end(front.tasks.answer(context, client, front.caller_key(client)))
+        return await _to_its_end(front.tasks.answer(context, client_of(context)))
 
     return {
         **dict.fromkeys(LISTS, listed),

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import mcp_types as types
@@ -15,10 +16,10 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import ArgumentsError, JsonObject
 from gateway.caller import Caller
-from gateway.clients import ClientRun
 from gateway.errors import ToolgateError, UnknownTask
-from gateway.following import Following, Unfollowed
+from gateway.following import Following, Inquiry, Unfollowed
 from gateway.serve.callers import Talking, declared
+from gateway.serve.envelope import passed_on
 from gateway.serve.replies import unfollowed
 from gateway.serve.sessions import Client, Sessions
 from gateway.task import EXTENSION, TERMINAL, declares
@@ -27,11 +28,11 @@ __all__ = ["METHODS", "TaskMethods", "advertised"]
 
 METHODS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 MOST_NAME = 512  # characters
-MOST_LISTENED = 100  # tasks of one listener
+MOST_LISTENED = 50  # tasks of one listener
 SHORTEST, LONGEST = 0.5, 30.0  # seconds between two looks at a task to which somebody listens
 
-Send = Callable[[str, JsonObject], Awaitable[None]]
-Work = Callable[[ClientRun, Caller], Awaitable[JsonObject | Unfollowed]]
+Tell = Callable[[str, JsonObject], None]
+Work = Callable[[Inquiry], Awaitable[JsonObject | Unfollowed]]
 
 log = logging.getLogger("toolgate.serve")
 
@@ -43,27 +44,42 @@ def advertised(method: str, capabilities: JsonObject) -> JsonObject:
     return {**capabilities, "extensions": {**capabilities.get("extensions", {}), EXTENSION: {}}}
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A request about a task: whose, and what it says."""
+
+    client: Client
+    caller: Caller
+    task_id: str
+    meta: JsonObject = field(default_factory=dict)
+    answers: JsonObject | None = None
+
+
 class TaskMethods:
     """By an SDK request's context and its client. Raises MCPError for whatever is not an answer."""
 
-    def __init__(self, sessions: Sessions, following: Following) -> None:
-        self._sessions, self._following = sessions, following
+    def __init__(self, sessions: Sessions, following: Following, key: Callable[[Client], str]) -> None:
+        """`key` says whose a client's connections to servers are."""
+        self._sessions, self._following, self._key = sessions, following, key
 
-    async def answer(self, context: Any, client: Client, key: str) -> JsonObject:
-        """One of METHODS, of the modern era. `key` is the caller's."""
+    async def answer(self, context: Any, client: Client) -> JsonObject:
+        """One of METHODS, of the modern era."""
         _check_declared(context)
         task_id, params = _task_id(context), context.params
         works: Mapping[str, Work] = {
-            "tasks/get": lambda run, caller: self._following.get(task_id, run, caller),
-            "tasks/cancel": lambda run, caller: self._following.cancel(task_id, run, caller),
-            "tasks/update": lambda run, caller: self._following.update(task_id, _answers(params), run, caller),
+            "tasks/get": self._following.get,
+            "tasks/update": self._following.update,
+            "tasks/cancel": self._following.cancel,
         }
-        return await self._made(works[context.method], client, Talking(context, key))
+        answers = _answers(params) if context.method == "tasks/update" else None
+        meta = passed_on(params.get("_meta"))
+        said = _Said(client, Talking(context, self._key(client)), task_id, meta, answers)
+        return await self._made(works[context.method], said)
 
-    async def _made(self, work: Work, client: Client, caller: Caller) -> JsonObject:
+    async def _made(self, work: Work, said: "_Said") -> JsonObject:
         try:
-            async with self._sessions.run(client) as run:
-                answer = await work(run, caller)
+            async with self._sessions.run(said.client) as run:
+                answer = await work(Inquiry(said.task_id, run, said.caller, said.meta, said.answers))
         except UnknownTask:
             raise MCPError(types.INVALID_PARAMS, "Task not found") from None
         except ArgumentsError as error:
@@ -75,7 +91,7 @@ class TaskMethods:
 
     # ---- who listens
 
-    async def listened(self, context: Any, asked: Mapping[str, Any], client: Client, key: str) -> list[str]:
+    async def listened(self, context: Any, asked: Mapping[str, Any], client: Client) -> list[str]:
         """The tasks of `taskIds` to which this client may listen. Raises MCPError where it did not declare tasks."""
         wanted = asked.get("taskIds")
         if wanted is None:
@@ -83,23 +99,17 @@ class TaskMethods:
         _check_declared(context)
         if not isinstance(wanted, list) or not all(isinstance(one, str) for one in wanted):
             raise MCPError(types.INVALID_PARAMS, "`taskIds` is a list of texts")
-        found = []
-        for task_id in list(dict.fromkeys(wanted))[:MOST_LISTENED]:
-            try:
-                await self._look(task_id, client, Talking(context, key))
-            except MCPError as error:
-                log.debug("nobody listens to a task: %s", error)
-            else:
-                found.append(task_id)
-        return found
+        looked = [_Said(client, Talking(context, self._key(client)), one) for one in dict.fromkeys(wanted)][
+            :MOST_LISTENED
+        ]
+        states = await asyncio.gather(*(self._look(said) for said in looked), return_exceptions=True)
+        return [said.task_id for said, state in zip(looked, states, strict=True) if isinstance(state, Mapping)]
 
     @asynccontextmanager
-    async def watched(
-        self, context: Any, task_ids: Sequence[str], client: Client, key: str, send: Send
-    ) -> AsyncIterator[None]:
+    async def watched(self, context: Any, task_ids: Sequence[str], client: Client, tell: Tell) -> AsyncIterator[None]:
         """While this lasts, tells where each task stands, now and whenever it has changed, until it has ended."""
-        caller = Talking(context, key)
-        watching = [asyncio.ensure_future(self._watch(one, client, caller, send)) for one in task_ids]
+        caller = Talking(context, self._key(client))
+        watching = [asyncio.ensure_future(self._watch(_Said(client, caller, one), tell)) for one in task_ids]
         try:
             yield
         finally:
@@ -107,21 +117,21 @@ class TaskMethods:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
 
-    async def _watch(self, task_id: str, client: Client, caller: Caller, send: Send) -> None:
+    async def _watch(self, said: _Said, tell: Tell) -> None:
         before: JsonObject = {}
         while before.get("status") not in TERMINAL:
             try:
-                now = await self._look(task_id, client, caller)
+                now = await self._look(said)
             except (MCPError, ToolgateError) as error:  # its server may come back
                 log.debug("a task could not be looked at: %s", error)
                 now = before
             if now != before:
-                await send("notifications/tasks", now)
+                tell("notifications/tasks", now)
             before = now
             await asyncio.sleep(_pause(now))
 
-    async def _look(self, task_id: str, client: Client, caller: Caller) -> JsonObject:
-        state = await self._made(lambda run, who: self._following.get(task_id, run, who), client, caller)
+    async def _look(self, said: _Said) -> JsonObject:
+        state = await self._made(self._following.get, said)
         return {key: value for key, value in state.items() if key not in ("resultType", "_meta")}
 
 

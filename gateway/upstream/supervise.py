@@ -327,14 +327,15 @@ class Supervisor:
             return InDoubt("it made a task of the call, which nobody here can follow")
         return outcome
 
-    async def follow(self, asked: Wanted, timeout: float, caller: Caller) -> Outcome:
+    async def follow(self, asked: Wanted, errand: Errand) -> Outcome:
         """A request about a task, sent at most once."""
+        timeout = min(errand.timeout, self.spec.call_timeout)
         deadline = asyncio.get_running_loop().time() + timeout
         connection = await self._available(min(PATIENCE, timeout))
         if connection is None:
             return Unsent(f"server `{self.spec.name}` is down: {self.missing or 'it went away again'}")
         left = max(0.1, deadline - asyncio.get_running_loop().time())
-        return self._explained(await connection.forward(asked, {}, {}, left, caller))
+        return self._explained(await connection.forward(asked, {}, errand.meta, left, errand.caller))
 
     @property
     def available(self) -> bool:

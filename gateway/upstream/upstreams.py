@@ -25,6 +25,8 @@ from gateway.upstream.wanted import about_task
 
 __all__ = ["Upstreams"]
 
+FOLLOW_SECONDS = 30.0  # for a request about a task
+
 log = logging.getLogger("toolgate.upstream")
 
 
@@ -101,14 +103,14 @@ class Upstreams:
             return await (own or server).forward(call, errand)
 
     async def follow(
-        self, task: Task, method: str, *, timeout: float, caller: Caller, answers: JsonObject | None = None
+        self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
     ) -> Outcome:
         """Sends a request about a task to the server that made it, once. Outcomes are those of `forward`."""
         name = task.path.partition("/")[0]
         server = self._servers.get(name)
         if server is None:
             return Unsent(f"there is no server `{name}`")
-        return await server.follow(about_task(method, task.theirs, answers), timeout, caller)
+        return await server.follow(about_task(method, task.theirs, answers), Errand(FOLLOW_SECONDS, meta, caller))
 
     def forget(self, key: str) -> None:
         """A client is gone (`Caller.key`): connections of its own are closed."""

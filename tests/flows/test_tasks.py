@@ -1,10 +1,11 @@
-"""Tasks, through a gateway that is a process of its own: those of the servers behind it, and its own, for calls that wait
-for a person. A client that does not know tasks is answered as ever.
+"""Tasks, through a gateway that is a process of its own: those of the servers behind it, and its own, for calls that
+wait for a person. A client that does not know tasks is answered as ever.
 """
 
 import contextlib
 import json
 import signal
+import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,13 +19,14 @@ from gateway.call import Answered, InDoubt, Outcome, TaskCreated, outcome_from_j
 from gateway.events import Admitted, Decided, Denied, Held, Returned
 from gateway.task import EXTENSION
 from tests.fixtures.everything.starting import command
-from tests.fixtures.served import FIXTURES, Gateway, Place, Wire, approval_in, text_of
+from tests.fixtures.served import FIXTURES, Gateway, Place, Wire, approval_in, request, text_of
+
+Json = dict[str, Any]
 
 ASK = "p, *, *, tally/*, call, , ask, a person looks at it"
 ALLOW = "p, *, *, */*, call, , allow, whatever it is"
-CAPABLE = {"extensions": {EXTENSION: {}}}
-MISSING = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
-Json = dict[str, Any]
+CAPABLE: Json = {"extensions": {EXTENSION: {}}}
+MISSING: Json = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
 
 
 @pytest.fixture
@@ -135,8 +137,6 @@ def test_killed_between_the_approval_and_the_call_another_gateway_makes_it_once(
 def test_killed_in_the_middle_of_the_call_it_is_in_doubt_and_not_repeated(
     place: Place, servers: Mapping[str, Any]
 ) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with served(place, servers) as (client, gateway):
@@ -308,9 +308,7 @@ def test_the_call_of_a_task_counts_in_the_budget_of_the_run_that_asked(
 # ---- the tasks of servers
 
 
-def test_a_servers_task_goes_through_and_its_outcome_is_recorded_once(
-    place: Place, servers: Mapping[str, Any]
-) -> None:
+def test_a_servers_task_goes_through_and_its_outcome_is_recorded_once(place: Place, servers: Mapping[str, Any]) -> None:
     with served(place, servers) as (client, _):
         created = client.call("jobs__slow_compute", {"seconds": 0.2, "label": "x"})
         assert created["x-vendor"] == [None]
@@ -328,7 +326,8 @@ def test_a_servers_task_goes_through_and_its_outcome_is_recorded_once(
     first, last = (fact for fact in place.facts() if isinstance(fact, Returned))
     assert first.key == last.key
     assert (first.spent, last.spent) == ({"tool_calls": 1}, {})
-    assert first.tainting and last.tainting
+    assert first.tainting
+    assert last.tainting
 
 
 def test_a_servers_questions_go_out_and_the_answers_come_back(place: Place, servers: Mapping[str, Any]) -> None:
@@ -413,8 +412,6 @@ def test_a_client_that_listens_is_told_without_asking(place: Place, servers: Map
         call = {"name": "tally__send", "arguments": {"word": "a"}, **meta}
         task = pipe.ask("tools/call", call, "modern", 1)["result"]["taskId"]
         wanted = {"notifications": {"taskIds": [task, "somebody else's"]}, **meta}
-        from tests.fixtures.served import request
-
         pipe.send(request("subscriptions/listen", wanted, "modern", 2))
         honoured = pipe.receive(lambda message: message.get("method") == "notifications/subscriptions/acknowledged")
         assert honoured["params"]["notifications"] == {"taskIds": [task]}
