@@ -10,15 +10,12 @@ from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome
 from gateway.caller import NOBODY, Caller
 from gateway.events import Admitted
 from gateway.gates import Facts, cost, pin
+from gateway.profile import WHOLE, Profile
 from gateway.store import Change, Consume, Lease, Reserve, Restore, run_account
 from gateway.task import Task
-from gateway.telemetry import traceparent
 from gateway.tracing import Place
 
-__all__ = ["FIRST", "IDEMPOTENCY_KEY", "Admission", "Attempt", "Proposal", "Work", "restored"]
-
-IDEMPOTENCY_KEY = "toolgate/idempotency-key"
-_NOT_OURS_TO_PASS_ON = frozenset({"baggage", "tracestate"})  # they may name people, and belong to another trace
+__all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +24,15 @@ class Work:
 
     `driven` is a run of our own loop: a spent budget pauses it, and only the same call of the same run may claim an
     approval. `seconds` is how long the run may still work. `of` is the run whose call this is, where the call has a run
-    to itself: its budget is the other run's, and its result is read from the record.
+    to itself: its budget is the other run's, and its result is read from the record. What is outside of
+    `profile` is not there for it.
     """
 
     place: Place
     lease: Lease | None = None
     driven: bool = False
     seconds: float | None = None
+    profile: Profile = WHOLE
     of: str | None = None
 
     @property
@@ -122,14 +121,6 @@ class Admission:
             approval_id=approval.id if approval else None,
             action=call.action,
         )
-
-    @property
-    def meta(self) -> JsonObject:
-        """`_meta` for the server: the client's, the key that makes a repeat harmless, and our place in the trace."""
-        call = self.call
-        own = {IDEMPOTENCY_KEY: call.idempotency_key, "traceparent": traceparent(call.run_id, call.key)}
-        theirs = {key: value for key, value in self.proposal.meta.items() if key not in _NOT_OURS_TO_PASS_ON}
-        return {**theirs, **own}
 
     @property
     def used_up(self) -> Approval | None:

@@ -2,27 +2,41 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.call import Action, Tool
 from gateway.names import exposed_names
 from gateway.offer import About, Offer
+from gateway.screens.finding import Finding
 from gateway.uris import Uris
 
-__all__ = ["Catalogue"]
+__all__ = ["Catalogue", "ServerInfo"]
+
+
+class ServerInfo(NamedTuple):
+    """What a server calls itself (MCP's `serverInfo`)."""
+
+    name: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """`tools` by `server/tool` path, `names` from exposed name to path, both in a stable order; so are the prompts.
 
-    `missing` says for each server that can't be reached why; `rejected` lists what was left out, and why. `about` is
-    what the servers that can be reached say of themselves. Which server a URI means is the affair of `uris`.
+    `missing` says for each server that can't be reached why; `rejected` lists what was left out, and why. `servers` are
+    those that have answered; `about` is what those that can be reached say of themselves. `held` says of tools that are
+    there why nobody may see or call them; `findings` is what deceives in a definition, by path, or by the name of a
+    server that can be taken for another. Which server a URI means is the affair of `uris`.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
+    servers: Mapping[str, ServerInfo] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
     prompts: Mapping[str, Offer] = field(default_factory=dict)
     prompt_names: Mapping[str, str] = field(default_factory=dict)
     uris: Uris = field(default_factory=Uris)

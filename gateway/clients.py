@@ -20,10 +20,11 @@ from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
-from gateway.gates import Facts, judge_subscriber
+from gateway.gates import Facts, judge_subscriber, listed
 from gateway.offer import About, Offer
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
 from gateway.policy import RunFacts
+from gateway.profile import WHOLE, Profile
 from gateway.run import fold
 from gateway.store import Lease, RunRow, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
@@ -31,7 +32,7 @@ from gateway.task import is_run_of_task
 from gateway.tracing import Place
 from gateway.uris import SCHEME
 
-__all__ = ["ClientRun", "Clients", "Exchange", "Round", "new_run_id"]
+__all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
 
 T = TypeVar("T", Tool, Offer)
 
@@ -56,15 +57,17 @@ class Clients:
     limits: Limits
 
     @contextlib.asynccontextmanager
-    async def run(self, subject: Subject, title: str) -> AsyncIterator["ClientRun"]:
+    async def run(self, subject: Subject, title: str, profile: Profile = WHOLE) -> AsyncIterator["ClientRun"]:
         """A run for as long as the client is there. Raises StoreError."""
-        client = await self.open(subject, title)
+        client = await self.open(subject, title, profile)
         try:
             yield client
         finally:
             await client.close()
 
-    async def open(self, subject: Subject, title: str, *, follows: float = 0.0) -> "ClientRun":
+    async def open(
+        self, subject: Subject, title: str, profile: Profile = WHOLE, *, follows: float = 0.0
+    ) -> "ClientRun":
         """Like `run`; the caller closes it.
 
         A run of the same subject and title that was active within `follows` seconds is the same client at work,
@@ -76,7 +79,7 @@ class Clients:
         queued = Queued("client", *who, input=title, limits=limits, tainted=tainted)
         await self.store.append(run_id, [queued, Started(owner)], lease=None)
         lease = await self.store.acquire(run_id, owner, CLIENT_LEASE_SECONDS)
-        return ClientRun(self, run_id, subject, lease, tainted=tainted)
+        return ClientRun(self, Seat(run_id, subject, lease, profile, tainted))
 
     async def _was_tainted(self, subject: Subject, title: str, seconds: float) -> bool:
         if not seconds:
@@ -131,25 +134,34 @@ class Exchange:
 ALONE = Exchange()
 
 
-class ClientRun:
-    """One client's session."""
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a client sits: whose run it is, and what of the gateway is there for it."""
 
-    def __init__(
-        self, clients: Clients, run_id: str, subject: Subject, lease: Lease | None, *, tainted: bool = False
-    ) -> None:
-        self._clients, self._lease = clients, lease
-        self.run_id, self.subject = run_id, subject
+    run_id: str
+    subject: Subject
+    lease: Lease | None = None
+    profile: Profile = WHOLE
+    tainted: bool = False
+
+
+class ClientRun:
+    """One client's session, within a profile: what is outside of it is not there for this client."""
+
+    def __init__(self, clients: Clients, seat: Seat) -> None:
+        self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
+        self.run_id, self.subject = seat.run_id, seat.subject
         self._numbers = itertools.count(1)
-        self._tainted = tainted  # what the run's events say, kept up with
+        self._tainted = seat.tainted  # what the run's events say, kept up with
 
     @property
     def catalogue(self) -> Catalogue:
-        return self._clients.upstream.catalogue
+        return self.profile.of(self._clients.upstream.catalogue)
 
     # ---- what there is for this subject: by exposed name, in a stable order
 
     def tools(self) -> Sequence[tuple[str, Tool]]:
-        """The tools that it may call with some arguments."""
+        """The tools that are intact and that it may call with some arguments."""
         catalogue = self.catalogue
         return self._visible((name, catalogue.tools[path]) for name, path in catalogue.names.items())
 
@@ -173,15 +185,16 @@ class ClientRun:
         return {server: about for server, about in self.catalogue.about.items() if server in seen}
 
     def _visible(self, found: Iterable[tuple[str, T]]) -> Sequence[tuple[str, T]]:
-        policy, now = self._clients.policy.current, datetime.now(UTC)
-        return [(name, thing) for name, thing in found if policy.visible(self.subject, thing, now)]
+        catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
+        return [(name, thing) for name, thing in found if listed(thing, catalogue, policy, self.subject, now)]
 
     def offers(self, path: str, action: Action = "call") -> bool:
         """Whether it may use this with some arguments; also whatever is missing together with its server."""
-        thing = self.catalogue.find(action, path)
+        catalogue = self.catalogue
+        thing = catalogue.find(action, path)
         if thing is None:
-            return path.partition("/")[0] in self.catalogue.missing
-        return self._clients.policy.current.visible(self.subject, thing, datetime.now(UTC))
+            return path.partition("/")[0] in catalogue.missing
+        return listed(thing, catalogue, self._clients.policy.current, self.subject, datetime.now(UTC))
 
     def hides(self, denied: Denied) -> bool:
         """Whether a denial must read as if there were nothing: what the lists hide, no error betrays.
@@ -249,7 +262,7 @@ class ClientRun:
         key = asked.round.key if asked.round and further else self.new_key(proposal.action)
         attempt = Attempt(asked.round.number, asked=True) if asked.round else FIRST
         full = replace(proposal, key=key, answers=asked.answers, caller=asked.caller)
-        result = await self._clients.pipeline.call(full, Work(await self.place(), self._lease), attempt)
+        result = await self._clients.pipeline.call(full, await self.work(), attempt)
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
         return result
 
@@ -264,6 +277,10 @@ class ClientRun:
     def taint(self) -> None:
         """It reads what a server says that the admin does not trust."""
         self._tainted = True
+
+    async def work(self) -> Work:
+        """What its calls are part of."""
+        return Work(await self.place(), self._lease, profile=self.profile)
 
     async def place(self) -> Place:
         """Where in its run it is, and what is spent of its budget."""

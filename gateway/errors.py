@@ -6,10 +6,12 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
   + ConfigError            the files or flags are wrong          exit 3
     - PolicyError          the policy files are wrong            exit 3
   + UpstreamUnavailable    an MCP server can't be reached        exit 4
+    - LogInNeeded          it wants a log-in of this user's own  exit 4
   + StoreError             the store could not keep or find something
     - UnknownRun           no such run
     - UnknownApproval      no such approval
     - UnknownTask          no such task, or somebody else's
+    - UnknownKey           no such API key
     - LeaseLost            another worker drives this run now
     - Conflict             somebody else was first; nothing was written
     - BudgetExceeded       a reservation does not fit; nothing was written
@@ -28,11 +30,13 @@ __all__ = [
     "Conflict",
     "IllegalEvent",
     "LeaseLost",
+    "LogInNeeded",
     "PolicyError",
     "Problem",
     "StoreError",
     "ToolgateError",
     "UnknownApproval",
+    "UnknownKey",
     "UnknownRun",
     "UnknownTask",
     "UpstreamUnavailable",
@@ -88,6 +92,10 @@ class UpstreamUnavailable(ToolgateError):
         super().__init__(f"server `{server}` is unavailable: {why}")
 
 
+class LogInNeeded(UpstreamUnavailable):
+    """A server that acts for each user wants this user's own log-in, and there is none that holds."""
+
+
 class StoreError(ToolgateError):
     """The store could not keep or find something. Nothing was written."""
 
@@ -111,6 +119,13 @@ class UnknownTask(StoreError):
 
     def __init__(self) -> None:
         super().__init__("there is no such task")
+
+
+class UnknownKey(StoreError):
+    """No API key has this id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no API key `{key_id}`; `toolgate keys list` shows them")
 
 
 class LeaseLost(StoreError):

@@ -18,11 +18,13 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 def extract(outcome: Outcome) -> Outcome:
     """The same outcome; a result of more than 16 KB is told by its size, its SHA-256 and whether it is an error.
 
-    Both are of the result's JSON text: no blanks, keys in the order in which they came, ASCII with escapes.
+    Both are of the result's JSON text as it came, where that is known; else it is written without blanks, keys in the
+    order in which they came, ASCII with escapes.
     """
     if not isinstance(outcome, Answered | InputRequired | TaskCreated):
         return outcome
-    text = _encode(outcome.result).encode()
+    known = outcome.text if isinstance(outcome, Answered) else None
+    text = _encode(outcome.result).encode() if known is None else known
     if len(text) <= KEPT_BYTES:
         return outcome
     told = _told(outcome.result, text)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from gateway.admission import Attempt, Work
+from gateway.admission import Attempt
 from gateway.approval import Approval
 from gateway.budget import Limits
 from gateway.call import (
@@ -97,7 +97,7 @@ class Following:
         approval = await self._asked(inquiry)
         if approval is None:
             return await self._get(await self._made(inquiry.task_id, inquiry), inquiry)
-        approval, events = await self._redeeming.standing(approval)
+        approval, events = await self._redeeming.standing(approval, inquiry.run.profile)
         if inner := made_by(events):
             state = await self._get(await self._made(inner, inquiry), inquiry)
             return {**state, "taskId": approval.id} if isinstance(state, Mapping) else state
@@ -136,14 +136,14 @@ class Following:
         except UnknownApproval:
             raise UnknownTask from None
         of_a_client = approval.claim == approval.digest and approval.action == "call"
-        its_own = of_a_client and approval.call.subject == inquiry.run.subject
+        its_own = of_a_client and _is_of(approval, inquiry.run)
         if approval.id != inquiry.task_id or not its_own:
             raise UnknownTask
         return approval
 
     async def _made(self, task_id: str, inquiry: Inquiry) -> Task:
         task = await self._store.task(task_id)
-        if task.subject != inquiry.run.subject:
+        if not _is_of(task, inquiry.run):
             raise UnknownTask
         return task
 
@@ -206,13 +206,19 @@ class Following:
 
     async def _still(self, call: Call, attempt: Attempt, run: ClientRun) -> Allow | Deny:
         """A task's call counts already, so its budget is not asked again."""
-        place = replace(await run.place(), limits=Limits())
-        verdict = await self._clients.pipeline.follow(call, Work(place), attempt)
+        work = await run.work()
+        free = replace(work, place=replace(work.place, limits=Limits()))
+        verdict = await self._clients.pipeline.follow(call, free, attempt)
         return verdict if isinstance(verdict, Allow) else Deny(verdict.gate, verdict.why, verdict.rule)
 
     def _tainting(self, task: Task) -> bool:
         tool = self._servers.catalogue.tools.get(task.path)
         return not (tool and tool.trusted)
+
+
+def _is_of(task: Approval | Task, run: ClientRun) -> bool:
+    """Whether it is this subject's, and within the part of the catalogue that is there for this run."""
+    return task.call.subject == run.subject and run.profile.holds(task.path)
 
 
 def _as_said(outcome: Outcome) -> Unfollowed:

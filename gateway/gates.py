@@ -19,7 +19,7 @@ from gateway.params import misfit
 from gateway.policy import Decision, Policy, Query, RunFacts
 from gateway.schema import violation
 
-__all__ = ["A_CALL", "GATES", "Facts", "cost", "judge", "judge_approver", "judge_subscriber", "pin"]
+__all__ = ["A_CALL", "GATES", "Facts", "cost", "judge", "judge_approver", "judge_subscriber", "listed", "pin"]
 
 A_CALL = Spend(tool_calls=1)
 
@@ -101,8 +101,10 @@ def _server(call: Call) -> str:
 
 
 def intact(call: Call, facts: Facts) -> Verdict:
-    """The tool is still the one that somebody relied on."""
+    """The tool is still the one that somebody relied on: when it was pinned, or when this call was first looked at."""
     thing = facts.thing(call)
+    if thing is not None and (why := _held(thing, facts.catalogue)):
+        return Deny("intact", f"`{call.path}` is held: {why}")
     if thing is None or facts.pinned is None or facts.pinned == pin(thing):
         return Allow("intact")
     return Deny("intact", f"the definition of `{call.path}` has changed since this call was first looked at")
@@ -149,6 +151,15 @@ def approved(call: Call, facts: Facts) -> Verdict:
 
 
 GATES: tuple[Gate, ...] = (known, reachable, intact, valid, permitted, within_budget, approved)
+
+
+def listed(thing: Tool | Offer, catalogue: Catalogue, policy: Policy, subject: Subject, now: datetime) -> bool:
+    """Whether a subject is shown this: it is intact, and some use of it could be allowed or asked for."""
+    return _held(thing, catalogue) is None and policy.visible(subject, thing, now)
+
+
+def _held(thing: Tool | Offer, catalogue: Catalogue) -> str | None:
+    return catalogue.held.get(thing.path) if isinstance(thing, Tool) else None
 
 
 def _decide(call: Call, facts: Facts) -> Decision:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from gateway.admission import FIRST, IDEMPOTENCY_KEY, Admission, Attempt, Proposal, Work, restored
+from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
 from gateway.budget import Spend
 from gateway.call import (
@@ -45,14 +45,15 @@ from gateway.gates import A_CALL, Facts, cost, judge, pin
 from gateway.policy import Policy, RunFacts
 from gateway.refusals import denial
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
-from gateway.tracing import Forwarding, Interval, Place, Tracing
+from gateway.tracing import Forwarding, Interval, Tracing, meta_of
 
-__all__ = ["FIRST", "IDEMPOTENCY_KEY", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
+__all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
 __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 
 NO_OUTCOME = InDoubt("the caller went away before the answer came")
 NOT_SENT = Unsent("the caller went away before it was sent")
 KEPT = "its approval is not used up"
+LATELY = 2048  # events that calls of one run can have written while one of them was admitted
 
 
 class Upstream(Protocol):
@@ -150,7 +151,7 @@ class Pipeline:
         return facts, verdict
 
     async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
-        facts = self._facts(work.place, attempt)
+        facts = self._facts(work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
             facts = replace(facts, approval=await self._answer(call, work, attempt))
@@ -188,10 +189,11 @@ class Pipeline:
         said = isinstance(outcome, Answered | InputRequired | TaskCreated | Refused)
         return said and not (thing and thing.trusted)
 
-    def _facts(self, place: Place, attempt: Attempt) -> Facts:
+    def _facts(self, work: Work, attempt: Attempt) -> Facts:
+        place = work.place
         taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already
         return Facts(
-            catalogue=self._upstream.catalogue,
+            catalogue=work.profile.of(self._upstream.catalogue),
             policy=self._policy.current,
             now=datetime.now(UTC),
             run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted),
@@ -279,9 +281,15 @@ class Pipeline:
         try:
             await self._store.append(call.run_id, [admission.event], lease=work.lease, changes=changes)
         except asyncio.CancelledError:
-            with contextlib.suppress(ToolgateError):  # it was not admitted, so there is nothing to answer
-                await asyncio.shield(self._record(admission, NOT_SENT))
+            with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer
+                await asyncio.shield(self._take_back(admission))
             raise
+
+    async def _take_back(self, admission: Admission) -> None:
+        """What was refused in that moment took nothing: to give it back would make room for what nobody allows."""
+        seq = await self._store.append(admission.call.run_id, [], lease=admission.work.lease)  # behind it
+        if any(past.event == admission.event for past in await self._store.events(admission.call.run_id, seq - LATELY)):
+            await self._record(admission, NOT_SENT)
 
     async def _forward(self, admission: Admission) -> Returned:
         call, work = admission.call, admission.work
@@ -303,8 +311,9 @@ class Pipeline:
         thing = self._upstream.catalogue.find(call.action, call.path)
         if thing is None or pin(thing) != admission.pin:
             return Unsent(f"`{call.path}` has changed since this call was judged")
+        meta = meta_of(call, proposal.meta)
         return await self._upstream.forward(
-            call, timeout=timeout, meta=admission.meta, caller=proposal.caller, answers=proposal.answers
+            call, timeout=timeout, meta=meta, caller=proposal.caller, answers=proposal.answers
         )
 
     def _timeout(self, call: Call, work: Work) -> float:

@@ -10,14 +10,18 @@ from typing import TypedDict
 
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, usd
-from gateway.call import Answered, Call, InputRequired, Outcome, Subject, TaskCreated, Verdict
+from gateway.call import Answered, Call, InputRequired, JsonObject, Outcome, Subject, TaskCreated, Verdict
 from gateway.events import ModelAnswered, ModelFailed
 from gateway.run import Run
-from gateway.telemetry import ROOT, Silent, Span, Telemetry
+from gateway.screens.results import NOTHING, screen_result
+from gateway.telemetry import ROOT, Silent, Span, Telemetry, traceparent
 from gateway.telemetry import attributes as said
 from gateway.telemetry.span import Attributes, Kind, SpanName
 
-__all__ = ["Interval", "Place", "Tracing"]
+__all__ = ["IDEMPOTENCY_KEY", "Interval", "Place", "Tracing", "meta_of"]
+
+IDEMPOTENCY_KEY = "toolgate/idempotency-key"
+_NOT_OURS_TO_PASS_ON = frozenset({"baggage", "tracestate"})  # they may name people, and belong to another trace
 
 _MILLION = 1_000_000
 _FAILURES: Mapping[str, str] = {"Refused": "refused", "Unsent": "unavailable", "InDoubt": "no_answer"}
@@ -111,9 +115,10 @@ class Tracing:
         self._emit("policy.check", place, key, when, attributes)
 
     def forwarded(self, call: Call, place: Place, sent: Forwarding, outcome: Outcome, when: Interval) -> None:
-        """A call that went to a server, and what came of it."""
+        """A call that went to a server, and what came of it; how much in its result deceives, or may, is counted."""
         if not self._on:
             return
+        found = screen_result(outcome.result) if isinstance(outcome, Answered) else NOTHING
         attributes = said.tool_call(
             **place.facts,
             step_id=place.step,
@@ -123,6 +128,8 @@ class Tracing:
             retry_count=sent.attempt - 1,
             policy_decision="ask" if sent.approval else "allow",
             human_gate="approved" if sent.approval else "not_required",
+            result_findings=found.count or None,
+            result_finding_kinds=found.kinds or None,
         )
         key = call.key if sent.attempt == 1 else f"{call.key}#{sent.attempt}"
         self._emit("tool.call", place, key, when, attributes, error=_failure(outcome))
@@ -232,3 +239,9 @@ def _failure(outcome: Outcome) -> str | None:
     if isinstance(outcome, InputRequired | TaskCreated):
         return None
     return _FAILURES[type(outcome).__name__]
+
+
+def meta_of(call: Call, theirs: JsonObject) -> JsonObject:
+    """`_meta` for the server: the client's, the key that makes a repeat harmless, and our place in the trace."""
+    own = {IDEMPOTENCY_KEY: call.idempotency_key, "traceparent": traceparent(call.run_id, call.key)}
+    return {**{key: value for key, value in theirs.items() if key not in _NOT_OURS_TO_PASS_ON}, **own}

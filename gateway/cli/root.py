@@ -34,7 +34,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deny": ("approvals", "Refuse a call that waits."),
     "tools": ("tools", "List every tool, and what the policy says about it."),
     "call": ("tools", "Call one tool through the gateway."),
+    "login": ("login", "Log in to a server that acts for each user; `--list` lists log-ins."),
+    "logout": ("login", "Forget a log-in."),
+    "pins": ("pins", "Show what is pinned and what is held; `pins accept` takes a change."),
     "serve": ("serve", "Be an MCP server for editors and agents, over HTTP or stdio."),
+    "keys": ("keys", "Make, list and revoke API keys for `serve`."),
     "policy": ("policy", "Check, test and explain the policy."),
     "config": ("config", "Show the configuration and where each value comes from."),
 }

@@ -47,6 +47,7 @@ class Quiet:
         """It did not ask for it."""
 
     async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        del params
         raise CantAsk(types.METHOD_NOT_FOUND, f"this client can't be asked `{method}` now")
 
 

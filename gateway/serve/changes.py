@@ -80,7 +80,7 @@ class Listener:
 
     async def run(self) -> None:
         """Tells what there is to tell, until it is closed."""
-        while not self._closed:
+        while not self._closed or self._pending:
             await self._news.wait()
             self._news.clear()
             while self._pending:
@@ -99,7 +99,7 @@ class Changes:
         self._ends: Sequence[Callable[[], None]] = (sources.subscribe(self._changed), sources.on_updated(self._updated))
 
     def close(self) -> None:
-        """Every listener is told the end, in the way of its era; new ones are refused."""
+        """Every listener is told the end, in the way of its era; whoever comes later, at once."""
         for end in self._ends:
             end()
         self._ends = ()
@@ -109,8 +109,10 @@ class Changes:
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
         """While this lasts, he is told. Raises MCPError when there are too many."""
-        if len(self._listeners) >= MOST or not self._ends:
+        if len(self._listeners) >= MOST:
             raise MCPError(types.INTERNAL_ERROR, "Nobody more can listen now")
+        if not self._ends:
+            listener.close()
         self._listeners[listener] = None
         try:
             yield
@@ -120,7 +122,7 @@ class Changes:
                 self.unwatch(listener, key)
 
     async def watch(self, listener: Listener, resource: Offer, uri: str) -> None:
-        """Has him told of this resource, which he calls `uri`. Raises UpstreamUnavailable, and MCPError at the limit."""
+        """Has him told of this resource, which he calls `uri`. Raises UpstreamUnavailable; MCPError at the limit."""
         key = resource.server, resource.name
         if key in listener.uris:
             return

@@ -1,37 +1,43 @@
 """`tools/call` over HTTP, without the SDK's application in between, which costs ten times what the gateway itself does.
 
-Only a plain call goes this way: everything about it is in order, and no server could want to talk to its client before
-the answer (a modern client is asked by an answer, so that he may be asked is no hindrance). It meets the same `Front`, so the same gates. Whatever is out of the ordinary goes to the SDK's application,
-which also has the protocol's words for what is wrong; nothing is refused here.
+Only a plain call goes this way: everything about it is in order, and nothing can come before its answer. (A modern
+client is asked by an answer, so that he can be asked is no hindrance.) It meets the same `Front`, so the same gates.
+Whatever is out of the ordinary goes to the SDK's application, which also has the protocol's words for what is wrong;
+nothing is refused here.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS, InboundModernRoute, classify_inbound_request
-from mcp_types import INTERNAL_ERROR
+from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, INTERNAL_ERROR
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject
 from gateway.caller import Caller, asks
 from gateway.errors import ToolgateError
-from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, message_of
+from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, first, message_of
+from gateway.serve.asking import ASKER, Asker
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
-from gateway.serve.envelope import enveloped
+from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
-from gateway.serve.handshakes import Handshakes
+from gateway.serve.handshakes import Handshakes, Posted
 from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
 
 __all__ = ["Direct"]
 
 WATCH_AFTER = 0.05  # seconds until it is worth looking whether the client is still there
+_PATH = "/mcp"
+_REQUEST = {"jsonrpc", "id", "method", "params"}
 _PARAMS = {"name", "arguments", "_meta"}
+_ACCEPTED = {b"application/json", b"text/event-stream"}
+_CallKey = tuple[Asker, str | None, str | int]  # whose, in which session, and the request's id
 _CANCELLED = {"code": 0, "message": "Request cancelled"}  # the SDK's own words; a client that cancels waits for none
 
 log = logging.getLogger("toolgate.serve")
@@ -48,32 +54,32 @@ class _Plain:
     params: JsonObject
 
     @property
-    def key(self) -> tuple[str | None, str | int]:
-        return self.client.session, self.id
+    def key(self) -> "_CallKey":
+        return self.client.asker, self.client.session, self.id
 
 
 class Direct:
-    """ASGI middleware before the SDK's application. `local` are the hosts, without port, that we answer to."""
+    """ASGI middleware before the SDK's application, and behind the door: each request has an `Asker`."""
 
-    def __init__(self, app: App, front: Front, stamp: JsonObject, local: Sequence[str]) -> None:
+    def __init__(self, app: App, front: Front, stamp: JsonObject) -> None:
         self._app, self._front, self._stamp = app, front, stamp
-        self._local = frozenset(local)
         self._handshakes = Handshakes()
-        self._calls: dict[tuple[str | None, str | int], _Watch] = {}  # under way
+        self._calls: dict[_CallKey, _Watch] = {}  # under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        message, headers = message_of(scope), dict(scope["headers"])
-        plain = self._plain(scope, message, headers)
+        message = message_of(scope)
+        plain = self._plain(scope, message)
         if plain is not None:
             await self._directly(plain, receive, send)
             return
-        session = _text(headers.get(b"mcp-session-id"))
+        asker, session = scope["state"][ASKER], _session_of(scope)
         if message.get("method") == "notifications/cancelled":
-            self._cancel(session, message.get("params"))
-        await self._app(scope, receive, self._handshakes.learning(scope["method"], session, message, send))
+            self._cancel(asker, session, message.get("params"))
+        posted = Posted(asker, scope["method"], session, message)
+        await self._app(scope, receive, self._handshakes.learning(posted, send))
 
     async def _directly(self, plain: _Plain, receive: Receive, send: Send) -> None:
         watch = _Watch(receive)
@@ -90,54 +96,58 @@ class Direct:
                 del self._calls[plain.key]
         await answer_json(send, status, body)
 
-    def _cancel(self, session: str | None, params: Any) -> None:
-        """Only a session can cancel by a request's id: those of modern requests belong to nobody."""
+    def _cancel(self, asker: Asker, session: str | None, params: Any) -> None:
+        """Only a session can cancel by a request's id, and only his whose it is: those of modern requests belong to
+        nobody.
+        """
         request_id = params.get("requestId") if isinstance(params, Mapping) else None
-        watch = self._calls.get((session, request_id)) if session and isinstance(request_id, str | int) else None
+        if session is None or not isinstance(request_id, str | int) or isinstance(request_id, bool):
+            return
+        watch = self._calls.get((asker, session, request_id))
         if watch is not None:
             watch.cancel()
 
     # ---- is it plain?
 
-    def _plain(self, scope: Scope, message: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> _Plain | None:
-        if message.get("method") != "tools/call" or "id" not in message or scope["path"] != "/mcp":
+    def _plain(self, scope: Scope, message: Mapping[str, Any]) -> _Plain | None:
+        if message.get("method") != "tools/call" or message.keys() != _REQUEST or scope["path"] != _PATH:
             return None
+        headers = dict(scope["headers"])
         if len(headers) != len(scope["headers"]) or not self._in_order(headers):
             return None
-        params = message.get("params") or {}
-        meta = params.get("_meta", {})
-        if not _is_plain(params) or not isinstance(meta, Mapping) or not wants_nothing_meanwhile(meta):
+        params = message["params"]
+        if not _simple(params) or not self._front.plain(params["name"]):
             return None
-        caller = self._caller(message, headers)
-        if caller is None or not self._front.plain(params["name"]):
+        caller = self._caller(scope["state"][ASKER], message, params.get("_meta", {}), headers)
+        if caller is None:
             return None
         version = headers[b"mcp-protocol-version"].decode("latin-1")
         return _Plain(message["id"], caller[0], version, caller[1], params)
 
     def _in_order(self, headers: Mapping[bytes, bytes]) -> bool:
-        """The headers of a program that speaks MCP, and not of a page in a browser."""
-        host = headers.get(b"host", b"").rpartition(b":")[0].decode("latin-1")
-        accept = headers.get(b"accept", b"")
+        """The headers of a program that speaks MCP."""
+        accepted = {part.partition(b";")[0].strip().lower() for part in headers.get(b"accept", b"").split(b",")}
         return (
-            b"origin" not in headers
-            and host in self._local
-            and headers.get(b"content-type") == b"application/json"
-            and b"application/json" in accept
-            and b"text/event-stream" in accept
+            headers.get(b"content-type") == b"application/json"
+            and accepted >= _ACCEPTED
             and not any(name.startswith(b"mcp-param-") for name in headers)
         )
 
-    def _caller(self, message: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> tuple[Client, Caller] | None:
+    def _caller(
+        self, asker: Asker, message: Mapping[str, Any], meta: Mapping[str, Any], headers: Mapping[bytes, bytes]
+    ) -> tuple[Client, Caller] | None:
         version = _text(headers.get(b"mcp-protocol-version")) or ""
         if version in MODERN_PROTOCOL_VERSIONS:
             routing = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
             route = classify_inbound_request(message, headers=routing)
-            if not isinstance(route, InboundModernRoute) or not isinstance(route.client_capabilities, Mapping):
+            if not isinstance(route, InboundModernRoute) or not in_shape(meta, version):
                 return None
-            client = Client.said(route.client_info, stateless=True)
-            return client, Quiet(self._front.caller_key(client), True, route.client_capabilities)
+            client = Client.said(asker, meta.get(CLIENT_INFO_META_KEY), stateless=True)
+            return client, Quiet(self._front.caller_key(client), True, meta[CLIENT_CAPABILITIES_META_KEY])
         session = _text(headers.get(b"mcp-session-id"))
-        known = self._handshakes.fresh(session) if session and version in HANDSHAKE_PROTOCOL_VERSIONS else None
+        if session is None or version not in HANDSHAKE_PROTOCOL_VERSIONS:
+            return None
+        known = self._handshakes.fresh(asker, session)
         if known is None or known.wants_log or asks(known.capabilities):
             return None
         return known.client, Quiet(self._front.caller_key(known.client), False)
@@ -191,14 +201,24 @@ class _Watch:
             self._task.cancel()
 
 
-def _is_plain(params: Any) -> bool:
-    """Whether the SDK would take these parameters; a further round, with a client's answers, it has to look at."""
+def _simple(params: JsonObject) -> bool:
+    """A name, arguments, and nothing that would have us talk to the client before the answer."""
+    meta = params.get("_meta", {})
     return (
-        isinstance(params, Mapping)
-        and params.keys() <= _PARAMS
+        params.keys() <= _PARAMS
         and isinstance(params.get("name"), str)
         and isinstance(params.get("arguments", {}), Mapping)
+        and isinstance(meta, Mapping)
+        and wants_nothing_meanwhile(meta)
     )
+
+
+def _session_of(scope: Scope) -> str | None:
+    """The session into which the SDK takes this request: none at another path, or in the era that has none."""
+    version = first(scope, b"mcp-protocol-version")
+    if scope["path"] != _PATH or (version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS):
+        return None
+    return first(scope, b"mcp-session-id")
 
 
 def _text(value: bytes | None) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import JsonObject, Subject, Tool
+from gateway.call import JsonObject, Tool
 from gateway.clients import ClientRun
 from gateway.following import Following
 from gateway.keyring import KeyRing
@@ -25,6 +25,7 @@ from gateway.serve.task_methods import TaskMethods
 
 __all__ = ["LISTS", "Front"]
 
+MAX_PINS = 10_000
 MAX_NAME = 512  # characters; MCP has 128, and `server/tool` is let in too
 LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
 
@@ -41,7 +42,7 @@ class Front:
         self._following = Following(sessions.clients, sources)
         self._exchanges = Exchanges(sessions, keys, self._following, parking)
         self.tasks = TaskMethods(sessions, self._following, self.caller_key)
-        self._plain: dict[str, bool] = {}  # by pin
+        self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
         self.changes = Changes(sources)
 
     async def close(self) -> None:
@@ -55,8 +56,9 @@ class Front:
 
     def caller_key(self, client: Client) -> str:
         """Whose a client's connections to servers are."""
-        subject: Subject = self.viewer(client).subject
-        return json.dumps([subject.tenant, subject.user, subject.agent, client.key])
+        asker = client.asker
+        who = (asker.subject.tenant, asker.subject.user, asker.subject.agent, asker.profile.name)
+        return json.dumps([*who, client.session or client.name])
 
     def instructions(self, client: Client) -> str:
         return instructions(self.viewer(client).servers())
@@ -82,6 +84,8 @@ class Front:
         if tool is None:
             return True
         if tool.pin not in self._plain:
+            if len(self._plain) >= MAX_PINS:  # a server may define its tools anew for ever
+                self._plain.clear()
             self._plain[tool.pin] = '"x-mcp-header"' not in json.dumps(tool.input_schema)
         return self._plain[tool.pin]
 

@@ -4,7 +4,7 @@ there, and by `resources/subscribe`.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mcp_types as types
@@ -25,15 +25,19 @@ log = logging.getLogger("toolgate.serve")
 
 
 class Listening:
-    """The methods, by an SDK request's context and its client."""
+    """The methods, by an SDK request's context. `who` says whose it is."""
 
-    def __init__(self, front: Front) -> None:
-        self._front, self._changes = front, front.changes
+    def __init__(self, front: Front, who: Callable[[Any], Client]) -> None:
+        self._front, self._changes, self._who = front, front.changes, who
+
+    def instructions(self, context: Any) -> str:
+        return self._front.instructions(self._who(context))
 
     # ---- the modern era
 
-    async def listen(self, context: Any, client: Client) -> JsonObject:
+    async def listen(self, context: Any) -> JsonObject:
         """Lasts until the client goes, or we do. What he may not subscribe to is not acknowledged."""
+        client = self._who(context)
         meta = {SUBSCRIPTION_ID_META_KEY: context.request_id}
 
         async def send(method: str, params: JsonObject) -> None:
@@ -68,9 +72,9 @@ class Listening:
 
     # ---- the handshake's era
 
-    def join(self, context: Any, client: Client) -> Listener:
+    def join(self, context: Any) -> Listener:
         """Has the client of this connection told of changes for as long as it lasts."""
-        kept = connected(context)
+        kept, client = connected(context), self._who(context)
         if kept.listener is None:
 
             async def send(method: str, params: JsonObject) -> None:
@@ -95,19 +99,19 @@ class Listening:
         except MCPError as error:
             log.warning("a client is not told of changes: %s", error)
 
-    async def subscribe(self, context: Any, client: Client) -> JsonObject:
+    async def subscribe(self, context: Any) -> JsonObject:
         uri: str = context.params["uri"]
-        resource = await self._front.viewer(client).may_subscribe(uri)
+        resource = await self._front.viewer(self._who(context)).may_subscribe(uri)
         if isinstance(resource, Deny):
             raise _refusal(resource, uri)
         try:
-            await self._changes.watch(self.join(context, client), resource, uri)
+            await self._changes.watch(self.join(context), resource, uri)
         except UpstreamUnavailable as error:
             raise MCPError(types.INTERNAL_ERROR, f"Toolgate: {error}") from None
         return {}
 
-    async def unsubscribe(self, context: Any, client: Client) -> JsonObject:
-        listener, uri = self.join(context, client), context.params["uri"]
+    async def unsubscribe(self, context: Any) -> JsonObject:
+        listener, uri = self.join(context), context.params["uri"]
         for key in [key for key, named in listener.uris.items() if named == uri]:
             self._changes.unwatch(listener, key)
         return {}

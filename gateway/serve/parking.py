@@ -112,7 +112,7 @@ class Parking:
         return await self._waited(parked, caller)
 
     async def resume(self, parked_id: str, caller: Caller, answers: Mapping[str, Any]) -> Any:
-        """The same for a client who comes back. Raises Gone. Who may come back is the affair of whoever gives ids out."""
+        """The same for a client who comes back. Raises Gone. Who may is the affair of whoever gives ids out."""
         parked = self._calls.pop(parked_id, None)
         if parked is None:
             raise Gone

@@ -7,6 +7,7 @@ answer, the SDK refuses: what is not here can't be called.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 
 from gateway.call import JsonObject
 from gateway.errors import ToolgateError
+from gateway.serve.asking import Asker, asker_of
 from gateway.serve.callers import Talking
 from gateway.serve.connected import connected
 from gateway.serve.envelope import enveloped
@@ -36,6 +38,7 @@ __all__ = ["Context", "build_server", "client_of"]
 
 Context = Any  # mcp.server.context.ServerRequestContext of any lifespan
 Answer = Callable[[Context], Awaitable[JsonObject]]
+Who = Callable[[Context], Client]
 T = TypeVar("T")
 
 _GREETINGS = frozenset({"initialize", "server/discover"})
@@ -43,18 +46,21 @@ _GREETINGS = frozenset({"initialize", "server/discover"})
 log = logging.getLogger("toolgate.serve")
 
 
-def build_server(front: Front, version: str) -> Server[Any]:
-    """An SDK server that offers what the gateway does."""
+def build_server(front: Front, version: str, local: Asker | None) -> Server[Any]:
+    """An SDK server that offers what the gateway does. `local` is who asks over stdio; None over HTTP, where each
+    request says who.
+    """
     server = _advertised(front, version)
-    listening = Listening(front)
-    answers = _answers(front, listening)
+    who = partial(client_of, local=local)
+    listening = Listening(front, who)
+    answers = _answers(front, listening, who)
     stamp = server.server_info_stamp
 
     async def middleware(ctx: Context, call_next: CallNext) -> HandlerResult:
         answer = answers.get(ctx.method) if _known(ctx) or _of_task(ctx) else None
         try:
             if answer is None:
-                return _greeted(ctx, await call_next(ctx), front, listening)
+                return _greeted(ctx, await call_next(ctx), listening)
             if ctx.method not in TASK_METHODS:
                 methods.validate_client_request(ctx.method, ctx.protocol_version, ctx.params)
             return enveloped(await answer(ctx), ctx.method, ctx.protocol_version, stamp)
@@ -70,16 +76,19 @@ def build_server(front: Front, version: str) -> Server[Any]:
     return server
 
 
-def client_of(context: Context) -> Client:
-    """Who sent it, as far as he says. A modern request belongs to no session, whatever its headers say."""
+def client_of(context: Context, local: Asker | None) -> Client:
+    """Who sent it. A modern request belongs to no session, whatever its headers say. Raises LookupError for one that is
+    nobody's.
+    """
+    asker = asker_of(context.request, local)
     session, stateless = None, context.protocol_version in MODERN_PROTOCOL_VERSIONS
     if context.request is not None and not stateless:
         session = context.request.headers.get("mcp-session-id")
     params = context.session.client_params
     if params is not None:
-        return Client.named(str(params.client_info.name), session, stateless=stateless)
+        return Client.named(asker, str(params.client_info.name), session, stateless=stateless)
     info = ((context.params or {}).get("_meta") or {}).get(types.CLIENT_INFO_META_KEY)
-    return Client.said(info, session, stateless=stateless)
+    return Client.said(asker, info, session, stateless=stateless)
 
 
 def _advertised(front: Front, version: str) -> Server[Any]:
@@ -104,12 +113,12 @@ def _advertised(front: Front, version: str) -> Server[Any]:
     return server
 
 
-def _answers(front: Front, listening: Listening) -> Mapping[str, Answer]:
+def _answers(front: Front, listening: Listening, who: Who) -> Mapping[str, Answer]:
     async def listed(context: Context) -> JsonObject:
-        return front.listed(context.method, client_of(context), context.params or {})
+        return front.listed(context.method, who(context), context.params or {})
 
     async def asked(context: Context) -> JsonObject:
-        client = client_of(context)
+        client = who(context)
         caller = Talking(context, front.caller_key(client))
         try:
             answer = await _to_its_end(front.ask(context.method, Request(client, context.params, caller)))
@@ -126,16 +135,16 @@ def _answers(front: Front, listening: Listening) -> Mapping[str, Answer]:
         return {}
 
     async def followed(context: Context) -> JsonObject:
-        return await _to_its_end(front.tasks.answer(context, client_of(context)))
+        return await _to_its_end(front.tasks.answer(context, who(context)))
 
     return {
         **dict.fromkeys(LISTS, listed),
         **dict.fromkeys(KINDS, asked),
         **dict.fromkeys(TASK_METHODS, followed),
         "logging/setLevel": set_level,
-        "resources/subscribe": lambda context: listening.subscribe(context, client_of(context)),
-        "resources/unsubscribe": lambda context: listening.unsubscribe(context, client_of(context)),
-        "subscriptions/listen": lambda context: _to_its_end(listening.listen(context, client_of(context))),
+        "resources/subscribe": listening.subscribe,
+        "resources/unsubscribe": listening.unsubscribe,
+        "subscriptions/listen": lambda context: _to_its_end(listening.listen(context)),
     }
 
 
@@ -169,14 +178,15 @@ def _of_task(context: Context) -> bool:
     return modern and context.method in TASK_METHODS and context.request_id is not None
 
 
-def _greeted(context: Context, result: HandlerResult, front: Front, listening: Listening) -> HandlerResult:
+def _greeted(context: Context, result: HandlerResult, listening: Listening) -> HandlerResult:
     """What the SDK answered, with what only we know: what a client may be told, and that he is told of changes."""
     if context.method == "notifications/initialized":
-        listening.join(context, client_of(context))
+        listening.join(context)
     if context.method not in _GREETINGS or not isinstance(result, dict):
         return result
     capabilities = {name: _with_changes(name, said) for name, said in result["capabilities"].items()}
-    return {**result, "capabilities": advertised(context.method, capabilities), "instructions": front.instructions(client_of(context))}
+    shown = advertised(context.method, capabilities)
+    return {**result, "capabilities": shown, "instructions": listening.instructions(context)}
 
 
 def _with_changes(name: str, said: Any) -> Any:

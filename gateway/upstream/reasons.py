@@ -1,4 +1,4 @@
-"""Why a server can't be reached, in words for whoever runs the gateway: never with a secret. Pure."""
+"""Why a server can't be reached, in words for whoever runs the gateway: never with a secret."""
 
 from urllib.parse import urlsplit
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.call import Action, Call, JsonObject
+from gateway.call import Action, Call, JsonObject, Subject
 from gateway.names import split_path
+from gateway.task import Task
 from gateway.upstream import wire
 
 __all__ = ["Wanted", "about_task", "wanted"]
@@ -13,11 +14,15 @@ __all__ = ["Wanted", "about_task", "wanted"]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`fields` are the parameters as JSON text, without `_meta`; `name` is what HTTP repeats in `Mcp-Name`."""
+    """`fields` are the parameters as JSON text, without `_meta`; `name` is what HTTP repeats in `Mcp-Name`.
+
+    `subject` is whose credentials the request carries, where the server acts for each user.
+    """
 
     method: str
     name: str | None
     fields: Mapping[str, bytes]
+    subject: Subject | None = None
 
     def params(self, meta: JsonObject) -> dict[str, Any]:
         """The parameters as values. Written out again, they are the same bytes."""
@@ -31,13 +36,13 @@ def wanted(call: Call, answers: JsonObject | None = None) -> Wanted:
     """`answers` are `inputResponses` and `requestState` of a further round."""
     method, name, fields = _SHAPES[call.action](call)
     more = {key: wire.dump(value) for key, value in (answers or {}).items()}
-    return Wanted(method, name, {**fields, **more})
+    return Wanted(method, name, {**fields, **more}, call.subject)
 
 
-def about_task(method: str, task_id: str, answers: JsonObject | None = None) -> Wanted:
-    """`tasks/get`, `tasks/update` or `tasks/cancel`, of a task by its server's own id. HTTP repeats the id, too."""
+def about_task(method: str, task: Task, answers: JsonObject | None = None) -> Wanted:
+    """`tasks/get`, `tasks/update` or `tasks/cancel`, by the server's own id, which HTTP repeats."""
     more = {} if answers is None else {"inputResponses": wire.dump(answers)}
-    return Wanted(method, task_id, {"taskId": wire.dump(task_id), **more})
+    return Wanted(method, task.theirs, {"taskId": wire.dump(task.theirs), **more}, task.subject)
 
 
 _Shape = tuple[str, str | None, dict[str, bytes]]

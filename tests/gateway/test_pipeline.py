@@ -363,6 +363,29 @@ def test_a_caller_who_goes_away_before_anything_was_sent_leaves_no_reservation(t
     on_stage(tmp_path, scenario, around_store=lambda store: Around(store, Admitted))
 
 
+def test_who_goes_away_in_the_moment_of_a_refusal_gains_no_budget(tmp_path: Path) -> None:
+    """Of many calls that were judged before the last one of the budget was taken, all but one are refused."""
+
+    async def scenario(stage: Stage) -> None:
+        calls: list[asyncio.Task[Any]] = []
+
+        def all_go() -> None:
+            for calling in calls:
+                calling.cancel()
+
+        async with client(stage, Limits(tool_calls=1)) as run:
+            calls += [asyncio.create_task(run.call("desk/put", {"amount": n})) for n in range(5)]
+            stage.store._before = lambda: asyncio.get_running_loop().call_soon(all_go)  # type: ignore[attr-defined]  # noqa: SLF001
+            gone = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(result) for result in gone} == {asyncio.CancelledError}
+            assert (await stage.story(run.run_id))[2:] == ["admitted", "returned"]
+            stage.store._before = None  # type: ignore[attr-defined]  # noqa: SLF001
+            more = [await run.call("desk/put", {"amount": n}) for n in range(5)]
+            assert [type(result) for result in more] == [Returned, Denied, Denied, Denied, Denied]
+
+    on_stage(tmp_path, scenario, around_store=lambda store: Around(store, Admitted))
+
+
 # ---- budgets
 
 
@@ -436,6 +459,29 @@ def test_of_50_parallel_retries_after_a_yes_exactly_one_is_sent(tmp_path: Path) 
         assert (await stage.files.approval(question.approval_id)).state == "consumed"
 
     on_stage(tmp_path, scenario)
+
+
+def test_who_goes_away_while_another_one_uses_the_yes_up_does_not_make_it_good_again(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        calls: list[asyncio.Task[Any]] = []
+
+        def all_but_one_go() -> None:
+            for calling in calls[1:]:
+                calling.cancel()
+
+        async with client(stage) as run:
+            question = await held(stage, run)
+            await stage.approving.decide(BOB, question.approval_id, "approved")
+            calls += [asyncio.create_task(run.call("desk/send", {"word": "a"})) for _ in range(5)]
+            stage.store._before = lambda: asyncio.get_running_loop().call_soon(all_but_one_go)  # type: ignore[attr-defined]  # noqa: SLF001
+            first, *gone = await asyncio.gather(*calls, return_exceptions=True)
+            assert isinstance(first, Returned)
+            assert {type(result) for result in gone} == {asyncio.CancelledError}
+            assert (await stage.files.approval(question.approval_id)).state == "consumed"
+            assert isinstance(await run.call("desk/send", {"word": "a"}), Held)
+        assert len(arrivals(tmp_path)) == 1
+
+    on_stage(tmp_path, scenario, around_store=lambda store: Around(store, Admitted))
 
 
 def test_a_yes_that_comes_while_the_same_question_is_put_again_is_taken(tmp_path: Path) -> None:
