@@ -16,7 +16,6 @@ from mcp.shared.exceptions import MCPError
 from gateway.call import JsonObject
 from gateway.catalogue import Catalogue
 from gateway.errors import ToolgateError
-from gateway.following import Servers
 from gateway.offer import Offer
 
 __all__ = ["LISTS", "Changes", "Listener", "Sources"]
@@ -31,8 +30,11 @@ Key = tuple[str, str]  # a server, and its own URI
 log = logging.getLogger("toolgate.serve")
 
 
-class Sources(Servers, Protocol):
-    """The servers, as far as they tell of changes, and are asked for tasks."""
+class Sources(Protocol):
+    """The servers, as far as they tell of changes."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]: ...
 

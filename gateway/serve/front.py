@@ -6,13 +6,14 @@ by `replies`.
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import JsonObject, Tool
 from gateway.clients import ClientRun
-from gateway.following import Following
+from gateway.following import Following, Servers
 from gateway.keyring import KeyRing
 from gateway.offer import Offer
 from gateway.serve.changes import Changes, Sources
@@ -30,6 +31,10 @@ MAX_NAME = 512  # characters; MCP has 128, and `server/tool` is let in too
 LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
 
 
+class Behind(Sources, Servers, Protocol):
+    """The servers behind us, as far as the front needs them beside the pipeline."""
+
+
 class Front:
     """Params are a request's, validated by whoever took it in. Raises MCPError for what the protocol has an error for,
     and ToolgateError for what could not be recorded.
@@ -37,7 +42,7 @@ class Front:
     Close it before the sessions.
     """
 
-    def __init__(self, sessions: Sessions, sources: Sources, keys: KeyRing, parking: Parking | None = None) -> None:
+    def __init__(self, sessions: Sessions, sources: Behind, keys: KeyRing, parking: Parking | None = None) -> None:
         self._sessions = sessions
         self._following = Following(sessions.clients, sources)
         self._exchanges = Exchanges(sessions, keys, self._following, parking)

@@ -70,7 +70,14 @@ def _no_reference(_run: ClientRun, params: JsonObject) -> Answer:
 KINDS: Mapping[str, Kind] = {
     kind.method: kind
     for kind in (
-        Kind("tools/call", lambda known, params: known.resolve(params["name"]), _call, replies.reply, _no_tool, may_be_task=True),
+        Kind(
+            "tools/call",
+            lambda known, params: known.resolve(params["name"]),
+            _call,
+            replies.reply,
+            _no_tool,
+            may_be_task=True,
+        ),
         Kind(
             "resources/read",
             _resource_path,

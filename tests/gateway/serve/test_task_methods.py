@@ -14,7 +14,7 @@ CAPABLE: dict[str, Any] = {"_meta": {types.CLIENT_CAPABILITIES_META_KEY: {"exten
 
 
 def test_only_discovery_says_that_there_are_tasks() -> None:
-    said = {"tools": {}, "extensions": {"x": {}}}
+    said: dict[str, Any] = {"tools": {}, "extensions": {"x": {}}}
     assert advertised("server/discover", said) == {"tools": {}, "extensions": {"x": {}, EXTENSION: {}}}
     assert advertised("initialize", said) == said
 
