@@ -20,6 +20,8 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     events          the facts of a run, and their JSON
     refusals        what the record keeps of a call that was refused
     run             a run is the fold of its events: the transition table, `apply()`, `fold()`
+    task            a call whose answer comes later, and how its client is told where it stands
+    standing        where the task of a call stands that waits for a person
     steps           what happens next in a run, as a value
     results         what a model or a client is told about a call
     extracts        what the record keeps of a long result
@@ -57,6 +59,8 @@ Paths: where something happens.
     turn            one question to a model: reserve, ask, settle
     loop            the path of a run: take the steps, until it waits or ends
     clients         a session without a model of ours: the same path for MCP clients
+    redeeming       the path of a call that people agreed to, made for a task
+    following       how a client follows its tasks, whoever made them
     approving       the path of an answer: who may give it is policy, and it is given once
 
 The root, and the faces.

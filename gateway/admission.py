@@ -6,12 +6,13 @@ Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 from dataclasses import dataclass, field
 
 from gateway.approval import Approval, claim_again
-from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, Unsent
+from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, TaskCreated, Unsent
 from gateway.caller import NOBODY, Caller
 from gateway.events import Admitted
 from gateway.gates import Facts, cost, pin
 from gateway.profile import WHOLE, Profile
-from gateway.store import Change, Consume, Lease, Reserve, Restore
+from gateway.store import Change, Consume, Lease, Reserve, Restore, run_account
+from gateway.task import Task
 from gateway.tracing import Place
 
 __all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
@@ -22,7 +23,9 @@ class Work:
     """The run that a call belongs to, as far as the path needs it.
 
     `driven` is a run of our own loop: a spent budget pauses it, and only the same call of the same run may claim an
-    approval. `seconds` is how long the run may still work. What is outside of `profile` is not there for it.
+    approval. `seconds` is how long the run may still work. `of` is the run whose call this is, where the call has a run
+    to itself: its budget is the other run's, and its result is read from the record. What is outside of
+    `profile` is not there for it.
     """
 
     place: Place
@@ -30,6 +33,17 @@ class Work:
     driven: bool = False
     seconds: float | None = None
     profile: Profile = WHOLE
+    of: str | None = None
+
+    @property
+    def account(self) -> str:
+        """Where its budget is kept."""
+        return run_account(self.of or self.place.run_id)
+
+    @property
+    def keeps_results(self) -> bool:
+        """Whether somebody will read the result from the record, so that it is kept whole."""
+        return self.driven or self.of is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +69,8 @@ class Attempt:
 
     `reserved` says that the reservation of the attempt before is still there, and serves for this one. `asked` says
     that the server answered the attempt before with questions (MCP's `input_required`): so it did not happen, it is
-    judged like a new call, and an approval that the policy wants was not used up by it.
+    judged like a new call, and an approval that the policy wants was not used up by it. `answer` is the approval on
+    which the call is made, or not at all: it is not asked for again.
     """
 
     number: int = 1
@@ -63,6 +78,7 @@ class Attempt:
     approval_id: str | None = None
     reserved: bool = False
     asked: bool = False
+    answer: str | None = None
 
     @property
     def doubtful(self) -> bool:
@@ -117,6 +133,24 @@ class Admission:
         free = self.attempt.reserved or not price.items()
         reserve = () if free else (Reserve(account, price, self.work.place.limits),)
         return (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
+
+    def task(self, created: TaskCreated, now: float) -> Task:
+        """What is kept of the task that the server made of it. `now` is seconds since 1970."""
+        call, who, approval = self.call, self.call.subject, self.facts.approval
+        return Task(
+            id=created.id,
+            run_id=call.run_id,
+            key=call.key,
+            user=who.user,
+            agent=who.agent,
+            tenant=who.tenant,
+            path=call.path,
+            pin=self.pin,
+            arguments=call.arguments.text,
+            approval_id=approval.id if approval else None,
+            theirs=str(created.result["taskId"]),
+            created=round(now * 1000),
+        )
 
     def given_back(self, outcome: Outcome) -> tuple[Change, ...]:
         """The approval, if it was used up for nothing: the server was not reached, or has only asked back."""

@@ -18,6 +18,7 @@ __all__ = [
     "ArgumentsError",
     "Ask",
     "Call",
+    "Deed",
     "Deny",
     "InDoubt",
     "InputRequired",
@@ -25,6 +26,8 @@ __all__ = [
     "Outcome",
     "Refused",
     "Subject",
+    "TaskAction",
+    "TaskCreated",
     "Tool",
     "Unsent",
     "Verdict",
@@ -36,6 +39,8 @@ __all__ = [
 JsonObject = Mapping[str, Any]
 
 Action = Literal["call", "read", "get", "complete"]  # what leaves the gateway; policies know more
+TaskAction = Literal["update", "cancel"]  # what leaves it for a task that was made of a call
+Deed = Literal[Action, TaskAction]  # whatever is written down before it leaves
 
 MAX_DIGITS = 40  # of an integer: beyond, peers disagree about its value (RFC 8259 section 6)
 
@@ -321,11 +326,23 @@ class InputRequired:
     result: JsonObject
 
 
-Outcome = Answered | InputRequired | Refused | Unsent | InDoubt
+@dataclass(frozen=True, slots=True)
+class TaskCreated:
+    """The server answers later: it made a task of the call (MCP's extension `io.modelcontextprotocol/tasks`).
+
+    `result` is raw, with the server's own `taskId`; `id` is ours, by which the client knows the task.
+    """
+
+    result: JsonObject
+    id: str = ""
+
+
+Outcome = Answered | InputRequired | TaskCreated | Refused | Unsent | InDoubt
 
 _OUTCOMES: Mapping[str, type[Outcome]] = {
     "answered": Answered,
     "input_required": InputRequired,
+    "task_created": TaskCreated,
     "refused": Refused,
     "unsent": Unsent,
     "in_doubt": InDoubt,

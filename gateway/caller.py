@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from gateway.call import JsonObject
 
-__all__ = ["ASKING", "NOBODY", "Caller", "CantAsk", "asks"]
+__all__ = ["ASKING", "NOBODY", "Caller", "CantAsk", "asks", "nobody"]
 
 ASKING = ("elicitation", "sampling", "roots")  # the capabilities that let a server ask its client
 
@@ -82,3 +82,8 @@ class _Nobody:
 
 
 NOBODY: Caller = _Nobody()
+
+
+def nobody(capabilities: JsonObject) -> Caller:
+    """Nobody who waits, but somebody who will ask later: what he can do with then may be said."""
+    return _Nobody(capabilities=capabilities)

@@ -19,7 +19,7 @@ from gateway.call import Action, Deny, JsonObject, Subject, Tool
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
-from gateway.events import Denied, Failed, Queued, Returned, Started, Succeeded
+from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.gates import Facts, judge_subscriber, listed
 from gateway.offer import About, Offer
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
@@ -28,6 +28,7 @@ from gateway.profile import WHOLE, Profile
 from gateway.run import fold
 from gateway.store import Lease, RunRow, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
+from gateway.task import is_run_of_task
 from gateway.tracing import Place
 from gateway.uris import SCHEME
 
@@ -101,6 +102,7 @@ class Clients:
         """Closes the runs of gateways that were killed; says how many. Their open questions stay."""
         rows = [row for row in await self.store.run_rows(limit=RUNS_SEEN) if row.driver == "client"]
         lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
+        lost = [row for row in lost if not is_run_of_task(row.id)]  # whoever asks for its task takes it up
         for row in lost:
             with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
                 await self.store.append(row.id, [Failed("lost", "the gateway was killed")], lease=None)
@@ -147,14 +149,14 @@ class ClientRun:
     """One client's session, within a profile: what is outside of it is not there for this client."""
 
     def __init__(self, clients: Clients, seat: Seat) -> None:
-        self._clients, self._lease, self._profile = clients, seat.lease, seat.profile
+        self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
         self._numbers = itertools.count(1)
         self._tainted = seat.tainted  # what the run's events say, kept up with
 
     @property
     def catalogue(self) -> Catalogue:
-        return self._profile.of(self._clients.upstream.catalogue)
+        return self.profile.of(self._clients.upstream.catalogue)
 
     # ---- what there is for this subject: by exposed name, in a stable order
 
@@ -242,7 +244,7 @@ class ClientRun:
         clients, resource = self._clients, self.catalogue.route(uri)
         if resource is None or not self.offers(resource.path, "read"):
             return Deny("known", f"there is no resource `{uri}`")
-        place = await self._place()
+        place = await self.place()
         taken = place.taken
         run = RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted)
         facts = Facts(self.catalogue, clients.policy.current, datetime.now(UTC), run)
@@ -257,16 +259,31 @@ class ClientRun:
     async def _make(self, proposal: Proposal, exchange: Exchange | None) -> CallResult:
         asked = exchange or ALONE
         further = asked.round is not None and asked.round.run_id == self.run_id
-        key = asked.round.key if asked.round and further else f"{proposal.action}/{next(self._numbers)}"
+        key = asked.round.key if asked.round and further else self.new_key(proposal.action)
         attempt = Attempt(asked.round.number, asked=True) if asked.round else FIRST
         full = replace(proposal, key=key, answers=asked.answers, caller=asked.caller)
-        result = await self._clients.pipeline.call(
-            full, Work(await self._place(), self._lease, profile=self._profile), attempt
-        )
+        result = await self._clients.pipeline.call(full, await self.work(), attempt)
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
         return result
 
-    async def _place(self) -> Place:
+    async def record(self, events: Sequence[Event]) -> None:
+        """Facts about what this client did, beside its calls."""
+        await self._clients.store.append(self.run_id, events, lease=self._lease)
+
+    def new_key(self, action: str) -> str:
+        """The name of what it does next."""
+        return f"{action}/{next(self._numbers)}"
+
+    def taint(self) -> None:
+        """It reads what a server says that the admin does not trust."""
+        self._tainted = True
+
+    async def work(self) -> Work:
+        """What its calls are part of."""
+        return Work(await self.place(), self._lease, profile=self.profile)
+
+    async def place(self) -> Place:
+        """Where in its run it is, and what is spent of its budget."""
         taken = await self._clients.store.spend(run_account(self.run_id))
         return Place(self.run_id, self.subject, self._clients.limits, taken, tainted=self._tainted)
 

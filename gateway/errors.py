@@ -10,6 +10,7 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
   + StoreError             the store could not keep or find something
     - UnknownRun           no such run
     - UnknownApproval      no such approval
+    - UnknownTask          no such task, or somebody else's
     - UnknownKey           no such API key
     - LeaseLost            another worker drives this run now
     - Conflict             somebody else was first; nothing was written
@@ -37,6 +38,7 @@ __all__ = [
     "UnknownApproval",
     "UnknownKey",
     "UnknownRun",
+    "UnknownTask",
     "UpstreamUnavailable",
 ]
 
@@ -110,6 +112,13 @@ class UnknownApproval(StoreError):
 
     def __init__(self, approval_id: str) -> None:
         super().__init__(f"there is no approval `{approval_id}`; `toolgate approvals` lists them")
+
+
+class UnknownTask(StoreError):
+    """No task has this id. What is somebody else's is unknown too."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such task")
 
 
 class UnknownKey(StoreError):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from gateway.call import Action, JsonObject
+from gateway.call import Action, Deed, JsonObject
 
 __all__ = [
     "EVENTS",
@@ -41,7 +41,7 @@ __all__ = [
     "event_to_json",
 ]
 
-Decision = Literal["approved", "denied", "expired"]
+Decision = Literal["approved", "denied", "expired", "withdrawn"]
 Resolution = Literal["happened", "did_not_happen", "give_up"]
 
 
@@ -129,7 +129,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A person answered, or nobody did in time."""
+    """A person answered, or nobody did in time; or whoever asked took the question back."""
 
     key: str
     approval_id: str
@@ -140,7 +140,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Durable before anything leaves. `attempt` counts from 1; every attempt has the same idempotency key."""
+    """Durable before anything leaves. `attempt` counts from 1; every attempt has the same idempotency key.
+
+    Of what is said to a task that a server made of a call, `arguments` name the task, and hold what it was told.
+    """
 
     key: str
     path: str
@@ -151,7 +154,7 @@ class Admitted:
     attempt: int = 1
     rule: str | None = None
     approval_id: str | None = None
-    action: Action = "call"
+    action: Deed = "call"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ another matter: whoever takes it up again reads its results from the record, and
 import hashlib
 import json
 
-from gateway.call import Answered, InputRequired, JsonObject, Outcome
+from gateway.call import Answered, InputRequired, JsonObject, Outcome, TaskCreated
 
 __all__ = ["KEPT_BYTES", "extract"]
 
@@ -21,13 +21,14 @@ def extract(outcome: Outcome) -> Outcome:
     Both are of the result's JSON text as it came, where that is known; else it is written without blanks, keys in the
     order in which they came, ASCII with escapes.
     """
-    if not isinstance(outcome, Answered | InputRequired):
+    if not isinstance(outcome, Answered | InputRequired | TaskCreated):
         return outcome
     known = outcome.text if isinstance(outcome, Answered) else None
     text = _encode(outcome.result).encode() if known is None else known
     if len(text) <= KEPT_BYTES:
         return outcome
-    return type(outcome)(_told(outcome.result, text))
+    told = _told(outcome.result, text)
+    return TaskCreated(told, outcome.id) if isinstance(outcome, TaskCreated) else type(outcome)(told)
 
 
 def _told(result: JsonObject, text: bytes) -> JsonObject:

@@ -31,6 +31,7 @@ from gateway.call import (
     JsonObject,
     Outcome,
     Refused,
+    TaskCreated,
     Unsent,
     Verdict,
     outcome_to_json,
@@ -43,7 +44,7 @@ from gateway.extracts import extract
 from gateway.gates import A_CALL, Facts, cost, judge, pin
 from gateway.policy import Policy, RunFacts
 from gateway.refusals import denial
-from gateway.store import Change, Open, Settle, Store, run_account
+from gateway.store import Change, Follow, Open, Settle, Store, run_account
 from gateway.tracing import Forwarding, Interval, Tracing, meta_of
 
 __all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
@@ -133,6 +134,8 @@ class Pipeline:
             return OutOfBudget("tool_calls", verdict.why)
         if attempt.doubtful:  # it may have happened: neither a refusal nor a question would be the truth
             return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt.reserved)
+        if isinstance(verdict, Ask) and attempt.answer:
+            verdict = Deny("approved", "what people agreed to is not this call any more")
         if isinstance(verdict, Deny):
             return await self._deny(call, work, verdict)
         try:
@@ -143,13 +146,23 @@ class Pipeline:
     async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
         begin = time.time_ns()
-        facts = self._facts(work, attempt)
-        verdict = judge(call, facts)
-        if isinstance(verdict, Ask):
-            facts = replace(facts, approval=await self._answer(call, work, attempt))
-            verdict = judge(call, facts)
+        facts, verdict = await self._weighed(call, work, attempt)
         self._tracing.checked(call, work.place, verdict, facts.policy.digest, Interval(begin, time.time_ns()))
         return facts, verdict
+
+    async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
+        facts = self._facts(work, attempt)
+        verdict = judge(call, facts)
+        if isinstance(verdict, Ask) or attempt.answer:
+            facts = replace(facts, approval=await self._answer(call, work, attempt))
+            verdict = judge(call, facts)
+        if isinstance(verdict, Allow) and attempt.answer and not _covers(facts, call):
+            verdict = Ask("approved", "its approval has been used, or is not good any more")
+        return facts, verdict
+
+    async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
+        """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
+        return (await self._weighed(call, work, attempt))[1]
 
     async def doubt(self, key: str, work: Work, why: str, reserved: bool) -> Doubted:
         """Leaves it to a person to say what became of a call. It counts as made."""
@@ -173,7 +186,8 @@ class Pipeline:
     def _taints(self, call: Call, outcome: Outcome) -> bool:
         """What a server says taints, be it an answer or a question: a client reads both."""
         thing = self._upstream.catalogue.find(call.action, call.path)
-        return isinstance(outcome, Answered | InputRequired | Refused) and not (thing and thing.trusted)
+        said = isinstance(outcome, Answered | InputRequired | TaskCreated | Refused)
+        return said and not (thing and thing.trusted)
 
     def _facts(self, work: Work, attempt: Attempt) -> Facts:
         place = work.place
@@ -190,6 +204,8 @@ class Pipeline:
 
     async def _answer(self, call: Call, work: Work, attempt: Attempt) -> Approval | None:
         """The answer that this call may claim, if people gave one."""
+        if attempt.answer is not None:
+            return await self._store.approval(attempt.answer)
         if attempt.approval_id is None:
             found = await self._store.claimed(claim(call, driven=work.driven))
             return found or await self._store.claimed(claim_again(call, driven=work.driven))
@@ -261,7 +277,7 @@ class Pipeline:
     async def _admit(self, admission: Admission) -> None:
         """Writes it down. A caller who goes away meanwhile leaves no doubt behind: nothing was sent."""
         call, work = admission.call, admission.work
-        changes = admission.changes(run_account(call.run_id))
+        changes = admission.changes(work.account)
         try:
             await self._store.append(call.run_id, [admission.event], lease=work.lease, changes=changes)
         except asyncio.CancelledError:
@@ -313,12 +329,20 @@ class Pipeline:
         price = cost(call.action)
         if isinstance(outcome, Unsent) and back:
             outcome = Unsent(f"{outcome.why}; {KEPT}")
+        if isinstance(outcome, TaskCreated):
+            outcome = replace(outcome, id=f"T-{secrets.token_hex(16)}")
+            back = (Follow(admission.task(outcome, time.time())),)
         spent = Spend() if isinstance(outcome, Unsent | InputRequired) else price
         returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(call, outcome))
-        kept = returned if work.driven else replace(returned, outcome=outcome_to_json(extract(outcome)))
-        settle = (Settle(run_account(call.run_id), price, spent),) if price.items() else ()
+        kept = returned if work.keeps_results else replace(returned, outcome=outcome_to_json(extract(outcome)))
+        settle = (Settle(work.account, price, spent),) if price.items() else ()
         await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
         return returned
+
+
+def _covers(facts: Facts, call: Call) -> bool:
+    thing, now = facts.thing(call), round(facts.now.timestamp() * 1000)
+    return bool(thing and facts.approval and facts.approval.allows(call, pin(thing), now))
 
 
 def _denied(call: Call, verdict: Verdict) -> Denied:

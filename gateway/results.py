@@ -6,7 +6,7 @@ A refusal says why, by which rule, and what to do next; it never says how the ru
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, Unsent
+from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 
 __all__ = ["client_result", "decided_text", "denied_text", "failure_text", "held_text", "resolved_text"]
@@ -33,6 +33,8 @@ def held_text(event: Held) -> str:
 
 
 def decided_text(event: Decided) -> str:
+    if event.decision == "withdrawn":
+        return "Not executed: whoever made this call took it back."
     if event.decision == "expired":
         return "Denied: nobody approved this call in time. Do not retry this call."
     reason = f": {event.reason}" if event.reason else ""
@@ -90,6 +92,8 @@ def failure_text(outcome: Outcome | None) -> str:
     match outcome:
         case InputRequired():
             return "The server asks its client something first, and nobody is there to answer. The call did not happen."
+        case TaskCreated():
+            return "The server answers later, by a task, and nobody is there to ask for it."
         case Refused(code, message):
             return f"The server refused the call: {message} (code {code})."
         case Unsent(why):

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, usd
-from gateway.call import Answered, Call, InputRequired, JsonObject, Outcome, Subject, Verdict
+from gateway.call import Answered, Call, InputRequired, JsonObject, Outcome, Subject, TaskCreated, Verdict
 from gateway.events import ModelAnswered, ModelFailed
 from gateway.run import Run
 from gateway.screens.results import NOTHING, screen_result
@@ -236,7 +236,7 @@ def _lasting(first: int, last: int) -> Interval:
 def _failure(outcome: Outcome) -> str | None:
     if isinstance(outcome, Answered):
         return "tool_error" if outcome.is_error else None
-    if isinstance(outcome, InputRequired):
+    if isinstance(outcome, InputRequired | TaskCreated):
         return None
     return _FAILURES[type(outcome).__name__]
 

@@ -14,6 +14,7 @@ from gateway.call import (
     JsonObject,
     Outcome,
     Refused,
+    TaskCreated,
     Unsent,
     outcome_from_json,
 )
@@ -63,6 +64,8 @@ def _ended(outcome: Outcome) -> str:
             return "tool error"
         case InputRequired():
             return "wants input"
+        case TaskCreated():
+            return "a task"
         case Unsent():
             return "not sent"
         case InDoubt():
@@ -111,6 +114,7 @@ def _returned(tool: str, event: Returned, *, as_json: bool) -> int:
 
 _FAILED: Mapping[type[Outcome], Callable[[Any], tuple[Exit, str]]] = {
     InputRequired: lambda _: (Exit.TOOL_ERROR, "the tool asks its caller for input, and nobody here can give it"),
+    TaskCreated: lambda _: (Exit.ERROR, "the server made a task of it, and nobody here can follow it"),
     Refused: lambda outcome: (Exit.TOOL_ERROR, f"the server refused: {outcome.message} (code {outcome.code})"),
     Unsent: lambda outcome: (Exit.UNREACHABLE, f"not sent: {outcome.why}"),
     InDoubt: lambda outcome: (Exit.ERROR, f"no answer came, and it may have happened: {outcome.why}"),

@@ -65,12 +65,17 @@ class Listener:
         if kind in self._lists:
             self._tell(f"notifications/{kind}/list_changed", {})
 
+    def tell(self, method: str, params: JsonObject) -> None:
+        """Anything else; of two about the same task the newer one."""
+        self._tell(method, params)
+
     def updated(self, key: Key) -> None:
         if key in self.uris and self._may_hear("/".join(key)):
             self._tell("notifications/resources/updated", {"uri": self.uris[key]})
 
     def _tell(self, method: str, params: JsonObject) -> None:
-        self._pending[f"{method} {params.get('uri', '')}"] = {"method": method, "params": params}
+        about = params.get("uri") or params.get("taskId", "")
+        self._pending[f"{method} {about}"] = {"method": method, "params": params}
         self._news.set()
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from gateway.call import InputRequired, JsonObject, outcome_from_json
 from gateway.caller import Caller, CantAsk, asks
 from gateway.clients import ClientRun, Exchange, Round
 from gateway.events import Denied, Returned
+from gateway.following import Following
 from gateway.keyring import KeyRing
 from gateway.pipeline import CallResult
 from gateway.results import unforged
@@ -64,8 +65,10 @@ class _Pending:
 class Exchanges:
     """`keys` seal what modern clients carry from one round to the next."""
 
-    def __init__(self, sessions: Sessions, keys: KeyRing, parking: Parking | None = None) -> None:
-        self._sessions, self._states = sessions, States(keys)
+    def __init__(
+        self, sessions: Sessions, keys: KeyRing, following: Following, parking: Parking | None = None
+    ) -> None:
+        self._sessions, self._states, self._following = sessions, States(keys), following
         self._parking = parking or Parking()
 
     async def close(self) -> None:
@@ -131,6 +134,8 @@ class Exchanges:
             questions = _questions_in(result)
             if questions is not None and isinstance(result, Returned):
                 return _Pending(questions, run.next_round(result, exchange))
+            if kind.may_be_task and (task := await self._following.created(result, request.caller)):
+                return task
             if isinstance(result, Denied) and run.hides(result):
                 return kind.hidden(run, params)
         return kind.told(result)

@@ -6,12 +6,14 @@ by `replies`.
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import JsonObject, Tool
 from gateway.clients import ClientRun
+from gateway.following import Following, Servers
 from gateway.keyring import KeyRing
 from gateway.offer import Offer
 from gateway.serve.changes import Changes, Sources
@@ -20,12 +22,17 @@ from gateway.serve.instructions import instructions
 from gateway.serve.kinds import KINDS, Answer
 from gateway.serve.parking import Parking
 from gateway.serve.sessions import Client, Sessions
+from gateway.serve.task_methods import TaskMethods
 
 __all__ = ["LISTS", "Front"]
 
 MAX_PINS = 10_000
 MAX_NAME = 512  # characters; MCP has 128, and `server/tool` is let in too
 LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
+
+
+class Behind(Sources, Servers, Protocol):
+    """The servers behind us, as far as the front needs them beside the pipeline."""
 
 
 class Front:
@@ -35,15 +42,18 @@ class Front:
     Close it before the sessions.
     """
 
-    def __init__(self, sessions: Sessions, sources: Sources, keys: KeyRing, parking: Parking | None = None) -> None:
+    def __init__(self, sessions: Sessions, sources: Behind, keys: KeyRing, parking: Parking | None = None) -> None:
         self._sessions = sessions
-        self._exchanges = Exchanges(sessions, keys, parking)
+        self._following = Following(sessions.clients, sources)
+        self._exchanges = Exchanges(sessions, keys, self._following, parking)
+        self.tasks = TaskMethods(sessions, self._following, self.caller_key)
         self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
         self.changes = Changes(sources)
 
     async def close(self) -> None:
         self.changes.close()
         await self._exchanges.close()
+        await self._following.close()
 
     def viewer(self, client: Client) -> ClientRun:
         """What this client may see."""

@@ -21,7 +21,8 @@ Make = Callable[[ClientRun, JsonObject, JsonObject, Exchange], Awaitable[CallRes
 class Kind:
     """`path` is what the parameters mean, as `server/...`; `make` takes a run, the parameters and `_meta`.
 
-    `hidden` is the answer where there is nothing for whoever asks. A kind that has no rounds is never asked back.
+    `hidden` is the answer where there is nothing for whoever asks. A kind that has no rounds is never asked back; of
+    one, a server may make a task.
     """
 
     method: str
@@ -30,6 +31,7 @@ class Kind:
     told: Callable[[CallResult], Answer]
     hidden: Callable[[ClientRun, JsonObject], Answer]
     has_rounds: bool = True
+    may_be_task: bool = False
 
 
 def _call(run: ClientRun, params: JsonObject, meta: JsonObject, exchange: Exchange) -> Awaitable[CallResult]:
@@ -68,7 +70,14 @@ def _no_reference(_run: ClientRun, params: JsonObject) -> Answer:
 KINDS: Mapping[str, Kind] = {
     kind.method: kind
     for kind in (
-        Kind("tools/call", lambda known, params: known.resolve(params["name"]), _call, replies.reply, _no_tool),
+        Kind(
+            "tools/call",
+            lambda known, params: known.resolve(params["name"]),
+            _call,
+            replies.reply,
+            _no_tool,
+            may_be_task=True,
+        ),
         Kind(
             "resources/read",
             _resource_path,

@@ -45,14 +45,18 @@ class Listening:
 
         asked: Mapping[str, Any] = context.params["notifications"]
         lists = [kind for kind in LISTS if asked.get(f"{kind}ListChanged") is True]
+        tasks = self._front.tasks
+        followed = await tasks.listened(context, asked, client)
         listener = self._listener(send, lists, client)
         with self._changes.listening(listener):
             wanted = asked.get("resourceSubscriptions") or []
             uris = [uri for uri in wanted if await self._watches(listener, client, uri)]
             honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in lists}
             honoured |= {"resourceSubscriptions": uris} if uris else {}
+            honoured |= {"taskIds": followed} if followed else {}
             await send("notifications/subscriptions/acknowledged", {"notifications": honoured})
-            await listener.run()
+            async with tasks.watched(context, followed, client, listener.tell):
+                await listener.run()
         return {"_meta": meta}
 
     async def _watches(self, listener: Listener, client: Client, uri: str) -> bool:

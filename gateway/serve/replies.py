@@ -13,13 +13,25 @@ from typing import Any
 
 import mcp_types as types
 
-from gateway.call import Answered, InputRequired, JsonObject, Outcome, Refused, Unsent, outcome_from_json
+from gateway.call import (
+    Answered,
+    Deny,
+    InDoubt,
+    InputRequired,
+    JsonObject,
+    Outcome,
+    Refused,
+    TaskCreated,
+    Unsent,
+    outcome_from_json,
+)
 from gateway.events import Denied, Held, Returned
 from gateway.pipeline import CallResult, OutOfBudget
 from gateway.results import client_result, denied_text, failure_text, held_text, unforged
 from gateway.visible import shortened
 
 __all__ = ["DENIED", "IN_DOUBT", "NOT_SENT", "WAITING", "ServerError", "answer", "not_found", "not_offered", "reply"]
+__all__ += ["unfollowed"]
 
 DENIED, WAITING, NOT_SENT, IN_DOUBT = -31001, -31002, -31003, -31004
 
@@ -67,7 +79,7 @@ def answer(result: CallResult) -> JsonObject | ServerError:
 
 def _outcome(outcome: Outcome) -> JsonObject | ServerError:
     match outcome:
-        case Answered() | InputRequired():
+        case Answered() | InputRequired() | TaskCreated():
             return unforged(outcome.result)
         case Refused():
             return _refused(outcome)
@@ -78,6 +90,21 @@ def _outcome(outcome: Outcome) -> JsonObject | ServerError:
 def _refused(outcome: Refused) -> ServerError:
     code = types.INTERNAL_ERROR if outcome.code in _HOP_CODES else outcome.code
     return ServerError(code, outcome.message, outcome.data)
+
+
+def unfollowed(why: Deny | Refused | Unsent | InDoubt) -> ServerError:
+    """Why there is no answer about a task. A denial that no line has written reads as if there were no such task."""
+    match why:
+        case Deny(gate="reachable"):
+            return ServerError(NOT_SENT, f"Not reached: {why.why}; ask again later", {"verdict": "deny"})
+        case Deny(rule=None):
+            return ServerError(types.INVALID_PARAMS, "Task not found")
+        case Deny():
+            data = {"verdict": "deny", "gate": why.gate, "rule": why.rule}
+            return ServerError(DENIED, f"Denied: {why.why} (rule {why.rule})", data)
+        case Refused():
+            return _refused(why)
+    return ServerError(NOT_SENT if isinstance(why, Unsent) else IN_DOUBT, failure_text(why), {"verdict": "allow"})
 
 
 def not_found(kind: str, name: str) -> ServerError:

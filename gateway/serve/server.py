@@ -31,6 +31,8 @@ from gateway.serve.kinds import KINDS
 from gateway.serve.listening import Listening
 from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
+from gateway.serve.task_methods import METHODS as TASK_METHODS
+from gateway.serve.task_methods import advertised
 
 __all__ = ["Context", "build_server", "client_of"]
 
@@ -55,11 +57,12 @@ def build_server(front: Front, version: str, local: Asker | None) -> Server[Any]
     stamp = server.server_info_stamp
 
     async def middleware(ctx: Context, call_next: CallNext) -> HandlerResult:
-        answer = answers.get(ctx.method) if _known(ctx) else None
+        answer = answers.get(ctx.method) if _known(ctx) or _of_task(ctx) else None
         try:
             if answer is None:
                 return _greeted(ctx, await call_next(ctx), listening)
-            methods.validate_client_request(ctx.method, ctx.protocol_version, ctx.params)
+            if ctx.method not in TASK_METHODS:
+                methods.validate_client_request(ctx.method, ctx.protocol_version, ctx.params)
             return enveloped(await answer(ctx), ctx.method, ctx.protocol_version, stamp)
         except (MCPError, ValidationError):
             raise
@@ -131,9 +134,13 @@ def _answers(front: Front, listening: Listening, who: Who) -> Mapping[str, Answe
         connected(context).log_level = context.params["level"]
         return {}
 
+    async def followed(context: Context) -> JsonObject:
+        return await _to_its_end(front.tasks.answer(context, who(context)))
+
     return {
         **dict.fromkeys(LISTS, listed),
         **dict.fromkeys(KINDS, asked),
+        **dict.fromkeys(TASK_METHODS, followed),
         "logging/setLevel": set_level,
         "resources/subscribe": listening.subscribe,
         "resources/unsubscribe": listening.unsubscribe,
@@ -165,6 +172,12 @@ def _known(context: Context) -> bool:
     return context.request_id is not None and introduced and (context.method, version) in methods.CLIENT_REQUESTS
 
 
+def _of_task(context: Context) -> bool:
+    """The SDK does not know these methods."""
+    modern = context.protocol_version in MODERN_PROTOCOL_VERSIONS
+    return modern and context.method in TASK_METHODS and context.request_id is not None
+
+
 def _greeted(context: Context, result: HandlerResult, listening: Listening) -> HandlerResult:
     """What the SDK answered, with what only we know: what a client may be told, and that he is told of changes."""
     if context.method == "notifications/initialized":
@@ -172,7 +185,8 @@ def _greeted(context: Context, result: HandlerResult, listening: Listening) -> H
     if context.method not in _GREETINGS or not isinstance(result, dict):
         return result
     capabilities = {name: _with_changes(name, said) for name, said in result["capabilities"].items()}
-    return {**result, "capabilities": capabilities, "instructions": listening.instructions(context)}
+    shown = advertised(context.method, capabilities)
+    return {**result, "capabilities": shown, "instructions": listening.instructions(context)}
 
 
 def _with_changes(name: str, said: Any) -> Any:

@@ -83,6 +83,10 @@ class Sessions:
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
+    def clients(self) -> Clients:
+        return self._clients
+
+    @property
     def catalogue(self) -> Catalogue:
         """All that there is, whoever may see it."""
         return self._clients.upstream.catalogue

@@ -12,10 +12,13 @@ from gateway.approval import Approval
 from gateway.budget import Limits, Spend
 from gateway.events import Decision, Event, Recorded
 from gateway.run import Status
+from gateway.task import Task
 
 __all__ = [
     "Change",
     "Consume",
+    "Finish",
+    "Follow",
     "Lease",
     "Open",
     "Reserve",
@@ -80,9 +83,23 @@ class Restore:
     claim: str
 
 
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Keep a task, so that its client can ask for it."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The outcome of a task is recorded with this, once; else the whole append fails."""
+
+    task_id: str
+
+
 TITLE_LENGTH = 80
 
-Change = Reserve | Settle | Open | Consume | Restore
+Change = Reserve | Settle | Open | Consume | Restore | Follow | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +188,17 @@ class Store(Protocol):
 
     async def decide(self, approval_id: str, decision: Decision, by: str, reason: str) -> Approval:
         """Answers a question and records `Decided` in its run. Raises Conflict when it was answered already."""
+        ...
+
+    async def withdraw(self, approval_id: str, by: str, reason: str) -> bool:
+        """Takes a question back that nobody needs an answer to, or an answer that was not used, and records it.
+
+        Says whether there was anything to take back.
+        """
+        ...
+
+    async def task(self, task_id: str) -> Task:
+        """Raises UnknownTask."""
         ...
 
     async def expire(self) -> int:

@@ -19,18 +19,20 @@ from typing import Any, Literal, TypeVar
 
 from gateway.approval import Approval
 from gateway.budget import Spend
-from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun
+from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
 from gateway.events import Decision, Event, Recorded, event_from_json
 from gateway.keys import ApiKey
 from gateway.store import Change, Lease, RunRow
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.writer import Transaction, Writer
+from gateway.task import Task
 
 __all__ = ["SCHEMA_VERSION", "SqliteStore"]
 
 T = TypeVar("T")
-MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql")  # the file at place n leads from version n to n + 1
+# The file at place n leads from version n to n + 1.
+MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql")
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
 DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
@@ -126,6 +128,15 @@ class SqliteStore:
 
     async def decide(self, approval_id: str, decision: Decision, by: str, reason: str) -> Approval:
         return await self._write(lambda db: tx.decide(db, tx.Answer(approval_id, decision, by, reason), self._clock()))
+
+    async def withdraw(self, approval_id: str, by: str, reason: str) -> bool:
+        return await self._write(lambda db: tx.withdraw(db, approval_id, by, reason, self._clock()))
+
+    async def task(self, task_id: str) -> Task:
+        rows = self._read(f"{tx.SELECT_TASKS} WHERE id = ?", task_id)
+        if not rows:
+            raise UnknownTask
+        return tx.task(rows[0])
 
     async def expire(self) -> int:
         return await self._write(lambda db: tx.expire(db, self._clock()))

@@ -14,12 +14,14 @@ from gateway.budget import UNITS, Spend, Unit, excess, shown
 from gateway.errors import BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
 from gateway.events import Decided, Decision, Event, Queued, event_to_json
 from gateway.run import ENDED, Status, after
-from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, RunRow, Settle, title_of
+from gateway.store import Change, Consume, Finish, Follow, Lease, Open, Reserve, Restore, RunRow, Settle, title_of
+from gateway.task import Task
 
 __all__ = [
     "SELECT_APPROVALS",
     "SELECT_RUNS",
     "SELECT_TAKEN",
+    "SELECT_TASKS",
     "Answer",
     "Append",
     "acquire",
@@ -29,12 +31,14 @@ __all__ = [
     "expire",
     "release",
 ]
-__all__ += ["renew", "run_row", "taken"]
+__all__ += ["renew", "run_row", "taken", "task", "withdraw"]
 
 Db = sqlite3.Connection
 
 _RUN_COLUMNS = tuple(RunRow.__dataclass_fields__)
 _APPROVAL_COLUMNS = tuple(Approval.__dataclass_fields__)
+_TASK_COLUMNS = tuple(Task.__dataclass_fields__)
+SELECT_TASKS = f"SELECT {', '.join(_TASK_COLUMNS)} FROM tasks"  # noqa: S608 - columns of our own dataclass
 SELECT_RUNS = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"  # noqa: S608 - columns of our own dataclass
 SELECT_APPROVALS = f"SELECT {', '.join(_APPROVAL_COLUMNS)} FROM approvals"  # noqa: S608 - as above
 SELECT_TAKEN = "SELECT unit, used + reserved FROM accounts WHERE account = ?"
@@ -48,6 +52,10 @@ def run_row(row: Sequence[Any]) -> RunRow:
 
 def approval(row: Sequence[Any]) -> Approval:
     return Approval(*row)
+
+
+def task(row: Sequence[Any]) -> Task:
+    return Task(**dict(zip(_TASK_COLUMNS, row, strict=True)) | {"done": bool(row[-1])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +228,26 @@ def _restore(db: Db, change: Restore, _now: int) -> None:
     )
 
 
+def _follow(db: Db, change: Follow, _now: int) -> None:
+    marks = ", ".join("?" * len(_TASK_COLUMNS))
+    values = [getattr(change.task, column) for column in _TASK_COLUMNS]
+    db.execute(f"INSERT INTO tasks ({', '.join(_TASK_COLUMNS)}) VALUES ({marks})", values)  # noqa: S608
+
+
+def _finish(db: Db, change: Finish, _now: int) -> None:
+    done = db.execute("UPDATE tasks SET done = 1 WHERE id = ? AND done = 0", (change.task_id,))
+    if done.rowcount != 1:
+        raise Conflict("the outcome of this task has been recorded already")
+
+
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Reserve: _reserve,
     Settle: _settle,
     Open: _open,
     Consume: _consume,
     Restore: _restore,
+    Follow: _follow,
+    Finish: _finish,
 }
 
 
@@ -290,6 +312,16 @@ def _approval(db: Db, approval_id: str) -> Approval:
     if row is None:
         raise UnknownApproval(approval_id)
     return approval(row)
+
+
+def withdraw(db: Db, approval_id: str, by: str, reason: str, now: int) -> bool:
+    """From `pending`, or `approved` and not used, to `cancelled`, and the run's `Decided` with it."""
+    asked = _approval(db, approval_id)
+    if asked.state not in ("pending", "approved"):
+        return False
+    append(db, Append(asked.run_id, [Decided(asked.key, asked.id, "withdrawn", by, reason)]), now)
+    db.execute("UPDATE approvals SET state = 'cancelled' WHERE id = ?", (asked.id,))
+    return True
 
 
 def _decider(asked: Approval) -> str:

@@ -196,7 +196,7 @@ class Connection:
             return meta
         meta[types.PROTOCOL_VERSION_META_KEY] = self.protocol_version
         meta[types.CLIENT_INFO_META_KEY] = _CLIENT_JSON
-        meta[types.CLIENT_CAPABILITIES_META_KEY] = relayed(caller.capabilities)
+        meta[types.CLIENT_CAPABILITIES_META_KEY] = relayed(caller.capabilities, tasks=caller.modern)
         if caller.log_level is not None:
             meta[types.LOG_LEVEL_META_KEY] = caller.log_level
         return meta
@@ -218,13 +218,16 @@ class Connection:
         return mcp_param_headers(wanted, wire.read(arguments.text.encode())) if wanted else {}
 
 
-UNRELAYED = frozenset({"io.modelcontextprotocol/tasks"})  # a server that knows of these would answer with one
+TASKS = "io.modelcontextprotocol/tasks"  # a server that hears of it may answer with one
 
 
-def relayed(capabilities: JsonObject) -> dict[str, Any]:
-    """What of a client's capabilities may be said to a server: what the gateway can carry."""
+def relayed(capabilities: JsonObject, *, tasks: bool = False) -> dict[str, Any]:
+    """What of a client's capabilities may be said to a server: what the gateway can carry.
+
+    `tasks` says that server and client are of the modern era, and so can do with one.
+    """
     told = {name: capabilities[name] for name in ASKING if name in capabilities}
     extensions = capabilities.get("extensions")
-    if isinstance(extensions, Mapping) and (known := {k: v for k, v in extensions.items() if k not in UNRELAYED}):
+    if isinstance(extensions, Mapping) and (known := {k: v for k, v in extensions.items() if tasks or k != TASKS}):
         told["extensions"] = known
     return told

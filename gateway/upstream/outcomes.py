@@ -6,19 +6,20 @@ the same shape, so our transports mark theirs, and the SDK's own are known by th
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, Unsent
+from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.upstream.wire import flaw_in, flaw_in_text
 
 __all__ = ["Fate", "answer", "error_in", "fate_of", "of_error", "of_message", "of_status", "transport_error"]
 
 Fate = Literal["unsent", "in_doubt", "refused", "session_lost"]
 
+MOST_NAME = 1024  # characters of a task's id: it stands in a header
 TRANSPORT_ERROR = 1  # outside of JSON-RPC's reserved range, and of MCP's
 _MARK = secrets.token_hex(16)  # no server can guess it, so none can pass its own error off as a transport's
 
@@ -95,13 +96,27 @@ def _refused(code: int, message: str, data: Any) -> Refused:
     return Refused(code, message.encode(errors="replace").decode(), None if flaw_in(data) else data)
 
 
+def _task(result: JsonObject) -> Outcome:
+    name = result.get("taskId")
+    if isinstance(name, str) and 0 < len(name) <= MOST_NAME:
+        return TaskCreated(result)
+    return InDoubt("the server made a task of it, and gave it no usable `taskId`")
+
+
+_KINDS: Mapping[Any, Callable[[JsonObject], Outcome]] = {
+    "complete": Answered,
+    "input_required": InputRequired,
+    "task": _task,
+}
+
+
 def answer(result: Any, text: bytes | None = None) -> Outcome:
     """The outcome of a result, by its `resultType` (MCP 2026-07-28, Base Protocol: an unknown one is invalid)."""
     if not isinstance(result, dict):
         return InDoubt("the result is not a JSON object")
     kind = result.get("resultType", "complete")
-    if kind not in ("complete", "input_required"):
+    if not isinstance(kind, str) or kind not in _KINDS:
         return InDoubt(f"the result has the unknown type `{str(kind)[:40]}`")
     if flaw := flaw_in(result) if text is None else flaw_in_text(result, text):
         return InDoubt(f"the result can't be passed on: {flaw}")
-    return Answered(result, text) if kind == "complete" else InputRequired(result)
+    return Answered(result, text) if kind == "complete" else _KINDS[kind](result)

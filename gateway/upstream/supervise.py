@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Unsent
+from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import ServerInfo
 from gateway.names import split_path
+from gateway.task import follows
 from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.eras import Eras, fingerprint
@@ -27,7 +28,7 @@ from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import reason, shown
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport
 from gateway.upstream.waiting import Backoff, set_within
-from gateway.upstream.wanted import wanted
+from gateway.upstream.wanted import Wanted, wanted
 from gateway.upstream.watching import Watched
 
 __all__ = ["Errand", "Public", "Supervisor"]
@@ -354,7 +355,21 @@ class Supervisor:
     async def _sent(self, connection: Connection, call: Call, errand: Errand, timeout: float) -> Outcome:
         tool = self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
         mirrored = connection.mirrored(tool, call.arguments) if tool else {}
-        return await connection.forward(wanted(call, errand.answers), mirrored, errand.meta, timeout, errand.caller)
+        asked = wanted(call, errand.answers)
+        outcome = await connection.forward(asked, mirrored, errand.meta, timeout, errand.caller)
+        if isinstance(outcome, TaskCreated) and not (call.action == "call" and follows(errand.caller)):
+            return InDoubt("it made a task of the call, which nobody here can follow")
+        return outcome
+
+    async def follow(self, asked: Wanted, errand: Errand) -> Outcome:
+        """A request about a task, sent at most once."""
+        timeout = min(errand.timeout, self.spec.call_timeout)
+        deadline = asyncio.get_running_loop().time() + timeout
+        connection = await self._available(min(PATIENCE, timeout))
+        if connection is None:
+            return Unsent(f"server `{self.spec.name}` is down: {self.missing or 'it went away again'}")
+        left = max(0.1, deadline - asyncio.get_running_loop().time())
+        return self._explained(await connection.forward(asked, {}, errand.meta, left, errand.caller))
 
     @property
     def available(self) -> bool:

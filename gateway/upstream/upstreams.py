@@ -15,15 +15,19 @@ from gateway.call import Call, JsonObject, Outcome, Unsent
 from gateway.caller import NOBODY, Caller, asks
 from gateway.catalogue import Catalogue
 from gateway.errors import UpstreamUnavailable
+from gateway.task import Task
 from gateway.upstream.eras import Eras
 from gateway.upstream.private import Private
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import ServerSpec, ServerStatus
 from gateway.upstream.supervise import Errand, Public, Supervisor
+from gateway.upstream.wanted import about_task
 
 __all__ = ["Judge", "Upstreams"]
 
 WATCH = 1.0  # seconds, after which those who listen learn that the judge has changed his mind; calls learn it at once
+
+FOLLOW_SECONDS = 30.0  # for a request about a task
 
 log = logging.getLogger("toolgate.upstream")
 
@@ -112,6 +116,16 @@ class Upstreams:
             return await server.forward(call, errand)
         async with self._private[call.server].lent(caller) as own:
             return await (own or server).forward(call, errand)
+
+    async def follow(
+        self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
+    ) -> Outcome:
+        """Sends a request about a task to the server that made it, once. Outcomes are those of `forward`."""
+        name = task.path.partition("/")[0]
+        server = self._servers.get(name)
+        if server is None:
+            return Unsent(f"there is no server `{name}`")
+        return await server.follow(about_task(method, task, answers), Errand(FOLLOW_SECONDS, meta, caller))
 
     def forget(self, key: str) -> None:
         """A client is gone (`Caller.key`): connections of its own are closed."""

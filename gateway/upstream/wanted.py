@@ -6,9 +6,10 @@ from typing import Any
 
 from gateway.call import Action, Call, JsonObject, Subject
 from gateway.names import split_path
+from gateway.task import Task
 from gateway.upstream import wire
 
-__all__ = ["Wanted", "wanted"]
+__all__ = ["Wanted", "about_task", "wanted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ def wanted(call: Call, answers: JsonObject | None = None) -> Wanted:
     method, name, fields = _SHAPES[call.action](call)
     more = {key: wire.dump(value) for key, value in (answers or {}).items()}
     return Wanted(method, name, {**fields, **more}, call.subject)
+
+
+def about_task(method: str, task: Task, answers: JsonObject | None = None) -> Wanted:
+    """`tasks/get`, `tasks/update` or `tasks/cancel`, by the server's own id, which HTTP repeats."""
+    more = {} if answers is None else {"inputResponses": wire.dump(answers)}
+    return Wanted(method, task.theirs, {"taskId": wire.dump(task.theirs), **more}, task.subject)
 
 
 _Shape = tuple[str, str | None, dict[str, bytes]]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.suite import VERSIONS, run_server
+from tests.conformance.suite import TASKS, VERSIONS, run_server
 from tests.fixtures.everything.starting import everything, served_url
 from tests.fixtures.project import Project
 
@@ -27,4 +27,12 @@ def test_every_scenario_passes_through_the_gateway(transport: str, version: str,
     with everything(transport) as entry, Project.plain(tmp_path, entry).serve() as gateway:
         report = run_server(gateway.url, version, tmp_path / "out")
     assert len(report.scenarios) > 30
+    assert not report.failures, str(report)
+
+
+@pytest.mark.parametrize("transport", UPSTREAM)
+def test_the_scenarios_of_tasks_pass_through_the_gateway(transport: str, tmp_path: Path) -> None:
+    with everything(transport) as entry, Project.plain(tmp_path, entry).serve() as gateway:
+        report = run_server(gateway.url, VERSIONS[0], tmp_path / "out", TASKS)
+    assert len(report.scenarios) == len(TASKS)
     assert not report.failures, str(report)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, Unsent
+from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, TaskCreated, Unsent
 from gateway.upstream import outcomes
 
 
@@ -48,7 +48,11 @@ def test_an_error_of_the_server_refuses_and_one_of_the_transport_tells_how_far_i
         ({"resultType": "complete"}, Answered({"resultType": "complete"})),
         ({"resultType": "input_required"}, InputRequired({"resultType": "input_required"})),
         ({"resultType": "input_required", "x": float("nan")}, InDoubt),
+        ({"resultType": "task", "taskId": "x"}, TaskCreated({"resultType": "task", "taskId": "x"})),
         ({"resultType": "task"}, InDoubt),
+        ({"resultType": "task", "taskId": 5}, InDoubt),
+        ({"resultType": "other"}, InDoubt),
+        ({"resultType": ["task"]}, InDoubt),
         ({"resultType": None}, InDoubt),
         ({"content": float("nan")}, InDoubt),
         ([], InDoubt),

@@ -1,0 +1,228 @@
+"""How a client follows its tasks (MCP's extension `io.modelcontextprotocol/tasks`), whoever made them.
+
+A task that a server made of a call is asked for where it was made; one that the gateway made of a call that waits for a
+person is `redeeming`'s. Either way a task belongs to whoever made the call, to everybody else it does not exist, and
+before anything is asked or told the call is judged again: what the policy does not allow any more is not followed.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from gateway.admission import Attempt
+from gateway.approval import Approval
+from gateway.budget import Limits
+from gateway.call import (
+    Allow,
+    Answered,
+    Arguments,
+    Call,
+    Deny,
+    InDoubt,
+    JsonObject,
+    Outcome,
+    Refused,
+    TaskAction,
+    TaskCreated,
+    Unsent,
+    outcome_from_json,
+    outcome_to_json,
+)
+from gateway.caller import Caller
+from gateway.catalogue import Catalogue
+from gateway.clients import ClientRun, Clients
+from gateway.errors import Conflict, UnknownApproval, UnknownTask
+from gateway.events import Admitted, Held, Returned
+from gateway.extracts import extract
+from gateway.pipeline import CallResult
+from gateway.redeeming import Redeeming
+from gateway.results import unforged
+from gateway.standing import last_word, made_by, told
+from gateway.store import Finish
+from gateway.task import STATES, Task, ended, follows, named, run_of
+
+__all__ = ["Following", "Inquiry", "Servers", "Unfollowed"]
+
+_UNKNOWN = -32602  # how a server says that it does not know a task (any more)
+
+Unfollowed = Deny | Refused | Unsent | InDoubt  # why there is no answer about a task
+
+
+class Servers(Protocol):
+    """The servers, as far as they are asked for tasks."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    async def follow(
+        self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
+    ) -> Outcome: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What a client says about one of its tasks, in which run. `answers` are those to what the task's server asks."""
+
+    task_id: str
+    run: ClientRun
+    caller: Caller
+    meta: JsonObject = field(default_factory=dict)
+    answers: JsonObject | None = None
+
+
+class Following:
+    """Every method but `created` raises UnknownTask for a task that is not this client's. Close it before the runs."""
+
+    def __init__(self, clients: Clients, servers: Servers) -> None:
+        self._clients, self._store, self._servers = clients, clients.store, servers
+        self._redeeming = Redeeming(clients)
+
+    async def close(self) -> None:
+        await self._redeeming.close()
+
+    async def created(self, result: CallResult, caller: Caller) -> JsonObject | None:
+        """MCP's `CreateTaskResult`, where a call has become a task, and its caller knows what to do with one."""
+        if not follows(caller):
+            return None
+        if isinstance(result, Held):
+            approval = await self._store.approval(result.approval_id)
+            return {"resultType": "task", **told(approval, (), approval.created)}
+        outcome = outcome_from_json(result.outcome) if isinstance(result, Returned) else None
+        return named(outcome.result, outcome.id) if isinstance(outcome, TaskCreated) else None
+
+    async def get(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
+        """MCP's `DetailedTask`. What is asked for sets off what people have agreed to meanwhile."""
+        approval = await self._asked(inquiry)
+        if approval is None:
+            return await self._get(await self._made(inquiry.task_id, inquiry), inquiry)
+        approval, events = await self._redeeming.standing(approval, inquiry.run.profile)
+        if inner := made_by(events):
+            state = await self._get(await self._made(inner, inquiry), inquiry)
+            return {**state, "taskId": approval.id} if isinstance(state, Mapping) else state
+        word = last_word(events)
+        if isinstance(word, Returned):
+            if (no := await self._barred(approval, inquiry.run)) is not None:
+                return no
+            if word.tainting:
+                inquiry.run.taint()
+        return told(approval, events, time.time_ns() // 1_000_000)
+
+    async def update(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
+        """Brings the client's answers to the server of a task. The acknowledgement, raw."""
+        task = await self._served(inquiry)
+        if task is None:
+            return {}  # nothing of it was asked of this client
+        verdict = await self._judged(task, inquiry.run)
+        return verdict if isinstance(verdict, Deny) else await self._tell(task, "update", inquiry)
+
+    async def cancel(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
+        """Takes a question to people back, or tells the server of a task. Nobody is kept from that."""
+        task = await self._served(inquiry)
+        if task is not None:
+            return await self._tell(task, "cancel", inquiry)
+        await self._store.withdraw(inquiry.task_id, inquiry.run.subject.user, "its task was cancelled")
+        return {}
+
+    # ---- whose it is
+
+    async def _asked(self, inquiry: Inquiry) -> Approval | None:
+        """The approval, if that is what the task is: of a client's call, of this very subject."""
+        if not inquiry.task_id.startswith("A-"):
+            return None
+        try:
+            approval = await self._store.approval(inquiry.task_id)
+        except UnknownApproval:
+            raise UnknownTask from None
+        of_a_client = approval.claim == approval.digest and approval.action == "call"
+        its_own = of_a_client and _is_of(approval, inquiry.run)
+        if approval.id != inquiry.task_id or not its_own:
+            raise UnknownTask
+        return approval
+
+    async def _made(self, task_id: str, inquiry: Inquiry) -> Task:
+        task = await self._store.task(task_id)
+        if not _is_of(task, inquiry.run):
+            raise UnknownTask
+        return task
+
+    async def _served(self, inquiry: Inquiry) -> Task | None:
+        """The task that a server made; None for one that still is only ours."""
+        approval = await self._asked(inquiry)
+        if approval is None:
+            return await self._made(inquiry.task_id, inquiry)
+        inner = made_by(await self._store.events(run_of(approval)))
+        return await self._made(inner, inquiry) if inner else None
+
+    # ---- what a server says
+
+    async def _get(self, task: Task, inquiry: Inquiry) -> JsonObject | Unfollowed:
+        verdict = await self._judged(task, inquiry.run)
+        if isinstance(verdict, Deny):
+            return verdict
+        outcome = await self._servers.follow(task, "tasks/get", meta=inquiry.meta, caller=inquiry.caller)
+        if isinstance(outcome, Refused) and outcome.code == _UNKNOWN:
+            await self._ended(task, InDoubt("its server does not know the task any more"))
+        if not isinstance(outcome, Answered | TaskCreated):
+            return _as_said(outcome)
+        if self._tainting(task):
+            inquiry.run.taint()
+        if outcome.result.get("status") not in STATES:
+            return InDoubt("the server did not say where its task stands")
+        await self._ended(task, ended(outcome.result))
+        return {**named(outcome.result, task.id), "resultType": "complete"}  # some servers call it a `task` here, too
+
+    async def _ended(self, task: Task, outcome: Outcome | None) -> None:
+        """Records the outcome in the run of the call, once, whoever sees it first."""
+        if outcome is None or task.done:
+            return
+        returned = Returned(task.key, outcome_to_json(extract(outcome)), {}, self._tainting(task))
+        with contextlib.suppress(Conflict):
+            await self._store.append(task.run_id, [returned], lease=None, changes=(Finish(task.id),))
+
+    async def _tell(self, task: Task, action: TaskAction, inquiry: Inquiry) -> JsonObject | Unfollowed:
+        """Written down before it leaves, like a call."""
+        run, answers = inquiry.run, inquiry.answers if action == "update" else None
+        said = {"taskId": task.id} | ({} if answers is None else {"inputResponses": answers})
+        key, policy = run.new_key(action), self._clients.policy.current.digest
+        text = Arguments.parse(said).text
+        await run.record([Admitted(key, task.path, text, task.pin, policy, {}, action=action)])
+        outcome = await self._servers.follow(
+            task, f"tasks/{action}", meta=inquiry.meta, caller=inquiry.caller, answers=answers
+        )
+        await run.record([Returned(key, outcome_to_json(extract(outcome)), {}, self._tainting(task))])
+        return unforged(outcome.result) if isinstance(outcome, Answered) else _as_said(outcome)
+
+    # ---- the gates
+
+    async def _judged(self, task: Task, run: ClientRun) -> Allow | Deny:
+        return await self._still(task.call, Attempt(2, task.pin, task.approval_id), run)
+
+    async def _barred(self, approval: Approval, run: ClientRun) -> Deny | None:
+        """A result that is in the record is kept from whoever may not have it any more, and from nobody else."""
+        verdict = await self._still(approval.call, Attempt(2, approval.pin, approval.id), run)
+        return verdict if isinstance(verdict, Deny) and verdict.gate == "permitted" else None
+
+    async def _still(self, call: Call, attempt: Attempt, run: ClientRun) -> Allow | Deny:
+        """A task's call counts already, so its budget is not asked again."""
+        work = await run.work()
+        free = replace(work, place=replace(work.place, limits=Limits()))
+        verdict = await self._clients.pipeline.follow(call, free, attempt)
+        return verdict if isinstance(verdict, Allow) else Deny(verdict.gate, verdict.why, verdict.rule)
+
+    def _tainting(self, task: Task) -> bool:
+        tool = self._servers.catalogue.tools.get(task.path)
+        return not (tool and tool.trusted)
+
+
+def _is_of(task: Approval | Task, run: ClientRun) -> bool:
+    """Whether it is this subject's, and within the part of the catalogue that is there for this run."""
+    return task.call.subject == run.subject and run.profile.holds(task.path)
+
+
+def _as_said(outcome: Outcome) -> Unfollowed:
+    match outcome:
+        case Refused() | Unsent() | InDoubt():
+            return outcome
+    return InDoubt("the server's answer is not one about a task")

@@ -1,0 +1,159 @@
+"""Whose a task is, and what is written down of it: `tests/flows/test_tasks.py` has the rest, over the wire."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.call import Answered, Deny, InDoubt, JsonObject, Outcome, Refused, Subject, TaskCreated
+from gateway.caller import NOBODY, Caller, nobody
+from gateway.catalogue import Catalogue
+from gateway.errors import Conflict, UnknownTask
+from gateway.events import Held, Returned
+from gateway.following import Following, Inquiry
+from gateway.profile import Profile
+from gateway.store import Finish, Follow
+from gateway.task import EXTENSION, Task
+from tests.fixtures.gateway_app import App, Setup, opened, spec
+from tests.fixtures.served import ECHO
+
+ANN, EVE = Subject("user:ann", "acme"), Subject("user:eve", "acme")
+KNOWS: Caller = nobody({"extensions": {EXTENSION: {}}})
+POLICY = ("p, *, *, */*, call, , allow, all may", "p, *, *, echo/add, call, , ask, a person looks at it")
+
+
+class Servers:
+    """Says what it is told to say of every task."""
+
+    def __init__(self, catalogue: Callable[[], Catalogue], says: Outcome) -> None:
+        self._catalogue, self.says = catalogue, says
+        self.asked: list[str] = []
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._catalogue()
+
+    async def follow(
+        self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
+    ) -> Outcome:
+        self.asked.append(f"{method} {task.theirs}")
+        return self.says
+
+
+Scenario = Callable[[App, Following, Servers], Awaitable[None]]
+
+
+def within(folder: Path, says: Outcome, scenario: Scenario) -> None:
+    setup = Setup(folder, {"echo": spec("echo", ECHO)})
+    setup.write_policy(*POLICY)
+
+    async def work() -> None:
+        async with opened(setup) as app:
+            servers = Servers(lambda: app.upstreams.catalogue, says)
+            await scenario(app, Following(app.clients, servers), servers)
+
+    asyncio.run(work())
+
+
+async def kept(app: App, run_id: str, pin: str) -> Task:
+    """A task that the server `echo` made of a call."""
+    task = Task("T-1", run_id, "call/1", "user:ann", None, "acme", "echo/echo", pin, '{"text":"x"}', None, "theirs", 1)
+    await app.store.append(run_id, [], lease=None, changes=(Follow(task),))
+    return task
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        Answered({"status": "completed", "result": {"content": []}}),
+        Answered({"status": "failed", "error": {"code": 1, "message": "no"}}),
+        Answered({"status": "cancelled"}),
+        TaskCreated({"status": "completed", "result": {"content": []}}),
+        Refused(-32602, "Task not found"),
+    ],
+)
+def test_an_outcome_is_recorded_once_whoever_sees_it(tmp_path: Path, says: Outcome) -> None:
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            inquiry = Inquiry("T-1", run, NOBODY)
+            await asyncio.gather(*(following.get(inquiry) for _ in range(5)))
+            events = [recorded.event for recorded in await app.store.events(run.run_id)]
+            assert [fact.key for fact in events if isinstance(fact, Returned)] == ["call/1"]
+            assert (await app.store.task("T-1")).done
+            with pytest.raises(Conflict):
+                await app.store.append(run.run_id, [], lease=None, changes=(Finish("T-1"),))
+
+    within(tmp_path, says, scenario)
+
+
+@pytest.mark.parametrize("says", [Answered({"status": "paused"}), Answered({}), Answered({"status": 1})])
+def test_a_state_that_is_none_is_not_passed_on(tmp_path: Path, says: Outcome) -> None:
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            assert isinstance(await following.get(Inquiry("T-1", run, NOBODY)), InDoubt)
+
+    within(tmp_path, says, scenario)
+
+
+def test_a_task_of_a_tool_that_has_changed_is_not_followed(tmp_path: Path) -> None:
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, "another pin")
+            for work in (following.get, following.update):
+                no = await work(Inquiry("T-1", run, NOBODY, answers={}))
+                assert isinstance(no, Deny)
+                assert no.gate == "intact"
+            assert servers.asked == []
+            await following.cancel(Inquiry("T-1", run, NOBODY))
+            assert servers.asked == ["tasks/cancel theirs"]
+
+    within(tmp_path, Answered({}), scenario)
+
+
+def test_a_task_belongs_to_its_subject_and_to_what_his_profile_holds(tmp_path: Path) -> None:
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            held = await run.call("echo__add", {"a": 1, "b": 2})
+            assert isinstance(held, Held)
+        narrow = await app.clients.open(ANN, "narrow", Profile("narrow", ["other"]))
+        agent = await app.clients.open(replace(ANN, agent="agent:x"), "agent")
+        for other in (await app.clients.open(EVE, "eve"), narrow, agent):
+            for task_id in ("T-1", held.approval_id):
+                for work in (following.get, following.update, following.cancel):
+                    with pytest.raises(UnknownTask):
+                        await work(Inquiry(task_id, other, NOBODY, answers={}))
+        assert servers.asked == []
+        assert (await app.store.approval(held.approval_id)).state == "pending"
+
+    within(tmp_path, Answered({}), scenario)
+
+
+def test_the_beginning_of_an_approvals_id_is_no_task(tmp_path: Path) -> None:
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            held = await run.call("echo__add", {"a": 1, "b": 2})
+            assert isinstance(held, Held)
+            with pytest.raises(UnknownTask):
+                await following.get(Inquiry(held.approval_id[:10], run, NOBODY))
+
+    within(tmp_path, Answered({}), scenario)
+
+
+def test_only_who_knows_tasks_is_answered_with_one(tmp_path: Path) -> None:
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            held = await run.call("echo__add", {"a": 1, "b": 2})
+            made = await run.call("echo__echo", {"text": "x"})
+        assert isinstance(held, Held)
+        assert await following.created(held, NOBODY) is None
+        created = await following.created(held, KNOWS)
+        assert created is not None
+        assert (created["resultType"], created["taskId"]) == ("task", held.approval_id)
+        assert await following.created(made, KNOWS) is None
+
+    within(tmp_path, Answered({}), scenario)
