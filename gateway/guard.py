@@ -55,7 +55,7 @@ def _claims(distribution: "Distribution") -> Iterator[str]:
 
 def _misplaced(name: str, folder: Path | None) -> Problem:
     where = f"comes from `{folder}`" if folder else "is not Toolgate's own"
-    hint = "start `toolgate` from another folder, or take that one off PYTHONPATH; `toolgate doctor` says more"
+    hint = "start `toolgate` from another folder, or take that one off PYTHONPATH"
     return Problem(name, 0, 0, f"the package `{name}` {where}", hint)
 
 

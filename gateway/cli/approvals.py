@@ -96,7 +96,7 @@ def _decide(caller: Caller, approval_id: str, decision: "Decision", reason: str,
         emit(answer.to_json())
         return Exit.OK
     then = _then(decision, driver, answer.run_id)
-    click.echo(f"{decision} by {answer.decided_by}: {visible(answer.path)}. {then}", err=True)
+    click.echo(f"{decision} by {answer.decided_by}: {visible(answer.path)}; {then}", err=True)
     return Exit.OK
 
 
@@ -104,8 +104,8 @@ def _then(decision: "Decision", driver: str, run_id: str) -> str:
     """What comes next. A run that waits goes on by itself only where somebody keeps it open."""
     if driver == "client":
         return "the client makes the same call again" if decision == "approved" else "the caller is told"
-    told = "" if decision == "approved" else "the caller is told. "
-    return f"{told}If its run does not go on by itself: toolgate resume {run_id}"
+    told = "" if decision == "approved" else "the caller is told; "
+    return f"{told}if its run does not go on by itself: toolgate resume {run_id}"
 
 
 async def _answer(

@@ -9,7 +9,9 @@ from mcp.shared.exceptions import MCPError
 from gateway.errors import ToolgateError
 from gateway.upstream.spec import Http, ServerSpec, Transport, redacted
 
-__all__ = ["reason", "shown"]
+__all__ = ["LAST_WORDS", "cause", "reason", "shown"]
+
+LAST_WORDS = "; it said: "  # between why a child ended and the last that it wrote
 
 _NOBODY_THERE = "All connection attempts failed"  # httpx2's words; they don't say to what
 
@@ -20,6 +22,11 @@ def shown(why: str, transport: Transport | None) -> str:
         parts = urlsplit(transport.url)
         why = f"can't connect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return redacted(why, transport) if transport else why
+
+
+def cause(why: str) -> str:
+    """A reason without the child's last words, which differ each time: most programs write the time of day there."""
+    return why.partition(LAST_WORDS)[0]
 
 
 def reason(error: BaseException, spec: ServerSpec) -> str:

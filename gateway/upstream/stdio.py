@@ -17,7 +17,7 @@ import anyio
 import mcp_types as types
 from mcp.shared.message import SessionMessage
 
-from gateway.upstream import wire
+from gateway.upstream import reasons, wire
 from gateway.upstream.outcomes import transport_error
 from gateway.upstream.process import Child
 from gateway.upstream.reaping import Reaper
@@ -204,7 +204,7 @@ class Pipes:
 
     def _last_words(self) -> str:
         if said := self._tail.last_line():
-            return f"; it said: {said[-SAID:]}"
+            return f"{reasons.LAST_WORDS}{said[-SAID:]}"
         return f"; it printed what is not JSON-RPC: {self.read.noise}" if self.read.noise else ""
 
 

@@ -25,7 +25,7 @@ from gateway.upstream.eras import Eras, fingerprint
 from gateway.upstream.listing import Listing, list_everything
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
-from gateway.upstream.reasons import reason, shown
+from gateway.upstream.reasons import cause, reason, shown
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport
 from gateway.upstream.waiting import Backoff, set_within
 from gateway.upstream.wanted import Wanted, wanted
@@ -309,13 +309,14 @@ class Supervisor:
             self._down(why)
 
     def _down(self, why: str) -> None:
-        news = self._state == "ready" or self._error != why
+        was, before = self._state, self._error
         self._state, self._error = "down", why
         self.settled.set()
-        if news:
+        if was == "ready" or before != why:
+            self._changed()
+        if was == "ready" or cause(before) != cause(why):  # not at each attempt
             level = logging.WARNING if self._public is None else logging.INFO  # the public one is how the server is
             log.log(level, "server %s is down: %s", self.spec.name, why)
-            self._changed()
 
     async def _pause(self, seconds: float) -> None:
         """Waits before the next attempt; after a second, a call that wants the server ends the wait."""

@@ -20,6 +20,7 @@ __all__ = [
     "fields",
     "fields_of",
     "flag",
+    "is_list",
     "items",
     "number",
     "one_of",
@@ -110,6 +111,10 @@ def where(node: Node) -> Where:
 def refused(node: Node, message: str) -> ScriptError:
     """An error about a node, to be raised."""
     return ScriptError(where(node), message)
+
+
+def is_list(node: Node) -> bool:
+    return isinstance(node, yaml.SequenceNode)
 
 
 def fields_of(node: Node) -> dict[str, Node]:

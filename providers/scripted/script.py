@@ -17,6 +17,7 @@ from providers.scripted.nodes import (
     Where,
     composed,
     fields,
+    is_list,
     items,
     number,
     one_of,
@@ -103,7 +104,10 @@ _TURN_KEYS = (
 def parsed(text: str, file: str) -> Script:
     """Reads a script. Raises ScriptError for the first thing that is wrong, with its line and column."""
     try:
-        top = fields(composed(text, file), ("steps",))
+        document = composed(text, file)
+        if is_list(document):
+            raise refused(document, "this is a list; write `steps:` above it")
+        top = fields(document, ("steps",))
         if "steps" not in top or not items(top["steps"]):
             raise ScriptError(Where(file, 0, 0), "the script has no `steps:`")
         nodes = items(top["steps"])

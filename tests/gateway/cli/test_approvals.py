@@ -114,11 +114,11 @@ def test_in_another_tenant_the_command_that_answers_says_so(project: Path, toolg
 
 
 def test_after_an_answer_it_is_said_who_goes_on(project: Path, toolgate: Command) -> None:
-    for answer, said in (("approve", "echo/add. If"), ("deny", "echo/add. the caller is told. If")):
+    for answer, said in (("approve", "echo/add; if"), ("deny", "echo/add; the caller is told; if")):
         toolgate("run", "add them", "--model", "scripted:sum.yaml")
         (asked,) = toolgate("approvals", "--json").json
         told = toolgate(answer, asked["id"], "--as", "user:bob").err
         assert f"{said} its run does not go on by itself: toolgate resume {asked['run_id']}" in told
     toolgate("call", "echo/add", '{"a": 1, "b": 2}')
     (asked,) = toolgate("approvals", "--json").json
-    assert toolgate("deny", asked["id"], "--as", "user:bob").err == "denied by user:bob: echo/add. the caller is told\n"
+    assert toolgate("deny", asked["id"], "--as", "user:bob").err == "denied by user:bob: echo/add; the caller is told\n"

@@ -1,12 +1,13 @@
 """The life of one server."""
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
 
 from gateway.call import InDoubt, Unsent
-from gateway.upstream import Http, ServerSpec, Upstreams
+from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
 
 
 def test_nobody_at_an_address_is_told_with_the_address_and_without_its_secrets() -> None:
@@ -35,6 +36,22 @@ def test_no_call_lasts_longer_than_its_server_allows(hostile: Any, upstreams: An
             assert outcome == InDoubt("server `never-answer`: no answer within 0.1 s")
 
     asyncio.run(scenario())
+
+
+def test_a_child_that_says_something_else_at_each_end_is_reported_down_once(
+    upstreams: Any, until: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "toolgate.upstream")
+
+    async def scenario() -> None:
+        spec = ServerSpec("s", Stdio("sh", ("-c", "echo process $$ >&2; exit 3")), era="legacy")
+        async with upstreams(spec) as up:
+            first = up.catalogue.missing["s"]
+            await until(up, lambda: up.catalogue.missing["s"] != first)
+
+    asyncio.run(scenario())
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("server s is down: it exited with code 3; it said: process ")
 
 
 def test_leaving_stops_a_server_that_is_still_connecting(hostile: Any) -> None:

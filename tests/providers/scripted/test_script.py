@@ -57,6 +57,7 @@ def test_a_script_may_be_json() -> None:
     [
         ("steps: []", "s.yaml: the script has no `steps:`"),
         ("{}", "s.yaml: the script has no `steps:`"),
+        ("- say: a", "s.yaml:1:1: this is a list; write `steps:` above it"),
         ("step: []", "s.yaml:1:1: unknown key `step`; did you mean `steps`?"),
         ("steps:\n  - sya: hello", "s.yaml:2:5: unknown key `sya`; did you mean `say`?"),
         ("steps:\n  - think: hm", "s.yaml:2:5: a step needs `say`, `call` or `calls` (or `branch`)"),
