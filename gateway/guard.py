@@ -5,6 +5,7 @@ import path, would put foreign code on the path of every call. `check` costs mic
 `foreign_claims` reads what every installed distribution says that it owns, and is for `toolgate doctor`.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ __all__ = ["DISTRIBUTION", "PACKAGES", "check", "foreign_claims"]
 
 DISTRIBUTION = "toolgate"
 PACKAGES = ("gateway", "providers", "servers")
+_CLAIM = re.compile(rb"^\"?(?:gateway|providers|servers)(?:/|\.py,)", re.MULTILINE)
 
 
 def check(home: Path | None = None) -> None:
@@ -28,6 +30,19 @@ def check(home: Path | None = None) -> None:
     problems = [_misplaced(name, folder) for name in PACKAGES if (folder := _folder(find_spec(name))) != home]
     if problems:
         raise ConfigError([*problems, *foreign_claims()])
+    if _shared(home):
+        from importlib.metadata import distributions
+
+        raise ConfigError(foreign_claims(distributions(path=[str(home)])))
+
+
+def _shared(home: Path) -> bool:
+    """Whether another distribution has put files into the same folder's packages: pip lets the last one win.
+
+    Every RECORD there is searched as it is, which takes milliseconds; a clone, as developers have it, has none.
+    """
+    records = (path for path in home.glob("*.dist-info/RECORD") if not path.parent.name.startswith(f"{DISTRIBUTION}-"))
+    return any(_CLAIM.search(path.read_bytes()) for path in records)
 
 
 def foreign_claims(installed: Iterable["Distribution"] | None = None) -> list[Problem]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # the MCP SDK costs half a second to import; and `toolgate ru
 __all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "open_runtime", "open_servers"]
 __all__ += ["opened_telemetry", "server_spec"]
 
+START_SECONDS = 10.0  # so long the others wait for a server that is slow to start; then it is missing until it is there
 POLICY_LOOK = 0.002  # seconds: calls that come together need not each look at the files
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
@@ -163,7 +164,7 @@ async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
     """Opens everything and connects to the servers; one that can't be reached is missing, and keeps being tried."""
     with open_offline(config) as offline, opened_telemetry(config) as telemetry:
         access = Access(config)
-        async with open_servers(config, access, learns=True) as upstream:
+        async with open_servers(config, access, learns=True, patience=START_SECONDS) as upstream:
             tracing, models = Tracing(telemetry), Models(config)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
             parts = Parts(
@@ -180,7 +181,7 @@ async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
 
 @contextlib.asynccontextmanager
 async def open_servers(
-    config: Config, access: Access | None = None, *, learns: bool = False
+    config: Config, access: Access | None = None, *, learns: bool = False, patience: float | None = None
 ) -> AsyncIterator["Upstreams"]:
     """Connects to the servers and nothing else: for whoever only wants to know what they offer.
 
@@ -191,7 +192,8 @@ async def open_servers(
 
     judge, access = _keeper(config, learns=learns), access or Access(config)
     specs = {name: server_spec(server, access) for name, server in config.servers.items() if not server.disabled}
-    async with Upstreams(specs, Eras(config.store.path.with_name("eras.json")), judge) as upstream:
+    eras = Eras(config.store.path.with_name("eras.json"))
+    async with Upstreams(specs, eras, judge, patience=patience) as upstream:
         yield upstream
 
 

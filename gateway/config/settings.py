@@ -150,7 +150,6 @@ class TelemetryConfig(Table):
     endpoint: WebAddress | None = Field(default=None, repr=False)
     headers: Mapping[str, Template] = Field(default={}, repr=False)
     service_name: str = "toolgate"
-    capture_content: bool = False
 
 
 class PolicyConfig(Table):

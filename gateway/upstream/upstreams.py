@@ -44,8 +44,15 @@ class Upstreams:
     Without a `judge` no tool is held.
     """
 
-    def __init__(self, servers: Mapping[str, ServerSpec], eras: Eras | None = None, judge: Judge | None = None) -> None:
-        self._judge = judge
+    def __init__(
+        self,
+        servers: Mapping[str, ServerSpec],
+        eras: Eras | None = None,
+        judge: Judge | None = None,
+        *,
+        patience: float | None = None,
+    ) -> None:
+        self._judge, self._patience = judge, patience
         self._reaper = Reaper()
         eras = eras or Eras()
         self._servers = {
@@ -61,12 +68,16 @@ class Upstreams:
         self._catalogue = self._told = self._built()
 
     async def __aenter__(self) -> Self:
-        """Returns when each server is up or has failed once, after its `connect_timeout` at the latest."""
+        """Returns when each server is up or has failed once, after its `connect_timeout` at the latest; or when the
+        `patience`, in seconds, is over: who is slower is missing until it is there.
+        """
         self._tasks = [server.start() for server in self._servers.values()]
         if self._judge is not None:
             self._watching = asyncio.create_task(self._watch(), name="toolgate.upstream.judge")
         try:
-            await asyncio.gather(*(server.settled.wait() for server in self._servers.values()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await asyncio.gather(*(server.settled.wait() for server in self._servers.values()))
         except BaseException:
             await self._stop()
             raise

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -80,3 +81,24 @@ def test_only_distributions_with_files_in_our_packages_are_reported(tmp_path: Pa
 
 def test_in_this_environment_nobody_claims_our_packages() -> None:
     assert guard.foreign_claims() == []
+
+
+def test_a_distribution_that_has_put_files_into_our_own_packages_is_refused_and_named(tmp_path: Path) -> None:
+    """The ordinary way of pip: both in one folder, and the last one installed has won."""
+    for package in guard.PACKAGES:
+        shutil.copytree(Path(guard.__file__).parents[1] / package, tmp_path / package)
+    (tmp_path / f"{guard.DISTRIBUTION}-1.0.dist-info").mkdir()
+    (tmp_path / f"{guard.DISTRIBUTION}-1.0.dist-info" / "RECORD").write_text("gateway/guard.py,,\n")
+    installed(tmp_path, "harmless", ["harmless/gateway.py", "gateways/x.py"])
+
+    def started() -> subprocess.CompletedProcess[str]:
+        environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, "-P", "-c", START], capture_output=True, text=True, env=environ, check=False
+        )
+
+    assert started().stdout == "started\n"
+    installed(tmp_path, "evil", ["evil.py", "servers/shop/tools.py"])
+    refused = started()
+    assert refused.returncode != 0
+    assert "the distribution `evil` 1.0 installs a package `servers` too" in refused.stderr

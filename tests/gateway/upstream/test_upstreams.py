@@ -425,3 +425,18 @@ def test_what_the_judge_says_is_the_catalogue_and_a_change_of_mind_is_told(
             assert up.catalogue.held == {"echo/add": "because"}
 
     asyncio.run(scenario())
+
+
+def test_a_server_that_is_slow_to_start_is_not_waited_for_for_ever(hostile: Any, echo: Any) -> None:
+    async def scenario() -> None:
+        specs = {"hang": hostile("hang", connect_timeout=3600), "echo": echo("modern")}
+        async with asyncio.timeout(60), Upstreams(specs, patience=0.01) as up:
+            assert up.catalogue.missing["hang"] == "it is still connecting"
+            changed = asyncio.Event()
+            up.subscribe(changed.set)
+            while "echo/add" not in up.catalogue.tools:
+                await changed.wait()
+                changed.clear()
+            assert set(up.catalogue.missing) == {"hang"}
+
+    asyncio.run(scenario())
