@@ -13,7 +13,8 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     caller          who waits for an answer, and what a server may say to him until it comes
     offer           what a server offers beside tools: prompts, resources, templates
     names           `server/tool` for people <-> the one name that models and clients see
-    catalogue       every tool of every server, as one immutable value
+    uris            which server a URI means
+    catalogue       all that every server offers, as one immutable value
     budget          limits, spend, prices: arithmetic
     approval        a question put to people about one exact call
     events          the facts of a run, and their JSON
@@ -21,6 +22,8 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     run             a run is the fold of its events: the transition table, `apply()`, `fold()`
     steps           what happens next in a run, as a value
     results         what a model or a client is told about a call
+    extracts        what the record keeps of a long result
+    params          what a read, a prompt or a completion says, against what was offered
     schema          arguments against a tool's input schema
     bounded         JSON Schema keywords whose cost is bounded
     policy/         the policy files: read strictly, decided by an index, explained, checked, tested, reloaded
@@ -30,18 +33,22 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     identity        who is asking
     wording         how a wrong word is answered: did you mean ...?
     visible         text from elsewhere, safe to look at
+    screens/        what deceives in definitions and results: hidden text, false names, words meant for the model
     guard           no foreign package in the place of ours
 
 Adapters: one library each, whose types do not leave it.
 
+    keyring         keys that seal what we keep or hand out
     store/          events, approvals, spend and leases, in SQLite
     upstream/       the MCP servers that we connect to: the only MCP client
     telemetry/      finished spans, to OTLP or nowhere
     hosts/          the files of editors and agents: read, changed in one entry, given back to the byte
+    pins/           what each server offered when it was first seen: a tool that changes is held
 
 Paths: where something happens.
 
     tracing         which spans tell what happened
+    admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
     pipeline        the path of a call: parse, judge, admit, forward, record
     turn            one question to a model: reserve, ask, settle
     loop            the path of a run: take the steps, until it waits or ends
@@ -50,6 +57,7 @@ Paths: where something happens.
 
 The root, and the faces.
 
+    access          how we get into servers: credentials, log-ins
     runtime         configuration in, running parts out: the only module that knows every class
     serve/          the gateway as an MCP server
     cli/            the command line

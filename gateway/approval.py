@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gateway.call import Arguments, Call, Subject
+from gateway.call import Action, Arguments, Call, Subject
 
 __all__ = ["Approval", "ApprovalState", "claim", "claim_again"]
 
@@ -39,12 +39,13 @@ class Approval:
     decided_by: str | None = None
     decided_at: int | None = None
     reason: str = ""
+    action: Action = "call"
 
     @property
     def call(self) -> Call:
         """The exact call that will run."""
         subject = Subject(self.user, self.tenant, self.agent)
-        return Call(self.run_id, self.key, subject, self.path, Arguments.parse(self.arguments))
+        return Call(self.run_id, self.key, subject, self.path, Arguments.parse(self.arguments), self.action)
 
     def allows(self, call: Call, pin: str, now: int) -> bool:
         """Whether this is the answer yes, still good, to exactly this call on exactly this tool."""

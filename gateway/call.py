@@ -237,9 +237,8 @@ class Call:
     def digest(self) -> str:
         """What an approval is bound to: who, which tool, which arguments."""
         subject = self.subject
-        parts = [subject.tenant, subject.user, subject.agent, self.path, self.arguments.digest]
-        if self.action != "call":
-            parts.append(self.action)
+        other = () if self.action == "call" else (self.action,)
+        parts = (subject.tenant, subject.user, subject.agent, self.path, self.arguments.digest, *other)
         return hashlib.sha256(_PARTS.encode(parts).encode()).hexdigest()  # JSON: no part can run into the next
 
 

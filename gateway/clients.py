@@ -8,22 +8,31 @@ import contextlib
 import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
+from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.budget import Limits
-from gateway.call import JsonObject, Subject, Tool
+from gateway.call import Action, Deny, JsonObject, Subject, Tool
+from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
-from gateway.events import Failed, Queued, Returned, Started, Succeeded
-from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Proposal, Upstream, Work
+from gateway.events import Denied, Failed, Queued, Returned, Started, Succeeded
+from gateway.gates import Facts, judge_subscriber, listed
+from gateway.offer import About, Offer
+from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
+from gateway.policy import RunFacts
 from gateway.run import fold
 from gateway.store import Lease, RunRow, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.tracing import Place
+from gateway.uris import SCHEME
 
-__all__ = ["ClientRun", "Clients", "new_run_id"]
+__all__ = ["ClientRun", "Clients", "Exchange", "Round", "new_run_id"]
+
+T = TypeVar("T", Tool, Offer)
 
 MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
@@ -95,6 +104,31 @@ class Clients:
         return len(lost)
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A further round of a request that its server answered with questions (MCP's `input_required`).
+
+    It goes on in the run that began it, under the same key; in another run it has a key of its own. `number` counts
+    from 2. Whoever sends a client away with it makes sure that it comes back unchanged, with the same request.
+    """
+
+    run_id: str
+    key: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """How a request is made: who waits for its answer, and which round of it this is, with the answers to the last."""
+
+    caller: Caller = NOBODY
+    answers: JsonObject | None = None
+    round: Round | None = None
+
+
+ALONE = Exchange()
+
+
 class ClientRun:
     """One client's session."""
 
@@ -110,28 +144,135 @@ class ClientRun:
     def catalogue(self) -> Catalogue:
         return self._clients.upstream.catalogue
 
+    # ---- what there is for this subject: by exposed name, in a stable order
+
     def tools(self) -> Sequence[tuple[str, Tool]]:
-        """The tools that this subject may call with some arguments, by exposed name, in a stable order."""
+        """The tools that are intact and that it may call with some arguments."""
+        catalogue = self.catalogue
+        return self._visible((name, catalogue.tools[path]) for name, path in catalogue.names.items())
+
+    def prompts(self) -> Sequence[tuple[str, Offer]]:
+        """The prompts that it may get with some arguments."""
+        catalogue = self.catalogue
+        return self._visible((name, catalogue.prompts[path]) for name, path in catalogue.prompt_names.items())
+
+    def resources(self) -> Sequence[tuple[str, Offer]]:
+        """The resources that it may read, by exposed URI."""
+        return self._visible(self.catalogue.resources.items())
+
+    def templates(self) -> Sequence[tuple[str, Offer]]:
+        """The templates of resources that it may read, by exposed template."""
+        return self._visible(self.catalogue.templates)
+
+    def servers(self) -> Mapping[str, About]:
+        """What those servers say of themselves of which it may use anything."""
+        lists = (self.tools(), self.prompts(), self.resources(), self.templates())
+        seen = {thing.server for listed in lists for _, thing in listed}
+        return {server: about for server, about in self.catalogue.about.items() if server in seen}
+
+    def _visible(self, found: Iterable[tuple[str, T]]) -> Sequence[tuple[str, T]]:
         catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
-        found = ((name, catalogue.tools[path]) for name, path in catalogue.names.items())
-        return [(name, tool) for name, tool in found if policy.visible(self.subject, tool, now)]
+        return [(name, thing) for name, thing in found if listed(thing, catalogue, policy, self.subject, now)]
 
-    def offers(self, path: str) -> bool:
-        """Whether `tools()` has it; also for a tool that is missing together with its server."""
-        tool = self.catalogue.tools.get(path)
-        if tool is None:
-            return path.partition("/")[0] in self.catalogue.missing
-        return self._clients.policy.current.visible(self.subject, tool, datetime.now(UTC))
+    def offers(self, path: str, action: Action = "call") -> bool:
+        """Whether it may use this with some arguments; also whatever is missing together with its server."""
+        catalogue = self.catalogue
+        thing = catalogue.find(action, path)
+        if thing is None:
+            return path.partition("/")[0] in catalogue.missing
+        return listed(thing, catalogue, self._clients.policy.current, self.subject, datetime.now(UTC))
 
-    async def call(self, name: str, arguments: str | bytes | JsonObject, meta: JsonObject | None = None) -> CallResult:
-        """Calls a tool by its exposed name or its path. Raises StoreError when the call can't be recorded."""
-        clients = self._clients
-        taken = await clients.store.spend(run_account(self.run_id))
-        proposal = Proposal(f"call/{next(self._numbers)}", self.catalogue.resolve(name), arguments, meta or {})
-        place = Place(self.run_id, self.subject, clients.limits, taken, tainted=self._tainted)
-        result = await clients.pipeline.call(proposal, Work(place, self._lease))
+    def hides(self, denied: Denied) -> bool:
+        """Whether a denial must read as if there were nothing: what the lists hide, no error betrays.
+
+        A line that denies was written with its reason, to be told.
+        """
+        return denied.rule is None and not self.offers(denied.path, denied.action)
+
+    # ---- what it asks for: each returns the last fact about it, and raises StoreError when that can't be recorded
+
+    async def call(
+        self,
+        name: str,
+        arguments: str | bytes | JsonObject,
+        meta: JsonObject | None = None,
+        exchange: Exchange | None = None,
+    ) -> CallResult:
+        """Calls a tool by its exposed name or its path."""
+        return await self._make(Proposal("", self.catalogue.resolve(name), arguments, meta or {}), exchange)
+
+    async def read(self, uri: str, meta: JsonObject | None = None, exchange: Exchange | None = None) -> CallResult:
+        """Reads a resource by its exposed URI, or by one that a template or a result of the server has led to."""
+        path, own = self._resource(uri)
+        return await self._make(Proposal("", path, {"uri": own}, meta or {}, "read"), exchange)
+
+    async def get(
+        self,
+        name: str,
+        arguments: str | bytes | JsonObject,
+        meta: JsonObject | None = None,
+        exchange: Exchange | None = None,
+    ) -> CallResult:
+        """Gets a prompt by its exposed name or its path."""
+        path = self.catalogue.resolve_prompt(name)
+        return await self._make(Proposal("", path, arguments, meta or {}, "get"), exchange)
+
+    async def complete(
+        self, params: JsonObject, meta: JsonObject | None = None, exchange: Exchange | None = None
+    ) -> CallResult:
+        """Completes an argument: `params` as the client sent them, with its names in `ref`."""
+        path, reference = self._reference(params.get("ref"))
+        own = {key: value for key, value in params.items() if key != "_meta"} | {"ref": reference}
+        return await self._make(Proposal("", path, own, meta or {}, "complete"), exchange)
+
+    async def may_subscribe(self, uri: str) -> Offer | Deny:
+        """The resource, by its server's own URI, if it may hear of its changes. Nothing is recorded of it."""
+        clients, resource = self._clients, self.catalogue.route(uri)
+        if resource is None or not self.offers(resource.path, "read"):
+            return Deny("known", f"there is no resource `{uri}`")
+        place = await self._place()
+        taken = place.taken
+        run = RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted)
+        facts = Facts(self.catalogue, clients.policy.current, datetime.now(UTC), run)
+        verdict = judge_subscriber(self.subject, resource, facts)
+        return verdict if isinstance(verdict, Deny) else resource
+
+    def next_round(self, returned: Returned, exchange: Exchange | None = None) -> Round:
+        """What goes on when the server asked back: the client's next request, with the answers, belongs to it."""
+        before = exchange.round if exchange else None
+        return Round(self.run_id, returned.key, before.number + 1 if before else 2)
+
+    async def _make(self, proposal: Proposal, exchange: Exchange | None) -> CallResult:
+        asked = exchange or ALONE
+        further = asked.round is not None and asked.round.run_id == self.run_id
+        key = asked.round.key if asked.round and further else f"{proposal.action}/{next(self._numbers)}"
+        attempt = Attempt(asked.round.number, asked=True) if asked.round else FIRST
+        full = replace(proposal, key=key, answers=asked.answers, caller=asked.caller)
+        result = await self._clients.pipeline.call(full, Work(await self._place(), self._lease), attempt)
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
         return result
+
+    async def _place(self) -> Place:
+        taken = await self._clients.store.spend(run_account(self.run_id))
+        return Place(self.run_id, self.subject, self._clients.limits, taken, tainted=self._tainted)
+
+    def _resource(self, uri: str) -> tuple[str, str]:
+        """Its path, and the server's own URI; what nobody has stands for itself."""
+        found = self.catalogue.route(uri)
+        if found is not None:
+            return found.path, found.name
+        return uri.removeprefix(SCHEME), uri
+
+    def _reference(self, reference: Any) -> tuple[str, Any]:
+        """The path of what is completed, and the reference in the server's own words."""
+        match reference:
+            case {"type": "ref/prompt", "name": str(name)}:
+                path = self.catalogue.resolve_prompt(name)
+                return path, {**reference, "name": path.partition("/")[2]}
+            case {"type": "ref/resource", "uri": str(uri)}:
+                found = self.catalogue.uris.template(uri) or self.catalogue.route(uri)
+                return (found.path, {**reference, "uri": found.name}) if found else (uri, reference)
+        return "", reference
 
     async def close(self, output: str = "") -> None:
         """The client is gone. What it asked people stays, and the same call may claim the answer later.

@@ -6,6 +6,7 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
   + ConfigError            the files or flags are wrong          exit 3
     - PolicyError          the policy files are wrong            exit 3
   + UpstreamUnavailable    an MCP server can't be reached        exit 4
+    - LogInNeeded          it wants a log-in of this user's own  exit 4
   + StoreError             the store could not keep or find something
     - UnknownRun           no such run
     - UnknownApproval      no such approval
@@ -27,6 +28,7 @@ __all__ = [
     "Conflict",
     "IllegalEvent",
     "LeaseLost",
+    "LogInNeeded",
     "PolicyError",
     "Problem",
     "StoreError",
@@ -84,6 +86,10 @@ class UpstreamUnavailable(ToolgateError):
         self.server = server
         self.why = why
         super().__init__(f"server `{server}` is unavailable: {why}")
+
+
+class LogInNeeded(UpstreamUnavailable):
+    """A server that acts for each user wants this user's own log-in, and there is none that holds."""
 
 
 class StoreError(ToolgateError):

@@ -1,14 +1,15 @@
 """Facts in a run, in the past tense, never changed; and their JSON, which is public and must read for ever. Pure.
 
-A call is named by its key (`t1/call/c1`), a question to people by its approval id. `reserved` and `spent` are amounts
-of `gateway.budget.Spend`, written as `{"tokens": 12}` with the zeros left out.
+A call is named by its key (`t1/call/c1`), a question to people by its approval id. `action` says whether a tool was
+called, a resource read, a prompt got, or an argument of one completed. `reserved` and `spent` are amounts of
+`gateway.budget.Spend`, written as `{"tokens": 12}` with the zeros left out.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from gateway.call import JsonObject
+from gateway.call import Action, JsonObject
 
 __all__ = [
     "EVENTS",
@@ -111,6 +112,7 @@ class Denied:
     why: str
     rule: str | None = None
     whole: JsonObject | None = None
+    action: Action = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class Held:
     approval_id: str
     why: str
     rule: str | None = None
+    action: Action = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ class Admitted:
     attempt: int = 1
     rule: str | None = None
     approval_id: str | None = None
+    action: Action = "call"
 
 
 @dataclass(frozen=True, slots=True)

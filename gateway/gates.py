@@ -6,18 +6,20 @@ explaining and approving all ask here: there is no second place that decides whe
 """
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, excess, shown
-from gateway.call import Allow, Ask, Call, Deny, Subject, Tool, Verdict
+from gateway.call import Action, Allow, Ask, Call, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
+from gateway.offer import Offer
+from gateway.params import misfit
 from gateway.policy import Decision, Policy, Query, RunFacts
 from gateway.schema import violation
 
-__all__ = ["GATES", "Facts", "judge", "judge_approver"]
+__all__ = ["A_CALL", "GATES", "Facts", "cost", "judge", "judge_approver", "judge_subscriber", "listed", "pin"]
 
 A_CALL = Spend(tool_calls=1)
 
@@ -38,8 +40,19 @@ class Facts:
     approval: Approval | None = None
     pinned: str | None = None
 
-    def tool(self, call: Call) -> Tool | None:
-        return self.catalogue.tools.get(call.path)
+    def thing(self, call: Call) -> Tool | Offer | None:
+        """What the call is about."""
+        return self.catalogue.find(call.action, call.path)
+
+
+def pin(thing: Tool | Offer) -> str:
+    """What somebody who agrees to a call agrees to: a tool's definition. Of what is read or got, the name is all."""
+    return thing.pin if isinstance(thing, Tool) else ""
+
+
+def cost(action: Action) -> Spend:
+    """What it takes of a run's budget: only a tool's call is one."""
+    return A_CALL if action == "call" else Spend()
 
 
 Gate = Callable[[Call, Facts], Verdict]
@@ -56,20 +69,29 @@ def judge(call: Call, facts: Facts) -> Verdict:
 
 
 def known(call: Call, facts: Facts) -> Verdict:
-    """The tool is there, or may be: of a server that can't be reached nobody knows the tools."""
-    if facts.tool(call) is not None or _server(call) in facts.catalogue.missing:
+    """The tool (the resource, the prompt) is there, or may be: nobody knows what a server has that can't be reached."""
+    if facts.thing(call) is not None or _server(call) in facts.catalogue.missing:
         return Allow("known")
+    kind, names = _NAMED[call.action](facts.catalogue)
     if call.path in facts.catalogue.rejected:
-        return Deny("known", f"tool `{call.path}` was left out: {facts.catalogue.rejected[call.path]}")
-    close = difflib.get_close_matches(call.path, facts.catalogue.tools, n=1)
+        return Deny("known", f"{kind} `{call.path}` was left out: {facts.catalogue.rejected[call.path]}")
+    close = difflib.get_close_matches(call.path, names, n=1)
     hint = f"; did you mean `{close[0]}`?" if close else ""
-    return Deny("known", f"there is no tool `{call.path}`{hint}")
+    return Deny("known", f"there is no {kind} `{call.path}`{hint}")
+
+
+_NAMED: Mapping[Action, Callable[[Catalogue], tuple[str, Iterable[str]]]] = {
+    "call": lambda catalogue: ("tool", catalogue.tools),
+    "read": lambda _: ("resource", ()),
+    "get": lambda catalogue: ("prompt", catalogue.prompts),
+    "complete": lambda catalogue: ("prompt or resource", catalogue.prompts),
+}
 
 
 def reachable(call: Call, facts: Facts) -> Verdict:
     """Its server is there. This no is about the moment, and about nothing else: the same call may be made again."""
     server, missing = _server(call), facts.catalogue.missing
-    if facts.tool(call) is not None or server not in missing:
+    if facts.thing(call) is not None or server not in missing:
         return Allow("reachable")
     return Deny("reachable", f"server `{server}` is not available: {missing[server]}")
 
@@ -79,17 +101,22 @@ def _server(call: Call) -> str:
 
 
 def intact(call: Call, facts: Facts) -> Verdict:
-    """The tool is still the one that somebody relied on."""
-    tool = facts.tool(call)
-    if tool is None or facts.pinned is None or facts.pinned == tool.pin:
+    """The tool is still the one that somebody relied on: when it was pinned, or when this call was first looked at."""
+    thing = facts.thing(call)
+    if thing is not None and (why := _held(thing, facts.catalogue)):
+        return Deny("intact", f"`{call.path}` is held: {why}")
+    if thing is None or facts.pinned is None or facts.pinned == pin(thing):
         return Allow("intact")
     return Deny("intact", f"the definition of `{call.path}` has changed since this call was first looked at")
 
 
 def valid(call: Call, facts: Facts) -> Verdict:
-    """The arguments fit the tool's input schema."""
-    tool = facts.tool(call)
-    wrong = violation(tool, call.arguments) if tool else None
+    """The arguments fit the tool's input schema, or what was offered."""
+    thing = facts.thing(call)
+    if isinstance(thing, Tool):
+        wrong = violation(thing, call.arguments)
+    else:
+        wrong = misfit(call.action, thing, call.arguments.value) if thing else None
     return Deny("valid", wrong) if wrong else Allow("valid")
 
 
@@ -101,9 +128,9 @@ def permitted(call: Call, facts: Facts) -> Verdict:
     return Allow("permitted", decision.why, decision.rule)
 
 
-def within_budget(_call: Call, facts: Facts) -> Verdict:
+def within_budget(call: Call, facts: Facts) -> Verdict:
     """One more call fits. The reservation, in the store's transaction, is what holds under parallel calls."""
-    unit = excess(facts.limits, facts.taken, A_CALL)
+    unit = excess(facts.limits, facts.taken, cost(call.action))
     if unit is None:
         return Allow("within_budget")
     return Deny("within_budget", f"the budget of {shown(unit, getattr(facts.limits, unit))} is used up")
@@ -117,8 +144,8 @@ def approved(call: Call, facts: Facts) -> Verdict:
     if facts.approval and facts.approval.state == "denied":
         reason = f": {facts.approval.reason}" if facts.approval.reason else ""
         return Deny("approved", f"{facts.approval.decided_by} denied this call{reason}", decision.rule)
-    tool = facts.tool(call)
-    if tool and facts.approval and facts.approval.allows(call, tool.pin, round(facts.now.timestamp() * 1000)):
+    thing, now = facts.thing(call), round(facts.now.timestamp() * 1000)
+    if thing and facts.approval and facts.approval.allows(call, pin(thing), now):
         return Allow("approved", f"approved by {facts.approval.decided_by}", decision.rule)
     return Ask("approved", decision.why, decision.rule)
 
@@ -126,10 +153,27 @@ def approved(call: Call, facts: Facts) -> Verdict:
 GATES: tuple[Gate, ...] = (known, reachable, intact, valid, permitted, within_budget, approved)
 
 
+def listed(thing: Tool | Offer, catalogue: Catalogue, policy: Policy, subject: Subject, now: datetime) -> bool:
+    """Whether a subject is shown this: it is intact, and some use of it could be allowed or asked for."""
+    return _held(thing, catalogue) is None and policy.visible(subject, thing, now)
+
+
+def _held(thing: Tool | Offer, catalogue: Catalogue) -> str | None:
+    return catalogue.held.get(thing.path) if isinstance(thing, Tool) else None
+
+
 def _decide(call: Call, facts: Facts) -> Decision:
-    tool = facts.tool(call)
-    query = Query(call.subject, "call", call.path, call.arguments.value, tool, facts.run, facts.now)
+    query = Query(call.subject, call.action, call.path, call.arguments.value, facts.thing(call), facts.run, facts.now)
     return facts.policy.decide(query)
+
+
+def judge_subscriber(subject: Subject, resource: Offer, facts: Facts) -> Verdict:
+    """Whether somebody may hear of a resource's changes: nothing is forwarded of it, so there is nothing to hold."""
+    query = Query(subject, "subscribe", resource.path, {"uri": resource.name}, resource, facts.run, facts.now)
+    decision = facts.policy.decide(query)
+    if decision.effect == "allow":
+        return Allow("permitted", decision.why, decision.rule)
+    return Deny("permitted", decision.why, decision.rule)
 
 
 def judge_approver(approver: Subject, approval: Approval, facts: Facts) -> Verdict:
@@ -142,9 +186,9 @@ def judge_approver(approver: Subject, approval: Approval, facts: Facts) -> Verdi
         return Deny("approver", "only a person may approve")
     if approver.tenant != approval.tenant:
         return Deny("approver", f"the call belongs to tenant `{approval.tenant}`")
-    call, tool = approval.call, facts.tool(approval.call)
+    call, thing = approval.call, facts.thing(approval.call)
     query = Query(
-        approver, "approve", call.path, call.arguments.value, tool, facts.run, facts.now, requester=approval.user
+        approver, "approve", call.path, call.arguments.value, thing, facts.run, facts.now, requester=approval.user
     )
     decision = facts.policy.decide(query)
     if decision.effect == "allow":

@@ -19,6 +19,7 @@ from gateway.call import Tool
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Decided, Event, Failed, Paused, Recorded, Resolved, Resumed, Started, Succeeded, Waited
+from gateway.gates import listed
 from gateway.pipeline import FIRST, Attempt, CallResult, CurrentPolicy, OutOfBudget, Pipeline, Proposal, Work
 from gateway.run import ENDED, CallState, Run, fold
 from gateway.steps import AskModel, Fail, Finish, ForgetReply, MakeCalls, Pause, Reconcile, Rest, Step, Wait, next_step
@@ -234,7 +235,7 @@ class _Drive:
             now, subject = datetime.now(UTC), self.run.subject
 
             def visible(tool: Tool) -> bool:
-                return policy.visible(subject, tool, now)
+                return listed(tool, catalogue, policy, subject, now)
 
             self.tools = _Offer(catalogue, policy.digest, offered(self._agent(), catalogue, visible))
         return self.tools

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Protocol
 
+from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
 from gateway.budget import Spend
 from gateway.call import (
-    Action,
     Allow,
     Answered,
     Arguments,
@@ -27,10 +27,10 @@ from gateway.call import (
     Call,
     Deny,
     InDoubt,
+    InputRequired,
     JsonObject,
     Outcome,
     Refused,
-    Tool,
     Unsent,
     Verdict,
     outcome_to_json,
@@ -38,11 +38,12 @@ from gateway.call import (
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.errors import BudgetExceeded, Conflict, ToolgateError
-from gateway.events import Admitted, Denied, Doubted, Held, Returned
-from gateway.gates import A_CALL, Facts, judge
+from gateway.events import Denied, Doubted, Held, Returned
+from gateway.extracts import extract
+from gateway.gates import A_CALL, Facts, cost, judge, pin
 from gateway.policy import Policy, RunFacts
 from gateway.refusals import denial
-from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, Settle, Store, run_account
+from gateway.store import Change, Open, Settle, Store, run_account
 from gateway.tracing import Forwarding, Interval, Place, Tracing, meta_of
 
 __all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
@@ -51,6 +52,7 @@ __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 NO_OUTCOME = InDoubt("the caller went away before the answer came")
 NOT_SENT = Unsent("the caller went away before it was sent")
 KEPT = "its approval is not used up"
+LATELY = 2048  # events that calls of one run can have written while one of them was admitted
 
 
 class Upstream(Protocol):
@@ -93,50 +95,6 @@ class CallSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """The run that a call belongs to, as far as the path needs it.
-
-    `driven` is a run of our own loop: a spent budget pauses it, and only the same call of the same run may claim an
-    approval. `seconds` is how long the run may still work.
-    """
-
-    place: Place
-    lease: Lease | None = None
-    driven: bool = False
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What a model or a client wants done. `arguments` is JSON text as it came, or an object that was parsed strictly.
-
-    `meta` is what the client said in `_meta` and goes on to the server. `answers` are `inputResponses` and the server's
-    own `requestState`, in a further round of a call that required input.
-    """
-
-    key: str
-    path: str
-    arguments: str | bytes | JsonObject
-    meta: JsonObject = field(default_factory=dict)
-    action: Action = "call"
-    answers: JsonObject | None = None
-    caller: Caller = NOBODY
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A further attempt at a call that was admitted before: on the same tool, and on the approval that it used.
-
-    `reserved` says that the reservation of the attempt before is still there, and serves for this one.
-    """
-
-    number: int = 1
-    pin: str | None = None
-    approval_id: str | None = None
-    reserved: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class OutOfBudget:
     """The call does not fit any more. Nothing was recorded: a driven run pauses, and makes it once it fits."""
 
@@ -145,8 +103,6 @@ class OutOfBudget:
 
 
 CallResult = Denied | Held | Returned | Doubted | OutOfBudget
-
-FIRST = Attempt()
 
 
 class Pipeline:
@@ -167,21 +123,22 @@ class Pipeline:
             arguments = Arguments.parse(proposal.arguments)
         except ArgumentsError as error:
             no = Deny("valid", str(error))
-            return await self._refuse(denial(proposal.key, proposal.path, proposal.arguments, no), work)
-        call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments)
+            denied = denial(proposal.key, proposal.path, proposal.arguments, no, proposal.action)
+            return await self._refuse(denied, work)
+        call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments, proposal.action)
         facts, verdict = await self._judged(call, work, attempt)
         if isinstance(verdict, Allow):
-            return await self._make(_Admission(call, proposal, work, facts, verdict, attempt))
+            return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
         if verdict.gate == "within_budget" and work.driven:
             return OutOfBudget("tool_calls", verdict.why)
-        if attempt.number > 1:  # it may have happened: neither a refusal nor a question would be the truth
+        if attempt.doubtful:  # it may have happened: neither a refusal nor a question would be the truth
             return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt.reserved)
         if isinstance(verdict, Deny):
             return await self._deny(call, work, verdict)
         try:
             return await self._hold(call, work, facts, verdict)
         except Conflict:  # the same call came twice at once, and the other one put the question
-            return await self.call(proposal, work)
+            return await self.call(proposal, work, attempt)
 
     async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
@@ -214,8 +171,9 @@ class Pipeline:
         return tool is not None and tool.read_only
 
     def _taints(self, call: Call, outcome: Outcome) -> bool:
-        tool = self._upstream.catalogue.tools.get(call.path)
-        return isinstance(outcome, Answered | Refused) and not (tool and tool.trusted)
+        """What a server says taints, be it an answer or a question: a client reads both."""
+        thing = self._upstream.catalogue.find(call.action, call.path)
+        return isinstance(outcome, Answered | InputRequired | Refused) and not (thing and thing.trusted)
 
     def _facts(self, place: Place, attempt: Attempt) -> Facts:
         taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already
@@ -240,9 +198,10 @@ class Pipeline:
     async def _deny(self, call: Call, work: Work, verdict: Verdict) -> Denied:
         """A yes that people gave stays good while the server is away."""
         approval = await self._answer(call, work, FIRST) if verdict.gate == "reachable" else None
-        restored = _restored(call, work, approval if approval and approval.state == "approved" else None)
-        no = replace(verdict, why=f"{verdict.why}; {KEPT}") if restored else verdict
-        return await self._refuse(denial(call.key, call.path, call.arguments.text, no), work, restored)
+        if approval is None or approval.state != "approved":
+            return await self._refuse(_denied(call, verdict), work)
+        kept = _denied(call, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
+        return await self._refuse(kept, work, restored(call, work, approval))
 
     async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = ()) -> Denied:
         await self._store.append(work.place.run_id, [denied], lease=work.lease, changes=changes)
@@ -253,15 +212,16 @@ class Pipeline:
 
         A question about a tool that has changed since is withdrawn: whoever answers it would agree to something else.
         """
-        tool, asked = facts.catalogue.tools[call.path], facts.approval
-        joined = asked if asked and asked.state == "pending" and asked.pin == tool.pin else None
-        approval = joined or self._question(call, tool, work, facts, verdict)
-        held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule)
+        thing, asked = facts.thing(call), facts.approval
+        seen = pin(thing) if thing else ""
+        joined = asked if asked and asked.state == "pending" and asked.pin == seen else None
+        approval = joined or self._question(call, seen, work, facts, verdict)
+        held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action)
         changes = () if joined else (Open(approval),)
         await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
         return held
 
-    def _question(self, call: Call, tool: Tool, work: Work, facts: Facts, verdict: Verdict) -> Approval:
+    def _question(self, call: Call, seen: str, work: Work, facts: Facts, verdict: Verdict) -> Approval:
         now = round(facts.now.timestamp() * 1000)
         return Approval(
             id=f"A-{secrets.token_hex(16)}",
@@ -272,7 +232,7 @@ class Pipeline:
             agent=call.subject.agent,
             tenant=call.subject.tenant,
             path=call.path,
-            pin=tool.pin,
+            pin=seen,
             arguments=call.arguments.text,
             digest=call.digest,
             policy=facts.policy.digest,
@@ -280,11 +240,11 @@ class Pipeline:
             why=verdict.why,
             created=now,
             expires=now + round(self._settings.approval_seconds * 1000),
+            action=call.action,
         )
 
-    async def _make(self, admission: "_Admission") -> CallResult:
+    async def _make(self, admission: Admission) -> CallResult:
         work, call = admission.work, admission.call
-        approval = admission.facts.approval
         try:
             await self._admit(admission)
         except BudgetExceeded as error:
@@ -293,22 +253,28 @@ class Pipeline:
             return await self._deny(call, work, Deny("within_budget", str(error)))
         except Conflict:  # a parallel retry used the approval up: this one has to ask anew
             return await self.call(admission.proposal, work, admission.attempt)
-        if approval is not None and admission.attempt.number == 1:
-            self._tracing.waited(call, work.place, approval)
+        if admission.used_up is not None:
+            self._tracing.waited(call, work.place, admission.used_up)
         return await self._forward(admission)
 
-    async def _admit(self, admission: "_Admission") -> None:
+    async def _admit(self, admission: Admission) -> None:
         """Writes it down. A caller who goes away meanwhile leaves no doubt behind: nothing was sent."""
         call, work = admission.call, admission.work
         changes = admission.changes(run_account(call.run_id))
         try:
             await self._store.append(call.run_id, [admission.event], lease=work.lease, changes=changes)
         except asyncio.CancelledError:
-            with contextlib.suppress(ToolgateError):  # it was not admitted, so there is nothing to answer
-                await asyncio.shield(self._record(admission, NOT_SENT))
+            with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer
+                await asyncio.shield(self._take_back(admission))
             raise
 
-    async def _forward(self, admission: "_Admission") -> Returned:
+    async def _take_back(self, admission: Admission) -> None:
+        """What was refused in that moment took nothing: to give it back would make room for what nobody allows."""
+        seq = await self._store.append(admission.call.run_id, [], lease=admission.work.lease)  # behind it
+        if any(past.event == admission.event for past in await self._store.events(admission.call.run_id, seq - LATELY)):
+            await self._record(admission, NOT_SENT)
+
+    async def _forward(self, admission: Admission) -> Returned:
         call, work = admission.call, admission.work
         sent = Forwarding(self._timeout(call, work), admission.attempt.number, admission.facts.approval)
         begin = time.time_ns()
@@ -322,72 +288,37 @@ class Pipeline:
         self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
         return await self._record(admission, outcome)
 
-    async def _send(self, admission: "_Admission", timeout: float) -> Outcome:
+    async def _send(self, admission: Admission, timeout: float) -> Outcome:
         """A server may have announced another tool of this name while the admission was written."""
-        call = admission.call
-        tool = self._upstream.catalogue.tools.get(call.path)
-        if tool is None or tool.pin != admission.pin:
+        call, proposal = admission.call, admission.proposal
+        thing = self._upstream.catalogue.find(call.action, call.path)
+        if thing is None or pin(thing) != admission.pin:
             return Unsent(f"`{call.path}` has changed since this call was judged")
-        return await self._upstream.forward(call, timeout=timeout, meta=meta_of(call, admission.proposal.meta))
+        meta = meta_of(call, proposal.meta)
+        return await self._upstream.forward(
+            call, timeout=timeout, meta=meta, caller=proposal.caller, answers=proposal.answers
+        )
 
     def _timeout(self, call: Call, work: Work) -> float:
         timeout = self._settings.timeouts.get(call.server, self._settings.timeout)
         return timeout if work.seconds is None else max(0.1, min(timeout, work.seconds))
 
-    async def _record(self, admission: "_Admission", outcome: Outcome) -> Returned:
-        """What was not sent costs nothing, and uses no approval up; whatever left the gateway counts."""
-        call, work, restored = admission.call, admission.work, admission.restored(outcome)
-        if isinstance(outcome, Unsent) and restored:
+    async def _record(self, admission: Admission, outcome: Outcome) -> Returned:
+        """What was not sent, or only asked back, costs nothing and uses no approval up; all else that left counts.
+
+        An agent's run is read again by whoever takes it up; of a client's, a long result is told by what identifies it.
+        """
+        call, work, back = admission.call, admission.work, admission.given_back(outcome)
+        price = cost(call.action)
+        if isinstance(outcome, Unsent) and back:
             outcome = Unsent(f"{outcome.why}; {KEPT}")
-        spent = Spend() if isinstance(outcome, Unsent) else A_CALL
+        spent = Spend() if isinstance(outcome, Unsent | InputRequired) else price
         returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(call, outcome))
-        settle = Settle(run_account(call.run_id), A_CALL, spent)
-        await self._store.append(call.run_id, [returned], lease=work.lease, changes=(settle, *restored))
+        kept = returned if work.driven else replace(returned, outcome=outcome_to_json(extract(outcome)))
+        settle = (Settle(run_account(call.run_id), price, spent),) if price.items() else ()
+        await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
         return returned
 
 
-@dataclass(frozen=True, slots=True)
-class _Admission:
-    """A call that every gate let through: the only thing that is ever forwarded."""
-
-    call: Call
-    proposal: Proposal
-    work: Work
-    facts: Facts
-    verdict: Allow
-    attempt: Attempt
-
-    @property
-    def pin(self) -> str:
-        """Of the tool that was judged."""
-        return self.facts.catalogue.tools[self.call.path].pin
-
-    @property
-    def event(self) -> Admitted:
-        call, approval = self.call, self.facts.approval
-        return Admitted(
-            key=call.key,
-            path=call.path,
-            arguments=call.arguments.text,
-            pin=self.pin,
-            policy=self.facts.policy.digest,
-            reserved=A_CALL.to_json(),
-            attempt=self.attempt.number,
-            rule=self.verdict.rule,
-            approval_id=approval.id if approval else None,
-        )
-
-    def changes(self, account: str) -> tuple[Change, ...]:
-        """The reservation, and the approval that is used up: by the first attempt, on which all others ride."""
-        approval = self.facts.approval
-        reserve = () if self.attempt.reserved else (Reserve(account, A_CALL, self.work.place.limits),)
-        return (*reserve, Consume(approval.id)) if approval and self.attempt.number == 1 else reserve
-
-    def restored(self, outcome: Outcome) -> tuple[Change, ...]:
-        """The approval that was used up for nothing. What a further attempt rides on may have been used before."""
-        unsent = isinstance(outcome, Unsent) and self.attempt.number == 1
-        return _restored(self.call, self.work, self.facts.approval if unsent else None)
-
-
-def _restored(call: Call, work: Work, approval: Approval | None) -> tuple[Change, ...]:
-    return (Restore(approval.id, claim_again(call, driven=work.driven)),) if approval else ()
+def _denied(call: Call, verdict: Verdict) -> Denied:
+    return denial(call.key, call.path, call.arguments.text, verdict, call.action)

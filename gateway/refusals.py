@@ -7,7 +7,7 @@ identifies the whole.
 import hashlib
 import json
 
-from gateway.call import JsonObject, Verdict
+from gateway.call import Action, JsonObject, Verdict
 from gateway.events import Denied
 
 __all__ = ["KEPT_BYTES", "denial"]
@@ -16,7 +16,9 @@ KEPT_BYTES = 64 * 1024  # of the arguments, as UTF-8
 _KEPT_PATH, _KEPT_WHY = 512, 2_000  # characters: a client may call a tool by any name, and the reason repeats it
 
 
-def denial(key: str, path: str, arguments: str | bytes | JsonObject, verdict: Verdict) -> Denied:
+def denial(
+    key: str, path: str, arguments: str | bytes | JsonObject, verdict: Verdict, action: Action = "call"
+) -> Denied:
     """The refusal as a fact. `arguments` as they were judged, or as they came: perhaps they could not be parsed."""
     text = _text(arguments)
     given = arguments if isinstance(arguments, bytes) else text.encode(errors="surrogatepass")
@@ -25,7 +27,7 @@ def denial(key: str, path: str, arguments: str | bytes | JsonObject, verdict: Ve
         text = given[:KEPT_BYTES].decode(errors="ignore")
         whole = {"bytes": len(given), "sha256": hashlib.sha256(given).hexdigest()}
     why = _cut(verdict.why, _KEPT_WHY)
-    return Denied(key, _cut(path, _KEPT_PATH), text, verdict.gate, why, verdict.rule, whole)
+    return Denied(key, _cut(path, _KEPT_PATH), text, verdict.gate, why, verdict.rule, whole, action)
 
 
 def _text(arguments: str | bytes | JsonObject) -> str:

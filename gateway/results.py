@@ -6,10 +6,11 @@ A refusal says why, by which rule, and what to do next; it never says how the ru
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.call import Answered, InDoubt, JsonObject, Outcome, Refused, Unsent
+from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, Unsent
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 
-__all__ = ["client_result", "decided_text", "denied_text", "held_text", "resolved_text", "tool_result"]
+__all__ = ["client_result", "decided_text", "denied_text", "failure_text", "held_text", "resolved_text"]
+__all__ += ["tool_result", "unforged"]
 
 OUR_KEYS = "toolgate/"  # what begins so in a result's `_meta` is said by the gateway
 
@@ -57,7 +58,7 @@ def tool_result(call_id: str, outcome: Outcome | None, text: str) -> dict[str, A
         }
         structured = outcome.result.get("structuredContent")
         return part if structured is None else part | {"meta": {"structuredContent": structured}}
-    said = text or (_failure_text(outcome) if outcome else "The call was not made.")
+    said = text or (failure_text(outcome) if outcome else "The call was not made.")
     confirmed = outcome is None and text.startswith("No answer came from the tool, but")
     return {"kind": "tool_result", "call_id": call_id, "content": [_block(said)], "is_error": not confirmed}
 
@@ -65,15 +66,15 @@ def tool_result(call_id: str, outcome: Outcome | None, text: str) -> dict[str, A
 def client_result(event: Denied | Held | Returned | Doubted, outcome: Outcome | None) -> JsonObject:
     """A `CallToolResult` for an MCP client. Raw when the server answered, but for words that only we may say."""
     if isinstance(outcome, Answered):
-        return _without_our_words(outcome.result)
+        return unforged(outcome.result)
     if isinstance(event, Denied):
         return _error_result(denied_text(event), {"effect": "deny", "gate": event.gate, "rule": event.rule})
     if isinstance(event, Held):
         return _error_result(held_text(event), {"effect": "ask", "approval": event.approval_id, "rule": event.rule})
-    return _error_result(_failure_text(outcome), {"effect": "allow"})
+    return _error_result(failure_text(outcome), {"effect": "allow"})
 
 
-def _without_our_words(result: JsonObject) -> JsonObject:
+def unforged(result: JsonObject) -> JsonObject:
     """The same object, unless its `_meta` holds keys of ours: no server may forge a verdict."""
     meta = result.get("_meta")
     if not isinstance(meta, Mapping) or not any(map(_is_ours, meta)):
@@ -85,8 +86,10 @@ def _is_ours(key: object) -> bool:
     return str(key).startswith(OUR_KEYS)
 
 
-def _failure_text(outcome: Outcome | None) -> str:
+def failure_text(outcome: Outcome | None) -> str:
     match outcome:
+        case InputRequired():
+            return "The server asks its client something first, and nobody is there to answer. The call did not happen."
         case Refused(code, message):
             return f"The server refused the call: {message} (code {code})."
         case Unsent(why):

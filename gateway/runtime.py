@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.access import Access
 from gateway.agents import Agent
 from gateway.approving import Approving
 from gateway.budget import Limits, Price
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
-from gateway.config import Budgets, Config, ResolvedStdio, ServerConfig, expand, load_budgets
+from gateway.config import Budgets, Config, ResolvedStdio, ServerConfig, expand, launch, load_budgets
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
 from gateway.loop import Loop, Parts, Watcher
@@ -31,7 +32,8 @@ from gateway.tracing import Tracing
 from gateway.turn import Model
 from providers import Provider
 
-if TYPE_CHECKING:  # the MCP SDK costs half a second to import
+if TYPE_CHECKING:  # the MCP SDK costs half a second to import; and `toolgate runs` looks at no definition
+    from gateway.pins.keeper import Keeper
     from gateway.upstream import ServerSpec, Upstreams
 
 __all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "open_runtime", "open_servers"]
@@ -159,7 +161,7 @@ def open_offline(config: Config) -> Iterator[Offline]:
 async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
     """Opens everything and connects to the servers; one that can't be reached is missing, and keeps being tried."""
     with open_offline(config) as offline, opened_telemetry(config) as telemetry:
-        async with open_servers(config) as upstream:
+        async with open_servers(config, learns=True) as upstream:
             tracing, models = Tracing(telemetry), Models(config)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
             parts = Parts(
@@ -175,14 +177,29 @@ async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
 
 
 @contextlib.asynccontextmanager
-async def open_servers(config: Config) -> AsyncIterator["Upstreams"]:
-    """Connects to the servers and nothing else: for whoever only wants to know what they offer."""
+async def open_servers(config: Config, *, learns: bool = False) -> AsyncIterator["Upstreams"]:
+    """Connects to the servers and nothing else: for whoever only wants to know what they offer.
+
+    `learns`: what is seen for the first time is pinned. Raises ConfigError for a `toolgate.lock` that can't be used.
+    """
     stop_propagation()
     from gateway.upstream import Eras, Upstreams
 
-    specs = {name: server_spec(server) for name, server in config.servers.items() if not server.disabled}
-    async with Upstreams(specs, Eras(config.store.path.with_name("eras.json"))) as upstream:
+    judge, access = _keeper(config, learns=learns), Access(config)
+    specs = {name: server_spec(server, access) for name, server in config.servers.items() if not server.disabled}
+    async with Upstreams(specs, Eras(config.store.path.with_name("eras.json")), judge) as upstream:
         yield upstream
+
+
+def _keeper(config: Config, *, learns: bool) -> "Keeper":
+    from gateway.pins.files import PinFiles
+    from gateway.pins.keeper import Keeper
+    from gateway.pins.review import Trust
+
+    servers = config.servers.items()
+    new_tools = {name: server.word.new_tools for name, server in servers}
+    trust = Trust(new_tools, config.trust.accept_changes, frozenset(config.trust.hold_on))
+    return Keeper(PinFiles.of(config.folders), trust, {name: launch(server) for name, server in servers}, learns=learns)
 
 
 class Models:
@@ -221,15 +238,20 @@ def _scripted(path: Path) -> Provider:
         raise ConfigError.at(str(path), f"the script can't be read: {error.strerror}") from None
 
 
-def server_spec(server: ServerConfig) -> "ServerSpec":
-    """A server as the upstreams know it; its secrets are expanded when it is started or called."""
+def server_spec(server: ServerConfig, access: Access | None = None) -> "ServerSpec":
+    """A server as the upstreams know it; its secrets are expanded when it is started or called.
+
+    Without `access`, nothing is done about its `auth`.
+    """
     from gateway.upstream import Http, ServerSpec, Stdio
 
     def transport() -> Stdio | Http:
         resolved = expand(server, os.environ)
         if isinstance(resolved, ResolvedStdio):
             return Stdio(resolved.command, resolved.args, resolved.env, resolved.cwd, resolved.secrets)
-        return Http(resolved.url, resolved.headers, resolved.sse, resolved.secrets)
+        carrier = access.carrier(server.name, resolved.url) if access else None
+        secrets = (*resolved.secrets, *(access.secrets(server.name) if access else ()))
+        return Http(resolved.url, resolved.headers, resolved.sse, secrets, carrier)
 
     word = server.word
     return ServerSpec(

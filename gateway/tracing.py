@@ -10,9 +10,10 @@ from typing import TypedDict
 
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, usd
-from gateway.call import Answered, Call, JsonObject, Outcome, Subject, Verdict
+from gateway.call import Answered, Call, InputRequired, JsonObject, Outcome, Subject, Verdict
 from gateway.events import ModelAnswered, ModelFailed
 from gateway.run import Run
+from gateway.screens.results import NOTHING, screen_result
 from gateway.telemetry import ROOT, Silent, Span, Telemetry, traceparent
 from gateway.telemetry import attributes as said
 from gateway.telemetry.span import Attributes, Kind, SpanName
@@ -114,9 +115,10 @@ class Tracing:
         self._emit("policy.check", place, key, when, attributes)
 
     def forwarded(self, call: Call, place: Place, sent: Forwarding, outcome: Outcome, when: Interval) -> None:
-        """A call that went to a server, and what came of it."""
+        """A call that went to a server, and what came of it; how much in its result deceives, or may, is counted."""
         if not self._on:
             return
+        found = screen_result(outcome.result) if isinstance(outcome, Answered) else NOTHING
         attributes = said.tool_call(
             **place.facts,
             step_id=place.step,
@@ -126,6 +128,8 @@ class Tracing:
             retry_count=sent.attempt - 1,
             policy_decision="ask" if sent.approval else "allow",
             human_gate="approved" if sent.approval else "not_required",
+            result_findings=found.count or None,
+            result_finding_kinds=found.kinds or None,
         )
         key = call.key if sent.attempt == 1 else f"{call.key}#{sent.attempt}"
         self._emit("tool.call", place, key, when, attributes, error=_failure(outcome))
@@ -232,6 +236,8 @@ def _lasting(first: int, last: int) -> Interval:
 def _failure(outcome: Outcome) -> str | None:
     if isinstance(outcome, Answered):
         return "tool_error" if outcome.is_error else None
+    if isinstance(outcome, InputRequired):
+        return None
     return _FAILURES[type(outcome).__name__]
 
 

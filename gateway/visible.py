@@ -5,7 +5,7 @@ What a person approves must be what the tool gets: no character may hide another
 
 import unicodedata
 
-__all__ = ["shortened", "visible"]
+__all__ = ["hides", "shortened", "visible"]
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -37,9 +37,10 @@ def shortened(text: str, width: int) -> str:
 def _shown(character: str) -> str:
     if character in _NAMED:
         return _NAMED[character]
-    return f"\\u{{{ord(character):x}}}" if _hidden(character) else character
+    return f"\\u{{{ord(character):x}}}" if hides(character) else character
 
 
-def _hidden(character: str) -> bool:
+def hides(character: str) -> bool:
+    """Whether one character shows nothing, or changes how others are shown."""
     code = ord(character)
     return unicodedata.category(character) in _HIDDEN or any(first <= code <= last for first, last in _BLANK)

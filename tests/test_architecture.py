@@ -28,20 +28,23 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.call", "gateway.budget",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
-        "gateway.bounded", "gateway.schema",
-        "gateway.visible", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config", "gateway.guard",
-        "gateway.identity", "providers",
+        "gateway.bounded", "gateway.schema", "gateway.params", "gateway.extracts", "gateway.uris",
+        "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config",
+        "gateway.guard", "gateway.identity", "providers",
     ),
-    "adapters": ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "providers.*"),
-    "pipeline": ("gateway.tracing", "gateway.pipeline"),
+    "adapters": (
+        "gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins",
+        "providers.*",
+    ),
+    "pipeline": ("gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": ("gateway.turn", "gateway.loop", "gateway.clients", "gateway.approving"),
-    "root": ("gateway.runtime",),
+    "root": ("gateway.access", "gateway.runtime"),
     "serve": ("gateway.serve",),
     "cli": ("gateway.cli",),
 }  # fmt: skip
 
 # Adapters know the core and nothing of one another. The packages beside `gateway` know nothing of it.
-ADAPTERS = ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts")
+ADAPTERS = ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins")
 ISLANDS = ("providers", "servers")
 
 
@@ -57,11 +60,12 @@ LIBRARIES: Mapping[str, Library] = {
     "anyio": Library("anyio", ("gateway.upstream", "gateway.serve")),
     "mcp": Library("mcp", ("gateway.upstream", "gateway.serve", "servers")),
     "mcp_types": Library("mcp-types", ("gateway.upstream", "gateway.serve", "servers")),
+    "cryptography": Library("cryptography", ("gateway.keyring",)),
     "httpx2": Library("httpx2", ("gateway.upstream", "providers")),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
-    "re2": Library("google-re2", ("gateway.bounded",)),
+    "re2": Library("google-re2", ("gateway.bounded", "gateway.screens", "gateway.uris")),
     "casbin": Library("pycasbin", ("gateway.policy",)),
     "starlette": Library("starlette", ("gateway.serve",)),
     "uvicorn": Library("uvicorn", ("gateway.serve",)),
@@ -80,10 +84,12 @@ BY_NAME: Mapping[str, str] = {"httptools": "uvicorn's parser"}
 # Who may import inside a function, and why. Everybody else says at the top what he needs.
 LAZY: Mapping[str, str] = {
     "gateway.cli": "`toolgate --help` must not load what only one command needs",
+    "gateway.access": "most servers want no token, and `toolgate login --help` loads no SDK",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",
     "gateway.guard": "the installed distributions are read only when something is wrong",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
+    "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
     "gateway.wording": "only a wrong word pays for looking up what is like it",
     "servers.program": "`mcp` is imported after the flags have been read",
 }

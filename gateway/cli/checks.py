@@ -6,20 +6,24 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.budget import Spend, shown
 from gateway.catalogue import Catalogue
 from gateway.cli.columns import ago
+from gateway.cli.finding import Finding, Level
 from gateway.cli.listing import no_servers_hint
+from gateway.cli.log_in_checks import log_ins
 from gateway.cli.options import Caller
 from gateway.config import Config, load_budgets
 from gateway.errors import ConfigError, Problem, StoreError
 from gateway.guard import foreign_claims
 from gateway.names import split_path
+from gateway.pins.accepting import waiting
+from gateway.pins.entries import Notes, Pins
+from gateway.pins.files import PinFiles
 from gateway.policy import Policy, load
 from gateway.policy.cases import run_tests
 from gateway.policy.lint import check
@@ -38,18 +42,6 @@ WRITTEN = 1_767_225_600_000  # 2026-01-01 in milliseconds since 1970: no clock c
 SKEW = 60_000  # milliseconds that do not matter
 REACH_SECONDS = 1.0
 
-Level = Literal["ok", "warn", "fail"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line. `mend` says what to do, where there is something to do."""
-
-    level: Level
-    what: str
-    detail: str
-    mend: str = ""
-
 
 async def examine(caller: Caller) -> list[Finding]:
     """Everything that was found, in the order in which one would mend it. Never raises for what is wrong."""
@@ -59,9 +51,13 @@ async def examine(caller: Caller) -> list[Finding]:
     except ConfigError as error:
         return [*findings, *(_wrong("config", problem) for problem in error.problems)]
     findings += [*settings(config), *await store(config)]
-    async with open_servers(config) as upstream:
-        statuses, catalogue = upstream.status(), upstream.catalogue
-    findings += [*servers(config, statuses), *names(catalogue), *policy(config, catalogue)]
+    try:
+        async with open_servers(config) as upstream:
+            statuses, catalogue = upstream.status(), upstream.catalogue
+    except ConfigError as error:  # of the pins: nothing is believed before they can be read
+        return [*findings, *(_wrong("pins", problem) for problem in error.problems)]
+    findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *pins(config, catalogue)]
+    findings += policy(config, catalogue)
     return [*findings, *budgets(config), *models(config), *await telemetry(config)]
 
 
@@ -166,8 +162,8 @@ def _server(status: "ServerStatus") -> Finding:
     what = f"server {status.name}"
     if status.state != "ready":
         error = status.error or "does not answer"
-        unset = " is not set" in error  # its command was never started
-        return Finding("fail", what, error, "" if unset else "see its entry in .mcp.json; start it by hand")
+        known = " is not set" in error or "log in with `" in error  # it says itself what to do
+        return Finding("fail", what, error, "" if known else "see its entry in .mcp.json; start it by hand")
     era = f"{status.era} era, {status.protocol_version}"
     return Finding("ok", what, f"{status.tools} tools, {era}, {status.connect_seconds or 0:.2f} s")
 
@@ -180,6 +176,35 @@ def names(catalogue: Catalogue) -> Iterator[Finding]:
         yield Finding("warn", "names", detail, "a shorter name for the server, if yours is to be readable")
     if not changed:
         yield Finding("ok", "names", f"{len(catalogue.names)} tools keep their names")
+
+
+def pins(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
+    """What is held, what has come since the servers were pinned, and what deceives in the definitions, or may."""
+    files = PinFiles.of(config.folders)
+    pinned, notes = files.read() or {}, files.read_notes()
+    for name in notes.strangers:
+        detail = f"another program answers as `{name}` than the one that was pinned"
+        yield Finding("warn", "pins", detail, f"toolgate pins show {name}")
+    for path, why in catalogue.held.items():
+        yield Finding("warn", "pins", f"{path} is held: {why}", f"toolgate pins show {path}")
+    for path in waiting(pinned, Notes()):
+        detail = f"{path} came after its server was pinned, and nobody has accepted it"
+        yield Finding("warn", "pins", detail, f"toolgate pins show {path}; toolgate pins accept {path}")
+    unseen = sorted({tool.server for tool in catalogue.tools.values()} - pinned.keys())
+    said = f"; {', '.join(unseen)}: pinned when first used" if unseen else ""
+    yield Finding("ok", "pins", f"{sum(len(server.tools) for server in pinned.values())} tools in {files.shown}{said}")
+    yield from _deceiving(catalogue, pinned)
+
+
+def _deceiving(catalogue: Catalogue, pinned: Pins) -> Iterator[Finding]:
+    """What a person has accepted is told and is no warning any more."""
+    for path, found in catalogue.findings.items():
+        server, _, tool = path.partition("/")
+        entry = pinned[server].tools.get(tool) if server in pinned else None
+        vouched = entry is not None and entry.vouched and entry.pin == catalogue.tools[path].pin
+        level: Level = "ok" if vouched else "warn"
+        mend = "" if vouched else f"read it: toolgate pins show {path}; then toolgate pins accept {path}"
+        yield from (Finding(level, f"server {server}", f"{path}: {finding}", mend) for finding in found)
 
 
 # ---- policy and budgets

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.budget import UNITS, Limits, Spend, Unit, shown
-from gateway.call import Answered, InDoubt, Outcome, Refused, Unsent, outcome_from_json
+from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, Unsent, outcome_from_json
 from gateway.events import (
     Cancelled,
     Decided,
@@ -123,6 +123,7 @@ def _answered(outcome: Answered, call: str) -> tuple[str, str, str, str]:
 
 _OUTCOMES: Mapping[type[Outcome], Callable[[Any, str], tuple[str, str, str, str]]] = {
     Answered: _answered,
+    InputRequired: lambda _, call: ("?", "yellow", call, "the server asked back"),
     Refused: lambda outcome, call: ("✗", "red", call, f"the server refused: {visible(outcome.message)}"),
     Unsent: lambda outcome, call: ("✗", "red", call, f"not sent: {visible(outcome.why)}"),
     InDoubt: lambda outcome, call: ("?", "magenta", call, f"no answer: {visible(outcome.why)}"),

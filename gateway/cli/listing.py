@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from gateway import gates
 from gateway.call import Subject, Tool
 from gateway.catalogue import Catalogue
 from gateway.cli.columns import aligned
@@ -19,22 +20,28 @@ from gateway.cli.program import near
 from gateway.config import Config
 from gateway.policy import Policy, Summary
 from gateway.runtime import open_servers
+from gateway.screens.finding import Finding
 from gateway.visible import visible
 
 __all__ = ["Listed", "Listing", "list_tools", "no_servers_hint", "print_listing"]
 
 _WIDTH = 72  # of a description
-_STYLES: Mapping[str, str] = {"allow": "green", "ask": "yellow", "deny": "red", "depends": "cyan"}
+_STYLES: Mapping[str, str] = {"allow": "green", "ask": "yellow", "deny": "red", "depends": "cyan", "held": "red"}
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A tool, its exposed name, and the answer of the policy. `hidden`: models and clients are not shown it."""
+    """A tool, its exposed name, and the answer of the policy. `hidden`: models and clients are not shown it.
+
+    `held` says why it is not intact, if so; `findings` are what deceives in its definition, or may.
+    """
 
     tool: Tool
     exposed: str
     policy: Summary
     hidden: bool
+    held: str | None = None
+    findings: Sequence[Finding] = ()
 
     @property
     def annotations(self) -> dict[str, bool] | None:
@@ -60,6 +67,9 @@ class Listed:
             "annotations": self.annotations,
             "policy": self.policy,
             "hidden": self.hidden,
+            "pin": tool.pin,
+            "held": self.held,
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 
@@ -89,8 +99,8 @@ class Listing:
 
 
 async def list_tools(config: Config, policy: Policy, subject: Subject) -> Listing:
-    """Connects to the servers and asks the policy about each tool."""
-    async with open_servers(config) as upstream:
+    """Connects to the servers, pins what is seen for the first time, and asks the policy about each tool."""
+    async with open_servers(config, learns=True) as upstream:
         catalogue = upstream.catalogue
     servers = sum(not server.disabled for server in config.servers.values())
     listed = _listed(catalogue, policy, subject)
@@ -104,7 +114,9 @@ def _listed(catalogue: Catalogue, policy: Policy, subject: Subject) -> Sequence[
             tool,
             exposed=name,
             policy=policy.summary(subject, tool, now),
-            hidden=not policy.visible(subject, tool, now),
+            hidden=not gates.listed(tool, catalogue, policy, subject, now),
+            held=catalogue.held.get(tool.path),
+            findings=catalogue.findings.get(tool.path, ()),
         )
         for name, tool in sorted(
             ((name, catalogue.tools[path]) for name, path in catalogue.names.items()), key=lambda found: found[1].path
@@ -118,8 +130,11 @@ def print_listing(listing: Listing, folder: Path) -> None:
     words = [_words(listed) for listed in listing.tools]
     for listed, text in zip(listing.tools, aligned(words) if words else (), strict=True):
         line = Text(text)
-        line.stylize(_STYLES[listed.policy], 0, len(listed.policy))
+        word = _word(listed)
+        line.stylize(_STYLES[word], 0, len(word))
         paper.print(line)
+    for listed in listing.tools:
+        _print_doubts(listed)
     for server, why in listing.missing.items():
         click.echo(f"missing {server}: {visible(why)}", err=True)
     for path, why in listing.rejected.items():
@@ -128,8 +143,23 @@ def print_listing(listing: Listing, folder: Path) -> None:
         click.echo(f"no servers are configured; {no_servers_hint(folder)}", err=True)
 
 
+def _print_doubts(listed: Listed) -> None:
+    path = visible(listed.tool.path)
+    if listed.held:
+        click.echo(f"held {path}: {visible(listed.held)}", err=True)
+    for finding in listed.findings:
+        click.echo(f"found {path}: {visible(str(finding))}", err=True)
+
+
+def _word(listed: Listed) -> str:
+    return "held" if listed.held else listed.policy
+
+
 def _words(listed: Listed) -> tuple[str, ...]:
-    policy = f"{listed.policy} (hidden)" if listed.hidden and listed.policy != "deny" else listed.policy
+    """What comes first decides; `!` marks a tool in whose definition something was found."""
+    word = _word(listed)
+    policy = f"{word} (hidden)" if listed.hidden and word not in ("deny", "held") else word
+    policy += " !" if listed.findings else ""
     description = textwrap.shorten(visible(" ".join(listed.tool.description.split())), _WIDTH, placeholder=" …")
     return policy, visible(listed.tool.path), _traits(listed), description
 

@@ -12,7 +12,7 @@ from gateway.cli.exits import Exit
 from gateway.cli.options import Caller, as_json, caller, emit, located, through, usage_of
 
 if TYPE_CHECKING:
-    from gateway.call import JsonObject
+    from gateway.call import Action, JsonObject
     from gateway.catalogue import Catalogue
     from gateway.config import Config
     from gateway.errors import Problem
@@ -170,7 +170,8 @@ async def _informed(config: "Config", query: "Query") -> "Query":
     server = query.object.partition("/")[0]
     only = dataclasses.replace(config, servers={name: it for name, it in config.servers.items() if name == server})
     async with open_servers(only) as upstream:
-        tool = upstream.catalogue.tools.get(query.object)
+        kinds: dict[str, Action] = {"read": "read", "subscribe": "read", "get": "get", "complete": "complete"}
+        tool = upstream.catalogue.find(kinds.get(query.action, "call"), query.object)
         if tool is None:
             click.echo(f"nothing is known about `{query.object}`: {_why_unknown(upstream.catalogue, query)}", err=True)
         return dataclasses.replace(query, tool=tool)

@@ -1,17 +1,19 @@
 """What Toolgate is told: `toolgate.toml`, `.mcp.json`, `budgets.toml`, the environment and the flags.
 
-Reading order: `settings` (what may be said), `server_entry` and `servers` (which servers), `folders` and `layers` (who
-is heard first), `loading` (all of it at once), `expansion` (secrets, at the last moment), `showing` and `masking` (what
-people see of it), `budgets`, `starter` (what `toolgate init` writes). Below them: `places`, `documents`, `toml_lines`
-and `jsonc` know in which line something stands; `findings` says what is wrong with it.
+Reading order: `settings` (what may be said), `server_entry` and `servers` (which servers), `auth_word` (how to get into
+them) and `network`, `folders` and `layers` (who is heard first), `loading` (all of it at once), `expansion` and
+`resolved_auth` (secrets, at the last moment), `showing` and `masking` (what people see of it), `budgets`, `starter`
+(what `toolgate init` writes). Below them: `table` is what all tables share; `places`, `documents`, `toml_lines` and
+`jsonc` know in which line something stands; `findings` says what is wrong with it.
 """
 
 from gateway.config.budgets import SAFE, Budgets, load_budgets, parse_budget
 from gateway.config.expansion import ResolvedHttp, ResolvedServer, ResolvedStdio, ServerConfig, expand
 from gateway.config.layers import Flag
 from gateway.config.loading import Config, load_config
+from gateway.config.resolved_auth import ResolvedAuth, resolve_auth
 from gateway.config.settings import AgentConfig, ModelConfig, Settings
-from gateway.config.showing import Origin, origins
+from gateway.config.showing import Origin, launch, origins
 from gateway.config.starter import Kept, Written, has_own_servers, write_starter
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Kept",
     "ModelConfig",
     "Origin",
+    "ResolvedAuth",
     "ResolvedHttp",
     "ResolvedServer",
     "ResolvedStdio",
@@ -31,9 +34,11 @@ __all__ = [
     "Written",
     "expand",
     "has_own_servers",
+    "launch",
     "load_budgets",
     "load_config",
     "origins",
     "parse_budget",
+    "resolve_auth",
     "write_starter",
 ]

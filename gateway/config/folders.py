@@ -14,11 +14,21 @@ from pathlib import Path
 
 from gateway.errors import ConfigError
 
-__all__ = ["MOVED_FILE", "PROJECT_FILE", "SERVERS_FILE", "Folders", "find_folders", "home_of", "shown_path"]
+__all__ = [
+    "LOCK_FILE",
+    "MOVED_FILE",
+    "PROJECT_FILE",
+    "SERVERS_FILE",
+    "Folders",
+    "find_folders",
+    "home_of",
+    "shown_path",
+]
 
 PROJECT_FILE = "toolgate.toml"
 SERVERS_FILE = ".mcp.json"
 MOVED_FILE = ".toolgate/mcp.json"  # what `toolgate import` took over; never committed
+LOCK_FILE = "toolgate.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,16 @@ class Folders:
     def server_files(self) -> tuple[Path, ...]:
         """The files of servers that there are, the weakest first."""
         return self._existing(self.user / "mcp.json", (SERVERS_FILE, MOVED_FILE))
+
+    @property
+    def private(self) -> Path:
+        """Where Toolgate keeps what is its own: within the project, or else the user's state."""
+        return self.project / ".toolgate" if self.project else self.state
+
+    @property
+    def lock_file(self) -> Path:
+        """`toolgate.lock`: in the project, where version control finds it, or else in the user's state."""
+        return (self.project or self.state) / LOCK_FILE
 
     def _existing(self, user: Path, names: Sequence[str]) -> tuple[Path, ...]:
         files = (user, *(self.project / name for name in names)) if self.project else (user,)

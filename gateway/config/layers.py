@@ -55,9 +55,8 @@ def file_layer(document: Document, home: Path) -> Layer:
 def default_layer(user: str, folders: Folders) -> Layer:
     """The defaults that depend on where and by whom Toolgate is started. The others stand in the models."""
     policies = folders.workspace / "policies"
-    store = folders.project / ".toolgate" if folders.project else folders.state
     value: dict[str, dict[str, Any]] = {
-        "store": {"path": store / "toolgate.db"},
+        "store": {"path": folders.private / "toolgate.db"},
         "policy": {
             "model": policies / "model.conf",
             "files": policies / "policy.csv",

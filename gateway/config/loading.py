@@ -11,18 +11,20 @@ from gateway.config.findings import validated
 from gateway.config.folders import Folders, find_folders, shown_path
 from gateway.config.layers import Flag, default_layer, environment_layer, file_layer, flag_layer, merged
 from gateway.config.places import DEFAULT, KeyPath, Place
-from gateway.config.server_entry import ServerEntry
+from gateway.config.server_entry import HttpTemplate, ServerEntry
 from gateway.config.servers import alike, read_servers
 from gateway.config.settings import (
     AgentConfig,
     IdentityConfig,
     ModelConfig,
+    NetworkConfig,
     PolicyConfig,
     ServeConfig,
     ServerWord,
     Settings,
     StoreConfig,
     TelemetryConfig,
+    TrustConfig,
 )
 from gateway.config.templates import Template
 from gateway.errors import ConfigError, Problem
@@ -75,6 +77,14 @@ class Config:
     @property
     def identity(self) -> IdentityConfig:
         return self.settings.identity
+
+    @property
+    def network(self) -> NetworkConfig:
+        return self.settings.network
+
+    @property
+    def trust(self) -> TrustConfig:
+        return self.settings.trust
 
     def telemetry_headers(self, environ: Mapping[str, str]) -> Mapping[str, str]:
         """The headers for the collector, secrets included. Raises ConfigError for a variable that is not set."""
@@ -170,9 +180,25 @@ def _disagreements(
             yield places["agents", name, "model"].problem(message, did_you_mean(agent.model, settings.models))
     for name in settings.servers.keys() - entries.keys():
         yield _speechless(places["servers", name], name, entries, folders)
+    for name, entry in entries.items():
+        yield from _misfits(name, entry, settings, places)
     budgets = places["policy", "budgets"]
     if budgets is not DEFAULT and not settings.policy.budgets.exists():
         yield budgets.problem("`policy.budgets` names a file that is not there")
+
+
+def _misfits(name: str, entry: ServerEntry, settings: Settings, places: Mapping[KeyPath, Place]) -> Iterator[Problem]:
+    """`auth` for a server that can't have it, or that has a header for the same purpose."""
+    if name not in settings.servers or settings.servers[name].auth is None:
+        return
+    place, transport = places["servers", name, "auth"], entry.transport
+    if not isinstance(transport, HttpTemplate):
+        hint = "give a program its secrets in `env`"
+        yield place.problem(f"`servers.{name}.auth` is for servers with a `url`; `{name}` is a program", hint)
+        return
+    for header in (header for header in transport.headers if header.lower() == "authorization"):
+        hint = f"remove the header at {transport.headers[header].place}, or `auth`"
+        yield place.problem(f"the server `{name}` has `auth` and an `{header}` header", hint)
 
 
 def _speechless(place: Place, name: str, entries: Mapping[str, ServerEntry], folders: Folders) -> Problem:

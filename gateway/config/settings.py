@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.budget import Limits, Price, nanos
 from gateway.config import amounts
-from gateway.config.templates import pieces
+from gateway.config.auth_word import AuthWord
+from gateway.config.network import NetworkConfig
+from gateway.config.table import Strings, Table, Template, WebAddress, is_web_address, items
 from gateway.errors import ConfigError
 from gateway.identity import user_subject
+from gateway.screens.finding import Kind
 from gateway.wording import did_you_mean
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Era",
     "IdentityConfig",
     "ModelConfig",
+    "NetworkConfig",
     "PolicyConfig",
     "ServeConfig",
     "ServerWord",
@@ -34,6 +37,7 @@ __all__ = [
     "StoreConfig",
     "Table",
     "TelemetryConfig",
+    "TrustConfig",
     "is_web_address",
 ]
 
@@ -52,13 +56,8 @@ def _name(value: object) -> object:
     return value
 
 
-def _items(value: object) -> object:
-    """TOML's arrays as tuples, which can't be changed."""
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _tool_globs(value: object) -> object:
-    globs = _items(value)
+    globs = items(value)
     for glob in globs if isinstance(globs, tuple) else ():
         if isinstance(glob, str) and "/" not in glob:
             raise ValueError(f"`{glob}` is no `server/tool`: write `{glob}/*` for all its tools")
@@ -77,27 +76,6 @@ def _variable(value: object) -> object:
     return value
 
 
-def _web_address(value: object) -> object:
-    if isinstance(value, str) and not is_web_address(value):  # not shown: it may hold a password
-        raise ValueError("must be an http or https address, such as `http://127.0.0.1:4318`")
-    return value
-
-
-def is_web_address(text: str) -> bool:
-    """Whether this is an absolute http or https URL."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, a bracket without its twin
-        return False
-
-
-def _template(value: object) -> object:
-    if isinstance(value, str):
-        list(pieces(value))
-    return value
-
-
 def _user(value: object) -> object:
     try:
         return user_subject(value) if isinstance(value, str) else value
@@ -107,22 +85,10 @@ def _user(value: object) -> object:
 
 
 Name = Annotated[str, BeforeValidator(_name)]
-Strings = Annotated[tuple[str, ...], BeforeValidator(_items)]
 ToolGlobs = Annotated[tuple[str, ...], BeforeValidator(_tool_globs)]
-Template = Annotated[str, BeforeValidator(_template)]
-WebAddress = Annotated[str, BeforeValidator(_web_address)]
 Seconds = Annotated[float, BeforeValidator(amounts.seconds)]
 Count = Annotated[int, BeforeValidator(amounts.count)]
 PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price)]
-
-
-class Table(BaseModel):
-    """A table of a TOML file: closed, frozen, strict, and silent about values in its errors.
-
-    Built when it is first used: `toolgate --help` need not wait for it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
 
 
 class BudgetTable(Table):
@@ -226,11 +192,12 @@ class IdentityConfig(Table):
     )
 
 
-class ServerWord(Table):
-    """`[servers.NAME]`: the admin's word about a server of .mcp.json. Times are seconds.
+class ServerWord(AuthWord):
+    """`[servers.NAME]`: the admin's word about a server of .mcp.json; how to get in is `AuthWord`. Times are seconds.
 
     `safe_to_repeat` are globs of this server's tools that may be sent again when it is in doubt whether they ran.
-    Without `prefix`, models and clients see its tools by their own names, where these are nobody else's.
+    Without `prefix`, models and clients see its tools by their own names, where these are nobody else's. `new_tools`
+    says what becomes of a tool that it adds when its others are pinned already.
     """
 
     trusted: bool = False
@@ -240,6 +207,14 @@ class ServerWord(Table):
     safe_to_repeat: Strings = ()
     prefix: bool = True
     disabled: bool = False
+    new_tools: Literal["accept", "hold"] = "accept"
+
+
+class TrustConfig(Table):
+    """`[trust]`: what is believed of what servers say. docs/trust.md says what each of these means."""
+
+    accept_changes: Literal["none", "harmless"] = "none"
+    hold_on: Annotated[tuple[Kind, ...], BeforeValidator(items)] = ("hidden_text", "bidi", "terminal_escape")
 
 
 class Settings(Table):
@@ -252,4 +227,6 @@ class Settings(Table):
     serve: ServeConfig = Field(default_factory=ServeConfig)
     policy: PolicyConfig
     identity: IdentityConfig
+    network: NetworkConfig = Field(default_factory=NetworkConfig)
+    trust: TrustConfig = Field(default_factory=TrustConfig)
     servers: Mapping[Name, ServerWord] = {}

@@ -1,6 +1,7 @@
 """What `toolgate config show` shows: each key, its value without secrets, and who set it. Pure."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +9,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from gateway.config import masking
+from gateway.config.auth_word import AuthWord
 from gateway.config.expansion import ServerConfig
 from gateway.config.loading import Config
 from gateway.config.places import DEFAULT, KeyPath, Place, dotted
 from gateway.config.server_entry import StdioTemplate
 from gateway.config.templates import Template
 
-__all__ = ["Origin", "origins"]
+__all__ = ["Origin", "launch", "origins"]
 
 NOT_SET = "(not set)"
 
@@ -36,6 +38,16 @@ def origins(config: Config) -> list[Origin]:
         if path[0] != "servers"
     ]
     return settings + [row for server in config.servers.values() for row in _server(config, server)]
+
+
+def launch(server: ServerConfig) -> str:
+    """How a server is started or reached, as its file says it: placeholders as they stand, and no secret."""
+    transport = server.transport
+    if not isinstance(transport, StdioTemplate):
+        return masking.shown_url(transport.url.text)
+    texts = [argument.text for argument in transport.args]
+    arguments = [masking.shown_argument(texts, index) for index in range(len(texts))]
+    return shlex.join([masking.shown_text(transport.command.text), *arguments])
 
 
 def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
@@ -74,6 +86,8 @@ def _server(config: Config, server: ServerConfig) -> Iterator[Origin]:
         yield Origin(dotted(("servers", server.name, *path)), text, str(place))
     for name in type(server.word).model_fields:
         path = ("servers", server.name, name)
+        if name in AuthWord.model_fields and path not in config.places:
+            continue  # most servers need none of these
         yield _word(config, server, path)
 
 

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.budget import nanos
-from gateway.call import Arguments, ArgumentsError, Subject, Tool
+from gateway.call import Action, Arguments, ArgumentsError, Subject, Tool
 from gateway.catalogue import Catalogue
 from gateway.errors import PolicyError, Problem
+from gateway.offer import Offer, OfferKind
 from gateway.policy.cells import Cell, CellError, split_line
 from gateway.policy.decide import Decision, Policy
 from gateway.policy.files import read_sources
@@ -101,8 +102,13 @@ def _as_expected(case: Case, got: Decision) -> bool:
 
 
 def _query(case: Case, catalogue: Catalogue | None) -> Query:
-    known = catalogue.tools.get(case.query.object) if catalogue else None
-    return case.query if case.facts.about_tool or known is None else replace(case.query, tool=known)
+    if catalogue is None or case.facts.about_tool:
+        return case.query
+    known = catalogue.find(_FINDS.get(case.query.action, "call"), case.query.object)
+    return case.query if known is None else replace(case.query, tool=known)
+
+
+_FINDS: Mapping[str, Action] = {"read": "read", "subscribe": "read", "get": "get", "complete": "complete"}
 
 
 # ---- the table ----
@@ -174,8 +180,9 @@ def _asked(cells: Mapping[str, Cell], facts: _Facts) -> Query:
     user, _, agent = cells["who"].text.partition(" via ")
     tenant = cells["tenant"].text if "tenant" in cells else "default"
     subject = Subject(user.strip(), tenant, agent.strip() or None)
-    tool = _tool(cells["tool"], facts)
-    return Query(subject, action, tool.path, _args(cells.get("args")), tool, facts.run, facts.now, facts.requester)
+    tool = _tool(cells["tool"], action, facts)
+    args = {"uri": tool.name} if action in ("read", "subscribe") else _args(cells.get("args"))
+    return Query(subject, action, tool.path, args, tool, facts.run, facts.now, facts.requester)
 
 
 def _args(cell: Cell | None) -> Mapping[str, Any]:
@@ -185,12 +192,20 @@ def _args(cell: Cell | None) -> Mapping[str, Any]:
         raise _Wrong(cell, str(error), 'write a JSON object, such as {"amount": 50}') from None
 
 
-def _tool(cell: Cell, facts: _Facts) -> Tool:
+def _tool(cell: Cell, action: str, facts: _Facts) -> Tool | Offer:
     try:
         path = ToolGlob.of(cell.text)
     except ValueError:
         raise _Wrong(cell, f"`{cell.text}` is not a server/tool name") from None
+    if action in ("read", "get", "subscribe", "complete"):
+        return Offer(_kind(action, path.name), path.server, path.name, {}, facts.trusted)
     return Tool(path.server, path.name, {"name": path.name, "annotations": facts.hints}, "", facts.trusted)
+
+
+def _kind(action: str, name: str) -> OfferKind:
+    if action == "complete":
+        return "template" if "://" in name else "prompt"
+    return "prompt" if action == "get" else "resource"
 
 
 # ---- the column `with` ----

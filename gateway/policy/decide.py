@@ -12,12 +12,13 @@ from typing import Literal
 
 from gateway.call import Subject, Tool
 from gateway.errors import Problem
+from gateway.offer import Offer
 from gateway.policy.condition import holds
 from gateway.policy.index import Candidates, Index
 from gateway.policy.logic import UNDECIDED
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Rule
-from gateway.policy.scope import Query, RunFacts, Scope
+from gateway.policy.scope import Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Effect
 
 __all__ = ["Decision", "Policy", "Summary", "principals"]
@@ -86,22 +87,27 @@ class Policy:
         """What conditions see."""
         return Scope(query, principal, self._index.roles_of(principal, query.subject.tenant))
 
-    def visible(self, subject: Subject, tool: Tool, now: datetime, run: RunFacts = RunFacts()) -> bool:  # noqa: B008 - frozen
-        """Whether a call could be allowed or asked for with some arguments, and no `list` line hides the tool."""
-        hidden = self._query(subject, "list", tool, now, run)
+    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = RunFacts()) -> bool:  # noqa: B008 - frozen
+        """Whether its use could be allowed or asked for with some arguments, and no `list` line hides it.
+
+        A tool is used by calling it, a resource by reading it, a prompt by getting it. A template of resources is
+        looked at as it is written, braces and all, as if that were a URI.
+        """
+        hidden = self._query(subject, "list", thing, now, run)
         for principal in principals(subject):
             scope = self.scope(hidden, principal)
             if any(_always(rule, scope) for rule in self.candidates(hidden, principal).deny):
                 return False
-        return self._bounds(self._query(subject, "call", tool, now, run))[0] != "deny"
+        return self._bounds(self._query(subject, use_of(thing), thing, now, run))[0] != "deny"
 
-    def summary(self, subject: Subject, tool: Tool, now: datetime, run: RunFacts = RunFacts()) -> Summary:  # noqa: B008 - frozen
-        """What a call would get: the same for all arguments, or `depends`."""
-        best, worst = self._bounds(self._query(subject, "call", tool, now, run))
+    def summary(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = RunFacts()) -> Summary:  # noqa: B008 - frozen
+        """What its use would get: the same for all arguments, or `depends`."""
+        best, worst = self._bounds(self._query(subject, use_of(thing), thing, now, run))
         return best if best == worst else "depends"
 
-    def _query(self, subject: Subject, action: str, tool: Tool, now: datetime, run: RunFacts) -> Query:
-        return Query(subject, action, tool.path, None, tool, run, now)
+    def _query(self, subject: Subject, action: str, thing: Tool | Offer, now: datetime, run: RunFacts) -> Query:
+        known = {"uri": thing.name} if isinstance(thing, Offer) and thing.kind == "resource" else None
+        return Query(subject, action, thing.path, known, thing, run, now)
 
     def judge(self, query: Query, principal: str) -> Decision:
         """The answer for one of the subject's principals alone; `decide` is what counts."""
@@ -110,10 +116,20 @@ class Policy:
         denied = _first(found.deny, scope)
         if denied:
             return _decision(denied, principal, scope)
+        if query.base:
+            return self._resting(query.base, principal)
         allowed = _first(found.allow, scope)
         if not allowed:
             return Decision("deny", None, found.wrong or self._default(query, principal), principal)
         return _decision(_first(found.ask, scope) or allowed, principal, scope)
+
+    def _resting(self, base: Query, principal: str) -> Decision:
+        """Allowed wherever the base could be allowed or asked for, with some arguments."""
+        scope = self.scope(base, principal)
+        if self._bounds_of(base, principal)[0] == "deny":
+            return self.judge(base, principal)
+        line = next(rule for rule in self.candidates(base, principal).allow if _sometimes(rule, scope))
+        return Decision("allow", line.where, line.why, principal)
 
     def _default(self, query: Query, principal: str) -> str:
         if query.action == "approve" and query.requester in (None, query.subject.user):

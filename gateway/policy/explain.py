@@ -106,13 +106,20 @@ def explain(policy: Policy, query: Query) -> Explanation:
 def _answer(policy: Policy, query: Query, principal: str) -> Answer:
     decision = policy.judge(query, principal)
     found = policy.candidates(query, principal)
-    scope = policy.scope(query, principal)
-    lines = tuple(_line(rule, scope, decision) for rule in (*found.deny, *found.ask, *found.allow))
+    questions = [query, query.base] if query.base else [query]
+    lines = tuple(line for asked in questions for line in _lines(policy, asked, principal, decision))
+    scope = policy.scope(query.base or query, principal)
     tenant = query.subject.tenant
     decider = next((rule for rule in policy.rules if rule.where == decision.rule), None)
     path = policy.roles.path(principal, decider.who, tenant) if decider else ()
-    misses = _misses(policy, query, scope) if decision.rule is None and not found.wrong else ()
+    misses = _misses(policy, query.base or query, scope) if decision.rule is None and not found.wrong else ()
     return Answer(principal, decision, lines, tuple(map(_hop, path)), tuple(sorted(scope.roles)), misses)
+
+
+def _lines(policy: Policy, query: Query, principal: str, decision: Decision) -> Iterator[Line]:
+    found, scope = policy.candidates(query, principal), policy.scope(query, principal)
+    for rule in (*found.deny, *found.ask, *found.allow):
+        yield _line(rule, scope, decision)
 
 
 def _line(rule: Rule, scope: Scope, decision: Decision) -> Line:

@@ -122,6 +122,9 @@ def _against(rule: Rule, catalogue: Catalogue) -> list[Problem]:
         return list(_arguments(rule, matching))
     if any(rule.tool.matches_server(server) for server in catalogue.missing):
         return []  # nobody knows what they offer
+    offers = [*catalogue.prompts.values(), *catalogue.resources.values(), *(offer for _, offer in catalogue.templates)]
+    if rule.action != "call" and any(rule.tool.matches(offer.server, offer.name) for offer in offers):
+        return []  # hidden, or approved: not only tools are
     return [_warning(rule, 3, f"`{rule.tool.text}` matches no tool", _tool_hint(rule, catalogue))]
 
 

@@ -76,9 +76,16 @@ _CODE = frozenset({5})  # the column `when`
 _SHAPES = {"p": ("who", "tenant", "server/tool", "action", "when", "effect", "why"), "g": ("member", "role", "tenant")}
 
 _WHO = re.compile(rf"(?:{'|'.join(PREFIXES)}):[A-Za-z0-9._@:|/\\+~=-]+")
-_POSSIBLE: Mapping[Action, tuple[Effect, ...]] = {"list": ("deny",), "approve": ("allow", "deny")}
+_POSSIBLE: Mapping[Action, tuple[Effect, ...]] = {
+    "list": ("deny",),
+    "subscribe": ("deny",),
+    "complete": ("deny",),
+    "approve": ("allow", "deny"),
+}
 _IMPOSSIBLE = {
-    "list": "tools that may be called are listed; a `list` line can only hide them, with `deny`",
+    "list": "what may be called, read or got is listed; a `list` line can only hide it, with `deny`",
+    "subscribe": "what may be read may be subscribed to; a `subscribe` line can only take that away, with `deny`",
+    "complete": "what may be read or got may be completed; a `complete` line can only take that away, with `deny`",
     "approve": "write `allow` or `deny`",
 }
 _UNEXPLAINED: Mapping[Effect, str] = {

@@ -4,14 +4,16 @@ Names with a fixed meaning stand in one table, `NAMES`; `args` is the call's own
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from gateway.call import JsonObject, Subject, Tool
+from gateway.offer import Offer
 from gateway.policy.logic import UNDECIDED, Truth
+from gateway.policy.wording import Action
 
-__all__ = ["NAMES", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope"]
+__all__ = ["NAMES", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope", "use_of"]
 
 Kind = Literal["bool", "number", "string", "list", "weekday", "object", "null", "any"]
 
@@ -36,19 +38,37 @@ class RunFacts:
 class Query:
     """May this subject do this, now? `object` is `server/tool` (or `server/uri`, `server/prompt`).
 
-    `args` None means that the arguments are not known; `tool` None, that the tool is not. `now` is local time where
-    the policy's hours are meant. `requester` matters for the action `approve` only: the user who asked for the call
-    that is to be approved. None there means unknown, and then nobody may approve.
+    `args` None means that the arguments are not known; `tool` None, that the tool (or the resource, or the prompt) is
+    not. `now` is local time where the policy's hours are meant. `requester` matters for the action `approve` only: the
+    user who asked for the call that is to be approved. None there means unknown, and then nobody may approve.
     """
 
     subject: Subject
     action: str
     object: str
     args: JsonObject | None = field(repr=False)
-    tool: Tool | None
+    tool: Tool | Offer | None
     run: RunFacts
     now: datetime
     requester: str | None = None
+
+    @property
+    def base(self) -> "Query | None":
+        """The question on which this one rests: what may be read may be subscribed to, and what may be read or got may
+        be completed. Lines of their own can only take that away. None: this action has lines that allow.
+        """
+        if self.action == "subscribe":
+            return replace(self, action="read")
+        if self.action == "complete":  # its arguments are not those of the prompt or of the template
+            return replace(self, action=use_of(self.tool) if isinstance(self.tool, Offer) else "read", args=None)
+        return None
+
+
+def use_of(thing: Tool | Offer) -> Action:
+    """The action by which one uses it."""
+    if isinstance(thing, Tool):
+        return "call"
+    return "get" if thing.kind == "prompt" else "read"
 
 
 class Scope:
@@ -62,8 +82,8 @@ class Scope:
 
 def _of_tool(field_name: str) -> Callable[[Scope], Any]:
     def read(scope: Scope) -> Any:
-        tool = scope.query.tool
-        return UNDECIDED if tool is None else getattr(tool, field_name)
+        """A resource or a prompt has a server, a name, and its server's trust; annotations are a tool's alone."""
+        return getattr(scope.query.tool, field_name, UNDECIDED)
 
     return read
 

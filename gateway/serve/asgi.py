@@ -4,7 +4,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-__all__ = ["App", "Message", "Receive", "Scope", "Send", "answer_json", "dumped", "message_of", "with_message"]
+__all__ = ["App", "Message", "Receive", "Scope", "Send", "answer_json", "dumped", "first", "message_of"]
+__all__ += ["with_message"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -27,6 +28,11 @@ def message_of(scope: Scope) -> Mapping[str, Any]:
     """What was posted; empty for a request without a body."""
     found: Mapping[str, Any] = scope.get(_MESSAGE, {})
     return found
+
+
+def first(scope: Scope, name: bytes) -> str | None:
+    """The value of a header; of one that stands there more than once, the one that the SDK reads."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
 
 
 async def answer_json(send: Send, status: int, body: bytes, *extra: tuple[bytes, bytes]) -> None:

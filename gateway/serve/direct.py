@@ -13,13 +13,13 @@ from typing import Any
 
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS, InboundModernRoute, classify_inbound_request
-from mcp_types import INTERNAL_ERROR
+from mcp_types import CLIENT_INFO_META_KEY, INTERNAL_ERROR
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject
 from gateway.errors import ToolgateError
-from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, message_of
-from gateway.serve.envelope import enveloped
+from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, first, message_of
+from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshakes
 from gateway.serve.replies import ServerError
@@ -28,7 +28,10 @@ from gateway.serve.sessions import Client
 __all__ = ["Direct"]
 
 WATCH_AFTER = 0.05  # seconds until it is worth looking whether the client is still there
+_PATH = "/mcp"
+_REQUEST = {"jsonrpc", "id", "method", "params"}
 _PARAMS = {"name", "arguments", "_meta"}
+_ACCEPTED = {b"application/json", b"text/event-stream"}
 _CANCELLED = {"code": 0, "message": "Request cancelled"}  # the SDK's own words; a client that cancels waits for none
 
 log = logging.getLogger("toolgate.serve")
@@ -49,11 +52,11 @@ class _Plain:
 
 
 class Direct:
-    """ASGI middleware before the SDK's application. `local` are the hosts, without port, that we answer to."""
+    """ASGI middleware before the SDK's application. `hosts` is what the SDK has too: `name:*`, or the whole header."""
 
-    def __init__(self, app: App, front: Front, stamp: JsonObject, local: Sequence[str]) -> None:
+    def __init__(self, app: App, front: Front, stamp: JsonObject, hosts: Sequence[str]) -> None:
         self._app, self._front, self._stamp = app, front, stamp
-        self._local = frozenset(local)
+        self._hosts = frozenset(hosts)
         self._handshakes = Handshakes()
         self._calls: dict[tuple[str | None, str | int], _Watch] = {}  # under way
 
@@ -61,12 +64,12 @@ class Direct:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        message, headers = message_of(scope), dict(scope["headers"])
-        plain = self._plain(scope, message, headers)
+        message = message_of(scope)
+        plain = self._plain(scope, message)
         if plain is not None:
             await self._directly(plain, receive, send)
             return
-        session = _text(headers.get(b"mcp-session-id"))
+        session = _session_of(scope)
         if message.get("method") == "notifications/cancelled":
             self._cancel(session, message.get("params"))
         await self._app(scope, receive, self._handshakes.learning(scope["method"], session, message, send))
@@ -89,52 +92,49 @@ class Direct:
     def _cancel(self, session: str | None, params: Any) -> None:
         """Only a session can cancel by a request's id: those of modern requests belong to nobody."""
         request_id = params.get("requestId") if isinstance(params, Mapping) else None
-        watch = self._calls.get((session, request_id)) if session and isinstance(request_id, str | int) else None
+        if session is None or not isinstance(request_id, str | int) or isinstance(request_id, bool):
+            return
+        watch = self._calls.get((session, request_id))
         if watch is not None:
             watch.cancel()
 
     # ---- is it plain?
 
-    def _plain(self, scope: Scope, message: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> _Plain | None:
-        if message.get("method") != "tools/call" or "id" not in message or scope["path"] != "/mcp":
+    def _plain(self, scope: Scope, message: Mapping[str, Any]) -> _Plain | None:
+        if message.get("method") != "tools/call" or message.keys() != _REQUEST or scope["path"] != _PATH:
             return None
+        headers = dict(scope["headers"])
         if len(headers) != len(scope["headers"]) or not self._in_order(headers):
             return None
-        params = message.get("params") or {}
-        meta = params.get("_meta", {})
-        known = params.keys() <= _PARAMS and isinstance(params.get("arguments", {}), Mapping)
-        if not known or not isinstance(params.get("name"), str) or "progressToken" in meta:
+        params = message["params"]
+        if not _simple(params) or not self._front.plain(params["name"]):
             return None
-        caller = self._caller(message, meta, headers)
-        return _Plain(message["id"], *caller, params) if caller and self._front.plain(params["name"]) else None
+        caller = self._caller(message, params.get("_meta", {}), headers)
+        return _Plain(message["id"], *caller, params) if caller else None
 
     def _in_order(self, headers: Mapping[bytes, bytes]) -> bool:
         """The headers of a program that speaks MCP, and not of a page in a browser."""
-        host = headers.get(b"host", b"").rpartition(b":")[0].decode("latin-1")
-        accept = headers.get(b"accept", b"")
+        host = headers.get(b"host", b"").decode("latin-1")
+        accepted = {part.partition(b";")[0].strip().lower() for part in headers.get(b"accept", b"").split(b",")}
         return (
             b"origin" not in headers
-            and host in self._local
+            and (host in self._hosts or f"{host.rpartition(':')[0]}:*" in self._hosts)
             and headers.get(b"content-type") == b"application/json"
-            and b"application/json" in accept
-            and b"text/event-stream" in accept
+            and accepted >= _ACCEPTED
             and not any(name.startswith(b"mcp-param-") for name in headers)
         )
 
     def _caller(
-        self, message: Mapping[str, Any], meta: Any, headers: Mapping[bytes, bytes]
+        self, message: Mapping[str, Any], meta: Mapping[str, Any], headers: Mapping[bytes, bytes]
     ) -> tuple[Client, str] | None:
         version = _text(headers.get(b"mcp-protocol-version")) or ""
         if version in MODERN_PROTOCOL_VERSIONS:
             routing = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
             route = classify_inbound_request(message, headers=routing)
-            return (
-                (Client.said(route.client_info, stateless=True), version)
-                if isinstance(route, InboundModernRoute)
-                else None
-            )
+            fits = isinstance(route, InboundModernRoute) and in_shape(meta, version)
+            return (Client.said(meta.get(CLIENT_INFO_META_KEY), stateless=True), version) if fits else None
         session = _text(headers.get(b"mcp-session-id"))
-        if version not in HANDSHAKE_PROTOCOL_VERSIONS or session is None or not isinstance(meta, Mapping):
+        if version not in HANDSHAKE_PROTOCOL_VERSIONS or session is None:
             return None
         known = self._handshakes.fresh(session)
         return (known.client, version) if known else None
@@ -186,6 +186,26 @@ class _Watch:
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
+
+
+def _simple(params: JsonObject) -> bool:
+    """A name, arguments, and nothing that would have us talk to the client before the answer."""
+    meta = params.get("_meta", {})
+    return (
+        params.keys() <= _PARAMS
+        and isinstance(params.get("name"), str)
+        and isinstance(params.get("arguments", {}), Mapping)
+        and isinstance(meta, Mapping)
+        and "progressToken" not in meta
+    )
+
+
+def _session_of(scope: Scope) -> str | None:
+    """The session into which the SDK takes this request: none at another path, or in the era that has none."""
+    version = first(scope, b"mcp-protocol-version")
+    if scope["path"] != _PATH or (version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS):
+        return None
+    return first(scope, b"mcp-session-id")
 
 
 def _text(value: bytes | None) -> str | None:

@@ -3,18 +3,24 @@
 2026-07-28 wants `resultType`, cache hints on lists and `serverInfo` in `_meta`; older ones know none of them.
 """
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import mcp_types as types
+from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
-__all__ = ["enveloped", "passed_on"]
+__all__ = ["enveloped", "in_shape", "passed_on"]
 
 _LISTS = frozenset({"tools/list"})
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _HOP = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})
-_HOP_PREFIXES = ("io.modelcontextprotocol/", "toolgate/")
+_PROTOCOL = "io.modelcontextprotocol/"
+_KEPT = 4096  # characters of what a client says of itself; longer is looked at each time, so that it takes no room
+_HOP_PREFIXES = (_PROTOCOL, "toolgate/")
 
 
 def enveloped(result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,3 +42,23 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
 def passed_on(meta: Mapping[str, Any] | None) -> dict[str, Any]:
     """What of a request's `_meta` is for the server behind us: not the hop's own envelope, and never baggage."""
     return {key: value for key, value in (meta or {}).items() if key not in _HOP and not key.startswith(_HOP_PREFIXES)}
+
+
+def in_shape(meta: Mapping[str, Any], version: str) -> bool:
+    """Whether the protocol's own model takes what a modern `tools/call` says in its `_meta`.
+
+    A client says the same of itself each time: it is looked at once. All that the model looks at has its prefix.
+    """
+    said = json.dumps({key: value for key, value in meta.items() if key.startswith(_PROTOCOL)})
+    return _seen(said, version) if len(said) <= _KEPT else _fits(said, version)
+
+
+def _fits(said: str, version: str) -> bool:
+    try:
+        methods.validate_client_request("tools/call", version, {"name": "", "_meta": json.loads(said)})
+    except ValidationError:
+        return False
+    return True
+
+
+_seen = lru_cache(maxsize=1000)(_fits)

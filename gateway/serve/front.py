@@ -16,6 +16,7 @@ from gateway.serve.sessions import Client, Sessions
 
 __all__ = ["Front"]
 
+MAX_PINS = 10_000
 MAX_NAME = 512  # characters; MCP has 128, and `server/tool` is let in too
 
 
@@ -26,7 +27,7 @@ class Front:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._plain: dict[str, bool] = {}  # by pin
+        self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
 
     async def list_tools(self, params: JsonObject) -> JsonObject:
         """What this subject may call; and which servers are missing, because a short list looks like a whole one."""
@@ -54,6 +55,8 @@ class Front:
         if tool is None:
             return True
         if tool.pin not in self._plain:
+            if len(self._plain) >= MAX_PINS:  # a server may define its tools anew for ever
+                self._plain.clear()
             self._plain[tool.pin] = '"x-mcp-header"' not in json.dumps(tool.input_schema)
         return self._plain[tool.pin]
 

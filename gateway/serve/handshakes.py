@@ -5,6 +5,7 @@ nor forgotten. Whatever passes through the SDK teaches us; and at least once in 
 SDK would take a busy session for an idle one.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,32 +44,57 @@ class Handshakes:
         return found
 
     def learning(self, method: str, session: str | None, message: Mapping[str, Any], send: Send) -> Send:
-        """`send` for a request that the SDK answers. `method` is HTTP's, `message` what was posted."""
+        """`send` for a request that the SDK answers. `method` is HTTP's, `message` what was posted, `session` the one
+        that the SDK takes it into.
+        """
+        opening = _Opening() if session is None and message.get("method") == "initialize" else None
 
         async def learn(answer: Message) -> None:
-            if answer["type"] == "http.response.start":
-                self._learn(method, session, message, answer)
+            if opening is not None and opening.agreed(answer):
+                self._opened(message.get("params") or {}, opening.session)
+            elif session is not None and answer["type"] == "http.response.start":
+                self._seen(method, session, message, answer["status"])
             await send(answer)
 
         return learn
 
-    def _learn(self, method: str, session: str | None, message: Mapping[str, Any], answer: Message) -> None:
-        status = answer["status"]
-        if message.get("method") == "initialize" and status == 200 and session is None:
-            self._opened(message.get("params") or {}, dict(answer["headers"]))
-        elif session is not None and (status == 404 or (method == "DELETE" and status < 300)):
+    def _seen(self, method: str, session: str, message: Mapping[str, Any], status: int) -> None:
+        if status == 404 or (method == "DELETE" and status < 300):
             self._open.pop(session, None)
-        elif session is not None and status < 300 and (known := self._open.pop(session, None)):
+        elif status < 300 and (known := self._open.pop(session, None)):
             known.seen = self._clock()
             known.introduced = known.introduced or message.get("method") == "notifications/initialized"
             self._open[session] = known
 
-    def _opened(self, params: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> None:
-        session = headers.get(b"mcp-session-id", b"").decode("latin-1")
-        if not session:
-            return
+    def _opened(self, params: Mapping[str, Any], session: str) -> None:
         capabilities = params.get("capabilities")
         known = capabilities if isinstance(capabilities, Mapping) else {}
         self._open[session] = Handshake(Client.said(params.get("clientInfo"), session), known, seen=self._clock())
         while len(self._open) > MAX_RUNS:  # the one that was seen last stands last
             del self._open[next(iter(self._open))]
+
+
+class _Opening:
+    """The answer to an `initialize`, as it goes by. The SDK refuses one within a good response, and keeps a session
+    all the same: one that never gets introduced.
+    """
+
+    def __init__(self) -> None:
+        self.session = ""
+        self._body = b""
+
+    def agreed(self, answer: Message) -> bool:
+        """Whether this part of the answer is the one that has the result."""
+        if answer["type"] == "http.response.start":
+            self.session = dict(answer["headers"]).get(b"mcp-session-id", b"").decode("latin-1")
+            return False
+        self._body += answer.get("body", b"")
+        return bool(self.session) and any(_is_result(line) for line in self._body.splitlines())
+
+
+def _is_result(line: bytes) -> bool:
+    try:
+        message = json.loads(line.removeprefix(b"data: "))
+    except ValueError:
+        return False
+    return isinstance(message, Mapping) and "result" in message

@@ -63,8 +63,7 @@ def app(server: Server[Any], front: Front, address: Address) -> Edge:
         session_idle_timeout=IDLE_SECONDS,
         custom_starlette_routes=[Route("/health", _health, methods=["GET"])],
     )
-    local = [host.partition(":")[0] for host in address.hosts if not host.startswith("[")]
-    return Edge(Direct(inner, front, server.server_info_stamp, [*_LOOPBACK, *local]))
+    return Edge(Direct(inner, front, server.server_info_stamp, security.allowed_hosts))
 
 
 async def serve_http(

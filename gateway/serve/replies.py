@@ -1,6 +1,9 @@
 """What a client is told about its call. Pure.
 
 A tool that nothing allows to the caller reads as one that is not there: what the list hides, an error must not betray.
+A tool's result can say that it is an error; where a resource, a prompt or a completion was asked for, a JSON-RPC error
+says it, with `data` for programs. Its codes are ours: those from -32768 to -32000 are the protocols' (JSON-RPC 2.0,
+section 5.1).
 """
 
 import difflib
@@ -10,13 +13,15 @@ from typing import Any
 
 import mcp_types as types
 
-from gateway.call import JsonObject, Outcome, Refused, outcome_from_json
-from gateway.events import Returned
+from gateway.call import Answered, InputRequired, JsonObject, Outcome, Refused, Unsent, outcome_from_json
+from gateway.events import Denied, Held, Returned
 from gateway.pipeline import CallResult, OutOfBudget
-from gateway.results import client_result
+from gateway.results import client_result, denied_text, failure_text, held_text, unforged
 from gateway.visible import shortened
 
-__all__ = ["ServerError", "not_offered", "reply"]
+__all__ = ["DENIED", "IN_DOUBT", "NOT_SENT", "WAITING", "ServerError", "answer", "not_found", "not_offered", "reply"]
+
+DENIED, WAITING, NOT_SENT, IN_DOUBT = -31001, -31002, -31003, -31004
 
 # Of our own request to the server: its headers, its version, what we declared. Its client can do nothing about them,
 # and would take them for its own.
@@ -44,9 +49,44 @@ def reply(result: CallResult) -> JsonObject | ServerError:
         raise TypeError("a client's run is never paused")
     outcome: Outcome | None = outcome_from_json(result.outcome) if isinstance(result, Returned) else None
     if isinstance(outcome, Refused):
-        code = types.INTERNAL_ERROR if outcome.code in _HOP_CODES else outcome.code
-        return ServerError(code, outcome.message, outcome.data)
+        return _refused(outcome)
     return client_result(result, outcome)
+
+
+def answer(result: CallResult) -> JsonObject | ServerError:
+    """The same for a resource, a prompt or a completion. What is hidden is told by `not_found`."""
+    match result:
+        case Denied():
+            code = NOT_SENT if result.gate == "reachable" else DENIED
+            return ServerError(code, denied_text(result), {"verdict": "deny", "gate": result.gate, "rule": result.rule})
+        case Held():
+            data = {"verdict": "ask", "approval": result.approval_id, "rule": result.rule}
+            return ServerError(WAITING, held_text(result), data)
+        case Returned():
+            return _outcome(outcome_from_json(result.outcome))
+    raise TypeError("a client's request is neither paused nor left to a person")
+
+
+def _outcome(outcome: Outcome) -> JsonObject | ServerError:
+    match outcome:
+        case Answered() | InputRequired():
+            return unforged(outcome.result)
+        case Refused():
+            return _refused(outcome)
+    code = NOT_SENT if isinstance(outcome, Unsent) else IN_DOUBT
+    return ServerError(code, failure_text(outcome), {"verdict": "allow"})
+
+
+def _refused(outcome: Refused) -> ServerError:
+    code = types.INTERNAL_ERROR if outcome.code in _HOP_CODES else outcome.code
+    return ServerError(code, outcome.message, outcome.data)
+
+
+def not_found(kind: str, name: str) -> ServerError:
+    """The same answer for what is forbidden and for what does not exist. `kind` is `resource` or `prompt`."""
+    data = {"uri": name} if kind == "resource" else {"name": name}
+    text = f"There is no {kind} `{shortened(name, 200)}` here, or you may not use it"
+    return ServerError(types.INVALID_PARAMS, text, data)
 
 
 def not_offered(name: str, offered: Collection[str]) -> JsonObject:

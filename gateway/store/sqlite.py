@@ -28,7 +28,8 @@ from gateway.store.writer import Transaction, Writer
 __all__ = ["SCHEMA_VERSION", "SqliteStore"]
 
 T = TypeVar("T")
-SCHEMA_VERSION = 1
+MIGRATIONS = ("schema.sql", "actions.sql")  # the file at place n leads from version n to n + 1
+SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
 DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
 
@@ -191,10 +192,10 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if version > SCHEMA_VERSION:
         connection.execute("ROLLBACK")
         raise StoreError(f"the store `{path}` was written by a newer Toolgate; update this one")
-    if version == 0:
-        for statement in (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8").split(";\n"):
+    for name in MIGRATIONS[version:]:
+        for statement in (Path(__file__).parent / name).read_text(encoding="utf-8").split(";\n"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
 
 

@@ -57,11 +57,12 @@ class Writer:
 
     def close(self) -> None:
         """Commits what waits, then closes the connections."""
-        left = [item for items in self._waiting.values() for item in items]
-        self._waiting.clear()
         with self._door:
             if not self._closed:
                 self._closed = True
+                left = [item for items in self._waiting.values() for item in items]
+                self._waiting.clear()
+                self._handed += len(left)
                 for item in left:
                     self._queue.put(item)
                 self._queue.put(None)
@@ -72,19 +73,27 @@ class Writer:
     # ---- on the loop
 
     def _at_the_end_of_this_turn(self, loop: asyncio.AbstractEventLoop, item: Item) -> None:
-        if self._closed:
-            raise StoreError("the store is closed")
-        waiting = self._waiting.setdefault(loop, [])
-        if not waiting:
-            loop.call_soon(self._flush, loop)
-        waiting.append(item)
+        with self._door:  # another thread may close it in this moment, and takes all that waits then
+            if self._closed:
+                raise StoreError("the store is closed")
+            waiting = self._waiting.setdefault(loop, [])
+            if not waiting:
+                loop.call_soon(self._flush, loop)
+            waiting.append(item)
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        items = self._waiting.pop(loop, [])
-        if self._here is None or self._handed or not self._here.commit(items):
-            with contextlib.suppress(StoreError):  # it was closed in this very turn, and took them along
-                self._hand_over(items)
-        else:
+        with self._door:
+            items = self._waiting.pop(loop, [])
+        if not items:  # it was closed meanwhile, and took them along
+            return
+        if self._here is not None and not self._handed and self._here.commit(items):
+            resolve(items)
+            return
+        try:
+            self._hand_over(items)
+        except StoreError as error:
+            for item in items:
+                item.error = error
             resolve(items)
 
     def _hand_over(self, items: Sequence[Item]) -> None:
@@ -157,4 +166,5 @@ class _Inline:
         return True
 
     def close(self) -> None:
-        self._connection.close()
+        with self._free:
+            self._connection.close()

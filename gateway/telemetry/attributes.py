@@ -106,6 +106,8 @@ class ToolCall(Facts, total=False):
     retry_count: int | None
     policy_decision: str | None
     human_gate: HumanGate | None
+    result_findings: int | None  # what the screens found in the result; absent where there is nothing
+    result_finding_kinds: Sequence[str] | None
 
 
 class PolicyCheck(Facts, total=False):
@@ -169,6 +171,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "human_gate": ("human_gate",),
     "approval_id": ("toolgate.approval.id",),
     "waited_ms": ("toolgate.approval.waited_ms",),
+    "result_findings": ("toolgate.result.findings",),
+    "result_finding_kinds": ("toolgate.result.finding_kinds",),
 }
 
 _FIXED: Mapping[SpanName, Attributes] = {  # `openinference.span.kind` where GenAI has no operation: Phoenix reads it

@@ -19,6 +19,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     reaping, reaper nothing outlives us, however we die
     session         one connection without supervision: Toolgate as its own client
     pool, wires, response, http1, sse  the fast lane for modern HTTP
+    auth/           tokens on requests: log-ins, client credentials, exchanges; which addresses are reached for them
     safe_transport  one failed request must not tear down the SDK's client
 """
 

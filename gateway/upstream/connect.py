@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from gateway.call import JsonObject
 from gateway.upstream import wire
+from gateway.upstream.auth.carrying import carrying
 from gateway.upstream.connection import CLIENT, Connection, Link
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.pool import Pool
@@ -70,6 +71,7 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     introduce = partial(introduced, session, dispatcher, opening.capabilities)
     await negotiate(session, opening.era, min(PROBE, opening.connect_timeout / 2), introduce)
     connection = Connection(session, dispatcher, exchange, link, talk, pid=pipes.pid if pipes else None)
+    connection.carrier = opening.transport.carrier if isinstance(opening.transport, Http) else None
     if connection.modern and isinstance(opening.transport, Http):
         connection.pool = Pool(opening.transport, connect_timeout=opening.connect_timeout)
         stack.push_async_callback(connection.pool.aclose)
@@ -86,7 +88,7 @@ async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> tuple[Tr
         return (pipes.read, pipes.write), pipes
     if transport.sse:
         return await stack.enter_async_context(_sse(transport, opening, link)), None
-    client = _http_client(transport.headers, opening, SafeTransport(link.lose))
+    client = _http_client(transport.headers, opening, SafeTransport(link.lose, inner=carrying(transport)))
     await stack.enter_async_context(client)
     streams = streamable_http_client(transport.url, http_client=client, max_sse_event_size=wire.MAX_MESSAGE)
     return await stack.enter_async_context(streams), None
@@ -97,7 +99,7 @@ def _sse(transport: Http, opening: Opening, link: Link) -> Any:
         headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
     ) -> httpx2.AsyncClient:
         del timeout, auth
-        return _http_client(headers or {}, opening, SafeTransport(link.lose, fragile=True))
+        return _http_client(headers or {}, opening, SafeTransport(link.lose, inner=carrying(transport), fragile=True))
 
     return sse_client(transport.url, headers=dict(transport.headers), httpx_client_factory=factory)
 

@@ -30,6 +30,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from gateway.call import Arguments, InDoubt, JsonObject, Outcome, Tool, Unsent
 from gateway.caller import ASKING, NOBODY, Caller
 from gateway.upstream import outcomes, wire
+from gateway.upstream.auth.carrying import Message, post
+from gateway.upstream.auth.credentials import Carrier
 from gateway.upstream.pool import Pool, Replied
 from gateway.upstream.streams import Exchange
 from gateway.upstream.talk import Talk, weight
@@ -87,6 +89,7 @@ class Connection:
     link: Link
     talk: Talk
     pool: Pool | None = None
+    carrier: Carrier | None = None
     pid: int | None = None
     _level: str | None = None  # of the log messages that an older server was asked for
     _header_maps: dict[str, dict[tuple[str, ...], str]] = field(default_factory=dict)  # by the tool's pin
@@ -107,7 +110,7 @@ class Connection:
         request_id = self._ids()
         stamped = {**params, "_meta": self._meta({})}
         body = wire.dump({"jsonrpc": "2.0", "id": request_id, "method": method, "params": stamped})
-        reply = await self.pool.post(request_id, body, self._headers(method), timeout=timeout)
+        reply = await post(self.pool, self.carrier, None, Message(request_id, body, self._headers(method)), timeout)
         if not isinstance(reply, Replied):
             fate: outcomes.Fate = "unsent" if isinstance(reply, Unsent) else "in_doubt"
             raise MCPError.from_error_data(outcomes.transport_error(fate, reply.why))
@@ -129,12 +132,13 @@ class Connection:
         """Sends a request once. Never raises for what the server or the network does."""
         headers = self._headers(wanted.method, wanted.name)
         if self.pool is None:
+            if self.carrier and self.carrier.foreign(wanted.subject):
+                return Unsent("this connection is another user's, and the server acts for each user")
             return await self._forward_dispatched(wanted, meta, headers, timeout, caller)
         request_id = self._ids()
         body = wanted.body(request_id, self._meta(meta, caller, request_id))
-        reply = await self.pool.post(
-            request_id, body, {**headers, **mirrored}, timeout=timeout, hear=lambda said: self.talk.hear(said, caller)
-        )
+        message = Message(request_id, body, {**headers, **mirrored}, lambda said: self.talk.hear(said, caller))
+        reply = await post(self.pool, self.carrier, wanted.subject, message, timeout)
         if isinstance(reply, Unsent):
             self.link.lose(reply.why)
         if isinstance(reply, InDoubt):

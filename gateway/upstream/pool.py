@@ -60,6 +60,8 @@ class Pool:
         except ValueError as error:
             return Unsent(str(error))
         async with self._slots:
+            if loop.time() >= until:  # it waited for others, perhaps as long as it may: nobody waits for it now
+                return Unsent(f"no connection within {timeout:.3g} s")
             connected = self._rested() or await self._connected(until, timeout)
             if isinstance(connected, Unsent):
                 return connected
@@ -91,6 +93,8 @@ class Pool:
             return Unsent(f"no connection within {min(timeout, self._connect_timeout):.3g} s")
         except (OSError, ValueError) as error:  # an SSLError is an OSError
             return Unsent(str(error) or type(error).__name__)
+        if wired.closing:
+            return Unsent("the server closed the connection at once")
         self._open.add(wired)
         return wired
 

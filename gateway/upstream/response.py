@@ -16,12 +16,14 @@ class Response:
         self.head: Head | None = None
         self.done = False
         self._buffer = b""
+        self._at = 0  # how far the buffer has been read: to cut it at each piece would cost its square
         self._left = 0  # of the body, or of a chunk
+        self._behind = False  # a chunk, whose line has to end
         self._trailing = False  # behind the last chunk
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The pieces of the body in it. Raises BadResponse."""
-        self._buffer = self._buffer + data if self._buffer else data
+        self._buffer, self._at = self._buffer[self._at :] + data, 0
         if self.head is None and not self._read_head():
             return
         while (piece := self._piece()) is not None:
@@ -31,7 +33,7 @@ class Response:
     @property
     def rest(self) -> bytes:
         """What came behind the end: nothing should."""
-        return self._buffer if self.done else b""
+        return self._buffer[self._at :] if self.done else b""
 
     def end(self) -> bool:
         """The connection has ended. Whether the response is whole."""
@@ -40,15 +42,14 @@ class Response:
         return self.done
 
     def _read_head(self) -> bool:
-        while True:
-            head, found, rest = self._buffer.partition(b"\r\n\r\n")
-            if not found:
+        parsed = None
+        while parsed is None or parsed.status < 200:  # before it may come interim ones, like 100 Continue
+            end = self._buffer.find(b"\r\n\r\n", self._at)
+            if end < 0:
                 self._bound("the answer's headers are too long")
                 return False
-            self._buffer = rest
-            parsed = parse_head(head + found)
-            if parsed.status >= 200:  # before it may come interim ones, like 100 Continue
-                break
+            parsed = parse_head(self._buffer[self._at : end + 4])
+            self._at = end + 4
         self.head = parsed
         if isinstance(parsed.body, int):
             self._left = parsed.body
@@ -56,36 +57,45 @@ class Response:
         return True
 
     def _bound(self, why: str) -> None:
-        if len(self._buffer) > LONGEST_LINE:
+        if len(self._buffer) - self._at > LONGEST_LINE:
             raise BadResponse(why)
 
     def _piece(self) -> bytes | None:
         """The next piece of the body; empty for framing; None when more has to come."""
-        if self.done or not self._buffer or self.head is None:
+        if self.done or self._at == len(self._buffer) or self.head is None:
             return None
         if self.head.body == "until_close":
-            piece, self._buffer = self._buffer, b""
-            return piece
+            return self._taken(len(self._buffer))
         if self._left:
             return self._counted(chunked=self.head.body == "chunked")
         return self._framing()
 
+    def _taken(self, most: int) -> bytes:
+        piece = self._buffer[self._at : self._at + most]
+        self._at += len(piece)
+        return piece
+
     def _counted(self, *, chunked: bool) -> bytes:
-        piece, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+        piece = self._taken(self._left)
         self._left -= len(piece)
+        self._behind = chunked and not self._left
         self.done = not self._left and not chunked
         return piece
 
     def _framing(self) -> bytes | None:
-        """The line before a chunk, or one behind the last."""
-        line, found, rest = self._buffer.partition(b"\r\n")
-        if not found:
+        """The line before a chunk, the end of its own, or a line behind the last."""
+        end = self._buffer.find(b"\r\n", self._at)
+        if end < 0:
             self._bound("the answer has a broken chunk")
             return None
-        self._buffer = rest
+        line, self._at = self._buffer[self._at : end], end + 2
         if self._trailing:
             self.done = not line
-        elif line:
+        elif self._behind:
+            self._behind = False
+            if line:
+                raise BadResponse("the answer has a broken chunk")
+        else:
             self._left = _chunk_size(line)
             self._trailing = not self._left
         return b""

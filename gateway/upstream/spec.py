@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from gateway.upstream.auth.credentials import Carrier
+
 __all__ = ["Era", "Http", "ServerSpec", "ServerStatus", "State", "Stdio", "Transport", "longest_secret", "redacted"]
 
 Era = Literal["auto", "legacy", "modern"]
@@ -36,12 +38,14 @@ class Http:
     """An address to connect to: Streamable HTTP, or with `sse` the deprecated HTTP+SSE transport.
 
     `secrets` are texts in it that may be shown nowhere; headers, user info and query values are such texts anyway.
+    `carrier` puts a token on each request, where the server wants one.
     """
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     sse: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    carrier: Carrier | None = None
 
 
 Transport = Stdio | Http
@@ -109,6 +113,7 @@ def _values(transport: Transport) -> Iterator[str]:
         yield from transport.env.values()
         return
     yield from transport.headers.values()
+    yield from transport.carrier.credentials.secrets if transport.carrier else ()
     parts = urlsplit(transport.url)
     yield from (part for part in (parts.password, parts.username) if part)
     yield from (value for _, value in parse_qsl(parts.query))

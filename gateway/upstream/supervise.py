@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Unsent
 from gateway.caller import NOBODY, Caller
+from gateway.catalogue import ServerInfo
 from gateway.names import split_path
 from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
@@ -66,6 +67,7 @@ class Supervisor:
         eras: Eras | None = None,
     ) -> None:
         self.spec = spec
+        self.info: ServerInfo | None = None  # what it called itself when it last answered
         self.settled = asyncio.Event()  # the first attempt is over
         self.watched = Watched()
         self.was_ready = False
@@ -174,8 +176,10 @@ class Supervisor:
     async def _open(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
         began = asyncio.get_running_loop().time()
         connection = await self._connect(stack, transport, link)
-        self._listed = await self._list(connection)
+        listing, info = await self._list(connection), connection.session.server_info
         await self._watch_again(connection)
+        # From here to `_changed` nothing may wait: a call must not meet a tool that the catalogue does not have yet.
+        self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
         self._seconds = asyncio.get_running_loop().time() - began
         self._connection, self._state, self.was_ready = connection, "ready", True
         self._wanted.clear()

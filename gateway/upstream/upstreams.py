@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from mcp.shared.exceptions import MCPError
 
@@ -21,15 +22,27 @@ from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import ServerSpec, ServerStatus
 from gateway.upstream.supervise import Errand, Supervisor
 
-__all__ = ["Upstreams"]
+__all__ = ["Judge", "Upstreams"]
+
+WATCH = 1.0  # seconds, after which those who listen learn that the judge has changed his mind; calls learn it at once
 
 log = logging.getLogger("toolgate.upstream")
 
 
-class Upstreams:
-    """The MCP servers that we connect to. Enter it, then `forward`; leaving it stops every server."""
+class Judge(Protocol):
+    """Says which tools of a catalogue are held: the same object for the same facts. May say otherwise later."""
 
-    def __init__(self, servers: Mapping[str, ServerSpec], eras: Eras | None = None) -> None:
+    def judged(self, catalogue: Catalogue) -> Catalogue: ...
+
+
+class Upstreams:
+    """The MCP servers that we connect to. Enter it, then `forward`; leaving it stops every server.
+
+    Without a `judge` no tool is held.
+    """
+
+    def __init__(self, servers: Mapping[str, ServerSpec], eras: Eras | None = None, judge: Judge | None = None) -> None:
+        self._judge = judge
         self._reaper = Reaper()
         eras = eras or Eras()
         self._servers = {
@@ -41,13 +54,16 @@ class Upstreams:
             for name, server in self._servers.items()
         }
         self._tasks: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[], None]] = []
         self._readers: list[Callable[[str, str], None]] = []
-        self._catalogue = self._built()
+        self._catalogue = self._told = self._built()
 
     async def __aenter__(self) -> Self:
         """Returns when each server is up or has failed once, after its `connect_timeout` at the latest."""
         self._tasks = [server.start() for server in self._servers.values()]
+        if self._judge is not None:
+            self._watching = asyncio.create_task(self._watch(), name="toolgate.upstream.judge")
         try:
             await asyncio.gather(*(server.settled.wait() for server in self._servers.values()))
         except BaseException:
@@ -61,6 +77,8 @@ class Upstreams:
         await self._stop()
 
     async def _stop(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
         for server in self._servers.values():
             server.stop()
         try:
@@ -73,7 +91,7 @@ class Upstreams:
     @property
     def catalogue(self) -> Catalogue:
         """What is known now. A new value takes its place with every change; this one stays as it is."""
-        return self._catalogue
+        return self._judge.judged(self._catalogue) if self._judge is not None else self._catalogue
 
     async def forward(
         self,
@@ -142,10 +160,25 @@ class Upstreams:
         missing = {name: server.missing for name, server in servers if server.missing is not None}
         rejected = {path: why for _, server in servers for path, why in server.listing.rejected.items()}
         unprefixed = {name for name, server in servers if not server.spec.prefix}
-        return Catalogue.of(tools, missing, rejected, unprefixed)
+        offers = [offer for _, server in servers for offer in server.listing.offers]
+        about = {name: server.listing.about for name, server in servers if server.missing is None}
+        infos = {name: server.info for name, server in servers if server.info is not None}
+        built = Catalogue.of(tools, missing, rejected, unprefixed, offers=offers, about=about)
+        return replace(built, servers=infos)
 
     def _rebuild(self) -> None:
         self._catalogue = self._built()
+        self._tell()
+
+    async def _watch(self) -> None:
+        """The judge may change his mind while no server says anything, and those who listen want to know."""
+        while True:
+            await asyncio.sleep(WATCH)
+            if self.catalogue is not self._told:
+                self._tell()
+
+    def _tell(self) -> None:
+        self._told = self.catalogue
         for callback in list(self._subscribers):
             try:
                 callback()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.call import Action, Call, JsonObject
+from gateway.call import Action, Call, JsonObject, Subject
 from gateway.names import split_path
 from gateway.upstream import wire
 
@@ -13,11 +13,15 @@ __all__ = ["Wanted", "wanted"]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`fields` are the parameters as JSON text, without `_meta`; `name` is what HTTP repeats in `Mcp-Name`."""
+    """`fields` are the parameters as JSON text, without `_meta`; `name` is what HTTP repeats in `Mcp-Name`.
+
+    `subject` is whose credentials the request carries, where the server acts for each user.
+    """
 
     method: str
     name: str | None
     fields: Mapping[str, bytes]
+    subject: Subject | None = None
 
     def params(self, meta: JsonObject) -> dict[str, Any]:
         """The parameters as values. Written out again, they are the same bytes."""
@@ -31,7 +35,7 @@ def wanted(call: Call, answers: JsonObject | None = None) -> Wanted:
     """`answers` are `inputResponses` and `requestState` of a further round."""
     method, name, fields = _SHAPES[call.action](call)
     more = {key: wire.dump(value) for key, value in (answers or {}).items()}
-    return Wanted(method, name, {**fields, **more})
+    return Wanted(method, name, {**fields, **more}, call.subject)
 
 
 _Shape = tuple[str, str | None, dict[str, bytes]]

@@ -7,7 +7,7 @@ written, because what a failure means depends on it.
 import asyncio
 import select
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from gateway.call import InDoubt
@@ -27,10 +27,14 @@ Hear = Callable[[Any], None]
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """The JSON-RPC response to a request, parsed; it may be an error. `text` is its result as it came, if known."""
+    """The JSON-RPC response to a request, parsed; it may be an error. `text` is its result as it came, if known.
+
+    `challenge` is the WWW-Authenticate header of an answer with HTTP 401, and None for any other.
+    """
 
     message: Any
     text: bytes | None = field(default=None, compare=False, repr=False)
+    challenge: str | None = None
 
 
 class Exchange:
@@ -81,7 +85,10 @@ class Exchange:
         if self._events is not None or self.response.head is None:
             self.settle(InDoubt("the server closed the connection before it answered"))
         else:
-            self.settle(_from_json(self.response.head, b"".join(self._pieces), self.request_id))
+            head = self.response.head
+            replied = _from_json(head, b"".join(self._pieces), self.request_id)
+            challenge = head.headers.get("www-authenticate", "") if head.status == 401 else None
+            self.settle(replace(replied, challenge=challenge) if challenge is not None else replied)
 
 
 class Wire(asyncio.Protocol):
@@ -102,6 +109,11 @@ class Wire(asyncio.Protocol):
         assert self._transport is not None  # noqa: S101 - for the type checker: connections are made before they begin
         self._exchange = exchange
         self._transport.write(request)
+
+    @property
+    def closing(self) -> bool:
+        """Whether it is lost: what is written now reaches nobody, and nobody would say so."""
+        return self._transport is None or self._transport.is_closing()
 
     def usable(self) -> bool:
         """Whether nothing was heard of it since it was put aside."""

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from gateway.catalogue import Catalogue
+from gateway.offer import About, Offer
 from tests.builders import a_tool
 
 TOOLS = [a_tool("shop/refund"), a_tool("bank/send"), a_tool("shop/order")]
@@ -54,3 +55,55 @@ def test_a_tool_of_a_server_without_prefix_is_found_by_its_own_name_and_by_its_p
     catalogue = Catalogue.of(TOOLS, unprefixed={"shop"})
     assert catalogue.exposed("shop/refund") == "refund"
     assert (catalogue.resolve("refund"), catalogue.resolve("shop/refund")) == ("shop/refund", "shop/refund")
+
+
+def test_a_catalogue_by_itself_holds_nothing_and_has_found_nothing() -> None:
+    catalogue = Catalogue.of(TOOLS)
+    assert (catalogue.servers, catalogue.held, catalogue.findings) == ({}, {}, {})
+
+
+# ---- what there is beside tools
+
+OFFERS = [
+    Offer("prompt", "shop", "greet", {}),
+    Offer("prompt", "bank", "greet", {}),
+    Offer("resource", "shop", "stock:1", {}, trusted=True),
+    Offer("template", "shop", "stock:{n}", {}, trusted=True),
+]
+ABOUT = {"shop": About(), "bank": About(capabilities={"resources": {}}), "mail": About(capabilities={"prompts": {}})}
+
+
+def test_prompts_have_names_like_tools_and_may_share_them_with_tools() -> None:
+    catalogue = Catalogue.of([a_tool("shop/greet")], {"mail": "it is down"}, offers=OFFERS)
+    assert list(catalogue.prompt_names.items()) == [("bank__greet", "bank/greet"), ("shop__greet", "shop/greet")]
+    assert catalogue.names == {"shop__greet": "shop/greet"}
+    assert catalogue.resolve_prompt("bank__greet") == "bank/greet"
+    assert catalogue.resolve_prompt("mail__hello") == "mail/hello"
+
+
+def test_each_action_finds_what_it_is_about_and_nothing_else() -> None:
+    catalogue = Catalogue.of([a_tool("shop/greet")], offers=OFFERS, about=ABOUT)
+    assert catalogue.find("call", "shop/greet") is catalogue.tools["shop/greet"]
+    assert catalogue.find("get", "shop/greet") is OFFERS[0]
+    assert catalogue.find("call", "bank/greet") is None
+    assert catalogue.find("read", "shop/stock:1") is OFFERS[2]
+    assert catalogue.find("complete", "shop/stock:{n}") is OFFERS[3]
+    assert catalogue.find("complete", "bank/greet") is OFFERS[1]
+    assert catalogue.find("get", "shop/stock:1") is None
+
+
+def test_a_server_that_has_resources_may_have_more_than_it_lists_and_one_that_has_none_has_not() -> None:
+    catalogue = Catalogue.of([], offers=OFFERS, about=ABOUT)
+    unlisted = catalogue.find("read", "shop/stock:7")
+    assert unlisted == Offer("resource", "shop", "stock:7", {}, trusted=True)
+    assert catalogue.find("read", "bank/anything") is not None
+    assert catalogue.find("read", "mail/anything") is None
+    assert catalogue.find("read", "nobody/anything") is None
+
+
+def test_a_uri_leads_to_its_server() -> None:
+    catalogue = Catalogue.of([], offers=OFFERS, about=ABOUT)
+    assert list(catalogue.resources) == ["stock:1"]
+    assert [shown for shown, _ in catalogue.templates] == ["stock:{n}"]
+    found = [catalogue.route(uri) for uri in ("stock:1", "stock:7", "toolgate://bank/x:1", "x:1")]
+    assert [offer and offer.path for offer in found] == ["shop/stock:1", "shop/stock:7", "bank/x:1", None]

@@ -83,6 +83,7 @@ SAMPLES: tuple[Event, ...] = (
         approval_id="A-00ff",
         why="refunds are looked at",
         rule="policies/policy.csv:11",
+        action="get",
     ),
     Decided(key="t1/call/1", approval_id="A-00ff", decision="denied", by="user:bob", reason="wrong order"),
     Admitted(
@@ -95,6 +96,7 @@ SAMPLES: tuple[Event, ...] = (
         attempt=2,
         rule="policies/policy.csv:3",
         approval_id="A-00ff",
+        action="read",
     ),
     Returned(
         key="t1/call/1",
@@ -124,6 +126,13 @@ def test_every_event_is_written_as_in_the_golden_file() -> None:
 
 def test_every_event_of_the_golden_file_reads() -> None:
     assert [event_from_json(written) for written in golden()] == list(SAMPLES)
+
+
+def test_events_from_before_other_actions_were_recorded_read_as_calls() -> None:
+    old: list[dict[str, Any]] = json.loads((GOLDEN.parent / "events_before_actions.json").read_text(encoding="utf-8"))
+    read = [event_from_json(written) for written in old]
+    assert {event.action for event in read if isinstance(event, Denied | Held | Admitted)} == {"call"}
+    assert len(read) == len(SAMPLES)
 
 
 def test_the_golden_file_has_every_event_once() -> None:

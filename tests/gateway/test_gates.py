@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -16,12 +17,15 @@ from gateway.gates import (
     intact,
     judge,
     judge_approver,
+    judge_subscriber,
     known,
+    listed,
     permitted,
     reachable,
     valid,
     within_budget,
 )
+from gateway.offer import Offer
 from gateway.policy import RunFacts, parse
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
@@ -88,6 +92,8 @@ def test_each_gate_that_allows_says_its_own_name() -> None:
     assert [gate(call(), facts()).gate for gate in GATES] == [gate.__name__ for gate in GATES]
 
 
+HELD = replace(Catalogue.of([tool(), tool("order")]), held={"shop/refund": "it has changed; see `toolgate pins`"})
+
 DENIALS = [
     ("known", call(path="shop/refnd"), {}, "there is no tool `shop/refnd`; did you mean `shop/refund`?", None),
     ("known", call(path="refund"), {}, "there is no tool `refund`", None),
@@ -95,6 +101,8 @@ DENIALS = [
     ("reachable", call(path="bank/send"), {}, "server `bank` is not available: it is down", None),
     ("known", call(path="shop/worse"), {}, "tool `shop/worse` was left out: its schema is no object", None),
     ("intact", call(), {"pinned": "x"}, "the definition of `shop/refund` has changed since this call was first", None),
+    ("intact", call(), {"catalogue": HELD}, "`shop/refund` is held: it has changed; see `toolgate pins`", None),
+    ("intact", call("5"), {"catalogue": HELD}, "`shop/refund` is held", None),
     ("valid", call("5"), {}, "arguments.amount: '5' is not of type 'number'", None),
     ("permitted", call(500), {}, "more than 100 never", "policy.csv:4"),
     ("permitted", call(subject=BOB), {}, "no line allows user:bob", None),
@@ -244,3 +252,85 @@ def test_a_name_that_nothing_has_taught_us_is_judged_by_its_missing_server() -> 
         verdict = reachable(call(path=path), facts())
         assert isinstance(verdict, Deny)
         assert verdict.why == "server `bank` is not available: it is down"
+
+
+def test_a_tool_that_is_held_is_neither_listed_nor_called_and_the_others_are() -> None:
+    policy = parse(RULES)
+    shown = [listed(found, HELD, policy, ANN, NOW) for found in HELD.tools.values()]
+    assert dict(zip(HELD.tools, shown, strict=True)) == {"shop/order": True, "shop/refund": False}
+    assert isinstance(judge(call(path="shop/order"), facts(catalogue=HELD)), Allow)
+
+
+def test_no_approval_opens_a_tool_that_is_held() -> None:
+    verdict = judge(call(20), facts(catalogue=HELD, approval=asked()))
+    assert (verdict.effect, verdict.gate) == ("deny", "intact")
+    assert isinstance(judge(call(20), facts(approval=asked())), Allow)
+
+
+def test_what_the_policy_denies_is_not_listed_either() -> None:
+    catalogue = Catalogue.of([tool()])
+    assert not listed(tool(), catalogue, parse(RULES), BOB, NOW)
+
+
+# ---- what is read, got or completed
+
+NOTE = Offer("resource", "desk", "note:1", {"uri": "note:1"})
+GREET = Offer("prompt", "desk", "greet", {"name": "greet", "arguments": [{"name": "who", "required": True}]})
+READERS = """\
+p, user:ann, *, desk/*, read, , allow, ann reads
+p, user:ann, *, desk/*, get, , allow, ann gets
+p, *, *, desk/note:2, read, , ask, looked at
+p, *, *, desk/note:3, read, , deny, never
+p, *, *, desk/*, subscribe, args.uri == 'note:2', deny, not watched
+"""
+
+
+def reading(uri: str = "note:1", path: str = "", **changes: Any) -> Call:
+    made = Call("run-1", "read/1", ANN, path or f"desk/{uri}", Arguments.parse({"uri": uri}), "read")
+    return replace(made, **changes)
+
+
+def shelf(**changes: Any) -> Facts:
+    catalogue = Catalogue.of([], {"bank": "it is down"}, {"desk/worse": "it has no name"}, offers=[NOTE, GREET])
+    return replace(Facts(catalogue, parse(READERS), NOW), **changes)
+
+
+OTHERS: list[tuple[str, Call, str]] = [
+    ("approved", reading(), ""),
+    ("approved", reading("note:2"), "looked at"),
+    ("permitted", reading("note:3"), "never"),
+    ("permitted", reading(subject=BOB), "no line allows user:bob to read"),
+    ("known", reading(path="shop/note:1"), "there is no resource `shop/note:1`"),
+    ("reachable", reading(path="bank/note:1"), "it is down"),
+    ("known", reading(path="desk/gret", action="get"), "there is no prompt `desk/gret`; did you mean `desk/greet`?"),
+    ("known", reading(path="desk/worse", action="get"), "prompt `desk/worse` was left out"),
+    ("valid", reading(path="desk/greet", action="get"), "needs the argument `who`"),
+    ("valid", reading("note:9", path="desk/note:1"), "read by its URI"),
+    ("valid", reading(path="desk/greet", action="complete"), "in `ref`"),
+]
+
+
+@pytest.mark.parametrize(("gate", "made", "why"), OTHERS)
+def test_what_is_read_or_got_meets_the_same_gates(gate: str, made: Call, why: str) -> None:
+    verdict = judge(made, shelf())
+    assert (verdict.gate, why in verdict.why) == (gate, True)
+
+
+def test_a_budget_of_calls_is_about_tools() -> None:
+    spent: dict[str, Any] = {"limits": Limits(tool_calls=3), "taken": Spend(tool_calls=3)}
+    assert isinstance(judge(reading(), shelf(**spent)), Allow)
+    assert judge(call(), facts(**spent)).gate == "within_budget"
+
+
+def test_a_yes_to_a_tool_of_that_name_is_none_to_reading_and_the_other_way_round() -> None:
+    wanted = reading("note:2")
+    yes = replace(asked(wanted), pin="", action="read")
+    assert isinstance(judge(wanted, shelf(approval=yes)), Allow)
+    as_call = asked(replace(wanted, action="call"), pin="")
+    assert isinstance(judge(wanted, shelf(approval=as_call)), Ask)
+
+
+def test_who_may_hear_of_a_resource_is_policy_too() -> None:
+    assert isinstance(judge_subscriber(ANN, NOTE, shelf()), Allow)
+    assert judge_subscriber(ANN, replace(NOTE, name="note:2"), shelf()).why == "not watched"
+    assert isinstance(judge_subscriber(BOB, NOTE, shelf()), Deny)

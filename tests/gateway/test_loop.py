@@ -12,12 +12,13 @@ import pytest
 from gateway import loop as the_loop
 from gateway.agents import Agent
 from gateway.budget import Limits, Price
-from gateway.call import Call, InDoubt, JsonObject, Outcome
+from gateway.call import Call, InDoubt, Outcome
 from gateway.catalogue import Catalogue
 from gateway.errors import ConfigError, IllegalEvent, LeaseLost, StoreError, UnknownRun
 from gateway.events import (
     Admitted,
     Cancelled,
+    Denied,
     Queued,
     Recorded,
     Resolution,
@@ -545,8 +546,8 @@ class Deaf:
     def catalogue(self) -> Catalogue:
         return self._servers.catalogue
 
-    async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
-        outcome = await self._servers.forward(call, timeout=timeout, meta=meta)
+    async def forward(self, call: Call, **how: Any) -> Outcome:
+        outcome = await self._servers.forward(call, **how)
         return InDoubt("the answer was lost") if call.path == self._path else outcome
 
 
@@ -622,3 +623,31 @@ def test_an_orphan_of_a_crash_is_repeated_within_the_budget_that_it_had(tmp_path
         assert (await stage.books()).tool_calls == 1
 
     on_stage(tmp_path, scenario)
+
+
+def test_a_tool_that_is_held_is_not_shown_to_the_model_and_not_called_for_it(tmp_path: Path) -> None:
+    class Holding:
+        """The servers, of which one tool is held."""
+
+        def __init__(self, servers: Upstreams) -> None:
+            self.servers = servers
+
+        @property
+        def catalogue(self) -> Catalogue:
+            return replace(self.servers.catalogue, held={"desk/put": "it has changed"})
+
+        async def forward(self, call: Call, **more: Any) -> Outcome:
+            return await self.servers.forward(call, **more)
+
+    async def scenario(stage: Stage) -> None:
+        model = Replies(calls(("desk__put", {"word": "a"}), ("desk__look", {})), DONE)
+        assert (await stage.drive(await stage.queued(), model)).status == "succeeded"
+        shown = {tool.name for tool in model.requests[0].tools}
+        assert "desk__look" in shown
+        assert "desk__put" not in shown
+        (denied,) = [event for event in await stage.events() if isinstance(event, Denied)]
+        assert (denied.gate, denied.path) == ("intact", "desk/put")
+        assert arrived(tmp_path, "put") == []
+        assert len(arrived(tmp_path, "look")) == 1
+
+    on_stage(tmp_path, scenario, around_upstream=Holding)

@@ -146,8 +146,8 @@ def test_a_tool_that_was_replaced_after_it_was_judged_gets_nothing(tmp_path: Pat
             tools = [replace(tool, pin="another") for tool in self.catalogue.tools.values()]
             self.catalogue = Catalogue.of(tools)
 
-        async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
-            return await self.servers.forward(call, timeout=timeout, meta=meta)
+        async def forward(self, call: Call, **how: Any) -> Outcome:
+            return await self.servers.forward(call, **how)
 
     async def scenario(stage: Stage) -> None:
         stage.store.after = stage.upstream.swap  # type: ignore[attr-defined]
@@ -307,9 +307,9 @@ def test_what_was_not_sent_costs_nothing(tmp_path: Path) -> None:
         def catalogue(self) -> Catalogue:
             return self.servers.catalogue
 
-        async def forward(self, call: Call, *, timeout: float, meta: JsonObject) -> Outcome:
+        async def forward(self, call: Call, **how: Any) -> Outcome:
             gone = replace(call, path="gone/put")
-            return await self.servers.forward(gone, timeout=timeout, meta=meta)
+            return await self.servers.forward(gone, **how)
 
     async def scenario(stage: Stage) -> None:
         async with client(stage, Limits(tool_calls=1)) as run:
@@ -359,6 +359,29 @@ def test_a_caller_who_goes_away_before_anything_was_sent_leaves_no_reservation(t
             assert "before it was sent" in str((await stage.events(run.run_id))[-1])
             assert await stage.books(run.run_id) == Spend()
         assert arrivals(tmp_path) == []
+
+    on_stage(tmp_path, scenario, around_store=lambda store: Around(store, Admitted))
+
+
+def test_who_goes_away_in_the_moment_of_a_refusal_gains_no_budget(tmp_path: Path) -> None:
+    """Of many calls that were judged before the last one of the budget was taken, all but one are refused."""
+
+    async def scenario(stage: Stage) -> None:
+        calls: list[asyncio.Task[Any]] = []
+
+        def all_go() -> None:
+            for calling in calls:
+                calling.cancel()
+
+        async with client(stage, Limits(tool_calls=1)) as run:
+            calls += [asyncio.create_task(run.call("desk/put", {"amount": n})) for n in range(5)]
+            stage.store._before = lambda: asyncio.get_running_loop().call_soon(all_go)  # type: ignore[attr-defined]  # noqa: SLF001
+            gone = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(result) for result in gone} == {asyncio.CancelledError}
+            assert (await stage.story(run.run_id))[2:] == ["admitted", "returned"]
+            stage.store._before = None  # type: ignore[attr-defined]  # noqa: SLF001
+            more = [await run.call("desk/put", {"amount": n}) for n in range(5)]
+            assert [type(result) for result in more] == [Returned, Denied, Denied, Denied, Denied]
 
     on_stage(tmp_path, scenario, around_store=lambda store: Around(store, Admitted))
 
@@ -436,6 +459,29 @@ def test_of_50_parallel_retries_after_a_yes_exactly_one_is_sent(tmp_path: Path) 
         assert (await stage.files.approval(question.approval_id)).state == "consumed"
 
     on_stage(tmp_path, scenario)
+
+
+def test_who_goes_away_while_another_one_uses_the_yes_up_does_not_make_it_good_again(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        calls: list[asyncio.Task[Any]] = []
+
+        def all_but_one_go() -> None:
+            for calling in calls[1:]:
+                calling.cancel()
+
+        async with client(stage) as run:
+            question = await held(stage, run)
+            await stage.approving.decide(BOB, question.approval_id, "approved")
+            calls += [asyncio.create_task(run.call("desk/send", {"word": "a"})) for _ in range(5)]
+            stage.store._before = lambda: asyncio.get_running_loop().call_soon(all_but_one_go)  # type: ignore[attr-defined]  # noqa: SLF001
+            first, *gone = await asyncio.gather(*calls, return_exceptions=True)
+            assert isinstance(first, Returned)
+            assert {type(result) for result in gone} == {asyncio.CancelledError}
+            assert (await stage.files.approval(question.approval_id)).state == "consumed"
+            assert isinstance(await run.call("desk/send", {"word": "a"}), Held)
+        assert len(arrivals(tmp_path)) == 1
+
+    on_stage(tmp_path, scenario, around_store=lambda store: Around(store, Admitted))
 
 
 def test_a_yes_that_comes_while_the_same_question_is_put_again_is_taken(tmp_path: Path) -> None:

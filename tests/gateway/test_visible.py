@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.visible import shortened, visible
+from gateway.visible import hides, shortened, visible
 
 SHOWN = [
     ("plain", "rm -rf /tmp", "rm -rf /tmp"),
@@ -61,3 +61,8 @@ def test_a_long_text_keeps_its_beginning_and_its_end() -> None:
     assert short.startswith("aaa")
     assert short.endswith("bbb")
     assert len(short) == 30
+
+
+@given(st.characters())
+def test_a_character_hides_exactly_if_it_is_spelled_out(character: str) -> None:
+    assert hides(character) == (visible(character) != character)

@@ -102,3 +102,13 @@ def test_what_was_imported_is_stronger_than_the_projects_own_servers(tmp_path: P
         project / ".mcp.json",
         project / ".toolgate" / "mcp.json",
     )
+
+
+def test_pins_stand_beside_the_projects_file_or_else_in_the_users_state(tmp_path: Path) -> None:
+    project = made(tmp_path / "p", "toolgate.toml")
+    folders = find_folders(made(project / "a"), {"HOME": str(tmp_path)})
+    assert folders.lock_file == project / "toolgate.lock"
+    assert folders.private == project / ".toolgate"
+    alone = find_folders(made(tmp_path / "other"), {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "s")})
+    assert alone.lock_file == tmp_path / "s" / "toolgate" / "toolgate.lock"
+    assert alone.private == tmp_path / "s" / "toolgate"

@@ -174,3 +174,22 @@ def test_a_configuration_shows_no_secret_that_was_written_into_it(project: Path)
         {"a": {"command": "x", "args": ["hunter2"], "env": {"A": "hunter2"}}, "b": {"url": "http://hunter2"}},
     )
     assert "hunter2" not in repr(config)
+
+
+def test_what_is_believed_of_servers_is_said_in_the_file_and_a_wrong_word_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".mcp.json").write_text('{"mcpServers": {"shop": {"command": "x"}}}')
+    toml = tmp_path / "toolgate.toml"
+    toml.write_text("")
+    environ = {"HOME": str(tmp_path)}
+    config = load_config(tmp_path, environ)
+    assert config.trust.hold_on == ("hidden_text", "bidi", "terminal_escape")
+    assert (config.trust.accept_changes, config.servers["shop"].word.new_tools) == ("none", "accept")
+    toml.write_text('[trust]\nhold_on = ["shadowing"]\n[servers.shop]\nnew_tools = "hold"\n')
+    config = load_config(tmp_path, environ)
+    assert (config.trust.hold_on, config.servers["shop"].word.new_tools) == (("shadowing",), "hold")
+    toml.write_text('[trust]\nhold_on = ["hiden_text"]\naccept_changes = "all"\n')
+    with pytest.raises(ConfigError) as refused:
+        load_config(tmp_path, environ)
+    assert [problem.line for problem in refused.value.problems] == [3, 2] or len(refused.value.problems) == 2
+    assert "`trust.hold_on[0]` can't be `hiden_text`" in str(refused.value)
+    assert "did you mean `hidden_text`?" in str(refused.value)

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.config.layers import Flag
 from gateway.config.loading import Config, load_config
-from gateway.config.showing import NOT_SET, Origin, origins
+from gateway.config.showing import NOT_SET, Origin, launch, origins
 
 
 def load(folder: Path, toml: str, mcp: Any, *flags: Flag, **environ: str) -> Config:
@@ -69,3 +69,21 @@ def test_a_secret_is_never_shown_expanded_or_literal(tmp_path: Path, monkeypatch
 def test_lists_are_shown_as_a_file_would_hold_them(tmp_path: Path) -> None:
     config = load(tmp_path, "[agents.a]\ntools = ['x/*', 'y/z']", {})
     assert Origin("agents.a.tools", '["x/*", "y/z"]', "toolgate.toml:2") in origins(config)
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        ({"command": "npx", "args": ["-y", "a shop"]}, "npx -y 'a shop'"),
+        (
+            {"command": "${PYTHON}", "args": ["--token", "hunter2", "--key=hunter2"]},
+            "'${PYTHON}' --token '***' '--key=***'",
+        ),
+        ({"url": "https://ann:hunter2@x/mcp?key=hunter2"}, "https://***@x/mcp?key=***"),
+    ],
+)
+def test_how_a_server_is_started_or_reached_is_said_without_its_secrets(
+    tmp_path: Path, entry: dict[str, object], shown: str
+) -> None:
+    config = load(tmp_path, "", {"shop": {**entry, **({"env": {"A": "hunter2"}} if "command" in entry else {})}})
+    assert launch(config.servers["shop"]) == shown

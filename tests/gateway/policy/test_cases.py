@@ -15,6 +15,8 @@ p, *, *, shop/look, call, tool.read_only, allow, reading
 p, *, *, shop/clock, call, now.hour >= 18 and run.calls < 3 and run.usd < 1 and run.tainted, allow, evening
 p, user:bob, acme, shop/refund, approve, , allow, bob
 p, agent:a, *, */*, call, , allow, ceiling
+p, *, *, desk/*, read, tool.trusted, allow, reading
+p, *, *, desk/*, get, tool.trusted and tool.read_only, allow, never granted
 """
 )
 HEAD = "name, who, tenant, action, tool, args, expect, line, with\n"
@@ -40,6 +42,11 @@ def failures(tmp_path: Path, text: str, catalogue: Catalogue | None = None) -> l
         "late in the run, user:x, , , shop/clock, , deny, , tainted calls=3 now=2026-11-21T18:00",
         "approve, user:bob, acme, approve, shop/refund, , allow, , requester=user:ann",
         "own, user:bob, acme, approve, shop/refund, , deny, , requester=user:bob",
+        "watched, user:x, , subscribe, desk/file:///a, , allow, , trusted",
+        "read, user:x, , read, desk/file:///a, , allow, , trusted",
+        "not where nobody vouches, user:x, , read, desk/file:///a, , deny, ,",
+        "no annotations there, user:x, , get, desk/greet, , deny, , trusted read_only",
+        "a template, user:x, , complete, desk/file:///{name}, , allow, , trusted",
         "somebody else's, user:bob, acme, approve, shop/refund, , allow, ,",
     ],
 )

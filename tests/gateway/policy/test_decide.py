@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from gateway.call import Subject
-from gateway.policy import Decision, RunFacts, parse
+from gateway.offer import Offer
+from gateway.policy import Decision, Query, RunFacts, parse
 from tests.fixtures.policies import NOON, a_query, a_tool
 
 BANK = parse(
@@ -171,3 +172,87 @@ def test_a_list_line_hides_what_could_be_called() -> None:
 
 def test_unknown_actions_are_denied() -> None:
     assert decide("agent:reporter", "mail/send", {}, action="frobnicate").effect == "deny"
+
+
+# ---- what is read or got, and what goes with it
+
+ANN = Subject("user:ann", "acme")
+NOTES = Offer("resource", "desk", "notes://a", {}, trusted=True)
+ANY_NOTE = Offer("template", "desk", "notes://{name}", {}, trusted=True)
+GREETING = Offer("prompt", "desk", "greet", {}, trusted=True)
+
+
+def of(offer: Offer, action: str, **args: Any) -> Query:
+    return Query(ANN, action, offer.path, args, offer, RunFacts(), NOON)
+
+
+def test_a_glob_over_uris_is_split_at_the_first_slash() -> None:
+    policy = parse("p, *, *, desk/notes://*, read, , allow, why")
+    assert policy.decide(of(NOTES, "read")).effect == "allow"
+    assert policy.decide(of(replace(NOTES, name="notes:x"), "read")).effect == "deny"
+    assert policy.decide(of(replace(NOTES, server="desk2"), "read")).effect == "deny"
+
+
+@pytest.mark.parametrize(
+    ("condition", "granted"),
+    [
+        ("tool.trusted", True), ("tool.server == 'desk'", True), ("tool.name == 'notes://a'", True),
+        ("matches(args.uri, 'notes://*')", True), ("tool.read_only", False), ("not tool.destructive", False),
+        ("tool.pin == 'x'", False), ("not (tool.pin == 'x')", False),
+    ],
+)  # fmt: skip
+def test_of_what_is_no_tool_the_server_the_name_and_the_trust_are_known_and_no_annotation(
+    condition: str, granted: bool
+) -> None:
+    policy = parse(f'p, *, *, */*, read, "{condition}", allow, why')
+    assert (policy.decide(of(NOTES, "read", uri="notes://a")).effect == "allow") is granted
+    assert policy.visible(ANN, NOTES, NOON) is granted
+    restricting = parse(f'p, *, *, */*, read, , allow, why\np, *, *, */*, read, "{condition}", deny, why')
+    assert restricting.decide(of(NOTES, "read", uri="notes://a")).effect == "deny"
+
+
+def test_a_resource_is_listed_if_it_may_be_read_and_a_prompt_if_it_may_be_got() -> None:
+    reader = parse("p, *, *, */*, read, , allow, why")
+    getter = parse("p, *, *, */*, get, args.who == 'ann', ask, why\np, *, *, */*, get, , allow, why")
+    caller = parse("p, *, *, */*, call, , allow, why")
+    things = (NOTES, ANY_NOTE, GREETING)
+    assert [reader.visible(ANN, thing, NOON) for thing in things] == [True, True, False]
+    assert [getter.visible(ANN, thing, NOON) for thing in things] == [False, False, True]
+    assert not any(caller.visible(ANN, thing, NOON) for thing in things)
+    hidden = parse("p, *, *, */*, read, , allow, why\np, *, *, desk/notes://*, list, , deny, not shown")
+    assert not hidden.visible(ANN, NOTES, NOON)
+    assert hidden.decide(of(NOTES, "read")).effect == "allow"
+
+
+FOLLOWING = [
+    ("subscribe", NOTES, "read"),
+    ("complete", ANY_NOTE, "read"),
+    ("complete", GREETING, "get"),
+]
+
+
+@pytest.mark.parametrize(("action", "offer", "base"), FOLLOWING)
+def test_what_may_be_read_or_got_may_be_subscribed_to_and_completed_unless_a_line_takes_it_away(
+    action: str, offer: Offer, base: str
+) -> None:
+    granted = f"p, *, *, desk/*, {base}, , allow, granted"
+    other = "get" if base == "read" else "read"
+    assert parse(granted).decide(of(offer, action)).why == "granted"
+    assert parse(f"{granted}\np, *, *, */*, {base}, , ask, looked at").decide(of(offer, action)).effect == "allow"
+    assert parse(f"p, *, *, desk/*, {other}, , allow, granted").decide(of(offer, action)).effect == "deny"
+    taken = parse(f"{granted}\np, *, *, */*, {action}, , deny, taken away").decide(of(offer, action))
+    assert (taken.effect, taken.why) == ("deny", "taken away")
+    denied = parse(f"{granted}\np, *, *, */*, {base}, , deny, never").decide(of(offer, action))
+    assert (denied.effect, denied.why) == ("deny", "never")
+
+
+def test_a_prompt_that_is_granted_for_some_arguments_may_be_completed_to_find_them() -> None:
+    policy = parse("p, *, *, */*, get, args.who == 'ann', allow, why")
+    assert policy.decide(of(GREETING, "complete", argument={"name": "who", "value": ""})).effect == "allow"
+
+
+def test_an_agents_ceiling_holds_for_what_follows_too() -> None:
+    policy = parse("p, user:ann, *, */*, read, , allow, why\np, agent:clerk, *, other/*, read, , allow, why")
+    query = replace(of(NOTES, "subscribe"), subject=Subject("user:ann", "acme", "agent:clerk"))
+    assert policy.decide(query).principal == "agent:clerk"
+    assert policy.decide(query).effect == "deny"

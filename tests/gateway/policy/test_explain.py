@@ -1,5 +1,8 @@
 import json
+from dataclasses import replace
 
+from gateway.call import Subject
+from gateway.offer import Offer
 from gateway.policy import parse
 from gateway.policy.explain import Explanation, explain
 from tests.fixtures.policies import a_query, a_tool
@@ -108,3 +111,17 @@ def test_the_json_has_everything_and_is_json() -> None:
         "subject", "action", "object", "effect", "rule", "why", "undecided", "decided_for", "policy_digest", "answers",
     ]  # fmt: skip
     assert value["answers"][0]["lines"][0]["saw"] == {"args.amount": "900"}
+
+
+def test_what_rests_on_another_right_is_explained_by_its_own_lines_and_those_of_that_right() -> None:
+    policy = parse(
+        "p, role:dev, *, desk/*, read, tool.trusted, allow, devs read\n"
+        "p, *, *, desk/secret*, subscribe, , deny, not watched\n"
+        "g, user:ann, role:dev, acme"
+    )
+    resource = Offer("resource", "desk", "secret:1", {}, trusted=True)
+    query = replace(a_query("user:ann", resource.path, action="subscribe"), tool=resource)
+    (answer,) = explain(policy, query).answers
+    assert [(line.rule, line.decides) for line in answer.lines] == [("policy.csv:2", True), ("policy.csv:1", False)]
+    (missed,) = explain(policy, replace(query, subject=Subject("user:eve", "acme"), object="desk/x:1")).answers
+    assert [miss.rule for miss in missed.misses] == ["policy.csv:1"]

@@ -73,6 +73,8 @@ P = "p, *, *, bank/send, call, , "  # then the effect, and why
         ("p, *, *, */*, Call, , deny, why", "1:15", ["unknown action `Call`", "did you mean `call`?"]),
         ("p, *, *, */*, *, , deny, why", "1:15", ["unknown action `*`", "known: "]),
         ("p, *, *, */*, list, , allow, why", "1:23", ["a line for `list` can't `allow`"]),
+        ("p, *, *, */*, subscribe, , allow, why", "1:28", ["a line for `subscribe` can't `allow`"]),
+        ("p, *, *, */*, complete, , ask, why", "1:27", ["a line for `complete` can't `ask`"]),
         ("p, *, *, */*, approve, , ask, why", "1:26", ["a line for `approve` can't `ask`"]),
         # text
         ("p, *, *, */*, call, , deny, why\u202e", "1:32", ["invisible character U+202E"]),

@@ -85,6 +85,16 @@ def test_a_body_that_is_too_large_goes_no_further(pieces: tuple[bytes, ...]) -> 
     assert inner.scope == {}
 
 
+def test_half_a_body_that_reads_like_a_message_goes_no_further() -> None:
+    inner, waiting = Inner(), [{"type": "http.request", "body": BODY, "more_body": True}]
+
+    async def goes() -> Message:
+        return waiting.pop() if waiting else {"type": "http.disconnect"}
+
+    assert status(asyncio.run(said(Edge(inner), scope(), goes))) == 400
+    assert inner.scope == {}
+
+
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     inner = Inner()
     assert status(asyncio.run(said(Edge(inner, body_seconds=0), scope(), parts()))) == 408

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
-from gateway.serve.envelope import enveloped, passed_on
+from gateway.serve.envelope import _seen, enveloped, in_shape, passed_on
 
 INFO = {"name": "toolgate", "version": "1"}
 ENVELOPE = {"resultType", "ttlMs", "cacheScope", "_meta"}
@@ -71,3 +71,37 @@ def test_what_is_of_this_hop_goes_no_further() -> None:
     }
     assert passed_on(meta) == {"vendor.example/x": {"kept": None}}
     assert passed_on(None) == {}
+
+
+OWN = "io.modelcontextprotocol/"
+SAID = {
+    f"{OWN}protocolVersion": "2026-07-28",
+    f"{OWN}clientCapabilities": {},
+    f"{OWN}clientInfo": {"name": "x", "version": "1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({}, True),
+        ({"other": [1], f"{OWN}other": 5}, True),
+        ({f"{OWN}logLevel": "debug"}, True),
+        ({f"{OWN}logLevel": "loud"}, False),
+        ({f"{OWN}clientInfo": {"name": "x"}}, False),
+        ({f"{OWN}clientInfo": {"name": "x" * 5000, "version": "1"}}, True),
+        ({f"{OWN}clientInfo": {"name": "x" * 5000, "version": 1}}, False),
+        ({f"{OWN}clientCapabilities": True}, False),
+        ({f"{OWN}protocolVersion": 5}, False),
+    ],
+)
+def test_what_a_modern_client_says_of_itself_has_the_protocols_shape(changes: dict[str, object], fits: bool) -> None:
+    for _ in range(2):  # it is remembered
+        assert in_shape(SAID | changes, "2026-07-28") == fits
+
+
+def test_what_is_remembered_of_what_clients_say_is_bounded() -> None:
+    before = _seen.cache_info().currsize
+    assert in_shape(SAID | {f"{OWN}clientInfo": {"name": "y" * 5000, "version": "1"}}, "2026-07-28")
+    assert _seen.cache_info().currsize == before
+    assert _seen.cache_info().maxsize == 1000

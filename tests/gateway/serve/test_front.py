@@ -11,9 +11,10 @@ import pytest
 from mcp import Client, MCPError
 
 from gateway.budget import Limits
+from gateway.catalogue import Catalogue
 from gateway.errors import StoreError
 from gateway.events import Returned
-from gateway.serve.server import build_server
+from tests.builders import a_tool
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO
 
@@ -143,13 +144,17 @@ def test_a_call_that_its_client_gives_up_is_cancelled_once_and_recorded(tmp_path
     within(tmp_path, mode, scenario)
 
 
-def test_no_other_middleware_looks_at_the_messages(tmp_path: Path) -> None:
-    """The SDK's own would make spans with the arguments' names, and pass baggage on."""
-    setup = Setup(tmp_path)
-    setup.write_policy(*POLICY)
+def test_a_server_that_defines_its_tools_anew_for_ever_takes_no_room_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.serve.front.MAX_PINS", 3)
 
-    async def work() -> None:
-        async with opened(setup) as app:
-            assert len(build_server(app.front, "0").middleware) == 1
+    async def scenario(app: App, _client: Client) -> None:
+        for number in range(10):
+            schema = {"type": "object", "properties": {f"p{number}": {"x-mcp-header": "P"} if number % 2 else {}}}
+            tool = a_tool("echo/echo", schema)
+            monkeypatch.setattr(type(app.upstreams), "catalogue", Catalogue.of([tool]))
+            assert [app.front.plain("echo__echo"), app.front.plain("echo/echo")] == [number % 2 == 0] * 2
+            assert len(app.front._plain) <= 3  # noqa: SLF001
 
-    asyncio.run(work())
+    within(tmp_path, "2026-07-28", scenario)

@@ -70,6 +70,21 @@ def test_a_store_that_is_opened_again_has_everything(store: SqliteStore, store_p
     again.close()
 
 
+def test_a_store_of_the_first_version_is_brought_up_to_date_and_what_waits_in_it_is_a_call(tmp_path: Path) -> None:
+    path = tmp_path / "toolgate.db"
+    with raw(path) as db:
+        db.executescript((Path(module.__file__).parent / "schema.sql").read_text(encoding="utf-8"))
+        names = [row[1] for row in db.execute("PRAGMA table_info(approvals)")]
+        values = ["A-1" if name == "id" else "pending" if name == "state" else "1" for name in names]
+        db.execute(f"INSERT INTO approvals VALUES ({', '.join('?' * len(names))})", values)  # noqa: S608 - marks only
+        db.execute("PRAGMA user_version = 1")
+    store = SqliteStore(path)
+    assert asyncio.run(store.approval("A-1")).action == "call"
+    store.close()
+    with raw(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
 def test_the_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "toolgate.db"
     with raw(path) as db:
@@ -241,10 +256,13 @@ def test_a_closed_store_says_so(store: SqliteStore) -> None:
 # ---- trouble
 
 
-@pytest.mark.parametrize("acknowledged", [1, 2, 5, 17, 60, 150])
-def test_whatever_a_killed_process_acknowledged_is_there(store_path: Path, acknowledged: int) -> None:
+@pytest.mark.parametrize(
+    ("way", "acknowledged"),
+    [*(("write", n) for n in (1, 2, 5, 17, 60, 150, 1200)), *(("write-full", n) for n in (1, 17, 60))],
+)
+def test_whatever_a_killed_process_acknowledged_is_there(store_path: Path, way: str, acknowledged: int) -> None:
     """And a reservation is there exactly when the event is that it was made with."""
-    with worker("write", store_path, "w") as process:
+    with worker(way, store_path, "w") as process:
         lines = [line_of(process) for _ in range(acknowledged)]
         process.kill()
         assert process.stdout is not None

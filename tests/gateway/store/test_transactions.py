@@ -25,7 +25,7 @@ from gateway.errors import (
     UnknownApproval,
     UnknownRun,
 )
-from gateway.events import Cancelled, Decided, Event, Failed, Queued, Returned, Started, Succeeded, Waited
+from gateway.events import Cancelled, Decided, Event, Failed, Queued, Resumed, Returned, Started, Succeeded, Waited
 from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, Settle, run_account
 from gateway.store import transactions as tx
 from gateway.store.sqlite import SqliteStore
@@ -598,3 +598,73 @@ def test_a_queued_event_makes_a_run_and_nothing_else_does(store: SqliteStore) ->
             append(store, event, run_id="r-new")
     assert isinstance(QUEUED, Queued)
     assert append(store, QUEUED, run_id="r-new") == 1
+
+
+# ---- the short way of an append is the long way
+
+
+KEYS = ("t1/call/1", "t1/call/2")
+_EVENTS = st.sampled_from(
+    [
+        QUEUED, CLIENT, STARTED, admitted(1), admitted(2), returned(1), held(1), Waited("approval"), Succeeded("yes"),
+        Failed("server", "broken"), Cancelled("user:ann"), Decided(KEYS[0], "A-1", "approved", "user:bob"),
+        Resumed("it was resumed"), Returned(KEYS[0], {"x": object()}, {}),
+    ]
+)  # fmt: skip
+_CHANGES = st.sampled_from(
+    [
+        Reserve("run:r-1", A_CALL, Limits(tool_calls=2)), Reserve("run:r-1", Spend(tokens=10**30), FREE),
+        Settle("run:r-1", A_CALL, A_CALL), Settle("run:r-1", A_CALL, Spend()), Consume("A-1"),
+        Restore("A-1", "other"),
+        Open(an_approval("A-1")), Open(an_approval("A-2", claim="other")),
+    ]
+)  # fmt: skip
+_LEASES = st.sampled_from([None, None, Lease("r-1", "a", 1), Lease("r-1", "b", 2), Lease("r-1", "a", 3)])
+_APPENDS = st.builds(
+    tx.Append, st.sampled_from(["r-1", "r-1", "r-1", "r-none"]), st.lists(_EVENTS, max_size=3), _LEASES,
+    st.lists(_CHANGES, max_size=2),
+)  # fmt: skip
+_BIDS = st.builds(tx.Bid, st.just("r-1"), st.sampled_from("ab"), st.sampled_from([None, "a", "b"]), st.just(1.0))
+_ANSWERS = st.builds(tx.Answer, st.sampled_from(["A-1", "A-2"]), st.sampled_from(["approved", "denied"]), st.just("x"))
+
+
+def _done(db: sqlite3.Connection, work: Any, now: int) -> object:
+    """What came of it, as the writer makes it: all or nothing."""
+    ways: dict[type[Any], Any] = {tx.Append: tx.append, tx.Bid: tx.acquire, tx.Answer: tx.decide}
+    db.execute("SAVEPOINT work")
+    try:
+        return ways[type(work)](db, work, now)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other way has to raise it too
+        db.execute("ROLLBACK TO work")
+        return type(error), str(error)
+    finally:
+        db.execute("RELEASE work")
+
+
+def _all_of(db: sqlite3.Connection) -> list[Any]:
+    names = ("runs", "events", "accounts", "approvals")
+    return [db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in names]  # noqa: S608
+
+
+@given(st.lists(st.tuples(_APPENDS | _APPENDS | _APPENDS | _BIDS | _ANSWERS, st.integers(0, 900)), max_size=12))
+def test_the_short_way_of_an_append_is_the_long_way(steps: list[tuple[Any, int]]) -> None:
+    with in_memory() as short, in_memory() as long, pytest.MonkeyPatch.context() as patch:
+        now = NOON
+        for step, wait in [(tx.Append("r-1", [STARTED]), 0), *steps]:
+            now += wait
+            one = _done(short, step, now)
+            with patch.context() as longer:
+                longer.setattr(tx, "_going_on", lambda *_: None)
+                other = _done(long, step, now)
+            assert one == other
+            assert _all_of(short) == _all_of(long)
+
+
+def test_a_run_that_goes_on_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the comparison above would compare nothing."""
+    with in_memory() as db:
+        tx.append(db, tx.Append("r-1", [STARTED]), NOON)
+        tx.acquire(db, tx.Bid("r-1", "a", None, 1.0), NOON)
+        monkeypatch.setattr(tx, "_append", None)
+        assert tx.append(db, tx.Append("r-1", [admitted(1), returned(1)]), NOON) == 4
+        assert tx.append(db, tx.Append("r-1", [STARTED], Lease("r-1", "a", 1)), NOON) == 5

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Conflict, StoreError
-from gateway.store.writer import MAX_BATCH, Writer
+from gateway.store import writer as under_test
+from gateway.store.batch import Item, commit
+from gateway.store.writer import MAX_BATCH, TURNS, Writer
 
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
 
@@ -21,20 +23,30 @@ class Desk:
     """A writer on a table of numbers, and a gate that keeps it busy until a test opens it."""
 
     path: Path
+    inline: bool = False
     statements: list[str] = field(default_factory=list)
     busy: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
+    committers: list[str] = field(default_factory=list)  # the thread of each commit
     writer: Writer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.writer = Writer(self.connect)
+        self.writer = Writer(self.connect, inline=self.inline)
 
     def connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         db.execute("CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY)")
         db.execute("PRAGMA foreign_keys = ON")
-        db.set_trace_callback(self.statements.append)
+        db.execute("PRAGMA synchronous = normal")
+        if self.inline:
+            db.execute("PRAGMA journal_mode = WAL")
+        db.set_trace_callback(self._trace)
         return db
+
+    def _trace(self, statement: str) -> None:
+        self.statements.append(statement)
+        if statement == "COMMIT":
+            self.committers.append(threading.current_thread().name)
 
     def wait_at_gate(self, _db: sqlite3.Connection) -> str:
         self.busy.set()
@@ -62,6 +74,21 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     yield made
     made.gate.set()
     made.writer.close()
+
+
+@pytest.fixture
+def inline(tmp_path: Path) -> Iterator[Desk]:
+    """The same, where the loop commits itself."""
+    made = Desk(tmp_path / "numbers.db", inline=True)
+    yield made
+    made.gate.set()
+    made.writer.close()
+
+
+@pytest.fixture(params=[False, True], ids=["thread", "inline"])
+def either(request: pytest.FixtureRequest) -> Desk:
+    made: Desk = request.getfixturevalue("inline" if request.param else "desk")
+    return made
 
 
 def insert(*numbers: int, then: type[BaseException] | None = None) -> Callable[[sqlite3.Connection], int]:
@@ -217,14 +244,14 @@ def test_closing_commits_what_waits_and_takes_nothing_more(desk: Desk) -> None:
     desk.writer.close()  # again: nothing happens
 
 
-def test_whoever_closes_while_others_write_from_other_threads_leaves_nobody_waiting(desk: Desk) -> None:
+def test_whoever_closes_while_others_write_from_other_threads_leaves_nobody_waiting(either: Desk) -> None:
     """Each of them is written or refused, and nothing in between."""
     written: list[int] = []
 
     async def fill(start: int) -> None:
         with contextlib.suppress(StoreError):
             for n in range(start, start + 1_000_000):
-                await asyncio.wait_for(desk.writer.run(insert(n)), PATIENCE)
+                await asyncio.wait_for(either.writer.run(insert(n)), PATIENCE)
                 written.append(n)
 
     threads = [threading.Thread(target=asyncio.run, args=(fill(k * 1_000_000),)) for k in range(4)]
@@ -232,11 +259,11 @@ def test_whoever_closes_while_others_write_from_other_threads_leaves_nobody_wait
         thread.start()
     while len(written) < 100:
         assert any(thread.is_alive() for thread in threads)
-    desk.writer.close()
+    either.writer.close()
     for thread in threads:
         thread.join(PATIENCE)
         assert not thread.is_alive()
-    assert desk.numbers() == sorted(written)
+    assert either.numbers() == sorted(written)
 
 
 def test_a_connection_that_cant_be_made_is_an_error_at_once() -> None:
@@ -245,3 +272,179 @@ def test_a_connection_that_cant_be_made_is_an_error_at_once() -> None:
 
     with pytest.raises(sqlite3.OperationalError):
         Writer(refuse)
+
+
+# ---- inline: the loop commits itself, where that takes no time
+
+LOOP, THREAD = "MainThread", "toolgate-store"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[sqlite3.Connection]:
+    """Another process that writes."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+def test_what_comes_in_one_turn_of_the_loop_is_one_commit_of_the_loop(inline: Desk) -> None:
+    async def scenario() -> None:
+        assert await asyncio.gather(*(inline.writer.run(insert(n)) for n in range(100))) == list(range(100))
+        await inline.writer.run(insert(100))
+
+    asyncio.run(scenario())
+    assert inline.numbers() == list(range(101))
+    assert inline.committers == [LOOP, LOOP]
+
+
+def test_while_another_process_writes_the_thread_waits_and_the_loop_does_not(inline: Desk) -> None:
+    async def scenario() -> None:
+        with locked(inline.path) as other:
+            tasks = await queued(inline, insert(1))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            tasks += await queued(inline, insert(2))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert inline.committers == []
+            other.execute("INSERT INTO numbers VALUES (0)")
+            other.execute("COMMIT")
+        assert await asyncio.gather(*tasks) == [1, 2]
+        assert await inline.writer.run(insert(3)) == 3
+
+    asyncio.run(scenario())
+    assert inline.numbers() == [0, 1, 2, 3]
+    assert inline.committers[0] == THREAD
+    assert inline.committers[-1] == LOOP
+
+
+def test_every_so_often_it_is_the_threads_turn(inline: Desk) -> None:
+    async def scenario() -> None:
+        for n in range(2 * TURNS + 2):
+            await inline.writer.run(insert(n))
+
+    asyncio.run(scenario())
+    assert inline.committers == ([LOOP] * TURNS + [THREAD]) * 2
+
+
+def test_more_than_a_batch_in_one_turn_is_the_threads(inline: Desk) -> None:
+    async def scenario() -> None:
+        await asyncio.gather(*(inline.writer.run(insert(n)) for n in range(MAX_BATCH + 1)))
+
+    asyncio.run(scenario())
+    assert set(inline.committers) == {THREAD}
+    assert inline.numbers() == list(range(MAX_BATCH + 1))
+
+
+def test_what_one_caller_wrote_first_is_first_across_the_hand_over(
+    inline: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread has taken the first one, and not begun it yet: the second one must not overtake it on the loop."""
+
+    def late(connection: sqlite3.Connection, batch: Sequence[Item]) -> None:
+        inline.busy.set()
+        assert inline.gate.wait(PATIENCE)
+        commit(connection, batch)
+
+    monkeypatch.setattr(under_test, "commit", late)
+
+    def count(db: sqlite3.Connection) -> int:
+        (n,) = db.execute("SELECT count(*) FROM numbers").fetchone()
+        return int(n)
+
+    async def scenario() -> Sequence[int]:
+        with locked(inline.path):
+            tasks = await queued(inline, insert(1))
+            assert await asyncio.to_thread(inline.busy.wait, PATIENCE)
+        tasks += await queued(inline, count)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not any(task.done() for task in tasks)
+        inline.gate.set()
+        tasks += await queued(inline, insert(2), count)
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(scenario()) == [1, 1, 2, 2]
+
+
+def test_loops_of_several_threads_share_one_writer(inline: Desk) -> None:
+    """Each of them sees what it wrote before, whoever committed it."""
+
+    async def fill(start: int) -> None:
+        for n in range(start, start + 300):
+            before = await inline.writer.run(lambda db: [n for (n,) in db.execute("SELECT n FROM numbers")])
+            assert [n for n in before if n >= start and n < start + 300] == list(range(start, n))
+            assert await inline.writer.run(insert(n)) == n
+
+    threads = [threading.Thread(target=asyncio.run, args=(fill(k * 1000),)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    assert inline.numbers() == [k * 1000 + n for k in range(4) for n in range(300)]
+
+
+def test_the_log_does_not_grow_without_bound_under_steady_load(inline: Desk) -> None:
+    def fat(n: int) -> Callable[[sqlite3.Connection], None]:
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("INSERT INTO texts VALUES (?, ?)", (n, "x" * 4000))
+
+        return work
+
+    async def scenario() -> int:
+        await inline.writer.run(lambda db: db.execute("CREATE TABLE texts (n INTEGER PRIMARY KEY, x)").close())
+        most = 0
+        for n in range(16 * TURNS):
+            await inline.writer.run(fat(n))
+            most = max(most, wal.stat().st_size)
+        return most
+
+    wal = inline.path.with_name("numbers.db-wal")
+    assert asyncio.run(scenario()) < 16 * TURNS * 4000 / 2
+
+
+def test_closing_commits_what_waits_in_this_very_turn(inline: Desk) -> None:
+    async def scenario() -> Sequence[int]:
+        tasks = await queued(inline, *(insert(n) for n in range(10)))
+        inline.writer.close()
+        with pytest.raises(StoreError, match="the store is closed"):
+            await inline.writer.run(insert(99))
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(scenario()) == list(range(10))
+    assert inline.numbers() == list(range(10))
+    inline.writer.close()
+
+
+@pytest.mark.parametrize("error", [Conflict, ValueError, sqlite3.IntegrityError, RecursionError])
+def test_inline_too_one_that_fails_takes_nobody_down(inline: Desk, error: type[BaseException]) -> None:
+    async def scenario() -> list[object]:
+        tasks = await queued(inline, insert(1), insert(2, 3, then=error), insert(4))
+        return [await outcome(task) for task in tasks]
+
+    first, failed, last = asyncio.run(scenario())
+    assert (first, last) == (1, 4)
+    assert isinstance(failed, StoreError if issubclass(error, sqlite3.Error) else error)
+    assert (inline.numbers(), inline.committers) == ([1, 4], [LOOP])
+
+
+def test_inline_too_what_the_disk_refuses_is_refused_to_all_and_the_next_one_goes_on(inline: Desk) -> None:
+    async def scenario() -> Sequence[object]:
+        tasks = await queued(inline, insert(1), insert(2, then=sqlite3.OperationalError), insert(3))
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert {type(result) for result in asyncio.run(scenario())} == {StoreError}
+    assert inline.numbers() == []
+    assert asyncio.run(inline.writer.run(insert(4))) == 4
+
+
+def test_inline_too_a_caller_that_goes_away_takes_nobody_with_it(inline: Desk) -> None:
+    async def scenario() -> Sequence[object]:
+        tasks = await queued(inline, insert(1), insert(2), insert(3))
+        tasks[1].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    results = asyncio.run(scenario())
+    assert [type(result) for result in results] == [int, asyncio.CancelledError, int]
+    assert inline.numbers() == [1, 2, 3]  # it was on its way

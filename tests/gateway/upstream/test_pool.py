@@ -228,6 +228,41 @@ def test_a_caller_that_gives_up_closes_the_connection_too() -> None:
     asyncio.run(scenario())
 
 
+def test_who_waited_too_long_for_a_free_connection_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.upstream.pool.MAX_CONNECTIONS", 1)
+
+    async def scenario() -> None:
+        async with served(silent) as (url, seen), pooled(url) as pool:
+            first = asyncio.create_task(post(pool, timeout=0.2))
+            await asyncio.wait_for(seen.arrived.wait(), 30)
+            late = await post(pool, timeout=0.01)
+            assert isinstance(await first, InDoubt)
+            assert late == Unsent("no connection within 0.01 s")
+            assert len(seen.requests) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_closes_while_it_is_connected_to_leaves_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With TLS both can come in one packet."""
+
+    async def scenario() -> None:
+        connect = asyncio.get_running_loop().create_connection
+
+        async def lost(*given: Any, **more: Any) -> Any:
+            transport, wire = await connect(*given, **more)
+            transport.abort()
+            return transport, wire
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", lost)
+        async with served(silent) as (url, seen), pooled(url) as pool:
+            assert isinstance(await post(pool), Unsent)
+            assert seen.requests == []
+            assert pool._open == set()  # noqa: SLF001 - nothing is kept of it
+
+    asyncio.run(scenario())
+
+
 def test_when_nobody_listens_nothing_was_sent() -> None:
     async def scenario() -> None:
         async with pooled("http://127.0.0.1:9/mcp") as pool:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.call import Answered, InDoubt, Refused, Unsent, pin_of
+from gateway.catalogue import Catalogue, ServerInfo
 from gateway.errors import ConfigError
 from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
 
@@ -393,5 +394,34 @@ def test_servers_that_we_did_not_write_work(era: Any, upstreams: Any, call: Any)
             for name, _, tool, arguments in REAL:
                 outcome = await up.forward(call(f"{name}/{tool}", arguments(root)), timeout=60, meta={})
                 assert isinstance(outcome, Answered | Refused), outcome
+
+    asyncio.run(scenario())
+
+
+def test_what_the_judge_says_is_the_catalogue_and_a_change_of_mind_is_told(
+    echo: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.upstream.upstreams.WATCH", 0.01)
+
+    class Judge:
+        held: dict[str, str] = {}  # noqa: RUF012 - a test's
+        last: tuple[Catalogue, dict[str, str], Catalogue] | None = None
+
+        def judged(self, catalogue: Catalogue) -> Catalogue:
+            if self.last is None or self.last[0] is not catalogue or self.last[1] != self.held:
+                self.last = (catalogue, self.held, replace(catalogue, held=self.held))
+            return self.last[2]
+
+    async def scenario() -> None:
+        judge, told = Judge(), asyncio.Event()
+        async with Upstreams({"echo": echo()}, judge=judge) as up:
+            assert up.catalogue.held == {}
+            assert up.catalogue.servers == {"echo": ServerInfo("echo", "1")}
+            ending = up.subscribe(told.set)
+            judge.held = {"echo/add": "because"}
+            async with asyncio.timeout(60):
+                await told.wait()
+            ending()
+            assert up.catalogue.held == {"echo/add": "because"}
 
     asyncio.run(scenario())

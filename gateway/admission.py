@@ -1,0 +1,127 @@
+"""A call on its way: what is proposed, for which run, in which attempt; and what was admitted. Values only.
+
+Only the pipeline makes an `Admission`, and nothing is forwarded without one.
+"""
+
+from dataclasses import dataclass, field
+
+from gateway.approval import Approval, claim_again
+from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, Unsent
+from gateway.caller import NOBODY, Caller
+from gateway.events import Admitted
+from gateway.gates import Facts, cost, pin
+from gateway.store import Change, Consume, Lease, Reserve, Restore
+from gateway.tracing import Place
+
+__all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The run that a call belongs to, as far as the path needs it.
+
+    `driven` is a run of our own loop: a spent budget pauses it, and only the same call of the same run may claim an
+    approval. `seconds` is how long the run may still work.
+    """
+
+    place: Place
+    lease: Lease | None = None
+    driven: bool = False
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a model or a client wants done. `arguments` is JSON text as it came, or an object that was parsed strictly.
+
+    `meta` is what the client said in `_meta` and goes on to the server. `answers` are `inputResponses` and the server's
+    own `requestState`, in a further round of a call that required input.
+    """
+
+    key: str
+    path: str
+    arguments: str | bytes | JsonObject
+    meta: JsonObject = field(default_factory=dict)
+    action: Action = "call"
+    answers: JsonObject | None = None
+    caller: Caller = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A further attempt at a call that was admitted before: on the same tool, and on the approval that it used.
+
+    `reserved` says that the reservation of the attempt before is still there, and serves for this one. `asked` says
+    that the server answered the attempt before with questions (MCP's `input_required`): so it did not happen, it is
+    judged like a new call, and an approval that the policy wants was not used up by it.
+    """
+
+    number: int = 1
+    pin: str | None = None
+    approval_id: str | None = None
+    reserved: bool = False
+    asked: bool = False
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether nobody knows what became of the attempt before."""
+        return self.number > 1 and not self.asked
+
+
+FIRST = Attempt()
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A call that every gate let through: the only thing that is ever forwarded."""
+
+    call: Call
+    proposal: Proposal
+    work: Work
+    facts: Facts
+    verdict: Allow
+    attempt: Attempt
+
+    @property
+    def pin(self) -> str:
+        """Of what was judged."""
+        thing = self.facts.thing(self.call)
+        return pin(thing) if thing else ""
+
+    @property
+    def event(self) -> Admitted:
+        call, approval = self.call, self.facts.approval
+        return Admitted(
+            key=call.key,
+            path=call.path,
+            arguments=call.arguments.text,
+            pin=self.pin,
+            policy=self.facts.policy.digest,
+            reserved=cost(call.action).to_json(),
+            attempt=self.attempt.number,
+            rule=self.verdict.rule,
+            approval_id=approval.id if approval else None,
+            action=call.action,
+        )
+
+    @property
+    def used_up(self) -> Approval | None:
+        """The approval that this admission uses up. What a further attempt rides on was used up by the first."""
+        return self.facts.approval if self.attempt.approval_id is None else None
+
+    def changes(self, account: str) -> tuple[Change, ...]:
+        """The reservation, and the approval that is used up."""
+        price = cost(self.call.action)
+        free = self.attempt.reserved or not price.items()
+        reserve = () if free else (Reserve(account, price, self.work.place.limits),)
+        return (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
+
+    def given_back(self, outcome: Outcome) -> tuple[Change, ...]:
+        """The approval, if it was used up for nothing: the server was not reached, or has only asked back."""
+        nothing = isinstance(outcome, Unsent | InputRequired)
+        return restored(self.call, self.work, self.used_up) if self.used_up and nothing else ()
+
+
+def restored(call: Call, work: Work, approval: Approval) -> tuple[Change, ...]:
+    """Makes an approval good again, for the same call."""
+    return (Restore(approval.id, claim_again(call, driven=work.driven)),)

@@ -1,0 +1,50 @@
+"""What all tables of a TOML file have in common, and the kinds of value that several of them hold. Pure."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from gateway.config.templates import pieces
+
+__all__ = ["Strings", "Table", "Template", "WebAddress", "is_web_address", "items"]
+
+
+class Table(BaseModel):
+    """A table of a TOML file: closed, frozen, strict, and silent about values in its errors.
+
+    Built when it is first used: `toolgate --help` need not wait for it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
+
+
+def items(value: object) -> object:
+    """TOML's arrays as tuples, which can't be changed."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _web_address(value: object) -> object:
+    if isinstance(value, str) and not is_web_address(value):  # not shown: it may hold a password
+        raise ValueError("must be an http or https address, such as `http://127.0.0.1:4318`")
+    return value
+
+
+def is_web_address(text: str) -> bool:
+    """Whether this is an absolute http or https URL."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket without its twin
+        return False
+
+
+def _template(value: object) -> object:
+    if isinstance(value, str):
+        list(pieces(value))
+    return value
+
+
+Strings = Annotated[tuple[str, ...], BeforeValidator(items)]
+Template = Annotated[str, BeforeValidator(_template)]
+WebAddress = Annotated[str, BeforeValidator(_web_address)]

@@ -1,0 +1,82 @@
+"""A person's yes: what was seen of held tools becomes what is pinned. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from gateway.names import split_path
+from gateway.pins.entries import Accepted, Identity, Note, Notes, PinnedServer, PinnedTool, Pins
+
+__all__ = ["Accepting", "accept", "waiting"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepting:
+    """The pins and notes as they are afterwards; `tools` and `servers` are what was accepted."""
+
+    pins: Pins
+    notes: Notes
+    tools: tuple[str, ...] = ()
+    servers: tuple[str, ...] = field(default=())
+
+
+def waiting(pins: Pins, notes: Notes, target: str | None = None) -> tuple[str, ...]:
+    """The paths of the tools that a person has not said yes to and could, within `target` (a server, a tool, all)."""
+    added = [
+        f"{name}/{tool}" for name, server in pins.items() for tool, entry in server.tools.items() if entry.added_at
+    ]
+    return tuple(path for path in sorted({*notes.tools, *added}) if target is None or _within(path, target))
+
+
+def accept(pins: Pins, notes: Notes, target: str | None, word: Accepted) -> Accepting:
+    """Accepts all that waits within `target`: `shop`, `shop/refund`, or everything (None).
+
+    A whole server is accepted with the program that it is now; a single tool says nothing about its server.
+    """
+    paths = waiting(pins, notes, target)
+    strangers = {name: now for name, now in notes.strangers.items() if target in (None, name)}
+    made = _with_servers(pins, strangers, word)
+    made = _with_tools(made, {path: notes.tools[path] for path in paths if path in notes.tools}, word)
+    made = _vouched(made, [path for path in paths if path not in notes.tools], word)
+    left = Notes(_without(notes.tools, paths), _without(notes.strangers, strangers))
+    return Accepting(made, left, paths, tuple(strangers))
+
+
+def _within(path: str, target: str) -> bool:
+    return target in (path, split_path(path)[0])
+
+
+def _with_servers(pins: Pins, strangers: Mapping[str, Identity], word: Accepted) -> Pins:
+    changed = {
+        name: replace(pins[name], identity=identity, accepted=word)
+        for name, identity in strangers.items()
+        if name in pins
+    }
+    return {**pins, **changed}
+
+
+def _with_tools(pins: Pins, seen: Mapping[str, Note], word: Accepted) -> Pins:
+    made = dict(pins)
+    for path, note in seen.items():
+        name, tool = split_path(path)
+        server = made.get(name) or PinnedServer(note.identity)
+        made[name] = replace(server, tools={**server.tools, tool: PinnedTool.of(note.definition, word)})
+    return made
+
+
+def _vouched(pins: Pins, paths: Iterable[str], word: Accepted) -> Pins:
+    """Tools that are as they were pinned, and which a person has now looked at."""
+    made = dict(pins)
+    for path in paths:
+        name, tool = split_path(path)
+        server = made[name]
+        entry = replace(server.tools[tool], accepted=word, added_at="")
+        made[name] = replace(server, tools={**server.tools, tool: entry})
+    return made
+
+
+def _without(table: Mapping[str, T], names: Iterable[str]) -> Mapping[str, T]:
+    gone = set(names)
+    return {name: value for name, value in table.items() if name not in gone}

@@ -1,0 +1,109 @@
+"""Servers and tools as they were pinned, and what was seen of those that are held. Pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gateway.call import JsonObject, pin_of
+
+__all__ = ["Accepted", "Identity", "Note", "Notes", "PinnedServer", "PinnedTool", "Pins", "Reason", "schema_hash"]
+
+Reason = Literal["changed", "new", "suspicious", "unpinned"]
+
+_CONTRACT = ("inputSchema", "outputSchema", "annotations")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a server is: how it is started or reached (without secrets), and what it calls itself (`serverInfo`)."""
+
+    launch: str
+    name: str = ""
+    version: str = ""
+
+    def same_as(self, other: "Identity") -> bool:
+        """Whether it is the same program; a new version of it is."""
+        return (self.launch, self.name) == (other.launch, other.name)
+
+    def __str__(self) -> str:
+        called = " ".join(part for part in (self.name, self.version) if part)
+        return f"{self.launch} (calls itself {called})" if called else self.launch
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Who took it as it is, and when (`2026-11-25T15:30:00Z`). `by` is a user, or says which rule did."""
+
+    by: str
+    at: str
+
+    @property
+    def by_person(self) -> bool:
+        return self.by.startswith("user:")
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedTool:
+    """A tool as it is relied on. `schema` is the hash of its input schema, output schema and annotations.
+
+    `added_at` is set for a tool that came when its server was pinned already, until a person has accepted it.
+    """
+
+    definition: JsonObject = field(repr=False)
+    pin: str
+    schema: str
+    accepted: Accepted | None = None
+    added_at: str = ""
+
+    @classmethod
+    def of(cls, definition: JsonObject, accepted: Accepted | None = None, added_at: str = "") -> "PinnedTool":
+        return cls(definition, pin_of(definition), schema_hash(definition), accepted, added_at)
+
+    @property
+    def vouched(self) -> bool:
+        """Whether a person has accepted exactly this."""
+        return self.accepted is not None and self.accepted.by_person
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedServer:
+    """A server, and its tools by name. `accepted`: somebody took it for another program than at first sight."""
+
+    identity: Identity
+    tools: Mapping[str, PinnedTool] = field(default_factory=dict)
+    accepted: Accepted | None = None
+
+
+Pins = Mapping[str, PinnedServer]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A tool that is held, as a gateway saw it at `seen_at`: what can be accepted is exactly this."""
+
+    reason: Reason
+    why: str
+    identity: Identity
+    definition: JsonObject = field(repr=False)
+    seen_at: str
+
+    @property
+    def pin(self) -> str:
+        return pin_of(self.definition)
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Held tools by path, and by name the servers that are another program than the pinned one."""
+
+    tools: Mapping[str, Note] = field(default_factory=dict)
+    strangers: Mapping[str, Identity] = field(default_factory=dict)
+
+
+def schema_hash(definition: JsonObject) -> str:
+    """SHA-256 in hex of what programs rely on in a definition: its schemas and annotations."""
+    contract = {key: definition[key] for key in _CONTRACT if key in definition}
+    text = json.dumps(contract, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

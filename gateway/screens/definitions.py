@@ -1,0 +1,42 @@
+"""Every text of one tool's definition. Pure.
+
+Models are shown descriptions and whole schemas, so property names, defaults and enumerations count like any text. A
+definition is bounded where it is listed (size and depth), so all of it is read.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.call import JsonObject
+from gateway.screens.finding import Finding
+from gateway.screens.text import clean, screen_text
+
+__all__ = ["MOST", "screen_definition", "texts"]
+
+MOST = 50  # findings of one definition
+
+
+def screen_definition(definition: JsonObject) -> tuple[Finding, ...]:
+    """What deceives in a tool's definition, in the order in which it stands there; at most `MOST` findings."""
+    found: list[Finding] = []
+    if clean("\n".join(text for _, text in texts(definition))):  # most are: one pass for all their texts
+        return ()
+    for where, text in texts(definition):
+        found += screen_text(text, where)
+        if len(found) >= MOST:
+            break
+    return tuple(found[:MOST])
+
+
+def texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Each text with its path: `inputSchema.required[0]`. A key is a text too, at the path of what it holds."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            path = f"{where}.{key}" if where else str(key)
+            yield path, key
+            yield from texts(item, path)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from texts(item, f"{where}[{index}]")

@@ -1,0 +1,39 @@
+"""The values: what is hashed, what is the same program, who has said yes."""
+
+import pytest
+
+from gateway.call import pin_of
+from gateway.pins.entries import Accepted, Identity, Note, PinnedTool, schema_hash
+
+DEFINITION = {"name": "add", "description": "Adds.", "inputSchema": {"type": "object"}, "annotations": {"x": 1}}
+
+
+def test_a_pin_is_of_the_whole_definition_and_the_other_hash_of_what_programs_rely_on() -> None:
+    entry = PinnedTool.of(DEFINITION)
+    reworded = PinnedTool.of({**DEFINITION, "description": "Adds more."})
+    assert entry.pin == pin_of(DEFINITION) != reworded.pin
+    assert entry.schema == schema_hash(DEFINITION) == reworded.schema
+
+
+@pytest.mark.parametrize("key", ["inputSchema", "outputSchema", "annotations"])
+def test_schemas_and_annotations_count(key: str) -> None:
+    assert schema_hash({**DEFINITION, key: {"type": "object", "y": 2}}) != schema_hash(DEFINITION)
+
+
+def test_another_version_is_the_same_program_and_another_command_or_name_is_not() -> None:
+    one = Identity("npx shop", "shop", "1")
+    assert one.same_as(Identity("npx shop", "shop", "2"))
+    assert not one.same_as(Identity("npx evil", "shop", "1"))
+    assert not one.same_as(Identity("npx shop", "evil", "1"))
+    assert str(one) == "npx shop (calls itself shop 1)"
+    assert str(Identity("npx shop")) == "npx shop"
+
+
+def test_only_a_persons_yes_vouches() -> None:
+    assert PinnedTool.of(DEFINITION, Accepted("user:ann", "now")).vouched
+    assert not PinnedTool.of(DEFINITION, Accepted("rule: harmless change", "now")).vouched
+    assert not PinnedTool.of(DEFINITION).vouched
+
+
+def test_a_note_has_the_pin_of_what_was_seen() -> None:
+    assert Note("changed", "why", Identity("x"), DEFINITION, "now").pin == pin_of(DEFINITION)

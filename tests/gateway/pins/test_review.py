@@ -1,0 +1,117 @@
+"""What is pinned against what is there."""
+
+from typing import Any
+
+from gateway.call import Tool, pin_of
+from gateway.pins.entries import Accepted, Identity, PinnedServer, PinnedTool, Pins
+from gateway.pins.review import BY_RULE, Review, Seen, Trust, review, unpinned
+from gateway.screens.finding import Finding
+
+SHOP = Identity("npx shop", "shop", "1")
+ANN = Accepted("user:ann", "then")
+NOW = "2026-11-25T15:30:00Z"
+HIDDEN = {"shop/add": [Finding("hidden_text", "description", "x", "medium")]}
+
+
+def tool(name: str = "add", **more: Any) -> Tool:
+    definition = {"name": name, "description": "Adds.", "inputSchema": {"type": "object"}, **more}
+    return Tool("shop", name, definition, pin_of(definition))
+
+
+def pinned(*tools: Tool, identity: Identity = SHOP, accepted: Accepted | None = None) -> Pins:
+    entries = {tool.name: PinnedTool.of(tool.definition, accepted) for tool in tools}
+    return {"shop": PinnedServer(identity, entries)}
+
+
+def seen(*tools: Tool, identity: Identity = SHOP, **more: Any) -> list[Seen]:
+    return [Seen("shop", identity, tools, **more)]
+
+
+def held(found: Review) -> dict[str, str]:
+    return {path: note.reason for path, note in found.held.items()}
+
+
+def test_the_first_sight_is_learned_whole_and_nothing_is_held() -> None:
+    found = review({}, seen(tool(), tool("sub")), Trust({"shop": "hold"}), NOW)
+    assert found == Review(learned=pinned(tool(), tool("sub")))
+
+
+def test_what_is_as_it_was_needs_nothing() -> None:
+    assert review(pinned(tool()), seen(tool()), Trust(), NOW) == Review()
+    assert review(pinned(tool()), seen(tool(), identity=Identity("npx shop", "shop", "2")), Trust(), NOW) == Review()
+
+
+def test_a_server_without_its_tools_loses_no_pin() -> None:
+    assert review(pinned(tool()), seen(), Trust(), NOW) == Review()
+    assert review(pinned(tool()), [], Trust(), NOW) == Review()
+
+
+def test_a_changed_tool_is_held_with_what_was_seen_and_the_others_are_not() -> None:
+    now = tool(description="Adds, and tells.")
+    found = review(pinned(tool(), tool("sub")), seen(now, tool("sub")), Trust(), NOW)
+    assert held(found) == {"shop/add": "changed"}
+    assert found.held["shop/add"].definition == now.definition
+    assert found.held["shop/add"].seen_at == NOW
+    assert found.learned == {}
+
+
+def test_a_new_tool_of_a_pinned_server_is_learned_with_the_time_or_held() -> None:
+    both = seen(tool(), tool("late"))
+    (server,) = review(pinned(tool()), both, Trust(), NOW).learned.values()
+    assert (server.tools["late"].added_at, server.tools["add"].added_at) == (NOW, "")
+    found = review(pinned(tool()), both, Trust({"shop": "hold"}), NOW)
+    assert held(found) == {"shop/late": "new"}
+    assert found.learned == {}
+
+
+def test_a_harmless_change_is_learned_by_rule_only_where_the_rule_holds() -> None:
+    titled = seen(tool(title="Add"))
+    assert held(review(pinned(tool()), titled, Trust(), NOW)) == {"shop/add": "changed"}
+    found = review(pinned(tool()), titled, Trust(accept_changes="harmless"), NOW)
+    assert found.held == {}
+    assert found.learned["shop"].tools["add"].accepted == Accepted(BY_RULE, NOW)
+    worse = seen(tool(description="Adds all."))
+    assert held(review(pinned(tool()), worse, Trust(accept_changes="harmless"), NOW)) == {"shop/add": "changed"}
+
+
+def test_another_program_learns_nothing_and_changes_nothing() -> None:
+    evil = Identity("npx evil", "shop", "1")
+    found = review(
+        pinned(tool(), tool("same")),
+        seen(tool(title="Add"), tool("late"), tool("same"), identity=evil),
+        Trust(accept_changes="harmless"),
+        NOW,
+    )
+    assert held(found) == {"shop/add": "changed", "shop/late": "new"}
+    assert found.strangers == {"shop": evil}
+    assert found.learned == {}
+    assert "another program answers as `shop` now" in found.held["shop/late"].why
+
+
+def test_a_tool_with_what_the_admin_fears_is_pinned_and_held_until_a_person_vouches_for_exactly_it() -> None:
+    trust = Trust(hold_on=frozenset({"hidden_text"}))
+    found = review({}, seen(tool(), tool("sub"), findings=HIDDEN), trust, NOW)
+    assert held(found) == {"shop/add": "suspicious"}
+    assert found.learned == pinned(tool(), tool("sub"))
+    assert "hidden_text" in found.held["shop/add"].why
+    assert held(review(pinned(tool()), seen(tool(), findings=HIDDEN), trust, NOW)) == {"shop/add": "suspicious"}
+    assert held(review(pinned(tool(), accepted=ANN), seen(tool(), findings=HIDDEN), trust, NOW)) == {}
+    by_rule = pinned(tool(), accepted=Accepted(BY_RULE, NOW))
+    assert held(review(by_rule, seen(tool(), findings=HIDDEN), trust, NOW)) == {"shop/add": "suspicious"}
+    assert held(review(pinned(tool()), seen(tool(), findings=HIDDEN), Trust(), NOW)) == {}
+
+
+def test_a_harmless_change_of_a_vouched_tool_does_not_carry_the_persons_word_on() -> None:
+    trust = Trust(accept_changes="harmless", hold_on=frozenset({"hidden_text"}))
+    found = review(pinned(tool(), accepted=ANN), seen(tool(title="Add"), findings=HIDDEN), trust, NOW)
+    assert held(found) == {"shop/add": "suspicious"}
+
+
+def test_what_can_not_be_written_down_is_held_and_what_is_pinned_goes_on() -> None:
+    now = seen(tool(), tool("late"))
+    found = unpinned(review(pinned(tool()), now, Trust(), NOW), pinned(tool()), now, "the disk is full")
+    assert held(found) == {"shop/late": "unpinned"}
+    assert "the disk is full" in found.held["shop/late"].why
+    assert found.learned == {}
+    first = unpinned(review({}, now, Trust(), NOW), {}, now, "the disk is full")
+    assert held(first) == {"shop/add": "unpinned", "shop/late": "unpinned"}

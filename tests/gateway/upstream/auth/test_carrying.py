@@ -1,0 +1,329 @@
+"""Real calls to a real MCP server that takes tokens of a real authorization server, in both eras, on both lanes."""
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+
+from gateway.call import Answered, Call, InDoubt, Outcome, Refused, Subject, Unsent
+from gateway.upstream import Http, ServerSpec, Upstreams
+from gateway.upstream.auth.authority import Authority, ClientKeys
+from gateway.upstream.auth.carrying import CarryingTransport, Message, post
+from gateway.upstream.auth.client_credentials import ClientCredentials
+from gateway.upstream.auth.credentials import Carrier, Credentials
+from gateway.upstream.auth.grant import Grant
+from gateway.upstream.auth.login import LogIn
+from gateway.upstream.auth.user_tokens import UserTokens
+from gateway.upstream.auth.vault import Binding, Vault
+from gateway.upstream.pool import Pool, Replied
+from gateway.upstream.spec import Era
+from tests.fixtures.auth_server import SECRET, AuthServer
+from tests.gateway.upstream.auth.conftest import ANN, BOB
+from tests.gateway.upstream.test_pool import BODY, answers, served
+
+
+@dataclass
+class Place:
+    """The two servers, what is kept of users, and one way to connect."""
+
+    auth: AuthServer
+    authority: Authority
+    vault: Vault
+    browser: Callable[[str], Awaitable[None]]
+    era: Era
+    call: Callable[..., Call]
+    upstreams: Callable[..., Upstreams]
+
+    async def log_in(self, subject: Subject = ANN) -> None:
+        """As if it had been a minute ago."""
+        grant = await LogIn(self.authority, self.browser, headers={}).run()
+        old = dataclasses.replace(grant, obtained=grant.obtained - 60)
+        self.vault.write(Binding.of(subject, "tracker", self.authority.resource), old)
+
+    def end_tokens(self) -> None:
+        """All access tokens have ended, a minute after they were granted."""
+        self.auth.end_tokens()
+        for kept in list(self.vault.all()):
+            self.vault.write(kept.binding, dataclasses.replace(kept.grant, obtained=time.time() - 60))
+
+    def connected(self, credentials: Credentials | None = None) -> Upstreams:
+        """To be entered; the connection is ann's."""
+        carrier = Carrier(credentials or Credentials(UserTokens(self.authority, self.vault)), ANN)
+        return self.upstreams(ServerSpec("tracker", Http(self.authority.url, carrier=carrier), era=self.era))
+
+    async def outcome(self, up: Upstreams, subject: Subject = ANN, timeout: float = 30) -> Outcome:
+        call = dataclasses.replace(self.call("tracker/whoami"), subject=subject)
+        return await up.forward(call, timeout=timeout, meta={})
+
+    async def said(self, up: Upstreams, subject: Subject = ANN) -> str:
+        outcome = await self.outcome(up, subject)
+        assert isinstance(outcome, Answered), outcome
+        return str(outcome.result["content"][0]["text"])
+
+
+@pytest.fixture(params=["modern", "legacy"])
+def place(request: pytest.FixtureRequest) -> Place:
+    names = ("auth", "authority", "vault", "browser", "call", "upstreams")
+    return Place(era=request.param, **{name: request.getfixturevalue(name) for name in names})
+
+
+def test_a_call_is_made_with_the_token_of_whoever_is_logged_in(place: Place) -> None:
+    async def go() -> None:
+        await place.log_in()
+        async with place.connected() as up:
+            assert up.status()[0].state == "ready", up.status()[0].error
+            assert up.status()[0].era == place.era
+            assert await place.said(up) == "ann"
+
+    asyncio.run(go())
+    assert place.auth.calls == ["ann"]
+
+
+def test_a_token_that_ends_in_between_is_renewed_and_the_call_runs_once(place: Place) -> None:
+    async def go() -> None:
+        await place.log_in()
+        async with place.connected() as up:
+            for _ in range(3):
+                place.end_tokens()
+                assert await place.said(up) == "ann"
+            assert up.status()[0].restarts == 0
+
+    asyncio.run(go())
+    assert place.auth.calls == ["ann"] * 3
+    assert len([form for form in place.auth.asked("/token") if form["grant_type"] == "refresh_token"]) == 3
+
+
+def test_a_401_is_answered_with_one_more_attempt_and_no_third(place: Place) -> None:
+    async def go() -> tuple[Outcome, int]:
+        await place.log_in()
+        async with place.connected() as up:
+            place.auth.knobs.whoami_refused = 1000
+            before = len(_calls(place.auth))
+            outcome = await place.outcome(up)
+            return outcome, len(_calls(place.auth)) - before
+
+    outcome, attempts = asyncio.run(go())
+    assert attempts == 2
+    assert outcome == Refused(401, "the server does not take the credentials of `user:ann` (HTTP 401)")
+    assert place.auth.calls == []
+
+
+def test_without_a_log_in_the_server_is_down_and_says_what_to_type(place: Place) -> None:
+    async def go() -> None:
+        async with place.connected() as up:
+            (status,) = up.status()
+            needed = "`user:ann` is not logged in: log in with `toolgate login tracker --as user:ann --tenant acme`"
+            assert (status.state, status.error) == ("down", needed)
+            assert place.auth.posts == []  # not even asked
+            outcome = await place.outcome(up, timeout=0.1)
+            assert isinstance(outcome, Unsent)
+            assert "toolgate login tracker" in outcome.why
+
+    asyncio.run(go())
+
+
+def test_a_log_in_that_is_taken_away_in_between_fails_the_call_and_nothing_else(place: Place) -> None:
+    async def go() -> None:
+        await place.log_in()
+        async with place.connected() as up:
+            for kept in list(place.vault.all()):
+                place.vault.remove(kept.binding)
+            outcome = await place.outcome(up)
+            assert isinstance(outcome, Unsent)
+            assert "`user:ann` is not logged in: log in with `toolgate login tracker" in outcome.why
+            assert up.status()[0].state == "ready"
+            if place.era == "modern":  # a legacy session is bound to the client that began it, and ends with it
+                await place.log_in()
+                assert await place.said(up) == "ann"
+                assert up.status()[0].restarts == 0
+
+    asyncio.run(go())
+
+
+def test_a_log_in_in_another_process_brings_the_server_up(place: Place, until: Any) -> None:
+    async def go() -> None:
+        async with place.connected() as up:
+            assert up.status()[0].state == "down"
+            await place.log_in()
+            await until(up, lambda: up.status()[0].state == "ready")
+            assert await place.said(up) == "ann"
+
+    asyncio.run(go())
+
+
+def test_a_call_of_another_subject_never_goes_out_with_the_owners_token(place: Place) -> None:
+    async def go() -> None:
+        await place.log_in()
+        async with place.connected() as up:
+            outcome = await place.outcome(up, BOB)
+            assert isinstance(outcome, Unsent)
+            assert await place.said(up) == "ann"  # the connection is as it was
+            assert up.status()[0].restarts == 0
+            if place.era == "modern":  # every request stands for itself: bob only has to log in
+                assert "toolgate login tracker --as user:bob" in outcome.why
+                place.auth.knobs.user = "bob"
+                await place.log_in(BOB)
+                assert [await place.said(up, subject) for subject in (BOB, ANN, BOB)] == ["bob", "ann", "bob"]
+
+    asyncio.run(go())
+    assert place.auth.calls[0] == "ann"
+
+
+def test_many_subjects_at_once_are_never_mixed_up(place: Place) -> None:
+    if place.era == "legacy":
+        return  # a session is one user's, as the test before this one shows
+    users = [Subject(f"user:{name}", "acme") for name in ("ann", "bob", "eve", "joe")]
+
+    async def one(up: Upstreams, subject: Subject) -> None:
+        assert await place.said(up, subject) == subject.user.removeprefix("user:")
+
+    async def go() -> None:
+        for subject in users:
+            place.auth.knobs.user = subject.user.removeprefix("user:")
+            await place.log_in(subject)
+        async with place.connected() as up:
+            for _ in range(3):
+                place.end_tokens()  # all of them renew in the midst of it
+                await asyncio.gather(*(one(up, subject) for subject in users * 5))
+
+    asyncio.run(go())
+
+
+def test_the_gateways_own_credentials_serve_everybody(place: Place) -> None:
+    async def go() -> None:
+        pinned = dataclasses.replace(place.authority, issuer=place.auth.issuer)
+        async with place.connected(Credentials(ClientCredentials(pinned, ClientKeys("machine", SECRET)))) as up:
+            assert await place.said(up) == await place.said(up, BOB) == "machine"
+
+    asyncio.run(go())
+    assert len(place.auth.asked("/token")) == 1
+
+
+def test_nothing_that_was_granted_is_in_any_log_or_error(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+
+    async def go() -> None:
+        await place.log_in()
+        async with place.connected() as up:
+            for status in (200, 200, 500):  # the answer with 500 repeats what it was sent
+                place.auth.knobs.token_status = status
+                shown.append(repr(await place.outcome(up, timeout=5)))
+                shown.append(repr(up.status()))
+                place.end_tokens()
+            shown.append(repr(up._servers["tracker"].spec.transport))  # noqa: SLF001 - whatever prints it
+
+    asyncio.run(go())
+    text = "\n".join([caplog.text, *map(repr, caplog.records), *shown])
+    assert len(place.auth.secrets) > 4
+    assert not [secret for secret in place.auth.secrets if secret in text]
+
+
+class Source:
+    """`t0`, then `t1`, ..., to anybody."""
+
+    server, per_subject = "tracker", False
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def current(self, subject: Subject | None) -> Grant | None:
+        del subject
+        return Grant(f"t{self.count}", 0.0)
+
+    async def obtain(self, subject: Subject | None, old: Grant | None, challenge: str | None) -> Grant | None:
+        del old, challenge
+        self.count += 1
+        return self.current(subject)
+
+
+def test_on_the_wire_of_our_pool_nothing_but_a_401_is_ever_sent_again() -> None:
+
+    def answer(status: str, body: bytes = b"", more: bytes = b"") -> bytes:
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n".encode()
+        return head + more + b"\r\n" + body
+
+    async def sent(response: bytes, timeout: float = 30) -> tuple[Any, list[bytes]]:
+        async with served(answers(response)) as (url, seen):
+            pool = Pool(Http(url), connect_timeout=5)
+            reply = await post(pool, Carrier(Credentials(Source())), None, Message(1, BODY, {}), timeout)
+            await pool.aclose()
+            return reply, seen.requests
+
+    async def go() -> None:
+        for status in (
+            "200 OK",
+            "400 Bad Request",
+            "403 Forbidden",
+            "404 Not Found",
+            "429 Slow",
+            "500 Broken",
+            "503 Gone",
+        ):
+            reply, requests = await sent(answer(status))
+            assert len(requests) == 1, status
+            assert b"authorization: Bearer t0" in requests[0]
+        result = b'{"jsonrpc":"2.0","id":1,"result":{}}'
+        reply, requests = await sent(answer("401 Unauthorized", result))
+        assert len(requests) == 1  # it says 401, and has done it
+        assert isinstance(reply, Replied)
+        assert "result" in reply.message
+        reply, requests = await sent(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 99\r\n\r\ncut", timeout=0.2)
+        assert len(requests) == 1  # cut off: it is not known what it was
+        assert isinstance(reply, InDoubt)
+        error = b'{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"who are you"}}'
+        for body in (b"", error):
+            reply, requests = await sent(answer("401 Unauthorized", body, b"WWW-Authenticate: Bearer\r\n"))
+            assert [request.split(b"Bearer ")[1][:2] for request in requests] == [b"t0", b"t1"]
+            assert requests[0].replace(b"t0", b"t1") == requests[1]  # the same bytes but for the token
+            assert isinstance(reply, Replied)
+
+    asyncio.run(go())
+
+
+def transported(url: str, status: int, method: str = "POST") -> tuple[httpx2.Response, list[str | None]]:
+    """The answer below the SDK's client, and the credentials of each request that was sent for it."""
+    sent: list[str | None] = []
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.headers.get("authorization"))
+        return httpx2.Response(status)
+
+    async def go() -> httpx2.Response:
+        carrier = Carrier(Credentials(Source()))
+        transport = CarryingTransport(carrier, "https://tracker.example/mcp", httpx2.MockTransport(answer))
+        async with httpx2.AsyncClient(transport=transport) as client:
+            return await client.request(method, url)
+
+    return asyncio.run(go()), sent
+
+
+@pytest.mark.parametrize("status", [200, 202, 400, 403, 404, 408, 429, 500, 502, 503])
+def test_below_the_sdks_client_nothing_but_a_401_is_ever_sent_again(status: int) -> None:
+    response, sent = transported("https://tracker.example/mcp", status)
+    assert (response.status_code, sent) == (status, ["Bearer t0"])
+
+
+def test_below_the_sdks_client_a_401_is_sent_again_once() -> None:
+    response, sent = transported("https://tracker.example/mcp", 401)
+    assert sent == ["Bearer t0", "Bearer t1"]
+    assert "the server does not take the credentials (HTTP 401)" in response.text
+    stream, sent = transported("https://tracker.example/mcp", 401, "GET")
+    assert (stream.status_code, sent) == (401, ["Bearer t0", "Bearer t1"])
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/mcp", "http://tracker.example/mcp", "https://tracker.example:444/mcp"]
+)
+def test_another_origin_than_the_servers_gets_no_token(url: str) -> None:
+    assert transported(url, 200)[1] == transported(url, 401)[1] == [None]
+
+
+def _calls(auth: AuthServer) -> list[dict[str, str]]:
+    return [headers for headers in auth.posts if headers.get("mcp-method") == "tools/call"]

@@ -1,0 +1,257 @@
+"""One connection and one exchange on it, without a socket where bytes are enough, with one where it can die."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from gateway.call import InDoubt
+from gateway.upstream import wires as under_test
+from gateway.upstream.wires import Exchange, Replied, Wire
+
+ANSWER = {"jsonrpc": "2.0", "id": 1, "result": {"a": None}}
+SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+
+def note(number: int) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progress": number}}
+
+
+def event(message: Any) -> bytes:
+    data = b"data: " + json.dumps(message).encode() + b"\r\n\r\n"
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+END = b"0\r\n\r\n"
+
+
+def plain(message: Any, *, more: bytes = b"") -> bytes:
+    body = json.dumps(message).encode()
+    return JSON + more + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+class Line:
+    """A wire on one end of a socket pair; the test has the other end."""
+
+    def __init__(self, wire: Wire, far: socket.socket, free: list[Wire], gone: asyncio.Event) -> None:
+        self.wire, self.far, self.free, self.gone = wire, far, free, gone
+        self.heard: list[Any] = []
+
+    def begin(self, ceiling: int = 10_000) -> Exchange:
+        exchange = Exchange(1, ceiling, self.heard.append)
+        self.wire.begin(exchange, b"POST / HTTP/1.1\r\n\r\n")
+        return exchange
+
+    async def until(self, condition: Any) -> None:
+        async with asyncio.timeout(30):
+            while not condition():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+
+    async def lost(self) -> None:
+        async with asyncio.timeout(30):
+            await self.gone.wait()
+
+
+async def line() -> Line:
+    near, far = socket.socketpair()
+    free: list[Wire] = []
+    gone = asyncio.Event()
+    wire = Wire(free.append, lambda _: gone.set())
+    made = Line(wire, far, free, gone)
+    await asyncio.get_running_loop().create_connection(lambda: wire, sock=near)
+    return made
+
+
+@contextmanager
+def closing(made: Line) -> Iterator[None]:
+    yield
+    made.far.close()
+    made.wire.drop()
+
+
+def test_what_is_said_before_the_answer_is_heard_in_order_and_nothing_after() -> None:
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(SSE + event(note(1)) + event(note(2)))
+            await made.until(lambda: len(made.heard) == 2)
+            assert not exchange.answer.done()
+            made.far.sendall(event(note(3)) + event(ANSWER) + event(note(4)))
+            assert await exchange.answer == Replied(ANSWER)
+            made.far.sendall(event(note(5)) + event(ANSWER) + END)
+            await made.until(lambda: made.free)
+            assert made.heard == [note(1), note(2), note(3)]
+            assert made.free == [made.wire]
+
+    asyncio.run(scenario())
+
+
+def test_anothers_answer_is_no_answer() -> None:
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            others = [ANSWER | {"id": other} for other in (2, "1", True, 1.5)]
+            made.far.sendall(SSE + b"".join(event(other) for other in others) + event(ANSWER) + END)
+            assert await exchange.answer == Replied(ANSWER)
+            assert made.heard == others
+
+    asyncio.run(scenario())
+
+
+def test_who_listens_to_nothing_needs_no_ear() -> None:
+    async def scenario() -> None:
+        exchange = Exchange(1, 10_000, None)
+        exchange.feed(SSE + event(note(1)) + event(ANSWER) + END)
+        assert await exchange.answer == Replied(ANSWER)
+
+    asyncio.run(scenario())
+
+
+UNASKED: Sequence[bytes] = (b"x", plain(ANSWER), b"\r\n", b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+
+
+@pytest.mark.parametrize("said", UNASKED, ids=range(len(UNASKED)))
+def test_what_an_idle_connection_says_unasked_drops_it(said: bytes) -> None:
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(plain(ANSWER))
+            await exchange.answer
+            assert made.free == [made.wire]
+            made.far.sendall(said)
+            await made.lost()
+            assert not made.wire.usable()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("said", UNASKED, ids=range(len(UNASKED)))
+def test_what_stands_behind_an_answer_is_not_taken_for_the_next_one(said: bytes) -> None:
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(plain(ANSWER) + said)
+            assert await exchange.answer == Replied(ANSWER)
+            await made.lost()
+            assert made.free == []
+
+    asyncio.run(scenario())
+
+
+def test_what_came_and_was_not_read_yet_makes_a_connection_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "STALE", -1.0)
+
+    async def scenario() -> None:
+        ends: Sequence[Callable[[socket.socket], None]] = (lambda far: far.sendall(b"x"), socket.socket.close)
+        for end in ends:
+            made = await line()
+            with closing(made):
+                exchange = made.begin()
+                made.far.sendall(plain(ANSWER))
+                await exchange.answer
+                assert made.wire.usable()
+                end(made.far)  # the loop has not turned since
+                assert not made.wire.usable()
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_was_lost_is_not_written_to() -> None:
+    async def scenario() -> None:
+        assert Wire(lambda _: None, lambda _: None).closing
+        made = await line()
+        with closing(made):
+            before = made.wire.closing
+            made.far.close()
+            await made.lost()
+            assert (before, made.wire.closing) == (False, True)
+            assert not made.wire.usable()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "said", [b"", SSE, SSE + event(note(1)), JSON + b"content-length: 9\r\n\r\n{", SSE + event(note(1)) + END]
+)
+def test_a_server_that_goes_before_it_answers_leaves_a_doubt(said: bytes) -> None:
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(said)
+            made.far.close()
+            answer = await asyncio.wait_for(exchange.answer, 30)
+            assert answer == InDoubt("the server closed the connection before it answered")
+            await made.lost()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("more", [b"connection: close\r\n", b"Connection: Keep-Alive, Close\r\n"])
+def test_a_connection_that_its_server_will_close_is_not_kept(more: bytes) -> None:
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(plain(ANSWER, more=more))
+            assert await exchange.answer == Replied(ANSWER)
+            await made.lost()
+            assert made.free == []
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_that_does_not_end_after_its_answer_loses_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "LINGER", 0.01)
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(SSE + event(ANSWER))
+            assert await exchange.answer == Replied(ANSWER)
+            await made.lost()
+            assert made.free == []
+
+    asyncio.run(scenario())
+
+
+def test_the_ceiling_is_of_the_whole_answer_and_not_of_its_pieces() -> None:
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin(ceiling=1000)
+            made.far.sendall(SSE + event(note(1)) * 20)
+            assert await exchange.answer == InDoubt("the answer is larger than 1000 bytes")
+            await made.lost()
+
+    asyncio.run(scenario())
+
+
+def test_an_ear_that_fails_ends_the_exchange_and_not_the_loop() -> None:
+    async def scenario() -> None:
+        made = await line()
+        failed: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+
+        def broken(_: Any) -> None:
+            raise RuntimeError("deaf")
+
+        with closing(made):
+            exchange = Exchange(1, 10_000, broken)
+            made.wire.begin(exchange, b"")
+            made.far.sendall(SSE + event(note(1)) + event(ANSWER) + END)
+            assert isinstance(await asyncio.wait_for(exchange.answer, 30), InDoubt)
+            await made.lost()
+        assert failed
+
+    asyncio.run(scenario())
