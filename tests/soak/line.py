@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ __all__ = ["Answer", "Line"]
 
 Json = dict[str, Any]
 LIMIT = 1 << 24
+REST = 2.0  # seconds without use, after which the gateway may be about to hang up
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Line:
     def __init__(self, host: str, port: int) -> None:
         self._place = host, port
         self._open: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._used = 0.0
 
     async def ask(self, verb: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Sends it and reads the whole answer. Raises OSError or IncompleteReadError when the other side hangs up."""
@@ -50,6 +53,8 @@ class Line:
             self._open = None
 
     async def _sent(self, verb: str, headers: Mapping[str, str], body: bytes) -> asyncio.StreamReader:
+        if time.monotonic() - self._used > REST:
+            self.drop()
         self._open = self._open or await asyncio.open_connection(*self._place, limit=LIMIT)
         host = {"host": f"{self._place[0]}:{self._place[1]}", "content-length": str(len(body))}
         lines = [f"{verb} /mcp HTTP/1.1", *(f"{name}: {value}" for name, value in {**host, **headers}.items())]
@@ -63,6 +68,7 @@ class Line:
         body = b"".join([piece async for piece in _pieces(reader, headers)])
         if headers.get("connection") == "close":
             self.drop()
+        self._used = time.monotonic()
         text = body.decode()
         stream = headers.get("content-type", "").startswith("text/event-stream")
         whole = [line[6:] for line in text.splitlines() if line.startswith("data: ")] if stream else [text]
