@@ -31,6 +31,9 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     agents/         what an agent is, and what its model is told
     config/         toolgate.toml, .mcp.json, budgets.toml, the environment and the flags
     identity        who is asking
+    keys            API keys, of which only a hash is kept
+    claims          what a token says about whom it speaks for
+    profile         a named part of what is served
     wording         how a wrong word is answered: did you mean ...?
     visible         text from elsewhere, safe to look at
     screens/        what deceives in definitions and results: hidden text, false names, words meant for the model
@@ -39,7 +42,8 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
 Adapters: one library each, whose types do not leave it.
 
     keyring         keys that seal what we keep or hand out
-    store/          events, approvals, spend and leases, in SQLite
+    store/          events, approvals, spend, leases and API keys, in SQLite
+    auth/           who is asking over HTTP: API keys and access tokens
     upstream/       the MCP servers that we connect to: the only MCP client
     telemetry/      finished spans, to OTLP or nowhere
     hosts/          the files of editors and agents: read, changed in one entry, given back to the byte
@@ -59,6 +63,7 @@ The root, and the faces.
 
     access          how we get into servers: credentials, log-ins
     runtime         configuration in, running parts out: the only module that knows every class
+    entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server
     cli/            the command line
 

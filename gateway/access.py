@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from gateway.call import Subject
 from gateway.config import Config, ResolvedAuth, ResolvedHttp, ServerConfig, expand, resolve_auth
 from gateway.errors import ConfigError
+from gateway.identity import Identity
 from gateway.keyring import KeyRing, load_keyring
 
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import
@@ -55,6 +56,16 @@ class Access:
         from gateway.upstream.auth.subject_tokens import SubjectTokens
 
         return SubjectTokens()
+
+    @property
+    def exchanges(self) -> bool:
+        """Whether any server is entered with what clients bring: only then are their tokens kept."""
+        kinds = (server.word.auth for server in self._config.servers.values())
+        return any(kind in ("token_exchange", "id_jag") for kind in kinds)
+
+    def verified(self, identity: Identity, token: str) -> None:
+        """A token that a client brought, and that is good."""
+        self.subject_tokens.keep(identity.subject, token, identity.expires)
 
     # ---- for connections
 

@@ -10,6 +10,7 @@ from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome
 from gateway.caller import NOBODY, Caller
 from gateway.events import Admitted
 from gateway.gates import Facts, cost, pin
+from gateway.profile import WHOLE, Profile
 from gateway.store import Change, Consume, Lease, Reserve, Restore
 from gateway.tracing import Place
 
@@ -21,13 +22,14 @@ class Work:
     """The run that a call belongs to, as far as the path needs it.
 
     `driven` is a run of our own loop: a spent budget pauses it, and only the same call of the same run may claim an
-    approval. `seconds` is how long the run may still work.
+    approval. `seconds` is how long the run may still work. What is outside of `profile` is not there for it.
     """
 
     place: Place
     lease: Lease | None = None
     driven: bool = False
     seconds: float | None = None
+    profile: Profile = WHOLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,14 @@ from gateway.gates import Facts, judge_subscriber, listed
 from gateway.offer import About, Offer
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
 from gateway.policy import RunFacts
+from gateway.profile import WHOLE, Profile
 from gateway.run import fold
 from gateway.store import Lease, RunRow, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.tracing import Place
 from gateway.uris import SCHEME
 
-__all__ = ["ClientRun", "Clients", "Exchange", "Round", "new_run_id"]
+__all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
 
 T = TypeVar("T", Tool, Offer)
 
@@ -55,15 +56,17 @@ class Clients:
     limits: Limits
 
     @contextlib.asynccontextmanager
-    async def run(self, subject: Subject, title: str) -> AsyncIterator["ClientRun"]:
+    async def run(self, subject: Subject, title: str, profile: Profile = WHOLE) -> AsyncIterator["ClientRun"]:
         """A run for as long as the client is there. Raises StoreError."""
-        client = await self.open(subject, title)
+        client = await self.open(subject, title, profile)
         try:
             yield client
         finally:
             await client.close()
 
-    async def open(self, subject: Subject, title: str, *, follows: float = 0.0) -> "ClientRun":
+    async def open(
+        self, subject: Subject, title: str, profile: Profile = WHOLE, *, follows: float = 0.0
+    ) -> "ClientRun":
         """Like `run`; the caller closes it.
 
         A run of the same subject and title that was active within `follows` seconds is the same client at work,
@@ -75,7 +78,7 @@ class Clients:
         queued = Queued("client", *who, input=title, limits=limits, tainted=tainted)
         await self.store.append(run_id, [queued, Started(owner)], lease=None)
         lease = await self.store.acquire(run_id, owner, CLIENT_LEASE_SECONDS)
-        return ClientRun(self, run_id, subject, lease, tainted=tainted)
+        return ClientRun(self, Seat(run_id, subject, lease, profile, tainted))
 
     async def _was_tainted(self, subject: Subject, title: str, seconds: float) -> bool:
         if not seconds:
@@ -129,20 +132,29 @@ class Exchange:
 ALONE = Exchange()
 
 
-class ClientRun:
-    """One client's session."""
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a client sits: whose run it is, and what of the gateway is there for it."""
 
-    def __init__(
-        self, clients: Clients, run_id: str, subject: Subject, lease: Lease | None, *, tainted: bool = False
-    ) -> None:
-        self._clients, self._lease = clients, lease
-        self.run_id, self.subject = run_id, subject
+    run_id: str
+    subject: Subject
+    lease: Lease | None = None
+    profile: Profile = WHOLE
+    tainted: bool = False
+
+
+class ClientRun:
+    """One client's session, within a profile: what is outside of it is not there for this client."""
+
+    def __init__(self, clients: Clients, seat: Seat) -> None:
+        self._clients, self._lease, self._profile = clients, seat.lease, seat.profile
+        self.run_id, self.subject = seat.run_id, seat.subject
         self._numbers = itertools.count(1)
-        self._tainted = tainted  # what the run's events say, kept up with
+        self._tainted = seat.tainted  # what the run's events say, kept up with
 
     @property
     def catalogue(self) -> Catalogue:
-        return self._clients.upstream.catalogue
+        return self._profile.of(self._clients.upstream.catalogue)
 
     # ---- what there is for this subject: by exposed name, in a stable order
 
@@ -248,7 +260,9 @@ class ClientRun:
         key = asked.round.key if asked.round and further else f"{proposal.action}/{next(self._numbers)}"
         attempt = Attempt(asked.round.number, asked=True) if asked.round else FIRST
         full = replace(proposal, key=key, answers=asked.answers, caller=asked.caller)
-        result = await self._clients.pipeline.call(full, Work(await self._place(), self._lease), attempt)
+        result = await self._clients.pipeline.call(
+            full, Work(await self._place(), self._lease, profile=self._profile), attempt
+        )
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
         return result
 

@@ -10,6 +10,7 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
   + StoreError             the store could not keep or find something
     - UnknownRun           no such run
     - UnknownApproval      no such approval
+    - UnknownKey           no such API key
     - LeaseLost            another worker drives this run now
     - Conflict             somebody else was first; nothing was written
     - BudgetExceeded       a reservation does not fit; nothing was written
@@ -34,6 +35,7 @@ __all__ = [
     "StoreError",
     "ToolgateError",
     "UnknownApproval",
+    "UnknownKey",
     "UnknownRun",
     "UpstreamUnavailable",
 ]
@@ -108,6 +110,13 @@ class UnknownApproval(StoreError):
 
     def __init__(self, approval_id: str) -> None:
         super().__init__(f"there is no approval `{approval_id}`; `toolgate approvals` lists them")
+
+
+class UnknownKey(StoreError):
+    """No API key has this id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no API key `{key_id}`; `toolgate keys list` shows them")
 
 
 class LeaseLost(StoreError):

@@ -44,7 +44,7 @@ from gateway.gates import A_CALL, Facts, cost, judge, pin
 from gateway.policy import Policy, RunFacts
 from gateway.refusals import denial
 from gateway.store import Change, Open, Settle, Store, run_account
-from gateway.tracing import Forwarding, Interval, Place, Tracing, meta_of
+from gateway.tracing import Forwarding, Interval, Tracing, meta_of
 
 __all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
 __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
@@ -143,7 +143,7 @@ class Pipeline:
     async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
         begin = time.time_ns()
-        facts = self._facts(work.place, attempt)
+        facts = self._facts(work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask):
             facts = replace(facts, approval=await self._answer(call, work, attempt))
@@ -175,10 +175,11 @@ class Pipeline:
         thing = self._upstream.catalogue.find(call.action, call.path)
         return isinstance(outcome, Answered | InputRequired | Refused) and not (thing and thing.trusted)
 
-    def _facts(self, place: Place, attempt: Attempt) -> Facts:
+    def _facts(self, work: Work, attempt: Attempt) -> Facts:
+        place = work.place
         taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already
         return Facts(
-            catalogue=self._upstream.catalogue,
+            catalogue=work.profile.of(self._upstream.catalogue),
             policy=self._policy.current,
             now=datetime.now(UTC),
             run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted),

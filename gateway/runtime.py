@@ -106,6 +106,7 @@ class Runtime:
     pipeline: Pipeline
     loop: Loop
     models: "Models"
+    access: Access
 
     @property
     def config(self) -> Config:
@@ -161,7 +162,8 @@ def open_offline(config: Config) -> Iterator[Offline]:
 async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
     """Opens everything and connects to the servers; one that can't be reached is missing, and keeps being tried."""
     with open_offline(config) as offline, opened_telemetry(config) as telemetry:
-        async with open_servers(config, learns=True) as upstream:
+        access = Access(config)
+        async with open_servers(config, access, learns=True) as upstream:
             tracing, models = Tracing(telemetry), Models(config)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
             parts = Parts(
@@ -173,11 +175,13 @@ async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
                 agent=lambda name: _agent(config, name or DEFAULT_AGENT),
                 model=models.open,
             )
-            yield Runtime(offline, upstream, telemetry, pipeline, Loop(parts), models)
+            yield Runtime(offline, upstream, telemetry, pipeline, Loop(parts), models, access)
 
 
 @contextlib.asynccontextmanager
-async def open_servers(config: Config, *, learns: bool = False) -> AsyncIterator["Upstreams"]:
+async def open_servers(
+    config: Config, access: Access | None = None, *, learns: bool = False
+) -> AsyncIterator["Upstreams"]:
     """Connects to the servers and nothing else: for whoever only wants to know what they offer.
 
     `learns`: what is seen for the first time is pinned. Raises ConfigError for a `toolgate.lock` that can't be used.
@@ -185,7 +189,7 @@ async def open_servers(config: Config, *, learns: bool = False) -> AsyncIterator
     stop_propagation()
     from gateway.upstream import Eras, Upstreams
 
-    judge, access = _keeper(config, learns=learns), Access(config)
+    judge, access = _keeper(config, learns=learns), access or Access(config)
     specs = {name: server_spec(server, access) for name, server in config.servers.items() if not server.disabled}
     async with Upstreams(specs, Eras(config.store.path.with_name("eras.json")), judge) as upstream:
         yield upstream

@@ -7,8 +7,8 @@ nobody lists is found by the servers' templates (RFC 6570), else it belongs to t
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -49,6 +49,7 @@ class Uris:
     servers: Mapping[str, bool] = field(default_factory=dict)
     own: Mapping[tuple[str, str], Offer] = field(default_factory=dict, repr=False)
     shared: frozenset[str] = frozenset()
+    within: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, offers: Sequence[Offer], servers: Mapping[str, bool]) -> "Uris":
@@ -61,8 +62,21 @@ class Uris:
         shown = tuple((_exposed(offer, doubled), offer) for offer in templates.values())
         return cls(listed, shown, {**servers, **named}, resources, shared | doubled)
 
+    def part(self, serves: Callable[[str], bool], within: Callable[[str], bool]) -> "Uris":
+        """What is there of servers and of `server/uri` paths that these let through."""
+        return replace(
+            self,
+            listed={uri: offer for uri, offer in self.listed.items() if within(offer.path)},
+            templates=tuple((shown, offer) for shown, offer in self.templates if within(offer.path)),
+            servers={server: trusted for server, trusted in self.servers.items() if serves(server)},
+            own={key: offer for key, offer in self.own.items() if within(offer.path)},
+            within=within,
+        )
+
     def resource(self, server: str, uri: str) -> Offer | None:
         """What this server has under its own URI: listed or not, it may have it. None: it has no resources at all."""
+        if self.within is not None and not self.within(f"{server}/{uri}"):
+            return None
         if (server, uri) in self.own:
             return self.own[server, uri]
         return Offer("resource", server, uri, {}, self.servers[server]) if uri and server in self.servers else None

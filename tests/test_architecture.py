@@ -30,21 +30,24 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.bounded", "gateway.schema", "gateway.params", "gateway.extracts", "gateway.uris",
         "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config",
-        "gateway.guard", "gateway.identity", "providers",
+        "gateway.guard", "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile", "providers",
     ),
     "adapters": (
         "gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins",
+        "gateway.auth",
         "providers.*",
     ),
     "pipeline": ("gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": ("gateway.turn", "gateway.loop", "gateway.clients", "gateway.approving"),
-    "root": ("gateway.access", "gateway.runtime"),
+    "root": ("gateway.access", "gateway.runtime", "gateway.entrance"),
     "serve": ("gateway.serve",),
     "cli": ("gateway.cli",),
 }  # fmt: skip
 
 # Adapters know the core and nothing of one another. The packages beside `gateway` know nothing of it.
-ADAPTERS = ("gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins")
+ADAPTERS = (
+    "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins", "gateway.auth",
+)  # fmt: skip
 ISLANDS = ("providers", "servers")
 
 
@@ -61,7 +64,8 @@ LIBRARIES: Mapping[str, Library] = {
     "mcp": Library("mcp", ("gateway.upstream", "gateway.serve", "servers")),
     "mcp_types": Library("mcp-types", ("gateway.upstream", "gateway.serve", "servers")),
     "cryptography": Library("cryptography", ("gateway.keyring",)),
-    "httpx2": Library("httpx2", ("gateway.upstream", "providers")),
+    "httpx2": Library("httpx2", ("gateway.upstream", "gateway.auth.jwks", "providers")),
+    "jwt": Library("pyjwt", ("gateway.auth",)),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
@@ -86,6 +90,7 @@ LAZY: Mapping[str, str] = {
     "gateway.cli": "`toolgate --help` must not load what only one command needs",
     "gateway.access": "most servers want no token, and `toolgate login --help` loads no SDK",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
+    "gateway.entrance": "only those who take access tokens pay for the keys that check them",
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",
     "gateway.guard": "the installed distributions are read only when something is wrong",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from gateway.budget import Spend, shown
 from gateway.catalogue import Catalogue
 from gateway.cli.columns import ago
+from gateway.cli.entrance_checks import clients, profiles
 from gateway.cli.finding import Finding, Level
 from gateway.cli.listing import no_servers_hint
 from gateway.cli.log_in_checks import log_ins
@@ -35,7 +36,7 @@ from gateway.telemetry import destination
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import
     from gateway.upstream import ServerStatus
 
-__all__ = ["Finding", "examine"]
+__all__ = ["examine"]
 
 PYTHONS = ((3, 11), (3, 14))  # from the first on, before the second
 WRITTEN = 1_767_225_600_000  # 2026-01-01 in milliseconds since 1970: no clock can be before the program
@@ -56,9 +57,9 @@ async def examine(caller: Caller) -> list[Finding]:
             statuses, catalogue = upstream.status(), upstream.catalogue
     except ConfigError as error:  # of the pins: nothing is believed before they can be read
         return [*findings, *(_wrong("pins", problem) for problem in error.problems)]
-    findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *pins(config, catalogue)]
-    findings += policy(config, catalogue)
-    return [*findings, *budgets(config), *models(config), *await telemetry(config)]
+    findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *profiles(config, catalogue)]
+    findings += [*pins(config, catalogue), *policy(config, catalogue), *budgets(config), *models(config)]
+    return [*findings, *await clients(config), *await telemetry(config)]
 
 
 def _wrong(what: str, problem: Problem) -> Finding:

@@ -11,7 +11,7 @@ from gateway.cli.exits import Exit
 from gateway.cli.options import Caller, as_json, emit, located
 
 if TYPE_CHECKING:
-    from gateway.cli.checks import Finding
+    from gateway.cli.finding import Finding
 
 __all__ = ["doctor_command"]
 

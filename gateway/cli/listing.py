@@ -19,6 +19,7 @@ from gateway.cli.console import console
 from gateway.cli.program import near
 from gateway.config import Config
 from gateway.policy import Policy, Summary
+from gateway.profile import WHOLE, Profile
 from gateway.runtime import open_servers
 from gateway.screens.finding import Finding
 from gateway.visible import visible
@@ -98,11 +99,13 @@ class Listing:
         }
 
 
-async def list_tools(config: Config, policy: Policy, subject: Subject) -> Listing:
-    """Connects to the servers, pins what is seen for the first time, and asks the policy about each tool."""
+async def list_tools(config: Config, policy: Policy, subject: Subject, part: Profile = WHOLE) -> Listing:
+    """Connects to the servers, pins what is seen for the first time, and asks the policy about each tool of this part
+    of the gateway.
+    """
     async with open_servers(config, learns=True) as upstream:
-        catalogue = upstream.catalogue
-    servers = sum(not server.disabled for server in config.servers.values())
+        catalogue = part.of(upstream.catalogue)
+    servers = sum(not server.disabled and part.may_serve(name) for name, server in config.servers.items())
     listed = _listed(catalogue, policy, subject)
     return Listing(subject, listed, catalogue.missing, catalogue.rejected, servers)
 

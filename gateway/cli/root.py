@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "logout": ("login", "Forget a log-in."),
     "pins": ("pins", "Show what is pinned and what is held; `pins accept` takes a change."),
     "serve": ("serve", "Be an MCP server for editors and agents, over HTTP or stdio."),
+    "keys": ("keys", "Make, list and revoke API keys for `serve`."),
     "policy": ("policy", "Check, test and explain the policy."),
     "config": ("config", "Show the configuration and where each value comes from."),
 }

@@ -1,8 +1,9 @@
 """`toolgate serve`: be an MCP server for editors and agents."""
 
 import asyncio
+import contextlib
 import gc
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +12,10 @@ from gateway.cli.exits import Exit
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
+    from gateway.call import Subject
     from gateway.config import Config
     from gateway.runtime import Runtime
+    from gateway.serve.door import Entry
     from gateway.serve.front import Front
 
 __all__ = ["serve_command"]
@@ -20,60 +23,108 @@ __all__ = ["serve_command"]
 
 @click.command("serve")
 @click.option("--stdio", is_flag=True, help="Over stdin and stdout, for a client that starts this program.")
-@click.option("--host", metavar="ADDRESS", help="Where to listen; loopback only.")
+@click.option("--host", metavar="ADDRESS", help="Where to listen; beyond loopback only if clients log in.")
 @click.option("--port", metavar="NUMBER", help="0 takes a free one.")
 @click.option("--agent", metavar="NAME", help="The clients are this agent of the policy's, for whoever asks.")
+@click.option("--profile", metavar="NAME", help="Over stdio: this part of the gateway. Over HTTP it is /mcp/NAME.")
 @as_json
 @caller
 def serve_command(
-    stdio: bool, host: str | None, port: str | None, agent: str | None, as_json: bool, caller: Caller
+    stdio: bool,
+    host: str | None,
+    port: str | None,
+    agent: str | None,
+    profile: str | None,
+    as_json: bool,
+    caller: Caller,
 ) -> int:
-    """Serve the gateway as an MCP server: Streamable HTTP at /mcp, or stdio.
+    """Serve the gateway as an MCP server: Streamable HTTP at /mcp and /mcp/PROFILE, or stdio.
 
     With --json, one line on stdout says when it listens, and where.
     """
     if stdio and as_json:
         raise click.UsageError("with --stdio, stdout belongs to the protocol: leave --json out")
+    if profile is not None and not stdio:
+        raise click.UsageError(
+            "--profile goes with --stdio: over HTTP, clients choose a profile by its path, /mcp/NAME"
+        )
     config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
-    asyncio.run(_work(config, agent, stdio=stdio, as_json=as_json))
+    asyncio.run(_over_stdio(config, agent, profile) if stdio else _over_http(config, agent, as_json=as_json))
     return Exit.OK
 
 
-async def _work(config: "Config", agent: str | None, *, stdio: bool, as_json: bool) -> None:
+async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> None:
+    from importlib.metadata import version
+
+    from gateway.entrance import profile
     from gateway.runtime import open_runtime
+    from gateway.serve.asking import Asker
+    from gateway.serve.server import build_server
+    from gateway.serve.stdio import serve_stdio
+
+    part = profile(config, name)
+    async with open_runtime(config) as runtime:
+        local = Asker(runtime.offline.subject(agent=_agent(agent)), part)
+        async with _front(runtime) as front:
+            await serve_stdio(build_server(front, version("toolgate"), local))
+
+
+async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> None:
+    from importlib.metadata import version
+
+    from gateway.runtime import open_runtime
+    from gateway.serve.http import Address, Served, check_host, serve_http
+    from gateway.serve.server import build_server
+
+    given = config.serve
+    check_host(given.host, logged_in=given.asks_who)  # before any server is started
+    async with open_runtime(config) as runtime, _front(runtime) as front:
+        entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)))
+        gc.freeze()  # what is there by now stays: looking through it for garbage took a tenth of the time under load
+        address = Address(given.host, given.port, given.grace)
+        served = Served(build_server(front, version("toolgate"), None), front, entry)
+        await serve_http(served, address, _announced(runtime, as_json=as_json))
+
+
+@contextlib.asynccontextmanager
+async def _front(runtime: "Runtime") -> "AsyncIterator[Front]":
+    """What clients ask. At the end, every client's run is closed."""
     from gateway.serve.front import Front
     from gateway.serve.sessions import Sessions
 
-    async with open_runtime(config) as runtime:
-        await _sweep(runtime)
-        sessions = Sessions(runtime.clients, runtime.offline.subject(agent=_agent(agent)))
-        try:
-            await _listen(runtime, Front(sessions), stdio=stdio, as_json=as_json)
-        finally:
-            await sessions.close()
+    await _sweep(runtime)
+    sessions = Sessions(runtime.clients)
+    try:
+        yield Front(sessions)
+    finally:
+        await sessions.close()
+
+
+def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
+    from gateway.entrance import challenges, login, profiles
+    from gateway.serve.door import Entry
+    from gateway.serve.origins import Origins
+    from gateway.serve.pages import Parts, Readiness, pages
+
+    config, offline = runtime.config, runtime.offline
+    parts = Parts(
+        write=offline.store.check,
+        problem=lambda: offline.policy.problem,
+        servers=lambda: {status.name: status.state == "ready" for status in runtime.upstream.status()},
+    )
+    return Entry(
+        local=local,
+        authenticator=login(config, offline.store, runtime.access.verified if runtime.access.exchanges else None),
+        profiles=profiles(config),
+        pages=pages(challenges(config), Readiness(parts)),
+        origins=Origins(config.serve.allowed_hosts, config.serve.allowed_origins),
+    )
 
 
 async def _sweep(runtime: "Runtime") -> None:
     lost = await runtime.clients.sweep()
     if lost:
         click.echo(f"{lost} sessions of a gateway that was killed are closed; see `toolgate runs`", err=True)
-
-
-async def _listen(runtime: "Runtime", front: "Front", *, stdio: bool, as_json: bool) -> None:
-    from importlib.metadata import version
-
-    from gateway.serve.http import Address, serve_http
-    from gateway.serve.server import build_server
-    from gateway.serve.stdio import serve_stdio
-
-    server = build_server(front, version("toolgate"))
-    if stdio:
-        await serve_stdio(server)
-        return
-    gc.freeze()  # what is there by now stays: looking through it for garbage took a tenth of the time under load
-    given = runtime.config.serve
-    address = Address(given.host, given.port, given.allowed_hosts, given.allowed_origins)
-    await serve_http(server, front, address, _announced(runtime, as_json=as_json))
 
 
 def _announced(runtime: "Runtime", *, as_json: bool) -> Callable[[str], Awaitable[None]]:

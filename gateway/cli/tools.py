@@ -22,16 +22,19 @@ _AGENT = click.option("--agent", metavar="NAME", help="Through this agent; both 
 
 @click.command("tools")
 @_AGENT
+@click.option("--profile", metavar="NAME", help="Only this part of the gateway: `[profiles.NAME]`.")
 @as_json
 @caller
-def tools_command(agent: str | None, as_json: bool, caller: Caller) -> int:
+def tools_command(agent: str | None, profile: str | None, as_json: bool, caller: Caller) -> int:
     """List every tool, with what the policy says to you: allow, ask, deny, or depends (on the arguments)."""
+    from gateway import entrance
     from gateway.cli.listing import list_tools, print_listing
     from gateway.policy import load
 
     config = caller.config()
+    part = entrance.profile(config, profile)
     policy = load(config.policy.model, config.policy.files)
-    listing = asyncio.run(list_tools(config, policy, _subject(config, agent)))
+    listing = asyncio.run(list_tools(config, policy, _subject(config, agent), part))
     if as_json:
         emit(listing.to_json())
     else:

@@ -19,6 +19,7 @@ from gateway.config.settings import (
     ModelConfig,
     NetworkConfig,
     PolicyConfig,
+    ProfileConfig,
     ServeConfig,
     ServerWord,
     Settings,
@@ -69,6 +70,10 @@ class Config:
     @property
     def serve(self) -> ServeConfig:
         return self.settings.serve
+
+    @property
+    def profiles(self) -> Mapping[str, ProfileConfig]:
+        return self.settings.profiles
 
     @property
     def policy(self) -> PolicyConfig:
@@ -182,6 +187,10 @@ def _disagreements(
         yield _speechless(places["servers", name], name, entries, folders)
     for name, entry in entries.items():
         yield from _misfits(name, entry, settings, places)
+    for name, profile in settings.profiles.items():
+        for server in (server for server in profile.servers if server not in entries):
+            message = f"the profile `{name}` has the server `{server}`, which no .mcp.json describes"
+            yield places["profiles", name, "servers"].problem(message, did_you_mean(server, entries))
     budgets = places["policy", "budgets"]
     if budgets is not DEFAULT and not settings.policy.budgets.exists():
         yield budgets.problem("`policy.budgets` names a file that is not there")

@@ -15,7 +15,8 @@ from gateway.budget import Limits, Price, nanos
 from gateway.config import amounts
 from gateway.config.auth_word import AuthWord
 from gateway.config.network import NetworkConfig
-from gateway.config.table import Strings, Table, Template, WebAddress, is_web_address, items
+from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig
+from gateway.config.table import Seconds, Strings, Table, Template, ToolGlobs, WebAddress, is_web_address, items
 from gateway.errors import ConfigError
 from gateway.identity import user_subject
 from gateway.screens.finding import Kind
@@ -30,7 +31,9 @@ __all__ = [
     "IdentityConfig",
     "ModelConfig",
     "NetworkConfig",
+    "OAuthConfig",
     "PolicyConfig",
+    "ProfileConfig",
     "ServeConfig",
     "ServerWord",
     "Settings",
@@ -56,14 +59,6 @@ def _name(value: object) -> object:
     return value
 
 
-def _tool_globs(value: object) -> object:
-    globs = items(value)
-    for glob in globs if isinstance(globs, tuple) else ():
-        if isinstance(glob, str) and "/" not in glob:
-            raise ValueError(f"`{glob}` is no `server/tool`: write `{glob}/*` for all its tools")
-    return globs
-
-
 def _provider(value: object) -> object:
     if isinstance(value, str) and value not in PROVIDERS:
         raise ValueError(f"there is no provider `{value}`; {did_you_mean(value, PROVIDERS)}")
@@ -85,8 +80,6 @@ def _user(value: object) -> object:
 
 
 Name = Annotated[str, BeforeValidator(_name)]
-ToolGlobs = Annotated[tuple[str, ...], BeforeValidator(_tool_globs)]
-Seconds = Annotated[float, BeforeValidator(amounts.seconds)]
 Count = Annotated[int, BeforeValidator(amounts.count)]
 PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price)]
 
@@ -160,15 +153,6 @@ class TelemetryConfig(Table):
     capture_content: bool = False
 
 
-class ServeConfig(Table):
-    """`[serve]`. Port 0 takes a free one."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8765
-    allowed_hosts: Strings = ()
-    allowed_origins: Strings = ()
-
-
 class PolicyConfig(Table):
     """`[policy]`. `files` is one file of lines, or a folder of them."""
 
@@ -230,3 +214,4 @@ class Settings(Table):
     network: NetworkConfig = Field(default_factory=NetworkConfig)
     trust: TrustConfig = Field(default_factory=TrustConfig)
     servers: Mapping[Name, ServerWord] = {}
+    profiles: Mapping[Name, ProfileConfig] = {}

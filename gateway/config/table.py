@@ -5,9 +5,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from gateway.config import amounts
 from gateway.config.templates import pieces
 
-__all__ = ["Strings", "Table", "Template", "WebAddress", "is_web_address", "items"]
+__all__ = ["Seconds", "Strings", "Table", "Template", "ToolGlobs", "WebAddress", "is_web_address", "items"]
 
 
 class Table(BaseModel):
@@ -22,6 +23,14 @@ class Table(BaseModel):
 def items(value: object) -> object:
     """TOML's arrays as tuples, which can't be changed."""
     return tuple(value) if isinstance(value, list) else value
+
+
+def _tool_globs(value: object) -> object:
+    globs = items(value)
+    for glob in globs if isinstance(globs, tuple) else ():
+        if isinstance(glob, str) and "/" not in glob:
+            raise ValueError(f"`{glob}` is no `server/tool`: write `{glob}/*` for all its tools")
+    return globs
 
 
 def _web_address(value: object) -> object:
@@ -45,6 +54,8 @@ def _template(value: object) -> object:
     return value
 
 
+Seconds = Annotated[float, BeforeValidator(amounts.seconds)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(items)]
 Template = Annotated[str, BeforeValidator(_template)]
+ToolGlobs = Annotated[tuple[str, ...], BeforeValidator(_tool_globs)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]

@@ -9,6 +9,10 @@ Start at `front`, then follow a call.
     replies     what the client is told
     envelope    what each era wants around a result
     strict      one message, read in the only way in which it can be read
-    http, stdio the transports; `edge` is what every HTTP request passes first, `signals` how both end
+    http, stdio the transports; `signals` is how both end
     asgi        the words of the first
+
+Every HTTP request passes `connections` (slow ones, and too many), then `edge`: first its `door`, where its head is
+looked at (`origins`: from where it may come; who is asking, which `asking` keeps), then its body. `pages` are what
+anybody may see.
 """

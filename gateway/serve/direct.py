@@ -7,7 +7,7 @@ which also has the protocol's words for what is wrong; nothing is refused here.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,10 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from gateway.call import JsonObject
 from gateway.errors import ToolgateError
 from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, first, message_of
+from gateway.serve.asking import ASKER, Asker
 from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.front import Front
-from gateway.serve.handshakes import Handshakes
+from gateway.serve.handshakes import Handshakes, Posted
 from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
 
@@ -32,6 +33,7 @@ _PATH = "/mcp"
 _REQUEST = {"jsonrpc", "id", "method", "params"}
 _PARAMS = {"name", "arguments", "_meta"}
 _ACCEPTED = {b"application/json", b"text/event-stream"}
+_CallKey = tuple[Asker, str | None, str | int]  # whose, in which session, and the request's id
 _CANCELLED = {"code": 0, "message": "Request cancelled"}  # the SDK's own words; a client that cancels waits for none
 
 log = logging.getLogger("toolgate.serve")
@@ -47,18 +49,17 @@ class _Plain:
     params: JsonObject
 
     @property
-    def key(self) -> tuple[str | None, str | int]:
-        return self.client.session, self.id
+    def key(self) -> "_CallKey":
+        return self.client.asker, self.client.session, self.id
 
 
 class Direct:
-    """ASGI middleware before the SDK's application. `hosts` is what the SDK has too: `name:*`, or the whole header."""
+    """ASGI middleware before the SDK's application, and behind the door: each request has an `Asker`."""
 
-    def __init__(self, app: App, front: Front, stamp: JsonObject, hosts: Sequence[str]) -> None:
+    def __init__(self, app: App, front: Front, stamp: JsonObject) -> None:
         self._app, self._front, self._stamp = app, front, stamp
-        self._hosts = frozenset(hosts)
         self._handshakes = Handshakes()
-        self._calls: dict[tuple[str | None, str | int], _Watch] = {}  # under way
+        self._calls: dict[_CallKey, _Watch] = {}  # under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,10 +70,11 @@ class Direct:
         if plain is not None:
             await self._directly(plain, receive, send)
             return
-        session = _session_of(scope)
+        asker, session = scope["state"][ASKER], _session_of(scope)
         if message.get("method") == "notifications/cancelled":
-            self._cancel(session, message.get("params"))
-        await self._app(scope, receive, self._handshakes.learning(scope["method"], session, message, send))
+            self._cancel(asker, session, message.get("params"))
+        posted = Posted(asker, scope["method"], session, message)
+        await self._app(scope, receive, self._handshakes.learning(posted, send))
 
     async def _directly(self, plain: _Plain, receive: Receive, send: Send) -> None:
         watch = _Watch(receive)
@@ -89,12 +91,14 @@ class Direct:
                 del self._calls[plain.key]
         await answer_json(send, status, body)
 
-    def _cancel(self, session: str | None, params: Any) -> None:
-        """Only a session can cancel by a request's id: those of modern requests belong to nobody."""
+    def _cancel(self, asker: Asker, session: str | None, params: Any) -> None:
+        """Only a session can cancel by a request's id, and only his whose it is: those of modern requests belong to
+        nobody.
+        """
         request_id = params.get("requestId") if isinstance(params, Mapping) else None
         if session is None or not isinstance(request_id, str | int) or isinstance(request_id, bool):
             return
-        watch = self._calls.get((session, request_id))
+        watch = self._calls.get((asker, session, request_id))
         if watch is not None:
             watch.cancel()
 
@@ -109,34 +113,32 @@ class Direct:
         params = message["params"]
         if not _simple(params) or not self._front.plain(params["name"]):
             return None
-        caller = self._caller(message, params.get("_meta", {}), headers)
+        caller = self._caller(scope["state"][ASKER], message, params.get("_meta", {}), headers)
         return _Plain(message["id"], *caller, params) if caller else None
 
     def _in_order(self, headers: Mapping[bytes, bytes]) -> bool:
-        """The headers of a program that speaks MCP, and not of a page in a browser."""
-        host = headers.get(b"host", b"").decode("latin-1")
+        """The headers of a program that speaks MCP."""
         accepted = {part.partition(b";")[0].strip().lower() for part in headers.get(b"accept", b"").split(b",")}
         return (
-            b"origin" not in headers
-            and (host in self._hosts or f"{host.rpartition(':')[0]}:*" in self._hosts)
-            and headers.get(b"content-type") == b"application/json"
+            headers.get(b"content-type") == b"application/json"
             and accepted >= _ACCEPTED
             and not any(name.startswith(b"mcp-param-") for name in headers)
         )
 
     def _caller(
-        self, message: Mapping[str, Any], meta: Mapping[str, Any], headers: Mapping[bytes, bytes]
+        self, asker: Asker, message: Mapping[str, Any], meta: Mapping[str, Any], headers: Mapping[bytes, bytes]
     ) -> tuple[Client, str] | None:
         version = _text(headers.get(b"mcp-protocol-version")) or ""
         if version in MODERN_PROTOCOL_VERSIONS:
             routing = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
             route = classify_inbound_request(message, headers=routing)
             fits = isinstance(route, InboundModernRoute) and in_shape(meta, version)
-            return (Client.said(meta.get(CLIENT_INFO_META_KEY), stateless=True), version) if fits else None
+            info = meta.get(CLIENT_INFO_META_KEY)
+            return (Client.said(asker, info, stateless=True), version) if fits else None
         session = _text(headers.get(b"mcp-session-id"))
         if version not in HANDSHAKE_PROTOCOL_VERSIONS or session is None:
             return None
-        known = self._handshakes.fresh(session)
+        known = self._handshakes.fresh(asker, session)
         return (known.client, version) if known else None
 
     # ---- its answer

@@ -1,4 +1,5 @@
-"""What every HTTP request passes before the SDK sees it. One reading, bounded in size and in time, no lost white space.
+"""What every HTTP request passes before the SDK sees it. First the door, where the head is looked at and who sends it;
+then one reading of the body, bounded in size and in time.
 
 Header values are trimmed (RFC 9110 section 5.5), because not every parser does it.
 """
@@ -6,11 +7,11 @@ Header values are trimmed (RFC 9110 section 5.5), because not every parser does 
 import asyncio
 
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, with_message
+from gateway.serve.door import MAX_BODY, Door
 from gateway.serve.strict import INVALID_REQUEST, Malformed, read
 
 __all__ = ["Edge"]
 
-MAX_BODY = 4 * 1024 * 1024
 BODY_SECONDS = 30.0
 
 
@@ -18,14 +19,16 @@ class Edge:
     """ASGI middleware. `max_body` is in bytes; a body has `body_seconds` to arrive.
 
     After `close()`, streams that clients hold open to listen end, as if the clients had gone: requests are left to
-    finish.
+    finish, and new ones are refused.
     """
 
-    def __init__(self, app: App, max_body: int = MAX_BODY, body_seconds: float = BODY_SECONDS) -> None:
-        self._app, self._max_body, self._body_seconds = app, max_body, body_seconds
+    def __init__(self, app: App, door: Door, *, max_body: int = MAX_BODY, body_seconds: float = BODY_SECONDS) -> None:
+        self._app, self._door = app, door
+        self._max_body, self._body_seconds = max_body, body_seconds
         self._closed = asyncio.Event()
 
     def close(self) -> None:
+        self._door.close()
         self._closed.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +36,9 @@ class Edge:
             await self._app(scope, receive, send)
             return
         scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        if scope["method"] == "POST":
+        if (answer := await self._door.let_in(scope)) is not None:
+            await answer(scope, receive, send)
+        elif scope["method"] == "POST":
             await self._post(scope, receive, send)
         else:
             await self._listen(scope, receive, send)

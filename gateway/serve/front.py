@@ -29,11 +29,11 @@ class Front:
         self._sessions = sessions
         self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
 
-    async def list_tools(self, params: JsonObject) -> JsonObject:
+    async def list_tools(self, client: Client, params: JsonObject) -> JsonObject:
         """What this subject may call; and which servers are missing, because a short list looks like a whole one."""
         if params.get("cursor") is not None:
             raise MCPError(types.INVALID_PARAMS, "There is one page of tools, and no cursor")
-        viewer = self._sessions.viewer
+        viewer = self._sessions.viewer(client)
         tools = [{**tool.definition, "name": name} for name, tool in viewer.tools()]
         missing = dict(viewer.catalogue.missing)
         return {"tools": tools} | ({"_meta": {"toolgate/missing": missing}} if missing else {})
@@ -66,5 +66,5 @@ class Front:
         return tool.input_schema if tool else None
 
     def _tool(self, name: str) -> Tool | None:
-        catalogue = self._sessions.viewer.catalogue
+        catalogue = self._sessions.catalogue
         return catalogue.tools.get(catalogue.resolve(name))

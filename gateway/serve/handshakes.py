@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.serve.asgi import Message, Send
+from gateway.serve.asking import Asker
 from gateway.serve.sessions import MAX_RUNS, Client
 
-__all__ = ["FRESH", "Handshake", "Handshakes"]
+__all__ = ["FRESH", "Handshake", "Handshakes", "Posted"]
 
 FRESH = 60.0  # seconds
 
@@ -29,6 +30,16 @@ class Handshake:
     seen: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A request that the SDK answers. `verb` is HTTP's method, `message` what was posted."""
+
+    asker: Asker
+    verb: str
+    session: str | None
+    message: Mapping[str, Any]
+
+
 class Handshakes:
     """`clock` is monotonic, in seconds."""
 
@@ -36,40 +47,43 @@ class Handshakes:
         self._clock = clock
         self._open: dict[str, Handshake] = {}
 
-    def fresh(self, session: str) -> Handshake | None:
-        """A session for which the SDK need not be asked now."""
+    def fresh(self, asker: Asker, session: str) -> Handshake | None:
+        """A session of his for which the SDK need not be asked now."""
         found = self._open.get(session)
-        if found is None or not found.introduced or self._clock() - found.seen > FRESH:
+        if found is None or found.client.asker != asker or not found.introduced or self._clock() - found.seen > FRESH:
             return None
         return found
 
-    def learning(self, method: str, session: str | None, message: Mapping[str, Any], send: Send) -> Send:
-        """`send` for a request that the SDK answers. `method` is HTTP's, `message` what was posted, `session` the one
-        that the SDK takes it into.
-        """
-        opening = _Opening() if session is None and message.get("method") == "initialize" else None
+    def learning(self, posted: "Posted", send: Send) -> Send:
+        """`send` for a request that the SDK answers."""
+        opens = posted.session is None and posted.message.get("method") == "initialize"
+        opening = _Opening() if opens else None
 
         async def learn(answer: Message) -> None:
             if opening is not None and opening.agreed(answer):
-                self._opened(message.get("params") or {}, opening.session)
-            elif session is not None and answer["type"] == "http.response.start":
-                self._seen(method, session, message, answer["status"])
+                self._opened(posted.asker, posted.message.get("params") or {}, opening.session)
+            elif posted.session is not None and answer["type"] == "http.response.start":
+                self._seen(posted, posted.session, answer["status"])
             await send(answer)
 
         return learn
 
-    def _seen(self, method: str, session: str, message: Mapping[str, Any], status: int) -> None:
-        if status == 404 or (method == "DELETE" and status < 300):
+    def _seen(self, posted: "Posted", session: str, status: int) -> None:
+        if (found := self._open.get(session)) and found.client.asker != posted.asker:
+            return  # a stranger's 404 says nothing about the session
+        if status == 404 or (posted.verb == "DELETE" and status < 300):
             self._open.pop(session, None)
         elif status < 300 and (known := self._open.pop(session, None)):
             known.seen = self._clock()
-            known.introduced = known.introduced or message.get("method") == "notifications/initialized"
+            known.introduced = known.introduced or posted.message.get("method") == "notifications/initialized"
             self._open[session] = known
 
-    def _opened(self, params: Mapping[str, Any], session: str) -> None:
+    def _opened(self, asker: Asker, params: Mapping[str, Any], session: str) -> None:
         capabilities = params.get("capabilities")
         known = capabilities if isinstance(capabilities, Mapping) else {}
-        self._open[session] = Handshake(Client.said(params.get("clientInfo"), session), known, seen=self._clock())
+        self._open[session] = Handshake(
+            Client.said(asker, params.get("clientInfo"), session), known, seen=self._clock()
+        )
         while len(self._open) > MAX_RUNS:  # the one that was seen last stands last
             del self._open[next(iter(self._open))]
 

@@ -1,88 +1,94 @@
-"""Streamable HTTP at `/mcp`, on loopback.
-
-Host and Origin are checked, so that no page in a browser can reach it (DNS rebinding).
-"""
+"""Streamable HTTP at `/mcp`: on loopback for whoever works there, elsewhere only for clients that log in."""
 
 import contextlib
-import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import uvicorn
 from mcp.server import Server
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.errors import ConfigError
+from gateway.serve.connections import BoundedProtocol
 from gateway.serve.direct import Direct
-from gateway.serve.edge import MAX_BODY, Edge
+from gateway.serve.door import MCP_PATH, Door, Entry
+from gateway.serve.edge import Edge
 from gateway.serve.front import Front
+from gateway.serve.origins import is_loopback
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
 from gateway.serve.signals import on_stop
 
-__all__ = ["Address", "app", "serve_http"]
-
-MAX_CONNECTIONS = 1000  # each may hold one request, or one stream
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_LOOPBACK_HOSTS = tuple(f"{host}:*" for host in _LOOPBACK)
-_LOOPBACK_ORIGINS = tuple(f"http://{host}:*" for host in _LOOPBACK)
+__all__ = ["Address", "Served", "app", "check_host", "serve_http"]
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen. Port 0 takes a free one. `hosts` and `origins` are let in beside those of loopback.
+    """Where to listen. Port 0 takes a free one.
 
     `grace` is how many seconds calls in flight have to finish when we are told to end.
     """
 
     host: str = "127.0.0.1"
     port: int = 8765
-    hosts: Sequence[str] = ()
-    origins: Sequence[str] = ()
     grace: float = 5.0
 
 
-def app(server: Server[Any], front: Front, address: Address) -> Edge:
-    """The ASGI application. Raises ConfigError for an address that others could reach: there is no log-in yet."""
-    if not _is_loopback(address.host):
-        raise ConfigError.at("serve.host", f"`{address.host}` is not loopback, and clients do not log in yet")
-    security = TransportSecuritySettings(
-        enable_dns_rebinding_protection=True,
-        allowed_hosts=[*_LOOPBACK_HOSTS, *address.hosts],
-        allowed_origins=[*_LOOPBACK_ORIGINS, *address.origins],
-    )
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The same gateway twice, as a server of the SDK and directly; and who may come in."""
+
+    server: Server[Any]
+    front: Front
+    entry: Entry
+
+
+def app(served: Served, address: Address) -> Edge:
+    """The ASGI application. Raises ConfigError as `check_host` does."""
+    server, entry = served.server, served.entry
+    check_host(address.host, logged_in=entry.authenticator is not None)
     # Not `json_response`: answered as plain JSON, a call would not notice that its client went away.
     inner = server.streamable_http_app(
-        transport_security=security,
-        max_request_body_size=MAX_BODY,
+        streamable_http_path=MCP_PATH,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the door has looked
+        max_request_body_size=entry.max_body,
         max_sessions=MAX_RUNS,
         session_idle_timeout=IDLE_SECONDS,
-        custom_starlette_routes=[Route("/health", _health, methods=["GET"])],
     )
-    return Edge(Direct(inner, front, server.server_info_stamp, security.allowed_hosts))
+    direct = Direct(inner, served.front, server.server_info_stamp)
+    return Edge(direct, Door(_reached_at(entry, address.host)), max_body=entry.max_body)
 
 
-async def serve_http(
-    server: Server[Any], front: Front, address: Address, ready: Callable[[str], Awaitable[None]]
-) -> None:
+def check_host(host: str, *, logged_in: bool) -> None:
+    """Raises ConfigError for an address that others could reach, if clients need not log in."""
+    if not logged_in and not is_loopback(host):
+        hint = "set `api_keys = true` under `[serve]`, or describe `[serve.oauth]`"
+        raise ConfigError.at("serve.host", f"`{host}` is not loopback, and clients do not log in", hint=hint)
+
+
+def _reached_at(entry: Entry, host: str) -> Entry:
+    """With the address itself among the hosts that we are."""
+    own = f"[{host}]:*" if ":" in host else f"{host}:*"
+    return replace(entry, origins=replace(entry.origins, hosts=(*entry.origins.hosts, own)))
+
+
+async def serve_http(served: Served, address: Address, ready: Callable[[str], Awaitable[None]]) -> None:
     """Serves until SIGINT or SIGTERM; `ready` gets the URL once it listens.
 
     Raises ConfigError when the address can't be had.
     """
-    edge = app(server, front, address)
+    edge = app(served, address)
     listener = _listener(address)
     config = uvicorn.Config(
         edge,
-        http="httptools",
         log_config=None,  # logging belongs to the program
         log_level="critical",
         access_log=False,
         proxy_headers=False,  # else who sends `X-Forwarded-For` says where he comes from
-        limit_concurrency=MAX_CONNECTIONS,
+        http=BoundedProtocol,
+        server_header=False,
+        ws="none",  # an upgrade would go round the door
         timeout_graceful_shutdown=address.grace,  # type: ignore[arg-type] # it takes fractions too
     )
     await _Listening(config, edge, lambda: ready(_url(listener))).serve(sockets=[listener])
@@ -111,6 +117,7 @@ class _Listening(uvicorn.Server):
             yield
 
     def _stop(self) -> None:
+        self._edge.close()
         self.force_exit = self.should_exit  # asked twice: at once
         self.should_exit = True
 
@@ -132,14 +139,3 @@ def _listener(address: Address) -> socket.socket:
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/mcp" if ":" in host else f"http://{host}:{port}/mcp"
-
-
-async def _health(_request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from gateway.call import JsonObject
 from gateway.errors import ToolgateError
+from gateway.serve.asking import Asker, asker_of
 from gateway.serve.envelope import enveloped
 from gateway.serve.front import Front
 from gateway.serve.replies import ServerError
@@ -34,8 +35,10 @@ T = TypeVar("T")
 log = logging.getLogger("toolgate.serve")
 
 
-def build_server(front: Front, version: str) -> Server[Any]:
-    """An SDK server whose tools are the gateway's."""
+def build_server(front: Front, version: str, local: Asker | None) -> Server[Any]:
+    """An SDK server whose tools are the gateway's. `local` is who asks over stdio; None over HTTP, where each request
+    says who.
+    """
     server: Server[Any] = Server(
         "toolgate",
         version=version,
@@ -45,7 +48,7 @@ def build_server(front: Front, version: str) -> Server[Any]:
         on_list_tools=_unreachable,
         on_call_tool=_unreachable,
     )
-    answers = _answers(front)
+    answers = _answers(front, local)
     stamp = server.server_info_stamp
 
     async def middleware(ctx: Context, call_next: CallNext) -> HandlerResult:
@@ -67,26 +70,32 @@ def build_server(front: Front, version: str) -> Server[Any]:
     return server
 
 
-def client_of(context: Context) -> Client:
-    """Who sent it, as far as he says. A modern request belongs to no session, whatever its headers say."""
+def client_of(context: Context, local: Asker | None) -> Client:
+    """Who sent it. A modern request belongs to no session, whatever its headers say. Raises LookupError for one that is
+    nobody's.
+    """
+    asker = asker_of(context.request, local)
     session, stateless = None, context.protocol_version in MODERN_PROTOCOL_VERSIONS
     if context.request is not None and not stateless:
         session = context.request.headers.get("mcp-session-id")
     params = context.session.client_params
     if params is not None:
-        return Client.named(str(params.client_info.name), session, stateless=stateless)
+        return Client.named(asker, str(params.client_info.name), session, stateless=stateless)
     info = ((context.params or {}).get("_meta") or {}).get(types.CLIENT_INFO_META_KEY)
-    return Client.said(info, session, stateless=stateless)
+    return Client.said(asker, info, session, stateless=stateless)
 
 
-def _answers(front: Front) -> Mapping[str, Answer]:
+def _answers(front: Front, local: Asker | None) -> Mapping[str, Answer]:
+    async def list_tools(context: Context) -> JsonObject:
+        return await front.list_tools(client_of(context, local), context.params or {})
+
     async def call_tool(context: Context) -> JsonObject:
-        answer = await _to_its_end(front.call_tool(client_of(context), context.params))
+        answer = await _to_its_end(front.call_tool(client_of(context, local), context.params))
         if isinstance(answer, ServerError):
             raise MCPError(answer.code, answer.message, answer.data)
         return answer
 
-    return {"tools/list": lambda context: front.list_tools(context.params or {}), "tools/call": call_tool}
+    return {"tools/list": list_tools, "tools/call": call_tool}
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:

@@ -1,9 +1,10 @@
 """Which run a client's request belongs to.
 
-With the handshake there is a session; without (2026-07-28) every request stands alone, and all that one client program
-sends to this process is one run. The name that a client gives itself is a title, and decides nothing. Nobody tells us
-reliably that a client is gone, so a run ends when nothing came for half an hour; the next call opens another. Where a
-gateway has been restarted meanwhile, or another one served the client, the new run is as tainted as the one before.
+With the handshake there is a session; without (2026-07-28) every request stands alone, and all that one person's client
+program sends to this process is one run. The name that a client gives itself is a title, and decides nothing. Nobody
+tells us reliably that a client is gone, so a run ends when nothing came for half an hour; the next call opens another.
+Where a gateway has been restarted meanwhile, or another one served the client, the new run is as tainted as the one
+before.
 """
 
 import asyncio
@@ -14,44 +15,51 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.call import Subject
-from gateway.clients import ClientRun, Clients
+from gateway.catalogue import Catalogue
+from gateway.clients import ClientRun, Clients, Seat
 from gateway.errors import IllegalEvent, LeaseLost, ToolgateError
+from gateway.serve.asking import Asker
 from gateway.visible import shortened
 
 __all__ = ["IDLE_SECONDS", "MAX_RUNS", "Client", "Sessions"]
 
 MAX_RUNS = 1000
+MAX_EACH = 100  # of one person: whoever takes many names makes room among his own
 IDLE_SECONDS = 1800.0
 NAME_LENGTH = 80
+
+_Key = tuple[Asker, str]  # whose it is, and his session or the client's name
 
 log = logging.getLogger("toolgate.serve")
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who a request comes from, as far as he says. `session` is the handshake's, over HTTP.
+    """Who a request comes from: who is asking, which is known; what his program calls itself, as far as it says.
 
-    `stateless` says that he keeps no session with anybody (2026-07-28): any gateway may answer his next request.
+    `session` is the handshake's, over HTTP. `stateless` says that he keeps no session with anybody (2026-07-28): any
+    gateway may answer his next request.
     """
 
+    asker: Asker
     name: str
     session: str | None = None
     stateless: bool = False
 
     @classmethod
-    def named(cls, name: str, session: str | None = None, *, stateless: bool = False) -> "Client":
-        return cls(shortened(name, NAME_LENGTH), session, stateless)
+    def named(cls, asker: Asker, name: str, session: str | None = None, *, stateless: bool = False) -> "Client":
+        return cls(asker, shortened(name, NAME_LENGTH), session, stateless)
 
     @classmethod
-    def said(cls, info: Any, session: str | None = None, *, stateless: bool = False) -> "Client":
+    def said(cls, asker: Asker, info: Any, session: str | None = None, *, stateless: bool = False) -> "Client":
         """From a `clientInfo` that nobody has looked at yet."""
         name = info.get("name") if isinstance(info, Mapping) else None
-        return cls.named(str(name) if name else "an MCP client", session, stateless=stateless)
+        return cls.named(asker, str(name) if name else "an MCP client", session, stateless=stateless)
 
     @property
-    def key(self) -> str:
-        return self.session or f"name {self.name}"
+    def key(self) -> "_Key":
+        """Whose run it is: what somebody calls himself, or a session that he names, leads to nobody else's."""
+        return self.asker, self.session or f"name {self.name}"
 
 
 @dataclass(slots=True)
@@ -66,19 +74,22 @@ class _Open:
 class Sessions:
     """Opens a run at a client's first call, ends it when the client is silent, and all of them at the end.
 
-    `clock` is monotonic, in seconds.
+    A run is one person's, within one profile. `clock` is monotonic, in seconds.
     """
 
-    def __init__(self, clients: Clients, subject: Subject, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clients, self._subject, self._clock = clients, subject, clock
-        self._runs: dict[str, _Open] = {}  # the one that was seen last stands last
+    def __init__(self, clients: Clients, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clients, self._clock = clients, clock
+        self._runs: dict[_Key, _Open] = {}  # the one that was seen last stands last
         self._ending: set[asyncio.Task[None]] = set()
-        self._viewer = ClientRun(clients, "", subject, None)
 
     @property
-    def viewer(self) -> ClientRun:
-        """For listing: nothing of it is recorded."""
-        return self._viewer
+    def catalogue(self) -> Catalogue:
+        """All that there is, whoever may see it."""
+        return self._clients.upstream.catalogue
+
+    def viewer(self, client: Client) -> ClientRun:
+        """For listing what this client may see: nothing of it is recorded."""
+        return ClientRun(self._clients, Seat("", client.asker.subject, profile=client.asker.profile))
 
     @contextlib.asynccontextmanager
     async def run(self, client: Client) -> AsyncIterator[ClientRun]:
@@ -107,18 +118,25 @@ class Sessions:
 
     def _opened(self, client: Client) -> _Open:
         """A new one; room is made for it first."""
-        idle = [(key, old) for key, old in self._runs.items() if not old.calls]
-        stale = [(key, old) for key, old in idle if self._clock() - old.seen > IDLE_SECONDS]
-        for key, old in stale or idle[: max(0, len(self._runs) + 1 - MAX_RUNS)]:
+        asker = client.asker
+        for key, old in self._making_room(asker):
             self._forget(key, old)
             ending = asyncio.ensure_future(_end(old))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
         follows = IDLE_SECONDS if client.stateless else 0.0
-        opening = self._clients.open(self._subject, client.name, follows=follows)
+        opening = self._clients.open(asker.subject, client.name, asker.profile, follows=follows)
         return _Open(asyncio.ensure_future(opening), self._clock())
 
-    def _forget(self, key: str, gone: _Open) -> None:
+    def _making_room(self, asker: Asker) -> list[tuple[_Key, _Open]]:
+        """What has to go before one more is opened: all that are silent, and else the oldest at their limit."""
+        idle = [(key, old) for key, old in self._runs.items() if not old.calls]
+        stale = [(key, old) for key, old in idle if self._clock() - old.seen > IDLE_SECONDS]
+        own = [(key, old) for key, old in idle if key[0] == asker]
+        too_many = max(0, sum(key[0] == asker for key in self._runs) + 1 - MAX_EACH)
+        return stale or own[:too_many] or idle[: max(0, len(self._runs) + 1 - MAX_RUNS)]
+
+    def _forget(self, key: _Key, gone: _Open) -> None:
         if self._runs.get(key) is gone:
             del self._runs[key]
 

@@ -19,16 +19,18 @@ from typing import Any, Literal, TypeVar
 
 from gateway.approval import Approval
 from gateway.budget import Spend
-from gateway.errors import StoreError, UnknownApproval, UnknownRun
+from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun
 from gateway.events import Decision, Event, Recorded, event_from_json
+from gateway.keys import ApiKey
 from gateway.store import Change, Lease, RunRow
+from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.writer import Transaction, Writer
 
 __all__ = ["SCHEMA_VERSION", "SqliteStore"]
 
 T = TypeVar("T")
-MIGRATIONS = ("schema.sql", "actions.sql")  # the file at place n leads from version n to n + 1
+MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql")  # the file at place n leads from version n to n + 1
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
 DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
@@ -127,6 +129,30 @@ class SqliteStore:
 
     async def expire(self) -> int:
         return await self._write(lambda db: tx.expire(db, self._clock()))
+
+    async def add_key(self, key: ApiKey) -> None:
+        """Keeps an API key. Raises Conflict for an id that is taken."""
+        await self._write(lambda db: key_tx.add_key(db, key))
+
+    async def key(self, key_id: str) -> ApiKey | None:
+        """The API key with exactly this id."""
+        rows = self._read(f"{key_tx.SELECT_KEYS} WHERE id = ?", key_id)
+        return key_tx.api_key(rows[0]) if rows else None
+
+    async def keys(self) -> Sequence[ApiKey]:
+        """All API keys, the oldest first, revoked ones included."""
+        return [key_tx.api_key(row) for row in self._read(f"{key_tx.SELECT_KEYS} ORDER BY created, id")]
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        """From now on it lets nobody in. A unique prefix of its id will do. Raises UnknownKey."""
+        row = self._meant(key_tx.SELECT_KEYS, key_id)
+        if row is None:
+            raise UnknownKey(key_id)
+        return await self._write(lambda db: key_tx.revoke_key(db, row[0], self._clock()))
+
+    async def check(self) -> None:
+        """Writes what is there already. Raises StoreError where nothing can be written."""
+        await self._write(lambda db: db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}"))
 
     async def version(self) -> int:
         return int(self._read("PRAGMA data_version")[0][0])

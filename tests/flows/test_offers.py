@@ -13,7 +13,7 @@ from gateway.approval import Approval
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, Deny, InputRequired, Outcome, Refused, Subject, outcome_from_json
 from gateway.caller import Caller
-from gateway.clients import ClientRun, Exchange, Round
+from gateway.clients import ClientRun, Exchange, Round, Seat
 from gateway.events import Admitted, Denied, Held, Returned
 from gateway.offer import Offer
 from gateway.store import run_account
@@ -96,7 +96,7 @@ def test_what_is_listed_is_what_may_be_used_by_names_that_are_nobody_elses(tmp_p
         prompts = [name for name, _ in ann.prompts()]
         assert "own__test_simple_prompt" in prompts
         assert not any(name.startswith(("one", "two")) for name in prompts)
-        eve = ClientRun(app.clients, "", EVE, None)
+        eve = ClientRun(app.clients, Seat("", EVE))
         assert [eve.tools(), eve.prompts(), eve.resources(), eve.templates()] == [[], [], [], []]
         assert (set(ann.servers()), set(eve.servers())) == ({"one", "two", "own"}, set())
 
@@ -208,7 +208,7 @@ def test_what_may_be_read_may_be_subscribed_to_unless_a_line_takes_it_away(tmp_p
         found = await ann.may_subscribe("own://watched-resource")
         assert isinstance(found, Offer)
         assert found.path == "own/own://watched-resource"
-        eve = ClientRun(app.clients, ann.run_id, EVE, None)
+        eve = ClientRun(app.clients, Seat(ann.run_id, EVE))
         said = {
             "nobody listens here": await ann.may_subscribe("toolgate://one/shared://watched-resource"),
             "there is no resource `shared://x`": await ann.may_subscribe("shared://x"),

@@ -9,9 +9,10 @@ import pytest
 
 from gateway.budget import Limits
 from gateway.call import Subject
-from gateway.clients import ClientRun, new_run_id
+from gateway.clients import ClientRun, Seat, new_run_id
 from gateway.errors import StoreError
 from gateway.events import Admitted, Denied, Held, Queued, Returned, Started
+from gateway.profile import Profile
 from gateway.store.lease import owner_name
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO, hostile
@@ -87,7 +88,7 @@ def test_the_tools_of_a_server_that_is_missing_are_missing_and_not_unheard_of(tm
 
 def test_what_is_offered_is_what_is_listed_and_callable_for_some_arguments(tmp_path: Path) -> None:
     async def scenario(app: App) -> None:
-        ann, eve = (ClientRun(app.clients, "", subject, None) for subject in (ANN, EVE))
+        ann, eve = (ClientRun(app.clients, Seat("", subject)) for subject in (ANN, EVE))
         listed = [tool.path for _, tool in ann.tools()]
         assert listed == sorted(listed)
         assert {"echo/grow", "echo/add"} <= set(listed)
@@ -152,6 +153,29 @@ def test_only_the_runs_of_gateways_that_are_dead_are_swept_up(tmp_path: Path) ->
         assert rows == {living.run_id: "running", "r-dead": "failed", "r-loop": "running"}
         assert await app.clients.sweep() == 0
         await living.close()
+
+    within(tmp_path, scenario)
+
+
+def test_outside_of_the_profile_nothing_is_listed_or_called(tmp_path: Path) -> None:
+    part = Profile("part", tools=["echo/e*"])
+
+    async def scenario(app: App) -> None:
+        async with app.clients.run(ANN, "x", part) as run:
+            assert [tool.path for _, tool in run.tools()] == ["echo/echo"]  # `env` is in the profile, and denied
+            assert isinstance(await run.call("echo__echo", {"text": "x"}), Returned)
+            for name in ("echo__count", "echo/count", "echo__grow", "down/x", "down__x"):
+                denied = await run.call(name, {})
+                assert isinstance(denied, Denied)
+                assert denied.gate == "known"
+                assert not run.offers(denied.path)
+            denied = await run.call("echo/env", {})
+            assert isinstance(denied, Denied)
+            assert denied.gate == "permitted"
+        async with app.clients.run(ANN, "x") as whole:
+            answer = await whole.call("echo__count", {})
+            assert isinstance(answer, Returned)
+            assert answer.outcome["result"]["content"][0]["text"] == "1"  # nothing else had reached the server
 
     within(tmp_path, scenario)
 

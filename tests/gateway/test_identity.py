@@ -6,7 +6,7 @@ import pwd
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.identity import local_user, user_subject
+from gateway.identity import local_user, user_name, user_subject
 
 
 def test_the_operating_system_says_who_it_is_and_not_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,3 +48,13 @@ def test_nothing_else_becomes_a_subject_and_the_refusal_can_be_printed(text: str
         user_subject(text)
     assert str(refused.value).isprintable()
     assert str(refused.value).isascii()
+
+
+@pytest.mark.parametrize("text", ["ann", "ann+x@acme.org", "auth0|7", "a=b~c-d_e.f", "a" * 255])
+def test_names_out_of_tokens_may_be_wider(text: str) -> None:
+    assert user_name(text) == f"user:{text}"
+
+
+@pytest.mark.parametrize("text", ["", "role:admin", "*", "a b", "a,b", "a/b", "|a", "ann\n", "änn", "a" * 256])
+def test_but_never_so_wide_that_they_could_be_something_else(text: str) -> None:
+    assert user_name(text) is None

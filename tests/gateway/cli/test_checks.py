@@ -11,11 +11,13 @@ import pytest
 from gateway.call import Tool
 from gateway.catalogue import Catalogue
 from gateway.cli import checks
-from gateway.cli.checks import Finding, examine
+from gateway.cli.checks import examine
+from gateway.cli.finding import Finding
 from gateway.cli.options import Caller
 from gateway.config import Config
 from gateway.errors import Problem
 from gateway.store import RunRow
+from gateway.store.sqlite import SCHEMA_VERSION
 
 NOW = 1_790_000_000_000
 SECRET = "sk-live-0123456789abcdef"
@@ -76,7 +78,7 @@ def test_a_store_that_is_there_is_opened_and_written(bare: Path) -> None:
         pass
     findings = asyncio.run(checks.store(config(bare)))
     assert levels(findings) == ["ok", "ok"]
-    assert "version 1, opens and takes writes" in findings[0].detail
+    assert f"version {SCHEMA_VERSION}, opens and takes writes" in findings[0].detail
 
 
 def test_a_store_that_is_none_fails(bare: Path) -> None:

@@ -71,6 +71,16 @@ def test_a_server_is_what_the_file_says_and_the_admins_word_about_it(project: Pa
     assert shop.workspace == project
 
 
+def test_a_profile_of_a_server_that_is_not_there_is_an_error(project: Path) -> None:
+    (told,) = refused(project, "[profiles.part]\nservers = ['shpo']", {"shop": {"command": "x"}})
+    assert told == (
+        "toolgate.toml:2:1: error: the profile `part` has the server `shpo`, which no .mcp.json describes "
+        "(did you mean `shop`?)"
+    )
+    config = load(project, "[profiles.part]\nservers = ['shop']", {"shop": {"command": "x"}})
+    assert config.profiles["part"].servers == ("shop",)
+
+
 def test_a_word_about_a_server_that_is_not_there_is_an_error(project: Path) -> None:
     (told,) = refused(project, "\n[servers.shpo]\ntrusted = true", {"shop": {"command": "x"}})
     assert told == (

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from gateway.events import Returned
 from gateway.serve.asgi import App as AsgiApp
 from gateway.serve.asgi import dumped
 from gateway.serve.direct import Direct
+from gateway.serve.door import Door
 from gateway.serve.edge import Edge
-from gateway.serve.http import Address, app
+from gateway.serve.http import Address, Served, app
+from gateway.serve.origins import Origins
 from tests.fixtures.asgi import PATIENCE, Answer, Forbidden, Peer, Through, ask, talk
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO, FIXTURES, INITIALIZE, INITIALIZED, LEGACY, MODERN, WAITING, request
@@ -30,7 +32,6 @@ from tests.fixtures.served import ECHO, FIXTURES, INITIALIZE, INITIALIZED, LEGAC
 eras = pytest.mark.parametrize("era", ["modern", "legacy"])
 Headers = Sequence[tuple[bytes, bytes]]
 
-HOSTS = ["127.0.0.1:*", "gate.test"]
 POLICY = (
     "p, *, *, */*, call, , allow, whatever it is",
     "p, *, *, echo/env, call, , deny, the environment is private",
@@ -83,13 +84,14 @@ async def desk(folder: Path, limits: Limits, more: Mapping[str, Any]) -> AsyncIt
     servers = {"echo": ECHO, "x": WAITING, **more}
     setup = Setup(folder, {name: spec(name, entry) for name, entry in servers.items()}, limits=limits)
     setup.write_policy(*POLICY)
-    async with opened(setup) as parts:
-        edge = app(parts.server, parts.front, Address(hosts=["gate.test"]))
+    async with opened(setup, http=True) as parts:
+        entry = replace(setup.entry, origins=Origins(hosts=("127.0.0.1:*", "gate.test")))
+        edge = app(Served(parts.server, parts.front, entry), Address())
         inner: Any = edge._app._app  # type: ignore[attr-defined] # noqa: SLF001 - the SDK's application
         through = Through(inner)
-        direct = Direct(through, parts.front, parts.server.server_info_stamp, HOSTS)
+        direct = Direct(through, parts.front, parts.server.server_info_stamp)
         async with inner.router.lifespan_context(inner):
-            yield Desk(parts, through, Edge(direct), Edge(inner))
+            yield Desk(parts, through, Edge(direct, Door(entry)), Edge(inner, Door(entry)))
 
 
 def at_desk(
@@ -216,17 +218,8 @@ def twice(name: bytes, value: bytes) -> Callable[[dict[bytes, bytes]], Headers]:
     return lambda given: [*given.items(), (name, value)]
 
 
+# Hosts and origins are the door's affair: `test_door`, `test_origins`.
 ODD_HEADERS: Mapping[str, Callable[[dict[bytes, bytes]], Headers]] = {
-    "an origin": having(b"origin", b"http://localhost:80"),
-    "an origin that is empty": having(b"origin", b""),
-    "a foreign host": having(b"host", b"evil.example:80"),
-    "a host without a port": having(b"host", b"127.0.0.1"),
-    "a host that begins like ours": having(b"host", b"127.0.0.1.evil.example:80"),
-    "a host that ends like ours": having(b"host", b"evil.127.0.0.1:80"),
-    "a host in capitals": having(b"host", b"GATE.TEST"),
-    "our exact host at another port": having(b"host", b"gate.test:8080"),
-    "no host": without(b"host"),
-    "a host twice": twice(b"host", b"127.0.0.1:80"),
     "an accept twice": twice(b"accept", b"*/*"),
     "accepts only JSON": having(b"accept", b"application/json"),
     "accepts only events": having(b"accept", b"text/event-stream"),

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.serve.asgi import Message, Receive, Scope, Send
+from gateway.call import Subject
+from gateway.serve.asgi import App, Message, Receive, Scope, Send
+from gateway.serve.door import Door, Entry
 from gateway.serve.edge import Edge
 
 BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
@@ -33,7 +35,13 @@ class Inner:
 
 
 def scope(method: str = "POST", headers: list[tuple[bytes, bytes]] | None = None) -> Scope:
-    return {"type": "http", "method": method, "headers": headers or []}
+    host = (b"host", b"127.0.0.1:8765")
+    return {"type": "http", "method": method, "path": "/mcp", "headers": [host, *(headers or [])]}
+
+
+def edge(inner: App, **limits: Any) -> Edge:
+    """Behind a door that lets in whoever comes from here."""
+    return Edge(inner, Door(Entry(Subject("user:ann", "acme"))), **limits)
 
 
 def parts(*bodies: bytes) -> Receive:
@@ -50,14 +58,14 @@ def parts(*bodies: bytes) -> Receive:
     return receive
 
 
-async def said(edge: Edge, request: Scope, receive: Receive) -> list[Message]:
+async def said(under_test: Edge, request: Scope, receive: Receive) -> list[Message]:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
         sent.append(message)
 
     async with asyncio.timeout(60):
-        await edge(request, receive, send)
+        await under_test(request, receive, send)
     return sent
 
 
@@ -68,20 +76,20 @@ def status(sent: list[Message]) -> Any:
 def test_white_space_around_header_values_is_taken_off() -> None:
     inner = Inner()
     headers = [(b"mcp-name", b" \techo \t"), (b"x", b"a b")]
-    asyncio.run(said(Edge(inner), scope(headers=headers), parts(BODY)))
-    assert inner.scope["headers"] == [(b"mcp-name", b"echo"), (b"x", b"a b")]
+    asyncio.run(said(edge(inner), scope(headers=headers), parts(BODY)))
+    assert inner.scope["headers"][1:] == [(b"mcp-name", b"echo"), (b"x", b"a b")]
 
 
 def test_a_body_in_pieces_arrives_whole() -> None:
     inner = Inner()
-    assert status(asyncio.run(said(Edge(inner), scope(), parts(BODY[:5], b"", BODY[5:])))) == 200
+    assert status(asyncio.run(said(edge(inner), scope(), parts(BODY[:5], b"", BODY[5:])))) == 200
     assert inner.body == BODY
 
 
 @pytest.mark.parametrize("pieces", [(b"x" * 101,), (b"x" * 60, b"x" * 60)])
 def test_a_body_that_is_too_large_goes_no_further(pieces: tuple[bytes, ...]) -> None:
     inner = Inner()
-    assert status(asyncio.run(said(Edge(inner, max_body=100), scope(), parts(*pieces)))) == 413
+    assert status(asyncio.run(said(edge(inner, max_body=100), scope(), parts(*pieces)))) == 413
     assert inner.scope == {}
 
 
@@ -91,29 +99,29 @@ def test_half_a_body_that_reads_like_a_message_goes_no_further() -> None:
     async def goes() -> Message:
         return waiting.pop() if waiting else {"type": "http.disconnect"}
 
-    assert status(asyncio.run(said(Edge(inner), scope(), goes))) == 400
+    assert status(asyncio.run(said(edge(inner), scope(), goes))) == 400
     assert inner.scope == {}
 
 
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     inner = Inner()
-    assert status(asyncio.run(said(Edge(inner, body_seconds=0), scope(), parts()))) == 408
+    assert status(asyncio.run(said(edge(inner, body_seconds=0), scope(), parts()))) == 408
     assert inner.scope == {}
 
 
 def test_a_body_that_can_not_be_read_in_one_way_goes_no_further() -> None:
     inner = Inner()
-    sent = asyncio.run(said(Edge(inner), scope(), parts(b'{"a":1,"a":2}')))
+    sent = asyncio.run(said(edge(inner), scope(), parts(b'{"a":1,"a":2}')))
     assert (status(sent), inner.scope) == (400, {})
     assert "stands twice" in json.loads(sent[1]["body"])["error"]["message"]
 
 
 def test_a_stream_ends_as_a_whole_response_when_the_edge_closes() -> None:
     async def scenario() -> list[Message]:
-        edge = Edge(Inner())
-        listening = asyncio.create_task(said(edge, scope("GET"), parts()))
+        door = edge(Inner())
+        listening = asyncio.create_task(said(door, scope("GET"), parts()))
         await asyncio.sleep(0)
-        edge.close()
+        door.close()
         return await listening
 
     sent = asyncio.run(scenario())
@@ -124,7 +132,7 @@ def test_a_stream_ends_when_its_client_goes() -> None:
     async def gone() -> Message:
         return {"type": "http.disconnect"}
 
-    sent = asyncio.run(said(Edge(Inner()), scope("GET"), gone))
+    sent = asyncio.run(said(edge(Inner()), scope("GET"), gone))
     assert sent[-1]["more_body"] is True  # there is nobody to say the end to
 
 
@@ -134,5 +142,5 @@ def test_what_is_no_request_goes_through() -> None:
     async def inner(given: Scope, _receive: Receive, _send: Send) -> None:
         seen.append(given["type"])
 
-    asyncio.run(said(Edge(inner), {"type": "lifespan"}, parts()))
+    asyncio.run(said(edge(inner), {"type": "lifespan"}, parts()))
     assert seen == ["lifespan"]

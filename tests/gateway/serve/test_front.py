@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mcp_types as types
@@ -70,7 +71,7 @@ def test_an_unexpected_failure_tells_the_client_nothing_of_itself(
         def broken() -> Any:
             raise RuntimeError("the canary-7f3a secret")
 
-        monkeypatch.setattr(app.sessions.viewer, "tools", broken)
+        monkeypatch.setattr(app.sessions, "viewer", lambda _: SimpleNamespace(tools=broken))
         with pytest.raises(MCPError) as caught:
             await client.list_tools()
         assert caught.value.code == types.INTERNAL_ERROR

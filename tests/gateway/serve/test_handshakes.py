@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from gateway.call import Subject
 from gateway.serve import handshakes as under_test
 from gateway.serve.asgi import Message
-from gateway.serve.handshakes import FRESH, Handshakes
+from gateway.serve.asking import Asker
+from gateway.serve.handshakes import FRESH, Handshakes, Posted
 from tests.fixtures.served import INITIALIZE, INITIALIZED, request
 
+ANN, BOB = Asker(Subject("user:ann", "acme")), Asker(Subject("user:bob", "acme"))
 RESULT = {"jsonrpc": "2.0", "id": 1, "result": {"protocolVersion": "2025-11-25"}}
 ERROR = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "no"}}
 PING = request("ping")
@@ -38,7 +41,7 @@ class Table:
         answers += [{"type": "http.response.body", "body": part, "more_body": True} for part in body]
 
         async def work() -> None:
-            send = self.known.learning(method, session, message, self.pass_on)
+            send = self.known.learning(Posted(ANN, method, session, message), self.pass_on)
             for answer in answers:
                 await send(answer)
 
@@ -57,7 +60,7 @@ class Table:
         self.goes_by(INITIALIZED, session)
 
     def fresh(self, session: str = "s1") -> bool:
-        return self.known.fresh(session) is not None
+        return self.known.fresh(ANN, session) is not None
 
 
 @pytest.fixture
@@ -72,7 +75,7 @@ def test_a_session_is_known_once_it_was_opened_and_introduced(table: Table) -> N
     table.goes_by(PING, "s1", 200)
     assert not table.fresh()
     table.goes_by(INITIALIZED, "s1")
-    known = table.known.fresh("s1")
+    known = table.known.fresh(ANN, "s1")
     assert known is not None
     assert (known.client.name, known.client.session, known.capabilities) == ("wire", "s1", {})
 
@@ -149,6 +152,19 @@ def test_of_too_many_sessions_the_one_that_was_seen_longest_ago_goes(
 def test_whatever_a_client_says_of_itself_breaks_nothing(table: Table, params: Any) -> None:
     table.opened(params=params)
     table.goes_by(INITIALIZED, "s1")
-    known = table.known.fresh("s1")
+    known = table.known.fresh(ANN, "s1")
     assert known is not None
     assert known.capabilities == {}
+
+
+def test_a_session_is_its_owners_alone_and_a_stranger_cannot_end_it(table: Table) -> None:
+    table.introduced()
+    assert table.known.fresh(BOB, "s1") is None
+
+    async def work() -> None:
+        for verb, status in (("POST", 404), ("DELETE", 200)):
+            send = table.known.learning(Posted(BOB, verb, "s1", PING), table.pass_on)
+            await send({"type": "http.response.start", "status": status, "headers": []})
+
+    asyncio.run(work())
+    assert table.fresh()

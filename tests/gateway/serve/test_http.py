@@ -4,13 +4,15 @@ import asyncio
 import os
 import signal
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.serve.http import Address, app, serve_http
+from gateway.serve.http import Address, Served, app, serve_http
+from gateway.serve.origins import Origins
 from tests.fixtures.gateway_app import Setup, opened
 from tests.fixtures.served import request
 
@@ -29,8 +31,8 @@ def served(tmp_path: Path, address: Address) -> str:
         os.kill(os.getpid(), signal.SIGTERM)
 
     async def work() -> None:
-        async with opened(setup) as parts:
-            await serve_http(parts.server, parts.front, address, ready)
+        async with opened(setup, http=True) as parts:
+            await serve_http(Served(parts.server, parts.front, setup.entry), address, ready)
 
     asyncio.run(work())
     return urls[0]
@@ -59,7 +61,7 @@ def test_an_address_that_others_could_reach_is_refused(tmp_path: Path, host: str
     async def work() -> None:
         async with opened(setup) as parts:
             with pytest.raises(ConfigError, match="is not loopback"):
-                app(parts.server, parts.front, Address(host))
+                app(Served(parts.server, parts.front, setup.entry), Address(host))
 
     asyncio.run(work())
 
@@ -93,10 +95,9 @@ def test_a_host_of_ones_own_can_be_let_in(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     async def work() -> None:
-        async with opened(setup) as parts:
-            await serve_http(
-                parts.server, parts.front, Address(port=0, hosts=["gate.test"], origins=["https://ide.test"]), ready
-            )
+        entry = replace(setup.entry, origins=Origins(("gate.test",), ("https://ide.test",)))
+        async with opened(setup, http=True) as parts:
+            await serve_http(Served(parts.server, parts.front, entry), Address(port=0), ready)
 
     asyncio.run(work())
     assert codes == [200, 200, 421]

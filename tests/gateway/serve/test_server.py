@@ -9,7 +9,8 @@ import mcp_types as types
 import pytest
 
 from gateway.serve.asgi import App as AsgiApp
-from gateway.serve.asgi import dumped
+from gateway.serve.asgi import Receive, Scope, Send, dumped
+from gateway.serve.asking import ASKER, Asker
 from gateway.serve.server import build_server
 from tests.fixtures.asgi import Answer, ask
 from tests.fixtures.gateway_app import App, Setup, opened
@@ -49,10 +50,15 @@ def within(tmp_path: Path, era: str, scenario: Callable[[App, Wire], Awaitable[N
     setup.write_policy(EVERYTHING)
 
     async def work() -> None:
-        async with opened(setup) as app:
+        async with opened(setup, http=True) as app:
             inner = app.server.streamable_http_app()
+
+            async def behind_the_door(scope: Scope, receive: Receive, send: Send) -> None:
+                scope["state"] = {ASKER: Asker(setup.subject)}
+                await inner(scope, receive, send)
+
             async with inner.router.lifespan_context(inner):
-                await scenario(app, Wire(inner, era))
+                await scenario(app, Wire(behind_the_door, era))
 
     asyncio.run(work())
 
@@ -74,7 +80,7 @@ def test_no_other_middleware_looks_at_the_messages(tmp_path: Path) -> None:
     """The SDK's own would make spans with the arguments' names, and pass baggage on."""
 
     async def scenario(app: App, _wire: Wire) -> None:
-        assert len(build_server(app.front, "0").middleware) == 1
+        assert len(build_server(app.front, "0", None).middleware) == 1
 
     within(tmp_path, "modern", scenario)
 

@@ -12,33 +12,42 @@ import pytest
 from gateway.call import Subject
 from gateway.errors import IllegalEvent, StoreError
 from gateway.events import Cancelled, Queued, Returned
+from gateway.profile import Profile
 from gateway.serve import sessions as under_test
+from gateway.serve.asking import ASKER, Asker
 from gateway.serve.server import client_of
 from gateway.serve.sessions import IDLE_SECONDS, Client, Sessions
 from tests.fixtures.gateway_app import App, Setup, opened
 from tests.fixtures.served import LEGACY, MODERN
 
+ANN = Asker(Subject("user:ann", "acme"))
 
-def modern(name: str = "editor", session: str | None = None) -> Client:
+
+def sent(headers: dict[str, str], asker: Asker) -> Any:
+    """A request that came through the door."""
+    return SimpleNamespace(headers=headers, scope={"state": {ASKER: asker}})
+
+
+def modern(name: str = "editor", session: str | None = None, asker: Asker = ANN) -> Client:
     """Who sent a request with this context."""
     headers = {"mcp-session-id": session} if session else {}
     params = {"_meta": {types.CLIENT_INFO_META_KEY: {"name": name, "version": "1"}}}
     context = SimpleNamespace(
         protocol_version=MODERN,
         params=params,
-        request=SimpleNamespace(headers=headers),
+        request=sent(headers, asker),
         session=SimpleNamespace(client_params=None),
     )
-    return client_of(context)
+    return client_of(context, None if context.request else ANN)
 
 
-def legacy(session: str | None, name: str = "editor") -> Client:
+def legacy(session: str | None, name: str = "editor", asker: Asker = ANN) -> Client:
     client = SimpleNamespace(client_info=SimpleNamespace(name=name))
-    request = SimpleNamespace(headers={"mcp-session-id": session}) if session else None
+    request = sent({"mcp-session-id": session}, asker) if session else None
     context = SimpleNamespace(
         protocol_version=LEGACY, params={}, request=request, session=SimpleNamespace(client_params=client)
     )
-    return client_of(context)
+    return client_of(context, None if context.request else ANN)
 
 
 class Clock:
@@ -57,7 +66,7 @@ def within(tmp_path: Path, scenario: Callable[[App, Sessions, Clock], Awaitable[
     async def work() -> None:
         async with opened(setup) as app:
             clock = Clock()
-            sessions = Sessions(app.clients, setup.subject, clock=clock)
+            sessions = Sessions(app.clients, clock=clock)
             try:
                 await scenario(app, sessions, clock)
             finally:
@@ -94,11 +103,27 @@ def test_what_a_client_without_sessions_has_read_outlives_the_gateway_that_serve
     async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
         looked = Returned("call/1", {"kind": "answered", "result": {}}, {}, tainting=True)
         await app.store.append(await run_id(sessions, modern()), [looked], lease=None)
-        another = Sessions(app.clients, Subject("user:ann", "acme"), clock=clock)
+        another = Sessions(app.clients, clock=clock)
         first = (await app.store.events(await run_id(another, context)))[0].event
         assert isinstance(first, Queued)
         assert first.tainted is tainted
         await another.close()
+
+    within(tmp_path, scenario)
+
+
+def test_what_is_one_persons_is_never_anothers_whatever_it_is_called(tmp_path: Path) -> None:
+    bob, other = Asker(Subject("user:bob", "acme")), Asker(Subject("user:ann", "globex"))
+    part = Asker(ANN.subject, Profile("part", ["echo"]))
+
+    async def scenario(_app: App, sessions: Sessions, _clock: Clock) -> None:
+        askers = (ANN, bob, other, part)
+        for context in (modern, legacy):
+            ids = [await run_id(sessions, context("same", asker=asker)) for asker in askers]
+            assert len(set(ids)) == len(askers)
+            assert ids == [await run_id(sessions, context("same", asker=asker)) for asker in askers]
+        async with sessions.run(modern("same", asker=bob)) as run:
+            assert run.subject == bob.subject
 
     within(tmp_path, scenario)
 
@@ -170,6 +195,21 @@ def test_names_without_end_do_not_open_runs_without_end(tmp_path: Path, monkeypa
     within(tmp_path, scenario)
 
 
+def test_who_takes_many_names_takes_nobody_elses_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "MAX_EACH", 3)
+    bob = Asker(Subject("user:bob", "acme"))
+
+    async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
+        others = await run_id(sessions, modern("old"))
+        for number in range(9):
+            await run_id(sessions, modern(f"name {number}", asker=bob))
+        assert await run_id(sessions, modern("old")) == others
+        bobs = [row for row in await app.store.run_rows() if row.user == "user:bob" and row.status == "running"]
+        assert len(bobs) <= 4  # three, and one that is just being ended
+
+    within(tmp_path, scenario)
+
+
 def test_a_run_that_somebody_ended_is_replaced(tmp_path: Path) -> None:
     async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
         ended = await run_id(sessions, modern())
@@ -221,7 +261,7 @@ def test_at_the_end_every_run_is_closed_and_what_can_not_be_closed_is_left(tmp_p
 
 def test_looking_opens_no_run(tmp_path: Path) -> None:
     async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
-        assert list(sessions.viewer.tools()) == []
+        assert list(sessions.viewer(modern()).tools()) == []
         assert await statuses(app) == {}
 
     within(tmp_path, scenario)

@@ -1,0 +1,67 @@
+"""Who may come in over HTTP, and to which parts, as the configuration says it. Part of the root, beside `runtime`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gateway.auth.challenge import Challenges, Resource
+from gateway.auth.keys import Keys
+from gateway.auth.login import Login, Who, nobody
+from gateway.claims import ClaimRules, Template
+from gateway.config import Config
+from gateway.config.serving import OAuthConfig
+from gateway.errors import ConfigError
+from gateway.profile import WHOLE, Profile
+from gateway.store.sqlite import SqliteStore
+from gateway.wording import did_you_mean
+
+if TYPE_CHECKING:  # PyJWT is for those who take tokens
+    from gateway.auth.tokens import Verified
+
+__all__ = ["challenges", "login", "profile", "profiles", "tokens"]
+
+
+def login(config: Config, store: SqliteStore, verified: "Verified | None" = None) -> Login | None:
+    """What is asked of each request; None where nobody need log in. `verified` is told of each good token."""
+    serve = config.serve
+    if not serve.asks_who:
+        return None
+    keys = Keys(store.key).who if serve.api_keys else nobody
+    return Login(challenges(config), keys=keys, tokens=tokens(config, serve.oauth, verified) if serve.oauth else nobody)
+
+
+def challenges(config: Config) -> Challenges:
+    """What a key or a token must have, and what clients are told about it."""
+    serve = config.serve
+    by_path = {
+        f"/mcp/{name}": frozenset(given.scopes) for name, given in config.profiles.items() if given.scopes is not None
+    }
+    resource = Resource(serve.oauth.resource, serve.oauth.issuer) if serve.oauth else None
+    return Challenges(frozenset(serve.scopes), by_path, resource)
+
+
+def tokens(config: Config, oauth: OAuthConfig, verified: "Verified | None" = None) -> Who:
+    """Access tokens. Nothing is fetched before the first one comes."""
+    from gateway.auth.jwks import KeySet
+    from gateway.auth.tokens import TokenRules, Tokens
+
+    claims = ClaimRules(Template.of(oauth.user), Template.of(oauth.tenant or config.identity.tenant))
+    audiences = (oauth.resource, *oauth.audience)
+    rules = TokenRules(oauth.issuer, audiences, oauth.algorithms, claims, oauth.leeway)
+    keys = KeySet(oauth.issuer, oauth.jwks_url)
+    return (Tokens(rules, keys, verified=verified) if verified else Tokens(rules, keys)).who
+
+
+def profiles(config: Config) -> Mapping[str, Profile]:
+    """Every `[profiles.NAME]`, by name."""
+    return {name: Profile(name, given.servers, given.tools) for name, given in config.profiles.items()}
+
+
+def profile(config: Config, name: str | None) -> Profile:
+    """The one with this name; everything, if none is named. Raises ConfigError."""
+    if name is None:
+        return WHOLE
+    found = profiles(config)
+    if name not in found:
+        hint = did_you_mean(name, found) if found else "add `[profiles.NAME]` to toolgate.toml"
+        raise ConfigError.at("--profile", f"there is no profile `{name}`", hint=hint)
+    return found[name]

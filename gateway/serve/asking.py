@@ -1,0 +1,38 @@
+"""Who sends a request, and which part of the gateway he sees. Put into the request's ASGI scope by `door`.
+
+The one key is `scope["state"][ASKER]`. A request over HTTP that has none went round the door: it is nobody's, and
+fails. Over stdio there is no request; the client is whoever started us.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.call import Subject
+from gateway.profile import WHOLE, Profile
+
+__all__ = ["ASKER", "Asker", "asker_of"]
+
+ASKER = "toolgate.asker"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Compared as a whole: the same person at another profile is another client."""
+
+    subject: Subject
+    profile: Profile = WHOLE
+
+
+def asker_of(request: Any, local: Asker | None) -> Asker:
+    """Who sent a request: a Starlette one, or None over stdio, where `local` asks. Over HTTP `local` is None.
+
+    Raises LookupError for a request that is nobody's.
+    """
+    if request is None:
+        if local is None:
+            raise LookupError("a request that did not come through the door")
+        return local
+    state: Mapping[str, Any] = request.scope["state"]
+    asker: Asker = state[ASKER]
+    return asker

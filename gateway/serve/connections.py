@@ -1,0 +1,103 @@
+"""Connections that are slow on purpose, or many. All that uvicorn bounds is how long one may be kept alive; this bounds
+the size and the time of a head, the number of connections, and the time in which nothing of an answer is taken.
+
+At the limit, whoever has been waiting longest for the end of his head goes; if nobody is, the new one does.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["HEAD_SECONDS", "MAX_CONNECTIONS", "BoundedProtocol"]
+
+HEAD_SECONDS = 10.0
+HEAD_BYTES = 64 * 1024  # beyond, nobody waits for its end; what came at once may be more, and is refused by the door
+STALLED_SECONDS = 60.0
+MAX_CONNECTIONS = 1000  # each may hold one request, or one stream
+
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    head_seconds = HEAD_SECONDS
+    stalled_seconds = STALLED_SECONDS
+    most = MAX_CONNECTIONS
+
+    _received = 0  # bytes, since a head began
+    _head: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it holds no request: none has come yet, or not the whole of a head."""
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        return cycle is None or cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head = self.loop.call_later(self.head_seconds, self._give_up)
+        if len(self.connections) > self.most:
+            self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.waits:
+            self._clear_head()
+            self._received = 0
+            return
+        self._received += len(data)
+        if self._received > HEAD_BYTES:
+            self.abort()
+        elif self._head is None:  # the beginning of another head
+            self._head = self.loop.call_later(self.head_seconds, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._clear_head()
+        self._clear_stalled()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self.stalled_seconds, self.abort)
+
+    def resume_writing(self) -> None:
+        self._clear_stalled()
+        super().resume_writing()
+
+    def abort(self) -> None:
+        """Ends it without a word: nobody may be listening."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def _make_room(self) -> None:
+        waiting = [one for one in self.connections if isinstance(one, BoundedProtocol) and one.waits]
+        longest = min(waiting, key=_since)
+        if longest is self:
+            self.transport.write(_FULL)
+            self.transport.close()
+        else:
+            longest.abort()
+
+    def _clear_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def _clear_stalled(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _give_up(self) -> None:
+        self._head = None
+        if self.waits:
+            self.abort()
+
+
+def _since(connection: Any) -> float:
+    """When the head that it waits for was due; a connection that is only kept alive goes before all others."""
+    head: asyncio.TimerHandle | None = connection._head  # noqa: SLF001 - of the same class
+    return head.when() if head is not None else 0.0

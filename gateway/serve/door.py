@@ -1,0 +1,154 @@
+"""What every HTTP request passes first: a ladder of checks on its head alone, before anybody looks at its body.
+
+Not too large, from a place that may ask, while we are open; then the pages that anybody may see; then who is asking,
+and for which part. The first rung that fails answers. What got through has an `Asker` in its scope, and its
+`Authorization` header is gone: nothing behind the door can pass it on.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from starlette.responses import JSONResponse, Response
+
+from gateway.auth import Authenticator, Refusal
+from gateway.call import Subject
+from gateway.identity import Identity
+from gateway.profile import WHOLE, Profile
+from gateway.serve.asking import ASKER, Asker
+from gateway.serve.origins import Origins
+
+__all__ = ["MAX_BODY", "MCP_PATH", "Door", "Entry", "Page", "as_one"]
+
+Scope = MutableMapping[str, Any]
+Headers = list[tuple[bytes, bytes]]
+
+# A page that anybody may see; it is told who asks, None for somebody who did not log in.
+Page = Callable[[Identity | None], Coroutine[Any, Any, Response]]
+
+MCP_PATH = "/mcp"
+MAX_BODY = 4 * 1024 * 1024
+MAX_HEADERS = 100
+MAX_HEAD = 32 * 1024  # bytes
+RETRY_SECONDS = 1
+
+_REASONS: Mapping[int, str] = {
+    401: "who are you?",
+    403: "this needs more than you were given",
+    503: "it can't be found out who you are; try again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who may come in. Without an `authenticator`, everybody is `local`; with one, nobody is.
+
+    `agent` is the agent of the policy's through which all clients ask, if one is named.
+    """
+
+    local: Subject
+    authenticator: Authenticator | None = None
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    pages: Mapping[str, Page] = field(default_factory=dict)
+    origins: Origins = field(default_factory=Origins)
+    max_body: int = MAX_BODY
+
+
+class Door:
+    """`let_in` is asked once for each request. After `close()`, nobody new comes in."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry, self._local = entry, Identity(entry.local)
+        self._closed = False
+
+    def close(self) -> None:
+        self._closed = True
+
+    async def let_in(self, scope: Scope) -> Response | None:
+        """The answer for a request that does not get in; None for one that does: its scope is ready then.
+
+        `scope["headers"]` is a list of stripped pairs. The path of a profile becomes that of all.
+        """
+        refused = self._looked_at(scope["headers"])
+        if refused is not None:
+            return _closing(*refused)
+        if self._closed:
+            return _closing(503, "the gateway is about to end", {"retry-after": str(RETRY_SECONDS)})
+        path: str = scope["path"]
+        who = await self._who(scope["headers"], path)
+        if path in self._entry.pages:
+            return await self._page(path, scope["method"], who)
+        if isinstance(who, Refusal):
+            return _refused(who)
+        profile = self._profile(path)
+        if profile is None:
+            return JSONResponse({"error": "there is nothing here"}, 404)
+        _admit(scope, _asker(who.subject, self._entry.local.agent, profile))
+        return None
+
+    def _looked_at(self, headers: Headers) -> tuple[int, str] | None:
+        size = 0
+        for name, value in headers:
+            size += len(name) + len(value)
+            if name == b"content-length" and value.isdigit() and int(value[:20]) > self._entry.max_body:
+                return 413, f"the body is larger than {self._entry.max_body} bytes"
+        if size > MAX_HEAD or len(headers) > MAX_HEADERS:
+            return 431, f"the head of a request has at most {MAX_HEADERS} fields and {MAX_HEAD} bytes"
+        return self._entry.origins.refusal(headers)
+
+    async def _who(self, headers: Headers, path: str) -> Identity | Refusal:
+        if self._entry.authenticator is None:
+            return self._local
+        return await self._entry.authenticator.authenticate(headers, path)
+
+    async def _page(self, path: str, method: str, who: Identity | Refusal) -> Response:
+        if method not in ("GET", "HEAD"):
+            return JSONResponse({"error": "this page can only be read"}, 405, {"allow": "GET, HEAD"})
+        return await self._entry.pages[path](None if isinstance(who, Refusal) else who)
+
+    def _profile(self, path: str) -> Profile | None:
+        if path in (MCP_PATH, f"{MCP_PATH}/"):
+            return WHOLE
+        return self._entry.profiles.get(path.removeprefix(f"{MCP_PATH}/")) if path.startswith(f"{MCP_PATH}/") else None
+
+
+def _admit(scope: Scope, asker: Asker) -> None:
+    scope["path"], scope["raw_path"] = MCP_PATH, MCP_PATH.encode()
+    scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+    scope.setdefault("state", {})[ASKER] = asker
+    scope["user"] = as_one(asker)
+
+
+@lru_cache(1024)  # whoever asks, asks again
+def _asker(subject: Subject, agent: str | None, profile: Profile) -> Asker:
+    return Asker(replace(subject, agent=agent), profile)
+
+
+@lru_cache(1024)
+def as_one(asker: Asker) -> AuthenticatedUser:
+    """As the SDK wants to know him: it gives a session of the handshake to nobody but whoever opened it (404)."""
+    subject = asker.subject
+    return AuthenticatedUser(
+        AccessToken(
+            token="",
+            client_id=f"{asker.profile.name} {subject.agent or ''}",
+            scopes=[],
+            subject=subject.user,
+            claims={"iss": subject.tenant},
+        )
+    )
+
+
+def _refused(refusal: Refusal) -> Response:
+    headers = {"www-authenticate": refusal.challenge} if refusal.challenge else {}
+    if refusal.retry_after is not None:
+        headers["retry-after"] = str(refusal.retry_after)
+    return JSONResponse({"error": _REASONS[refusal.status]}, refusal.status, headers)
+
+
+def _closing(status: int, why: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The body was not read: whatever comes on this connection is not looked at any more."""
+    return JSONResponse({"error": why}, status, {**(headers or {}), "connection": "close"})

@@ -1,0 +1,97 @@
+"""The pages that anybody may see: `/health`, `/ready`, and what OAuth clients are told about us (RFC 9728).
+
+They say nothing of policies, tools or people; the names of servers only to somebody who has logged in.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from gateway.auth.challenge import METADATA_PATH, Challenges
+from gateway.errors import PolicyError, StoreError
+from gateway.identity import Identity
+from gateway.serve.door import MCP_PATH, Page
+
+__all__ = ["Parts", "Readiness", "pages"]
+
+CHECK_SECONDS = 2.0
+FRESH = 1.0
+
+log = logging.getLogger("toolgate.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What `/ready` looks at. `write` raises StoreError when the store takes no transaction; `problem` is what is wrong
+    with the policy's files (the last good policy stays in force); `servers` says of each whether it is up.
+    """
+
+    write: Callable[[], Awaitable[object]]
+    problem: Callable[[], PolicyError | None]
+    servers: Callable[[], Mapping[str, bool]]
+
+
+class Readiness:
+    """The page `/ready`. The store is tried once in a second, however often strangers ask."""
+
+    def __init__(self, parts: Parts, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._parts, self._clock = parts, clock
+        self._tried = float("-inf")
+        self._store = ""
+
+    async def page(self, who: Identity | None) -> Response:
+        """200 when calls can be decided and recorded, 503 when not. A server that is down takes only its own tools."""
+        store, servers = await self._tried_store(), self._parts.servers()
+        found: dict[str, Any] = {
+            "status": "ready" if store == "ok" else "not ready",
+            "store": store,
+            "policy": "ok" if self._parts.problem() is None else "an edit is refused, the last good policy is in force",
+            "servers": {"up": sum(servers.values()), "down": len(servers) - sum(servers.values())},
+        }
+        if who is not None:
+            found["servers"] = {name: "up" if up else "down" for name, up in servers.items()}
+        return JSONResponse(found, 200 if store == "ok" else 503)
+
+    async def _tried_store(self) -> str:
+        if self._clock() - self._tried > FRESH:
+            self._store, self._tried = await self._try(), self._clock()
+        return self._store
+
+    async def _try(self) -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._parts.write()
+        except (StoreError, TimeoutError) as error:  # the path and the reason are not for strangers
+            log.warning("not ready: %s", error)
+            return "takes no writes"
+        return "ok"
+
+
+def pages(challenges: Challenges, readiness: Readiness | None = None) -> Mapping[str, Page]:
+    """By path."""
+    found: dict[str, Page] = {"/health": _health}
+    if readiness is not None:
+        found["/ready"] = readiness.page
+    if challenges.resource is not None:
+        metadata = _Metadata(challenges).page
+        found |= {METADATA_PATH: metadata, f"{METADATA_PATH}{MCP_PATH}": metadata}
+    return found
+
+
+async def _health(_who: Identity | None) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Metadata:
+    challenges: Challenges
+
+    async def page(self, _who: Identity | None) -> Response:
+        resource = self.challenges.resource
+        assert resource is not None  # noqa: S101 - there is no such page without
+        return JSONResponse(resource.metadata(self.challenges.all_scopes), headers={"cache-control": "max-age=300"})

@@ -1,0 +1,164 @@
+"""The ladder that every request climbs, before anybody looks at its body."""
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from mcp.server.auth.middleware.bearer_auth import authorization_context
+from starlette.responses import JSONResponse, Response
+
+from gateway.auth import Headers, Refusal
+from gateway.call import Subject
+from gateway.identity import Identity
+from gateway.profile import WHOLE, Profile
+from gateway.serve.asking import ASKER, Asker
+from gateway.serve.door import MAX_HEAD, MAX_HEADERS, Door, Entry, Scope, as_one
+
+LOCAL = Subject("user:me", "here", "agent:desk")
+PART = Profile("part", ["echo"])
+
+
+class Known:
+    """Knows one word. It counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def authenticate(self, headers: Headers, path: str) -> Identity | Refusal:
+        self.asked.append(path)
+        given = dict(headers).get(b"authorization")
+        if given == b"Bearer ann":
+            return Identity(Subject("user:ann", "acme"))
+        return Refusal(503, retry_after=5) if given == b"Bearer later" else Refusal(401, "Bearer")
+
+
+async def page(who: Identity | None) -> Response:
+    return JSONResponse({"who": str(who.subject) if who else None})
+
+
+ENTRY = Entry(LOCAL, profiles={"part": PART}, pages={"/page": page})
+
+
+def scope(path: str = "/mcp", *headers: tuple[bytes, bytes], method: str = "POST") -> Scope:
+    host = (b"host", b"127.0.0.1:8765")
+    return {"type": "http", "method": method, "path": path, "headers": [host, *headers], "state": {}}
+
+
+def answer(door: Door, request: Scope) -> Response | None:
+    return asyncio.run(door.let_in(request))
+
+
+def status(door: Door, request: Scope) -> int:
+    """0 when it got in."""
+    response = answer(door, request)
+    return response.status_code if response else 0
+
+
+def bearer(word: str) -> tuple[bytes, bytes]:
+    return b"authorization", f"Bearer {word}".encode()
+
+
+def test_without_a_log_in_whoever_comes_is_the_local_user() -> None:
+    request = scope("/mcp", bearer("whatever"))
+    assert answer(Door(ENTRY), request) is None
+    assert request["state"][ASKER] == Asker(LOCAL, WHOLE)
+    assert b"authorization" not in dict(request["headers"])
+
+
+def test_with_a_log_in_only_who_is_known_gets_in_and_as_himself() -> None:
+    known = Known()
+    door = Door(replace(ENTRY, authenticator=known))
+    request = scope("/mcp/part", bearer("ann"))
+    assert answer(door, request) is None
+    assert request["state"][ASKER] == Asker(Subject("user:ann", "acme", "agent:desk"), PART)
+    assert (request["path"], request["raw_path"]) == ("/mcp", b"/mcp")
+    assert b"ann" not in repr(request["headers"]).encode()
+    assert known.asked == ["/mcp/part"]  # once
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/part", "/mcp/nothing", "/", "/admin", "/page/", "/PAGE"])
+def test_with_a_log_in_a_stranger_learns_nothing_of_what_is_there(path: str) -> None:
+    request = scope(path, bearer("eve"))
+    response = answer(Door(replace(ENTRY, authenticator=Known())), request)
+    assert response
+    assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
+    assert json.loads(bytes(response.body)) == {"error": "who are you?"}
+    assert ASKER not in request["state"]
+
+
+def test_when_nobody_can_be_known_it_is_said_for_how_long() -> None:
+    response = answer(Door(replace(ENTRY, authenticator=Known())), scope("/mcp", bearer("later")))
+    assert response
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.parametrize(
+    "path", ["/mcp/nothing", "/mcp/part/", "/mcp//part", "/mcp/part/x", "/mcpx", "/", "", "/mcp/../page", "/MCP"]
+)
+def test_there_is_nothing_elsewhere(path: str) -> None:
+    assert status(Door(ENTRY), scope(path)) == 404
+
+
+def test_a_slash_behind_it_is_forgiven() -> None:
+    assert status(Door(ENTRY), scope("/mcp/")) == 0
+
+
+def test_pages_are_for_all_and_know_who_logged_in() -> None:
+    door = Door(replace(ENTRY, authenticator=Known()))
+    for headers, who in (([], None), ([bearer("eve")], None), ([bearer("later")], None), ([bearer("ann")], "user:ann")):
+        response = answer(door, scope("/page", *headers, method="GET"))
+        assert response
+        assert json.loads(bytes(response.body)) == {"who": who}
+    assert status(door, scope("/page", method="POST")) == 405
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ([(b"x", b"y")] * MAX_HEADERS, 431),
+        ([(b"x", b"y" * MAX_HEAD)], 431),
+        ([(b"content-length", b"4194305")], 413),
+        ([(b"content-length", b"9" * 4000)], 413),
+        ([(b"origin", b"https://evil.test")], 403),
+        ([(b"sec-fetch-site", b"cross-site")], 403),
+        ([(b"host", b"127.0.0.1:8765")], 400),
+    ],
+)
+@pytest.mark.parametrize("path", ["/mcp", "/page", "/nothing"])
+def test_the_head_is_looked_at_for_every_path_before_anybody_is_asked_who_he_is(
+    path: str, headers: list[tuple[bytes, bytes]], wanted: int
+) -> None:
+    known = Known()
+    response = answer(Door(replace(ENTRY, authenticator=known)), scope(path, bearer("ann"), *headers))
+    assert response
+    assert (response.status_code, response.headers["connection"]) == (wanted, "close")
+    assert known.asked == []
+
+
+def test_another_host_is_not_us() -> None:
+    assert status(Door(ENTRY), {**scope(), "headers": [(b"host", b"evil.test")]}) == 421
+
+
+def test_after_it_is_closed_nobody_new_comes_in() -> None:
+    door = Door(ENTRY)
+    door.close()
+    response = answer(door, scope())
+    assert response
+    assert (response.status_code, response.headers["retry-after"], response.headers["connection"]) == (
+        503,
+        "1",
+        "close",
+    )
+
+
+def test_the_sdk_takes_no_two_askers_for_one() -> None:
+    subjects = [
+        Subject("user:ann", "acme"), Subject("user:ann", "globex"), Subject("user:bob", "acme"),
+        Subject("user:ann", "acme", "agent:desk"),
+    ]  # fmt: skip
+    askers = [Asker(subject, profile) for subject in subjects for profile in (WHOLE, PART)]
+    seen: list[Any] = [authorization_context(as_one(asker)) for asker in askers]
+    assert all(seen[i] != seen[j] for i in range(len(seen)) for j in range(i))
+    assert seen == [authorization_context(as_one(asker)) for asker in askers]

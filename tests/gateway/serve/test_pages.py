@@ -1,0 +1,80 @@
+"""What anybody may see of us."""
+
+import asyncio
+import json
+from typing import Any
+
+from gateway.auth.challenge import Challenges, Resource
+from gateway.call import Subject
+from gateway.errors import PolicyError, StoreError
+from gateway.identity import Identity
+from gateway.serve.pages import FRESH, Parts, Readiness, pages
+
+ANN = Identity(Subject("user:ann", "acme"))
+
+
+class Inside:
+    """What readiness looks at, and a clock."""
+
+    def __init__(self) -> None:
+        self.now, self.writes = 0.0, 0
+        self.broken: StoreError | None = None
+        self.problem: PolicyError | None = None
+        self.servers = {"echo": True, "down": False}
+
+    async def write(self) -> None:
+        self.writes += 1
+        if self.broken:
+            raise self.broken
+
+    def readiness(self) -> Readiness:
+        return Readiness(Parts(self.write, lambda: self.problem, lambda: self.servers), clock=lambda: self.now)
+
+
+def shown(readiness: Readiness, who: Identity | None = None) -> tuple[int, Any]:
+    response = asyncio.run(readiness.page(who))
+    return response.status_code, json.loads(bytes(response.body))
+
+
+def test_who_is_ready_says_what_is_up_and_names_it_only_to_somebody() -> None:
+    readiness = Inside().readiness()
+    ready = {"status": "ready", "store": "ok", "policy": "ok"}
+    assert shown(readiness) == (200, {**ready, "servers": {"up": 1, "down": 1}})
+    assert shown(readiness, ANN) == (200, {**ready, "servers": {"echo": "up", "down": "down"}})
+
+
+def test_a_store_that_takes_no_writes_makes_us_unready_and_strangers_do_not_learn_where_it_is() -> None:
+    inside = Inside()
+    inside.broken = StoreError("the store `/secret/place` is full")
+    status, said = shown(inside.readiness())
+    assert (status, said["status"], said["store"]) == (503, "not ready", "takes no writes")
+    assert "secret" not in str(said)
+
+
+def test_a_broken_edit_of_the_policy_is_told_and_does_not_stop_us() -> None:
+    inside = Inside()
+    inside.problem = PolicyError.at("/secret/policy.csv", "is wrong")  # type: ignore[assignment] # a PolicyError
+    status, said = shown(inside.readiness())
+    assert (status, said["policy"]) == (200, "an edit is refused, the last good policy is in force")
+
+
+def test_however_often_strangers_ask_the_store_is_tried_once_in_a_second() -> None:
+    inside = Inside()
+    readiness = inside.readiness()
+    for _ in range(20):
+        shown(readiness)
+    assert inside.writes == 1
+    inside.now += FRESH + 0.1
+    inside.broken = StoreError("full")
+    assert shown(readiness)[0] == 503
+    assert inside.writes == 2
+
+
+def test_only_an_oauth_resource_has_metadata() -> None:
+    assert set(pages(Challenges())) == {"/health"}
+    found = pages(Challenges(resource=Resource("https://gate.test/mcp", "https://issuer.test")))
+    wanted = {"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"}
+    assert set(found) == {"/health"} | wanted
+    for path in wanted:
+        response = asyncio.run(found[path](None))
+        assert json.loads(bytes(response.body))["authorization_servers"] == ["https://issuer.test"]
