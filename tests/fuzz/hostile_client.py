@@ -70,12 +70,12 @@ class Mischief(Junk):
 
     def text(self, message: dict[str, Any]) -> bytes:
         """The message as it goes out, perhaps with something odd in it."""
-        text = self.mutated(message) if self.one_in(3) else json.dumps(message, ensure_ascii=self.one_in(2))
+        text = self.mutated(message) if self.one_in(4) else json.dumps(message, ensure_ascii=self.one_in(2))
         if self.one_in(12):
             text = f"[{text},{json.dumps(message)}]"
         elif self.one_in(12):
             text = f"{text}\n{json.dumps(message)}"
-        return self.harmed(text) if self.one_in(3) else text.encode(errors="surrogatepass")
+        return self.harmed(text) if self.one_in(4) else text.encode(errors="surrogatepass")
 
     def line(self) -> bytes:
         """Over stdio. Ends of lines within it make several of one."""
@@ -118,7 +118,7 @@ class Requests(Mischief):
             own += [f"mcp-protocol-version: {MODERN}", f"mcp-method: {message['method']}", *named]
         else:
             own += [f"mcp-protocol-version: {LEGACY}", f"mcp-session-id: {self.session}"]
-        for _ in range(self.choice([0, 0, 0, 1, 1, 2])):
+        for _ in range(self.choice([0, 0, 0, 0, 1, 2])):
             odd = self.choice(HEADERS)
             if self.one_in(2):
                 own = [line for line in own if line.partition(":")[0] != odd.partition(":")[0].lower()]
