@@ -18,19 +18,16 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 def extract(outcome: Outcome) -> Outcome:
     """The same outcome; a result of more than 16 KB is told by its size, its SHA-256 and whether it is an error.
 
-    Both are of the result's JSON text: no blanks, keys in the order in which they came, ASCII with escapes.
+    Both are of the result's JSON text as it came, where that is known; else it is written without blanks, keys in the
+    order in which they came, ASCII with escapes.
     """
-    if not isinstance(outcome, Answered | InputRequired) or _surely_short(outcome):
+    if not isinstance(outcome, Answered | InputRequired):
         return outcome
-    text = _encode(outcome.result).encode()
+    known = outcome.text if isinstance(outcome, Answered) else None
+    text = _encode(outcome.result).encode() if known is None else known
     if len(text) <= KEPT_BYTES:
         return outcome
     return type(outcome)(_told(outcome.result, text))
-
-
-def _surely_short(outcome: Answered | InputRequired) -> bool:
-    """Without writing it out: escaped, a character takes at most three times its bytes in UTF-8."""
-    return isinstance(outcome, Answered) and outcome.text is not None and len(outcome.text) * 3 <= KEPT_BYTES
 
 
 def _told(result: JsonObject, text: bytes) -> JsonObject:

@@ -14,6 +14,7 @@ from gateway.cli.options import Caller, as_json, caller, emit
 if TYPE_CHECKING:
     from gateway.call import Subject
     from gateway.config import Config
+    from gateway.keyring import KeyRing
     from gateway.runtime import Runtime
     from gateway.serve.door import Entry
     from gateway.serve.front import Front
@@ -66,7 +67,7 @@ async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> 
     async with open_runtime(config) as runtime:
         local = Asker(runtime.offline.subject(agent=_agent(agent)), part)
         async with _front(runtime) as front:
-            await serve_stdio(build_server(front, version("toolgate"), local))
+            await serve_stdio(build_server(front, version("toolgate"), local), ending=front.changes.close)
 
 
 async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> None:
@@ -94,10 +95,21 @@ async def _front(runtime: "Runtime") -> "AsyncIterator[Front]":
 
     await _sweep(runtime)
     sessions = Sessions(runtime.clients)
+    front = Front(sessions, runtime.upstream, _keys(runtime.config))
     try:
-        yield Front(sessions)
+        yield front
     finally:
+        await front.close()
         await sessions.close()
+
+
+def _keys(config: "Config") -> "KeyRing":
+    """What seals the states that clients carry: the same keys that seal users' log-ins."""
+    import os
+
+    from gateway.keyring import load_keyring
+
+    return load_keyring(config.folders.state / "sealing-keys", os.environ)
 
 
 def _entry(runtime: "Runtime", local: "Subject") -> "Entry":

@@ -5,8 +5,16 @@ Start at `front`, then follow a call.
     front       the methods
     server      ... in the SDK's server, which does handshake, discovery and framing
     direct      ... and without it, for a plain `tools/call` over HTTP; `handshakes` are the sessions that it knows
+    exchanges   a request that goes on to a server, in as many rounds as it takes; `kinds` is the table of such requests
+    states      what a modern client carries from one round to the next, sealed
+    parking     calls of older servers that wait for a modern client's answer
+    questions   what a client must have declared to be asked
+    callers     who waits for an answer, and hears and is asked meanwhile
+    changes     who is told that a list or a resource changed; `listening` is how, in both eras
+    connected   what we keep for a connection of the handshake era
     sessions    which run a request belongs to
     replies     what the client is told
+    instructions what he is told in the handshake
     envelope    what each era wants around a result
     strict      one message, read in the only way in which it can be read
     http, stdio the transports; `signals` is how both end

@@ -1,8 +1,9 @@
 """`tools/call` over HTTP, without the SDK's application in between, which costs ten times what the gateway itself does.
 
-Only a plain call goes this way: everything about it is in order, and no server could want to talk to its client before
-the answer. It meets the same `Front`, so the same gates. Whatever is out of the ordinary goes to the SDK's application,
-which also has the protocol's words for what is wrong; nothing is refused here.
+Only a plain call goes this way: everything about it is in order, and nothing can come before its answer. (A modern
+client is asked by an answer, so that he can be asked is no hindrance.) It meets the same `Front`, so the same gates.
+Whatever is out of the ordinary goes to the SDK's application, which also has the protocol's words for what is wrong;
+nothing is refused here.
 """
 
 import asyncio
@@ -13,14 +14,17 @@ from typing import Any
 
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS, InboundModernRoute, classify_inbound_request
-from mcp_types import CLIENT_INFO_META_KEY, INTERNAL_ERROR
+from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, INTERNAL_ERROR
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject
+from gateway.caller import Caller, asks
 from gateway.errors import ToolgateError
 from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, first, message_of
 from gateway.serve.asking import ASKER, Asker
+from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from gateway.serve.envelope import enveloped, in_shape
+from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshakes, Posted
 from gateway.serve.replies import ServerError
@@ -46,6 +50,7 @@ class _Plain:
     id: str | int
     client: Client
     version: str
+    caller: Caller
     params: JsonObject
 
     @property
@@ -114,7 +119,10 @@ class Direct:
         if not _simple(params) or not self._front.plain(params["name"]):
             return None
         caller = self._caller(scope["state"][ASKER], message, params.get("_meta", {}), headers)
-        return _Plain(message["id"], *caller, params) if caller else None
+        if caller is None:
+            return None
+        version = headers[b"mcp-protocol-version"].decode("latin-1")
+        return _Plain(message["id"], caller[0], version, caller[1], params)
 
     def _in_order(self, headers: Mapping[bytes, bytes]) -> bool:
         """The headers of a program that speaks MCP."""
@@ -127,26 +135,29 @@ class Direct:
 
     def _caller(
         self, asker: Asker, message: Mapping[str, Any], meta: Mapping[str, Any], headers: Mapping[bytes, bytes]
-    ) -> tuple[Client, str] | None:
+    ) -> tuple[Client, Caller] | None:
         version = _text(headers.get(b"mcp-protocol-version")) or ""
         if version in MODERN_PROTOCOL_VERSIONS:
             routing = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
             route = classify_inbound_request(message, headers=routing)
-            fits = isinstance(route, InboundModernRoute) and in_shape(meta, version)
-            info = meta.get(CLIENT_INFO_META_KEY)
-            return (Client.said(asker, info, stateless=True), version) if fits else None
+            if not isinstance(route, InboundModernRoute) or not in_shape(meta, version):
+                return None
+            client = Client.said(asker, meta.get(CLIENT_INFO_META_KEY), stateless=True)
+            return client, Quiet(self._front.caller_key(client), True, meta[CLIENT_CAPABILITIES_META_KEY])
         session = _text(headers.get(b"mcp-session-id"))
-        if version not in HANDSHAKE_PROTOCOL_VERSIONS or session is None:
+        if session is None or version not in HANDSHAKE_PROTOCOL_VERSIONS:
             return None
         known = self._handshakes.fresh(asker, session)
-        return (known.client, version) if known else None
+        if known is None or known.wants_log or asks(known.capabilities):
+            return None
+        return known.client, Quiet(self._front.caller_key(known.client), False)
 
     # ---- its answer
 
     async def _answered(self, plain: _Plain) -> tuple[int, bytes]:
         """The HTTP status and the body: in the modern era an error has its own."""
         try:
-            answer = await self._front.call_tool(plain.client, plain.params)
+            answer = await self._front.ask("tools/call", Request(plain.client, plain.params, plain.caller))
         except MCPError as error:
             answer = ServerError(error.code, error.message, error.data)
         except ToolgateError as error:  # it could not be recorded, so it was not made; or it was, and is in doubt
@@ -198,7 +209,7 @@ def _simple(params: JsonObject) -> bool:
         and isinstance(params.get("name"), str)
         and isinstance(params.get("arguments", {}), Mapping)
         and isinstance(meta, Mapping)
-        and "progressToken" not in meta
+        and wants_nothing_meanwhile(meta)
     )
 
 

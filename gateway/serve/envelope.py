@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 __all__ = ["enveloped", "in_shape", "passed_on"]
 
-_LISTS = frozenset({"tools/list"})
+# What has cache hints (MCP 2026-07-28, Caching). `server/discover` is the SDK's.
+_CACHED = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"})
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _HOP = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})
 _PROTOCOL = "io.modelcontextprotocol/"
@@ -31,8 +32,9 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
     meta = {key: value for key, value in said.items() if key != types.SERVER_INFO_META_KEY}
     if version in MODERN_PROTOCOL_VERSIONS:
         whole.setdefault("resultType", "complete")
-        if method in _LISTS:  # the policy filters lists: they are private to whoever asked
-            whole |= {"ttlMs": 0, "cacheScope": "private"}
+        if method in _CACHED and whole["resultType"] == "complete":
+            ttl = whole.get("ttlMs", 0) if method == "resources/read" else 0  # a list is not one server's
+            whole |= {"ttlMs": ttl, "cacheScope": "private"}  # the policy decides for each who asks
         meta[types.SERVER_INFO_META_KEY] = dict(server_info)
     else:
         for key in _MODERN_ONLY:

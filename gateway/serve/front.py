@@ -1,53 +1,77 @@
 """The methods that the gateway answers, whichever way a request came in: through the SDK's server, or directly.
 
-Results are raw JSON all the way; a call goes to the pipeline, and what comes back is told by `replies`.
+Results are raw JSON all the way; what goes on to a server takes the pipeline (`exchanges`), and what comes back is told
+by `replies`.
 """
 
 import json
+from collections.abc import Iterable, Mapping
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import JsonObject, Tool
-from gateway.events import Denied
-from gateway.serve.envelope import passed_on
-from gateway.serve.replies import ServerError, not_offered, reply
+from gateway.clients import ClientRun
+from gateway.keyring import KeyRing
+from gateway.offer import Offer
+from gateway.serve.changes import Changes, Sources
+from gateway.serve.exchanges import Exchanges, Request
+from gateway.serve.instructions import instructions
+from gateway.serve.kinds import KINDS, Answer
+from gateway.serve.parking import Parking
 from gateway.serve.sessions import Client, Sessions
 
-__all__ = ["Front"]
+__all__ = ["LISTS", "Front"]
 
 MAX_PINS = 10_000
 MAX_NAME = 512  # characters; MCP has 128, and `server/tool` is let in too
+LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
 
 
 class Front:
     """Params are a request's, validated by whoever took it in. Raises MCPError for what the protocol has an error for,
     and ToolgateError for what could not be recorded.
+
+    Close it before the sessions.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, sources: Sources, keys: KeyRing, parking: Parking | None = None) -> None:
         self._sessions = sessions
+        self._exchanges = Exchanges(sessions, keys, parking)
         self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
+        self.changes = Changes(sources)
 
-    async def list_tools(self, client: Client, params: JsonObject) -> JsonObject:
-        """What this subject may call; and which servers are missing, because a short list looks like a whole one."""
+    async def close(self) -> None:
+        self.changes.close()
+        await self._exchanges.close()
+
+    def viewer(self, client: Client) -> ClientRun:
+        """What this client may see."""
+        return self._sessions.viewer(client)
+
+    def caller_key(self, client: Client) -> str:
+        """Whose a client's connections to servers are."""
+        asker = client.asker
+        who = (asker.subject.tenant, asker.subject.user, asker.subject.agent, asker.profile.name)
+        return json.dumps([*who, client.session or client.name])
+
+    def instructions(self, client: Client) -> str:
+        return instructions(self.viewer(client).servers())
+
+    def listed(self, method: str, client: Client, params: JsonObject) -> JsonObject:
+        """One of LISTS: what this subject may use; and which servers are missing, because a short list looks whole."""
         if params.get("cursor") is not None:
-            raise MCPError(types.INVALID_PARAMS, "There is one page of tools, and no cursor")
-        viewer = self._sessions.viewer(client)
-        tools = [{**tool.definition, "name": name} for name, tool in viewer.tools()]
+            raise MCPError(types.INVALID_PARAMS, "There is one page, and no cursor")
+        viewer = self.viewer(client)
         missing = dict(viewer.catalogue.missing)
-        return {"tools": tools} | ({"_meta": {"toolgate/missing": missing}} if missing else {})
+        return _list(method, viewer) | ({"_meta": {"toolgate/missing": missing}} if missing else {})
 
-    async def call_tool(self, client: Client, params: JsonObject) -> JsonObject | ServerError:
-        name: str = params["name"]
-        if len(name) > MAX_NAME:
-            raise MCPError(types.INVALID_PARAMS, f"A tool's name has at most {MAX_NAME} characters")
-        async with self._sessions.run(client) as run:
-            result = await run.call(name, params.get("arguments") or {}, passed_on(params.get("_meta")))
-            # A line that denies was written with its reason, to be told; all else about a hidden tool is not.
-            if isinstance(result, Denied) and result.rule is None and not run.offers(result.path):
-                return not_offered(name, [offered for offered, _ in run.tools()])
-        return reply(result)
+    async def ask(self, method: str, request: Request) -> Answer:
+        """One of `kinds.KINDS`: it goes to a server, if the policy lets it."""
+        name = request.params.get("name", "")
+        if isinstance(name, str) and len(name) > MAX_NAME:
+            raise MCPError(types.INVALID_PARAMS, f"A name has at most {MAX_NAME} characters")
+        return await self._exchanges.answer(KINDS[method], request)
 
     def plain(self, name: str) -> bool:
         """Whether nothing has to be compared with the headers of a call of this tool (`x-mcp-header`)."""
@@ -68,3 +92,19 @@ class Front:
     def _tool(self, name: str) -> Tool | None:
         catalogue = self._sessions.catalogue
         return catalogue.tools.get(catalogue.resolve(name))
+
+
+def _list(method: str, viewer: ClientRun) -> dict[str, object]:
+    match method:
+        case "tools/list":
+            return {"tools": _named(viewer.tools(), "name")}
+        case "prompts/list":
+            return {"prompts": _named(viewer.prompts(), "name")}
+        case "resources/list":
+            return {"resources": _named(viewer.resources(), "uri")}
+    return {"resourceTemplates": _named(viewer.templates(), "uriTemplate")}
+
+
+def _named(found: Iterable[tuple[str, Tool | Offer]], key: str) -> list[Mapping[str, object]]:
+    """Their own definitions, under the names by which a client knows them."""
+    return [{**thing.definition, key: name} for name, thing in found]

@@ -22,10 +22,14 @@ FRESH = 60.0  # seconds
 
 @dataclass(slots=True)
 class Handshake:
-    """One session. `capabilities` are what its client declared; `seen` is when the SDK last answered for it."""
+    """One session. `capabilities` are what its client declared; `seen` is when the SDK last answered for it.
+
+    `wants_log` says that the client asked for log messages, which go before an answer.
+    """
 
     client: Client
     capabilities: Mapping[str, Any] = field(default_factory=dict)
+    wants_log: bool = False
     introduced: bool = False
     seen: float = 0.0
 
@@ -76,6 +80,7 @@ class Handshakes:
         elif status < 300 and (known := self._open.pop(session, None)):
             known.seen = self._clock()
             known.introduced = known.introduced or posted.message.get("method") == "notifications/initialized"
+            known.wants_log = known.wants_log or posted.message.get("method") == "logging/setLevel"
             self._open[session] = known
 
     def _opened(self, asker: Asker, params: Mapping[str, Any], session: str) -> None:

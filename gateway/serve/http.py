@@ -91,15 +91,22 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
         ws="none",  # an upgrade would go round the door
         timeout_graceful_shutdown=address.grace,  # type: ignore[arg-type] # it takes fractions too
     )
-    await _Listening(config, edge, lambda: ready(_url(listener))).serve(sockets=[listener])
+
+    def ending() -> None:
+        edge.close()
+        served.front.changes.close()
+
+    await _Listening(config, ending, lambda: ready(_url(listener))).serve(sockets=[listener])
 
 
 class _Listening(uvicorn.Server):
-    """Says when it is ready, and ends in order."""
+    """Says when it is ready, and ends in order: `ending` ends what would last."""
 
-    def __init__(self, config: uvicorn.Config, edge: Edge, ready: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ending: Callable[[], None], ready: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__(config)
-        self._edge, self._announce = edge, ready
+        self._ending, self._announce = ending, ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -107,7 +114,7 @@ class _Listening(uvicorn.Server):
             await self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._edge.close()
+        self._ending()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -117,7 +124,7 @@ class _Listening(uvicorn.Server):
             yield
 
     def _stop(self) -> None:
-        self._edge.close()
+        self._ending()
         self.force_exit = self.should_exit  # asked twice: at once
         self.should_exit = True
 

@@ -23,11 +23,9 @@ __all__ = ["DENIED", "IN_DOUBT", "NOT_SENT", "WAITING", "ServerError", "answer",
 
 DENIED, WAITING, NOT_SENT, IN_DOUBT = -31001, -31002, -31003, -31004
 
-# Of our own request to the server: its headers, its version, what we declared. Its client can do nothing about them,
-# and would take them for its own.
-_HOP_CODES = frozenset(
-    {types.HEADER_MISMATCH, types.MISSING_REQUIRED_CLIENT_CAPABILITY, types.UNSUPPORTED_PROTOCOL_VERSION}
-)
+# Of our own request to the server: its headers, its version. Its client can do nothing about them, and would take them
+# for its own. What it declared, on the other hand, is passed on.
+_HOP_CODES = frozenset({types.HEADER_MISMATCH, types.UNSUPPORTED_PROTOCOL_VERSION})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ answer, the SDK refuses: what is not here can't be called.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -21,8 +22,13 @@ from pydantic import ValidationError
 from gateway.call import JsonObject
 from gateway.errors import ToolgateError
 from gateway.serve.asking import Asker, asker_of
+from gateway.serve.callers import Talking
+from gateway.serve.connected import connected
 from gateway.serve.envelope import enveloped
-from gateway.serve.front import Front
+from gateway.serve.exchanges import Request
+from gateway.serve.front import LISTS, Front
+from gateway.serve.kinds import KINDS
+from gateway.serve.listening import Listening
 from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
 
@@ -30,32 +36,29 @@ __all__ = ["Context", "build_server", "client_of"]
 
 Context = Any  # mcp.server.context.ServerRequestContext of any lifespan
 Answer = Callable[[Context], Awaitable[JsonObject]]
+Who = Callable[[Context], Client]
 T = TypeVar("T")
+
+_GREETINGS = frozenset({"initialize", "server/discover"})
 
 log = logging.getLogger("toolgate.serve")
 
 
 def build_server(front: Front, version: str, local: Asker | None) -> Server[Any]:
-    """An SDK server whose tools are the gateway's. `local` is who asks over stdio; None over HTTP, where each request
-    says who.
+    """An SDK server that offers what the gateway does. `local` is who asks over stdio; None over HTTP, where each
+    request says who.
     """
-    server: Server[Any] = Server(
-        "toolgate",
-        version=version,
-        instructions="Tools behind the Toolgate gateway. A call may be denied, or wait for a person's approval: the "
-        "answer says so, and what to do.",
-        get_tool_input_schema=front.schema,  # what the SDK compares `Mcp-Param-*` headers with
-        on_list_tools=_unreachable,
-        on_call_tool=_unreachable,
-    )
-    answers = _answers(front, local)
+    server = _advertised(front, version)
+    who = partial(client_of, local=local)
+    listening = Listening(front, who)
+    answers = _answers(front, listening, who)
     stamp = server.server_info_stamp
 
     async def middleware(ctx: Context, call_next: CallNext) -> HandlerResult:
-        answer = answers.get(ctx.method)
+        answer = answers.get(ctx.method) if _known(ctx) else None
         try:
-            if answer is None or ctx.request_id is None or not _introduced(ctx):
-                return await call_next(ctx)
+            if answer is None:
+                return _greeted(ctx, await call_next(ctx), listening)
             methods.validate_client_request(ctx.method, ctx.protocol_version, ctx.params)
             return enveloped(await answer(ctx), ctx.method, ctx.protocol_version, stamp)
         except (MCPError, ValidationError):
@@ -85,17 +88,57 @@ def client_of(context: Context, local: Asker | None) -> Client:
     return Client.said(asker, info, session, stateless=stateless)
 
 
-def _answers(front: Front, local: Asker | None) -> Mapping[str, Answer]:
-    async def list_tools(context: Context) -> JsonObject:
-        return await front.list_tools(client_of(context, local), context.params or {})
+def _advertised(front: Front, version: str) -> Server[Any]:
+    """What stands here, the SDK says that there is; whether it is answered is the middleware's affair."""
+    server: Server[Any] = Server(
+        "toolgate",
+        version=version,
+        get_tool_input_schema=front.schema,  # what the SDK compares `Mcp-Param-*` headers with
+        on_list_tools=_unreachable,
+        on_call_tool=_unreachable,
+        on_list_prompts=_unreachable,
+        on_get_prompt=_unreachable,
+        on_list_resources=_unreachable,
+        on_list_resource_templates=_unreachable,
+        on_read_resource=_unreachable,
+        on_completion=_unreachable,
+        on_subscriptions_listen=_unreachable,
+    )
+    server.add_request_handler("resources/subscribe", types.SubscribeRequestParams, _unreachable)
+    server.add_request_handler("resources/unsubscribe", types.UnsubscribeRequestParams, _unreachable)
+    server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, _unreachable)
+    return server
 
-    async def call_tool(context: Context) -> JsonObject:
-        answer = await _to_its_end(front.call_tool(client_of(context, local), context.params))
+
+def _answers(front: Front, listening: Listening, who: Who) -> Mapping[str, Answer]:
+    async def listed(context: Context) -> JsonObject:
+        return front.listed(context.method, who(context), context.params or {})
+
+    async def asked(context: Context) -> JsonObject:
+        client = who(context)
+        caller = Talking(context, front.caller_key(client))
+        try:
+            answer = await _to_its_end(front.ask(context.method, Request(client, context.params, caller)))
+        except asyncio.CancelledError:
+            caller.leave()
+            raise
+        await caller.heard()
         if isinstance(answer, ServerError):
             raise MCPError(answer.code, answer.message, answer.data)
         return answer
 
-    return {"tools/list": list_tools, "tools/call": call_tool}
+    async def set_level(context: Context) -> JsonObject:
+        connected(context).log_level = context.params["level"]
+        return {}
+
+    return {
+        **dict.fromkeys(LISTS, listed),
+        **dict.fromkeys(KINDS, asked),
+        "logging/setLevel": set_level,
+        "resources/subscribe": listening.subscribe,
+        "resources/unsubscribe": listening.unsubscribe,
+        "subscriptions/listen": lambda context: _to_its_end(listening.listen(context)),
+    }
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
@@ -115,9 +158,25 @@ async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def _introduced(context: Context) -> bool:
-    """The handshake was made, or is not needed: else the SDK gives the error that the protocol wants."""
-    return context.protocol_version in MODERN_PROTOCOL_VERSIONS or context.session.client_params is not None
+def _known(context: Context) -> bool:
+    """A request of this version, after the handshake, if there is one: else the SDK says what is wrong."""
+    version = context.protocol_version
+    introduced = version in MODERN_PROTOCOL_VERSIONS or context.session.client_params is not None
+    return context.request_id is not None and introduced and (context.method, version) in methods.CLIENT_REQUESTS
+
+
+def _greeted(context: Context, result: HandlerResult, listening: Listening) -> HandlerResult:
+    """What the SDK answered, with what only we know: what a client may be told, and that he is told of changes."""
+    if context.method == "notifications/initialized":
+        listening.join(context)
+    if context.method not in _GREETINGS or not isinstance(result, dict):
+        return result
+    capabilities = {name: _with_changes(name, said) for name, said in result["capabilities"].items()}
+    return {**result, "capabilities": capabilities, "instructions": listening.instructions(context)}
+
+
+def _with_changes(name: str, said: Any) -> Any:
+    return {**said, "listChanged": True} if name in ("tools", "prompts", "resources") else said
 
 
 async def _unreachable(*_: Any) -> Any:

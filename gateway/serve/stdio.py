@@ -33,17 +33,19 @@ log = logging.getLogger("toolgate.serve")
 Write = Callable[[bytes], Awaitable[None]]
 
 
-async def serve_stdio(server: Server[Any], grace: float = GRACE_SECONDS) -> None:
+async def serve_stdio(
+    server: Server[Any], grace: float = GRACE_SECONDS, ending: Callable[[], None] = lambda: None
+) -> None:
     """Serves until stdin ends, or stdout is closed, or SIGINT or SIGTERM comes.
 
-    What was asked before stdin ended has `grace` seconds to be answered.
+    What was asked before stdin ended has `grace` seconds to be answered; `ending` is called then, for what would last.
     """
     options = server.create_initialization_options()
     async with _wire() as (reader, write), anyio.create_task_group() as group:
         with on_stop(group.cancel_scope.cancel):
             to_server, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
             sent, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-            owed = _Owed(grace)
+            owed = _Owed(grace, ending)
             group.start_soon(_read, reader, write, to_server, owed)
             group.start_soon(_write, from_server, write, owed, group.cancel_scope.cancel)
             await server.run(received, sent, options)
@@ -52,8 +54,8 @@ async def serve_stdio(server: Server[Any], grace: float = GRACE_SECONDS) -> None
 class _Owed:
     """The requests that have no answer yet, and how many seconds they have when no more will come."""
 
-    def __init__(self, grace: float) -> None:
-        self._grace = grace
+    def __init__(self, grace: float, ending: Callable[[], None]) -> None:
+        self._grace, self._ending = grace, ending
         self._ids: set[Any] = set()
         self._paid = asyncio.Event()
         self._paid.set()
@@ -76,6 +78,7 @@ class _Owed:
 
     async def all_answered(self) -> None:
         """Returns when nothing is owed any more, or the time is over."""
+        self._ending()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
                 await self._paid.wait()

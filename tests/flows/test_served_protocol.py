@@ -60,12 +60,15 @@ def test_discovery_and_handshake_name_the_gateway(shared: Gateway, era: str) -> 
             info = result["serverInfo"]
             assert client.ask("ping")["result"] == {}
     assert info["name"] == "toolgate"
-    assert "tools" in result["capabilities"]
-    assert not {"resources", "prompts", "completions", "logging"} & result["capabilities"].keys()
+    offered = result["capabilities"]
+    assert offered.keys() == {"tools", "resources", "prompts", "completions", "logging"}
+    assert offered["resources"] == {"listChanged": True, "subscribe": True}
+    assert (offered["tools"], offered["prompts"]) == ({"listChanged": True}, {"listChanged": True})
+    assert result["instructions"].startswith("Tools, resources and prompts behind the Toolgate gateway.")
 
 
 @eras
-@pytest.mark.parametrize("method", ["x", "resources/list", "prompts/get", "completion/complete", "tasks/list", "tools"])
+@pytest.mark.parametrize("method", ["x", "tasks/list", "tools"])
 def test_a_method_that_is_not_served_is_not_found(shared: Gateway, era: str, method: str) -> None:
     params = {"name": "x", "ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "a", "value": "b"}}
     with shared.client(era) as client:

@@ -508,7 +508,7 @@ def test_a_front_that_is_broken_tells_its_log_and_not_the_client(
             raise RuntimeError("the canary-7f3a secret")
 
         given = await made.era(era)
-        monkeypatch.setattr(made.app.front, "call_tool", broken)
+        monkeypatch.setattr(made.app.front, "ask", broken)
         answer = await made.post(request("tools/call", CALL, era), given)
         assert (answer.status, answer.code, made.inner.count) == (200, types.INTERNAL_ERROR, 0)
         assert b"canary" not in answer.body

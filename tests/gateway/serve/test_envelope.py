@@ -39,6 +39,10 @@ def test_a_modern_result_says_that_it_is_complete_and_whose_it_is(version: str) 
 def test_a_modern_list_is_private_whatever_a_server_says(version: str) -> None:
     whole = around({"tools": [], "cacheScope": "public", "ttlMs": 9}, version, "tools/list")
     assert (whole["cacheScope"], whole["ttlMs"]) == ("private", 0)
+    whole = around({"contents": [], "cacheScope": "public", "ttlMs": 9}, version, "resources/read")
+    assert (whole["cacheScope"], whole["ttlMs"]) == ("private", 9)
+    whole = around({"resultType": "input_required"}, version, "resources/read")
+    assert "cacheScope" not in whole
 
 
 @pytest.mark.parametrize("version", HANDSHAKE_PROTOCOL_VERSIONS)

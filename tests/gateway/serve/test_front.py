@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import mcp_types as types
@@ -13,6 +12,7 @@ from mcp import Client, MCPError
 
 from gateway.budget import Limits
 from gateway.catalogue import Catalogue
+from gateway.clients import ClientRun
 from gateway.errors import StoreError
 from gateway.events import Returned
 from tests.builders import a_tool
@@ -68,10 +68,10 @@ def test_an_unexpected_failure_tells_the_client_nothing_of_itself(
     tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(app: App, client: Client) -> None:
-        def broken() -> Any:
+        def broken(_run: ClientRun) -> Any:
             raise RuntimeError("the canary-7f3a secret")
 
-        monkeypatch.setattr(app.sessions, "viewer", lambda _: SimpleNamespace(tools=broken))
+        monkeypatch.setattr(ClientRun, "tools", broken)
         with pytest.raises(MCPError) as caught:
             await client.list_tools()
         assert caught.value.code == types.INTERNAL_ERROR

@@ -38,7 +38,7 @@ def test_a_servers_refusal_stays_an_error() -> None:
     assert reply(returned(Refused(-31999, "not today", {"x": None}))) == ServerError(-31999, "not today", {"x": None})
 
 
-@pytest.mark.parametrize("code", [-32020, -32021, -32022])
+@pytest.mark.parametrize("code", [-32020, -32022])
 def test_an_error_about_our_own_request_is_not_told_as_one_about_the_clients(code: int) -> None:
     assert reply(returned(Refused(code, "header"))) == ServerError(types.INTERNAL_ERROR, "header")
 

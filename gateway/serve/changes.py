@@ -1,0 +1,173 @@
+"""Who wants to be told that a list changed, or a resource, and is told it.
+
+A change is news only until it is told: whoever reads slowly is told once of ten changes, and the newest is what he then
+finds. Nothing here waits for a client, or for a server.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+
+from gateway.call import JsonObject
+from gateway.catalogue import Catalogue
+from gateway.errors import ToolgateError
+from gateway.offer import Offer
+
+__all__ = ["LISTS", "Changes", "Listener", "Sources"]
+
+LISTS = ("tools", "prompts", "resources")  # `notifications/tools/list_changed` and so on
+MOST = 2000  # listeners
+MOST_URIS = 500  # of one listener
+
+Send = Callable[[str, JsonObject], Awaitable[None]]
+Key = tuple[str, str]  # a server, and its own URI
+
+log = logging.getLogger("toolgate.serve")
+
+
+class Sources(Protocol):
+    """The servers, as far as they tell of changes."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]: ...
+
+    def on_updated(self, callback: Callable[[str, str], None]) -> Callable[[], None]: ...
+
+    async def subscribe_resource(self, server: str, uri: str) -> None: ...
+
+    async def unsubscribe_resource(self, server: str, uri: str) -> None: ...
+
+    def forget(self, key: str) -> None: ...
+
+
+class Listener:
+    """One who listens. `send` takes a method and its parameters; `may_hear` is asked again at each update."""
+
+    def __init__(
+        self, send: Send, lists: Collection[str], may_hear: Callable[[str], bool] = lambda _path: True
+    ) -> None:
+        self._send, self._lists, self._may_hear = send, lists, may_hear
+        self.uris: dict[Key, str] = {}  # as he names them
+        self._pending: dict[str, JsonObject] = {}
+        self._news = asyncio.Event()
+        self._closed = False
+
+    def list_changed(self, kind: str) -> None:
+        if kind in self._lists:
+            self._tell(f"notifications/{kind}/list_changed", {})
+
+    def updated(self, key: Key) -> None:
+        if key in self.uris and self._may_hear("/".join(key)):
+            self._tell("notifications/resources/updated", {"uri": self.uris[key]})
+
+    def _tell(self, method: str, params: JsonObject) -> None:
+        self._pending[f"{method} {params.get('uri', '')}"] = {"method": method, "params": params}
+        self._news.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._news.set()
+
+    async def run(self) -> None:
+        """Tells what there is to tell, until it is closed."""
+        while not self._closed or self._pending:
+            await self._news.wait()
+            self._news.clear()
+            while self._pending:
+                note = self._pending.pop(next(iter(self._pending)))
+                await self._send(note["method"], note["params"])
+
+
+class Changes:
+    """Tells the listeners what the servers tell."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._seen = sources.catalogue
+        self._listeners: dict[Listener, None] = {}
+        self._work: set[asyncio.Task[None]] = set()
+        self._ends: Sequence[Callable[[], None]] = (sources.subscribe(self._changed), sources.on_updated(self._updated))
+
+    def close(self) -> None:
+        """Every listener is told the end, in the way of its era; whoever comes later, at once."""
+        for end in self._ends:
+            end()
+        self._ends = ()
+        for listener in list(self._listeners):
+            listener.close()
+
+    @contextmanager
+    def listening(self, listener: Listener) -> Iterator[None]:
+        """While this lasts, he is told. Raises MCPError when there are too many."""
+        if len(self._listeners) >= MOST:
+            raise MCPError(types.INTERNAL_ERROR, "Nobody more can listen now")
+        if not self._ends:
+            listener.close()
+        self._listeners[listener] = None
+        try:
+            yield
+        finally:
+            del self._listeners[listener]
+            for key in list(listener.uris):
+                self.unwatch(listener, key)
+
+    async def watch(self, listener: Listener, resource: Offer, uri: str) -> None:
+        """Has him told of this resource, which he calls `uri`. Raises UpstreamUnavailable; MCPError at the limit."""
+        key = resource.server, resource.name
+        if key in listener.uris:
+            return
+        if len(listener.uris) >= MOST_URIS:
+            raise MCPError(types.INTERNAL_ERROR, f"One client can subscribe to {MOST_URIS} resources")
+        listener.uris[key] = uri
+        try:
+            await self._sources.subscribe_resource(*key)
+        except BaseException:
+            listener.uris.pop(key, None)
+            raise
+
+    def unwatch(self, listener: Listener, key: Key) -> None:
+        if listener.uris.pop(key, None) is not None:
+            self._later(self._sources.unsubscribe_resource(*key))
+
+    def forget(self, caller_key: str) -> None:
+        """A client is gone, and with him the connections that were his."""
+        self._sources.forget(caller_key)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(_quietly(work))
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    def _changed(self) -> None:
+        before, self._seen = self._seen, self._sources.catalogue
+        for kind in LISTS:
+            if _shown(before)[kind] != _shown(self._seen)[kind]:
+                for listener in self._listeners:
+                    listener.list_changed(kind)
+
+    def _updated(self, server: str, uri: str) -> None:
+        for listener in self._listeners:
+            listener.updated((server, uri))
+
+
+def _shown(catalogue: Catalogue) -> Mapping[str, object]:
+    """What lists are made of, for those who may see all of it."""
+    return {
+        "tools": (catalogue.names, catalogue.tools),
+        "prompts": (catalogue.prompt_names, catalogue.prompts),
+        "resources": (catalogue.resources, catalogue.templates),
+    }
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except ToolgateError as error:
+        log.info("a subscription could not be ended: %s", error)

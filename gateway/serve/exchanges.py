@@ -1,0 +1,176 @@
+"""A request that goes on to a server, in as many rounds as it takes, whatever the two sides speak.
+
+A server that needs input asks for it. One of the modern era answers with its questions (`input_required`); one of the
+older era asks in the middle of the call. A client of the modern era is asked by an answer, and comes back with what he
+says (`states`, `parking`); one of the older era is asked while he waits.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+
+from gateway.call import InputRequired, JsonObject, outcome_from_json
+from gateway.caller import Caller, CantAsk, asks
+from gateway.clients import ClientRun, Exchange, Round
+from gateway.events import Denied, Returned
+from gateway.keyring import KeyRing
+from gateway.pipeline import CallResult
+from gateway.results import unforged
+from gateway.serve.envelope import passed_on
+from gateway.serve.kinds import Answer, Kind
+from gateway.serve.parking import Asked, Gone, Parking
+from gateway.serve.questions import QUESTIONS, for_the_handshake_era, lacking, worded
+from gateway.serve.sessions import Client, Sessions
+from gateway.serve.states import Bond, Carried, States
+
+__all__ = ["Exchanges", "Request"]
+
+MOST_ROUNDS = 20  # of one request of a client of the older era, who does not see them
+PAUSE = 0.1  # seconds; doubled each time that a server wants to be asked again without a question
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who sends it, what he says, and who waits for the answer."""
+
+    client: Client
+    params: JsonObject
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A server's questions, as it put them, and what goes on when they are answered."""
+
+    result: JsonObject
+    round: Round
+
+    @property
+    def state(self) -> str | None:
+        state = self.result.get("requestState")
+        return state if isinstance(state, str) else None
+
+    def questions(self) -> Mapping[str, tuple[str, JsonObject]]:
+        """Raises MCPError for rubbish."""
+        asked = self.result.get("inputRequests") or {}
+        pairs = asked.items() if isinstance(asked, Mapping) else [("", None)]
+        return {str(key): _question(one) for key, one in pairs}
+
+
+class Exchanges:
+    """`keys` seal what modern clients carry from one round to the next."""
+
+    def __init__(self, sessions: Sessions, keys: KeyRing, parking: Parking | None = None) -> None:
+        self._sessions, self._states = sessions, States(keys)
+        self._parking = parking or Parking()
+
+    async def close(self) -> None:
+        """Ends the calls that wait for their clients. Before the runs are closed."""
+        await self._parking.close()
+
+    async def answer(self, kind: Kind, request: Request) -> Answer:
+        """Raises MCPError for a state that is not ours, and for questions that can't be put to this client."""
+        if request.caller.modern and kind.has_rounds:
+            return await self._by_answers(kind, request)
+        made = await self._made(kind, request, Exchange(request.caller))
+        for number in range(MOST_ROUNDS):
+            if not isinstance(made, _Pending):
+                return made
+            answers = await _asked(made, request.caller, PAUSE * 2**number)
+            made = await self._made(kind, request, Exchange(request.caller, answers, made.round))
+        raise MCPError(types.INTERNAL_ERROR, f"The server asked more than {MOST_ROUNDS} times")
+
+    async def _by_answers(self, kind: Kind, request: Request) -> Answer:
+        """The modern era: whatever has to be asked goes out as the answer."""
+        viewer, params = self._sessions.viewer(request.client), request.params
+        path = kind.path(viewer.catalogue, params)
+        bond = Bond(viewer.subject, kind.method, path, params)
+        sealed = params.get("requestState")
+        carried = self._states.opened(sealed, bond) if isinstance(sealed, str) else Carried()
+        if carried.parked is not None:
+            return self._told(await self._resumed(carried.parked, request), bond, request.caller)
+
+        async def work(caller: Caller) -> Answer | _Pending:
+            return await self._made(kind, request, Exchange(caller, _answers(params, carried.state), carried.round))
+
+        may_ask = asks(request.caller.capabilities) and not _is_modern(viewer, path)
+        made = await (self._parking.begin(request.caller, work) if may_ask else work(request.caller))
+        return self._told(made, bond, request.caller)
+
+    async def _resumed(self, parked: str, request: Request) -> Any:
+        try:
+            return await self._parking.resume(parked, request.caller, request.params.get("inputResponses") or {})
+        except Gone:
+            text = "Nothing waits for this answer any more; make the request again without `requestState`"
+            raise MCPError(types.INVALID_PARAMS, text) from None
+
+    def _told(self, made: Answer | _Pending | Asked, bond: Bond, caller: Caller) -> Answer:
+        match made:
+            case Asked(parked, questions):
+                state = self._states.sealed(Carried(parked=parked), bond)
+                return {"resultType": "input_required", "inputRequests": dict(questions), "requestState": state}
+            case _Pending():
+                for method, params in made.questions().values():
+                    if missing := lacking(method, params, caller.capabilities):
+                        text = f"The server asks for what this request did not declare: {worded(missing)}"
+                        raise MCPError(
+                            types.MISSING_REQUIRED_CLIENT_CAPABILITY, text, {"requiredCapabilities": missing}
+                        )
+                return {**made.result, "requestState": self._states.sealed(Carried(made.state, made.round), bond)}
+        return made
+
+    async def _made(self, kind: Kind, request: Request, exchange: Exchange) -> Answer | _Pending:
+        """One round: what the client is told, or what the server asks."""
+        params = request.params
+        async with self._sessions.run(request.client) as run:
+            result = await kind.make(run, params, passed_on(params.get("_meta")), exchange)
+            questions = _questions_in(result)
+            if questions is not None and isinstance(result, Returned):
+                return _Pending(questions, run.next_round(result, exchange))
+            if isinstance(result, Denied) and run.hides(result):
+                return kind.hidden(run, params)
+        return kind.told(result)
+
+
+def _questions_in(result: CallResult) -> JsonObject | None:
+    outcome = outcome_from_json(result.outcome) if isinstance(result, Returned) else None
+    return unforged(outcome.result) if isinstance(outcome, InputRequired) else None
+
+
+def _question(one: Any) -> tuple[str, JsonObject]:
+    method = one.get("method") if isinstance(one, Mapping) else None
+    params = one.get("params", {}) if isinstance(one, Mapping) else None
+    if method not in QUESTIONS or not isinstance(params, Mapping):
+        raise MCPError(types.INTERNAL_ERROR, "The server's question is not one that clients know")
+    return str(method), params
+
+
+def _answers(params: JsonObject, state: str | None) -> JsonObject | None:
+    """`inputResponses` and the server's own state, as far as there are any."""
+    found = {"inputResponses": params["inputResponses"]} if "inputResponses" in params else {}
+    return (found | ({} if state is None else {"requestState": state})) or None
+
+
+async def _asked(pending: _Pending, caller: Caller, pause: float) -> JsonObject:
+    """Asks a client of the older era all questions, one after the other."""
+    questions = pending.questions()
+    if not questions:
+        await asyncio.sleep(min(pause, 2.0))
+    try:
+        responses = {
+            key: await caller.ask(method, for_the_handshake_era(method, params))
+            for key, (method, params) in questions.items()
+        }
+    except CantAsk as error:
+        raise MCPError(error.code, f"The server asks its client first: {error}", error.data) from None
+    return _answers({"inputResponses": responses}, pending.state) or {}
+
+
+def _is_modern(viewer: ClientRun, path: str) -> bool:
+    """Whether the server asks by its answers. What is not known may do either."""
+    about = viewer.catalogue.about.get(path.partition("/")[0])
+    return about is not None and about.modern

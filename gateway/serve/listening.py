@@ -1,0 +1,130 @@
+"""How clients listen: in the modern era by a request that lasts (`subscriptions/listen`), in the older one by being
+there, and by `resources/subscribe`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
+
+from gateway.call import Deny, JsonObject
+from gateway.errors import UpstreamUnavailable
+from gateway.serve.changes import LISTS, Listener
+from gateway.serve.connected import connected, when_it_ends
+from gateway.serve.front import Front
+from gateway.serve.replies import DENIED, not_found
+from gateway.serve.sessions import Client
+
+__all__ = ["Listening"]
+
+log = logging.getLogger("toolgate.serve")
+
+
+class Listening:
+    """The methods, by an SDK request's context. `who` says whose it is."""
+
+    def __init__(self, front: Front, who: Callable[[Any], Client]) -> None:
+        self._front, self._changes, self._who = front, front.changes, who
+
+    def instructions(self, context: Any) -> str:
+        return self._front.instructions(self._who(context))
+
+    # ---- the modern era
+
+    async def listen(self, context: Any) -> JsonObject:
+        """Lasts until the client goes, or we do. What he may not subscribe to is not acknowledged."""
+        client = self._who(context)
+        meta = {SUBSCRIPTION_ID_META_KEY: context.request_id}
+
+        async def send(method: str, params: JsonObject) -> None:
+            await _notify(context, method, {**params, "_meta": meta}, related=context.request_id)
+
+        asked: Mapping[str, Any] = context.params["notifications"]
+        lists = [kind for kind in LISTS if asked.get(f"{kind}ListChanged") is True]
+        listener = self._listener(send, lists, client)
+        with self._changes.listening(listener):
+            wanted = asked.get("resourceSubscriptions") or []
+            uris = [uri for uri in wanted if await self._watches(listener, client, uri)]
+            honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in lists}
+            honoured |= {"resourceSubscriptions": uris} if uris else {}
+            await send("notifications/subscriptions/acknowledged", {"notifications": honoured})
+            await listener.run()
+        return {"_meta": meta}
+
+    async def _watches(self, listener: Listener, client: Client, uri: str) -> bool:
+        resource = await self._front.viewer(client).may_subscribe(uri)
+        if isinstance(resource, Deny):
+            return False
+        try:
+            await self._changes.watch(listener, resource, uri)
+        except UpstreamUnavailable as error:
+            log.info("a subscription was refused: %s", error)
+            return False
+        return True
+
+    # ---- the handshake's era
+
+    def join(self, context: Any) -> Listener:
+        """Has the client of this connection told of changes for as long as it lasts."""
+        kept, client = connected(context), self._who(context)
+        if kept.listener is None:
+
+            async def send(method: str, params: JsonObject) -> None:
+                await _notify(context, method, params, related=None)
+
+            kept.listener = self._listener(send, LISTS, client)
+            telling = asyncio.ensure_future(self._tell(kept.listener))
+            key = f"{self._front.caller_key(client)} {kept.key}"
+
+            async def leave() -> None:
+                telling.cancel()
+                await asyncio.wait({telling})
+                self._changes.forget(key)
+
+            when_it_ends(context, leave)
+        return kept.listener
+
+    async def _tell(self, listener: Listener) -> None:
+        try:
+            with self._changes.listening(listener):
+                await listener.run()
+        except MCPError as error:
+            log.warning("a client is not told of changes: %s", error)
+
+    async def subscribe(self, context: Any) -> JsonObject:
+        uri: str = context.params["uri"]
+        resource = await self._front.viewer(self._who(context)).may_subscribe(uri)
+        if isinstance(resource, Deny):
+            raise _refusal(resource, uri)
+        try:
+            await self._changes.watch(self.join(context), resource, uri)
+        except UpstreamUnavailable as error:
+            raise MCPError(types.INTERNAL_ERROR, f"Toolgate: {error}") from None
+        return {}
+
+    async def unsubscribe(self, context: Any) -> JsonObject:
+        listener, uri = self.join(context), context.params["uri"]
+        for key in [key for key, named in listener.uris.items() if named == uri]:
+            self._changes.unwatch(listener, key)
+        return {}
+
+    def _listener(self, send: Any, lists: Any, client: Client) -> Listener:
+        return Listener(send, lists, lambda path: self._front.viewer(client).offers(path, "read"))
+
+
+def _refusal(denied: Deny, uri: str) -> MCPError:
+    """A denial by a line is told with its reason; all else reads as if there were no such resource."""
+    if denied.rule is None:
+        hidden = not_found("resource", uri)
+        return MCPError(hidden.code, hidden.message, hidden.data)
+    data = {"verdict": "deny", "gate": denied.gate, "rule": denied.rule}
+    return MCPError(DENIED, f"Denied: {denied.why} (rule {denied.rule})", data)
+
+
+async def _notify(context: Any, method: str, params: JsonObject, related: Any) -> None:
+    note = types.Notification[dict[str, Any], str](method=method, params=dict(params))
+    await context.session.send_notification(note, related_request_id=related)

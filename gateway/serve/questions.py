@@ -1,0 +1,52 @@
+"""A server's questions to a client: what he must have declared, and how the older era wants them written. Pure.
+
+MCP 2026-07-28, Multi round-trip requests; Elicitation, Sampling, Roots: Capabilities.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from gateway.call import JsonObject
+
+__all__ = ["QUESTIONS", "for_the_handshake_era", "lacking", "worded"]
+
+QUESTIONS = ("elicitation/create", "sampling/createMessage", "roots/list")
+
+
+def lacking(method: str, params: Mapping[str, Any], declared: JsonObject) -> JsonObject:
+    """The capabilities that a client needs for this question and did not declare; empty when it can be asked.
+
+    An `elicitation` that names no mode means forms.
+    """
+    needed = _needed(method, params)
+    (name, within), *_ = needed.items()
+    has = declared.get(name)
+    if not isinstance(has, Mapping):
+        return needed
+    have = {"form": {}} if name == "elicitation" and not has else has
+    return needed if any(key not in have for key in within) else {}
+
+
+def _needed(method: str, params: Mapping[str, Any]) -> dict[str, JsonObject]:
+    match method:
+        case "elicitation/create":
+            return {"elicitation": {"url" if params.get("mode") == "url" else "form": {}}}
+        case "sampling/createMessage":
+            return {"sampling": {"tools": {}} if params.get("tools") or params.get("toolChoice") else {}}
+        case "roots/list":
+            return {"roots": {}}
+    return {method: {}}
+
+
+def worded(capabilities: JsonObject) -> str:
+    """`elicitation.form`, in backticks."""
+    (name, within), *_ = capabilities.items()
+    return "`" + ".".join([name, *within]) + "`"
+
+
+def for_the_handshake_era(method: str, params: JsonObject) -> JsonObject:
+    """A question of a modern server for a client of the older era, in which a page to visit has an id."""
+    if method != "elicitation/create" or params.get("mode") != "url" or "elicitationId" in params:
+        return params
+    return {**params, "elicitationId": uuid4().hex}

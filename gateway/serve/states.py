@@ -1,0 +1,81 @@
+"""What a client carries between two rounds of a request: sealed, so that he can neither read nor change it.
+
+A server's `requestState` is its own affair, and goes back to it as it was; but only with the same request, of the same
+person, to the same server, and in time (MCP 2026-07-28, Multi round-trip requests: Security).
+"""
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+
+from gateway.call import Subject
+from gateway.clients import Round
+from gateway.keyring import Broken, KeyRing
+
+__all__ = ["STATE_SECONDS", "Bond", "Carried", "States"]
+
+STATE_SECONDS = 3600.0
+_PURPOSE = "toolgate request state"
+_OWN = frozenset({"_meta", "inputResponses", "requestState"})  # what differs between two rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """What a state belongs to: who asks, in which method, of what (`server/...`), with which parameters."""
+
+    subject: Subject
+    method: str
+    path: str
+    params: Mapping[str, Any]
+
+    def to_bytes(self) -> bytes:
+        who = self.subject
+        same = {key: value for key, value in self.params.items() if key not in _OWN}
+        digest = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+        return json.dumps([_PURPOSE, who.tenant, who.user, who.agent, self.method, self.path, digest]).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """`state` is the server's own, `round` the one that it began; or `parked` names a call that waits here."""
+
+    state: str | None = None
+    round: Round | None = None
+    parked: str | None = None
+
+
+class States:
+    """`clock` is seconds since 1970."""
+
+    def __init__(self, keys: KeyRing, *, clock: Callable[[], float] = time.time) -> None:
+        self._keys, self._clock = keys, clock
+
+    def sealed(self, carried: Carried, bond: Bond) -> str:
+        further = carried.round
+        text = json.dumps(
+            {
+                "until": self._clock() + STATE_SECONDS,
+                "state": carried.state,
+                "round": [further.run_id, further.key, further.number] if further else None,
+                "parked": carried.parked,
+            }
+        )
+        return base64.urlsafe_b64encode(self._keys.seal(text.encode(), bond.to_bytes())).decode()
+
+    def opened(self, text: str, bond: Bond) -> Carried:
+        """Raises MCPError for a state that we did not give for this request, or that is too old."""
+        try:
+            sealed = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
+            carried = json.loads(self._keys.unseal(sealed, bond.to_bytes()))
+        except (Broken, ValueError):
+            raise MCPError(types.INVALID_PARAMS, "This `requestState` does not belong to this request") from None
+        if carried["until"] < self._clock():
+            raise MCPError(types.INVALID_PARAMS, "This `requestState` is too old; make the request again without it")
+        return Carried(carried["state"], Round(*carried["round"]) if carried["round"] else None, carried["parked"])

@@ -1,0 +1,198 @@
+"""Who is told of which change, and when a server is asked to tell."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from gateway.call import JsonObject, Tool, pin_of
+from gateway.catalogue import Catalogue
+from gateway.errors import UpstreamUnavailable
+from gateway.offer import Offer
+from gateway.serve.changes import LISTS, Changes, Listener
+
+PATIENCE = 20.0
+DEFINITION = {"name": "t", "inputSchema": {"type": "object"}}
+TOOL = Tool("crm", "t", DEFINITION, pin_of(DEFINITION))
+PROMPT = Offer("prompt", "crm", "p", {"name": "p"})
+RESOURCE = Offer("resource", "crm", "file:///a", {"uri": "file:///a"})
+TEMPLATE = Offer("template", "crm", "file:///{x}", {"uriTemplate": "file:///{x}"})
+
+
+class Servers:
+    """What tells of changes, and counts who wants to hear of which resource."""
+
+    def __init__(self) -> None:
+        self.catalogue = Catalogue()
+        self.watched: Counter[tuple[str, str]] = Counter()
+        self.forgotten: list[str] = []
+        self.refuses = False
+        self._changed: list[Callable[[], None]] = []
+        self._updated: list[Callable[[str, str], None]] = []
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self._changed.append(callback)
+        return lambda: self._changed.remove(callback)
+
+    def on_updated(self, callback: Callable[[str, str], None]) -> Callable[[], None]:
+        self._updated.append(callback)
+        return lambda: self._updated.remove(callback)
+
+    async def subscribe_resource(self, server: str, uri: str) -> None:
+        if self.refuses:
+            raise UpstreamUnavailable(server, "it does not tell")
+        self.watched[server, uri] += 1
+
+    async def unsubscribe_resource(self, server: str, uri: str) -> None:
+        self.watched[server, uri] -= 1
+
+    def forget(self, key: str) -> None:
+        self.forgotten.append(key)
+
+    def become(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        for callback in self._changed:
+            callback()
+
+    def update(self, uri: str) -> None:
+        for callback in self._updated:
+            callback("crm", uri)
+
+
+class Ear:
+    """A listener, and what he was told."""
+
+    def __init__(self, lists: Any = LISTS, may_hear: Callable[[str], bool] = lambda _: True) -> None:
+        self.told: list[str] = []
+        self.listener = Listener(self._send, lists, may_hear)
+
+    async def _send(self, method: str, params: JsonObject) -> None:
+        self.told.append(" ".join([method.removeprefix("notifications/"), *params.values()]))
+
+
+Scenario = Callable[[Servers, Changes], Awaitable[None]]
+
+
+def within(scenario: Scenario) -> None:
+    async def work() -> None:
+        async with asyncio.timeout(PATIENCE):
+            servers = Servers()
+            await scenario(servers, Changes(servers))
+
+    asyncio.run(work())
+
+
+async def told(ear: Ear) -> list[str]:
+    """All that he is told until he does not listen any more."""
+    ear.listener.close()
+    await ear.listener.run()
+    return ear.told
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "kinds"),
+    [
+        (Catalogue.of([TOOL]), ["tools"]),
+        (Catalogue.of([], offers=[PROMPT]), ["prompts"]),
+        (Catalogue.of([], offers=[RESOURCE]), ["resources"]),
+        (Catalogue.of([], offers=[TEMPLATE]), ["resources"]),
+        (Catalogue.of([TOOL], offers=[PROMPT, RESOURCE]), ["tools", "prompts", "resources"]),
+        (Catalogue.of([], {"shop": "it is down"}), []),
+    ],
+)
+def test_a_listener_is_told_which_list_is_another(catalogue: Catalogue, kinds: list[str]) -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear, partial = Ear(), Ear({"prompts"})
+        with changes.listening(ear.listener), changes.listening(partial.listener):
+            servers.become(catalogue)
+            servers.become(catalogue)
+        assert await told(ear) == [f"{kind}/list_changed" for kind in kinds]
+        assert await told(partial) == [f"{kind}/list_changed" for kind in kinds if kind == "prompts"]
+
+    within(scenario)
+
+
+def test_of_many_changes_a_slow_listener_is_told_once() -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear = Ear()
+        with changes.listening(ear.listener):
+            await changes.watch(ear.listener, RESOURCE, "file:///a")
+            for known in ([], [TOOL]) * 50:
+                servers.become(Catalogue.of(known))
+                servers.update("file:///a")
+            assert await told(ear) == ["resources/updated file:///a", "tools/list_changed"]
+
+    within(scenario)
+
+
+def test_only_who_subscribed_is_told_of_a_resource_under_his_own_name_for_it() -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear, other = Ear(), Ear()
+        with changes.listening(ear.listener), changes.listening(other.listener):
+            await changes.watch(ear.listener, RESOURCE, "toolgate://crm/file:///a")
+            servers.update("file:///a")
+            servers.update("file:///b")
+            assert await told(ear) == ["resources/updated toolgate://crm/file:///a"]
+            assert await told(other) == []
+
+    within(scenario)
+
+
+def test_whoever_may_not_read_it_any_more_is_not_told() -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear = Ear(may_hear=lambda path: path != "crm/file:///a")
+        with changes.listening(ear.listener):
+            await changes.watch(ear.listener, RESOURCE, "file:///a")
+            servers.update("file:///a")
+            assert await told(ear) == []
+
+    within(scenario)
+
+
+def test_what_nobody_wants_to_hear_any_more_is_given_back_once() -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear, key = Ear(), ("crm", "file:///a")
+        with changes.listening(ear.listener):
+            await changes.watch(ear.listener, RESOURCE, "file:///a")
+            await changes.watch(ear.listener, RESOURCE, "file:///a")
+            assert servers.watched[key] == 1
+            changes.unwatch(ear.listener, key)
+            changes.unwatch(ear.listener, key)
+            await asyncio.sleep(0)
+            assert servers.watched[key] == 0
+            await changes.watch(ear.listener, RESOURCE, "file:///a")
+        await asyncio.sleep(0)
+        assert servers.watched[key] == 0
+
+    within(scenario)
+
+
+def test_a_server_that_refuses_leaves_no_subscription_behind() -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear = Ear()
+        servers.refuses = True
+        with changes.listening(ear.listener):
+            with pytest.raises(UpstreamUnavailable, match="does not tell"):
+                await changes.watch(ear.listener, RESOURCE, "file:///a")
+            assert ear.listener.uris == {}
+
+    within(scenario)
+
+
+def test_at_the_end_every_listener_ends_and_whoever_comes_later_at_once() -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear = Ear()
+        with changes.listening(ear.listener):
+            running = asyncio.create_task(ear.listener.run())
+            await asyncio.sleep(0)
+            changes.close()
+            await running
+        servers.become(Catalogue.of([TOOL]))
+        assert ear.told == []
+        late = Ear()
+        with changes.listening(late.listener):
+            await late.listener.run()
+
+    within(scenario)
