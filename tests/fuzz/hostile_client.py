@@ -55,10 +55,8 @@ class Mischief(Junk):
 
     def wish(self) -> tuple[dict[str, Any], str]:
         """A message, and what its `Mcp-Name` should be."""
-        number = (
-            self.choice(["a", -1, 1.5, None, True, [], {}, "x" * 5000, 2**70]) if self.one_in(8) else self.randrange(99)
-        )
-        whole: dict[str, Any] = {"jsonrpc": "2.0", "id": number}
+        numbers: tuple[Any, ...] = NUMBERS if self.one_in(8) else tuple(range(99))
+        whole: dict[str, Any] = {"jsonrpc": "2.0", "id": self.choice(numbers)}
         if self.one_in(3):
             method, params = self.choice(METHODS), dict(self.choice(PARAMS))
         else:

@@ -127,6 +127,11 @@ class Junk(random.Random):
             self.shuffle(parts)
         return f"{{{','.join(parts)}}}"
 
+    def refusal(self) -> str:
+        """A JSON-RPC error whose message nobody should show as it is."""
+        words = self.choice(['"\\ud800"', '"\\u001b[2J"', '"no"', json.dumps("x" * 100_000), '"\\u202e"', "[[1]]"])
+        return f'{{"code":{self.choice([-32601, -32600, -5, 0])},"message":{words},"data":{self.odd() or 1}}}'
+
     def said(self) -> str:
         """A notification or a request of the server's own."""
         method, params = self.choice(SAID)
