@@ -24,6 +24,7 @@ class Client:
         self.session = ""
         self._numbers = itertools.count(1)
         self.number = 0  # of the last request
+        self.capabilities: Mapping[str, Any] = {}  # what a modern client declares, request by request
 
     async def introduce(self) -> None:
         """The handshake, in the era that has one."""
@@ -61,7 +62,7 @@ class Client:
             envelope = {
                 f"{PREFIX}protocolVersion": MODERN,
                 f"{PREFIX}clientInfo": {"name": self.name, "version": "1"},
-                f"{PREFIX}clientCapabilities": {},
+                f"{PREFIX}clientCapabilities": self.capabilities,
             }
             message["params"]["_meta"] = envelope | message["params"].get("_meta", {})
         return await self.line.ask("POST", self._headers(message), json.dumps({"jsonrpc": "2.0", **message}).encode())

@@ -8,7 +8,7 @@ keeps nothing: its sessions die with it. Over HTTP it prints a line once it list
     echo    answers at once                        steps   tells its progress first
     large   answers with `size` bytes              wait    answers after `seconds`
     danger, hold, checked  like `echo`: what is said of them is the gateway's affair
-    ask     asks its caller for a word first
+    ask     asks its caller for a word first, and says it (in the modern era)
 """
 
 import argparse
@@ -36,9 +36,9 @@ PROPERTIES: Json = {
     "steps": {"type": "integer"},
 }
 SCHEMA: Json = {"type": "object", "properties": PROPERTIES, "required": ["nonce"]}
-NAMES = ("echo", "steps", "large", "wait", "danger", "hold", "checked")
+NAMES = ("echo", "steps", "large", "wait", "danger", "hold", "checked", "ask")
 TOOLS = [{"name": name, "description": f"Tool {name}.", "inputSchema": SCHEMA} for name in NAMES]
-TEMPLATE: Json = {"uriTemplate": "nonce://{nonce}", "name": "nonce"}
+TEMPLATE: Json = {"name": "nonce"}
 PROMPT: Json = {"name": "say", "arguments": [{"name": "nonce", "required": True}]}
 
 
@@ -55,6 +55,7 @@ class Server:
 
     def __init__(self, era: str, ledger: str) -> None:
         self.era = era
+        self.name = os.path.basename(ledger).partition(".")[0]  # noqa: PTH119 - pathlib costs a tenth of a start
         self._ledger = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     async def answer(self, request: Json, say: Say) -> Json:
@@ -78,7 +79,9 @@ class Server:
             "server/discover": {"supportedVersions": [MODERN], **ABOUT} if modern else None,
             "tools/list": {"tools": TOOLS},
             "resources/list": {"resources": []},
-            "resources/templates/list": {"resourceTemplates": [TEMPLATE]},
+            "resources/templates/list": {
+                "resourceTemplates": [{**TEMPLATE, "uriTemplate": f"nonce://{self.name}/{{nonce}}"}]
+            },
             "resources/read": {"contents": [{"uri": params.get("uri"), "text": params.get("uri")}]},
             "prompts/list": {"prompts": [PROMPT]},
             "prompts/get": {"messages": [_said(json.dumps(params.get("arguments")))]},
@@ -91,6 +94,9 @@ class Server:
 
     async def _call(self, params: Json, say: Say) -> Json:
         given = params["arguments"]
+        answers = params.get("inputResponses")
+        if params["name"] == "ask" and self.era == "modern" and not answers:
+            return _question(given["nonce"])
         token = params.get("_meta", {}).get("progressToken")
         for step in range(given.get("steps", 0) if token is not None else 0):
             told = {"progressToken": token, "progress": step, "message": given["nonce"]}
@@ -99,7 +105,8 @@ class Server:
         await asyncio.sleep(given.get("seconds", 0))
         content = [{"type": "text", "text": given["nonce"] + "." * given.get("size", 0)}]
         more = {"resultType": "complete"} if self.era == "modern" else {}
-        return {"content": content, "structuredContent": {"nonce": given["nonce"]}, **more}
+        said = {"said": [answers, params.get("requestState")]} if answers else {}
+        return {"content": content, "structuredContent": {"nonce": given["nonce"], **said}, **more}
 
     def _note(self, method: str, params: Json) -> None:
         line = {
@@ -110,6 +117,12 @@ class Server:
             "arguments": params.get("arguments"),
         }
         os.write(self._ledger, json.dumps(line).encode() + b"\n")
+
+
+def _question(nonce: str) -> Json:
+    wanted = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}
+    asked = {"method": "elicitation/create", "params": {"mode": "form", "message": nonce, "requestedSchema": wanted}}
+    return {"resultType": "input_required", "inputRequests": {"q": asked}, "requestState": f"state of {nonce}"}
 
 
 def _said(text: str) -> Json:

@@ -17,6 +17,8 @@ __all__ = ["Lane", "Seen"]
 Json = Mapping[str, Any]
 Decide = Callable[[str, Decision], Awaitable[None]]
 PATIENCE = 120.0  # seconds for one answer, on a machine that has other things to do
+AWAY = (-31003, -31004)  # not sent, in doubt
+MODERN_ONES = ("rock2", "sand1", "sand3")
 NAMES = 200  # different clients of the modern era
 
 
@@ -31,6 +33,7 @@ class Seen:
     away: Counter[str] = field(default_factory=Counter)
     confirmed: set[str] = field(default_factory=set)
     forbidden: set[str] = field(default_factory=set)
+    rounds: set[str] = field(default_factory=set)  # of calls that were answered only after a question
     wrong: list[str] = field(default_factory=list)
     tools: Any = None  # the list, as it was seen first
 
@@ -134,6 +137,51 @@ class Lane:
             return
         self._judge(server, given, await self._asked(f"{server}__hold", given))
 
+    async def read(self, server: str) -> None:
+        nonce = self.nonce()
+        uri = f"nonce://{server}/{nonce}"
+        answer = await self._client.request("resources/read", {"uri": uri})
+        self._mine(answer, nonce)
+        if self._found(server, answer):
+            assert answer.last["result"]["contents"] == [{"uri": uri, "text": uri}], answer
+
+    async def get(self, server: str) -> None:
+        nonce = self.nonce()
+        answer = await self._client.request("prompts/get", {"name": f"{server}__say", "arguments": {"nonce": nonce}})
+        self._mine(answer, nonce)
+        if self._found(server, answer):
+            assert nonce in answer.last["result"]["messages"][0]["content"]["text"], answer
+
+    async def ask(self, server: str) -> None:
+        """Is asked for a word, if both speak the modern era, and gives it.
+
+        With an older server each such client would have a process of its own: there may be 64 of them, for minutes.
+        """
+        if self._client.era == "modern" and server in MODERN_ONES:
+            self._client.capabilities = {"elicitation": {"form": {}}}
+            try:
+                await self._answer_questions(server)
+            finally:
+                self._client.capabilities = {}
+
+    async def _answer_questions(self, server: str) -> None:
+        given, word = {"nonce": self.nonce()}, f"word {self._rng.random()}"
+        wanted = {"name": f"{server}__ask", "arguments": given}
+        first = await self._asked(f"{server}__ask", given)
+        if first.get("isError"):
+            self._judge(server, given, first)
+            return
+        assert first["resultType"] == "input_required", first
+        assert first["inputRequests"]["q"]["params"]["message"] == given["nonce"], first
+        answers = {"q": {"action": "accept", "content": {"word": word}}}
+        again = {**wanted, "inputResponses": answers, "requestState": first["requestState"]}
+        answer = await self._client.request("tools/call", again)
+        self._mine(answer, given["nonce"])
+        result = answer.last["result"]
+        if self._judge(server, given, result, said=[answers, f"state of {given['nonce']}"]):
+            self._seen.rounds.add(given["nonce"])
+            assert word in answer.text
+
     async def turn_over(self, _server: str) -> None:
         """Another client comes in the place of this one, whose session is over."""
         old, session = self._client, self._client.session
@@ -177,7 +225,7 @@ class Lane:
         for told in answer.messages[:-1]:
             assert told["params"]["progressToken"] == given["nonce"], told
             assert told["params"]["message"] == given["nonce"], told
-        if self._judge(server, given, answer.last["result"]) and progress and PROGRESS_IS_RELAYED:
+        if self._judge(server, given, answer.last["result"]) and progress:
             assert len(answer.messages) == given["steps"] + 1, answer.messages
 
     async def _asked(self, name: str, given: Json) -> Json:
@@ -198,14 +246,23 @@ class Lane:
         assert not others, f"{nonce} was answered with {others}: {answer.text[:500]}"
         assert answer.last.get("id") == self._client.number, answer.text[:500]
 
-    def _judge(self, server: str, given: Json, result: Json) -> bool:
+    def _found(self, server: str, answer: Answer) -> bool:
+        """Whether a resource or a prompt was there; if not, its server must have been away."""
+        if "error" not in answer.last:
+            return True
+        assert server.startswith("sand"), answer
+        assert answer.last["error"]["code"] in AWAY, answer
+        self._away(server)
+        return False
+
+    def _judge(self, server: str, given: Json, result: Json, **more: Any) -> bool:
         """Whether it succeeded. If not, its server must have been away."""
         if result.get("isError"):
             assert _verdict(result)["effect"] == "allow" or _verdict(result).get("gate") == "reachable", result
             assert server.startswith("sand"), f"{server} is never away: {result}"
             self._away(server)
             return False
-        assert result["structuredContent"] == {"nonce": given["nonce"]}
+        assert result["structuredContent"] == {"nonce": given["nonce"], **more}, result
         assert result["content"][0]["text"] == given["nonce"] + "." * given.get("size", 0)
         assert given["nonce"] not in self._seen.confirmed
         self._seen.confirmed.add(given["nonce"])
@@ -220,8 +277,6 @@ def _verdict(result: Json) -> Json:
     return verdict
 
 
-PROGRESS_IS_RELAYED = False
-
 WEIGHTS: Mapping[Callable[[Lane, str], Awaitable[None]], float] = {
     Lane.echo: 40,
     Lane.list_tools: 4,
@@ -232,6 +287,9 @@ WEIGHTS: Mapping[Callable[[Lane, str], Awaitable[None]], float] = {
     Lane.denied: 8,
     Lane.misfit: 4,
     Lane.held: 4,
+    Lane.read: 4,
+    Lane.get: 3,
+    Lane.ask: 3,
     Lane.turn_over: 2,
     Lane.listen: 2,
 }
