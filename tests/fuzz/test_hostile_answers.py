@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.fixtures.told import tell
 from tests.fuzz.junk import Junk
-from tests.fuzz.stage import PUPPETS, SEED, Stage, examples, opened, the_answer
+from tests.fuzz.stage import PUPPETS, SEED, Stage, opened, rounds, the_answer
 from tests.soak.client import Client
 
 AT_ONCE = 32
@@ -37,10 +37,10 @@ class Callers:
         self.count: Counter[str] = Counter()
         self._clients: list[Client] = []
 
-    async def play(self, batches: int) -> None:
+    async def play(self, most: int) -> None:
         self._clients = [await self.stage.client(["modern", "legacy"][n % 2]) for n in range(AT_ONCE)]
         try:
-            for number in range(batches):
+            for number in rounds(most):
                 junk = Junk(f"{SEED}/{number}")
                 servers = [junk.choice(list(PUPPETS)) for _ in self._clients]
                 scripts = [script(junk, PUPPETS[server][0]) for server in servers]
@@ -76,7 +76,7 @@ def _kind(result: Any) -> str:
 def test_whatever_a_server_answers_the_caller_is_told_and_the_gateway_goes_on(tmp_path: Path) -> None:
     with opened(tmp_path) as stage:
         callers = Callers(stage)
-        asyncio.run(callers.play(examples(60)))
+        asyncio.run(callers.play(60))
         count, arrived = callers.count, Counter(line["server"] for line in stage.arrivals())
         tell(f"hostile answers, seed {SEED}: {count.total()} calls {dict(count)}, arrived {dict(arrived)}")
         assert arrived.keys() == PUPPETS.keys()

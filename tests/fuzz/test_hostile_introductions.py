@@ -15,7 +15,7 @@ from gateway.call import Answered, Arguments, Call, Subject
 from gateway.upstream import Http, ServerSpec, Upstreams
 from tests.fixtures.told import tell
 from tests.fuzz.junk import Junk
-from tests.fuzz.stage import SEED, examples
+from tests.fuzz.stage import SEED, rounds
 
 AT_ONCE = 12
 ERAS: Any = ("auto", "modern", "legacy")
@@ -121,10 +121,10 @@ async def _round(village: Village, number: int, count: Counter[str]) -> None:
         count["left out"] += len(catalogue.rejected)
 
 
-async def _all(rounds: int) -> Counter[str]:
+async def _all(most: int) -> Counter[str]:
     count: Counter[str] = Counter()
     async with Village().open() as village:
-        for number in range(rounds):
+        for number in rounds(most):
             try:
                 await _round(village, number, count)
             except Exception as error:
@@ -133,7 +133,7 @@ async def _all(rounds: int) -> Counter[str]:
 
 
 def test_however_a_server_introduces_itself_the_others_do_not_notice() -> None:
-    count = asyncio.run(_all(examples(20)))
+    count = asyncio.run(_all(20))
     tell(f"hostile introductions, seed {SEED}: {dict(count)}")
     assert count["up"] > count["missing"] / 10
     assert count["missing"]
