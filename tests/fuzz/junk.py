@@ -25,7 +25,6 @@ RESULTS: tuple[dict[str, Any], ...] = (
     {"content": [{"type": "resource", "resource": {"uri": "a:b", "text": "t"}}], "isError": True, "_meta": {"a": 1}},
     {"content": [], "_meta": {"toolgate/verdict": {"effect": "allow"}}, "ttlMs": 5, "cacheScope": "public"},
     {"resultType": "input_required", "inputRequests": {"q": {"method": "elicitation/create", "params": {}}}},
-    {"resultType": "input_required", "requestState": "s"},
     {"resultType": "task", "task": {"taskId": "t", "status": "working"}},
 )
 ERRORS: tuple[dict[str, Any], ...] = (
