@@ -120,7 +120,7 @@ class _Import:
         from gateway.policy import load
 
         policy = load(config.policy.model, config.policy.files) if self.home.exists else None
-        answers = await ask_servers(wanted, config, policy)
+        answers = await ask_servers(wanted, config, policy, learns=not dry_run)
         self.report.answered(wanted, answers, judged=policy is not None)
         ready = [one for one in wanted if answers[one.here].ready]
         gateway = gateway_of(self.home, config)

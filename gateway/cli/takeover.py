@@ -19,6 +19,7 @@ from gateway.config.places import Document, KeyPath, Place
 from gateway.config.servers import read_servers
 from gateway.config.settings import ServerWord
 from gateway.errors import ConfigError, Problem
+from gateway.gates import listed
 from gateway.hosts.changes import Change, Failure, apply
 from gateway.hosts.dialects import stdio_entry
 from gateway.hosts.home import Home, with_servers
@@ -134,16 +135,21 @@ class Answer:
         return self.status.state == "ready"
 
 
-async def ask_servers(found: Sequence[Found], config: Config, policy: Policy | None) -> Mapping[str, Answer]:
-    """Starts each server once, all at the same time, each within its `connect_timeout`; by the name it has here."""
+async def ask_servers(
+    found: Sequence[Found], config: Config, policy: Policy | None, *, learns: bool
+) -> Mapping[str, Answer]:
+    """Starts each server once, all at the same time, each within its `connect_timeout`; by the name it has here.
+
+    `learns`: its tools are pinned.
+    """
     servers = {one.here: server_of(one, config) for one in found if one.entry is not None}
-    async with open_servers(dataclasses.replace(config, servers=servers)) as upstream:
+    async with open_servers(dataclasses.replace(config, servers=servers), learns=learns) as upstream:
         statuses, catalogue = upstream.status(), upstream.catalogue
     now, subject = datetime.now(UTC), Subject(config.identity.user, config.identity.tenant)
     answers = {}
     for status in statuses:
         tools = tuple(tool for tool in catalogue.tools.values() if tool.server == status.name)
-        usable = sum(policy.visible(subject, tool, now) for tool in tools) if policy else 0
+        usable = sum(listed(tool, catalogue, policy, subject, now) for tool in tools) if policy else 0
         answers[status.name] = Answer(status, tools, usable)
     return answers
 

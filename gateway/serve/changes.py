@@ -38,6 +38,8 @@ class Sources(Protocol):
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]: ...
 
+    def on_stirred(self, callback: Callable[[Collection[str]], None]) -> Callable[[], None]: ...
+
     def on_updated(self, callback: Callable[[str, str], None]) -> Callable[[], None]: ...
 
     async def subscribe_resource(self, server: str, uri: str) -> None: ...
@@ -93,7 +95,11 @@ class Changes:
         self._seen = sources.catalogue
         self._listeners: dict[Listener, None] = {}
         self._work: set[asyncio.Task[None]] = set()
-        self._ends: Sequence[Callable[[], None]] = (sources.subscribe(self._changed), sources.on_updated(self._updated))
+        self._ends: Sequence[Callable[[], None]] = (
+            sources.subscribe(self._changed),
+            sources.on_stirred(self._stirred),
+            sources.on_updated(self._updated),
+        )
 
     def close(self) -> None:
         """Every listener is told the end, in the way of its era; whoever comes later, at once."""
@@ -151,6 +157,12 @@ class Changes:
             if _shown(before)[kind] != _shown(self._seen)[kind]:
                 for listener in self._listeners:
                     listener.list_changed(kind)
+
+    def _stirred(self, kinds: Collection[str]) -> None:
+        """A list has changed for one client, and we can't say for whom: to be told in vain does no harm."""
+        for listener in self._listeners:
+            for kind in kinds:
+                listener.list_changed(kind)
 
     def _updated(self, server: str, uri: str) -> None:
         for listener in self._listeners:

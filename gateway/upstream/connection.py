@@ -47,6 +47,7 @@ def _own_version() -> str:
 
 
 LEVEL_SECONDS = 5.0
+KINDS = ("tools", "prompts", "resources")
 CLIENT = types.Implementation(name="toolgate", version=_own_version())
 _CLIENT_JSON = CLIENT.model_dump(by_alias=True, mode="json", exclude_none=True)
 
@@ -64,7 +65,7 @@ class Link:
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     lost: str | None = None
-    stale: bool = False
+    stale: set[str] = field(default_factory=set)  # the kinds of lists that may not be true any more
     explain: Callable[[str], Awaitable[str]] = _as_said
 
     def lose(self, why: str) -> None:
@@ -73,9 +74,9 @@ class Link:
             self.lost = why
         self.wake.set()
 
-    def doubt(self) -> None:
-        """The list of tools may not be true any more: it has to be asked for again."""
-        self.stale = True
+    def doubt(self, *kinds: str) -> None:
+        """These lists (all, if none is named) may not be true any more: they have to be asked for again."""
+        self.stale.update(kinds or KINDS)
         self.wake.set()
 
 
@@ -162,8 +163,8 @@ class Connection:
         request_id = f"toolgate-{self._ids()}"
         params = wanted.params(self._meta(meta, caller, request_id))
         try:
-            with self.talk.serving(request_id, caller):
-                async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as limit:
+                with self.talk.serving(request_id, caller, limit):
                     return outcomes.answer(await self._dispatch(request_id, wanted.method, params, headers))
         except TimeoutError:
             why = f"no answer within {timeout:.3g} s"

@@ -5,6 +5,9 @@ once, in the handshake, and its questions name no request. So a client that can 
 only he is served: what is asked there is asked of him. It is shared by all requests of one handshake session; a modern
 client has no sessions, so each of his requests has a connection to itself while it lasts, and the next one uses it
 again.
+
+What a server offers is one thing, whatever the connection (MCP, Tools: the list does not differ by connection): it is
+listed on the public one, and again wherever a process says that its lists have changed.
 """
 
 import asyncio
@@ -15,10 +18,9 @@ from dataclasses import dataclass, field, replace
 
 from gateway.caller import Caller
 from gateway.upstream.connection import relayed
-from gateway.upstream.listing import Listing
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import ServerSpec
-from gateway.upstream.supervise import Supervisor
+from gateway.upstream.supervise import Public, Supervisor
 
 __all__ = ["IDLE_SECONDS", "MOST", "Private"]
 
@@ -38,11 +40,11 @@ class _Own:
 
 
 class Private:
-    """The private connections to one server. `listing` gives what its public one has listed."""
+    """The private connections to one server. `updated` is called with the URI of a resource that changed."""
 
-    def __init__(self, spec: ServerSpec, reaper: Reaper, listing: Callable[[], Listing]) -> None:
+    def __init__(self, spec: ServerSpec, reaper: Reaper, public: Public, updated: Callable[[str], None]) -> None:
         self._spec = replace(spec, era="legacy")
-        self._reaper, self._listing = reaper, listing
+        self._reaper, self._public, self._updated = reaper, public, updated
         self._open: list[_Own] = []
         self._refused = False
 
@@ -86,7 +88,12 @@ class Private:
         if len(self._open) >= MOST:
             self._close(min(idle, key=lambda own: own.seen))
         server = Supervisor(
-            self._spec, self._reaper, lambda: None, capabilities=relayed(caller.capabilities), listing=self._listing
+            self._spec,
+            self._reaper,
+            lambda: None,
+            updated=self._updated,
+            capabilities=relayed(caller.capabilities),
+            public=self._public,
         )
         own = _Own(key, server, server.start())
         self._open.append(own)
@@ -97,14 +104,19 @@ class Private:
         for own in [own for own in self._open if not own.users and own.seen and now - own.seen > IDLE_SECONDS]:
             self._close(own)
 
+    async def tell(self, method: str, uri: str) -> None:
+        """A subscription that somebody made or ended: whose connection the change will show on, nobody knows."""
+        await asyncio.gather(*(own.server.also_tell(method, uri) for own in self._open))
+
     def forget(self, key: str) -> None:
         """A client is gone, and its connections with it."""
         for own in [own for own in self._open if own.key[0] == key and not own.users]:
             self._close(own)
 
     def _close(self, own: _Own) -> None:
-        self._open.remove(own)
-        own.server.stop()
+        if own in self._open:  # of several requests that waited for it, the first has closed it
+            self._open.remove(own)
+            own.server.stop()
 
     async def stop(self) -> None:
         tasks = [own.task for own in self._open]

@@ -7,7 +7,7 @@ last known tools, so that a crash of a second does not change what a model sees.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
@@ -30,7 +30,7 @@ from gateway.upstream.waiting import Backoff, set_within
 from gateway.upstream.wanted import wanted
 from gateway.upstream.watching import Watched
 
-__all__ = ["Errand", "Supervisor"]
+__all__ = ["Errand", "Public", "Supervisor"]
 
 PATIENCE = 5.0  # seconds that a call waits for a server that is down
 STEADY = 10.0  # seconds up, after which the next crash is the first again
@@ -49,10 +49,22 @@ class Errand:
     answers: JsonObject | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Public:
+    """What a private connection has from the public one to the same server, and what it tells in return: `adopt` what
+    its own process lists now, and `stirred`, the kinds of lists that it says have changed.
+    """
+
+    listing: Callable[[], Listing]
+    watched: Watched
+    adopt: Callable[[Listing], None]
+    stirred: Callable[[Collection[str]], None]
+
+
 class Supervisor:
     """`changed` is called after anything that a catalogue shows has changed, `updated` with the URI of a resource.
 
-    A private connection declares `capabilities`, and takes the `listing` of the public one in place of its own.
+    A private connection declares `capabilities`, and takes what the `public` one has in place of its own.
     """
 
     def __init__(  # noqa: PLR0913 - each has its default but the first three
@@ -63,18 +75,18 @@ class Supervisor:
         *,
         updated: Callable[[str], None] = lambda _uri: None,
         capabilities: JsonObject | None = None,
-        listing: Callable[[], Listing] | None = None,
+        public: Public | None = None,
         eras: Eras | None = None,
     ) -> None:
         self.spec = spec
         self.info: ServerInfo | None = None  # what it called itself when it last answered
         self.settled = asyncio.Event()  # the first attempt is over
-        self.watched = Watched()
+        self.watched = public.watched if public else Watched()
         self.was_ready = False
         self.refused = False  # the server said no to the handshake
         self._reaper = reaper
         self._changed, self._updated = changed, updated
-        self._capabilities, self._listing_of = capabilities or {}, listing
+        self._capabilities, self._public = capabilities or {}, public
         self._listed = Listing()
         self._eras = eras or Eras()
         self._era: Era = spec.era  # what was found out stays known: a silent server costs its probe once
@@ -91,7 +103,7 @@ class Supervisor:
     @property
     def listing(self) -> Listing:
         """What it offers, as far as is known now."""
-        return self._listed if self._listing_of is None else self._listing_of()
+        return self._listed if self._public is None else self._public.listing()
 
     @property
     def missing(self) -> str | None:
@@ -176,7 +188,7 @@ class Supervisor:
     async def _open(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
         began = asyncio.get_running_loop().time()
         connection = await self._connect(stack, transport, link)
-        listing, info = await self._list(connection, transport), connection.session.server_info
+        listing, info = await self._first_listing(connection, transport), connection.session.server_info
         await self._watch_again(connection)
         # From here to `_changed` nothing may wait: a call must not meet a tool that the catalogue does not have yet.
         self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
@@ -187,6 +199,9 @@ class Supervisor:
         self.settled.set()
         self._changed()
         return connection
+
+    async def _first_listing(self, connection: Connection, transport: Transport) -> Listing:
+        return await self._list(connection, transport) if self._public is None else self._public.listing()
 
     async def _connect(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
         mark = fingerprint(transport)
@@ -221,8 +236,11 @@ class Supervisor:
             await link.wake.wait()
             link.wake.clear()
             if link.stale and link.lost is None:
-                link.stale = False
+                kinds = frozenset(link.stale)
+                link.stale.clear()
                 await self._refresh(connection, transport)
+                if self._public is not None:
+                    self._public.stirred(kinds)
                 await asyncio.sleep(CALM)
 
     async def _refresh(self, connection: Connection, transport: Transport) -> None:
@@ -231,13 +249,18 @@ class Supervisor:
         except (MCPError, TimeoutError, ValueError) as error:
             self._error = f"its tools could not be listed again: {shown(reason(error, self.spec), transport)}"
             return
-        if listing != self.listing:
+        if self._public is not None:
+            self._public.adopt(listing)
+        else:
+            self.adopt(listing)
+
+    def adopt(self, listing: Listing) -> None:
+        """What the server offers from now on."""
+        if listing != self._listed:
             self._listed = listing
             self._changed()
 
     async def _list(self, connection: Connection, transport: Transport) -> Listing:
-        if self._listing_of is not None:
-            return self._listing_of()
         seconds = self.spec.connect_timeout
         listing = await list_everything(
             connection.session,
@@ -257,6 +280,12 @@ class Supervisor:
     async def unsubscribe(self, uri: str) -> None:
         if self.watched.remove(uri):
             await self._tell("resources/unsubscribe", uri)
+
+    async def also_tell(self, method: str, uri: str) -> None:
+        """The same for a private connection, if it is there."""
+        if self._connection is not None:
+            with contextlib.suppress(MCPError, TimeoutError):
+                await self._connection.ask(method, {"uri": uri}, self.spec.connect_timeout)
 
     async def _tell(self, method: str, uri: str) -> None:
         connection = await self._available(PATIENCE)
@@ -284,7 +313,8 @@ class Supervisor:
         self._state, self._error = "down", why
         self.settled.set()
         if news:
-            log.warning("server %s is down: %s", self.spec.name, why)
+            level = logging.WARNING if self._public is None else logging.INFO  # the public one is how the server is
+            log.log(level, "server %s is down: %s", self.spec.name, why)
             self._changed()
 
     async def _pause(self, seconds: float) -> None:

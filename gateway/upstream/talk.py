@@ -7,6 +7,7 @@ of them. Connections on which a server may ask are made so that this does not ha
 
 import asyncio
 import logging
+from asyncio import Timeout
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,22 +28,47 @@ log = logging.getLogger("toolgate.upstream")
 Send = Callable[[types.JSONRPCResponse | types.JSONRPCError], Awaitable[None]]
 
 
-class Talk:
-    """`updated` is called with the URI of a resource that changed, `changed` when a list did."""
+class _Limit:
+    """A time limit that can be stopped. It is not while there is none, or once it has passed."""
 
-    def __init__(self, changed: Callable[[], None], updated: Callable[[str], None]) -> None:
+    def __init__(self, limit: Timeout) -> None:
+        self._limit = limit
+        self._left: float | None = None
+
+    def stop(self) -> None:
+        due = self._limit.when()
+        if due is not None and not self._limit.expired() and self._left is None:
+            self._left = due - asyncio.get_running_loop().time()
+            self._limit.reschedule(None)
+
+    def go_on(self) -> None:
+        if self._left is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._left)
+            self._left = None
+
+
+class Talk:
+    """`updated` is called with the URI of a resource that changed, `changed` with the kind of a list that did."""
+
+    def __init__(self, changed: Callable[[str], None], updated: Callable[[str], None]) -> None:
         self._changed, self._updated = changed, updated
         self._callers: dict[str | int, Caller] = {}  # by request id, which is the progress token too; the newest last
         self._questions: dict[str | int, asyncio.Task[None]] = {}
+        self._limits: dict[str | int, _Limit] = {}
 
     @contextmanager
-    def serving(self, request_id: str | int, caller: Caller) -> Iterator[None]:
-        """While this request is under way, what the server says may be for its caller."""
+    def serving(self, request_id: str | int, caller: Caller, limit: Timeout | None = None) -> Iterator[None]:
+        """While this request is under way, what the server says may be for its caller. `limit` is how long it may take:
+        the time in which the server waits for people does not count.
+        """
         self._callers[request_id] = caller
+        if limit is not None:
+            self._limits[request_id] = _Limit(limit)
         try:
             yield
         finally:
             del self._callers[request_id]
+            self._limits.pop(request_id, None)
             if not self._callers:
                 self.hush()
 
@@ -65,7 +91,7 @@ class Talk:
         elif method == "notifications/resources/updated" and isinstance(params.get("uri"), str):
             self._updated(params["uri"])
         elif method in _LISTS:
-            self._changed()
+            self._changed(_LISTS[method])
 
     def asked(self, request: types.JSONRPCRequest, send: Send) -> bool:
         """Takes a server's question, if there is one caller whom it can be for."""
@@ -76,8 +102,16 @@ class Talk:
             return False
         task = asyncio.ensure_future(self._answer(request, caller, send))
         self._questions[request.id] = task
-        task.add_done_callback(lambda _: self._questions.pop(request.id, None))
+        for limit in self._limits.values():
+            limit.stop()
+        task.add_done_callback(lambda _: self._answered(request.id))
         return True
+
+    def _answered(self, request_id: str | int) -> None:
+        self._questions.pop(request_id, None)
+        if not self._questions:
+            for limit in self._limits.values():
+                limit.go_on()
 
     async def _answer(self, request: types.JSONRPCRequest, caller: Caller, send: Send) -> None:
         try:
@@ -114,7 +148,7 @@ class Talk:
             task.cancel()
 
 
-_LISTS = frozenset(f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources"))
+_LISTS = {f"notifications/{kind}/list_changed": kind for kind in ("tools", "prompts", "resources")}
 
 
 def weight(level: object) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -16,12 +16,11 @@ from gateway.caller import NOBODY, Caller, asks
 from gateway.catalogue import Catalogue
 from gateway.errors import UpstreamUnavailable
 from gateway.upstream.eras import Eras
-from gateway.upstream.listing import Listing
 from gateway.upstream.private import Private
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import shown
 from gateway.upstream.spec import ServerSpec, ServerStatus
-from gateway.upstream.supervise import Errand, Supervisor
+from gateway.upstream.supervise import Errand, Public, Supervisor
 
 __all__ = ["Judge", "Upstreams"]
 
@@ -50,10 +49,8 @@ class Upstreams:
             name: Supervisor(spec, self._reaper, self._rebuild, updated=partial(self._updated, name), eras=eras)
             for name, spec in servers.items()
         }
-        self._private = {
-            name: Private(server.spec, self._reaper, partial(_listing_of, server))
-            for name, server in self._servers.items()
-        }
+        self._private = {name: self._private_to(name, server) for name, server in self._servers.items()}
+        self._stirred: list[Callable[[Collection[str]], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[], None]] = []
@@ -126,6 +123,7 @@ class Upstreams:
         """Has `on_updated` told when the resource changes. Counted. Raises UpstreamUnavailable where it is refused."""
         try:
             await self._servers[server].subscribe(uri)
+            await self._private[server].tell("resources/subscribe", uri)
         except (MCPError, TimeoutError) as error:
             self._servers[server].watched.remove(uri)
             raise UpstreamUnavailable(server, shown(str(error), None) or "it did not answer") from None
@@ -133,6 +131,23 @@ class Upstreams:
     async def unsubscribe_resource(self, server: str, uri: str) -> None:
         with contextlib.suppress(MCPError, TimeoutError):  # then it tells more than is wanted
             await self._servers[server].unsubscribe(uri)
+            if uri not in self._servers[server].watched.uris:
+                await self._private[server].tell("resources/unsubscribe", uri)
+
+    def _private_to(self, name: str, server: Supervisor) -> Private:
+        public = Public(lambda: server.listing, server.watched, server.adopt, self._stir)
+        return Private(server.spec, self._reaper, public, partial(self._updated, name))
+
+    def on_stirred(self, callback: Callable[[Collection[str]], None]) -> Callable[[], None]:
+        """Has `callback` told the kinds of lists that have changed for one client, on a connection of his own.
+
+        Returns what ends that.
+        """
+        self._stirred.append(callback)
+        return lambda: self._stirred.remove(callback) if callback in self._stirred else None
+
+    def _stir(self, kinds: Collection[str]) -> None:
+        _tell_all(self._stirred, kinds)
 
     def on_updated(self, callback: Callable[[str, str], None]) -> Callable[[], None]:
         """Has `callback(server, uri)` called for each resource that changed. Returns what ends that."""
@@ -140,11 +155,7 @@ class Upstreams:
         return lambda: self._readers.remove(callback) if callback in self._readers else None
 
     def _updated(self, server: str, uri: str) -> None:
-        for callback in list(self._readers):
-            try:
-                callback(server, uri)
-            except Exception:
-                log.exception("a subscriber to resources failed")  # it must not stop a server's supervision
+        _tell_all(self._readers, server, uri)
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Has `callback` called after each change of the catalogue. Returns what ends that."""
@@ -180,12 +191,12 @@ class Upstreams:
 
     def _tell(self) -> None:
         self._told = self.catalogue
-        for callback in list(self._subscribers):
-            try:
-                callback()
-            except Exception:
-                log.exception("a subscriber to the catalogue failed")  # it must not stop a server's supervision
+        _tell_all(self._subscribers)
 
 
-def _listing_of(server: Supervisor) -> Listing:
-    return server.listing
+def _tell_all(callbacks: Sequence[Callable[..., None]], *news: object) -> None:
+    for callback in list(callbacks):
+        try:
+            callback(*news)
+        except Exception:
+            log.exception("a subscriber failed")  # it must not stop a server's supervision

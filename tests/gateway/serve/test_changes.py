@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import pytest
@@ -31,10 +31,15 @@ class Servers:
         self.refuses = False
         self._changed: list[Callable[[], None]] = []
         self._updated: list[Callable[[str, str], None]] = []
+        self._stirred: list[Callable[[Collection[str]], None]] = []
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         self._changed.append(callback)
         return lambda: self._changed.remove(callback)
+
+    def on_stirred(self, callback: Callable[[Collection[str]], None]) -> Callable[[], None]:
+        self._stirred.append(callback)
+        return lambda: self._stirred.remove(callback)
 
     def on_updated(self, callback: Callable[[str, str], None]) -> Callable[[], None]:
         self._updated.append(callback)
@@ -55,6 +60,10 @@ class Servers:
         self.catalogue = catalogue
         for callback in self._changed:
             callback()
+
+    def stir(self, *kinds: str) -> None:
+        for callback in self._stirred:
+            callback(kinds)
 
     def update(self, uri: str) -> None:
         for callback in self._updated:
@@ -194,5 +203,17 @@ def test_at_the_end_every_listener_ends_and_whoever_comes_later_at_once() -> Non
         late = Ear()
         with changes.listening(late.listener):
             await late.listener.run()
+
+    within(scenario)
+
+
+def test_a_list_that_changed_for_one_client_is_told_to_all_who_listen_for_it() -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        everything, prompts = Ear(), Ear(("prompts",))
+        with changes.listening(everything.listener), changes.listening(prompts.listener):
+            servers.stir("tools", "prompts")
+            servers.stir("tools")
+            assert await told(everything) == ["tools/list_changed", "prompts/list_changed"]
+            assert await told(prompts) == ["prompts/list_changed"]
 
     within(scenario)

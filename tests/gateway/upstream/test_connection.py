@@ -19,7 +19,7 @@ TEXT = '{"f":1e+16,"n":12345678901234567890,"region":"Zürich"}'
 def test_the_first_reason_for_a_loss_stays_and_both_news_wake() -> None:
     link = Link()
     link.doubt()
-    assert (link.stale, link.lost, link.wake.is_set()) == (True, None, True)
+    assert (link.stale, link.lost, link.wake.is_set()) == ({"tools", "prompts", "resources"}, None, True)
     link.lose("")
     link.lose("later")
     assert link.lost == ""

@@ -103,3 +103,12 @@ def test_a_server_that_speaks_only_the_modern_era_is_used_as_it_is(call: Any) ->
             assert pids(up) == []
 
     asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))
+
+
+def test_requests_that_wait_together_for_a_connection_that_is_refused_all_go_on(call: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"e": everything("modern")}) as up:
+            calls = (up.forward(call("e/ask_roots"), timeout=PATIENCE, meta={}, caller=Client("old")) for _ in range(3))
+            assert [type(outcome) for outcome in await asyncio.gather(*calls)] == [InputRequired] * 3
+
+    asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))

@@ -41,7 +41,7 @@ def said(level: object) -> dict[str, Any]:
 
 
 def quiet() -> Talk:
-    return Talk(lambda: None, lambda _uri: None)
+    return Talk(lambda _kind: None, lambda _uri: None)
 
 
 def question(number: int = 1) -> types.JSONRPCRequest:
@@ -93,14 +93,14 @@ def test_where_the_transport_knows_the_caller_nothing_has_to_be_guessed() -> Non
 
 def test_changes_of_lists_and_resources_are_told() -> None:
     told: list[str] = []
-    talk = Talk(lambda: told.append("list"), told.append)
+    talk = Talk(told.append, told.append)
     for method in ("tools", "prompts", "resources"):
         talk.hear({"method": f"notifications/{method}/list_changed"})
     talk.hear({"method": "notifications/resources/updated", "params": {"uri": "u"}})
     rubbish: list[Any] = [{"method": "notifications/resources/updated", "params": {"uri": 7}}, {"method": 5}, [], None]
     for message in rubbish:
         talk.hear(message)
-    assert told == ["list", "list", "list", "u"]
+    assert told == ["tools", "prompts", "resources", "u"]
 
 
 def test_a_question_is_put_to_the_one_who_is_served_and_his_answer_goes_back_as_it_is() -> None:
@@ -159,5 +159,27 @@ def test_questions_end_when_the_server_withdraws_them_and_when_nobody_is_served_
         await asyncio.sleep(0.01)
         assert talk._questions == {}  # noqa: SLF001
         assert sent.messages == []
+
+    asyncio.run(scenario())
+
+
+def test_the_time_in_which_people_are_asked_does_not_count() -> None:
+    async def scenario() -> None:
+        talk, slow, sent = quiet(), Client(), Sent()
+        slow.answer = None
+        async with asyncio.timeout(3600) as limit:
+            with talk.serving(1, slow, limit):
+                assert talk.asked(question(1), sent)
+                assert talk.asked(question(2), sent)
+                assert limit.when() is None
+                await asyncio.sleep(0)
+                for number in (1, 2):
+                    assert limit.when() is None
+                    talk.hear({"method": "notifications/cancelled", "params": {"requestId": number}})
+                    await asyncio.sleep(0.01)
+                left = (limit.when() or 0) - asyncio.get_running_loop().time()
+                assert 3590 < left <= 3600
+                talk._answered(7)  # noqa: SLF001 - it goes on once only
+                assert (limit.when() or 0) - asyncio.get_running_loop().time() <= left
 
     asyncio.run(scenario())

@@ -73,7 +73,7 @@ def test_a_subscription_is_opened_again_unless_the_server_says_no(
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
     connection: Any = SimpleNamespace(session=session("tools"), link=Link())
     asyncio.run(asyncio.wait_for(watch(connection, Watched()), 60))
-    assert connection.link.stale is told
+    assert bool(connection.link.stale) is told
 
 
 def test_a_new_wish_opens_the_subscription_anew_with_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
