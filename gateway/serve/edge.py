@@ -35,7 +35,9 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        given = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        # No stream of ours can be resumed. The SDK would not answer at all; without the header it opens a new one.
+        scope["headers"] = [(name, value) for name, value in given if name != b"last-event-id"]
         if (answer := await self._door.let_in(scope)) is not None:
             await answer(scope, receive, send)
         elif scope["method"] == "POST":

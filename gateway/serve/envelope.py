@@ -28,7 +28,8 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
     """The result as a client of this protocol version expects it: the body is untouched."""
     whole = dict(result)
     given = whole.pop("_meta", None)
-    meta = {key: value for key, value in (given or {}).items() if key != types.SERVER_INFO_META_KEY}
+    said = given if isinstance(given, Mapping) else {}  # whatever else a server puts there says nothing to anybody
+    meta = {key: value for key, value in said.items() if key != types.SERVER_INFO_META_KEY}
     if version in MODERN_PROTOCOL_VERSIONS:
         whole.setdefault("resultType", "complete")
         if method in _CACHED and whole["resultType"] == "complete":

@@ -14,6 +14,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from gateway.call import JsonObject, Tool, pin_of
 from gateway.offer import About, Offer, OfferKind
 from gateway.upstream import wire
+from gateway.upstream.outcomes import fate_of
 
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "problem_of"]
 
@@ -105,7 +106,8 @@ async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[
 
 
 async def list_everything(session: ClientSession, ask: Ask, server: str, *, trusted: bool) -> Listing:
-    """All that a server has, as far as it says that it has it. Raises what `ask` raises, for the list of tools.
+    """All that a server has, as far as it says that it has it. Raises what `ask` raises, for the list of tools, and
+    when the connection is lost.
 
     A list of anything else that can't be had is noted, and does not keep the tools from being used.
     """
@@ -120,6 +122,9 @@ async def list_everything(session: ClientSession, ask: Ask, server: str, *, trus
         try:
             more = await list_offers(ask, server, kind, trusted=trusted)
         except MCPError as error:
+            fate = fate_of(error)
+            if fate == "unsent" or (fate is not None and error.code == types.CONNECTION_CLOSED):
+                raise  # the server went away: what it offered before stays known, and is not taken for gone
             if error.code != types.METHOD_NOT_FOUND:  # templates are often left out
                 rejected[f"{server}/({_OFFERS[kind][1]})"] = f"they could not be listed: {error.message}"
             continue

@@ -14,6 +14,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.upstream.wire import flaw_in, flaw_in_text
+from gateway.visible import shortened
 
 __all__ = ["Fate", "answer", "error_in", "fate_of", "of_error", "of_message", "of_status", "transport_error"]
 
@@ -87,8 +88,8 @@ def error_in(message: Mapping[str, Any]) -> MCPError | None:
     error = message.get("error")
     if not isinstance(error, Mapping):
         return None
-    code = error.get("code")
-    return MCPError(code if isinstance(code, int) else 0, str(error.get("message", "")), error.get("data"))
+    code, said = error.get("code"), error.get("message")
+    return MCPError(code if isinstance(code, int) else 0, said if isinstance(said, str) else "", error.get("data"))
 
 
 def _refused(code: int, message: str, data: Any) -> Refused:
@@ -114,9 +115,9 @@ def answer(result: Any, text: bytes | None = None) -> Outcome:
     """The outcome of a result, by its `resultType` (MCP 2026-07-28, Base Protocol: an unknown one is invalid)."""
     if not isinstance(result, dict):
         return InDoubt("the result is not a JSON object")
-    kind = result.get("resultType", "complete")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        return InDoubt(f"the result has the unknown type `{str(kind)[:40]}`")
     if flaw := flaw_in(result) if text is None else flaw_in_text(result, text):
         return InDoubt(f"the result can't be passed on: {flaw}")
+    kind = result.get("resultType", "complete")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        return InDoubt(f"the result has the unknown type `{shortened(str(kind), 40)}`")
     return Answered(result, text) if kind == "complete" else _KINDS[kind](result)

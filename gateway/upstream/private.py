@@ -47,6 +47,7 @@ class Private:
         self._reaper, self._public, self._updated = reaper, public, updated
         self._open: list[_Own] = []
         self._refused = False
+        self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.asynccontextmanager
     async def lent(self, caller: Caller) -> AsyncIterator[Supervisor | None]:
@@ -58,6 +59,7 @@ class Private:
             if own:
                 own.users -= 1
                 own.seen = asyncio.get_running_loop().time()
+                self._sweep_later()
 
     async def _taken(self, caller: Caller) -> _Own | None:
         self._sweep()
@@ -99,9 +101,19 @@ class Private:
         self._open.append(own)
         return own
 
+    def _sweep_later(self) -> None:
+        """Also when nobody comes any more."""
+        if self._timer is None and self._open:
+            self._timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._swept)
+
+    def _swept(self) -> None:
+        self._timer = None
+        self._sweep()
+        self._sweep_later()
+
     def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()
-        for own in [own for own in self._open if not own.users and own.seen and now - own.seen > IDLE_SECONDS]:
+        for own in [own for own in self._open if not own.users and own.seen and now - own.seen >= IDLE_SECONDS]:
             self._close(own)
 
     async def tell(self, method: str, uri: str) -> None:
@@ -119,6 +131,8 @@ class Private:
             own.server.stop()
 
     async def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         tasks = [own.task for own in self._open]
         for own in list(self._open):
             self._close(own)

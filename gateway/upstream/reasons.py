@@ -8,20 +8,27 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.errors import ToolgateError
 from gateway.upstream.spec import Http, ServerSpec, Transport, redacted
+from gateway.visible import shortened
 
 __all__ = ["LAST_WORDS", "cause", "reason", "shown"]
 
 LAST_WORDS = "; it said: "  # between why a child ended and the last that it wrote
 
+LONGEST = 1000  # characters of a reason
+LOOKED_AT = 10_000
 _NOBODY_THERE = "All connection attempts failed"  # httpx2's words; they don't say to what
 
 
 def shown(why: str, transport: Transport | None) -> str:
-    """A reason that may be shown: without secrets, and with the address that nobody answers at."""
+    """A reason that may be shown: without secrets, and with the address that nobody answers at.
+
+    It may be a server's own words, so it is made visible, and cut; but cut last, as half a secret would not be found.
+    """
     if isinstance(transport, Http) and why == _NOBODY_THERE:
         parts = urlsplit(transport.url)
         why = f"can't connect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return redacted(why, transport) if transport else why
+    clean = redacted(why, transport) if transport else why
+    return shortened(clean[:LOOKED_AT], LONGEST)
 
 
 def cause(why: str) -> str:

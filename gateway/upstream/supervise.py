@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
@@ -189,7 +189,7 @@ class Supervisor:
     async def _open(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
         began = asyncio.get_running_loop().time()
         connection = await self._connect(stack, transport, link)
-        listing, info = await self._first_listing(connection), connection.session.server_info
+        listing, info = await self._first_listing(connection, transport), connection.session.server_info
         await self._watch_again(connection)
         # From here to `_changed` nothing may wait: a call must not meet a tool that the catalogue does not have yet.
         self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
@@ -201,8 +201,8 @@ class Supervisor:
         self._changed()
         return connection
 
-    async def _first_listing(self, connection: Connection) -> Listing:
-        return await self._list(connection) if self._public is None else self._public.listing()
+    async def _first_listing(self, connection: Connection, transport: Transport) -> Listing:
+        return await self._list(connection, transport) if self._public is None else self._public.listing()
 
     async def _connect(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
         mark = fingerprint(transport)
@@ -246,7 +246,7 @@ class Supervisor:
 
     async def _refresh(self, connection: Connection, transport: Transport) -> None:
         try:
-            listing = await self._list(connection)
+            listing = await self._list(connection, transport)
         except (MCPError, TimeoutError, ValueError) as error:
             self._error = f"its tools could not be listed again: {shown(reason(error, self.spec), transport)}"
             return
@@ -261,14 +261,15 @@ class Supervisor:
             self._listed = listing
             self._changed()
 
-    async def _list(self, connection: Connection) -> Listing:
+    async def _list(self, connection: Connection, transport: Transport) -> Listing:
         seconds = self.spec.connect_timeout
-        return await list_everything(
+        listing = await list_everything(
             connection.session,
             lambda method, params: connection.ask(method, params, seconds),
             self.spec.name,
             trusted=self.spec.trusted,
         )
+        return replace(listing, rejected={what: shown(why, transport) for what, why in listing.rejected.items()})
 
     # ---- resources that somebody subscribed to
 

@@ -19,6 +19,7 @@ from gateway.task import Task
 from gateway.upstream.eras import Eras
 from gateway.upstream.private import Private
 from gateway.upstream.reaping import Reaper
+from gateway.upstream.reasons import shown
 from gateway.upstream.spec import ServerSpec, ServerStatus
 from gateway.upstream.supervise import Errand, Public, Supervisor
 from gateway.upstream.wanted import about_task
@@ -150,7 +151,7 @@ class Upstreams:
             await self._private[server].tell("resources/subscribe", uri)
         except (MCPError, TimeoutError) as error:
             self._servers[server].watched.remove(uri)
-            raise UpstreamUnavailable(server, str(error) or "it did not answer") from None
+            raise UpstreamUnavailable(server, shown(str(error), None) or "it did not answer") from None
 
     async def unsubscribe_resource(self, server: str, uri: str) -> None:
         with contextlib.suppress(MCPError, TimeoutError):  # then it tells more than is wanted

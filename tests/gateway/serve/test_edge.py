@@ -80,6 +80,12 @@ def test_white_space_around_header_values_is_taken_off() -> None:
     assert inner.scope["headers"][1:] == [(b"mcp-name", b"echo"), (b"x", b"a b")]
 
 
+def test_who_wants_to_resume_a_stream_gets_a_new_one() -> None:
+    inner = Inner()
+    asyncio.run(said(edge(inner), scope(headers=[(b"last-event-id", b"7")]), parts(BODY)))
+    assert b"last-event-id" not in dict(inner.scope["headers"])
+
+
 def test_a_body_in_pieces_arrives_whole() -> None:
     inner = Inner()
     assert status(asyncio.run(said(edge(inner), scope(), parts(BODY[:5], b"", BODY[5:])))) == 200

@@ -53,6 +53,12 @@ def test_an_older_result_has_nothing_that_its_version_does_not_know(version: str
     assert around({"content": [], "_meta": {}}, version) == {"content": [], "_meta": {}}
 
 
+@pytest.mark.parametrize("odd", [1.5, True, "x", ["x"], [], 0])
+@pytest.mark.parametrize("version", [*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS])
+def test_a_meta_that_is_no_object_is_left_out(odd: Any, version: str) -> None:
+    assert around({"content": [], "_meta": odd}, version) == around({"content": []}, version)
+
+
 def test_a_result_is_never_changed_in_place() -> None:
     result = {"content": [], "_meta": {"x": 1}}
     around(result, MODERN_PROTOCOL_VERSIONS[0])

@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import mcp_types as types
 import pytest
+from mcp.client.session import ClientSession
+from mcp.shared.exceptions import MCPError
 
 from gateway.call import pin_of
-from gateway.upstream.listing import MAX_PAGES, NoList, judge, list_tools, problem_of
+from gateway.upstream.listing import MAX_PAGES, NoList, judge, list_everything, list_tools, problem_of
+from gateway.upstream.outcomes import transport_error
 
 TOOL: dict[str, Any] = {"name": "act", "inputSchema": {"type": "object"}, "x-vendor": None}
 
@@ -80,3 +85,34 @@ def test_a_list_without_end_is_cut_and_says_so() -> None:
 def test_an_answer_without_a_list_is_an_error(page: Any) -> None:
     with pytest.raises(NoList):
         listed({None: page})
+
+
+def everything(error: MCPError) -> Any:
+    """The listing of a server that answers so when it is asked for its templates."""
+    capabilities = types.ServerCapabilities(tools=types.ToolsCapability(), resources=types.ResourcesCapability())
+    session = SimpleNamespace(server_capabilities=capabilities, instructions=None, protocol_version="2025-11-25")
+
+    async def ask(method: str, _params: Mapping[str, Any]) -> Any:
+        if method == "resources/templates/list":
+            raise error
+        return {"tools": [TOOL]} if method == "tools/list" else {"resources": [{"uri": "a:b", "name": "r"}]}
+
+    return asyncio.run(list_everything(cast("ClientSession", session), ask, "s", trusted=True))
+
+
+def test_a_list_that_the_server_refuses_is_noted_and_the_rest_stays() -> None:
+    listing = everything(MCPError(-32000, "not today"))
+    assert (list(listing.tools), [offer.name for offer in listing.offers]) == (["act"], ["a:b"])
+    assert "not today" in listing.rejected["s/(resourceTemplates)"]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        MCPError(types.CONNECTION_CLOSED, "Connection closed"),
+        MCPError.from_error_data(transport_error("unsent", "gone")),
+    ],
+)
+def test_a_server_that_dies_while_it_lists_has_not_given_up_what_it_offers(lost: MCPError) -> None:
+    with pytest.raises(MCPError):
+        everything(lost)

@@ -1,12 +1,29 @@
 """Which answers, errors and silences mean what."""
 
+import json
 from typing import Any
 
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, TaskCreated, Unsent
+from gateway.call import (
+    Answered,
+    InDoubt,
+    InputRequired,
+    Outcome,
+    Refused,
+    TaskCreated,
+    Unsent,
+    outcome_to_json,
+)
 from gateway.upstream import outcomes
+
+
+def nested(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 def raised(fate: Any, why: str = "why") -> MCPError:
@@ -57,11 +74,15 @@ def test_an_error_of_the_server_refuses_and_one_of_the_transport_tells_how_far_i
         ({"content": float("nan")}, InDoubt),
         ([], InDoubt),
         (None, InDoubt),
+        ({"resultType": "\ud800"}, InDoubt),
+        ({"resultType": "\x1b[2J"}, InDoubt("the result has the unknown type `\\e[2J`")),
+        ({"resultType": nested(2000)}, InDoubt),
     ],
 )
 def test_a_result_is_an_answer_only_when_it_is_complete_and_can_be_kept(result: Any, outcome: Any) -> None:
     got = outcomes.answer(result)
     assert got == outcome or type(got) is outcome
+    json.dumps(outcome_to_json(got), ensure_ascii=False).encode()  # whatever it says can be said
 
 
 @pytest.mark.parametrize(
@@ -70,6 +91,7 @@ def test_a_result_is_an_answer_only_when_it_is_complete_and_can_be_kept(result: 
         ({"result": {}}, Answered({})),
         ({"error": {"code": 5, "message": "m", "data": [None]}}, Refused(5, "m", [None])),
         ({"error": {}}, Refused(0, "")),
+        ({"error": {"code": True, "message": nested(2000)}}, Refused(1, "")),
         ({}, InDoubt("the result is not a JSON object")),
         (3, InDoubt("the answer is not a JSON-RPC response")),
     ],

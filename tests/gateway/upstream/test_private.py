@@ -5,8 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.call import Answered, InputRequired, JsonObject
 from gateway.upstream import ServerSpec, Stdio, Upstreams
+from gateway.upstream import private as under_test
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0
@@ -112,3 +115,17 @@ def test_requests_that_wait_together_for_a_connection_that_is_refused_all_go_on(
             assert [type(outcome) for outcome in await asyncio.gather(*calls)] == [InputRequired] * 3
 
     asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))
+
+
+def test_a_connection_that_nobody_uses_any_more_is_closed_also_when_nobody_comes(
+    call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"e": everything("legacy")}) as up:
+            answer_of(await up.forward(call("e/ask_roots"), timeout=PATIENCE, meta={}, caller=Client("old")))
+            assert len(pids(up)) == 1
+            monkeypatch.setattr(under_test, "IDLE_SECONDS", 0.0)
+            up._private["e"]._swept()  # noqa: SLF001 - in place of the 300 seconds
+            assert pids(up) == []
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))

@@ -20,3 +20,14 @@ def test_no_reason_is_shown_with_a_secret_in_it() -> None:
 def test_an_address_that_nobody_answers_at_is_named_without_its_credentials() -> None:
     where = Http("https://ann:hunter2x@example.test/mcp")
     assert shown("All connection attempts failed", where) == "can't connect to https://example.test"
+
+
+def test_a_reason_in_a_servers_own_words_can_be_told_to_anybody() -> None:
+    assert shown("\ud800\u202e\x1b[2J", Stdio("s")) == "\\u{d800}\\u{202e} [2J"
+    assert shown("\ud800\u202e\x1b[2J", None) == "\\u{d800}\\u{202e}\\e[2J"
+    assert len(shown("x" * 10_000_000, None)) <= 1000
+
+
+def test_a_long_reason_is_cut_only_when_its_secrets_are_out() -> None:
+    said = shown("x" * 9_995 + "hunter2x" + "y" * 9_000, Stdio("s", ("hunter2x",), secrets=("hunter2x",)))
+    assert "hunt" not in said
