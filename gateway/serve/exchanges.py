@@ -65,9 +65,7 @@ class _Pending:
 class Exchanges:
     """`keys` seal what modern clients carry from one round to the next."""
 
-    def __init__(
-        self, sessions: Sessions, keys: KeyRing, following: Following, parking: Parking | None = None
-    ) -> None:
+    def __init__(self, sessions: Sessions, keys: KeyRing, following: Following, parking: Parking | None = None) -> None:
         self._sessions, self._states, self._following = sessions, States(keys), following
         self._parking = parking or Parking()
 
