@@ -79,6 +79,20 @@ def test_a_server_that_is_away_leaves_the_approval_good_and_the_task_at_work(tmp
     within(tmp_path, away, hostile("crash-on-start"))
 
 
+def test_what_was_taken_back_is_not_made_even_if_nobody_would_be_asked_by_now(tmp_path: Path) -> None:
+    async def scenario(app: App, redeeming: Redeeming) -> None:
+        seen = await approved(app, "echo__echo")
+        await app.store.withdraw(seen.id, "user:ann", "")
+        Setup(tmp_path).write_policy(POLICY[0])
+        _, events = await redeeming.standing(seen, WHOLE)  # what it saw is out of date
+        word = last_word(events)
+        assert isinstance(word, Denied)
+        assert word.gate == "approved"
+        assert not any(isinstance(recorded.event, Admitted) for recorded in events)
+
+    within(tmp_path, scenario)
+
+
 def test_the_end_of_the_gateway_waits_for_nothing_that_is_not_there(tmp_path: Path) -> None:
     async def scenario(app: App, redeeming: Redeeming) -> None:
         approval = await approved(app, "echo__echo")
