@@ -68,11 +68,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the tools that the front is asked to call; it answers each with more than the SDK knows."""
     names: list[str] = []
 
-    async def answer(_front: Any, _client: Any, params: Mapping[str, Any]) -> Any:
-        names.append(params["name"])
+    async def answer(_front: Any, _method: str, request: Any) -> Any:
+        names.append(request.params["name"])
         return {"content": [{"type": "vendor/hologram", "depth": None}], "unknownField": {"a": [None]}}
 
-    monkeypatch.setattr("gateway.serve.front.Front.call_tool", answer)
+    monkeypatch.setattr("gateway.serve.front.Front.ask", answer)
     return names
 
 
@@ -102,7 +102,7 @@ def test_an_answer_is_not_reduced_to_what_the_sdk_knows(tmp_path: Path, era: str
 def test_what_the_gateway_does_not_answer_is_refused(tmp_path: Path, era: str) -> None:
     async def scenario(_app: App, wire: Wire) -> None:
         await wire.open()
-        codes = [(await wire.ask(method, {})).code for method in ("prompts/list", "resources/list", "tools/run")]
+        codes = [(await wire.ask(method, {})).code for method in ("tools/run", "tools/call/x", "x")]
         assert codes == [types.METHOD_NOT_FOUND] * 3
 
     within(tmp_path, era, scenario)
