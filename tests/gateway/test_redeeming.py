@@ -102,7 +102,7 @@ def test_the_end_of_the_gateway_waits_for_nothing_that_is_not_there(tmp_path: Pa
     within(tmp_path, scenario)
 
 
-def test_what_is_tainted_stays_so_in_the_run_of_the_task(tmp_path: Path) -> None:
+def test_the_run_of_a_task_is_no_more_tainted_than_the_one_that_asked(tmp_path: Path) -> None:
     async def scenario(app: App, redeeming: Redeeming) -> None:
         approval = await approved(app, "echo__echo")
         await redeeming.standing(approval, WHOLE)
