@@ -275,7 +275,7 @@ class Supervisor:
 
     async def subscribe(self, uri: str) -> None:
         """Raises MCPError or TimeoutError where the server says no."""
-        if self.watched.add(uri):
+        if self.watched.add(uri) or self.modern:  # of the modern era's one subscription, whoever comes second waits too
             await self._tell("resources/subscribe", uri)
 
     async def unsubscribe(self, uri: str) -> None:

@@ -51,7 +51,7 @@ class Talk:
     """`updated` is called with the URI of a resource that changed, `changed` with the kind of a list that did."""
 
     def __init__(self, changed: Callable[[str], None], updated: Callable[[str], None]) -> None:
-        self._changed, self._updated = changed, updated
+        self._changed, self.updated = changed, updated
         self._callers: dict[str | int, Caller] = {}  # by request id, which is the progress token too; the newest last
         self._questions: dict[str | int, asyncio.Task[None]] = {}
         self._limits: dict[str | int, _Limit] = {}
@@ -89,7 +89,7 @@ class Talk:
         elif method == "notifications/cancelled":
             self._withdrawn(params)
         elif method == "notifications/resources/updated" and isinstance(params.get("uri"), str):
-            self._updated(params["uri"])
+            self.updated(params["uri"])
         elif method in _LISTS:
             self._changed(_LISTS[method])
 

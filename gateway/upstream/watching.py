@@ -1,21 +1,22 @@
 """What we want to be told: changed lists, and resources that somebody subscribed to.
 
 The modern era has one subscription for all of it, opened anew when the wishes change or when it ends; what happened
-between is not told, so lists are then asked for again. In the older era changed lists are told anyway, and each
-resource is subscribed to by a request of its own. The messages themselves arrive at `talk`.
+between is not told, so lists are then asked for again, and the resources of before are said to have changed. In the
+older era changed lists are told anyway, and each resource is subscribed to by a request of its own. The messages
+themselves arrive at `talk`.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp.client.session import ClientSession
 from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost, listen
 from mcp.shared.exceptions import MCPError
 
-from gateway.upstream.connection import Connection, Link
+from gateway.upstream.connection import Connection
 from gateway.upstream.outcomes import fate_of
 
 __all__ = ["PROBE", "Watched", "background", "tells", "watch"]
@@ -53,16 +54,17 @@ class Watched:
         self._changed.set()
         return True
 
-    async def honoured(self, seconds: float) -> None:
-        """Waits until the server has acknowledged the wishes as they are, or for so long."""
-        try:
+    async def honoured(self, seconds: float) -> bool:
+        """Waits until the server has acknowledged the wishes as they are, or for so long: whether it has."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._honoured.wait()
-        except TimeoutError:
-            return
+        return self._honoured.is_set()
 
-    def acknowledged(self) -> None:
-        self._honoured.set()
+    def acknowledged(self, uris: list[str]) -> None:
+        """The server tells of these. Wishes that came while it was asked are not among them."""
+        if uris == self.uris:
+            self._honoured.set()
 
     async def change(self) -> None:
         """Returns when the wishes are others."""
@@ -81,10 +83,11 @@ def tells(session: ClientSession) -> dict[str, bool]:
 async def watch(connection: Connection, watched: Watched) -> None:
     """Keeps the modern era's subscription open."""
     pause = FIRST_PAUSE
-    again = False
+    before: list[str] | None = None
     while True:
+        wishes = watched.uris
         try:
-            renewed = await _listen(connection.session, connection.link, watched, again=again)
+            renewed = await _listen(connection, watched, wishes, before)
         except ListenNotSupportedError:
             return
         except MCPError as error:
@@ -93,21 +96,21 @@ async def watch(connection: Connection, watched: Watched) -> None:
             renewed = False
         except (SubscriptionLost, TimeoutError):
             renewed = False
-        again = True
+        before = wishes
         if not renewed:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-async def _listen(session: ClientSession, link: Link, watched: Watched, *, again: bool) -> bool:
-    """One subscription. Whether it was given up because the wishes changed."""
-    lists, uris = tells(session), watched.uris
+async def _listen(connection: Connection, watched: Watched, uris: list[str], before: list[str] | None) -> bool:
+    """One subscription, after that to `before`. Whether it was given up because the wishes changed."""
+    lists = tells(connection.session)
     if not any(lists.values()) and not uris:
-        watched.acknowledged()
+        watched.acknowledged(uris)
         await watched.change()
         return True
     stream = listen(
-        session,
+        connection.session,
         tools_list_changed=lists["tools"],
         prompts_list_changed=lists["prompts"],
         resources_list_changed=lists["resources"],
@@ -115,10 +118,17 @@ async def _listen(session: ClientSession, link: Link, watched: Watched, *, again
     )
     async with asyncio.timeout(PROBE) as opening, stream as subscription:
         opening.reschedule(None)
-        watched.acknowledged()
-        if again:
-            link.doubt()
+        watched.acknowledged(uris)
+        if before is not None:
+            _doubt(connection, uris, before)
         return await _until_changed(subscription, watched)
+
+
+def _doubt(connection: Connection, uris: list[str], before: list[str]) -> None:
+    connection.link.doubt()
+    for uri in before:
+        if uri in uris:
+            connection.talk.updated(uri)
 
 
 async def _until_changed(subscription: Any, watched: Watched) -> bool:
@@ -141,7 +151,7 @@ async def _ended(subscription: Any) -> None:
         pass  # `talk` has heard it
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     task = asyncio.create_task(work)
     try:

@@ -61,7 +61,8 @@ def test_discovery_and_handshake_name_the_gateway(shared: Gateway, era: str) -> 
             assert client.ask("ping")["result"] == {}
     assert info["name"] == "toolgate"
     offered = result["capabilities"]
-    assert offered.keys() == {"tools", "resources", "prompts", "completions", "logging"}
+    own = {"extensions"} if era == "modern" else set()
+    assert offered.keys() == {"tools", "resources", "prompts", "completions", "logging"} | own
     assert offered["resources"] == {"listChanged": True, "subscribe": True}
     assert (offered["tools"], offered["prompts"]) == ({"listChanged": True}, {"listChanged": True})
     assert result["instructions"].startswith("Tools, resources and prompts behind the Toolgate gateway.")

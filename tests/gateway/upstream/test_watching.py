@@ -80,7 +80,9 @@ def test_a_new_wish_opens_the_subscription_anew_with_all_of_them(monkeypatch: py
     listening = Subscriptions(0, 0, 0)
     listening.endless = True
     monkeypatch.setattr(module, "listen", listening)
-    connection: Any = SimpleNamespace(session=session("prompts"), link=Link())
+    told: list[str] = []
+    talk = SimpleNamespace(updated=told.append)
+    connection: Any = SimpleNamespace(session=session("prompts"), link=Link(), talk=talk)
 
     async def scenario() -> None:
         watched = Watched()
@@ -92,9 +94,24 @@ def test_a_new_wish_opens_the_subscription_anew_with_all_of_them(monkeypatch: py
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert told == ["b"]  # what happened to it while nobody listened was not heard
     assert [wish["resource_subscriptions"] for wish in listening.wishes][-2:] == [["b"], ["a", "b"]]
     assert listening.wishes[-1]["prompts_list_changed"] is True
     assert listening.wishes[-1]["tools_list_changed"] is False
+
+
+def test_a_wish_that_came_while_the_server_was_asked_is_not_honoured_by_its_answer() -> None:
+    async def scenario() -> tuple[bool, bool]:
+        watched = Watched()
+        watched.add("a")
+        asked = watched.uris
+        watched.add("b")
+        watched.acknowledged(asked)
+        early = await watched.honoured(0)
+        watched.acknowledged(watched.uris)
+        return early, await watched.honoured(60)
+
+    assert asyncio.run(scenario()) == (False, True)
 
 
 def test_subscriptions_are_counted() -> None:
