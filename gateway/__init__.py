@@ -27,6 +27,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     extracts        what the record keeps of a long result
     params          what a read, a prompt or a completion says, against what was offered
     schema          arguments against a tool's input schema
+    shapes          the same at a glance, for the schemas that nearly all tools have
     bounded         JSON Schema keywords whose cost is bounded
     policy/         the policy files: read strictly, decided by an index, explained, checked, tested, reloaded
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
@@ -37,6 +38,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     claims          what a token says about whom it speaks for
     profile         a named part of what is served
     wording         how a wrong word is answered: did you mean ...?
+    verbatim        JSON that goes through as the text that it was, and JSON written
     visible         text from elsewhere, safe to look at
     screens/        what deceives in definitions and results: hidden text, false names, words meant for the model
     guard           no foreign package in the place of ours

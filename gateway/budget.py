@@ -8,6 +8,7 @@ parallel calls can't overspend together. The store does both in the transaction 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, Decimal
+from operator import add, sub
 from typing import Literal
 
 __all__ = ["NANOS", "UNITS", "Limits", "Price", "Spend", "Unit", "excess", "nanos", "shown", "usd"]
@@ -75,14 +76,19 @@ class Spend:
     millis: int = 0
 
     def __add__(self, other: "Spend") -> "Spend":
-        return Spend(**{unit: getattr(self, unit) + getattr(other, unit) for unit in UNITS})
+        return Spend(*map(add, self.amounts, other.amounts))
 
     def __sub__(self, other: "Spend") -> "Spend":
-        return Spend(**{unit: getattr(self, unit) - getattr(other, unit) for unit in UNITS})
+        return Spend(*map(sub, self.amounts, other.amounts))
+
+    @property
+    def amounts(self) -> tuple[int, ...]:
+        """One for each of UNITS."""
+        return self.turns, self.tool_calls, self.tokens, self.nanos, self.millis
 
     def items(self) -> list[tuple[Unit, int]]:
         """The units that are not zero."""
-        return [(unit, amount) for unit in UNITS if (amount := getattr(self, unit))]
+        return [pair for pair in zip(UNITS, self.amounts, strict=True) if pair[1]]
 
     def to_json(self) -> dict[str, int]:
         return dict(self.items())

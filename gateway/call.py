@@ -280,13 +280,12 @@ Verdict = Allow | Ask | Deny
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The server's result, unmodified: a `CallToolResult` as raw JSON. A tool's own error is an answer too.
+    """The server's result, unmodified: a `CallToolResult` as raw JSON, with its text (`verbatim`) where that is known.
 
-    `text` is the result as it came, where that is known: then it need not be written out again to be passed on.
+    A tool's own error is an answer too.
     """
 
     result: JsonObject
-    text: bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_error(self) -> bool:
@@ -347,13 +346,12 @@ _OUTCOMES: Mapping[str, type[Outcome]] = {
     "unsent": Unsent,
     "in_doubt": InDoubt,
 }
+_NAMES: Mapping[type[Outcome], str] = {cls: name for name, cls in _OUTCOMES.items()}
 
 
 def outcome_to_json(outcome: Outcome) -> JsonObject:
     """`{"kind": "answered", "result": {...}}` and so on: the form in which an outcome is stored."""
-    kind = next(name for name, cls in _OUTCOMES.items() if isinstance(outcome, cls))
-    kept = (name for name, place in outcome.__dataclass_fields__.items() if place.compare)
-    return {"kind": kind} | {name: getattr(outcome, name) for name in kept}
+    return {"kind": _NAMES[type(outcome)]} | {name: getattr(outcome, name) for name in outcome.__dataclass_fields__}
 
 
 def outcome_from_json(value: JsonObject) -> Outcome:

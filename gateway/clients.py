@@ -9,7 +9,7 @@ import itertools
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -213,12 +213,12 @@ class ClientRun:
         exchange: Exchange | None = None,
     ) -> CallResult:
         """Calls a tool by its exposed name or its path."""
-        return await self._make(Proposal("", self.catalogue.resolve(name), arguments, meta or {}), exchange)
+        return await self._make("call", self.catalogue.resolve(name), arguments, meta, exchange)
 
     async def read(self, uri: str, meta: JsonObject | None = None, exchange: Exchange | None = None) -> CallResult:
         """Reads a resource by its exposed URI, or by one that a template or a result of the server has led to."""
         path, own = self._resource(uri)
-        return await self._make(Proposal("", path, {"uri": own}, meta or {}, "read"), exchange)
+        return await self._make("read", path, {"uri": own}, meta, exchange)
 
     async def get(
         self,
@@ -229,7 +229,7 @@ class ClientRun:
     ) -> CallResult:
         """Gets a prompt by its exposed name or its path."""
         path = self.catalogue.resolve_prompt(name)
-        return await self._make(Proposal("", path, arguments, meta or {}, "get"), exchange)
+        return await self._make("get", path, arguments, meta, exchange)
 
     async def complete(
         self, params: JsonObject, meta: JsonObject | None = None, exchange: Exchange | None = None
@@ -237,7 +237,7 @@ class ClientRun:
         """Completes an argument: `params` as the client sent them, with its names in `ref`."""
         path, reference = self._reference(params.get("ref"))
         own = {key: value for key, value in params.items() if key != "_meta"} | {"ref": reference}
-        return await self._make(Proposal("", path, own, meta or {}, "complete"), exchange)
+        return await self._make("complete", path, own, meta, exchange)
 
     async def may_subscribe(self, uri: str) -> Offer | Deny:
         """The resource, by its server's own URI, if it may hear of its changes. Nothing is recorded of it."""
@@ -256,13 +256,20 @@ class ClientRun:
         before = exchange.round if exchange else None
         return Round(self.run_id, returned.key, before.number + 1 if before else 2)
 
-    async def _make(self, proposal: Proposal, exchange: Exchange | None) -> CallResult:
+    async def _make(
+        self,
+        action: Action,
+        path: str,
+        arguments: str | bytes | JsonObject,
+        meta: JsonObject | None,
+        exchange: Exchange | None,
+    ) -> CallResult:
         asked = exchange or ALONE
         further = asked.round is not None and asked.round.run_id == self.run_id
-        key = asked.round.key if asked.round and further else self.new_key(proposal.action)
+        key = asked.round.key if asked.round and further else self.new_key(action)
         attempt = Attempt(asked.round.number, asked=True) if asked.round else FIRST
-        full = replace(proposal, key=key, answers=asked.answers, caller=asked.caller)
-        result = await self._clients.pipeline.call(full, await self.work(), attempt)
+        proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
+        result = await self._clients.pipeline.call(proposal, await self.work(), attempt)
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
         return result
 

@@ -5,29 +5,28 @@ another matter: whoever takes it up again reads its results from the record, and
 """
 
 import hashlib
-import json
 
 from gateway.call import Answered, InputRequired, JsonObject, Outcome, TaskCreated
+from gateway.verbatim import Verbatim, encode
 
 __all__ = ["KEPT_BYTES", "extract"]
 
 KEPT_BYTES = 16 * 1024  # of a result as JSON
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def extract(outcome: Outcome) -> Outcome:
     """The same outcome; a result of more than 16 KB is told by its size, its SHA-256 and whether it is an error.
 
     Both are of the result's JSON text as it came, where that is known; else it is written without blanks, keys in the
-    order in which they came, ASCII with escapes.
+    order in which they came.
     """
     if not isinstance(outcome, Answered | InputRequired | TaskCreated):
         return outcome
-    known = outcome.text if isinstance(outcome, Answered) else None
-    text = _encode(outcome.result).encode() if known is None else known
+    result = outcome.result
+    text = result.text if isinstance(result, Verbatim) else encode(result)
     if len(text) <= KEPT_BYTES:
         return outcome
-    told = _told(outcome.result, text)
+    told = _told(result, text)
     return TaskCreated(told, outcome.id) if isinstance(outcome, TaskCreated) else type(outcome)(told)
 
 

@@ -1,7 +1,7 @@
 """The gates that a call meets, in this order: known, reachable, intact, valid, permitted,
 within_budget, approved. Pure.
 
-A gate is a function `(Call, Facts) -> Verdict`; `judge()` returns the first that does not allow. Listing, calling,
+A gate is a function `Case -> Verdict`; `judge()` returns the first that does not allow. Listing, calling,
 explaining and approving all ask here: there is no second place that decides whether something may happen.
 """
 
@@ -19,9 +19,9 @@ from gateway.params import misfit
 from gateway.policy import Decision, Policy, Query, RunFacts
 from gateway.schema import violation
 
-__all__ = ["A_CALL", "GATES", "Facts", "cost", "judge", "judge_approver", "judge_subscriber", "listed", "pin"]
+__all__ = ["A_CALL", "GATES", "Case", "Facts", "cost", "judge", "judge_approver", "judge_subscriber", "listed", "pin"]
 
-A_CALL = Spend(tool_calls=1)
+A_CALL, NOTHING = Spend(tool_calls=1), Spend()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +52,47 @@ def pin(thing: Tool | Offer) -> str:
 
 def cost(action: Action) -> Spend:
     """What it takes of a run's budget: only a tool's call is one."""
-    return A_CALL if action == "call" else Spend()
+    return A_CALL if action == "call" else NOTHING
 
 
-Gate = Callable[[Call, Facts], Verdict]
+class Case:
+    """One call and the facts. What several gates want to know is found out once."""
+
+    __slots__ = ("_decision", "call", "facts", "thing")
+
+    def __init__(self, call: Call, facts: Facts) -> None:
+        self.call, self.facts, self.thing = call, facts, facts.thing(call)
+        self._decision: Decision | None = None
+
+    @property
+    def decision(self) -> Decision:
+        """What the policy says."""
+        if self._decision is None:
+            call, facts = self.call, self.facts
+            query = Query(call.subject, call.action, call.path, call.arguments.value, self.thing, facts.run, facts.now)
+            self._decision = facts.policy.decide(query)
+        return self._decision
+
+
+Gate = Callable[[Case], Verdict]
 
 
 def judge(call: Call, facts: Facts) -> Verdict:
     """The verdict on a call: the first gate that does not allow decides."""
+    case = Case(call, facts)
     verdict: Verdict = Deny("known", "there are no gates")
     for gate in GATES:
-        verdict = gate(call, facts)
+        verdict = gate(case)
         if not isinstance(verdict, Allow):
             return verdict
     return verdict
 
 
-def known(call: Call, facts: Facts) -> Verdict:
+def known(case: Case) -> Verdict:
     """The tool (the resource, the prompt) is there, or may be: nobody knows what a server has that can't be reached."""
-    if facts.thing(call) is not None or _server(call) in facts.catalogue.missing:
-        return Allow("known")
+    call, facts = case.call, case.facts
+    if case.thing is not None or _server(call) in facts.catalogue.missing:
+        return _KNOWN
     kind, names = _NAMED[call.action](facts.catalogue)
     if call.path in facts.catalogue.rejected:
         return Deny("known", f"{kind} `{call.path}` was left out: {facts.catalogue.rejected[call.path]}")
@@ -88,11 +109,11 @@ _NAMED: Mapping[Action, Callable[[Catalogue], tuple[str, Iterable[str]]]] = {
 }
 
 
-def reachable(call: Call, facts: Facts) -> Verdict:
+def reachable(case: Case) -> Verdict:
     """Its server is there. This no is about the moment, and about nothing else: the same call may be made again."""
-    server, missing = _server(call), facts.catalogue.missing
-    if facts.thing(call) is not None or server not in missing:
-        return Allow("reachable")
+    server, missing = _server(case.call), case.facts.catalogue.missing
+    if case.thing is not None or server not in missing:
+        return _REACHABLE
     return Deny("reachable", f"server `{server}` is not available: {missing[server]}")
 
 
@@ -100,56 +121,59 @@ def _server(call: Call) -> str:
     return call.server if "/" in call.path else call.path.partition("__")[0]  # a name that nothing has taught us
 
 
-def intact(call: Call, facts: Facts) -> Verdict:
+def intact(case: Case) -> Verdict:
     """The tool is still the one that somebody relied on: when it was pinned, or when this call was first looked at."""
-    thing = facts.thing(call)
+    thing, facts = case.thing, case.facts
     if thing is not None and (why := _held(thing, facts.catalogue)):
-        return Deny("intact", f"`{call.path}` is held: {why}")
+        return Deny("intact", f"`{case.call.path}` is held: {why}")
     if thing is None or facts.pinned is None or facts.pinned == pin(thing):
-        return Allow("intact")
-    return Deny("intact", f"the definition of `{call.path}` has changed since this call was first looked at")
+        return _INTACT
+    return Deny("intact", f"the definition of `{case.call.path}` has changed since this call was first looked at")
 
 
-def valid(call: Call, facts: Facts) -> Verdict:
+def valid(case: Case) -> Verdict:
     """The arguments fit the tool's input schema, or what was offered."""
-    thing = facts.thing(call)
+    thing, call = case.thing, case.call
     if isinstance(thing, Tool):
         wrong = violation(thing, call.arguments)
     else:
         wrong = misfit(call.action, thing, call.arguments.value) if thing else None
-    return Deny("valid", wrong) if wrong else Allow("valid")
+    return Deny("valid", wrong) if wrong else _VALID
 
 
-def permitted(call: Call, facts: Facts) -> Verdict:
+def permitted(case: Case) -> Verdict:
     """No policy line forbids it, and one grants it."""
-    decision = _decide(call, facts)
+    decision = case.decision
     if decision.effect == "deny":
         return Deny("permitted", decision.why, decision.rule)
     return Allow("permitted", decision.why, decision.rule)
 
 
-def within_budget(call: Call, facts: Facts) -> Verdict:
+def within_budget(case: Case) -> Verdict:
     """One more call fits. The reservation, in the store's transaction, is what holds under parallel calls."""
-    unit = excess(facts.limits, facts.taken, cost(call.action))
+    facts = case.facts
+    unit = excess(facts.limits, facts.taken, cost(case.call.action))
     if unit is None:
-        return Allow("within_budget")
+        return _WITHIN_BUDGET
     return Deny("within_budget", f"the budget of {shown(unit, getattr(facts.limits, unit))} is used up")
 
 
-def approved(call: Call, facts: Facts) -> Verdict:
+def approved(case: Case) -> Verdict:
     """A person has agreed to exactly this call, if a policy line asks for one."""
-    decision = _decide(call, facts)
+    decision, facts = case.decision, case.facts
     if decision.effect == "allow":
         return Allow("approved", decision.why, decision.rule)
     if facts.approval and facts.approval.state == "denied":
         reason = f": {facts.approval.reason}" if facts.approval.reason else ""
         return Deny("approved", f"{facts.approval.decided_by} denied this call{reason}", decision.rule)
-    thing, now = facts.thing(call), round(facts.now.timestamp() * 1000)
-    if thing and facts.approval and facts.approval.allows(call, pin(thing), now):
+    thing, now = case.thing, round(facts.now.timestamp() * 1000)
+    if thing and facts.approval and facts.approval.allows(case.call, pin(thing), now):
         return Allow("approved", f"approved by {facts.approval.decided_by}", decision.rule)
     return Ask("approved", decision.why, decision.rule)
 
 
+_KNOWN, _REACHABLE, _INTACT = Allow("known"), Allow("reachable"), Allow("intact")
+_VALID, _WITHIN_BUDGET = Allow("valid"), Allow("within_budget")
 GATES: tuple[Gate, ...] = (known, reachable, intact, valid, permitted, within_budget, approved)
 
 
@@ -160,11 +184,6 @@ def listed(thing: Tool | Offer, catalogue: Catalogue, policy: Policy, subject: S
 
 def _held(thing: Tool | Offer, catalogue: Catalogue) -> str | None:
     return catalogue.held.get(thing.path) if isinstance(thing, Tool) else None
-
-
-def _decide(call: Call, facts: Facts) -> Decision:
-    query = Query(call.subject, call.action, call.path, call.arguments.value, facts.thing(call), facts.run, facts.now)
-    return facts.policy.decide(query)
 
 
 def judge_subscriber(subject: Subject, resource: Offer, facts: Facts) -> Verdict:

@@ -6,10 +6,12 @@ must not stop the gateway. A `$ref` never reaches the network or a file: it is r
 standard's own schemas and fetches nothing (the validator's default one would fetch).
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from gateway.call import Arguments, Tool
+from gateway.shapes import accepts
 
 __all__ = ["violation"]
 
@@ -21,9 +23,15 @@ def violation(tool: Tool, arguments: Arguments) -> str | None:
     compiled = _compiled(tool.pin, _Schema(tool))
     if isinstance(compiled, str):
         return compiled
+    glance, validator, begin = compiled
+    if glance is not None and glance(arguments.value):
+        return None
+    return _looked_at(validator, begin, arguments)
+
+
+def _looked_at(validator: Any, begin: Callable[[], None], arguments: Arguments) -> str | None:
     from gateway.bounded import Exhausted
 
-    validator, begin = compiled
     begin()
     try:
         error = next(validator.iter_errors(arguments.value), None)
@@ -63,7 +71,7 @@ def _compiled(_pin: str, carried: _Schema) -> Any:
     try:
         dialect = validators.validator_for(schema, default=validators.Draft202012Validator)
         dialect.check_schema(schema)
-        return bounded(dialect, schema)
+        return accepts(schema), *bounded(dialect, schema)
     except exceptions.SchemaError as error:
         return f"the tool's input schema is not a JSON Schema: {error.message[:_MAX_TEXT]}"
     except Unbounded as error:

@@ -29,7 +29,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing",
-        "gateway.bounded", "gateway.schema", "gateway.params", "gateway.extracts", "gateway.uris",
+        "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
+        "gateway.extracts", "gateway.uris",
         "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config",
         "gateway.guard", "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile", "providers",
     ),
@@ -72,6 +73,8 @@ LIBRARIES: Mapping[str, Library] = {
     "jwt": Library("pyjwt", ("gateway.auth",)),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
+    "uvloop": Library("uvloop", ("gateway.serve.running",)),
+    "msgspec": Library("msgspec", ("gateway.verbatim",)),
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
     "re2": Library("google-re2", ("gateway.bounded", "gateway.screens", "gateway.uris")),
     "casbin": Library("pycasbin", ("gateway.policy",)),
@@ -99,6 +102,7 @@ LAZY: Mapping[str, str] = {
     "gateway.guard": "the installed distributions are read only when something is wrong",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
     "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
+    "gateway.serve.running": "there is no uvloop on Windows",
     "gateway.wording": "only a wrong word pays for looking up what is like it",
     "servers.program": "`mcp` is imported after the flags have been read",
 }

@@ -1,6 +1,5 @@
 """`toolgate serve`: be an MCP server for editors and agents."""
 
-import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,7 +49,9 @@ def serve_command(
             "--profile goes with --stdio: over HTTP, clients choose a profile by its path, /mcp/NAME"
         )
     config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
-    asyncio.run(_over_stdio(config, agent, profile) if stdio else _over_http(config, agent, as_json=as_json))
+    from gateway.serve.running import run
+
+    run(_over_stdio(config, agent, profile) if stdio else _over_http(config, agent, as_json=as_json))
     return Exit.OK
 
 

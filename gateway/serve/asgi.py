@@ -1,8 +1,9 @@
 """The words of ASGI (asgi.readthedocs.io, HTTP), and what several of our layers say with them."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+
+from gateway.verbatim import encode
 
 __all__ = ["App", "Message", "Receive", "Scope", "Send", "answer_json", "dumped", "first", "message_of"]
 __all__ += ["with_message"]
@@ -14,7 +15,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _MESSAGE = "toolgate.message"
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _JSON = (b"content-type", b"application/json")
 
 
@@ -43,4 +43,4 @@ async def answer_json(send: Send, status: int, body: bytes, *extra: tuple[bytes,
 
 def dumped(value: Any) -> bytes:
     """Compact JSON in UTF-8."""
-    return _ENCODER.encode(value).encode()
+    return encode(value)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from mcp.shared.exceptions import MCPError
@@ -23,12 +24,14 @@ from gateway.errors import ToolgateError
 from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, first, message_of
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
+from gateway.serve.deadlines import Deadlines
 from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshakes, Posted
 from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
+from gateway.verbatim import parts
 
 __all__ = ["Direct"]
 
@@ -64,6 +67,7 @@ class Direct:
     def __init__(self, app: App, front: Front, stamp: JsonObject) -> None:
         self._app, self._front, self._stamp = app, front, stamp
         self._handshakes = Handshakes()
+        self._deadlines = Deadlines()
         self._calls: dict[_CallKey, _Watch] = {}  # under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +86,7 @@ class Direct:
         await self._app(scope, receive, self._handshakes.learning(posted, send))
 
     async def _directly(self, plain: _Plain, receive: Receive, send: Send) -> None:
-        watch = _Watch(receive)
+        watch = _Watch(receive, self._deadlines)
         self._calls[plain.key] = watch
         try:
             status, body = await self._answered(plain)
@@ -126,11 +130,10 @@ class Direct:
 
     def _in_order(self, headers: Mapping[bytes, bytes]) -> bool:
         """The headers of a program that speaks MCP."""
-        accepted = {part.partition(b";")[0].strip().lower() for part in headers.get(b"accept", b"").split(b",")}
         return (
             headers.get(b"content-type") == b"application/json"
-            and accepted >= _ACCEPTED
-            and not any(name.startswith(b"mcp-param-") for name in headers)
+            and _takes_both(headers.get(b"accept", b""))
+            and not any(name[:10] == b"mcp-param-" for name in headers)
         )
 
     def _caller(
@@ -169,18 +172,18 @@ class Direct:
             status = ERROR_CODE_HTTP_STATUS.get(answer.code, 200) if plain.version in MODERN_PROTOCOL_VERSIONS else 200
             return status, dumped({"jsonrpc": "2.0", "id": plain.id, "error": answer.to_json()})
         result = enveloped(answer, "tools/call", plain.version, self._stamp)
-        return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "result": result})
+        return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "result": parts(result, answer)})
 
 
 class _Watch:
     """Cancels a call, once, when its client goes away. Looks only at calls that take their time."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, deadlines: Deadlines) -> None:
         self.cancelled = False
-        self._receive = receive
+        self._receive, self._deadlines = receive, deadlines
         self._call = asyncio.current_task()
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
+        self._due = deadlines.after(WATCH_AFTER, self._begin)
 
     def _begin(self) -> None:
         self._task = asyncio.ensure_future(self._wait())
@@ -196,9 +199,14 @@ class _Watch:
             self._call.cancel()
 
     def end(self) -> None:
-        self._timer.cancel()
+        self._deadlines.drop(self._due)
         if self._task is not None:
             self._task.cancel()
+
+
+@lru_cache(256)  # a client says the same each time
+def _takes_both(accept: bytes) -> bool:
+    return {part.partition(b";")[0].strip().lower() for part in accept.split(b",")} >= _ACCEPTED
 
 
 def _simple(params: JsonObject) -> bool:

@@ -5,8 +5,11 @@ Header values are trimmed (RFC 9110 section 5.5), because not every parser does 
 """
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, with_message
+from gateway.serve.deadlines import Deadlines
 from gateway.serve.door import MAX_BODY, Door
 from gateway.serve.strict import INVALID_REQUEST, Malformed, read
 
@@ -25,6 +28,7 @@ class Edge:
     def __init__(self, app: App, door: Door, *, max_body: int = MAX_BODY, body_seconds: float = BODY_SECONDS) -> None:
         self._app, self._door = app, door
         self._max_body, self._body_seconds = max_body, body_seconds
+        self._deadlines = Deadlines()
         self._closed = asyncio.Event()
 
     def close(self) -> None:
@@ -35,9 +39,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         # No stream of ours can be resumed. The SDK would not answer at all; without the header it opens a new one.
-        scope["headers"] = [(name, value) for name, value in given if name != b"last-event-id"]
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"] if name != b"last-event-id"]
         if (answer := await self._door.let_in(scope)) is not None:
             await answer(scope, receive, send)
         elif scope["method"] == "POST":
@@ -47,8 +50,7 @@ class Edge:
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with asyncio.timeout(self._body_seconds):
-                body = await _body(receive, self._max_body)
+            body = await self._in_time(_body(receive, self._max_body))
         except TimeoutError:
             await _refuse(send, 408, Malformed(INVALID_REQUEST, f"no whole body within {self._body_seconds:g} s"))
             return
@@ -61,6 +63,25 @@ class Edge:
             await _refuse(send, 400, error)
             return
         await self._app(with_message(scope, message), _replay(body, receive), send)
+
+    async def _in_time(self, body: Coroutine[Any, Any, bytes | None]) -> bytes | None:
+        """Raises TimeoutError."""
+        task, late = asyncio.current_task(), False
+
+        def give_up() -> None:
+            nonlocal late
+            if task is not None:
+                late = task.cancel()
+
+        due = self._deadlines.after(self._body_seconds, give_up)
+        try:
+            return await body
+        except asyncio.CancelledError:
+            if late and task is not None and task.uncancel() == 0:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._deadlines.drop(due)
 
     async def _listen(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A GET may be a stream without end. When we close, it ends as a whole response does."""

@@ -13,6 +13,8 @@ from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from gateway.verbatim import encode
+
 __all__ = ["enveloped", "in_shape", "passed_on"]
 
 # What has cache hints (MCP 2026-07-28, Caching). `server/discover` is the SDK's.
@@ -20,7 +22,7 @@ _CACHED = frozenset({"tools/list", "prompts/list", "resources/list", "resources/
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _HOP = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})
 _PROTOCOL = "io.modelcontextprotocol/"
-_KEPT = 4096  # characters of what a client says of itself; longer is looked at each time, so that it takes no room
+_KEPT = 4096  # bytes of what a client says of itself; longer is looked at each time, so that it takes no room
 _HOP_PREFIXES = (_PROTOCOL, "toolgate/")
 
 
@@ -52,11 +54,11 @@ def in_shape(meta: Mapping[str, Any], version: str) -> bool:
 
     A client says the same of itself each time: it is looked at once. All that the model looks at has its prefix.
     """
-    said = json.dumps({key: value for key, value in meta.items() if key.startswith(_PROTOCOL)})
+    said = encode({key: value for key, value in meta.items() if key.startswith(_PROTOCOL)})
     return _seen(said, version) if len(said) <= _KEPT else _fits(said, version)
 
 
-def _fits(said: str, version: str) -> bool:
+def _fits(said: bytes, version: str) -> bool:
     try:
         methods.validate_client_request("tools/call", version, {"name": "", "_meta": json.loads(said)})
     except ValidationError:

@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import InputRequired, JsonObject, outcome_from_json
 from gateway.caller import Caller, CantAsk, asks
-from gateway.clients import ClientRun, Exchange, Round
+from gateway.clients import Exchange, Round
 from gateway.events import Denied, Returned
 from gateway.following import Following
 from gateway.keyring import KeyRing
@@ -87,20 +87,27 @@ class Exchanges:
 
     async def _by_answers(self, kind: Kind, request: Request) -> Answer:
         """The modern era: whatever has to be asked goes out as the answer."""
-        viewer, params = self._sessions.viewer(request.client), request.params
-        path = kind.path(viewer.catalogue, params)
-        bond = Bond(viewer.subject, kind.method, path, params)
+        params, caller = request.params, request.caller
         sealed = params.get("requestState")
-        carried = self._states.opened(sealed, bond) if isinstance(sealed, str) else Carried()
+        carried = self._states.opened(sealed, self._bond(kind, request)) if isinstance(sealed, str) else Carried()
         if carried.parked is not None:
-            return self._told(await self._resumed(carried.parked, request), bond, request.caller)
+            return self._told(await self._resumed(carried.parked, request), kind, request)
 
         async def work(caller: Caller) -> Answer | _Pending:
             return await self._made(kind, request, Exchange(caller, _answers(params, carried.state), carried.round))
 
-        may_ask = asks(request.caller.capabilities) and not _is_modern(viewer, path)
-        made = await (self._parking.begin(request.caller, work) if may_ask else work(request.caller))
-        return self._told(made, bond, request.caller)
+        may_ask = asks(caller.capabilities) and not self._asks_by_answers(kind, request)
+        return self._told(await (self._parking.begin(caller, work) if may_ask else work(caller)), kind, request)
+
+    def _bond(self, kind: Kind, request: Request) -> Bond:
+        path = kind.path(self._sessions.viewer(request.client).catalogue, request.params)
+        return Bond(request.client.asker.subject, kind.method, path, request.params)
+
+    def _asks_by_answers(self, kind: Kind, request: Request) -> bool:
+        """Whether the server is of the modern era. What is not known may be of either."""
+        catalogue = self._sessions.viewer(request.client).catalogue
+        about = catalogue.about.get(kind.path(catalogue, request.params).partition("/")[0])
+        return about is not None and about.modern
 
     async def _resumed(self, parked: str, request: Request) -> Any:
         try:
@@ -109,19 +116,20 @@ class Exchanges:
             text = "Nothing waits for this answer any more; make the request again without `requestState`"
             raise MCPError(types.INVALID_PARAMS, text) from None
 
-    def _told(self, made: Answer | _Pending | Asked, bond: Bond, caller: Caller) -> Answer:
+    def _told(self, made: Answer | _Pending | Asked, kind: Kind, request: Request) -> Answer:
         match made:
             case Asked(parked, questions):
-                state = self._states.sealed(Carried(parked=parked), bond)
+                state = self._states.sealed(Carried(parked=parked), self._bond(kind, request))
                 return {"resultType": "input_required", "inputRequests": dict(questions), "requestState": state}
             case _Pending():
                 for method, params in made.questions().values():
-                    if missing := lacking(method, params, caller.capabilities):
+                    if missing := lacking(method, params, request.caller.capabilities):
                         text = f"The server asks for what this request did not declare: {worded(missing)}"
                         raise MCPError(
                             types.MISSING_REQUIRED_CLIENT_CAPABILITY, text, {"requiredCapabilities": missing}
                         )
-                return {**made.result, "requestState": self._states.sealed(Carried(made.state, made.round), bond)}
+                state = self._states.sealed(Carried(made.state, made.round), self._bond(kind, request))
+                return {**made.result, "requestState": state}
         return made
 
     async def _made(self, kind: Kind, request: Request, exchange: Exchange) -> Answer | _Pending:
@@ -171,9 +179,3 @@ async def _asked(pending: _Pending, caller: Caller, pause: float) -> JsonObject:
     except CantAsk as error:
         raise MCPError(error.code, f"The server asks its client first: {error}", error.data) from None
     return _answers({"inputResponses": responses}, pending.state) or {}
-
-
-def _is_modern(viewer: ClientRun, path: str) -> bool:
-    """Whether the server asks by its answers. What is not known may do either."""
-    about = viewer.catalogue.about.get(path.partition("/")[0])
-    return about is not None and about.modern

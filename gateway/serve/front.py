@@ -23,6 +23,7 @@ from gateway.serve.kinds import KINDS, Answer
 from gateway.serve.parking import Parking
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.task_methods import TaskMethods
+from gateway.verbatim import encode
 
 __all__ = ["LISTS", "Front"]
 
@@ -63,7 +64,7 @@ class Front:
         """Whose a client's connections to servers are."""
         asker = client.asker
         who = (asker.subject.tenant, asker.subject.user, asker.subject.agent, asker.profile.name)
-        return json.dumps([*who, client.session or client.name])
+        return encode([*who, client.session or client.name]).decode()
 
     def instructions(self, client: Client) -> str:
         return instructions(self.viewer(client).servers())

@@ -2,7 +2,7 @@
 
 Plain `sqlite3` and SQL instead of SQLAlchemy: the contract needs a dozen statements, and one of SQLAlchemy Core's
 costs as much as the whole transaction that it would be part of. Writes go through the group commit of `writer`; reads
-are point look-ups on a connection of their own, and never wait for a writer (WAL).
+are point look-ups, and never wait for a writer (WAL).
 
 `synchronous="normal"` survives the death of the process at any instant; `"full"` (an fsync for each commit) also that
 of the machine.
@@ -166,7 +166,7 @@ class SqliteStore:
         await self._write(lambda db: db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}"))
 
     async def version(self) -> int:
-        return int(self._read("PRAGMA data_version")[0][0])
+        return int(self._reader.execute("PRAGMA data_version").fetchone()[0])  # of a connection that never writes
 
     async def _write(self, work: Transaction[T]) -> T:
         try:
@@ -182,7 +182,8 @@ class SqliteStore:
 
     def _read(self, sql: str, *parameters: Any) -> list[Any]:
         try:
-            return self._reader.execute(sql, parameters).fetchall()
+            rows = self._writer.read(sql, parameters)
+            return self._reader.execute(sql, parameters).fetchall() if rows is None else rows
         except UnicodeEncodeError:  # a name with a lone surrogate is nobody's: it could not have been kept
             return []
         except sqlite3.Error as error:

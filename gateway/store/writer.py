@@ -13,7 +13,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway.errors import StoreError
 from gateway.store.batch import Item, Transaction, commit, commit_begun, resolve
@@ -54,6 +54,10 @@ class Writer:
             self._at_the_end_of_this_turn(loop, item)
         # a caller that is cancelled lets go of this future only: the transaction itself is made, with all the others
         return await future
+
+    def read(self, sql: str, parameters: Sequence[object]) -> list[Any] | None:
+        """Rows, by the connection that has the pages at hand because it wrote them. None where it can't at once."""
+        return self._here.read(sql, parameters) if self._here is not None else None
 
     def close(self) -> None:
         """Commits what waits, then closes the connections."""
@@ -164,6 +168,16 @@ class _Inline:
             return False
         commit_begun(self._connection, items)
         return True
+
+    def read(self, sql: str, parameters: Sequence[object]) -> list[Any] | None:
+        if not self._free.acquire(blocking=False):
+            return None
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error:  # somebody with the time to wait finds out what is wrong
+            return None
+        finally:
+            self._free.release()
 
     def close(self) -> None:
         with self._free:

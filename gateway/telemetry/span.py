@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, get_args
 
 __all__ = [
@@ -76,6 +77,7 @@ class Span:
     events: Sequence[Event] = ()
 
 
+@lru_cache(1024)  # a run asks for it at each call
 def trace_id(run_id: str) -> int:
     """128 bits, the same for a run in every process, never 0."""
     return _bits(run_id, 16)

@@ -144,7 +144,7 @@ class Connection:
             self.link.lose(reply.why)
         if isinstance(reply, InDoubt):
             self.link.doubt()
-        return outcomes.of_message(reply.message, reply.text) if isinstance(reply, Replied) else reply
+        return outcomes.of_message(reply.message) if isinstance(reply, Replied) else reply
 
     async def _hear_logs(self, caller: Caller) -> None:
         """An older server is told once what its log messages have to weigh: as little as anybody wants them."""

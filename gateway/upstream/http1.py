@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 __all__ = ["BadResponse", "Body", "Head", "header_lines", "parse_head", "request_line"]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00\r\n]*")
+_REPEATED = frozenset({"mcp-method", "mcp-name", "mcp-protocol-version"})  # the same in many requests, and no secret
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?")
 
 Body = int | Literal["chunked", "until_close"]
@@ -39,12 +41,18 @@ def request_line(target: str) -> bytes:
 
 def header_lines(headers: Iterable[tuple[str, str]]) -> bytes:
     """Headers, a line for each. Raises ValueError for a name or value that would change the request's shape."""
-    lines = []
-    for name, value in headers:
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise ValueError(f"the header `{name}` has characters that HTTP does not allow")
-        lines.append(f"{name}: {value}\r\n")
-    return "".join(lines).encode("latin-1")
+    return "".join(
+        [_known(name, value) if name in _REPEATED else _line(name, value) for name, value in headers]
+    ).encode("latin-1")
+
+
+def _line(name: str, value: str) -> str:
+    if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise ValueError(f"the header `{name}` has characters that HTTP does not allow")
+    return f"{name}: {value}\r\n"
+
+
+_known = lru_cache(1024)(_line)
 
 
 def parse_head(data: bytes) -> Head:

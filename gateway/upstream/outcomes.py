@@ -13,7 +13,7 @@ import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
-from gateway.upstream.wire import flaw_in, flaw_in_text
+from gateway.upstream.wire import flaw_in
 from gateway.visible import shortened
 
 __all__ = ["Fate", "answer", "error_in", "fate_of", "of_error", "of_message", "of_status", "transport_error"]
@@ -75,12 +75,12 @@ def of_status(status: int) -> types.ErrorData:
     return transport_error("refused", f"the server answered HTTP {status}", code=status)
 
 
-def of_message(message: Any, text: bytes | None = None) -> Outcome:
-    """The outcome that a JSON-RPC response holds. `text` is that of its result, if it is known."""
+def of_message(message: Any) -> Outcome:
+    """The outcome that a JSON-RPC response holds."""
     if not isinstance(message, Mapping):
         return InDoubt("the answer is not a JSON-RPC response")
     error = error_in(message)
-    return of_error(error, started=True) if error else answer(message.get("result"), text)
+    return of_error(error, started=True) if error else answer(message.get("result"))
 
 
 def error_in(message: Mapping[str, Any]) -> MCPError | None:
@@ -111,13 +111,13 @@ _KINDS: Mapping[Any, Callable[[JsonObject], Outcome]] = {
 }
 
 
-def answer(result: Any, text: bytes | None = None) -> Outcome:
+def answer(result: Any) -> Outcome:
     """The outcome of a result, by its `resultType` (MCP 2026-07-28, Base Protocol: an unknown one is invalid)."""
     if not isinstance(result, dict):
         return InDoubt("the result is not a JSON object")
-    if flaw := flaw_in(result) if text is None else flaw_in_text(result, text):
+    if flaw := flaw_in(result):
         return InDoubt(f"the result can't be passed on: {flaw}")
     kind = result.get("resultType", "complete")
     if not isinstance(kind, str) or kind not in _KINDS:
         return InDoubt(f"the result has the unknown type `{shortened(str(kind), 40)}`")
-    return Answered(result, text) if kind == "complete" else _KINDS[kind](result)
+    return _KINDS[kind](result)

@@ -11,13 +11,15 @@ from typing import Any
 
 import mcp_types as types
 
+from gateway import verbatim
+from gateway.verbatim import Verbatim
+
 __all__ = [
     "MAX_DEPTH",
     "MAX_MESSAGE",
     "depth_over",
     "dump",
     "flaw_in",
-    "flaw_in_text",
     "id_hint",
     "is_response",
     "line_of",
@@ -30,9 +32,6 @@ MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one message from a server: beyond, it
 MAX_DEPTH = 256  # nested containers: Python's own readers and writers fail at about 900
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_PLAIN = re.compile(rb'\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d{1,18})\s*,\s*"result"\s*:\s*')
-# Half a character, a number that JSON does not have, or one that may be too large for it.
-_DOUBTFUL = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity|[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18}|"[A-Za-z0-9_.-]{1,64}")')
 
 
@@ -50,9 +49,14 @@ def dump(value: Any) -> bytes:
 
 
 def flaw_in(value: Any) -> str:
-    """Why this value can't be stored and passed on exactly; empty when it can."""
+    """Why this value can't be stored and passed on exactly; empty when it can.
+
+    What was read with its text has no other flaw than its depth.
+    """
     if depth_over(value, MAX_DEPTH):
         return f"it is nested more than {MAX_DEPTH} levels deep"
+    if isinstance(value, Verbatim):
+        return ""
     try:
         dump(value)
     except UnicodeEncodeError:
@@ -60,13 +64,6 @@ def flaw_in(value: Any) -> str:
     except ValueError:
         return "it holds a number that JSON does not have"
     return ""
-
-
-def flaw_in_text(value: Any, text: bytes) -> str:
-    """The same for a value that was read from this text: it is not written out where nothing in it can be wrong."""
-    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and depth_over(value, MAX_DEPTH):
-        return f"it is nested more than {MAX_DEPTH} levels deep"
-    return flaw_in(value) if _DOUBTFUL.search(text) else ""
 
 
 def depth_over(value: Any, limit: int) -> bool:
@@ -99,20 +96,17 @@ def line_of(message: types.JSONRPCMessage) -> bytes:
     return dump(fields) + b"\n"
 
 
-def result_in(data: bytes, request_id: int) -> tuple[Any, bytes] | None:
-    """The result of a response written as nearly everybody writes it, and its text; None: look closer.
-
-    Only the text of the result is read, so nothing can hide behind it.
-    """
-    begin = _PLAIN.match(data)
-    text = data.rstrip()
-    if begin is None or int(begin[1]) != request_id or not text.endswith(b"}"):
-        return None
-    text = text[begin.end() : -1].rstrip()
+def result_in(data: bytes, request_id: int) -> Verbatim | None:
+    """The result of a response, with its text; None if this is none, or its result can't be read so: look closer."""
     try:
-        return read(text), text
+        found = verbatim.fields(data)
+        text = found.get("result")
+        if text is None or "error" in found or found.get("id") != b"%d" % request_id:
+            return None
+        result = verbatim.read(text)
     except ValueError:
         return None
+    return result if isinstance(result, Verbatim) else None
 
 
 def id_hint(data: bytes) -> int | str | None:

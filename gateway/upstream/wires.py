@@ -7,7 +7,7 @@ written, because what a failure means depends on it.
 import asyncio
 import select
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from gateway.call import InDoubt
@@ -27,13 +27,12 @@ Hear = Callable[[Any], None]
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """The JSON-RPC response to a request, parsed; it may be an error. `text` is its result as it came, if known.
+    """The JSON-RPC response to a request, parsed; it may be an error. A result keeps its text, if it can.
 
     `challenge` is the WWW-Authenticate header of an answer with HTTP 401, and None for any other.
     """
 
     message: Any
-    text: bytes | None = field(default=None, compare=False, repr=False)
     challenge: str | None = None
 
 
@@ -176,8 +175,8 @@ class Wire(asyncio.Protocol):
 def _from_json(head: Head, data: bytes, request_id: int) -> Replied:
     """The answer in a JSON body; an HTTP error without one becomes a JSON-RPC error that is known as ours."""
     is_json = head.content_type == "application/json" and bool(data)
-    if is_json and (found := wire.result_in(data, request_id)):
-        return Replied({"jsonrpc": "2.0", "id": request_id, "result": found[0]}, found[1])
+    if is_json and (found := wire.result_in(data, request_id)) is not None:
+        return Replied({"jsonrpc": "2.0", "id": request_id, "result": found})
     message = wire.read(data) if is_json else None
     if wire.is_response(message, request_id):
         return Replied(message)

@@ -12,6 +12,7 @@ from gateway.call import Allow, Arguments, Ask, Call, Deny, Subject, Tool, pin_o
 from gateway.catalogue import Catalogue
 from gateway.gates import (
     GATES,
+    Case,
     Facts,
     approved,
     intact,
@@ -89,7 +90,7 @@ def test_the_gates_stand_in_this_order() -> None:
 
 
 def test_each_gate_that_allows_says_its_own_name() -> None:
-    assert [gate(call(), facts()).gate for gate in GATES] == [gate.__name__ for gate in GATES]
+    assert [gate(Case(call(), facts())).gate for gate in GATES] == [gate.__name__ for gate in GATES]
 
 
 HELD = replace(Catalogue.of([tool(), tool("order")]), held={"shop/refund": "it has changed; see `toolgate pins`"})
@@ -150,7 +151,7 @@ def test_the_first_gate_that_does_not_allow_decides(gate: str, given: dict[str, 
 def test_one_gate_that_refuses_is_enough_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(judge(call(), facts()), Allow)
     for place in range(len(GATES)):
-        closed = (*GATES[:place], lambda _call, _facts: Deny("closed"), *GATES[place + 1 :])
+        closed = (*GATES[:place], lambda _case: Deny("closed"), *GATES[place + 1 :])
         monkeypatch.setattr("gateway.gates.GATES", closed)
         assert judge(call(), facts()) == Deny("closed")
 
@@ -248,8 +249,8 @@ def test_an_approver_is_judged_by_the_policy_of_the_moment() -> None:
 
 def test_a_name_that_nothing_has_taught_us_is_judged_by_its_missing_server() -> None:
     for path in ("bank/pay", "bank__pay"):
-        assert isinstance(known(call(path=path), facts()), Allow)
-        verdict = reachable(call(path=path), facts())
+        assert isinstance(known(Case(call(path=path), facts())), Allow)
+        verdict = reachable(Case(call(path=path), facts()))
         assert isinstance(verdict, Deny)
         assert verdict.why == "server `bank` is not available: it is down"
 

@@ -1,0 +1,77 @@
+"""JSON that goes through as the text that it was, and JSON written without writing such text anew. Pure.
+
+To write a result of 100 KB out again costs a millisecond and more, and may change it (`1e2` becomes `100.0`).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+__all__ = ["Verbatim", "encode", "fields", "parts", "read", "whole"]
+
+
+class Verbatim(dict[str, Any]):
+    """An object, and the text that it was read from. For reading only: whoever wants another one makes a copy."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, value: Mapping[str, Any], text: bytes) -> None:
+        super().__init__(value)
+        self.text = text
+
+
+_values = msgspec.json.Decoder()
+_texts = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def read(text: bytes) -> Any:
+    """The value of JSON text; an object keeps its text.
+
+    Raises ValueError for what is no JSON in UTF-8, and for what can't be passed on: a lone surrogate, a number beyond
+    the range of floats, nesting too deep to read.
+    """
+    try:
+        value = _values.decode(text)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    return Verbatim(value, text) if isinstance(value, dict) else value
+
+
+def fields(text: bytes) -> dict[str, bytes]:
+    """The fields of an object, each as the text that it was. Raises ValueError for what is no object in JSON."""
+    try:
+        return {name: bytes(value) for name, value in _texts.decode(text).items()}
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def parts(value: Mapping[str, Any], source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`value`, to be written by `encode`: what it took over from a verbatim `source` as the text that it was."""
+    if not isinstance(source, Verbatim):
+        return value
+    texts = _texts.decode(source.text)
+    return {name: texts[name] if name in texts and item is source.get(name) else item for name, item in value.items()}
+
+
+def whole(value: Any) -> Any:
+    """The same, to be written by `encode`; a verbatim object as the text that it was."""
+    return msgspec.Raw(value.text) if isinstance(value, Verbatim) else value
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON in UTF-8. Half a character, which UTF-8 can't say, is written as an escape.
+
+    What is verbatim is written so where `parts` or `whole` say it. Raises TypeError for what is no JSON.
+    """
+    try:
+        return msgspec.json.encode(value, enc_hook=_mapping)
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), default=_mapping).encode()
+
+
+def _mapping(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")

@@ -1,0 +1,69 @@
+"""JSON that goes through as the text that it was."""
+
+import json
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.verbatim import Verbatim, encode, fields, parts, read, whole
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def verbatim(text: bytes) -> Verbatim:
+    value = read(text)
+    assert isinstance(value, Verbatim)
+    return value
+
+
+@given(VALUES)
+def test_what_is_written_reads_as_it_was(value: Any) -> None:
+    assert json.loads(encode(value)) == value
+    assert read(encode(value)) == value
+
+
+def test_an_object_keeps_its_text_and_is_written_so_where_that_is_said() -> None:
+    result = verbatim(b'{ "n" : 1e2,"s":"\\u00e9" }')
+    assert result == {"n": 100.0, "s": "é"}
+    assert encode({"result": whole(result)}) == b'{"result":{ "n" : 1e2,"s":"\\u00e9" }}'
+    assert encode({"result": result}) == '{"result":{"n":100.0,"s":"é"}}'.encode()
+
+
+def test_what_was_taken_over_is_written_as_it_was_and_all_else_as_it_is() -> None:
+    result = verbatim(b'{"a":1e2,"b":[ 1 ],"c":1}')
+    changed = {**result, "b": [2], "d": None}
+    del changed["c"]
+    assert encode(parts(changed, result)) == b'{"a":1e2,"b":[2],"d":null}'
+    assert parts(changed, {"a": 1}) is changed
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[1,]", b'{"a":01}', b"NaN", b"1e999", b'"\\ud800"', b'"\xff"', b'{"\xff":1}', b"[" * 5000]
+)
+def test_what_can_not_be_passed_on_is_not_read(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read(text)
+
+
+def test_fields_are_the_text_that_they_were() -> None:
+    assert fields(b'{"a": [1,  2], "b":"x"}') == {"a": b"[1,  2]", "b": b'"x"'}
+    for wrong in (b"[]", b"{", b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}"):
+        with pytest.raises(ValueError, match=r"."):
+            fields(wrong)
+
+
+def test_half_a_character_is_written_as_an_escape() -> None:
+    assert encode({"a": "\ud800", "b": MappingProxyType({"c": 1})}) == b'{"a":"\\ud800","b":{"c":1}}'
+
+
+def test_any_mapping_is_an_object_and_what_is_none_is_no_json() -> None:
+    assert encode(MappingProxyType({"a": 1})) == b'{"a":1}'
+    with pytest.raises(TypeError, match="object is no JSON"):
+        encode({"a": object()})
