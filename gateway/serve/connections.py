@@ -5,18 +5,50 @@ At the limit, whoever has been waiting longest for the end of his head goes; if 
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["HEAD_SECONDS", "MAX_CONNECTIONS", "BoundedProtocol"]
+__all__ = ["HEAD_SECONDS", "MAX_CONNECTIONS", "BoundedProtocol", "Joined"]
 
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 64 * 1024  # beyond, nobody waits for its end; what came at once may be more, and is refused by the door
 STALLED_SECONDS = 60.0
 MAX_CONNECTIONS = 1000  # each may hold one request, or one stream
 
+_ANSWER, _LENGTH = b"HTTP/1.1 ", b"\r\ncontent-length: "
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class Joined:
+    """A transport that sends the head of an answer together with its body: uvicorn writes them one after the other,
+    and each write is a system call. Only a head that says how long its body is waits, until the loop's next turn at
+    most: the head of a stream goes out at once.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(_ANSWER) and _LENGTH in data:
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head:
+            self.write(b"")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -37,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Joined(transport, self.loop)))
         self._head = self.loop.call_later(self.head_seconds, self._give_up)
         if len(self.connections) > self.most:
             self._make_room()

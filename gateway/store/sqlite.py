@@ -166,7 +166,7 @@ class SqliteStore:
         await self._write(lambda db: db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}"))
 
     async def version(self) -> int:
-        return int(self._reader.execute("PRAGMA data_version").fetchone()[0])  # of a connection that never writes
+        return int(self._read_apart("PRAGMA data_version")[0][0])  # a connection does not count what it writes itself
 
     async def _write(self, work: Transaction[T]) -> T:
         try:
@@ -183,8 +183,15 @@ class SqliteStore:
     def _read(self, sql: str, *parameters: Any) -> list[Any]:
         try:
             rows = self._writer.read(sql, parameters)
-            return self._reader.execute(sql, parameters).fetchall() if rows is None else rows
         except UnicodeEncodeError:  # a name with a lone surrogate is nobody's: it could not have been kept
+            return []
+        return self._read_apart(sql, *parameters) if rows is None else rows
+
+    def _read_apart(self, sql: str, *parameters: Any) -> list[Any]:
+        """By a connection that never writes, and has the time to wait."""
+        try:
+            return self._reader.execute(sql, parameters).fetchall()
+        except UnicodeEncodeError:
             return []
         except sqlite3.Error as error:
             raise StoreError(f"the store `{self._path}` can't be read: {error}") from None

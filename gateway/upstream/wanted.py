@@ -8,6 +8,7 @@ from gateway.call import Action, Call, JsonObject, Subject
 from gateway.names import split_path
 from gateway.task import Task
 from gateway.upstream import wire
+from gateway.verbatim import encode
 
 __all__ = ["Wanted", "about_task", "wanted"]
 
@@ -29,20 +30,20 @@ class Wanted:
         return {**{name: wire.read(text) for name, text in self.fields.items()}, "_meta": meta}
 
     def body(self, request_id: int, meta: JsonObject) -> bytes:
-        return wire.request_body(request_id, self.method, {**self.fields, "_meta": wire.dump(meta)})
+        return wire.request_body(request_id, self.method, {**self.fields, "_meta": encode(meta)})
 
 
 def wanted(call: Call, answers: JsonObject | None = None) -> Wanted:
     """`answers` are `inputResponses` and `requestState` of a further round."""
     method, name, fields = _SHAPES[call.action](call)
-    more = {key: wire.dump(value) for key, value in (answers or {}).items()}
+    more = {key: encode(value) for key, value in (answers or {}).items()}
     return Wanted(method, name, {**fields, **more}, call.subject)
 
 
 def about_task(method: str, task: Task, answers: JsonObject | None = None) -> Wanted:
     """`tasks/get`, `tasks/update` or `tasks/cancel`, by the server's own id, which HTTP repeats."""
-    more = {} if answers is None else {"inputResponses": wire.dump(answers)}
-    return Wanted(method, task.theirs, {"taskId": wire.dump(task.theirs), **more}, task.subject)
+    more = {} if answers is None else {"inputResponses": encode(answers)}
+    return Wanted(method, task.theirs, {"taskId": encode(task.theirs), **more}, task.subject)
 
 
 _Shape = tuple[str, str | None, dict[str, bytes]]
@@ -50,21 +51,21 @@ _Shape = tuple[str, str | None, dict[str, bytes]]
 
 def _call(call: Call) -> _Shape:
     name = split_path(call.path)[1]
-    return "tools/call", name, {"name": wire.dump(name), "arguments": call.arguments.text.encode()}
+    return "tools/call", name, {"name": encode(name), "arguments": call.arguments.text.encode()}
 
 
 def _get(call: Call) -> _Shape:
     name = split_path(call.path)[1]
-    return "prompts/get", name, {"name": wire.dump(name), "arguments": call.arguments.text.encode()}
+    return "prompts/get", name, {"name": encode(name), "arguments": call.arguments.text.encode()}
 
 
 def _read(call: Call) -> _Shape:
     uri = split_path(call.path)[1]
-    return "resources/read", uri, {"uri": wire.dump(uri)}
+    return "resources/read", uri, {"uri": encode(uri)}
 
 
 def _complete(call: Call) -> _Shape:
-    return "completion/complete", None, {key: wire.dump(value) for key, value in call.arguments.value.items()}
+    return "completion/complete", None, {key: encode(value) for key, value in call.arguments.value.items()}
 
 
 _SHAPES: Mapping[Action, Callable[[Call], _Shape]] = {"call": _call, "get": _get, "read": _read, "complete": _complete}

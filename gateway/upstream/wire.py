@@ -12,7 +12,7 @@ from typing import Any
 import mcp_types as types
 
 from gateway import verbatim
-from gateway.verbatim import Verbatim
+from gateway.verbatim import Verbatim, encode
 
 __all__ = [
     "MAX_DEPTH",
@@ -83,8 +83,8 @@ def _children(node: Any) -> Iterator[Any]:
 
 def request_body(request_id: int, method: str, params: Mapping[str, bytes]) -> bytes:
     """A request. The parameters are JSON text, and stand in it byte for byte."""
-    inner = b",".join(b"%s:%s" % (dump(name), text) for name, text in params.items())
-    return b'{"jsonrpc":"2.0","id":%d,"method":%s,"params":{%s}}' % (request_id, dump(method), inner)
+    inner = b",".join([b"%s:%s" % (encode(name), text) for name, text in params.items()])
+    return b'{"jsonrpc":"2.0","id":%d,"method":%s,"params":{%s}}' % (request_id, encode(method), inner)
 
 
 def line_of(message: types.JSONRPCMessage) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from gateway.serve.connections import BoundedProtocol
+from gateway.serve.connections import BoundedProtocol, Joined
 
 FAR = 3600.0
 HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n"
@@ -173,3 +173,48 @@ def test_who_takes_nothing_of_an_answer_is_let_go() -> None:
                 await asyncio.sleep(0.01)
 
     within(scenario, stalled=0.05)
+
+
+class Written:
+    """A transport that remembers what was written at once."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
+STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("writes", "sent"),
+    [
+        ([ANSWER, b"body"], [ANSWER + b"body"]),
+        ([ANSWER, b"bo", b"dy"], [ANSWER + b"bo", b"dy"]),
+        ([ANSWER, b""], [ANSWER]),
+        ([ANSWER], [ANSWER]),  # in the next turn
+        ([STREAM, b"chunk"], [STREAM, b"chunk"]),
+        ([ANSWER, b"body", ANSWER, b"more"], [ANSWER + b"body", ANSWER + b"more"]),
+    ],
+)
+@pytest.mark.parametrize("closes", [False, True])
+def test_the_head_of_an_answer_leaves_with_its_body(writes: list[bytes], sent: list[bytes], closes: bool) -> None:
+    transport: Any = Written()
+
+    async def scenario() -> None:
+        joined = Joined(transport, asyncio.get_running_loop())
+        for data in writes:
+            joined.write(data)
+        if closes:
+            joined.close()
+        await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    assert (transport.writes, transport.closed) == (sent, closes)
