@@ -23,11 +23,11 @@ _ITS_OWN = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError,
 
 
 class Item:
-    """One transaction and the future that waits for it."""
+    """One transaction, and the future that waits for it, if anything does."""
 
     __slots__ = ("error", "future", "result", "work")
 
-    def __init__(self, work: Transaction[Any], future: asyncio.Future[Any]) -> None:
+    def __init__(self, work: Transaction[Any], future: asyncio.Future[Any] | None) -> None:
         self.work, self.future = work, future
         self.result: Any = None
         self.error: BaseException | None = None
@@ -66,7 +66,7 @@ def _fail(batch: Sequence[Item], error: sqlite3.Error) -> None:
 def resolve(items: Sequence[Item]) -> None:
     """Tells each caller. In the thread of their loop."""
     for item in items:
-        if item.future.done():
+        if item.future is None or item.future.done():
             continue
         if item.error is not None:
             item.future.set_exception(item.error)

@@ -2,9 +2,10 @@
 
 A thread owns a writing connection and commits what waits in its queue: an fsync or a locked file never stops the event
 loop. Where a commit is a write to the page cache and no more (`inline`: WAL without an fsync for each commit), handing
-it over costs several times as much as making it; so the loop makes it itself, once in a turn, for all that came in that
-turn. It hands over as soon as that could take time: when another process writes, and every `TURNS` commits, because
-what the thread commits is what brings the log back into the database, with its fsyncs.
+it over costs several times as much as making it; so the loop makes it itself: at once for the first that comes in a
+turn, and once more at its end for all others of that turn. It hands over as soon as that could take time: when another
+process writes, and every `TURNS` commits, because what the thread commits is what brings the log back into the
+database, with its fsyncs.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ class Writer:
         self._here = _Inline(connect()) if inline else None
         self._handed = 0  # given to the thread, and not answered
         self._waiting: dict[asyncio.AbstractEventLoop, list[Item]] = {}
+        self._turns: set[asyncio.AbstractEventLoop] = set()  # in which somebody was first
         self._closed = False
         self._door = threading.Lock()  # nothing is put behind the end of the queue
         self._thread = threading.Thread(target=self._work, name="toolgate-store", daemon=True)
@@ -46,9 +48,15 @@ class Writer:
         what `work` raises itself: nothing of it was written then. `work` may be run more than once.
         """
         loop = asyncio.get_running_loop()
+        item, first = Item(work, None), self._is_first(loop)
+        if first and self._here is not None and self._here.commit([item]):
+            if item.error is not None:
+                raise item.error
+            result: T = item.result
+            return result
         future: asyncio.Future[T] = loop.create_future()
-        item = Item(work, future)
-        if self._here is None:
+        item.future = future
+        if first or self._here is None:
             self._hand_over([item])
         else:
             self._at_the_end_of_this_turn(loop, item)
@@ -75,6 +83,14 @@ class Writer:
             self._here.close()
 
     # ---- on the loop
+
+    def _is_first(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether nobody has come before in this turn of the loop, and nobody waits."""
+        if loop in self._turns or self._handed or self._waiting or self._closed:
+            return False
+        self._turns.add(loop)
+        loop.call_soon(self._turns.discard, loop)
+        return True
 
     def _at_the_end_of_this_turn(self, loop: asyncio.AbstractEventLoop, item: Item) -> None:
         with self._door:  # another thread may close it in this moment, and takes all that waits then
@@ -134,8 +150,8 @@ class Writer:
     def _answer(self, batch: list[Item]) -> None:
         with self._door:
             self._handed -= len(batch)
-        for loop in {item.future.get_loop() for item in batch}:
-            mine = [item for item in batch if item.future.get_loop() is loop]
+        for loop in {item.future.get_loop() for item in batch if item.future is not None}:
+            mine = [item for item in batch if item.future is not None and item.future.get_loop() is loop]
             with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
                 loop.call_soon_threadsafe(resolve, mine)
 

@@ -122,13 +122,14 @@ def test_what_was_begun_is_committed(db: sqlite3.Connection) -> None:
 def test_everybody_who_still_waits_is_told() -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        good, bad, gone = (Item(insert(n), loop.create_future()) for n in range(3))
+        futures = [loop.create_future() for _ in range(3)]
+        good, bad, gone = (Item(insert(n), future) for n, future in enumerate(futures))
         good.result, bad.error, gone.result = 7, Conflict("no"), 8
-        gone.future.cancel()
-        resolve([gone, good, bad])
-        assert await good.future == 7
+        futures[2].cancel()
+        resolve([gone, good, bad, Item(insert(4), None)])
+        assert await futures[0] == 7
         with pytest.raises(Conflict):
-            await bad.future
-        assert gone.future.cancelled()
+            await futures[1]
+        assert futures[2].cancelled()
 
     asyncio.run(scenario())

@@ -287,14 +287,16 @@ def locked(path: Path) -> Iterator[sqlite3.Connection]:
         yield other
 
 
-def test_what_comes_in_one_turn_of_the_loop_is_one_commit_of_the_loop(inline: Desk) -> None:
+def test_the_first_of_a_turn_is_committed_at_once_and_all_others_of_it_together(inline: Desk) -> None:
     async def scenario() -> None:
         assert await asyncio.gather(*(inline.writer.run(insert(n)) for n in range(100))) == list(range(100))
-        await inline.writer.run(insert(100))
+        first = inline.writer.run(insert(100))
+        with pytest.raises(StopIteration, match="100"):
+            first.send(None)  # it does not wait for anything
 
     asyncio.run(scenario())
     assert inline.numbers() == list(range(101))
-    assert inline.committers == [LOOP, LOOP]
+    assert inline.committers == [LOOP, LOOP, LOOP]
 
 
 def test_while_another_process_writes_the_thread_waits_and_the_loop_does_not(inline: Desk) -> None:
@@ -329,11 +331,11 @@ def test_every_so_often_it_is_the_threads_turn(inline: Desk) -> None:
 
 def test_more_than_a_batch_in_one_turn_is_the_threads(inline: Desk) -> None:
     async def scenario() -> None:
-        await asyncio.gather(*(inline.writer.run(insert(n)) for n in range(MAX_BATCH + 1)))
+        await asyncio.gather(*(inline.writer.run(insert(n)) for n in range(MAX_BATCH + 2)))
 
     asyncio.run(scenario())
-    assert set(inline.committers) == {THREAD}
-    assert inline.numbers() == list(range(MAX_BATCH + 1))
+    assert set(inline.committers[1:]) == {THREAD}
+    assert inline.numbers() == list(range(MAX_BATCH + 2))
 
 
 def test_what_one_caller_wrote_first_is_first_across_the_hand_over(
@@ -420,22 +422,35 @@ def test_closing_commits_what_waits_in_this_very_turn(inline: Desk) -> None:
 @pytest.mark.parametrize("error", [Conflict, ValueError, sqlite3.IntegrityError, RecursionError])
 def test_inline_too_one_that_fails_takes_nobody_down(inline: Desk, error: type[BaseException]) -> None:
     async def scenario() -> list[object]:
-        tasks = await queued(inline, insert(1), insert(2, 3, then=error), insert(4))
+        tasks = await queued(inline, insert(0), insert(1), insert(2, 3, then=error), insert(4))
         return [await outcome(task) for task in tasks]
 
-    first, failed, last = asyncio.run(scenario())
+    _, first, failed, last = asyncio.run(scenario())
     assert (first, last) == (1, 4)
     assert isinstance(failed, StoreError if issubclass(error, sqlite3.Error) else error)
-    assert (inline.numbers(), inline.committers) == ([1, 4], [LOOP])
+    assert (inline.numbers(), inline.committers) == ([0, 1, 4], [LOOP, LOOP])
+
+
+@pytest.mark.parametrize("error", [Conflict, ValueError, sqlite3.IntegrityError, RecursionError])
+def test_the_first_of_a_turn_fails_alone(inline: Desk, error: type[BaseException]) -> None:
+    async def scenario() -> list[object]:
+        tasks = await queued(inline, insert(2, 3, then=error), insert(4))
+        return [await outcome(task) for task in tasks]
+
+    failed, last = asyncio.run(scenario())
+    assert isinstance(failed, StoreError if issubclass(error, sqlite3.Error) else error)
+    assert (inline.numbers(), last) == ([4], 4)
 
 
 def test_inline_too_what_the_disk_refuses_is_refused_to_all_and_the_next_one_goes_on(inline: Desk) -> None:
     async def scenario() -> Sequence[object]:
-        tasks = await queued(inline, insert(1), insert(2, then=sqlite3.OperationalError), insert(3))
-        return await asyncio.gather(*tasks, return_exceptions=True)
+        works = insert(0), insert(1), insert(2, then=sqlite3.OperationalError), insert(3)
+        return await asyncio.gather(*await queued(inline, *works), return_exceptions=True)
 
-    assert {type(result) for result in asyncio.run(scenario())} == {StoreError}
-    assert inline.numbers() == []
+    first, *others = asyncio.run(scenario())
+    assert first == 0
+    assert {type(result) for result in others} == {StoreError}
+    assert inline.numbers() == [0]
     assert asyncio.run(inline.writer.run(insert(4))) == 4
 
 
