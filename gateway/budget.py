@@ -5,9 +5,10 @@ A reservation is made before anything is spent and settled after; what is reserv
 parallel calls can't overspend together. The store does both in the transaction that records why.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 from operator import add, sub
 from typing import Literal
 
@@ -65,6 +66,11 @@ def _first(a: int | None, b: int | None) -> int | None:
     return b if a is None else a
 
 
+@lru_cache(1024)  # what one call costs is asked again and again
+def _items(amounts: tuple[int, ...]) -> tuple[tuple[Unit, int], ...]:
+    return tuple((unit, amount) for unit, amount in zip(UNITS, amounts, strict=True) if amount)
+
+
 @dataclass(frozen=True, slots=True)
 class Spend:
     """What has been spent or is reserved."""
@@ -86,9 +92,9 @@ class Spend:
         """One for each of UNITS."""
         return self.turns, self.tool_calls, self.tokens, self.nanos, self.millis
 
-    def items(self) -> list[tuple[Unit, int]]:
+    def items(self) -> Sequence[tuple[Unit, int]]:
         """The units that are not zero."""
-        return [pair for pair in zip(UNITS, self.amounts, strict=True) if pair[1]]
+        return _items(self.amounts)
 
     def to_json(self) -> dict[str, int]:
         return dict(self.items())
@@ -96,7 +102,9 @@ class Spend:
     @classmethod
     def from_json(cls, value: Mapping[str, int]) -> "Spend":
         """Never below 0: a model backend that reports negative tokens doesn't fill a budget up again."""
-        return cls(**{unit: min(max(0, value.get(unit, 0)), MOST) for unit in UNITS})
+        if not value:
+            return cls()
+        return cls(*(min(max(0, value.get(unit, 0)), MOST) for unit in UNITS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class Caller(Protocol):
 
 def asks(capabilities: Mapping[str, Any]) -> bool:
     """Whether a client that declares this can be asked anything."""
-    return any(isinstance(capabilities.get(name), Mapping) for name in ASKING)
+    return bool(capabilities) and any(isinstance(capabilities.get(name), Mapping) for name in ASKING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,9 +183,9 @@ class Pipeline:
         tool = self._upstream.catalogue.tools.get(path)
         return tool is not None and tool.read_only
 
-    def _taints(self, call: Call, outcome: Outcome) -> bool:
+    def _taints(self, admission: Admission, outcome: Outcome) -> bool:
         """What a server says taints, be it an answer or a question: a client reads both."""
-        thing = self._upstream.catalogue.find(call.action, call.path)
+        thing = admission.facts.thing(admission.call)
         said = isinstance(outcome, Answered | InputRequired | TaskCreated | Refused)
         return said and not (thing and thing.trusted)
 
@@ -333,8 +333,9 @@ class Pipeline:
             outcome = replace(outcome, id=f"T-{secrets.token_hex(16)}")
             back = (Follow(admission.task(outcome, time.time())),)
         spent = Spend() if isinstance(outcome, Unsent | InputRequired) else price
-        returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(call, outcome))
-        kept = returned if work.keeps_results else replace(returned, outcome=outcome_to_json(extract(outcome)))
+        returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(admission, outcome))
+        extracted = outcome if work.keeps_results else extract(outcome)
+        kept = returned if extracted is outcome else replace(returned, outcome=outcome_to_json(extracted))
         settle = (Settle(work.account, price, spent),) if price.items() else ()
         await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
         return returned

@@ -8,10 +8,9 @@ before.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,25 +94,25 @@ class Sessions:
         """For listing what this client may see: nothing of it is recorded."""
         return ClientRun(self._clients, Seat("", client.asker.subject, profile=client.asker.profile))
 
-    @contextlib.asynccontextmanager
-    async def run(self, client: Client) -> AsyncIterator[ClientRun]:
-        """The run of this client, for one call. Raises StoreError.
+    def run(self, client: Client) -> "_Turn":
+        """`async with` it: the run of this client, for one call. Raises StoreError.
 
         A run that can't take the call, because somebody ended it, is not used again.
         """
-        key = client.key
-        current = self._runs.pop(key, None) or self._opened(client)
-        self._runs[key] = current
+        return _Turn(self, client)
+
+    def _taken(self, client: Client) -> _Open:
+        current = self._runs.pop(client.key, None) or self._opened(client)
+        self._runs[client.key] = current
         current.calls += 1
-        try:
-            yield current.opening.result() if _is_open(current) else await asyncio.shield(current.opening)
-        except Exception as error:
-            if isinstance(error, IllegalEvent | LeaseLost) or not _is_open(current):
-                self._forget(key, current)
-            raise
-        finally:
-            current.calls -= 1
-            current.seen = self._clock()
+        return current
+
+    def _given_back(self, client: Client, current: _Open, error: BaseException | None) -> None:
+        current.calls -= 1
+        current.seen = self._clock()
+        unfit = isinstance(error, IllegalEvent | LeaseLost) or not _is_open(current)
+        if isinstance(error, Exception) and unfit:
+            self._forget(client.key, current)
 
     async def close(self) -> None:
         """Ends every run."""
@@ -143,6 +142,28 @@ class Sessions:
     def _forget(self, key: _Key, gone: _Open) -> None:
         if self._runs.get(key) is gone:
             del self._runs[key]
+
+
+class _Turn:
+    """One call of a client: entered and left, it costs a third of what a generator would."""
+
+    __slots__ = ("_client", "_current", "_sessions")
+
+    def __init__(self, sessions: Sessions, client: Client) -> None:
+        self._sessions, self._client = sessions, client
+
+    async def __aenter__(self) -> ClientRun:
+        self._current = current = self._sessions._taken(self._client)  # noqa: SLF001 - its own
+        if _is_open(current):
+            return current.opening.result()
+        try:
+            return await asyncio.shield(current.opening)
+        except BaseException as error:
+            self._sessions._given_back(self._client, current, error)  # noqa: SLF001
+            raise
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._sessions._given_back(self._client, self._current, error)  # noqa: SLF001
 
 
 def _is_open(run: _Open) -> bool:

@@ -10,6 +10,7 @@ __all__ = ["BadResponse", "Body", "Head", "header_lines", "parse_head", "request
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00\r\n]*")
+_REMEMBERED = 512  # bytes of a head
 _REPEATED = frozenset({"mcp-method", "mcp-name", "mcp-protocol-version"})  # the same in many requests, and no secret
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?")
 
@@ -57,6 +58,10 @@ _known = lru_cache(1024)(_line)
 
 def parse_head(data: bytes) -> Head:
     """Status line and headers, up to and with the empty line. Raises BadResponse."""
+    return _seen(data) if len(data) <= _REMEMBERED else _parsed(data)
+
+
+def _parsed(data: bytes) -> Head:
     status_line, *lines = data.removesuffix(b"\r\n\r\n").split(b"\r\n")
     matched = _STATUS.fullmatch(status_line)
     if not matched:
@@ -72,6 +77,9 @@ def parse_head(data: bytes) -> Head:
     body = _body(status, headers)
     closing = "close" in headers.get("connection", "").lower() or matched[1] == b"0"
     return Head(status, headers, body, keep_alive=not closing and body != "until_close")
+
+
+_seen = lru_cache(256)(_parsed)  # the heads of one server are alike, but for the date
 
 
 def _body(status: int, headers: Mapping[str, str]) -> Body:

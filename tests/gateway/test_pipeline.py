@@ -67,6 +67,7 @@ class Around:
     ) -> int:
         mine = any(isinstance(event, self._event) for event in events)
         if mine and self._before:
+            await self._store.append(run_id, [], lease=None)  # the first of this turn is written at once: so mine waits
             self._before()
         seq = await self._store.append(run_id, events, lease=lease, changes=changes)
         if mine and self.after:
