@@ -1,4 +1,4 @@
-"""Transactions that share one commit. Each is a function of the connection, and may be run again: it keeps nothing.
+"""Transactions that share one commit. Each is a function of a ledger, and may be run again: it keeps nothing.
 
 First they run one after the other, without savepoints, which cost as much as a statement. If one of them raises, all is
 rolled back, and they run again in savepoints of their own, so that one that fails takes nobody down.
@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from gateway.errors import StoreError
+from gateway.store.ledger import Ledger
 
 __all__ = ["Item", "Transaction", "commit", "commit_begun", "resolve"]
 
 T = TypeVar("T")
-Transaction = Callable[[sqlite3.Connection], T]
+Transaction = Callable[[Ledger], T]
 
 # What one transaction did wrong, which takes nobody else down. All other errors of SQLite (the disk is full, the
 # database locked or malformed) are everybody's.
@@ -76,9 +77,11 @@ def resolve(items: Sequence[Item]) -> None:
 
 def _together(connection: sqlite3.Connection, batch: Sequence[Item]) -> bool:
     """Whether none of them failed by its own doing."""
+    ledger = Ledger(connection)
     try:
         for item in batch:
-            item.result = item.work(connection)
+            item.result = item.work(ledger)
+        ledger.flush()
     except _ITS_OWN:
         return False
     except sqlite3.Error:
@@ -91,7 +94,9 @@ def _together(connection: sqlite3.Connection, batch: Sequence[Item]) -> bool:
 def _apart(connection: sqlite3.Connection, item: Item) -> None:
     connection.execute("SAVEPOINT item")
     try:
-        item.result = item.work(connection)
+        ledger = Ledger(connection)
+        item.result = item.work(ledger)
+        ledger.flush()
     except _ITS_OWN as error:
         item.error = StoreError(f"the store could not write: {error}")
         connection.execute("ROLLBACK TO item")

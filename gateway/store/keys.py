@@ -1,4 +1,4 @@
-"""API keys in SQLite, as functions of a connection. The caller begins and commits."""
+"""API keys in SQLite, as functions of a ledger. The caller begins and commits."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.errors import Conflict, UnknownKey
 from gateway.keys import ApiKey
+from gateway.store.ledger import Ledger
 
 __all__ = ["SELECT_KEYS", "add_key", "api_key", "revoke_key"]
 
@@ -18,7 +19,7 @@ def api_key(row: Sequence[Any]) -> ApiKey:
     return ApiKey(**{**values, "scopes": tuple(values["scopes"].split())})
 
 
-def add_key(db: sqlite3.Connection, key: ApiKey) -> None:
+def add_key(db: Ledger, key: ApiKey) -> None:
     """Raises Conflict for an id that is taken."""
     marks = ", ".join("?" * len(_COLUMNS))
     values = [" ".join(key.scopes) if column == "scopes" else getattr(key, column) for column in _COLUMNS]
@@ -28,7 +29,7 @@ def add_key(db: sqlite3.Connection, key: ApiKey) -> None:
         raise Conflict(f"there is an API key `{key.id}` already") from None
 
 
-def revoke_key(db: sqlite3.Connection, key_id: str, now: int) -> ApiKey:
+def revoke_key(db: Ledger, key_id: str, now: int) -> ApiKey:
     """Once revoked, the time stays. Raises UnknownKey."""
     db.execute("UPDATE api_keys SET revoked = ? WHERE id = ? AND revoked IS NULL", (now, key_id))
     row = db.execute(f"{SELECT_KEYS} WHERE id = ?", (key_id,)).fetchone()

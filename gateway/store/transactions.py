@@ -1,4 +1,4 @@
-"""What one transaction does, as functions of a SQLite connection. The caller begins and commits.
+"""What one transaction does, as functions of a `Ledger`. The caller begins and commits.
 
 Every function either does all of its work or raises; `writer` rolls back what it had done by then.
 """
@@ -12,8 +12,9 @@ from gateway.approval import Approval
 from gateway.budget import UNITS, Spend, Unit, excess, shown
 from gateway.errors import BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
 from gateway.events import Decided, Decision, Event, Queued, Returned, event_to_json
-from gateway.run import ENDED, Status, after
+from gateway.run import ENDED, after
 from gateway.store import Change, Consume, Finish, Follow, Lease, Open, Reserve, Restore, RunRow, Settle, title_of
+from gateway.store.ledger import SELECT_TAKEN, SEQ, Ledger, Standing
 from gateway.task import Task
 from gateway.verbatim import encode, whole
 
@@ -31,9 +32,9 @@ __all__ = [
     "expire",
     "release",
 ]
-__all__ += ["renew", "run_row", "taken", "task", "withdraw"]
+__all__ += ["renew", "run_row", "task", "withdraw"]
 
-Db = sqlite3.Connection
+Db = Ledger
 
 _RUN_COLUMNS = tuple(RunRow.__dataclass_fields__)
 _APPROVAL_COLUMNS = tuple(Approval.__dataclass_fields__)
@@ -41,14 +42,11 @@ _TASK_COLUMNS = tuple(Task.__dataclass_fields__)
 SELECT_TASKS = f"SELECT {', '.join(_TASK_COLUMNS)} FROM tasks"  # noqa: S608 - columns of our own dataclass
 # What its events say is not written into the row of a run, too: a page less in each commit.
 _BY_EVENTS: Mapping[str, str] = {
-    "seq": "(SELECT max(seq) FROM events WHERE run_id = runs.id) AS seq",
+    "seq": f"{SEQ} AS seq",
     "updated": "(SELECT at FROM events WHERE run_id = runs.id ORDER BY seq DESC LIMIT 1) AS updated",
 }
 SELECT_RUNS = f"SELECT {', '.join(_BY_EVENTS.get(name, name) for name in _RUN_COLUMNS)} FROM runs"  # noqa: S608 - as above
-_STANDING = f"SELECT status, {_BY_EVENTS['seq']}, owner, epoch FROM runs WHERE id = ?"  # noqa: S608 - as above
 SELECT_APPROVALS = f"SELECT {', '.join(_APPROVAL_COLUMNS)} FROM approvals"  # noqa: S608 - as above
-SELECT_TAKEN = "SELECT unit, used + reserved FROM accounts WHERE account = ?"
-_GOING_ON: Status = "running"
 
 
 def run_row(row: Sequence[Any]) -> RunRow:
@@ -85,59 +83,33 @@ class Answer:
 
 def append(db: Db, work: Append, now: int) -> int:
     """Returns the run's last seq."""
-    seq = _going_on(db, work)
-    if seq is None:
-        return _append(db, work, now)
-    for change in work.changes:
-        _CHANGES[type(change)](db, change, now)
-    for number, event in enumerate(work.events, seq - len(work.events) + 1):
-        _insert_event(db, work.run_id, number, event, now)
-    return seq
-
-
-def _going_on(db: Db, work: Append) -> int | None:
-    """The last seq that there will be, where the run goes on as it was: nearly always. None: look closer."""
-    try:
-        if any(after(_GOING_ON, event) != _GOING_ON for event in work.events):
-            return None
-    except IllegalEvent:
-        return None
-    row = db.execute(_STANDING, (work.run_id,)).fetchone()
-    if row is None or row[0] != _GOING_ON or _fenced_off(work.lease, row[2:]):
-        return None
-    return int(row[1]) + len(work.events)
-
-
-def _fenced_off(lease: Lease | None, holder: tuple[str | None, int]) -> bool:
-    return lease is not None and holder != (lease.owner, lease.epoch)
-
-
-def _append(db: Db, work: Append, now: int) -> int:
-    before, seq = _current(db, work)
+    run_id, standing = work.run_id, _standing(db, work)
+    before = standing.status if standing else None
     if before is None and not (work.events and isinstance(work.events[0], Queued)):
-        raise UnknownRun(work.run_id)
-    status = before
+        raise UnknownRun(run_id)
     for change in work.changes:
         _CHANGES[type(change)](db, change, now)
+    status, seq = before, standing.seq if standing else 0
     for event in work.events:
         status = after(status, event)
         seq += 1
         if isinstance(event, Queued):
-            _insert_run(db, work.run_id, event, now)
-        _insert_event(db, work.run_id, seq, event, now)
+            _insert_run(db, run_id, event, now)
+        _write_event(db, run_id, seq, event, now)
+    if standing is not None:
+        standing.seq = seq
     if status != before:
-        db.execute("UPDATE runs SET status = ? WHERE id = ?", (status, work.run_id))
+        db.execute("UPDATE runs SET status = ? WHERE id = ?", (status, run_id))
     if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
-        _withdraw(db, work.run_id)
+        _withdraw(db, run_id)
     return seq
 
 
-def _insert_event(db: Db, run_id: str, seq: int, event: Event, now: int) -> None:
+def _write_event(db: Db, run_id: str, seq: int, event: Event, now: int) -> None:
     told = event_to_json(event)
     if isinstance(event, Returned):
         told["outcome"] = {name: whole(item) for name, item in event.outcome.items()}
-    body = encode(told).decode()
-    db.execute("INSERT INTO events (run_id, seq, at, body) VALUES (?, ?, ?, ?)", (run_id, seq, now, body))
+    db.add_event(run_id, seq, now, encode(told).decode())
 
 
 def _withdraw(db: Db, run_id: str) -> None:
@@ -149,15 +121,12 @@ def _withdraw(db: Db, run_id: str) -> None:
     )
 
 
-def _current(db: Db, work: Append) -> tuple[Status | None, int]:
-    run_id, lease = work.run_id, work.lease
-    row = db.execute(_STANDING, (run_id,)).fetchone()
-    if row is None:
-        return None, 0
-    status, seq, *holder = row
-    if _fenced_off(lease, tuple(holder)):
-        raise LeaseLost(f"run `{run_id}` is driven by another worker now")
-    return status, seq
+def _standing(db: Db, work: Append) -> Standing | None:
+    """Raises LeaseLost. None for a run that is not there yet."""
+    standing, lease = db.run(work.run_id), work.lease
+    if standing and lease is not None and (standing.owner, standing.epoch) != (lease.owner, lease.epoch):
+        raise LeaseLost(f"run `{work.run_id}` is driven by another worker now")
+    return standing
 
 
 def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
@@ -169,18 +138,13 @@ def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
     )
 
 
-def taken(db: Db, account: str) -> Spend:
-    """What is spent and reserved in an account."""
-    return Spend.from_json(dict(db.execute(SELECT_TAKEN, (account,)).fetchall()))
-
-
 def _reserve(db: Db, change: Reserve, _now: int) -> None:
-    before = taken(db, change.account)
+    before = db.taken(change.account)
     unit = excess(change.limits, before, change.amount)
     if unit is not None:
         raise BudgetExceeded(unit, _excess_text(change, unit, before))
     for name, amount in change.amount.items():
-        _book(db, change.account, name, 0, amount)
+        db.book(change.account, name, 0, amount)
 
 
 def _excess_text(change: Reserve, unit: Unit, before: Spend) -> str:
@@ -193,15 +157,7 @@ def _settle(db: Db, change: Settle, _now: int) -> None:
     for unit in UNITS:
         used, reserved = getattr(change.spent, unit), getattr(change.reserved, unit)
         if used or reserved:
-            _book(db, change.account, unit, used, -reserved)
-
-
-def _book(db: Db, account: str, unit: str, used: int, reserved: int) -> None:
-    db.execute(
-        "INSERT INTO accounts (account, unit, used, reserved) VALUES (:account, :unit, :used, :reserved)"
-        " ON CONFLICT (account, unit) DO UPDATE SET used = used + :used, reserved = reserved + :reserved",
-        {"account": account, "unit": unit, "used": used, "reserved": reserved},
-    )
+            db.book(change.account, unit, used, -reserved)
 
 
 def _open(db: Db, change: Open, now: int) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import Conflict, StoreError
 from gateway.store.batch import Item, commit, commit_begun, resolve
+from gateway.store.ledger import Ledger
 
-Work = Callable[[sqlite3.Connection], int]
+Work = Callable[[Ledger], int]
 
 
 def made(path: str = ":memory:") -> sqlite3.Connection:
@@ -29,7 +30,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 def insert(n: int, then: type[BaseException] | None = None) -> Work:
-    def work(db: sqlite3.Connection) -> int:
+    def work(db: Ledger) -> int:
         db.execute("INSERT INTO numbers VALUES (?)", (n,))
         if then is not None:
             raise then("as it was told")

@@ -28,6 +28,8 @@ from gateway.errors import (
 from gateway.events import Cancelled, Decided, Event, Failed, Queued, Resumed, Returned, Started, Succeeded, Waited
 from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, Settle, run_account
 from gateway.store import transactions as tx
+from gateway.store.batch import Item, commit
+from gateway.store.ledger import Ledger
 from gateway.store.sqlite import SqliteStore
 from tests.builders import (
     A_CALL,
@@ -207,17 +209,31 @@ _LIMITS = st.builds(Limits, *[st.none() | st.integers(0, 20)] * len(UNITS))
 
 
 @contextlib.contextmanager
-def in_memory() -> Iterator[sqlite3.Connection]:
+def empty() -> Iterator[sqlite3.Connection]:
     """The tables without a file, with a run in them."""
+    folder = Path(gateway.store.__file__).parent
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        db.executescript((Path(gateway.store.__file__).parent / "schema.sql").read_text())
-        tx.append(db, tx.Append("r-1", [QUEUED]), NOON)
+        for name in ("schema.sql", "actions.sql"):
+            db.executescript((folder / name).read_text())
+        ledger = Ledger(db)
+        tx.append(ledger, tx.Append("r-1", [QUEUED]), NOON)
+        ledger.flush()
         yield db
 
 
-@given(_LIMITS, st.lists(st.tuples(st.sampled_from("ab"), _AMOUNTS, _AMOUNTS, st.booleans()), max_size=12))
+@contextlib.contextmanager
+def in_memory() -> Iterator[Ledger]:
+    with empty() as db:
+        yield Ledger(db)
+
+
+@given(
+    _LIMITS,
+    st.lists(st.tuples(st.sampled_from("ab"), _AMOUNTS, _AMOUNTS, st.booleans()), max_size=12),
+    st.booleans(),
+)
 def test_accounts_hold_what_was_reserved_and_spent_and_never_more_than_their_limits(
-    limits: Limits, steps: list[tuple[str, Spend, Spend, bool]]
+    limits: Limits, steps: list[tuple[str, Spend, Spend, bool]], forgets: bool
 ) -> None:
     books = {"a": Spend(), "b": Spend()}
     with in_memory() as db:
@@ -230,7 +246,10 @@ def test_accounts_hold_what_was_reserved_and_spent_and_never_more_than_their_lim
                 spent = Spend(*(min(getattr(wish, unit), getattr(amount, unit)) for unit in UNITS))
                 tx.append(db, tx.Append("r-1", [], None, [Settle(account, amount, spent)]), NOON)
                 books[account] = books[account] - amount + spent
-            assert tx.taken(db, account) == books[account]
+            assert db.taken(account) == books[account]
+            if forgets:
+                db.execute("SELECT 1")  # writes what is not written, and believes nothing that was looked up
+            assert db.taken(account) == books[account]
         assert all(_within(limits, spend) for spend in books.values())
 
 
@@ -600,7 +619,7 @@ def test_a_queued_event_makes_a_run_and_nothing_else_does(store: SqliteStore) ->
     assert append(store, QUEUED, run_id="r-new") == 1
 
 
-# ---- the short way of an append is the long way
+# ---- what shares a commit
 
 
 KEYS = ("t1/call/1", "t1/call/2")
@@ -628,17 +647,15 @@ _BIDS = st.builds(tx.Bid, st.just("r-1"), st.sampled_from("ab"), st.sampled_from
 _ANSWERS = st.builds(tx.Answer, st.sampled_from(["A-1", "A-2"]), st.sampled_from(["approved", "denied"]), st.just("x"))
 
 
-def _done(db: sqlite3.Connection, work: Any, now: int) -> object:
-    """What came of it, as the writer makes it: all or nothing."""
+def _made(db: sqlite3.Connection, batch: Sequence[tuple[Any, int]]) -> list[object]:
+    """What came of works that share one commit."""
     ways: dict[type[Any], Any] = {tx.Append: tx.append, tx.Bid: tx.acquire, tx.Answer: tx.decide}
-    db.execute("SAVEPOINT work")
-    try:
-        return ways[type(work)](db, work, now)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other way has to raise it too
-        db.execute("ROLLBACK TO work")
-        return type(error), str(error)
-    finally:
-        db.execute("RELEASE work")
+    items = [
+        Item(lambda ledger, work=work, now=now: ways[type(work)](ledger, work, now), None)  # type: ignore[misc]
+        for work, now in batch
+    ]
+    commit(db, items)
+    return [(type(item.error), str(item.error)) if item.error else item.result for item in items]
 
 
 def _all_of(db: sqlite3.Connection) -> list[Any]:
@@ -647,24 +664,24 @@ def _all_of(db: sqlite3.Connection) -> list[Any]:
 
 
 @given(st.lists(st.tuples(_APPENDS | _APPENDS | _APPENDS | _BIDS | _ANSWERS, st.integers(0, 900)), max_size=12))
-def test_the_short_way_of_an_append_is_the_long_way(steps: list[tuple[Any, int]]) -> None:
-    with in_memory() as short, in_memory() as long, pytest.MonkeyPatch.context() as patch:
-        now = NOON
-        for step, wait in [(tx.Append("r-1", [STARTED]), 0), *steps]:
-            now += wait
-            one = _done(short, step, now)
-            with patch.context() as longer:
-                longer.setattr(tx, "_going_on", lambda *_: None)
-                other = _done(long, step, now)
-            assert one == other
-            assert _all_of(short) == _all_of(long)
+def test_what_shares_a_commit_is_what_each_would_have_made_alone(steps: list[tuple[Any, int]]) -> None:
+    works, now = list[tuple[Any, int]](), NOON
+    for work, wait in [(tx.Append("r-1", [STARTED]), 0), *steps]:
+        now += wait
+        works.append((work, now))
+    with empty() as together, empty() as apart:
+        assert _made(together, works) == [result for one in works for result in _made(apart, [one])]
+        assert _all_of(together) == _all_of(apart)
 
 
-def test_a_run_that_goes_on_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the comparison above would compare nothing."""
-    with in_memory() as db:
-        tx.append(db, tx.Append("r-1", [STARTED]), NOON)
-        tx.acquire(db, tx.Bid("r-1", "a", None, 1.0), NOON)
-        monkeypatch.setattr(tx, "_append", None)
-        assert tx.append(db, tx.Append("r-1", [admitted(1), returned(1)]), NOON) == 4
-        assert tx.append(db, tx.Append("r-1", [STARTED], Lease("r-1", "a", 1)), NOON) == 5
+def test_calls_of_one_run_in_one_commit_are_looked_up_once_and_written_together() -> None:
+    said: list[str] = []
+    with empty() as db:
+        _made(db, [(tx.Append("r-1", [STARTED]), NOON)])
+        db.set_trace_callback(said.append)
+        reserve = Reserve("run:r-1", A_CALL, Limits(tool_calls=9))
+        _made(db, [(tx.Append("r-1", [admitted(n)], None, [reserve]), NOON) for n in (1, 2)])
+        db.set_trace_callback(None)
+        assert db.execute("SELECT seq FROM events").fetchall() == [(1,), (2,), (3,), (4,)]
+        assert db.execute("SELECT reserved FROM accounts").fetchall() == [(2,)]
+    assert [line.split()[0] for line in said] == ["BEGIN", "SELECT", "SELECT", "INSERT", "INSERT", "INSERT", "COMMIT"]

@@ -13,6 +13,7 @@ import pytest
 from gateway.errors import Conflict, StoreError
 from gateway.store import writer as under_test
 from gateway.store.batch import Item, commit
+from gateway.store.ledger import Ledger
 from gateway.store.writer import MAX_BATCH, TURNS, Writer
 
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
@@ -48,7 +49,7 @@ class Desk:
         if statement == "COMMIT":
             self.committers.append(threading.current_thread().name)
 
-    def wait_at_gate(self, _db: sqlite3.Connection) -> str:
+    def wait_at_gate(self, _db: Ledger) -> str:
         self.busy.set()
         assert self.gate.wait(PATIENCE)
         return "through"
@@ -91,10 +92,10 @@ def either(request: pytest.FixtureRequest) -> Desk:
     return made
 
 
-def insert(*numbers: int, then: type[BaseException] | None = None) -> Callable[[sqlite3.Connection], int]:
+def insert(*numbers: int, then: type[BaseException] | None = None) -> Callable[[Ledger], int]:
     """Writes the numbers; returns the last, or raises."""
 
-    def work(db: sqlite3.Connection) -> int:
+    def work(db: Ledger) -> int:
         for n in numbers:
             db.execute("INSERT INTO numbers VALUES (?)", (n,))
         if then is not None:
@@ -104,7 +105,7 @@ def insert(*numbers: int, then: type[BaseException] | None = None) -> Callable[[
     return work
 
 
-async def queued(desk: Desk, *works: Callable[[sqlite3.Connection], int]) -> "list[asyncio.Task[int]]":
+async def queued(desk: Desk, *works: Callable[[Ledger], int]) -> "list[asyncio.Task[int]]":
     """The works, waiting in the queue."""
     tasks = [asyncio.create_task(desk.writer.run(work)) for work in works]
     await asyncio.sleep(0)  # each runs up to where it waits
@@ -350,7 +351,7 @@ def test_what_one_caller_wrote_first_is_first_across_the_hand_over(
 
     monkeypatch.setattr(under_test, "commit", late)
 
-    def count(db: sqlite3.Connection) -> int:
+    def count(db: Ledger) -> int:
         (n,) = db.execute("SELECT count(*) FROM numbers").fetchone()
         return int(n)
 
@@ -388,8 +389,8 @@ def test_loops_of_several_threads_share_one_writer(inline: Desk) -> None:
 
 
 def test_the_log_does_not_grow_without_bound_under_steady_load(inline: Desk) -> None:
-    def fat(n: int) -> Callable[[sqlite3.Connection], None]:
-        def work(db: sqlite3.Connection) -> None:
+    def fat(n: int) -> Callable[[Ledger], None]:
+        def work(db: Ledger) -> None:
             db.execute("INSERT INTO texts VALUES (?, ?)", (n, "x" * 4000))
 
         return work
