@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["serve_command"]
 
+YOUNG = 10_000  # objects made until young ones are looked through: a call makes hundreds, and they go by themselves
+
 
 @click.command("serve")
 @click.option("--stdio", is_flag=True, help="Over stdin and stdout, for a client that starts this program.")
@@ -82,6 +84,7 @@ async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> N
     check_host(given.host, logged_in=given.asks_who)  # before any server is started
     async with open_runtime(config) as runtime, _front(runtime) as front:
         entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)))
+        gc.set_threshold(YOUNG)
         gc.freeze()  # what is there by now stays: looking through it for garbage took a tenth of the time under load
         address = Address(given.host, given.port, given.grace)
         served = Served(build_server(front, version("toolgate"), None), front, entry)

@@ -182,7 +182,7 @@ def test_what_the_disk_refuses_is_refused_to_the_whole_batch_and_the_next_one_go
 
 
 def test_a_commit_that_fails_is_a_failure_for_all(desk: Desk) -> None:
-    def orphan(db: sqlite3.Connection) -> int:
+    def orphan(db: Ledger) -> int:
         db.execute("INSERT INTO children VALUES (7)")
         return 7
 
