@@ -1,15 +1,19 @@
 """What holds for every test, and what many of them need."""
 
+import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from gateway.store.sqlite import SqliteStore
 from tests.builders import Clock
+from tests.fixtures.told import tell, told
 
 # The machine may be busy: how long an example takes says nothing about whether it is right.
 settings.register_profile("toolgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,6 +21,31 @@ settings.load_profile("toolgate")
 
 for _name in [name for name in os.environ if name.startswith("OTEL_")]:
     del os.environ[_name]  # no test sends spans to whoever runs it
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What the tests of one of several workers have to say, the process that writes the summary says."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["told"] = told()
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist's
+def pytest_testnodedown(node: Any, error: object) -> None:
+    for line in getattr(node, "workeroutput", {}).get("told", ()):
+        tell(line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in told():
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sdk_servers() -> Iterator[None]:
+    """Servers on the official SDK start quickly, if any test that was found can start one."""
+    nursery = sys.modules.get("tests.fixtures.nursery")
+    with nursery.opened() if nursery else contextlib.nullcontext():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,12 +80,14 @@ class Report:
         return "\n".join([*rows, *told, f"{good} of {len(self.scenarios)} scenarios, {checks} checks good"])
 
 
+@cache
 def scenarios(side: Side, version: str) -> list[str]:
     """What the suite has for this side of this version, in its order."""
     said = _run(["list", f"--{side}", "--spec-version", version]).stdout
     return re.findall(r"^  - (\S+) \[", said, re.MULTILINE)
 
 
+@cache
 def scored(version: str) -> frozenset[str]:
     """The scenarios of both sides that count when an implementation of this version is scored."""
     said = _run(["list", "--requirements", version]).stdout

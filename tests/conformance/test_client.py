@@ -1,14 +1,14 @@
 """The official suite finds nothing wrong with Toolgate as a client: what it sends to the servers behind it."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.client import LEGACY, MODERN, SCENARIOS
 from tests.conformance.suite import run_client
+from tests.fixtures import nursery
 
-COMMAND = [sys.executable, "-m", "tests.conformance.client"]
+COMMAND = nursery.command("-m", "tests.conformance.client")
 SAMPLE = {
     MODERN: ("sep-2322-client-request-state", "http-custom-headers"),
     LEGACY: ("elicitation-sep1034-client-defaults", "sse-retry"),

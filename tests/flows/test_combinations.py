@@ -4,28 +4,32 @@ The table at the end of the test run shows all of it, also what a client sees th
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from tests.conformance.matrix import ITSELF, SERVERS, WAYS, Way, row, through_the_gateway, without_a_gateway
-from tests.fixtures.table import TABLE
+from tests.fixtures.table import Table
+from tests.fixtures.told import tell
 
 Looked = Callable[[str, Way], Mapping[str, str]]
 
 
 @pytest.fixture(scope="module")
-def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
+def looked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
     """What became of the checks of one row; all servers that are reached in this way are looked at together."""
+    table = Table()
 
     def found(server: str, way: Way) -> Mapping[str, str]:
         name = row(server, way)
-        if name not in TABLE.rows:
+        if name not in table.rows:
             look = without_a_gateway if server == ITSELF else through_the_gateway
-            TABLE.rows |= asyncio.run(look(way, tmp_path_factory.mktemp("combinations")))
-        return TABLE.rows[name]
+            table.rows |= asyncio.run(look(way, tmp_path_factory.mktemp("combinations")))
+        return table.rows[name]
 
-    return found
+    yield found
+    for line in table.lines():
+        tell(line)
 
 
 def named(value: object) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,15 @@ from gateway.clients import ClientRun, Exchange, Round, Seat
 from gateway.events import Admitted, Denied, Held, Returned
 from gateway.offer import Offer
 from gateway.store import run_account
+from tests.fixtures import nursery
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 
 ANN, EVE = Subject("user:ann", "acme"), Subject("user:eve", "acme")
 
 
 def server(name: str, scheme: str, *, trusted: bool = True) -> Any:
-    arguments = ["-m", "tests.fixtures.everything", "stdio", "--era", "modern", "--scheme", scheme]
-    root = str(Path(__file__).parents[2])
-    return spec(name, {"command": sys.executable, "args": arguments, "cwd": root, "trusted": trusted, "era": "modern"})
+    entry = nursery.entry("-m", "tests.fixtures.everything", "stdio", "--era", "modern", "--scheme", scheme)
+    return spec(name, {**entry, "cwd": str(nursery.ROOT), "trusted": trusted, "era": "modern"})
 
 
 SERVERS = {

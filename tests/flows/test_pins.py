@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from gateway.clients import ClientRun
 from gateway.config import load_config
 from gateway.events import Admitted, Denied, Held, Returned
 from gateway.runtime import Runtime, open_runtime
+from tests.fixtures import nursery
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MODEL = Path(__file__).parents[2] / "policies" / "model.conf"
-SERVER = str(FIXTURES / "turncoat_server.py")
 ANN = Subject("user:ann", "default")
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
 POLICY = "p, *, *, */*, call, , allow, whatever it is\np, *, *, */*, approve, , allow, whoever\n"
@@ -42,7 +41,7 @@ class Project:
 
     def server(self, *, tools: Mapping[str, Any] | None = None, name: str = "turncoat", **entry: Any) -> None:
         env = {"TURNCOAT": json.dumps(tools or {}), "TURNCOAT_NAME": name}
-        described = entry or {"command": sys.executable, "args": [SERVER, "stdio"], "env": env}
+        described = entry or {**nursery.entry("turncoat_server.py", "stdio"), "env": env}
         (self.folder / ".mcp.json").write_text(json.dumps({"mcpServers": {"shop": described}}))
 
     def settings(self, text: str) -> None:
@@ -110,7 +109,7 @@ def test_a_tool_that_changes_while_it_is_used_is_held_and_the_others_go_on(
 ) -> None:
     transport, era = way
     if transport == "stdio":
-        project.server(command=sys.executable, args=[SERVER, "stdio", "--era", era])
+        project.server(**nursery.entry("turncoat_server.py", "stdio", "--era", era))
     else:
         project.server(url=start(transport, era), type=transport)
 
@@ -136,7 +135,7 @@ def start() -> Any:
     started: list[subprocess.Popen[str]] = []
 
     def begin(transport: str, era: str) -> str:
-        command = [sys.executable, SERVER, transport, "--era", era]
+        command = nursery.command("turncoat_server.py", transport, "--era", era)
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout

@@ -1,6 +1,5 @@
 import asyncio
 import json
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from gateway.runtime import DEFAULT_AGENT, Models, Runtime, open_offline, open_r
 from gateway.telemetry import Silent
 from gateway.upstream import Http, Stdio
 from gateway.upstream.spec import redacted
+from tests.fixtures import nursery
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MODEL = Path(__file__).parents[2] / "policies" / "model.conf"
@@ -109,7 +109,7 @@ def test_a_server_that_is_switched_off_is_not_started(project: Path) -> None:
 
 def test_one_broken_server_leaves_the_others(project: Path) -> None:
     servers = {
-        "echo": {"command": sys.executable, "args": [str(FIXTURES / "echo_server.py"), "stdio"]},
+        "echo": nursery.entry("echo_server.py", "stdio"),
         "gone": {"command": "no-such-program"},
     }
     (project / ".mcp.json").write_text(json.dumps({"mcpServers": servers}))

@@ -125,9 +125,9 @@ def test_a_key_that_is_known_costs_next_to_nothing(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         text, _ = await stage.made()
         await stage.keys.who(text)
-        begin = time.perf_counter()
+        begin = time.process_time()
         for _ in range(1000):
             await stage.keys.who(text)
-        assert time.perf_counter() - begin < 0.05  # it takes about 2 ms
+        assert time.process_time() - begin < 0.05  # it takes about 2 ms
 
     within(tmp_path, scenario)

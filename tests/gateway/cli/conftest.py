@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.root import toolgate as run_command
+from tests.fixtures import nursery
 from tests.gateway.cli.terminal import PATIENCE, Terminal
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -85,7 +86,7 @@ Command = Callable[..., Result]
 @pytest.fixture(scope="session")
 def echo_url() -> Iterator[str]:
     """The well-behaved server, over HTTP, one for all tests."""
-    command = [sys.executable, str(FIXTURES / "echo_server.py"), "http", "--port", "0"]
+    command = nursery.command("echo_server.py", "http", "--port", "0")
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     assert server.stdin is not None

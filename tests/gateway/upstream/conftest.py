@@ -12,6 +12,7 @@ import pytest
 
 from gateway.call import Arguments, Call, Subject
 from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
+from tests.fixtures import nursery
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
@@ -45,7 +46,8 @@ def echo() -> Callable[..., ServerSpec]:
     """`echo("modern")`: the well-behaved server over stdio."""
 
     def make(era: str = "both", name: str = "echo", **more: Any) -> ServerSpec:
-        stdio = Stdio(sys.executable, (str(FIXTURES / "echo_server.py"), "stdio", "--era", era))
+        program, *arguments = nursery.command("echo_server.py", "stdio", "--era", era)
+        stdio = Stdio(program, tuple(arguments))
         return ServerSpec(**{"name": name, "transport": stdio, **more})
 
     return make
@@ -57,7 +59,7 @@ def start_http() -> Iterator[StartHttp]:
     started: list[subprocess.Popen[str]] = []
 
     def start(kind: str = "http", era: str = "both", port: int = 0) -> tuple[str, subprocess.Popen[str]]:
-        command = [sys.executable, str(FIXTURES / "echo_server.py"), kind, "--era", era, "--port", str(port)]
+        command = nursery.command("echo_server.py", kind, "--era", era, "--port", str(port))
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout

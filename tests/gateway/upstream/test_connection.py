@@ -85,7 +85,7 @@ def test_a_call_to_a_modern_server_that_is_gone_was_not_sent(start_http: Any, ca
         async with Upstreams({"echo": ServerSpec("echo", Http(url))}) as up:
             assert isinstance(await up.forward(call("echo/count"), timeout=30, meta={}), Answered)
             process.kill()
-            process.wait()
+            process.communicate()
             assert isinstance(await up.forward(call("echo/count"), timeout=0.3, meta={}), Unsent)
 
     asyncio.run(scenario())

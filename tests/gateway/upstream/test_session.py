@@ -1,14 +1,12 @@
 import asyncio
 import sys
-from pathlib import Path
 
 import pytest
 
 from gateway.call import Answered, Refused
 from gateway.errors import UpstreamUnavailable
 from gateway.upstream import Session, Stdio, open_session
-
-ECHO = Path(__file__).parents[2] / "fixtures" / "echo_server.py"
+from tests.fixtures import nursery
 
 
 async def within(transport: Stdio) -> tuple[str, list[str], object, object]:
@@ -20,7 +18,8 @@ async def within(transport: Stdio) -> tuple[str, list[str], object, object]:
 
 
 def test_a_session_lists_and_calls_also_what_is_not_listed() -> None:
-    version, names, here, gone = asyncio.run(within(Stdio(sys.executable, (str(ECHO), "stdio"))))
+    program, *arguments = nursery.command("echo_server.py", "stdio")
+    version, names, here, gone = asyncio.run(within(Stdio(program, tuple(arguments))))
     assert version
     assert "echo" in names
     assert isinstance(here, Answered)

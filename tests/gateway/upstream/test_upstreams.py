@@ -108,7 +108,7 @@ def test_a_server_that_went_away_and_came_back_is_used_again(
         async with Upstreams({"echo": spec}) as up:
             assert isinstance(await up.forward(call("echo/count"), timeout=30, meta={}), Answered)
             process.kill()
-            process.wait()
+            process.communicate()
             outcome = await up.forward(call("echo/count"), timeout=0.5, meta={})
             assert isinstance(outcome, Unsent | InDoubt)
             await until(up, lambda: "echo" in up.catalogue.missing)
