@@ -1,5 +1,7 @@
 """A run on a terminal, as it happens: what the model says, each call with its verdict, what waits."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
@@ -33,18 +35,26 @@ class LiveView:
         """One fact, on a line of its own."""
         if recorded.seq <= self._seen.get(recorded.run_id, 0):
             return
+        self._know(recorded)
+        if isinstance(recorded.event, ModelAnswered):
+            self._answered(recorded.event)
+        described = line(recorded.event, self._calls)
+        if described is not None:
+            self._stop_talking()
+            show_line(self._console, described)
+
+    def passed(self, history: Sequence[Recorded]) -> None:
+        """What was before this view: it is known, and not shown."""
+        for recorded in history:
+            self._know(recorded)
+
+    def _know(self, recorded: Recorded) -> None:
         self._seen[recorded.run_id] = recorded.seq
         event = recorded.event
         if isinstance(event, Admitted):
             self._calls[event.key] = Said(event.path, event.arguments)
         elif isinstance(event, Held):
             self._calls.setdefault(event.key, Said(event.path))
-        elif isinstance(event, ModelAnswered):
-            self._answered(event)
-        described = line(event, self._calls)
-        if described is not None:
-            self._stop_talking()
-            show_line(self._console, described)
 
     def _answered(self, event: ModelAnswered) -> None:
         """The words of a reply that this process did not hear itself."""
