@@ -175,9 +175,9 @@ def _down(server: ServerConfig | None, status: "ServerStatus") -> Iterator[Findi
     except ConfigError as error:
         yield from (_wrong(what, problem) for problem in error.problems)
         return
-    error = status.error or "does not answer"
-    known = " is not set" in error or "log in with `" in error  # it says itself what to do
-    yield Finding("fail", what, error, "" if known else f"look at {place}, and start by hand what stands there")
+    why = status.error or "does not answer"
+    known = " is not set" in why or "log in with `" in why  # it says itself what to do
+    yield Finding("fail", what, why, "" if known else f"look at {place}, and start by hand what stands there")
 
 
 def names(catalogue: Catalogue) -> Iterator[Finding]:

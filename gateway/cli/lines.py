@@ -29,7 +29,7 @@ from gateway.visible import shortened, visible
 
 __all__ = ["Line", "Said", "budget_line", "doubts", "line", "recap"]
 
-_ARGUMENTS_WIDTH = 72
+_ARGUMENTS_WIDTH = 96
 _TITLE_WIDTH = 40
 _ID_WIDTH = 10  # of an approval: any prefix of it that is unique will do
 
@@ -175,7 +175,7 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     LimitsRaised: _raised,
     ModelFailed: _model_failed,
     Paused: lambda event, _: Line("‖", "yellow", f"paused ({event.cause})", visible(event.why)),
-    Resumed: lambda event, _: Line("▸", "bold", "resumed", visible(event.cause)),
+    Resumed: lambda event, _: Line("▸", "bold", "resumed", visible(event.cause.removeprefix("it was resumed"))),
     Succeeded: lambda _event, _: Line("■", "green", "done"),
     Failed: _failed,
     Cancelled: lambda event, _: Line("■", "red", f"cancelled by {visible(event.by)}", visible(event.why)),

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from gateway.cli.folding import Flow, show
 from gateway.cli.lines import Line, Said, line
 from gateway.events import Admitted, Held, ModelAnswered, Recorded
 from gateway.visible import visible
 from providers import StreamEvent, TextDelta, ThinkingDelta
 
 __all__ = ["LiveView", "show_line"]
+
+_INDENT = 2  # columns before all that is said in a run
 
 
 class LiveView:
@@ -19,6 +22,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._calls: dict[str, Said] = {}
+        self._flow = Flow(console, _INDENT)
         self._talking = False  # in the middle of a line of the model's
         self._breaks = ""  # line breaks that came and were not printed: there may be nothing behind them
         self._streamed = False  # this reply's words have been shown as they came
@@ -67,10 +71,15 @@ class LiveView:
         text, self._breaks = _without_breaks(self._breaks + text)
         if not text:
             return
-        indent = "" if self._talking else "  "
-        shown = "\n  ".join(visible(part) for part in text.split("\n"))
-        self._console.print(Text(indent + shown, style=style), end="", soft_wrap=True)
+        first, *more = (visible(part) for part in text.split("\n"))
+        shown = self._flow.placed(first) if self._talking else self._begun(first)
+        shown += "".join("\n" + self._begun(part) for part in more)
+        self._console.print(Text(shown, style=style), end="", soft_wrap=True)
         self._talking = self._streamed = True
+
+    def _begun(self, line: str) -> str:
+        self._flow.start()
+        return " " * _INDENT + self._flow.placed(line)
 
     def _stop_talking(self) -> None:
         if self._talking:
@@ -89,4 +98,4 @@ def show_line(console: Console, described: Line) -> None:
     text = Text.assemble((f"  {described.mark} ", described.style), described.text)
     if described.detail:
         text.append(f"  {described.detail}", style="dim")
-    console.print(text, soft_wrap=True)
+    show(console, text, _INDENT + 2)

@@ -63,6 +63,7 @@ READS = [
     (ModelFailed(1, "overloaded", "come back", True), "✗ the model failed (overloaded) | come back"),
     (Paused("budget", "spent", "tokens"), "‖ paused (budget) | spent"),
     (Resumed("people answered"), "▸ resumed | people answered"),
+    (Resumed("it was resumed"), "▸ resumed | "),
     (Succeeded("Done."), "■ done | "),
     (Failed("auth", "the key is wrong"), "■ failed (auth) | the key is wrong"),
     (Failed("script", "s.yaml:3:5: expected x"), "■ failed: the script can't go on | s.yaml:3:5: expected x"),
@@ -125,7 +126,7 @@ def test_a_budget_reads_as_people_write_it() -> None:
 
 def test_long_arguments_are_cut_in_the_middle_with_their_length() -> None:
     said = str(Said("shop/refund", '{"note":"' + "x" * 500 + '"}'))
-    assert len(said) < 100
+    assert len(said) < 120
     assert "(511 characters)" in said
 
 
