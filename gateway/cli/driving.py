@@ -28,6 +28,9 @@ from providers import StreamEvent
 __all__ = ["Errand", "Manner", "resume", "run"]
 
 
+_SPELLED = {"nanos": "usd", "millis": "wall_time"}  # units that people call something else
+
+
 class JsonLines:
     """A watcher that prints each fact as a line of JSON, once, however often the run is driven."""
 
@@ -185,9 +188,14 @@ def _conclude(found: Run, manner: Manner) -> None:
         see = "see what waits: toolgate approvals · " if held else ""
         manner.say(f"{see}then go on with: toolgate resume {found.id}")
     elif found.status == "paused":
-        manner.say(f"go on with: toolgate resume {found.id} --budget UNIT=AMOUNT")
+        manner.say(f"go on with: toolgate resume {found.id}{_more(found.budget_spent)}")
     elif found.status in ENDED:
         manner.say(f"see what happened: toolgate runs show {found.id}")
+
+
+def _more(unit: str | None) -> str:
+    """The option that gives a run more of what it has spent."""
+    return f" --budget {_SPELLED.get(unit, unit)}=AMOUNT" if unit else ""
 
 
 def _print_answer(output: str, *, heard: bool) -> None:

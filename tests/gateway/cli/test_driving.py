@@ -238,6 +238,17 @@ def test_a_run_that_has_ended_is_not_driven_again(bare: Path, toolgate: Command)
     assert "has ended (succeeded): there is nothing to go on with" in failed.err
 
 
+@pytest.mark.parametrize(("budget", "more"), [("turns=1", "turns=AMOUNT"), ("usd=0.0001", "usd=AMOUNT")])
+def test_a_run_whose_budget_is_spent_says_what_to_raise(budget: str, more: str, project: Path, child: Command) -> None:
+    config = project / "toolgate.toml"
+    priced = 'script = "talk.yaml"\ninput_usd_per_million = 100\noutput_usd_per_million = 100\n'
+    config.write_text(config.read_text().replace('script = "talk.yaml"\n', priced).replace("talk.yaml", "work.yaml"))
+    stopped = child("run", "hi", "--budget", budget)
+    assert stopped.code == 8
+    (row,) = child("runs", "--json").json
+    assert stopped.err.splitlines()[-1] == f"  go on with: toolgate resume {row['id']} --budget {more}"
+
+
 def test_a_run_that_is_taken_up_again_is_not_told_from_its_start(project: Path, child: Command) -> None:
     waits = child("run", "sum it up", "--model", "scripted:sum.yaml")
     assert waits.code == 7
