@@ -115,10 +115,18 @@ class Clients:
         if self.tracing is None or not self.tracing.on:
             return
         row, taken = await self.store.run_row(run_id), await self.store.spend(run_account(run_id))
-        who = Subject(row.user, row.tenant, row.agent)
-        cause = "lost" if row.status == "failed" else ""
-        run = Run(run_id, row.status, row.seq, "client", who, limits=self.limits, spend=taken, cause=cause)
-        self.tracing.ended(replace(run, created=row.created, updated=row.updated))
+        ended = Run(
+            run_id,
+            row.status,
+            driver="client",
+            subject=Subject(row.user, row.tenant, row.agent),
+            limits=self.limits,
+            created=row.created,
+            updated=row.updated,
+            spend=taken,
+            cause="lost" if row.status == "failed" else "",
+        )
+        self.tracing.ended(ended)
 
 
 @dataclass(frozen=True, slots=True)
