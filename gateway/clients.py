@@ -25,11 +25,11 @@ from gateway.offer import About, Offer
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
 from gateway.policy import RunFacts
 from gateway.profile import WHOLE, Profile
-from gateway.run import fold
+from gateway.run import Run, fold
 from gateway.store import Lease, RunRow, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.task import is_run_of_task
-from gateway.tracing import Place
+from gateway.tracing import Place, Tracing
 from gateway.uris import SCHEME
 
 __all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
@@ -48,13 +48,14 @@ def new_run_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Opens runs for clients. `limits` are those of each such run."""
+    """Opens runs for clients. `limits` are those of each such run, `tracing` is told of its end."""
 
     pipeline: Pipeline
     store: Store
     policy: CurrentPolicy
     upstream: Upstream
     limits: Limits
+    tracing: Tracing | None = None
 
     @contextlib.asynccontextmanager
     async def run(self, subject: Subject, title: str, profile: Profile = WHOLE) -> AsyncIterator["ClientRun"]:
@@ -106,7 +107,26 @@ class Clients:
         for row in lost:
             with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
                 await self.store.append(row.id, [Failed("lost", "the gateway was killed")], lease=None)
+                await self.trace_end(row.id)
         return len(lost)
+
+    async def trace_end(self, run_id: str) -> None:
+        """The root of a run's spans, which is sent when it has ended. Nothing is read where nobody wants it."""
+        if self.tracing is None or not self.tracing.on:
+            return
+        row, taken = await self.store.run_row(run_id), await self.store.spend(run_account(run_id))
+        ended = Run(
+            run_id,
+            row.status,
+            driver="client",
+            subject=Subject(row.user, row.tenant, row.agent),
+            limits=self.limits,
+            created=row.created,
+            updated=row.updated,
+            spend=taken,
+            cause="lost" if row.status == "failed" else "",
+        )
+        self.tracing.ended(ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,3 +340,4 @@ class ClientRun:
         await self._clients.store.append(self.run_id, [Succeeded(output)], lease=self._lease)
         if self._lease is not None:
             await self._clients.store.release(self._lease)
+        await self._clients.trace_end(self.run_id)

@@ -108,6 +108,7 @@ class Runtime:
     loop: Loop
     models: "Models"
     access: Access
+    tracing: Tracing
 
     @property
     def config(self) -> Config:
@@ -122,7 +123,9 @@ class Runtime:
     def clients(self) -> Clients:
         """For MCP clients and `toolgate call`."""
         offline = self.offline
-        return Clients(self.pipeline, offline.store, offline.policy, self.upstream, offline.budgets.for_clients)
+        return Clients(
+            self.pipeline, offline.store, offline.policy, self.upstream, offline.budgets.for_clients, self.tracing
+        )
 
     def subject_for(self, agent: str | None) -> Subject:
         """The configured user through this agent; the first one configured, if none is named."""
@@ -176,7 +179,7 @@ async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
                 agent=lambda name: _agent(config, name or DEFAULT_AGENT),
                 model=models.open,
             )
-            yield Runtime(offline, upstream, telemetry, pipeline, Loop(parts), models, access)
+            yield Runtime(offline, upstream, telemetry, pipeline, Loop(parts), models, access, tracing)
 
 
 @contextlib.asynccontextmanager

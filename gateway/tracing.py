@@ -90,15 +90,15 @@ class Forwarding:
 
 
 class Tracing:
-    """Turns facts into spans for `telemetry`."""
+    """Turns facts into spans for `telemetry`; `on` says whether anybody wants them."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._on = not isinstance(telemetry, Silent)
+        self.on = not isinstance(telemetry, Silent)
 
     def checked(self, call: Call, place: Place, verdict: Verdict, policy: str, when: Interval) -> None:
         """What the gates said; also, and above all, when they said no."""
-        if not self._on:
+        if not self.on:
             return
         attributes = said.policy_check(
             **place.facts,
@@ -116,7 +116,7 @@ class Tracing:
 
     def forwarded(self, call: Call, place: Place, sent: Forwarding, outcome: Outcome, when: Interval) -> None:
         """A call that went to a server, and what came of it; how much in its result deceives, or may, is counted."""
-        if not self._on:
+        if not self.on:
             return
         found = screen_result(outcome.result) if isinstance(outcome, Answered) else NOTHING
         attributes = said.tool_call(
@@ -136,7 +136,7 @@ class Tracing:
 
     def waited(self, call: Call, place: Place, approval: Approval) -> None:
         """From the question to the answer: emitted when it is over, so that it may take days."""
-        if not self._on or approval.decided_at is None:
+        if not self.on or approval.decided_at is None:
             return
         attributes = said.approval_wait(
             **place.facts,
@@ -152,7 +152,7 @@ class Tracing:
 
     def asked(self, run: Run, answer: ModelAnswered | ModelFailed, timeout: float, when: Interval) -> None:
         """One attempt at a model's reply: what came, or how it failed. `run` is as it was before it was asked."""
-        if not self._on:
+        if not self.on:
             return
         attributes = said.llm_call(
             **Place.of(run).facts,
@@ -171,14 +171,14 @@ class Tracing:
 
     def stepped(self, run: Run, kind: str) -> None:
         """One turn, from the question to the model to the last result of its calls."""
-        if not self._on:
+        if not self.on:
             return
         attributes = said.agent_step(**Place.of(run).facts, step_id=f"t{run.turn}", step_kind=kind, model=run.model)
         self._emit("agent.step", Place.of(run), f"t{run.turn}", _lasting(run.turn_began, run.updated), attributes)
 
     def ended(self, run: Run) -> None:
         """The whole run, once, when it has ended."""
-        if not self._on:
+        if not self.on:
             return
         attributes = said.agent_run(
             **Place.of(run).facts,

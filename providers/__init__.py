@@ -45,8 +45,9 @@ Finish = Literal[
 
 ProviderErrorKind = Literal[
     "auth", "permission", "not_found", "bad_request", "too_large", "rate_limit", "overloaded", "server", "timeout",
-    "network", "protocol", "refused",
+    "network", "protocol", "refused", "script",
 ]  # fmt: skip
+# `script` is the scripted model's own: what its script expects, or refers to, is not there.
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gateway.cli.finding import Finding, Level
 from gateway.cli.listing import no_servers_hint
 from gateway.cli.log_in_checks import log_ins
 from gateway.cli.options import Caller
-from gateway.config import Config, load_budgets
+from gateway.config import Config, ServerConfig, expand, load_budgets
 from gateway.errors import ConfigError, Problem, StoreError
 from gateway.guard import foreign_claims
 from gateway.names import split_path
@@ -147,7 +147,8 @@ def clock(now: int, rows: Sequence[RunRow]) -> Iterator[Finding]:
 
 def servers(config: Config, statuses: "Sequence[ServerStatus]") -> Iterator[Finding]:
     """Each server: whether it answers, what it offers, how long that took."""
-    yield from (_server(status) for status in statuses)
+    for status in statuses:
+        yield from [_ready(status)] if status.state == "ready" else _down(config.servers.get(status.name), status)
     for status in statuses:
         if status.rejected:
             detail = f"{status.rejected} of its tools are left out"
@@ -159,14 +160,24 @@ def servers(config: Config, statuses: "Sequence[ServerStatus]") -> Iterator[Find
         yield Finding("warn", "servers", "none is configured", no_servers_hint(config.folders.workspace))
 
 
-def _server(status: "ServerStatus") -> Finding:
-    what = f"server {status.name}"
-    if status.state != "ready":
-        error = status.error or "does not answer"
-        known = " is not set" in error or "log in with `" in error  # it says itself what to do
-        return Finding("fail", what, error, "" if known else "see its entry in .mcp.json; start it by hand")
+def _ready(status: "ServerStatus") -> Finding:
     era = f"{status.era} era, {status.protocol_version}"
-    return Finding("ok", what, f"{status.tools} tools, {era}, {status.connect_seconds or 0:.2f} s")
+    detail = f"{status.tools} tools, {era}, {status.connect_seconds or 0:.2f} s"
+    return Finding("ok", f"server {status.name}", detail)
+
+
+def _down(server: ServerConfig | None, status: "ServerStatus") -> Iterator[Finding]:
+    """Why it is not there; one line for each variable that is not set, if that is why."""
+    what, place = f"server {status.name}", server.entry.place if server else ".mcp.json"
+    try:
+        if server:
+            expand(server, os.environ)
+    except ConfigError as error:
+        yield from (_wrong(what, problem) for problem in error.problems)
+        return
+    why = status.error or "does not answer"
+    known = " is not set" in why or "log in with `" in why  # it says itself what to do
+    yield Finding("fail", what, why, "" if known else f"look at {place}, and start by hand what stands there")
 
 
 def names(catalogue: Catalogue) -> Iterator[Finding]:

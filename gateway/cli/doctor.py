@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit
+from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, emit, located
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def doctor_command(as_json: bool, caller: Caller) -> int:
     """Check the whole set-up, with a mend for each finding. Exit code 1 when something fails."""
     from gateway.cli.checks import examine
 
+    say_nothing_of_servers()
     findings = asyncio.run(examine(caller))
     failed = any(finding.level == "fail" for finding in findings)
     if as_json:

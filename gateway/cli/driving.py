@@ -14,11 +14,11 @@ from gateway.call import Allow
 from gateway.cli.asking import answer, until
 from gateway.cli.console import console
 from gateway.cli.exits import Exit, exit_of_run, must_go_on
-from gateway.cli.lines import budget_line, doubts
+from gateway.cli.lines import budget_line, doubts, recap
 from gateway.cli.options import Caller, emit
-from gateway.cli.view import LiveView
+from gateway.cli.view import LiveView, show_line
 from gateway.errors import ToolgateError
-from gateway.events import Paused, Recorded
+from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run
 from gateway.runtime import Runtime
@@ -26,6 +26,9 @@ from gateway.visible import visible
 from providers import StreamEvent
 
 __all__ = ["Errand", "Manner", "resume", "run"]
+
+
+_SPELLED = {"nanos": "usd", "millis": "wall_time"}  # units that people call something else
 
 
 class JsonLines:
@@ -61,6 +64,7 @@ class Manner:
     as_json: bool
     ask: bool
     wait: bool
+    heard: bool = True  # the answer is shown as it comes, if there is a terminal
     option: str = ""  # what a command that is shown needs besides, to be given in the run's tenant
 
     @classmethod
@@ -86,20 +90,25 @@ async def run(caller: Caller, errand: Errand, manner: Manner) -> int:
         subject = runtime.subject_for(errand.agent)
         run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits)
         manner = replace(manner, option=caller.tenant_option()(subject.tenant))
-        return await _see_through(runtime, run_id, manner)
+        return await _see_through(runtime, run_id, manner, manner.watcher())
 
 
 async def resume(caller: Caller, run_id: str, limits: Limits, manner: Manner) -> int:
-    """Goes on with a run, under new limits if there are any. Raises UnknownRun, StoreError, IllegalEvent, LeaseLost."""
+    """Goes on with a run, under new limits if there are any. On a terminal what was before is told in a line.
+
+    Raises UnknownRun, StoreError, IllegalEvent, LeaseLost.
+    """
     async with caller.runtime() as runtime:
         _warn(runtime, manner)
         found = await runtime.offline.run(run_id)
+        history = await runtime.offline.store.events(found.id)
         if limits != Limits():
             must_go_on(found, "go on with")
             await runtime.offline.raise_limits(found.id, limits, runtime.offline.subject().user)
         await runtime.offline.resume(found.id)
-        manner = replace(manner, option=caller.tenant_option()(found.subject.tenant))
-        return await _see_through(runtime, found.id, manner)
+        option = caller.tenant_option()(found.subject.tenant)
+        manner = replace(manner, option=option, heard=found.status not in ENDED)
+        return await _see_through(runtime, found.id, manner, _recapped(found, history, manner))
 
 
 def _warn(runtime: Runtime, manner: Manner) -> None:
@@ -107,9 +116,18 @@ def _warn(runtime: Runtime, manner: Manner) -> None:
         manner.say(visible(str(problem)))
 
 
-async def _see_through(runtime: Runtime, run_id: str, manner: Manner) -> int:
-    """Drives, asks, and drives on, until the run ends or nobody here can help it."""
+def _recapped(found: Run, history: Sequence[Recorded], manner: Manner) -> Watcher:
+    """A watcher of what is new: what happened since the run last rested, and what comes now."""
     watcher = manner.watcher()
+    if isinstance(watcher, LiveView):
+        show_line(manner.console, recap(found))
+        rest = [at for at, recorded in enumerate(history, 1) if isinstance(recorded.event, Waited | Paused)]
+        watcher.passed(history[: rest[-1]] if rest and found.status not in ENDED else history)
+    return watcher
+
+
+async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: Watcher) -> int:
+    """Drives, asks, and drives on, until the run ends or nobody here can help it."""
     try:
         found = await runtime.drive(run_id, watcher)
         while found.status == "waiting" and await _answered(runtime, found, manner):
@@ -163,21 +181,26 @@ def _conclude(found: Run, manner: Manner) -> None:
         return
     manner.console.print(f"  {found.id} · {budget_line(found.limits, found.spend)}", style="dim", markup=False)
     if found.status == "succeeded":
-        _print_answer(found.output)
+        _print_answer(found.output, heard=manner.heard)
     elif found.status == "waiting":
         _tell(found, [], manner)
         held = any(call.status == "held" for call in found.calls.values())
         see = "see what waits: toolgate approvals · " if held else ""
         manner.say(f"{see}then go on with: toolgate resume {found.id}")
     elif found.status == "paused":
-        manner.say(f"go on with: toolgate resume {found.id} --budget UNIT=AMOUNT")
+        manner.say(f"go on with: toolgate resume {found.id}{_more(found.budget_spent)}")
     elif found.status in ENDED:
         manner.say(f"see what happened: toolgate runs show {found.id}")
 
 
-def _print_answer(output: str) -> None:
+def _more(unit: str | None) -> str:
+    """The option that gives a run more of what it has spent."""
+    return f" --budget {_SPELLED.get(unit, unit)}=AMOUNT" if unit else ""
+
+
+def _print_answer(output: str, *, heard: bool) -> None:
     """To stdout, as it is; but a terminal that has shown it already is not told twice."""
-    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+    if not (heard and sys.stdout.isatty() and sys.stderr.isatty()):
         click.echo("\n".join(map(visible, output.split("\n"))) if sys.stdout.isatty() else output)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import as_json
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class _Import:
         from gateway.cli.takeover import ask_servers, planned
         from gateway.policy import load
 
+        say_nothing_of_servers()
         policy = load(config.policy.model, config.policy.files) if self.home.exists else None
         answers = await ask_servers(wanted, config, policy, learns=not dry_run)
         self.report.answered(wanted, answers, judged=policy is not None)

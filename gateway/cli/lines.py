@@ -24,12 +24,13 @@ from gateway.events import (
     Succeeded,
     Waited,
 )
-from gateway.run import Run
+from gateway.run import ENDED, Run
 from gateway.visible import shortened, visible
 
-__all__ = ["Line", "Said", "budget_line", "doubts", "line"]
+__all__ = ["Line", "Said", "budget_line", "doubts", "line", "recap"]
 
-_ARGUMENTS_WIDTH = 72
+_ARGUMENTS_WIDTH = 96
+_TITLE_WIDTH = 40
 _ID_WIDTH = 10  # of an approval: any prefix of it that is unique will do
 
 
@@ -61,6 +62,15 @@ def line(event: Event, calls: Calls) -> Line | None:
     """How a fact reads; None for one that matters to the machine only."""
     describe = _LINES.get(type(event))
     return describe(event, calls) if describe else None
+
+
+def recap(run: Run) -> Line:
+    """A run that is taken up again, and how much there was of it before."""
+    verb = f"has ended ({run.status})" if run.status in ENDED else "goes on"
+    before = " and ".join(shown(unit, getattr(run.spend, unit)) for unit in ("turns", "tool_calls"))
+    why = f"{visible(run.cause)} · " if run.status in ("failed", "cancelled") else ""
+    detail = f"{why}all of it: toolgate runs show {run.id}"
+    return Line("▸", "bold", f"{shortened(run.input, _TITLE_WIDTH)}  {verb} after {before}", detail)
 
 
 def budget_line(limits: Limits, spend: Spend) -> str:
@@ -136,12 +146,24 @@ def _waited(event: Waited, _calls: Calls) -> Line:
     return Line("‖", "yellow", f"waiting for a person{what}")
 
 
+def _model_failed(event: ModelFailed, _calls: Calls) -> Line | None:
+    """What may pass. What may not ends the run, and the line of that says why."""
+    if not event.retryable:
+        return None
+    return Line("✗", "red", f"the model failed ({visible(event.kind)})", visible(event.why))
+
+
+def _failed(event: Failed, _calls: Calls) -> Line:
+    head = "failed: the script can't go on" if event.kind == "script" else f"failed ({visible(event.kind)})"
+    return Line("■", "red", head, visible(event.why))
+
+
 def _raised(event: LimitsRaised, _calls: Calls) -> Line:
     limits = ", ".join(shown(unit, event.limits[unit]) for unit in UNITS if unit in event.limits)
     return Line("!", "green", f"budget raised to {limits} by {visible(event.by)}")
 
 
-_LINES: Mapping[type[Event], Callable[[Any, Calls], Line]] = {
+_LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Queued: _queued,
     Denied: _denied,
     Held: _held,
@@ -151,11 +173,11 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line]] = {
     Returned: _returned,
     Waited: _waited,
     LimitsRaised: _raised,
-    ModelFailed: lambda event, _: Line("✗", "red", f"the model failed ({event.kind})", visible(event.why)),
+    ModelFailed: _model_failed,
     Paused: lambda event, _: Line("‖", "yellow", f"paused ({event.cause})", visible(event.why)),
-    Resumed: lambda event, _: Line("▸", "bold", "resumed", visible(event.cause)),
+    Resumed: lambda event, _: Line("▸", "bold", "resumed", visible(event.cause.removeprefix("it was resumed"))),
     Succeeded: lambda _event, _: Line("■", "green", "done"),
-    Failed: lambda event, _: Line("■", "red", f"failed ({visible(event.kind)})", visible(event.why)),
+    Failed: _failed,
     Cancelled: lambda event, _: Line("■", "red", f"cancelled by {visible(event.by)}", visible(event.why)),
 }
 

@@ -9,7 +9,9 @@ import click
 
 from gateway.visible import visible
 
-__all__ = ["log_to_stderr"]
+__all__ = ["log_to_stderr", "say_nothing_of_servers"]
+
+_SERVERS = logging.getLogger("toolgate.upstream")
 
 
 def log_to_stderr(level: str) -> None:
@@ -17,9 +19,16 @@ def log_to_stderr(level: str) -> None:
     ours, everybody = logging.getLogger("toolgate"), logging.getLogger()
     number = logging.getLevelNamesMapping().get(level.upper(), logging.WARNING)
     ours.setLevel(number)
+    _SERVERS.setLevel(logging.NOTSET)
     if not any(isinstance(handler, _Stderr) for handler in ours.handlers):
         ours.addHandler(_Stderr())
         everybody.addHandler(logging.NullHandler())  # else Python prints what nobody takes
+
+
+def say_nothing_of_servers() -> None:
+    """For a command that says itself which servers are down: told twice is once too often. A debug log says it all."""
+    if logging.getLogger("toolgate").level >= logging.WARNING:
+        _SERVERS.setLevel(logging.ERROR)
 
 
 class _Stderr(logging.Handler):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit
+from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, caller, emit, located, through, usage_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def policy_command() -> None:
 @located
 def check_command(servers: bool, as_json: bool, caller: Caller) -> int:
     """Look over policy and budgets: one line for each finding. Exit code 3 when there is an error."""
+    say_nothing_of_servers()
     config = caller.config()
     found, missing = asyncio.run(_checked(config, servers=servers))
     wrong = sum(problem.level == "error" for problem in found)
@@ -120,6 +122,7 @@ def explain_command(
     from gateway.policy.explain import explain
     from gateway.policy.render import render
 
+    say_nothing_of_servers()
     config = dataclasses.replace(caller, user=who or caller.user).config()
     policy = load(config.policy.model, config.policy.files)
     query = _query(config, path, action, _arguments(arguments), (agent, requester))

@@ -21,11 +21,11 @@ from gateway.approval import Approval
 from gateway.budget import Limits
 from gateway.call import Deny, Subject
 from gateway.cli.asking import answer, show_question
-from gateway.cli.lines import budget_line
+from gateway.cli.lines import Line, budget_line
 from gateway.cli.options import Caller
 from gateway.cli.program import near, program
 from gateway.cli.timeline import print_timeline
-from gateway.cli.view import LiveView
+from gateway.cli.view import LiveView, show_line
 from gateway.errors import ToolgateError
 from gateway.run import Run
 from gateway.runtime import Runtime, open_runtime
@@ -74,11 +74,13 @@ class Demo:
     async def play(self) -> dict[str, object]:
         """Plays all scenes. Returns what was found: run ids, orders, and whether all went as it should."""
         self._title()
+        self._scene("An agent at work", "reads are free, an order needs a second person, a rule forbids a refund")
+        self._say("·", "dim", "two MCP servers start: a shop and a workspace")
         async with open_runtime(Caller(self._folder).config()) as runtime:
             desk = await self._desk(runtime)
             parcel, orders = await self._parcel(runtime)
             counted = await self._stocktaking(runtime)
-            self._scene("What is on record", f"toolgate runs show {desk.id}")
+            self._scene("What is on record", f"{program()} runs show {desk.id} {self._place}")
             print_timeline(desk, await runtime.offline.store.events(desk.id), self._console)
         runs = (desk, parcel, counted)
         self._next()
@@ -91,7 +93,6 @@ class Demo:
         }
 
     async def _desk(self, runtime: Runtime) -> Run:
-        self._scene("An agent at work", "reads are free, an order needs a second person, a rule forbids a refund")
         run_id = await runtime.submit("Mara's light was stolen. Help her.", runtime.subject_for("support"))
         return await self._through(runtime, run_id, ask=self._ask)
 
@@ -106,10 +107,11 @@ class Demo:
         await runtime.drive(run_id, view)
         for asked in await self._waiting(runtime, run_id):
             await self._approve(runtime, asked)
+        await self._catch_up(runtime, run_id, view)
         worker = await self._worker(run_id)
+        self._say("·", "dim", f"worker {worker.pid} starts, to take it up")
         await self._ordered(before + 1)
-        for recorded in await runtime.offline.store.events(run_id):
-            view.recorded(recorded)
+        await self._catch_up(runtime, run_id, view)
         os.kill(worker.pid, signal.SIGKILL)
         await worker.wait()
         row = await runtime.offline.store.run_row(run_id)
@@ -124,6 +126,11 @@ class Demo:
         style = "green" if orders == 1 else "red"
         self._say("=", style, f"{orders} order in the shop's database: the call was repeated with the same key")
         return run, orders
+
+    async def _catch_up(self, runtime: Runtime, run_id: str, view: LiveView) -> None:
+        """What others have recorded."""
+        for recorded in await runtime.offline.store.events(run_id):
+            view.recorded(recorded)
 
     async def _stocktaking(self, runtime: Runtime) -> Run:
         self._scene(
@@ -190,6 +197,10 @@ class Demo:
         finally:
             database.close()
 
+    @property
+    def _place(self) -> str:
+        return f"--project {shlex.quote(str(near(self._folder)))}"
+
     def _title(self) -> None:
         self._console.print()
         self._console.print(Text("Toolgate", style="bold"), "· between language models and tools", style="dim")
@@ -203,10 +214,10 @@ class Demo:
         self._console.print(Text(f"  {subtitle}", style="dim"), soft_wrap=True)
 
     def _say(self, mark: str, style: str, text: str) -> None:
-        self._console.print(Text.assemble((f"  {mark} ", style), text), soft_wrap=True)
+        show_line(self._console, Line(mark, style, text))
 
     def _next(self) -> None:
-        toolgate, place = program(), f"--project {shlex.quote(str(near(self._folder)))}"
+        toolgate, place = program(), self._place
         self._scene("Try next", f"all of this took {time.monotonic() - self._began:.1f} s")
         refund = """--who user:ann --agent support --tool shop/refund --args '{"amount": 900}'"""
         for command in (

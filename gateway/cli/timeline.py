@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.console import console as stdout
+from gateway.cli.folding import show
 from gateway.cli.lines import Said, budget_line, doubts, line
 from gateway.events import Admitted, Held, ModelAnswered, Recorded, Returned
 from gateway.run import ENDED, Run
@@ -15,6 +16,7 @@ from gateway.visible import shortened
 __all__ = ["print_timeline"]
 
 _TEXT_WIDTH = 96
+_INDENT = 12  # columns: the seconds, and the mark
 
 
 def print_timeline(run: Run, events: Sequence[Recorded], console: Console | None = None) -> None:
@@ -31,8 +33,8 @@ def print_timeline(run: Run, events: Sequence[Recorded], console: Console | None
             said.setdefault(event.key, Said(event.path))
         for text in _texts(recorded, said, sent):
             since = (f"{(recorded.at - run.created) / 1000:8.2f}s ", "dim")
-            console.print(Text.assemble(since, text), soft_wrap=True)
-    console.print(Text(f"          spent {budget_line(run.limits, run.spend)}", style="dim"), soft_wrap=True)
+            show(console, Text.assemble(since, text), _INDENT)
+    show(console, Text(f"          spent {budget_line(run.limits, run.spend)}", style="dim"), _INDENT)
     for doubt in doubts(run) if run.status not in ENDED else ():
         console.print(Text(f"          {doubt}"), soft_wrap=True)
 

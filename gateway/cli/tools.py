@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit
+from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, caller, emit, through, usage_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def tools_command(agent: str | None, profile: str | None, as_json: bool, caller:
     from gateway.cli.listing import list_tools, print_listing
     from gateway.policy import load
 
+    say_nothing_of_servers()
     config = caller.config()
     part = entrance.profile(config, profile)
     policy = load(config.policy.model, config.policy.files)
@@ -77,10 +79,11 @@ async def _called(config: "Config", tool: str, arguments: str, subject: "Subject
 
 
 def _narrowed(config: "Config", tool: str) -> "Config":
-    """With the tool's own server only; with all, if the name does not say which."""
+    """With the tool's own server only, of which the call's end says all; with all, if the name does not say which."""
     server = tool.partition("/")[0]
     if server not in config.servers:
         return config
+    say_nothing_of_servers()
     return dataclasses.replace(config, servers={server: config.servers[server]})
 
 

@@ -1,14 +1,19 @@
 """A run on a terminal, as it happens: what the model says, each call with its verdict, what waits."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
+from gateway.cli.folding import Flow, show
 from gateway.cli.lines import Line, Said, line
 from gateway.events import Admitted, Held, ModelAnswered, Recorded
 from gateway.visible import visible
 from providers import StreamEvent, TextDelta, ThinkingDelta
 
 __all__ = ["LiveView", "show_line"]
+
+_INDENT = 2  # columns before all that is said in a run
 
 
 class LiveView:
@@ -17,6 +22,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._calls: dict[str, Said] = {}
+        self._flow = Flow(console, _INDENT)
         self._talking = False  # in the middle of a line of the model's
         self._breaks = ""  # line breaks that came and were not printed: there may be nothing behind them
         self._streamed = False  # this reply's words have been shown as they came
@@ -33,18 +39,26 @@ class LiveView:
         """One fact, on a line of its own."""
         if recorded.seq <= self._seen.get(recorded.run_id, 0):
             return
+        self._know(recorded)
+        if isinstance(recorded.event, ModelAnswered):
+            self._answered(recorded.event)
+        described = line(recorded.event, self._calls)
+        if described is not None:
+            self._stop_talking()
+            show_line(self._console, described)
+
+    def passed(self, history: Sequence[Recorded]) -> None:
+        """What was before this view: it is known, and not shown."""
+        for recorded in history:
+            self._know(recorded)
+
+    def _know(self, recorded: Recorded) -> None:
         self._seen[recorded.run_id] = recorded.seq
         event = recorded.event
         if isinstance(event, Admitted):
             self._calls[event.key] = Said(event.path, event.arguments)
         elif isinstance(event, Held):
             self._calls.setdefault(event.key, Said(event.path))
-        elif isinstance(event, ModelAnswered):
-            self._answered(event)
-        described = line(event, self._calls)
-        if described is not None:
-            self._stop_talking()
-            show_line(self._console, described)
 
     def _answered(self, event: ModelAnswered) -> None:
         """The words of a reply that this process did not hear itself."""
@@ -57,10 +71,15 @@ class LiveView:
         text, self._breaks = _without_breaks(self._breaks + text)
         if not text:
             return
-        indent = "" if self._talking else "  "
-        shown = "\n  ".join(visible(part) for part in text.split("\n"))
-        self._console.print(Text(indent + shown, style=style), end="", soft_wrap=True)
+        first, *more = (visible(part) for part in text.split("\n"))
+        shown = self._flow.placed(first) if self._talking else self._begun(first)
+        shown += "".join("\n" + self._begun(part) for part in more)
+        self._console.print(Text(shown, style=style), end="", soft_wrap=True)
         self._talking = self._streamed = True
+
+    def _begun(self, line: str) -> str:
+        self._flow.start()
+        return " " * _INDENT + self._flow.placed(line)
 
     def _stop_talking(self) -> None:
         if self._talking:
@@ -79,4 +98,4 @@ def show_line(console: Console, described: Line) -> None:
     text = Text.assemble((f"  {described.mark} ", described.style), described.text)
     if described.detail:
         text.append(f"  {described.detail}", style="dim")
-    console.print(text, soft_wrap=True)
+    show(console, text, _INDENT + 2)

@@ -10,6 +10,7 @@ from pydantic import Field
 from gateway.budget import Limits, nanos
 from gateway.config.documents import read_toml
 from gateway.config.findings import validated
+from gateway.config.folders import shown_path
 from gateway.config.places import Document, Place
 from gateway.config.settings import BudgetTable, Name, Table
 from gateway.errors import ConfigError, Problem
@@ -54,7 +55,7 @@ def load_budgets(path: Path, known_agents: Collection[str] | None = None, file: 
     """
     if not path.exists():
         return Budgets()
-    return read_budgets(read_toml(path, file or str(path)), known_agents)
+    return read_budgets(read_toml(path, file or shown_path(path, Path.cwd())), known_agents)
 
 
 def read_budgets(document: Document, known_agents: Collection[str] | None = None) -> Budgets:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,20 @@ from gateway.errors import ConfigError
 __all__ = ["read_json", "read_toml", "toml_document"]
 
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
+
+# What `tomllib` says -> what we say, and what to do.
+_MENDS: Mapping[str, tuple[str, str]] = {
+    "Cannot overwrite a value": ("this key stands twice, or is both a key and a table", "keep one of the two"),
+    "Cannot declare": ("this table stands twice", "put what belongs to it below one heading"),
+    "Invalid value": (
+        "there is no value here that TOML knows",
+        "text stands in straight double quotes, `true` and `false` in small letters",
+    ),
+    "Invalid statement": ("a line must be a key with its value, or a heading", "write `key = value` or `[table]`"),
+    "Expected '=' after a key": ("a `=` must stand here", "write `key = value`, with an odd name in quotes"),
+    "Illegal character '\\n'": ("a text is not closed in its line", 'close it with `"`'),
+    "Unescaped '\\'": ("a `\\` in a text", "write it twice, or put the text in single quotes"),
+}
 
 
 def read_toml(path: Path, file: str) -> Document:
@@ -45,18 +60,22 @@ def read_json(path: Path, file: str) -> Document:
 def _text(path: Path, file: str) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError.at(file, "the file is not UTF-8 text") from None
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode("utf-8-sig", "replace")
+        raise ConfigError.at(file, "the file is not UTF-8 text", *_end(before), "save it as UTF-8") from None
     except OSError as error:
         raise ConfigError.at(file, f"the file can't be read: {error.strerror}") from None
+
+
+def _end(text: str) -> tuple[int, int]:
+    """Line and column of what would follow this text."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
 def _not_toml(message: str, text: str, file: str) -> ConfigError:
     """`tomllib` says where only within its message."""
     found = _POSITION.search(message)
-    if found is None or found[1] is None:
-        line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
-    else:
-        line, column = int(found[1]), int(found[2])
+    line, column = _end(text) if found is None or found[1] is None else (int(found[1]), int(found[2]))
     words = _POSITION.sub("", message)
-    return ConfigError.at(file, f"not TOML: {words[:1].lower()}{words[1:]}", line, column)
+    said, mend = next((told for begin, told in _MENDS.items() if words.startswith(begin)), (words, ""))
+    return ConfigError.at(file, f"not TOML: {said[:1].lower()}{said[1:]}", line, column, mend)

@@ -106,8 +106,9 @@ class Expanding:
         try:
             value = template.expand(self.known)
         except Unset as unset:
-            hint = f"set it before you start Toolgate, or write `${{{unset.name}:-default}}`"
-            self.problems.append(template.place.problem(f"the environment variable `{unset.name}` is not set", hint))
+            name = unset.name
+            hint = f"type `export {name}=VALUE` in the shell that starts Toolgate, or write `${{{name}:-VALUE}}` there"
+            self.problems.append(template.place.problem(f"the environment variable `{name}` is not set", hint))
             return ""
         given = {variable.name for variable in template.variables} - _NO_SECRETS
         self._secrets |= {self.known[name] for name in given if self.known.get(name)}

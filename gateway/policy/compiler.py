@@ -73,7 +73,13 @@ def _operands(tree: ast.expr) -> list[ast.expr]:
     return [operand for value in tree.values for operand in _operands(value)]
 
 
-_SIGNS = (("&&", "write `and`"), ("||", "write `or`"), ("!", "write `not`"), ("=", "to compare write `==`"))
+_SIGNS = (
+    *((quote, "write straight quotes: `'...'`") for quote in "\u2018\u2019\u201c\u201d\u201e"),
+    ("&&", "write `and`"),
+    ("||", "write `or`"),
+    ("!", "write `not`"),
+    ("=", "to compare write `==`"),
+)
 _RIGHT_SIGNS = re.compile(r"[=!<>]=")
 
 

@@ -52,7 +52,7 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """An allow line that does not, and what keeps it from it."""
+    """An allow line that does not, and what keeps it from it: `user:eve does not have role:support`, say."""
 
     rule: str
     text: str
@@ -146,17 +146,17 @@ def _named(answer: Truth) -> Outcome:
 
 
 def _saw(paths: Sequence[Path], scope: Scope) -> tuple[tuple[str, str], ...]:
-    return tuple((path.text, _shown(path.run(scope))) for path in paths)
+    return tuple((path.text, _shown(path, path.run(scope))) for path in paths)
 
 
-def _shown(value: Any) -> str:
+def _shown(path: Path, value: Any) -> str:
     if value is UNDECIDED:
-        return "not given"
+        return "not known" if path.text.startswith("tool.") else "not given"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
 
 
-# ---- nearest misses: the allow lines that lack least ----
+# ---- nearest misses: the allow lines that lack least, those that are most about this tool first ----
 
 
 def _misses(policy: Policy, query: Query, scope: Scope) -> tuple[Miss, ...]:
@@ -164,8 +164,8 @@ def _misses(policy: Policy, query: Query, scope: Scope) -> tuple[Miss, ...]:
         (len(missing), rule, missing) for rule in policy.rules if (missing := _missing(policy, rule, query, scope))
     ]
     least = min((count for count, _, _ in found), default=0)
-    near = [Miss(rule.where, rule.text, "; ".join(missing)) for count, rule, missing in found if count == least]
-    return tuple(near[:_MISSES])
+    near = sorted((one for one in found if one[0] == least), key=lambda one: one[1].tool.text.count("*"))
+    return tuple(Miss(rule.where, rule.text, ", and ".join(missing)) for _, rule, missing in near[:_MISSES])
 
 
 def _missing(policy: Policy, rule: Rule, query: Query, scope: Scope) -> list[str]:
@@ -185,23 +185,24 @@ def _missing(policy: Policy, rule: Rule, query: Query, scope: Scope) -> list[str
 
 def _without(policy: Policy, role: str, query: Query, scope: Scope) -> str:
     tenants = [tenant for tenant in sorted(policy.roles.grants) if policy.roles.path(scope.principal, role, tenant)]
-    has = (
-        f"has that only in tenant {', '.join(tenants)}, not in {query.subject.tenant}"
-        if tenants
-        else "does not have that"
-    )
-    return f"it is for {role}, and {scope.principal} {has}"
+    if tenants:
+        return f"{scope.principal} has {role} only in tenant {', '.join(tenants)}, not in {query.subject.tenant}"
+    return f"{scope.principal} does not have {role}"
 
 
 def _failing(rule: Rule, scope: Scope) -> Iterator[str]:
     for part in rule.when.parts if rule.when else ():
-        if part.test(scope) is not True:
-            yield _unmet(part, scope)
+        answer = part.test(scope)
+        if answer is not True:
+            yield _unmet(part, answer, scope)
 
 
-def _unmet(part: Part, scope: Scope) -> str:
+def _unmet(part: Part, answer: Truth, scope: Scope) -> str:
     values = ", ".join(f"{name} is {value}" for name, value in _saw(part.paths, scope))
-    return f"{part.text}, {values}" if values else part.text
+    if part.text in [path.text for path in part.paths]:
+        return values  # `tool.read_only is false` says all
+    verdict = "can't be decided" if answer is UNDECIDED else "does not hold"
+    return f"`{part.text}` {verdict}" + (f" ({values})" if values else "")
 
 
 # ---- JSON ----

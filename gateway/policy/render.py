@@ -17,7 +17,7 @@ def render(explanation: Explanation) -> str:
     lines = [
         head,
         f"  why   {decision.why or '-'}",
-        f"  line  {decision.rule or 'none: what no line allows is denied'}",
+        f"  line  {decision.rule or 'none: denied by default'}",
     ]
     if decision.undecided:
         lines.append("  note  its condition could not be decided, and so it restricts")
@@ -32,12 +32,19 @@ def _answer(answer: Answer) -> Iterator[str]:
         yield "  role  " + " -> ".join([answer.principal, *(f"{hop.role} ({hop.rule})" for hop in answer.path)])
     elif answer.roles:
         yield "  roles " + ", ".join(answer.roles)
+    yield from _near(answer)
     for line in answer.lines:
         yield from _line(line)
-    if not answer.lines:
+    if not (answer.lines or answer.misses):
         yield "  no line is about this"
+
+
+def _near(answer: Answer) -> Iterator[str]:
+    """What a default denial lacks: before all the lines that were looked at, since it is what one looks for."""
     for miss in answer.misses:
-        yield f"  near  {miss.rule} would allow: {miss.missing}"
+        yield f"  near  {miss.rule} would allow it, but {miss.missing}"
+    if answer.lines and not answer.misses and answer.decision.rule is None:
+        yield "  near  nothing: no allow line is about this"
 
 
 def _line(line: Line) -> Iterator[str]:

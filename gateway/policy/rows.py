@@ -142,8 +142,8 @@ class _Reader:
         if found == len(shape):
             return True
         column = self._cells[len(shape) + 1 if found > len(shape) else 0].column
-        hint = "text that holds a comma stands in double quotes" if found > len(shape) else ""
         kind = self._cells[0].text
+        hint = _MANY if found > len(shape) else _FEW[kind]
         self._note(column, f"`{kind}` needs {len(shape)} fields ({', '.join(shape)}), found {found}", hint)
         return False
 
@@ -203,9 +203,18 @@ def _four_eyes(rule: Rule) -> Rule:
     return replace(rule, when=compile_condition(text))
 
 
+_MANY = "text that holds a comma stands in double quotes"
+_FEW = {
+    "p": "an empty `when` or `why` needs its comma, too: `call, , allow, ...`",
+    "g": "the role holds in one tenant, or in all: `*`",
+}
+
+
 def _type_hint(word: str) -> str:
     if word and word[0].lower() in _SHAPES and not word[1:].strip("0123456789"):
         return f"did you mean `{word[0].lower()}`?"
+    if any(sign in word for sign in ("\t", ";")):
+        return "cells are separated by commas"
     return "expected `p` or `g`; a comment begins with `#`"
 
 

@@ -131,7 +131,7 @@ async def negotiate(session: ClientSession, era: Era, probe: float, introduce: I
     if era == "legacy":
         await introduce()
     elif era == "modern":
-        await session.discover()
+        await _discovered(session)
     elif not await _is_modern(session, probe):
         await _initialize(session, introduce)
 
@@ -176,4 +176,16 @@ async def _initialize(session: ClientSession, introduce: Introduce) -> None:
     except MCPError as error:
         if error.code != types.UNSUPPORTED_PROTOCOL_VERSION:
             raise
-        await session.discover()  # a slow modern server, which had taken our late probe as its opening
+        await _discovered(session)  # a slow modern server, which had taken our late probe as its opening
+
+
+async def _discovered(session: ClientSession) -> None:
+    """The SDK gives a server 10 s to answer; whoever starts slowly has until the connection's own time is over."""
+    while True:
+        try:
+            await session.discover()
+        except MCPError as error:
+            if error.code != types.REQUEST_TIMEOUT:
+                raise
+        else:
+            return

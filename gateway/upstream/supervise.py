@@ -315,7 +315,8 @@ class Supervisor:
         self.settled.set()
         if was == "ready" or before != why:
             self._changed()
-        if was == "ready" or cause(before) != cause(why):  # not at each attempt
+        news = was == "ready" or cause(before) != cause(why)  # not at each attempt
+        if news and not self._stopping.is_set():  # what breaks while we leave is no news
             level = logging.WARNING if self._public is None else logging.INFO  # the public one is how the server is
             log.log(level, "server %s is down: %s", self.spec.name, why)
 

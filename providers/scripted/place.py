@@ -43,7 +43,7 @@ class _Exchange:
 
 
 def place_of(script: Script, messages: Sequence[Message]) -> Place:
-    """The place after these messages. Raises ProviderError (`bad_request`) if forks lead in a circle."""
+    """The place after these messages. Raises ProviderError (`script`) if forks lead in a circle."""
     first = next((i for i, message in enumerate(messages) if message.role == "assistant"), len(messages))
     place = _settled(script, Place(seen=Seen(said=_said(messages[:first]) or "")))
     for exchange in _exchanges(messages[first:]):
@@ -97,7 +97,7 @@ def _settled(script: Script, place: Place) -> Place:
             return place
         place = replace(place, step=_chosen(step, place))
     where = script.steps[place.step].where
-    raise ProviderError("bad_request", f"{where}: the branches lead in a circle without a turn between them")
+    raise ProviderError("script", f"{where}: the branches lead in a circle without a turn between them")
 
 
 def _chosen(fork: Fork, place: Place) -> int:

@@ -65,7 +65,7 @@ class ScriptedProvider:
     async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         """The reply to this conversation, word by word.
 
-        Raises ProviderError: as a `fail:` says, or `bad_request` if an expectation or a reference is not met.
+        Raises ProviderError: as a `fail:` says, or `script` if an expectation or a reference is not met.
         """
         place = place_of(self._script, request.messages)
         turn = self._turn(place)
@@ -98,7 +98,7 @@ def _check(turn: Turn, place: Place) -> None:
     for wanted in turn.expect:
         came = miss(wanted, place.seen)
         if came is not None:
-            raise ProviderError("bad_request", f"{wanted.where}: {came}")
+            raise ProviderError("script", f"{wanted.where}: {came}")
 
 
 def _reply(turn: Turn, place: Place, request: Request) -> Reply:
@@ -129,7 +129,7 @@ def _filled(form: Form, turn: Turn, place: Place) -> Any:
     try:
         return filled(form, place.seen.look)
     except LookupError as error:
-        raise ProviderError("bad_request", f"{turn.where}: a reference can't be filled: {error.args[0]}") from None
+        raise ProviderError("script", f"{turn.where}: a reference can't be filled: {error.args[0]}") from None
 
 
 def _written(form: Form, turn: Turn, place: Place) -> str:

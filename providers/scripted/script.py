@@ -32,6 +32,7 @@ __all__ = ["END", "Choice", "Failure", "Fork", "Script", "ToolUse", "Turn", "par
 
 END = "end"  # the label behind the last step
 _NANOS = 1_000_000_000
+_KINDS = tuple(kind for kind in get_args(ProviderErrorKind) if kind != "script")  # how real backends fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ def _failure(node: Node) -> Failure:
     found = fields(node, ("kind", "message", "retry_after", "times"))
     if "kind" not in found:
         raise refused(node, "`fail` needs a `kind`, such as `rate_limit`")
-    one_of(found["kind"], text_of(found["kind"]), get_args(ProviderErrorKind), "kind of failure")
+    one_of(found["kind"], text_of(found["kind"]), _KINDS, "kind of failure")
     kind: ProviderErrorKind = found["kind"].value
     return Failure(
         kind=kind,

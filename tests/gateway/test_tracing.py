@@ -253,6 +253,10 @@ def test_a_clients_calls_hang_from_the_root_of_its_run(tmp_path: Path) -> None:
                 ("tool.call", ROOT),
             }
             assert all("step_id" not in span.attributes for span in stage.recorder.spans)
+        assert_one_tree(stage.recorder.spans)  # the root is sent when the client has gone
+        (root,) = named(stage, "agent.run")
+        assert root.attributes["run_id"] == run.run_id
+        assert (root.attributes["toolgate.run.state"], root.error) == ("succeeded", None)
 
     asyncio.run(play())
 

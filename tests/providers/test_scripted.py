@@ -120,7 +120,7 @@ def test_an_expectation_that_fails_stops_the_run_and_shows_what_came(script: Pat
     talk.answer({**STOCK, "stock": 0}, CUSTOMER)
     with pytest.raises(ProviderError) as caught:
         talk.ask()
-    assert (caught.value.kind, caught.value.retryable) == ("bad_request", False)
+    assert (caught.value.kind, caught.value.retryable) == ("script", False)
     assert str(caught.value) == f"{script}:7:33: expected `stock` of call `stock` to equal `1`, but got `0`"
 
 

@@ -143,6 +143,26 @@ def test_a_server_that_is_down_fails_and_rejected_tools_are_a_warning(bare: Path
     assert findings[0].detail == "it exited"
 
 
+def test_what_is_to_be_looked_at_is_named_with_its_line(project: Path) -> None:
+    (project / ".mcp.json").write_text('{"mcpServers": {\n  "echo": {"command": "no-such-program"}}}')
+    (found,) = checks.servers(config(project), [a_status(name="echo", state="down", error="it exited")])
+    assert found.mend == "look at .mcp.json:2, and start by hand what stands there"
+
+
+def test_each_variable_that_is_not_set_is_named_with_its_place_and_what_to_type(project: Path) -> None:
+    (project / ".mcp.json").write_text(
+        '{"mcpServers": {"echo": {\n  "command": "x",\n  "env": {"A": "${NO_SUCH_A}",\n    "B": "${NO_SUCH_B}"}}}}'
+    )
+    one, two = checks.servers(config(project), [a_status(name="echo", state="down", error="...")])
+    assert (one.level, one.what) == ("fail", "server echo")
+    assert one.detail == ".mcp.json:3:11: the environment variable `NO_SUCH_A` is not set"
+    assert (
+        one.mend
+        == "type `export NO_SUCH_A=VALUE` in the shell that starts Toolgate, or write `${NO_SUCH_A:-VALUE}` there"
+    )
+    assert two.detail.startswith(".mcp.json:4:5: ")
+
+
 def test_a_server_that_is_switched_off_is_not_started(bare: Path) -> None:
     (bare / ".mcp.json").write_text('{"mcpServers": {"off": {"command": "no-such-program", "disabled": true}}}')
     findings = [found for found in asyncio.run(examine(Caller(bare))) if found.what == "server off"]

@@ -238,6 +238,46 @@ def test_a_run_that_has_ended_is_not_driven_again(bare: Path, toolgate: Command)
     assert "has ended (succeeded): there is nothing to go on with" in failed.err
 
 
+@pytest.mark.parametrize(("budget", "more"), [("turns=1", "turns=AMOUNT"), ("usd=0.0001", "usd=AMOUNT")])
+def test_a_run_whose_budget_is_spent_says_what_to_raise(budget: str, more: str, project: Path, child: Command) -> None:
+    config = project / "toolgate.toml"
+    priced = 'script = "talk.yaml"\ninput_usd_per_million = 100\noutput_usd_per_million = 100\n'
+    config.write_text(config.read_text().replace('script = "talk.yaml"\n', priced).replace("talk.yaml", "work.yaml"))
+    stopped = child("run", "hi", "--budget", budget)
+    assert stopped.code == 8
+    (row,) = child("runs", "--json").json
+    assert stopped.err.splitlines()[-1] == f"  go on with: toolgate resume {row['id']} --budget {more}"
+
+
+def test_a_run_that_is_taken_up_again_is_not_told_from_its_start(project: Path, child: Command) -> None:
+    waits = child("run", "sum it up", "--model", "scripted:sum.yaml")
+    assert waits.code == 7
+    (row,) = child("runs", "--json").json
+    (asked,) = child("approvals", "--json").json
+    assert "echo/add" not in child("resume", row["id"]).err
+    assert child("approve", asked["id"], "--as", "user:bob").code == 0
+    done = child("resume", row["id"])
+    recap, *new = done.err.splitlines()
+    assert recap == f"  ▸ sum it up  goes on after 1 turn and 0 tool calls  all of it: toolgate runs show {row['id']}"
+    assert [line.split()[:3] for line in new[:3]] == [
+        ["!", "approved", "by"],
+        ["▸", "resumed", "people"],
+        ["✓", "echo/add", '{"a":1,"b":2}'],
+    ]
+    assert (done.code, done.out) == (0, "Done.\n")
+
+
+def test_the_answer_of_a_run_that_has_ended_is_told_again(project: Path, child: Command, terminal: OnTerminal) -> None:
+    child("run", "hi")
+    (row,) = child("runs", "--json").json
+    again = child("resume", row["id"])
+    assert (again.code, again.out) == (0, "Nothing to do.\n")
+    assert "hi  has ended (succeeded) after 1 turn and 0 tool calls" in again.err
+    with terminal("resume", row["id"]) as shown:
+        assert shown.end() == 0
+        assert "Nothing to do." in shown.screen
+
+
 def test_a_clients_run_can_not_be_resumed(project: Path, toolgate: Command) -> None:
     toolgate("call", "echo/echo", '{"text": "hi"}')
     failed = toolgate("resume", the_run(toolgate)["id"], "--json")

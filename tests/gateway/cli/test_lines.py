@@ -2,7 +2,7 @@ import pytest
 
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, InDoubt, Refused, Unsent, outcome_to_json
-from gateway.cli.lines import Said, budget_line, line
+from gateway.cli.lines import Said, budget_line, line, recap
 from gateway.events import (
     EVENTS,
     Admitted,
@@ -26,6 +26,7 @@ from gateway.events import (
     Succeeded,
     Waited,
 )
+from gateway.run import Run
 
 KEY = "t1/call/1"
 CALLS = {KEY: Said("shop/refund", '{"amount":5}')}
@@ -62,8 +63,10 @@ READS = [
     (ModelFailed(1, "overloaded", "come back", True), "✗ the model failed (overloaded) | come back"),
     (Paused("budget", "spent", "tokens"), "‖ paused (budget) | spent"),
     (Resumed("people answered"), "▸ resumed | people answered"),
+    (Resumed("it was resumed"), "▸ resumed | "),
     (Succeeded("Done."), "■ done | "),
     (Failed("auth", "the key is wrong"), "■ failed (auth) | the key is wrong"),
+    (Failed("script", "s.yaml:3:5: expected x"), "■ failed: the script can't go on | s.yaml:3:5: expected x"),
     (Cancelled("user:bob", "enough"), "■ cancelled by user:bob | enough"),
 ]  # fmt: skip
 
@@ -72,6 +75,7 @@ SILENT: list[Event] = [
     ModelAsked(1, {}),
     ModelAnswered(1, {"role": "assistant", "parts": []}, "stop", "demo", {}, {}),
     Admitted(KEY, "shop/refund", "{}", "pin", "policy", {}),
+    ModelFailed(1, "auth", "the key is wrong", False),  # the run ends with it, and says why
 ]
 
 HOSTILE: list[Event] = [
@@ -83,7 +87,7 @@ HOSTILE: list[Event] = [
     returned(InDoubt(EVIL)),
     Doubted(KEY, EVIL),
     Resolved(KEY, "happened", EVIL, EVIL),
-    ModelFailed(1, "network", EVIL, False),
+    ModelFailed(1, "network", EVIL, True),
     Paused("budget", EVIL),
     Failed(EVIL, EVIL),
     Cancelled(EVIL, EVIL),
@@ -122,5 +126,16 @@ def test_a_budget_reads_as_people_write_it() -> None:
 
 def test_long_arguments_are_cut_in_the_middle_with_their_length() -> None:
     said = str(Said("shop/refund", '{"note":"' + "x" * 500 + '"}'))
-    assert len(said) < 100
+    assert len(said) < 120
     assert "(511 characters)" in said
+
+
+def test_a_run_that_is_taken_up_again_is_told_in_a_line() -> None:
+    run = Run("r-1", "waiting", input="Order a \x1b[2J" + "light " * 20, spend=Spend(turns=2, tool_calls=1))
+    told = recap(run)
+    assert told.text.startswith("Order a \\e[")
+    assert told.text.endswith("  goes on after 2 turns and 1 tool call")
+    assert told.detail == "all of it: toolgate runs show r-1"
+    ended = recap(Run("r-1", "failed", cause="auth: the key is wrong"))
+    assert ended.text.endswith("has ended (failed) after 0 turns and 0 tool calls")
+    assert ended.detail == "auth: the key is wrong · all of it: toolgate runs show r-1"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.cli.logs import log_to_stderr
+from gateway.cli.logs import log_to_stderr, say_nothing_of_servers
 
 OURS = logging.getLogger("toolgate.upstream")
 
@@ -33,7 +33,7 @@ def test_what_broke_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 def test_libraries_are_not_heard() -> None:
     """In a process of its own: pytest listens to every logger, and then Python's last resort is silent anyway."""
     code = (
-        "import logging; from gateway.cli.logs import log_to_stderr; log_to_stderr('warning');"
+        "import logging; from gateway.cli.logs import log_to_stderr, say_nothing_of_servers; log_to_stderr('warning');"
         " logging.getLogger('mcp.client').error('what a server sent: secret')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -45,3 +45,18 @@ def test_the_level_is_chosen_by_name(level: str, heard: bool, capsys: pytest.Cap
     log_to_stderr(level)
     OURS.debug("detail")
     assert ("detail" in capsys.readouterr().err) == heard
+
+
+@pytest.mark.parametrize(("level", "heard"), [("warning", False), ("debug", True)])
+def test_a_command_that_tells_of_servers_itself_has_no_log_of_them(
+    level: str, heard: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_to_stderr(level)
+    say_nothing_of_servers()
+    OURS.warning("server shop is down")
+    OURS.error("forwarding failed")
+    said = capsys.readouterr().err
+    assert ("is down" in said, "forwarding failed" in said) == (heard, True)
+    log_to_stderr("warning")  # the next command
+    OURS.warning("server shop is down")
+    assert "is down" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_the_role_path_and_the_nearest_miss_are_shown(bare: Path, toolgate: Comm
     assert "user:bob -> role:boss (policies/policy.csv:8)" in allowed
     missed = toolgate(*approving, "--who", "user:eve", "--requester", "ann").out
     assert "denied" in missed
-    assert "near  policies/policy.csv:7 would allow: it is for role:boss" in missed
+    assert "near  policies/policy.csv:7 would allow it, but user:eve does not have role:boss" in missed
 
 
 def test_facts_about_the_tool_come_from_its_server(project: Path, toolgate: Command) -> None:

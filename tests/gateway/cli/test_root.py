@@ -1,5 +1,6 @@
 import importlib
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from gateway.cli.exits import Exit
 from gateway.cli.root import COMMANDS
 from tests.gateway.cli.conftest import Command
 
@@ -77,6 +79,16 @@ def test_every_command_knows_json(name: str) -> None:
     assert actions
     for command in actions:
         assert "as_json" in [option.name for option in command.params]
+
+
+def test_the_page_about_the_command_line_has_every_command_and_every_exit_code() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text()
+    for name in COMMANDS:
+        for typed, command in group_commands(name).items():
+            if command.params or not isinstance(command, click.Group):  # `keys` alone does nothing
+                assert re.search(rf"^\| `{typed}[ `]", page, re.MULTILINE), typed
+    for code in Exit:
+        assert f"| {code.value} | `{code.name.lower()}` |" in page
 
 
 @pytest.mark.parametrize("name", ["", *QUICK])

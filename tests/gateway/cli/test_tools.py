@@ -96,6 +96,25 @@ def test_a_server_that_is_down_has_its_code(project: Path, toolgate: Command) ->
     assert "`no-such-program` was not found" in failed.error["message"]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tools",),
+        ("doctor",),
+        ("call", "gone/x"),
+        ("policy", "explain", "--tool", "gone/x"),
+        ("policy", "check", "--servers"),
+    ],
+)
+def test_a_server_that_is_down_is_told_once(
+    command: tuple[str, ...], project: Path, toolgate: Command, echo_url: str
+) -> None:
+    servers = {"echo": {"url": echo_url}, "gone": {"command": "no-such-program"}}
+    (project / ".mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    told = toolgate(*command)
+    assert (told.out + told.err).count("`no-such-program` was not found") == 1
+
+
 def test_only_the_tools_own_server_is_started(project: Path, toolgate: Command, echo_url: str) -> None:
     mark = project / "started"
     servers = {"echo": {"url": echo_url}, "other": {"command": "touch", "args": [str(mark)]}}

@@ -57,6 +57,13 @@ def test_a_fact_is_shown_once_however_often_the_run_is_driven() -> None:
     assert shown.lines == ["  ▸ user:ann · acme  hi"]
 
 
+def test_what_was_before_is_known_and_not_shown() -> None:
+    shown, call = Shown(), Admitted("k", "shop/stock", '{"sku":"A"}', "pin", "policy", {})
+    shown.view.passed([Recorded("r-1", 1, 0, said("Let me look.")), Recorded("r-1", 2, 0, call)])
+    shown.record(said("Let me look."), call, Returned("k", {"kind": "answered", "result": {}}, {}))
+    assert shown.lines == ['  ✓ shop/stock {"sku":"A"}']
+
+
 def test_a_result_is_shown_with_the_call_that_it_belongs_to() -> None:
     returned = Returned("k", {"kind": "answered", "result": {}}, {})
     shown = Shown().record(Admitted("k", "shop/stock", '{"sku":"A"}', "pin", "policy", {}), returned)

@@ -32,6 +32,28 @@ def test_what_is_no_toml_is_told_with_line_and_column(text: str, line: int, colu
     assert "(at " not in problem(wrong.value)[2]
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "mend"),
+    [
+        ("[a]\nb = 1\nb = 2\n", "this key stands twice", "keep one"),
+        ("[a]\n[a]\n", "this table stands twice", "below one heading"),
+        ("a = scripted\n", "no value here", "straight double quotes"),
+        ("a = \u201cscripted\u201d\n", "no value here", "straight double quotes"),
+        ("a = True\n", "no value here", "small letters"),
+        ('a = "scripted\n', "not closed", 'close it with `"`'),
+        ('{"a": 1}\n', "a key with its value", "`key = value`"),
+        ("my key = 1\n", "a `=` must stand here", "in quotes"),
+        ('a = "C:\\d"\n', "a `\\` in a text", "single quotes"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_what_to_do(text: str, said: str, mend: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        toml_document(text, "a.toml", Path())
+    (found,) = wrong.value.problems
+    assert said in found.message
+    assert mend in found.hint
+
+
 @pytest.mark.parametrize("text", [f"a = {'9' * 5000}", "a = 1e9999999999999999999", "a = " + "[" * 5000])
 def test_a_monstrous_file_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
@@ -54,8 +76,8 @@ def test_a_json_file_is_read_with_its_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read", [read_json, read_toml])
 def test_a_file_that_is_no_text_or_no_file_is_an_error_that_names_it(tmp_path: Path, read: object) -> None:
     assert callable(read)
-    (tmp_path / "bad").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="shown: error: the file is not UTF-8"):
+    (tmp_path / "bad").write_bytes(b"# ok\n# caf\xe9")
+    with pytest.raises(ConfigError, match=r"shown:2:6: error: the file is not UTF-8 text \(save it as UTF-8\)"):
         read(tmp_path / "bad", "shown")
     with pytest.raises(ConfigError, match="shown: error: the file can't be read"):
         read(tmp_path, "shown")

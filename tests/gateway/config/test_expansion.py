@@ -70,7 +70,7 @@ def test_every_variable_that_is_not_set_is_named_with_its_line() -> None:
         ".mcp.json:6:5: error: the environment variable `A` is not set",
         ".mcp.json:9:5: error: the environment variable `C` is not set",
     ]
-    assert told[0].endswith("(set it before you start Toolgate, or write `${A:-default}`)")
+    assert told[0].endswith("(type `export A=VALUE` in the shell that starts Toolgate, or write `${A:-VALUE}` there)")
 
 
 @pytest.mark.parametrize(

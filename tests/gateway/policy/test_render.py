@@ -54,8 +54,28 @@ agent:support: allow
 
 def test_a_denial_because_no_line_allows_is_told_with_the_nearest_one() -> None:
     text = render(explain(POLICY, a_query("user:eve", args={"amount": 5})))
-    assert "line  none: what no line allows is denied" in text
-    assert "near  policy.csv:1 would allow: it is for role:support, and user:eve does not have that" in text
+    assert "line  none: denied by default" in text
+    assert "near  policy.csv:1 would allow it, but user:eve does not have role:support" in text
+
+
+def test_what_is_missing_stands_before_the_lines_that_were_looked_at() -> None:
+    lines = render(explain(POLICY, a_query("user:eve", args={"amount": 5}))).splitlines()
+    assert [line.split()[0] for line in lines if line] == [
+        "user:eve",
+        "why",
+        "line",
+        "user:eve:",
+        "near",
+        "deny",
+        "args.amount",
+    ]
+
+
+def test_where_no_allow_line_is_about_it_that_is_said() -> None:
+    policy = parse("p, *, *, shop/refund, call, args.amount > 100, deny, too much")
+    text = render(explain(policy, a_query(args={"amount": 5})))
+    assert "near  nothing: no allow line is about this" in text
+    assert "near" not in render(explain(policy, a_query(args={"amount": 500})))
 
 
 def test_an_undecidable_restriction_is_pointed_out() -> None:

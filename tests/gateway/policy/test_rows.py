@@ -42,7 +42,11 @@ P = "p, *, *, bank/send, call, , "  # then the effect, and why
         ("x, *", "1:1", ["unknown line type `x`", "expected `p` or `g`"]),
         ("[p], *", "1:1", ["unknown line type `[p]`"]),
         # columns
-        ("p, *, *, */*, call, deny, why", "1:1", ["`p` needs 7 fields", "found 6"]),
+        ("p, *, *, */*, call, deny, why", "1:1", ["`p` needs 7 fields", "found 6", "`call, , allow"]),
+        ("g, user:ann, role:a", "1:1", ["`g` needs 3 fields", "found 2", "in all: `*`"]),
+        ("p; *; *; */*; call; ; deny; why", "1:1", ["unknown line type", "separated by commas"]),
+        ("p\t*\t*\t*/*\tcall\t\tdeny\twhy", "1:1", ["unknown line type", "separated by commas"]),
+        ("p, *, *, */*, call, args.a == \u201cx\u201d, deny, why", "1:31", ["U+201C", "straight quotes"]),
         ("p, *, *, */*, call, , deny, why, not", "1:34", ["`p` needs 7 fields", "found 8", "double quotes"]),
         ("g, user:a, role:b", "1:1", ["`g` needs 3 fields (member, role, tenant), found 2"]),
         ("g, user:a, role:b, acme, 2027-01-01", "1:26", ["`g` needs 3 fields", "found 4"]),

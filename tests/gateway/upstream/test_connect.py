@@ -11,6 +11,7 @@ from gateway.upstream.outcomes import transport_error
 from gateway.upstream.spec import Era
 
 UNREACHABLE = MCPError.from_error_data(transport_error("unsent", "refused"))
+SLOW = MCPError(-32001, "Request 'server/discover' timed out")
 UNSUPPORTED = MCPError(-32022, "Unsupported protocol version")
 
 
@@ -41,12 +42,14 @@ class Session:
     [
         ("legacy", [], [None], ["initialize"]),
         ("modern", [None], [], ["discover"]),
+        ("modern", [SLOW, SLOW, None], [], ["discover", "discover", "discover"]),
         ("auto", [None], [], ["discover"]),
         ("auto", [MCPError(-32601, "Method not found")], [None], ["discover", "initialize"]),
         ("auto", [MCPError(-32000, "Bad Request")], [None], ["discover", "initialize"]),
         ("auto", [RuntimeError("no mutual version")], [None], ["discover", "initialize"]),
         ("auto", [TimeoutError()], [None], ["discover", "initialize"]),
         ("auto", [TimeoutError(), None], [UNSUPPORTED], ["discover", "initialize", "discover"]),
+        ("auto", [TimeoutError(), SLOW, None], [UNSUPPORTED], ["discover", "initialize", "discover", "discover"]),
     ],
 )
 def test_what_is_not_a_modern_answer_is_taken_for_a_legacy_server(

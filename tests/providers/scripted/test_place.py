@@ -110,7 +110,7 @@ def test_forks_that_lead_in_a_circle_are_an_error_and_not_a_hang() -> None:
     script = parsed("steps:\n  - {label: a, branch: {goto: b}}\n  - {label: b, branch: {goto: a}}", "s.yaml")
     with pytest.raises(ProviderError, match=r"s\.yaml:[23]:5: the branches lead in a circle") as caught:
         place_of(script, [user("go")])
-    assert caught.value.kind == "bad_request"
+    assert caught.value.kind == "script"
 
 
 def test_a_mark_names_step_round_and_turn() -> None:

@@ -120,7 +120,7 @@ def test_an_expectation_that_is_not_met_is_an_error_with_its_place() -> None:
     provider = _provider("  - say: x\n    expect:\n      - {said: please}")
     with pytest.raises(ProviderError) as caught:
         _events(provider, _request())
-    assert caught.value.kind == "bad_request"
+    assert caught.value.kind == "script"
     assert str(caught.value) == 's.yaml:4:9: expected the user to say `"please"`, but they said `"go"`'
 
 
