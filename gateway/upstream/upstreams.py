@@ -17,11 +17,12 @@ from gateway.catalogue import Catalogue
 from gateway.errors import UpstreamUnavailable
 from gateway.task import Task
 from gateway.upstream.eras import Eras
+from gateway.upstream.given import Errand, Public
 from gateway.upstream.private import Private
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import shown
 from gateway.upstream.spec import ServerSpec, ServerStatus
-from gateway.upstream.supervise import Errand, Public, Supervisor
+from gateway.upstream.supervise import Supervisor
 from gateway.upstream.wanted import about_task
 
 __all__ = ["Judge", "Upstreams"]
@@ -124,10 +125,15 @@ class Upstreams:
         if server is None:
             return Unsent(f"there is no server `{call.server}`")
         errand = Errand(timeout, meta, caller, answers)
-        if not asks(caller.capabilities) or (caller.modern and server.modern):
+        asked = asks(caller.capabilities) and not (caller.modern and server.modern)
+        if not asked and not server.foreign(call.subject):
             return await server.forward(call, errand)
-        async with self._private[call.server].lent(caller) as own:
-            return await (own or server).forward(call, errand)
+        async with self._private[call.server].lent(caller, call.subject) as own:
+            if isinstance(own, Supervisor):
+                return await own.forward(call, errand)
+            if server.foreign(call.subject):
+                return Unsent(f"server `{call.server}`: {own}")
+            return await server.forward(call, errand)
 
     async def follow(
         self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
@@ -160,8 +166,8 @@ class Upstreams:
                 await self._private[server].tell("resources/unsubscribe", uri)
 
     def _private_to(self, name: str, server: Supervisor) -> Private:
-        public = Public(lambda: server.listing, server.watched, server.adopt, self._stir)
-        return Private(server.spec, self._reaper, public, partial(self._updated, name))
+        public = Public(lambda: server.listing, server.watched, server.adopt, self._stir, server.relist)
+        return Private(server.spec, self._reaper, public, partial(self._updated, name), lambda: server.per_subject)
 
     def on_stirred(self, callback: Callable[[Collection[str]], None]) -> Callable[[], None]:
         """Has `callback` told the kinds of lists that have changed for one client, on a connection of his own.

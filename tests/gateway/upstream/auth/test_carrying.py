@@ -163,21 +163,21 @@ def test_a_call_of_another_subject_never_goes_out_with_the_owners_token(place: P
         async with place.connected() as up:
             outcome = await place.outcome(up, BOB)
             assert isinstance(outcome, Unsent)
+            assert outcome.why == (
+                "server `tracker`: `user:bob` is not logged in: "
+                "log in with `toolgate login tracker --as user:bob --tenant acme`"
+            )
             assert await place.said(up) == "ann"  # the connection is as it was
             assert up.status()[0].restarts == 0
-            if place.era == "modern":  # every request stands for itself: bob only has to log in
-                assert "toolgate login tracker --as user:bob" in outcome.why
-                place.auth.knobs.user = "bob"
-                await place.log_in(BOB)
-                assert [await place.said(up, subject) for subject in (BOB, ANN, BOB)] == ["bob", "ann", "bob"]
+            place.auth.knobs.user = "bob"  # he only has to log in
+            await place.log_in(BOB)
+            assert [await place.said(up, subject) for subject in (BOB, ANN, BOB)] == ["bob", "ann", "bob"]
 
     asyncio.run(go())
     assert place.auth.calls[0] == "ann"
 
 
 def test_many_subjects_at_once_are_never_mixed_up(place: Place) -> None:
-    if place.era == "legacy":
-        return  # a session is one user's, as the test before this one shows
     users = [Subject(f"user:{name}", "acme") for name in ("ann", "bob", "eve", "joe")]
 
     async def one(up: Upstreams, subject: Subject) -> None:
@@ -193,6 +193,12 @@ def test_many_subjects_at_once_are_never_mixed_up(place: Place) -> None:
                 await asyncio.gather(*(one(up, subject) for subject in users * 5))
 
     asyncio.run(go())
+    for shared in ("session", "peer"):  # a session of the older era, a connection of the modern one
+        held: dict[str, set[str]] = {}
+        for post in place.auth.posts:
+            if post.get(shared) and post["user"]:
+                held.setdefault(post[shared], set()).add(post["user"])
+        assert all(len(owners) == 1 for owners in held.values()), (shared, held)
 
 
 def test_the_gateways_own_credentials_serve_everybody(place: Place) -> None:
