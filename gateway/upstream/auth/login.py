@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx2
+import mcp_types as types
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.auth.utils import issuers_match
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata
@@ -28,7 +29,8 @@ from gateway.upstream.auth.user_tokens import OpenClient
 
 __all__ = ["LogIn"]
 
-_PROBE = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": {}}}
+_ENVELOPE = {types.PROTOCOL_VERSION_META_KEY: LATEST_MODERN_VERSION, types.CLIENT_CAPABILITIES_META_KEY: {}}
+_PROBE = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": _ENVELOPE}}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
