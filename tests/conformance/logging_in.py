@@ -1,4 +1,4 @@
-"""The suite's `auth/*` scenarios: `toolgate login`, with a browser that goes wherever it is sent, then `toolgate serve`.
+"""The suite's `auth/*` scenarios: `toolgate login`, with a browser that goes where it is sent, then `toolgate serve`.
 
 As a person would do it: what a refusal says to type is typed, though not for ever.
 """

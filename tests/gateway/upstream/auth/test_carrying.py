@@ -197,9 +197,9 @@ def test_many_subjects_at_once_are_never_mixed_up(place: Place) -> None:
     asyncio.run(go())
     for shared in ("session", "peer"):  # a session of the older era, a connection of the modern one
         held: dict[str, set[str]] = {}
-        for post in place.auth.posts:
-            if post.get(shared) and post["user"]:
-                held.setdefault(post[shared], set()).add(post["user"])
+        for said in place.auth.posts:
+            if said[shared] and said["user"]:
+                held.setdefault(said[shared], set()).add(said["user"])
         assert all(len(owners) == 1 for owners in held.values()), (shared, held)
 
 
