@@ -51,7 +51,7 @@ class _Own:
 
 class Private:
     """The private connections to one server. `updated` is called with the URI of a resource that changed; `apart` says
-    whether the server acts for each user.
+    whether the server acts for each user: then nobody subscribes here (`own_watching`).
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Private:
             self._spec.entered_as(subject),
             self._reaper,
             lambda: None,
-            updated=self._updated,
+            updated=_unheard if self._apart() else self._updated,
             capabilities=relayed(caller.capabilities),
             public=replace(self._public, watched=Watched()) if self._apart() else self._public,
         )
@@ -162,6 +162,10 @@ class Private:
         for own in list(self._open):
             self._close(own)
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _unheard(_uri: str) -> None:
+    """Nobody has subscribed to it here."""
 
 
 def _key(caller: Caller, subject: Subject | None) -> _Key:

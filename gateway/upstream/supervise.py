@@ -372,15 +372,18 @@ class Supervisor:
         return self._era == "modern"
 
     @property
+    def legacy(self) -> bool:
+        """Whether it speaks the handshake's era, as far as is known."""
+        return self._era == "legacy"
+
+    @property
     def per_subject(self) -> bool:
         """Whether the server acts for each user, as far as is known."""
         return self.carrier is not None and self.carrier.credentials.per_subject
 
     def foreign(self, subject: Subject | None) -> bool:
-        """Whether its connection speaks for somebody else: a session of the older era is one user's, and nobody
-        else's call may go over it. In the modern era each request carries its own credentials.
-        """
-        return self._era == "legacy" and self.carrier is not None and self.carrier.foreign(subject)
+        """Whether its connection speaks for somebody else."""
+        return self.carrier is not None and self.carrier.foreign(subject)
 
     async def _available(self, patience: float) -> Connection | None:
         if self._connection is None:

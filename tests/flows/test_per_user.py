@@ -77,7 +77,7 @@ def test_each_call_is_its_callers_own_at_the_server_and_shares_nothing_with_othe
 ) -> None:
     keys = {user: project.key(f"user:{user}") for user in ("ann", "bob", "eve")}
     with project.serve() as gateway, ThreadPoolExecutor(4) as threads, Clients(gateway) as made:
-        ask = {"elicitation": {"form": {}}}
+        ask: dict[str, Any] = {"elicitation": {"form": {}}}
         clients = [
             (user, made.of(era, keys[user], able))
             for user in ("ann", "bob")

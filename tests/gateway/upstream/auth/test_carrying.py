@@ -245,7 +245,7 @@ def trusted(place: Place, kind: str, **more: Any) -> Credentials:
         place.auth.brought[text] = subject.user.removeprefix("user:")
         tokens.keep(subject, text)
     access = SUBJECT_TOKEN_TYPES["access_token"]
-    trades = {
+    trades: dict[str, Any] = {
         "token_exchange": TokenExchange(pinned, keys, access),
         "id_jag": Assertion(pinned, keys, access, place.auth.issuer, keys),
     }
