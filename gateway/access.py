@@ -135,19 +135,26 @@ class Access:
 
     # ---- for people
 
-    async def log_in(self, server: str, subject: Subject, show: Callable[[str], Awaitable[None]]) -> "Grant":
-        """Logs this subject in, in a browser that `show` sends to an address, and keeps what was granted.
+    async def log_in(
+        self, server: str, subject: Subject, show: Callable[[str], Awaitable[None]], scopes: Sequence[str] = ()
+    ) -> "Grant":
+        """Logs this subject in, in a browser that `show` sends to an address, and keeps what was granted. With
+        `scopes`, these are asked for besides those that he has already.
 
-        Raises ConfigError, UpstreamUnavailable, TimeoutError.
+        Raises ConfigError, UpstreamUnavailable, StoreError, TimeoutError.
         """
         from gateway.upstream.auth.login import LogIn
+        from gateway.upstream.auth.scopes import united
 
         http, auth = self._oauth(server)
         word = auth.word
         authority = self._authority(server, http.url, auth)
         vault = self.vault  # keys that can't be used are found before a browser is opened
-        grant = await LogIn(authority, show, http.headers, word.client_metadata_url, word.redirect_port).run()
-        vault.write(self.binding(server, subject), grant)
+        binding = self.binding(server, subject)
+        before = vault.read(binding) if scopes else None
+        more = united(before.scope if before else "", *scopes)
+        grant = await LogIn(authority, show, http.headers, word.client_metadata_url, word.redirect_port, more).run()
+        vault.write(binding, grant)
         return grant
 
     def log_out(self, server: str, subject: Subject) -> bool:

@@ -18,6 +18,7 @@ from gateway.cli.takeover import GATEWAY, variables_of
 from gateway.cli.takeover_view import proof_lines
 from gateway.config import Config
 from gateway.config.folders import Folders
+from gateway.entrance import profile
 from gateway.errors import ConfigError, Problem
 from gateway.hosts.changes import Change, apply
 from gateway.hosts.dialects import Foreign, http_entry, stdio_entry
@@ -27,7 +28,7 @@ from gateway.hosts.table import Host
 from gateway.identity import local_user
 from gateway.visible import visible
 
-__all__ = ["join"]
+__all__ = ["Way", "join"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +40,48 @@ class _Joined:
     changed: bool
 
 
-async def join(host: Host, folders: Folders, home: Home, *, http: bool, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the client is to come in: by address or by starting it, and to which profile (None: to everything)."""
+
+    http: bool = False
+    profile: str | None = None
+
+
+async def join(host: Host, folders: Folders, home: Home, way: Way, *, as_json: bool) -> int:
     """Adds the entry, unless there is one, proves it, and tells. Raises ConfigError, Stop, UsageError."""
+    profile(load_home(home, folders), way.profile)  # there must be such a one, before anything is made
     make_home(home, local_user())
     config = load_home(home, folders)
     section, gateway = _section(host, folders), gateway_of(home, config)
-    there = next((value for value in section.servers.values() if gateway.is_this(value)), None)
-    entry = there or _entry(host, home, config, http=http)
+    there = next((value for value in section.servers.values() if gateway.is_part(value, way.profile)), None)
+    entry = there or _entry(host, home, config, way)
     if there is None:
-        _write(section, entry, folders)
+        _write(section, way.profile, entry, folders)
     joined = _Joined(section, entry, changed=there is None)
     proof = await prove_entry(home, folders, entry, [])
-    if isinstance(proof, str) and http:
+    if isinstance(proof, str) and way.http:
         proof = f"{proof}; start it with `{program()} serve --project {shlex.quote(str(home.folder))}`"
     return _told(joined, proof, folders, as_json=as_json)
 
 
-def _entry(host: Host, home: Home, config: Config, *, http: bool) -> Mapping[str, Any]:
-    if not http:
-        return stdio_entry(host, launch(home), variables_of(config.servers.values(), os.environ))
+def _entry(host: Host, home: Home, config: Config, way: Way) -> Mapping[str, Any]:
+    if not way.http:
+        words = ("--profile", way.profile) if way.profile else ()
+        return stdio_entry(host, (*launch(home), *words), variables_of(config.servers.values(), os.environ))
     name, port = config.serve.host, config.serve.port
     if port == 0:
         raise Stop(Exit.CONFIG, "`serve.port` is 0, another one at each start: set it to a fixed one")
     try:
-        return http_entry(host, f"http://{f'[{name}]' if ':' in name else name}:{port}/mcp")
+        part = f"/{way.profile}" if way.profile else ""
+        return http_entry(host, f"http://{f'[{name}]' if ':' in name else name}:{port}/mcp{part}")
     except Foreign as error:
         raise click.UsageError(str(error)) from None
 
 
-def _write(section: Section, entry: Mapping[str, Any], folders: Folders) -> None:
-    name = GATEWAY if GATEWAY not in section.servers else f"{GATEWAY}-gateway"
+def _write(section: Section, part: str | None, entry: Mapping[str, Any], folders: Folders) -> None:
+    wanted = f"{GATEWAY}-{part}" if part else GATEWAY
+    name = wanted if wanted not in section.servers else f"{wanted}-gateway"
     text = edited(section, section.source.text, [], {name: entry})
     change = Change(section.host.name, section.source.path, section.source.raw, section.source.encoded(text))
     for failure in apply([change], folders.state):

@@ -22,10 +22,13 @@ __all__ = ["login_command", "logout_command", "told"]
 @click.command("login")
 @click.argument("server", required=False)
 @click.option("--list", "listing", is_flag=True, help="List the log-ins that are kept.")
+@click.option("--scope", "scopes", multiple=True, help="Ask for this scope too; may be given more than once.")
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
 @as_json
 @caller
-def login_command(server: str | None, listing: bool, no_browser: bool, as_json: bool, caller: Caller) -> int:
+def login_command(
+    server: str | None, listing: bool, scopes: tuple[str, ...], no_browser: bool, as_json: bool, caller: Caller
+) -> int:
     """Log in to SERVER as yourself (or as --as): a browser asks you, and Toolgate keeps what it is granted, sealed."""
     from gateway.access import Access
 
@@ -36,8 +39,9 @@ def login_command(server: str | None, listing: bool, no_browser: bool, as_json: 
         _list(access.kept(), as_json=as_json)
         return Exit.OK
     binding = access.binding(server, access.owner)
+    show = _shower(server, binding.user, no_browser=no_browser)
     try:
-        grant = asyncio.run(access.log_in(server, access.owner, _shower(server, binding.user, no_browser=no_browser)))
+        grant = asyncio.run(access.log_in(server, access.owner, show, _fit(scopes)))
     except TimeoutError:
         raise Stop(Exit.ERROR, f"nobody logged in to `{server}` within five minutes") from None
     if as_json:
@@ -62,6 +66,16 @@ def logout_command(server: str, as_json: bool, caller: Caller) -> int:
     else:
         click.echo(f"{server}  {access.owner.user}  {'logged out' if removed else 'was not logged in'}")
     return Exit.OK
+
+
+def _fit(scopes: Sequence[str]) -> Sequence[str]:
+    """Each of them; several may also stand in one, separated by spaces."""
+    from gateway.identity import SCOPE
+
+    found = [word for scope in scopes for word in scope.split()]
+    if wrong := next((word for word in found if not SCOPE.fullmatch(word)), None):
+        raise click.UsageError(f"`{ascii(wrong)[1:-1]}` is not a scope")
+    return found
 
 
 def _shower(server: str, user: str, *, no_browser: bool) -> Callable[[str], Awaitable[None]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gateway.config.servers import starts_toolgate
 from gateway.hosts.table import Host
@@ -23,6 +23,7 @@ __all__ = [
     "is_gateway",
     "passes_variables",
     "points_to",
+    "profile_of",
     "same",
     "stdio_entry",
     "translated",
@@ -237,9 +238,23 @@ def http_entry(host: Host, url: str) -> Mapping[str, Any]:
 
 def points_to(value: Any, host: str, port: int) -> bool:
     """Whether an entry connects to the gateway that serves at this address."""
-    address = next((value[key] for key in _ADDRESSES if key in value), None) if isinstance(value, Mapping) else None
     try:
-        parts = urlsplit(address) if isinstance(address, str) else None
+        parts = _url(value)
         return parts is not None and (parts.hostname, parts.port) == (host, port) and parts.path.startswith("/mcp")
     except ValueError:
         return False
+
+
+def profile_of(value: Any) -> str | None:
+    """The profile that a gateway's entry asks for; None for everything."""
+    if is_gateway(value):
+        args = [str(word) for word in value["args"]]
+        return next((args[at + 1] for at, word in enumerate(args[:-1]) if word == "--profile"), None)
+    parts = _url(value)
+    return (parts.path.removeprefix("/mcp").strip("/") or None) if parts is not None else None
+
+
+def _url(value: Any) -> SplitResult | None:
+    """Raises ValueError for one that is none."""
+    address = next((value[key] for key in _ADDRESSES if key in value), None) if isinstance(value, Mapping) else None
+    return urlsplit(address) if isinstance(address, str) else None

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.config.places import Place, nearest
 from gateway.config.settings import NAME
-from gateway.hosts.dialects import Foreign, is_gateway, points_to, same, translated
+from gateway.hosts.dialects import Foreign, is_gateway, points_to, profile_of, same, translated
 from gateway.hosts.sections import Section
 
 __all__ = ["Found", "Gateway", "find_servers", "named"]
@@ -57,6 +57,10 @@ class Gateway:
     def is_this(self, value: Any) -> bool:
         """Whether it is for this one."""
         return (is_gateway(value) and str(self.folder) in value["args"]) or points_to(value, self.host, self.port)
+
+    def is_part(self, value: Any, profile: str | None) -> bool:
+        """Whether it is for this profile of this one; None: for everything."""
+        return self.is_this(value) and profile_of(value) == profile
 
 
 def find_servers(section: Section, gateway: Gateway, home: Path) -> Iterator[Found]:

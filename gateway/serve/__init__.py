@@ -22,5 +22,5 @@ Start at `front`, then follow a call.
 
 Every HTTP request passes `connections` (slow ones, and too many), then `edge`: first its `door`, where its head is
 looked at (`origins`: from where it may come; who is asking, which `asking` keeps), then its body. `pages` are what
-anybody may see.
+anybody may see. What lasts longer than a request (streams, sessions) is looked at again by `lasting`.
 """

@@ -1,19 +1,25 @@
 """Who sends a request, and which part of the gateway he sees. Put into the request's ASGI scope by `door`.
 
-The one key is `scope["state"][ASKER]`. A request over HTTP that has none went round the door: it is nobody's, and
-fails. Over stdio there is no request; the client is whoever started us.
+He stands at `scope["state"][ASKER]`. A request over HTTP that has none went round the door: it is nobody's, and
+fails. Over stdio there is no request; the client is whoever started us. Where clients log in, what may be asked again
+stands at `scope["state"][STILL]`: whether he may still come in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gateway.call import Subject
 from gateway.profile import WHOLE, Profile
 
-__all__ = ["ASKER", "Asker", "asker_of"]
+__all__ = ["ASKER", "STILL", "Asker", "Standing", "Still", "asker_of"]
 
 ASKER = "toolgate.asker"
+STILL = "toolgate.still"
+
+# What somebody was let in with is good; has ended, or can't be looked at now; or was taken back.
+Standing = Literal["good", "ended", "gone"]
+Still = Callable[[], Awaitable[Standing]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import JsonObject
+from gateway.call import JsonObject, Subject
 from gateway.catalogue import Catalogue
 from gateway.errors import ToolgateError
 from gateway.offer import Offer
@@ -40,22 +40,28 @@ class Sources(Protocol):
 
     def on_stirred(self, callback: Callable[[Collection[str]], None]) -> Callable[[], None]: ...
 
-    def on_updated(self, callback: Callable[[str, str], None]) -> Callable[[], None]: ...
+    def on_updated(self, callback: Callable[[str, str, Subject | None], None]) -> Callable[[], None]: ...
 
-    async def subscribe_resource(self, server: str, uri: str) -> None: ...
+    async def subscribe_resource(self, server: str, uri: str, subject: Subject | None = None) -> None: ...
 
-    async def unsubscribe_resource(self, server: str, uri: str) -> None: ...
+    async def unsubscribe_resource(self, server: str, uri: str, subject: Subject | None = None) -> None: ...
 
     def forget(self, key: str) -> None: ...
 
 
 class Listener:
-    """One who listens. `send` takes a method and its parameters; `may_hear` is asked again at each update."""
+    """One who listens. `send` takes a method and its parameters; `may_hear` is asked again at each update. Where a
+    server acts for each user, `subject` is told of his own.
+    """
 
     def __init__(
-        self, send: Send, lists: Collection[str], may_hear: Callable[[str], bool] = lambda _path: True
+        self,
+        send: Send,
+        lists: Collection[str],
+        may_hear: Callable[[str], bool] = lambda _path: True,
+        subject: Subject | None = None,
     ) -> None:
-        self._send, self._lists, self._may_hear = send, lists, may_hear
+        self._send, self._lists, self._may_hear, self.subject = send, lists, may_hear, subject
         self.uris: dict[Key, str] = {}  # as he names them
         self._pending: dict[str, JsonObject] = {}
         self._news = asyncio.Event()
@@ -69,8 +75,10 @@ class Listener:
         """Anything else; of two about the same task the newer one."""
         self._tell(method, params)
 
-    def updated(self, key: Key) -> None:
-        if key in self.uris and self._may_hear("/".join(key)):
+    def updated(self, key: Key, subject: Subject | None) -> None:
+        """A resource has changed: for this subject, or for all."""
+        mine = subject is None or _person(subject) == _person(self.subject)
+        if mine and key in self.uris and self._may_hear("/".join(key)):
             self._tell("notifications/resources/updated", {"uri": self.uris[key]})
 
     def _tell(self, method: str, params: JsonObject) -> None:
@@ -138,14 +146,14 @@ class Changes:
             raise MCPError(types.INTERNAL_ERROR, f"One client can subscribe to {MOST_URIS} resources")
         listener.uris[key] = uri
         try:
-            await self._sources.subscribe_resource(*key)
+            await self._sources.subscribe_resource(*key, listener.subject)
         except BaseException:
             listener.uris.pop(key, None)
             raise
 
     def unwatch(self, listener: Listener, key: Key) -> None:
         if listener.uris.pop(key, None) is not None:
-            self._later(self._sources.unsubscribe_resource(*key))
+            self._later(self._sources.unsubscribe_resource(*key, listener.subject))
 
     def forget(self, caller_key: str) -> None:
         """A client is gone, and with him the connections that were his."""
@@ -169,9 +177,9 @@ class Changes:
             for kind in kinds:
                 listener.list_changed(kind)
 
-    def _updated(self, server: str, uri: str) -> None:
+    def _updated(self, server: str, uri: str, subject: Subject | None) -> None:
         for listener in self._listeners:
-            listener.updated((server, uri))
+            listener.updated((server, uri), subject)
 
 
 def _shown(catalogue: Catalogue) -> Mapping[str, object]:
@@ -181,6 +189,11 @@ def _shown(catalogue: Catalogue) -> Mapping[str, object]:
         "prompts": (catalogue.prompt_names, catalogue.prompts),
         "resources": (catalogue.resources, catalogue.templates),
     }
+
+
+def _person(subject: Subject | None) -> tuple[str, str] | None:
+    """Through whichever agent he asks."""
+    return (subject.tenant, subject.user) if subject else None
 
 
 async def _quietly(work: Coroutine[Any, Any, None]) -> None:

@@ -5,6 +5,7 @@ and for which part. The first rung that fails answers. What got through has an `
 `Authorization` header is gone: nothing behind the door can pass it on.
 """
 
+import time
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -18,7 +19,7 @@ from gateway.auth import Authenticator, Refusal
 from gateway.call import Subject
 from gateway.identity import Identity
 from gateway.profile import WHOLE, Profile
-from gateway.serve.asking import ASKER, Asker
+from gateway.serve.asking import ASKER, STILL, Asker, Standing, Still
 from gateway.serve.origins import Origins
 
 __all__ = ["MAX_BODY", "MCP_PATH", "Door", "Entry", "Page", "as_one"]
@@ -86,6 +87,8 @@ class Door:
         profile = self._profile(path)
         if profile is None:
             return JSONResponse({"error": "there is nothing here"}, 404)
+        if self._entry.authenticator is not None:
+            scope.setdefault("state", {})[STILL] = _still(self._entry.authenticator, who, scope["headers"], path)
         _admit(scope, _asker(who.subject, self._entry.local.agent, profile))
         return None
 
@@ -120,6 +123,20 @@ def _admit(scope: Scope, asker: Asker) -> None:
     scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
     scope.setdefault("state", {})[ASKER] = asker
     scope["user"] = as_one(asker)
+
+
+def _still(authenticator: Authenticator, who: Identity, headers: Headers, path: str) -> Still:
+    """What he presented is kept in here, where nothing can read it."""
+    presented = [(name, value) for name, value in headers if name == b"authorization"]
+
+    async def still() -> Standing:
+        now = await authenticator.authenticate(presented, path)
+        if isinstance(now, Identity):
+            return "good" if now.subject == who.subject else "gone"
+        ended = now.status == 503 or (who.expires is not None and who.expires <= time.time())
+        return "ended" if ended else "gone"
+
+    return still
 
 
 @lru_cache(1024)  # whoever asks, asks again

@@ -16,6 +16,7 @@ from gateway.serve.direct import Direct
 from gateway.serve.door import MCP_PATH, Door, Entry
 from gateway.serve.edge import Edge
 from gateway.serve.front import Front
+from gateway.serve.lasting import Lasting
 from gateway.serve.origins import is_loopback
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
 from gateway.serve.signals import on_stop
@@ -57,7 +58,7 @@ def app(served: Served, address: Address) -> Edge:
         session_idle_timeout=IDLE_SECONDS,
     )
     direct = Direct(inner, served.front, server.server_info_stamp)
-    return Edge(direct, Door(_reached_at(entry, address.host)), max_body=entry.max_body)
+    return Edge(Lasting(direct), Door(_reached_at(entry, address.host)), max_body=entry.max_body)
 
 
 def check_host(host: str, *, logged_in: bool) -> None:

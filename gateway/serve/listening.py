@@ -117,7 +117,8 @@ class Listening:
         return {}
 
     def _listener(self, send: Any, lists: Any, client: Client) -> Listener:
-        return Listener(send, lists, lambda path: self._front.viewer(client).offers(path, "read"))
+        subject = client.asker.subject
+        return Listener(send, lists, lambda path: self._front.viewer(client).offers(path, "read"), subject)
 
 
 def _refusal(denied: Deny, uri: str) -> MCPError:

@@ -5,7 +5,9 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     spec            what a server is configured to be; secrets expanded at connect time only
     upstreams       all of them: one catalogue, `forward`
     supervise       one of them: its owner task, back-off, waiting for a restart; `waiting`, and `reasons` in words
-    private         connections of one client's own, where the server may ask him
+    given           what a supervisor is given with a call, and a private one by the public one
+    private         connections of one client's own, where the server may ask him; and of one subject's own
+    own_watching    what a subject is subscribed to, where the server acts for each user
     eras            which era a server speaks, remembered across starts
     connect         transport, handshake in the right era, news of changed lists
     connection      raw requests in either era
@@ -18,7 +20,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     stdio, process  a child process and its pipes
     reaping, reaper nothing outlives us, however we die
     session         one connection without supervision: Toolgate as its own client
-    pool, wires, response, http1, sse  the fast lane for modern HTTP
+    pool, wires, response, http1, sse  the fast lane for modern HTTP; `pools` holds one for each subject
     auth/           tokens on requests: log-ins, client credentials, exchanges; which addresses are reached for them
     safe_transport  one failed request must not tear down the SDK's client
 """

@@ -27,6 +27,7 @@ from gateway.upstream.auth.carrying import carrying
 from gateway.upstream.connection import CLIENT, Connection, Link
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.pool import Pool
+from gateway.upstream.pools import Pools
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.safe_transport import SafeTransport
 from gateway.upstream.spec import Era, Http, Stdio, Transport
@@ -71,13 +72,24 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     introduce = partial(introduced, session, dispatcher, opening.capabilities)
     await negotiate(session, opening.era, min(PROBE, opening.connect_timeout / 2), introduce)
     connection = Connection(session, dispatcher, exchange, link, talk, pid=pipes.pid if pipes else None)
-    connection.carrier = opening.transport.carrier if isinstance(opening.transport, Http) else None
-    if connection.modern and isinstance(opening.transport, Http):
-        connection.pool = Pool(opening.transport, connect_timeout=opening.connect_timeout)
-        stack.push_async_callback(connection.pool.aclose)
+    if isinstance(opening.transport, Http):
+        _give_lanes(stack, connection, opening.transport, opening.connect_timeout)
     if connection.modern:
         await stack.enter_async_context(background(watch(connection, opening.watched)))
     return connection
+
+
+def _give_lanes(stack: AsyncExitStack, connection: Connection, http: Http, connect_timeout: float) -> None:
+    """Over HTTP: whose tokens it carries, and in the modern era the fast lane."""
+    connection.carrier = http.carrier
+    if not connection.modern:
+        return
+    opened = partial(Pool, http, connect_timeout=connect_timeout)
+    connection.pool = opened()
+    stack.push_async_callback(connection.pool.aclose)
+    if http.carrier is not None and http.carrier.credentials.per_subject:
+        connection.pools = Pools(opened)
+        stack.push_async_callback(connection.pools.aclose)
 
 
 async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> tuple[TransportStreams, Pipes | None]:

@@ -27,12 +27,13 @@ from mcp.shared.inbound import (
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from gateway.call import Arguments, InDoubt, JsonObject, Outcome, Tool, Unsent
+from gateway.call import Arguments, InDoubt, JsonObject, Outcome, Subject, Tool, Unsent
 from gateway.caller import ASKING, NOBODY, Caller
 from gateway.upstream import outcomes, wire
 from gateway.upstream.auth.carrying import Message, post
 from gateway.upstream.auth.credentials import Carrier
 from gateway.upstream.pool import Pool, Replied
+from gateway.upstream.pools import Pools
 from gateway.upstream.streams import Exchange
 from gateway.upstream.talk import Talk, weight
 from gateway.upstream.wanted import Wanted
@@ -82,7 +83,9 @@ class Link:
 
 @dataclass(slots=True)
 class Connection:
-    """A connection whose handshake is done. `pool` is the fast lane, for modern HTTP only."""
+    """A connection whose handshake is done. `pool` is the fast lane, for modern HTTP only; `pools` holds those of each
+    subject, where the server acts for each user.
+    """
 
     session: ClientSession
     dispatcher: JSONRPCDispatcher
@@ -90,6 +93,7 @@ class Connection:
     link: Link
     talk: Talk
     pool: Pool | None = None
+    pools: Pools | None = None
     carrier: Carrier | None = None
     pid: int | None = None
     _level: str | None = None  # of the log messages that an older server was asked for
@@ -139,12 +143,20 @@ class Connection:
         request_id = self._ids()
         body = wanted.body(request_id, self._meta(meta, caller, request_id))
         message = Message(request_id, body, {**headers, **mirrored}, lambda said: self.talk.hear(said, caller))
-        reply = await post(self.pool, self.carrier, wanted.subject, message, timeout)
+        reply = await self._posted(self.pool, wanted.subject, message, timeout)
         if isinstance(reply, Unsent):
             self.link.lose(reply.why)
         if isinstance(reply, InDoubt):
             self.link.doubt()
         return outcomes.of_message(reply.message) if isinstance(reply, Replied) else reply
+
+    async def _posted(
+        self, pool: Pool, subject: Subject | None, message: Message, timeout: float
+    ) -> Replied | Unsent | InDoubt:
+        if self.pools is None:
+            return await post(pool, self.carrier, subject, message, timeout)
+        async with self.pools.lent(subject) as own:
+            return await post(own, self.carrier, subject, message, timeout)
 
     async def _hear_logs(self, caller: Caller) -> None:
         """An older server is told once what its log messages have to weigh: as little as anybody wants them."""

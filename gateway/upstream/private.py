@@ -1,10 +1,14 @@
-"""Connections of one client's own, to servers of the older era, which ask without saying whom they ask.
+"""Connections of one client's own, to servers of the older era, which ask without saying whom they ask; and of one
+subject's own, where such a server acts for each user.
 
 A server may ask its client for input, for a model's words, for its roots. In the older era what it may ask is said
 once, in the handshake, and its questions name no request. So a client that can be asked gets a connection on which
 only he is served: what is asked there is asked of him. It is shared by all requests of one handshake session; a modern
 client has no sessions, so each of his requests has a connection to itself while it lasts, and the next one uses it
 again.
+
+A session of the older era belongs to whoever opened it. So where a server takes each user's own token, each subject has
+connections of his own, opened with his token and used for nobody else; what he has subscribed to is nobody else's.
 
 What a server offers is one thing, whatever the connection (MCP, Tools: the list does not differ by connection): it is
 listed on the public one, and again wherever a process says that its lists have changed.
@@ -16,11 +20,14 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
-from gateway.caller import Caller
+from gateway.call import Subject
+from gateway.caller import Caller, asks
 from gateway.upstream.connection import relayed
+from gateway.upstream.given import Public
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import ServerSpec
-from gateway.upstream.supervise import Public, Supervisor
+from gateway.upstream.supervise import Supervisor
+from gateway.upstream.watching import Watched
 
 __all__ = ["IDLE_SECONDS", "MOST", "Private"]
 
@@ -28,11 +35,14 @@ MOST = 64  # connections of one server
 IDLE_SECONDS = 300.0
 
 
+_Key = tuple[str, str, str, str]  # the caller's, what he can be asked, tenant and user
+
+
 @dataclass(eq=False, slots=True)
 class _Own:
     """A connection, whose it is, and how many requests use it. `seen` is when the last one ended."""
 
-    key: tuple[str, str]
+    key: _Key
     server: Supervisor
     task: "asyncio.Task[None]"
     users: int = 0
@@ -40,34 +50,45 @@ class _Own:
 
 
 class Private:
-    """The private connections to one server. `updated` is called with the URI of a resource that changed."""
+    """The private connections to one server. `updated` is called with the URI of a resource that changed; `apart` says
+    whether the server acts for each user: then nobody subscribes here (`own_watching`).
+    """
 
-    def __init__(self, spec: ServerSpec, reaper: Reaper, public: Public, updated: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        spec: ServerSpec,
+        reaper: Reaper,
+        public: Public,
+        updated: Callable[[str], None],
+        apart: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._spec = replace(spec, era="legacy")
-        self._reaper, self._public, self._updated = reaper, public, updated
+        self._reaper, self._public, self._updated, self._apart = reaper, public, updated, apart
         self._open: list[_Own] = []
         self._refused = False
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.asynccontextmanager
-    async def lent(self, caller: Caller) -> AsyncIterator[Supervisor | None]:
-        """A connection for one request. None when the server does not speak the older era, or there are too many."""
-        own = await self._taken(caller)
+    async def lent(self, caller: Caller, subject: Subject | None) -> AsyncIterator["Supervisor | str"]:
+        """A connection for one request of this subject; or why there is none: the server does not speak the older era,
+        does not take him, or there are too many.
+        """
+        own = await self._taken(caller, subject)
         try:
-            yield own.server if own else None
+            yield own if isinstance(own, str) else own.server
         finally:
-            if own:
+            if isinstance(own, _Own):
                 own.users -= 1
                 own.seen = asyncio.get_running_loop().time()
                 self._sweep_later()
 
-    async def _taken(self, caller: Caller) -> _Own | None:
+    async def _taken(self, caller: Caller, subject: Subject | None) -> "_Own | str":
         self._sweep()
-        key = (caller.key, json.dumps(relayed(caller.capabilities), sort_keys=True))
-        mine = [own for own in self._open if own.key == key and not (caller.modern and own.users)]
-        own = mine[-1] if mine else self._opened(key, caller)
-        if own is None:
-            return None
+        key, shared = _key(caller, subject), not (caller.modern and asks(caller.capabilities))
+        mine = [own for own in self._open if own.key == key and (shared or not own.users)]
+        own = mine[-1] if mine else self._opened(key, caller, subject)
+        if isinstance(own, str):
+            return own
         own.users += 1
         try:
             await own.server.settled.wait()
@@ -77,25 +98,25 @@ class Private:
         if own.server.available or own.server.was_ready:
             return own
         own.users -= 1
-        self._refused = self._refused or own.server.refused
+        self._refused = self._refused or (own.server.refused and not own.server.per_subject)
         self._close(own)
-        return None
+        return own.server.missing or "it went away again"
 
-    def _opened(self, key: tuple[str, str], caller: Caller) -> _Own | None:
+    def _opened(self, key: _Key, caller: Caller, subject: Subject | None) -> "_Own | str":
         if self._refused:
-            return None
+            return "it does not speak the older era"
         idle = [own for own in self._open if not own.users]
         if len(self._open) >= MOST and not idle:
-            return None
+            return f"{MOST} connections to it are in use"
         if len(self._open) >= MOST:
             self._close(min(idle, key=lambda own: own.seen))
         server = Supervisor(
-            self._spec,
+            self._spec.entered_as(subject),
             self._reaper,
             lambda: None,
-            updated=self._updated,
+            updated=_unheard if self._apart() else self._updated,
             capabilities=relayed(caller.capabilities),
-            public=self._public,
+            public=replace(self._public, watched=Watched()) if self._apart() else self._public,
         )
         own = _Own(key, server, server.start())
         self._open.append(own)
@@ -117,7 +138,11 @@ class Private:
             self._close(own)
 
     async def tell(self, method: str, uri: str) -> None:
-        """A subscription that somebody made or ended: whose connection the change will show on, nobody knows."""
+        """A subscription that somebody made or ended: whose connection the change will show on, nobody knows. Where
+        each subject has his own, nobody subscribes for anybody else.
+        """
+        if self._apart():
+            return
         await asyncio.gather(*(own.server.also_tell(method, uri) for own in self._open))
 
     def forget(self, key: str) -> None:
@@ -137,3 +162,14 @@ class Private:
         for own in list(self._open):
             self._close(own)
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _unheard(_uri: str) -> None:
+    """Nobody has subscribed to it here."""
+
+
+def _key(caller: Caller, subject: Subject | None) -> _Key:
+    """Who may share one. Those who can't be asked share by subject alone."""
+    capabilities = json.dumps(relayed(caller.capabilities), sort_keys=True)
+    who = (subject.tenant, subject.user) if subject else ("", "")
+    return (caller.key if asks(caller.capabilities) else "", capabilities, *who)

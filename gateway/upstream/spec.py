@@ -5,13 +5,15 @@ A secret is expanded when `ServerSpec.resolve` is called, at the moment of spawn
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from gateway.call import Subject
 from gateway.upstream.auth.credentials import Carrier
 
-__all__ = ["Era", "Http", "ServerSpec", "ServerStatus", "State", "Stdio", "Transport", "longest_secret", "redacted"]
+__all__ = ["Era", "Http", "ServerSpec", "ServerStatus", "State", "Stdio", "Transport", "carrier_of", "longest_secret"]
+__all__ += ["redacted"]
 
 Era = Literal["auto", "legacy", "modern"]
 State = Literal["connecting", "ready", "down"]
@@ -71,6 +73,12 @@ class ServerSpec:
         """The transport with its secrets. Raises what the function raises, for example ConfigError."""
         return self.transport() if callable(self.transport) else self.transport
 
+    def entered_as(self, subject: Subject | None) -> "ServerSpec":
+        """The same server, to which connections are this subject's. None, or a server that takes everybody alike: as
+        it was.
+        """
+        return self if subject is None else replace(self, transport=lambda: _entered(self.resolve(), subject))
+
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
@@ -87,6 +95,17 @@ class ServerStatus:
     error: str = ""
     pid: int | None = None
     connect_seconds: float | None = None
+
+
+def carrier_of(transport: Transport) -> Carrier | None:
+    """What puts tokens on its requests, if anything does."""
+    return transport.carrier if isinstance(transport, Http) else None
+
+
+def _entered(transport: Transport, subject: Subject) -> Transport:
+    if not isinstance(transport, Http) or transport.carrier is None or not transport.carrier.credentials.per_subject:
+        return transport
+    return replace(transport, carrier=replace(transport.carrier, owner=subject))
 
 
 def redacted(text: str, transport: Transport) -> str:

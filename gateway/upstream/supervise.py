@@ -7,59 +7,38 @@ last known tools, so that a crash of a second does not change what a model sees.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, TaskCreated, Unsent
-from gateway.caller import NOBODY, Caller
+from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Subject, TaskCreated, Unsent
 from gateway.catalogue import ServerInfo
 from gateway.names import split_path
 from gateway.task import follows
+from gateway.upstream.auth.credentials import Carrier
 from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.eras import Eras, fingerprint
+from gateway.upstream.given import Errand, Public
 from gateway.upstream.listing import Listing, list_everything
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import cause, reason, shown
-from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport
+from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
 from gateway.upstream.waiting import Backoff, set_within
 from gateway.upstream.wanted import Wanted, wanted
 from gateway.upstream.watching import Watched
 
-__all__ = ["Errand", "Public", "Supervisor"]
+__all__ = ["Supervisor"]
 
 PATIENCE = 5.0  # seconds that a call waits for a server that is down
 STEADY = 10.0  # seconds up, after which the next crash is the first again
 CALM = 0.2  # seconds between two listings, however often a server says that its list changed
 
 log = logging.getLogger("toolgate.upstream")
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """What goes along with a call. `timeout`, in seconds, includes the wait for a restart."""
-
-    timeout: float
-    meta: JsonObject = field(default_factory=dict)
-    caller: Caller = NOBODY
-    answers: JsonObject | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Public:
-    """What a private connection has from the public one to the same server, and what it tells in return: `adopt` what
-    its own process lists now, and `stirred`, the kinds of lists that it says have changed.
-    """
-
-    listing: Callable[[], Listing]
-    watched: Watched
-    adopt: Callable[[Listing], None]
-    stirred: Callable[[Collection[str]], None]
 
 
 class Supervisor:
@@ -83,6 +62,7 @@ class Supervisor:
         self.info: ServerInfo | None = None  # what it called itself when it last answered
         self.settled = asyncio.Event()  # the first attempt is over
         self.watched = public.watched if public else Watched()
+        self.carrier: Carrier | None = None  # who it is to the server, once it has tried to connect
         self.was_ready = False
         self.refused = False  # the server said no to the handshake
         self._reaper = reaper
@@ -160,6 +140,7 @@ class Supervisor:
         transport: Transport | None = None
         try:
             transport = self.spec.resolve()
+            self.carrier = carrier_of(transport)
             async with AsyncExitStack() as stack:
                 await self._connected(stack, transport)
         except asyncio.CancelledError:
@@ -245,6 +226,9 @@ class Supervisor:
                 await asyncio.sleep(CALM)
 
     async def _refresh(self, connection: Connection, transport: Transport) -> None:
+        if self._public is not None and self.per_subject:
+            self._public.relist()
+            return
         try:
             listing = await self._list(connection, transport)
         except (MCPError, TimeoutError, ValueError) as error:
@@ -254,6 +238,11 @@ class Supervisor:
             self._public.adopt(listing)
         else:
             self.adopt(listing)
+
+    def relist(self) -> None:
+        """Has what it offers asked for again, if it is there."""
+        if self._connection is not None:
+            self._connection.link.doubt()
 
     def adopt(self, listing: Listing) -> None:
         """What the server offers from now on."""
@@ -382,6 +371,20 @@ class Supervisor:
     def modern(self) -> bool:
         """Whether it speaks 2026-07-28, as far as is known."""
         return self._era == "modern"
+
+    @property
+    def legacy(self) -> bool:
+        """Whether it speaks the handshake's era, as far as is known."""
+        return self._era == "legacy"
+
+    @property
+    def per_subject(self) -> bool:
+        """Whether the server acts for each user, as far as is known."""
+        return self.carrier is not None and self.carrier.credentials.per_subject
+
+    def foreign(self, subject: Subject | None) -> bool:
+        """Whether its connection speaks for somebody else."""
+        return self.carrier is not None and self.carrier.foreign(subject)
 
     async def _available(self, patience: float) -> Connection | None:
         if self._connection is None:

@@ -11,17 +11,19 @@ from typing import Protocol, Self
 
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Call, JsonObject, Outcome, Unsent
+from gateway.call import Call, JsonObject, Outcome, Subject, Unsent
 from gateway.caller import NOBODY, Caller, asks
 from gateway.catalogue import Catalogue
 from gateway.errors import UpstreamUnavailable
 from gateway.task import Task
 from gateway.upstream.eras import Eras
+from gateway.upstream.given import Errand, Public
+from gateway.upstream.own_watching import OwnWatching
 from gateway.upstream.private import Private
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import shown
 from gateway.upstream.spec import ServerSpec, ServerStatus
-from gateway.upstream.supervise import Errand, Public, Supervisor
+from gateway.upstream.supervise import Supervisor
 from gateway.upstream.wanted import about_task
 
 __all__ = ["Judge", "Upstreams"]
@@ -61,11 +63,12 @@ class Upstreams:
             for name, spec in servers.items()
         }
         self._private = {name: self._private_to(name, server) for name, server in self._servers.items()}
+        self._own_watching = {name: self._own_watching_of(name, server) for name, server in self._servers.items()}
         self._stirred: list[Callable[[Collection[str]], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[], None]] = []
-        self._readers: list[Callable[[str, str], None]] = []
+        self._readers: list[Callable[[str, str, Subject | None], None]] = []
         self._catalogue = self._told = self._built()
 
     async def __aenter__(self) -> Self:
@@ -95,9 +98,9 @@ class Upstreams:
         for server in self._servers.values():
             server.stop()
         try:
-            await asyncio.gather(
-                *self._tasks, *(private.stop() for private in self._private.values()), return_exceptions=True
-            )
+            own = [private.stop() for private in self._private.values()]
+            own += [watching.stop() for watching in self._own_watching.values()]
+            await asyncio.gather(*self._tasks, *own, return_exceptions=True)
         finally:
             await self._reaper.close()
 
@@ -124,10 +127,16 @@ class Upstreams:
         if server is None:
             return Unsent(f"there is no server `{call.server}`")
         errand = Errand(timeout, meta, caller, answers)
-        if not asks(caller.capabilities) or (caller.modern and server.modern):
+        asked = asks(caller.capabilities) and not (caller.modern and server.modern)
+        apart = server.legacy and server.foreign(call.subject)  # a session of that era is one user's
+        if not asked and not apart:
             return await server.forward(call, errand)
-        async with self._private[call.server].lent(caller) as own:
-            return await (own or server).forward(call, errand)
+        async with self._private[call.server].lent(caller, call.subject) as own:
+            if isinstance(own, Supervisor):
+                return await own.forward(call, errand)
+            if apart:
+                return Unsent(f"server `{call.server}`: {own}")
+            return await server.forward(call, errand)
 
     async def follow(
         self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
@@ -144,24 +153,42 @@ class Upstreams:
         for private in self._private.values():
             private.forget(key)
 
-    async def subscribe_resource(self, server: str, uri: str) -> None:
+    async def subscribe_resource(self, server: str, uri: str, subject: Subject | None = None) -> None:
         """Has `on_updated` told when the resource changes. Counted. Raises UpstreamUnavailable where it is refused."""
+        try:
+            await self._subscribed(server, uri, subject)
+        except (MCPError, TimeoutError) as error:
+            raise UpstreamUnavailable(server, shown(str(error), None) or "it did not answer") from None
+
+    async def _subscribed(self, server: str, uri: str, subject: Subject | None) -> None:
+        if subject is not None and self._servers[server].foreign(subject):
+            await self._own_watching[server].subscribe(uri, subject)
+            return
         try:
             await self._servers[server].subscribe(uri)
             await self._private[server].tell("resources/subscribe", uri)
-        except (MCPError, TimeoutError) as error:
+        except (MCPError, TimeoutError):
             self._servers[server].watched.remove(uri)
-            raise UpstreamUnavailable(server, shown(str(error), None) or "it did not answer") from None
+            raise
 
-    async def unsubscribe_resource(self, server: str, uri: str) -> None:
+    async def unsubscribe_resource(self, server: str, uri: str, subject: Subject | None = None) -> None:
         with contextlib.suppress(MCPError, TimeoutError):  # then it tells more than is wanted
+            if subject is not None and self._servers[server].foreign(subject):
+                await self._own_watching[server].unsubscribe(uri, subject)
+                return
             await self._servers[server].unsubscribe(uri)
             if uri not in self._servers[server].watched.uris:
                 await self._private[server].tell("resources/unsubscribe", uri)
 
     def _private_to(self, name: str, server: Supervisor) -> Private:
-        public = Public(lambda: server.listing, server.watched, server.adopt, self._stir)
-        return Private(server.spec, self._reaper, public, partial(self._updated, name))
+        told = partial(self._updated, name)
+        return Private(server.spec, self._reaper, self._shared(server), told, lambda: server.per_subject)
+
+    def _own_watching_of(self, name: str, server: Supervisor) -> OwnWatching:
+        return OwnWatching(server.spec, self._reaper, self._shared(server), partial(self._updated, name))
+
+    def _shared(self, server: Supervisor) -> Public:
+        return Public(lambda: server.listing, server.watched, server.adopt, self._stir, server.relist)
 
     def on_stirred(self, callback: Callable[[Collection[str]], None]) -> Callable[[], None]:
         """Has `callback` told the kinds of lists that have changed for one client, on a connection of his own.
@@ -174,13 +201,18 @@ class Upstreams:
     def _stir(self, kinds: Collection[str]) -> None:
         _tell_all(self._stirred, kinds)
 
-    def on_updated(self, callback: Callable[[str, str], None]) -> Callable[[], None]:
-        """Has `callback(server, uri)` called for each resource that changed. Returns what ends that."""
+    def on_updated(self, callback: Callable[[str, str, Subject | None], None]) -> Callable[[], None]:
+        """Has `callback(server, uri, subject)` called for each resource that changed, and for whom: None means for all.
+
+        Returns what ends that.
+        """
         self._readers.append(callback)
         return lambda: self._readers.remove(callback) if callback in self._readers else None
 
-    def _updated(self, server: str, uri: str) -> None:
-        _tell_all(self._readers, server, uri)
+    def _updated(self, server: str, uri: str, subject: Subject | None = None) -> None:
+        public = self._servers[server]
+        owner = public.carrier.owner if public.carrier is not None and public.per_subject else None
+        _tell_all(self._readers, server, uri, subject or owner)
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Has `callback` called after each change of the catalogue. Returns what ends that."""

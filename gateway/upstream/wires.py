@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from gateway.call import InDoubt
 from gateway.upstream import wire
+from gateway.upstream.auth.scopes import challenge_in
 from gateway.upstream.http1 import BadResponse, Head
 from gateway.upstream.outcomes import of_status
 from gateway.upstream.response import Response
@@ -29,7 +30,7 @@ Hear = Callable[[Any], None]
 class Replied:
     """The JSON-RPC response to a request, parsed; it may be an error. A result keeps its text, if it can.
 
-    `challenge` is the WWW-Authenticate header of an answer with HTTP 401, and None for any other.
+    `challenge` is what an answer says that wants other credentials (`auth.scopes.challenge_in`); None for any other.
     """
 
     message: Any
@@ -86,7 +87,7 @@ class Exchange:
         else:
             head = self.response.head
             replied = _from_json(head, b"".join(self._pieces), self.request_id)
-            challenge = head.headers.get("www-authenticate", "") if head.status == 401 else None
+            challenge = challenge_in(head.status, head.headers.get("www-authenticate"))
             self.settle(replace(replied, challenge=challenge) if challenge is not None else replied)
 
 

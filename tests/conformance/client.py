@@ -18,6 +18,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
+from tests.conformance.logging_in import AUTH, opened, through
 from tests.conformance.suite import VERSIONS
 from tests.fixtures.project import Project
 
@@ -104,7 +105,6 @@ def least(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plain.get(properties.get(name, {}).get("type"), "x") for name in schema.get("required", [])}
 
 
-# What there is beside `auth/*`, which asks for log-ins that a client of Toolgate's has no part in.
 SCENARIOS: Mapping[str, tuple[str, ...]] = {
     MODERN: (
         "tools_call",
@@ -115,6 +115,7 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
         "http-invalid-tool-headers",
         "json-schema-ref-no-deref",
         "json-schema-2020-12-preservation",
+        *AUTH[MODERN],
     ),
     LEGACY: (
         "initialize",
@@ -122,6 +123,7 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
         "elicitation-sep1034-client-defaults",
         "sse-retry",
         "json-schema-2020-12-preservation",
+        *AUTH[LEGACY],
     ),
 }
 
@@ -142,19 +144,44 @@ async def roots(_context: Any) -> types.ListRootsResult:
     return types.ListRootsResult(roots=[])
 
 
-async def drive(act: Act, url: str, mode: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        program, *arguments = Project.plain(Path(folder), {"url": url}).command("serve", "--stdio")
-        stdio = stdio_client(StdioServerParameters(command=program, args=arguments))
-        callbacks = {"elicitation_callback": elicited, "sampling_callback": sampled, "list_roots_callback": roots}
-        async with Client(stdio, mode=mode, cache=None, **callbacks) as client:  # type: ignore[arg-type]
-            await act(client)
+async def drive(act: Act, project: Project, mode: str) -> None:
+    program, *arguments = project.command("serve", "--stdio")
+    stdio = stdio_client(StdioServerParameters(command=program, args=arguments, env=dict(os.environ)))
+    callbacks = {"elicitation_callback": elicited, "sampling_callback": sampled, "list_roots_callback": roots}
+    async with Client(stdio, mode=mode, cache=None, **callbacks) as client:  # type: ignore[arg-type]
+        await act(client)
+
+
+async def drive_logged_in(project: Project, mode: str) -> None:
+    """Every tool of a server that wants to know who is there. Whatever is refused is told in a result or an error."""
+    told: list[str] = []
+
+    async def act(client: Client) -> None:
+        listed = await client.list_tools()
+        told.append(str(listed.meta))  # which servers are missing, and why
+        for tool in [tool.name for tool in listed.tools]:
+            try:
+                told.append(str(await client.call_tool(tool, {})))
+            except (MCPError, RuntimeError) as error:
+                told.append(str(error))
+
+    async def work() -> str:
+        told.clear()
+        await drive(act, project, mode)
+        return "\n".join(told)
+
+    await through(project, work)
 
 
 def main() -> None:
-    url = sys.argv[-1]
-    version = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", MODERN)
-    asyncio.run(drive(ACTS[os.environ["MCP_CONFORMANCE_SCENARIO"]], url, MODERN if version == MODERN else "legacy"))
+    url, scenario = sys.argv[-1], os.environ["MCP_CONFORMANCE_SCENARIO"]
+    mode = MODERN if os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", MODERN) == MODERN else "legacy"
+    with tempfile.TemporaryDirectory() as folder:
+        if scenario.startswith("auth/"):
+            context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
+            asyncio.run(drive_logged_in(opened(Path(folder), url, scenario, context), mode))
+        else:
+            asyncio.run(drive(ACTS[scenario], Project.plain(Path(folder), {"url": url}), mode))
 
 
 if __name__ == "__main__":

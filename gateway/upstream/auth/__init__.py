@@ -10,6 +10,7 @@ Start at `credentials`, which is what connections see; then `carrying`, which pu
     login, redirect     how a user logs in: a browser, and a listener on loopback
     client_credentials  the gateway's own credentials
     on_behalf, exchange, subject_tokens   a token that the user brought, exchanged for one that the server takes
-    credentials         headers for a subject, and other ones after a 401
+    scopes              what a server says is missing, and what is asked for then
+    credentials         headers for a subject, and other ones after a refusal
     carrying            the same on requests of either lane; when a request may be sent again
 """

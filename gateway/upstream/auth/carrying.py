@@ -1,8 +1,10 @@
 """Requests that carry credentials, on both lanes: the SDK's HTTP client, and our own pool.
 
-A request that the server answers with 401 is sent once more, with renewed credentials, and only then: 401 says that
-the request "has not been applied" (RFC 9110 section 15.5.2), so a call that got it did not run. After any other answer,
-and after none, nothing is ever sent again. An answer that says 401 and brings a result is taken for what it brings.
+A request that the server answers with 401 is sent once more, with renewed credentials: 401 says that the request "has
+not been applied" (RFC 9110 section 15.5.2), so a call that got it did not run. The same holds for a 403 that says which
+scopes are missing (RFC 6750 section 3.1): once more, with a token for these, where it takes no person to get it. Each
+of the two happens once for a request. After any other answer, and after none, nothing is ever sent again. An answer
+that says 401 or 403 and brings a result is taken for what it brings.
 """
 
 import asyncio
@@ -13,8 +15,9 @@ import httpx2
 
 from gateway.call import InDoubt, Subject, Unsent
 from gateway.errors import StoreError, UpstreamUnavailable
-from gateway.upstream.auth.credentials import Carrier
+from gateway.upstream.auth.credentials import Carrier, Credentials
 from gateway.upstream.auth.reach import origin
+from gateway.upstream.auth.scopes import challenge_in, lacking, named
 from gateway.upstream.outcomes import TRANSPORT_ERROR, Fate, transport_error
 from gateway.upstream.pool import Pool, Replied
 from gateway.upstream.spec import Http
@@ -51,27 +54,59 @@ async def post(
     if carrier is None:
         return await message.over(pool, {}, timeout)
     subject, end = subject or carrier.owner, asyncio.get_running_loop().time() + timeout
+    attempts = Attempts(carrier.credentials, subject)
     try:
         async with asyncio.timeout_at(end):
-            sent = await carrier.credentials.headers(subject)
-        reply = await message.over(pool, sent, _left(end))
-        if (challenge := _challenge(reply)) is None:
-            return reply
-        async with asyncio.timeout_at(end):
-            again = await carrier.credentials.renewed(subject, sent, challenge)
+            headers = await attempts.first()
+        while True:
+            reply = await message.over(pool, headers, _left(end))
+            if (challenge := _challenge(reply)) is None:
+                return reply
+            async with asyncio.timeout_at(end):
+                again = await attempts.next(challenge)
+            if again is None:
+                return attempts.refused(challenge)
+            headers = again
     except TimeoutError:
         return _refusal("unsent", f"no token came within {timeout:.3g} s")
     except (UpstreamUnavailable, StoreError) as error:
         return _refusal("unsent", _why(error))
-    if again is not None:
-        reply = await message.over(pool, again, _left(end))
-    if _challenge(reply) is None:
-        return reply
-    return _refused(subject)
+
+
+class Attempts:
+    """What one request of a subject carries, each time that it is sent."""
+
+    def __init__(self, credentials: Credentials, subject: Subject | None) -> None:
+        self._credentials, self._subject = credentials, subject
+        self._sent: Mapping[str, str] = {}
+        self._mended: set[bool] = set()  # whether it was the scopes
+
+    async def first(self) -> Mapping[str, str]:
+        """Raises LogInNeeded or UpstreamUnavailable, as `next` does."""
+        self._sent = await self._credentials.headers(self._subject)
+        return self._sent
+
+    async def next(self, challenge: str) -> Mapping[str, str] | None:
+        """After a refusal with this challenge; None when nothing is to be sent again."""
+        scopes = lacking(challenge) is not None
+        if scopes in self._mended:
+            return None
+        self._mended.add(scopes)
+        again = await self._credentials.renewed(self._subject, self._sent, challenge)
+        self._sent = again or self._sent
+        return again
+
+    def refused(self, challenge: str) -> Replied:
+        """A last refusal, in words."""
+        of = f" of `{self._subject.user}`" if self._subject else ""
+        scopes = lacking(challenge)
+        if scopes is None:
+            return _refusal("refused", f"the server does not take the credentials{of} (HTTP 401)", 401)
+        return _refusal("refused", f"the server wants {named(scopes)}, and the credentials{of} have no more", 403)
 
 
 def _challenge(reply: Replied | Unsent | InDoubt) -> str | None:
-    """What came with a 401 that is nothing but one; None for any other answer, and for none."""
+    """What came with a refusal that is nothing but one; None for any other answer, and for none."""
     if not isinstance(reply, Replied) or (isinstance(reply.message, Mapping) and "result" in reply.message):
         return None
     return reply.challenge
@@ -79,12 +114,6 @@ def _challenge(reply: Replied | Unsent | InDoubt) -> str | None:
 
 def _left(end: float) -> float:
     return max(0.001, end - asyncio.get_running_loop().time())
-
-
-def _refused(subject: Subject | None) -> Replied:
-    """A last 401, in words."""
-    of = f" of `{subject.user}`" if subject else ""
-    return _refusal("refused", f"the server does not take the credentials{of} (HTTP 401)", 401)
 
 
 def _refusal(fate: Fate, why: str, code: int = TRANSPORT_ERROR) -> Replied:
@@ -124,24 +153,28 @@ class CarryingTransport(httpx2.AsyncBaseTransport):
             return _answered(request, _refusal("unsent", _why(error)))
 
     async def _carried(self, request: httpx2.Request) -> httpx2.Response:
-        credentials, owner = self._carrier.credentials, self._carrier.owner
-        sent = await credentials.headers(owner)
-        request.headers.update(sent)
-        response = await self._inner.handle_async_request(request)
-        if response.status_code != 401:
-            return response
-        await response.aclose()
-        again = await credentials.renewed(owner, sent, response.headers.get("www-authenticate", ""))
-        if again is not None:
-            request.headers.update(again)
+        attempts = Attempts(self._carrier.credentials, self._carrier.owner)
+        request.headers.update(await attempts.first())
+        while True:
             response = await self._inner.handle_async_request(request)
-        if response.status_code != 401 or request.method != "POST":
-            return response
-        await response.aclose()
-        return _answered(request, _refused(owner))
+            challenge = challenge_in(response.status_code, response.headers.get("www-authenticate"))
+            if challenge is None:
+                return response
+            again = await attempts.next(challenge)
+            if again is None:
+                return response if request.method != "POST" else await _told(request, response, attempts, challenge)
+            await response.aclose()
+            request.headers.update(again)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+async def _told(
+    request: httpx2.Request, response: httpx2.Response, attempts: Attempts, challenge: str
+) -> httpx2.Response:
+    await response.aclose()
+    return _answered(request, attempts.refused(challenge))
 
 
 def carrying(http: Http) -> httpx2.AsyncBaseTransport | None:

@@ -1,7 +1,7 @@
 """What a request to a server carries to prove who it is from, and what to do when the server does not take it.
 
-`Credentials` is what connections see: headers for a subject, and other headers after a 401. Where tokens come from is
-a `Source`: a user's own log-in, the gateway's client credentials, an exchange of the user's token.
+`Credentials` is what connections see: headers for a subject, and other headers after a refusal. Where tokens come from
+is a `Source`: a user's own log-in, the gateway's client credentials, an exchange of the user's token.
 
 A token of one subject is never used for another: every question names the subject, sources keep tokens by it, and a
 source that acts for each subject refuses a question without one.
@@ -9,13 +9,14 @@ source that acts for each subject refuses a question without one.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.call import Subject
 from gateway.errors import LogInNeeded
 from gateway.upstream.auth.grant import Grant
+from gateway.upstream.auth.scopes import lacking
 
 __all__ = ["Carrier", "Credentials", "Source"]
 
@@ -25,6 +26,7 @@ SETTLED = 5.0
 REMEMBERED = 256  # tokens that were given out
 
 _Who = tuple[str, str]  # tenant, user
+_Get = Callable[[], Awaitable[Grant | None]]
 
 
 class Source(Protocol):
@@ -42,6 +44,12 @@ class Source(Protocol):
 
         None when nothing can be known before a server has been asked. Raises LogInNeeded when it takes a person,
         UpstreamUnavailable when the authorization server does not give one.
+        """
+        ...
+
+    async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
+        """A grant that is good for these scopes too, in the place of `old`, which is not; None when they have been
+        asked for already. Raises as `obtain` does.
         """
         ...
 
@@ -83,18 +91,29 @@ class Credentials:
     async def renewed(
         self, subject: Subject | None, refused: Mapping[str, str], challenge: str
     ) -> Mapping[str, str] | None:
-        """Other headers, after a server has answered 401 to `refused`; None when there is nothing better.
+        """Other headers, after a server has answered with this challenge to `refused`; None when there is nothing
+        better.
 
         Raises LogInNeeded or UpstreamUnavailable.
         """
         self._must_be_named(subject)
         grant = self._source.current(subject)
+        if (scopes := lacking(challenge)) is not None:
+            return await self._widened(subject, grant, refused, scopes)
         if grant is not None and grant.headers == refused and self._is_new(grant):
             return None
         if grant is not None and grant.headers != refused and grant.fresh(self._clock()):
             return self._noted(grant)  # somebody else renewed it while we were waiting for the 401
         renewed = await self._renewed(subject, grant, challenge)
         return self._noted(renewed) if renewed and renewed.headers != refused else None
+
+    async def _widened(
+        self, subject: Subject | None, grant: Grant | None, refused: Mapping[str, str], scopes: Sequence[str]
+    ) -> Mapping[str, str] | None:
+        """The token is good, but not for this."""
+        if grant is None or grant.headers == refused:
+            grant = await self._alone(subject, grant, lambda: self._source.widen(subject, grant, scopes))
+        return self._noted(grant) if grant and grant.headers != refused else None
 
     def _is_new(self, grant: Grant) -> bool:
         return 0 <= self._clock() - grant.obtained < SETTLED
@@ -111,11 +130,14 @@ class Credentials:
             raise LogInNeeded(self._source.server, "it acts for its users, and nobody is asking")
 
     async def _renewed(self, subject: Subject | None, old: Grant | None, challenge: str | None) -> Grant | None:
+        return await self._alone(subject, old, lambda: self._source.obtain(subject, old, challenge))
+
+    async def _alone(self, subject: Subject | None, old: Grant | None, get: _Get) -> Grant | None:
         """A renewal that goes on when whoever waits for it gives up.
 
         The old refresh token may be used up by then: a new one that nobody keeps would be the end of the log-in.
         """
-        task = asyncio.create_task(self._in_turn(subject, old, challenge))
+        task = asyncio.create_task(self._in_turn(subject, old, get))
         self._renewing.add(task)
         task.add_done_callback(self._done)
         return await asyncio.shield(task)
@@ -125,13 +147,13 @@ class Credentials:
         if not task.cancelled():
             task.exception()  # whoever waited has it; nobody else wants it
 
-    async def _in_turn(self, subject: Subject | None, old: Grant | None, challenge: str | None) -> Grant | None:
+    async def _in_turn(self, subject: Subject | None, old: Grant | None, get: _Get) -> Grant | None:
         """One renewal at a time for each subject; who waited for it takes what it brought."""
         async with self._turns.setdefault(_who(subject), asyncio.Lock()):
             now = self._source.current(subject)
             if now is not None and now != old and now.fresh(self._clock()):
                 return now
-            return await self._source.obtain(subject, old, challenge)
+            return await get()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx2
+import mcp_types as types
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.auth.utils import issuers_match
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata
@@ -23,11 +24,13 @@ from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.guarded import guarded_client
 from gateway.upstream.auth.redirect import Redirect, listening
+from gateway.upstream.auth.scopes import scopes_in, united
 from gateway.upstream.auth.user_tokens import OpenClient
 
 __all__ = ["LogIn"]
 
-_PROBE = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": {}}}
+_ENVELOPE = {types.PROTOCOL_VERSION_META_KEY: LATEST_MODERN_VERSION, types.CLIENT_CAPABILITIES_META_KEY: {}}
+_PROBE = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": _ENVELOPE}}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -37,6 +40,7 @@ class LogIn:
 
     `metadata_url` is a Client ID Metadata Document: who we are, where the authorization server can read it. `port` is
     for clients whose redirect address is registered; 0 takes a free one. `headers` go to the server itself.
+    `more` are scopes, separated by spaces, that are asked for besides those that are configured, or that it asks for.
     """
 
     authority: Authority
@@ -44,6 +48,7 @@ class LogIn:
     headers: Mapping[str, str]
     metadata_url: str | None = None
     port: int = 0
+    more: str = ""
     patience: float = 300.0
     open_client: OpenClient = guarded_client
 
@@ -67,10 +72,15 @@ class LogIn:
         scratch = Scratch(client=self._registered(redirect.url))
         provider = self._provider(redirect, scratch)
         journey = Journey(client, lambda request: self._pinned(provider, settled=request.method == "POST"))
-        await journey.run(provider, self.authority.resource, challenge, self.authority.scopes)
+        await journey.run(provider, self.authority.resource, challenge, self._scopes(challenge))
         grant = _grant(provider, scratch, time.time(), without_secret=self.authority.client is not None)
         await self._must_be_taken(client, grant)
         return grant
+
+    def _scopes(self, challenge: str) -> str:
+        """What to ask for; empty: the provider chooses from what the server says."""
+        first = self.authority.scopes
+        return united(first or " ".join(scopes_in(challenge)), self.more) if self.more else first
 
     async def _challenge(self, client: httpx2.AsyncClient) -> str:
         """What the server says to somebody whom it does not know; empty when it takes anybody, at least for this."""

@@ -6,7 +6,7 @@ authorization server takes for an access token.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,12 @@ from mcp.client.auth.extensions.identity_assertion import IdentityAssertionOAuth
 from gateway.call import Subject
 from gateway.errors import LogInNeeded, UpstreamUnavailable
 from gateway.upstream.auth.authority import Authority, ClientKeys
-from gateway.upstream.auth.client_credentials import granted
+from gateway.upstream.auth.client_credentials import granted, must_be_free
 from gateway.upstream.auth.exchange import ACCESS_TOKEN, ID_JAG, exchange
 from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.guarded import guarded_client
+from gateway.upstream.auth.scopes import united
 from gateway.upstream.auth.subject_tokens import SubjectTokens
 from gateway.upstream.auth.user_tokens import OpenClient
 
@@ -28,8 +29,9 @@ __all__ = ["Assertion", "OnBehalf", "TokenExchange"]
 
 UNSAID = 300.0  # seconds that a token is used for when nobody said how long it holds
 
-# The subject's token and the time, for a grant. Raises AuthFailed.
-Trade = Callable[[httpx2.AsyncClient, str, float], Awaitable[Grant]]
+# The subject's token, the scopes to ask for (separated by spaces; empty: whatever is given) and the time, for a grant.
+# Raises AuthFailed.
+Trade = Callable[[httpx2.AsyncClient, str, str, float], Awaitable[Grant]]
 
 
 class OnBehalf:
@@ -52,6 +54,7 @@ class OnBehalf:
         self._open_client = open_client
         self._clock = clock
         self._grants: dict[tuple[str, str], Grant] = {}
+        self._wider: dict[tuple[str, str], str] = {}  # what the server has asked for, of those who have a grant
 
     def current(self, subject: Subject | None) -> Grant | None:
         if subject is None or self._tokens.of(subject) is None:  # he has to be here for us to act for him
@@ -60,6 +63,17 @@ class OnBehalf:
 
     async def obtain(self, subject: Subject | None, old: Grant | None, challenge: str | None) -> Grant | None:
         del old, challenge
+        who = (subject.tenant, subject.user) if subject else ("", "")
+        return await self._traded(subject, self._wider.get(who, ""))
+
+    async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
+        """A grant for more, unless the admin has said what it is to be for."""
+        must_be_free(self._authority, scopes)
+        before = self._wider.get((subject.tenant, subject.user), "") if subject else ""
+        known = united(old.scope if old else "", before)
+        return None if set(scopes) <= set(known.split()) else await self._traded(subject, united(known, *scopes))
+
+    async def _traded(self, subject: Subject | None, wider: str) -> Grant:
         held = self._tokens.of(subject) if subject else None
         if subject is None or held is None:
             who = f"`{subject.user}`" if subject else "nobody"
@@ -67,13 +81,16 @@ class OnBehalf:
         now = self._clock()
         try:
             async with self._open_client(self._authority.reach) as client:
-                grant = await self._trade(client, held.text, now)
+                grant = await self._trade(client, held.text, self._authority.scopes or wider, now)
         except AuthFailed as error:
             raise UpstreamUnavailable(
                 self.server, f"the token of `{subject.user}` was not exchanged: {error}"
             ) from None
         self._forget(now)
         self._grants[subject.tenant, subject.user] = grant
+        self._wider = {who: scopes for who, scopes in self._wider.items() if who in self._grants}
+        if wider:
+            self._wider[subject.tenant, subject.user] = wider
         return grant
 
     def _forget(self, now: float) -> None:
@@ -90,7 +107,7 @@ class TokenExchange:
     token_type: str
     audience: str | None = None
 
-    async def __call__(self, client: httpx2.AsyncClient, token: str, now: float) -> Grant:
+    async def __call__(self, client: httpx2.AsyncClient, token: str, scopes: str, now: float) -> Grant:
         form = {
             "subject_token": token,
             "subject_token_type": self.token_type,
@@ -98,7 +115,7 @@ class TokenExchange:
             "resource": self.authority.resource,
         }
         form |= {"audience": self.audience} if self.audience else {}
-        form |= {"scope": self.authority.scopes} if self.authority.scopes else {}
+        form |= {"scope": scopes} if scopes else {}
         issuer = self.authority.issuer or ""
         body = await exchange(client, issuer, self.keys, form)
         scope = body["scope"] if isinstance(body.get("scope"), str) else None
@@ -115,7 +132,7 @@ class Assertion:
     idp: str
     idp_keys: ClientKeys
 
-    async def __call__(self, client: httpx2.AsyncClient, token: str, now: float) -> Grant:
+    async def __call__(self, client: httpx2.AsyncClient, token: str, scopes: str, now: float) -> Grant:
         async def assertion(audience: str, resource: str) -> str:
             form = {
                 "subject_token": token,
@@ -124,7 +141,7 @@ class Assertion:
                 "audience": audience,
                 "resource": resource,
             }
-            form |= {"scope": self.authority.scopes} if self.authority.scopes else {}
+            form |= {"scope": scopes} if scopes else {}
             return str((await exchange(client, self.idp, self.idp_keys, form))["access_token"])
 
         scratch, issuer = Scratch(), self.authority.issuer or ""
@@ -135,10 +152,10 @@ class Assertion:
             self.keys.secret or "",
             issuer,
             assertion,
-            self.authority.scopes or None,
+            scopes or None,
             self.keys.method,
         )
-        await Journey(client).run(provider, self.authority.resource, "", self.authority.scopes)
+        await Journey(client).run(provider, self.authority.resource, "", scopes)
         grant = granted(scratch, issuer, now)
         return grant if grant.expires else Grant(grant.access_token, now, now + UNSAID, grant.scope, issuer=issuer)
 

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import httpx2
@@ -23,6 +23,7 @@ from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.guarded import guarded_client
 from gateway.upstream.auth.reach import Reach
+from gateway.upstream.auth.scopes import named
 from gateway.upstream.auth.vault import Binding, Vault
 
 __all__ = ["UserTokens", "log_in_command", "renewed_grant"]
@@ -33,10 +34,11 @@ _LONG_AGO = 1.0  # Unix seconds; 0 would mean to the SDK that the token never en
 _CLIENT = ("invalid_client", "unauthorized_client")  # RFC 6749 section 5.2
 
 
-def log_in_command(server: str, subject: Subject) -> str:
-    """What this subject has to type."""
+def log_in_command(server: str, subject: Subject, scopes: Sequence[str] = ()) -> str:
+    """What this subject has to type, to be granted these scopes besides."""
     tenant = "" if subject.tenant == "default" else f" --tenant {shlex.quote(subject.tenant)}"
-    return f"toolgate login {server} --as {shlex.quote(subject.user)}{tenant}"
+    more = "".join(f" --scope {shlex.quote(scope)}" for scope in scopes)
+    return f"toolgate login {server} --as {shlex.quote(subject.user)}{tenant}{more}"
 
 
 class UserTokens:
@@ -77,6 +79,14 @@ class UserTokens:
             grant = await self._renewed(kept, binding, subject)
             self._vault.write(binding, grant)
             return grant
+
+    async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
+        """Only a person can grant more."""
+        del old
+        if subject is None:
+            raise LogInNeeded(self.server, "it acts for its users, and nobody is asking")
+        command = log_in_command(self.server, subject, scopes)
+        raise LogInNeeded(self.server, f"it wants {named(scopes)} of `{subject.user}`: log in with `{command}`")
 
     async def _renewed(self, kept: Grant, binding: Binding, subject: Subject) -> Grant:
         if kept.refresh_token is None or not _same_client(kept, self._authority):

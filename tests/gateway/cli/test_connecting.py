@@ -57,6 +57,27 @@ def test_a_name_that_is_taken_is_not_replaced(home: Home, toolgate: Command, bar
     assert entries(home, "cursor")["toolgate-gateway"]["args"][-1] == str(bare)
 
 
+def test_a_profile_stands_beside_the_whole_under_a_name_of_its_own(home: Home, toolgate: Command, bare: Path) -> None:
+    (bare / ".mcp.json").write_text(json.dumps({"mcpServers": {"echo": workspace(home.folder / "files")}}))
+    toml = bare / "toolgate.toml"
+    toml.write_text(toml.read_text() + '[profiles.stock]\ntools = ["echo/list_files"]\n')
+    assert toolgate("connect", "cursor").code == 0
+    said = toolgate("connect", "cursor", "--profile", "stock", "--json")
+    assert (said.code, said.json["changed"], said.json["proof"]["tools"]) == (0, True, 1)
+    assert set(entries(home, "cursor")) == {"toolgate", "toolgate-stock"}
+    assert entries(home, "cursor")["toolgate-stock"]["args"][-3:] == [str(bare), "--profile", "stock"]
+    for again in ([], ["--profile", "stock"]):
+        assert "goes through Toolgate already" in toolgate("connect", "cursor", *again).out
+    toolgate("connect", "windsurf", "--http", "--profile", "stock")
+    assert entries(home, "windsurf") == {"toolgate-stock": {"serverUrl": "http://127.0.0.1:8765/mcp/stock"}}
+    assert "goes through Toolgate already" in toolgate("connect", "windsurf", "--profile", "stock").out
+    assert toolgate("connect", "windsurf").out.startswith("changed")
+    once = home.bytes()
+    wrong = toolgate("connect", "zed", "--profile", "stok")
+    assert (wrong.code, "did you mean `stock`" in wrong.err) == (2, True)
+    assert home.bytes() == once
+
+
 def test_by_address_it_says_when_nobody_serves_there(home: Home, toolgate: Command, bare: Path) -> None:
     (bare / "toolgate.toml").write_text('[serve]\nport = 9\n[identity]\nuser = "user:ann"\n')
     done = toolgate("connect", "windsurf", "--http")

@@ -67,6 +67,15 @@ def test_the_answer_of_one_user_is_kept_for_that_user(tracked: Path, auth: AuthS
     assert child("call", "tracker/whoami").code == 4
 
 
+def test_scopes_are_asked_for_besides_those_that_there_are(tracked: Path, auth: AuthServer, child: Command) -> None:
+    child("login", "tracker", "--scope", "read", BROWSER=BROWSER)
+    done = child("login", "tracker", "--scope", "write", "--scope", "admin read", "--json", BROWSER=BROWSER)
+    assert done.json["scopes"] == ["read", "write", "admin"]
+    assert child("login", "tracker", "--json", BROWSER=BROWSER).json["scopes"] == []
+    assert child("login", "tracker", "--scope", 'a"b').code == 2
+    assert len(auth.asked("/authorize")) == 3
+
+
 def test_a_user_who_says_no_is_told_so(tracked: Path, auth: AuthServer, child: Command) -> None:
     auth.knobs.consents = False
     refused = child("login", "tracker", BROWSER=BROWSER)

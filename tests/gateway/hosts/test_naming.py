@@ -44,6 +44,18 @@ def test_this_gateway_is_told_from_another() -> None:
     assert not GATEWAY.is_this({**OURS, "args": ["serve", "--stdio", "--project", "/other"]})
 
 
+def test_each_profile_of_a_gateway_is_another_part_of_it() -> None:
+    part = {**OURS, "args": [*OURS["args"], "--profile", "stock"]}
+    address = {"url": "http://127.0.0.1:8765/mcp/stock"}
+    for entry in (part, address):
+        assert GATEWAY.is_part(entry, "stock")
+        assert not GATEWAY.is_part(entry, None)
+        assert not GATEWAY.is_part(entry, "other")
+    for entry in (OURS, {"url": "http://127.0.0.1:8765/mcp"}, {"url": "http://127.0.0.1:8765/mcp/"}):
+        assert GATEWAY.is_part(entry, None)
+    assert not GATEWAY.is_part({"url": "http://127.0.0.1:1/mcp/stock"}, "stock")
+
+
 def test_the_same_server_in_two_clients_is_one_here() -> None:
     one = section("cursor", {"time": {"command": "uvx", "args": ["t"]}})
     two = section("claude-code", {"clock": {"type": "stdio", "command": "uvx", "args": ["t"]}})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.call import JsonObject, Tool, pin_of
+from gateway.call import JsonObject, Subject, Tool, pin_of
 from gateway.catalogue import Catalogue
 from gateway.errors import UpstreamUnavailable
 from gateway.offer import Offer
@@ -30,7 +30,7 @@ class Servers:
         self.forgotten: list[str] = []
         self.refuses = False
         self._changed: list[Callable[[], None]] = []
-        self._updated: list[Callable[[str, str], None]] = []
+        self._updated: list[Callable[[str, str, Subject | None], None]] = []
         self._stirred: list[Callable[[Collection[str]], None]] = []
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -41,16 +41,16 @@ class Servers:
         self._stirred.append(callback)
         return lambda: self._stirred.remove(callback)
 
-    def on_updated(self, callback: Callable[[str, str], None]) -> Callable[[], None]:
+    def on_updated(self, callback: Callable[[str, str, Subject | None], None]) -> Callable[[], None]:
         self._updated.append(callback)
         return lambda: self._updated.remove(callback)
 
-    async def subscribe_resource(self, server: str, uri: str) -> None:
+    async def subscribe_resource(self, server: str, uri: str, subject: Subject | None = None) -> None:
         if self.refuses:
             raise UpstreamUnavailable(server, "it does not tell")
         self.watched[server, uri] += 1
 
-    async def unsubscribe_resource(self, server: str, uri: str) -> None:
+    async def unsubscribe_resource(self, server: str, uri: str, subject: Subject | None = None) -> None:
         self.watched[server, uri] -= 1
 
     def forget(self, key: str) -> None:
@@ -65,17 +65,22 @@ class Servers:
         for callback in self._stirred:
             callback(kinds)
 
-    def update(self, uri: str) -> None:
+    def update(self, uri: str, subject: Subject | None = None) -> None:
         for callback in self._updated:
-            callback("crm", uri)
+            callback("crm", uri, subject)
 
 
 class Ear:
     """A listener, and what he was told."""
 
-    def __init__(self, lists: Any = LISTS, may_hear: Callable[[str], bool] = lambda _: True) -> None:
+    def __init__(
+        self,
+        lists: Any = LISTS,
+        may_hear: Callable[[str], bool] = lambda _: True,
+        subject: Subject | None = None,
+    ) -> None:
         self.told: list[str] = []
-        self.listener = Listener(self._send, lists, may_hear)
+        self.listener = Listener(self._send, lists, may_hear, subject)
 
     async def _send(self, method: str, params: JsonObject) -> None:
         self.told.append(" ".join([method.removeprefix("notifications/"), *params.values()]))

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,14 @@ import pytest
 
 from gateway.call import Answered, Call, InDoubt, Outcome, Refused, Subject, Unsent
 from gateway.upstream import Http, ServerSpec, Upstreams
-from gateway.upstream.auth.authority import Authority, ClientKeys
+from gateway.upstream.auth.authority import SUBJECT_TOKEN_TYPES, Authority, ClientKeys
 from gateway.upstream.auth.carrying import CarryingTransport, Message, post
 from gateway.upstream.auth.client_credentials import ClientCredentials
 from gateway.upstream.auth.credentials import Carrier, Credentials
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.login import LogIn
+from gateway.upstream.auth.on_behalf import Assertion, OnBehalf, TokenExchange
+from gateway.upstream.auth.subject_tokens import SubjectTokens
 from gateway.upstream.auth.user_tokens import UserTokens
 from gateway.upstream.auth.vault import Binding, Vault
 from gateway.upstream.pool import Pool, Replied
@@ -40,9 +42,9 @@ class Place:
     call: Callable[..., Call]
     upstreams: Callable[..., Upstreams]
 
-    async def log_in(self, subject: Subject = ANN) -> None:
+    async def log_in(self, subject: Subject = ANN, more: str = "") -> None:
         """As if it had been a minute ago."""
-        grant = await LogIn(self.authority, self.browser, headers={}).run()
+        grant = await LogIn(self.authority, self.browser, headers={}, more=more).run()
         old = dataclasses.replace(grant, obtained=grant.obtained - 60)
         self.vault.write(Binding.of(subject, "tracker", self.authority.resource), old)
 
@@ -163,21 +165,21 @@ def test_a_call_of_another_subject_never_goes_out_with_the_owners_token(place: P
         async with place.connected() as up:
             outcome = await place.outcome(up, BOB)
             assert isinstance(outcome, Unsent)
+            assert outcome.why == (
+                "server `tracker`: `user:bob` is not logged in: "
+                "log in with `toolgate login tracker --as user:bob --tenant acme`"
+            )
             assert await place.said(up) == "ann"  # the connection is as it was
             assert up.status()[0].restarts == 0
-            if place.era == "modern":  # every request stands for itself: bob only has to log in
-                assert "toolgate login tracker --as user:bob" in outcome.why
-                place.auth.knobs.user = "bob"
-                await place.log_in(BOB)
-                assert [await place.said(up, subject) for subject in (BOB, ANN, BOB)] == ["bob", "ann", "bob"]
+            place.auth.knobs.user = "bob"  # he only has to log in
+            await place.log_in(BOB)
+            assert [await place.said(up, subject) for subject in (BOB, ANN, BOB)] == ["bob", "ann", "bob"]
 
     asyncio.run(go())
     assert place.auth.calls[0] == "ann"
 
 
 def test_many_subjects_at_once_are_never_mixed_up(place: Place) -> None:
-    if place.era == "legacy":
-        return  # a session is one user's, as the test before this one shows
     users = [Subject(f"user:{name}", "acme") for name in ("ann", "bob", "eve", "joe")]
 
     async def one(up: Upstreams, subject: Subject) -> None:
@@ -193,6 +195,12 @@ def test_many_subjects_at_once_are_never_mixed_up(place: Place) -> None:
                 await asyncio.gather(*(one(up, subject) for subject in users * 5))
 
     asyncio.run(go())
+    for shared in ("session", "peer"):  # a session of the older era, a connection of the modern one
+        held: dict[str, set[str]] = {}
+        for said in place.auth.posts:
+            if said[shared] and said["user"]:
+                held.setdefault(said[shared], set()).add(said["user"])
+        assert all(len(owners) == 1 for owners in held.values()), (shared, held)
 
 
 def test_the_gateways_own_credentials_serve_everybody(place: Place) -> None:
@@ -203,6 +211,100 @@ def test_the_gateways_own_credentials_serve_everybody(place: Place) -> None:
 
     asyncio.run(go())
     assert len(place.auth.asked("/token")) == 1
+
+
+def test_scopes_that_are_missing_are_named_with_the_log_in_that_brings_them(place: Place, until: Any) -> None:
+    async def go() -> None:
+        await place.log_in()
+        async with place.connected() as up:
+            place.auth.knobs.call_scopes = "notes:write admin"
+            outcome = await place.outcome(up)
+            assert outcome == Unsent(
+                "server `tracker`: it wants the scopes `notes:write`, `admin` of `user:ann`: log in with "
+                "`toolgate login tracker --as user:ann --tenant acme --scope notes:write --scope admin`"
+            )
+            assert len(_calls(place.auth)) == 1
+            assert place.auth.calls == []
+            await place.log_in(more="notes:write admin")
+            if place.era == "legacy":  # a session is bound to the client that began it, and ends with it
+                await place.outcome(up)
+                await until(up, lambda: up.status()[0].restarts == 1 and up.status()[0].state == "ready")
+            assert await place.said(up) == "ann"
+
+    asyncio.run(go())
+
+
+def trusted(place: Place, kind: str, **more: Any) -> Credentials:
+    """Credentials that need no person: the gateway's own, or an exchange for ann's and bob's."""
+    pinned = dataclasses.replace(place.authority, issuer=place.auth.issuer, **more)
+    keys = ClientKeys("machine", SECRET)
+    if kind == "client_credentials":
+        return Credentials(ClientCredentials(pinned, keys))
+    tokens = SubjectTokens()
+    for subject, text in ((ANN, "brought-by-ann"), (BOB, "brought-by-bob")):
+        place.auth.brought[text] = subject.user.removeprefix("user:")
+        tokens.keep(subject, text)
+    access = SUBJECT_TOKEN_TYPES["access_token"]
+    trades: dict[str, Any] = {
+        "token_exchange": TokenExchange(pinned, keys, access),
+        "id_jag": Assertion(pinned, keys, access, place.auth.issuer, keys),
+    }
+    return Credentials(OnBehalf(pinned, tokens, trades[kind]))
+
+
+KINDS = ("client_credentials", "token_exchange", "id_jag")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_person_scopes_that_are_missing_are_got_once_and_kept(place: Place, kind: str) -> None:
+    async def go() -> None:
+        async with place.connected(trusted(place, kind)) as up:
+            await place.said(up)
+            place.auth.knobs.call_scopes = "read write"
+            asked, sent, ran = len(place.auth.asked("/token")), len(_calls(place.auth)), len(place.auth.calls)
+            await place.said(up)
+            assert len(_calls(place.auth)) - sent == 2  # refused, and once more
+            assert len(place.auth.calls) - ran == 1
+            assert set(place.auth.asked("/token")[-1]["scope"].split()) == {"read", "write"}
+            await place.said(up)
+            assert len(_calls(place.auth)) - sent == 3
+            assert len(place.auth.asked("/token")) - asked == (2 if kind == "id_jag" else 1)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_is_never_content_is_asked_twice_and_later_once(place: Place, kind: str) -> None:
+    async def go() -> None:
+        async with place.connected(trusted(place, kind)) as up:
+            place.auth.knobs.call_scopes, place.auth.knobs.grants = "write", ""
+            for attempts in (2, 1):  # what was asked for in vain is not asked for again
+                asked, sent = len(place.auth.asked("/token")), len(_calls(place.auth))
+                outcome = await place.outcome(up)
+                why = "the server wants the scope `write`, and the credentials of `user:ann` have no more"
+                assert outcome == Refused(403, why)
+                assert len(_calls(place.auth)) - sent == attempts
+                assert bool(len(place.auth.asked("/token")) - asked) == (attempts == 2)
+            assert place.auth.calls == []
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_server_gets_more_than_the_configured_scopes(place: Place, kind: str) -> None:
+    async def go() -> None:
+        async with place.connected(trusted(place, kind, scopes="read")) as up:
+            await place.said(up)
+            place.auth.knobs.call_scopes = "admin"
+            outcome = await place.outcome(up)
+            assert isinstance(outcome, Unsent)
+            assert "it wants the scope `admin`, and `scopes` of `[servers.tracker]` in toolgate.toml is `read`" in (
+                outcome.why
+            )
+            assert len(_calls(place.auth)) == 2
+
+    asyncio.run(go())
+    assert {form["scope"] for form in place.auth.asked("/token") if "scope" in form} == {"read"}
 
 
 def test_nothing_that_was_granted_is_in_any_log_or_error(place: Place, caplog: pytest.LogCaptureFixture) -> None:
@@ -242,8 +344,11 @@ class Source:
         self.count += 1
         return self.current(subject)
 
+    async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
+        return await self.obtain(subject, old, " ".join(scopes))
 
-def test_on_the_wire_of_our_pool_nothing_but_a_401_is_ever_sent_again() -> None:
+
+def test_on_the_wire_of_our_pool_nothing_but_a_refusal_of_credentials_is_ever_sent_again() -> None:
 
     def answer(status: str, body: bytes = b"", more: bytes = b"") -> bytes:
         head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n".encode()
@@ -283,6 +388,12 @@ def test_on_the_wire_of_our_pool_nothing_but_a_401_is_ever_sent_again() -> None:
             assert [request.split(b"Bearer ")[1][:2] for request in requests] == [b"t0", b"t1"]
             assert requests[0].replace(b"t0", b"t1") == requests[1]  # the same bytes but for the token
             assert isinstance(reply, Replied)
+        scopes = b'WWW-Authenticate: Bearer error="insufficient_scope", scope="a"\r\n'
+        for body, attempts in ((b"", 2), (error, 2), (result, 1)):
+            reply, requests = await sent(answer("403 Forbidden", body, scopes))
+            assert len(requests) == attempts
+        reply, requests = await sent(answer("400 Bad Request", b"", scopes))
+        assert len(requests) == 1
 
     asyncio.run(go())
 

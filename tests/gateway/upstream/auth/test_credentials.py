@@ -1,6 +1,7 @@
 """The rules for renewing, with a source that only counts. With real sources: test_user_tokens, test_on_behalf."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -34,6 +35,9 @@ class Counting:
         await asyncio.sleep(0)
         self.grants[str(subject)] = grant
         return self.grants[str(subject)]
+
+    async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
+        return await self.obtain(subject, old, f"wider: {' '.join(scopes)}")
 
 
 def made(**more: object) -> tuple[Credentials, Counting]:
@@ -104,6 +108,18 @@ def test_a_server_that_refuses_every_token_does_not_cause_a_storm_of_renewals() 
             refused = await credentials.headers(ANN)
             await credentials.renewed(ANN, refused, "")
         assert len(source.asked) == 1
+
+    asyncio.run(go())
+
+
+def test_scopes_are_asked_for_once_by_all_who_miss_them_at_the_same_time() -> None:
+    async def go() -> None:
+        credentials, source = made()
+        refused = await credentials.headers(ANN)
+        challenge = 'Bearer error="insufficient_scope", scope="read write"'
+        wider = await asyncio.gather(*(credentials.renewed(ANN, refused, challenge) for _ in range(5)))
+        assert wider == [{"authorization": "Bearer token-2"}] * 5
+        assert source.asked == [("user:ann", None), ("user:ann", "wider: read write")]
 
     asyncio.run(go())
 

@@ -1,0 +1,181 @@
+"""What lasts ends when whoever began it may not come in any more.
+
+Who is asking is looked at once for each request. A stream lasts for hours, and a session of the handshake era longer
+than any of its requests; a key is revoked and a token ends meanwhile. So whoever holds one is looked at again, all of
+them in one round every `EVERY` seconds. A stream ends then as a whole response does; a session is closed as its client
+would close it, if what it was last used with was taken back. A token that has merely ended closes no session: its
+owner comes back with the next one. Calls that are answered meanwhile are left alone, but for those of a closed session.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gateway.serve.asgi import App, Message, Receive, Scope, Send, first, message_of
+from gateway.serve.asking import ASKER, STILL, Asker, Still
+from gateway.serve.door import MCP_PATH, as_one
+from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
+
+__all__ = ["EVERY", "Lasting"]
+
+EVERY = 5.0  # seconds
+_SESSION = b"mcp-session-id"
+
+log = logging.getLogger("toolgate.serve")
+
+
+@dataclass(eq=False, slots=True)
+class _Stream:
+    """`over` is set when it has to end."""
+
+    still: Still
+    over: asyncio.Event
+
+
+@dataclass(slots=True)
+class _Session:
+    """What it was last used with, by whom, and when."""
+
+    still: Still
+    asker: Asker
+    seen: float
+
+
+class Lasting:
+    """ASGI middleware, behind the door. Where nobody logs in, it does nothing. `every` is in seconds."""
+
+    def __init__(self, app: App, *, every: float = EVERY) -> None:
+        self._app, self._every = app, every
+        self._streams: set[_Stream] = set()
+        self._sessions: dict[str, _Session] = {}  # the one that was used last stands last
+        self._rounds: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        still: Still | None = scope.get("state", {}).get(STILL)
+        if still is None:
+            await self._app(scope, receive, send)
+            return
+        session = first(scope, _SESSION)
+        if session is not None:
+            self._note(session, _Session(still, scope["state"][ASKER], asyncio.get_running_loop().time()))
+        if scope["method"] == "GET" or message_of(scope).get("method") == "subscriptions/listen":
+            await self._stream(scope, receive, send, still)
+        else:
+            await self._app(scope, receive, send)
+
+    def _note(self, session: str, used: _Session) -> None:
+        """Only who opened a session can use it: a stranger's request says nothing about it."""
+        known = self._sessions.pop(session, used)
+        self._sessions[session] = used if known.asker == used.asker else known
+        while len(self._sessions) > MAX_RUNS:
+            del self._sessions[next(iter(self._sessions))]
+        self._keep_looking()
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, still: Still) -> None:
+        unfinished = False
+
+        async def noted(message: Message) -> None:
+            nonlocal unfinished
+            unfinished = message["type"] == "http.response.start" or message.get("more_body", False)
+            await send(message)
+
+        with self._held(still) as over:
+            await self._app(scope, _until(over, receive), noted)
+        if unfinished and over.is_set():
+            await send({"type": "http.response.body", "body": b""})
+
+    @contextmanager
+    def _held(self, still: Still) -> Iterator[asyncio.Event]:
+        stream = _Stream(still, asyncio.Event())
+        self._streams.add(stream)
+        self._keep_looking()
+        try:
+            yield stream.over
+        finally:
+            self._streams.discard(stream)
+
+    # ---- the rounds
+
+    def _keep_looking(self) -> None:
+        if self._rounds is None or self._rounds.done():
+            self._rounds = asyncio.create_task(self._look(), name="toolgate.serve.lasting")
+
+    async def _look(self) -> None:
+        """Until nothing lasts any more."""
+        while self._streams or self._sessions:
+            await asyncio.sleep(self._every)
+            for stream in list(self._streams):
+                if await _standing(stream.still) != "good":
+                    stream.over.set()
+            for name, session in list(self._sessions.items()):
+                await self._look_at(name, session)
+
+    async def _look_at(self, name: str, session: _Session) -> None:
+        """One that was idle for as long as it may be is the SDK's to close."""
+        idle = asyncio.get_running_loop().time() - session.seen > IDLE_SECONDS
+        standing = "ended" if idle else await _standing(session.still)
+        if standing != "good" and self._sessions.get(name) is session:
+            del self._sessions[name]
+            if standing == "gone":
+                await self._close(name, session.asker)
+
+    async def _close(self, session: str, asker: Asker) -> None:
+        log.info("a session of %s is closed: what it was used with was taken back", asker.subject.user)
+        try:
+            await self._app(_farewell(session, asker), _nothing, _unheard)
+        except Exception:
+            log.exception("a session could not be closed")  # the others are still to be looked at
+
+
+async def _standing(still: Still) -> str:
+    await asyncio.sleep(0)  # checking a signature takes its time, and there may be many
+    try:
+        return await still()
+    except Exception:
+        log.exception("it could not be found out whether somebody may stay")
+        return "ended"
+
+
+def _farewell(session: str, asker: Asker) -> Scope:
+    """The request with which a client ends its session."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": "DELETE",
+        "path": MCP_PATH,
+        "raw_path": MCP_PATH.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (_SESSION, session.encode("latin-1"))],
+        "client": None,
+        "server": None,
+        "state": {ASKER: asker},
+        "user": as_one(asker),
+    }
+
+
+async def _nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _unheard(_message: Message) -> None:
+    """Nobody waits for the answer."""
+
+
+def _until(over: asyncio.Event, receive: Receive) -> Receive:
+    """`receive`, for whom the client goes when it is over."""
+
+    async def until() -> Message:
+        message, ended = asyncio.ensure_future(receive()), asyncio.ensure_future(over.wait())
+        try:
+            await asyncio.wait({message, ended}, return_when=asyncio.FIRST_COMPLETED)
+            return {"type": "http.disconnect"} if ended.done() else message.result()
+        finally:
+            message.cancel()
+            ended.cancel()
+
+    return until

@@ -1,0 +1,37 @@
+"""What a supervisor is given: with each call an errand, and to a private connection a share of the public one."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from gateway.call import JsonObject
+from gateway.caller import NOBODY, Caller
+from gateway.upstream.listing import Listing
+from gateway.upstream.watching import Watched
+
+__all__ = ["Errand", "Public"]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What goes along with a call. `timeout`, in seconds, includes the wait for a restart."""
+
+    timeout: float
+    meta: JsonObject = field(default_factory=dict)
+    caller: Caller = NOBODY
+    answers: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """What a private connection has from the public one to the same server, and what it tells in return: `adopt` what
+    its own process lists now, and `stirred`, the kinds of lists that it says have changed.
+
+    `relist` has the public one ask anew. It takes the place of `adopt` where the server acts for each user: what it
+    lists for one says nothing about the others.
+    """
+
+    listing: Callable[[], Listing]
+    watched: Watched
+    adopt: Callable[[Listing], None]
+    stirred: Callable[[Collection[str]], None]
+    relist: Callable[[], None]
