@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gateway.cli.joining import join
+from gateway.cli.joining import Way, join
 from gateway.config.folders import find_folders
 from gateway.hosts.home import find_home
 from gateway.hosts.table import HOSTS
@@ -32,7 +32,7 @@ def test_by_address_the_proof_goes_through_the_gateway_that_serves(bare: Path, t
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
         assert served.stdout is not None
         assert json.loads(served.stdout.readline())["tools"] == 5
-        assert asyncio.run(join(cursor, folders, find_home(folders), http=True, as_json=False)) == 0
+        assert asyncio.run(join(cursor, folders, find_home(folders), Way(http=True), as_json=False)) == 0
         served.terminate()
         assert served.wait(PATIENCE) in (0, 130, -15)
     written = json.loads((tmp_path / "home/.cursor/mcp.json").read_text())
