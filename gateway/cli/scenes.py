@@ -37,6 +37,7 @@ _STARTER = Path(__file__).parent.parent / "starter"
 _BOB = "user:bob"
 _SCRIPTS = ("desk", "parcel", "stocktaking")
 _DELAY_MS = "3000"
+_SHOP_ONLY = {"TOOLGATE_SERVERS__WORKSPACE__DISABLED": "true"}  # to place an order, the worker needs no files
 _PATIENCE = 20.0  # seconds for the worker to get as far as its order
 
 
@@ -178,7 +179,7 @@ class Demo:
         """Another process that takes the run up. Its shop keeps the answer back for a while after it has booked."""
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway.cli", "resume", run_id, "--json", "--project", str(self._folder)),
-            env={**os.environ, "SHOP_DELAY_MS": _DELAY_MS},
+            env={**os.environ, "SHOP_DELAY_MS": _DELAY_MS, **_SHOP_ONLY},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
