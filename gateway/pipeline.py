@@ -77,6 +77,10 @@ class Upstream(Protocol):
         """
         ...
 
+    def wake(self, server: str) -> None:
+        """Somebody was refused because this server is away: it is tried again soon. Never waits."""
+        ...
+
 
 class CurrentPolicy(Protocol):
     """The policy in force: another value after a reload."""
@@ -156,6 +160,8 @@ class Pipeline:
         if isinstance(verdict, Ask) or attempt.answer:
             facts = replace(facts, approval=await self._answer(call, work, attempt))
             verdict = judge(call, facts)
+        if verdict.gate == "reachable":
+            self._upstream.wake(call.server)
         if isinstance(verdict, Allow) and attempt.answer and not _covers(facts, call):
             verdict = Ask("approved", "its approval has been used, or is not good any more")
         return facts, verdict

@@ -652,6 +652,9 @@ class Away:
     async def forward(self, call: Call, **how: Any) -> Outcome:
         return Unsent("it is down") if self.gone else await self.servers.forward(call, **how)
 
+    def wake(self, server: str) -> None:
+        self.servers.wake(server)
+
 
 @pytest.mark.parametrize("how", ["missing", "gone"])
 def test_an_approval_outlives_calls_that_did_not_reach_the_server_and_is_good_for_one_that_does(
