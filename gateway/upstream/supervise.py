@@ -28,7 +28,7 @@ from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import cause, reason, shown
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
-from gateway.upstream.waiting import Backoff, set_within
+from gateway.upstream.waiting import Pace, set_within
 from gateway.upstream.wanted import Wanted, wanted
 from gateway.upstream.watching import Watched
 
@@ -78,8 +78,8 @@ class Supervisor:
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self._wanted = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._pace = Pace(self._stopping)
 
     @property
     def listing(self) -> Listing:
@@ -125,14 +125,14 @@ class Supervisor:
 
     async def _run(self) -> None:
         """Enters and leaves every connection in this one task: the SDK's scopes demand it."""
-        backoff = Backoff()
         while not self._stopping.is_set():
             began = asyncio.get_running_loop().time()
             self._restarts += 1
+            self._pace.begin()
             await self._live()
             if asyncio.get_running_loop().time() - began > STEADY:
-                backoff.reset()
-            await self._pause(backoff.pause())
+                self._pace.reset()
+            await self._pace.pause()
 
     async def _live(self) -> None:
         """One connection from beginning to end. Whatever breaks ends here."""
@@ -176,7 +176,6 @@ class Supervisor:
         self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
         self._seconds = asyncio.get_running_loop().time() - began
         self._connection, self._state, self.was_ready = connection, "ready", True
-        self._wanted.clear()
         self._ready.set()
         self.settled.set()
         self._changed()
@@ -309,11 +308,10 @@ class Supervisor:
             level = logging.WARNING if self._public is None else logging.INFO  # the public one is how the server is
             log.log(level, "server %s is down: %s", self.spec.name, why)
 
-    async def _pause(self, seconds: float) -> None:
-        """Waits before the next attempt; after a second, a call that wants the server ends the wait."""
-        for event, limit in ((self._stopping, min(seconds, 1.0)), (self._wanted, seconds - 1.0)):
-            if limit > 0 and not self._stopping.is_set():
-                await set_within(event, limit)
+    def wake(self) -> None:
+        """Somebody was refused because the server is down: it is tried again soon, if it is not being tried now."""
+        if self._connection is None:
+            self._pace.want()
 
     # ---- calls
 
@@ -388,8 +386,8 @@ class Supervisor:
 
     async def _available(self, patience: float) -> Connection | None:
         if self._connection is None:
-            self._wanted.set()
-            await set_within(self._ready, patience)
+            with self._pace.wanting():
+                await set_within(self._ready, patience)
         return self._connection
 
     def _explained(self, outcome: Outcome) -> Outcome:

@@ -138,6 +138,11 @@ class Upstreams:
                 return Unsent(f"server `{call.server}`: {own}")
             return await server.forward(call, errand)
 
+    def wake(self, server: str) -> None:
+        """A call was refused because this server is down: it is tried again within a second or so, not each time."""
+        if server in self._servers:
+            self._servers[server].wake()
+
     async def follow(
         self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
     ) -> Outcome:

@@ -2,8 +2,12 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["Backoff", "set_within"]
+__all__ = ["LEAST", "Backoff", "Pace", "set_within"]
+
+LEAST = 1.0  # seconds between two attempts, however much somebody wants the next one
 
 
 class Backoff:
@@ -20,6 +24,44 @@ class Backoff:
 
     def reset(self) -> None:
         self._next = self._first
+
+
+class Pace:
+    """When the next attempt is due: after a pause that grows, or sooner if somebody wants it; not within `LEAST`."""
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self._stopping, self._backoff, self._wanted = stopping, Backoff(), asyncio.Event()
+        self._waiting = 0  # who still wait for what an attempt may bring
+
+    def want(self) -> None:
+        """Ends the pause as soon as it may end. Never waits."""
+        self._wanted.set()
+
+    @contextmanager
+    def wanting(self) -> Iterator[None]:
+        """The same, again and again while this lasts."""
+        self._waiting += 1
+        self.want()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    def begin(self) -> None:
+        """An attempt begins: those who wanted one have it, unless they wait for more."""
+        if not self._waiting:
+            self._wanted.clear()
+
+    def reset(self) -> None:
+        """It went well for a while: the next failure is the first again."""
+        self._backoff.reset()
+
+    async def pause(self) -> None:
+        """Returns when the next attempt is due, or when there will be none."""
+        seconds = self._backoff.pause()
+        for event, limit in ((self._stopping, min(seconds, LEAST)), (self._wanted, seconds - LEAST)):
+            if limit > 0 and not self._stopping.is_set():
+                await set_within(event, limit)
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:

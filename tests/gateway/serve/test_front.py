@@ -15,9 +15,10 @@ from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun
 from gateway.errors import StoreError
 from gateway.events import Returned
+from gateway.upstream.waiting import Backoff
 from tests.builders import a_tool
 from tests.fixtures.gateway_app import App, Setup, opened, spec
-from tests.fixtures.served import ECHO
+from tests.fixtures.served import ECHO, PATIENCE
 
 eras = pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
 
@@ -49,6 +50,32 @@ def test_tools_are_listed_and_called(tmp_path: Path, mode: str) -> None:
         assert (await client.call_tool("echo/add", {"a": 1, "b": 2})).structured_content == {"sum": 3}
 
     within(tmp_path, mode, scenario)
+
+
+@eras
+def test_a_call_that_finds_its_server_away_has_it_tried_again(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After many failures, when nobody would look for it by itself for long."""
+    monkeypatch.setattr(Backoff, "pause", lambda _: 3600.0)
+    there = tmp_path / "there"
+    script = f'test -e "{there}" && exec "$@"; exit 1'
+    shell = {"command": "sh", "args": ["-c", script, "sh", ECHO["command"], *ECHO["args"]]}
+    setup = Setup(tmp_path, {"echo": spec("echo", shell)})
+    setup.write_policy(*POLICY)
+
+    async def work() -> None:
+        async with opened(setup) as app, Client(app.server, mode=mode, cache=None) as client:
+            back = asyncio.Event()
+            app.upstreams.subscribe(lambda: None if app.upstreams.catalogue.missing else back.set())
+            there.touch()
+            refused = await client.call_tool("echo__add", {"a": 1, "b": 2})
+            assert refused.is_error
+            assert refused.content[0].text.startswith("Not reached")  # type: ignore[union-attr]
+            await asyncio.wait_for(back.wait(), PATIENCE)
+            assert (await client.call_tool("echo__add", {"a": 1, "b": 2})).structured_content == {"sum": 3}
+
+    asyncio.run(work())
 
 
 @eras

@@ -2,7 +2,10 @@
 
 import asyncio
 
-from gateway.upstream.waiting import Backoff, set_within
+import pytest
+
+from gateway.upstream import waiting
+from gateway.upstream.waiting import Backoff, Pace, set_within
 
 
 def test_pauses_double_up_to_the_longest_and_spread_by_half() -> None:
@@ -19,5 +22,67 @@ def test_an_event_is_waited_for_no_longer_than_it_may() -> None:
         assert not await set_within(event, 0.01)
         event.set()
         assert await set_within(event, 3600)
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after many failures: who is not woken does not come back within a test."""
+    monkeypatch.setattr(Backoff, "pause", lambda _: 3600.0)
+    monkeypatch.setattr(waiting, "LEAST", 0.05)
+
+
+@pytest.mark.usefixtures("long_pauses")
+def test_a_wish_ends_a_long_pause_but_no_sooner_than_it_may() -> None:
+    async def scenario() -> None:
+        pace, loop = Pace(asyncio.Event()), asyncio.get_running_loop()
+        for _ in range(1000):
+            pace.want()
+        began = loop.time()
+        await pace.pause()
+        assert loop.time() - began >= waiting.LEAST
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("long_pauses")
+def test_an_attempt_takes_the_wishes_with_it_that_came_before_it() -> None:
+    async def scenario() -> None:
+        pace = Pace(asyncio.Event())
+        pace.want()
+        await pace.pause()
+        pace.begin()
+        pausing = asyncio.ensure_future(pace.pause())
+        done, _ = await asyncio.wait({pausing}, timeout=4 * waiting.LEAST)
+        assert not done
+        pace.want()
+        await pausing
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("long_pauses")
+def test_who_goes_on_waiting_wants_each_attempt() -> None:
+    async def scenario() -> None:
+        pace = Pace(asyncio.Event())
+        with pace.wanting():
+            for _ in range(3):
+                pace.begin()
+                await pace.pause()
+        pace.begin()
+        pausing = asyncio.ensure_future(pace.pause())
+        done, _ = await asyncio.wait({pausing}, timeout=4 * waiting.LEAST)
+        assert not done
+        pausing.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_nobody_is_waited_for_once_it_stops() -> None:
+    async def scenario() -> None:
+        stopping = asyncio.Event()
+        stopping.set()
+        await Pace(stopping).pause()
 
     asyncio.run(scenario())
