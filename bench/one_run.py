@@ -48,6 +48,9 @@ class _InProcess:
         del call, along
         return Answered(TOOL_RESULT)
 
+    def wake(self, server: str) -> None:
+        """It is always there."""
+
 
 def _toolgate(folder: Path, synchronous: Literal["normal", "full"]) -> Drive:
     """Policy of 1,000 rules, every budget limited, lease and durable events."""

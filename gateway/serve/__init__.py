@@ -10,7 +10,7 @@ Start at `front`, then follow a call.
     parking     calls of older servers that wait for a modern client's answer
     questions   what a client must have declared to be asked
     callers     who waits for an answer, and hears and is asked meanwhile
-    changes     who is told that a list or a resource changed; `listening` is how, in both eras
+    changes     who is told that a list or a resource changed; `listening` is how, in both eras; `views` is for whom
     connected   what we keep for a connection of the handshake era
     sessions    which run a request belongs to
     replies     what the client is told

@@ -1,13 +1,15 @@
 """Who wants to be told that a list changed, or a resource, and is told it.
 
 A change is news only until it is told: whoever reads slowly is told once of ten changes, and the newest is what he then
-finds. Nothing here waits for a client, or for a server.
+finds. Nothing here waits for a client, or for a server. An edited policy is noticed while somebody listens, and told to
+those for whom it makes a difference.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import mcp_types as types
@@ -17,12 +19,17 @@ from gateway.call import JsonObject, Subject
 from gateway.catalogue import Catalogue
 from gateway.errors import ToolgateError
 from gateway.offer import Offer
+from gateway.pipeline import CurrentPolicy
+from gateway.policy import Policy
+from gateway.serve.asking import Asker
+from gateway.serve.views import differing
 
 __all__ = ["LISTS", "Changes", "Listener", "Sources"]
 
 LISTS = ("tools", "prompts", "resources")  # `notifications/tools/list_changed` and so on
 MOST = 2000  # listeners
 MOST_URIS = 500  # of one listener
+POLICY_LOOK = 1.0  # seconds between two looks at the policy, while somebody listens
 
 Send = Callable[[str, JsonObject], Awaitable[None]]
 Key = tuple[str, str]  # a server, and its own URI
@@ -50,18 +57,14 @@ class Sources(Protocol):
 
 
 class Listener:
-    """One who listens. `send` takes a method and its parameters; `may_hear` is asked again at each update. Where a
-    server acts for each user, `subject` is told of his own.
+    """`asker`, who listens. `send` takes a method and its parameters; `may_hear` is asked again at each update. Where a
+    server acts for each user, he is told of his own.
     """
 
     def __init__(
-        self,
-        send: Send,
-        lists: Collection[str],
-        may_hear: Callable[[str], bool] = lambda _path: True,
-        subject: Subject | None = None,
+        self, send: Send, lists: Collection[str], asker: Asker, may_hear: Callable[[str], bool] = lambda _path: True
     ) -> None:
-        self._send, self._lists, self._may_hear, self.subject = send, lists, may_hear, subject
+        self._send, self._lists, self.asker, self._may_hear = send, lists, asker, may_hear
         self.uris: dict[Key, str] = {}  # as he names them
         self._pending: dict[str, JsonObject] = {}
         self._news = asyncio.Event()
@@ -77,7 +80,7 @@ class Listener:
 
     def updated(self, key: Key, subject: Subject | None) -> None:
         """A resource has changed: for this subject, or for all."""
-        mine = subject is None or _person(subject) == _person(self.subject)
+        mine = subject is None or _person(subject) == _person(self.asker.subject)
         if mine and key in self.uris and self._may_hear("/".join(key)):
             self._tell("notifications/resources/updated", {"uri": self.uris[key]})
 
@@ -101,11 +104,12 @@ class Listener:
 
 
 class Changes:
-    """Tells the listeners what the servers tell."""
+    """Tells the listeners what the servers tell, and what the policy makes of it."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+    def __init__(self, sources: Sources, policy: CurrentPolicy) -> None:
+        self._sources, self._policy = sources, policy
         self._seen = sources.catalogue
+        self._looking: asyncio.Task[None] | None = None
         self._listeners: dict[Listener, None] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._ends: Sequence[Callable[[], None]] = (
@@ -130,10 +134,15 @@ class Changes:
         if not self._ends:
             listener.close()
         self._listeners[listener] = None
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(self._look())
         try:
             yield
         finally:
             del self._listeners[listener]
+            if not self._listeners:
+                self._looking.cancel()
+                self._looking = None
             for key in list(listener.uris):
                 self.unwatch(listener, key)
 
@@ -146,14 +155,14 @@ class Changes:
             raise MCPError(types.INTERNAL_ERROR, f"One client can subscribe to {MOST_URIS} resources")
         listener.uris[key] = uri
         try:
-            await self._sources.subscribe_resource(*key, listener.subject)
+            await self._sources.subscribe_resource(*key, listener.asker.subject)
         except BaseException:
             listener.uris.pop(key, None)
             raise
 
     def unwatch(self, listener: Listener, key: Key) -> None:
         if listener.uris.pop(key, None) is not None:
-            self._later(self._sources.unsubscribe_resource(*key, listener.subject))
+            self._later(self._sources.unsubscribe_resource(*key, listener.asker.subject))
 
     def forget(self, caller_key: str) -> None:
         """A client is gone, and with him the connections that were his."""
@@ -170,6 +179,25 @@ class Changes:
             if _shown(before)[kind] != _shown(self._seen)[kind]:
                 for listener in self._listeners:
                     listener.list_changed(kind)
+
+    async def _look(self) -> None:
+        before = self._policy.current
+        while True:
+            await asyncio.sleep(POLICY_LOOK)
+            now = self._policy.current
+            if now is not before:
+                await self._tell_of(before, now)
+            before = now
+
+    async def _tell_of(self, before: Policy, now: Policy) -> None:
+        """Each person's lists are compared once, however many listen for him; between two, others have their turn."""
+        at, found = datetime.now(UTC), dict[Asker, Collection[str]]()
+        for listener in list(self._listeners):
+            if listener.asker not in found:
+                await asyncio.sleep(0)
+                found[listener.asker] = differing(self._sources.catalogue, listener.asker, before, now, at)
+            for kind in found[listener.asker]:
+                listener.list_changed(kind)
 
     def _stirred(self, kinds: Collection[str]) -> None:
         """A list has changed for one client, and we can't say for whom: to be told in vain does no harm."""

@@ -49,7 +49,7 @@ class Front:
         self._exchanges = Exchanges(sessions, keys, self._following, parking)
         self.tasks = TaskMethods(sessions, self._following, self.caller_key)
         self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
-        self.changes = Changes(sources)
+        self.changes = Changes(sources, sessions.clients.policy)
 
     async def close(self) -> None:
         self.changes.close()

@@ -117,8 +117,7 @@ class Listening:
         return {}
 
     def _listener(self, send: Any, lists: Any, client: Client) -> Listener:
-        subject = client.asker.subject
-        return Listener(send, lists, lambda path: self._front.viewer(client).offers(path, "read"), subject)
+        return Listener(send, lists, client.asker, lambda path: self._front.viewer(client).offers(path, "read"))
 
 
 def _refusal(denied: Deny, uri: str) -> MCPError:

@@ -1,8 +1,10 @@
 """Who is told of which change, and when a server is asked to tell."""
 
 import asyncio
+import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,14 +13,31 @@ from gateway.call import JsonObject, Subject, Tool, pin_of
 from gateway.catalogue import Catalogue
 from gateway.errors import UpstreamUnavailable
 from gateway.offer import Offer
+from gateway.policy import Policy, load
+from gateway.serve import changes as room
+from gateway.serve.asking import Asker
 from gateway.serve.changes import LISTS, Changes, Listener
+from tests.fixtures.gateway_app import HEAD, MODEL
 
 PATIENCE = 20.0
+ANN, BOB = Subject("user:ann", "acme"), Subject("user:bob", "acme")
 DEFINITION = {"name": "t", "inputSchema": {"type": "object"}}
 TOOL = Tool("crm", "t", DEFINITION, pin_of(DEFINITION))
 PROMPT = Offer("prompt", "crm", "p", {"name": "p"})
 RESOURCE = Offer("resource", "crm", "file:///a", {"uri": "file:///a"})
 TEMPLATE = Offer("template", "crm", "file:///{x}", {"uriTemplate": "file:///{x}"})
+
+
+def policy(*lines: str) -> Policy:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "policy.csv"
+        file.write_text(HEAD + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return load(MODEL, file)
+
+
+WORK = ("p, user:ann, *, */*, call, , allow, ann works here",)
+MORE = [f"p, user:ann, *, */*, {action}, , allow, more" for action in ("get", "read")]
+WORKS = policy(*WORK)
 
 
 class Servers:
@@ -29,6 +48,7 @@ class Servers:
         self.watched: Counter[tuple[str, str]] = Counter()
         self.forgotten: list[str] = []
         self.refuses = False
+        self.policy, self.looks, self._look = WORKS, 0, asyncio.Semaphore(0)
         self._changed: list[Callable[[], None]] = []
         self._updated: list[Callable[[str, str, Subject | None], None]] = []
         self._stirred: list[Callable[[Collection[str]], None]] = []
@@ -56,6 +76,17 @@ class Servers:
     def forget(self, key: str) -> None:
         self.forgotten.append(key)
 
+    @property
+    def current(self) -> Policy:
+        """The policy in force, which is looked at here."""
+        self.looks += 1
+        self._look.release()
+        return self.policy
+
+    async def looked(self, times: int) -> None:
+        for _ in range(times):
+            await self._look.acquire()
+
     def become(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         for callback in self._changed:
@@ -74,16 +105,15 @@ class Ear:
     """A listener, and what he was told."""
 
     def __init__(
-        self,
-        lists: Any = LISTS,
-        may_hear: Callable[[str], bool] = lambda _: True,
-        subject: Subject | None = None,
+        self, lists: Any = LISTS, may_hear: Callable[[str], bool] = lambda _: True, subject: Subject = ANN
     ) -> None:
         self.told: list[str] = []
-        self.listener = Listener(self._send, lists, may_hear, subject)
+        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.listener = Listener(self._send, lists, Asker(subject), may_hear)
 
     async def _send(self, method: str, params: JsonObject) -> None:
         self.told.append(" ".join([method.removeprefix("notifications/"), *params.values()]))
+        self.heard.put_nowait(self.told[-1])
 
 
 Scenario = Callable[[Servers, Changes], Awaitable[None]]
@@ -93,7 +123,7 @@ def within(scenario: Scenario) -> None:
     async def work() -> None:
         async with asyncio.timeout(PATIENCE):
             servers = Servers()
-            await scenario(servers, Changes(servers))
+            await scenario(servers, Changes(servers, servers))
 
     asyncio.run(work())
 
@@ -220,5 +250,51 @@ def test_a_list_that_changed_for_one_client_is_told_to_all_who_listen_for_it() -
             servers.stir("tools")
             assert await told(everything) == ["tools/list_changed", "prompts/list_changed"]
             assert await told(prompts) == ["prompts/list_changed"]
+
+    within(scenario)
+
+
+def test_an_edited_policy_is_told_to_those_whose_lists_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "POLICY_LOOK", 0.01)
+
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        servers.become(Catalogue.of([TOOL], offers=[PROMPT, RESOURCE]))
+        ann, bob, prompts_only = Ear(), Ear(subject=BOB), Ear({"prompts"})
+        with (
+            changes.listening(ann.listener),
+            changes.listening(bob.listener),
+            changes.listening(prompts_only.listener),
+        ):
+            await asyncio.sleep(0)  # now they look
+            servers.policy = policy(
+                *WORK, *(f"p, user:ann, *, */*, {action}, , allow, more" for action in ("get", "read"))
+            )
+            listening = [asyncio.ensure_future(ear.listener.run()) for ear in (ann, bob, prompts_only)]
+            first = {await ann.heard.get(), await ann.heard.get()}
+            servers.policy = WORKS
+            assert first == {await ann.heard.get(), await ann.heard.get()}
+            for ear in (ann, bob, prompts_only):
+                ear.listener.close()
+            await asyncio.gather(*listening)
+        assert first == {"prompts/list_changed", "resources/list_changed"}
+        assert prompts_only.told == ["prompts/list_changed"] * 2
+        assert bob.told == []
+
+    within(scenario)
+
+
+def test_the_policy_is_looked_at_only_while_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "POLICY_LOOK", 0.0)
+
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        assert servers.looks == 0
+        with changes.listening(Ear().listener):
+            with changes.listening(Ear().listener):
+                await servers.looked(3)
+            await servers.looked(3)
+        seen = servers.looks
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert servers.looks == seen
 
     within(scenario)

@@ -9,6 +9,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 
+from gateway.serve import changes
 from gateway.serve.replies import DENIED
 from tests.fixtures.gateway_app import Setup, opened, spec
 from tests.gateway.serve.test_exchanges import PATIENCE, server
@@ -71,3 +72,43 @@ def test_whoever_may_not_subscribe_is_told_why_if_a_line_says_it(tmp_path: Path)
             assert caught.value.code == DENIED
 
     within(tmp_path, scenario, "p, *, *, up/test://static-text, subscribe, , deny, it is quiet")
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_an_edit_of_the_policy_is_told_to_a_client_that_is_shown_other_lists(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edit changes prompts alone; the tools follow with the next one. Nobody makes a call meanwhile."""
+    monkeypatch.setattr(changes, "POLICY_LOOK", 0.01)
+    policy = tmp_path / "policy.csv"
+
+    def edit(line: str) -> None:
+        policy.write_text(policy.read_text(encoding="utf-8") + f"{line}\n", encoding="utf-8")
+
+    async def scenario(app: Any) -> None:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+
+        async def hear(message: Any) -> None:
+            heard.put_nowait(type(message).__name__.removesuffix("Notification"))
+
+        async with Client(app.server, mode=mode, cache=None, message_handler=hear) as client:
+            listening = asyncio.ensure_future(_listen(client, heard)) if mode != "legacy" else None
+            if listening is None:
+                await client.list_tools()
+            else:
+                assert await heard.get() == "acknowledged"
+            edit("p, *, *, */*, get, , allow, and prompts")
+            assert (await heard.get()).startswith("Prompt")
+            edit("p, *, *, up/grow, call, , deny, not that")
+            assert (await heard.get()).startswith("Tool")
+            if listening is not None:
+                listening.cancel()
+
+    within(tmp_path, scenario)
+
+
+async def _listen(client: Client, heard: "asyncio.Queue[str]") -> None:
+    async with client.listen(tools_list_changed=True, prompts_list_changed=True) as stream:
+        heard.put_nowait("acknowledged")
+        async for _ in stream:
+            pass  # the client's handler hears it too
