@@ -27,7 +27,9 @@ class Catalogue:
     `missing` says for each server that can't be reached why; `rejected` lists what was left out, and why. `servers` are
     those that have answered; `about` is what those that can be reached say of themselves. `held` says of tools that are
     there why nobody may see or call them; `findings` is what deceives in a definition, by path, or by the name of a
-    server that can be taken for another. Which server a URI means is the affair of `uris`.
+    server that can be taken for another. Both know what is no tool by its label (`Offer.label`; `ABOUT` behind the
+    server's name for its instructions, which are not in `about` while they are held). Which server a URI means is the
+    affair of `uris`.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)

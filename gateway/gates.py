@@ -46,8 +46,8 @@ class Facts:
 
 
 def pin(thing: Tool | Offer) -> str:
-    """What somebody who agrees to a call agrees to: a tool's definition. Of what is read or got, the name is all."""
-    return thing.pin if isinstance(thing, Tool) else ""
+    """What somebody who agrees to a call agrees to: the definition of a tool or prompt. Of what is read, the URI."""
+    return thing.pin if isinstance(thing, Tool) or thing.kind == "prompt" else ""
 
 
 def cost(action: Action) -> Spend:
@@ -183,7 +183,7 @@ def listed(thing: Tool | Offer, catalogue: Catalogue, policy: Policy, subject: S
 
 
 def _held(thing: Tool | Offer, catalogue: Catalogue) -> str | None:
-    return catalogue.held.get(thing.path) if isinstance(thing, Tool) else None
+    return catalogue.held.get(thing.path if isinstance(thing, Tool) else thing.label)
 
 
 def judge_subscriber(subject: Subject, resource: Offer, facts: Facts) -> Verdict:

@@ -5,25 +5,36 @@ from typing import Literal
 
 from gateway.call import JsonObject
 
-__all__ = ["About", "Offer", "OfferKind"]
+__all__ = ["ABOUT", "About", "Offer", "OfferKind"]
+
+ABOUT = "about:instructions"  # behind its server's name: what a server tells models about itself
 
 OfferKind = Literal["prompt", "resource", "template"]
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """`name` is the prompt's name, the resource's URI, or the URI template. `definition` is the server's own JSON."""
+    """`name` is the prompt's name, the resource's URI, or the URI template. `definition` is the server's own JSON.
+
+    `pin` is the hash of the definition, of what is listed.
+    """
 
     kind: OfferKind
     server: str
     name: str
     definition: JsonObject = field(repr=False)
     trusted: bool = False
+    pin: str = ""
 
     @property
     def path(self) -> str:
         """`server/name`, as policies write it."""
         return f"{self.server}/{self.name}"
+
+    @property
+    def label(self) -> str:
+        """`server/prompt:name`: what no tool, and nothing of another kind, is called."""
+        return f"{self.server}/{self.kind}:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

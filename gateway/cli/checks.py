@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from gateway.names import split_path
 from gateway.pins.accepting import waiting
 from gateway.pins.entries import Notes, Pins
 from gateway.pins.files import PinFiles
+from gateway.pins.things import kind_of, things
 from gateway.policy import Policy, load
 from gateway.policy.cases import run_tests
 from gateway.policy.lint import check
@@ -202,18 +204,27 @@ def pins(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     for path in waiting(pinned, Notes()):
         detail = f"{path} came after its server was pinned, and nobody has accepted it"
         yield Finding("warn", "pins", detail, f"toolgate pins show {path}; toolgate pins accept {path}")
-    unseen = sorted({tool.server for tool in catalogue.tools.values()} - pinned.keys())
+    unseen = sorted({thing.server for thing in things(catalogue) if thing.lasts} - pinned.keys())
     said = f"; {', '.join(unseen)}: pinned when first used" if unseen else ""
-    yield Finding("ok", "pins", f"{sum(len(server.tools) for server in pinned.values())} tools in {files.shown}{said}")
+    yield Finding("ok", "pins", f"{_counted(pinned)} in {files.shown}{said}")
     yield from _deceiving(catalogue, pinned)
+
+
+def _counted(pinned: Pins) -> str:
+    """`12 tools`, and what else there is."""
+    kinds = Counter(kind_of(name) for server in pinned.values() for name in server.entries)
+    others = [f"{kinds['prompt']} prompts"] if kinds["prompt"] else []
+    others += [f"the instructions of {kinds['about']} servers"] if kinds["about"] else []
+    return ", ".join([f"{kinds['tool']} tools", *others])
 
 
 def _deceiving(catalogue: Catalogue, pinned: Pins) -> Iterator[Finding]:
     """What a person has accepted is told and is no warning any more."""
+    now = {thing.path: thing.pin for thing in things(catalogue)}
     for path, found in catalogue.findings.items():
-        server, _, tool = path.partition("/")
-        entry = pinned[server].tools.get(tool) if server in pinned else None
-        vouched = entry is not None and entry.vouched and entry.pin == catalogue.tools[path].pin
+        server, _, name = path.partition("/")
+        entry = pinned[server].entries.get(name) if server in pinned else None
+        vouched = entry is not None and entry.vouched and entry.pin == now.get(path)
         level: Level = "ok" if vouched else "warn"
         mend = "" if vouched else f"read it: toolgate pins show {path}; then toolgate pins accept {path}"
         yield from (Finding(level, f"server {server}", f"{path}: {finding}", mend) for finding in found)

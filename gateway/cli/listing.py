@@ -18,13 +18,14 @@ from gateway.cli.columns import aligned
 from gateway.cli.console import console
 from gateway.cli.program import near
 from gateway.config import Config
+from gateway.pins.things import kind_of, named
 from gateway.policy import Policy, Summary
 from gateway.profile import WHOLE, Profile
 from gateway.runtime import open_servers
 from gateway.screens.finding import Finding
 from gateway.visible import visible
 
-__all__ = ["Listed", "Listing", "list_tools", "no_servers_hint", "print_listing"]
+__all__ = ["Doubt", "Listed", "Listing", "list_tools", "no_servers_hint", "print_listing"]
 
 _WIDTH = 72  # of a description
 _STYLES: Mapping[str, str] = {"allow": "green", "ask": "yellow", "deny": "red", "depends": "cyan", "held": "red"}
@@ -75,6 +76,18 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Anything but a tool that is held, or in which something was found: a prompt, a server's instructions."""
+
+    path: str
+    held: str | None
+    findings: Sequence[Finding]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"path": self.path, "held": self.held, "findings": [finding.to_json() for finding in self.findings]}
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Everything that was found. `missing` and `rejected` say why."""
 
@@ -83,6 +96,7 @@ class Listing:
     missing: Mapping[str, str]
     rejected: Mapping[str, str]
     servers: int
+    doubts: Sequence[Doubt] = ()
 
     @property
     def answered(self) -> bool:
@@ -94,6 +108,7 @@ class Listing:
         return {
             "subject": {"user": subject.user, "agent": subject.agent, "tenant": subject.tenant},
             "tools": [listed.to_json() for listed in self.tools],
+            "doubts": [doubt.to_json() for doubt in self.doubts],
             "missing": dict(self.missing),
             "rejected": dict(self.rejected),
         }
@@ -107,7 +122,24 @@ async def list_tools(config: Config, policy: Policy, subject: Subject, part: Pro
         catalogue = part.of(upstream.catalogue)
     servers = sum(not server.disabled and part.may_serve(name) for name, server in config.servers.items())
     listed = _listed(catalogue, policy, subject)
-    return Listing(subject, listed, catalogue.missing, catalogue.rejected, servers)
+    return Listing(subject, listed, catalogue.missing, catalogue.rejected, servers, _doubts(catalogue, part))
+
+
+def _doubts(catalogue: Catalogue, part: Profile) -> Sequence[Doubt]:
+    paths = sorted(catalogue.held.keys() | catalogue.findings.keys())
+    return [
+        Doubt(path, catalogue.held.get(path), catalogue.findings.get(path, ()))
+        for path in paths
+        if _is_within(part, *path.partition("/"))
+    ]
+
+
+def _is_within(part: Profile, server: str, _slash: str, name: str) -> bool:
+    """Not for tools, which are listed. What is about a server is there with the server."""
+    kind = kind_of(name) if name else "server"
+    if kind in ("server", "about"):
+        return part.may_serve(server)
+    return kind != "tool" and part.holds(f"{server}/{named(name)}")
 
 
 def _listed(catalogue: Catalogue, policy: Policy, subject: Subject) -> Sequence[Listed]:
@@ -137,7 +169,9 @@ def print_listing(listing: Listing, folder: Path) -> None:
         line.stylize(_STYLES[word], 0, len(word))
         paper.print(line)
     for listed in listing.tools:
-        _print_doubts(listed)
+        _print_doubts(listed.tool.path, listed.held, listed.findings)
+    for doubt in listing.doubts:
+        _print_doubts(doubt.path, doubt.held, doubt.findings)
     for server, why in listing.missing.items():
         click.echo(f"missing {server}: {visible(why)}", err=True)
     for path, why in listing.rejected.items():
@@ -146,12 +180,11 @@ def print_listing(listing: Listing, folder: Path) -> None:
         click.echo(f"no servers are configured; {no_servers_hint(folder)}", err=True)
 
 
-def _print_doubts(listed: Listed) -> None:
-    path = visible(listed.tool.path)
-    if listed.held:
-        click.echo(f"held {path}: {visible(listed.held)}", err=True)
-    for finding in listed.findings:
-        click.echo(f"found {path}: {visible(str(finding))}", err=True)
+def _print_doubts(path: str, held: str | None, findings: Sequence[Finding]) -> None:
+    if held:
+        click.echo(f"held {visible(path)}: {visible(held)}", err=True)
+    for finding in findings:
+        click.echo(f"found {visible(path)}: {visible(str(finding))}", err=True)
 
 
 def _word(listed: Listed) -> str:

@@ -8,7 +8,7 @@ from rich.text import Text
 from gateway.cli.columns import aligned
 from gateway.cli.console import console
 from gateway.pins.changes import Change, change_lines, changes, values
-from gateway.pins.entries import Note, Notes, PinnedServer, PinnedTool, Pins
+from gateway.pins.entries import Note, Notes, PinnedEntry, PinnedServer, Pins
 from gateway.screens.definitions import screen_definition
 from gateway.visible import visible
 
@@ -23,16 +23,16 @@ _STYLES: Mapping[str, str] = {
 
 def rows(pins: Pins, notes: Notes) -> dict[str, Any]:
     """Servers and tools, as `--json` has them: sorted, held ones with what was seen of them."""
-    paths = sorted({*notes.tools, *(f"{name}/{tool}" for name, server in pins.items() for tool in server.tools)})
+    paths = sorted({*notes.tools, *(f"{name}/{tool}" for name, server in pins.items() for tool in server.entries)})
     return {
         "servers": [_server(name, server, notes) for name, server in sorted(pins.items())],
         "tools": [_tool(path, _entry(path, pins), notes.tools.get(path)) for path in paths],
     }
 
 
-def _entry(path: str, pins: Pins) -> PinnedTool | None:
+def _entry(path: str, pins: Pins) -> PinnedEntry | None:
     server, _, tool = path.partition("/")
-    return pins[server].tools.get(tool) if server in pins else None
+    return pins[server].entries.get(tool) if server in pins else None
 
 
 def _server(name: str, server: PinnedServer, notes: Notes) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _server(name: str, server: PinnedServer, notes: Notes) -> dict[str, Any]:
     }
 
 
-def _tool(path: str, entry: PinnedTool | None, note: Note | None) -> dict[str, Any]:
+def _tool(path: str, entry: PinnedEntry | None, note: Note | None) -> dict[str, Any]:
     accepted = entry.accepted if entry else None
     return {
         "tool": path,
@@ -60,7 +60,7 @@ def _tool(path: str, entry: PinnedTool | None, note: Note | None) -> dict[str, A
     }
 
 
-def _state(entry: PinnedTool | None, note: Note | None) -> str:
+def _state(entry: PinnedEntry | None, note: Note | None) -> str:
     """`changed`, `new` and `suspicious` are held; `added` came later and nobody has looked at it."""
     if note is not None:
         return note.reason

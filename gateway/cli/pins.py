@@ -138,7 +138,7 @@ def _known(target: str, pins: "Pins", notes: "Notes") -> None:
     from gateway.visible import visible
     from gateway.wording import did_you_mean
 
-    tools = {f"{name}/{tool}" for name, server in pins.items() for tool in server.tools} | notes.tools.keys()
+    tools = {f"{name}/{tool}" for name, server in pins.items() for tool in server.entries} | notes.tools.keys()
     known = tools | pins.keys() | {path.partition("/")[0] for path in tools}
     if target not in known:
         hint = did_you_mean(target, sorted(known)) or "`toolgate pins` lists what is"

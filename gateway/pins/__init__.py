@@ -1,9 +1,11 @@
 """What each server offered when it was first seen, so that a change is seen too: `toolgate.lock`.
 
-A tool whose definition differs from the pinned one is held: nobody is shown it, and no call reaches it, until a person
-has accepted what it is now. The other tools of its server go on. docs/trust.md tells the whole of it.
+A tool that differs from the pinned one is held, and so is a prompt or what a server says of itself: nobody is shown it,
+and no call reaches it, until a person has accepted what it is now. The rest of its server goes on. docs/trust.md tells
+the whole of it.
 
-    entries      the values: servers and tools as they were pinned, and what was seen of the held ones
+    things       what of all that servers offer is compared, and how it is called
+    entries      the values: servers and things as they were pinned, and what was seen of the held ones
     harmless     which changes may be accepted by rule
     review       what is pinned against what is there: what is held, and what is to be written down
     accepting    a person's yes

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from gateway.names import split_path
-from gateway.pins.entries import Accepted, Identity, Note, Notes, PinnedServer, PinnedTool, Pins
+from gateway.pins.entries import Accepted, Identity, Note, Notes, PinnedEntry, PinnedServer, Pins
 
 __all__ = ["Accepting", "accept", "waiting"]
 
@@ -25,7 +25,7 @@ class Accepting:
 def waiting(pins: Pins, notes: Notes, target: str | None = None) -> tuple[str, ...]:
     """The paths of the tools that a person has not said yes to and could, within `target` (a server, a tool, all)."""
     added = [
-        f"{name}/{tool}" for name, server in pins.items() for tool, entry in server.tools.items() if entry.added_at
+        f"{name}/{tool}" for name, server in pins.items() for tool, entry in server.entries.items() if entry.added_at
     ]
     return tuple(path for path in sorted({*notes.tools, *added}) if target is None or _within(path, target))
 
@@ -62,7 +62,7 @@ def _with_tools(pins: Pins, seen: Mapping[str, Note], word: Accepted) -> Pins:
     for path, note in seen.items():
         name, tool = split_path(path)
         server = made.get(name) or PinnedServer(note.identity)
-        made[name] = replace(server, tools={**server.tools, tool: PinnedTool.of(note.definition, word)})
+        made[name] = replace(server, entries={**server.entries, tool: PinnedEntry.of(note.definition, word)})
     return made
 
 
@@ -72,8 +72,8 @@ def _vouched(pins: Pins, paths: Iterable[str], word: Accepted) -> Pins:
     for path in paths:
         name, tool = split_path(path)
         server = made[name]
-        entry = replace(server.tools[tool], accepted=word, added_at="")
-        made[name] = replace(server, tools={**server.tools, tool: entry})
+        entry = replace(server.entries[tool], accepted=word, added_at="")
+        made[name] = replace(server, entries={**server.entries, tool: entry})
     return made
 
 

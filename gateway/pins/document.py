@@ -1,14 +1,15 @@
 """`toolgate.lock` as text: TOML that people read, and that git merges. Pure.
 
-Servers and tools stand in the order of their names, each tool is a block of its own, and what is written at first sight
-depends on nothing but the server: two branches that pin the same tool write the same lines. A definition is indented
+Servers and tools stand in the order of their names, each tool is a block of its own (so is each prompt, and whatever
+else is pinned), and what is written at first sight depends on nothing but the server: two branches that pin the same
+tool write the same lines. A definition is indented
 JSON, so that a changed description is a changed line; whatever would be invisible in it is written as a `\\u` escape.
 """
 
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,23 +18,27 @@ from gateway.call import JsonObject
 from gateway.config.documents import toml_document
 from gateway.config.places import Document, KeyPath, dotted
 from gateway.errors import ConfigError, Problem
-from gateway.pins.entries import Accepted, Identity, PinnedServer, PinnedTool, Pins, schema_hash
+from gateway.pins.entries import Accepted, Identity, PinnedEntry, PinnedServer, Pins, schema_hash
+from gateway.pins.things import kind_of, named
 from gateway.visible import hides
 from gateway.wording import did_you_mean
 
 __all__ = ["dump", "parse"]
 
-VERSION = 1
+VERSION = 2
+TOOLS_ONLY = 1  # the version that pinned nothing but tools
 MEND = "take the file from version control, or remove the block: it is pinned anew when it is seen the next time"
 
 _HEAD = """\
-# What each MCP server offered when it was first seen. A tool that is not the same any more is held until somebody
-# accepts what it is now: `toolgate pins`. Written by Toolgate; keep it in version control.
+# What each MCP server offered when it was first seen. What is not the same any more is held until somebody accepts
+# what it is now: `toolgate pins`. Written by Toolgate; keep it in version control.
 """
 _UNPRINTED = re.compile(r"[^\x20-\x7e]")  # what has to be looked at one by one
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_SERVER_KEYS = ("launch", "name", "version", "accepted_by", "accepted_at", "tools")
-_TOOL_KEYS = ("pin", "schema", "added_at", "accepted_by", "accepted_at", "definition")
+_SECTIONS = {"tool": "tools", "about": "about", "prompt": "prompts", "resource": "resources", "template": "templates"}
+_NAMED_BY = {"tool": "name", "prompt": "name", "resource": "uri", "template": "uriTemplate"}
+_SERVER_KEYS = ("launch", "name", "version", "tools_only", "accepted_by", "accepted_at", *_SECTIONS.values())
+_ENTRY_KEYS = ("pin", "added_at", "accepted_by", "accepted_at", "definition")
 
 
 # ---- writing
@@ -44,8 +49,11 @@ def dump(pins: Pins) -> str:
     blocks = [f"{_HEAD}version = {VERSION}\n"]
     for name, server in sorted(pins.items()):
         blocks.append(_block(f"servers.{_key(name)}", _server_lines(server)))
-        for tool, entry in sorted(server.tools.items()):
-            blocks.append(_block(f"servers.{_key(name)}.tools.{_key(tool)}", _tool_lines(entry)))
+        for kind, section in _SECTIONS.items():
+            for thing, entry in sorted(server.entries.items()):
+                if kind_of(thing) == kind:
+                    header = f"servers.{_key(name)}.{section}.{_key(named(thing))}"
+                    blocks.append(_block(header, _entry_lines(entry, kind)))
     return "\n".join(blocks)
 
 
@@ -56,12 +64,14 @@ def _block(header: str, lines: Mapping[str, str]) -> str:
 def _server_lines(server: PinnedServer) -> Mapping[str, str]:
     identity = server.identity
     said = {"launch": identity.launch, "name": identity.name, "version": identity.version}
-    return {key: _text(value) for key, value in (said | _accepted_lines(server.accepted)).items()}
+    lines = {key: _text(value) for key, value in (said | _accepted_lines(server.accepted)).items()}
+    return lines | ({"tools_only": "true"} if server.tools_only else {})
 
 
-def _tool_lines(entry: PinnedTool) -> Mapping[str, str]:
+def _entry_lines(entry: PinnedEntry, kind: str) -> Mapping[str, str]:
     added = {"added_at": entry.added_at} if entry.added_at else {}
-    said = {"pin": entry.pin, "schema": entry.schema, **added, **_accepted_lines(entry.accepted)}
+    schema = {"schema": entry.schema} if kind == "tool" else {}
+    said = {"pin": entry.pin, **schema, **added, **_accepted_lines(entry.accepted)}
     return {key: _text(value) for key, value in said.items()} | {"definition": _definition(entry.definition)}
 
 
@@ -129,32 +139,45 @@ class _Reader:
 
     def pins(self) -> Pins:
         self.known((), self.document.value, ("version", "servers"))
-        if self.document.value.get("version") != VERSION:
+        version = self.document.value.get("version")
+        if version not in (TOOLS_ONLY, VERSION) or isinstance(version, bool):
             self.wrong(
-                ("version",), f"`version` must be {VERSION}", "a newer Toolgate wrote it, or something is missing"
+                ("version",),
+                f"`version` must be {TOOLS_ONLY} or {VERSION}",
+                "a newer Toolgate wrote it, or something is missing",
             )
         servers = self.table(("servers",), self.document.value.get("servers", {}))
-        return {name: self.server(("servers", name), value) for name, value in servers.items()}
+        found = {name: self.server(("servers", name), value) for name, value in servers.items()}
+        if version == TOOLS_ONLY:
+            return {name: replace(server, tools_only=True) for name, server in found.items()}
+        return found
 
     def server(self, path: KeyPath, value: Any) -> PinnedServer:
         table = self.table(path, value)
         self.known(path, table, _SERVER_KEYS)
         said = [self.text(path, table, key) for key in ("launch", "name", "version")]
-        tools = self.table((*path, "tools"), table.get("tools", {}))
-        entries = {name: self.tool((*path, "tools", name), item) for name, item in tools.items()}
-        return PinnedServer(Identity(*said), entries, self.accepted(path, table))
+        if not isinstance(table.get("tools_only", True), bool):
+            self.wrong((*path, "tools_only"), f"`{dotted((*path, 'tools_only'))}` must be true or false")
+        entries = {thing: entry for kind in _SECTIONS for thing, entry in self.entries(path, table, kind)}
+        tools_only = table.get("tools_only") is True
+        return PinnedServer(Identity(*said), entries, self.accepted(path, table), tools_only)
 
-    def tool(self, path: KeyPath, value: Any) -> PinnedTool:
+    def entries(self, path: KeyPath, table: Mapping[str, Any], kind: str) -> Iterator[tuple[str, PinnedEntry]]:
+        section = _SECTIONS[kind]
+        for name, item in self.table((*path, section), table.get(section, {})).items():
+            yield (name if kind == "tool" else f"{kind}:{name}"), self.entry((*path, section, name), item, kind)
+
+    def entry(self, path: KeyPath, value: Any, kind: str) -> PinnedEntry:
         table = self.table(path, value)
-        self.known(path, table, _TOOL_KEYS)
-        pin, schema = self.text(path, table, "pin"), self.text(path, table, "schema")
+        self.known(path, table, (*_ENTRY_KEYS, "schema") if kind == "tool" else _ENTRY_KEYS)
         definition = self.definition(path, self.text(path, table, "definition"))
-        entry = PinnedTool.of(definition, self.accepted(path, table), self.optional(path, table, "added_at"))
-        for key, said, true in (("pin", pin, entry.pin), ("schema", schema, schema_hash(definition))):
-            if said != true and not self.problems:
+        entry = PinnedEntry.of(definition, self.accepted(path, table), self.optional(path, table, "added_at"))
+        hashes = {"pin": entry.pin} | ({"schema": schema_hash(definition)} if kind == "tool" else {})
+        for key, true in hashes.items():
+            if self.text(path, table, key) != true and not self.problems:
                 self.wrong((*path, key), f"`{dotted((*path, key))}` is not the hash of the definition below it")
-        if definition.get("name") != path[-1]:
-            self.wrong(path, f"the definition in `{dotted(path)}` is that of another tool")
+        if definition.get(_NAMED_BY[kind], "") != path[-1] if kind in _NAMED_BY else path[-1] not in definition:
+            self.wrong(path, f"the definition in `{dotted(path)}` is that of another {kind}")
         return entry
 
     def definition(self, path: KeyPath, text: str) -> JsonObject:

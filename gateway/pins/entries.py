@@ -1,4 +1,4 @@
-"""Servers and tools as they were pinned, and what was seen of those that are held. Pure."""
+"""Servers and what they offer as it was pinned, and what was seen of what is held. Pure."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from typing import Literal
 
 from gateway.call import JsonObject, pin_of
 
-__all__ = ["Accepted", "Identity", "Note", "Notes", "PinnedServer", "PinnedTool", "Pins", "Reason", "schema_hash"]
+__all__ = ["Accepted", "Identity", "Note", "Notes", "PinnedEntry", "PinnedServer", "Pins", "Reason", "schema_hash"]
 
 Reason = Literal["changed", "new", "suspicious", "unpinned"]
 
@@ -45,10 +45,11 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class PinnedTool:
-    """A tool as it is relied on. `schema` is the hash of its input schema, output schema and annotations.
+class PinnedEntry:
+    """A tool, a prompt, a server's instructions as they are relied on (`things` says what else). `schema` is the hash
+    of a tool's input schema, output schema and annotations.
 
-    `added_at` is set for a tool that came when its server was pinned already, until a person has accepted it.
+    `added_at` is set for what came when its server was pinned already, until a person has accepted it.
     """
 
     definition: JsonObject = field(repr=False)
@@ -58,7 +59,7 @@ class PinnedTool:
     added_at: str = ""
 
     @classmethod
-    def of(cls, definition: JsonObject, accepted: Accepted | None = None, added_at: str = "") -> "PinnedTool":
+    def of(cls, definition: JsonObject, accepted: Accepted | None = None, added_at: str = "") -> "PinnedEntry":
         return cls(definition, pin_of(definition), schema_hash(definition), accepted, added_at)
 
     @property
@@ -69,11 +70,14 @@ class PinnedTool:
 
 @dataclass(frozen=True, slots=True)
 class PinnedServer:
-    """A server, and its tools by name. `accepted`: somebody took it for another program than at first sight."""
+    """A server, and what it offers by name (`Thing.name`). `accepted`: somebody took it for another program than at
+    first sight. `tools_only`: a version of Toolgate pinned it that looked at nothing else, and it was not seen since.
+    """
 
     identity: Identity
-    tools: Mapping[str, PinnedTool] = field(default_factory=dict)
+    entries: Mapping[str, PinnedEntry] = field(default_factory=dict)
     accepted: Accepted | None = None
+    tools_only: bool = False
 
 
 Pins = Mapping[str, PinnedServer]
@@ -81,7 +85,7 @@ Pins = Mapping[str, PinnedServer]
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A tool that is held, as a gateway saw it at `seen_at`: what can be accepted is exactly this."""
+    """What is held, as a gateway saw it at `seen_at`: what can be accepted is exactly this."""
 
     reason: Reason
     why: str
@@ -96,7 +100,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Held tools by path, and by name the servers that are another program than the pinned one."""
+    """Held tools (and what else is held) by path, and by name the servers that are another program than the pinned."""
 
     tools: Mapping[str, Note] = field(default_factory=dict)
     strangers: Mapping[str, Identity] = field(default_factory=dict)

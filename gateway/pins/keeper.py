@@ -14,9 +14,11 @@ from itertools import groupby
 
 from gateway.catalogue import Catalogue
 from gateway.errors import ConfigError
+from gateway.offer import ABOUT, About
 from gateway.pins.entries import Identity, Note, Notes, Pins
 from gateway.pins.files import PinFiles
 from gateway.pins.review import Review, Seen, Trust, review, unpinned
+from gateway.pins.things import Thing, things
 from gateway.screens.definitions import screen_definition
 from gateway.screens.finding import Finding
 from gateway.screens.names import screen_names
@@ -43,7 +45,7 @@ class _Judged:
 
 
 class Keeper:
-    """`judged` says of a catalogue which tools are held, and pins what it sees for the first time.
+    """`judged` says of a catalogue what of it is held, and pins what it sees for the first time.
 
     `launches` says by server how it is started or reached, without secrets. With `learns` False nothing is written but
     the notes. Raises ConfigError for a `toolgate.lock` that can't be used. For one thread.
@@ -63,7 +65,7 @@ class Keeper:
         self._stamp = files.stamp()
         self._pins: Pins = files.read() or {}
         self._problem = ""
-        self._screened: dict[str, tuple[Finding, ...]] = {}  # by pin: a list that changes has few new tools
+        self._screened: dict[str, tuple[Finding, ...]] = {}  # by pin: a list that changes has little that is new
         self._judged: _Judged | None = None
 
     def judged(self, catalogue: Catalogue) -> Catalogue:
@@ -117,7 +119,8 @@ class Keeper:
             found = self._learn(seen, found)
         self._take_notes(found, seen)
         self._tell(found)
-        return replace(catalogue, held={path: note.why for path, note in found.held.items()}, findings=findings)
+        held = {path: note.why for path, note in found.held.items()}
+        return replace(catalogue, held=held, findings=findings, about=_believed(catalogue.about, held))
 
     def _learn(self, seen: Sequence[Seen], found: Review) -> Review:
         """Writes down what is new, on top of what others have written meanwhile."""
@@ -137,11 +140,11 @@ class Keeper:
         return unpinned(found, self._pins, seen, problem)
 
     def _seen(self, catalogue: Catalogue, findings: Mapping[str, Sequence[Finding]]) -> list[Seen]:
-        grouped = groupby(sorted(catalogue.tools.values(), key=lambda tool: tool.server), key=lambda tool: tool.server)
-        tools = {server: tuple(found) for server, found in grouped}
+        grouped = groupby(sorted(things(catalogue), key=_server_of), key=_server_of)
+        found = {server: tuple(offered) for server, offered in grouped}
         return [
-            Seen(name, self._identity(name, catalogue), tools.get(name, ()), findings)
-            for name in sorted({*tools, *catalogue.servers})
+            Seen(name, self._identity(name, catalogue), found.get(name, ()), findings)
+            for name in sorted({*found, *catalogue.servers})
         ]
 
     def _identity(self, name: str, catalogue: Catalogue) -> Identity:
@@ -150,12 +153,13 @@ class Keeper:
         return Identity(self._launches.get(name, ""), *said)
 
     def _screen(self, catalogue: Catalogue) -> Mapping[str, Sequence[Finding]]:
-        """Findings by tool path, or by server name where they are about the server."""
-        tools = catalogue.tools.values()
-        fresh = {tool.pin: screen_definition(tool.definition) for tool in tools if tool.pin not in self._screened}
-        self._screened = {tool.pin: fresh.get(tool.pin) or self._screened.get(tool.pin, ()) for tool in tools}
-        found: dict[str, Sequence[Finding]] = {tool.path: self._screened[tool.pin] for tool in tools}
-        for path, findings in screen_names(tools).items():
+        """Findings by path, or by server name where they are about the server."""
+        offered = tuple(things(catalogue))
+        fresh = {one.pin: screen_definition(one.definition) for one in offered if one.pin not in self._screened}
+        self._screened = {one.pin: fresh.get(one.pin) or self._screened.get(one.pin, ()) for one in offered}
+        found: dict[str, Sequence[Finding]] = {one.path: self._screened[one.pin] for one in offered}
+        others = [one for one in offered if one.kind in ("prompt", "about")]
+        for path, findings in screen_names(catalogue.tools.values(), others).items():
             found[path] = (*found.get(path, ()), *findings)
         return {path: findings for path, findings in found.items() if findings}
 
@@ -174,11 +178,23 @@ class Keeper:
             log.warning("what is held could not be noted down for `toolgate pins`: %s", error.strerror or error)
 
     def _tell(self, found: Review) -> None:
-        """Once for each tool that is held from now on."""
+        """Once for whatever is held from now on."""
         known = self._judged.catalogue.held if self._judged else {}
         for path, note in found.held.items():
             if known.get(path) != note.why:
                 log.warning("%s is held: %s", path, note.why)
+
+
+def _server_of(thing: Thing) -> str:
+    return thing.server
+
+
+def _believed(about: Mapping[str, About], held: Mapping[str, str]) -> Mapping[str, About]:
+    """Without the instructions that are held: nobody is told them."""
+    return {
+        server: replace(said, instructions="") if f"{server}/{ABOUT}" in held else said
+        for server, said in about.items()
+    }
 
 
 def _noted(before: Notes, found: Review, seen: Sequence[Seen], pins: Pins) -> Notes:
@@ -196,5 +212,5 @@ def _noted(before: Notes, found: Review, seen: Sequence[Seen], pins: Pins) -> No
 
 def _settled(path: str, note: Note, pins: Pins) -> bool:
     server, _, tool = path.partition("/")
-    entry = pins[server].tools.get(tool) if server in pins else None
+    entry = pins[server].entries.get(tool) if server in pins else None
     return entry is not None and entry.pin == note.pin

@@ -1,16 +1,17 @@
-"""What is pinned against what is there: which tools are held, and what is to be written down. Pure.
+"""What is pinned against what is there: what is held, and what is to be written down. Pure.
 
-First sight is trusted, and written down. From then on a tool is what it was. When another program answers under a
-server's name, the first sight is over too: its new tools are held like its changed ones, and no change is harmless.
+First sight is trusted, and written down. From then on a tool, a prompt, a server's instructions are what they were.
+When another program answers under a server's name, the first sight is over too: its new tools are held like its changed
+ones, and no change is harmless. Resources come and go, so they are not pinned; but what deceives in them can be held.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from gateway.call import Tool
-from gateway.pins.entries import Accepted, Identity, Note, PinnedServer, PinnedTool, Pins, Reason
+from gateway.pins.entries import Accepted, Identity, Note, PinnedEntry, PinnedServer, Pins, Reason
 from gateway.pins.harmless import harmless
+from gateway.pins.things import Thing
 from gateway.screens.finding import Finding, Kind
 
 __all__ = ["BY_RULE", "Review", "Seen", "Trust", "review", "unpinned"]
@@ -20,7 +21,7 @@ BY_RULE = "rule: harmless change"
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The admin's word. `new_tools` is by server, what happens to a tool that a pinned server adds."""
+    """The admin's word. `new_tools` is by server, what happens to what a pinned server adds."""
 
     new_tools: Mapping[str, Literal["accept", "hold"]] = field(default_factory=dict)
     accept_changes: Literal["none", "harmless"] = "none"
@@ -29,17 +30,17 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A server as it is now. `findings` by tool path."""
+    """A server as it is now. `findings` by path."""
 
     name: str
     identity: Identity
-    tools: Sequence[Tool]
+    things: Sequence[Thing]
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """`held` by tool path. `learned` are the servers whose entries in the pins are new, as they must be.
+    """`held` by path. `learned` are the servers whose entries in the pins are new, as they must be.
 
     `strangers` are the servers that are another program now, with what they are.
     """
@@ -50,7 +51,7 @@ class Review:
 
 
 def review(pins: Pins, seen: Sequence[Seen], trust: Trust, now: str) -> Review:
-    """Compares each server's tools with their pins. `now` is the time that goes into what is written down."""
+    """Compares what each server offers with its pins. `now` is the time that goes into what is written down."""
     held: dict[str, Note] = {}
     learned: dict[str, PinnedServer] = {}
     strangers: dict[str, Identity] = {}
@@ -71,11 +72,11 @@ def unpinned(reviewed: Review, pins: Pins, seen: Sequence[Seen], problem: str) -
     held = dict(reviewed.held)
     for server in seen:
         entry = reviewed.learned.get(server.name)
-        known = pins[server.name].tools if server.name in pins else {}
-        for tool in server.tools if entry else ():
-            if tool.name not in known or known[tool.name].pin != tool.pin:
-                note = Note("unpinned", f"it can't be pinned: {problem}", server.identity, tool.definition, "")
-                held.setdefault(tool.path, note)
+        known = pins[server.name].entries if server.name in pins else {}
+        for thing in server.things if entry else ():
+            if thing.lasts and (thing.name not in known or known[thing.name].pin != thing.pin):
+                note = Note("unpinned", f"it can't be pinned: {problem}", server.identity, thing.definition, "")
+                held.setdefault(thing.path, note)
     return Review(held, {}, reviewed.strangers)
 
 
@@ -90,53 +91,64 @@ class _Look:
     strange: bool
 
     def held(self) -> dict[str, Note]:
-        found = ((tool, self.reason(tool)) for tool in self.server.tools)
-        return {tool.path: self.note(tool, reason) for tool, reason in found if reason}
+        found = ((thing, self.reason(thing)) for thing in self.server.things)
+        return {thing.path: self.note(thing, reason) for thing, reason in found if reason}
 
     def entry(self) -> PinnedServer:
         """As it should stand in the pins. What the server does not offer now stays there: it may come back."""
         pinned = self.pinned or PinnedServer(self.server.identity)
-        return replace(pinned, tools={**pinned.tools, **dict(self.learned())})
+        tools_only = pinned.tools_only and self.strange  # of another program, nothing is believed at first sight
+        return replace(pinned, entries={**pinned.entries, **dict(self.learned())}, tools_only=tools_only)
 
-    def learned(self) -> Iterator[tuple[str, PinnedTool]]:
-        for tool in self.server.tools:
-            entry = self.of(tool)
-            if (entry is None or entry.pin != tool.pin) and self.reason(tool) in (None, "suspicious"):
-                yield tool.name, self.fresh(tool, entry)
+    def learned(self) -> Iterator[tuple[str, PinnedEntry]]:
+        for thing in self.server.things:
+            entry = self.of(thing)
+            learns = thing.lasts and (entry is None or entry.pin != thing.pin)
+            if learns and self.reason(thing) in (None, "suspicious"):
+                yield thing.name, self.fresh(thing, entry)
 
-    def fresh(self, tool: Tool, entry: PinnedTool | None) -> PinnedTool:
+    def fresh(self, thing: Thing, entry: PinnedEntry | None) -> PinnedEntry:
         if entry is not None:
-            return PinnedTool.of(tool.definition, Accepted(BY_RULE, self.now))
-        return PinnedTool.of(tool.definition, added_at=self.now if self.pinned else "")
+            return PinnedEntry.of(thing.definition, Accepted(BY_RULE, self.now))
+        return PinnedEntry.of(thing.definition, added_at="" if self.first_sight(thing) else self.now)
 
-    def of(self, tool: Tool) -> PinnedTool | None:
-        return self.pinned.tools.get(tool.name) if self.pinned else None
+    def of(self, thing: Thing) -> PinnedEntry | None:
+        return self.pinned.entries.get(thing.name) if self.pinned else None
 
-    def reason(self, tool: Tool) -> Reason | None:
-        """Why the tool is held; None if it is not."""
-        entry = self.of(tool)
-        if entry is None and self.pinned and (self.strange or self.trust.new_tools.get(self.server.name) == "hold"):
+    def first_sight(self, thing: Thing) -> bool:
+        """Whether nobody has looked at things of this kind of this server before."""
+        return self.pinned is None or (self.pinned.tools_only and thing.kind != "tool")
+
+    def reason(self, thing: Thing) -> Reason | None:
+        """Why it is held; None if it is not."""
+        entry = self.of(thing)
+        if thing.lasts and entry is None and self.may_not_add(thing):
             return "new"
-        changed = entry is not None and entry.pin != tool.pin
-        if entry is not None and changed and not self.may_change(tool, entry):
+        changed = entry is not None and entry.pin != thing.pin
+        if thing.lasts and entry is not None and changed and not self.may_change(thing, entry):
             return "changed"
         vouched = entry is not None and entry.vouched and not changed
-        return "suspicious" if self.deceives(tool) and not vouched else None
+        return "suspicious" if self.deceives(thing) and not vouched else None
 
-    def may_change(self, tool: Tool, entry: PinnedTool) -> bool:
+    def may_not_add(self, thing: Thing) -> bool:
+        if self.pinned is None:
+            return False
+        return self.strange or (self.trust.new_tools.get(self.server.name) == "hold" and not self.first_sight(thing))
+
+    def may_change(self, thing: Thing, entry: PinnedEntry) -> bool:
         by_rule = self.trust.accept_changes == "harmless" and not self.strange
-        return by_rule and harmless(entry.definition, tool.definition)
+        return by_rule and harmless(entry.definition, thing.definition)
 
-    def deceives(self, tool: Tool) -> list[Kind]:
-        found = self.server.findings.get(tool.path, ())
+    def deceives(self, thing: Thing) -> list[Kind]:
+        found = self.server.findings.get(thing.path, ())
         return sorted({finding.kind for finding in found if finding.kind in self.trust.hold_on})
 
-    def note(self, tool: Tool, reason: Reason) -> Note:
-        why = _WHY[reason].format(kinds=", ".join(self.deceives(tool)))
+    def note(self, thing: Thing, reason: Reason) -> Note:
+        why = _WHY[reason].format(kinds=", ".join(self.deceives(thing)))
         if self.strange and reason != "suspicious":
             why = f"another program answers as `{self.server.name}` now, and {why}"
         return Note(
-            reason, f"{why}; see `toolgate pins show {tool.path}`", self.server.identity, tool.definition, self.now
+            reason, f"{why}; see `toolgate pins show {thing.path}`", self.server.identity, thing.definition, self.now
         )
 
 

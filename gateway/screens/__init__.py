@@ -7,7 +7,7 @@ guess, and a server that wants to deceive can word it otherwise: what holds agai
     characters   text that is not what it looks like: hidden, reordered, steering a terminal, of two scripts
     instructions words that are aimed at the model: a small list of patterns, each with its reason
     text         both, in one pass over a text, and the closer look where that pass has met something
-    definitions  every text of one tool's definition
+    definitions  every text of one definition, of a tool or of anything else
     names        tools and servers that can be taken for one another
     results      what a call returned: bounded, and cheap where there is nothing
 """

@@ -1,4 +1,4 @@
-"""Every text of one tool's definition. Pure.
+"""Every text of one definition: a tool's, a prompt's, a resource's, or a server's instructions. Pure.
 
 Models are shown descriptions and whole schemas, so property names, defaults and enumerations count like any text. A
 definition is bounded where it is listed (size and depth), so all of it is read.
@@ -17,7 +17,7 @@ MOST = 50  # findings of one definition
 
 
 def screen_definition(definition: JsonObject) -> tuple[Finding, ...]:
-    """What deceives in a tool's definition, in the order in which it stands there; at most `MOST` findings."""
+    """What deceives in a definition, in the order in which it stands there; at most `MOST` findings."""
     found: list[Finding] = []
     if clean("\n".join(text for _, text in texts(definition))):  # most are: one pass for all their texts
         return ()

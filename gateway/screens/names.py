@@ -7,9 +7,9 @@ left are letters that look alike (`l` and `1`, `rn` and `m`), and words that ste
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from gateway.call import Tool
+from gateway.call import JsonObject, Tool
 from gateway.screens.definitions import texts
 from gateway.screens.finding import Finding
 
@@ -26,11 +26,24 @@ _NAMED = 3  # others that a finding names
 _MOST_SAID = 10  # mentions of one tool
 
 
-def screen_names(tools: Iterable[Tool]) -> Mapping[str, tuple[Finding, ...]]:
-    """Findings by tool path; by server name where it is the servers that look alike."""
+class Said(Protocol):
+    """Something that a server says to models, beside its tools: a prompt, its instructions."""
+
+    @property
+    def server(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def definition(self) -> JsonObject: ...
+
+
+def screen_names(tools: Iterable[Tool], others: Iterable[Said] = ()) -> Mapping[str, tuple[Finding, ...]]:
+    """Findings by path; by server name where it is the servers that look alike. Of `others`, what they speak of."""
     tools = tuple(tools)
     found: dict[str, list[Finding]] = defaultdict(list)
-    for path, finding in (*_servers(tools), *_alike(tools), *_mentions(tools)):
+    for path, finding in (*_servers(tools), *_alike(tools), *_mentions(tools, (*tools, *others))):
         found[path].append(finding)
     return {path: tuple(findings) for path, findings in sorted(found.items())}
 
@@ -67,17 +80,17 @@ def _taken_for(tool: Tool, others: Sequence[Tool]) -> Finding:
     return Finding("shadowing", "name", f"`{tool.name}` is also the name of {paths}", "low")
 
 
-def _mentions(tools: Sequence[Tool]) -> Iterator[tuple[str, Finding]]:
+def _mentions(tools: Sequence[Tool], said: Sequence[Said]) -> Iterator[tuple[str, Finding]]:
     """A word in a definition that is the name of another server's tool, and of none of its own."""
     owners: dict[str, set[str]] = defaultdict(set)
     for tool in tools:
         for name in _names(tool):
             owners[name].add(tool.server)
-    for tool in tools:
-        for where, word in _foreign(tool, owners):
+    for one in said:
+        for where, word in _foreign(one, owners):
             others = _listed(sorted(owners[word]))
             excerpt = f"speaks of `{word}`, a tool of {others}"
-            yield tool.path, Finding("shadowing", where, excerpt, "medium")
+            yield one.path, Finding("shadowing", where, excerpt, "medium")
 
 
 def _names(tool: Tool) -> Iterator[str]:
@@ -88,11 +101,11 @@ def _names(tool: Tool) -> Iterator[str]:
         yield tool.name
 
 
-def _foreign(tool: Tool, owners: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+def _foreign(one: Said, owners: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
     said: set[str] = set()
-    for where, text in texts(tool.definition):
+    for where, text in texts(one.definition):
         for word in map(_trimmed, _WORD.findall(text)):
-            if word in owners and tool.server not in owners[word] and word not in said:
+            if word in owners and one.server not in owners[word] and word not in said:
                 said.add(word)
                 yield where, word
             if len(said) >= _MOST_SAID:

@@ -7,7 +7,7 @@ those for whom it makes a difference.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -175,8 +175,9 @@ class Changes:
 
     def _changed(self) -> None:
         before, self._seen = self._seen, self._sources.catalogue
+        then, now = _shown(before), _shown(self._seen)
         for kind in LISTS:
-            if _shown(before)[kind] != _shown(self._seen)[kind]:
+            if then[kind] != now[kind]:
                 for listener in self._listeners:
                     listener.list_changed(kind)
 
@@ -211,17 +212,27 @@ class Changes:
 
 
 def _shown(catalogue: Catalogue) -> Mapping[str, object]:
-    """What lists are made of, for those who may see all of it."""
+    """What lists are made of, for those who may see all of it that is not held."""
+    held = catalogue.held.keys()
     return {
-        "tools": (catalogue.names, catalogue.tools),
-        "prompts": (catalogue.prompt_names, catalogue.prompts),
-        "resources": (catalogue.resources, catalogue.templates),
+        "tools": (catalogue.names, catalogue.tools, held & catalogue.tools.keys()),
+        "prompts": (catalogue.prompt_names, catalogue.prompts, _among(catalogue.prompts.values(), held)),
+        "resources": (
+            catalogue.resources,
+            catalogue.templates,
+            _among(catalogue.resources.values(), held),
+            _among((template for _, template in catalogue.templates), held),
+        ),
     }
 
 
 def _person(subject: Subject | None) -> tuple[str, str] | None:
     """Through whichever agent he asks."""
     return (subject.tenant, subject.user) if subject else None
+
+
+def _among(offers: Iterable[Offer], held: Collection[str]) -> set[str]:
+    return {offer.label for offer in offers if offer.label in held} if held else set()
 
 
 async def _quietly(work: Coroutine[Any, Any, None]) -> None:

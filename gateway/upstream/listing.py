@@ -62,7 +62,7 @@ async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) 
         if problem := _problem_of_offer(definition, name):
             rejected[f"{server}/({key}) #{number}"] = problem
         else:
-            offers.append(Offer(kind, server, definition[name], definition, trusted))
+            offers.append(Offer(kind, server, definition[name], definition, trusted, pin_of(definition)))
     return Listing(rejected=rejected, offers=tuple(offers))
 
 

@@ -1,7 +1,7 @@
 """What `toolgate pins` shows, made from pins and notes."""
 
 from gateway.cli.pinning import details, rows
-from gateway.pins.entries import Accepted, Identity, Note, Notes, PinnedServer, PinnedTool
+from gateway.pins.entries import Accepted, Identity, Note, Notes, PinnedEntry, PinnedServer
 
 SHOP = Identity("npx shop", "shop", "1")
 ANN = Accepted("user:ann", "then")
@@ -9,9 +9,9 @@ PINS = {
     "shop": PinnedServer(
         SHOP,
         {
-            "add": PinnedTool.of({"name": "add", "description": "Adds."}),
-            "sub": PinnedTool.of({"name": "sub"}, ANN),
-            "late": PinnedTool.of({"name": "late"}, added_at="then"),
+            "add": PinnedEntry.of({"name": "add", "description": "Adds."}),
+            "sub": PinnedEntry.of({"name": "sub"}, ANN),
+            "late": PinnedEntry.of({"name": "late"}, added_at="then"),
         },
     )
 }
@@ -38,7 +38,7 @@ def test_a_change_is_of_the_pinned_definition_to_the_one_that_was_seen() -> None
 
 
 def test_a_tool_that_is_held_for_what_is_in_it_is_shown_whole() -> None:
-    pinned = PINS["shop"].tools["add"].definition
+    pinned = PINS["shop"].entries["add"].definition
     notes = Notes({"shop/add": Note("suspicious", "why", SHOP, pinned, "now")})
     (row,) = details(PINS, notes, "shop/add")["tools"]
     assert [change["new"] for change in row["changes"]] == ["Adds.", "add"]

@@ -3,14 +3,14 @@
 import pytest
 
 from gateway.pins.accepting import accept, waiting
-from gateway.pins.entries import Accepted, Identity, Note, Notes, PinnedServer, PinnedTool
+from gateway.pins.entries import Accepted, Identity, Note, Notes, PinnedEntry, PinnedServer
 
 SHOP, EVIL = Identity("npx shop"), Identity("npx evil")
 ANN = Accepted("user:ann", "now")
 OLD, NEW = {"name": "add", "description": "Adds."}, {"name": "add", "description": "Adds!"}
 PINS = {
-    "shop": PinnedServer(SHOP, {"add": PinnedTool.of(OLD), "late": PinnedTool.of({"name": "late"}, added_at="then")}),
-    "mail": PinnedServer(SHOP, {"send": PinnedTool.of({"name": "send"})}),
+    "shop": PinnedServer(SHOP, {"add": PinnedEntry.of(OLD), "late": PinnedEntry.of({"name": "late"}, added_at="then")}),
+    "mail": PinnedServer(SHOP, {"send": PinnedEntry.of({"name": "send"})}),
 }
 
 
@@ -24,7 +24,7 @@ NOTES = Notes({"shop/add": note(), "mail/send": note({"name": "send", "descripti
 def test_a_tool_is_what_was_seen_of_it_and_says_who_and_when() -> None:
     done = accept(PINS, NOTES, "shop/add", ANN)
     assert done.tools == ("shop/add",)
-    assert done.pins["shop"].tools["add"] == PinnedTool.of(NEW, ANN)
+    assert done.pins["shop"].entries["add"] == PinnedEntry.of(NEW, ANN)
     assert done.pins["mail"] == PINS["mail"]
     assert set(done.notes.tools) == {"mail/send"}
 
@@ -40,7 +40,7 @@ def test_a_server_is_taken_with_all_that_waits_and_the_program_that_it_is() -> N
     done = accept(PINS, NOTES, "shop", ANN)
     assert (done.tools, done.servers) == (("shop/add", "shop/late"), ("shop",))
     assert (done.pins["shop"].identity, done.pins["shop"].accepted) == (EVIL, ANN)
-    assert done.pins["shop"].tools["late"] == PinnedTool.of({"name": "late"}, ANN)
+    assert done.pins["shop"].entries["late"] == PinnedEntry.of({"name": "late"}, ANN)
     assert done.notes == Notes({"mail/send": NOTES.tools["mail/send"]})
 
 
@@ -58,7 +58,7 @@ def test_a_server_whose_name_begins_like_another_is_not_meant() -> None:
 
 def test_a_tool_of_a_server_that_was_never_pinned_brings_its_server() -> None:
     done = accept({}, Notes({"new/add": note(identity=EVIL)}), "new/add", ANN)
-    assert done.pins == {"new": PinnedServer(EVIL, {"add": PinnedTool.of(NEW, ANN)})}
+    assert done.pins == {"new": PinnedServer(EVIL, {"add": PinnedEntry.of(NEW, ANN)})}
 
 
 @pytest.mark.parametrize(("target", "paths"), [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
 from gateway.pins.document import dump, parse
-from gateway.pins.entries import Accepted, Identity, PinnedServer, PinnedTool, Pins
+from gateway.pins.entries import Accepted, Identity, PinnedEntry, PinnedServer, Pins
 from gateway.visible import hides
 
 JSON = st.recursive(
@@ -21,8 +21,8 @@ LINE = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 ANN = Accepted("user:ann", "2026-11-25T15:30:00Z")
 
 
-def tool(name: str = "add", accepted: Accepted | None = None, added_at: str = "", **more: Any) -> PinnedTool:
-    return PinnedTool.of({"name": name, "inputSchema": {"type": "object"}, **more}, accepted, added_at)
+def tool(name: str = "add", accepted: Accepted | None = None, added_at: str = "", **more: Any) -> PinnedEntry:
+    return PinnedEntry.of({"name": name, "inputSchema": {"type": "object"}, **more}, accepted, added_at)
 
 
 def one(**more: Any) -> Pins:
@@ -31,9 +31,9 @@ def one(**more: Any) -> Pins:
 
 def test_the_file_reads_as_people_read_it() -> None:
     pins = {"shop": PinnedServer(Identity("npx shop", "shop", "1"), {"add": tool("add", ANN, description="Adds.")})}
-    entry = pins["shop"].tools["add"]
+    entry = pins["shop"].entries["add"]
     assert (
-        dump(pins).partition("version = 1\n")[2]
+        dump(pins).partition("version = 2\n")[2]
         == f"""
 [servers.shop]
 launch = "npx shop"
@@ -82,11 +82,27 @@ def test_the_end_of_a_literal_string_within_a_definition_does_not_end_it() -> No
 GOOD = dump(one(description="Adds."))
 
 
+OFFERED = {
+    "about:instructions": {"instructions": "Ask first."},
+    "prompt:add": {"name": "add"},
+    "resource:file:///a": {"uri": "file:///a"},
+    "template:file:///{x}": {"uriTemplate": "file:///{x}"},
+}
+WHOLE: Pins = {
+    "shop": PinnedServer(
+        Identity("npx shop"),
+        {"add": tool(), **{name: PinnedEntry.of(definition, ANN) for name, definition in OFFERED.items()}},
+    )
+}
+FULL = dump(WHOLE)
+
+
 @pytest.mark.parametrize(("text", "place", "said"), [
     (f"<<<<<<< HEAD\n{GOOD}", "toolgate.lock:1:1", "not TOML"),
     (GOOD[:-10], "toolgate.lock:", "not TOML"),
-    (GOOD.replace("version = 1\n", "version = 2\n", 1), "toolgate.lock:3:1", "`version` must be 1"),
-    ("", "toolgate.lock", "`version` must be 1"),
+    (GOOD.replace("version = 2\n", "version = 3\n", 1), "toolgate.lock:3:1", "`version` must be 1 or 2"),
+    (GOOD.replace("version = 2\n", "version = true\n", 1), "toolgate.lock:3:1", "`version` must be 1 or 2"),
+    ("", "toolgate.lock", "`version` must be 1 or 2"),
     (GOOD.replace("launch", "lunch"), "toolgate.lock:6:1", "there is no key `lunch`"),
     (GOOD.replace('launch = "npx shop"\n', ""), "toolgate.lock:5:10", "`servers.shop.launch` is missing"),
     (GOOD.replace('"npx shop"', "3"), "toolgate.lock:6:1", "must be text in quotes"),
@@ -97,11 +113,36 @@ GOOD = dump(one(description="Adds."))
     ("version = 1\nservers = 3", "toolgate.lock:2:1", "`servers` must be a table"),
     ("version = 1\n[servers]\nshop = 3", "toolgate.lock:3:1", "`servers.shop` must be a table"),
     (GOOD + "\nvresion = 1", "toolgate.lock:", "there is no key `vresion`"),
+    (GOOD.replace("launch", 'tools_only = "x"\nlaunch'), "toolgate.lock:6:1", "must be true or false"),
+    (GOOD.replace("tools.add", "prompts.add"), "toolgate.lock:12:1", "there is no key `schema`"),
+    (FULL.replace("prompts.add", "prompts.sub"), "toolgate.lock:", "that of another prompt"),
+    (FULL.replace("about.instructions", "about.us"), "toolgate.lock:", "that of another about"),
 ])  # fmt: skip
 def test_a_broken_file_is_refused_with_the_place(text: str, place: str, said: str) -> None:
     with pytest.raises(ConfigError) as refused:
         parse(text, "toolgate.lock")
     assert any(place in str(problem) and said in str(problem) for problem in refused.value.problems), refused.value
+
+
+def test_what_is_no_tool_has_a_section_of_its_own_kind() -> None:
+    headers = [line for line in FULL.splitlines() if line.startswith("[")]
+    assert headers == [
+        "[servers.shop]",
+        "[servers.shop.tools.add]",
+        "[servers.shop.about.instructions]",
+        "[servers.shop.prompts.add]",
+        '[servers.shop.resources."file:///a"]',
+        '[servers.shop.templates."file:///{x}"]',
+    ]
+    assert FULL.count("schema = ") == 1
+    assert parse(FULL, "toolgate.lock") == WHOLE
+
+
+def test_a_file_of_the_first_version_knows_nothing_but_tools_and_that_is_kept_until_its_server_is_seen() -> None:
+    old = parse(GOOD.replace("version = 2\n", "version = 1\n"), "toolgate.lock")
+    assert [server.tools_only for server in old.values()] == [True]
+    assert [server.tools_only for server in parse(GOOD, "toolgate.lock").values()] == [False]
+    assert parse(dump(old), "toolgate.lock") == old
 
 
 def test_two_branches_that_pin_different_tools_merge_without_a_person(tmp_path: Path) -> None:

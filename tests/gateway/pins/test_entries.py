@@ -3,14 +3,14 @@
 import pytest
 
 from gateway.call import pin_of
-from gateway.pins.entries import Accepted, Identity, Note, PinnedTool, schema_hash
+from gateway.pins.entries import Accepted, Identity, Note, PinnedEntry, schema_hash
 
 DEFINITION = {"name": "add", "description": "Adds.", "inputSchema": {"type": "object"}, "annotations": {"x": 1}}
 
 
 def test_a_pin_is_of_the_whole_definition_and_the_other_hash_of_what_programs_rely_on() -> None:
-    entry = PinnedTool.of(DEFINITION)
-    reworded = PinnedTool.of({**DEFINITION, "description": "Adds more."})
+    entry = PinnedEntry.of(DEFINITION)
+    reworded = PinnedEntry.of({**DEFINITION, "description": "Adds more."})
     assert entry.pin == pin_of(DEFINITION) != reworded.pin
     assert entry.schema == schema_hash(DEFINITION) == reworded.schema
 
@@ -30,9 +30,9 @@ def test_another_version_is_the_same_program_and_another_command_or_name_is_not(
 
 
 def test_only_a_persons_yes_vouches() -> None:
-    assert PinnedTool.of(DEFINITION, Accepted("user:ann", "now")).vouched
-    assert not PinnedTool.of(DEFINITION, Accepted("rule: harmless change", "now")).vouched
-    assert not PinnedTool.of(DEFINITION).vouched
+    assert PinnedEntry.of(DEFINITION, Accepted("user:ann", "now")).vouched
+    assert not PinnedEntry.of(DEFINITION, Accepted("rule: harmless change", "now")).vouched
+    assert not PinnedEntry.of(DEFINITION).vouched
 
 
 def test_a_note_has_the_pin_of_what_was_seen() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import ConfigError
 from gateway.pins import files as module
-from gateway.pins.entries import Identity, Note, Notes, PinnedServer, PinnedTool, Pins
+from gateway.pins.entries import Identity, Note, Notes, PinnedEntry, PinnedServer, Pins
 from gateway.pins.files import PinFiles
 
 NOTES = Notes({"a/b": Note("changed", "why", Identity("x"), {"name": "b"}, "then")})
@@ -26,7 +26,7 @@ def made(folder: Path) -> PinFiles:
 
 
 def pins(*servers: str) -> Pins:
-    return {name: PinnedServer(Identity("x"), {"t": PinnedTool.of({"name": "t"})}) for name in servers}
+    return {name: PinnedServer(Identity("x"), {"t": PinnedEntry.of({"name": "t"})}) for name in servers}
 
 
 def test_what_was_written_is_read_and_has_another_stamp(files: PinFiles) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,29 @@ def test_a_listener_is_told_which_list_is_another(catalogue: Catalogue, kinds: l
             servers.become(catalogue)
         assert await told(ear) == [f"{kind}/list_changed" for kind in kinds]
         assert await told(partial) == [f"{kind}/list_changed" for kind in kinds if kind == "prompts"]
+
+    within(scenario)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("crm/t", "tools"), (PROMPT.label, "prompts"), (RESOURCE.label, "resources"), (TEMPLATE.label, "resources")],
+)
+def test_a_listener_is_told_of_what_is_held_and_of_what_is_accepted(path: str, kind: str) -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear = Ear()
+        whole = Catalogue.of([TOOL], offers=[PROMPT, RESOURCE, TEMPLATE])
+        servers.become(whole)
+        with changes.listening(ear.listener):
+            listening = asyncio.ensure_future(ear.listener.run())
+            servers.become(replace(whole, held={path: "it has changed"}))
+            assert await ear.heard.get() == f"{kind}/list_changed"
+            servers.become(replace(whole, held={"crm/about:instructions": "and no list"}))
+            assert await ear.heard.get() == f"{kind}/list_changed"
+            servers.become(whole)
+            ear.listener.close()
+            await listening
+        assert ear.heard.empty()
 
     within(scenario)
 
