@@ -3,7 +3,7 @@
 Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.approval import Approval, claim_again
 from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, TaskCreated, Unsent
@@ -35,6 +35,12 @@ class Work:
     profile: Profile = WHOLE
     of: str | None = None
 
+    def caused_by(self, meta: JsonObject) -> "Work":
+        """The same, with the client's place in its own trace, where its `_meta` names one."""
+        if "traceparent" not in meta:
+            return self
+        return replace(self, place=self.place.caused_by(meta["traceparent"]))
+
     @property
     def account(self) -> str:
         """Where its budget is kept."""
@@ -50,8 +56,9 @@ class Work:
 class Proposal:
     """What a model or a client wants done. `arguments` is JSON text as it came, or an object that was parsed strictly.
 
-    `meta` is what the client said in `_meta` and goes on to the server. `answers` are `inputResponses` and the server's
-    own `requestState`, in a further round of a call that required input.
+    `meta` is what the client said in `_meta` and goes on to the server, but for its `traceparent`, which ours replaces.
+    `answers` are `inputResponses` and the server's own `requestState`, in a further round of a call that required
+    input.
     """
 
     key: str

@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gateway.admission import Attempt
 from gateway.approval import Approval
@@ -42,6 +42,7 @@ from gateway.results import unforged
 from gateway.standing import last_word, made_by, told
 from gateway.store import Finish
 from gateway.task import STATES, Task, ended, follows, named, run_of
+from gateway.tracing import meta_about
 
 __all__ = ["Following", "Inquiry", "Servers", "Unfollowed"]
 
@@ -161,7 +162,7 @@ class Following:
         verdict = await self._judged(task, inquiry.run)
         if isinstance(verdict, Deny):
             return verdict
-        outcome = await self._servers.follow(task, "tasks/get", meta=inquiry.meta, caller=inquiry.caller)
+        outcome = await self._said(task, "get", inquiry)
         if isinstance(outcome, Refused) and outcome.code == _UNKNOWN:
             await self._ended(task, InDoubt("its server does not know the task any more"))
         if not isinstance(outcome, Answered | TaskCreated):
@@ -188,11 +189,19 @@ class Following:
         key, policy = run.new_key(action), self._clients.policy.current.digest
         text = Arguments.parse(said).text
         await run.record([Admitted(key, task.path, text, task.pin, policy, {}, action=action)])
-        outcome = await self._servers.follow(
-            task, f"tasks/{action}", meta=inquiry.meta, caller=inquiry.caller, answers=answers
-        )
+        outcome = await self._said(task, action, inquiry, answers)
         await run.record([Returned(key, outcome_to_json(extract(outcome)), {}, self._tainting(task))])
         return unforged(outcome.result) if isinstance(outcome, Answered) else _as_said(outcome)
+
+    async def _said(
+        self, task: Task, action: Literal["get", TaskAction], inquiry: Inquiry, answers: JsonObject | None = None
+    ) -> Outcome:
+        """What the server of a task says to one request about it, looked at as every answer is."""
+        begin, meta = time.time_ns(), meta_about(task, inquiry.meta)
+        outcome = await self._servers.follow(task, f"tasks/{action}", meta=meta, caller=inquiry.caller, answers=answers)
+        over = isinstance(outcome, Answered | TaskCreated) and ended(outcome.result) is not None
+        self._clients.pipeline.followed(task, outcome, begin, ended=over and not task.done)
+        return outcome
 
     # ---- the gates
 

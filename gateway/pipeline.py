@@ -45,6 +45,7 @@ from gateway.gates import A_CALL, Facts, cost, judge, pin
 from gateway.policy import Policy, RunFacts
 from gateway.refusals import denial
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
+from gateway.task import Task
 from gateway.tracing import Forwarding, Interval, Tracing, meta_of
 
 __all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
@@ -124,6 +125,7 @@ class Pipeline:
 
         Raises StoreError when it can't be recorded (then nothing was sent, or the outcome is in doubt).
         """
+        work = work.caused_by(proposal.meta)
         try:
             arguments = Arguments.parse(proposal.arguments)
         except ArgumentsError as error:
@@ -151,7 +153,7 @@ class Pipeline:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
         begin = time.time_ns()
         facts, verdict = await self._weighed(call, work, attempt)
-        self._tracing.checked(call, work.place, verdict, facts.policy.digest, Interval(begin, time.time_ns()))
+        self._tracing.checked(call, work.place, verdict, facts, Interval(begin, time.time_ns()))
         return facts, verdict
 
     async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
@@ -169,6 +171,13 @@ class Pipeline:
     async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
         """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
         return (await self._weighed(call, work, attempt))[1]
+
+    def followed(self, task: Task, outcome: Outcome, begin: int, *, ended: bool) -> None:
+        """What a server said of a task that it made of a call is looked at as its other answers are.
+
+        `begin` is when it was asked, in nanoseconds since 1970; `ended`: it has ended, which nobody saw before.
+        """
+        self._tracing.followed(task, outcome, Interval(begin, time.time_ns()), ended=ended)
 
     async def doubt(self, key: str, work: Work, why: str, reserved: bool) -> Doubted:
         """Leaves it to a person to say what became of a call. It counts as made."""

@@ -4,21 +4,24 @@ Keys are those of the effects, so a span has the same id whichever process emits
 What a span may say is in `gateway.telemetry.attributes`; where it goes is the telemetry's affair.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, usd
-from gateway.call import Answered, Call, InputRequired, JsonObject, Outcome, Subject, TaskCreated, Verdict
+from gateway.call import Answered, Call, InputRequired, JsonObject, Outcome, Subject, TaskCreated, Tool, Verdict
 from gateway.events import ModelAnswered, ModelFailed
+from gateway.gates import Facts
 from gateway.run import Run
-from gateway.screens.results import NOTHING, screen_result
+from gateway.screens.finding import Finding
+from gateway.screens.results import screen_outcome
+from gateway.task import Task
 from gateway.telemetry import ROOT, Silent, Span, Telemetry, traceparent
 from gateway.telemetry import attributes as said
-from gateway.telemetry.span import Attributes, Kind, SpanName
+from gateway.telemetry.span import Attributes, Kind, Link, SpanName, link_to
 
-__all__ = ["IDEMPOTENCY_KEY", "Interval", "Place", "Tracing", "meta_of"]
+__all__ = ["IDEMPOTENCY_KEY", "Interval", "Place", "Tracing", "meta_about", "meta_of"]
 
 IDEMPOTENCY_KEY = "toolgate/idempotency-key"
 _NOT_OURS_TO_PASS_ON = frozenset({"baggage", "tracestate"})  # they may name people, and belong to another trace
@@ -54,7 +57,10 @@ class _PlaceFacts(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a run something happened: below which step's span, for whom, and what is left to spend."""
+    """Where in a run something happened: below which step's span, for whom, and what is left to spend.
+
+    `cause` is the client's span, where it has said which: ours are linked to it, and never below it.
+    """
 
     run_id: str
     subject: Subject
@@ -62,6 +68,11 @@ class Place:
     taken: Spend
     step: str | None = None
     tainted: bool = False
+    cause: Link | None = None
+
+    def caused_by(self, header: object) -> "Place":
+        """`header` is the client's `traceparent`; what is none causes nothing."""
+        return replace(self, cause=link_to(header))
 
     @classmethod
     def of(cls, run: Run, step: str | None = None) -> "Place":
@@ -96,10 +107,11 @@ class Tracing:
         self._telemetry = telemetry
         self.on = not isinstance(telemetry, Silent)
 
-    def checked(self, call: Call, place: Place, verdict: Verdict, policy: str, when: Interval) -> None:
-        """What the gates said; also, and above all, when they said no."""
+    def checked(self, call: Call, place: Place, verdict: Verdict, facts: Facts, when: Interval) -> None:
+        """What the gates said, also and above all when they said no; and how much in the definition deceives."""
         if not self.on:
             return
+        found = _found(call, facts)
         attributes = said.policy_check(
             **place.facts,
             step_id=place.step,
@@ -108,17 +120,19 @@ class Tracing:
             policy_decision=verdict.effect,
             policy_gate=verdict.gate,
             policy_rule=verdict.rule,
-            policy_digest=policy,
+            policy_digest=facts.policy.digest,
             human_gate="waiting" if verdict.effect == "ask" else None,
+            definition_findings=len(found) or None,
+            definition_finding_kinds=sorted({finding.kind for finding in found}) or None,
         )
         key = f"{call.key}/policy/{when.start}"  # a call may be judged more than once: before and after an approval
         self._emit("policy.check", place, key, when, attributes)
 
     def forwarded(self, call: Call, place: Place, sent: Forwarding, outcome: Outcome, when: Interval) -> None:
-        """A call that went to a server, and what came of it; how much in its result deceives, or may, is counted."""
+        """A call that went to a server, and what came of it; how much in what it said deceives, or may, is counted."""
         if not self.on:
             return
-        found = screen_result(outcome.result) if isinstance(outcome, Answered) else NOTHING
+        found = screen_outcome(outcome)
         attributes = said.tool_call(
             **place.facts,
             step_id=place.step,
@@ -132,6 +146,26 @@ class Tracing:
             result_finding_kinds=found.kinds or None,
         )
         key = call.key if sent.attempt == 1 else f"{call.key}#{sent.attempt}"
+        self._emit("tool.call", place, key, when, attributes, error=_failure(outcome))
+
+    def followed(self, task: Task, outcome: Outcome, when: Interval, *, ended: bool) -> None:
+        """What a server said of a task that it made of a call: its end, once; before and after, only what deceives."""
+        if not self.on:
+            return
+        found = screen_outcome(outcome)
+        if not ended and not found.count:
+            return
+        place = Place(task.run_id, task.subject, Limits(), Spend())
+        attributes = said.tool_call(
+            **place.facts,
+            tool=task.path,
+            call_id=task.key,
+            policy_decision="ask" if task.approval_id else "allow",
+            human_gate="approved" if task.approval_id else "not_required",
+            result_findings=found.count or None,
+            result_finding_kinds=found.kinds or None,
+        )
+        key = f"{task.key}/task/{when.start}"  # whoever follows it asks more than once
         self._emit("tool.call", place, key, when, attributes, error=_failure(outcome))
 
     def waited(self, call: Call, place: Place, approval: Approval) -> None:
@@ -202,7 +236,10 @@ class Tracing:
         kind: Kind = "internal",
     ) -> None:
         parent = ROOT if place.step is None else place.step
-        self._telemetry.emit(Span(name, place.run_id, key, parent, when.start, when.end, attributes, error, kind))
+        links = () if place.cause is None else (place.cause,)
+        self._telemetry.emit(
+            Span(name, place.run_id, key, parent, when.start, when.end, attributes, error, kind, links)
+        )
 
 
 class _ReplyFacts(TypedDict, total=False):
@@ -233,12 +270,23 @@ def _lasting(first: int, last: int) -> Interval:
     return Interval(first * _MILLION, (last + 1) * _MILLION)
 
 
+def _found(call: Call, facts: Facts) -> Sequence[Finding]:
+    thing = facts.thing(call)
+    return facts.catalogue.findings.get(call.path if thing is None or isinstance(thing, Tool) else thing.label, ())
+
+
 def _failure(outcome: Outcome) -> str | None:
     if isinstance(outcome, Answered):
         return "tool_error" if outcome.is_error else None
     if isinstance(outcome, InputRequired | TaskCreated):
         return None
     return _FAILURES[type(outcome).__name__]
+
+
+def meta_about(task: Task, theirs: JsonObject) -> JsonObject:
+    """The same for a request about a task: the place in the trace is that of the call that it was made of."""
+    own = {"traceparent": traceparent(task.run_id, task.key)}
+    return {**{key: value for key, value in theirs.items() if key not in _NOT_OURS_TO_PASS_ON}, **own}
 
 
 def meta_of(call: Call, theirs: JsonObject) -> JsonObject:

@@ -1,4 +1,4 @@
-"""What a call returned: looked at within bounds, altered never. Pure.
+"""What a server said to a request: looked at within bounds, altered never. Pure.
 
 A result without anything to find costs one pass over its texts. Data of images and the like is no text, and left out.
 """
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from gateway.call import JsonObject
+from gateway.call import Answered, InputRequired, JsonObject, Outcome, Refused, TaskCreated
 from gateway.screens.finding import Kind
 from gateway.screens.text import screen_text, suspicious
 
-__all__ = ["MAX_TEXT", "NOTHING", "ResultScreen", "screen_result"]
+__all__ = ["MAX_TEXT", "NOTHING", "ResultScreen", "screen_outcome", "screen_result"]
 
 MAX_TEXT = 256 * 1024  # characters of a result that are looked at
 MAX_VALUES = 50_000  # that are walked through for them
@@ -31,8 +31,18 @@ class ResultScreen:
 NOTHING = ResultScreen()
 
 
+def screen_outcome(outcome: Outcome) -> ResultScreen:
+    """What deceives in whatever the server said: a result, its questions, where its task stands, an error."""
+    match outcome:
+        case Answered(result) | InputRequired(result) | TaskCreated(result):
+            return screen_result(result)
+        case Refused(_, message, data):
+            return screen_result({"message": message, "data": data})
+    return NOTHING  # our own words
+
+
 def screen_result(result: JsonObject) -> ResultScreen:
-    """What deceives in the first 256 K characters of a `CallToolResult`'s texts."""
+    """What deceives in the first 256 K characters of a result's texts."""
     text = "\n".join(_texts(result))[:MAX_TEXT]
     if not suspicious(text.encode(errors="replace")):
         return NOTHING

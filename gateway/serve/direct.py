@@ -25,7 +25,7 @@ from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, f
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from gateway.serve.deadlines import Deadlines
-from gateway.serve.envelope import enveloped, in_shape
+from gateway.serve.envelope import enveloped, in_shape, traced
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshakes, Posted
@@ -126,7 +126,7 @@ class Direct:
         if caller is None:
             return None
         version = headers[b"mcp-protocol-version"].decode("latin-1")
-        return _Plain(message["id"], caller[0], version, caller[1], params)
+        return _Plain(message["id"], caller[0], version, caller[1], traced(params, headers.get(b"traceparent")))
 
     def _in_order(self, headers: Mapping[bytes, bytes]) -> bool:
         """The headers of a program that speaks MCP."""

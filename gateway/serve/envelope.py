@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from gateway.verbatim import encode
 
-__all__ = ["enveloped", "in_shape", "passed_on"]
+__all__ = ["enveloped", "in_shape", "passed_on", "traced"]
 
 # What has cache hints (MCP 2026-07-28, Caching). `server/discover` is the SDK's.
 _CACHED = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"})
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
-_HOP = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})
+_HOP = frozenset({"progressToken", "tracestate", "baggage"})
 _PROTOCOL = "io.modelcontextprotocol/"
 _KEPT = 4096  # bytes of what a client says of itself; longer is looked at each time, so that it takes no room
 _HOP_PREFIXES = (_PROTOCOL, "toolgate/")
@@ -45,8 +45,20 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
 
 
 def passed_on(meta: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What of a request's `_meta` is for the server behind us: not the hop's own envelope, and never baggage."""
+    """What of a request's `_meta` is for those behind us: not the hop's own envelope, and never baggage.
+
+    Its `traceparent` goes no further than our spans: what leaves for a server has ours in its place (`tracing`).
+    """
     return {key: value for key, value in (meta or {}).items() if key not in _HOP and not key.startswith(_HOP_PREFIXES)}
+
+
+def traced(params: Mapping[str, Any], header: str | bytes | None) -> Mapping[str, Any]:
+    """A request's parameters, with the `traceparent` of its HTTP request where its own `_meta` names none."""
+    if header is None:
+        return params
+    given, said = params.get("_meta"), header if isinstance(header, str) else header.decode("latin-1")
+    meta = given if isinstance(given, Mapping) else {}
+    return params if "traceparent" in meta else {**params, "_meta": {**meta, "traceparent": said}}
 
 
 def in_shape(meta: Mapping[str, Any], version: str) -> bool:

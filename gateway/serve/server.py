@@ -24,7 +24,7 @@ from gateway.errors import ToolgateError
 from gateway.serve.asking import Asker, asker_of
 from gateway.serve.callers import Talking
 from gateway.serve.connected import connected
-from gateway.serve.envelope import enveloped
+from gateway.serve.envelope import enveloped, traced
 from gateway.serve.exchanges import Request
 from gateway.serve.front import LISTS, Front
 from gateway.serve.kinds import KINDS
@@ -120,8 +120,10 @@ def _answers(front: Front, listening: Listening, who: Who) -> Mapping[str, Answe
     async def asked(context: Context) -> JsonObject:
         client = who(context)
         caller = Talking(context, front.caller_key(client))
+        header = context.request.headers.get("traceparent") if context.request is not None else None
+        request = Request(client, traced(context.params, header), caller)
         try:
-            answer = await _to_its_end(front.ask(context.method, Request(client, context.params, caller)))
+            answer = await _to_its_end(front.ask(context.method, request))
         except asyncio.CancelledError:
             caller.leave()
             raise

@@ -120,6 +120,8 @@ class PolicyCheck(Facts, total=False):
     policy_rule: str | None
     policy_digest: str | None
     human_gate: HumanGate | None
+    definition_findings: int | None  # what the screens found in the definition of what was asked for
+    definition_finding_kinds: Sequence[str] | None
 
 
 class ApprovalWait(Facts, total=False):
@@ -173,6 +175,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "waited_ms": ("toolgate.approval.waited_ms",),
     "result_findings": ("toolgate.result.findings",),
     "result_finding_kinds": ("toolgate.result.finding_kinds",),
+    "definition_findings": ("toolgate.definition.findings",),
+    "definition_finding_kinds": ("toolgate.definition.finding_kinds",),
 }
 
 _FIXED: Mapping[SpanName, Attributes] = {  # `openinference.span.kind` where GenAI has no operation: Phoenix reads it
