@@ -16,6 +16,7 @@ from gateway.following import Following, Inquiry
 from gateway.profile import Profile
 from gateway.store import Finish, Follow
 from gateway.task import EXTENSION, Task
+from gateway.telemetry import Recorder, Silent, Span, Telemetry, traceparent
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO
 
@@ -30,6 +31,7 @@ class Servers:
     def __init__(self, catalogue: Callable[[], Catalogue], says: Outcome) -> None:
         self._catalogue, self.says = catalogue, says
         self.asked: list[str] = []
+        self.metas: list[JsonObject] = []
 
     @property
     def catalogue(self) -> Catalogue:
@@ -39,14 +41,15 @@ class Servers:
         self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
     ) -> Outcome:
         self.asked.append(f"{method} {task.theirs}")
+        self.metas.append(meta)
         return self.says
 
 
 Scenario = Callable[[App, Following, Servers], Awaitable[None]]
 
 
-def within(folder: Path, says: Outcome, scenario: Scenario) -> None:
-    setup = Setup(folder, {"echo": spec("echo", ECHO)})
+def within(folder: Path, says: Outcome, scenario: Scenario, telemetry: Telemetry | None = None) -> None:
+    setup = Setup(folder, {"echo": spec("echo", ECHO)}, telemetry=telemetry or Silent())
     setup.write_policy(*POLICY)
 
     async def work() -> None:
@@ -157,3 +160,29 @@ def test_only_who_knows_tasks_is_answered_with_one(tmp_path: Path) -> None:
         assert await following.created(made, KNOWS) is None
 
     within(tmp_path, Answered({}), scenario)
+
+
+def test_what_a_task_came_to_is_looked_at_each_time_that_it_is_told(tmp_path: Path) -> None:
+    """A server may be honest when it is asked first."""
+    state = {"status": "completed", "result": {"content": [{"type": "text", "text": "fine"}]}}
+    turned = {**state, "result": {"content": [{"type": "text", "text": "fine\u200b"}]}}
+
+    recorder = Recorder()
+
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            inquiry = Inquiry("T-1", run, NOBODY)
+            for says in (state, state, turned):
+                servers.says = Answered(says)
+                await following.get(inquiry)
+            told = [span.attributes.get("toolgate.result.findings") for span in recorder.spans if _is_of_task(span)]
+            assert told == [None, 1]
+            assert await following.cancel(inquiry) is not None
+            assert servers.metas[-1]["traceparent"] == traceparent(run.run_id, "call/1")
+
+    within(tmp_path, Answered(state), scenario, recorder)
+
+
+def _is_of_task(span: Span) -> bool:
+    return span.key.startswith("call/1/task/")

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,26 @@ from gateway.profile import WHOLE
 from gateway.redeeming import Redeeming
 from gateway.standing import last_word, told
 from gateway.task import run_of
-from tests.fixtures.gateway_app import App, Setup, opened, spec
+from tests.fixtures.gateway_app import HEAD, App, Setup, opened, spec
 from tests.fixtures.served import ECHO, hostile
 
 ANN = Subject("user:ann", "acme")
 POLICY = ("p, user:ann, *, */*, call, , allow, ann may", "p, *, *, */*, call, , ask, a person looks at it")
+TAINTS = (
+    "p, user:ann, *, */*, call, , allow, ann may",
+    "p, *, *, echo/echo, call, , ask, a person looks at it",
+    "p, *, *, echo/echo, call, run.tainted, deny, not after foreign words",
+)
 
 
-def within(folder: Path, scenario: Callable[[App, Redeeming], Awaitable[None]], echo: Mapping[str, Any] = ECHO) -> None:
+def within(
+    folder: Path,
+    scenario: Callable[[App, Redeeming], Awaitable[None]],
+    echo: Mapping[str, Any] = ECHO,
+    policy: Sequence[str] = POLICY,
+) -> None:
     setup = Setup(folder, {"echo": spec("echo", echo)})
-    setup.write_policy(*POLICY)
+    setup.write_policy(*policy)
 
     async def work() -> None:
         async with opened(setup) as app:
@@ -31,9 +41,11 @@ def within(folder: Path, scenario: Callable[[App, Redeeming], Awaitable[None]], 
     asyncio.run(work())
 
 
-async def approved(app: App, tool: str, text: str = "x") -> Approval:
-    """A client has asked, gone, and somebody has agreed."""
+async def approved(app: App, tool: str, text: str = "x", *, reads_first: bool = False) -> Approval:
+    """A client has asked, gone, and somebody has agreed. `reads_first` what a server says that nobody trusts."""
     async with app.clients.run(ANN, "a client") as run:
+        if reads_first:
+            assert isinstance(await run.call("echo__count", {}), Returned)
         held = await run.call(tool, {"text": text})
     assert isinstance(held, Held)
     return await app.store.decide(held.approval_id, "approved", "user:bob", "")
@@ -111,3 +123,21 @@ def test_the_run_of_a_task_is_no_more_tainted_than_the_one_that_asked(tmp_path: 
         assert (queued.user, queued.input, queued.tainted) == ("user:ann", "a client", False)  # type: ignore[union-attr]
 
     within(tmp_path, scenario)
+
+
+def test_the_run_of_a_task_is_as_tainted_as_the_one_that_asked(tmp_path: Path) -> None:
+    """So what a policy forbids after foreign words stays forbidden, also where the call has a run to itself."""
+    untrusted = {**ECHO, "trusted": False}
+    lenient = TAINTS[:2]
+
+    async def scenario(app: App, redeeming: Redeeming) -> None:
+        approval = await approved(app, "echo__echo", reads_first=True)
+        (tmp_path / "policy.csv").write_text(HEAD + "".join(f"{line}\n" for line in TAINTS), encoding="utf-8")
+        _, events = await redeeming.standing(approval, WHOLE)
+        queued, denied = events[0].event, last_word(events)
+        assert (queued.user, queued.tainted) == ("user:ann", True)  # type: ignore[union-attr]
+        assert isinstance(denied, Denied)
+        assert (denied.gate, denied.why) == ("permitted", "not after foreign words")
+        assert not any(isinstance(recorded.event, Admitted) for recorded in events)
+
+    within(tmp_path, scenario, untrusted, lenient)

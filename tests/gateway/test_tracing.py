@@ -9,9 +9,20 @@ from typing import Any
 import pytest
 
 from gateway.budget import Limits, Spend
-from gateway.call import Answered, Arguments, Call, Deny, JsonObject
+from gateway.call import (
+    Answered,
+    Arguments,
+    Call,
+    Deny,
+    InputRequired,
+    JsonObject,
+    Outcome,
+    Refused,
+    TaskCreated,
+)
 from gateway.events import Cancelled, LimitsRaised
 from gateway.pipeline import CallSettings
+from gateway.task import Task
 from gateway.telemetry import ROOT, Recorder, Silent, Span
 from gateway.tracing import Forwarding, Interval, Place, Tracing
 from providers import ProviderError
@@ -270,8 +281,9 @@ def test_when_telemetry_is_off_nothing_is_even_built(tmp_path: Path) -> None:
 
     nothing: Any = Unbuildable()
     tracing = Tracing(Silent())
-    tracing.checked(nothing, nothing, Deny("known"), "", Interval(0, 0))
+    tracing.checked(nothing, nothing, Deny("known"), nothing, Interval(0, 0))
     tracing.forwarded(nothing, nothing, nothing, nothing, Interval(0, 0))
+    tracing.followed(nothing, nothing, Interval(0, 0), ended=True)
     tracing.waited(nothing, nothing, nothing)
     tracing.asked(nothing, nothing, 0.0, Interval(0, 0))
     tracing.stepped(nothing, "tool")
@@ -315,3 +327,46 @@ def test_what_deceives_in_a_result_is_counted_by_kind_and_not_repeated() -> None
 def test_a_clean_result_has_no_such_attribute() -> None:
     span = forwarded({"content": [{"type": "text", "text": "It is noon."}]})
     assert not [key for key in span.attributes if key.startswith("toolgate.result")]
+
+
+def test_whatever_a_server_says_is_looked_at() -> None:
+    hidden = "a\u200b"
+    said: dict[str, Outcome] = {
+        "answered": Answered({"content": [{"type": "text", "text": hidden}]}),
+        "asked": InputRequired({"inputRequests": {"q": {"method": "x", "params": {"message": hidden}}}}),
+        "task": TaskCreated({"taskId": "1", "status": "working", "statusMessage": hidden}),
+        "refused": Refused(-1, hidden, None),
+        "refused with data": Refused(-1, "no", {"why": [hidden]}),
+    }
+    for how, outcome in said.items():
+        recorder = Recorder()
+        call = Call("r", "call/1", ANN, "a/b", Arguments.parse("{}"))
+        place, sent = Place("r", ANN, Limits(), Spend()), Forwarding(1.0, 1, None)
+        Tracing(recorder).forwarded(call, place, sent, outcome, Interval(1, 2))
+        (span,) = recorder.spans
+        assert span.attributes["toolgate.result.finding_kinds"] == ("hidden_text",), how
+
+
+@pytest.mark.parametrize(
+    ("state", "ended", "told"),
+    [
+        ({"status": "working"}, False, None),
+        ({"status": "working", "statusMessage": "a\u200b"}, False, 1),
+        ({"status": "completed", "result": {"content": []}}, True, 0),
+        ({"status": "completed", "result": {"content": [{"type": "text", "text": "a\u200b"}]}}, True, 1),
+        ({"status": "completed", "result": {"content": [{"type": "text", "text": "a\u200b"}]}}, False, 1),
+    ],
+)
+def test_of_a_task_its_end_is_told_once_and_what_deceives_each_time(
+    state: JsonObject, ended: bool, told: int | None
+) -> None:
+    recorder = Recorder()
+    task = Task("T-1", "run-1", "call/1", "user:ann", None, "acme", "a/b", "pin", "{}", "A-1", "theirs", 1)
+    Tracing(recorder).followed(task, Answered(state), Interval(5, 9), ended=ended)
+    if told is None:
+        assert recorder.spans == []
+        return
+    (span,) = recorder.spans
+    assert (span.name, span.run_id, span.key, span.start_ns) == ("tool.call", "run-1", "call/1/task/5", 5)
+    assert span.attributes.get("toolgate.result.findings", 0) == told
+    assert (span.attributes["tool"], span.attributes["human_gate"]) == ("a/b", "approved")

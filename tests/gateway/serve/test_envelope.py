@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
-from gateway.serve.envelope import _seen, enveloped, in_shape, passed_on
+from gateway.serve.envelope import _seen, enveloped, in_shape, passed_on, traced
 
 INFO = {"name": "toolgate", "version": "1"}
 ENVELOPE = {"resultType", "ttlMs", "cacheScope", "_meta"}
@@ -79,7 +79,7 @@ def test_what_is_of_this_hop_goes_no_further() -> None:
         "baggage": "secret",
         "vendor.example/x": {"kept": None},
     }
-    assert passed_on(meta) == {"vendor.example/x": {"kept": None}}
+    assert passed_on(meta) == {"vendor.example/x": {"kept": None}, "traceparent": "00"}  # which our own replaces
     assert passed_on(None) == {}
 
 
@@ -115,3 +115,20 @@ def test_what_is_remembered_of_what_clients_say_is_bounded() -> None:
     assert in_shape(SAID | {f"{OWN}clientInfo": {"name": "y" * 5000, "version": "1"}}, "2026-07-28")
     assert _seen.cache_info().currsize == before
     assert _seen.cache_info().maxsize == 1000
+
+
+@pytest.mark.parametrize(
+    ("params", "header", "meta"),
+    [
+        ({"name": "x"}, "00-a", {"traceparent": "00-a"}),
+        ({"name": "x"}, b"00-\xff", {"traceparent": "00-\xff"}),
+        ({"name": "x", "_meta": {"y": 1}}, "00-a", {"y": 1, "traceparent": "00-a"}),
+        ({"name": "x", "_meta": {"traceparent": "00-b"}}, "00-a", {"traceparent": "00-b"}),
+        ({"name": "x", "_meta": 3}, "00-a", {"traceparent": "00-a"}),
+        ({"name": "x"}, None, None),
+    ],
+)
+def test_a_trace_in_the_header_counts_where_the_request_names_none(params: Any, header: Any, meta: Any) -> None:
+    before = dict(params)
+    assert traced(params, header).get("_meta") == meta
+    assert params == before
