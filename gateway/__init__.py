@@ -22,6 +22,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     run             a run is the fold of its events: the transition table, `apply()`, `fold()`
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person
+    signature       which server asks: its name on each of its questions
     steps           what happens next in a run, as a value
     results         what a model or a client is told about a call
     extracts        what the record keeps of a long result

@@ -39,6 +39,7 @@ from gateway.extracts import extract
 from gateway.pipeline import CallResult
 from gateway.redeeming import Redeeming
 from gateway.results import unforged
+from gateway.signature import signed_result
 from gateway.standing import last_word, made_by, told
 from gateway.store import Finish
 from gateway.task import STATES, Task, ended, follows, named, run_of
@@ -172,7 +173,8 @@ class Following:
         if outcome.result.get("status") not in STATES:
             return InDoubt("the server did not say where its task stands")
         await self._ended(task, ended(outcome.result))
-        return {**named(outcome.result, task.id), "resultType": "complete"}  # some servers call it a `task` here, too
+        state = signed_result(task.call.server, named(outcome.result, task.id))
+        return {**state, "resultType": "complete"}  # some servers call it a `task` here, too
 
     async def _ended(self, task: Task, outcome: Outcome | None) -> None:
         """Records the outcome in the run of the call, once, whoever sees it first."""

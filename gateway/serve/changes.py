@@ -53,6 +53,8 @@ class Sources(Protocol):
 
     async def unsubscribe_resource(self, server: str, uri: str, subject: Subject | None = None) -> None: ...
 
+    async def roots_changed(self, key: str) -> None: ...
+
     def forget(self, key: str) -> None: ...
 
 
@@ -163,6 +165,10 @@ class Changes:
     def unwatch(self, listener: Listener, key: Key) -> None:
         if listener.uris.pop(key, None) is not None:
             self._later(self._sources.unsubscribe_resource(*key, listener.asker.subject))
+
+    def roots_changed(self, caller_key: str) -> None:
+        """A client's roots are others, and the servers that asked him are told: for once, the other way."""
+        self._later(self._sources.roots_changed(caller_key))
 
     def forget(self, caller_key: str) -> None:
         """A client is gone, and with him the connections that were his."""

@@ -27,6 +27,7 @@ from gateway.serve.parking import Asked, Gone, Parking
 from gateway.serve.questions import QUESTIONS, for_the_handshake_era, lacking, worded
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.states import Bond, Carried, States
+from gateway.signature import signed_result
 
 __all__ = ["Exchanges", "Request"]
 
@@ -139,7 +140,8 @@ class Exchanges:
             result = await kind.make(run, params, passed_on(params.get("_meta")), exchange)
             questions = _questions_in(result)
             if questions is not None and isinstance(result, Returned):
-                return _Pending(questions, run.next_round(result, exchange))
+                server = kind.path(run.catalogue, params).partition("/")[0]
+                return _Pending(signed_result(server, questions), run.next_round(result, exchange))
             if kind.may_be_task and (task := await self._following.created(result, request.caller)):
                 return task
             if isinstance(result, Denied) and run.hides(result):

@@ -82,7 +82,7 @@ class Listening:
 
             kept.listener = self._listener(send, LISTS, client)
             telling = asyncio.ensure_future(self._tell(kept.listener))
-            key = f"{self._front.caller_key(client)} {kept.key}"
+            key = self._key(context)
 
             async def leave() -> None:
                 telling.cancel()
@@ -91,6 +91,14 @@ class Listening:
 
             when_it_ends(context, leave)
         return kept.listener
+
+    def roots_changed(self, context: Any) -> None:
+        """The client of this connection says that its roots are others."""
+        self._changes.roots_changed(self._key(context))
+
+    def _key(self, context: Any) -> str:
+        """Whose the connections to servers are that this one has to itself."""
+        return f"{self._front.caller_key(self._who(context))} {connected(context).key}"
 
     async def _tell(self, listener: Listener) -> None:
         try:

@@ -184,6 +184,8 @@ def _greeted(context: Context, result: HandlerResult, listening: Listening) -> H
     """What the SDK answered, with what only we know: what a client may be told, and that he is told of changes."""
     if context.method == "notifications/initialized":
         listening.join(context)
+    if context.method == "notifications/roots/list_changed" and context.session.client_params is not None:
+        listening.roots_changed(context)
     if context.method not in _GREETINGS or not isinstance(result, dict):
         return result
     capabilities = {name: _with_changes(name, said) for name, said in result["capabilities"].items()}

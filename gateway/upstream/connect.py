@@ -62,7 +62,7 @@ class Opening:
 async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connection:
     """Opens everything on `stack`, which the same task must close. Raises whatever went wrong."""
     streams, pipes = await _open(stack, opening, link)
-    exchange, talk = Exchange(), Talk(link.doubt, opening.updated)
+    exchange, talk = Exchange(), Talk(opening.name, link.doubt, opening.updated)
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
     ended = partial(link.lose, "" if pipes else "the server closed the connection")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import anyio
 import mcp_types as types
 from mcp.client.session import ClientSession
 from mcp.shared.dispatcher import CallOptions
@@ -157,6 +158,11 @@ class Connection:
             return await post(pool, self.carrier, subject, message, timeout)
         async with self.pools.lent(subject) as own:
             return await post(own, self.carrier, subject, message, timeout)
+
+    async def roots_changed(self) -> None:
+        """Tells an older server that the roots of its client are others: it asks for them if it wants to know."""
+        with contextlib.suppress(MCPError, anyio.ClosedResourceError, anyio.BrokenResourceError):
+            await self.session.send_notification(types.RootsListChangedNotification())
 
     async def _hear_logs(self, caller: Caller) -> None:
         """An older server is told once what its log messages have to weigh: as little as anybody wants them."""

@@ -145,6 +145,10 @@ class Private:
             return
         await asyncio.gather(*(own.server.also_tell(method, uri) for own in self._open))
 
+    async def roots_changed(self, key: str) -> None:
+        """Tells it on the connections of this client."""
+        await asyncio.gather(*(own.server.roots_changed() for own in self._open if own.key[0] == key))
+
     def forget(self, key: str) -> None:
         """A client is gone, and its connections with it."""
         for own in [own for own in self._open if own.key[0] == key and not own.users]:

@@ -276,6 +276,11 @@ class Supervisor:
             with contextlib.suppress(MCPError, TimeoutError):
                 await self._connection.ask(method, {"uri": uri}, self.spec.connect_timeout)
 
+    async def roots_changed(self) -> None:
+        """The client whose connection this is says so; nobody, if it is not there."""
+        if self._connection is not None and "roots" in self._capabilities:
+            await self._connection.roots_changed()
+
     async def _tell(self, method: str, uri: str) -> None:
         connection = await self._available(PATIENCE)
         if connection is None:

@@ -16,6 +16,7 @@ import mcp_types as types
 
 from gateway.call import JsonObject
 from gateway.caller import Caller, CantAsk, asks
+from gateway.signature import signed
 
 __all__ = ["Talk", "weight"]
 
@@ -48,10 +49,12 @@ class _Limit:
 
 
 class Talk:
-    """`updated` is called with the URI of a resource that changed, `changed` with the kind of a list that did."""
+    """What the server `name` says. `updated` is called with the URI of a resource that changed, `changed` with the kind
+    of a list that did.
+    """
 
-    def __init__(self, changed: Callable[[str], None], updated: Callable[[str], None]) -> None:
-        self._changed, self.updated = changed, updated
+    def __init__(self, name: str, changed: Callable[[str], None], updated: Callable[[str], None]) -> None:
+        self._name, self._changed, self.updated = name, changed, updated
         self._callers: dict[str | int, Caller] = {}  # by request id, which is the progress token too; the newest last
         self._questions: dict[str | int, asyncio.Task[None]] = {}
         self._limits: dict[str | int, _Limit] = {}
@@ -115,7 +118,7 @@ class Talk:
 
     async def _answer(self, request: types.JSONRPCRequest, caller: Caller, send: Send) -> None:
         try:
-            result = await caller.ask(request.method, request.params or {})
+            result = await caller.ask(request.method, signed(self._name, request.method, request.params or {}))
         except CantAsk as error:
             data = types.ErrorData(code=error.code, message=error.message, data=error.data)
             await send(types.JSONRPCError(jsonrpc="2.0", id=request.id, error=data))

@@ -158,6 +158,10 @@ class Upstreams:
         for private in self._private.values():
             private.forget(key)
 
+    async def roots_changed(self, key: str) -> None:
+        """A client's roots are others now (`Caller.key`): the servers that may ask for them are told."""
+        await asyncio.gather(*(private.roots_changed(key) for private in self._private.values()))
+
     async def subscribe_resource(self, server: str, uri: str, subject: Subject | None = None) -> None:
         """Has `on_updated` told when the resource changes. Counted. Raises UpstreamUnavailable where it is refused."""
         try:

@@ -334,7 +334,7 @@ def test_a_servers_questions_go_out_and_the_answers_come_back(place: Place, serv
     with served(place, servers) as (client, _):
         task = client.call("jobs__confirm_delete", {"filename": "a.txt"})["taskId"]
         state = client.until(task, lambda state: state["status"] == "input_required")
-        assert state["inputRequests"]["confirm"]["params"]["message"] == "Delete a.txt?"
+        assert state["inputRequests"]["confirm"]["params"]["message"] == "jobs asks: Delete a.txt?"
         answers = {"confirm": {"action": "accept", "content": {"confirm": True}}}
         ack = client.ask("tasks/update", {"taskId": task, "inputResponses": answers})["result"]
         assert "status" not in ack

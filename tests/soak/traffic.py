@@ -172,7 +172,7 @@ class Lane:
             self._judge(server, given, first)
             return
         assert first["resultType"] == "input_required", first
-        assert first["inputRequests"]["q"]["params"]["message"] == given["nonce"], first
+        assert first["inputRequests"]["q"]["params"]["message"] == f"{server} asks: {given['nonce']}", first
         answers = {"q": {"action": "accept", "content": {"word": word}}}
         again = {**wanted, "inputResponses": answers, "requestState": first["requestState"]}
         answer = await self._client.request("tools/call", again)

@@ -12,6 +12,7 @@ from mcp import Client
 from gateway.caller import CantAsk
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from tests.fixtures.gateway_app import App, Setup, opened, spec
+from tests.fixtures.served import hostile
 from tests.gateway.serve.test_exchanges import PATIENCE, server
 
 
@@ -47,6 +48,7 @@ def test_a_client_of_the_older_era_is_asked_while_he_waits(tmp_path: Path) -> No
     async def scenario(app: App) -> None:
         async def answer(context: Any, params: Any) -> types.ElicitResult:
             del context
+            assert params.message == "up asks: Say hello"
             return types.ElicitResult(action="accept", content={"name": params.message.split()[-1]})
 
         async with Client(app.server, mode="legacy", cache=None, elicitation_callback=answer) as client:
@@ -54,6 +56,37 @@ def test_a_client_of_the_older_era_is_asked_while_he_waits(tmp_path: Path) -> No
             assert (result.structured_content or {})["answer"]["content"] == {"name": "hello"}
 
     within(tmp_path, scenario)
+
+
+def test_servers_that_may_ask_for_the_roots_of_a_client_are_told_that_they_have_changed(tmp_path: Path) -> None:
+    """And no server is told of another client's."""
+
+    async def roots(context: Any) -> types.ListRootsResult:
+        del context
+        return types.ListRootsResult(roots=[])
+
+    async def heard(client: Client) -> str:
+        result = await client.call_tool("up__act", {})
+        assert isinstance(result.content[0], types.TextContent)
+        return result.content[0].text
+
+    async def work() -> None:
+        setup = Setup(tmp_path, {"up": spec("up", hostile("roots"))})
+        setup.write_policy("p, *, *, */*, call, , allow, yes")
+        async with (
+            asyncio.timeout(PATIENCE),
+            opened(setup) as app,
+            Client(app.server, mode="legacy", cache=None, list_roots_callback=roots) as one,
+            Client(app.server, mode="legacy", cache=None, list_roots_callback=roots) as other,
+            Client(app.server, mode="legacy", cache=None) as rootless,
+        ):
+            assert [await heard(client) for client in (one, other, rootless)] == ["0"] * 3
+            await one.session.send_notification(types.RootsListChangedNotification())
+            while await heard(one) == "0":
+                pass
+            assert [await heard(client) for client in (one, other, rootless)] == ["1", "0", "0"]
+
+    asyncio.run(work())
 
 
 def test_a_client_who_refuses_to_answer_is_heard_so(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class Servers:
         self.catalogue = Catalogue()
         self.watched: Counter[tuple[str, str]] = Counter()
         self.forgotten: list[str] = []
+        self.rooted: list[str] = []
         self.refuses = False
         self.policy, self.looks, self._look = WORKS, 0, asyncio.Semaphore(0)
         self._changed: list[Callable[[], None]] = []
@@ -73,6 +74,9 @@ class Servers:
 
     async def unsubscribe_resource(self, server: str, uri: str, subject: Subject | None = None) -> None:
         self.watched[server, uri] -= 1
+
+    async def roots_changed(self, key: str) -> None:
+        self.rooted.append(key)
 
     def forget(self, key: str) -> None:
         self.forgotten.append(key)

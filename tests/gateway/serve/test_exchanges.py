@@ -63,7 +63,7 @@ def test_a_modern_client_is_asked_by_an_answer_and_comes_back(tmp_path: Path, er
     async def scenario(app: App) -> None:
         asked = await ask(app, ASK)
         (question,) = asked["inputRequests"].values()
-        assert (asked["resultType"], question["params"]["message"]) == ("input_required", "Say hello")
+        assert (asked["resultType"], question["params"]["message"]) == ("input_required", "up asks: Say hello")
         result = await ask(app, {**ASK, **answered(asked)})
         assert result["structuredContent"]["answer"]["content"] == {"name": "hello"}
 

@@ -41,7 +41,7 @@ def said(level: object) -> dict[str, Any]:
 
 
 def quiet() -> Talk:
-    return Talk(lambda _kind: None, lambda _uri: None)
+    return Talk("shop", lambda _kind: None, lambda _uri: None)
 
 
 def question(number: int = 1) -> types.JSONRPCRequest:
@@ -93,7 +93,7 @@ def test_where_the_transport_knows_the_caller_nothing_has_to_be_guessed() -> Non
 
 def test_changes_of_lists_and_resources_are_told() -> None:
     told: list[str] = []
-    talk = Talk(told.append, told.append)
+    talk = Talk("shop", told.append, told.append)
     for method in ("tools", "prompts", "resources"):
         talk.hear({"method": f"notifications/{method}/list_changed"})
     talk.hear({"method": "notifications/resources/updated", "params": {"uri": "u"}})

@@ -1,0 +1,44 @@
+"""Which server asks: its name on each of its questions. Pure.
+
+A client knows only us, so whoever reads a form can't see which of the servers behind us wants it. MCP 2026-07-28,
+Elicitation: clients must say clearly which server is asking. The name is the admin's, it is read before all else, and
+nothing in the server's own words can wipe it out.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.call import JsonObject
+from gateway.visible import visible
+
+__all__ = ["SERVER", "signed", "signed_result"]
+
+SERVER = "toolgate/server"  # in `_meta` of a question: for programs
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # backspaces, escapes and the like; not tabs and new lines
+
+
+def signed(server: str, method: str, params: JsonObject) -> JsonObject:
+    """The parameters of a server's question with its name: in `_meta`, and before what people are told."""
+    meta = params.get("_meta")
+    named = {**params, "_meta": {**(meta if isinstance(meta, Mapping) else {}), SERVER: server}}
+    message = params.get("message")
+    if method == "elicitation/create" and isinstance(message, str):
+        named["message"] = f"{server} asks: {_STEERING.sub(lambda found: visible(found[0]), message)}"
+    return named
+
+
+def signed_result(server: str, result: JsonObject) -> JsonObject:
+    """A result, or a task's state, with each question in its `inputRequests` signed. What is no question stays."""
+    asked = result.get("inputRequests")
+    if not isinstance(asked, Mapping):
+        return result
+    return {**result, "inputRequests": {key: _signed(server, one) for key, one in asked.items()}}
+
+
+def _signed(server: str, one: Any) -> Any:
+    method, params = (one.get("method"), one.get("params", {})) if isinstance(one, Mapping) else (None, None)
+    if not isinstance(method, str) or not isinstance(params, Mapping):
+        return one
+    return {**one, "params": signed(server, method, params)}
