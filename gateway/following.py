@@ -7,9 +7,9 @@ before anything is asked or told the call is judged again: what the policy does 
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from gateway.admission import Attempt
 from gateway.approval import Approval
@@ -38,7 +38,7 @@ from gateway.events import Admitted, Held, Returned
 from gateway.extracts import extract
 from gateway.pipeline import CallResult
 from gateway.redeeming import Redeeming
-from gateway.results import unforged
+from gateway.results import afar, unforged
 from gateway.signature import signed_result
 from gateway.standing import last_word, made_by, told
 from gateway.store import Finish
@@ -65,13 +65,17 @@ class Servers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What a client says about one of its tasks, in which run. `answers` are those to what the task's server asks."""
+    """What a client says about one of its tasks, in which run. `answers` are those to what the task's server asks.
+
+    `told` makes of an event what this client may know of it.
+    """
 
     task_id: str
     run: ClientRun
     caller: Caller
     meta: JsonObject = field(default_factory=dict)
     answers: JsonObject | None = None
+    told: Callable[[Any], Any] = afar
 
 
 class Following:
@@ -109,7 +113,8 @@ class Following:
                 return no
             if word.tainting:
                 inquiry.run.taint()
-        return told(approval, events, time.time_ns() // 1_000_000)
+        known = [replace(recorded, event=inquiry.told(recorded.event)) for recorded in events]
+        return told(approval, known, time.time_ns() // 1_000_000)
 
     async def update(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
         """Brings the client's answers to the server of a task. The acknowledgement, raw."""

@@ -4,15 +4,29 @@ A refusal says why, by which rule, and what to do next; it never says how the ru
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
+from gateway.call import Answered, Deny, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 
-__all__ = ["client_result", "decided_text", "denied_text", "failure_text", "held_text", "resolved_text"]
+__all__ = ["afar", "client_result", "decided_text", "denied_text", "failure_text", "held_text", "resolved_text"]
 __all__ += ["tool_result", "unforged"]
 
 OUR_KEYS = "toolgate/"  # what begins so in a result's `_meta` is said by the gateway
+
+
+Fact = TypeVar("Fact", bound=Any)
+
+
+def afar(fact: Fact) -> Fact:
+    """A denial or a question (also a verdict), as somebody elsewhere is told of it: by which line of which file, not in
+    which folder of this machine. Anything else is as it was.
+    """
+    if not isinstance(fact, Denied | Held | Deny) or fact.rule is None:
+        return fact
+    short: Fact = replace(fact, rule=fact.rule.rpartition("/")[2])
+    return short
 
 
 def denied_text(event: Denied) -> str:

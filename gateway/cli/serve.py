@@ -68,7 +68,7 @@ async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> 
 
     part = profile(config, name)
     async with open_runtime(config) as runtime:
-        local = Asker(runtime.offline.subject(agent=_agent(agent)), part)
+        local = Asker(runtime.offline.subject(agent=_agent(agent)), part, local=True)
         async with _front(runtime) as front:
             await serve_stdio(build_server(front, version("toolgate"), local), ending=front.changes.close)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from gateway.call import Subject
 from gateway.profile import WHOLE, Profile
+from gateway.results import Fact, afar
 
 __all__ = ["ASKER", "STILL", "Asker", "Standing", "Still", "asker_of"]
 
@@ -24,10 +25,15 @@ Still = Callable[[], Awaitable[Standing]]
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Compared as a whole: the same person at another profile is another client."""
+    """Compared as a whole: the same person at another profile is another client. `local`: he started this process."""
 
     subject: Subject
     profile: Profile = WHOLE
+    local: bool = False
+
+    def told(self, fact: Fact) -> Fact:
+        """A denial or a question as he is told of it (`results.afar`): where our files are, is for who is here."""
+        return fact if self.local else afar(fact)
 
 
 def asker_of(request: Any, local: Asker | None) -> Asker:

@@ -146,7 +146,7 @@ class Exchanges:
                 return task
             if isinstance(result, Denied) and run.hides(result):
                 return kind.hidden(run, params)
-        return kind.told(result)
+        return kind.told(request.client.asker.told(result))
 
 
 def _questions_in(result: CallResult) -> JsonObject | None:

@@ -109,9 +109,10 @@ class Listening:
 
     async def subscribe(self, context: Any) -> JsonObject:
         uri: str = context.params["uri"]
-        resource = await self._front.viewer(self._who(context)).may_subscribe(uri)
+        client = self._who(context)
+        resource = await self._front.viewer(client).may_subscribe(uri)
         if isinstance(resource, Deny):
-            raise _refusal(resource, uri)
+            raise _refusal(client.asker.told(resource), uri)
         try:
             await self._changes.watch(self.join(context), resource, uri)
         except UpstreamUnavailable as error:

@@ -79,14 +79,15 @@ class TaskMethods:
     async def _made(self, work: Work, said: "_Said") -> JsonObject:
         try:
             async with self._sessions.run(said.client) as run:
-                answer = await work(Inquiry(said.task_id, run, said.caller, said.meta, said.answers))
+                told = said.client.asker.told
+                answer = await work(Inquiry(said.task_id, run, said.caller, said.meta, said.answers, told))
         except UnknownTask:
             raise MCPError(types.INVALID_PARAMS, "Task not found") from None
         except ArgumentsError as error:
             raise MCPError(types.INVALID_PARAMS, f"These answers can't be passed on: {error}") from None
         if isinstance(answer, Mapping):
             return answer
-        why = unfollowed(answer)
+        why = unfollowed(said.client.asker.told(answer))
         raise MCPError(why.code, why.message, why.data)
 
     # ---- who listens

@@ -170,7 +170,23 @@ def test_a_denial_says_why_and_by_which_line(shared: Gateway, era: str) -> None:
     assert result["isError"] is True
     assert "the environment is private" in text_of(result)
     verdict = result["_meta"]["toolgate/verdict"]
-    assert (verdict["effect"], verdict["rule"].endswith("policy.csv:4")) == ("deny", True)
+    assert (verdict["effect"], verdict["rule"]) == ("deny", "policy.csv:4")
+
+
+@eras
+@pytest.mark.parametrize("name", ["echo__env", "echo__add"])
+def test_who_is_elsewhere_is_not_told_where_our_files_are_and_who_is_here_is(place: Place, era: str, name: str) -> None:
+    where = str(place.folder / "policy.csv")
+    call = {"name": name, "arguments": {"a": 1, "b": 2} if name == "echo__add" else {}}
+    with place.serve({"echo": ECHO}) as gateway, gateway.client(era) as client:
+        told = client.ask("tools/call", call)["result"]
+    assert str(place.folder) not in json.dumps(told)
+    assert told["_meta"]["toolgate/verdict"]["rule"].startswith("policy.csv:")
+    with place.pipe({"echo": ECHO}) as pipe:
+        pipe.open(era)
+        told = pipe.ask("tools/call", call, era)["result"]
+    assert told["_meta"]["toolgate/verdict"]["rule"].startswith(f"{where}:")
+    assert {fact.rule.rpartition(":")[0] for fact in place.facts() if isinstance(fact, Denied | Held)} == {where}
 
 
 @eras

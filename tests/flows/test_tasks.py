@@ -259,7 +259,8 @@ def test_an_approved_call_is_judged_again_before_it_is_made(place: Place, server
         place.policy(ALLOW, ASK, "p, *, *, tally/send, call, , deny, not any more")
         state = client.until(task, ended)
     assert state["result"]["isError"]
-    assert "not any more" in text_of(state["result"])
+    assert "not any more (rule policy.csv:4)" in text_of(state["result"])
+    assert str(place.folder) not in json.dumps(state)
     assert arrived(place) == []
     assert len([fact for fact in place.facts() if isinstance(fact, Denied)]) == 1
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from gateway.call import Answered, InDoubt, Outcome, Refused, Unsent
+from gateway.call import Answered, Deny, InDoubt, Outcome, Refused, Unsent
 from gateway.events import Decided, Denied, Held, Resolved
 from gateway.results import (
+    afar,
     client_result,
     decided_text,
     denied_text,
@@ -178,3 +179,24 @@ def test_a_call_without_any_outcome_is_an_error_result_too() -> None:
     result = client_result(doubted(1), None)
     assert result["content"] == [{"type": "text", "text": "The call did not return."}]
     assert result["_meta"]["toolgate/verdict"] == {"effect": "allow"}
+
+
+@pytest.mark.parametrize("fact", [denied(1), held(1), Deny("permitted", "no", "x")])
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("/home/ann/policies/policy.csv:4", "policy.csv:4"),
+        ("policy.d/10.csv:3", "10.csv:3"),
+        ("policy.csv:4", "policy.csv:4"),
+        (None, None),
+    ],
+)
+def test_somebody_elsewhere_learns_the_line_and_not_the_folder(fact: Any, rule: str | None, told: str | None) -> None:
+    whole = replace(fact, rule=rule)
+    assert afar(whole) == replace(fact, rule=told)
+    assert whole.rule == rule
+
+
+def test_what_is_no_denial_and_no_question_is_told_as_it_is() -> None:
+    event = returned(1)
+    assert afar(event) is event

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.call import Subject
+from gateway.call import Deny, Subject
 from gateway.profile import Profile
 from gateway.serve.asking import ASKER, Asker, asker_of
 
@@ -28,3 +28,9 @@ def test_nobody_is_nobody(request_: object) -> None:
 
 def test_the_same_person_at_another_profile_is_another_client() -> None:
     assert Asker(ANN.subject, Profile("part", ["x"])) != ANN
+
+
+def test_only_who_is_here_is_told_where_our_files_are() -> None:
+    no = Deny("permitted", "not that", "/home/ann/policies/policy.csv:12")
+    assert Asker(ANN.subject, local=True).told(no) is no
+    assert ANN.told(no) == Deny("permitted", "not that", "policy.csv:12")
