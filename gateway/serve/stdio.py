@@ -9,8 +9,8 @@ import json
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from io import FileIO
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = ["serve_stdio"]
 
 MAX_LINE = 64 * 1024 * 1024
 GRACE_SECONDS = 5.0  # for the answers to what was asked before stdin ended
+SIGNAL_SECONDS = 1.0  # the same after a signal: clients send it two seconds before they kill
 
 log = logging.getLogger("toolgate.serve")
 
@@ -38,17 +39,40 @@ async def serve_stdio(
 ) -> None:
     """Serves until stdin ends, or stdout is closed, or SIGINT or SIGTERM comes.
 
-    What was asked before stdin ended has `grace` seconds to be answered; `ending` is called then, for what would last.
+    What was asked before stdin ended has `grace` seconds to be answered, before a signal a second at most; `ending` is
+    called then, for what would last. A second signal ends it at once.
     """
     options = server.create_initialization_options()
+    owed = _Owed(grace, ending)
     async with _wire() as (reader, write), anyio.create_task_group() as group:
-        with on_stop(group.cancel_scope.cancel):
+        with _on_signal(owed, group.cancel_scope.cancel):
             to_server, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
             sent, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-            owed = _Owed(grace, ending)
             group.start_soon(_read, reader, write, to_server, owed)
             group.start_soon(_write, from_server, write, owed, group.cancel_scope.cancel)
             await server.run(received, sent, options)
+
+
+@contextmanager
+def _on_signal(owed: "_Owed", end: Callable[[], None]) -> Iterator[None]:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def wind_up() -> None:
+        await owed.all_answered(SIGNAL_SECONDS)
+        end()
+
+    def stop() -> None:
+        if tasks:
+            end()
+        else:
+            tasks.append(asyncio.ensure_future(wind_up()))
+
+    with on_stop(stop):
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 class _Owed:
@@ -76,11 +100,11 @@ class _Owed:
         if not self._ids:
             self._paid.set()
 
-    async def all_answered(self) -> None:
-        """Returns when nothing is owed any more, or the time is over."""
+    async def all_answered(self, most: float = float("inf")) -> None:
+        """Returns when nothing is owed any more, or the time is over: that of the grace, at most so many seconds."""
         self._ending()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._grace):
+            async with asyncio.timeout(min(self._grace, most)):
                 await self._paid.wait()
 
 

@@ -149,6 +149,41 @@ def test_a_stream_that_a_client_holds_open_does_not_keep_the_gateway_from_ending
     assert place.log == "ended in order\n"
 
 
+LISTEN = {"notifications": {"toolsListChanged": True, "resourceSubscriptions": []}}
+SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+
+
+def test_a_modern_listener_is_told_the_end_as_the_result_of_its_request(place: Place) -> None:
+    """As the spec has it for a graceful end (MCP 2026-07-28, Subscriptions)."""
+    with place.serve({"echo": ECHO}, "--grace", str(PATIENCE)) as gateway, gateway.client("modern") as client:
+        message = request("subscriptions/listen", LISTEN, "modern", 7)
+        with client.http.stream("POST", client.url, json=message, headers=client.headers(message)) as stream:
+            assert stream.status_code == 200
+            told = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: {"))
+            assert next(told)["method"] == "notifications/subscriptions/acknowledged"
+            assert gateway.stop() == 0
+            (last,) = told
+    assert (last["id"], last["result"]["_meta"][SUBSCRIPTION]) == (7, 7)
+    assert last["result"]["resultType"] == "complete"
+    assert place.log == "ended in order\n"
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, "the end of its input"])
+def test_over_stdio_a_modern_listener_is_told_the_end_too(place: Place, ending: Any) -> None:
+    with place.pipe({"echo": ECHO}) as pipe:
+        pipe.open("modern")
+        pipe.send(request("subscriptions/listen", LISTEN, "modern", 7))
+        assert pipe.receive()["method"] == "notifications/subscriptions/acknowledged"
+        if isinstance(ending, str):
+            pipe.stdin.close()
+        else:
+            pipe.process.send_signal(ending)
+        last = pipe.receive()
+        assert (last["id"], last["result"]["_meta"][SUBSCRIPTION]) == (7, 7)
+        assert pipe.process.wait(PATIENCE) == 0
+    assert place.log == "ended in order\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_over_stdio_a_signal_ends_it_in_order(place: Place, number: signal.Signals) -> None:
     began, _ = pipes = place.pipes()

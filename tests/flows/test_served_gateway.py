@@ -186,7 +186,7 @@ def test_who_is_elsewhere_is_not_told_where_our_files_are_and_who_is_here_is(pla
         pipe.open(era)
         told = pipe.ask("tools/call", call, era)["result"]
     assert told["_meta"]["toolgate/verdict"]["rule"].startswith(f"{where}:")
-    assert {fact.rule.rpartition(":")[0] for fact in place.facts() if isinstance(fact, Denied | Held)} == {where}
+    assert {str(fact.rule).rpartition(":")[0] for fact in place.facts() if isinstance(fact, Denied | Held)} == {where}
 
 
 @eras
