@@ -30,6 +30,8 @@ SAID = 300  # characters of it that an error message shows
 LAST_WORDS = 0.2  # seconds that a message waits for them, after the child's end
 LONGEST_LOGGED = 65536  # bytes of a line on stderr
 TURN = 16  # lines after which other tasks get their turn, however fast this child talks
+PIECE = 256 * 1024  # bytes that are read at once; what is read and not looked at yet is about as much
+BURST, PACE = 500, 500.0  # notifications at once, and for each second: who says more is read more slowly
 
 
 class _Closable:
@@ -50,10 +52,12 @@ class _Closable:
 class Lines(_Closable):
     """What the child says: one JSON-RPC message a line. Ends with the child's stdout, or with a line too long."""
 
-    def __init__(self, reader: asyncio.StreamReader, log: logging.Logger, stdio: Stdio) -> None:
-        self._reader = reader
+    def __init__(self, reader: asyncio.StreamReader, log: logging.Logger, stdio: Stdio, ceiling: int) -> None:
+        self._reader, self._ceiling = reader, ceiling
         self._log, self._stdio = log, stdio
         self._turn = 0
+        self._left, self._searched = bytearray(), 0  # what is behind the last line, and where no end of one is
+        self._told, self._since = 0.0, 0.0  # notifications that count against the burst, as of this moment
         self.fault = ""  # why it ended, if not by the child's own will
         self.noise = ""  # the last line that was no JSON-RPC, without secrets
 
@@ -67,7 +71,17 @@ class Lines(_Closable):
             if not self._turn:
                 await asyncio.sleep(0)
             if line.strip() and (message := self._message(line)):
+                if isinstance(message, types.JSONRPCNotification):
+                    await self._paced()
                 return SessionMessage(message)
+
+    async def _paced(self) -> None:
+        """Waits where the child says more than anybody can want to hear: then it waits, too, with its pipe full."""
+        now = asyncio.get_running_loop().time()
+        self._told = max(0.0, self._told - (now - self._since) * PACE) + 1
+        self._since = now
+        if self._told > BURST:
+            await asyncio.sleep((self._told - BURST) / PACE)
 
     async def receive(self) -> SessionMessage:
         try:
@@ -76,13 +90,24 @@ class Lines(_Closable):
             raise anyio.EndOfStream from None
 
     async def _line(self) -> bytes:
-        try:
-            return await self._reader.readuntil(b"\n")
-        except asyncio.LimitOverrunError:
-            self.fault = "it wrote a line longer than the ceiling"
-        except (asyncio.IncompleteReadError, OSError):
-            pass
-        raise StopAsyncIteration
+        while (end := self._left.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._left)
+            if self._searched > self._ceiling:
+                self.fault = "it wrote a line longer than the ceiling"
+                raise StopAsyncIteration
+            await self._read()
+        line = bytes(self._left[: end + 1])
+        del self._left[: end + 1]
+        self._searched = 0
+        return line
+
+    async def _read(self) -> None:
+        piece = b""
+        with contextlib.suppress(OSError):
+            piece = await self._reader.read(PIECE)
+        if not piece:
+            raise StopAsyncIteration
+        self._left += piece
 
     def _message(self, line: bytes) -> types.JSONRPCMessage | None:
         try:
@@ -223,7 +248,7 @@ async def open_stdio(
     log = logging.getLogger(f"toolgate.server.{name}")
     child = Child(stdio, reaper)
     loop = asyncio.get_running_loop()
-    out, err, write = asyncio.StreamReader(limit=ceiling), asyncio.StreamReader(), _Input()
+    out, err, write = asyncio.StreamReader(limit=PIECE), asyncio.StreamReader(), _Input()
     tail = Tail(stdio, log)
     listening = asyncio.create_task(tail.keep(err))
     try:
@@ -235,7 +260,7 @@ async def open_stdio(
             pipes.callback(write.abort)
             pipes.push_async_callback(child.stop)
             pipes.callback(writing.close)  # first of all the end of its input: a good server leaves now
-            yield Pipes(child, stdio, Lines(out, log, stdio), write, tail)
+            yield Pipes(child, stdio, Lines(out, log, stdio, ceiling), write, tail)
     finally:
         listening.cancel()
         child.kill()
