@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from gateway.cli.exits import Exit
 
 if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.runtime import Offline, Runtime
 
-__all__ = ["Caller", "as_json", "caller", "emit", "located", "through", "usage_of"]
+__all__ = ["Caller", "as_json", "caller", "emit", "located", "only_behind", "through", "usage_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -107,6 +110,17 @@ def emit(value: Any) -> None:
     import json
 
     click.echo(json.dumps(value, default=str))  # ASCII: no character in it can steer a terminal
+
+
+def only_behind(context: click.Context, usage: str) -> int:
+    """For a group that is a command, too: an option in front of its subcommand would be lost, so it is a mistake.
+
+    `usage` says where it would stand, with the subcommand as `{name}`. Returns exit code 0.
+    """
+    name, given = context.invoked_subcommand, context.get_parameter_source
+    if any(given(param) is ParameterSource.COMMANDLINE for param in context.params):
+        raise click.UsageError(f"options of `{name}` stand behind it: `{usage.format(name=name)}`", context)
+    return Exit.OK
 
 
 def through(agent: str | None) -> str | None:

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from gateway.cli.exits import Exit, Stop
-from gateway.cli.options import Caller, as_json, caller, emit
+from gateway.cli.options import Caller, as_json, caller, emit, only_behind
 
 if TYPE_CHECKING:
     from gateway.pins.accepting import Accepting
@@ -30,7 +29,7 @@ SHORTEST_PIN = 8  # of what a pin begins with
 def pins_command(context: click.Context, as_json: bool, caller: Caller) -> int:
     """List the pinned tools; those that are held, and those that came later, say so."""
     if context.invoked_subcommand is not None:
-        return _only_behind(context, context.invoked_subcommand)
+        return only_behind(context, "toolgate pins {name} ...")
     from gateway.cli.pinning import print_pins, rows
 
     files, pins, notes = _read(caller)
@@ -40,14 +39,6 @@ def pins_command(context: click.Context, as_json: bool, caller: Caller) -> int:
     print_pins(pins, notes)
     if not pins and not notes.tools:
         click.echo("nothing is pinned yet; `toolgate tools` looks at the servers and pins what they offer", err=True)
-    return Exit.OK
-
-
-def _only_behind(context: click.Context, name: str) -> int:
-    """An option in front of `accept` would be lost."""
-    given = [param for param in context.params if context.get_parameter_source(param) is ParameterSource.COMMANDLINE]
-    if given:
-        raise click.UsageError(f"options of `{name}` stand behind it: `toolgate pins {name} ...`", context)
     return Exit.OK
 
 

@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from gateway.cli.exits import Exit, must_go_on
-from gateway.cli.options import Caller, as_json, caller, emit
+from gateway.cli.options import Caller, as_json, caller, emit, only_behind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,7 @@ RESOLUTIONS = ("happened", "did_not_happen", "give_up")
 def runs_command(context: click.Context, limit: int, as_json: bool, caller: Caller) -> int:
     """List runs, the newest first."""
     if context.invoked_subcommand is not None:
-        return _only_behind(context, context.invoked_subcommand)
+        return only_behind(context, "toolgate runs {name} RUN ...")
     with caller.offline() as offline:
         rows = asyncio.run(offline.store.run_rows(limit))
         ended = {} if as_json else asyncio.run(_ended(offline, rows))
@@ -53,14 +52,6 @@ def runs_command(context: click.Context, limit: int, as_json: bool, caller: Call
         click.echo(line)
     if not rows:
         click.echo("there are no runs yet; toolgate run TEXT starts one", err=True)
-    return Exit.OK
-
-
-def _only_behind(context: click.Context, name: str) -> int:
-    """An option in front of `show` would be lost: where it would matter, that is a mistake."""
-    given = [param for param in context.params if context.get_parameter_source(param) is ParameterSource.COMMANDLINE]
-    if given:
-        raise click.UsageError(f"options of `{name}` stand behind it: `toolgate runs {name} RUN ...`", context)
     return Exit.OK
 
 
