@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import mcp_types as types
@@ -141,7 +140,7 @@ class Supervisor:
         try:
             transport = self.spec.resolve()
             self.carrier = carrier_of(transport)
-            async with AsyncExitStack() as stack:
+            async with contextlib.AsyncExitStack() as stack:
                 await self._connected(stack, transport)
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) and task.cancelling():
@@ -151,7 +150,7 @@ class Supervisor:
             log.debug("server %s: %r", self.spec.name, error)
             self._broken(shown(reason(error, self.spec), transport) or "the connection ended")
 
-    async def _connected(self, stack: AsyncExitStack, transport: Transport) -> None:
+    async def _connected(self, stack: contextlib.AsyncExitStack, transport: Transport) -> None:
         link = Link()
         try:
             async with asyncio.timeout(self.spec.connect_timeout):
@@ -167,7 +166,7 @@ class Supervisor:
                 why = shown(await link.explain(link.lost or ""), transport)
                 self._down(why or "the connection ended")
 
-    async def _open(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
+    async def _open(self, stack: contextlib.AsyncExitStack, transport: Transport, link: Link) -> Connection:
         began = asyncio.get_running_loop().time()
         connection = await self._connect(stack, transport, link)
         listing, info = await self._first_listing(connection, transport), connection.session.server_info
@@ -184,7 +183,7 @@ class Supervisor:
     async def _first_listing(self, connection: Connection, transport: Transport) -> Listing:
         return await self._list(connection, transport) if self._public is None else self._public.listing()
 
-    async def _connect(self, stack: AsyncExitStack, transport: Transport, link: Link) -> Connection:
+    async def _connect(self, stack: contextlib.AsyncExitStack, transport: Transport, link: Link) -> Connection:
         mark = fingerprint(transport)
         if self._era == "auto":
             self._era = self._eras.of(mark) or "auto"
@@ -314,9 +313,8 @@ class Supervisor:
             log.log(level, "server %s is down: %s", self.spec.name, why)
 
     def wake(self) -> None:
-        """Somebody was refused because the server is down: it is tried again soon, if it is not being tried now."""
-        if self._connection is None:
-            self._pace.want()
+        """Somebody was refused because the server is down: it is tried again soon."""
+        self._pace.want()
 
     # ---- calls
 
