@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.otlp_receiver import OtlpReceiver
+from tests.fixtures.otlp_receiver import OtlpReceiver, ReceivedSpan
 from tests.fixtures.served import EVERYTHING, Wire, answer_of, request
 from tests.fixtures.serving import Project
 
@@ -48,11 +48,18 @@ def echo(client: Wire, tool: str = "echo", header: str | None = None, **meta: An
     assert "result" in answer_of(client.post(request("tools/call", params, client.era, 7), headers=headers))
 
 
+def spans_of_calls(collector: OtlpReceiver, count: int) -> list[ReceivedSpan]:
+    """So many spans about calls; the session's own comes with them."""
+    found = [span for span in collector.wait_for(count + 1) if "tool" in span.attributes]
+    assert len(found) == count
+    return found
+
+
 @eras
 def test_a_clients_trace_is_linked_to_and_never_joined(project: Project, collector: OtlpReceiver, era: str) -> None:
     with project.serve() as gateway, gateway.client(era) as client:
         echo(client, traceparent=PARENT, baggage="user=secret", tracestate="vendor=secret")
-    spans = collector.wait_for(2)
+    spans = spans_of_calls(collector, 2)
     assert [span.links for span in spans] == [((TRACE, SPAN),)] * 2
     assert TRACE not in {span.trace for span in spans}
     assert SPAN not in {span.parent for span in spans}
@@ -67,14 +74,14 @@ def test_a_header_says_it_as_well_and_what_the_request_itself_says_comes_first(
         echo(client, header=PARENT)
         echo(client, header=OTHER, traceparent=PARENT)
         echo(client, header=PARENT, progressToken=1)  # goes through the SDK
-    assert [span.links for span in collector.wait_for(6)] == [((TRACE, SPAN),)] * 6
+    assert [span.links for span in spans_of_calls(collector, 6)] == [((TRACE, SPAN),)] * 6
 
 
 @eras
 def test_a_call_that_was_denied_is_linked_too(project: Project, collector: OtlpReceiver, era: str) -> None:
     with project.serve() as gateway, gateway.client(era) as client:
         echo(client, "env", traceparent=PARENT)
-    (judged,) = collector.wait_for(1)
+    (judged,) = spans_of_calls(collector, 1)
     assert (judged.links, judged.attributes["policy_decision"]) == (((TRACE, SPAN),), "deny")
 
 
@@ -86,7 +93,7 @@ def test_what_is_no_trace_is_none(project: Project, collector: OtlpReceiver, era
             echo(client, header=rubbish)
             echo(client, traceparent=rubbish)
         echo(client, traceparent=["00", {"x": 1}])
-    assert {span.links for span in collector.wait_for(20)} == {()}
+    assert {span.links for span in spans_of_calls(collector, 20)} == {()}
 
 
 @eras
@@ -97,7 +104,7 @@ def test_what_deceives_in_prompts_and_in_what_is_read_is_counted(
         assert "result" in client.ask("prompts/get", {"name": "shop__greet"})
         read = request("resources/read", {"uri": "file:///note"}, era, 8)
         assert "result" in answer_of(client.post(read, headers={"mcp-name": "file:///note"}))
-    asked = [span.attributes for span in collector.wait_for(4)]
+    asked = [span.attributes for span in spans_of_calls(collector, 4)]
     counts = {
         (attributes["tool"], attributes.get("toolgate.definition.findings"), attributes.get("toolgate.result.findings"))
         for attributes in asked
