@@ -79,6 +79,10 @@ class Direct:
         if plain is not None:
             await self._directly(plain, receive, send)
             return
+        listed = self._front.lists.answer(scope, message, self._handshakes, self._stamp)
+        if listed is not None:
+            await answer_json(send, 200, listed)
+            return
         asker, session = scope["state"][ASKER], _session_of(scope)
         if message.get("method") == "notifications/cancelled":
             self._cancel(asker, session, message.get("params"))
