@@ -77,6 +77,10 @@ class Lists:
         around = dumped(enveloped(with_missing({"tools": []}, viewer), "tools/list", version, stamp))
         return b'{"tools":[%b]%b' % (self._list(viewer, client.asker), around.removeprefix(_EMPTY))
 
+    def remembered(self) -> tuple[int, int]:
+        """Bytes of lists, and askers: bounded, whoever asks."""
+        return sum(map(len, self._joined.values())), len(self._seen)
+
     def _list(self, viewer: ClientRun, asker: Asker) -> bytes:
         self._forget_what_is_not_true()
         names = self._seen.get(asker)

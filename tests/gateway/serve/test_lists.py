@@ -79,10 +79,11 @@ def test_a_catalogue_that_changes_changes_the_list(tmp_path: Path) -> None:
         before = await listed(made, made.direct, "modern")
         await listed(made, made.direct, "modern")
         upstreams: Any = made.app.upstreams
-        tools = dict(upstreams._catalogue.tools)
+        known = upstreams._catalogue  # noqa: SLF001 - no server of ours changes a definition when it is told to
+        tools = dict(known.tools)
         changed = {**tools["echo/echo"].definition, "description": "another"}
         tools["echo/echo"] = replace(tools["echo/echo"], definition=changed)
-        upstreams._catalogue = replace(upstreams._catalogue, tools=tools)
+        upstreams._catalogue = replace(known, tools=tools)  # noqa: SLF001
         after = await listed(made, made.direct, "modern")
         assert names(after) == names(before)
         assert b'"another"' in after.body
@@ -182,8 +183,8 @@ def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                 client = Client.named(Asker(Subject(f"user:u{n}" if name else "user:all", "acme")), "x", stateless=True)
                 found = json.loads(lists.tools(client, MODERN, STAMP))["tools"]
                 assert [tool["name"] for tool in found] == [f"echo__{name}"] if name else len(found) > len(tools)
-        inside: Any = lists
-        assert inside._kept == sum(map(len, inside._joined.values())) <= 10_000
-        assert len(inside._seen) <= 3
+        size, askers = lists.remembered()
+        assert 0 < size <= 10_000
+        assert 0 < askers <= 3
 
     at_desk(tmp_path, scenario)
