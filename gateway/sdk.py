@@ -3,20 +3,24 @@
 `import mcp` loads a whole client, a whole server and a framework for tools, and `mcp_types.methods` builds three
 hundred models that only what is out of the ordinary needs: half a second and 20 MB before the first call. Here the
 packages stand without their `__init__`, which runs when a name of it is wanted (`from mcp import Client` works as
-ever). The two rooms that use the SDK import this module first; where it is loaded already, that changes nothing.
+ever). The two rooms that use the SDK import this module first; where it is loaded already, that changes nothing. So it
+is with uvicorn, of which we use the server, and not the program that restarts it when a file changes.
 """
 
+import contextlib
 import importlib.util
 import sys
 import threading
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 __all__: list[str] = []
 
-_PACKAGES = ("mcp", "mcp.client", "mcp.server")
+_PACKAGES = ("mcp", "mcp.client", "mcp.server", "uvicorn")
 _METHODS = "mcp_types.methods"
+_ALL = ("__all__", "__version__")
 
 _loading = threading.RLock()
 
@@ -33,7 +37,7 @@ class _Door(ModuleType):
         self._is_open = False
 
     def __getattr__(self, name: str) -> Any:
-        if name == "__all__" or not name.startswith("__"):  # anybody looks for the others, in every module
+        if name in _ALL or not name.startswith("__"):  # anybody looks for the others, in every module
             self._open()
             if name in self.__dict__:
                 return self.__dict__[name]
@@ -49,11 +53,24 @@ class _Door(ModuleType):
             whole = self if package else ModuleType(self.__name__)
             whole.__dict__.update(self.__dict__)
             try:
-                self.__loader__.exec_module(whole)  # type: ignore[union-attr] # an importlib.abc.Loader
+                with _built_when_used():
+                    self.__loader__.exec_module(whole)  # type: ignore[union-attr] # an importlib.abc.Loader
             except BaseException:
                 self._is_open = False
                 raise
             self.__dict__.update(whole.__dict__)
+
+
+@contextlib.contextmanager
+def _built_when_used() -> Iterator[None]:
+    """Models that are defined meanwhile get their validator when they are first used: most never are."""
+    from pydantic import BaseModel
+
+    BaseModel.model_config["defer_build"] = True
+    try:
+        yield
+    finally:
+        del BaseModel.model_config["defer_build"]
 
 
 def _by_the_side() -> None:

@@ -72,7 +72,7 @@ LIBRARIES: Mapping[str, Library] = {
     "cryptography": Library("cryptography", ("gateway.keyring",)),
     "httpx2": Library("httpx2", ("gateway.upstream", "gateway.auth.jwks", "providers")),
     "jwt": Library("pyjwt", ("gateway.auth",)),
-    "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
+    "pydantic": Library("pydantic", ("gateway.config", "gateway.sdk", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
     "uvloop": Library("uvloop", ("gateway.serve.running",)),
     "msgspec": Library("msgspec", ("gateway.verbatim",)),
@@ -102,6 +102,7 @@ LAZY: Mapping[str, str] = {
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",
     "gateway.guard": "the installed distributions are read only when something is wrong",
     "gateway.keyring": "9 MB that only log-ins and questions need",
+    "gateway.sdk": "who asks for nothing of the SDK need not load what it stands on",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
     "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
     "gateway.serve.running": "there is no uvloop on Windows",

@@ -5,7 +5,8 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 
-import uvicorn
+from uvicorn.config import Config
+from uvicorn.server import Server
 
 from gateway.call import JsonObject
 from gateway.errors import ConfigError
@@ -76,7 +77,7 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
     """
     edge = app(served, address)
     listener = _listener(address)
-    config = uvicorn.Config(
+    config = Config(
         edge,
         log_config=None,  # logging belongs to the program
         log_level="critical",
@@ -95,12 +96,10 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
     await _Listening(config, ending, lambda: ready(_url(listener))).serve(sockets=[listener])
 
 
-class _Listening(uvicorn.Server):
+class _Listening(Server):
     """Says when it is ready, and ends in order: `ending` ends what would last."""
 
-    def __init__(
-        self, config: uvicorn.Config, ending: Callable[[], None], ready: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, config: Config, ending: Callable[[], None], ready: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
         self._ending, self._announce = ending, ready
 
