@@ -53,7 +53,7 @@ class _Door(ModuleType):
             whole = self if package else ModuleType(self.__name__)
             whole.__dict__.update(self.__dict__)
             try:
-                with _built_when_used():
+                with contextlib.nullcontext() if package else _built_when_used():
                     self.__loader__.exec_module(whole)  # type: ignore[union-attr] # an importlib.abc.Loader
             except BaseException:
                 self._is_open = False

@@ -19,14 +19,14 @@ from gateway.call import JsonObject, Tool
 from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun
 from gateway.policy import Policy
-from gateway.serve.asgi import Scope, dumped
+from gateway.serve.asgi import Scope, Send, dumped
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.door import MCP_PATH
 from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.handshakes import Handshakes
 from gateway.serve.sessions import Client, Sessions
 
-__all__ = ["Lists", "with_missing"]
+__all__ = ["Lists", "Parts", "answer_list", "with_missing"]
 
 MOST_KEPT = 8 * 1024 * 1024  # bytes of lists; those of people who see the same are kept once
 MOST_ASKERS = 10_000
@@ -34,6 +34,9 @@ MOST_ASKERS = 10_000
 _REQUEST = {"jsonrpc", "id", "method"}
 _ACCEPTED = {"application/json", "text/event-stream"}
 _EMPTY = b'{"tools":[]'
+
+
+Parts = tuple[bytes, bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ class _Times:
 
 
 class Lists:
-    """`tools` is what `Front.listed` says to `tools/list`, within the envelope, as the JSON of a result."""
+    """`tools` is what `Front.listed` says to `tools/list`, within the envelope, as the JSON of a result: in parts, for
+    half a megabyte that is kept is not copied to be sent.
+    """
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -65,17 +70,18 @@ class Lists:
         self._alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # so that equal ones are kept once
         self._written: dict[str, tuple[Tool, bytes]] = {}  # by exposed name
 
-    def answer(self, scope: Scope, message: JsonObject, handshakes: Handshakes, stamp: JsonObject) -> bytes | None:
+    def answer(self, scope: Scope, message: JsonObject, handshakes: Handshakes, stamp: JsonObject) -> Parts | None:
         """The whole response to a plain `tools/list`; None for anything else."""
         found = _plain(scope, message, handshakes) if message.get("method") == "tools/list" else None
         if found is None:
             return None
-        return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (dumped(message["id"]), self.tools(*found, stamp))
+        before, tools, after = self.tools(*found, stamp)
+        return b'{"jsonrpc":"2.0","id":%b,"result":%b' % (dumped(message["id"]), before), tools, after + b"}"
 
-    def tools(self, client: Client, version: str, stamp: Mapping[str, Any]) -> bytes:
+    def tools(self, client: Client, version: str, stamp: Mapping[str, Any]) -> Parts:
         viewer = self._sessions.viewer(client)
         around = dumped(enveloped(with_missing({"tools": []}, viewer), "tools/list", version, stamp))
-        return b'{"tools":[%b]%b' % (self._list(viewer, client.asker), around.removeprefix(_EMPTY))
+        return _EMPTY[:-1], self._list(viewer, client.asker), around.removeprefix(_EMPTY[:-1])
 
     def remembered(self) -> tuple[int, int]:
         """Bytes of lists, and askers: bounded, whoever asks."""
@@ -129,6 +135,14 @@ class Lists:
         self._kept += len(joined)
         while self._kept > MOST_KEPT:
             self._kept -= len(self._joined.popitem(last=False)[1])
+
+
+async def answer_list(send: Send, parts: Parts) -> None:
+    length = sum(map(len, parts))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % length)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for part in parts:
+        await send({"type": "http.response.body", "body": part, "more_body": part is not parts[-1]})
 
 
 def with_missing(found: Mapping[str, Any], viewer: ClientRun) -> dict[str, Any]:

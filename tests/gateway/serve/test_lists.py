@@ -150,7 +150,7 @@ def test_nobody_is_shown_what_another_may_see(tmp_path: Path) -> None:
 
         def seen(user: str, tenant: str = "acme") -> list[str]:
             client = Client.named(Asker(Subject(user, tenant)), "x", stateless=True)
-            return [tool["name"] for tool in json.loads(lists.tools(client, MODERN, STAMP))["tools"]]
+            return [tool["name"] for tool in json.loads(b"".join(lists.tools(client, MODERN, STAMP)))["tools"]]
 
         for _ in range(2):
             assert seen("user:bob") == ["echo__echo"]
@@ -181,7 +181,7 @@ def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         for _ in range(2):
             for n, name in [*enumerate(tools), ("all", "")]:
                 client = Client.named(Asker(Subject(f"user:u{n}" if name else "user:all", "acme")), "x", stateless=True)
-                found = json.loads(lists.tools(client, MODERN, STAMP))["tools"]
+                found = json.loads(b"".join(lists.tools(client, MODERN, STAMP)))["tools"]
                 assert [tool["name"] for tool in found] == [f"echo__{name}"] if name else len(found) > len(tools)
         size, askers = lists.remembered()
         assert 0 < size <= 10_000
