@@ -26,7 +26,7 @@ from gateway.upstream.spec import Http
 from gateway.upstream.wire import dump
 from gateway.upstream.wires import Hear
 
-__all__ = ["CarryingTransport", "Message", "carrying", "post", "trusted"]
+__all__ = ["CarryingTransport", "Message", "carrying", "certificates", "post"]
 
 _LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64)  # as `SafeTransport` has them
 
@@ -181,11 +181,11 @@ async def _told(
 
 def carrying(http: Http) -> httpx2.AsyncBaseTransport:
     """What `SafeTransport` wraps: with credentials for a server that wants to know who is there."""
-    inner = httpx2.AsyncHTTPTransport(limits=_LIMITS, verify=trusted(http.url))
+    inner = httpx2.AsyncHTTPTransport(limits=_LIMITS, verify=certificates(http.url))
     return inner if http.carrier is None else CarryingTransport(http.carrier, http.url, inner)
 
 
-def trusted(url: str) -> ssl.SSLContext | bool:
+def certificates(url: str) -> ssl.SSLContext | bool:
     """Whose certificates count: those that the system trusts; nobody's, where none will be shown. (To read the system's
     costs 50 ms, and a megabyte for each server.)
     """

@@ -15,7 +15,7 @@ import pytest
 from gateway.call import Answered, Call, InDoubt, Outcome, Refused, Subject, Unsent
 from gateway.upstream import Http, ServerSpec, Upstreams
 from gateway.upstream.auth.authority import SUBJECT_TOKEN_TYPES, Authority, ClientKeys
-from gateway.upstream.auth.carrying import CarryingTransport, Message, post, trusted
+from gateway.upstream.auth.carrying import CarryingTransport, Message, certificates, post
 from gateway.upstream.auth.client_credentials import ClientCredentials
 from gateway.upstream.auth.credentials import Carrier, Credentials
 from gateway.upstream.auth.grant import Grant
@@ -442,8 +442,8 @@ def _calls(auth: AuthServer) -> list[dict[str, str]]:
 
 
 def test_where_no_certificate_will_be_shown_none_would_be_trusted() -> None:
-    assert trusted("https://tools.test/mcp") is True
-    nobody = trusted("http://127.0.0.1:80/mcp")
+    assert certificates("https://tools.test/mcp") is True
+    nobody = certificates("http://127.0.0.1:80/mcp")
     assert isinstance(nobody, ssl.SSLContext)
     assert (nobody.verify_mode, nobody.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert nobody.cert_store_stats()["x509"] == 0
