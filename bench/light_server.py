@@ -38,10 +38,14 @@ def _answer(message: bytes) -> bytes:
     request = json.loads(body_of(message))
     if "id" not in request:
         return with_length("HTTP/1.1 202 Accepted", {}, b"")
+    return with_length("HTTP/1.1 200 OK", _JSON, answer_to(request).encode())
+
+
+def answer_to(request: dict[str, Any]) -> str:
+    """The JSON-RPC response."""
     result = _ANSWERS.get(request["method"])
     what = f'"result": {result}' if result else f'"error": {_UNKNOWN}'
-    body = f'{{"jsonrpc": "2.0", "id": {json.dumps(request["id"])}, {what}}}'
-    return with_length("HTTP/1.1 200 OK", _JSON, body.encode())
+    return f'{{"jsonrpc": "2.0", "id": {json.dumps(request["id"])}, {what}}}'
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from typing import Any
 from bench.admissions import admissions
 from bench.calls import calls
 from bench.decisions import decisions
+from bench.listing import listings
 from bench.scale import FULL, QUICK, Scale
+from bench.startup import startups
 from bench.table import Table, as_json, as_text
 from bench.turns import starts, turns
 
@@ -19,6 +21,8 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "decision": decisions,
     "turn": turns,
     "start": starts,
+    "first": startups,
+    "list": listings,
     "store": admissions,
 }
 

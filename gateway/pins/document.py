@@ -17,7 +17,7 @@ from gateway.call import JsonObject
 from gateway.config.documents import toml_document
 from gateway.config.places import Document, KeyPath, dotted
 from gateway.errors import ConfigError, Problem
-from gateway.pins.entries import Accepted, Identity, PinnedServer, PinnedTool, Pins, schema_hash
+from gateway.pins.entries import Accepted, Identity, PinnedServer, PinnedTool, Pins
 from gateway.visible import hides
 from gateway.wording import did_you_mean
 
@@ -150,7 +150,7 @@ class _Reader:
         pin, schema = self.text(path, table, "pin"), self.text(path, table, "schema")
         definition = self.definition(path, self.text(path, table, "definition"))
         entry = PinnedTool.of(definition, self.accepted(path, table), self.optional(path, table, "added_at"))
-        for key, said, true in (("pin", pin, entry.pin), ("schema", schema, schema_hash(definition))):
+        for key, said, true in (("pin", pin, entry.pin), ("schema", schema, entry.schema)):
             if said != true and not self.problems:
                 self.wrong((*path, key), f"`{dotted((*path, key))}` is not the hash of the definition below it")
         if definition.get("name") != path[-1]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from gateway.call import Tool
-from gateway.screens.definitions import texts
+from gateway.screens.definitions import said, texts
 from gateway.screens.finding import Finding
 
 __all__ = ["screen_names", "skeleton"]
@@ -89,13 +89,15 @@ def _names(tool: Tool) -> Iterator[str]:
 
 
 def _foreign(tool: Tool, owners: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
-    said: set[str] = set()
-    for where, text in texts(tool.definition):
+    words = set(map(_trimmed, _WORD.findall(said(tool.definition))))
+    foreign = {word for word in words & owners.keys() if tool.server not in owners[word]}
+    told: set[str] = set()
+    for where, text in texts(tool.definition) if foreign else ():  # most speak of nobody
         for word in map(_trimmed, _WORD.findall(text)):
-            if word in owners and tool.server not in owners[word] and word not in said:
-                said.add(word)
+            if word in foreign and word not in told:
+                told.add(word)
                 yield where, word
-            if len(said) >= _MOST_SAID:
+            if len(told) >= _MOST_SAID:
                 return
 
 
