@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.admissions import admissions
-from bench.calls import calls
+from bench.calls import calls, large_calls
 from bench.decisions import decisions
 from bench.listing import listings
 from bench.scale import FULL, QUICK, Scale
@@ -18,6 +18,7 @@ from bench.turns import starts, turns
 
 MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "call": calls,
+    "large": large_calls,
     "decision": decisions,
     "turn": turns,
     "start": starts,
