@@ -228,7 +228,7 @@ def test_scopes_that_are_missing_are_named_with_the_log_in_that_brings_them(plac
             assert place.auth.calls == []
             await place.log_in(more="notes:write admin")
             if place.era == "legacy":  # a session is bound to the client that began it, and ends with it
-                await place.outcome(up)
+                assert isinstance(await place.outcome(up), Unsent)
                 await until(up, lambda: up.status()[0].restarts == 1 and up.status()[0].state == "ready")
             assert await place.said(up) == "ann"
 
