@@ -15,7 +15,7 @@ from bench.project import gateway_arguments, make_project
 from bench.scale import Scale
 from bench.table import Column, Row, Table, with_ratio
 
-__all__ = ["calls"]
+__all__ = ["calls", "large_calls"]
 
 LANES = (1, 64)
 PROXIES = ("shared", "default")  # the slowest last
@@ -52,17 +52,25 @@ class _System:
 
 
 def calls(scale: Scale) -> Table:
-    with tempfile.TemporaryDirectory() as folder, _systems(Path(folder), PROXIES[: 1 + scale.slowest]) as systems:
+    return _measured(scale, "echo", "A tools/call over HTTP")
+
+
+def large_calls(scale: Scale) -> Table:
+    return _measured(scale, "large", "A tools/call over HTTP with a result of 100 KB")
+
+
+def _measured(scale: Scale, tool: str, title: str) -> Table:
+    with tempfile.TemporaryDirectory() as folder, _systems(Path(folder), PROXIES[: 1 + scale.slowest], tool) as systems:
         asyncio.run(_rounds(systems, scale))
         rows = [_row(system) for system in systems]
     direct = rows[0].values["p50"] or 0.0
     rows = [Row(row.label, {**row.values, "added": (row.values["p50"] or 0.0) - direct}) for row in rows]
     rows = with_ratio(rows, "p50", "direct", "times")
-    return Table("A tools/call over HTTP", _COLUMNS, with_ratio(rows, "rate_64", "direct", "rate_times"), _NOTES)
+    return Table(title, _COLUMNS, with_ratio(rows, "rate_64", "direct", "rate_times"), _NOTES)
 
 
 @contextlib.contextmanager
-def _systems(folder: Path, proxies: Sequence[str]) -> Iterator[Sequence[_System]]:
+def _systems(folder: Path, proxies: Sequence[str], tool: str) -> Iterator[Sequence[_System]]:
     """Everything running, each in a process of its own; started side by side."""
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(running(["-m", "bench.light_server"]))
@@ -72,25 +80,25 @@ def _systems(folder: Path, proxies: Sequence[str]) -> Iterator[Sequence[_System]
         gateways = {mode: stack.enter_context(_gateway(folder / mode, url, mode)) for mode in ("normal", "full")}
         fastmcp = {mode: stack.enter_context(running(["-m", "bench.fastmcp_proxy", url, mode])) for mode in proxies}
         yield [
-            _System("direct", Target(url, "echo", "modern"), upstream.pid),
-            _System("raw pass-through", Target(floor.first_line(), "up__echo", "modern"), floor.pid),
-            _System("MCP SDK's server, no gateway", Target(sdk.first_line(), "echo", "modern"), sdk.pid),
-            *_both_eras(gateways),
-            *(_fastmcp(mode, program) for mode, program in fastmcp.items()),
+            _System("direct", Target(url, tool, "modern"), upstream.pid),
+            _System("raw pass-through", Target(floor.first_line(), f"up__{tool}", "modern"), floor.pid),
+            _System("MCP SDK's server, no gateway", Target(sdk.first_line(), tool, "modern"), sdk.pid),
+            *_both_eras(gateways, tool),
+            *(_fastmcp(mode, program, tool) for mode, program in fastmcp.items()),
         ]
 
 
-def _fastmcp(mode: str, program: Program) -> _System:
+def _fastmcp(mode: str, program: Program, tool: str) -> _System:
     most = SATURATED if mode == "default" else LANES[-1]
-    return _System(f"FastMCP, {mode}", Target(program.first_line(), "echo", "modern"), program.pid, most)
+    return _System(f"FastMCP, {mode}", Target(program.first_line(), tool, "modern"), program.pid, most)
 
 
-def _both_eras(gateways: Mapping[str, Program]) -> Iterator[_System]:
+def _both_eras(gateways: Mapping[str, Program], tool: str) -> Iterator[_System]:
     eras: Sequence[tuple[Era, str]] = (("modern", ""), ("legacy", ", handshake"))
     for mode, program in gateways.items():
         url = json.loads(program.first_line())["url"]
         for era, suffix in eras:
-            yield _System(f"toolgate, {mode}{suffix}", Target(url, "up__echo", era), program.pid)
+            yield _System(f"toolgate, {mode}{suffix}", Target(url, f"up__{tool}", era), program.pid)
 
 
 @contextlib.contextmanager

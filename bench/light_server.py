@@ -14,12 +14,14 @@ _COMMON = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
 _ABOUT = {"capabilities": {"tools": {}}, "serverInfo": {"name": "light", "version": "1"}}
 _SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 _TOOLS = [{"name": "echo", "description": "Says pong.", "inputSchema": _SCHEMA}]
-_TOOLS += [{"name": f"other_{n}", "description": "Is there.", "inputSchema": _SCHEMA} for n in range(9)]
+_TOOLS += [{"name": "large", "description": "Says it often.", "inputSchema": _SCHEMA}]
+_TOOLS += [{"name": f"other_{n}", "description": "Is there.", "inputSchema": _SCHEMA} for n in range(8)]
 _RESULTS: dict[str, dict[str, Any]] = {
     "initialize": {"protocolVersion": "2025-11-25", **_ABOUT},
     "server/discover": {"supportedVersions": ["2026-07-28"], **_ABOUT, **_COMMON},
     "tools/list": {"tools": _TOOLS, **_COMMON},
     "tools/call": {"content": [{"type": "text", "text": "pong"}], "resultType": "complete"},
+    "large": {"content": [{"type": "text", "text": "pong " * 20_000}], "resultType": "complete"},  # 100 KB
     "ping": {},
 }
 _ANSWERS = {method: json.dumps(result) for method, result in _RESULTS.items()}
@@ -38,10 +40,15 @@ def _answer(message: bytes) -> bytes:
     request = json.loads(body_of(message))
     if "id" not in request:
         return with_length("HTTP/1.1 202 Accepted", {}, b"")
-    result = _ANSWERS.get(request["method"])
+    return with_length("HTTP/1.1 200 OK", _JSON, answer_to(request).encode())
+
+
+def answer_to(request: dict[str, Any]) -> str:
+    """The JSON-RPC response."""
+    large = request["method"] == "tools/call" and request["params"]["name"] == "large"
+    result = _ANSWERS.get("large" if large else request["method"])
     what = f'"result": {result}' if result else f'"error": {_UNKNOWN}'
-    body = f'{{"jsonrpc": "2.0", "id": {json.dumps(request["id"])}, {what}}}'
-    return with_length("HTTP/1.1 200 OK", _JSON, body.encode())
+    return f'{{"jsonrpc": "2.0", "id": {json.dumps(request["id"])}, {what}}}'
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from bench.framing import body_of, with_length
 from bench.listening import Messages, serve
 
-_ALLOWED = {"up__echo": "echo"}
+_ALLOWED = {"up__echo": "echo", "up__large": "large"}
 
 
 class _Upstream(Messages):

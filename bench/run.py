@@ -8,17 +8,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.admissions import admissions
-from bench.calls import calls
+from bench.calls import calls, large_calls
 from bench.decisions import decisions
+from bench.listing import listings
 from bench.scale import FULL, QUICK, Scale
+from bench.startup import startups
 from bench.table import Table, as_json, as_text
 from bench.turns import starts, turns
 
 MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "call": calls,
+    "large": large_calls,
     "decision": decisions,
     "turn": turns,
     "start": starts,
+    "first": startups,
+    "list": listings,
     "store": admissions,
 }
 

@@ -8,13 +8,16 @@ import mcp_types as types
 import uvicorn
 from mcp.server import Server
 
+_SCHEMA = {"type": "object"}
+
 
 async def _list(*_: Any) -> types.ListToolsResult:
-    return types.ListToolsResult(tools=[types.Tool(name="echo", input_schema={"type": "object"})])
+    return types.ListToolsResult(tools=[types.Tool(name=name, input_schema=_SCHEMA) for name in ("echo", "large")])
 
 
-async def _call(*_: Any) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(type="text", text="pong")])
+async def _call(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+    text = "pong " * 20_000 if params.name == "large" else "pong"
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)])
 
 
 async def main() -> None:

@@ -43,6 +43,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     visible         text from elsewhere, safe to look at
     screens/        what deceives in definitions and results: hidden text, false names, words meant for the model
     guard           no foreign package in the place of ours
+    sdk             the MCP SDK by its side doors: what nobody uses is not loaded
 
 Adapters: one library each, whose types do not leave it.
 

@@ -5,7 +5,6 @@ import path, would put foreign code on the path of every call. `check` costs mic
 `foreign_claims` reads what every installed distribution says that it owns, and is for `toolgate doctor`.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -21,7 +20,7 @@ __all__ = ["DISTRIBUTION", "PACKAGES", "check", "foreign_claims"]
 
 DISTRIBUTION = "toolgate"
 PACKAGES = ("gateway", "providers", "servers")
-_CLAIM = re.compile(rb"^\"?(?:gateway|providers|servers)(?:/|\.py,)", re.MULTILINE)
+_CLAIMS = tuple(f"\n{quote}{name}{end}".encode() for quote in ("", '"') for name in PACKAGES for end in ("/", ".py,"))
 
 
 def check(home: Path | None = None) -> None:
@@ -42,7 +41,8 @@ def _shared(home: Path) -> bool:
     Every RECORD there is searched as it is, which takes milliseconds; a clone, as developers have it, has none.
     """
     records = (path for path in home.glob("*.dist-info/RECORD") if not path.parent.name.startswith(f"{DISTRIBUTION}-"))
-    return any(_CLAIM.search(path.read_bytes()) for path in records)
+    lists = (b"\n" + path.read_bytes() for path in records)
+    return any(claim in text for text in lists for claim in _CLAIMS)
 
 
 def foreign_claims(installed: Iterable["Distribution"] | None = None) -> list[Problem]:

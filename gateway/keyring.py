@@ -19,9 +19,6 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from gateway.errors import ConfigError
 
 __all__ = ["VARIABLE", "Broken", "KeyRing", "load_keyring", "new_key"]
@@ -51,12 +48,17 @@ class KeyRing:
 
     def seal(self, text: bytes, bound_to: bytes) -> bytes:
         """Encrypts with the first key. Only who says the same `bound_to` can open it: purpose, owner, place."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         salt, nonce = secrets.token_bytes(_SALT), secrets.token_bytes(_NONCE)
         head = _VERSION + _key_id(self._first) + salt + nonce
         return head + AESGCM(_derived(self._first, salt)).encrypt(nonce, text, head + bound_to)
 
     def unseal(self, sealed: bytes, bound_to: bytes) -> bytes:
         """The text that `seal` was given. Raises Broken."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         head = sealed[:_HEAD]
         key = self._keys.get(head[1 : 1 + _ID])
         if len(head) < _HEAD or head[:1] != _VERSION or key is None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.access import Access
-from gateway.agents import Agent
 from gateway.approving import Approving
 from gateway.budget import Limits, Price
 from gateway.call import Subject
@@ -22,19 +21,20 @@ from gateway.clients import Clients, new_run_id
 from gateway.config import Budgets, Config, ResolvedStdio, ServerConfig, expand, launch, load_budgets
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
-from gateway.loop import Loop, Parts, Watcher
 from gateway.pipeline import CallSettings, Pipeline
 from gateway.policy import LivePolicy
 from gateway.run import Run, fold
 from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tracing import Tracing
-from gateway.turn import Model
-from providers import Provider
 
-if TYPE_CHECKING:  # the MCP SDK costs half a second to import; and `toolgate runs` looks at no definition
+if TYPE_CHECKING:  # the MCP SDK costs half a second to import; who only passes calls on needs no loop and no model
+    from gateway.agents import Agent
+    from gateway.loop import Loop, Watcher
     from gateway.pins.keeper import Keeper
+    from gateway.turn import Model
     from gateway.upstream import ServerSpec, Upstreams
+    from providers import Provider
 
 __all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "open_runtime", "open_servers"]
 __all__ += ["opened_telemetry", "server_spec"]
@@ -105,7 +105,6 @@ class Runtime:
     upstream: "Upstreams"
     telemetry: Telemetry
     pipeline: Pipeline
-    loop: Loop
     models: "Models"
     access: Access
     tracing: Tracing
@@ -145,7 +144,24 @@ class Runtime:
         await self.offline.store.append(run_id, [queued], lease=None)
         return run_id
 
-    async def drive(self, run_id: str, watcher: Watcher | None = None) -> Run:
+    @property
+    def loop(self) -> "Loop":
+        """The path of a run."""
+        from gateway.loop import Loop, Parts
+
+        offline = self.offline
+        parts = Parts(
+            store=offline.store,
+            pipeline=self.pipeline,
+            policy=offline.policy,
+            tracing=self.tracing,
+            catalogue=lambda: self.upstream.catalogue,
+            agent=lambda name: _agent(self.config, name or DEFAULT_AGENT),
+            model=self.models.open,
+        )
+        return Loop(parts)
+
+    async def drive(self, run_id: str, watcher: "Watcher | None" = None) -> Run:
         """Takes a run as far as it goes by itself. Raises LeaseLost when another worker drives it."""
         return await self.loop.drive(run_id, watcher)
 
@@ -170,16 +186,7 @@ async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
         async with open_servers(config, access, learns=True, patience=START_SECONDS) as upstream:
             tracing, models = Tracing(telemetry), Models(config)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
-            parts = Parts(
-                store=offline.store,
-                pipeline=pipeline,
-                policy=offline.policy,
-                tracing=tracing,
-                catalogue=lambda: upstream.catalogue,
-                agent=lambda name: _agent(config, name or DEFAULT_AGENT),
-                model=models.open,
-            )
-            yield Runtime(offline, upstream, telemetry, pipeline, Loop(parts), models, access, tracing)
+            yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing)
 
 
 @contextlib.asynccontextmanager
@@ -218,13 +225,15 @@ class Models:
         self._config = config
         self._open: dict[str, Model] = {}
 
-    def open(self, name: str, where: str = "toolgate.toml") -> Model:
+    def open(self, name: str, where: str = "toolgate.toml") -> "Model":
         """A configured model, or `scripted:FILE`. Raises ConfigError; `where` is what named it."""
         if name not in self._open:
             self._open[name] = self._made(name, where)
         return self._open[name]
 
-    def _made(self, name: str, where: str) -> Model:
+    def _made(self, name: str, where: str) -> "Model":
+        from gateway.turn import Model
+
         if name.startswith("scripted:"):
             return Model(_scripted(Path(name.removeprefix("scripted:"))), name, Price())
         if name not in self._config.models:
@@ -236,7 +245,7 @@ class Models:
         return Model(_scripted(configured.script), configured.name or name, configured.price or Price())
 
 
-def _scripted(path: Path) -> Provider:
+def _scripted(path: Path) -> "Provider":
     from providers.scripted import ScriptedProvider, ScriptError
 
     try:
@@ -281,7 +290,9 @@ def opened_telemetry(config: Config) -> Iterator[Telemetry]:
             print(f"toolgate: {lost} spans could not be exported", file=sys.stderr)  # noqa: T201 - the last word
 
 
-def _agent(config: Config, name: str, where: str = "toolgate.toml") -> Agent:
+def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
+    from gateway.agents import Agent
+
     if name not in config.agents:
         if name == DEFAULT_AGENT and not config.agents:
             return Agent(name)

@@ -20,18 +20,19 @@ _MAX_TEXT = 300
 
 def violation(tool: Tool, arguments: Arguments) -> str | None:
     """What is wrong with these arguments, in a sentence for the model to mend; None if nothing is."""
+    glance = _glance(tool.pin, _Schema(tool))
+    if glance is not None and glance(arguments.value):
+        return None
+    return _looked_at(tool, arguments)
+
+
+def _looked_at(tool: Tool, arguments: Arguments) -> str | None:
     compiled = _compiled(tool.pin, _Schema(tool))
     if isinstance(compiled, str):
         return compiled
-    glance, validator, begin = compiled
-    if glance is not None and glance(arguments.value):
-        return None
-    return _looked_at(validator, begin, arguments)
-
-
-def _looked_at(validator: Any, begin: Callable[[], None], arguments: Arguments) -> str | None:
     from gateway.bounded import Exhausted
 
+    validator, begin = compiled
     begin()
     try:
         error = next(validator.iter_errors(arguments.value), None)
@@ -62,8 +63,13 @@ class _Schema:
 
 
 @lru_cache(maxsize=4096)
+def _glance(_pin: str, carried: _Schema) -> Callable[[Any], bool] | None:
+    return accepts(carried.tool.input_schema)
+
+
+@lru_cache(maxsize=4096)
 def _compiled(_pin: str, carried: _Schema) -> Any:
-    from jsonschema import exceptions, validators  # 60 ms to import: paid by the first call, not by `--help`
+    from jsonschema import exceptions, validators  # 60 ms and 5 MB, for what takes more than a glance
 
     from gateway.bounded import Unbounded, bounded
 
@@ -71,7 +77,7 @@ def _compiled(_pin: str, carried: _Schema) -> Any:
     try:
         dialect = validators.validator_for(schema, default=validators.Draft202012Validator)
         dialect.check_schema(schema)
-        return accepts(schema), *bounded(dialect, schema)
+        return bounded(dialect, schema)
     except exceptions.SchemaError as error:
         return f"the tool's input schema is not a JSON Schema: {error.message[:_MAX_TEXT]}"
     except Unbounded as error:

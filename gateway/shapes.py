@@ -1,7 +1,8 @@
 """Quick answers for the schemas that nearly all tools have: objects of strings, numbers, lists and choices. Pure.
 
-`accepts(schema)` makes a test that says yes only where every draft of JSON Schema says yes. Whoever hears no, or has a
-schema with anything else in it, asks the whole validator (`schema`), which also has the words for what is wrong.
+`accepts(schema)` makes a test that says yes only where the schema is one and every draft of JSON Schema since the
+sixth says yes. Whoever hears no, or has a schema with anything else in it, asks the whole validator (`schema`), which
+also has the words for what is wrong.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +15,11 @@ Test = Callable[[Any], bool]
 MOST_NODES = 500  # subschemas; a larger one is left to the validator, whose steps are counted
 DEEPEST = 16
 
-# They say something about a value, and demand nothing of it.
-_SAYS = frozenset(
-    "$comment $id $schema default deprecated description examples format readOnly title writeOnly".split()  # noqa: SIM905
+_DRAFTS = frozenset(
+    f"http{secure}://json-schema.org/{draft}schema{end}"
+    for secure in ("", "s")
+    for draft in ("draft-06/", "draft-07/", "draft/2019-09/", "draft/2020-12/")
+    for end in ("", "#")
 )
 _TYPES: Mapping[str, Test] = {
     "string": lambda value: isinstance(value, str),
@@ -28,6 +31,52 @@ _TYPES: Mapping[str, Test] = {
     "object": lambda value: isinstance(value, dict),
 }
 _OF_OBJECTS = frozenset({"properties", "required", "additionalProperties"})
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value)
+
+
+def _are_choices(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 0 and len(set(map(repr, value))) == len(value)
+
+
+# They say something about a value, and demand nothing of it; each with what it may say itself.
+_SAYS: Mapping[str, Test] = {
+    "$comment": _is_text,
+    "$schema": lambda value: value in _DRAFTS if isinstance(value, str) else False,
+    "default": lambda _value: True,
+    "deprecated": _is_flag,
+    "description": _is_text,
+    "examples": lambda value: isinstance(value, list),
+    "format": _is_text,
+    "readOnly": _is_flag,
+    "title": _is_text,
+    "writeOnly": _is_flag,
+}
+_DEMANDS: Mapping[str, Test] = {
+    "enum": _are_choices,
+    "maxItems": _is_size,
+    "maxLength": _is_size,
+    "maximum": _TYPES["number"],
+    "minItems": _is_size,
+    "minLength": _is_size,
+    "minimum": _TYPES["number"],
+    "properties": lambda value: isinstance(value, dict),
+    "required": _are_names,
+}
 
 
 class _Unusual(Exception):
@@ -42,6 +91,12 @@ def accepts(schema: Any) -> Test | None:
         return None
 
 
+def _is_proper(name: str, value: Any) -> bool:
+    """Whether a keyword says what it may. What it holds of other schemas is looked at with those."""
+    says = _SAYS.get(name) or _DEMANDS.get(name)
+    return says is None or says(value)
+
+
 class _Compiler:
     def __init__(self) -> None:
         self._nodes = 0
@@ -52,11 +107,11 @@ class _Compiler:
             raise _Unusual
         if schema is True or schema == {}:
             return lambda _value: True
-        if not isinstance(schema, Mapping):
+        if not isinstance(schema, Mapping) or not all(map(_is_proper, schema, schema.values())):
             raise _Unusual
         names = {name for name in schema if name not in _SAYS and not name.startswith("x-")}
         kind = schema.get("type")
-        if isinstance(kind, list):
+        if _are_names(kind) and kind:
             return self._of_any(schema, names, kind, depth)
         return self._of_type(schema, names, kind, depth)
 

@@ -32,7 +32,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris",
         "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config",
-        "gateway.guard", "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile", "providers",
+        "gateway.guard", "gateway.sdk", "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
+        "providers",
     ),
     "adapters": (
         "gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins",
@@ -71,7 +72,7 @@ LIBRARIES: Mapping[str, Library] = {
     "cryptography": Library("cryptography", ("gateway.keyring",)),
     "httpx2": Library("httpx2", ("gateway.upstream", "gateway.auth.jwks", "providers")),
     "jwt": Library("pyjwt", ("gateway.auth",)),
-    "pydantic": Library("pydantic", ("gateway.config", "gateway.upstream", "gateway.serve")),
+    "pydantic": Library("pydantic", ("gateway.config", "gateway.sdk", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
     "uvloop": Library("uvloop", ("gateway.serve.running",)),
     "msgspec": Library("msgspec", ("gateway.verbatim",)),
@@ -100,6 +101,8 @@ LAZY: Mapping[str, str] = {
     "gateway.entrance": "only those who take access tokens pay for the keys that check them",
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",
     "gateway.guard": "the installed distributions are read only when something is wrong",
+    "gateway.keyring": "9 MB that only log-ins and questions need",
+    "gateway.sdk": "who asks for nothing of the SDK need not load what it stands on",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
     "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
     "gateway.serve.running": "there is no uvloop on Windows",

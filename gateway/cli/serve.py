@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.keyring import KeyRing
     from gateway.runtime import Runtime
+    from gateway.serve.asgi import App
     from gateway.serve.door import Entry
     from gateway.serve.front import Front
 
@@ -50,10 +51,14 @@ def serve_command(
         raise click.UsageError(
             "--profile goes with --stdio: over HTTP, clients choose a profile by its path, /mcp/NAME"
         )
-    config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
-    from gateway.serve.running import run
+    gc.disable()  # what a start makes stays: nothing of it is garbage until `_settled`
+    try:
+        config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
+        from gateway.serve.running import run
 
-    run(_over_stdio(config, agent, profile) if stdio else _over_http(config, agent, as_json=as_json))
+        run(_over_stdio(config, agent, profile) if stdio else _over_http(config, agent, as_json=as_json))
+    finally:
+        gc.enable()
     return Exit.OK
 
 
@@ -70,7 +75,15 @@ async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> 
     async with open_runtime(config) as runtime:
         local = Asker(runtime.offline.subject(agent=_agent(agent)), part, local=True)
         async with _front(runtime) as front:
+            _settled()
             await serve_stdio(build_server(front, version("toolgate"), local), ending=front.changes.close)
+
+
+def _settled() -> None:
+    """What is there by now stays: looking through it for garbage took a tenth of the time under load."""
+    gc.freeze()
+    gc.set_threshold(YOUNG)
+    gc.enable()
 
 
 async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> None:
@@ -78,17 +91,24 @@ async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> N
 
     from gateway.runtime import open_runtime
     from gateway.serve.http import Address, Served, check_host, serve_http
-    from gateway.serve.server import build_server
 
     given = config.serve
     check_host(given.host, logged_in=given.asks_who)  # before any server is started
     async with open_runtime(config) as runtime, _front(runtime) as front:
         entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)))
-        gc.set_threshold(YOUNG)
-        gc.freeze()  # what is there by now stays: looking through it for garbage took a tenth of the time under load
+        _settled()
         address = Address(given.host, given.port, given.grace)
-        served = Served(build_server(front, version("toolgate"), None), front, entry)
+        stamp = {"name": "toolgate", "version": version("toolgate")}
+        served = Served(front, entry, stamp, lambda: _application(front, entry, stamp["version"]))
         await serve_http(served, address, _announced(runtime, as_json=as_json))
+
+
+def _application(front: "Front", entry: "Entry", version: str) -> "Callable[[], App]":
+    """Imports the SDK's server, which the first call does without."""
+    from gateway.serve.application import application
+    from gateway.serve.server import build_server
+
+    return lambda: application(build_server(front, version, None), entry.max_body)
 
 
 @contextlib.asynccontextmanager

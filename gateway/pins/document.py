@@ -18,7 +18,7 @@ from gateway.call import JsonObject
 from gateway.config.documents import toml_document
 from gateway.config.places import Document, KeyPath, dotted
 from gateway.errors import ConfigError, Problem
-from gateway.pins.entries import Accepted, Identity, PinnedEntry, PinnedServer, Pins, schema_hash
+from gateway.pins.entries import Accepted, Identity, PinnedEntry, PinnedServer, Pins
 from gateway.pins.things import kind_of, named
 from gateway.visible import hides
 from gateway.wording import did_you_mean
@@ -172,7 +172,7 @@ class _Reader:
         self.known(path, table, (*_ENTRY_KEYS, "schema") if kind == "tool" else _ENTRY_KEYS)
         definition = self.definition(path, self.text(path, table, "definition"))
         entry = PinnedEntry.of(definition, self.accepted(path, table), self.optional(path, table, "added_at"))
-        hashes = {"pin": entry.pin} | ({"schema": schema_hash(definition)} if kind == "tool" else {})
+        hashes = {"pin": entry.pin} | ({"schema": entry.schema} if kind == "tool" else {})
         for key, true in hashes.items():
             if self.text(path, table, key) != true and not self.problems:
                 self.wrong((*path, key), f"`{dotted((*path, key))}` is not the hash of the definition below it")

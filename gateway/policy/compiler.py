@@ -60,6 +60,8 @@ def _parse(text: str) -> ast.expr:
         raise _syntax(text, error) from None
     except (ValueError, MemoryError, RecursionError):
         raise ConditionError(0, "too deeply nested to read") from None
+    if len(text) <= MAX_NODES:  # each part has a character of its own
+        return tree
     nodes = sum(isinstance(node, ast.expr) for node in ast.walk(tree))
     if nodes > MAX_NODES:
         raise ConditionError(0, f"{nodes} parts; at most {MAX_NODES} are allowed", "split it into several lines")

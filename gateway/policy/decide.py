@@ -6,7 +6,7 @@ With an agent, the user and the agent must both be allowed, and the stricter ans
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -52,10 +52,11 @@ def principals(subject: Subject) -> tuple[str, ...]:
 class Policy:
     """One immutable reading of the policy files. `digest` is the SHA-256 of their content, in hex.
 
-    Safe to share between threads and tasks. `warnings` are findings that did not keep it from being used.
+    Safe to share between threads and tasks. `warnings` are findings that did not keep it from being used. `timed` says
+    that the time of day may change an answer, in steps of a second.
     """
 
-    __slots__ = ("_index", "digest", "grants", "roles", "rules", "warnings")
+    __slots__ = ("_hides", "_index", "digest", "grants", "roles", "rules", "timed", "warnings")
 
     def __init__(
         self, rules: Iterable[Rule], grants: Iterable[Grant] = (), digest: str = "", warnings: Iterable[Problem] = ()
@@ -63,6 +64,8 @@ class Policy:
         self.rules, self.grants = tuple(rules), tuple(grants)
         self.digest, self.warnings = digest, tuple(warnings)
         self.roles = Roles.of(self.grants)
+        self.timed = any(rule.when is not None and rule.when.mentions("now") for rule in self.rules)
+        self._hides = any(rule.action == "list" for rule in self.rules)
         self._index = Index(self.rules, self.roles)
 
     def __repr__(self) -> str:
@@ -93,12 +96,26 @@ class Policy:
         A tool is used by calling it, a resource by reading it, a prompt by getting it. A template of resources is
         looked at as it is written, braces and all, as if that were a URI.
         """
-        hidden = self._query(subject, "list", thing, now, run)
-        for principal in principals(subject):
-            scope = self.scope(hidden, principal)
-            if any(_always(rule, scope) for rule in self.candidates(hidden, principal).deny):
-                return False
-        return self._bounds(self._query(subject, use_of(thing), thing, now, run))[0] != "deny"
+        use = self._query(subject, use_of(thing), thing, now, run)
+        hidden = replace(use, action="list") if self._hides else None
+        return _is_agent(subject.agent) and all(
+            self._usable(use, principal) and not (hidden and self._hidden(hidden, principal))
+            for principal in principals(subject)
+        )
+
+    def _usable(self, query: Query, principal: str) -> bool:
+        """Whether some arguments could be allowed or asked for: the question that a list asks of every tool."""
+        found = self.candidates(query, principal)
+        if not found.allow:
+            return False
+        scope = self.scope(query, principal)
+        return any(_sometimes(rule, scope) for rule in found.allow) and not any(
+            _always(rule, scope) for rule in found.deny
+        )
+
+    def _hidden(self, query: Query, principal: str) -> bool:
+        scope = self.scope(query, principal)
+        return any(_always(rule, scope) for rule in self.candidates(query, principal).deny)
 
     def summary(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = RunFacts()) -> Summary:  # noqa: B008 - frozen
         """What its use would get: the same for all arguments, or `depends`."""
@@ -144,10 +161,9 @@ class Policy:
         return max((best for best, _ in bounds), key=_strictness), max((worst for _, worst in bounds), key=_strictness)
 
     def _bounds_of(self, query: Query, principal: str) -> tuple[Effect, Effect]:
-        found = self.candidates(query, principal)
-        scope = self.scope(query, principal)
-        if not any(_sometimes(rule, scope) for rule in found.allow) or any(_always(rule, scope) for rule in found.deny):
+        if not self._usable(query, principal):
             return "deny", "deny"
+        found, scope = self.candidates(query, principal), self.scope(query, principal)
         best: Effect = "ask" if any(_always(rule, scope) for rule in found.ask) else "allow"
         if any(_sometimes(rule, scope) for rule in found.deny) or not any(_always(rule, scope) for rule in found.allow):
             return best, "deny"

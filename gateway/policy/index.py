@@ -88,14 +88,20 @@ class Index:
         if wrong:
             return Candidates(wrong=wrong)
         server, _, name = path.partition("/")
-        found: dict[str, list[Rule]] = {"deny": [], "ask": [], "allow": []}
+        rows: list[Rule] = []
         for who in ("*", principal, *self.roles_of(principal, tenant)):
-            bucket = self._buckets.get((action, who))
-            for rule in bucket.matching(path, server, name) if bucket else ():
-                if rule.tenant in ("*", tenant):
-                    found[rule.effect].append(rule)
-        deny, ask, allow = (tuple(sorted(rows, key=_place)) for rows in found.values())
-        return Candidates(deny, ask, allow, any(rule.when for rule in (*deny, *ask, *allow)))
+            if bucket := self._buckets.get((action, who)):
+                rows += [rule for rule in bucket.matching(path, server, name) if rule.tenant in ("*", tenant)]
+        return _sorted(rows) if rows else _NOTHING
+
+
+_NOTHING = Candidates()
+
+
+def _sorted(rows: list[Rule]) -> Candidates:
+    rows.sort(key=_place)
+    deny, ask, allow = (tuple(rule for rule in rows if rule.effect == effect) for effect in ("deny", "ask", "allow"))
+    return Candidates(deny, ask, allow, any(rule.when for rule in rows))
 
 
 def _bucket(rules: Iterable[Rule]) -> _Bucket:

@@ -11,7 +11,7 @@ from gateway.call import JsonObject
 from gateway.screens.finding import Finding
 from gateway.screens.text import clean, screen_text
 
-__all__ = ["MOST", "screen_definition", "texts"]
+__all__ = ["MOST", "said", "screen_definition", "texts"]
 
 MOST = 50  # findings of one definition
 
@@ -19,13 +19,32 @@ MOST = 50  # findings of one definition
 def screen_definition(definition: JsonObject) -> tuple[Finding, ...]:
     """What deceives in a definition, in the order in which it stands there; at most `MOST` findings."""
     found: list[Finding] = []
-    if clean("\n".join(text for _, text in texts(definition))):  # most are: one pass for all their texts
+    if clean(said(definition)):  # most are: one pass for all their texts
         return ()
     for where, text in texts(definition):
         found += screen_text(text, where)
         if len(found) >= MOST:
             break
     return tuple(found[:MOST])
+
+
+def said(value: Any) -> str:
+    """The same texts, a line for each: for whoever looks closer only when there is something."""
+    found: list[str] = []
+    _collect(value, found)
+    return "\n".join(found)
+
+
+def _collect(value: Any, found: list[str]) -> None:
+    if isinstance(value, str):
+        found.append(value)
+    elif isinstance(value, Mapping):
+        found += value
+        for item in value.values():
+            _collect(item, found)
+    elif isinstance(value, list):
+        for item in value:
+            _collect(item, found)
 
 
 def texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:

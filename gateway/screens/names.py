@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from gateway.call import JsonObject, Tool
-from gateway.screens.definitions import texts
+from gateway.screens.definitions import said, texts
 from gateway.screens.finding import Finding
 
 __all__ = ["screen_names", "skeleton"]
@@ -80,13 +80,13 @@ def _taken_for(tool: Tool, others: Sequence[Tool]) -> Finding:
     return Finding("shadowing", "name", f"`{tool.name}` is also the name of {paths}", "low")
 
 
-def _mentions(tools: Sequence[Tool], said: Sequence[Said]) -> Iterator[tuple[str, Finding]]:
+def _mentions(tools: Sequence[Tool], speakers: Sequence[Said]) -> Iterator[tuple[str, Finding]]:
     """A word in a definition that is the name of another server's tool, and of none of its own."""
     owners: dict[str, set[str]] = defaultdict(set)
     for tool in tools:
         for name in _names(tool):
             owners[name].add(tool.server)
-    for one in said:
+    for one in speakers:
         for where, word in _foreign(one, owners):
             others = _listed(sorted(owners[word]))
             excerpt = f"speaks of `{word}`, a tool of {others}"
@@ -102,13 +102,15 @@ def _names(tool: Tool) -> Iterator[str]:
 
 
 def _foreign(one: Said, owners: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
-    said: set[str] = set()
-    for where, text in texts(one.definition):
+    words = set(map(_trimmed, _WORD.findall(said(one.definition))))
+    foreign = {word for word in words & owners.keys() if one.server not in owners[word]}
+    told: set[str] = set()
+    for where, text in texts(one.definition) if foreign else ():  # most speak of nobody
         for word in map(_trimmed, _WORD.findall(text)):
-            if word in owners and one.server not in owners[word] and word not in said:
-                said.add(word)
+            if word in foreign and word not in told:
+                told.add(word)
                 yield where, word
-            if len(said) >= _MOST_SAID:
+            if len(told) >= _MOST_SAID:
                 return
 
 

@@ -5,6 +5,8 @@ Start at `front`, then follow a call.
     front       the methods
     server      ... in the SDK's server, which does handshake, discovery and framing
     direct      ... and without it, for a plain `tools/call` over HTTP; `handshakes` are the sessions that it knows
+    lists       ... and for a plain `tools/list`, as bytes that are made once
+    application the SDK's server over HTTP; `later` makes it when a request needs it
     exchanges   a request that goes on to a server, in as many rounds as it takes; `kinds` is the table of such requests
     states      what a modern client carries from one round to the next, sealed
     parking     calls of older servers that wait for a modern client's answer
@@ -24,3 +26,5 @@ Every HTTP request passes `connections` (slow ones, and too many), then `edge`: 
 looked at (`origins`: from where it may come; who is asking, which `asking` keeps), then its body. `pages` are what
 anybody may see. What lasts longer than a request (streams, sessions) is looked at again by `lasting`.
 """
+
+import gateway.sdk  # noqa: F401 - before anything of the SDK

@@ -29,6 +29,7 @@ from gateway.serve.envelope import enveloped, in_shape, traced
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshakes, Posted
+from gateway.serve.lists import answer_list
 from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
 from gateway.verbatim import parts
@@ -78,6 +79,10 @@ class Direct:
         plain = self._plain(scope, message)
         if plain is not None:
             await self._directly(plain, receive, send)
+            return
+        listed = self._front.lists.answer(scope, message, self._handshakes, self._stamp)
+        if listed is not None:
+            await answer_list(send, listed)
             return
         asker, session = scope["state"][ASKER], _session_of(scope)
         if message.get("method") == "notifications/cancelled":

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp.server.auth.provider import AccessToken
 from starlette.responses import JSONResponse, Response
 
 from gateway.auth import Authenticator, Refusal
@@ -22,7 +20,7 @@ from gateway.profile import WHOLE, Profile
 from gateway.serve.asking import ASKER, STILL, Asker, Standing, Still
 from gateway.serve.origins import Origins
 
-__all__ = ["MAX_BODY", "MCP_PATH", "Door", "Entry", "Page", "as_one"]
+__all__ = ["MAX_BODY", "MCP_PATH", "Door", "Entry", "Page"]
 
 Scope = MutableMapping[str, Any]
 Headers = list[tuple[bytes, bytes]]
@@ -122,7 +120,6 @@ def _admit(scope: Scope, asker: Asker) -> None:
     scope["path"], scope["raw_path"] = MCP_PATH, MCP_PATH.encode()
     scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
     scope.setdefault("state", {})[ASKER] = asker
-    scope["user"] = as_one(asker)
 
 
 def _still(authenticator: Authenticator, who: Identity, headers: Headers, path: str) -> Still:
@@ -142,21 +139,6 @@ def _still(authenticator: Authenticator, who: Identity, headers: Headers, path: 
 @lru_cache(1024)  # whoever asks, asks again
 def _asker(subject: Subject, agent: str | None, profile: Profile) -> Asker:
     return Asker(replace(subject, agent=agent), profile)
-
-
-@lru_cache(1024)
-def as_one(asker: Asker) -> AuthenticatedUser:
-    """As the SDK wants to know him: it gives a session of the handshake to nobody but whoever opened it (404)."""
-    subject = asker.subject
-    return AuthenticatedUser(
-        AccessToken(
-            token="",
-            client_id=f"{asker.profile.name} {subject.agent or ''}",
-            scopes=[],
-            subject=subject.user,
-            claims={"iss": subject.tenant},
-        )
-    )
 
 
 def _refused(refusal: Refusal) -> Response:

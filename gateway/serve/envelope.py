@@ -23,6 +23,9 @@ _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _HOP = frozenset({"progressToken", "tracestate", "baggage"})
 _PROTOCOL = "io.modelcontextprotocol/"
 _KEPT = 4096  # bytes of what a client says of itself; longer is looked at each time, so that it takes no room
+_SAID = {types.PROTOCOL_VERSION_META_KEY, types.CLIENT_INFO_META_KEY, types.CLIENT_CAPABILITIES_META_KEY}
+_NAMED, _TOLD = {"name", "version"}, {"name", "version", "title"}
+_ASKED = {"elicitation", "roots", "sampling"}
 _HOP_PREFIXES = (_PROTOCOL, "toolgate/")
 
 
@@ -71,11 +74,25 @@ def in_shape(meta: Mapping[str, Any], version: str) -> bool:
 
 
 def _fits(said: bytes, version: str) -> bool:
+    meta = json.loads(said)
+    if _usual(meta, version):
+        return True
     try:
-        methods.validate_client_request("tools/call", version, {"name": "", "_meta": json.loads(said)})
+        methods.validate_client_request("tools/call", version, {"name": "", "_meta": meta})
     except ValidationError:
         return False
     return True
+
+
+def _usual(said: dict[str, Any], version: str) -> bool:
+    """Whether it is what nearly every client says, which fits for certain: the models need not even be loaded."""
+    if said.keys() != _SAID or said[types.PROTOCOL_VERSION_META_KEY] != version:
+        return False
+    info, capabilities = said[types.CLIENT_INFO_META_KEY], said[types.CLIENT_CAPABILITIES_META_KEY]
+    if not isinstance(info, dict) or not isinstance(capabilities, dict):
+        return False
+    named = _NAMED <= info.keys() <= _TOLD and all(isinstance(value, str) for value in info.values())
+    return named and capabilities.keys() <= _ASKED and all(value == {} for value in capabilities.values())
 
 
 _seen = lru_cache(maxsize=1000)(_fits)

@@ -20,6 +20,7 @@ from gateway.serve.changes import Changes, Sources
 from gateway.serve.exchanges import Exchanges, Request
 from gateway.serve.instructions import instructions
 from gateway.serve.kinds import KINDS, Answer
+from gateway.serve.lists import Lists, with_missing
 from gateway.serve.parking import Parking
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.task_methods import TaskMethods
@@ -50,6 +51,7 @@ class Front:
         self.tasks = TaskMethods(sessions, self._following, self.caller_key)
         self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
         self.changes = Changes(sources, sessions.clients.policy)
+        self.lists = Lists(sessions)
 
     async def close(self) -> None:
         self.changes.close()
@@ -74,8 +76,7 @@ class Front:
         if params.get("cursor") is not None:
             raise MCPError(types.INVALID_PARAMS, "There is one page, and no cursor")
         viewer = self.viewer(client)
-        missing = dict(viewer.catalogue.missing)
-        return _list(method, viewer) | ({"_meta": {"toolgate/missing": missing}} if missing else {})
+        return with_missing(_list(method, viewer), viewer)
 
     async def ask(self, method: str, request: Request) -> Answer:
         """One of `kinds.KINDS`: it goes to a server, if the policy lets it."""

@@ -4,21 +4,21 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-import uvicorn
-from mcp.server import Server
-from mcp.server.transport_security import TransportSecuritySettings
+from uvicorn.config import Config
+from uvicorn.server import Server
 
+from gateway.call import JsonObject
 from gateway.errors import ConfigError
+from gateway.serve.asgi import App
 from gateway.serve.connections import BoundedProtocol
 from gateway.serve.direct import Direct
-from gateway.serve.door import MCP_PATH, Door, Entry
+from gateway.serve.door import Door, Entry
 from gateway.serve.edge import Edge
 from gateway.serve.front import Front
 from gateway.serve.lasting import Lasting
+from gateway.serve.later import Later
 from gateway.serve.origins import is_loopback
-from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
 from gateway.serve.signals import on_stop
 
 __all__ = ["Address", "Served", "app", "check_host", "serve_http"]
@@ -38,26 +38,22 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The same gateway twice, as a server of the SDK and directly; and who may come in."""
+    """The same gateway twice, directly and as an application of the SDK's; and who may come in.
 
-    server: Server[Any]
+    `load` imports the SDK's server, and returns what makes the application. `stamp` is our `serverInfo`.
+    """
+
     front: Front
     entry: Entry
+    stamp: JsonObject
+    load: Callable[[], Callable[[], App]]
 
 
 def app(served: Served, address: Address) -> Edge:
     """The ASGI application. Raises ConfigError as `check_host` does."""
-    server, entry = served.server, served.entry
+    entry = served.entry
     check_host(address.host, logged_in=entry.authenticator is not None)
-    # Not `json_response`: answered as plain JSON, a call would not notice that its client went away.
-    inner = server.streamable_http_app(
-        streamable_http_path=MCP_PATH,
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the door has looked
-        max_request_body_size=entry.max_body,
-        max_sessions=MAX_RUNS,
-        session_idle_timeout=IDLE_SECONDS,
-    )
-    direct = Direct(inner, served.front, server.server_info_stamp)
+    direct = Direct(Later(served.load), served.front, served.stamp)
     return Edge(Lasting(direct), Door(_reached_at(entry, address.host)), max_body=entry.max_body)
 
 
@@ -81,7 +77,7 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
     """
     edge = app(served, address)
     listener = _listener(address)
-    config = uvicorn.Config(
+    config = Config(
         edge,
         log_config=None,  # logging belongs to the program
         log_level="critical",
@@ -100,12 +96,10 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
     await _Listening(config, ending, lambda: ready(_url(listener))).serve(sockets=[listener])
 
 
-class _Listening(uvicorn.Server):
+class _Listening(Server):
     """Says when it is ready, and ends in order: `ending` ends what would last."""
 
-    def __init__(
-        self, config: uvicorn.Config, ending: Callable[[], None], ready: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, config: Config, ending: Callable[[], None], ready: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
         self._ending, self._announce = ending, ready
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, first, message_of
 from gateway.serve.asking import ASKER, STILL, Asker, Still
-from gateway.serve.door import MCP_PATH, as_one
+from gateway.serve.door import MCP_PATH
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
 
 __all__ = ["EVERY", "Lasting"]
@@ -154,7 +154,6 @@ def _farewell(session: str, asker: Asker) -> Scope:
         "client": None,
         "server": None,
         "state": {ASKER: asker},
-        "user": as_one(asker),
     }
 
 

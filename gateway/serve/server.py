@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import anyio
 import mcp_types as types
-from mcp.server import Server
 from mcp.server.context import CallNext, HandlerResult
+from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS

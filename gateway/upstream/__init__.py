@@ -25,6 +25,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     safe_transport  one failed request must not tear down the SDK's client
 """
 
+import gateway.sdk  # noqa: F401 - before anything of the SDK
 from gateway.upstream.eras import Eras
 from gateway.upstream.session import Session, open_session
 from gateway.upstream.spec import Http, ServerSpec, ServerStatus, Stdio

@@ -200,6 +200,10 @@ class Connection:
         options: CallOptions = {"request_id": request_id, "headers": headers}
         try:
             return await self.dispatcher.send_raw_request(method, params, options)
+        except MCPError as error:
+            if outcomes.fate_of(error) == "session_lost":  # not before its answer is here: else it would be in doubt
+                self.link.lose(error.message)
+            raise
         finally:
             self.exchange.frozen.pop(request_id, None)
 

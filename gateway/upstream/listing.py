@@ -171,13 +171,22 @@ def problem_of(definition: Any) -> str:
 def _problem_of_definition(definition: Any) -> str:
     if not isinstance(definition, dict):
         return "its definition is not a JSON object"
-    if wire.depth_over(definition, MAX_TOOL_DEPTH):
-        return f"its definition is nested more than {MAX_TOOL_DEPTH} levels deep"
-    if flaw := wire.flaw_in(definition):
-        return f"its definition can't be passed on: {flaw}"
-    if len(wire.dump(definition)) > MAX_TOOL:
-        return f"its definition is larger than {MAX_TOOL // 1024} KB"
-    return ""
+    text = _written(definition)
+    # As many levels as brackets at the most: it is rarely worth counting.
+    if text is None or text.count(b"{") + text.count(b"[") > MAX_TOOL_DEPTH:
+        if wire.depth_over(definition, MAX_TOOL_DEPTH):
+            return f"its definition is nested more than {MAX_TOOL_DEPTH} levels deep"
+        if flaw := wire.flaw_in(definition):
+            return f"its definition can't be passed on: {flaw}"
+    return f"its definition is larger than {MAX_TOOL // 1024} KB" if text is None or len(text) > MAX_TOOL else ""
+
+
+def _written(definition: JsonObject) -> bytes | None:
+    """None for what can't be written: nested too deeply, a lone surrogate, a number that JSON does not have."""
+    try:
+        return wire.dump(definition)
+    except (ValueError, RecursionError):  # a UnicodeEncodeError is a ValueError
+        return None
 
 
 def _problem_of_schema(definition: JsonObject) -> str:

@@ -70,9 +70,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         """An HTTP error as a JSON-RPC error: the server's own if it sent one, else what the status means."""
         body = await _read(response)
         if response.status_code == 404 and "mcp-session-id" in request.headers:
-            why = "the server has forgotten the session"
-            self._broken(why)
-            return _json_rpc(request, transport_error("session_lost", why))
+            return _json_rpc(request, transport_error("session_lost", "the server has forgotten the session"))
         if self._fragile:
             self._broken(f"the server answered HTTP {response.status_code}")
         if _is_error(body):

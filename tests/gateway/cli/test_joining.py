@@ -25,15 +25,18 @@ def free_port() -> int:
 def test_by_address_the_proof_goes_through_the_gateway_that_serves(bare: Path, tmp_path: Path) -> None:
     port = free_port()
     (bare / ".mcp.json").write_text(json.dumps({"mcpServers": {"echo": workspace(tmp_path / "files")}}))
-    (bare / "toolgate.toml").write_text(f'[serve]\nport = {port}\n[identity]\nuser = "user:ann"\n')
+    settings = f'[serve]\nport = {port}\n[identity]\nuser = "user:ann"\n'
+    (bare / "toolgate.toml").write_text(f'{settings}[profiles.part]\ntools = ["echo/list_files"]\n')
     folders = find_folders(bare, {"HOME": str(tmp_path / "home")})
     (cursor,) = [host for host in HOSTS if host.name == "cursor"]
     command = [sys.executable, "-m", "gateway.cli", "serve", "--json", "--project", str(bare)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
         assert served.stdout is not None
         assert json.loads(served.stdout.readline())["tools"] == 5
-        assert asyncio.run(join(cursor, folders, find_home(folders), Way(http=True), as_json=False)) == 0
+        for profile in (None, "part"):
+            assert asyncio.run(join(cursor, folders, find_home(folders), Way(True, profile), as_json=False)) == 0
         served.terminate()
         assert served.wait(PATIENCE) in (0, 130, -15)
     written = json.loads((tmp_path / "home/.cursor/mcp.json").read_text())
-    assert written == {"mcpServers": {"toolgate": {"url": f"http://127.0.0.1:{port}/mcp"}}}
+    url = f"http://127.0.0.1:{port}/mcp"
+    assert written == {"mcpServers": {"toolgate": {"url": url}, "toolgate-part": {"url": f"{url}/part"}}}

@@ -18,12 +18,12 @@ import pytest
 from gateway.budget import Limits
 from gateway.errors import StoreError
 from gateway.events import Returned
+from gateway.serve.application import application
 from gateway.serve.asgi import App as AsgiApp
 from gateway.serve.asgi import dumped
 from gateway.serve.direct import Direct
 from gateway.serve.door import Door
 from gateway.serve.edge import Edge
-from gateway.serve.http import Address, Served, app
 from gateway.serve.origins import Origins
 from tests.fixtures.asgi import PATIENCE, Answer, Forbidden, Peer, Through, ask, talk
 from tests.fixtures.gateway_app import App, Setup, opened, spec
@@ -86,8 +86,7 @@ async def desk(folder: Path, limits: Limits, more: Mapping[str, Any]) -> AsyncIt
     setup.write_policy(*POLICY)
     async with opened(setup, http=True) as parts:
         entry = replace(setup.entry, origins=Origins(hosts=("127.0.0.1:*", "gate.test")))
-        edge = app(Served(parts.server, parts.front, entry), Address())
-        inner: Any = edge._app._app  # type: ignore[attr-defined] # noqa: SLF001 - the SDK's application
+        inner: Any = application(parts.server, entry.max_body)
         through = Through(inner)
         direct = Direct(through, parts.front, parts.server.server_info_stamp)
         async with inner.router.lifespan_context(inner):

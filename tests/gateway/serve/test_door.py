@@ -3,10 +3,8 @@
 import asyncio
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from mcp.server.auth.middleware.bearer_auth import authorization_context
 from starlette.responses import JSONResponse, Response
 
 from gateway.auth import Headers, Refusal
@@ -14,7 +12,7 @@ from gateway.call import Subject
 from gateway.identity import Identity
 from gateway.profile import WHOLE, Profile
 from gateway.serve.asking import ASKER, Asker
-from gateway.serve.door import MAX_HEAD, MAX_HEADERS, Door, Entry, Scope, as_one
+from gateway.serve.door import MAX_HEAD, MAX_HEADERS, Door, Entry, Scope
 
 LOCAL = Subject("user:me", "here", "agent:desk")
 PART = Profile("part", ["echo"])
@@ -151,14 +149,3 @@ def test_after_it_is_closed_nobody_new_comes_in() -> None:
         "1",
         "close",
     )
-
-
-def test_the_sdk_takes_no_two_askers_for_one() -> None:
-    subjects = [
-        Subject("user:ann", "acme"), Subject("user:ann", "globex"), Subject("user:bob", "acme"),
-        Subject("user:ann", "acme", "agent:desk"),
-    ]  # fmt: skip
-    askers = [Asker(subject, profile) for subject in subjects for profile in (WHOLE, PART)]
-    seen: list[Any] = [authorization_context(as_one(asker)) for asker in askers]
-    assert all(seen[i] != seen[j] for i in range(len(seen)) for j in range(i))
-    assert seen == [authorization_context(as_one(asker)) for asker in askers]

@@ -6,7 +6,9 @@ import mcp_types as types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mcp_types import methods
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
 from gateway.serve.envelope import _seen, enveloped, in_shape, passed_on, traced
 
@@ -108,6 +110,26 @@ SAID = {
 def test_what_a_modern_client_says_of_itself_has_the_protocols_shape(changes: dict[str, object], fits: bool) -> None:
     for _ in range(2):  # it is remembered
         assert in_shape(SAID | changes, "2026-07-28") == fits
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3), lambda more: st.lists(more, max_size=2)
+)
+INFOS = st.dictionaries(st.sampled_from(["name", "version", "title", "icons", "x"]), JSON, max_size=4)
+DECLARED: st.SearchStrategy[Any] = st.dictionaries(
+    st.sampled_from(["elicitation", "roots", "sampling", "experimental", "x"]), st.just({}) | JSON, max_size=3
+)
+
+
+@given(INFOS | JSON, DECLARED | JSON, st.sampled_from(["2026-07-28", "2025-11-25", 7]))
+def test_what_is_taken_at_a_glance_the_protocols_models_take_too(info: Any, declared: Any, said: Any) -> None:
+    meta = {f"{OWN}protocolVersion": said, f"{OWN}clientInfo": info, f"{OWN}clientCapabilities": declared}
+    try:
+        methods.validate_client_request("tools/call", "2026-07-28", {"name": "", "_meta": meta})
+        fits = True
+    except ValidationError:
+        fits = False
+    assert in_shape(meta, "2026-07-28") == fits
 
 
 def test_what_is_remembered_of_what_clients_say_is_bounded() -> None:

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.serve.http import Address, Served, app, serve_http
+from gateway.serve.http import Address, app, serve_http
 from gateway.serve.origins import Origins
 from tests.fixtures.gateway_app import Setup, opened
 from tests.fixtures.served import request
@@ -32,7 +32,7 @@ def served(tmp_path: Path, address: Address) -> str:
 
     async def work() -> None:
         async with opened(setup, http=True) as parts:
-            await serve_http(Served(parts.server, parts.front, setup.entry), address, ready)
+            await serve_http(parts.served(setup.entry), address, ready)
 
     asyncio.run(work())
     return urls[0]
@@ -61,7 +61,7 @@ def test_an_address_that_others_could_reach_is_refused(tmp_path: Path, host: str
     async def work() -> None:
         async with opened(setup) as parts:
             with pytest.raises(ConfigError, match="is not loopback"):
-                app(Served(parts.server, parts.front, setup.entry), Address(host))
+                app(parts.served(setup.entry), Address(host))
 
     asyncio.run(work())
 
@@ -97,7 +97,7 @@ def test_a_host_of_ones_own_can_be_let_in(tmp_path: Path) -> None:
     async def work() -> None:
         entry = replace(setup.entry, origins=Origins(("gate.test",), ("https://ide.test",)))
         async with opened(setup, http=True) as parts:
-            await serve_http(Served(parts.server, parts.front, entry), Address(port=0), ready)
+            await serve_http(parts.served(entry), Address(port=0), ready)
 
     asyncio.run(work())
     assert codes == [200, 200, 421]

@@ -97,10 +97,10 @@ def test_another_request_gets_a_plain_error() -> None:
     assert (response.status_code, response.content) == (503, b"")
 
 
-def test_a_forgotten_session_is_reported() -> None:
+def test_a_forgotten_session_is_told_by_the_answer_and_ends_nothing_before_it_is_there() -> None:
     response, broken, _ = sent(lambda _: httpx2.Response(404), headers={"mcp-session-id": "s"})
     assert fate_of(error_of(response)) == "session_lost"
-    assert broken == ["the server has forgotten the session"]
+    assert broken == []
     assert fate_of(error_of(sent(lambda _: httpx2.Response(404))[0])) == "refused"
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import logging
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pytest
 from gateway.call import Answered, Call, InDoubt, Outcome, Refused, Subject, Unsent
 from gateway.upstream import Http, ServerSpec, Upstreams
 from gateway.upstream.auth.authority import SUBJECT_TOKEN_TYPES, Authority, ClientKeys
-from gateway.upstream.auth.carrying import CarryingTransport, Message, post
+from gateway.upstream.auth.carrying import CarryingTransport, Message, certificates, post
 from gateway.upstream.auth.client_credentials import ClientCredentials
 from gateway.upstream.auth.credentials import Carrier, Credentials
 from gateway.upstream.auth.grant import Grant
@@ -227,7 +228,7 @@ def test_scopes_that_are_missing_are_named_with_the_log_in_that_brings_them(plac
             assert place.auth.calls == []
             await place.log_in(more="notes:write admin")
             if place.era == "legacy":  # a session is bound to the client that began it, and ends with it
-                await place.outcome(up)
+                assert isinstance(await place.outcome(up), Unsent)
                 await until(up, lambda: up.status()[0].restarts == 1 and up.status()[0].state == "ready")
             assert await place.said(up) == "ann"
 
@@ -438,3 +439,11 @@ def test_another_origin_than_the_servers_gets_no_token(url: str) -> None:
 
 def _calls(auth: AuthServer) -> list[dict[str, str]]:
     return [headers for headers in auth.posts if headers.get("mcp-method") == "tools/call"]
+
+
+def test_where_no_certificate_will_be_shown_none_would_be_trusted() -> None:
+    assert certificates("https://tools.test/mcp") is True
+    nobody = certificates("http://127.0.0.1:80/mcp")
+    assert isinstance(nobody, ssl.SSLContext)
+    assert (nobody.verify_mode, nobody.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert nobody.cert_store_stats()["x509"] == 0

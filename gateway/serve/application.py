@@ -1,0 +1,58 @@
+"""The SDK's application over HTTP: everything but the plain requests, which `direct` answers. Made by `later`."""
+
+from functools import lru_cache
+from typing import Any
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.lowlevel import Server
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+
+from gateway.serve.asgi import App, Receive, Scope, Send
+from gateway.serve.asking import ASKER, Asker
+from gateway.serve.door import MCP_PATH
+from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
+
+__all__ = ["application", "as_one"]
+
+
+def application(server: Server[Any], max_body: int) -> Starlette:
+    """For requests that came through the door."""
+    # Not `json_response`: answered as plain JSON, a call would not notice that its client went away.
+    made = server.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the door has looked
+        max_request_body_size=max_body,
+        max_sessions=MAX_RUNS,
+        session_idle_timeout=IDLE_SECONDS,
+    )
+    made.add_middleware(_Known)
+    return made
+
+
+class _Known:
+    """ASGI middleware that tells the SDK who asks."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["user"] = as_one(scope["state"][ASKER])
+        await self._app(scope, receive, send)
+
+
+@lru_cache(1024)  # whoever asks, asks again
+def as_one(asker: Asker) -> AuthenticatedUser:
+    """As the SDK wants to know him: it gives a session of the handshake to nobody but whoever opened it (404)."""
+    subject = asker.subject
+    return AuthenticatedUser(
+        AccessToken(
+            token="",
+            client_id=f"{asker.profile.name} {subject.agent or ''}",
+            scopes=[],
+            subject=subject.user,
+            claims={"iss": subject.tenant},
+        )
+    )

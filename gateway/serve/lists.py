@@ -1,0 +1,183 @@
+"""`tools/list` without the SDK's application: bytes that are made once, and handed out for as long as they are true.
+
+What a subject is shown depends on the catalogue, the policy, and the second in which he asks, if the policy looks at
+the clock: as long as these are the same, so is the answer. Each tool is written out once, whoever sees it. Whatever is
+out of the ordinary goes to the SDK's application, as it does with calls (`direct`).
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mcp.shared.inbound import InboundModernRoute, classify_inbound_request
+from mcp_types import CLIENT_INFO_META_KEY
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+
+from gateway.call import JsonObject, Tool
+from gateway.catalogue import Catalogue
+from gateway.clients import ClientRun
+from gateway.policy import Policy
+from gateway.serve.asgi import Scope, Send, dumped
+from gateway.serve.asking import ASKER, Asker
+from gateway.serve.door import MCP_PATH
+from gateway.serve.envelope import enveloped, in_shape
+from gateway.serve.handshakes import Handshakes
+from gateway.serve.sessions import Client, Sessions
+
+__all__ = ["Lists", "Parts", "answer_list", "with_missing"]
+
+MOST_KEPT = 8 * 1024 * 1024  # bytes of lists; those of people who see the same are kept once
+MOST_ASKERS = 10_000
+
+_REQUEST = {"jsonrpc", "id", "method"}
+_ACCEPTED = {"application/json", "text/event-stream"}
+_EMPTY = b'{"tools":[]'
+
+
+Parts = tuple[bytes, bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """For how long a list is true. Compared by identity: a catalogue and a policy never change."""
+
+    catalogue: Catalogue
+    policy: Policy
+    second: int | None
+
+    def same(self, other: "_Times | None") -> bool:
+        return (
+            other is not None
+            and self.catalogue is other.catalogue
+            and self.policy is other.policy
+            and self.second == other.second
+        )
+
+
+class Lists:
+    """`tools` is what `Front.listed` says to `tools/list`, within the envelope, as the JSON of a result: in parts, for
+    half a megabyte that is kept is not copied to be sent.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._times: _Times | None = None
+        self._seen: dict[Asker, tuple[str, ...]] = {}  # the names that he sees
+        self._joined: OrderedDict[tuple[str, ...], bytes] = OrderedDict()  # the one that was asked for last stands last
+        self._kept = 0  # bytes
+        self._alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # so that equal ones are kept once
+        self._written: dict[str, tuple[Tool, bytes]] = {}  # by exposed name
+
+    def answer(self, scope: Scope, message: JsonObject, handshakes: Handshakes, stamp: JsonObject) -> Parts | None:
+        """The whole response to a plain `tools/list`; None for anything else."""
+        found = _plain(scope, message, handshakes) if message.get("method") == "tools/list" else None
+        if found is None:
+            return None
+        before, tools, after = self.tools(*found, stamp)
+        return b'{"jsonrpc":"2.0","id":%b,"result":%b' % (dumped(message["id"]), before), tools, after + b"}"
+
+    def tools(self, client: Client, version: str, stamp: Mapping[str, Any]) -> Parts:
+        viewer = self._sessions.viewer(client)
+        around = dumped(enveloped(with_missing({"tools": []}, viewer), "tools/list", version, stamp))
+        return _EMPTY[:-1], self._list(viewer, client.asker), around.removeprefix(_EMPTY[:-1])
+
+    def remembered(self) -> tuple[int, int]:
+        """Bytes of lists, and askers: bounded, whoever asks."""
+        return sum(map(len, self._joined.values())), len(self._seen)
+
+    def _list(self, viewer: ClientRun, asker: Asker) -> bytes:
+        self._forget_what_is_not_true()
+        names = self._seen.get(asker)
+        joined = None if names is None else self._joined.get(names)
+        if names is None or joined is None:
+            return self._made(viewer, asker)
+        self._joined.move_to_end(names)
+        return joined
+
+    def _forget_what_is_not_true(self) -> None:
+        policy = self._sessions.clients.policy.current
+        second = int(datetime.now(UTC).timestamp()) if policy.timed else None
+        times = _Times(self._sessions.catalogue, policy, second)
+        if times.same(self._times):
+            return
+        if self._times is None or self._times.catalogue is not times.catalogue:
+            known = times.catalogue.tools
+            self._written = {name: one for name, one in self._written.items() if known.get(one[0].path) is one[0]}
+            self._joined.clear()  # of the same names, perhaps, but not of the same tools
+            self._kept = 0
+        self._times = times
+        self._seen.clear()
+        self._alike.clear()
+
+    def _made(self, viewer: ClientRun, asker: Asker) -> bytes:
+        tools = viewer.tools()
+        names = tuple(name for name, _ in tools)
+        joined = self._joined.get(names)
+        if joined is None:
+            joined = b",".join([self._text(name, tool) for name, tool in tools])
+            self._keep(names, joined)
+        if len(self._seen) >= MOST_ASKERS:
+            self._seen.clear()
+            self._alike.clear()
+        self._seen[asker] = self._alike.setdefault(names, names)
+        return joined
+
+    def _text(self, name: str, tool: Tool) -> bytes:
+        known = self._written.get(name)
+        if known is None or known[0] is not tool:
+            known = self._written[name] = tool, dumped({**tool.definition, "name": name})
+        return known[1]
+
+    def _keep(self, names: tuple[str, ...], joined: bytes) -> None:
+        self._joined[names] = joined
+        self._kept += len(joined)
+        while self._kept > MOST_KEPT:
+            self._kept -= len(self._joined.popitem(last=False)[1])
+
+
+async def answer_list(send: Send, parts: Parts) -> None:
+    length = sum(map(len, parts))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % length)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for part in parts:
+        await send({"type": "http.response.body", "body": part, "more_body": part is not parts[-1]})
+
+
+def with_missing(found: Mapping[str, Any], viewer: ClientRun) -> dict[str, Any]:
+    """A list, and which servers are missing from it, because a short list looks whole."""
+    missing = dict(viewer.catalogue.missing)
+    return dict(found) | ({"_meta": {"toolgate/missing": missing}} if missing else {})
+
+
+def _plain(scope: Scope, message: JsonObject, handshakes: Handshakes) -> tuple[Client, str] | None:
+    """Who asks, and in which version of the protocol."""
+    params, headers = message.get("params", {}), _headers(scope)
+    if message.keys() - {"params"} != _REQUEST or not isinstance(params, Mapping) or params.keys() - {"_meta"}:
+        return None
+    meta = params.get("_meta", {})
+    if headers is None or not isinstance(meta, Mapping) or type(meta.get("progressToken", "")) not in (str, int):
+        return None
+    asker, version = scope["state"][ASKER], headers.get("mcp-protocol-version", "")
+    if version in MODERN_PROTOCOL_VERSIONS:
+        routed = isinstance(classify_inbound_request(message, headers=headers), InboundModernRoute)
+        fits = routed and in_shape(meta, version)
+        return (Client.said(asker, meta.get(CLIENT_INFO_META_KEY), stateless=True), version) if fits else None
+    known = handshakes.fresh(asker, headers.get("mcp-session-id", ""))
+    plain = known is not None and version in HANDSHAKE_PROTOCOL_VERSIONS and meta.keys() <= {"progressToken"}
+    return (known.client, version) if known is not None and plain else None
+
+
+def _headers(scope: Scope) -> Mapping[str, str] | None:
+    """The headers of a program that speaks MCP, at the place where it is spoken; None for any other."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    accepted = {part.partition(";")[0].strip().lower() for part in headers.get("accept", "").split(",")}
+    plain = (
+        scope["path"] == MCP_PATH
+        and len(headers) == len(scope["headers"])
+        and headers.get("content-type") == "application/json"
+        and accepted >= _ACCEPTED
+        and not any(name.startswith("mcp-param-") for name in headers)
+    )
+    return headers if plain else None

@@ -1,0 +1,74 @@
+"""The SDK by its side doors: nothing is loaded that nobody asked for, and everything is there for whoever asks."""
+
+import subprocess
+import sys
+
+import pytest
+
+BY_THE_SIDE = "import sys, gateway.sdk\n"
+
+
+def said(program: str) -> list[str]:
+    """What a fresh interpreter prints, word by word."""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_client_comes_without_the_server_and_without_the_models_of_each_version() -> None:
+    program = "import mcp.client.session\nprint(*sys.modules)"
+    loaded = set(said(BY_THE_SIDE + program))
+    assert "mcp.client.session" in loaded
+    assert not {name for name in loaded if name.startswith(("mcp.server.", "mcp_types._v", "mcp.types"))}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "from mcp import Client, ClientSession, types",
+        "from mcp.server import MCPServer, Server",
+        "from mcp.client import Client",
+        "import mcp; mcp.types.Tool; mcp.ClientSession",
+        "from mcp_types.methods import validate_client_request",
+        "from mcp_types import methods; methods.CLIENT_REQUESTS",
+        "from mcp_types.methods import *; validate_client_request",
+        "import mcp.server.mcpserver",
+        "from mcp.types import *; Tool",
+    ],
+)
+def test_who_wants_a_name_gets_it(wanted: str) -> None:
+    assert said(f"{BY_THE_SIDE}{wanted}\nprint('there')") == ["there"]
+
+
+def test_what_is_not_there_is_not_there() -> None:
+    program = "import mcp\nprint(hasattr(mcp, 'Cleint'), hasattr(mcp, '__wrapped__'))"
+    assert said(BY_THE_SIDE + program) == ["False", "False"]
+
+
+def test_where_the_sdk_is_loaded_already_nothing_changes() -> None:
+    program = "import mcp\nbefore = mcp\nimport gateway.sdk, mcp as after\nprint(before is after, type(after).__name__)"
+    assert said(program) == ["True", "module"]
+
+
+def test_classes_are_the_same_by_either_door() -> None:
+    program = "from mcp.client.session import ClientSession as a\nfrom mcp import ClientSession as b\nprint(a is b)"
+    assert said(BY_THE_SIDE + program) == ["True"]
+
+
+RACE = """
+import threading
+from mcp_types import methods
+start, answers = threading.Barrier(8), []
+def ask():
+    start.wait()
+    methods.validate_client_request("tools/list", "2025-11-25", None)
+    answers.append(True)
+threads = [threading.Thread(target=ask) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(answers))
+"""
+
+
+def test_threads_that_want_it_at_once_all_get_the_whole() -> None:
+    assert said(BY_THE_SIDE + RACE) == ["8"]
