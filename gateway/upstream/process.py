@@ -45,6 +45,7 @@ class Child:
             bufsize=0,
         )
         reaper.watch(self.pid)  # nothing may stand between the spawn and this line
+        self._empty = False
 
     @property
     def pid(self) -> int:
@@ -66,7 +67,8 @@ class Child:
     @property
     def ending(self) -> str:
         """How it ended, in words; empty while it runs."""
-        code = self._process.poll()
+        self._alive()
+        code = self._process.returncode
         if code is None:
             return ""
         return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it exited with code {code}"
@@ -113,6 +115,13 @@ class Child:
         return self._signal(0)
 
     def _signal(self, number: int) -> bool:
+        """Signals the group. Once nobody is left in it, its number may be that of strangers."""
+        if self._empty:
+            return False
+        self._empty = not self._signalled(number)
+        return not self._empty
+
+    def _signalled(self, number: int) -> bool:
         try:
             os.killpg(self.pid, number)
         except ProcessLookupError:

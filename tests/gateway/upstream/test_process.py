@@ -86,3 +86,16 @@ def test_a_program_that_is_not_there_is_an_os_error() -> None:
         await reaper.close()
 
     asyncio.run(scenario())
+
+
+def test_a_number_that_may_be_a_strangers_by_now_is_never_signalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(child: Child) -> None:
+        child.stdin.close()
+        assert await child.ended(60) == "it exited with code 0"
+        sent: list[int] = []
+        monkeypatch.setattr("os.killpg", lambda _group, number: sent.append(number))  # somebody has that number now
+        await child.stop()
+        child.kill()
+        assert sent == []
+
+    with_child("import sys; sys.stdin.read()", scenario)
