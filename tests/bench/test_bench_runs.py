@@ -58,4 +58,4 @@ def test_what_it_can_not_measure_is_refused_and_what_it_can_is_named() -> None:
     command = [sys.executable, "bench/run.py", "speed"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 2
-    assert "no measurement `speed`; there are call, decision" in done.stderr
+    assert "no measurement `speed`; there are call, large, decision" in done.stderr
