@@ -3,7 +3,8 @@
 `pattern` and its relatives run on RE2, in linear time (Python's `re` takes seconds for 25 characters). RE2 has no
 look-around: a `pattern` with one is left to the server to check; where the pattern chooses which schema applies
 (`patternProperties`), the schema is refused. `$ref` counts its steps: a dozen lines of references can stand for
-billions. `uniqueItems` compares texts, not each item with every other.
+billions. `uniqueItems` compares texts, not each item with every other. And keywords are counted: a small schema can
+take minutes without a single reference, where each of many items has to meet all of it.
 """
 
 import json
@@ -14,9 +15,10 @@ from typing import Any
 import re2
 from jsonschema import exceptions, validators
 
-__all__ = ["MAX_STEPS", "Exhausted", "Unbounded", "bounded"]
+__all__ = ["MAX_KEYWORDS", "MAX_STEPS", "Exhausted", "Unbounded", "bounded", "flaw"]
 
 MAX_STEPS = 10_000  # references that one validation may follow
+MAX_KEYWORDS = 200_000  # that one validation may apply: a second or two
 _MAX_TEXT = 80
 
 
@@ -31,24 +33,71 @@ class Unbounded(Exception):
 def bounded(dialect: Any, schema: Mapping[str, Any]) -> tuple[Any, Callable[[], None]]:
     """A validator for the schema, and what to call before each validation. Raises Unbounded."""
     _check_patterns(schema)
-    taken = [0]
+    if {"patternProperties", "unevaluatedProperties"} <= _words(schema):  # the second runs the first's patterns itself
+        raise Unbounded("`unevaluatedProperties` beside `patternProperties`")
+    steps = _Steps()
+    return steps.validator(dialect)(schema, registry=_SPECIFICATIONS), steps.begin
 
-    def stepping(keyword: Any) -> Any:
-        def step(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            taken[0] += 1
-            if taken[0] > MAX_STEPS:
+
+def flaw(dialect: Any, schema: Mapping[str, Any]) -> str | None:
+    """Why this is no schema of its dialect, if it is none. Raises Exhausted."""
+    meta = validators.validator_for(dialect.META_SCHEMA, default=dialect)
+    steps = _Steps(most=MAX_KEYWORDS)  # the references are the standard's own, several for each part of the schema
+    steps.begin()
+    checker = steps.validator(meta)(dialect.META_SCHEMA, registry=_SPECIFICATIONS, format_checker=meta.FORMAT_CHECKER)
+    error = next(checker.iter_errors(schema), None)
+    return None if error is None else str(error.message)
+
+
+_SPECIFICATIONS = validators.SPECIFICATIONS  # type: ignore[attr-defined] # not in the stubs
+
+
+class _Steps:
+    """What the validations of one schema may take, and the validators that count it, one for each dialect.
+
+    `most` is how many references one of them may follow.
+    """
+
+    def __init__(self, most: int = MAX_STEPS) -> None:
+        self._most = most
+        self._followed, self._applied = 0, 0
+        self._made: dict[Any, Any] = {}
+
+    def begin(self) -> None:
+        self._followed, self._applied = 0, 0
+
+    def validator(self, dialect: Any) -> Any:
+        """The dialect's validator, with keywords that are bounded and counted."""
+        if dialect not in self._made:
+            keywords = {
+                name: self._counting(name, keyword) for name, keyword in {**dialect.VALIDATORS, **_KEYWORDS}.items()
+            }
+            made = self._made[dialect] = validators.extend(dialect, keywords)  # type: ignore[no-untyped-call]
+            made.evolve = self._evolving(made)
+        return self._made[dialect]
+
+    def _counting(self, name: str, keyword: Any) -> Any:
+        refers = name in _REFERENCES
+
+        def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+            self._applied += 1
+            self._followed += refers
+            if self._applied > MAX_KEYWORDS or self._followed > self._most:
                 raise Exhausted
             yield from keyword(validator, value, instance, schema) or ()
 
-        return step
+        return counted
 
-    references = {name: stepping(dialect.VALIDATORS[name]) for name in _REFERENCES if name in dialect.VALIDATORS}
-    made = validators.extend(dialect, {**_KEYWORDS, **references})  # type: ignore[no-untyped-call]
+    def _evolving(self, own: Any) -> Callable[..., Any]:
+        """A part of a schema may name a dialect with `$schema`. It gets our validator for it, not the library's."""
 
-    def begin() -> None:
-        taken[0] = 0
+        def evolve(validator: Any, **changes: Any) -> Any:
+            schema = changes.setdefault("schema", validator.schema)
+            named = validators.validator_for(schema, default=own)
+            same = {field.alias: getattr(validator, field.name) for field in own.__attrs_attrs__ if field.init}
+            return (own if named is own else self.validator(named))(**same | changes)
 
-    return made(schema, registry=validators.SPECIFICATIONS), begin  # type: ignore[attr-defined] # not in the stubs
+        return evolve
 
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -76,10 +125,14 @@ def _check_patterns(schema: Any) -> None:
     for pattern in patterns if isinstance(patterns, Mapping) else ():
         if _compiled(pattern) is None:
             raise Unbounded(f"the pattern `{pattern[:_MAX_TEXT]}`")
-    if patterns and "unevaluatedProperties" in schema:
-        raise Unbounded("`unevaluatedProperties` beside `patternProperties`")
     for item in schema.values():
         _check_patterns(item)
+
+
+def _words(schema: Any) -> set[str]:
+    """Every key in it, at any depth."""
+    items = schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ()
+    return set(schema if isinstance(schema, Mapping) else ()).union(*map(_words, items))
 
 
 def _found(pattern: str, text: str) -> bool:

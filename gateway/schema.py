@@ -16,6 +16,7 @@ from gateway.shapes import accepts
 __all__ = ["violation"]
 
 _MAX_TEXT = 300
+_TOO_MUCH = "the tool's input schema takes too many steps to check"
 
 
 def violation(tool: Tool, arguments: Arguments) -> str | None:
@@ -39,7 +40,7 @@ def _looked_at(tool: Tool, arguments: Arguments) -> str | None:
     except RecursionError:
         return "the tool's input schema refers to itself without end"
     except Exhausted:
-        return "the tool's input schema takes too many steps to check"
+        return _TOO_MUCH
     except Exception as broken:  # noqa: BLE001 - a schema is hostile input: whatever it breaks, the call is refused
         return _unusable(broken)
     return _sentence(error) if error else None
@@ -69,17 +70,18 @@ def _glance(_pin: str, carried: _Schema) -> Callable[[Any], bool] | None:
 
 @lru_cache(maxsize=4096)
 def _compiled(_pin: str, carried: _Schema) -> Any:
-    from jsonschema import exceptions, validators  # 60 ms and 5 MB, for what takes more than a glance
+    from jsonschema import validators  # 60 ms and 5 MB, for what takes more than a glance
 
-    from gateway.bounded import Unbounded, bounded
+    from gateway.bounded import Exhausted, Unbounded, bounded, flaw
 
     schema = dict(carried.tool.input_schema)
     try:
         dialect = validators.validator_for(schema, default=validators.Draft202012Validator)
-        dialect.check_schema(schema)
+        if (wrong := flaw(dialect, schema)) is not None:
+            return f"the tool's input schema is not a JSON Schema: {wrong[:_MAX_TEXT]}"
         return bounded(dialect, schema)
-    except exceptions.SchemaError as error:
-        return f"the tool's input schema is not a JSON Schema: {error.message[:_MAX_TEXT]}"
+    except Exhausted:
+        return _TOO_MUCH
     except Unbounded as error:
         return f"the tool's input schema can't be checked in bounded time: {error}"
     except Exception as broken:  # noqa: BLE001 - as above

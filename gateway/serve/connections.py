@@ -75,7 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        super().data_received(_not_upgraded(data) if self.waits and _offers(data) else data)
         if not self.waits:
             self._clear_head()
             self._received = 0
@@ -127,6 +127,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head = None
         if self.waits:
             self.abort()
+
+
+def _offers(data: bytes) -> bool:
+    return b"\r\nUpgrade:" in data or b"\r\nupgrade:" in data
+
+
+def _not_upgraded(data: bytes) -> bytes:
+    """The same without its offer of another protocol, which may be ignored (RFC 9110 section 7.8). httptools would take
+    the body for that protocol's; Java's own HTTP client offers HTTP/2 with each first request.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    for name in (b"\r\nUpgrade:", b"\r\nupgrade:"):
+        head = head.replace(name, b"\r\nx-upgrade:")
+    return head + end + rest
 
 
 def _since(connection: Any) -> float:

@@ -98,7 +98,9 @@ class Exchanges:
             return await self._made(kind, request, Exchange(caller, _answers(params, carried.state), carried.round))
 
         may_ask = asks(caller.capabilities) and not self._asks_by_answers(kind, request)
-        return self._told(await (self._parking.begin(caller, work) if may_ask else work(caller)), kind, request)
+        whose = request.client.asker.subject
+        begun = self._parking.begin(caller, work, whose) if may_ask else work(caller)
+        return self._told(await begun, kind, request)
 
     def _bond(self, kind: Kind, request: Request) -> Bond:
         path = kind.path(self._sessions.viewer(request.client).catalogue, request.params)

@@ -8,7 +8,7 @@ up the call where it stands. Nothing of it survives this process; and it waits o
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -18,11 +18,12 @@ from gateway.call import JsonObject
 from gateway.caller import Caller, CantAsk
 from gateway.serve.questions import lacking, worded
 
-__all__ = ["PARKED_SECONDS", "Asked", "Gone", "Parking"]
+__all__ = ["MOST_OWNED", "PARKED_SECONDS", "Asked", "Gone", "Parking"]
 
 PARKED_SECONDS = 600.0
 MOST = 200  # parked calls
 MOST_EACH = 20  # of one client
+MOST_OWNED = 50  # of one person, by however many names his clients call themselves
 
 T = TypeVar("T")
 
@@ -44,8 +45,8 @@ class Asked:
 class _Parked(Generic[T]):
     """One call, and whoever waits for it now: the caller that its server sees."""
 
-    def __init__(self, caller: Caller, room: Callable[[str], bool]) -> None:
-        self.id = secrets.token_hex(16)
+    def __init__(self, caller: Caller, owner: Hashable, room: Callable[[str], bool]) -> None:
+        self.id, self.owner = secrets.token_hex(16), owner
         self.key, self.modern, self.capabilities = caller.key, caller.modern, caller.capabilities
         self.wants_progress, self.log_level = caller.wants_progress, caller.log_level
         self.live: Caller | None = caller
@@ -105,9 +106,12 @@ class Parking:
         self._calls: dict[str, _Parked[Any]] = {}  # that wait for their client
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def begin(self, caller: Caller, work: Callable[[Caller], Awaitable[T]]) -> T | Asked:
-        """The result of `work`, or what its client is asked first. A caller who gives up cancels it."""
-        parked: _Parked[T] = _Parked(caller, lambda _: self._has_room(caller.key))
+    async def begin(self, caller: Caller, work: Callable[[Caller], Awaitable[T]], owner: Hashable = None) -> T | Asked:
+        """The result of `work`, or what its client is asked first. A caller who gives up cancels it.
+
+        `owner` is whose client it is.
+        """
+        parked: _Parked[T] = _Parked(caller, owner, lambda _: self._has_room(caller.key, owner))
         parked.task = asyncio.ensure_future(_whole(work, parked))
         return await self._waited(parked, caller)
 
@@ -142,9 +146,11 @@ class Parking:
         parked.timer = asyncio.get_running_loop().call_later(self._seconds, self._give_up, parked)
         return Asked(parked.id, dict(parked.questions))
 
-    def _has_room(self, key: str) -> bool:
-        own = sum(parked.key == key for parked in self._calls.values())
-        return len(self._calls) < self._most and own < self._most_each
+    def _has_room(self, key: str, owner: Hashable) -> bool:
+        waiting = self._calls.values()
+        own = sum(parked.key == key for parked in waiting)
+        owned = 0 if owner is None else sum(parked.owner == owner for parked in waiting)
+        return len(waiting) < self._most and own < self._most_each and owned < MOST_OWNED
 
     def _give_up(self, parked: _Parked[Any]) -> None:
         self._calls.pop(parked.id, None)

@@ -91,7 +91,10 @@ class Sessions:
         return self._clients.upstream.catalogue
 
     def viewer(self, client: Client) -> ClientRun:
-        """For listing what this client may see: nothing of it is recorded."""
+        """For what this client may see: nothing of it is recorded. What its run has read counts, if it has one."""
+        known = self._runs.get(client.key)
+        if known is not None and _is_open(known):
+            return known.opening.result()
         return ClientRun(self._clients, Seat("", client.asker.subject, profile=client.asker.profile))
 
     def run(self, client: Client) -> "_Turn":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.bounded import MAX_STEPS
+from gateway.bounded import MAX_KEYWORDS, MAX_STEPS
 from gateway.call import Arguments, JsonObject, Tool, pin_of
 from gateway.schema import violation
 
@@ -20,6 +20,40 @@ def test_a_pattern_that_explodes_in_python_is_matched_in_linear_time() -> None:
 
 def test_a_pattern_with_look_around_is_left_to_the_server() -> None:
     assert said({"properties": {"a": {"type": "string", "pattern": r"^(?!\.).*$"}}}, {"a": ".x"}) is None
+
+
+DRAFTS = ("https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#")
+
+
+@pytest.mark.parametrize("draft", DRAFTS)
+def test_a_part_of_a_schema_that_names_its_dialect_is_bounded_too(draft: str) -> None:
+    own = {"$schema": draft, "type": "string", "pattern": r"^(\w+\s?)*$"}
+    assert "does not match" in str(said({"properties": {"a": own}}, {"a": "a" * 5000 + "!"}))
+    assert "takes too many steps" in str(
+        said({"properties": {"a": {**doubling(60), "$schema": draft, "$id": "a:b"}}}, {"a": 1})
+    )
+
+
+def test_a_schema_whose_root_names_its_dialect_is_bounded_where_it_refers_to_itself() -> None:
+    schema = {"$schema": DRAFTS[0], "properties": {"a": {"pattern": r"^(\w+\s?)*$"}, "next": {"$ref": "#"}}}
+    assert "does not match" in str(said(schema, {"next": {"a": "a" * 5000 + "!"}}))
+
+
+def test_keywords_are_counted_though_nothing_refers_to_anything() -> None:
+    each = {"allOf": [{"not": {"const": number}} for number in range(100)]}
+    schema = {"properties": {"a": {"items": each}}}
+    assert said(schema, {"a": [-1] * 20}) is None
+    many = MAX_KEYWORDS // 200 + 1
+    assert said(schema, {"a": [-1] * many}) == "the tool's input schema takes too many steps to check"
+
+
+def test_a_schema_itself_is_looked_at_in_bounded_time() -> None:
+    part: JsonObject = {"const": 0}
+    for _ in range(13):
+        part = {"anyOf": [part, part]}
+    assert said({"properties": {"a": part}}, {}) == "the tool's input schema takes too many steps to check"
+    large = {f"p{number}": {"type": "string", "description": "what it is", "maxLength": 9} for number in range(2000)}
+    assert said({"properties": large, "minProperties": 0}, {}) is None
 
 
 def doubling(depth: int) -> JsonObject:
@@ -62,6 +96,7 @@ def test_pattern_properties_choose_in_linear_time_too(allowed: object) -> None:
         {"patternProperties": {"(?=a)": {}}},
         {"properties": {"deep": {"patternProperties": {"(?=a)": {}}}}},
         {"patternProperties": {"a": {}}, "unevaluatedProperties": False},
+        {"allOf": [{"patternProperties": {"a": {}}}], "unevaluatedProperties": False},
     ],
 )
 def test_where_a_pattern_chooses_schemas_one_that_can_not_be_bounded_is_refused(schema: JsonObject) -> None:

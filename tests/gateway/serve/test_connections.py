@@ -16,15 +16,20 @@ HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n"
 
 
 class Inner:
-    """Answers at once; but `/hold` when `let_go` is set, and `/much` with more than anybody's buffers hold."""
+    """Answers at once, and keeps what was posted; but `/hold` when `let_go` is set, and `/much` with more than buffers
+    hold.
+    """
 
     def __init__(self) -> None:
         self.held = asyncio.Semaphore(0)
         self.let_go = asyncio.Event()
         self.began = 0
+        self.posted = b""
 
-    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.began += 1
+        if scope["method"] == "POST":
+            self.posted = (await receive())["body"]
         if scope["path"] == "/hold":
             self.held.release()
             await self.let_go.wait()
@@ -218,3 +223,17 @@ def test_the_head_of_an_answer_leaves_with_its_body(writes: list[bytes], sent: l
 
     asyncio.run(scenario())
     assert (transport.writes, transport.closed) == (sent, closes)
+
+
+@pytest.mark.parametrize("name", [b"Upgrade", b"upgrade"])
+def test_a_request_that_offers_another_protocol_is_answered_in_this_one_with_its_body(name: bytes) -> None:
+    async def scenario(stage: Stage) -> None:
+        offer = b"connection: upgrade, http2-settings\r\n" + name + b": h2c\r\nhttp2-settings: AAMAAABk\r\n"
+        reader, writer = await stage.open(
+            b"POST / HTTP/1.1\r\nhost: x\r\n" + offer + b"content-length: 14\r\n\r\n\r\nupgrade: all"
+        )
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert stage.inner.posted == b"\r\nupgrade: all"
+        writer.close()
+
+    within(scenario)

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.caller import Caller, CantAsk
 from gateway.serve.callers import Quiet
-from gateway.serve.parking import Asked, Gone, Parking
+from gateway.serve.parking import MOST_OWNED, Asked, Gone, Parking
 
 ANN = Quiet("ann", True, {"elicitation": {}})
 BOB = Quiet("bob", True, {"elicitation": {}})
@@ -214,6 +214,20 @@ def test_only_so_many_calls_wait(most: int, most_each: int) -> None:
             await begun(parking, BOB)  # his own are counted for each
         await parking.resume(asked[0].id, ANN, answers(asked[0], "Ann"))
         await begun(parking)
+        await parking.close()
+
+    within(scenario)
+
+
+def test_whoever_takes_many_names_leaves_room_for_others() -> None:
+    async def scenario() -> None:
+        parking = Parking()
+        names = [Quiet(f"ann as {number % 10}", True, {"elicitation": {}}) for number in range(MOST_OWNED)]
+        for one in names:
+            assert isinstance(await parking.begin(one, named, "user:ann"), Asked)
+        with pytest.raises(CantAsk, match="too many calls wait"):
+            await parking.begin(Quiet("ann as nobody yet", True, {"elicitation": {}}), named, "user:ann")
+        assert isinstance(await parking.begin(BOB, named, "user:bob"), Asked)
         await parking.close()
 
     within(scenario)

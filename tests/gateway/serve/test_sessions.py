@@ -267,6 +267,16 @@ def test_looking_opens_no_run(tmp_path: Path) -> None:
     within(tmp_path, scenario)
 
 
+def test_a_line_about_a_run_is_asked_of_the_run_that_the_client_has(tmp_path: Path) -> None:
+    async def scenario(_app: App, sessions: Sessions, _clock: Clock) -> None:
+        async with sessions.run(modern()) as run:
+            run.taint()
+        assert (await sessions.viewer(modern()).place()).tainted
+        assert not (await sessions.viewer(modern("another")).place()).tainted
+
+    within(tmp_path, scenario)
+
+
 def test_a_run_is_a_clients(tmp_path: Path) -> None:
     async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
         events = await app.store.events(await run_id(sessions, modern("editor")))
