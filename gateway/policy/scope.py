@@ -80,10 +80,16 @@ class Scope:
         self.query, self.args, self.principal, self.roles = query, query.args, principal, roles
 
 
+_OF_OFFERS = frozenset({"server", "name", "trusted"})
+
+
 def _of_tool(field_name: str) -> Callable[[Scope], Any]:
     def read(scope: Scope) -> Any:
-        """A resource or a prompt has a server, a name, and its server's trust; annotations are a tool's alone."""
-        return getattr(scope.query.tool, field_name, UNDECIDED)
+        """A resource or a prompt has a server, a name, and its server's trust; all else is a tool's alone."""
+        thing = scope.query.tool
+        if isinstance(thing, Offer) and field_name not in _OF_OFFERS:
+            return UNDECIDED
+        return getattr(thing, field_name, UNDECIDED)
 
     return read
 
