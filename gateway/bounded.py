@@ -171,9 +171,18 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
 def _unique_items(validator: Any, wanted: bool, instance: Any, _schema: Any) -> Iterator[Any]:
     if not (wanted and validator.is_type(instance, "array")):
         return
-    texts = {json.dumps(item, sort_keys=True) for item in instance}
+    texts = {json.dumps(_equal(item), sort_keys=True) for item in instance}
     if len(texts) != len(instance):
         yield exceptions.ValidationError("the items must differ from one another")
+
+
+def _equal(value: Any) -> Any:
+    """Equal values in one form: to JSON Schema `1.0` is `1`."""
+    if isinstance(value, dict):
+        return {key: _equal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_equal(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 _KEYWORDS = {

@@ -42,6 +42,7 @@ Action = Literal["call", "read", "get", "complete"]  # what leaves the gateway; 
 TaskAction = Literal["update", "cancel"]  # what leaves it for a task that was made of a call
 Deed = Literal[Action, TaskAction]  # whatever is written down before it leaves
 
+MAX_DEPTH = 100  # nested containers of arguments: servers' readers give up at about 200, some without a word
 MAX_DIGITS = 40  # of an integer: beyond, peers disagree about its value (RFC 8259 section 6)
 
 
@@ -86,13 +87,26 @@ def _canonical(value: JsonObject) -> tuple[str, str]:
     """The one text of an object, and its digest. Raises ArgumentsError."""
     try:
         text = _ENCODER.encode(value)
-        return text, hashlib.sha256(text.encode()).hexdigest()
+        digest = hashlib.sha256(text.encode()).hexdigest()
     except UnicodeEncodeError:
         raise ArgumentsError("the arguments hold a lone surrogate, which is not a character") from None
     except RecursionError:
-        raise ArgumentsError("the arguments are nested too deeply") from None
+        raise ArgumentsError(f"the arguments are nested more than {MAX_DEPTH} levels deep") from None
     except (TypeError, ValueError) as error:
         raise ArgumentsError(f"the arguments are not JSON: {error}") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise ArgumentsError(f"the arguments are nested more than {MAX_DEPTH} levels deep")
+    return text, digest
+
+
+def _depth(value: Any) -> int:
+    """How deep containers are nested. Without recursion."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        nested = (node.values() if isinstance(node, Mapping) else node for node in level)
+        level = [item for items in nested for item in items if isinstance(item, Mapping | list)]
+    return depth
 
 
 def _parse_text(source: str | bytes) -> Any:

@@ -4,6 +4,7 @@ To write a result of 100 KB out again costs a millisecond and more, and may chan
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,12 +23,14 @@ class Verbatim(dict[str, Any]):
         self.text = text
 
 
+_SPACED = re.compile(rb'"[ \t\r\n]+:')
 _values = msgspec.json.Decoder()
 _texts = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read(text: bytes) -> Any:
-    """The value of JSON text; an object keeps its text.
+    """The value of JSON text; an object keeps its text, unless a key stands twice in it or in what it holds: readers
+    differ about which one counts, and what is passed on must be what was looked at.
 
     Raises ValueError for what is no JSON in UTF-8, and for what can't be passed on: a lone surrogate, a number beyond
     the range of floats, nesting too deep to read.
@@ -36,7 +39,37 @@ def read(text: bytes) -> Any:
         value = _values.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
-    return Verbatim(value, text) if isinstance(value, dict) else value
+    return Verbatim(value, text) if isinstance(value, dict) and not _doubled(value, text) else value
+
+
+def _doubled(value: dict[str, Any], text: bytes) -> bool:
+    """Each key is followed by `":`, unless there is space between; so as many of these as there are keys is the proof
+    that no key was lost. Where that is none, the text is read again.
+    """
+    if text.count(b'":') == _keys(value) and not _SPACED.search(text):
+        return False
+    try:
+        json.loads(text, object_pairs_hook=_once)
+    except ValueError:
+        return True
+    return False
+
+
+def _keys(value: Any) -> int:
+    """How many keys there are, at all depths."""
+    count, left = 0, [value]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            count += len(node)
+            node = node.values()
+        left += [item for item in node if isinstance(item, dict | list)]
+    return count
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("a key stands twice")
 
 
 def fields(text: bytes) -> dict[str, bytes]:

@@ -43,11 +43,12 @@ def transport_error(fate: Fate, why: str, code: int = TRANSPORT_ERROR) -> types.
 
 def fate_of(error: MCPError) -> Fate | None:
     """The fate that a transport gave to the request; None when the server itself sent the error."""
-    data = error.data
-    if isinstance(data, Mapping) and _MARK in data:
-        fate: Fate = data[_MARK]
-        return fate
-    return "in_doubt" if _own_words(error) else None
+    return _marked(error) or ("in_doubt" if _own_words(error) else None)
+
+
+def _marked(error: MCPError) -> Fate | None:
+    fate: Fate | None = error.data.get(_MARK) if isinstance(error.data, Mapping) else None
+    return fate
 
 
 def _own_words(error: MCPError) -> str | None:
@@ -76,11 +77,15 @@ def of_status(status: int) -> types.ErrorData:
 
 
 def of_message(message: Any) -> Outcome:
-    """The outcome that a JSON-RPC response holds."""
+    """The outcome that a JSON-RPC response holds that came over our own wires: an error in it is the server's, unless
+    it has our mark. (The SDK's words in a server's mouth are the server's.)
+    """
     if not isinstance(message, Mapping):
         return InDoubt("the answer is not a JSON-RPC response")
     error = error_in(message)
-    return of_error(error, started=True) if error else answer(message.get("result"))
+    if error is None:
+        return answer(message.get("result"))
+    return of_error(error, started=True) if _marked(error) else _refused(error.code, error.message, error.data)
 
 
 def error_in(message: Mapping[str, Any]) -> MCPError | None:

@@ -25,6 +25,7 @@ __all__ = [
     "line_of",
     "read",
     "request_body",
+    "response",
     "result_in",
 ]
 
@@ -94,6 +95,10 @@ def line_of(message: types.JSONRPCMessage) -> bytes:
     if isinstance(error, types.ErrorData):
         fields["error"] = error.model_dump(exclude_unset=True)
     return dump(fields) + b"\n"
+
+
+def response(request_id: int, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"jsonrpc": "2.0", "id": request_id, "result": result}
 
 
 def result_in(data: bytes, request_id: int) -> Verbatim | None:

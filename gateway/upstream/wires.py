@@ -45,7 +45,7 @@ class Exchange:
         self.answer: asyncio.Future[Replied | InDoubt] = asyncio.get_running_loop().create_future()
         self.response = Response()
         self._ceiling, self._left, self._hear = ceiling, ceiling, hear
-        self._pieces: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._events: EventData | None = None
 
     def feed(self, data: bytes) -> None:
@@ -71,11 +71,14 @@ class Exchange:
     def _take(self, piece: bytes) -> None:
         head = self.response.head
         if head is None or head.content_type != "text/event-stream":
-            self._pieces.append(piece)
+            if self._body and isinstance(self._body, bytes):
+                self._body = bytearray(self._body)  # many small pieces would each take ten times their room
+            self._body += piece
             return
         self._events = self._events or EventData()
         for data in self._events.feed(piece):
-            message = wire.read(data)
+            found = wire.result_in(data, self.request_id)
+            message = wire.read(data) if found is None else wire.response(self.request_id, found)
             if wire.is_response(message, self.request_id):
                 self.settle(Replied(message))
             elif self._hear is not None and not self.answer.done():
@@ -86,7 +89,7 @@ class Exchange:
             self.settle(InDoubt("the server closed the connection before it answered"))
         else:
             head = self.response.head
-            replied = _from_json(head, b"".join(self._pieces), self.request_id)
+            replied = _from_json(head, bytes(self._body), self.request_id)
             challenge = challenge_in(head.status, head.headers.get("www-authenticate"))
             self.settle(replace(replied, challenge=challenge) if challenge is not None else replied)
 
@@ -177,7 +180,7 @@ def _from_json(head: Head, data: bytes, request_id: int) -> Replied:
     """The answer in a JSON body; an HTTP error without one becomes a JSON-RPC error that is known as ours."""
     is_json = head.content_type == "application/json" and bool(data)
     if is_json and (found := wire.result_in(data, request_id)) is not None:
-        return Replied({"jsonrpc": "2.0", "id": request_id, "result": found})
+        return Replied(wire.response(request_id, found))
     message = wire.read(data) if is_json else None
     if wire.is_response(message, request_id):
         return Replied(message)

@@ -79,7 +79,8 @@ def test_unique_items_are_told_apart_without_comparing_each_with_each() -> None:
     items = [{"x": number} for number in range(20_000)]
     assert said(schema, {"a": items}) is None
     assert said(schema, {"a": [*items, {"x": 7}]}) == "arguments.a: the items must differ from one another"
-    assert said(schema, {"a": [True, 1]}) is None
+    assert said(schema, {"a": [True, 1, "1", 1.5]}) is None
+    assert said(schema, {"a": [[{"n": 1}], [{"n": 1.0}]]}) == "arguments.a: the items must differ from one another"
 
 
 @pytest.mark.parametrize("allowed", [False, {"type": "integer"}])

@@ -58,6 +58,8 @@ OBJECTS = st.dictionaries(TEXT, VALUES, max_size=5)
         ('{"a": -' + "9" * 41 + "}", "an integer of 41 digits is too long"),
         ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deeply"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 101 + "1" + "}" * 101, "nested more than 100 levels deep"),
+        ('{"a":' + "[" * 100 + "]" * 100 + "}", "nested more than 100 levels deep"),
         ("[]", "must be a JSON object"),
         ("null", "must be a JSON object"),
         ('"{}"', "must be a JSON object"),
@@ -327,3 +329,8 @@ def test_an_unknown_kind_of_outcome_is_an_error() -> None:
 )
 def test_a_tools_own_error_is_an_answer(said: Any, is_error: bool) -> None:
     assert Answered({"isError": said}).is_error is is_error
+
+
+def test_arguments_are_deep_if_they_are_and_not_if_they_are_many() -> None:
+    assert Arguments.parse('{"a":' + "[" * 99 + "]" * 99 + "}").text
+    assert Arguments.parse('{"a":[' + ",".join(["[{}]"] * 500) + "]}").text

@@ -52,6 +52,48 @@ def test_what_can_not_be_passed_on_is_not_read(text: bytes) -> None:
         read(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (b'{"a":{"b":1},"c":[{"b":2}]}', True),
+        (b'{ "a" : 1 , "b"\n:2}', True),
+        (b'{"a":"\\":x","b":"c\\":\\":"}', True),
+        (b'{"a":1,"a":2}', False),
+        (b'{"c":[{"text":"seen by one","text":"seen by another"}]}', False),
+        (b'{"text" :"seen by one","text":"seen by another"}', False),
+        (b'{"a":"\\":","b" :1,"b" :2}', False),
+        (b'{"a\\u0062":1,"ab":2}', False),
+    ],
+)
+def test_an_object_in_which_a_key_stands_twice_does_not_keep_its_text(text: bytes, kept: bool) -> None:
+    value = read(text)
+    assert value == json.loads(text)
+    assert isinstance(value, Verbatim) is kept
+
+
+@given(
+    st.recursive(
+        st.integers() | st.text('":\\\\ {}', max_size=4),
+        lambda inner: st.lists(st.tuples(st.sampled_from("ab"), inner), max_size=3),
+        max_leaves=8,
+    ),
+    st.sampled_from([":", " :", "\n:"]),
+)
+def test_no_doubled_key_is_overlooked(tree: Any, colon: str) -> None:
+    """A list of pairs is written as an object, doubled keys and all."""
+    doubled = False
+
+    def written(node: Any) -> str:
+        nonlocal doubled
+        if not isinstance(node, list):
+            return json.dumps(node)
+        doubled = doubled or len({key for key, _ in node}) < len(node)
+        return "{" + ",".join(f'"{key}"{colon}{written(item)}' for key, item in node) + "}"
+
+    text = written([("root", tree)]).encode()
+    assert isinstance(read(text), Verbatim) is not doubled
+
+
 def test_fields_are_the_text_that_they_were() -> None:
     assert fields(b'{"a": [1,  2], "b":"x"}') == {"a": b"[1,  2]", "b": b'"x"'}
     for wrong in (b"[]", b"{", b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}"):

@@ -92,6 +92,11 @@ def test_a_result_is_an_answer_only_when_it_is_complete_and_can_be_kept(result: 
         ({"error": {"code": 5, "message": "m", "data": [None]}}, Refused(5, "m", [None])),
         ({"error": {}}, Refused(0, "")),
         ({"error": {"code": True, "message": nested(2000)}}, Refused(1, "")),
+        (  # the SDK's words, in a server's own mouth
+            {"error": {"code": -32600, "message": "Unexpected content type x"}},
+            Refused(-32600, "Unexpected content type x"),
+        ),
+        ({"error": outcomes.transport_error("in_doubt", "gone").model_dump()}, InDoubt("gone")),
         ({}, InDoubt("the result is not a JSON object")),
         (3, InDoubt("the answer is not a JSON-RPC response")),
     ],

@@ -255,3 +255,25 @@ def test_an_ear_that_fails_ends_the_exchange_and_not_the_loop() -> None:
         assert failed
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_result_keeps_its_text_in_whatever_pieces_it_comes(stream: bool) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"result":{"n" : 1e2}}'
+    body = b"data: " + body + b"\n\n" if stream else body
+    kind = b"text/event-stream" if stream else b"application/json"
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ntransfer-encoding: chunked\r\n\r\n" % kind
+    chunks = b"".join(b"2\r\n%s\r\n" % body[at : at + 2] for at in range(0, len(body) - 1, 2))
+    last = b"1\r\n%s\r\n" % body[-1:] if len(body) % 2 else b""
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(head + chunks + last + b"0\r\n\r\n")
+            async with asyncio.timeout(30):
+                replied = await exchange.answer
+            assert isinstance(replied, Replied)
+            assert replied.message["result"].text == b'{"n" : 1e2}'
+
+    asyncio.run(scenario())
