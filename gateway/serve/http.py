@@ -21,6 +21,9 @@ from gateway.serve.later import Later
 from gateway.serve.origins import is_loopback
 from gateway.serve.signals import on_stop
 
+KEEP_ALIVE = 120  # seconds of rest. A client that keeps a connection for longer than we do (Go's: 90) may send a call
+# into one that is being closed, and does not know then whether it was made
+
 __all__ = ["Address", "Served", "app", "check_host", "serve_http"]
 
 
@@ -85,6 +88,7 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
         proxy_headers=False,  # else who sends `X-Forwarded-For` says where he comes from
         http=BoundedProtocol,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
         ws="none",  # an upgrade would go round the door
         timeout_graceful_shutdown=address.grace,  # type: ignore[arg-type] # it takes fractions too
     )
