@@ -74,7 +74,6 @@ LIBRARIES: Mapping[str, Library] = {
     "jwt": Library("pyjwt", ("gateway.auth",)),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.sdk", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
-    "uvloop": Library("uvloop", ("gateway.serve.running",)),
     "msgspec": Library("msgspec", ("gateway.verbatim",)),
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
     "re2": Library("google-re2", ("gateway.bounded", "gateway.screens", "gateway.uris")),
@@ -105,7 +104,6 @@ LAZY: Mapping[str, str] = {
     "gateway.sdk": "who asks for nothing of the SDK need not load what it stands on",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
     "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
-    "gateway.serve.running": "there is no uvloop on Windows",
     "gateway.wording": "only a wrong word pays for looking up what is like it",
     "servers.program": "`mcp` is imported after the flags have been read",
 }

@@ -1,5 +1,6 @@
 """`toolgate serve`: be an MCP server for editors and agents."""
 
+import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -54,9 +55,7 @@ def serve_command(
     gc.disable()  # what a start makes stays: nothing of it is garbage until `_settled`
     try:
         config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
-        from gateway.serve.running import run
-
-        run(_over_stdio(config, agent, profile) if stdio else _over_http(config, agent, as_json=as_json))
+        asyncio.run(_over_stdio(config, agent, profile) if stdio else _over_http(config, agent, as_json=as_json))
     finally:
         gc.enable()
     return Exit.OK
