@@ -210,6 +210,22 @@ def test_other_json_is_read_as_strictly(text: str | bytes) -> None:
         parse_json(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"jsonrpc":"2.0","id":1,"method":}', "not JSON: at character 33"),
+        ('{"a": 1} and more', "not JSON: at character 9"),
+        ('{"a": "open', "not JSON: at character 6"),
+        ("", "not JSON: at character 0"),
+        (b'{"a": "\xff"}', "not UTF-8: at byte 7"),
+    ],
+)
+def test_what_is_no_json_is_said_in_our_own_words(text: str | bytes, said: str) -> None:
+    with pytest.raises(ArgumentsError) as caught:
+        parse_json(text)
+    assert str(caught.value) == said
+
+
 # ---- tools
 
 
