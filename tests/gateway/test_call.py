@@ -73,9 +73,9 @@ OBJECTS = st.dictionaries(TEXT, VALUES, max_size=5)
         ('{"a": "line\nbreak"}', "not JSON"),
         ("\ufeff{}", "not JSON"),
         (b"\xef\xbb\xbf{}", "not JSON"),
-        (b'{"a": "\xff"}', "not JSON"),
-        (b'{"a": "\xed\xa0\x80"}', "not JSON"),  # a surrogate in UTF-8
-        ('{"a": 1}'.encode("utf-16"), "not JSON"),
+        (b'{"a": "\xff"}', "not UTF-8"),
+        (b'{"a": "\xed\xa0\x80"}', "not UTF-8"),  # a surrogate in UTF-8
+        ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
         ('{"a": 1}'.encode("utf-32-le"), "not JSON"),
     ],
 )

@@ -25,7 +25,7 @@ from gateway.serve.seats import Seats
 from gateway.serve.sessions import IDLE_SECONDS
 from tests.fixtures.asgi import PATIENCE, Answer, Peer, ask, scope
 from tests.fixtures.gateway_app import Setup, opened, spec
-from tests.fixtures.served import ECHO, INITIALIZE, INITIALIZED, LEGACY, request
+from tests.fixtures.served import ECHO, INITIALIZE, INITIALIZED, LEGACY, MODERN, request
 
 EACH, ALL = 3, 5  # sessions of one person, and of all
 COMMON = {
@@ -170,6 +170,17 @@ def test_a_handshake_that_is_refused_leaves_no_session_behind(at_house: Run, par
             assert (refused.status, refused.code) == (200, -32602)
             assert await bob.status(refused.headers["mcp-session-id"], request("ping")) == 404
         assert await ann.status(await ann.opens()) == 200
+
+    at_house(scenario)
+
+
+def test_what_the_sdk_opens_no_session_for_costs_none(at_house: Run) -> None:
+    async def scenario(house: House) -> None:
+        bob = house.client("bob")
+        his = [await bob.opens() for _ in range(EACH)]
+        modern = [*COMMON.items(), (b"mcp-protocol-version", MODERN.encode())]
+        assert (await ask(bob.edge, modern, dumped(request("initialize", INITIALIZE)))).status >= 400
+        assert [await bob.status(one) for one in his] == [200] * EACH
 
     at_house(scenario)
 
