@@ -32,50 +32,47 @@ class Seats:
 
     def __init__(self, app: App, handshakes: Handshakes, most_each: int = MAX_EACH) -> None:
         self._app, self._handshakes, self._most_each = app, handshakes, most_each
-        self._opening: Counter[Person] = Counter()  # sessions whose handshake is under way
+        self._opening: set[_Opening] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def hand_on(self, posted: Posted, scope: Scope, receive: Receive, send: Send) -> None:
-        learning = self._handshakes.learning(posted, send)
         if posted.opens:
-            await self._open(posted, scope, receive, learning)
+            await self._open(posted, scope, receive, send)
             return
         with self._handshakes.at_work(posted):
-            await self._app(scope, receive, learning)
+            await self._app(scope, receive, self._handshakes.learning(posted, send))
 
     async def _open(self, posted: Posted, scope: Scope, receive: Receive, send: Send) -> None:
-        person, given = posted.asker.person, ""
-
-        async def noted(message: Message) -> None:
-            nonlocal given
-            if message["type"] == "http.response.start" and message["status"] < 400:
-                given = dict(message["headers"]).get(SESSION, b"").decode("latin-1")
-            await send(message)
-
-        leaving = self._making_room(person)
+        leaving = self._making_room(posted.asker.person)
         if leaving is None:
             await answer_json(send, 429, dumped({"jsonrpc": "2.0", "id": None, "error": _FULL}), (b"retry-after", b"1"))
             return
-        self._opening[person] += 1
+        opening = _Opening(posted.asker.person, send)
+        self._opening.add(opening)
         try:
             for one in leaving:
                 self._handshakes.forget(one)
                 await self._close(one.client.session or "", one.client.asker)
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, self._handshakes.learning(posted, opening.send))
         finally:
-            self._opening -= Counter([person])
-            if given and not self._handshakes.knows(given):  # it was refused, or its client did not wait for the answer
-                await self._close(given, posted.asker)
+            self._opening.discard(opening)
+            if opening.session and not self._handshakes.knows(opening.session):
+                await self._close(opening.session, posted.asker)  # refused, or its client did not wait for the answer
 
     def _making_room(self, person: Person) -> "list[Handshake] | None":
         """What has to be closed before this person opens one more; None when what there is are only handshakes."""
-        held = self._handshakes.by_person()
+        held, opening = self._handshakes.by_person(), self._under_way()
         mine = held.get(person, [])
-        if len(mine) + self._opening[person] >= self._most_each:
+        if len(mine) + opening[person] >= self._most_each:
             return _longest_idle(mine)
-        if sum(len(theirs) for theirs in held.values()) + self._opening.total() >= MAX_RUNS:
+        if sum(len(theirs) for theirs in held.values()) + opening.total() >= MAX_RUNS:
             return _longest_idle(max(held.values(), key=len, default=[]))
         return []
+
+    def _under_way(self) -> Counter[Person]:
+        """Handshakes that have no answer yet: a client may come back with the next before we are done with the last."""
+        waiting = (one for one in self._opening if not one.answered and not self._handshakes.knows(one.session))
+        return Counter(one.person for one in waiting)
 
     async def _close(self, session: str, asker: Asker) -> None:
         """It is closed also when whoever waits for it is gone."""
@@ -89,6 +86,20 @@ class Seats:
             await end_session(self._app, session, asker)
         except Exception:
             log.exception("a session could not be closed")  # it is idle, and ends in its time
+
+
+class _Opening:
+    """A handshake under way: whose, and the session that the SDK keeps for it."""
+
+    def __init__(self, person: Person, send: Send) -> None:
+        self.person, self.session, self.answered = person, "", False
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] < 400:
+            self.session = dict(message["headers"]).get(SESSION, b"").decode("latin-1")
+        self.answered = message["type"] == "http.response.body" and not message.get("more_body", False)
+        await self._send(message)
 
 
 def _longest_idle(sessions: "list[Handshake]") -> "list[Handshake] | None":

@@ -248,6 +248,35 @@ def test_whoever_opens_too_many_at_once_is_told_so_and_others_are_not() -> None:
     within(work())
 
 
+@pytest.mark.parametrize(("said", "more"), [(b'data: {"result": {}}', True), (b'data: {"error": {}}', False)])
+def test_a_client_that_comes_back_before_we_are_done_with_his_last_is_counted_once(said: bytes, more: bool) -> None:
+    async def work() -> None:
+        behind, told, done = Behind(), asyncio.Event(), asyncio.Event()
+        behind.may_answer.set()
+
+        async def slow(_scope: Scope, _receive: Receive, send: Send) -> None:
+            given = [(b"mcp-session-id", b"slow")]
+            await send({"type": "http.response.start", "status": 200, "headers": given})
+            await send({"type": "http.response.body", "body": said, "more_body": more})
+            told.set()
+            await done.wait()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            first = scope["method"] == "POST" and not told.is_set()
+            await (slow if first else behind)(scope, receive, send)
+
+        seats = Seats(app, Handshakes(), 2 if more else 1)
+        first = asyncio.create_task(handed(seats, opening()))
+        await told.wait()
+        assert (await handed(seats, opening())).status == 200
+        assert behind.ended == []
+        done.set()
+        await first
+        assert behind.ended == ([] if more else ["slow"])
+
+    within(work())
+
+
 def test_a_client_that_does_not_wait_for_the_answer_leaves_no_session_behind() -> None:
     async def work() -> None:
         behind = Behind()
