@@ -117,8 +117,10 @@ def _parse_text(source: str | bytes) -> Any:
         raise
     except RecursionError:
         raise ArgumentsError("the JSON is nested too deeply") from None
-    except ValueError as error:  # also UnicodeDecodeError
-        raise ArgumentsError(f"not JSON: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ArgumentsError(f"not UTF-8: at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise ArgumentsError(f"not JSON: at character {error.pos}") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

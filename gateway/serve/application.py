@@ -24,7 +24,7 @@ def application(server: Server[Any], max_body: int) -> Starlette:
         streamable_http_path=MCP_PATH,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the door has looked
         max_request_body_size=max_body,
-        max_sessions=MAX_RUNS,
+        max_sessions=2 * MAX_RUNS,  # `seats` keeps within the half; the rest is for what the SDK refuses at once
         session_idle_timeout=IDLE_SECONDS,
     )
     made.add_middleware(_Known)

@@ -13,7 +13,7 @@ from gateway.call import Subject
 from gateway.profile import WHOLE, Profile
 from gateway.results import Fact, afar
 
-__all__ = ["ASKER", "STILL", "Asker", "Standing", "Still", "asker_of"]
+__all__ = ["ASKER", "STILL", "Asker", "Person", "Standing", "Still", "asker_of"]
 
 ASKER = "toolgate.asker"
 STILL = "toolgate.still"
@@ -21,6 +21,7 @@ STILL = "toolgate.still"
 # What somebody was let in with is good; has ended, or can't be looked at now; or was taken back.
 Standing = Literal["good", "ended", "gone"]
 Still = Callable[[], Awaitable[Standing]]
+Person = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class Asker:
     subject: Subject
     profile: Profile = WHOLE
     local: bool = False
+
+    @property
+    def person(self) -> Person:
+        """Tenant and user: who he is at every profile, and through whichever agent he asks."""
+        return self.subject.tenant, self.subject.user
 
     def told(self, fact: Fact) -> Fact:
         """A denial or a question as he is told of it (`results.afar`): where our files are, is for who is here."""

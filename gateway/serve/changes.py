@@ -21,13 +21,14 @@ from gateway.errors import ToolgateError
 from gateway.offer import Offer
 from gateway.pipeline import CurrentPolicy
 from gateway.policy import Policy
-from gateway.serve.asking import Asker
+from gateway.serve.asking import Asker, Person
 from gateway.serve.views import differing
 
 __all__ = ["LISTS", "Changes", "Listener", "Sources"]
 
 LISTS = ("tools", "prompts", "resources")  # `notifications/tools/list_changed` and so on
 MOST = 2000  # listeners
+MOST_EACH = MOST // 4  # of one person
 MOST_URIS = 500  # of one listener
 POLICY_LOOK = 1.0  # seconds between two looks at the policy, while somebody listens
 
@@ -82,7 +83,7 @@ class Listener:
 
     def updated(self, key: Key, subject: Subject | None) -> None:
         """A resource has changed: for this subject, or for all."""
-        mine = subject is None or _person(subject) == _person(self.asker.subject)
+        mine = subject is None or (subject.tenant, subject.user) == self.asker.person
         if mine and key in self.uris and self._may_hear("/".join(key)):
             self._tell("notifications/resources/updated", {"uri": self.uris[key]})
 
@@ -130,9 +131,8 @@ class Changes:
 
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
-        """While this lasts, he is told. Raises MCPError when there are too many."""
-        if len(self._listeners) >= MOST:
-            raise MCPError(types.INTERNAL_ERROR, "Nobody more can listen now")
+        """While this lasts, he is told. Raises MCPError when there are too many, in all or of this person."""
+        self._check_room(listener.asker.person)
         if not self._ends:
             listener.close()
         self._listeners[listener] = None
@@ -147,6 +147,12 @@ class Changes:
                 self._looking = None
             for key in list(listener.uris):
                 self.unwatch(listener, key)
+
+    def _check_room(self, person: Person) -> None:
+        if sum(other.asker.person == person for other in self._listeners) >= MOST_EACH:
+            raise MCPError(types.INTERNAL_ERROR, f"You listen {MOST_EACH} times already; end one of them first")
+        if len(self._listeners) >= MOST:
+            raise MCPError(types.INTERNAL_ERROR, "Nobody more can listen now")
 
     async def watch(self, listener: Listener, resource: Offer, uri: str) -> None:
         """Has him told of this resource, which he calls `uri`. Raises UpstreamUnavailable; MCPError at the limit."""
@@ -230,11 +236,6 @@ def _shown(catalogue: Catalogue) -> Mapping[str, object]:
             _among((template for _, template in catalogue.templates), held),
         ),
     }
-
-
-def _person(subject: Subject | None) -> tuple[str, str] | None:
-    """Through whichever agent he asks."""
-    return (subject.tenant, subject.user) if subject else None
 
 
 def _among(offers: Iterable[Offer], held: Collection[str]) -> set[str]:

@@ -31,6 +31,7 @@ from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshakes, Posted
 from gateway.serve.lists import answer_list
 from gateway.serve.replies import ServerError
+from gateway.serve.seats import MAX_EACH, Seats
 from gateway.serve.sessions import Client
 from gateway.verbatim import parts
 
@@ -63,11 +64,15 @@ class _Plain:
 
 
 class Direct:
-    """ASGI middleware before the SDK's application, and behind the door: each request has an `Asker`."""
+    """ASGI middleware before the SDK's application, and behind the door: each request has an `Asker`.
 
-    def __init__(self, app: App, front: Front, stamp: JsonObject) -> None:
+    `most_each` is how many sessions of the handshake era one person has.
+    """
+
+    def __init__(self, app: App, front: Front, stamp: JsonObject, most_each: int = MAX_EACH) -> None:
         self._app, self._front, self._stamp = app, front, stamp
         self._handshakes = Handshakes()
+        self._seats = Seats(app, self._handshakes, most_each)
         self._deadlines = Deadlines()
         self._calls: dict[_CallKey, _Watch] = {}  # under way
 
@@ -87,8 +92,8 @@ class Direct:
         asker, session = scope["state"][ASKER], _session_of(scope)
         if message.get("method") == "notifications/cancelled":
             self._cancel(asker, session, message.get("params"))
-        posted = Posted(asker, scope["method"], session, message)
-        await self._app(scope, receive, self._handshakes.learning(posted, send))
+        posted = Posted(asker, scope["method"], session, message, modern=_is_modern(scope))
+        await self._seats.hand_on(posted, scope, receive, send)
 
     async def _directly(self, plain: _Plain, receive: Receive, send: Send) -> None:
         watch = _Watch(receive, self._deadlines)
@@ -228,10 +233,13 @@ def _simple(params: JsonObject) -> bool:
 
 def _session_of(scope: Scope) -> str | None:
     """The session into which the SDK takes this request: none at another path, or in the era that has none."""
+    return None if scope["path"] != _PATH or _is_modern(scope) else first(scope, b"mcp-session-id")
+
+
+def _is_modern(scope: Scope) -> bool:
+    """As the SDK sees it: also of a version that nobody knows."""
     version = first(scope, b"mcp-protocol-version")
-    if scope["path"] != _PATH or (version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS):
-        return None
-    return first(scope, b"mcp-session-id")
+    return version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS
 
 
 def _text(value: bytes | None) -> str | None:

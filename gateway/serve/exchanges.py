@@ -104,7 +104,8 @@ class Exchanges:
 
     def _bond(self, kind: Kind, request: Request) -> Bond:
         path = kind.path(self._sessions.viewer(request.client).catalogue, request.params)
-        return Bond(request.client.asker.subject, kind.method, path, request.params)
+        asker = request.client.asker
+        return Bond(asker.subject, asker.profile.name, kind.method, path, request.params)
 
     def _asks_by_answers(self, kind: Kind, request: Request) -> bool:
         """Whether the server is of the modern era. What is not known may be of either."""

@@ -7,13 +7,14 @@ SDK would take a busy session for an idle one.
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.serve.asgi import Message, Send
-from gateway.serve.asking import Asker
-from gateway.serve.sessions import MAX_RUNS, Client
+from gateway.serve.asking import Asker, Person
+from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS, Client
 
 __all__ = ["FRESH", "Handshake", "Handshakes", "Posted"]
 
@@ -24,7 +25,8 @@ FRESH = 60.0  # seconds
 class Handshake:
     """One session. `capabilities` are what its client declared; `seen` is when the SDK last answered for it.
 
-    `wants_log` says that the client asked for log messages, which go before an answer.
+    `wants_log` says that the client asked for log messages, which go before an answer. `busy` counts his requests that
+    the SDK is answering, an open stream among them; `idle_since` is when the last of them ended.
     """
 
     client: Client
@@ -32,16 +34,31 @@ class Handshake:
     wants_log: bool = False
     introduced: bool = False
     seen: float = 0.0
+    busy: int = 0
+    idle_since: float = 0.0
+
+    @property
+    def idle_order(self) -> tuple[bool, float]:
+        """The first in this order is the one that is missed least."""
+        return self.busy > 0, self.idle_since
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A request that the SDK answers. `verb` is HTTP's method, `message` what was posted."""
+    """A request that the SDK answers. `verb` is HTTP's method, `message` what was posted; `modern` says that it is of
+    the era without sessions.
+    """
 
     asker: Asker
     verb: str
     session: str | None
     message: Mapping[str, Any]
+    modern: bool = False
+
+    @property
+    def opens(self) -> bool:
+        """Whether the SDK opens a session for it, be it refused or not."""
+        return self.session is None and not self.modern and self.message.get("method") == "initialize"
 
 
 class Handshakes:
@@ -58,10 +75,41 @@ class Handshakes:
             return None
         return found
 
+    def knows(self, session: str) -> bool:
+        return session in self._open
+
+    def by_person(self) -> Mapping[Person, list[Handshake]]:
+        """The sessions that the SDK holds open. One that was idle for as long as it may be, it has closed itself."""
+        over = self._clock() - IDLE_SECONDS
+        for name, known in list(self._open.items()):
+            if not known.busy and known.idle_since < over:
+                del self._open[name]
+        found: dict[Person, list[Handshake]] = {}
+        for known in self._open.values():
+            found.setdefault(known.client.asker.person, []).append(known)
+        return found
+
+    def forget(self, closed: Handshake) -> None:
+        """It is about to be closed: from now on nobody answers for it here."""
+        self._open.pop(closed.client.session or "", None)
+
+    @contextmanager
+    def at_work(self, posted: "Posted") -> Iterator[None]:
+        """While the SDK answers a request within a session, the session is not idle."""
+        known = self._open.get(posted.session or "")
+        if known is None or known.client.asker != posted.asker:
+            yield
+            return
+        known.busy += 1
+        try:
+            yield
+        finally:
+            known.busy -= 1
+            known.idle_since = self._clock()
+
     def learning(self, posted: "Posted", send: Send) -> Send:
         """`send` for a request that the SDK answers."""
-        opens = posted.session is None and posted.message.get("method") == "initialize"
-        opening = _Opening() if opens else None
+        opening = _Opening() if posted.opens else None
 
         async def learn(answer: Message) -> None:
             if opening is not None and opening.agreed(answer):
@@ -86,16 +134,15 @@ class Handshakes:
     def _opened(self, asker: Asker, params: Mapping[str, Any], session: str) -> None:
         capabilities = params.get("capabilities")
         known = capabilities if isinstance(capabilities, Mapping) else {}
-        self._open[session] = Handshake(
-            Client.said(asker, params.get("clientInfo"), session), known, seen=self._clock()
-        )
+        now, client = self._clock(), Client.said(asker, params.get("clientInfo"), session)
+        self._open[session] = Handshake(client, known, seen=now, idle_since=now)
         while len(self._open) > MAX_RUNS:  # the one that was seen last stands last
             del self._open[next(iter(self._open))]
 
 
 class _Opening:
     """The answer to an `initialize`, as it goes by. The SDK refuses one within a good response, and keeps a session
-    all the same: one that never gets introduced.
+    all the same, until `seats` closes it.
     """
 
     def __init__(self) -> None:

@@ -19,6 +19,7 @@ from gateway.serve.front import Front
 from gateway.serve.lasting import Lasting
 from gateway.serve.later import Later
 from gateway.serve.origins import is_loopback
+from gateway.serve.seats import MAX_EACH, MAX_LOCAL
 from gateway.serve.signals import on_stop
 
 KEEP_ALIVE = 120  # seconds of rest. A client that keeps a connection for longer than we do (Go's: 90) may send a call
@@ -56,7 +57,8 @@ def app(served: Served, address: Address) -> Edge:
     """The ASGI application. Raises ConfigError as `check_host` does."""
     entry = served.entry
     check_host(address.host, logged_in=entry.authenticator is not None)
-    direct = Direct(Later(served.load), served.front, served.stamp)
+    most_each = MAX_LOCAL if entry.authenticator is None else MAX_EACH
+    direct = Direct(Later(served.load), served.front, served.stamp, most_each)
     return Edge(Lasting(direct), Door(_reached_at(entry, address.host)), max_body=entry.max_body)
 
 

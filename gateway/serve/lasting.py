@@ -15,13 +15,12 @@ from dataclasses import dataclass
 
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, first, message_of
 from gateway.serve.asking import ASKER, STILL, Asker, Still
-from gateway.serve.door import MCP_PATH
+from gateway.serve.farewell import SESSION, end_session
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
 
 __all__ = ["EVERY", "Lasting"]
 
 EVERY = 5.0  # seconds
-_SESSION = b"mcp-session-id"
 
 log = logging.getLogger("toolgate.serve")
 
@@ -57,7 +56,7 @@ class Lasting:
         if still is None:
             await self._app(scope, receive, send)
             return
-        session = first(scope, _SESSION)
+        session = first(scope, SESSION)
         if session is not None:
             self._note(session, _Session(still, scope["state"][ASKER], asyncio.get_running_loop().time()))
         if scope["method"] == "GET" or message_of(scope).get("method") == "subscriptions/listen":
@@ -124,7 +123,7 @@ class Lasting:
     async def _close(self, session: str, asker: Asker) -> None:
         log.info("a session of %s is closed: what it was used with was taken back", asker.subject.user)
         try:
-            await self._app(_farewell(session, asker), _nothing, _unheard)
+            await end_session(self._app, session, asker)
         except Exception:
             log.exception("a session could not be closed")  # the others are still to be looked at
 
@@ -136,33 +135,6 @@ async def _standing(still: Still) -> str:
     except Exception:
         log.exception("it could not be found out whether somebody may stay")
         return "ended"
-
-
-def _farewell(session: str, asker: Asker) -> Scope:
-    """The request with which a client ends its session."""
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "scheme": "http",
-        "method": "DELETE",
-        "path": MCP_PATH,
-        "raw_path": MCP_PATH.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(b"host", b"localhost"), (_SESSION, session.encode("latin-1"))],
-        "client": None,
-        "server": None,
-        "state": {ASKER: asker},
-    }
-
-
-async def _nothing() -> Message:
-    return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def _unheard(_message: Message) -> None:
-    """Nobody waits for the answer."""
 
 
 def _until(over: asyncio.Event, receive: Receive) -> Receive:

@@ -1,7 +1,7 @@
 """What a client carries between two rounds of a request: sealed, so that he can neither read nor change it.
 
 A server's `requestState` is its own affair, and goes back to it as it was; but only with the same request, of the same
-person, to the same server, and in time (MCP 2026-07-28, Multi round-trip requests: Security).
+person at the same profile, to the same server, and in time (MCP 2026-07-28, Multi round-trip requests: Security).
 """
 
 import base64
@@ -28,9 +28,12 @@ _OWN = frozenset({"_meta", "inputResponses", "requestState"})  # what differs be
 
 @dataclass(frozen=True, slots=True)
 class Bond:
-    """What a state belongs to: who asks, in which method, of what (`server/...`), with which parameters."""
+    """What a state belongs to: who asks, at which profile, in which method, of what (`server/...`), with which
+    parameters.
+    """
 
     subject: Subject
+    profile: str
     method: str
     path: str
     params: Mapping[str, Any]
@@ -39,7 +42,8 @@ class Bond:
         who = self.subject
         same = {key: value for key, value in self.params.items() if key not in _OWN}
         digest = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
-        return json.dumps([_PURPOSE, who.tenant, who.user, who.agent, self.method, self.path, digest]).encode()
+        bound = [_PURPOSE, who.tenant, who.user, who.agent, self.profile, self.method, self.path, digest]
+        return json.dumps(bound).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ listed on the public one, and again wherever a process says that its lists have 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.call import Subject
@@ -29,9 +29,10 @@ from gateway.upstream.spec import ServerSpec
 from gateway.upstream.supervise import Supervisor
 from gateway.upstream.watching import Watched
 
-__all__ = ["IDLE_SECONDS", "MOST", "Private"]
+__all__ = ["IDLE_SECONDS", "MOST", "MOST_EACH", "Private"]
 
 MOST = 64  # connections of one server
+MOST_EACH = MOST // 4  # of them for one subject
 IDLE_SECONDS = 300.0
 
 
@@ -105,11 +106,11 @@ class Private:
     def _opened(self, key: _Key, caller: Caller, subject: Subject | None) -> "_Own | str":
         if self._refused:
             return "it does not speak the older era"
-        idle = [own for own in self._open if not own.users]
-        if len(self._open) >= MOST and not idle:
+        mine = [own for own in self._open if own.key[2:] == key[2:]]
+        if not self._made_room(mine, MOST_EACH):
+            return f"{MOST_EACH} connections to it are in use for you"
+        if not self._made_room(self._open, MOST):
             return f"{MOST} connections to it are in use"
-        if len(self._open) >= MOST:
-            self._close(min(idle, key=lambda own: own.seen))
         server = Supervisor(
             self._spec.entered_as(subject),
             self._reaper,
@@ -121,6 +122,13 @@ class Private:
         own = _Own(key, server, server.start())
         self._open.append(own)
         return own
+
+    def _made_room(self, among: Sequence[_Own], most: int) -> bool:
+        """Whether there is room for one more: of so many, the one that was idle longest is closed for it."""
+        idle = [own for own in among if not own.users]
+        if len(among) >= most and idle:
+            self._close(min(idle, key=lambda own: own.seen))
+        return len(among) < most or bool(idle)
 
     def _sweep_later(self) -> None:
         """Also when nobody comes any more."""

@@ -20,6 +20,7 @@ from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuth
 from mcp.client.streamable_http import streamable_http_client
 
 from gateway.events import Admitted
+from gateway.serve.seats import MAX_EACH
 from gateway.store.sqlite import SqliteStore
 from tests.fixtures.issuer import Issuer, rsa_key
 from tests.fixtures.served import (
@@ -110,6 +111,21 @@ def test_each_key_is_its_owner_to_the_policy_and_in_the_record(project: Project,
     assert runs(project) == [("user:ann", "acme"), ("user:bob", "acme")]
     for key in (ann, bob, eve, other):
         assert key.split("_")[2] not in project.log
+
+
+def test_whoever_opens_more_sessions_than_his_share_loses_his_own_and_nobody_elses(project: Project) -> None:
+    project.write(KEYS, {"echo": ECHO_ENTRY})
+    ann, bob = (project.key(f"user:{name}", "--tenant", "acme") for name in ("ann", "bob"))
+    with project.serve() as gateway, wire(gateway, "legacy", ann) as as_ann, wire(gateway, "legacy", bob) as as_bob:
+        outside = {"mcp-session-id": None, "mcp-protocol-version": None}
+        handshakes = [request("initialize", params) for params in [INITIALIZE] * MAX_EACH + [{}]]
+        opened = [as_bob.post(handshake, headers=outside) for handshake in handshakes]
+        assert {answer.status_code for answer in opened} == {200}
+        assert as_bob.post(request("ping")).status_code == 404
+        assert as_ann.post(request("ping")).status_code == 200
+        for answer, status in ((opened[1], 200), (opened[-2], 200), (opened[-1], 404)):
+            as_bob.session = answer.headers["mcp-session-id"]
+            assert as_bob.post(request("ping")).status_code == status
 
 
 @eras

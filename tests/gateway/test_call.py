@@ -73,9 +73,9 @@ OBJECTS = st.dictionaries(TEXT, VALUES, max_size=5)
         ('{"a": "line\nbreak"}', "not JSON"),
         ("\ufeff{}", "not JSON"),
         (b"\xef\xbb\xbf{}", "not JSON"),
-        (b'{"a": "\xff"}', "not JSON"),
-        (b'{"a": "\xed\xa0\x80"}', "not JSON"),  # a surrogate in UTF-8
-        ('{"a": 1}'.encode("utf-16"), "not JSON"),
+        (b'{"a": "\xff"}', "not UTF-8"),
+        (b'{"a": "\xed\xa0\x80"}', "not UTF-8"),  # a surrogate in UTF-8
+        ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
         ('{"a": 1}'.encode("utf-32-le"), "not JSON"),
     ],
 )
@@ -208,6 +208,22 @@ def test_whoever_made_an_object_cant_change_it_under_the_gates() -> None:
 def test_other_json_is_read_as_strictly(text: str | bytes) -> None:
     with pytest.raises(ArgumentsError):
         parse_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"jsonrpc":"2.0","id":1,"method":}', "not JSON: at character 33"),
+        ('{"a": 1} and more', "not JSON: at character 9"),
+        ('{"a": "open', "not JSON: at character 6"),
+        ("", "not JSON: at character 0"),
+        (b'{"a": "\xff"}', "not UTF-8: at byte 7"),
+    ],
+)
+def test_what_is_no_json_is_said_in_our_own_words(text: str | bytes, said: str) -> None:
+    with pytest.raises(ArgumentsError) as caught:
+        parse_json(text)
+    assert str(caught.value) == said
 
 
 # ---- tools

@@ -1,6 +1,7 @@
 """Who is told of which change, and when a server is asked to tell."""
 
 import asyncio
+import contextlib
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from gateway.call import JsonObject, Subject, Tool, pin_of
 from gateway.catalogue import Catalogue
@@ -249,6 +251,27 @@ def test_a_server_that_refuses_leaves_no_subscription_behind() -> None:
             with pytest.raises(UpstreamUnavailable, match="does not tell"):
                 await changes.watch(ear.listener, RESOURCE, "file:///a")
             assert ear.listener.uris == {}
+
+    within(scenario)
+
+
+def test_one_person_does_not_take_the_place_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MOST", 3)
+    monkeypatch.setattr(room, "MOST_EACH", 2)
+
+    async def scenario(_servers: Servers, changes: Changes) -> None:
+        through_an_agent = replace(ANN, agent="agent:desk")
+        with contextlib.ExitStack() as listening:
+            first = listening.enter_context(contextlib.ExitStack())
+            first.enter_context(changes.listening(Ear().listener))
+            listening.enter_context(changes.listening(Ear(subject=through_an_agent).listener))
+            with pytest.raises(MCPError, match="You listen 2 times already"):
+                listening.enter_context(changes.listening(Ear().listener))
+            listening.enter_context(changes.listening(Ear(subject=BOB).listener))
+            with pytest.raises(MCPError, match="Nobody more can listen now"):
+                listening.enter_context(changes.listening(Ear(subject=BOB).listener))
+            first.close()
+            listening.enter_context(changes.listening(Ear().listener))
 
     within(scenario)
 

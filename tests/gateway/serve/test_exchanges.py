@@ -12,6 +12,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import Subject
 from gateway.events import Admitted, Returned
+from gateway.profile import Profile
 from gateway.serve.asking import Asker
 from gateway.serve.callers import Quiet
 from gateway.serve.exchanges import Request
@@ -78,9 +79,9 @@ def test_a_state_is_nobody_elses_and_good_for_nothing_else(tmp_path: Path, era: 
             with pytest.raises(MCPError, match="does not belong") as caught:
                 await ask(app, {**other, **answered(asked)})
             assert caught.value.code == types.INVALID_PARAMS
-        eve = replace(ANN, asker=Asker(Subject("user:eve", "acme")))
-        with pytest.raises(MCPError, match="does not belong"):
-            await ask(app, {**ASK, **answered(asked)}, client=eve)
+        for asker in (Asker(Subject("user:eve", "acme")), replace(ANN.asker, profile=Profile("part", ["up"]))):
+            with pytest.raises(MCPError, match="does not belong"):
+                await ask(app, {**ASK, **answered(asked)}, client=replace(ANN, asker=asker))
         assert "structuredContent" in await ask(app, {**ASK, **answered(asked)})
 
     within(tmp_path, era, scenario)

@@ -12,6 +12,7 @@ from gateway.serve import handshakes as under_test
 from gateway.serve.asgi import Message
 from gateway.serve.asking import Asker
 from gateway.serve.handshakes import FRESH, Handshakes, Posted
+from gateway.serve.sessions import IDLE_SECONDS
 from tests.fixtures.served import INITIALIZE, INITIALIZED, request
 
 ANN, BOB = Asker(Subject("user:ann", "acme")), Asker(Subject("user:bob", "acme"))
@@ -146,6 +147,32 @@ def test_of_too_many_sessions_the_one_that_was_seen_longest_ago_goes(
     table.goes_by(PING, "s0", 200)
     table.introduced("s3")
     assert [table.fresh(f"s{number}") for number in range(4)] == [True, False, True, True]
+
+
+def test_a_session_is_somebodys_until_it_is_closed_forgotten_or_idle_for_too_long(table: Table) -> None:
+    for name in ("idle", "busy", "closed", "forgotten"):
+        table.introduced(name)
+    table.goes_by({}, "closed", 200, method="DELETE")
+    (mine,) = table.known.by_person().values()
+    assert [one.client.session for one in mine] == ["idle", "busy", "forgotten"]
+    table.known.forget(mine[2])
+    with table.known.at_work(Posted(ANN, "GET", "busy", {})):
+        table.now += IDLE_SECONDS + 1
+        assert [one.client.session for one in table.known.by_person()[ANN.person]] == ["busy"]
+    assert (table.known.knows("busy"), table.known.knows("idle")) == (True, False)
+
+
+def test_whatever_is_at_work_was_not_idle_and_a_strangers_request_says_nothing(table: Table) -> None:
+    for name in ("s1", "s2", "s3"):
+        table.introduced(name)
+    table.now += 1
+    with table.known.at_work(Posted(BOB, "POST", "s3", PING)):
+        pass
+    with table.known.at_work(Posted(ANN, "POST", "s1", PING)):
+        table.now += 1
+    with table.known.at_work(Posted(ANN, "GET", "s2", {})):
+        in_order = sorted(table.known.by_person()[ANN.person], key=lambda one: one.idle_order)
+    assert [one.client.session for one in in_order] == ["s3", "s1", "s2"]
 
 
 @pytest.mark.parametrize("params", [{}, {"clientInfo": "x", "capabilities": 5}, {"clientInfo": {"name": ["x"]}}])

@@ -13,7 +13,7 @@ from gateway.keyring import KeyRing
 from gateway.serve.states import STATE_SECONDS, Bond, Carried, States
 
 ANN = Subject("user:ann", "acme", "agent:desk")
-BOND = Bond(ANN, "tools/call", "crm/ask", {"name": "crm__ask", "arguments": {"a": 1}})
+BOND = Bond(ANN, "sales", "tools/call", "crm/ask", {"name": "crm__ask", "arguments": {"a": 1}})
 CARRIED = Carried("the server's own", Round("r-1", "call/1", 2))
 
 
@@ -45,6 +45,8 @@ def test_the_answers_and_the_envelope_of_the_next_round_make_no_difference() -> 
         replace(BOND, subject=replace(ANN, user="user:bob")),
         replace(BOND, subject=replace(ANN, tenant="globex")),
         replace(BOND, subject=replace(ANN, agent=None)),
+        replace(BOND, profile="stock"),
+        replace(BOND, profile=""),
         replace(BOND, method="prompts/get"),
         replace(BOND, path="billing/ask"),
         replace(BOND, params={"name": "crm__ask", "arguments": {"a": 2}}),

@@ -66,6 +66,11 @@ def test_what_readers_disagree_about_is_no_json(body: bytes) -> None:
     assert caught.value.answer["error"]["code"] == PARSE_ERROR
 
 
+def test_what_is_no_json_is_said_in_our_own_words() -> None:
+    with pytest.raises(Malformed, match=r"^Parse error: not JSON: at character 33$"):
+        read(b'{"jsonrpc":"2.0","id":1,"method":}')
+
+
 @pytest.mark.parametrize(
     ("message", "request_id"),
     [

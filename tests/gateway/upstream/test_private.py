@@ -1,13 +1,15 @@
 """Connections of one client's own, against a real server that asks."""
 
 import asyncio
+import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.call import Answered, InputRequired, JsonObject
+from gateway.call import Answered, InputRequired, JsonObject, Subject
 from gateway.upstream import ServerSpec, Stdio, Upstreams
 from gateway.upstream import private as under_test
 
@@ -113,6 +115,31 @@ def test_requests_that_wait_together_for_a_connection_that_is_refused_all_go_on(
         async with Upstreams({"e": everything("modern")}) as up:
             calls = (up.forward(call("e/ask_roots"), timeout=PATIENCE, meta={}, caller=Client("old")) for _ in range(3))
             assert [type(outcome) for outcome in await asyncio.gather(*calls)] == [InputRequired] * 3
+
+    asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))
+
+
+def test_one_subject_does_not_take_the_connections_of_the_others(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "MOST", 3)
+    monkeypatch.setattr(under_test, "MOST_EACH", 2)
+    ann, bob = Subject("user:ann", "acme"), Subject("user:bob", "acme")
+
+    async def scenario() -> None:
+        async with Upstreams({"e": everything("legacy")}) as up, contextlib.AsyncExitStack() as in_use:
+            await up.forward(call("e/test_simple_text"), timeout=PATIENCE, meta={}, caller=Client("quiet", asks=False))
+            private = up._private["e"]  # noqa: SLF001 - a request that lasts as long as we want
+            first = contextlib.AsyncExitStack()
+            await first.enter_async_context(private.lent(Client("one"), ann))
+            await in_use.enter_async_context(private.lent(Client("two"), ann))
+            refused = await in_use.enter_async_context(private.lent(Client("three"), replace(ann, agent="agent:desk")))
+            assert refused == "2 connections to it are in use for you"
+            assert not isinstance(await in_use.enter_async_context(private.lent(Client("four"), bob)), str)
+            assert (
+                await in_use.enter_async_context(private.lent(Client("five"), bob)) == "3 connections to it are in use"
+            )
+            await first.aclose()
+            assert not isinstance(await in_use.enter_async_context(private.lent(Client("three"), ann)), str)
+            assert len(private._open) == 3  # noqa: SLF001
 
     asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))
 
