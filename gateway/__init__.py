@@ -42,12 +42,14 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     verbatim        JSON that goes through as the text that it was, and JSON written
     visible         text from elsewhere, safe to look at
     screens/        what deceives in definitions and results: hidden text, false names, words meant for the model
+    reach           which addresses somebody else's words may make us connect to
     guard           no foreign package in the place of ours
     sdk             the MCP SDK by its side doors: what nobody uses is not loaded
 
 Adapters: one library each, whose types do not leave it.
 
     keyring         keys that seal what we keep or hand out
+    guarded         an HTTP client that connects only to what `reach` lets it
     store/          events, approvals, spend, leases and API keys, in SQLite
     auth/           who is asking over HTTP: API keys and access tokens
     upstream/       the MCP servers that we connect to: the only MCP client

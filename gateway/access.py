@@ -115,7 +115,7 @@ class Access:
 
     def _authority(self, server: str, url: str, auth: ResolvedAuth) -> "Authority":
         from gateway.upstream.auth.authority import Authority
-        from gateway.upstream.auth.reach import Reach
+        from gateway.reach import Reach
 
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:

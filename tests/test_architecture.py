@@ -32,11 +32,11 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris",
         "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config",
-        "gateway.guard", "gateway.sdk", "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
+        "gateway.guard", "gateway.reach", "gateway.sdk", "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
         "providers",
     ),
     "adapters": (
-        "gateway.keyring", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins",
+        "gateway.keyring", "gateway.guarded", "gateway.store", "gateway.upstream", "gateway.telemetry", "gateway.hosts", "gateway.pins",
         "gateway.auth",
         "providers.*",
     ),
@@ -70,7 +70,7 @@ LIBRARIES: Mapping[str, Library] = {
     "mcp": Library("mcp", ("gateway.upstream", "gateway.serve", "servers")),
     "mcp_types": Library("mcp-types", ("gateway.upstream", "gateway.serve", "servers")),
     "cryptography": Library("cryptography", ("gateway.keyring",)),
-    "httpx2": Library("httpx2", ("gateway.upstream", "gateway.auth.jwks", "providers")),
+    "httpx2": Library("httpx2", ("gateway.upstream", "gateway.guarded", "gateway.auth.jwks", "providers")),
     "jwt": Library("pyjwt", ("gateway.auth",)),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.sdk", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it

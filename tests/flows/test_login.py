@@ -243,7 +243,7 @@ def test_what_a_client_presents_reaches_no_server_and_no_log(project: Project, e
 
 def oauth(issuer: Issuer, *more: str) -> str:
     lines = [f'issuer = "{issuer.url}"', f'resource = "{RESOURCE}"', 'user = "user:{email}"', 'tenant = "{org}"', *more]
-    return "[serve.oauth]\n" + "\n".join(lines) + "\n"
+    return "[network]\nallow = [\"127.0.0.1\"]\n[serve.oauth]\n" + "\n".join(lines) + "\n"
 
 
 def token(issuer: Issuer, kid: str = "k1", **claims: Any) -> str:
