@@ -25,6 +25,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     signature       which server asks: its name on each of its questions
     steps           what happens next in a run, as a value
     results         what a model or a client is told about a call
+    outage          why a server is away, for those who do not run the gateway
     extracts        what the record keeps of a long result
     params          what a read, a prompt or a completion says, against what was offered
     schema          arguments against a tool's input schema

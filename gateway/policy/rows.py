@@ -167,7 +167,9 @@ class _Reader:
         if rule.effect not in _POSSIBLE.get(rule.action, EFFECTS):
             self._note(effect.column, f"a line for `{rule.action}` can't `{rule.effect}`", _IMPOSSIBLE[rule.action])
         if rule.action == "list" and rule.when and (name := _of_run(rule.when)):
-            self._note(when.column_of(max(0, when.text.find(name))), f"a line for `list` can't look at `{name}`", _NO_RUN)
+            self._note(
+                when.column_of(max(0, when.text.find(name))), f"a line for `list` can't look at `{name}`", _NO_RUN
+            )
         return _four_eyes(rule)
 
     def _grant(self) -> Grant:

@@ -1,7 +1,7 @@
 import pytest
 
-from gateway.upstream.auth.authority import Authority, ClientKeys, resource_of
 from gateway.reach import Reach
+from gateway.upstream.auth.authority import Authority, ClientKeys, resource_of
 
 
 @pytest.mark.parametrize(
