@@ -25,6 +25,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     signature       which server asks: its name on each of its questions
     steps           what happens next in a run, as a value
     results         what a model or a client is told about a call
+    outage          why a server is away, for those who do not run the gateway
     extracts        what the record keeps of a long result
     params          what a read, a prompt or a completion says, against what was offered
     schema          arguments against a tool's input schema
@@ -42,12 +43,14 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     verbatim        JSON that goes through as the text that it was, and JSON written
     visible         text from elsewhere, safe to look at
     screens/        what deceives in definitions and results: hidden text, false names, words meant for the model
+    reach           which addresses somebody else's words may make us connect to
     guard           no foreign package in the place of ours
     sdk             the MCP SDK by its side doors: what nobody uses is not loaded
 
 Adapters: one library each, whose types do not leave it.
 
     keyring         keys that seal what we keep or hand out
+    guarded         an HTTP client that connects only to what `reach` lets it
     store/          events, approvals, spend, leases and API keys, in SQLite
     auth/           who is asking over HTTP: API keys and access tokens
     upstream/       the MCP servers that we connect to: the only MCP client

@@ -114,8 +114,8 @@ class Access:
         return OnBehalf(authority, self.subject_tokens, asserted)
 
     def _authority(self, server: str, url: str, auth: ResolvedAuth) -> "Authority":
+        from gateway.reach import Reach
         from gateway.upstream.auth.authority import Authority
-        from gateway.upstream.auth.reach import Reach
 
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:

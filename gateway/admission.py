@@ -25,7 +25,8 @@ class Work:
     `driven` is a run of our own loop: a spent budget pauses it, and only the same call of the same run may claim an
     approval. `seconds` is how long the run may still work. `of` is the run whose call this is, where the call has a run
     to itself: its budget is the other run's, and its result is read from the record. What is outside of
-    `profile` is not there for it.
+    `profile` is not there for it. Without `hints` the gates do not say which name may have
+    been meant: somebody else does.
     """
 
     place: Place
@@ -34,6 +35,7 @@ class Work:
     seconds: float | None = None
     profile: Profile = WHOLE
     of: str | None = None
+    hints: bool = True
 
     def caused_by(self, meta: JsonObject) -> "Work":
         """The same, with the client's place in its own trace, where its `_meta` names one."""

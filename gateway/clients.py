@@ -20,8 +20,9 @@ from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
-from gateway.gates import Facts, judge_subscriber, listed
+from gateway.gates import Facts, awaited, judge_subscriber, listed
 from gateway.offer import About, Offer
+from gateway.outage import brief
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
 from gateway.policy import RunFacts
 from gateway.profile import WHOLE, Profile
@@ -204,17 +205,28 @@ class ClientRun:
         seen = {thing.server for listed in lists for _, thing in listed}
         return {server: about for server, about in self.catalogue.about.items() if server in seen}
 
+    def missing(self) -> Mapping[str, str]:
+        """Those servers that can't be reached of which it may use anything, and the cause, as it may be told."""
+        catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
+        return {
+            server: brief(why)
+            for server, why in catalogue.missing.items()
+            if awaited(server, catalogue, policy, self.subject, now)
+        }
+
     def _visible(self, found: Iterable[tuple[str, T]]) -> Sequence[tuple[str, T]]:
         catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
         return [(name, thing) for name, thing in found if listed(thing, catalogue, policy, self.subject, now)]
 
     def offers(self, path: str, action: Action = "call") -> bool:
-        """Whether it may use this with some arguments; also whatever is missing together with its server."""
-        catalogue = self.catalogue
+        """Whether it may use this with some arguments; also whatever is missing together with a server of
+        which it may use anything.
+        """
+        catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
         thing = catalogue.find(action, path)
         if thing is None:
-            return path.partition("/")[0] in catalogue.missing
-        return listed(thing, catalogue, self._clients.policy.current, self.subject, datetime.now(UTC))
+            return awaited(path.partition("/")[0], catalogue, policy, self.subject, now)
+        return listed(thing, catalogue, policy, self.subject, now)
 
     def hides(self, denied: Denied) -> bool:
         """Whether a denial must read as if there were nothing: what the lists hide, no error betrays.
@@ -289,7 +301,7 @@ class ClientRun:
         key = asked.round.key if asked.round and further else self.new_key(action)
         attempt = Attempt(asked.round.number, asked=True) if asked.round else FIRST
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
-        result = await self._clients.pipeline.call(proposal, await self.work(), attempt)
+        result = await self._clients.pipeline.call(proposal, await self.work(hints=asked.caller is NOBODY), attempt)
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
         return result
 
@@ -305,9 +317,9 @@ class ClientRun:
         """It reads what a server says that the admin does not trust."""
         self._tainted = True
 
-    async def work(self) -> Work:
-        """What its calls are part of."""
-        return Work(await self.place(), self._lease, profile=self.profile)
+    async def work(self, *, hints: bool = True) -> Work:
+        """What its calls are part of. Without `hints`, whoever answers says which name may have been meant."""
+        return Work(await self.place(), self._lease, profile=self.profile, hints=hints)
 
     async def place(self) -> Place:
         """Where in its run it is, and what is spent of its budget."""

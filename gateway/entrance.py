@@ -11,13 +11,15 @@ from gateway.config import Config
 from gateway.config.serving import OAuthConfig
 from gateway.errors import ConfigError
 from gateway.profile import WHOLE, Profile
+from gateway.reach import Reach
 from gateway.store.sqlite import SqliteStore
 from gateway.wording import did_you_mean
 
 if TYPE_CHECKING:  # PyJWT is for those who take tokens
+    from gateway.auth.jwks import KeySet
     from gateway.auth.tokens import Verified
 
-__all__ = ["challenges", "login", "profile", "profiles", "tokens"]
+__all__ = ["challenges", "issuer_keys", "login", "profile", "profiles", "tokens"]
 
 
 def login(config: Config, store: SqliteStore, verified: "Verified | None" = None) -> Login | None:
@@ -41,14 +43,20 @@ def challenges(config: Config) -> Challenges:
 
 def tokens(config: Config, oauth: OAuthConfig, verified: "Verified | None" = None) -> Who:
     """Access tokens. Nothing is fetched before the first one comes."""
-    from gateway.auth.jwks import KeySet
     from gateway.auth.tokens import TokenRules, Tokens
 
     claims = ClaimRules(Template.of(oauth.user), Template.of(oauth.tenant or config.identity.tenant))
     audiences = (oauth.resource, *oauth.audience)
     rules = TokenRules(oauth.issuer, audiences, oauth.algorithms, claims, oauth.leeway)
-    keys = KeySet(oauth.issuer, oauth.jwks_url)
+    keys = issuer_keys(config, oauth)
     return (Tokens(rules, keys, verified=verified) if verified else Tokens(rules, keys)).who
+
+
+def issuer_keys(config: Config, oauth: OAuthConfig) -> "KeySet":
+    """The keys that the issuer signs with. That it is named here lists no private address: `[network] allow` does."""
+    from gateway.auth.jwks import KeySet
+
+    return KeySet(oauth.issuer, oauth.jwks_url, reach=Reach.of(config.network.allow))
 
 
 def profiles(config: Config) -> Mapping[str, Profile]:

@@ -5,7 +5,6 @@ A gate is a function `Case -> Verdict`; `judge()` returns the first that does no
 explaining and approving all ask here: there is no second place that decides whether something may happen.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,11 +14,25 @@ from gateway.budget import Limits, Spend, excess, shown
 from gateway.call import Action, Allow, Ask, Call, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
 from gateway.offer import Offer
+from gateway.outage import brief
 from gateway.params import misfit
 from gateway.policy import Decision, Policy, Query, RunFacts
 from gateway.schema import violation
+from gateway.wording import closest
 
-__all__ = ["A_CALL", "GATES", "Case", "Facts", "cost", "judge", "judge_approver", "judge_subscriber", "listed", "pin"]
+__all__ = [
+    "A_CALL",
+    "GATES",
+    "Case",
+    "Facts",
+    "awaited",
+    "cost",
+    "judge",
+    "judge_approver",
+    "judge_subscriber",
+    "listed",
+    "pin",
+]
 
 A_CALL, NOTHING = Spend(tool_calls=1), Spend()
 
@@ -28,7 +41,8 @@ A_CALL, NOTHING = Spend(tool_calls=1), Spend()
 class Facts:
     """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
 
-    `pinned` is the definition's hash that somebody relied on before (an approval, an earlier attempt), if any.
+    `pinned` is the definition's hash that somebody relied on before (an approval, an earlier attempt), if any. `hints`:
+    whether a name that is not there is answered with one like it.
     """
 
     catalogue: Catalogue
@@ -39,6 +53,7 @@ class Facts:
     taken: Spend = field(default_factory=Spend)
     approval: Approval | None = None
     pinned: str | None = None
+    hints: bool = True
 
     def thing(self, call: Call) -> Tool | Offer | None:
         """What the call is about."""
@@ -89,15 +104,17 @@ def judge(call: Call, facts: Facts) -> Verdict:
 
 
 def known(case: Case) -> Verdict:
-    """The tool (the resource, the prompt) is there, or may be: nobody knows what a server has that can't be reached."""
+    """The tool (the resource, the prompt) is there, or may be: nobody knows what a server has that can't be reached.
+    That it can't be is told to those who may use anything of it.
+    """
     call, facts = case.call, case.facts
-    if case.thing is not None or _server(call) in facts.catalogue.missing:
+    if case.thing is not None or awaited(_server(call), facts.catalogue, facts.policy, call.subject, facts.now):
         return _KNOWN
     kind, names = _NAMED[call.action](facts.catalogue)
     if call.path in facts.catalogue.rejected:
         return Deny("known", f"{kind} `{call.path}` was left out: {facts.catalogue.rejected[call.path]}")
-    close = difflib.get_close_matches(call.path, names, n=1)
-    hint = f"; did you mean `{close[0]}`?" if close else ""
+    close = closest(call.path, names) if facts.hints else None
+    hint = f"; did you mean `{close}`?" if close else ""
     return Deny("known", f"there is no {kind} `{call.path}`{hint}")
 
 
@@ -114,7 +131,7 @@ def reachable(case: Case) -> Verdict:
     server, missing = _server(case.call), case.facts.catalogue.missing
     if case.thing is not None or server not in missing:
         return _REACHABLE
-    return Deny("reachable", f"server `{server}` is not available: {missing[server]}")
+    return Deny("reachable", f"server `{server}` is not available: {brief(missing[server])}")
 
 
 def _server(call: Call) -> str:
@@ -180,6 +197,11 @@ GATES: tuple[Gate, ...] = (known, reachable, intact, valid, permitted, within_bu
 def listed(thing: Tool | Offer, catalogue: Catalogue, policy: Policy, subject: Subject, now: datetime) -> bool:
     """Whether a subject is shown this: it is intact, and some use of it could be allowed or asked for."""
     return _held(thing, catalogue) is None and policy.visible(subject, thing, now)
+
+
+def awaited(server: str, catalogue: Catalogue, policy: Policy, subject: Subject, now: datetime) -> bool:
+    """Whether a subject is told that this server can't be reached: it can't, and he may use something of it."""
+    return server in catalogue.missing and policy.may_use(subject, server, now)
 
 
 def _held(thing: Tool | Offer, catalogue: Catalogue) -> str | None:

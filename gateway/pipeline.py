@@ -215,6 +215,7 @@ class Pipeline:
             limits=place.limits,
             taken=taken,
             pinned=attempt.pin,
+            hints=work.hints,
         )
 
     async def _answer(self, call: Call, work: Work, attempt: Attempt) -> Approval | None:

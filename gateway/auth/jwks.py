@@ -1,7 +1,8 @@
 """The keys that an issuer signs with: fetched, kept for a while, fetched again when a token names one that is new.
 
-Only addresses that the admin named are asked: the issuer's own host, or `jwks_url`. No redirect is followed, and no
-address that a token brings (`jku`, `x5u`) is looked at. What comes is bounded in size and in time.
+Only places that the admin named are asked: the issuer's own host, or `jwks_url`; and a private address only if he has
+listed it, for whose name it is may say tomorrow where that is. No redirect is followed, and no address that a token
+brings (`jku`, `x5u`) is looked at. What comes is bounded in size and in time.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from gateway.auth import Unavailable
+from gateway.guarded import OutOfReach, TooLong, guarded_client
+from gateway.reach import Reach
 
 __all__ = ["FRESH", "PAUSE", "STALE", "KeySet", "SigningKey", "signing_keys"]
 
@@ -25,7 +28,6 @@ FRESH = 600.0  # seconds after which the keys are fetched again
 STALE = 3600.0  # seconds after which keys that could not be fetched again are trusted no more
 PAUSE = 10.0  # seconds between two attempts: a stranger's tokens may name as many keys as they like
 FETCH_SECONDS = 5.0
-MAX_BYTES = 256 * 1024
 MAX_KEYS = 64
 MIN_RSA_BITS = 2048
 
@@ -73,11 +75,14 @@ def _signing_key(one: Mapping[str, Any]) -> SigningKey | None:
 
 class KeySet:
     """An issuer's keys. `url` is where they are; without it the issuer's metadata says so (RFC 8414, OpenID Connect
-    Discovery), and they must be on its own host. `clock` is monotonic, in seconds.
+    Discovery), and they must be on its own host. `reach` says which addresses may be asked. `clock` is monotonic, in
+    seconds.
     """
 
-    def __init__(self, issuer: str, url: str | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._issuer, self._url, self._clock = issuer, url, clock
+    def __init__(
+        self, issuer: str, url: str | None = None, *, reach: Reach, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._issuer, self._url, self._reach, self._clock = issuer, url, reach, clock
         self._keys: tuple[SigningKey, ...] = ()
         self._fetched = float("-inf")
         self._next = float("-inf")
@@ -94,7 +99,7 @@ class KeySet:
     async def fetch(self) -> Sequence[SigningKey]:
         """The keys as they are now. Raises Unavailable."""
         try:
-            async with asyncio.timeout(FETCH_SECONDS), httpx2.AsyncClient(follow_redirects=False) as client:
+            async with asyncio.timeout(FETCH_SECONDS), guarded_client(self._reach) as client:
                 url = self._url or await _discovered(client, self._issuer)
                 return signing_keys(await _json(client, url))
         except TimeoutError:
@@ -152,15 +157,12 @@ def _origin(url: str) -> tuple[str, str]:
 async def _json(client: httpx2.AsyncClient, url: str) -> Any:
     """What is there. Raises Unavailable."""
     try:
-        async with client.stream("GET", url, headers={"accept": "application/json"}) as response:
-            if response.status_code != 200:
-                raise Unavailable(f"{url} answers {response.status_code}")
-            body = bytearray()
-            async for part in response.aiter_bytes():
-                body += part
-                if len(body) > MAX_BYTES:
-                    raise Unavailable(f"{url} answers with more than {MAX_BYTES} bytes")
-        return json.loads(body)
+        response = await client.get(url, headers={"accept": "application/json"})
+        if response.status_code != 200:
+            raise Unavailable(f"{url} answers {response.status_code}")
+        return json.loads(response.content)
+    except (OutOfReach, TooLong) as error:
+        raise Unavailable(f"{url}: {error}") from None
     except httpx2.HTTPError as error:
         raise Unavailable(f"{url} can't be reached: {type(error).__name__}") from None
     except (ValueError, RecursionError):

@@ -78,13 +78,13 @@ async def _keys(config: Config) -> Sequence[ApiKey]:
 
 async def _issuer(config: Config) -> list[Finding]:
     """Whether the issuer's keys can be had now."""
-    from gateway.auth.jwks import KeySet
+    from gateway.entrance import issuer_keys
 
     oauth = config.serve.oauth
     if oauth is None:
         return []
     try:
-        found = await KeySet(oauth.issuer, oauth.jwks_url).fetch()
+        found = await issuer_keys(config, oauth).fetch()
     except Unavailable as error:
         return [Finding("fail", "oauth", str(error), "see `issuer` and `jwks_url` under [serve.oauth]")]
     usable = [key for key in found if any(key.serves(algorithm) for algorithm in oauth.algorithms)]

@@ -136,6 +136,8 @@ def _keys(config: "Config") -> "KeyRing":
 
 
 def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
+    from datetime import UTC, datetime
+
     from gateway.entrance import challenges, login, profiles
     from gateway.serve.door import Entry
     from gateway.serve.origins import Origins
@@ -146,6 +148,7 @@ def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
         write=offline.store.check,
         problem=lambda: offline.policy.problem,
         servers=lambda: {status.name: status.state == "ready" for status in runtime.upstream.status()},
+        may_use=lambda subject, name: offline.policy.current.may_use(subject, name, datetime.now(UTC)),
     )
     return Entry(
         local=local,

@@ -13,6 +13,7 @@ from gateway.cli.options import Caller, as_json, caller, emit, through, usage_of
 
 if TYPE_CHECKING:
     from gateway.call import Subject
+    from gateway.catalogue import Catalogue
     from gateway.config import Config
     from gateway.pipeline import CallResult
 
@@ -71,11 +72,24 @@ async def _called(config: "Config", tool: str, arguments: str, subject: "Subject
     async with open_runtime(_narrowed(config, tool)) as runtime:
         client, ended = await runtime.clients.open(subject, f"call {tool}"), "interrupted"
         try:
-            result = await client.call(tool, arguments)
+            result = _whole(await client.call(tool, arguments), runtime.upstream.catalogue)
             ended = ending(result)
             return result
         finally:
             await client.close(ended)
+
+
+def _whole(result: "CallResult", catalogue: "Catalogue") -> "CallResult":
+    """Whoever runs the gateway is told that a server can't be reached, and all of why, whatever he may use of it."""
+    from gateway.events import Denied
+
+    if not isinstance(result, Denied) or result.gate not in ("known", "reachable"):
+        return result
+    server = result.path.partition("/")[0]
+    if server not in catalogue.missing:
+        return result
+    why = f"server `{server}` is not available: {catalogue.missing[server]}"
+    return dataclasses.replace(result, gate="reachable", why=why)
 
 
 def _narrowed(config: "Config", tool: str) -> "Config":

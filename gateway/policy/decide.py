@@ -14,18 +14,20 @@ from gateway.call import Subject, Tool
 from gateway.errors import Problem
 from gateway.offer import Offer
 from gateway.policy.condition import holds
+from gateway.policy.globs import covers
 from gateway.policy.index import Candidates, Index
 from gateway.policy.logic import UNDECIDED
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Rule
 from gateway.policy.scope import Query, RunFacts, Scope, use_of
-from gateway.policy.wording import Effect
+from gateway.policy.wording import Action, Effect
 
 __all__ = ["Decision", "Policy", "Summary", "principals"]
 
 Summary = Literal["allow", "ask", "deny", "depends"]
 
 _STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
+_USES: tuple[Action, ...] = ("call", "read", "get")
 _OWN_REQUEST = "nobody approves their own request unless a line says so with subject.is_requester"
 
 
@@ -111,6 +113,27 @@ class Policy:
         scope = self.scope(query, principal)
         return any(_sometimes(rule, scope) for rule in found.allow) and not any(
             _always(rule, scope) for rule in found.deny
+        )
+
+    def may_use(self, subject: Subject, server: str, now: datetime) -> bool:
+        """Whether anything of this server could be allowed or asked for, as far as can be said without knowing what it
+        has: some line grants it, and no other takes all of that away, or hides it.
+        """
+        return _is_agent(subject.agent) and all(
+            any(self._may(Query(subject, use, f"{server}/*", None, None, RunFacts(), now), principal) for use in _USES)
+            for principal in principals(subject)
+        )
+
+    def _may(self, query: Query, principal: str) -> bool:
+        scope, server = self.scope(query, principal), query.object.partition("/")[0]
+        found, hiding = (
+            self._index.of_server(principal, query.subject.tenant, action, server) for action in (query.action, "list")
+        )
+        barred = [rule for rule in (*found.deny, *hiding.deny) if rule.when is None or rule.when.test(scope) is True]
+        return any(
+            (rule.when is None or rule.when.test(scope) is not False)
+            and not any(covers(no.tool.name, rule.tool.name) for no in barred)
+            for rule in found.allow
         )
 
     def _hidden(self, query: Query, principal: str) -> bool:

@@ -46,6 +46,12 @@ class _Bucket:
     by_server: Mapping[str, tuple[Rule, ...]]
     wild: tuple[Rule, ...]
 
+    def of_server(self, server: str) -> Iterator[Rule]:
+        for rules in self.exact.values():
+            yield from (rule for rule in rules if rule.tool.server == server)
+        yield from self.by_server.get(server, ())
+        yield from (rule for rule in self.wild if rule.tool.matches_server(server))
+
     def matching(self, path: str, server: str, name: str) -> Iterator[Rule]:
         yield from self.exact.get(path, ())
         for rule in self.by_server.get(server, ()):
@@ -57,9 +63,11 @@ class _Bucket:
 
 
 class Index:
-    """`candidates(principal, tenant, action, object)` and `roles_of(principal, tenant)`, both remembered."""
+    """`candidates(principal, tenant, action, object)`, `of_server(principal, tenant, action, server)` and
+    `roles_of(principal, tenant)`, all remembered.
+    """
 
-    __slots__ = ("_buckets", "_cached_candidates", "_cached_roles", "_roles")
+    __slots__ = ("_buckets", "_cached_candidates", "_cached_of_server", "_cached_roles", "_roles")
 
     def __init__(self, rules: Iterable[Rule], roles: Roles) -> None:
         rows: dict[tuple[str, str], list[Rule]] = defaultdict(list)
@@ -69,6 +77,7 @@ class Index:
         self._buckets = {key: _bucket(found) for key, found in rows.items()}
         self._cached_roles = lru_cache(_CACHED)(roles.of_member)
         self._cached_candidates = lru_cache(_CACHED)(self._find)
+        self._cached_of_server = lru_cache(_CACHED)(self._find_of_server)
 
     def roles_of(self, principal: str, tenant: str) -> frozenset[str]:
         short = len(principal) + len(tenant) <= _LONGEST_KEY
@@ -79,27 +88,45 @@ class Index:
         find = self._cached_candidates if short else self._find
         return find(principal, tenant, action, path)
 
+    def of_server(self, principal: str, tenant: str, action: str, server: str) -> Candidates:
+        """The rules that may matter for something of this server, whatever it is called."""
+        short = len(principal) + len(tenant) + len(action) + len(server) <= _LONGEST_KEY
+        find = self._cached_of_server if short else self._find_of_server
+        return find(principal, tenant, action, server)
+
     def remembered(self) -> int:
         """How many answers are kept: bounded, whatever is asked."""
-        return self._cached_candidates.cache_info().currsize + self._cached_roles.cache_info().currsize
+        caches = (self._cached_candidates, self._cached_of_server, self._cached_roles)
+        return sum(cache.cache_info().currsize for cache in caches)
 
     def _find(self, principal: str, tenant: str, action: str, path: str) -> Candidates:
         wrong = _wrong(principal, tenant, path)
         if wrong:
             return Candidates(wrong=wrong)
         server, _, name = path.partition("/")
-        rows: list[Rule] = []
+        buckets = self._of(principal, tenant, action)
+        return _sorted([rule for one in buckets for rule in one.matching(path, server, name)], tenant)
+
+    def _find_of_server(self, principal: str, tenant: str, action: str, server: str) -> Candidates:
+        wrong = _wrong(principal, tenant, f"{server}/*")
+        if wrong:
+            return Candidates(wrong=wrong)
+        buckets = self._of(principal, tenant, action)
+        return _sorted([rule for one in buckets for rule in one.of_server(server)], tenant)
+
+    def _of(self, principal: str, tenant: str, action: str) -> Iterator[_Bucket]:
         for who in ("*", principal, *self.roles_of(principal, tenant)):
             if bucket := self._buckets.get((action, who)):
-                rows += [rule for rule in bucket.matching(path, server, name) if rule.tenant in ("*", tenant)]
-        return _sorted(rows) if rows else _NOTHING
+                yield bucket
 
 
 _NOTHING = Candidates()
 
 
-def _sorted(rows: list[Rule]) -> Candidates:
-    rows.sort(key=_place)
+def _sorted(found: Iterable[Rule], tenant: str) -> Candidates:
+    rows = sorted((rule for rule in found if rule.tenant in ("*", tenant)), key=_place)
+    if not rows:
+        return _NOTHING
     deny, ask, allow = (tuple(rule for rule in rows if rule.effect == effect) for effect in ("deny", "ask", "allow"))
     return Candidates(deny, ask, allow, any(rule.when for rule in rows))
 

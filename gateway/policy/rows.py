@@ -88,6 +88,7 @@ _IMPOSSIBLE = {
     "complete": "what may be read or got may be completed; a `complete` line can only take that away, with `deny`",
     "approve": "write `allow` or `deny`",
 }
+_NO_RUN = "a list is the same for all runs; what depends on the run can be denied to a `call`, a `read` or a `get`"
 _UNEXPLAINED: Mapping[Effect, str] = {
     "allow": "allowed by policy",
     "ask": "a person must agree",
@@ -165,6 +166,10 @@ class _Reader:
         rule = rule if rule.why else replace(rule, why=_UNEXPLAINED[rule.effect])
         if rule.effect not in _POSSIBLE.get(rule.action, EFFECTS):
             self._note(effect.column, f"a line for `{rule.action}` can't `{rule.effect}`", _IMPOSSIBLE[rule.action])
+        if rule.action == "list" and rule.when and (name := _of_run(rule.when)):
+            self._note(
+                when.column_of(max(0, when.text.find(name))), f"a line for `list` can't look at `{name}`", _NO_RUN
+            )
         return _four_eyes(rule)
 
     def _grant(self) -> Grant:
@@ -201,6 +206,11 @@ def _four_eyes(rule: Rule) -> Rule:
         return rule
     text = f"({rule.when.text}) and not {_OWN}" if rule.when else f"not {_OWN}"
     return replace(rule, when=compile_condition(text))
+
+
+def _of_run(when: Condition) -> str:
+    """What it wants to know of a run, if anything."""
+    return next((path.text for path in when.paths if path.root == "run"), "")
 
 
 _MANY = "text that holds a comma stands in double quotes"

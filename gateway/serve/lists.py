@@ -146,8 +146,8 @@ async def answer_list(send: Send, parts: Parts) -> None:
 
 
 def with_missing(found: Mapping[str, Any], viewer: ClientRun) -> dict[str, Any]:
-    """A list, and which servers are missing from it, because a short list looks whole."""
-    missing = dict(viewer.catalogue.missing)
+    """A list, and which servers of his are missing from it, because a short list looks whole."""
+    missing = dict(viewer.missing())
     return dict(found) | ({"_meta": {"toolgate/missing": missing}} if missing else {})
 
 

@@ -1,6 +1,6 @@
 """The pages that anybody may see: `/health`, `/ready`, and what OAuth clients are told about us (RFC 9728).
 
-They say nothing of policies, tools or people; the names of servers only to somebody who has logged in.
+They say nothing of policies, tools or people; the name of a server only to somebody who may use anything of it.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from gateway.auth.challenge import METADATA_PATH, Challenges
+from gateway.call import Subject
 from gateway.errors import PolicyError, StoreError
 from gateway.identity import Identity
 from gateway.serve.door import MCP_PATH, Page
@@ -28,12 +29,14 @@ log = logging.getLogger("toolgate.serve")
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What `/ready` looks at. `write` raises StoreError when the store takes no transaction; `problem` is what is wrong
-    with the policy's files (the last good policy stays in force); `servers` says of each whether it is up.
+    with the policy's files (the last good policy stays in force); `servers` says of each whether it is up;
+    `may_use` whether this subject may use anything of a server.
     """
 
     write: Callable[[], Awaitable[object]]
     problem: Callable[[], PolicyError | None]
     servers: Callable[[], Mapping[str, bool]]
+    may_use: Callable[[Subject, str], bool]
 
 
 class Readiness:
@@ -54,7 +57,9 @@ class Readiness:
             "servers": {"up": sum(servers.values()), "down": len(servers) - sum(servers.values())},
         }
         if who is not None:
-            found["servers"] = {name: "up" if up else "down" for name, up in servers.items()}
+            found["servers"] = {
+                name: "up" if up else "down" for name, up in servers.items() if self._parts.may_use(who.subject, name)
+            }
         return JSONResponse(found, 200 if store == "ok" else 503)
 
     async def _tried_store(self) -> str:

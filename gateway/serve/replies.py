@@ -6,7 +6,6 @@ says it, with `data` for programs. Its codes are ours: those from -32768 to -320
 section 5.1).
 """
 
-import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,7 @@ from gateway.events import Denied, Held, Returned
 from gateway.pipeline import CallResult, OutOfBudget
 from gateway.results import client_result, denied_text, failure_text, held_text, unforged
 from gateway.visible import shortened
+from gateway.wording import closest
 
 __all__ = ["DENIED", "IN_DOUBT", "NOT_SENT", "WAITING", "ServerError", "answer", "not_found", "not_offered", "reply"]
 __all__ += ["unfollowed"]
@@ -116,8 +116,8 @@ def not_found(kind: str, name: str) -> ServerError:
 
 def not_offered(name: str, offered: Collection[str]) -> JsonObject:
     """The same answer for a tool that is forbidden and for one that does not exist. `offered` are the listed names."""
-    close = difflib.get_close_matches(name, offered, n=1)
-    hint = f" Did you mean `{close[0]}`?" if close else ""
+    close = closest(name, offered)
+    hint = f" Did you mean `{close}`?" if close else ""
     text = f"Denied: there is no tool `{shortened(name, 80)}` here, or you may not use it.{hint}"
     verdict = {"effect": "deny", "gate": "known", "rule": None}
     return {"content": [{"type": "text", "text": text}], "isError": True, "_meta": {"toolgate/verdict": verdict}}

@@ -14,6 +14,7 @@ from gateway.call import Subject
 from gateway.errors import UpstreamUnavailable
 from gateway.upstream.given import Public
 from gateway.upstream.reaping import Reaper
+from gateway.upstream.reasons import away
 from gateway.upstream.spec import ServerSpec
 from gateway.upstream.supervise import Supervisor
 from gateway.upstream.watching import Watched
@@ -58,7 +59,7 @@ class OwnWatching:
     async def _subscribed(self, server: Supervisor, uri: str) -> None:
         await server.settled.wait()
         if not (server.available or server.was_ready):
-            raise UpstreamUnavailable(self._spec.name, server.missing or "it went away again")
+            raise UpstreamUnavailable(self._spec.name, away(server.missing))
         try:
             await server.subscribe(uri)
         except BaseException:

@@ -25,6 +25,7 @@ from gateway.caller import Caller, asks
 from gateway.upstream.connection import relayed
 from gateway.upstream.given import Public
 from gateway.upstream.reaping import Reaper
+from gateway.upstream.reasons import away
 from gateway.upstream.spec import ServerSpec
 from gateway.upstream.supervise import Supervisor
 from gateway.upstream.watching import Watched
@@ -101,7 +102,7 @@ class Private:
         own.users -= 1
         self._refused = self._refused or (own.server.refused and not own.server.per_subject)
         self._close(own)
-        return own.server.missing or "it went away again"
+        return away(own.server.missing)
 
     def _opened(self, key: _Key, caller: Caller, subject: Subject | None) -> "_Own | str":
         if self._refused:

@@ -1,4 +1,6 @@
-"""Why a server can't be reached, in words for whoever runs the gateway: never with a secret."""
+"""Why a server can't be reached, in words for whoever runs the gateway: never with a secret. Others are told less
+(`outage`).
+"""
 
 from urllib.parse import urlsplit
 
@@ -7,10 +9,11 @@ from anyio import BrokenResourceError, ClosedResourceError
 from mcp.shared.exceptions import MCPError
 
 from gateway.errors import ToolgateError
+from gateway.outage import brief
 from gateway.upstream.spec import Http, ServerSpec, Transport, redacted
 from gateway.visible import shortened
 
-__all__ = ["LAST_WORDS", "cause", "reason", "shown"]
+__all__ = ["LAST_WORDS", "away", "cause", "reason", "shown"]
 
 LAST_WORDS = "; it said: "  # between why a child ended and the last that it wrote
 
@@ -29,6 +32,11 @@ def shown(why: str, transport: Transport | None) -> str:
         why = f"can't connect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     clean = redacted(why, transport) if transport else why
     return shortened(clean[:LOOKED_AT], LONGEST)
+
+
+def away(missing: str | None) -> str:
+    """Why a server can't be asked now, for whoever wanted to; None: it can be again."""
+    return brief(missing or "it went away again")
 
 
 def cause(why: str) -> str:

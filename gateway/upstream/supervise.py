@@ -25,7 +25,7 @@ from gateway.upstream.given import Errand, Public
 from gateway.upstream.listing import Listing, list_everything
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
-from gateway.upstream.reasons import cause, reason, shown
+from gateway.upstream.reasons import away, cause, reason, shown
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
 from gateway.upstream.waiting import Pace, set_within
 from gateway.upstream.wanted import Wanted, wanted
@@ -326,7 +326,7 @@ class Supervisor:
         judged = self._pin(call)
         connection = await self._available(min(PATIENCE, timeout))
         if connection is None:
-            return Unsent(f"server `{self.spec.name}` is down: {self.missing or 'it went away again'}")
+            return Unsent(f"server `{self.spec.name}` is down: {away(self.missing)}")
         if judged != self._pin(call):
             return Unsent(f"`{call.path}` changed while the call waited for its server: ask again")
         if judged is None and call.action == "call":
@@ -360,7 +360,7 @@ class Supervisor:
         deadline = asyncio.get_running_loop().time() + timeout
         connection = await self._available(min(PATIENCE, timeout))
         if connection is None:
-            return Unsent(f"server `{self.spec.name}` is down: {self.missing or 'it went away again'}")
+            return Unsent(f"server `{self.spec.name}` is down: {away(self.missing)}")
         left = max(0.1, deadline - asyncio.get_running_loop().time())
         return self._explained(await connection.forward(asked, {}, errand.meta, left, errand.caller))
 

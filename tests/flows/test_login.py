@@ -259,7 +259,7 @@ def test_what_a_client_presents_reaches_no_server_and_no_log(project: Project, e
 
 def oauth(issuer: Issuer, *more: str) -> str:
     lines = [f'issuer = "{issuer.url}"', f'resource = "{RESOURCE}"', 'user = "user:{email}"', 'tenant = "{org}"', *more]
-    return "[serve.oauth]\n" + "\n".join(lines) + "\n"
+    return '[network]\nallow = ["127.0.0.1"]\n[serve.oauth]\n' + "\n".join(lines) + "\n"
 
 
 def token(issuer: Issuer, kid: str = "k1", **claims: Any) -> str:
@@ -421,13 +421,45 @@ def test_beyond_loopback_only_for_clients_that_log_in(project: Project) -> None:
 
 
 def test_ready_tells_strangers_less(project: Project) -> None:
-    project.write(KEYS, {"echo": ECHO_ENTRY, "down": {"command": sys.executable, "args": ["-c", "raise SystemExit"]}})
-    key = project.key("user:ann")
+    policy = (f"p, user:ann, *, {server}/*, call, , allow, ann may" for server in ("echo", "down"))
+    project.write(
+        KEYS, {"echo": ECHO_ENTRY, "down": {"command": sys.executable, "args": ["-c", "raise SystemExit"]}}, *policy
+    )
+    key, eve = project.key("user:ann"), project.key("user:eve")
     with project.serve() as gateway:
         url = gateway.url.replace("/mcp", "/ready")
         assert httpx2.get(url).json()["servers"] == {"up": 1, "down": 1}
         known = httpx2.get(url, headers={"authorization": f"Bearer {key}"})
+        assert httpx2.get(url, headers={"authorization": f"Bearer {eve}"}).json()["servers"] == {}
         assert (known.status_code, known.json()["servers"]) == (200, {"echo": "up", "down": "down"})
+
+
+DB = "ORA-12154 cannot connect to payroll-db.internal:1521 as hr_admin"
+PAYROLL = {"command": sys.executable, "args": ["-c", f"import sys; sys.exit({DB!r})"]}
+HR = (*POLICY, "p, user:ann, acme, payroll/*, call, , allow, ann pays")
+
+
+@eras
+def test_a_server_that_is_down_is_told_to_its_users_without_its_words_and_to_others_not_at_all(
+    project: Project, era: str
+) -> None:
+    project.write(KEYS, {"echo": ECHO_ENTRY, "payroll": PAYROLL}, *HR)
+    ann, bob = (project.key(f"user:{name}", "--tenant", "acme") for name in ("ann", "bob"))
+    with project.serve() as gateway:
+        with wire(gateway, era, ann) as client:
+            listed = client.ask("tools/list")["result"]
+            assert listed["_meta"]["toolgate/missing"] == {"payroll": "it exited with code 1"}
+            called = client.call("payroll__x")
+            assert text_of(called).startswith("Not reached: server `payroll` is not available: it exited with code 1.")
+            assert "ORA" not in json.dumps([listed, called])
+        with wire(gateway, era, bob) as client:
+            for method in ("tools/list", "prompts/list", "resources/list", "resources/templates/list"):
+                assert "payroll" not in json.dumps(client.ask(method)), method
+            for name in ("payroll__x", "payroll/x"):
+                there, nowhere = (text_of(client.call(one)) for one in (name, name.replace("payroll", "nowhere")))
+                assert there == nowhere.replace("nowhere", "payroll")
+        assert gateway.stop() == 0
+    assert DB in project.log
 
 
 def test_pages_of_other_sites_reach_nothing(project: Project) -> None:

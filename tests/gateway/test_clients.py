@@ -80,8 +80,23 @@ def test_the_tools_of_a_server_that_is_missing_are_missing_and_not_unheard_of(tm
             for name in ("down__act", "down/act"):
                 result = await run.call(name, {})
                 assert isinstance(result, Denied)
-                assert result.why.startswith("server `down` is not available")
+                assert result.why == "server `down` is not available: it exited with code 3"
                 assert run.offers(result.path)
+            assert run.missing() == {"down": "it exited with code 3"}
+            assert "it said: " in app.upstreams.catalogue.missing["down"]
+
+    within(tmp_path, scenario)
+
+
+def test_a_server_that_is_missing_is_unheard_of_for_those_who_may_use_nothing_of_it(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        async with app.clients.run(EVE, "x") as run:
+            assert run.missing() == {}
+            for name in ("down__act", "down/act", "nowhere/act"):
+                result = await run.call(name, {})
+                assert isinstance(result, Denied)
+                assert (result.gate, result.why.startswith("there is no tool `")) == ("known", True)
+                assert run.hides(result)
 
     within(tmp_path, scenario)
 

@@ -55,9 +55,8 @@ def test_a_profile_has_its_own_scopes_or_those_of_all(tmp_path: Path) -> None:
 
 def test_without_a_claim_for_the_tenant_it_is_the_configured_one(tmp_path: Path) -> None:
     async def scenario(issuer: Issuer) -> None:
-        text = (
-            f'[identity]\ntenant = "acme"\n[serve.oauth]\nissuer = "{issuer.url}"\nresource = "http://gate.test/mcp"\n'
-        )
+        allowed = '[network]\nallow = ["127.0.0.1"]\n[identity]\ntenant = "acme"\n'
+        text = f'{allowed}[serve.oauth]\nissuer = "{issuer.url}"\nresource = "http://gate.test/mcp"\n'
         settings = config(tmp_path, text.replace("http://gate.test", "http://127.0.0.1"))
         assert settings.serve.oauth
         who = entrance.tokens(settings, settings.serve.oauth)

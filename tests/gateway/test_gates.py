@@ -40,7 +40,9 @@ p, agent:clerk, *,    shop/refund, call,    , allow, the clerk pays back
 p, *,           *,    shop/refund, call,    args.amount > 10, ask, more than 10 is read by a person
 p, *,           *,    shop/refund, call,    args.amount > 100, deny, more than 100 never
 p, user:bob,    acme, shop/refund, approve, args.amount <= 50, allow, bob decides up to 50
+p, user:ann,    acme, bank/*,      call,    , allow, ann pays
 """
+WORDS = "; it said: no way to bank-db.internal:1521 as admin"
 SCHEMA = {"type": "object", "properties": {"amount": {"type": "number"}}, "required": ["amount"]}
 
 
@@ -54,7 +56,8 @@ def call(amount: object = 5, path: str = "shop/refund", subject: Subject = ANN) 
 
 
 def facts(**changes: object) -> Facts:
-    catalogue = Catalogue.of([tool(), tool("order")], {"bank": "it is down"}, {"shop/worse": "its schema is no object"})
+    away = {"bank": f"it exited with code 3{WORDS}"}
+    catalogue = Catalogue.of([tool(), tool("order")], away, {"shop/worse": "its schema is no object"})
     return replace(Facts(catalogue, parse(RULES), NOW), **changes)  # type: ignore[arg-type]  # a test names fields
 
 
@@ -99,7 +102,7 @@ DENIALS = [
     ("known", call(path="shop/refnd"), {}, "there is no tool `shop/refnd`; did you mean `shop/refund`?", None),
     ("known", call(path="refund"), {}, "there is no tool `refund`", None),
     ("known", call(path=""), {}, "there is no tool ``", None),
-    ("reachable", call(path="bank/send"), {}, "server `bank` is not available: it is down", None),
+    ("reachable", call(path="bank/send"), {}, "server `bank` is not available: it exited with code 3", None),
     ("known", call(path="shop/worse"), {}, "tool `shop/worse` was left out: its schema is no object", None),
     ("intact", call(), {"pinned": "x"}, "the definition of `shop/refund` has changed since this call was first", None),
     ("intact", call(), {"catalogue": HELD}, "`shop/refund` is held: it has changed; see `toolgate pins`", None),
@@ -252,7 +255,18 @@ def test_a_name_that_nothing_has_taught_us_is_judged_by_its_missing_server() -> 
         assert isinstance(known(Case(call(path=path), facts())), Allow)
         verdict = reachable(Case(call(path=path), facts()))
         assert isinstance(verdict, Deny)
-        assert verdict.why == "server `bank` is not available: it is down"
+        assert verdict.why == "server `bank` is not available: it exited with code 3"
+
+
+def test_a_server_that_is_missing_is_not_there_for_those_who_may_use_nothing_of_it() -> None:
+    for path in ("bank/pay", "bank__pay", "bank/note:1"):
+        for subject in (BOB, VIA):
+            verdict = judge(call(path=path, subject=subject), facts())
+            assert verdict == Deny("known", f"there is no tool `{path}`")
+
+
+def test_who_gives_hints_himself_gets_none() -> None:
+    assert judge(call(path="shop/refnd"), facts(hints=False)) == Deny("known", "there is no tool `shop/refnd`")
 
 
 def test_a_tool_that_is_held_is_neither_listed_nor_called_and_the_others_are() -> None:
@@ -282,6 +296,7 @@ p, user:ann, *, desk/*, read, , allow, ann reads
 p, user:ann, *, desk/*, get, , allow, ann gets
 p, *, *, desk/note:2, read, , ask, looked at
 p, *, *, desk/note:3, read, , deny, never
+p, user:ann, *, bank/*, read, , allow, ann reads there too
 p, *, *, desk/*, subscribe, args.uri == 'note:2', deny, not watched
 """
 
@@ -292,7 +307,8 @@ def reading(uri: str = "note:1", path: str = "", **changes: Any) -> Call:
 
 
 def shelf(**changes: Any) -> Facts:
-    catalogue = Catalogue.of([], {"bank": "it is down"}, {"desk/worse": "it has no name"}, offers=[NOTE, GREET])
+    away = {"bank": f"it exited with code 3{WORDS}"}
+    catalogue = Catalogue.of([], away, {"desk/worse": "it has no name"}, offers=[NOTE, GREET])
     return replace(Facts(catalogue, parse(READERS), NOW), **changes)
 
 
@@ -302,7 +318,7 @@ OTHERS: list[tuple[str, Call, str]] = [
     ("permitted", reading("note:3"), "never"),
     ("permitted", reading(subject=BOB), "no line allows user:bob to read"),
     ("known", reading(path="shop/note:1"), "there is no resource `shop/note:1`"),
-    ("reachable", reading(path="bank/note:1"), "it is down"),
+    ("reachable", reading(path="bank/note:1"), "it exited with code 3"),
     ("known", reading(path="desk/gret", action="get"), "there is no prompt `desk/gret`; did you mean `desk/greet`?"),
     ("known", reading(path="desk/worse", action="get"), "prompt `desk/worse` was left out"),
     ("valid", reading(path="desk/greet", action="get"), "needs the argument `who`"),

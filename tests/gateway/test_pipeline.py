@@ -647,10 +647,10 @@ class Away:
 
     @property
     def catalogue(self) -> Catalogue:
-        return Catalogue.of([], {"desk": "it is down"}) if self.missing else self.servers.catalogue
+        return Catalogue.of([], {"desk": "it closed its output"}) if self.missing else self.servers.catalogue
 
     async def forward(self, call: Call, **how: Any) -> Outcome:
-        return Unsent("it is down") if self.gone else await self.servers.forward(call, **how)
+        return Unsent("it closed its output") if self.gone else await self.servers.forward(call, **how)
 
     def wake(self, server: str) -> None:
         self.servers.wake(server)
@@ -667,7 +667,7 @@ def test_an_approval_outlives_calls_that_did_not_reach_the_server_and_is_good_fo
             for _ in range(2):
                 setattr(stage.upstream, how, True)
                 told = await run.call("desk/send", {"word": "a"})
-                assert "it is down; its approval is not used up" in str(told)
+                assert "it closed its output; its approval is not used up" in str(told)
                 setattr(stage.upstream, how, False)
             assert isinstance(outcome_of(await run.call("desk/send", {"word": "a"})), Answered)
             assert isinstance(await run.call("desk/send", {"word": "a"}), Held)
@@ -702,7 +702,7 @@ def test_in_an_agents_run_the_same_call_made_again_rides_on_the_approval_of_the_
         run = await stage.drive("run-1", model)
         assert (run.status, run.turn, run.denials) == ("waiting", 3, 0)  # the third is another one, and asked about
         told = str(model.requests[1].messages[-1])
-        assert "it is down; its approval is not used up" in told
+        assert "it closed its output; its approval is not used up" in told
         assert "again later" in told
         assert (await stage.files.approval(question.id)).state == "consumed"
         assert await stage.books() == Spend(turns=3, tool_calls=1, tokens=90, nanos=run.spend.nanos)

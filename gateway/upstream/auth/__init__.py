@@ -2,7 +2,6 @@
 
 Start at `credentials`, which is what connections see; then `carrying`, which puts them on requests.
 
-    reach, guarded      which addresses somebody else's words may make us connect to, and a client that holds to it
     authority           what the configuration says about one server
     grant, vault        a granted token; where users' grants are kept, sealed, each for one user and server
     flow                a journey to an authorization server, run by the MCP SDK's providers

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from gateway.upstream.auth.reach import Reach
+from gateway.reach import Reach
 
 __all__ = ["SUBJECT_TOKEN_TYPES", "Authority", "ClientKeys", "Method", "resource_of"]
 

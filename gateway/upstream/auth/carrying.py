@@ -17,8 +17,8 @@ import httpx2
 
 from gateway.call import InDoubt, Subject, Unsent
 from gateway.errors import StoreError, UpstreamUnavailable
+from gateway.reach import origin
 from gateway.upstream.auth.credentials import Carrier, Credentials
-from gateway.upstream.auth.reach import origin
 from gateway.upstream.auth.scopes import challenge_in, lacking, named
 from gateway.upstream.outcomes import TRANSPORT_ERROR, Fate, transport_error
 from gateway.upstream.pool import Pool, Replied

@@ -10,10 +10,10 @@ from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuth
 
 from gateway.call import Subject
 from gateway.errors import UpstreamUnavailable
+from gateway.guarded import guarded_client
 from gateway.upstream.auth.authority import Authority, ClientKeys
 from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
-from gateway.upstream.auth.guarded import guarded_client
 from gateway.upstream.auth.scopes import named, scopes_in, united
 from gateway.upstream.auth.user_tokens import OpenClient
 

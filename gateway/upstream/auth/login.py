@@ -19,10 +19,10 @@ from mcp_types.version import LATEST_MODERN_VERSION
 from pydantic import AnyUrl
 
 from gateway.errors import UpstreamUnavailable
+from gateway.guarded import guarded_client
 from gateway.upstream.auth.authority import Authority
 from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
-from gateway.upstream.auth.guarded import guarded_client
 from gateway.upstream.auth.redirect import Redirect, listening
 from gateway.upstream.auth.scopes import scopes_in, united
 from gateway.upstream.auth.user_tokens import OpenClient

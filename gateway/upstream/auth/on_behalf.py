@@ -15,12 +15,12 @@ from mcp.client.auth.extensions.identity_assertion import IdentityAssertionOAuth
 
 from gateway.call import Subject
 from gateway.errors import LogInNeeded, UpstreamUnavailable
+from gateway.guarded import guarded_client
 from gateway.upstream.auth.authority import Authority, ClientKeys
 from gateway.upstream.auth.client_credentials import granted, must_be_free
 from gateway.upstream.auth.exchange import ACCESS_TOKEN, ID_JAG, exchange
 from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
-from gateway.upstream.auth.guarded import guarded_client
 from gateway.upstream.auth.scopes import united
 from gateway.upstream.auth.subject_tokens import SubjectTokens
 from gateway.upstream.auth.user_tokens import OpenClient

@@ -18,11 +18,11 @@ from mcp.shared.auth import (
 
 from gateway.call import Subject
 from gateway.errors import LogInNeeded, UpstreamUnavailable
+from gateway.guarded import guarded_client
+from gateway.reach import Reach
 from gateway.upstream.auth.authority import Authority
 from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
-from gateway.upstream.auth.guarded import guarded_client
-from gateway.upstream.auth.reach import Reach
 from gateway.upstream.auth.scopes import named
 from gateway.upstream.auth.vault import Binding, Vault
 

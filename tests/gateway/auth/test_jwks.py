@@ -8,8 +8,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.auth import Unavailable
-from gateway.auth.jwks import FRESH, MAX_BYTES, PAUSE, STALE, KeySet, signing_keys
+from gateway.auth.jwks import FRESH, PAUSE, STALE, KeySet, signing_keys
+from gateway.guarded import CEILING
+from gateway.reach import Reach
 from tests.fixtures.issuer import Issuer, rsa_key
+
+LOOPBACK = Reach.of(["127.0.0.1"])
 
 
 class Clock:
@@ -22,7 +26,7 @@ class Clock:
 
 def within(scenario: Callable[[Issuer, KeySet, Clock], Awaitable[None]], issuer: Issuer | None = None) -> None:
     async def work(running: Issuer, clock: Clock) -> None:
-        await scenario(running, KeySet(running.url, clock=clock), clock)
+        await scenario(running, KeySet(running.url, reach=LOOPBACK, clock=clock), clock)
 
     with issuer or Issuer() as running:
         asyncio.run(work(running, Clock()))
@@ -121,7 +125,7 @@ def test_an_issuer_that_is_down_is_not_missed_for_a_while_and_then_it_is() -> No
         (b"{", "does not answer with JSON"),
         (b"[" * 100_000, "does not answer with JSON"),
         (b'{"keys": 7}', "no JWK set"),
-        (b" " * (MAX_BYTES + 1), f"more than {MAX_BYTES} bytes"),
+        (b" " * (CEILING + 1), f"longer than {CEILING} bytes"),
     ],
 )
 def test_what_is_no_set_of_keys_is_said(answer: bytes, why: str) -> None:
@@ -137,7 +141,7 @@ def test_nobody_there_is_said() -> None:
     with Issuer() as issuer:
         url = issuer.url
     with pytest.raises(Unavailable, match="can't be reached: ConnectError"):
-        asyncio.run(KeySet(url).fetch())
+        asyncio.run(KeySet(url, reach=LOOPBACK).fetch())
 
 
 def test_a_token_without_a_key_id_means_the_only_key_that_fits() -> None:
@@ -173,3 +177,21 @@ def test_keys_that_do_not_sign_or_are_weak_or_secret_are_none() -> None:
     ]
     (named,) = signing_keys({"keys": [{**good, "alg": "RS256"}]})
     assert (named.serves("RS256"), named.serves("RS512")) == (True, False)
+
+
+@pytest.mark.parametrize("jwks_url", [False, True])
+def test_a_private_address_is_asked_only_if_the_admin_lists_it(jwks_url: bool) -> None:
+    with Issuer() as issuer:
+        where = issuer.jwks_url if jwks_url else None
+        with pytest.raises(Unavailable, match="private address; the admin may list it under "):
+            asyncio.run(KeySet(issuer.url, where, reach=Reach()).fetch())
+        assert issuer.asked == []
+        assert asyncio.run(KeySet(issuer.url, where, reach=LOOPBACK).fetch())
+
+
+def test_a_name_that_resolves_to_a_private_address_is_not_asked_either() -> None:
+    with Issuer() as issuer:
+        named = issuer.url.replace("127.0.0.1", "localhost")
+        with pytest.raises(Unavailable, match="it is a private address"):
+            asyncio.run(KeySet(named, f"{named}/keys", reach=Reach()).fetch())
+        assert issuer.asked == []

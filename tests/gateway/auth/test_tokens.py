@@ -17,9 +17,11 @@ from gateway.auth.jwks import KeySet
 from gateway.auth.tokens import REMEMBERED, TokenRules, Tokens
 from gateway.call import Subject
 from gateway.claims import ClaimRules, Template
+from gateway.reach import Reach
 from tests.fixtures.issuer import Issuer, rsa_key
 
 AUDIENCE = "http://gate.test/mcp"
+LOOPBACK = Reach.of(["127.0.0.1"])
 
 
 class Clock:
@@ -37,7 +39,7 @@ def rules(issuer: Issuer, **other: Any) -> TokenRules:
 
 def within(scenario: Callable[[Issuer, Tokens], Awaitable[None]], **other: Any) -> None:
     async def work(issuer: Issuer) -> None:
-        await scenario(issuer, Tokens(rules(issuer, **other), KeySet(issuer.url)))
+        await scenario(issuer, Tokens(rules(issuer, **other), KeySet(issuer.url, reach=LOOPBACK)))
 
     with Issuer() as issuer:
         asyncio.run(work(issuer))
@@ -151,7 +153,7 @@ def test_a_token_that_names_nobody_is_told_to_the_admin_by_its_claim(caplog: pyt
 def test_a_good_token_is_not_checked_again_for_a_while_but_never_beyond_its_end() -> None:
     async def scenario(issuer: Issuer) -> None:
         clock, now = Clock(), Clock(time.time())
-        tokens = Tokens(rules(issuer), KeySet(issuer.url, clock=clock), clock=clock, now=now)
+        tokens = Tokens(rules(issuer), KeySet(issuer.url, reach=LOOPBACK, clock=clock), clock=clock, now=now)
         text = issuer.token(exp=int(now.now) + 40)
         assert await tokens.who(text)
         issuer.keys = {"k2": rsa_key()}
@@ -179,7 +181,7 @@ def test_two_tokens_are_two_people_also_from_memory() -> None:
 def test_each_good_token_is_told_with_whose_it_is_also_from_memory_and_no_other() -> None:
     async def work(issuer: Issuer) -> None:
         told: list[tuple[str, str]] = []
-        keys = KeySet(issuer.url)
+        keys = KeySet(issuer.url, reach=LOOPBACK)
         tokens = Tokens(rules(issuer), keys, verified=lambda who, token: told.append((who.subject.user, token)))
         good = issuer.token()
         for token in (good, good, unsigned(issuer), "rubbish"):

@@ -62,14 +62,22 @@ def test_a_key_that_will_soon_end_is_said_with_its_owner() -> None:
     assert finding.mend == "toolgate keys create --user user:ann --tenant acme"
 
 
-def oauth(issuer: Issuer, more: str = "") -> str:
-    return f'[serve.oauth]\nissuer = "{issuer.url}"\nresource = "http://127.0.0.1:8765/mcp"\n{more}'
+def oauth(issuer: Issuer, more: str = "", allow: str = "127.0.0.1") -> str:
+    network = f'[network]\nallow = ["{allow}"]\n'
+    return network + f'[serve.oauth]\nissuer = "{issuer.url}"\nresource = "http://127.0.0.1:8765/mcp"\n{more}'
 
 
 def test_an_issuer_whose_keys_can_be_had_is_ok(bare: Path) -> None:
     with Issuer() as issuer:
         *_, finding = asyncio.run(clients(with_settings(bare, oauth(issuer))))
     assert (finding.level, "1 keys" in finding.detail) == ("ok", True)
+
+
+def test_an_issuer_at_a_private_address_that_is_not_listed_fails_with_the_setting_to_mend(bare: Path) -> None:
+    with Issuer() as issuer:
+        *_, finding = asyncio.run(clients(with_settings(bare, oauth(issuer, allow="10.0.0.0/8"))))
+    assert (finding.level, "the admin may list it under `[network] allow`" in finding.detail) == ("fail", True)
+    assert issuer.asked == []
 
 
 @pytest.mark.parametrize("document", [None, b"{}", b'{"keys": []}'])

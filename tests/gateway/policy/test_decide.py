@@ -256,3 +256,36 @@ def test_an_agents_ceiling_holds_for_what_follows_too() -> None:
     query = replace(of(NOTES, "subscribe"), subject=Subject("user:ann", "acme", "agent:clerk"))
     assert policy.decide(query).principal == "agent:clerk"
     assert policy.decide(query).effect == "deny"
+
+
+@pytest.mark.parametrize(
+    ("lines", "may"),
+    [
+        (["p, user:ann, *, pay/*, call, , allow, y"], True),
+        (["p, user:ann, *, pay/report, call, args.a > 1, allow, y"], True),
+        (["p, user:ann, *, */list, read, , allow, y"], True),
+        (["p, user:ann, acme, p?y/*, get, tool.trusted, allow, y"], True),
+        (["p, role:hr, *, pay/*, call, , allow, y", "g, user:ann, role:hr, *"], True),
+        (["p, role:hr, *, pay/*, call, , allow, y"], False),
+        (["p, user:ann, other, pay/*, call, , allow, y"], False),
+        (["p, user:ann, *, echo/*, call, , allow, y"], False),
+        (["p, user:ann, *, echo/pay, call, , allow, y"], False),
+        (["p, user:ann, *, pay/*, approve, , allow, y"], False),
+        (["p, user:ann, *, pay/*, call, subject.tenant == 'other', allow, y"], False),
+        (["p, *, *, */*, call, , allow, y", "p, user:ann, *, pay/*, call, , deny, n"], False),
+        (["p, *, *, */*, call, , allow, y", "p, user:ann, *, pay/*, list, , deny, n"], False),
+        (["p, *, *, */*, call, , allow, y", "p, user:ann, *, pay/*, call, args.a > 1, deny, n"], True),
+        (["p, *, *, */*, call, , allow, y", "p, user:ann, *, pay/x, call, , deny, n"], True),
+        (["p, *, *, pay/*, call, , ask, n"], False),
+    ],
+)
+def test_of_a_server_nobody_knows_the_tools_of_may_be_used_what_a_line_grants(lines: list[str], may: bool) -> None:
+    policy = parse("\n".join(lines))
+    assert [policy.may_use(ANN, "pay", NOON) for _ in range(2)] == [may, may]
+
+
+def test_a_server_is_used_through_an_agent_only_if_both_may() -> None:
+    policy = parse("p, user:ann, *, pay/*, call, , allow, y\np, agent:clerk, *, echo/*, call, , allow, y")
+    assert not policy.may_use(Subject("user:ann", "acme", "agent:clerk"), "pay", NOON)
+    assert not policy.may_use(Subject("user:ann", "acme", "clerk"), "pay", NOON)
+    assert not policy.may_use(Subject("role:hr", "acme"), "pay", NOON)

@@ -78,6 +78,12 @@ P = "p, *, *, bank/send, call, , "  # then the effect, and why
         ("p, *, *, */*, *, , deny, why", "1:15", ["unknown action `*`", "known: "]),
         ("p, *, *, */*, list, , allow, why", "1:23", ["a line for `list` can't `allow`"]),
         ("p, *, *, */*, subscribe, , allow, why", "1:28", ["a line for `subscribe` can't `allow`"]),
+        ("p, *, *, */*, list, run.calls > 3, deny, why", "1:21", ["a line for `list` can't look at `run.calls`"]),
+        (
+            'p, *, *, */*, list, "now.hour > 9 and subject.id == ""user:a"" and (not run.tainted)", deny, why',
+            "1:73",
+            ["a line for `list` can't look at `run.tainted`"],
+        ),
         ("p, *, *, */*, complete, , ask, why", "1:27", ["a line for `complete` can't `ask`"]),
         ("p, *, *, */*, approve, , ask, why", "1:26", ["a line for `approve` can't `ask`"]),
         # text

@@ -56,10 +56,25 @@ def test_both_ways_say_the_same_to_the_byte(tmp_path: Path, era: str) -> None:
 def test_a_missing_server_is_told(tmp_path: Path, era: str) -> None:
     async def scenario(made: Desk) -> None:
         direct, other = await listed(made, made.direct, era), await listed(made, made.sdk, era)
-        assert "down" in direct.message["result"]["_meta"]["toolgate/missing"]
+        assert direct.message["result"]["_meta"]["toolgate/missing"] == {"down": "nobody answers at its address"}
         assert direct.body == dumped(other.message)
 
-    at_desk(tmp_path, scenario, more={"down": {"url": "http://127.0.0.1:9/mcp"}})
+    at_desk(tmp_path, scenario, more=DOWN)
+
+
+DOWN = {"down": {"url": "http://127.0.0.1:9/mcp"}}
+
+
+@eras
+def test_a_missing_server_is_told_only_to_those_who_may_use_anything_of_it(tmp_path: Path, era: str) -> None:
+    async def scenario(made: Desk) -> None:
+        for lines, told in (("echo/echo", False), ("down/x", True), ("echo/echo", False)):
+            (tmp_path / "policy.csv").write_text(HEAD + f"p, *, *, {lines}, call, , allow, this one\n")
+            for way in (made.direct, made.sdk):
+                answer = await listed(made, way, era)
+                assert (b"down" in answer.body) is told, (lines, way)
+
+    at_desk(tmp_path, scenario, more=DOWN)
 
 
 @eras

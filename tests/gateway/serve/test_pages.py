@@ -27,8 +27,13 @@ class Inside:
         if self.broken:
             raise self.broken
 
+    def may_use(self, subject: Subject, server: str) -> bool:
+        return subject == ANN.subject or server == "echo"
+
     def readiness(self) -> Readiness:
-        return Readiness(Parts(self.write, lambda: self.problem, lambda: self.servers), clock=lambda: self.now)
+        return Readiness(
+            Parts(self.write, lambda: self.problem, lambda: self.servers, self.may_use), clock=lambda: self.now
+        )
 
 
 def shown(readiness: Readiness, who: Identity | None = None) -> tuple[int, Any]:
@@ -41,6 +46,11 @@ def test_who_is_ready_says_what_is_up_and_names_it_only_to_somebody() -> None:
     ready = {"status": "ready", "store": "ok", "policy": "ok"}
     assert shown(readiness) == (200, {**ready, "servers": {"up": 1, "down": 1}})
     assert shown(readiness, ANN) == (200, {**ready, "servers": {"echo": "up", "down": "down"}})
+
+
+def test_who_may_use_nothing_of_a_server_is_not_told_of_it() -> None:
+    bob = Identity(Subject("user:bob", "acme"))
+    assert shown(Inside().readiness(), bob)[1]["servers"] == {"echo": "up"}
 
 
 def test_a_store_that_takes_no_writes_makes_us_unready_and_strangers_do_not_learn_where_it_is() -> None:

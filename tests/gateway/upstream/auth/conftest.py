@@ -10,8 +10,8 @@ import pytest
 
 from gateway.call import Subject
 from gateway.keyring import KeyRing
+from gateway.reach import Reach
 from gateway.upstream.auth.authority import Authority
-from gateway.upstream.auth.reach import Reach
 from gateway.upstream.auth.vault import Vault
 from tests.fixtures.auth_server import AuthServer, serving
 

@@ -1,7 +1,7 @@
 import pytest
 
+from gateway.reach import Reach
 from gateway.upstream.auth.authority import Authority, ClientKeys, resource_of
-from gateway.upstream.auth.reach import Reach
 
 
 @pytest.mark.parametrize(

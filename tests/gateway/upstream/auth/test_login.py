@@ -8,10 +8,10 @@ import httpx2
 import pytest
 
 from gateway.errors import UpstreamUnavailable
+from gateway.reach import Reach
 from gateway.upstream.auth.authority import Authority, ClientKeys
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.login import LogIn
-from gateway.upstream.auth.reach import Reach
 from tests.fixtures.auth_server import SECRET, AuthServer
 from tests.gateway.upstream.auth.conftest import browse
 

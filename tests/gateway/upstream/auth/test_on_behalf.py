@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from gateway.errors import LogInNeeded, UpstreamUnavailable
+from gateway.reach import Reach
 from gateway.upstream.auth.authority import SUBJECT_TOKEN_TYPES, Authority, ClientKeys
 from gateway.upstream.auth.credentials import Credentials
 from gateway.upstream.auth.on_behalf import Assertion, OnBehalf, TokenExchange
-from gateway.upstream.auth.reach import Reach
 from gateway.upstream.auth.subject_tokens import SubjectTokens
 from tests.fixtures.auth_server import SECRET, AuthServer
 from tests.gateway.upstream.auth.conftest import ANN, BOB

@@ -8,11 +8,11 @@ import pytest
 
 from gateway.call import Subject
 from gateway.errors import LogInNeeded, UpstreamUnavailable
+from gateway.reach import Reach
 from gateway.upstream.auth.authority import Authority, ClientKeys
 from gateway.upstream.auth.credentials import Credentials
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.login import LogIn
-from gateway.upstream.auth.reach import Reach
 from gateway.upstream.auth.user_tokens import UserTokens, log_in_command
 from gateway.upstream.auth.vault import Binding, Vault
 from tests.fixtures.auth_server import SECRET, AuthServer

@@ -2,7 +2,7 @@ import ipaddress
 
 import pytest
 
-from gateway.upstream.auth.reach import Reach, origin
+from gateway.reach import Reach, origin
 
 NOWHERE = Reach()
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.upstream.auth.guarded import CEILING, GuardedTransport, guarded_client
-from gateway.upstream.auth.reach import Reach
+from gateway.guarded import CEILING, GuardedTransport, guarded_client
+from gateway.reach import Reach
 from tests.gateway.upstream.test_pool import JSON, Seen, served
 
 LOOPBACK = Reach.of(["127.0.0.1"])

@@ -14,9 +14,9 @@ from typing import cast
 
 import httpx2
 
-from gateway.upstream.auth.reach import Address, Reach
+from gateway.reach import Address, Reach
 
-__all__ = ["GuardedTransport", "Resolve", "guarded_client"]
+__all__ = ["CEILING", "GuardedTransport", "OutOfReach", "Resolve", "TooLong", "guarded_client"]
 
 CEILING = 256 * 1024  # bytes of an answer
 PATIENCE = 10.0  # seconds for each step of a request
@@ -41,6 +41,14 @@ def guarded_client(reach: Reach, resolve: Resolve = resolved) -> httpx2.AsyncCli
     )
 
 
+class OutOfReach(httpx2.ConnectError):
+    """An address that may not be reached. Its text says why, and what the admin can do. Nothing was sent."""
+
+
+class TooLong(httpx2.ReadError):
+    """An answer above the ceiling. Its text says so."""
+
+
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """`inner` does the sending; it is given addresses, never names."""
 
@@ -54,7 +62,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Raises httpx2.ConnectError for an address that may not be reached: nothing was sent."""
+        """Raises OutOfReach for an address that may not be reached: nothing was sent."""
         addresses = await self._allowed(request.url)
         for address in addresses[:-1]:
             try:
@@ -77,7 +85,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         if not fit:
             why = next(iter(flaws), "it has no address")
             hint = "; the admin may list it under `[network] allow`" if "private" in why else ""
-            raise httpx2.ConnectError(f"`{where}` is not to be reached: {why}{hint}")
+            raise OutOfReach(f"`{where}` is not to be reached: {why}{hint}")
         return fit
 
     async def _sent(self, request: httpx2.Request, address: Address) -> httpx2.Response:
@@ -110,7 +118,7 @@ class _Short(httpx2.AsyncByteStream):
         async for piece in self._inner:
             left -= len(piece)
             if left < 0:
-                raise httpx2.ReadError(f"the answer is longer than {CEILING} bytes")
+                raise TooLong(f"the answer is longer than {CEILING} bytes")
             yield piece
 
     async def aclose(self) -> None:

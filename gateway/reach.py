@@ -1,4 +1,4 @@
-"""Which addresses a request may reach that somebody else's words cause: metadata, registration, tokens. Pure.
+"""Which addresses a request may reach that somebody else's words cause: metadata, registration, tokens, keys. Pure.
 
 A server names the place of its metadata, the metadata name the authorization server, and so on: each of them could
 name a machine that only we can reach (server-side request forgery). So only public addresses over https are reached,

@@ -1,0 +1,34 @@
+"""Why a server can't be reached, as it is told to those who do not run the gateway: clients and models. Pure.
+
+What `Catalogue.missing` says is for whoever runs it: a program's last words, a path, an address inside. Of that only
+what is known to be our own words is repeated to others.
+"""
+
+import re
+
+__all__ = ["brief"]
+
+OTHERWISE = "it can't be reached; the gateway's log says why"
+
+_OURS = re.compile(
+    r"it did not answer within [\d.e+]+ s|it is still connecting|it went away again"
+    r"|it exited with code \d+|it was ended by SIG[A-Z0-9]+|it closed its output"
+    r"|it wrote a line longer than the ceiling"
+    r"|the connection (?:ended|broke)|the server answered HTTP \d{3}|its tools could not be listed again"
+    r"|it does not speak the older era|\d+ connections to it are in use|it acts for its users, and nobody is asking"
+    r"|(?:`[^`]+` is [a-z ]+|it wants .+ of `[^`]+`): log in with `toolgate login [^`]+`"
+    r"|it takes a token of whoever asks, and `?[^` ]+`? has brought none that holds"
+)
+_UNAVAILABLE = re.compile(r"server `[^`]+` is unavailable: ")  # as `errors.UpstreamUnavailable` begins
+_RETOLD = (
+    (re.compile(r"can't connect to "), "nobody answers at its address"),
+    (re.compile(r"`[^`]*` was not found"), "its program was not found"),
+)
+
+
+def brief(why: str) -> str:
+    """The cause alone, of a reason in `Catalogue.missing`."""
+    said = _UNAVAILABLE.sub("", why, count=1)
+    if ours := _OURS.match(said):
+        return ours.group()
+    return next((told for found, told in _RETOLD if found.match(said)), OTHERWISE)
