@@ -9,10 +9,11 @@ import pytest
 
 from gateway.budget import Limits
 from gateway.call import Subject
-from gateway.clients import ClientRun, Seat, new_run_id
+from gateway.clients import ClientRun, Exchange, Seat, new_run_id
 from gateway.errors import StoreError
 from gateway.events import Admitted, Denied, Held, Queued, Returned, Started
 from gateway.profile import Profile
+from gateway.serve.callers import Quiet
 from gateway.store.lease import owner_name
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO, hostile
@@ -97,6 +98,19 @@ def test_a_server_that_is_missing_is_unheard_of_for_those_who_may_use_nothing_of
                 assert isinstance(result, Denied)
                 assert (result.gate, result.why.startswith("there is no tool `")) == ("known", True)
                 assert run.hides(result)
+
+    within(tmp_path, scenario)
+
+
+def test_what_may_have_been_meant_is_looked_up_once_by_whoever_answers(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        async with app.clients.run(ANN, "x") as run:
+            here = await run.call("echo/ecko", {})
+            served = await run.call("echo/ecko", {}, None, Exchange(Quiet("key", True, {})))
+            assert isinstance(here, Denied)
+            assert isinstance(served, Denied)
+            assert here.why == "there is no tool `echo/ecko`; did you mean `echo/echo`?"
+            assert served.why == "there is no tool `echo/ecko`"
 
     within(tmp_path, scenario)
 
