@@ -30,7 +30,8 @@ class Tokens:
         return Grant(f"token of {subject.user[5:]}".replace(" ", "-"), 0.0) if subject and known else None
 
     async def obtain(self, subject: Subject | None, old: Grant | None, challenge: str | None) -> Grant | None:
-        raise LogInNeeded(self.server, f"`{subject.user if subject else None}` is not logged in")
+        who = subject.user if subject else None
+        raise LogInNeeded(self.server, f"`{who}` is not logged in: log in with `toolgate login notes --as {who}`")
 
     async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
         return None
