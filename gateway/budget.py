@@ -104,7 +104,10 @@ class Spend:
         """Never below 0: a model backend that reports negative tokens doesn't fill a budget up again."""
         if not value:
             return cls()
-        return cls(*(min(max(0, value.get(unit, 0)), MOST) for unit in UNITS))
+        amounts = [value.get(unit, 0) for unit in UNITS]
+        if min(amounts) < 0 or max(amounts) > MOST:
+            amounts = [min(max(0, amount), MOST) for amount in amounts]
+        return cls(*amounts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A statement costs more than what it does; under load one commit holds dozens of 
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.budget import Spend
@@ -40,7 +40,7 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._runs: dict[str, Standing | None] = {}
-        self._taken: dict[str, Spend] = {}
+        self._taken: dict[str, dict[str, int]] = {}
         self._booked: dict[tuple[str, str], list[int]] = {}
         self._events: list[tuple[str, int, int, str]] = []
 
@@ -86,8 +86,8 @@ class Ledger:
         if account not in self._taken:
             if self._booked:
                 self.flush()
-            self._taken[account] = Spend.from_json(dict(self._connection.execute(SELECT_TAKEN, (account,)).fetchall()))
-        return self._taken[account]
+            self._taken[account] = dict(self._connection.execute(SELECT_TAKEN, (account,)).fetchall())
+        return Spend.from_json(self._taken[account])
 
     def book(self, account: str, unit: str, used: int, reserved: int) -> None:
         """Changes both amounts by so much."""
@@ -95,5 +95,4 @@ class Ledger:
         amounts[0] += used
         amounts[1] += reserved
         if (known := self._taken.get(account)) is not None and used + reserved:
-            left = max(0, getattr(known, unit) + used + reserved)  # as `Spend.from_json` would read it
-            self._taken[account] = replace(known, **{unit: left})
+            known[unit] = max(0, known.get(unit, 0) + used + reserved)  # as `Spend.from_json` would read it
