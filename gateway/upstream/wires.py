@@ -21,7 +21,6 @@ from gateway.upstream.sse import EventData
 __all__ = ["Exchange", "Hear", "Replied", "Wire"]
 
 LINGER = 1.0  # seconds for an event stream to end after its answer, so that its connection can be used again
-STALE = 0.005  # seconds of rest after which the system is asked whether the other side has gone
 
 Hear = Callable[[Any], None]
 
@@ -102,10 +101,11 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._rested = 0.0
+        self._heard = select.poll()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._heard.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def begin(self, exchange: Exchange, request: bytes) -> None:
         """Writes it: from here on it may have happened."""
@@ -119,14 +119,8 @@ class Wire(asyncio.Protocol):
         return self._transport is None or self._transport.is_closing()
 
     def usable(self) -> bool:
-        """Whether nothing was heard of it since it was put aside."""
-        if self._transport is None or self._transport.is_closing():
-            return False
-        if asyncio.get_running_loop().time() - self._rested < STALE:
-            return True
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
+        """Whether nothing was heard of it since it was put aside, be it that the system knows and the loop not yet."""
+        return not self.closing and not self._heard.poll(0)
 
     def drop(self) -> None:
         if self._transport is not None:
@@ -165,7 +159,6 @@ class Wire(asyncio.Protocol):
         self._exchange = None
         self._quiet()
         if exchange.response.head is not None and exchange.response.head.keep_alive and not exchange.response.rest:
-            self._rested = asyncio.get_running_loop().time()
             self._free(self)
         else:
             self.drop()

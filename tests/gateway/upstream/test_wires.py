@@ -147,9 +147,7 @@ def test_what_stands_behind_an_answer_is_not_taken_for_the_next_one(said: bytes)
     asyncio.run(scenario())
 
 
-def test_what_came_and_was_not_read_yet_makes_a_connection_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(under_test, "STALE", -1.0)
-
+def test_what_came_and_was_not_read_yet_makes_a_connection_unusable() -> None:
     async def scenario() -> None:
         ends: Sequence[Callable[[socket.socket], None]] = (lambda far: far.sendall(b"x"), socket.socket.close)
         for end in ends:
