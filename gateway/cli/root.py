@@ -1,6 +1,5 @@
 """The list of commands, and how each of them ends: an exit code, and on failure one message on stderr."""
 
-import importlib
 import json
 import os
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from gateway.cli.exits import Exit, Stop, exit_of_error
+from gateway.cli.lazy import Lazy
 from gateway.cli.logs import log_to_stderr
 from gateway.errors import ConfigError, ToolgateError
 from gateway.guard import check
@@ -49,33 +49,7 @@ _EPILOG = (
 )
 
 
-class _Lazy(click.Group):
-    """A group that imports a command when it is called, and lists all of them without."""
-
-    def list_commands(self, _context: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"gateway.cli.{COMMANDS[name][0]}")
-        command: click.Command = getattr(module, f"{name}_command")
-        return command
-
-    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-    def resolve_command(
-        self, context: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(context, args)
-        except click.UsageError:
-            context.fail(_unknown(args[0]))
-
-
-@click.command(cls=_Lazy, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Lazy, table=COMMANDS, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="toolgate", message="%(prog)s %(version)s")
 def _root() -> None:
     """A gateway between language models and tools: policies, approvals and budgets before any call."""
@@ -130,10 +104,3 @@ def _usage(error: click.ClickException) -> str:
     command = context.command_path if context else "toolgate"
     said = " ".join(error.format_message().split()).removesuffix(".")
     return f"{said} (see `{command} --help`)"
-
-
-def _unknown(name: str) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, COMMANDS, n=1)
-    return f"there is no command `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")

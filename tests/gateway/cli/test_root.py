@@ -34,8 +34,10 @@ def group_commands(name: str) -> dict[str, click.Command]:
     """A command, or the commands of a group, by what one types."""
     module = importlib.import_module(f"gateway.cli.{COMMANDS[name][0]}")
     command = getattr(module, f"{name}_command")
-    below = command.commands if isinstance(command, click.Group) else {}
-    return {name: command} | {f"{name} {sub}": inner for sub, inner in below.items()}
+    context = click.Context(command)
+    below = command.list_commands(context) if isinstance(command, click.Group) else []
+    inner = {sub: command.get_command(context, sub) for sub in below} if isinstance(command, click.Group) else {}
+    return {name: command} | {f"{name} {sub}": found for sub, found in inner.items() if found}
 
 
 def imported_by(*arguments: str, folder: Path) -> set[str]:

@@ -1,0 +1,15 @@
+"""`toolgate policy`: what admins do with their policy. Each command is a module, loaded when it is called."""
+
+from collections.abc import Mapping
+
+from gateway.cli.lazy import Lazy
+
+__all__ = ["COMMANDS", "policy_command"]
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "check": ("policy.check", "Look over policy and budgets: one line for each finding."),
+    "explain": ("policy.explain", "Say what the policy decides and why."),
+    "test": ("policy.testing", "Put the policy's own tests to it."),
+}
+
+policy_command = Lazy(COMMANDS, name="policy", help="Check, test and explain the policy.")

@@ -1,0 +1,63 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.gateway.cli.conftest import POLICY, Command
+
+
+def rewrite(project: Path, text: str) -> None:
+    (project / "policies" / "policy.csv").write_text(text)
+
+
+def test_a_sound_policy_passes(bare: Path, toolgate: Command) -> None:
+    checked = toolgate("policy", "check")
+    assert (checked.code, checked.out, checked.err) == (0, "", "no errors, no warnings\n")
+
+
+def test_each_error_stands_at_its_line_and_column(bare: Path, toolgate: Command) -> None:
+    rewrite(bare, POLICY + "p, user:ann, *, echo/*, call, , alow, typo\np, user:ann\n")
+    checked = toolgate("policy", "check")
+    assert checked.code == 3
+    first, second = checked.out.splitlines()
+    assert first.startswith("policies/policy.csv:9:33: error: ")
+    assert "did you mean `allow`?" in first
+    assert second.startswith("policies/policy.csv:10:")
+    assert checked.err == "2 errors, no warnings\n"
+
+
+def test_a_warning_is_no_failure(bare: Path, toolgate: Command) -> None:
+    rewrite(bare, POLICY + "p, role:nobody, *, echo/*, call, , allow, unused\n")
+    checked = toolgate("policy", "check")
+    assert checked.code == 0
+    assert "policies/policy.csv:9:" in checked.out
+    assert checked.err == "no errors, 1 warning\n"
+
+
+def test_the_json_of_a_check_keeps_its_shape(bare: Path, toolgate: Command, golden: Callable[[str, Any], None]) -> None:
+    rewrite(bare, POLICY + "p, user:ann, *, echo/*, call, , alow, typo\n")
+    checked = toolgate("policy", "check", "--json")
+    assert checked.code == 3
+    golden("cli_policy_check", checked.json)
+
+
+def test_budgets_are_checked_with_it(bare: Path, toolgate: Command) -> None:
+    (bare / "policies" / "budgets.toml").write_text("[run]\nturnss = 3\n")
+    checked = toolgate("policy", "check")
+    assert checked.code == 3
+    assert "budgets.toml:2:1: error: there is no key `turnss`" in checked.out
+
+
+def test_with_servers_lines_are_compared_with_the_tools_that_are_there(project: Path, toolgate: Command) -> None:
+    rewrite(project, POLICY + "p, user:bob, *, echo/ehco, call, , allow, typo\n")
+    assert toolgate("policy", "check").out == ""
+    checked = toolgate("policy", "check", "--servers")
+    assert checked.code == 0
+    assert "`echo/ehco` matches no tool (did you mean `echo/echo`?)" in checked.out
+
+
+def test_a_server_that_can_not_be_asked_is_named(project: Path, toolgate: Command) -> None:
+    (project / ".mcp.json").write_text('{"mcpServers": {"echo": {"command": "no-such-program"}}}')
+    checked = toolgate("policy", "check", "--servers")
+    assert checked.code == 0
+    assert "lines about `echo` were not compared: `no-such-program` was not found" in checked.err
+    assert set(toolgate("policy", "check", "--servers", "--json").json["missing"]) == {"echo"}

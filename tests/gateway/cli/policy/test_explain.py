@@ -1,0 +1,95 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.policy.explain import ACTIONS
+from gateway.policy.wording import ACTIONS as KNOWN
+from tests.gateway.cli.conftest import Command
+
+REFUND = ("policy", "explain", "--who", "user:ann", "--tool", "echo/echo")
+
+
+def rewrite(project: Path, text: str) -> None:
+    (project / "policies" / "policy.csv").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--args", '{"text": "yes"}'), "call echo/echo: allowed"),
+        (("--args", '{"text": "no"}'), "call echo/echo: denied"),
+        (("--args", '{"text": "no"}'), "line  policies/policy.csv:5"),
+        (("--agent", "desk", "--args", '{"text": "yes"}'), "user:ann via agent:desk (acme) call echo/echo: allowed"),
+        (("--agent", "other", "--args", '{"text": "yes"}'), "no line allows agent:other"),
+        ((), "args.text is not given"),
+    ],
+)
+def test_a_verdict_is_explained_and_is_never_a_failure(
+    arguments: tuple[str, ...], said: str, bare: Path, toolgate: Command
+) -> None:
+    explained = toolgate(*REFUND, *arguments, "--offline")
+    assert (explained.code, explained.err) == (0, "")
+    assert said in explained.out
+
+
+def test_the_json_of_an_explanation_keeps_its_shape(
+    project: Path, toolgate: Command, golden: Callable[[str, Any], None]
+) -> None:
+    denied = toolgate(*REFUND, "--agent", "desk", "--args", '{"text": "no"}', "--json")
+    assert (denied.code, denied.err) == (0, "")
+    golden("cli_policy_explain", denied.json)
+
+
+def test_the_role_path_and_the_nearest_miss_are_shown(bare: Path, toolgate: Command) -> None:
+    approving = ("policy", "explain", "--tool", "echo/add", "--action", "approve", "--offline", "--args", "{}")
+    allowed = toolgate(*approving, "--who", "user:bob", "--requester", "ann").out
+    assert "user:bob -> role:boss (policies/policy.csv:8)" in allowed
+    missed = toolgate(*approving, "--who", "user:eve", "--requester", "ann").out
+    assert "denied" in missed
+    assert "near  policies/policy.csv:7 would allow it, but user:eve does not have role:boss" in missed
+
+
+def test_facts_about_the_tool_come_from_its_server(project: Path, toolgate: Command) -> None:
+    rewrite(project, "p, *, *, */*, call, tool.read_only and tool.trusted, allow, reading is free\n")
+    assert "allowed" in toolgate(*REFUND, "--args", "{}").out
+    offline = toolgate(*REFUND, "--args", "{}", "--offline")
+    assert "denied" in offline.out
+    assert toolgate(*REFUND, "--offline", "--json").json["tool_known"] is False
+
+
+@pytest.mark.parametrize(
+    ("tool", "why"),
+    [("echo/ecko", "did you mean `echo/echo`?"), ("nowhere/tool", "no server `nowhere` is configured")],
+)
+def test_a_tool_that_nobody_offers_is_said_and_still_answered(
+    tool: str, why: str, project: Path, toolgate: Command
+) -> None:
+    explained = toolgate("policy", "explain", "--tool", tool)
+    assert explained.code == 0
+    assert why in explained.err
+
+
+def test_a_server_that_is_down_is_said_and_still_answered(project: Path, toolgate: Command) -> None:
+    (project / ".mcp.json").write_text('{"mcpServers": {"echo": {"command": "no-such-program"}}}')
+    explained = toolgate(*REFUND)
+    assert explained.code == 0
+    assert "nothing is known about `echo/echo`: `no-such-program` was not found" in explained.err
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--args", "{"), ("--args", "[]"), ("--tool", "echo"), ("--action", "fly"), ("--args", '{"a":1,"a":2}')]
+)
+def test_a_question_that_can_not_be_read_is_a_mistake_of_use(
+    wrong: tuple[str, str], bare: Path, toolgate: Command
+) -> None:
+    assert toolgate(*REFUND, "--offline", *wrong).code == 2
+
+
+def test_a_role_can_not_ask(bare: Path, toolgate: Command) -> None:
+    assert toolgate("policy", "explain", "--who", "role:boss", "--tool", "echo/add", "--offline").code == 2
+
+
+def test_every_action_of_the_language_can_be_explained() -> None:
+    assert ACTIONS == KNOWN
