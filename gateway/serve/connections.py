@@ -42,6 +42,11 @@ class Joined:
             return
         self._transport.write(data)
 
+    def whole(self, data: bytes) -> None:
+        """An answer with its head: nothing is waited for."""
+        self._flush()
+        self._transport.write(data)
+
     def close(self) -> None:
         self._flush()
         self._transport.close()

@@ -10,12 +10,22 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from mcp.shared.exceptions import MCPError
-from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS, InboundModernRoute, classify_inbound_request
-from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, INTERNAL_ERROR
+from mcp.shared.inbound import (
+    ERROR_CODE_HTTP_STATUS,
+    MCP_METHOD_HEADER,
+    MCP_NAME_HEADER,
+    InboundModernRoute,
+    classify_inbound_request,
+)
+from mcp_types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    CLIENT_INFO_META_KEY,
+    INTERNAL_ERROR,
+    PROTOCOL_VERSION_META_KEY,
+)
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject
@@ -25,31 +35,31 @@ from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, f
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from gateway.serve.deadlines import Deadlines
+from gateway.serve.door import MCP_PATH
 from gateway.serve.envelope import enveloped, in_shape, traced
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshakes, Posted
+from gateway.serve.heads import Head, Said, plain_head
 from gateway.serve.lists import answer_list
 from gateway.serve.replies import ServerError
 from gateway.serve.seats import MAX_EACH, Seats
 from gateway.serve.sessions import Client
 from gateway.verbatim import parts
 
-__all__ = ["Direct"]
+__all__ = ["Direct", "Plain", "Underway"]
 
 WATCH_AFTER = 0.05  # seconds until it is worth looking whether the client is still there
-_PATH = "/mcp"
 _REQUEST = {"jsonrpc", "id", "method", "params"}
 _PARAMS = {"name", "arguments", "_meta"}
-_ACCEPTED = {b"application/json", b"text/event-stream"}
-_CallKey = tuple[Asker, str | None, str | int]  # whose, in which session, and the request's id
+_CallKey = tuple[Asker, str, str | int]  # whose, in which session, and the request's id
 _CANCELLED = {"code": 0, "message": "Request cancelled"}  # the SDK's own words; a client that cancels waits for none
 
 log = logging.getLogger("toolgate.serve")
 
 
 @dataclass(frozen=True, slots=True)
-class _Plain:
+class Plain:
     """A call that needs nothing but its answer."""
 
     id: str | int
@@ -58,9 +68,19 @@ class _Plain:
     caller: Caller
     params: JsonObject
 
-    @property
-    def key(self) -> "_CallKey":
-        return self.client.asker, self.client.session, self.id
+
+class Underway:
+    """A call that is being answered, as who may call it off sees it: once, if `task` answers it."""
+
+    __slots__ = ("cancelled", "task")
+
+    def __init__(self, task: asyncio.Task[Any] | None) -> None:
+        self.cancelled, self.task = False, task
+
+    def cancel(self) -> None:
+        if self.task is not None and not self.cancelled:
+            self.cancelled = True
+            self.task.cancel()
 
 
 class Direct:
@@ -74,41 +94,51 @@ class Direct:
         self._handshakes = Handshakes()
         self._seats = Seats(app, self._handshakes, most_each)
         self._deadlines = Deadlines()
-        self._calls: dict[_CallKey, _Watch] = {}  # under way
+        self._calls: dict[_CallKey, Underway] = {}  # of sessions, under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        message = message_of(scope)
-        plain = self._plain(scope, message)
+        message, asker = message_of(scope), scope["state"][ASKER]
+        head = plain_head(scope["headers"], asker) if scope["path"] == MCP_PATH else None
+        plain = None if head is None else self.plain(head, message)
         if plain is not None:
             await self._directly(plain, receive, send)
             return
-        listed = self._front.lists.answer(scope, message, self._handshakes, self._stamp)
+        listed = None if head is None else self._front.lists.answer(head, message, self._handshakes, self._stamp)
         if listed is not None:
             await answer_list(send, listed)
             return
-        asker, session = scope["state"][ASKER], _session_of(scope)
+        session = _session_of(scope)
         if message.get("method") == "notifications/cancelled":
             self._cancel(asker, session, message.get("params"))
         posted = Posted(asker, scope["method"], session, message, modern=_is_modern(scope))
         await self._seats.hand_on(posted, scope, receive, send)
 
-    async def _directly(self, plain: _Plain, receive: Receive, send: Send) -> None:
+    async def _directly(self, plain: Plain, receive: Receive, send: Send) -> None:
         watch = _Watch(receive, self._deadlines)
-        self._calls[plain.key] = watch
         try:
-            status, body = await self._answered(plain)
-        except asyncio.CancelledError:
-            if not watch.cancelled:
-                raise
-            status, body = 200, dumped({"jsonrpc": "2.0", "id": plain.id, "error": _CANCELLED})
+            status, body = await self.answer(plain, watch)
         finally:
             watch.end()
-            if self._calls.get(plain.key) is watch:
-                del self._calls[plain.key]
         await answer_json(send, status, body)
+
+    async def answer(self, plain: Plain, underway: Underway) -> tuple[int, bytes]:
+        """The HTTP status and the body; also of a call that was called off."""
+        session = plain.client.session
+        key = None if session is None else (plain.client.asker, session, plain.id)
+        if key is not None:
+            self._calls[key] = underway
+        try:
+            return await self._answered(plain)
+        except asyncio.CancelledError:
+            if not underway.cancelled:
+                raise
+            return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "error": _CANCELLED})
+        finally:
+            if key is not None and self._calls.get(key) is underway:
+                del self._calls[key]
 
     def _cancel(self, asker: Asker, session: str | None, params: Any) -> None:
         """Only a session can cancel by a request's id, and only his whose it is: those of modern requests belong to
@@ -117,57 +147,51 @@ class Direct:
         request_id = params.get("requestId") if isinstance(params, Mapping) else None
         if session is None or not isinstance(request_id, str | int) or isinstance(request_id, bool):
             return
-        watch = self._calls.get((asker, session, request_id))
-        if watch is not None:
-            watch.cancel()
+        underway = self._calls.get((asker, session, request_id))
+        if underway is not None:
+            underway.cancel()
 
     # ---- is it plain?
 
-    def _plain(self, scope: Scope, message: Mapping[str, Any]) -> _Plain | None:
-        if message.get("method") != "tools/call" or message.keys() != _REQUEST or scope["path"] != _PATH:
-            return None
-        headers = dict(scope["headers"])
-        if len(headers) != len(scope["headers"]) or not self._in_order(headers):
+    def plain(self, head: Head, message: Mapping[str, Any]) -> Plain | None:
+        """The call that a request is, if that is all that it is."""
+        if message.get("method") != "tools/call" or message.keys() != _REQUEST:
             return None
         params = message["params"]
         if not _simple(params) or not self._front.plain(params["name"]):
             return None
-        caller = self._caller(scope["state"][ASKER], message, params.get("_meta", {}), headers)
-        if caller is None:
+        said = self._said(head, message, params.get("_meta", {}))
+        if said is None:
             return None
-        version = headers[b"mcp-protocol-version"].decode("latin-1")
-        return _Plain(message["id"], caller[0], version, caller[1], traced(params, headers.get(b"traceparent")))
+        params = traced(params, head.fields.get("traceparent"))
+        return Plain(message["id"], said.client, head.version, said.caller, params)
 
-    def _in_order(self, headers: Mapping[bytes, bytes]) -> bool:
-        """The headers of a program that speaks MCP."""
-        return (
-            headers.get(b"content-type") == b"application/json"
-            and _takes_both(headers.get(b"accept", b""))
-            and not any(name[:10] == b"mcp-param-" for name in headers)
-        )
-
-    def _caller(
-        self, asker: Asker, message: Mapping[str, Any], meta: Mapping[str, Any], headers: Mapping[bytes, bytes]
-    ) -> tuple[Client, Caller] | None:
-        version = _text(headers.get(b"mcp-protocol-version")) or ""
-        if version in MODERN_PROTOCOL_VERSIONS:
-            routing = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
-            route = classify_inbound_request(message, headers=routing)
-            if not isinstance(route, InboundModernRoute) or not in_shape(meta, version):
+    def _said(self, head: Head, message: Mapping[str, Any], meta: JsonObject) -> Said | None:
+        if head.modern:
+            if not _routed(head, message, meta):
                 return None
-            client = Client.said(asker, meta.get(CLIENT_INFO_META_KEY), stateless=True)
-            return client, Quiet(self._front.caller_key(client), True, meta[CLIENT_CAPABILITIES_META_KEY])
-        session = _text(headers.get(b"mcp-session-id"))
-        if session is None or version not in HANDSHAKE_PROTOCOL_VERSIONS:
+            if head.said is None or head.said.meta != meta:
+                head.said = self._introduced(head, meta)
+            return head.said
+        session = head.session
+        if session is None or head.version not in HANDSHAKE_PROTOCOL_VERSIONS:
             return None
-        known = self._handshakes.fresh(asker, session)
+        known = self._handshakes.fresh(head.asker, session)
         if known is None or known.wants_log or asks(known.capabilities):
             return None
-        return known.client, Quiet(self._front.caller_key(known.client), False)
+        if head.said is None or head.said.client is not known.client:
+            head.said = Said(meta, known.client, Quiet(known.client.key, False))
+        return head.said
+
+    def _introduced(self, head: Head, meta: JsonObject) -> Said | None:
+        if not in_shape(meta, head.version):
+            return None
+        client = Client.said(head.asker, meta.get(CLIENT_INFO_META_KEY), stateless=True)
+        return Said(meta, client, Quiet(client.key, True, meta[CLIENT_CAPABILITIES_META_KEY]))
 
     # ---- its answer
 
-    async def _answered(self, plain: _Plain) -> tuple[int, bytes]:
+    async def _answered(self, plain: Plain) -> tuple[int, bytes]:
         """The HTTP status and the body: in the modern era an error has its own."""
         try:
             answer = await self._front.ask("tools/call", Request(plain.client, plain.params, plain.caller))
@@ -185,38 +209,29 @@ class Direct:
         return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "result": parts(result, answer)})
 
 
-class _Watch:
+class _Watch(Underway):
     """Cancels a call, once, when its client goes away. Looks only at calls that take their time."""
 
+    __slots__ = ("_deadlines", "_due", "_looking", "_receive")
+
     def __init__(self, receive: Receive, deadlines: Deadlines) -> None:
-        self.cancelled = False
+        super().__init__(asyncio.current_task())
         self._receive, self._deadlines = receive, deadlines
-        self._call = asyncio.current_task()
-        self._task: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._due = deadlines.after(WATCH_AFTER, self._begin)
 
     def _begin(self) -> None:
-        self._task = asyncio.ensure_future(self._wait())
+        self._looking = asyncio.ensure_future(self._look())
 
-    async def _wait(self) -> None:
+    async def _look(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.cancel()
 
-    def cancel(self) -> None:
-        if self._call is not None and not self.cancelled:
-            self.cancelled = True
-            self._call.cancel()
-
     def end(self) -> None:
         self._deadlines.drop(self._due)
-        if self._task is not None:
-            self._task.cancel()
-
-
-@lru_cache(256)  # a client says the same each time
-def _takes_both(accept: bytes) -> bool:
-    return {part.partition(b";")[0].strip().lower() for part in accept.split(b",")} >= _ACCEPTED
+        if self._looking is not None:
+            self._looking.cancel()
 
 
 def _simple(params: JsonObject) -> bool:
@@ -231,16 +246,27 @@ def _simple(params: JsonObject) -> bool:
     )
 
 
+def _routed(head: Head, message: Mapping[str, Any], meta: JsonObject) -> bool:
+    """Whether the headers say what the body says (the SDK's ladder, for whatever is not written plainly)."""
+    said, params = head.fields, message["params"]
+    if (
+        meta.get(PROTOCOL_VERSION_META_KEY) == head.version
+        and said.get(MCP_METHOD_HEADER) == message["method"]
+        and said.get(MCP_NAME_HEADER) == params["name"]
+        and params["name"].isascii()
+        and not params["name"].startswith("=?")  # an encoded one
+        and CLIENT_CAPABILITIES_META_KEY in meta
+    ):
+        return True
+    return isinstance(classify_inbound_request(message, headers=said), InboundModernRoute)
+
+
 def _session_of(scope: Scope) -> str | None:
     """The session into which the SDK takes this request: none at another path, or in the era that has none."""
-    return None if scope["path"] != _PATH or _is_modern(scope) else first(scope, b"mcp-session-id")
+    return None if scope["path"] != MCP_PATH or _is_modern(scope) else first(scope, b"mcp-session-id")
 
 
 def _is_modern(scope: Scope) -> bool:
     """As the SDK sees it: also of a version that nobody knows."""
     version = first(scope, b"mcp-protocol-version")
     return version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

@@ -66,6 +66,20 @@ class Door:
     def close(self) -> None:
         self._closed = True
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def asker(self, headers: Headers, path: str) -> Asker | None:
+        """Who sends any request with this head, where nobody has to log in; None where more has to be known, or
+        something is wrong.
+        """
+        entry = self._entry
+        if entry.authenticator is not None or path in entry.pages or self._looked_at(headers) is not None:
+            return None
+        profile = self._profile(path)
+        return None if profile is None else _asker(entry.local, entry.local.agent, profile)
+
     async def let_in(self, scope: Scope) -> Response | None:
         """The answer for a request that does not get in; None for one that does: its scope is ready then.
 

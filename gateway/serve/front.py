@@ -24,7 +24,6 @@ from gateway.serve.lists import Lists, with_missing
 from gateway.serve.parking import Parking
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.task_methods import TaskMethods
-from gateway.verbatim import encode
 
 __all__ = ["LISTS", "Front"]
 
@@ -48,7 +47,7 @@ class Front:
         self._sessions = sessions
         self._following = Following(sessions.clients, sources)
         self._exchanges = Exchanges(sessions, keys, self._following, parking)
-        self.tasks = TaskMethods(sessions, self._following, self.caller_key)
+        self.tasks = TaskMethods(sessions, self._following)
         self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
         self.changes = Changes(sources, sessions.clients.policy)
         self.lists = Lists(sessions)
@@ -61,12 +60,6 @@ class Front:
     def viewer(self, client: Client) -> ClientRun:
         """What this client may see."""
         return self._sessions.viewer(client)
-
-    def caller_key(self, client: Client) -> str:
-        """Whose a client's connections to servers are."""
-        asker = client.asker
-        who = (asker.subject.tenant, asker.subject.user, asker.subject.agent, asker.profile.name)
-        return encode([*who, client.session or client.name]).decode()
 
     def instructions(self, client: Client) -> str:
         return instructions(self.viewer(client).servers())

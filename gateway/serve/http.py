@@ -4,6 +4,8 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import cast
 
 from uvicorn.config import Config
 from uvicorn.server import Server
@@ -11,7 +13,7 @@ from uvicorn.server import Server
 from gateway.call import JsonObject
 from gateway.errors import ConfigError
 from gateway.serve.asgi import App
-from gateway.serve.connections import BoundedProtocol
+from gateway.serve.desk import Desk
 from gateway.serve.direct import Direct
 from gateway.serve.door import Door, Entry
 from gateway.serve.edge import Edge
@@ -19,6 +21,7 @@ from gateway.serve.front import Front
 from gateway.serve.lasting import Lasting
 from gateway.serve.later import Later
 from gateway.serve.origins import is_loopback
+from gateway.serve.quick import Quick
 from gateway.serve.seats import MAX_EACH, MAX_LOCAL
 from gateway.serve.signals import on_stop
 
@@ -53,13 +56,14 @@ class Served:
     load: Callable[[], Callable[[], App]]
 
 
-def app(served: Served, address: Address) -> Edge:
-    """The ASGI application. Raises ConfigError as `check_host` does."""
+def app(served: Served, address: Address) -> tuple[Edge, Desk]:
+    """The ASGI application, and who answers plain calls before it. Raises ConfigError as `check_host` does."""
     entry = served.entry
     check_host(address.host, logged_in=entry.authenticator is not None)
     most_each = MAX_LOCAL if entry.authenticator is None else MAX_EACH
     direct = Direct(Later(served.load), served.front, served.stamp, most_each)
-    return Edge(Lasting(direct), Door(_reached_at(entry, address.host)), max_body=entry.max_body)
+    door = Door(_reached_at(entry, address.host))
+    return Edge(Lasting(direct), door, max_body=entry.max_body), Desk(door, direct)
 
 
 def check_host(host: str, *, logged_in: bool) -> None:
@@ -80,7 +84,7 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
 
     Raises ConfigError when the address can't be had.
     """
-    edge = app(served, address)
+    edge, desk = app(served, address)
     listener = _listener(address)
     config = Config(
         edge,
@@ -88,7 +92,7 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
         log_level="critical",
         access_log=False,
         proxy_headers=False,  # else who sends `X-Forwarded-For` says where he comes from
-        http=BoundedProtocol,
+        http=cast("type[Quick]", partial(Quick, desk)),
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE,
         ws="none",  # an upgrade would go round the door

@@ -98,7 +98,7 @@ class Listening:
 
     def _key(self, context: Any) -> str:
         """Whose the connections to servers are that this one has to itself."""
-        return f"{self._front.caller_key(self._who(context))} {connected(context).key}"
+        return f"{self._who(context).key} {connected(context).key}"
 
     async def _tell(self, listener: Listener) -> None:
         try:

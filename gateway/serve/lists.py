@@ -13,17 +13,17 @@ from typing import Any
 
 from mcp.shared.inbound import InboundModernRoute, classify_inbound_request
 from mcp_types import CLIENT_INFO_META_KEY
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject, Tool
 from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun
 from gateway.policy import Policy
-from gateway.serve.asgi import Scope, Send, dumped
-from gateway.serve.asking import ASKER, Asker
-from gateway.serve.door import MCP_PATH
+from gateway.serve.asgi import Send, dumped
+from gateway.serve.asking import Asker
 from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.handshakes import Handshakes
+from gateway.serve.heads import Head
 from gateway.serve.sessions import Client, Sessions
 
 __all__ = ["Lists", "Parts", "answer_list", "with_missing"]
@@ -32,7 +32,6 @@ MOST_KEPT = 8 * 1024 * 1024  # bytes of lists; those of people who see the same 
 MOST_ASKERS = 10_000
 
 _REQUEST = {"jsonrpc", "id", "method"}
-_ACCEPTED = {"application/json", "text/event-stream"}
 _EMPTY = b'{"tools":[]'
 
 
@@ -70,9 +69,9 @@ class Lists:
         self._alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # so that equal ones are kept once
         self._written: dict[str, tuple[Tool, bytes]] = {}  # by exposed name
 
-    def answer(self, scope: Scope, message: JsonObject, handshakes: Handshakes, stamp: JsonObject) -> Parts | None:
+    def answer(self, head: Head, message: JsonObject, handshakes: Handshakes, stamp: JsonObject) -> Parts | None:
         """The whole response to a plain `tools/list`; None for anything else."""
-        found = _plain(scope, message, handshakes) if message.get("method") == "tools/list" else None
+        found = _plain(head, message, handshakes) if message.get("method") == "tools/list" else None
         if found is None:
             return None
         before, tools, after = self.tools(*found, stamp)
@@ -151,33 +150,19 @@ def with_missing(found: Mapping[str, Any], viewer: ClientRun) -> dict[str, Any]:
     return dict(found) | ({"_meta": {"toolgate/missing": missing}} if missing else {})
 
 
-def _plain(scope: Scope, message: JsonObject, handshakes: Handshakes) -> tuple[Client, str] | None:
+def _plain(head: Head, message: JsonObject, handshakes: Handshakes) -> tuple[Client, str] | None:
     """Who asks, and in which version of the protocol."""
-    params, headers = message.get("params", {}), _headers(scope)
+    params = message.get("params", {})
     if message.keys() - {"params"} != _REQUEST or not isinstance(params, Mapping) or params.keys() - {"_meta"}:
         return None
     meta = params.get("_meta", {})
-    if headers is None or not isinstance(meta, Mapping) or type(meta.get("progressToken", "")) not in (str, int):
+    if not isinstance(meta, Mapping) or type(meta.get("progressToken", "")) not in (str, int):
         return None
-    asker, version = scope["state"][ASKER], headers.get("mcp-protocol-version", "")
-    if version in MODERN_PROTOCOL_VERSIONS:
-        routed = isinstance(classify_inbound_request(message, headers=headers), InboundModernRoute)
-        fits = routed and in_shape(meta, version)
-        return (Client.said(asker, meta.get(CLIENT_INFO_META_KEY), stateless=True), version) if fits else None
-    known = handshakes.fresh(asker, headers.get("mcp-session-id", ""))
-    plain = known is not None and version in HANDSHAKE_PROTOCOL_VERSIONS and meta.keys() <= {"progressToken"}
-    return (known.client, version) if known is not None and plain else None
-
-
-def _headers(scope: Scope) -> Mapping[str, str] | None:
-    """The headers of a program that speaks MCP, at the place where it is spoken; None for any other."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    accepted = {part.partition(";")[0].strip().lower() for part in headers.get("accept", "").split(",")}
-    plain = (
-        scope["path"] == MCP_PATH
-        and len(headers) == len(scope["headers"])
-        and headers.get("content-type") == "application/json"
-        and accepted >= _ACCEPTED
-        and not any(name.startswith("mcp-param-") for name in headers)
-    )
-    return headers if plain else None
+    if head.modern:
+        routed = isinstance(classify_inbound_request(message, headers=head.fields), InboundModernRoute)
+        fits = routed and in_shape(meta, head.version)
+        said = meta.get(CLIENT_INFO_META_KEY)
+        return (Client.said(head.asker, said, stateless=True), head.version) if fits else None
+    known = handshakes.fresh(head.asker, head.session or "")
+    plain = known is not None and head.version in HANDSHAKE_PROTOCOL_VERSIONS and meta.keys() <= {"progressToken"}
+    return (known.client, head.version) if known is not None and plain else None

@@ -119,7 +119,7 @@ def _answers(front: Front, listening: Listening, who: Who) -> Mapping[str, Answe
 
     async def asked(context: Context) -> JsonObject:
         client = who(context)
-        caller = Talking(context, front.caller_key(client))
+        caller = Talking(context, client.key)
         header = context.request.headers.get("traceparent") if context.request is not None else None
         request = Request(client, traced(context.params, header), caller)
         try:

@@ -11,13 +11,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun, Clients, Seat
 from gateway.errors import IllegalEvent, LeaseLost, ToolgateError
 from gateway.serve.asking import Asker
+from gateway.verbatim import encode
 from gateway.visible import shortened
 
 __all__ = ["IDLE_SECONDS", "MAX_RUNS", "Client", "Sessions"]
@@ -26,8 +27,6 @@ MAX_RUNS = 1000
 MAX_EACH = 100  # of one person: whoever takes many names makes room among his own
 IDLE_SECONDS = 1800.0
 NAME_LENGTH = 80
-
-_Key = tuple[Asker, str]  # whose it is, and his session or the client's name
 
 log = logging.getLogger("toolgate.serve")
 
@@ -44,6 +43,16 @@ class Client:
     name: str
     session: str | None = None
     stateless: bool = False
+    key: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """`key` is whose run, and whose connections to servers: what somebody calls himself, or a session that he
+        names, leads to nobody else's.
+        """
+        subject = self.asker.subject
+        whose = (subject.tenant, subject.user, subject.agent, self.asker.profile.name, self.asker.local)
+        key = encode([*whose, self.session is not None, self.session or self.name]).decode()
+        object.__setattr__(self, "key", key)
 
     @classmethod
     def named(cls, asker: Asker, name: str, session: str | None = None, *, stateless: bool = False) -> "Client":
@@ -55,16 +64,12 @@ class Client:
         name = info.get("name") if isinstance(info, Mapping) else None
         return cls.named(asker, str(name) if name else "an MCP client", session, stateless=stateless)
 
-    @property
-    def key(self) -> "_Key":
-        """Whose run it is: what somebody calls himself, or a session that he names, leads to nobody else's."""
-        return self.asker, self.session or f"name {self.name}"
-
 
 @dataclass(slots=True)
 class _Open:
     """A run, opened by its first call. `calls` are under way; `seen` is when the last one came or went."""
 
+    asker: Asker
     opening: "asyncio.Task[ClientRun]"
     seen: float
     calls: int = 0
@@ -78,7 +83,7 @@ class Sessions:
 
     def __init__(self, clients: Clients, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clients, self._clock = clients, clock
-        self._runs: dict[_Key, _Open] = {}  # the one that was seen last stands last
+        self._runs: dict[str, _Open] = {}  # the one that was seen last stands last
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
@@ -132,17 +137,17 @@ class Sessions:
             ending.add_done_callback(self._ending.discard)
         follows = IDLE_SECONDS if client.stateless else 0.0
         opening = self._clients.open(asker.subject, client.name, asker.profile, follows=follows)
-        return _Open(asyncio.ensure_future(opening), self._clock())
+        return _Open(asker, asyncio.ensure_future(opening), self._clock())
 
-    def _making_room(self, asker: Asker) -> list[tuple[_Key, _Open]]:
+    def _making_room(self, asker: Asker) -> list[tuple[str, _Open]]:
         """What has to go before one more is opened: all that are silent, and else the oldest at their limit."""
         idle = [(key, old) for key, old in self._runs.items() if not old.calls]
         stale = [(key, old) for key, old in idle if self._clock() - old.seen > IDLE_SECONDS]
-        own = [(key, old) for key, old in idle if key[0] == asker]
-        too_many = max(0, sum(key[0] == asker for key in self._runs) + 1 - MAX_EACH)
+        own = [(key, old) for key, old in idle if old.asker == asker]
+        too_many = max(0, sum(old.asker == asker for old in self._runs.values()) + 1 - MAX_EACH)
         return stale or own[:too_many] or idle[: max(0, len(self._runs) + 1 - MAX_RUNS)]
 
-    def _forget(self, key: _Key, gone: _Open) -> None:
+    def _forget(self, key: str, gone: _Open) -> None:
         if self._runs.get(key) is gone:
             del self._runs[key]
 

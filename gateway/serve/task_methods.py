@@ -58,9 +58,8 @@ class _Said:
 class TaskMethods:
     """By an SDK request's context and its client. Raises MCPError for whatever is not an answer."""
 
-    def __init__(self, sessions: Sessions, following: Following, key: Callable[[Client], str]) -> None:
-        """`key` says whose a client's connections to servers are."""
-        self._sessions, self._following, self._key = sessions, following, key
+    def __init__(self, sessions: Sessions, following: Following) -> None:
+        self._sessions, self._following = sessions, following
 
     async def answer(self, context: Any, client: Client) -> JsonObject:
         """One of METHODS, of the modern era."""
@@ -73,7 +72,7 @@ class TaskMethods:
         }
         answers = _answers(params) if context.method == "tasks/update" else None
         meta = passed_on(params.get("_meta"))
-        said = _Said(client, Talking(context, self._key(client)), task_id, meta, answers)
+        said = _Said(client, Talking(context, client.key), task_id, meta, answers)
         return await self._made(works[context.method], said)
 
     async def _made(self, work: Work, said: "_Said") -> JsonObject:
@@ -100,16 +99,14 @@ class TaskMethods:
         _check_declared(context)
         if not isinstance(wanted, list) or not all(isinstance(one, str) for one in wanted):
             raise MCPError(types.INVALID_PARAMS, "`taskIds` is a list of texts")
-        looked = [_Said(client, Talking(context, self._key(client)), one) for one in dict.fromkeys(wanted)][
-            :MOST_LISTENED
-        ]
+        looked = [_Said(client, Talking(context, client.key), one) for one in dict.fromkeys(wanted)][:MOST_LISTENED]
         states = await asyncio.gather(*(self._look(said) for said in looked), return_exceptions=True)
         return [said.task_id for said, state in zip(looked, states, strict=True) if isinstance(state, Mapping)]
 
     @asynccontextmanager
     async def watched(self, context: Any, task_ids: Sequence[str], client: Client, tell: Tell) -> AsyncIterator[None]:
         """While this lasts, tells where each task stands, now and whenever it has changed, until it has ended."""
-        caller = Talking(context, self._key(client))
+        caller = Talking(context, client.key)
         watching = [asyncio.ensure_future(self._watch(_Said(client, caller, one), tell)) for one in task_ids]
         try:
             yield

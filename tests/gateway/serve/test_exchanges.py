@@ -46,7 +46,7 @@ def within(tmp_path: Path, era: str, scenario: Callable[[App], Awaitable[None]])
 async def ask(
     app: App, params: Any, *, method: str = "tools/call", client: Client = ANN, capabilities: Any = CAPABILITIES
 ) -> Any:
-    caller = Quiet(app.front.caller_key(client), True, capabilities)
+    caller = Quiet(client.key, True, capabilities)
     return await app.front.ask(method, Request(client, params, caller))
 
 

@@ -1,0 +1,112 @@
+"""A connection on which plain calls are answered at once (`desk`), and all other requests as uvicorn does it.
+
+To uvicorn it is one that rests meanwhile: what it keeps of a connection (who waits when it ends, how long it may rest)
+is kept here for these calls. While one is answered, nothing is read.
+"""
+
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from gateway.serve.connections import BoundedProtocol, Joined
+from gateway.serve.desk import Desk
+from gateway.serve.direct import Plain, Underway
+
+__all__ = ["Quick"]
+
+_JSON = b"content-type: application/json\r\ncontent-length: %d\r\n%s\r\n"
+_CLOSING = b"connection: close\r\n"
+
+
+class Quick(BoundedProtocol):
+    """`desk` is the gateway's; the rest is uvicorn's."""
+
+    def __init__(self, desk: Desk, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._desk = desk
+        self._call: Underway | None = None
+        self._behind = b""  # what came while a call was answered
+        self._last = False  # of its calls: uvicorn wants to end
+        self._heard = 0.0
+        self._common: tuple[Any, bytes] = None, b""  # uvicorn's own headers, and their bytes
+
+    @property
+    def waits(self) -> bool:
+        return self._call is None and super().waits
+
+    def data_received(self, data: bytes) -> None:
+        if self._call is not None:
+            self._behind += data
+            self.transport.pause_reading()
+            return
+        plain = self._desk.plain(data) if self._received == 0 and super().waits else None
+        if plain is None:
+            super().data_received(data)
+        else:
+            self._begin(plain)
+
+    def _begin(self, plain: Plain) -> None:
+        self._clear_head()
+        self._call = call = Underway(None)
+        call.task = task = self.loop.create_task(self._answer(plain, call))
+        self.tasks.add(task)
+
+    async def _answer(self, plain: Plain, call: Underway) -> None:
+        try:
+            status, body = await self._desk.answer(plain, call)
+        except BaseException:
+            self.transport.close()  # without an answer: nobody knows one
+            raise
+        finally:
+            self._call = None
+            if call.task is not None:
+                self.tasks.discard(call.task)
+        if not self.transport.is_closing():
+            self._say(status, body)
+            self._go_on()
+
+    def _say(self, status: int, body: bytes) -> None:
+        own = self.server_state.default_headers
+        if self._common[0] is not own:  # with the date: another list in each second
+            self._common = own, b"".join([b"%s: %s\r\n" % header for header in own])
+        head = STATUS_LINE[status] + self._common[1] + _JSON % (len(body), _CLOSING if self._last else b"")
+        cast("Joined", self.transport).whole(head + body)
+
+    def _go_on(self) -> None:
+        self._heard = self.loop.time()
+        if self._last:
+            self.transport.close()
+            return
+        if self.timeout_keep_alive_task is None:
+            self._keep_alive(self.timeout_keep_alive)
+        if self._behind:
+            data, self._behind = self._behind, b""
+            self.transport.resume_reading()
+            self.data_received(data)
+
+    # ---- what uvicorn asks of a connection
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._call is not None and self._call.task is not None:
+            self._call.task.add_done_callback(self.tasks.discard)  # it may never have begun
+            self._call.cancel()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        if self._call is None:
+            super().shutdown()
+        else:
+            self._last = True
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        left = self._heard + self.timeout_keep_alive - self.loop.time()
+        if self._call is not None:
+            return
+        if left > 0:
+            self._keep_alive(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _keep_alive(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
