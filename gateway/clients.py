@@ -322,8 +322,8 @@ class ClientRun:
         return Work(await self.place(), self._lease, profile=self.profile, hints=hints)
 
     async def place(self) -> Place:
-        """Where in its run it is, and what is spent of its budget."""
-        taken = await self._clients.store.spend(run_account(self.run_id))
+        """Where in its run it is, and what is spent of its budget; the reservation sees what others spent meanwhile."""
+        taken = await self._clients.store.recent_spend(run_account(self.run_id))
         return Place(self.run_id, self.subject, self._clients.limits, taken, tainted=self._tainted)
 
     def _resource(self, uri: str) -> tuple[str, str]:

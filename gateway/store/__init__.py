@@ -160,6 +160,10 @@ class Store(Protocol):
         """What is spent and reserved."""
         ...
 
+    async def recent_spend(self, account: str) -> Spend:
+        """The same as of the last commit of this process: what others have taken since is seen by the next one."""
+        ...
+
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
         """The right to drive a run, if nobody else has it; `gone` is an owner known to be dead. Raises UnknownRun."""
         ...

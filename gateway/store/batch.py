@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from gateway.errors import StoreError
-from gateway.store.ledger import Ledger
+from gateway.store.ledger import Ledger, Memory
 
 __all__ = ["Item", "Transaction", "commit", "commit_begun", "resolve"]
 
@@ -44,16 +44,22 @@ def commit(connection: sqlite3.Connection, batch: Sequence[Item]) -> None:
         commit_begun(connection, batch)
 
 
-def commit_begun(connection: sqlite3.Connection, batch: Sequence[Item]) -> None:
-    """The same in a transaction that has begun."""
+def commit_begun(connection: sqlite3.Connection, batch: Sequence[Item], memory: Memory | None = None) -> None:
+    """The same in a transaction that has begun. `memory` is the connection's, if it has one."""
     try:
-        if not _together(connection, batch):
+        if memory is not None:
+            memory.check(connection)
+        known = memory or Memory()
+        if not _together(connection, batch, known):
+            known.clear()
             connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
             for item in batch:
                 _apart(connection, item)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
+        if memory is not None:
+            memory.clear()
         with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself: then there is nothing to do
             connection.execute("ROLLBACK")
         _fail(batch, error)
@@ -75,9 +81,9 @@ def resolve(items: Sequence[Item]) -> None:
             item.future.set_result(item.result)
 
 
-def _together(connection: sqlite3.Connection, batch: Sequence[Item]) -> bool:
+def _together(connection: sqlite3.Connection, batch: Sequence[Item], memory: Memory) -> bool:
     """Whether none of them failed by its own doing."""
-    ledger = Ledger(connection)
+    ledger = Ledger(connection, memory)
     try:
         for item in batch:
             item.result = item.work(ledger)

@@ -92,6 +92,10 @@ class SqliteStore:
     async def spend(self, account: str) -> Spend:
         return Spend.from_json(dict(self._read(tx.SELECT_TAKEN, account)))
 
+    async def recent_spend(self, account: str) -> Spend:
+        known = self._writer.spend(account)
+        return await self.spend(account) if known is None else known
+
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
         return await self._write(lambda db: tx.acquire(db, tx.Bid(run_id, owner, gone, seconds), self._clock()))
 

@@ -16,8 +16,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from gateway.budget import Spend
 from gateway.errors import StoreError
 from gateway.store.batch import Item, Transaction, commit, commit_begun, resolve
+from gateway.store.ledger import Memory
 
 __all__ = ["Transaction", "Writer"]
 
@@ -66,6 +68,10 @@ class Writer:
     def read(self, sql: str, parameters: Sequence[object]) -> list[Any] | None:
         """Rows, by the connection that has the pages at hand because it wrote them. None where it can't at once."""
         return self._here.read(sql, parameters) if self._here is not None else None
+
+    def spend(self, account: str) -> Spend | None:
+        """What is taken of an account, as of the last commit on the loop, if that is known."""
+        return self._here.spend(account) if self._here is not None else None
 
     def close(self) -> None:
         """Commits what waits, then closes the connections."""
@@ -161,6 +167,7 @@ class _Inline:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._memory = Memory()
         self._turns = 0
         self._free = threading.Lock()  # loops of several threads may share one store
         connection.execute("PRAGMA busy_timeout = 0")
@@ -182,8 +189,16 @@ class _Inline:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:  # the thread finds out what is wrong, with the time to wait
             return False
-        commit_begun(self._connection, items)
+        commit_begun(self._connection, items, self._memory)
         return True
+
+    def spend(self, account: str) -> Spend | None:
+        if not self._free.acquire(blocking=False):
+            return None
+        try:
+            return self._memory.spend(account)
+        finally:
+            self._free.release()
 
     def read(self, sql: str, parameters: Sequence[object]) -> list[Any] | None:
         if not self._free.acquire(blocking=False):

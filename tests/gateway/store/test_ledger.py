@@ -1,5 +1,6 @@
 """What the transactions of one commit share. That it changes nothing is shown in test_transactions.py."""
 
+import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Iterator
@@ -8,8 +9,14 @@ from pathlib import Path
 import pytest
 
 import gateway.store
-from gateway.budget import Spend
-from gateway.store.ledger import Ledger
+from gateway.budget import Limits, Spend
+from gateway.errors import BudgetExceeded
+from gateway.events import Queued, Started
+from gateway.store import Reserve
+from gateway.store.ledger import Ledger, Memory
+from gateway.store.sqlite import SqliteStore
+
+QUEUED, STARTED = Queued("client", "user:ann", "acme"), Started("w")
 
 
 @pytest.fixture
@@ -58,3 +65,66 @@ def test_what_a_statement_changes_is_seen(ledger: Ledger) -> None:
     assert run is not None
     assert (run.status, run.owner, run.epoch) == ("cancelled", "o", 4)
     assert ledger.taken("a") == Spend(turns=2)
+
+
+def test_what_one_connection_looked_up_stays_true_until_another_one_writes(tmp_path: Path) -> None:
+    schema = (Path(gateway.store.__file__).parent / "schema.sql").read_text()
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as mine,
+        contextlib.closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other,
+    ):
+        mine.executescript("PRAGMA journal_mode = WAL;" + schema)
+        memory, asked = Memory(), list[str]()
+
+        def taken() -> Spend:
+            asked.clear()
+            mine.execute("BEGIN IMMEDIATE")
+            memory.check(mine)
+            mine.set_trace_callback(asked.append)
+            ledger = Ledger(mine, memory)
+            found = ledger.taken("a")
+            ledger.book("a", "turns", 1, 0)
+            ledger.flush()
+            mine.set_trace_callback(None)
+            mine.execute("COMMIT")
+            return found
+
+        assert [taken(), taken()] == [Spend(), Spend(turns=1)]
+        assert [statement.split()[0] for statement in asked] == ["INSERT"]
+        other.execute("UPDATE accounts SET used = 7")
+        assert taken() == Spend(turns=7)
+        assert memory.spend("a") == Spend(turns=8)
+        memory.clear()
+        assert memory.spend("a") is None
+
+
+def test_what_was_rolled_back_is_not_remembered(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = SqliteStore(tmp_path / "s.db")
+        limits = Limits(tool_calls=1)
+        await store.append("r", [QUEUED], lease=None, changes=[Reserve("a", Spend(tool_calls=1), limits)])
+        with pytest.raises(BudgetExceeded):
+            await store.append("r", [STARTED], lease=None, changes=[Reserve("a", Spend(tool_calls=1), limits)])
+        assert await store.recent_spend("a") == await store.spend("a") == Spend(tool_calls=1)
+        assert await store.append("r", [STARTED], lease=None) == 2
+        store.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_another_process_took_is_seen_by_the_next_reservation(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        here, there = SqliteStore(tmp_path / "s.db"), SqliteStore(tmp_path / "s.db")
+        limits, one = Limits(tool_calls=3), Spend(tool_calls=1)
+        await here.append("r", [QUEUED], lease=None, changes=[Reserve("a", one, limits)])
+        for process in (here, there):
+            await process.append("r", [STARTED], lease=None, changes=[Reserve("a", one, limits)])
+        assert await here.recent_spend("a") == Spend(tool_calls=2)
+        with pytest.raises(BudgetExceeded):
+            await here.append("r", [STARTED], lease=None, changes=[Reserve("a", one, limits)])
+        assert await here.recent_spend("a") == Spend(tool_calls=3)
+        assert [row.seq for row in await here.events("r")] == [1, 2, 3]
+        here.close()
+        there.close()
+
+    asyncio.run(scenario())
