@@ -115,15 +115,15 @@ def test_what_was_rolled_back_is_not_remembered(tmp_path: Path) -> None:
 def test_what_another_process_took_is_seen_by_the_next_reservation(tmp_path: Path) -> None:
     async def scenario() -> None:
         here, there = SqliteStore(tmp_path / "s.db"), SqliteStore(tmp_path / "s.db")
-        limits, one = Limits(tool_calls=3), Spend(tool_calls=1)
+        limits, one = Limits(tool_calls=4), Spend(tool_calls=1)
         await here.append("r", [QUEUED], lease=None, changes=[Reserve("a", one, limits)])
-        for process in (here, there):
+        for process in (here, here, there):
             await process.append("r", [STARTED], lease=None, changes=[Reserve("a", one, limits)])
-        assert await here.recent_spend("a") == Spend(tool_calls=2)
+        assert await here.recent_spend("a") == Spend(tool_calls=3)
         with pytest.raises(BudgetExceeded):
             await here.append("r", [STARTED], lease=None, changes=[Reserve("a", one, limits)])
-        assert await here.recent_spend("a") == Spend(tool_calls=3)
-        assert [row.seq for row in await here.events("r")] == [1, 2, 3]
+        assert await here.recent_spend("a") == Spend(tool_calls=4)
+        assert [row.seq for row in await here.events("r")] == [1, 2, 3, 4]
         here.close()
         there.close()
 
