@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Verbatim", "encode", "fields", "parts", "read", "whole"]
+__all__ = ["Verbatim", "encode", "fields", "once", "parts", "read", "whole"]
 
 
 class Verbatim(dict[str, Any]):
@@ -23,7 +23,9 @@ class Verbatim(dict[str, Any]):
         self.text = text
 
 
+_KEY = b'":'
 _SPACED = re.compile(rb'"[ \t\r\n]+:')
+_ESCAPES = (b"\\u0022", b"\\u003a", b"\\u003A")  # a quote and a colon, in the longest way
 _values = msgspec.json.Decoder()
 _texts = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -42,29 +44,40 @@ def read(text: bytes) -> Any:
     return Verbatim(value, text) if isinstance(value, dict) and not _doubled(value, text) else value
 
 
-def _doubled(value: dict[str, Any], text: bytes) -> bool:
-    """Each key is followed by `":`, unless there is space between; so as many of these as there are keys is the proof
-    that no key was lost. Where that is none, the text is read again.
+def once(text: bytes) -> Any:
+    """The value of JSON text in which no key stands twice. Raises ValueError for another, and where `read` does."""
+    try:
+        value = _values.decode(text)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    if _doubled(value, text):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _doubled(value: Any, text: bytes) -> bool:
+    """Written out again, without spaces, each key is followed by `":` once more, and so is what looks like it within
+    strings; so as many of these as there were is the proof that no key was lost. Where that is none, the text is read
+    again.
     """
-    if text.count(b'":') == _keys(value) and not _SPACED.search(text):
+    if _written(value).count(_KEY) == text.count(_KEY) and not _SPACED.search(text) and not _escaped(text):
         return False
     try:
         json.loads(text, object_pairs_hook=_once)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
     return False
 
 
-def _keys(value: Any) -> int:
-    """How many keys there are, at all depths."""
-    count, left = 0, [value]
-    while left:
-        node = left.pop()
-        if isinstance(node, dict):
-            count += len(node)
-            node = node.values()
-        left += [item for item in node if isinstance(item, dict | list)]
-    return count
+def _written(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except RecursionError:
+        return b""
+
+
+def _escaped(text: bytes) -> bool:
+    return any(escape in text for escape in _ESCAPES)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:

@@ -16,7 +16,7 @@ __all__ = ["Malformed", "read"]
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Malformed(ValueError):
@@ -46,12 +46,9 @@ def read(body: bytes) -> Mapping[str, Any]:
 
 def _parsed(body: bytes) -> Any:
     try:
-        text = body.decode()
-        message = parse_json(text)
-        if _SURROGATE.search(text):  # a pair of them is a character, one alone is none
+        message = parse_json(body)
+        if _SURROGATE.search(body):  # a pair of them is a character, one alone is none
             json.dumps(message, ensure_ascii=False).encode()
-    except UnicodeDecodeError:
-        raise Malformed(PARSE_ERROR, "Parse error: not UTF-8") from None
     except UnicodeEncodeError:
         raise Malformed(PARSE_ERROR, "Parse error: a lone surrogate is not a character") from None
     except RecursionError:

@@ -54,7 +54,7 @@ def flaw_in(value: Any) -> str:
 
     What was read with its text has no other flaw than its depth.
     """
-    if depth_over(value, MAX_DEPTH):
+    if not _shallow(value) and depth_over(value, MAX_DEPTH):
         return f"it is nested more than {MAX_DEPTH} levels deep"
     if isinstance(value, Verbatim):
         return ""
@@ -65,6 +65,11 @@ def flaw_in(value: Any) -> str:
     except ValueError:
         return "it holds a number that JSON does not have"
     return ""
+
+
+def _shallow(value: Any) -> bool:
+    """Whether its text opens too few brackets to be deep."""
+    return isinstance(value, Verbatim) and value.text.count(b"{") + value.text.count(b"[") <= MAX_DEPTH
 
 
 def depth_over(value: Any, limit: int) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.verbatim import Verbatim, encode, fields, parts, read, whole
+from gateway.verbatim import Verbatim, encode, fields, once, parts, read, whole
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -63,6 +63,10 @@ def test_what_can_not_be_passed_on_is_not_read(text: bytes) -> None:
         (b'{"text" :"seen by one","text":"seen by another"}', False),
         (b'{"a":"\\":","b" :1,"b" :2}', False),
         (b'{"a\\u0062":1,"ab":2}', False),
+        (b'{"a":1,"a":2,"b":"\\u0022:"}', False),
+        (b'{"a":1,"a":2,"b":"\\"\\u003a"}', False),
+        (b'{"a":1,"a":2,"b":"\\"\\u003A"}', False),
+        (b'{"a":"\\u0022\\u003a"}', True),
     ],
 )
 def test_an_object_in_which_a_key_stands_twice_does_not_keep_its_text(text: bytes, kept: bool) -> None:
@@ -78,13 +82,17 @@ def test_an_object_in_which_a_key_stands_twice_does_not_keep_its_text(text: byte
         max_leaves=8,
     ),
     st.sampled_from([":", " :", "\n:"]),
+    st.sampled_from(["", '"', ":", '":']),
 )
-def test_no_doubled_key_is_overlooked(tree: Any, colon: str) -> None:
-    """A list of pairs is written as an object, doubled keys and all."""
+def test_no_doubled_key_is_overlooked(tree: Any, colon: str, escaped: str) -> None:
+    """A list of pairs is written as an object, doubled keys and all; some characters of strings in the longest way."""
     doubled = False
 
     def written(node: Any) -> str:
         nonlocal doubled
+        if isinstance(node, str):
+            letters = [f"\\u{ord(letter):04x}" if letter in escaped else json.dumps(letter)[1:-1] for letter in node]
+            return f'"{"".join(letters)}"'
         if not isinstance(node, list):
             return json.dumps(node)
         doubled = doubled or len({key for key, _ in node}) < len(node)
@@ -92,6 +100,11 @@ def test_no_doubled_key_is_overlooked(tree: Any, colon: str) -> None:
 
     text = written([("root", tree)]).encode()
     assert isinstance(read(text), Verbatim) is not doubled
+    if doubled:
+        with pytest.raises(ValueError, match="twice"):
+            once(text)
+    else:
+        assert once(text) == json.loads(text)
 
 
 def test_fields_are_the_text_that_they_were() -> None:
