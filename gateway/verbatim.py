@@ -77,7 +77,7 @@ def _written(value: Any) -> bytes:
 
 
 def _escaped(text: bytes) -> bool:
-    return any(escape in text for escape in _ESCAPES)
+    return b"\\u00" in text and any(escape in text for escape in _ESCAPES)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:
