@@ -5,6 +5,7 @@ Start at `front`, then follow a call.
     front       the methods
     server      ... in the SDK's server, which does handshake, discovery and framing
     direct      ... and without it, for a plain `tools/call` over HTTP; `handshakes` are the sessions that it knows
+    quick       ... and without ASGI, where nobody logs in: `desk` knows heads that came before, `heads` what they say
     seats       ... of which each person has his share; `farewell` closes one
     lists       ... and for a plain `tools/list`, as bytes that are made once
     application the SDK's server over HTTP; `later` makes it when a request needs it

@@ -75,8 +75,6 @@ class _Parsed:
     @classmethod
     def of(cls, raw: bytes) -> "_Parsed | None":
         """None for what is no head of a POST, and for one that wants more than an answer on this connection."""
-        if len({raw.count(b"\r"), raw.count(b"\n"), raw.count(b"\r\n")}) != 1:
-            return None  # lines that not everybody sees
         found = cls()
         parser = httptools.HttpRequestParser(found)
         try:

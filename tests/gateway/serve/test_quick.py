@@ -1,0 +1,220 @@
+"""Connections on which calls are answered at once: over real sockets, with the gateway behind them."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.events import Returned
+from gateway.serve import http
+from gateway.serve.asgi import dumped
+from gateway.serve.desk import Desk
+from gateway.serve.http import Address, serve_http
+from tests.fixtures.gateway_app import App, Setup, opened, spec
+from tests.fixtures.served import ECHO, PATIENCE, request
+from tests.gateway.serve.test_desk import FIELDS, raw
+
+
+def call(text: str, number: int = 1) -> bytes:
+    params = {"name": "echo__echo", "arguments": {"text": text}}
+    return raw(body=dumped(request("tools/call", params, era="modern", number=number)))
+
+
+def slow(seconds: float) -> bytes:
+    params = {"name": "echo__slow", "arguments": {"seconds": seconds}}
+    return raw(body=dumped(request("tools/call", params, era="modern")), Mcp_Name="echo__slow")
+
+
+@dataclass
+class Line:
+    """A connection, and how many calls the desk has answered by now."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def answer(self) -> tuple[bytes, bytes]:
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        return head, await self.reader.readexactly(int(length.partition(b":")[2]))
+
+    async def ask(self, data: bytes) -> tuple[bytes, bytes]:
+        self.writer.write(data)
+        return await self.answer()
+
+
+class Stage:
+    def __init__(self, parts: App, url: str, answered: list[object]) -> None:
+        self.parts, self.port, self.answered = parts, int(url.split(":")[2].partition("/")[0]), answered
+
+    @contextlib.asynccontextmanager
+    async def line(self) -> AsyncIterator[Line]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield Line(reader, writer)
+        finally:
+            writer.close()
+
+    async def outcomes(self) -> list[str]:
+        """Of all calls of the only client."""
+        (row,) = await self.parts.store.run_rows()
+        events = [recorded.event for recorded in await self.parts.store.events(row.id)]
+        return [event.outcome["kind"] for event in events if isinstance(event, Returned)]
+
+
+def on_stage(folder: Path, monkeypatch: pytest.MonkeyPatch, scenario: Callable[[Stage], Awaitable[None]]) -> None:
+    setup = Setup(folder, {"echo": spec("echo", ECHO)})
+    setup.write_policy("p, *, *, */*, call, , allow, whatever it is")
+    answered: list[object] = []
+    answer = Desk.answer
+
+    async def noted(desk: Desk, plain: Any, underway: Any) -> tuple[int, bytes]:
+        answered.append(plain.id)
+        return await answer(desk, plain, underway)
+
+    monkeypatch.setattr(Desk, "answer", noted)
+
+    async def work() -> None:
+        async with opened(setup, http=True) as parts:
+            played: list[asyncio.Task[None]] = []
+
+            async def play(url: str) -> None:
+                try:
+                    async with asyncio.timeout(PATIENCE):
+                        await scenario(Stage(parts, url, answered))
+                finally:
+                    os.kill(os.getpid(), signal.SIGTERM)
+
+            async def ready(url: str) -> None:
+                played.append(asyncio.ensure_future(play(url)))
+
+            await serve_http(parts.served(setup.entry), Address(port=0), ready)
+            await played[0]
+
+    asyncio.run(work())
+
+
+def test_a_call_is_answered_as_any_server_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.line() as line:
+            head, body = await line.ask(call("né ☃"))
+            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"\r\ncontent-type: application/json\r\n" in head
+            assert b"\r\ndate: " in head
+            assert "né ☃".encode() in body
+            assert stage.answered == [1]
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+def test_all_kinds_of_requests_share_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = raw(body=dumped(request("tools/list", era="modern")), Mcp_Method="tools/list", Mcp_Name=None)
+
+    async def scenario(stage: Stage) -> None:
+        async with stage.line() as line:
+            for number in (1, 2):
+                assert b"pong" in (await line.ask(call("pong", number)))[1]
+                assert b"inputSchema" in (await line.ask(listing))[1]
+                assert (await line.ask(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"))[1] == b'{"status":"ok"}'
+            assert stage.answered == [1, 2]
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+def test_what_comes_behind_a_call_waits_for_its_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.line() as line:
+            line.writer.write(call("a", 1))
+            await line.writer.drain()
+            line.writer.write(call("b", 2) + b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            line.writer.write(call("c" * 200_000, 3))
+            answers = [(await line.answer())[1] for _ in range(4)]
+            assert [b'"id":1' in answers[0], b'"id":2' in answers[1]] == [True, True]
+            assert answers[2] == b'{"status":"ok"}'
+            assert b'"id":3' in answers[3]
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+def test_a_call_that_comes_in_pieces_is_answered_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.line() as line:
+            whole = call("pieces")
+            for piece in (whole[:20], whole[20:-5], whole[-5:]):
+                line.writer.write(piece)
+                await line.writer.drain()
+                await asyncio.sleep(0.01)  # so that they are not put together on the way
+            assert b"pieces" in (await line.answer())[1]
+            assert b"again" in (await line.ask(call("again")))[1]
+            assert stage.answered == [1]
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+def test_a_client_that_goes_away_leaves_a_call_in_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.line() as line:
+            line.writer.write(slow(PATIENCE))
+            while not stage.answered:  # noqa: ASYNC110 - it has begun
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+        while not await stage.outcomes():  # noqa: ASYNC110 - nobody says that it was recorded
+            await asyncio.sleep(0.01)
+        assert await stage.outcomes() == ["in_doubt"]
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+def test_who_is_told_to_end_answers_what_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[tuple[bytes, bytes]] = []
+    waiting: list[asyncio.Task[None]] = []
+
+    async def scenario(stage: Stage) -> None:
+        async def ask() -> None:
+            async with stage.line() as line:
+                answers.append(await line.ask(slow(0.4)))
+                assert await line.reader.read() == b""
+
+        waiting.append(asyncio.ensure_future(ask()))
+        while not stage.answered:  # noqa: ASYNC110 - it has begun
+            await asyncio.sleep(0.01)
+
+    on_stage(tmp_path, monkeypatch, scenario)
+    ((head, body),) = answers
+    assert b"\r\nconnection: close\r\n" in head
+    assert b'"id":1' in body
+    assert waiting[0].done()
+
+
+def test_a_connection_that_rests_is_closed_in_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "KEEP_ALIVE", 0.2)
+
+    async def scenario(stage: Stage) -> None:
+        loop = asyncio.get_running_loop()
+        async with stage.line() as line:
+            began = loop.time()
+            while loop.time() - began < 0.5:
+                await line.ask(call("still here"))
+                last = loop.time()
+            assert await line.reader.read() == b""
+            assert loop.time() - last > 0.15
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+def test_the_version_decides_which_status_an_error_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.line() as line:
+            name = "x" * 600
+            body = dumped(request("tools/call", {"name": name, "arguments": {}}, era="modern"))
+            head, said = await line.ask(raw(body=body, Mcp_Name=name))
+            assert head.startswith(b"HTTP/1.1 400 ")
+            assert b"A name has at most" in said
+            assert FIELDS["Mcp-Name"] != name
+
+    on_stage(tmp_path, monkeypatch, scenario)
