@@ -92,8 +92,6 @@ LIBRARIES: Mapping[str, Library] = {
     "sqlite3": Library(None, ("gateway.store", "servers.shop", "gateway.cli.scenes")),  # the demo counts orders
 }
 
-# What another library loads by its name when we ask it to.
-
 # Who may import inside a function, and why. Everybody else says at the top what he needs.
 LAZY: Mapping[str, str] = {
     "gateway.cli": "`toolgate --help` must not load what only one command needs",

@@ -14,6 +14,7 @@ from gateway.call import Subject
 from gateway.identity import Identity
 from gateway.serve.application import application
 from gateway.serve.asgi import dumped
+from gateway.serve.asking import Asker
 from gateway.serve.desk import LONGEST_HEAD, Desk
 from gateway.serve.direct import Direct
 from gateway.serve.door import Door, Entry
@@ -61,8 +62,13 @@ def at_the_desk(
 
 def test_a_plain_call_is_taken_and_its_head_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[object] = []
-    refusal = Door.asker
-    monkeypatch.setattr(Door, "asker", lambda *given: looked.append(given) or refusal(*given))
+    known = Door.asker
+
+    def asker(door: Door, headers: Headers, path: str) -> Asker | None:
+        looked.append(headers)
+        return known(door, list(headers), path)
+
+    monkeypatch.setattr(Door, "asker", asker)
 
     def look(desk: Desk, _door: Door) -> None:
         first, again = desk.plain(raw()), desk.plain(raw())
