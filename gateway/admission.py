@@ -11,7 +11,7 @@ from gateway.caller import NOBODY, Caller
 from gateway.events import Admitted
 from gateway.gates import Facts, cost, pin
 from gateway.profile import WHOLE, Profile
-from gateway.store import Change, Consume, Lease, Reserve, Restore, run_account
+from gateway.store import Again, Change, Consume, Lease, Once, Reserve, Restore, run_account
 from gateway.task import Task
 from gateway.tracing import Place
 
@@ -79,7 +79,8 @@ class Attempt:
     `reserved` says that the reservation of the attempt before is still there, and serves for this one. `asked` says
     that the server answered the attempt before with questions (MCP's `input_required`): so it did not happen, it is
     judged like a new call, and an approval that the policy wants was not used up by it. `answer` is the approval on
-    which the call is made, or not at all: it is not asked for again.
+    which the call is made, or not at all: it is not asked for again. `once` is what it uses up that is good for one
+    time: the answers to those questions.
     """
 
     number: int = 1
@@ -88,6 +89,7 @@ class Attempt:
     reserved: bool = False
     asked: bool = False
     answer: str | None = None
+    once: Once | None = None
 
     @property
     def doubtful(self) -> bool:
@@ -137,11 +139,12 @@ class Admission:
         return self.facts.approval if self.attempt.approval_id is None else None
 
     def changes(self, account: str) -> tuple[Change, ...]:
-        """The reservation, and the approval that is used up."""
-        price = cost(self.call.action)
+        """The reservation, and what is used up."""
+        price, once = cost(self.call.action), self.attempt.once
         free = self.attempt.reserved or not price.items()
         reserve = () if free else (Reserve(account, price, self.work.place.limits),)
-        return (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
+        used = (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
+        return used if once is None else (*used, once)
 
     def task(self, created: TaskCreated, now: float) -> Task:
         """What is kept of the task that the server made of it. `now` is seconds since 1970."""
@@ -162,9 +165,10 @@ class Admission:
         )
 
     def given_back(self, outcome: Outcome) -> tuple[Change, ...]:
-        """The approval, if it was used up for nothing: the server was not reached, or has only asked back."""
-        nothing = isinstance(outcome, Unsent | InputRequired)
-        return restored(self.call, self.work, self.used_up) if self.used_up and nothing else ()
+        """What was used up for nothing: the server was not reached; or has only asked back, and got its answers."""
+        nothing, once = isinstance(outcome, Unsent | InputRequired), self.attempt.once
+        again = (Again(once.token),) if once is not None and isinstance(outcome, Unsent) else ()
+        return (*again, *restored(self.call, self.work, self.used_up)) if self.used_up and nothing else again
 
 
 def restored(call: Call, work: Work, approval: Approval) -> tuple[Change, ...]:

@@ -27,7 +27,7 @@ from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
 from gateway.policy import RunFacts
 from gateway.profile import WHOLE, Profile
 from gateway.run import Run, fold
-from gateway.store import Lease, RunRow, Store, run_account, title_of
+from gateway.store import Lease, Once, RunRow, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.task import is_run_of_task
 from gateway.tracing import Place, Tracing
@@ -145,11 +145,14 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """How a request is made: who waits for its answer, and which round of it this is, with the answers to the last."""
+    """How a request is made: who waits for its answer, and which round of it this is, with the answers to the last,
+    which may be given `once`.
+    """
 
     caller: Caller = NOBODY
     answers: JsonObject | None = None
     round: Round | None = None
+    once: Once | None = None
 
 
 ALONE = Exchange()
@@ -299,7 +302,7 @@ class ClientRun:
         asked = exchange or ALONE
         further = asked.round is not None and asked.round.run_id == self.run_id
         key = asked.round.key if asked.round and further else self.new_key(action)
-        attempt = Attempt(asked.round.number, asked=True) if asked.round else FIRST
+        attempt = Attempt(asked.round.number, asked=True, once=asked.once) if asked.round else FIRST
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
         result = await self._clients.pipeline.call(proposal, await self.work(hints=asked.caller is NOBODY), attempt)
         self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)

@@ -14,6 +14,7 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
     - UnknownKey           no such API key
     - LeaseLost            another worker drives this run now
     - Conflict             somebody else was first; nothing was written
+    - AlreadyUsed          it was good for one time; nothing was written
     - BudgetExceeded       a reservation does not fit; nothing was written
   + IllegalEvent           an event that may not follow: a bug, nothing was written
 
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "AlreadyUsed",
     "BudgetExceeded",
     "ConfigError",
     "Conflict",
@@ -134,6 +136,10 @@ class LeaseLost(StoreError):
 
 class Conflict(StoreError):
     """Somebody else was first (an approval was decided or used already)."""
+
+
+class AlreadyUsed(StoreError):
+    """What was given out for one use has been used."""
 
 
 class BudgetExceeded(StoreError):

@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 from gateway.call import InputRequired, JsonObject, outcome_from_json
 from gateway.caller import Caller, CantAsk, asks
 from gateway.clients import Exchange, Round
+from gateway.errors import AlreadyUsed
 from gateway.events import Denied, Returned
 from gateway.following import Following
 from gateway.keyring import KeyRing
@@ -32,6 +33,7 @@ from gateway.signature import signed_result
 __all__ = ["Exchanges", "Request"]
 
 MOST_ROUNDS = 20  # of one request of a client of the older era, who does not see them
+_USED = "This `requestState` has been used; make the request again without it"
 PAUSE = 0.1  # seconds; doubled each time that a server wants to be asked again without a question
 
 
@@ -95,12 +97,16 @@ class Exchanges:
             return self._told(await self._resumed(carried.parked, request), kind, request)
 
         async def work(caller: Caller) -> Answer | _Pending:
-            return await self._made(kind, request, Exchange(caller, _answers(params, carried.state), carried.round))
+            answers = _answers(params, carried.state)
+            return await self._made(kind, request, Exchange(caller, answers, carried.round, carried.once))
 
         may_ask = asks(caller.capabilities) and not self._asks_by_answers(kind, request)
         whose = request.client.asker.subject
         begun = self._parking.begin(caller, work, whose) if may_ask else work(caller)
-        return self._told(await begun, kind, request)
+        try:
+            return self._told(await begun, kind, request)
+        except AlreadyUsed:
+            raise MCPError(types.INVALID_PARAMS, _USED) from None
 
     def _bond(self, kind: Kind, request: Request) -> Bond:
         path = kind.path(self._sessions.viewer(request.client).catalogue, request.params)

@@ -7,9 +7,11 @@ person at the same profile, to the same server, and in time (MCP 2026-07-28, Mul
 import base64
 import hashlib
 import json
+import math
+import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import mcp_types as types
@@ -18,6 +20,7 @@ from mcp.shared.exceptions import MCPError
 from gateway.call import Subject
 from gateway.clients import Round
 from gateway.keyring import Broken, KeyRing
+from gateway.store import Once
 
 __all__ = ["STATE_SECONDS", "Bond", "Carried", "States"]
 
@@ -48,11 +51,15 @@ class Bond:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """`state` is the server's own, `round` the one that it began; or `parked` names a call that waits here."""
+    """`state` is the server's own, `round` the one that it began; or `parked` names a call that waits here.
+
+    `once` is what is used up by whoever comes back with it.
+    """
 
     state: str | None = None
     round: Round | None = None
     parked: str | None = None
+    once: Once | None = field(default=None, compare=False)
 
 
 class States:
@@ -66,6 +73,7 @@ class States:
         text = json.dumps(
             {
                 "until": self._clock() + STATE_SECONDS,
+                "once": secrets.token_hex(16),
                 "state": carried.state,
                 "round": [further.run_id, further.key, further.number] if further else None,
                 "parked": carried.parked,
@@ -82,4 +90,6 @@ class States:
             raise MCPError(types.INVALID_PARAMS, "This `requestState` does not belong to this request") from None
         if carried["until"] < self._clock():
             raise MCPError(types.INVALID_PARAMS, "This `requestState` is too old; make the request again without it")
-        return Carried(carried["state"], Round(*carried["round"]) if carried["round"] else None, carried["parked"])
+        once = Once(carried["once"], math.ceil(carried["until"] * 1000)) if "once" in carried else None
+        further = Round(*carried["round"]) if carried["round"] else None
+        return Carried(carried["state"], further, carried["parked"], once)

@@ -15,11 +15,13 @@ from gateway.run import Status
 from gateway.task import Task
 
 __all__ = [
+    "Again",
     "Change",
     "Consume",
     "Finish",
     "Follow",
     "Lease",
+    "Once",
     "Open",
     "Reserve",
     "Restore",
@@ -97,9 +99,26 @@ class Finish:
     task_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Use something up that is good for one time; else the whole append fails (AlreadyUsed). After `until`, in
+    milliseconds since 1970, whoever gave it out does not take it any more, and it is forgotten.
+    """
+
+    token: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Nothing came of it: what was used up once may be used again."""
+
+    token: str
+
+
 TITLE_LENGTH = 80
 
-Change = Reserve | Settle | Open | Consume | Restore | Follow | Finish
+Change = Reserve | Settle | Open | Consume | Restore | Follow | Finish | Once | Again
 
 
 @dataclass(frozen=True, slots=True)

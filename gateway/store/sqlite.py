@@ -32,7 +32,7 @@ __all__ = ["SCHEMA_VERSION", "SqliteStore"]
 
 T = TypeVar("T")
 # The file at place n leads from version n to n + 1.
-MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql")
+MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql", "once.sql")
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
 DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again

@@ -10,10 +10,24 @@ from typing import Any
 
 from gateway.approval import Approval
 from gateway.budget import UNITS, Spend, Unit, excess, shown
-from gateway.errors import BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
+from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
 from gateway.events import Decided, Decision, Event, Queued, Returned, event_to_json
 from gateway.run import ENDED, after
-from gateway.store import Change, Consume, Finish, Follow, Lease, Open, Reserve, Restore, RunRow, Settle, title_of
+from gateway.store import (
+    Again,
+    Change,
+    Consume,
+    Finish,
+    Follow,
+    Lease,
+    Once,
+    Open,
+    Reserve,
+    Restore,
+    RunRow,
+    Settle,
+    title_of,
+)
 from gateway.store.ledger import SELECT_TAKEN, SEQ, Ledger, Standing
 from gateway.task import Task
 from gateway.verbatim import encode, whole
@@ -206,6 +220,18 @@ def _finish(db: Db, change: Finish, _now: int) -> None:
         raise Conflict("the outcome of this task has been recorded already")
 
 
+def _once(db: Db, change: Once, now: int) -> None:
+    db.execute("DELETE FROM once WHERE until < ?", (now,))
+    try:
+        db.execute("INSERT INTO once (token, until) VALUES (?, ?)", (change.token, change.until))
+    except sqlite3.IntegrityError:
+        raise AlreadyUsed(change.token) from None
+
+
+def _again(db: Db, change: Again, _now: int) -> None:
+    db.execute("DELETE FROM once WHERE token = ?", (change.token,))
+
+
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Reserve: _reserve,
     Settle: _settle,
@@ -214,6 +240,8 @@ _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Restore: _restore,
     Follow: _follow,
     Finish: _finish,
+    Once: _once,
+    Again: _again,
 }
 
 

@@ -1,6 +1,7 @@
 """A server's questions reach the client that caused them, and his answers the server, whatever the two speak."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import mcp_types as types
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Subject
+from gateway.call import Subject, Unsent
 from gateway.events import Admitted, Returned
 from gateway.profile import Profile
 from gateway.serve.asking import Asker
@@ -85,6 +86,41 @@ def test_a_state_is_nobody_elses_and_good_for_nothing_else(tmp_path: Path, era: 
         assert "structuredContent" in await ask(app, {**ASK, **answered(asked)})
 
     within(tmp_path, era, scenario)
+
+
+@pytest.mark.parametrize("method", ["tools/call", "prompts/get"])
+def test_a_state_is_good_for_one_answer(tmp_path: Path, method: str) -> None:
+    async def scenario(app: App) -> None:
+        prompt = {"name": "up__test_input_required_result_prompt", "arguments": {}}
+        params = ASK if method == "tools/call" else prompt
+        again = {**params, **answered(await ask(app, params, method=method))}
+        both = await asyncio.gather(*(ask(app, again, method=method) for _ in range(2)), return_exceptions=True)
+        (refused,) = [one for one in both if isinstance(one, MCPError)]
+        assert (refused.code, "has been used" in refused.message) == (types.INVALID_PARAMS, True)
+        with pytest.raises(MCPError, match="has been used"):
+            await ask(app, again, method=method)
+        (row,) = await app.store.run_rows()
+        events = [recorded.event for recorded in await app.store.events(row.id)]
+        assert [event.attempt for event in events if isinstance(event, Admitted)] == [1, 2]
+
+    within(tmp_path, "modern", scenario)
+
+
+def test_a_state_whose_answer_was_not_sent_is_good_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(app: App) -> None:
+        again = {**ASK, **answered(await ask(app, ASK))}
+        with monkeypatch.context() as away:
+            away.setattr(app.upstreams, "forward", unsent)
+            assert "nobody was there" in json.dumps(await ask(app, again))
+        assert "structuredContent" in await ask(app, again)
+        with pytest.raises(MCPError, match="has been used"):
+            await ask(app, again)
+
+    within(tmp_path, "modern", scenario)
+
+
+async def unsent(*_: Any, **__: Any) -> Unsent:
+    return Unsent("nobody was there")
 
 
 def test_a_client_is_not_asked_by_a_modern_server_for_what_he_did_not_declare(tmp_path: Path) -> None:

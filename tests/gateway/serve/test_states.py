@@ -89,3 +89,10 @@ def test_a_state_is_good_for_an_hour() -> None:
     clock.now += 1
     with pytest.raises(MCPError, match="too old"):
         states.opened(sealed, BOND)
+
+
+def test_each_state_is_something_else_to_use_up() -> None:
+    first, second = states().sealed(CARRIED, BOND), states().sealed(CARRIED, BOND)
+    opened = [states().opened(sealed, BOND).once for sealed in (first, first, second)]
+    assert opened[0] is not None
+    assert opened[0] == opened[1] != opened[2]

@@ -17,6 +17,7 @@ from gateway.approval import Approval
 from gateway.budget import UNITS, Limits, Spend, excess
 from gateway.call import Unsent
 from gateway.errors import (
+    AlreadyUsed,
     BudgetExceeded,
     Conflict,
     IllegalEvent,
@@ -26,7 +27,7 @@ from gateway.errors import (
     UnknownRun,
 )
 from gateway.events import Cancelled, Decided, Event, Failed, Queued, Resumed, Returned, Started, Succeeded, Waited
-from gateway.store import Change, Consume, Lease, Open, Reserve, Restore, Settle, run_account
+from gateway.store import Again, Change, Consume, Lease, Once, Open, Reserve, Restore, Settle, run_account
 from gateway.store import transactions as tx
 from gateway.store.batch import Item, commit
 from gateway.store.ledger import Ledger
@@ -213,7 +214,7 @@ def empty() -> Iterator[sqlite3.Connection]:
     """The tables without a file, with a run in them."""
     folder = Path(gateway.store.__file__).parent
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        for name in ("schema.sql", "actions.sql"):
+        for name in ("schema.sql", "actions.sql", "once.sql"):
             db.executescript((folder / name).read_text())
         ledger = Ledger(db)
         tx.append(ledger, tx.Append("r-1", [QUEUED]), NOON)
@@ -685,3 +686,18 @@ def test_calls_of_one_run_in_one_commit_are_looked_up_once_and_written_together(
         assert db.execute("SELECT seq FROM events").fetchall() == [(1,), (2,), (3,), (4,)]
         assert db.execute("SELECT reserved FROM accounts").fetchall() == [(2,)]
     assert [line.split()[0] for line in said] == ["BEGIN", "SELECT", "SELECT", "INSERT", "INSERT", "INSERT", "COMMIT"]
+
+
+def test_what_is_good_for_one_time_is_used_once_until_nobody_takes_it_any_more() -> None:
+    with in_memory() as db:
+
+        def use(change: Once | Again, now: int) -> None:
+            tx.append(db, tx.Append("r-1", [], changes=[change]), now)
+
+        use(Once("t", NOON + 10), NOON)
+        with pytest.raises(AlreadyUsed):
+            use(Once("t", NOON + 10), NOON + 10)
+        use(Again("t"), NOON + 10)
+        use(Once("t", NOON + 10), NOON + 10)
+        use(Once("u", NOON + 99), NOON + 11)
+        assert db.execute("SELECT token FROM once").fetchall() == [("u",)]
