@@ -20,6 +20,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     stdio, process  a child process and its pipes
     reaping, reaper nothing outlives us, however we die
     session         one connection without supervision: Toolgate as its own client
+    meter       how much a server says beside its answers, and how long it waits then
     pool, wires, response, http1, sse  the fast lane for modern HTTP; `pools` holds one for each subject
     auth/           tokens on requests: log-ins, client credentials, exchanges; which addresses are reached for them
     safe_transport  one failed request must not tear down the SDK's client

@@ -4,6 +4,7 @@ An exception that leaves a POST tears down the SDK's whole client with every cal
 Here it becomes a JSON-RPC error in answer to that one POST, marked with the fate of its request.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import cast
@@ -12,6 +13,7 @@ import httpx2
 import mcp_types as types
 
 from gateway.upstream import wire
+from gateway.upstream.meter import Meter
 from gateway.upstream.outcomes import of_status, transport_error
 
 __all__ = ["SafeTransport"]
@@ -20,6 +22,7 @@ ERROR_BODY = 256 * 1024  # bytes of an error's body that are read in search of a
 LISTEN_SILENCE = 300.0  # seconds: a subscription that says nothing for longer is opened again
 NOTIFICATION_PATIENCE = 5.0  # seconds
 
+_EVENT = b"data:"  # an event has one, usually
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 _LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64)
 
@@ -123,11 +126,15 @@ def _json_rpc(request: httpx2.Request, error: types.ErrorData) -> httpx2.Respons
 
 
 class _SafeStream(httpx2.AsyncByteStream):
-    """A body that ends where the network or the ceiling ends it; the SDK then reports an answer that can't be read."""
+    """A body that ends where the network or the ceiling ends it; the SDK then reports an answer that can't be read.
+
+    Without a ceiling it is a stream of events, which is read at the pace at which they can be heard.
+    """
 
     def __init__(self, inner: httpx2.AsyncByteStream, ceiling: int | None) -> None:
         self._inner = inner
         self._left = ceiling
+        self._meter = Meter()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -136,6 +143,8 @@ class _SafeStream(httpx2.AsyncByteStream):
                     self._left -= len(piece)
                     if self._left < 0:
                         return
+                elif late := self._meter.late(piece.count(_EVENT), asyncio.get_running_loop().time()):
+                    await asyncio.sleep(late)
                 yield piece
         except httpx2.TransportError:
             return

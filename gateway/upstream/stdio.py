@@ -18,6 +18,7 @@ import mcp_types as types
 from mcp.shared.message import SessionMessage
 
 from gateway.upstream import reasons, wire
+from gateway.upstream.meter import Meter
 from gateway.upstream.outcomes import transport_error
 from gateway.upstream.process import Child
 from gateway.upstream.reaping import Reaper
@@ -31,7 +32,6 @@ LAST_WORDS = 0.2  # seconds that a message waits for them, after the child's end
 LONGEST_LOGGED = 65536  # bytes of a line on stderr
 TURN = 16  # lines after which other tasks get their turn, however fast this child talks
 PIECE = 256 * 1024  # bytes that are read at once; what is read and not looked at yet is about as much
-BURST, PACE = 500, 500.0  # notifications at once, and for each second: who says more is read more slowly
 
 
 class _Closable:
@@ -49,6 +49,10 @@ class _Closable:
         return
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class Lines(_Closable):
     """What the child says: one JSON-RPC message a line. Ends with the child's stdout, or with a line too long."""
 
@@ -57,7 +61,7 @@ class Lines(_Closable):
         self._log, self._stdio = log, stdio
         self._turn = 0
         self._left, self._searched = bytearray(), 0  # what is behind the last line, and where no end of one is
-        self._told, self._since = 0.0, 0.0  # notifications that count against the burst, as of this moment
+        self._meter = Meter()
         self.fault = ""  # why it ended, if not by the child's own will
         self.noise = ""  # the last line that was no JSON-RPC, without secrets
 
@@ -71,17 +75,9 @@ class Lines(_Closable):
             if not self._turn:
                 await asyncio.sleep(0)
             if line.strip() and (message := self._message(line)):
-                if isinstance(message, types.JSONRPCNotification):
-                    await self._paced()
+                if isinstance(message, types.JSONRPCNotification) and (late := self._meter.late(1, _now())):
+                    await asyncio.sleep(late)
                 return SessionMessage(message)
-
-    async def _paced(self) -> None:
-        """Waits where the child says more than anybody can want to hear: then it waits, too, with its pipe full."""
-        now = asyncio.get_running_loop().time()
-        self._told = max(0.0, self._told - (now - self._since) * PACE) + 1
-        self._since = now
-        if self._told > BURST:
-            await asyncio.sleep((self._told - BURST) / PACE)
 
     async def receive(self) -> SessionMessage:
         try:

@@ -14,6 +14,7 @@ from gateway.call import InDoubt
 from gateway.upstream import wire
 from gateway.upstream.auth.scopes import challenge_in
 from gateway.upstream.http1 import BadResponse, Head
+from gateway.upstream.meter import Meter
 from gateway.upstream.outcomes import of_status
 from gateway.upstream.response import Response
 from gateway.upstream.sse import EventData
@@ -46,6 +47,7 @@ class Exchange:
         self._ceiling, self._left, self._hear = ceiling, ceiling, hear
         self._body: bytes | bytearray = b""
         self._events: EventData | None = None
+        self.told = 0  # messages beside the answer
 
     def feed(self, data: bytes) -> None:
         """Raises ValueError for what is no answer."""
@@ -80,7 +82,9 @@ class Exchange:
             message = wire.read(data) if found is None else wire.response(self.request_id, found)
             if wire.is_response(message, self.request_id):
                 self.settle(Replied(message))
-            elif self._hear is not None and not self.answer.done():
+                continue
+            self.told += 1
+            if self._hear is not None and not self.answer.done():
                 self._hear(message)
 
     def _finish(self) -> None:
@@ -102,6 +106,7 @@ class Wire(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard = select.poll()
+        self._meter = Meter()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -137,10 +142,20 @@ class Wire(asyncio.Protocol):
             exchange.settle(InDoubt(str(error)))
             self.drop()
             return
+        if exchange.told:
+            self._listen_at_leisure(exchange)
         if exchange.response.done:
             self._rest(exchange)
         elif exchange.answer.done() and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LINGER, self.drop)
+
+    def _listen_at_leisure(self, exchange: Exchange) -> None:
+        told, exchange.told = exchange.told, 0
+        loop = asyncio.get_running_loop()
+        late = self._meter.late(told, loop.time())
+        if late and self._transport is not None and not exchange.response.done:
+            self._transport.pause_reading()
+            loop.call_later(late, self._transport.resume_reading)
 
     def eof_received(self) -> None:
         """Its other half is closed by the transport."""

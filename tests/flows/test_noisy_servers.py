@@ -1,14 +1,22 @@
 """Servers that never stop talking, or never stop growing: whoever uses another one does not notice."""
 
+import contextlib
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.fixtures.served import ECHO, EVERYTHING, Place, hostile, text_of
+from tests.fixtures.served import ECHO, EVERYTHING, FIXTURES, Place, hostile, text_of
 
 CALLS = 100
 SLOWEST = 5.0  # seconds of one call on a busy machine; without the noise it takes milliseconds
+LISTENED, MOST_HEARD = 2.0, 0.5  # seconds, and the part of them that the noise may take
 ROOM = 64 * 2**20  # bytes by which the gateway may have grown when it has been shouted at
 
 
@@ -25,10 +33,43 @@ def resident(pid: int) -> int:
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
-@pytest.mark.parametrize("mode", ["notes-flood", "grows"])
+def share_of_a_core(pid: int) -> float:
+    """How much of one core a process has for itself while it has nothing to do but to listen."""
+
+    def used() -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before, began = used(), time.monotonic()
+    time.sleep(LISTENED)
+    return (used() - before) / (time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def over_http(era: str) -> Iterator[Mapping[str, Any]]:
+    command = [sys.executable, "-S", str(FIXTURES / "loud_http.py"), era]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield {"url": process.stdout.readline().strip()}
+        process.kill()
+
+
+LOUD: Mapping[str, Callable[[], AbstractContextManager[Mapping[str, Any]]]] = {
+    "notes-flood": lambda: nullcontext(hostile("notes-flood")),
+    "grows": lambda: nullcontext(hostile("grows")),
+    "modern HTTP": lambda: over_http("modern"),
+    "legacy HTTP": lambda: over_http("legacy"),
+}
+
+
+@pytest.mark.parametrize("mode", LOUD)
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 def test_a_server_that_makes_noise_without_end_disturbs_nobody(place: Place, era: str, mode: str) -> None:
-    with place.serve({"echo": ECHO, "loud": hostile(mode)}) as gateway, gateway.client(era) as client:
+    with (
+        LOUD[mode]() as loud,
+        place.serve({"echo": ECHO, "loud": loud}) as gateway,
+        gateway.client(era) as client,
+    ):
         assert text_of(client.call("echo__echo", {"text": "first"})) == "first"
         before, slowest = resident(gateway.process.pid), 0.0
         for number in range(CALLS):
@@ -39,5 +80,7 @@ def test_a_server_that_makes_noise_without_end_disturbs_nobody(place: Place, era
         assert "loud__act" in [tool["name"] for tool in client.ask("tools/list")["result"]["tools"]]
         assert "act" in text_of(client.call("loud__act"))  # it answers, too
         assert resident(gateway.process.pid) < before + ROOM
+        if mode != "grows":  # what it says once more is asked for at its own pace
+            assert share_of_a_core(gateway.process.pid) < MOST_HEARD
         assert gateway.stop() == 0
     assert "Traceback" not in place.log
