@@ -28,7 +28,7 @@ from gateway.pins.entries import Notes, Pins
 from gateway.pins.files import PinFiles
 from gateway.pins.things import kind_of, things
 from gateway.policy import Policy, load
-from gateway.policy.cases import run_tests
+from gateway.policy.cases import run_tests, tables_beside
 from gateway.policy.lint import check
 from gateway.runtime import Models, open_servers
 from gateway.store import RunRow
@@ -242,12 +242,11 @@ def policy(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
         return
     found = load(*files)
     yield Finding("ok", "policy", f"{len(found.rules)} rules, {len(found.grants)} roles given")
-    yield from _tests(found, config.policy.files.parent / "tests.csv")
+    for table in tables_beside(config.policy.files):
+        yield from _tests(found, table)
 
 
 def _tests(found: Policy, table: Path) -> Iterator[Finding]:
-    if not table.exists():
-        return
     try:
         failures = run_tests(found, table)
     except ConfigError as error:

@@ -5,7 +5,8 @@ import pytest
 from gateway.catalogue import Catalogue
 from gateway.errors import PolicyError
 from gateway.policy import parse
-from gateway.policy.cases import parse_cases, run_tests
+from gateway.policy.cases import run_tests
+from gateway.policy.cases.reading import parse_cases
 from tests.fixtures.policies import a_tool
 
 POLICY = parse(
