@@ -182,7 +182,7 @@ def _completed(name: str) -> OfferKind:
 
 
 def _one_of(what: str, given: Said, known: Sequence[W]) -> W:
-    found = next((word for word in known if word == given.text), None)
-    if found is None:
-        raise Wrong(given, f"unknown {what} `{given.text}`", did_you_mean(given.text, known))
-    return found
+    for word in known:
+        if word == given.value:
+            return word
+    raise Wrong(given, f"unknown {what} `{given.text}`", did_you_mean(given.text, known))

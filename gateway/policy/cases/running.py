@@ -79,9 +79,14 @@ def outcome(policy: Policy, case: Case, known: Known) -> Outcome:
         got = _listed(policy, query)
         return Outcome(case, query, got, frozenset({got.rule} if got.rule else ()))
     got = policy.decide(query)
-    answers = [policy.judge(query, principal) for principal in principals(query.subject)]
-    same = (answer.rule for answer in answers if answer.effect == got.effect)
-    return Outcome(case, query, got, frozenset(rule for rule in same if rule))
+    return Outcome(case, query, got, frozenset(rule for rule in _rules(policy, query, got) if rule))
+
+
+def _rules(policy: Policy, query: Query, got: Decision) -> Iterator[str | None]:
+    yield got.rule
+    if query.subject.agent:
+        answers = (policy.judge(query, principal) for principal in principals(query.subject))
+        yield from (answer.rule for answer in answers if answer.effect == got.effect)
 
 
 def lines(policy: Policy, query: Query) -> Iterator[tuple[Rule, Scope]]:
