@@ -67,7 +67,7 @@ def _blocked(one: Blocked) -> Iterator[str]:
 
 
 def _relief(one: Relief) -> Iterator[str]:
-    yield f"# in place of {one.rule}, which asks:  {one.text}"
+    yield f"# in place of {one.rule}, which asks: {' '.join(one.text.split())}"
     for group in one.agreed:
         yield from _agreed(group)
     yield f"# of the other calls that were asked about it spares {_others([call.name for call in one.also])}"

@@ -131,7 +131,7 @@ class _Use:
     def count(self, one: Outcome, *, counts: bool) -> None:
         if self.rule.where in one.deciders:
             self.decided += 1
-            self.tested = self.tested or (one.ok and one.case.expect == self.rule.effect)
+            self.tested = self.tested or one.ok
         elif counts:
             self.matched += 1
         else:

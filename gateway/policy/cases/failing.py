@@ -1,15 +1,17 @@
 """Why a case did not get what it expects: as few lines as say it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gateway.policy.cases.case import Case
 from gateway.policy.cases.running import Failure
 from gateway.policy.decide import Policy
 from gateway.policy.explain import Explanation, Line, Miss, explain
+from gateway.policy.wording import Effect
 from gateway.visible import visible
 
 __all__ = ["because"]
 
+STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
 _SHOWN = 3  # lines of each kind
 _UNKNOWN = "not known"
 
@@ -31,11 +33,14 @@ def because(policy: Policy, failure: Failure) -> list[str]:
 
 
 def _wanted(failure: Failure, line: Line) -> bool:
-    """Whether it is the line that the case names, or else one that says what the case expects."""
+    """Whether it is the line that the case names, or else one that could have said what the case expects: of a line
+    that was stricter there is nothing more to know.
+    """
     case = failure.case
     if case.line or case.why:
         return _is_named(case, line.rule, line.why)
-    return line.effect == case.expect and not line.counts
+    milder = failure.got.rule is None or STRICTNESS[failure.got.effect] < STRICTNESS[case.expect]
+    return milder and line.effect == case.expect and not line.counts
 
 
 def _is_named(case: Case, rule: str, why: str) -> bool:

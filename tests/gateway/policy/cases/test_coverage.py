@@ -54,6 +54,13 @@ def test_a_case_that_expects_the_denial_is_the_test_of_its_line() -> None:
     assert "it took part in cases that another line decided" in missing_tests(tested)[0].message
 
 
+def test_a_case_that_expects_another_line_to_decide_is_no_test_of_this_one() -> None:
+    table = b'name, who, tool, args, expect, line\na, user:ann, shop/refund, {"amount": 95}, deny, policy.csv:4\n'
+    found = outcomes(POLICY, parse_cases("tests.csv", table), lambda _action, _path: None)
+    assert found[0].deciders == {"policy.csv:3"}
+    assert 3 in [problem.line for problem in missing_tests(coverage(POLICY, found))]
+
+
 def test_branches_say_which_way_they_never_went() -> None:
     first = covered(SMALL, MUCH).lines[0]
     assert [(use.branch.text, use.seen, use.missing) for use in first.branches] == [

@@ -25,9 +25,9 @@ def why(line: str) -> list[str]:
 
 
 def test_the_line_that_decided_is_shown_with_what_its_condition_saw() -> None:
-    assert why('a, user:ann, shop/refund, {"amount": 900}, allow, , , trusted,')[0] == (
+    assert why('a, user:ann, shop/refund, {"amount": 900}, allow, , , trusted,') == [
         "policy.csv:2 denies when args.amount > 100 (args.amount is 900)"
-    )
+    ]
 
 
 def test_the_line_that_should_have_restricted_says_why_it_did_not() -> None:

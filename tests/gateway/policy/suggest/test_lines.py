@@ -79,6 +79,15 @@ def test_what_else_would_be_turned_is_said_and_whose_it_is() -> None:
     assert (len(again.calls), again.also) == (5, ())
 
 
+def test_what_a_line_denies_is_not_among_what_else_would_be_turned() -> None:
+    policy = POLICY + "p, agent:desk, *, shop/refund, call, args.amount == 250, deny, not that\n"
+    desk = "user:ann via agent:desk"
+    found = suggested(*(refund(amount, desk) for amount in (200, 220, 250, 300, 400)), policy=policy)
+    (one,) = found.suggested
+    assert "200 <= args.amount <= 400" in one.rows[0]
+    assert (len(one.calls), one.also) == (4, ())
+
+
 def test_calls_of_others_are_counted_but_get_no_line() -> None:
     found = suggested(refund(200), refund(200, "user:eve"), who="user:eve")
     assert found.denials == 1

@@ -32,6 +32,7 @@ TOKEN = "ghp_" + "a1B2" * 9
         ([f"https://acme.com/{n}" for n in "abcd"], "host(args.x) == 'acme.com'", "any URL on acme.com in args.x"),
         (list("abcd"), "args.x in ['a', 'b', 'c', 'd']", ""),
         ([f"/{n}/x" for n in "abcd"], "args.x in ['/a/x', '/b/x', '/c/x', '/d/x']", ""),
+        ([f"./{n}/x" for n in "abcd"], "args.x in ['./a/x', './b/x', './c/x', './d/x']", ""),
         ([f"../{n}/x" for n in "abcd"], "args.x in ['../a/x', '../b/x', '../c/x', '../d/x']", ""),
         ([f"text {n}" for n in range(21)], "len(args.x) <= 7", "any text of up to 7 in args.x: 21 different ones"),
         (["line\nbreak"], "len(args.x) <= 10", "any text of up to 10 in args.x: what was seen can't be written here"),
