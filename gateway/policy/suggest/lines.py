@@ -21,7 +21,7 @@ from gateway.policy.suggest.writing import Unwritable, literal, row, tool_patter
 __all__ = ["Blocked", "Suggestion", "Suggestions", "asking_lines", "parsed", "suggestions"]
 
 _EXAMPLES = 3
-_Asker = tuple[Subject, str, str]  # with action and path: whom a line is for, and what for
+_Kind = tuple[Subject, str, str, Shape]  # with action and path: a line for one of them can turn no others
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class _Sorting:
         self.groups: dict[_Key, list[Refused]] = defaultdict(list)
         self.blocked: dict[tuple[str, str], list[Refused]] = defaultdict(list)
         self.left_out: dict[str, int] = defaultdict(int)
-        self.turnable: dict[_Asker, list[tuple[tuple[str, ...], Refused]]] = defaultdict(list)
+        self.turnable: dict[_Kind, list[tuple[tuple[str, ...], Refused]]] = defaultdict(list)
         self.allowed = self.denials = 0
 
     def add(self, call: Refused, *, wanted: bool) -> None:
@@ -127,8 +127,9 @@ class _Sorting:
         answers = [self._policy.judge(query, principal) for principal in principals(query.subject)]
         lacking = tuple(one.principal for one in answers if one.effect == "deny" and one.rule is None)
         barring = next((one for one in answers if one.effect == "deny" and one.rule is not None), None)
-        if lacking and not barring:
-            self.turnable[query.subject, query.action, query.object].append((lacking, call))
+        if lacking and not barring and query.args is not None:
+            kind = (query.subject, query.action, query.object, shape_of(query.args))
+            self.turnable[kind].append((lacking, call))
         if wanted:
             self.denials += 1
             self._sort(call, lacking, barring)
@@ -155,11 +156,8 @@ def _made(policy: Policy, found: _Sorting, key: _Key, calls: Sequence[Refused]) 
         found.left_out[f"no line can say it: {error}"] += len(calls)
         return
     alone = Policy(rules)
-    turned = [
-        call
-        for lacking, call in found.turnable[calls[0].query.subject, key.action, key.path]
-        if _turns(alone, lacking, call)
-    ]
+    kind = (calls[0].query.subject, key.action, key.path, key.shape)
+    turned = [call for lacking, call in found.turnable[kind] if _turns(alone, lacking, call)]
     if not set(_names(calls, len(calls))) <= set(_names(turned, len(turned))):
         found.left_out["nothing is known about their tool"] += len(calls)
         return
