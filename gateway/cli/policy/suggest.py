@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, Stop
 from gateway.cli.options import Caller, as_json, emit, located, usage_of
 
 if TYPE_CHECKING:
     from gateway.approval import Approval
     from gateway.cli.policy.pinned import Pinned
     from gateway.config import Config
+    from gateway.policy import Policy
     from gateway.policy.suggest import Answered, Refused
     from gateway.store import Store
 
@@ -44,6 +45,7 @@ def suggest_command(since: str, who: str | None, from_approvals: bool, as_json: 
     config, start = caller.config(), _start(since)
     _check_who(who)
     policy = load(config.policy.model, config.policy.files)
+    _check_model(policy)
     refused, answered = _read(config, start)
     found = reliefs(policy, answered, who) if from_approvals else suggestions(policy, refused, who)
     if as_json:
@@ -65,6 +67,14 @@ def _start(since: str) -> int:
 
     with usage_of("--since"):
         return time.time_ns() // 1_000_000 - round(duration(since) * 1000)
+
+
+def _check_model(policy: "Policy") -> None:
+    """What is suggested are rows of the shipped model, and what they turn is shown by its meaning."""
+    from gateway.policy import Policy
+
+    if type(policy) is not Policy:
+        raise Stop(Exit.ERROR, "the policy has a model of its own; lines are suggested for the shipped model only")
 
 
 def _check_who(who: str | None) -> None:

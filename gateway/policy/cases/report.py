@@ -1,7 +1,7 @@
 """All that came of putting cases to a policy, as one value and as JSON. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import Problem
@@ -14,6 +14,7 @@ from gateway.policy.globs import compile_glob, is_wild
 
 __all__ = ["EXPLAINED", "Report", "chosen", "report"]
 
+_TOLD = ("file", "line", "column", "message", "hint", "level")
 EXPLAINED = 100  # failures; of more, only the first ones are explained
 
 
@@ -43,7 +44,7 @@ class Report:
             "ok": self.ok,
             "cases": len(self.found),
             "failures": [self._failure(failure) for failure in self.failures],
-            "missing_tests": [asdict(problem) for problem in self.missing],
+            "missing_tests": [{name: getattr(problem, name) for name in _TOLD} for problem in self.missing],
         }
         return value | ({"coverage": self.covered.to_json()} if with_coverage else {})
 

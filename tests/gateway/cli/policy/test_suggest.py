@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.policy import Policy, parse
 from tests.gateway.cli.conftest import Command
 
 EVE = ("--as", "user:eve")
@@ -90,6 +91,18 @@ def test_where_nothing_has_run_nothing_is_made(bare: Path, toolgate: Command) ->
     shown = toolgate("policy", "suggest")
     assert (shown.code, shown.out) == (0, "")
     assert not list(bare.rglob("*.db"))
+
+
+def test_nothing_is_suggested_for_a_model_of_ones_own(
+    bare: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Own(Policy):
+        """Decided by something else."""
+
+    own = parse("p, user:ann, *, echo/*, call, , allow, ann may")
+    monkeypatch.setattr("gateway.policy.load", lambda _model, _files: Own(own.rules))
+    refused = toolgate("policy", "suggest")
+    assert (refused.code, "a model of its own" in refused.err) == (1, True)
 
 
 def test_a_secret_in_the_record_is_not_printed(project: Path, toolgate: Command) -> None:
