@@ -123,6 +123,7 @@ def _query(given: Mapping[str, Said], facts: Facts) -> Query:
     action = _one_of("action", given["action"], ACTIONS) if "action" in given else "call"
     tool, path = _tool(given["tool"], action, facts)
     args = {"uri": path.partition("/")[2]} if action in ("read", "subscribe") else _args(given.get("args"))
+    args = None if action == "list" else args  # a list is the same whatever the arguments will be
     return Query(_subject(given), action, path, args, tool, facts.run, facts.now, facts.requester)
 
 
@@ -151,7 +152,7 @@ def _who_hint(user: str) -> str:
     return f"did you mean `user:{user}`?" if bare else "write `user:NAME`"
 
 
-def _args(given: Said | None) -> Mapping[str, Any]:
+def _args(given: Said | None) -> Mapping[str, Any] | None:
     if given is None or given.value == "":
         return {}
     try:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.call import Action, Tool
-from gateway.catalogue import Catalogue
 from gateway.offer import Offer
 from gateway.policy.cases.case import Case
 from gateway.policy.cases.reading import read_cases
@@ -59,9 +58,12 @@ class Outcome:
         return Failure(self.case, self.got, self.query)
 
 
-def run_tests(policy: Policy, path: str | Path, catalogue: Catalogue | None = None) -> list[Failure]:
+def _nothing(_action: Action, _path: str) -> None:
+    return None
+
+
+def run_tests(policy: Policy, path: str | Path, known: Known = _nothing) -> list[Failure]:
     """Puts every case of the table to the policy; empty means that all hold. Raises PolicyError for a wrong table."""
-    known = catalogue.find if catalogue else _nothing
     return [found.failure for found in outcomes(policy, read_cases([Path(path)]), known) if not found.ok]
 
 
@@ -105,7 +107,7 @@ def _listed(policy: Policy, query: Query) -> Decision:
     thing = query.tool or Tool(server, name, {"name": name}, "")
     if policy.visible(query.subject, thing, query.now, query.run):
         return Decision("allow", None, "listed", user)
-    hiding = (rule for rule, scope in lines(policy, replace(query, tool=thing, args=None)) if _hides(rule, scope))
+    hiding = (rule for rule, scope in lines(policy, replace(query, tool=thing)) if _hides(rule, scope))
     line = next(hiding, None)
     if line:
         return Decision("deny", line.where, line.why, user)
@@ -117,7 +119,3 @@ def _hides(rule: Rule, scope: Scope) -> bool:
     if rule.when is None:
         return True
     return holds(rule.effect, rule.when.test(scope)) and not rule.when.mentions("args")
-
-
-def _nothing(_action: Action, _path: str) -> None:
-    return None

@@ -29,9 +29,9 @@ def parse_table(file: str, text: str) -> list[Case]:
     problems: list[Problem] = []
     cases: list[Case] = []
     columns: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         try:
-            cells = split_line(line, {columns.index("args")} if "args" in columns else frozenset())
+            cells = split_line(line.removesuffix("\r"), {columns.index("args")} if "args" in columns else frozenset())
             if cells and not columns:
                 columns = _header(number, cells)
             elif cells:

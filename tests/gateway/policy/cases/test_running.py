@@ -1,9 +1,13 @@
+from hypothesis import given
+
 from gateway.call import Action, Tool
 from gateway.offer import Offer
-from gateway.policy import parse
+from gateway.policy import Query, parse
+from gateway.policy.cases.case import Case
 from gateway.policy.cases.reading import parse_cases
-from gateway.policy.cases.running import Outcome, outcomes
-from tests.fixtures.policies import a_tool
+from gateway.policy.cases.running import Outcome, lines, outcome, outcomes
+from gateway.policy.condition import holds
+from tests.fixtures.policies import a_tool, policy_lines, queries
 
 POLICY = parse(
     """\
@@ -66,3 +70,18 @@ def test_completing_rests_on_reading_and_can_be_taken_away() -> None:
     found = one("a, user:ann, , complete, notes/file:///{name}, , deny, policy.csv:8, ,")
     assert found.ok
     assert found.deciders == {"policy.csv:8"}
+
+
+@given(policy_lines, queries())
+def test_a_case_gets_what_a_call_would_get_from_lines_that_take_part(text: list[str], query: Query) -> None:
+    policy = parse("\n".join(text))
+    case = Case("tests.csv", 1, "any", query, about_tool=True, expect="deny")
+    found = outcome(policy, case, lambda _action, _path: None)
+    assert found.got == policy.decide(query)
+    taking_part = {
+        rule.where: rule.effect
+        for rule, scope in lines(policy, query)
+        if rule.when is None or holds(rule.effect, rule.when.test(scope))
+    }
+    assert {taking_part[where] for where in found.deciders} <= {found.got.effect}
+    assert bool(found.deciders) == (found.got.rule is not None) or found.got.effect == "deny"
