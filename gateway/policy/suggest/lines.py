@@ -158,10 +158,10 @@ def _made(policy: Policy, found: _Sorting, key: _Key, calls: Sequence[Refused]) 
     alone = Policy(rules)
     kind = (calls[0].query.subject, key.action, key.path, key.shape)
     turned = [call for lacking, call in found.turnable[kind] if _turns(alone, lacking, call)]
-    if not set(_names(calls, len(calls))) <= set(_names(turned, len(turned))):
+    mine = {id(call) for call in calls}
+    if not mine <= {id(call) for call in turned}:
         found.left_out["nothing is known about their tool"] += len(calls)
         return
-    mine = {id(call) for call in calls}
     also = tuple(call for call in turned if id(call) not in mine)
     yield Suggestion(tuple(rows), tuple(calls), narrowed.notes, _asks(policy, calls), also)
 
@@ -226,5 +226,5 @@ def _suggestion_json(one: Suggestion) -> dict[str, Any]:
     }
 
 
-def _names(calls: Sequence[Refused], most: int = _EXAMPLES) -> list[str]:
-    return [call.name for call in calls[-most:]] if most else []
+def _names(calls: Sequence[Refused]) -> list[str]:
+    return [call.name for call in calls[-_EXAMPLES:]]
