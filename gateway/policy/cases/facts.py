@@ -1,11 +1,13 @@
 """What a case says about the tool, the run and the time, in words. Pure.
 
-read_only destructive idempotent open_world trusted   about the tool; trusted is needed for the others to count
-not_read_only ... not_trusted                         the opposite
-pin=0a1b                                              the hash of the tool's definition
-tainted calls=3 tokens=1000 usd=0.25 seconds=12       about the run
-now=2026-11-21T09:30                                  when; UTC, unless the time says its zone
-requester=user:ann                                    who asked, for the action approve
+    read_only destructive idempotent open_world trusted   about the tool; trusted is needed for the others to count
+    not_read_only ... not_trusted                         the opposite
+    pin=0a1b                                              the hash of the tool's definition
+    tainted calls=3 tokens=1000 usd=0.25 seconds=12       about the run
+    now=2026-11-21T09:30                                  when; UTC, unless the time says its zone
+    requester=user:ann                                    who asked, for the action approve
+
+Of words that say opposite things the last one counts.
 """
 
 from collections.abc import Callable, Mapping
