@@ -9,6 +9,7 @@
     branches   a condition, with every place where it can turn out one way or the other
     coverage   which lines and branches the cases have seen, and what they have not
     failing    why a case did not get what it expects
+    report     all that came of it, as one value
     junit      the same for build servers
 
 `run_tests` is for whoever only wants to know what fails; `report.report` knows the rest.
