@@ -19,6 +19,7 @@ from gateway.cli.finding import Finding, Level
 from gateway.cli.listing import no_servers_hint
 from gateway.cli.log_in_checks import log_ins
 from gateway.cli.options import Caller
+from gateway.cli.policy.pinned import Pinned
 from gateway.config import Config, ServerConfig, expand, load_budgets
 from gateway.errors import ConfigError, Problem, StoreError
 from gateway.guard import foreign_claims
@@ -28,7 +29,7 @@ from gateway.pins.entries import Notes, Pins
 from gateway.pins.files import PinFiles
 from gateway.pins.things import kind_of, things
 from gateway.policy import Policy, load
-from gateway.policy.cases import run_tests
+from gateway.policy.cases import run_tests, tables_beside
 from gateway.policy.lint import check
 from gateway.runtime import Models, open_servers
 from gateway.store import RunRow
@@ -242,14 +243,14 @@ def policy(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
         return
     found = load(*files)
     yield Finding("ok", "policy", f"{len(found.rules)} rules, {len(found.grants)} roles given")
-    yield from _tests(found, config.policy.files.parent / "tests.csv")
+    for table in tables_beside(config.policy.files):
+        yield from _tests(found, table, Pinned(config))
 
 
-def _tests(found: Policy, table: Path) -> Iterator[Finding]:
-    if not table.exists():
-        return
+def _tests(found: Policy, table: Path, pinned: Pinned) -> Iterator[Finding]:
+    """As `toolgate policy test` runs them: whoever asks, the answer is the same."""
     try:
-        failures = run_tests(found, table)
+        failures = run_tests(found, table, pinned.find)
     except ConfigError as error:
         yield from (_wrong("policy tests", problem) for problem in error.problems)
         return

@@ -65,13 +65,14 @@ class _Scan:
     def _header(self) -> KeyPath:
         one_of_many = self.cursor.took("[")
         self.cursor.take(_BLANK)
+        start = self.cursor.place()
         path = self._key((), through_tables=True)
         self.cursor.take(_REST_OF_HEADER)
         if not one_of_many:
             return self._in_last(path)
         self.tables[path] = self.tables.get(path, 0) + 1
         element = self._in_last(path)
-        self.places[element] = self.places[path]
+        self.places[element] = start
         return element
 
     def _pair(self, table: KeyPath) -> None:

@@ -3,7 +3,8 @@
 What decides is exported here. Read in this order: `rows` (what a line says; below it `cells`, `globs`, `compiler`,
 `comparisons`, `functions`, `logic`, `condition`, `scope`), `load` (files to `Policy`), `decide` (the answer; below it
 `index` and `roles`), `live` (reload). What admins use stands in modules of its own, so that a call does not pay for it:
-`explain.explain`, `render.render`, `lint.check`, `cases.run_tests`.
+`explain.explain`, `render.render`, `lint.check`; `cases/` holds the policy's own tests and what they have not seen,
+`suggest/` finds lines that would have allowed what was denied.
 
 Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers.
 """

@@ -9,6 +9,7 @@ __all__ = ["COMMANDS", "policy_command"]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("policy.check", "Look over policy and budgets: one line for each finding."),
     "explain": ("policy.explain", "Say what the policy decides and why."),
+    "suggest": ("policy.suggest", "Print the narrowest lines that would have allowed what was denied."),
     "test": ("policy.testing", "Put the policy's own tests to it."),
 }
 

@@ -1,47 +1,104 @@
-"""`toolgate policy test`: the policy's own tests."""
+"""`toolgate policy test`: the policy's own tests, and what they have not seen of it. No server is started."""
 
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli.exits import Exit
 from gateway.cli.options import Caller, as_json, emit, located
-from gateway.cli.policy.counting import counted
 
 if TYPE_CHECKING:
-    from gateway.policy.cases import Failure
+    from gateway.config import Config
+    from gateway.policy.cases import Case
 
 __all__ = ["test_command"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The command's options."""
+
+    files: tuple[Path, ...] = ()
+    pattern: str | None = None
+    coverage: bool = False
+    least: float | None = None
+    junit: Path | None = None
+
+    @property
+    def deep(self) -> bool:
+        return self.coverage or self.least is not None
+
+
 @click.command("test")
 @click.option(
-    "--file", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="The table; tests.csv by the policy."
+    "--file",
+    "files",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    multiple=True,
+    help="Cases, or a folder of them; else tests.csv and tests.toml beside the policy.",
 )
+@click.option("-k", "pattern", metavar="PATTERN", help="Only cases whose name holds this, or matches it with * and ?.")
+@click.option("--coverage", is_flag=True, help="Show what each line of the policy did, and which branches no case saw.")
+@click.option(
+    "--min-coverage",
+    "least",
+    type=click.FloatRange(0, 100),
+    metavar="N",
+    help="Fail unless N % of the lines decide a case, and N % of the branches are seen.",
+)
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write JUnit XML, too.")
 @as_json
 @located
-def test_command(file: Path | None, as_json: bool, caller: Caller) -> int:
-    """Put the policy's own tests to it: one line for each that fails. Exit code 1 when one does."""
+def test_command(as_json: bool, caller: Caller, **options: Any) -> int:
+    """Put the policy's own tests to it: what fails and why, and which lines that restrict no case tests.
+
+    Exit code 1 when a case fails, or when the coverage is below what --min-coverage asks for.
+    """
+    asked = _Asked(**options)
+    if asked.pattern and asked.least is not None:
+        raise click.UsageError("--min-coverage is about all cases: leave -k out")
+    return _test(caller.config(), asked, as_json=as_json)
+
+
+def _test(config: "Config", asked: _Asked, *, as_json: bool) -> int:
+    from gateway.cli.policy.pinned import Pinned
     from gateway.policy import load
-    from gateway.policy.cases import parse_cases, run_tests
-    from gateway.policy.files import read_sources
+    from gateway.policy.cases.report import report
 
-    config = caller.config()
-    table = file or config.policy.files.parent / "tests.csv"
+    began = time.monotonic()
     policy = load(config.policy.model, config.policy.files)
-    failures = run_tests(policy, table)
-    number = sum(len(parse_cases(source.file, source.content)) for source in read_sources(table))
+    cases = _cases(config, asked)
+    found = report(policy, cases, Pinned(config).find, least=asked.least, deep=asked.deep)
+    if asked.junit:
+        from gateway.policy.cases.junit import junit
+
+        asked.junit.write_text(junit(found.found, found.because, time.monotonic() - began), encoding="utf-8")
     if as_json:
-        emit({"ok": not failures, "cases": number, "failures": [_failure(failure) for failure in failures]})
+        emit(found.to_json(with_coverage=asked.deep))
     else:
-        for failure in failures:
-            click.echo(str(failure))
-        click.echo(f"{counted(number, 'case')}, {counted(len(failures), 'failure')}", err=True)
-    return Exit.ERROR if failures else Exit.OK
+        from gateway.cli.policy.testing_view import print_report
+
+        print_report(found, asked.coverage, whole=asked.pattern is None)
+    return Exit.OK if found.ok else Exit.ERROR
 
 
-def _failure(failure: "Failure") -> dict[str, str | None]:
-    case, got = failure.case, failure.got
-    said = {"case": case.name, "where": case.where, "expected": case.expect, "expected_line": case.rule or None}
-    return said | {"got": got.effect, "rule": got.rule, "why": got.why}
+def _cases(config: "Config", asked: _Asked) -> "Sequence[Case]":
+    """Raises PolicyError for tables that can't be read, or are not there; BadParameter when the pattern fits none."""
+    from gateway.errors import PolicyError
+    from gateway.policy.cases.reading import NAMES, read_cases, tables_beside
+    from gateway.policy.cases.report import chosen
+
+    files = asked.files or tables_beside(config.policy.files)
+    if not files:
+        table = config.policy.files.parent / NAMES[0]
+        raise PolicyError.at(str(table), "there are no cases", hint=f"write it, or {NAMES[1]}: docs/policy-tests.md")
+    cases = read_cases(files)
+    found = chosen(cases, asked.pattern) if asked.pattern else cases
+    if not found:
+        raise click.BadParameter(f"no case of {len(cases)} has a name like this", param_hint="-k")
+    return found

@@ -208,6 +208,9 @@ def test_a_policy_test_that_fails_and_one_that_can_not_be_read_fail(bare: Path) 
     assert list(checks.policy(config(bare), Catalogue()))[-1].level == "fail"
     table.unlink()
     assert list(checks.policy(config(bare), Catalogue()))[-1].what == "policy"
+    document = '[[case]]\nname = "x"\nwho = "user:ann"\ntool = "echo/env"\nexpect = "allow"\n'
+    table.with_suffix(".toml").write_text(document)
+    assert "policies/tests.toml:1: `x` expected allow" in list(checks.policy(config(bare), Catalogue()))[-1].detail
 
 
 def test_budgets_are_said_as_people_write_them(bare: Path) -> None:

@@ -63,6 +63,8 @@ def leaves(value: Any, path: KeyPath = ()) -> set[KeyPath]:
         (("models", "demo.one", "list", 1, 1, "d"), 16, 17),
         (("models", "demo.one", "dotted", "key"), 18, 8),
         (("models", "demo.one", "inline", "b", "c"), 19, 25),
+        (("many", 0), 20, 3),
+        (("many", 1), 22, 3),
         (("many", 1, "a"), 23, 1),
         (("many", 1, "below", "b"), 25, 1),
     ],

@@ -5,7 +5,8 @@ import pytest
 from gateway.catalogue import Catalogue
 from gateway.errors import PolicyError
 from gateway.policy import parse
-from gateway.policy.cases import parse_cases, run_tests
+from gateway.policy.cases import run_tests
+from gateway.policy.cases.reading import parse_cases
 from tests.fixtures.policies import a_tool
 
 POLICY = parse(
@@ -25,7 +26,7 @@ HEAD = "name, who, tenant, action, tool, args, expect, line, with\n"
 def failures(tmp_path: Path, text: str, catalogue: Catalogue | None = None) -> list[str]:
     table = tmp_path / "tests.csv"
     table.write_text(HEAD + text)
-    return [str(failure) for failure in run_tests(POLICY, table, catalogue)]
+    return [str(failure) for failure in run_tests(POLICY, table, (catalogue or Catalogue()).find)]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,14 @@ def test_every_problem_of_a_table_is_reported_at_once() -> None:
     with pytest.raises(PolicyError) as caught:
         parse_cases("tests.csv", (HEAD + "a\n\n# fine\nb\n").encode())
     assert [problem.line for problem in caught.value.problems] == [2, 5]
+
+
+def test_a_line_ends_where_editors_end_it() -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse_cases(
+            "tests.csv", (HEAD + "a, user:x, , , shop/x, , allow, ,\u2028b, user:x, , , shop/x, , deny, ,").encode()
+        )
+    assert str(caught.value).startswith("tests.csv:2:34: error: invisible character U+2028")
 
 
 def test_a_table_says_the_same_on_every_day() -> None:
