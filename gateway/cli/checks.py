@@ -30,6 +30,7 @@ from gateway.pins.things import kind_of, things
 from gateway.policy import Policy, load
 from gateway.policy.cases import run_tests
 from gateway.policy.lint import check
+from gateway.policy.lint.reality import Reality
 from gateway.runtime import Models, open_servers
 from gateway.store import RunRow
 from gateway.store.sqlite import SCHEMA_VERSION, SqliteStore
@@ -236,9 +237,9 @@ def _deceiving(catalogue: Catalogue, pinned: Pins) -> Iterator[Finding]:
 def policy(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     """The policy against the tools that are there, and its own tests."""
     files = config.policy.model, config.policy.files
-    problems = check(*files, catalogue)
-    yield from (_wrong("policy", problem) for problem in problems)
-    if any(problem.level == "error" for problem in problems):
+    checked = check(*files, Reality(catalogue))
+    yield from (_wrong("policy", problem) for problem in checked.problems)
+    if not checked.usable:
         return
     found = load(*files)
     yield Finding("ok", "policy", f"{len(found.rules)} rules, {len(found.grants)} roles given")
