@@ -71,9 +71,10 @@ def _stranger(row: Rule | Grant, people: People, seen: set[str]) -> Iterator[Pro
     kind = name.partition(":")[0]
     like = closest(name, (known for known in people.members if known.startswith(f"{kind}:")))
     closed = people.closed and kind == "user"  # whoever starts a gateway names its agent
-    if closed or (like and _slip(name, like)):
+    slip = like is not None and _slip(name, like)
+    if closed or slip:
         message = f"no API key, no run and no configuration knows the {kind} `{name}`"
-        yield warning(row, cell, "unknown-member", message, f"did you mean `{like}`?" if like else "")
+        yield warning(row, cell, "unknown-member", message, f"did you mean `{like}`?" if slip else "")
 
 
 def _strange_tenant(row: Rule | Grant, people: People, named: set[str], seen: set[str]) -> Iterator[Problem]:
