@@ -11,11 +11,10 @@ from gateway.policy.functions import FUNCTIONS
 from gateway.policy.lint.schemas import ANY
 from gateway.policy.logic import UNDECIDED
 from gateway.policy.outcomes import literal_of
+from gateway.policy.paths import Steps, steps_of
 from gateway.policy.scope import NAMES, Kind
 
 __all__ = ["Use", "uses"]
-
-Steps = tuple[str | int, ...]
 
 _TYPE: Mapping[Kind, str] = {
     "bool": "boolean", "number": "number", "string": "string", "list": "array", "weekday": "string",
@@ -72,13 +71,13 @@ def _of_value(
     """A path, or a function of one."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         yield from _of_call(text, node, node.func.id)
-    elif (steps := _steps(node)) is not None:
+    elif (steps := steps_of(node)) is not None:
         yield Use(_source(text, node), steps, wants, ANY, values, against)
 
 
 def _of_call(text: str, node: ast.Call, name: str) -> Iterator[Use]:
     for given in node.args:
-        if (steps := _steps(given)) is None:
+        if (steps := steps_of(given)) is None:
             continue
         if name == "has":
             yield Use(_source(text, given), steps, guard=True)
@@ -133,16 +132,6 @@ def _types_of(node: ast.expr) -> frozenset[str]:
 def _type_of(value: Any) -> str:
     kinds = {bool: "boolean", int: "number", float: "number", str: "string", list: "array"}
     return kinds.get(type(value), "null")
-
-
-def _steps(node: ast.expr) -> Steps | None:
-    """The steps below `args`; None for anything else."""
-    steps: list[str | int] = []
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        step = node.attr if isinstance(node, ast.Attribute) else literal_of(node.slice)
-        steps.append(step if isinstance(step, int) else str(step))
-        node = node.value
-    return tuple(reversed(steps)) if isinstance(node, ast.Name) and node.id == "args" else None
 
 
 def _source(text: str, node: ast.expr) -> str:
