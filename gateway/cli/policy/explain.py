@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.policy import Policy, Query
     from gateway.policy.recorded import Past
 
-__all__ = ["explain_command"]
+__all__ = ["explain_command", "informed", "question"]
 
 ACTIONS = ("call", "list", "read", "get", "subscribe", "complete", "approve", "admin")
 
@@ -67,7 +67,7 @@ def explain_command(who: str | None, offline: bool, as_json: bool, caller: Calle
     policy = load(config.policy.model, config.policy.files)
     past = asyncio.run(_past(config, words)) if words.run else None
     query = _changed(past.query, words) if past else _query(config, words)
-    query = asyncio.run(_informed(config, query, offline=offline))
+    query = asyncio.run(informed(config, query, offline=offline))
     explanation = explain(policy, query)
     if as_json:
         recorded = {"recorded": past.to_json()} if past else {}
@@ -90,23 +90,31 @@ def _print(policy: "Policy", query: "Query", past: "Past | None") -> None:
 
 
 def _query(config: "Config", asked: _Asked) -> "Query":
-    from datetime import UTC, datetime
-
-    from gateway.call import Subject
     from gateway.identity import user_subject
-    from gateway.names import split_path
-    from gateway.policy import Query, RunFacts
 
     if asked.call:
         raise click.UsageError("--call needs --run: a call has its key within a run")
     if asked.path is None:
         raise click.UsageError("say what is to be done with --tool, or which recorded call is meant with --run")
-    with usage_of("--tool"):
-        split_path(asked.path)
-    subject = Subject(config.identity.user, config.identity.tenant, through(asked.agent))
+    query = question(config, asked.path, asked.action or "call", None)
+    subject = dataclasses.replace(query.subject, agent=through(asked.agent))
     requester = user_subject(asked.requester) if asked.requester else None
-    now, action = datetime.now(UTC), asked.action or "call"
-    return _changed(Query(subject, action, asked.path, None, None, RunFacts(), now, requester), asked)
+    return _changed(dataclasses.replace(query, subject=subject, requester=requester), asked)
+
+
+def question(config: "Config", path: str, action: str, arguments: str | None) -> "Query":
+    """May the configured user do this now? A name that is none, or arguments that can't be read: a mistake of use."""
+    from datetime import UTC, datetime
+
+    from gateway.call import Subject
+    from gateway.names import split_path
+    from gateway.policy import Query, RunFacts
+
+    with usage_of("SERVER/TOOL"):
+        split_path(path)
+    args = None if arguments is None else _arguments(arguments)
+    subject = Subject(config.identity.user, config.identity.tenant)
+    return Query(subject, action, path, args, None, RunFacts(), datetime.now(UTC))
 
 
 def _changed(query: "Query", asked: _Asked) -> "Query":
@@ -161,7 +169,7 @@ async def _past(config: "Config", asked: _Asked) -> "Past":
 # ---- the tool
 
 
-async def _informed(config: "Config", query: "Query", *, offline: bool) -> "Query":
+async def informed(config: "Config", query: "Query", *, offline: bool) -> "Query":
     """The query with the facts about its tool, from its server alone, or as it was pinned."""
     from gateway.cli.policy.knowing import connected, pinned
 

@@ -2,6 +2,19 @@ import pytest
 
 from tests.gateway.policy.lint.offered import FINE, rules_told, told
 
+STAFF = """\
+p, role:support, acme, bank/x, call, , allow, y
+p, role:staff, *, bank/*, call, , deny, n
+g, user:ann, role:support, acme
+g, role:support, role:staff, *
+"""
+STAFF_IN_ACME = """\
+p, role:staff, *, bank/*, call, , deny, n
+p, role:support, *, bank/x, call, , allow, y
+g, user:ann, role:support, *
+g, role:support, role:staff, acme
+"""
+
 
 @pytest.mark.parametrize(
     ("lines", "part"),
@@ -15,13 +28,11 @@ from tests.gateway.policy.lint.offered import FINE, rules_told, told
             "policy.csv:3 allows",
         ),
         (
-            "p, role:support, acme, bank/x, call, , allow, y\np, role:staff, *, bank/*, call, , deny, n\n"
-            "g, user:ann, role:support, acme\ng, role:support, role:staff, *",
+            STAFF,
             "policy.csv:3 denies",
         ),
         (
-            "p, user:ann, *, bank/x, call, args.b == 2 and args.a == 1, allow, y\n"
-            "p, *, *, bank/*, call, args.a==1, deny, n",
+            "p, user:a, *, bank/x, call, args.b == 2 and args.a == 1, allow, y\np, *, *, bank/*, call, args.a==1, deny, n",
             "policy.csv:3 denies",
         ),
     ],
@@ -41,10 +52,8 @@ def test_a_line_that_another_one_overrules_is_told(lines: str, part: str) -> Non
         "p, *, *, bank/*, call, args.a == 1, deny, n\np, user:ann, *, bank/x, call, , allow, y",
         "p, *, *, bank/*, read, , deny, n\np, user:ann, *, bank/x, call, , allow, y",
         "p, *, *, bank/*, call, , ask, n\np, user:ann, *, bank/x, call, , allow, y",
-        "p, *, *, bank/*, call, args.a == 1 or args.b == 2, deny, n\np, user:ann, *, bank/x, call, args.a == 2, allow, y",
-        # only in acme is support always staff
-        "p, role:staff, *, bank/*, call, , deny, n\np, role:support, *, bank/x, call, , allow, y\n"
-        "g, user:ann, role:support, *\ng, role:support, role:staff, acme",
+        "p, *, *, bank/*, call, args.a == 1 or args.b == 2, deny, n\np, user:a, *, bank/x, call, args.a == 2, allow, y",
+        STAFF_IN_ACME,
     ],
 )
 def test_a_line_that_still_decides_something_is_left_alone(lines: str) -> None:

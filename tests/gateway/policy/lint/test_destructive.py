@@ -21,8 +21,8 @@ ALL = "p, *, *, */*, call, tool.trusted, allow, all\n"
     ],
 )
 def test_a_tool_destroys_by_its_own_word_or_by_its_name(path: str, hints: dict[str, bool], answer: bool) -> None:
-    assert destroys(offered(path, **hints)) is answer
-    assert destroys(offered(path, trusted=False, **hints)) is answer
+    assert destroys(offered(path, None, closed=False, trusted=True, **hints)) is answer
+    assert destroys(offered(path, None, closed=False, trusted=False, **hints)) is answer
 
 
 def test_what_everybody_may_destroy_unasked_is_told() -> None:
