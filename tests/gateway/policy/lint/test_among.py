@@ -32,7 +32,7 @@ g, role:support, role:staff, acme
             "policy.csv:3 denies",
         ),
         (
-            "p, user:a, *, bank/x, call, args.b == 2 and args.a == 1, allow, y\np, *, *, bank/*, call, args.a==1, deny, n",
+            "p, user:a, *, bank/x, call, args.b==2 and args.a==1, allow, y\np, *, *, bank/*, call, args.a==1, deny, n",
             "policy.csv:3 denies",
         ),
     ],
