@@ -129,7 +129,9 @@ def _listing(policy: Policy, query: Query, principal: str) -> Answer:
 def _told(policy: Policy, questions: Sequence[Query], principal: str, decision: Decision) -> Answer:
     """The last of the questions is the one that lines can allow."""
     first, last = questions[0], questions[-1]
+    listing = first.action == "list"
     lines = tuple(line for asked in questions for line in _lines(policy, asked, principal, decision))
+    lines = tuple(_as_listed(line) for line in lines) if listing else lines
     scope = policy.scope(last, principal)
     decider = next((rule for rule in policy.rules if rule.where == decision.rule), None)
     path = policy.roles.path(principal, decider.who, first.subject.tenant) if decider else ()
@@ -158,6 +160,13 @@ def _line(rule: Rule, scope: Scope, decision: Decision) -> Line:
         holds(rule.effect, answer),
         rule.where == decision.rule,
     )
+
+
+def _as_listed(line: Line) -> Line:
+    """A list does not look at arguments: what they decide may come out for the one who asks."""
+    if line.condition != "undecidable" or not any(name.startswith("args") for name, _ in line.saw):
+        return line
+    return replace(line, counts=line.effect == "allow")
 
 
 def _hop(grant: Grant) -> Hop:

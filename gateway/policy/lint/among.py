@@ -30,54 +30,70 @@ def repeated(policy: Policy) -> Iterator[Problem]:
 def useless(policy: Policy) -> Iterator[Problem]:
     """Lines that can never decide anything, because of others."""
     strict = _Overruling(policy)
-    grants = [rule for rule in policy.rules if rule.effect == "allow"]
+    grants = _grants(policy)
     for rule in policy.rules:
         if over := strict.of(rule):
             message = f"this line never changes anything: {over.where} {_VERBS[over.effect]} everything that it matches"
             yield warning(rule, WHO, "never-decides", message, "delete it, or narrow the other")
-        elif rule.effect == "ask" and not any(_may_meet(rule, grant) for grant in grants):
+        elif rule.effect == "ask" and not any(_may_meet(rule, grant) for grant in _near(rule, grants)):
             message = f"no line allows what this one asks for (`{rule.tool.text}`): it is denied, and nobody is asked"
             yield warning(rule, OBJECT, "ask-without-allow", message, "`ask` only restricts; add the `allow` line, too")
 
 
 class _Overruling:
-    """Which line makes another one useless. Those that can are few: without a condition, or with a part of the same."""
+    """Which line makes another one useless. Only lines for the same people and servers, or for more, can."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._rules: Mapping[tuple[str, str], Sequence[Rule]] = _by_reach(policy.rules)
+        self._rules: dict[tuple[str, str, str], list[Rule]] = defaultdict(list)
+        for rule in policy.rules:
+            self._rules[rule.action, _server(rule), rule.who].append(rule)
 
     def of(self, rule: Rule) -> Rule | None:
-        server = rule.tool.server
-        near = [*self._rules.get((rule.action, server), ()), *self._rules.get((rule.action, ""), ())]
-        return next((over for over in near if self._overrules(over, rule)), None)
+        """The first one, if any does."""
+        wider = ("*", rule.who, *sorted(self._policy.roles.of_member(rule.who, rule.tenant)))
+        near = (self._rules.get((rule.action, server, who), ()) for server in {_server(rule), ""} for who in wider)
+        found = (over for rules in near for over in rules if self._overrules(over, rule))
+        return min(found, key=lambda over: (over.file, over.line), default=None)
 
     def _overrules(self, over: Rule, rule: Rule) -> bool:
         if over is rule or over.key == rule.key or over.effect not in (rule.effect, "deny"):
             return False
-        if not (over.tenant in ("*", rule.tenant) and self._includes(over.who, rule) and over.tool.covers(rule.tool)):
+        if not (over.tenant in ("*", rule.tenant) and over.tool.covers(rule.tool)):
             return False
         parts, of_rule = _conditions(over), _conditions(rule)
-        if parts == of_rule and over.effect == rule.effect and self._same_reach(over, rule):
+        if parts == of_rule and over.effect == rule.effect and _same_reach(over, rule):
             return False  # a duplicate, said so elsewhere
         return parts <= of_rule
 
-    def _includes(self, who: str, rule: Rule) -> bool:
-        """Whether whoever the rule is about is one of these, too, in each of its tenants."""
-        return who in ("*", rule.who) or bool(self._policy.roles.path(rule.who, who, rule.tenant))
 
-    def _same_reach(self, over: Rule, rule: Rule) -> bool:
-        same = (over.who, over.tenant) == (rule.who, rule.tenant)
-        return same and _plain(over.tool.text) == _plain(rule.tool.text)
+def _same_reach(over: Rule, rule: Rule) -> bool:
+    same = (over.who, over.tenant) == (rule.who, rule.tenant)
+    return same and _plain(over.tool.text) == _plain(rule.tool.text)
 
 
-def _by_reach(rules: Sequence[Rule]) -> Mapping[tuple[str, str], Sequence[Rule]]:
-    """By action and server; under an empty name those that are about more than one."""
-    found: dict[tuple[str, str], list[Rule]] = defaultdict(list)
-    for rule in rules:
-        server = rule.tool.server
-        found[rule.action, "" if is_wild(server) else server].append(rule)
-    return found
+def _server(rule: Rule) -> str:
+    """Empty for lines that are about more than one."""
+    return "" if is_wild(rule.tool.server) else rule.tool.server
+
+
+Grants = Mapping[tuple[str, str], Sequence[Rule]]
+
+
+def _grants(policy: Policy) -> Grants:
+    """The `allow` lines by action and server; each reach once, for who it is about does not matter here."""
+    found: dict[tuple[str, str], dict[tuple[str, str], Rule]] = defaultdict(dict)
+    for rule in policy.rules:
+        if rule.effect == "allow":
+            found[rule.action, _server(rule)].setdefault((rule.tool.text, rule.tenant), rule)
+    return {key: tuple(rules.values()) for key, rules in found.items()}
+
+
+def _near(ask: Rule, grants: Grants) -> Iterator[Rule]:
+    server = _server(ask)
+    for (action, other), rules in grants.items():
+        if action == ask.action and (not server or other in ("", server)):
+            yield from rules
 
 
 def _may_meet(ask: Rule, grant: Rule) -> bool:

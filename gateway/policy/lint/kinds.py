@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from gateway.call import Tool
 from gateway.errors import Problem
 from gateway.policy.lint.finding import CONDITION, warning
-from gateway.policy.lint.schemas import ANY, Place, place_in
+from gateway.policy.lint.schemas import ANY, Place, Places
 from gateway.policy.lint.uses import Use, uses
 from gateway.policy.rows import Rule
 from gateway.wording import did_you_mean, listed
@@ -23,14 +23,14 @@ _THEN = {
 }
 
 
-def mismatches(rule: Rule, matching: Sequence[Tool]) -> Iterator[Problem]:
+def mismatches(rule: Rule, matching: Sequence[Tool], known: Places) -> Iterator[Problem]:
     """Of one line, against the tools that it matches."""
     seen: set[object] = set()
     for use in uses(rule.when) if rule.when else ():
         asked = (use.steps, use.wants, use.of_items, use.values)  # `0 < x <= 9` asks twice for the same
         if asked not in seen and not use.guard:
             seen.add(asked)
-            places = [(tool, place_in(tool.input_schema, use.steps)) for tool in matching]
+            places = [(tool, known.of(tool, use.steps)) for tool in matching]
             yield from _of_use(rule, use, [(tool, place) for tool, place in places if not place.absent])
 
 

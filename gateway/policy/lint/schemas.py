@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ANY", "Place", "place_in"]
+from gateway.call import Tool
+
+__all__ = ["ANY", "Place", "Places", "place_in"]
 
 Schema = Mapping[str, Any]
 
@@ -29,6 +31,19 @@ class Place:
     absent: bool = False
     lacks: str | int = ""
     siblings: tuple[str, ...] = ()
+
+
+class Places:
+    """Those of tools, each found once: many lines ask for the same."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, tuple[str | int, ...]], Place] = {}
+
+    def of(self, tool: Tool, steps: tuple[str | int, ...]) -> Place:
+        key = (tool.path, steps)
+        if key not in self._found:
+            self._found[key] = place_in(tool.input_schema, steps)
+        return self._found[key]
 
 
 def place_in(schema: Schema, steps: Sequence[str | int]) -> Place:

@@ -13,7 +13,7 @@ from gateway.policy.decide import Policy
 from gateway.policy.globs import is_wild
 from gateway.policy.lint.finding import CONDITION, OBJECT, warning
 from gateway.policy.lint.kinds import mismatches
-from gateway.policy.lint.schemas import Place, place_in
+from gateway.policy.lint.schemas import Place, Places
 from gateway.policy.lint.uses import Use, uses
 from gateway.policy.rows import Rule
 from gateway.wording import did_you_mean
@@ -32,7 +32,7 @@ def against(policy: Policy, catalogue: Catalogue) -> Iterator[Problem]:
     matching = _Matching(catalogue)
     for rule in policy.rules:
         if id(rule) not in grouped and rule.action in _CALLS:
-            yield from _of_rule(rule, matching.of(rule), catalogue)
+            yield from _of_rule(rule, matching)
 
 
 def named_tools(tools: Sequence[Tool]) -> str:
@@ -44,13 +44,14 @@ class _Matching:
     """The tools of each pattern, found once."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
+        self.places = Places()
         self._found: dict[str, Sequence[Tool]] = {}
 
     def of(self, rule: Rule) -> Sequence[Tool]:
         if rule.tool.text not in self._found:
             self._found[rule.tool.text] = [
-                tool for tool in self._catalogue.tools.values() if rule.tool.matches(tool.server, tool.name)
+                tool for tool in self.catalogue.tools.values() if rule.tool.matches(tool.server, tool.name)
             ]
         return self._found[rule.tool.text]
 
@@ -75,10 +76,11 @@ def _strange(server: str, rules: Sequence[Rule]) -> Problem:
     return warning(rules[0], OBJECT, "unknown-server", message, hint)
 
 
-def _of_rule(rule: Rule, matching: Sequence[Tool], catalogue: Catalogue) -> Iterator[Problem]:
+def _of_rule(rule: Rule, known: _Matching) -> Iterator[Problem]:
+    matching, catalogue = known.of(rule), known.catalogue
     if matching:
-        yield from _arguments(rule, matching)
-        yield from mismatches(rule, matching)
+        yield from _arguments(rule, matching, known.places)
+        yield from mismatches(rule, matching, known.places)
         return
     if any(rule.tool.matches_server(server) for server in catalogue.missing):
         return  # nobody knows what they offer
@@ -97,7 +99,7 @@ def _tool_hint(rule: Rule, catalogue: Catalogue) -> str:
 # ---- arguments
 
 
-def _arguments(rule: Rule, matching: Sequence[Tool]) -> Iterator[Problem]:
+def _arguments(rule: Rule, matching: Sequence[Tool], known: Places) -> Iterator[Problem]:
     """Each argument once: that no tool takes it, or that some do not and are restricted for it."""
     found = uses(rule.when) if rule.when else ()
     guarded = {use.steps for use in found if use.guard}
@@ -106,14 +108,14 @@ def _arguments(rule: Rule, matching: Sequence[Tool]) -> Iterator[Problem]:
         if use.steps in seen or not use.steps:
             continue
         seen.add(use.steps)
-        yield from _of_use(rule, use, matching, guarded=use.steps in guarded)
+        places = [(tool, known.of(tool, use.steps)) for tool in matching]
+        yield from _of_use(rule, use, places, guarded=use.steps in guarded)
 
 
-def _of_use(rule: Rule, use: Use, matching: Sequence[Tool], *, guarded: bool) -> Iterator[Problem]:
-    places = [(tool, place_in(tool.input_schema, use.steps)) for tool in matching]
+def _of_use(rule: Rule, use: Use, places: Sequence[tuple[Tool, Place]], *, guarded: bool) -> Iterator[Problem]:
     lacking = [tool for tool, place in places if place.absent]
     named = use.text.removeprefix("args.")
-    if len(lacking) == len(matching):
+    if len(lacking) == len(places):
         hint = did_you_mean(str(places[0][1].lacks), _siblings(place for _, place in places))
         message = f"no tool that `{rule.tool.text}` matches has the argument `{named}`"
         yield warning(rule, (CONDITION, use.text), "unknown-argument", message, hint)
