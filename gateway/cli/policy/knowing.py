@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from gateway.catalogue import Catalogue
     from gateway.config import Config
@@ -62,24 +64,37 @@ async def connected(config: "Config", only: Collection[str] | None = None) -> Kn
 async def people(config: "Config") -> "People":
     """Whoever has an API key, has a run in the record, has answered there, or stands in the configuration.
 
-    Raises StoreError.
+    A store that can't be read is said, and nobody is known from it.
     """
+    from gateway.errors import StoreError
     from gateway.policy.lint.reality import People
     from gateway.runtime import DEFAULT_AGENT
-    from gateway.store.sqlite import SqliteStore
 
     members = {config.identity.user, *(f"agent:{name}" for name in config.agents or (DEFAULT_AGENT,))}
-    tenants = {config.identity.tenant}
+    by_token = config.serve.oauth is not None
+    configured = People(frozenset(members), frozenset({config.identity.tenant}), by_token=by_token)
     if not config.store.path.exists():
-        return People(frozenset(members), frozenset(tenants))
+        return configured
+    try:
+        found = await _recorded(config)
+    except StoreError as error:
+        click.echo(f"members and tenants were compared with the configuration alone: {error}", err=True)
+        return configured
+    closed = found.closed and not by_token
+    return People(found.members | configured.members, found.tenants | configured.tenants, closed, by_token)
+
+
+async def _recorded(config: "Config") -> "People":
+    from gateway.policy.lint.reality import People
+    from gateway.store.sqlite import SqliteStore
+
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
     try:
         keys, runs = await store.keys(), await store.run_rows(_RUNS)
         approvals = await store.approvals(pending_only=False, limit=_RUNS)
     finally:
         store.close()
-    members |= {key.user for key in keys} | {run.user for run in runs} | {run.agent for run in runs if run.agent}
+    members = {key.user for key in keys} | {run.user for run in runs} | {run.agent for run in runs if run.agent}
     members |= {approval.decided_by for approval in approvals if approval.decided_by}
-    tenants |= {key.tenant for key in keys} | {run.tenant for run in runs}
-    closed = config.serve.oauth is None and any(key.revoked is None for key in keys)
-    return People(frozenset(members), frozenset(tenants), closed)
+    tenants = {key.tenant for key in keys} | {run.tenant for run in runs}
+    return People(frozenset(members), frozenset(tenants), any(key.revoked is None for key in keys))

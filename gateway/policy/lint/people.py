@@ -83,7 +83,8 @@ def _strange_tenant(row: Rule | Grant, people: People, named: set[str], seen: se
     if tenant == "*" or tenant in known or f"tenant {tenant}" in seen:
         return
     like = closest(tenant, known - {"*"})
-    if people.closed or (like and _slip(tenant, like)) or (isinstance(row, Rule) and named - {"*"}):
+    listed = isinstance(row, Rule) and bool(named - {"*"}) and not people.by_token
+    if people.closed or listed or (like and _slip(tenant, like)):
         seen.add(f"tenant {tenant}")
         message = f"no `g` line, no API key, no run and no configuration knows the tenant `{tenant}`"
         yield warning(row, cell, "unknown-tenant", message, did_you_mean(tenant, known - {"*"}))

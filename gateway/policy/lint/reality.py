@@ -11,12 +11,14 @@ __all__ = ["People", "Reality"]
 class People:
     """Whoever has ever been seen: in API keys, in the record, in the configuration.
 
-    `closed`: nobody else can come, for all come by API keys. Else a name that is not here may be right.
+    `closed`: nobody else can come, for all come by API keys. Else a name that is not here may be right. `by_token`:
+    others come by access tokens, which may name any tenant.
     """
 
     members: frozenset[str] = frozenset()
     tenants: frozenset[str] = frozenset()
     closed: bool = False
+    by_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,3 +36,12 @@ def test_people_are_those_of_runs_approvals_and_keys(project: Path, toolgate: Co
     known = asyncio.run(people(config))
     assert set(known.tenants) == {"acme", "beta", "gamma"}
     assert ("user:carol" in known.members, known.closed) == (True, True)
+
+
+def test_a_store_that_can_not_be_read_is_said_and_the_check_goes_on(bare: Path, toolgate: Command) -> None:
+    config = Caller(bare).config()
+    config.store.path.parent.mkdir(exist_ok=True)
+    config.store.path.write_bytes(b"no database at all, but long enough to be looked at" * 99)
+    checked = toolgate("policy", "check")
+    assert checked.code == 0
+    assert checked.err.startswith("members and tenants were compared with the configuration alone: ")

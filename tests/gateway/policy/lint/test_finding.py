@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[4]
 
 def test_every_rule_is_documented_and_every_documented_rule_is_there() -> None:
     text = (ROOT / "docs" / "policy-admin.md").read_text()
-    assert set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)) == {*RULES, *ERRORS}
+    assert set(re.findall(r"^\| `([a-z][a-z-]*)` \|", text, re.MULTILINE)) == {*RULES, *ERRORS}
 
 
 def test_every_rule_that_the_code_reports_is_listed() -> None:

@@ -61,6 +61,13 @@ def test_a_tenant_that_nothing_else_knows_is_told(line: str, hint: str) -> None:
     assert hint in found
 
 
+def test_where_tokens_name_tenants_only_a_slip_of_the_pen_is_told() -> None:
+    line = "p, user:ann, {}, s/*, call, , deny, x\ng, user:ann, role:x, acme\np, role:x, *, s/*, call, , deny, x"
+    tokens = People(KNOWN.members, KNOWN.tenants, by_token=True)
+    assert rules_told(FINE + line.format("beta"), people=tokens) == []
+    assert rules_told(FINE + line.format("acne"), people=tokens) == ["unknown-tenant"]
+
+
 def test_a_tenant_that_a_grant_names_is_known() -> None:
     line = "p, role:x, beta, shop/*, call, , deny, x\ng, user:ann, role:x, beta"
     assert rules_told(FINE + line, people=KNOWN) == []
