@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.budget import Spend
 from gateway.call import Arguments, ArgumentsError
-from gateway.events import Admitted, Denied, Held, Recorded
+from gateway.events import Admitted, Denied, Doubted, Held, Recorded, Returned
 from gateway.policy.scope import Query, RunFacts
 from gateway.run import Run, fold
 from gateway.wording import did_you_mean, listed
@@ -59,7 +59,8 @@ def past(run_id: str, events: Sequence[Recorded], key: str, arguments: str | Non
         hint = did_you_mean(key, known) or f"known: {listed(known[:12])}" if known else "none was decided"
         raise ValueError(f"run `{run_id}` has no call `{key}`; {hint}")
     last = verdicts[-1]
-    event, before = last.event, fold(run_id, [one for one in events if one.seq < last.seq])
+    event, earlier = last.event, [one for one in events if one.seq < last.seq]
+    before = fold(run_id, earlier)
     assert isinstance(event, Verdict)  # noqa: S101 - by the filter above
     query = Query(
         before.subject,
@@ -67,7 +68,7 @@ def past(run_id: str, events: Sequence[Recorded], key: str, arguments: str | Non
         event.path,
         _arguments(event, arguments),
         None,
-        _so_far(before),
+        _so_far(before, earlier),
         datetime.fromtimestamp(last.at / 1000, UTC),
     )
     return _with_verdict(run_id, last, event, query)
@@ -91,8 +92,16 @@ def _with_verdict(run_id: str, recorded: Recorded, event: Verdict, query: Query)
     return Past(run_id, event.key, recorded.at, effect, gate, event.rule, why, policy, pin, query)
 
 
-def _so_far(run: Run) -> RunFacts:
-    spent: Spend = run.spend + run.reserved
+def _so_far(run: Run, before: Sequence[Recorded]) -> RunFacts:
+    """With what was set aside for calls that were on their way: those of a client's run are not in the run itself."""
+    away: dict[str, Spend] = {}
+    for event in (recorded.event for recorded in before):
+        match event:
+            case Admitted():
+                away[event.key] = Spend.from_json(event.reserved)
+            case Returned() | Doubted():
+                away.pop(event.key, None)
+    spent = sum(away.values(), run.spend + (run.asked or Spend()))
     return RunFacts(spent.tool_calls, spent.tokens, spent.nanos, run.spend.millis, run.tainted)
 
 

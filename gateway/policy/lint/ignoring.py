@@ -36,9 +36,9 @@ def ignored(sources: Sequence[Source]) -> tuple[Ignored, list[Problem]]:
 
 
 def left(problems: Sequence[Problem], ignored: Ignored) -> list[Problem]:
-    """What is to be told. Errors always are."""
+    """What is to be told."""
     none: frozenset[str] = frozenset()
-    return [one for one in problems if one.level == "error" or one.rule not in ignored.get((one.file, one.line), none)]
+    return [one for one in problems if one.rule not in ignored.get((one.file, one.line), none)]
 
 
 def _words(wish: re.Match[str]) -> Iterator[tuple[int, str]]:

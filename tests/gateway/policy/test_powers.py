@@ -71,6 +71,11 @@ def test_with_arguments_less_is_open() -> None:
     ]
 
 
+def test_an_argument_that_can_not_be_compared_restricts() -> None:
+    found = on({"amount": "5"})["user:root"][0]
+    assert (found.verdict, found.because[0].rule) == ("deny", "policy.csv:3")
+
+
 def test_who_may_approve_is_asked_about_somebody_elses_request() -> None:
     found = on(action="approve")
     assert [rows[0].verdict for rows in (found["user:bob"], found["user:ann"])] == ["depends", "deny"]

@@ -5,7 +5,8 @@ import pytest
 from gateway.events import Admitted, Denied, Event, Held, Queued, Recorded, Returned, Started
 from gateway.policy.recorded import approval_of, calls_of, past
 from gateway.policy.scope import RunFacts
-from tests.builders import NOON
+from tests.builders import NOON, QUEUED, STARTED, asked, recorded, replied
+from tests.builders import admitted as made_call
 
 SENT = {"tool_calls": 1}
 ANSWER = {"kind": "answered", "result": {"content": []}}
@@ -43,6 +44,20 @@ def test_the_first_call_had_nothing_before_it() -> None:
     found = past("r-1", record(admitted("c1"), returned("c1", tainting=True)), "c1")
     assert (found.effect, found.policy, found.pin) == ("allow", "policy-1", "pin-1")
     assert found.query.run == RunFacts()
+
+
+def test_calls_that_were_on_their_way_count_and_the_call_itself_does_not() -> None:
+    events = record(admitted("c1"), admitted("c2"), admitted("c3"), returned("c1"))
+    assert past("r-1", events, "c2").query.run.calls == 1
+    assert past("r-1", events, "c3").query.run.calls == 2
+    again = record(admitted("c1"), returned("c1"), admitted("c2"), admitted("c1", attempt=2))
+    assert past("r-1", again, "c1").query.run.calls == 2
+
+
+def test_the_run_of_an_agent_counts_what_its_model_took() -> None:
+    told = [QUEUED, STARTED, asked(1, tokens=500), replied(1, "shop/refund", tokens=40), made_call(1)]
+    found = past("r-1", recorded(told), "t1/call/1")
+    assert (found.query.run.tokens, found.query.run.calls) == (40, 0)
 
 
 def test_a_held_call_has_its_arguments_in_its_approval() -> None:
