@@ -103,9 +103,8 @@ def _values(failing: list[Part], query: Query, scope: Scope) -> list[str] | None
     """None: no values were found with which they hold."""
     if not failing:
         return []
-    plain = [part.text for part in failing if part.text in [path.text for path in part.paths] and _of_tool(part)]
-    rest = [part for part in failing if part.text not in plain]
-    said = [f"{text} = true" for text in plain]
+    said = [text for part in failing if (text := _of_tool(part))]
+    rest = [part for part in failing if not _of_tool(part)]
     if not rest:
         return said
 
@@ -117,5 +116,9 @@ def _values(failing: list[Part], query: Query, scope: Scope) -> list[str] | None
     return [*said, found.text] if found else None
 
 
-def _of_tool(part: Part) -> bool:
-    return all(path.root == "tool" for path in part.paths)
+def _of_tool(part: Part) -> str:
+    """What a part that is nothing but `tool.read_only`, or `not tool.read_only`, needs of the tool."""
+    if len(part.paths) != 1 or part.paths[0].root != "tool":
+        return ""
+    name = part.paths[0].text
+    return {name: f"{name} = true", f"not {name}": f"{name} = false"}.get(part.text, "")

@@ -30,6 +30,14 @@ def missed(text: str, who: str = "user:eve", **rest: object) -> list[Miss]:
             "`args.amount <= 100` does not hold (args.amount is 101)",
             "args.amount = 100",
         ),
+        (
+            "p, *, *, shop/*, call, not tool.destructive and args.amount < 9, allow, y",
+            (
+                "`not tool.destructive` does not hold (tool.destructive is true), "
+                "and `args.amount < 9` does not hold (args.amount is 101)"
+            ),
+            "tool.destructive = false and args.amount = 8",
+        ),
         ("p, *, *, shop/*, call, now.hour > 20, allow, y", "`now.hour > 20` does not hold (now.hour is 12)", ""),
     ],
 )

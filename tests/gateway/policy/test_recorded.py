@@ -55,7 +55,7 @@ def test_calls_that_were_on_their_way_count_and_the_call_itself_does_not() -> No
 
 
 def test_the_run_of_an_agent_counts_what_its_model_took() -> None:
-    told = [QUEUED, STARTED, asked(1, tokens=500), replied(1, "shop/refund", tokens=40), made_call(1)]
+    told: list[Event] = [QUEUED, STARTED, asked(1, tokens=500), replied(1, "shop/refund", tokens=40), made_call(1)]
     found = past("r-1", recorded(told), "t1/call/1")
     assert (found.query.run.tokens, found.query.run.calls) == (40, 0)
 
