@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from gateway.policy.changes import nearest
 from gateway.policy.condition import holds
 from gateway.policy.decide import Decision, Policy, principals
 from gateway.policy.logic import UNDECIDED, Truth
@@ -15,6 +14,7 @@ from gateway.policy.misses import Miss, misses
 from gateway.policy.rows import Grant, Rule
 from gateway.policy.saw import saw
 from gateway.policy.scope import Query, Scope, use_of
+from gateway.policy.ways import nearest
 from gateway.policy.wording import Effect
 
 __all__ = ["Answer", "Explanation", "Hop", "Line", "Miss", "Way", "explain"]

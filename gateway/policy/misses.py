@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from gateway.policy.changes import nearest
 from gateway.policy.condition import Part
 from gateway.policy.decide import Policy
 from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.rows import Rule
 from gateway.policy.saw import saw
 from gateway.policy.scope import Query, Scope
+from gateway.policy.ways import nearest
 
 __all__ = ["Miss", "misses"]
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from gateway.policy import Query, RunFacts, parse
-from gateway.policy.changes import nearest
+from gateway.policy.ways import nearest
 from tests.fixtures.policies import a_query
 
 
