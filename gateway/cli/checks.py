@@ -30,7 +30,6 @@ from gateway.pins.things import kind_of, things
 from gateway.policy import Policy, load
 from gateway.policy.cases import run_tests
 from gateway.policy.lint import check
-from gateway.policy.lint.reality import Reality
 from gateway.runtime import Models, open_servers
 from gateway.store import RunRow
 from gateway.store.sqlite import SCHEMA_VERSION, SqliteStore
@@ -237,7 +236,7 @@ def _deceiving(catalogue: Catalogue, pinned: Pins) -> Iterator[Finding]:
 def policy(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     """The policy against the tools that are there, and its own tests."""
     files = config.policy.model, config.policy.files
-    checked = check(*files, Reality(catalogue))
+    checked = check(*files, catalogue)
     yield from (_wrong("policy", problem) for problem in checked.problems)
     if not checked.usable:
         return

@@ -115,20 +115,6 @@ class Policy:
             _always(rule, scope) for rule in found.deny
         )
 
-    def listed(self, use: Query, principal: str) -> Decision:
-        """Why one of the subject's principals is shown something, or not; `visible` is what counts. `use` asks for its
-        use, without arguments. The line is the one that lets it be used, or hides it, or denies all of its use.
-        """
-        hiding, scope = replace(use, action="list"), self.scope(use, principal)
-        found, hidden = self.candidates(use, principal), self.candidates(hiding, principal).deny
-        barred = next((rule for rule in (*hidden, *found.deny) if _always(rule, scope)), None)
-        if barred:
-            return _decision(barred, principal, scope)
-        line = next((rule for rule in found.allow if _sometimes(rule, scope)), None)
-        if line is None:
-            return Decision("deny", None, found.wrong or self._default(use, principal), principal)
-        return Decision("allow", line.where, line.why, principal)
-
     def may_use(self, subject: Subject, server: str, now: datetime) -> bool:
         """Whether anything of this server could be allowed or asked for, as far as can be said without knowing what it
         has: some line grants it, and no other takes all of that away, or hides it.

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from gateway.policy.condition import holds
 from gateway.policy.decide import Decision, Policy, principals
+from gateway.policy.listing import listed
 from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.misses import Miss, misses
 from gateway.policy.rows import Grant, Rule
@@ -123,7 +124,7 @@ def _answer(policy: Policy, query: Query, principal: str) -> Answer:
 
 def _listing(policy: Policy, query: Query, principal: str) -> Answer:
     use = replace(query, action=use_of(query.tool) if query.tool else "call", args=None)
-    return _told(policy, [query, use], principal, policy.listed(use, principal))
+    return _told(policy, [query, use], principal, listed(policy, use, principal))
 
 
 def _told(policy: Policy, questions: Sequence[Query], principal: str, decision: Decision) -> Answer:

@@ -23,7 +23,7 @@ from gateway.policy.logic import UNDECIDED, Truth, conjunction, negation, truth
 from gateway.policy.samples import samples
 from gateway.policy.scope import NAMES, ROOTS, Scope
 
-__all__ = ["EVERYTHING", "literal_of", "outcomes", "roots_of"]
+__all__ = ["EVERYTHING", "literal_of", "outcomes"]
 
 EVERYTHING: frozenset[Truth] = frozenset({True, False, UNDECIDED})
 _WORLDS = 3000  # combinations of values; more are not tried, and then anything may happen
@@ -49,11 +49,6 @@ def outcomes(
     if prod(map(len, values)) > _WORLDS:
         return EVERYTHING
     return frozenset(ask(dict(zip(names, world, strict=True))) for world in product(*values))
-
-
-def roots_of(node: ast.AST) -> frozenset[str]:
-    """The roots that an expression looks at: `args`, `tool`."""
-    return frozenset(part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in ROOTS)
 
 
 def literal_of(node: ast.expr) -> Any:
@@ -90,7 +85,7 @@ class _Reading:
             case ast.UnaryOp(op=ast.Not(), operand=inner):
                 ask = self.question(inner)
                 return lambda world: negation(ask(world))
-        if not roots_of(node) & self._unknown:
+        if self._is_known(node):
             return self._known(node)
         match node:
             case ast.Compare():
@@ -102,6 +97,10 @@ class _Reading:
                 name = self._term(node, True, False)
                 return lambda world: truth(world[name])
         return self._free(node)
+
+    def _is_known(self, node: ast.expr) -> bool:
+        """Whether all that it looks at is; not every function looks only at what stands in its brackets."""
+        return not any(path.root in self._unknown for path in _compiled(ast.unparse(node)).paths)
 
     def _known(self, node: ast.expr) -> Ask:
         scope: Any = self._scope  # None, if there is nothing that could be read from it
@@ -121,7 +120,7 @@ class _Reading:
     def _pair(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Ask:
         low, high = _literal(left), _literal(right)
         whole = ast.Compare(left, [op], [right])
-        if not roots_of(whole) & self._unknown:
+        if self._is_known(whole):
             return self._known(whole)
         if isinstance(op, ast.In | ast.NotIn) and not isinstance(high, list):
             return self._free(whole)

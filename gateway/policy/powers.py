@@ -186,6 +186,7 @@ class _Look:
     def _open(self, rule: Rule) -> frozenset[str]:
         names = ("subject.user", "subject.id", "subject.agent")
         by_name = self._of_many and rule.when is not None and any(map(rule.when.mentions, names))
+        by_name = by_name or (rule.when is not None and rule.when.mentions("subject.auth_age"))  # of this very moment
         unknown = {"args": self._query.args is None, "tool": self._query.tool is None, "subject": by_name}
         return frozenset(name for name, is_open in unknown.items() if is_open) | {"run", "now"}
 

@@ -20,6 +20,6 @@ def saw(paths: Sequence[Path], scope: Scope) -> tuple[tuple[str, str], ...]:
 
 def _shown(path: Path, value: Any) -> str:
     if value is UNDECIDED:
-        return "not known" if path.text.startswith("tool.") else "not given"
+        return "not given" if path.root == "args" else "not known"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"

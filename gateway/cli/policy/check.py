@@ -66,14 +66,13 @@ def _exit(looked: _Looked, *, strict: bool) -> Exit:
 async def _looked(config: "Config", *, servers: bool) -> _Looked:
     from gateway.cli.policy.knowing import connected, people, pinned
     from gateway.policy.lint import check
-    from gateway.policy.lint.reality import Reality
 
     files = config.policy.model, config.policy.files
     checked, known = check(*files), None
     if checked.usable:
         if config.servers:
             known = await connected(config) if servers else pinned(config)
-        checked = check(*files, Reality(known.catalogue if known else None, await people(config)))
+        checked = check(*files, known.catalogue if known else None, await people(config))
     return _Looked((*checked.problems, *_of_budgets(config)), checked.left_out, known)
 
 

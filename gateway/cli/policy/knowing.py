@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from gateway.catalogue import Catalogue
     from gateway.config import Config
-    from gateway.policy.lint.reality import People
+    from gateway.policy.lint.people import People
 
 __all__ = ["Known", "connected", "people", "pinned"]
 
@@ -67,7 +67,7 @@ async def people(config: "Config") -> "People":
     A store that can't be read is said, and nobody is known from it.
     """
     from gateway.errors import StoreError
-    from gateway.policy.lint.reality import People
+    from gateway.policy.lint.people import People
     from gateway.runtime import DEFAULT_AGENT
 
     members = {config.identity.user, *(f"agent:{name}" for name in config.agents or (DEFAULT_AGENT,))}
@@ -85,7 +85,7 @@ async def people(config: "Config") -> "People":
 
 
 async def _recorded(config: "Config") -> "People":
-    from gateway.policy.lint.reality import People
+    from gateway.policy.lint.people import People
     from gateway.store.sqlite import SqliteStore
 
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)

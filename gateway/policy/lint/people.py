@@ -1,20 +1,34 @@
 """Lines about members, roles and tenants that are not there. Pure."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 
 from gateway.errors import Problem
 from gateway.policy.decide import Policy
 from gateway.policy.lint.finding import TENANT, WHO, warning
-from gateway.policy.lint.reality import People
 from gateway.policy.rows import Grant, Rule
 from gateway.policy.wording import GROUPS
 from gateway.wording import closest, did_you_mean
 
-__all__ = ["strangers", "unreachable"]
+__all__ = ["People", "strangers", "unreachable"]
 
 _GROUPS = tuple(f"{group}:" for group in GROUPS)
 _MEMBER, _TENANT_OF_GRANT = 1, 3  # cells of a `g` line
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whoever has ever been seen: in API keys, in the record, in the configuration.
+
+    `closed`: nobody else can come, for all come by API keys. Else a name that is not here may be right. `by_token`:
+    others come by access tokens, which may name any tenant.
+    """
+
+    members: frozenset[str] = frozenset()
+    tenants: frozenset[str] = frozenset()
+    closed: bool = False
+    by_token: bool = False
 
 
 def unreachable(policy: Policy) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from gateway.call import Tool
 from gateway.catalogue import Catalogue
 from gateway.policy import parse
 from gateway.policy.lint import findings
-from gateway.policy.lint.reality import People, Reality
+from gateway.policy.lint.people import People
 
 FINE = "p, user:ann, *, shop/refund, call, 0 <= args.amount <= 100, allow, fine\n"
 
@@ -25,7 +25,7 @@ def told(text: str, *tools: Tool, people: People | None = None, missing: Mapping
     """`policy.csv:2:17 unknown-tool: message (hint)`: every finding; against these tools, if there are any."""
     catalogue = Catalogue.of(tools, missing=missing) if tools or missing else None
     policy = parse(text)
-    found = [*policy.warnings, *findings(policy, Reality(catalogue, people))]
+    found = [*policy.warnings, *findings(policy, catalogue, people)]
     return [f"{one.file}:{one.line}:{one.column} {one.rule}: {one.message} ({one.hint})" for one in found]
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.policy.lint.reality import People
+from gateway.policy.lint.people import People
 from tests.gateway.policy.lint.offered import FINE, rules_told, told
 
 KNOWN = People(frozenset({"user:ann", "user:bob", "agent:support"}), frozenset({"acme"}))
