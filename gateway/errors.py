@@ -53,7 +53,8 @@ class ToolgateError(Exception):
 class Problem:
     """One finding in a file that a person edits.
 
-    `line` and `column` count from 1; 0 means that the finding is about the whole file.
+    `line` and `column` count from 1; 0 means that the finding is about the whole file. `rule` is the stable name of
+    what was looked for, where it has one: `unknown-tool`.
     """
 
     file: str
@@ -62,6 +63,7 @@ class Problem:
     message: str
     hint: str = ""
     level: Literal["error", "warning"] = "error"
+    rule: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

@@ -237,9 +237,9 @@ def _deceiving(catalogue: Catalogue, pinned: Pins) -> Iterator[Finding]:
 def policy(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     """The policy against the tools that are there, and its own tests."""
     files = config.policy.model, config.policy.files
-    problems = check(*files, catalogue)
-    yield from (_wrong("policy", problem) for problem in problems)
-    if any(problem.level == "error" for problem in problems):
+    checked = check(*files, catalogue)
+    yield from (_wrong("policy", problem) for problem in checked.problems)
+    if not checked.usable:
         return
     found = load(*files)
     yield Finding("ok", "policy", f"{len(found.rules)} rules, {len(found.grants)} roles given")

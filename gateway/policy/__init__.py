@@ -3,8 +3,16 @@
 What decides is exported here. Read in this order: `rows` (what a line says; below it `cells`, `globs`, `compiler`,
 `comparisons`, `functions`, `logic`, `condition`, `scope`), `load` (files to `Policy`), `decide` (the answer; below it
 `index` and `roles`), `live` (reload). What admins use stands in modules of its own, so that a call does not pay for it:
-`explain.explain`, `render.render`, `lint.check`; `cases/` holds the policy's own tests and what they have not seen,
-`suggest/` finds lines that would have allowed what was denied.
+
+    explain    why a decision is what it is; below it `listing`, `misses` (what the nearest lines lack), `ways`
+               (with which values it would be another), `paths` and `saw`
+    render     the same for a terminal
+    recorded   a call of the record as a question; `run_words`: what a run has done, as one writes it
+    powers     who can do what, whatever the arguments are; below it `outcomes` (what a condition can be at all) and
+               `samples`
+    lint/      what is doubtful: `check`; below it `bounds`
+    cases/     the policy's own tests, and what they have not seen
+    suggest/   lines that would have allowed what was denied
 
 Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers.
 """

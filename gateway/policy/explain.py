@@ -3,24 +3,25 @@
 For people who write policies: it shows argument values and rules, so it is not for whoever asked for the call.
 """
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from gateway.policy.condition import Part, Path, holds
+from gateway.policy.condition import holds
 from gateway.policy.decide import Decision, Policy, principals
+from gateway.policy.listing import listed
 from gateway.policy.logic import UNDECIDED, Truth
+from gateway.policy.misses import Miss, misses
 from gateway.policy.rows import Grant, Rule
-from gateway.policy.scope import Query, Scope
+from gateway.policy.saw import saw
+from gateway.policy.scope import Query, Scope, use_of
+from gateway.policy.ways import nearest
 from gateway.policy.wording import Effect
 
-__all__ = ["Answer", "Explanation", "Hop", "Line", "Miss", "explain"]
+__all__ = ["Answer", "Explanation", "Hop", "Line", "Miss", "Way", "explain"]
 
 Outcome = Literal["true", "false", "undecidable"]
-_SHOWN = 80  # characters of a value
-_MISSES = 3
-_SOMEBODY = ("user:", "agent:")
+_STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,20 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
-    """An allow line that does not, and what keeps it from it: `user:eve does not have role:support`, say."""
+class Way:
+    """Values with which the answer would be milder, and the line that gives it then: `args.amount = 100`."""
 
-    rule: str
-    text: str
-    missing: str
+    change: str
+    effect: Effect
+    rule: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one principal (the user, or the agent) gets. `path` leads to the name in the deciding line."""
+    """What one principal (the user, or the agent) gets. `path` leads to the name in the deciding line.
+
+    `misses` says what the nearest allow lines lack where none allows; `way` with which values it would be milder.
+    """
 
     principal: str
     decision: Decision
@@ -69,6 +73,7 @@ class Answer:
     path: tuple[Hop, ...]
     roles: tuple[str, ...]
     misses: tuple[Miss, ...]
+    way: Way | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +103,43 @@ class Explanation:
 
 
 def explain(policy: Policy, query: Query) -> Explanation:
-    """The decision on this query, and everything that led to it."""
+    """The decision on this query, and everything that led to it.
+
+    For the action `list` that is whether it is listed: whether its use could be allowed or asked for with some
+    arguments, and no `list` line hides it.
+    """
+    if query.action == "list":
+        answers = tuple(_listing(policy, query, principal) for principal in principals(query.subject))
+        decision = max((answer.decision for answer in answers), key=lambda found: _STRICTNESS[found.effect])
+        return Explanation(query, decision, policy.digest, answers)
     answers = tuple(_answer(policy, query, principal) for principal in principals(query.subject))
     return Explanation(query, policy.decide(query), policy.digest, answers)
 
 
 def _answer(policy: Policy, query: Query, principal: str) -> Answer:
     decision = policy.judge(query, principal)
-    found = policy.candidates(query, principal)
     questions = [query, query.base] if query.base else [query]
+    return _told(policy, questions, principal, decision)
+
+
+def _listing(policy: Policy, query: Query, principal: str) -> Answer:
+    use = replace(query, action=use_of(query.tool) if query.tool else "call", args=None)
+    return _told(policy, [query, use], principal, listed(policy, use, principal))
+
+
+def _told(policy: Policy, questions: Sequence[Query], principal: str, decision: Decision) -> Answer:
+    """The last of the questions is the one that lines can allow."""
+    first, last = questions[0], questions[-1]
+    listing = first.action == "list"
     lines = tuple(line for asked in questions for line in _lines(policy, asked, principal, decision))
-    scope = policy.scope(query.base or query, principal)
-    tenant = query.subject.tenant
+    lines = tuple(_as_listed(line) for line in lines) if listing else lines
+    scope = policy.scope(last, principal)
     decider = next((rule for rule in policy.rules if rule.where == decision.rule), None)
-    path = policy.roles.path(principal, decider.who, tenant) if decider else ()
-    misses = _misses(policy, query.base or query, scope) if decision.rule is None and not found.wrong else ()
-    return Answer(principal, decision, lines, tuple(map(_hop, path)), tuple(sorted(scope.roles)), misses)
+    path = policy.roles.path(principal, decider.who, first.subject.tenant) if decider else ()
+    wrong = policy.candidates(first, principal).wrong
+    near = misses(policy, last, scope) if decision.rule is None and not wrong else ()
+    way = _way(policy, first, principal, decision)
+    return Answer(principal, decision, lines, tuple(map(_hop, path)), tuple(sorted(scope.roles)), near, way)
 
 
 def _lines(policy: Policy, query: Query, principal: str, decision: Decision) -> Iterator[Line]:
@@ -131,10 +157,17 @@ def _line(rule: Rule, scope: Scope, decision: Decision) -> Line:
         rule.why,
         rule.when.text if rule.when else "",
         _named(answer),
-        _saw(rule.when.paths, scope) if rule.when else (),
+        saw(rule.when.paths, scope) if rule.when else (),
         holds(rule.effect, answer),
         rule.where == decision.rule,
     )
+
+
+def _as_listed(line: Line) -> Line:
+    """A list does not look at arguments: what they decide may come out for the one who asks."""
+    if line.condition != "undecidable" or not any(name.startswith("args") for name, _ in line.saw):
+        return line
+    return replace(line, counts=line.effect == "allow")
 
 
 def _hop(grant: Grant) -> Hop:
@@ -145,64 +178,21 @@ def _named(answer: Truth) -> Outcome:
     return "undecidable" if answer is UNDECIDED else "true" if answer else "false"
 
 
-def _saw(paths: Sequence[Path], scope: Scope) -> tuple[tuple[str, str], ...]:
-    return tuple((path.text, _shown(path, path.run(scope))) for path in paths)
+# ---- what would do ----
 
 
-def _shown(path: Path, value: Any) -> str:
-    if value is UNDECIDED:
-        return "not known" if path.text.startswith("tool.") else "not given"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
-
-
-# ---- nearest misses: the allow lines that lack least, those that are most about this tool first ----
-
-
-def _misses(policy: Policy, query: Query, scope: Scope) -> tuple[Miss, ...]:
-    found = [
-        (len(missing), rule, missing) for rule in policy.rules if (missing := _missing(policy, rule, query, scope))
-    ]
-    least = min((count for count, _, _ in found), default=0)
-    near = sorted((one for one in found if one[0] == least), key=lambda one: one[1].tool.text.count("*"))
-    return tuple(Miss(rule.where, rule.text, ", and ".join(missing)) for _, rule, missing in near[:_MISSES])
-
-
-def _missing(policy: Policy, rule: Rule, query: Query, scope: Scope) -> list[str]:
-    """What keeps an allow line from granting; empty for lines that are about something else."""
-    server, _, name = query.object.partition("/")
-    if (rule.effect, rule.action) != ("allow", query.action) or not rule.tool.matches(server, name):
-        return []
-    if rule.who.startswith(_SOMEBODY) and rule.who != scope.principal:
-        return []  # nobody becomes another user or agent
-    missing = []
-    if rule.who not in ("*", scope.principal) and rule.who not in scope.roles:
-        missing.append(_without(policy, rule.who, query, scope))
-    if rule.tenant not in ("*", query.subject.tenant):
-        missing.append(f"it is for tenant {rule.tenant}, not {query.subject.tenant}")
-    return missing + list(_failing(rule, scope))
-
-
-def _without(policy: Policy, role: str, query: Query, scope: Scope) -> str:
-    tenants = [tenant for tenant in sorted(policy.roles.grants) if policy.roles.path(scope.principal, role, tenant)]
-    if tenants:
-        return f"{scope.principal} has {role} only in tenant {', '.join(tenants)}, not in {query.subject.tenant}"
-    return f"{scope.principal} does not have {role}"
-
-
-def _failing(rule: Rule, scope: Scope) -> Iterator[str]:
-    for part in rule.when.parts if rule.when else ():
-        answer = part.test(scope)
-        if answer is not True:
-            yield _unmet(part, answer, scope)
-
-
-def _unmet(part: Part, answer: Truth, scope: Scope) -> str:
-    values = ", ".join(f"{name} is {value}" for name, value in _saw(part.paths, scope))
-    if part.text in [path.text for path in part.paths]:
-        return values  # `tool.read_only is false` says all
-    verdict = "can't be decided" if answer is UNDECIDED else "does not hold"
-    return f"`{part.text}` {verdict}" + (f" ({values})" if values else "")
+def _way(policy: Policy, query: Query, principal: str, decision: Decision) -> Way | None:
+    """Tries other values, for an answer that is milder: allowed, if there is one, else asked for."""
+    if decision.effect == "allow" or query.action == "list":
+        return None
+    found = policy.candidates(query.base or query, principal)
+    conditions = [rule.when.text for rule in (*found.deny, *found.ask, *found.allow) if rule.when]
+    for effect in ("allow", "ask") if decision.effect == "deny" else ("allow",):
+        changed = nearest(conditions, query, lambda asked: policy.judge(asked, principal).effect == effect)  # noqa: B023
+        if changed:
+            then = policy.judge(changed.query, principal)
+            return Way(changed.text, then.effect, then.rule)
+    return None
 
 
 # ---- JSON ----
@@ -218,8 +208,9 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
         "role_path": [_fields(hop) for hop in answer.path],
         "lines": [_fields(line) | {"saw": dict(line.saw)} for line in answer.lines],
         "nearest": [_fields(miss) for miss in answer.misses],
+        "way": _fields(answer.way) if answer.way else None,
     }
 
 
-def _fields(value: Line | Hop | Miss) -> dict[str, Any]:
+def _fields(value: Line | Hop | Miss | Way) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}

@@ -75,7 +75,7 @@ def writable_by_all(path: Path) -> list[Problem]:
         return []
     files = [path, *_members(path)] if path.is_dir() else [path]
     return [
-        Problem(_shown(file), 0, 0, "anybody on this machine may change this file", "chmod o-w", "warning")
+        Problem(_shown(file), 0, 0, "anybody on this machine may change this file", "chmod o-w", "warning", "open-file")
         for file in files
         if file.stat().st_mode & stat.S_IWOTH
     ]

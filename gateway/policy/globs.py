@@ -5,10 +5,10 @@ each `*` (atomic groups never go back). Casbin's own matchers are not used: each
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["ToolGlob", "compile_glob", "covers", "is_wild"]
+__all__ = ["ToolGlob", "compile_glob", "covers", "is_wild", "overlap"]
 
 Matcher = Callable[[str], bool]
 
@@ -79,3 +79,30 @@ def covers(glob: str, other: str) -> bool:
     matches = compile_glob(glob)
     samples = (other.replace("?", "\x00").replace("*", "\x00" * length) for length in _RUNS)
     return glob == other or all(matches(sample) for sample in samples)
+
+
+def overlap(glob: str, other: str) -> bool:
+    """Whether some text is matched by both."""
+    if not is_wild(glob):
+        return compile_glob(other)(glob)
+    if not is_wild(other):
+        return compile_glob(glob)(other)
+    reached = {(0, 0)}
+    queue = [(0, 0)]
+    for at in queue:
+        for step in _steps(glob, other, *at):
+            if step not in reached:
+                reached.add(step)
+                queue.append(step)
+    return (len(glob), len(other)) in reached
+
+
+def _steps(glob: str, other: str, i: int, j: int) -> Iterator[tuple[int, int]]:
+    """Where both patterns may stand next: behind a star that matches nothing, or behind one more character."""
+    one, two = glob[i : i + 1], other[j : j + 1]
+    if one == "*":
+        yield i + 1, j
+    if two == "*":
+        yield i, j + 1
+    if one and two and (one == two or one in "*?" or two in "*?"):
+        yield i + (one != "*"), j + (two != "*")

@@ -95,7 +95,7 @@ def _twice(rows: Sequence[Rule] | Sequence[Grant]) -> Iterable[Problem]:
         first = seen.setdefault(row.key, row)
         if first is not row:
             message = f"this line says the same as {first.where}"
-            yield Problem(row.file, row.line, 1, message, "delete one of them", "warning")
+            yield Problem(row.file, row.line, 1, message, "delete one of them", "warning", "duplicate")
 
 
 def _unknown_roles(rules: Sequence[Rule], grants: Sequence[Grant]) -> Iterable[Problem]:
@@ -105,8 +105,12 @@ def _unknown_roles(rules: Sequence[Rule], grants: Sequence[Grant]) -> Iterable[P
     for rule in rules:
         if rule.who.startswith(tuple(f"{group}:" for group in GROUPS)) and rule.who not in given:
             hint = did_you_mean(rule.who, given) if given else "give it to somebody with a `g` line"
-            yield Problem(rule.file, rule.line, rule.columns[1], f"nobody has `{rule.who}`", hint, "warning")
+            yield Problem(
+                rule.file, rule.line, rule.columns[1], f"nobody has `{rule.who}`", hint, "warning", "unknown-role"
+            )
     for grant in grants:
         if grant.role not in used:
             hint = did_you_mean(grant.role, used)
-            yield Problem(grant.file, grant.line, grant.columns[2], f"no line uses `{grant.role}`", hint, "warning")
+            yield Problem(
+                grant.file, grant.line, grant.columns[2], f"no line uses `{grant.role}`", hint, "warning", "unused-role"
+            )

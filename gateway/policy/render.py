@@ -1,19 +1,25 @@
 """An explanation as plain text for a terminal. Pure. Control and invisible characters are spelled out."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from gateway.policy.explain import Answer, Explanation, Line
+from gateway.policy.recorded import Past
+from gateway.policy.scope import Query
 from gateway.visible import visible
 
-__all__ = ["render"]
+__all__ = ["render", "render_past"]
 
 _WORD = {"allow": "allowed", "ask": "a person must agree", "deny": "denied"}
+_THEN = {"allow": "sent", "ask": "a person was asked", "deny": "denied"}
+_LISTED = {"allow": "listed", "ask": "listed", "deny": "not listed"}
 
 
 def render(explanation: Explanation) -> str:
     """Lines of text, without a line break at the end."""
     query, decision = explanation.query, explanation.decision
-    head = f"{query.subject} ({query.subject.tenant}) {query.action} {query.object}: {_WORD[decision.effect]}"
+    verdict = _LISTED[decision.effect] if query.action == "list" else _WORD[decision.effect]
+    head = f"{query.subject} ({query.subject.tenant}) {query.action} {query.object}: {verdict}"
     lines = [
         head,
         f"  why   {decision.why or '-'}",
@@ -26,6 +32,22 @@ def render(explanation: Explanation) -> str:
     return "\n".join(map(visible, lines))
 
 
+def render_past(past: Past, query: Query, digest: str) -> Iterator[str]:
+    """What was decided of a recorded call then, and what is not as it was."""
+    when = datetime.fromtimestamp(past.at / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+    yield visible(f"recorded: {past.run_id} {past.key}, {when.removesuffix('+00:00')} UTC: {_THEN[past.effect]}")
+    yield visible(f"  line  {past.rule or 'none'}") + (visible(f"  ({past.why})") if past.why else "")
+    if past.gate not in ("", "permitted"):
+        yield f"  note  it was not the policy that denied it, but the gate `{past.gate}`"
+    if past.policy and past.policy != digest:
+        yield f"  note  the policy was another one then ({past.policy[:12]}); what follows is what it says now"
+    if past.pin and query.tool and past.pin != query.tool.pin:
+        yield "  note  the tool's definition has changed since"
+    run, tainted = query.run, str(query.run.tainted).lower()
+    yield f"  run   calls={run.calls}, tokens={run.tokens}, seconds={run.millis / 1000:g}, tainted={tainted}"
+    yield ""
+
+
 def _answer(answer: Answer) -> Iterator[str]:
     yield f"{answer.principal}: {answer.decision.effect}"
     if answer.path:
@@ -33,6 +55,8 @@ def _answer(answer: Answer) -> Iterator[str]:
     elif answer.roles:
         yield "  roles " + ", ".join(answer.roles)
     yield from _near(answer)
+    if answer.way and not (answer.misses and answer.way.change in [miss.change for miss in answer.misses]):
+        yield f"  way   {_WORD[answer.way.effect]} with {answer.way.change}"
     for line in answer.lines:
         yield from _line(line)
     if not (answer.lines or answer.misses):
@@ -43,6 +67,8 @@ def _near(answer: Answer) -> Iterator[str]:
     """What a default denial lacks: before all the lines that were looked at, since it is what one looks for."""
     for miss in answer.misses:
         yield f"  near  {miss.rule} would allow it, but {miss.missing}"
+        if miss.change:
+            yield f"        it would with {miss.change}"
     if answer.lines and not answer.misses and answer.decision.rule is None:
         yield "  near  nothing: no allow line is about this"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -13,60 +13,110 @@ from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.counting import counted
 
 if TYPE_CHECKING:
+    from gateway.cli.policy.knowing import Known
     from gateway.config import Config
     from gateway.errors import Problem
 
 __all__ = ["check_command"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """Every finding, how many the files ask not to be told, and what was known of the servers."""
+
+    problems: "tuple[Problem, ...]"
+    left_out: int
+    known: "Known | None"
+
+    def count(self, level: str) -> int:
+        return sum(problem.level == level for problem in self.problems)
+
+
 @click.command("check")
-@click.option("--servers", is_flag=True, help="Connect, and compare the lines with the tools that are really there.")
+@click.option("--servers", is_flag=True, help="Connect; else tools are compared as toolgate.lock has them.")
+@click.option("--strict", is_flag=True, help="A warning is a failure, too: exit code 1.")
+@click.option("--sarif", is_flag=True, help="SARIF 2.1.0 on stdout, for code scanning.")
 @as_json
 @located
-def check_command(servers: bool, as_json: bool, caller: Caller) -> int:
-    """Look over policy and budgets: one line for each finding. Exit code 3 when there is an error."""
+def check_command(servers: bool, strict: bool, sarif: bool, as_json: bool, caller: Caller) -> int:
+    """Look over policy and budgets: one line for each finding, with the name of its rule in brackets.
+
+    Exit code 3 when there is an error, 1 when there is a warning and --strict; else 0. The comment
+    `# check: ignore RULE` above a line leaves out what that rule says of it.
+    """
+    if sarif and as_json:
+        raise click.UsageError("--sarif is JSON already; leave out --json")
     say_nothing_of_servers()
-    config = caller.config()
-    found, missing = asyncio.run(_checked(config, servers=servers))
-    wrong = sum(problem.level == "error" for problem in found)
-    if as_json:
-        problems = [dataclasses.asdict(problem) for problem in found]
-        emit({"ok": not wrong, "problems": problems, "missing": missing})
+    looked = asyncio.run(_looked(caller.config(), servers=servers))
+    if sarif:
+        _emit_sarif(looked)
+    elif as_json:
+        emit(_to_json(looked, strict=strict))
     else:
-        _print_findings(found, missing, wrong)
-    return Exit.CONFIG if wrong else Exit.OK
+        _print(looked, servers=servers)
+    return _exit(looked, strict=strict)
 
 
-async def _checked(config: "Config", *, servers: bool) -> "tuple[list[Problem], dict[str, str]]":
-    """Every finding, and the servers that could not be asked."""
+def _exit(looked: _Looked, *, strict: bool) -> Exit:
+    if looked.count("error"):
+        return Exit.CONFIG
+    return Exit.ERROR if strict and looked.problems else Exit.OK
+
+
+async def _looked(config: "Config", *, servers: bool) -> _Looked:
+    from gateway.cli.policy.knowing import connected, people, pinned
     from gateway.policy.lint import check
-    from gateway.runtime import open_servers
 
     files = config.policy.model, config.policy.files
-    found = check(*files)
-    missing: dict[str, str] = {}
-    if servers and not any(problem.level == "error" for problem in found):
-        async with open_servers(config) as upstream:
-            found = check(*files, upstream.catalogue)
-            missing = dict(upstream.catalogue.missing)
-    return found + _budget_findings(config), missing
+    checked, known = check(*files), None
+    if checked.usable:
+        if config.servers:
+            known = await connected(config) if servers else pinned(config)
+        checked = check(*files, known.catalogue if known else None, await people(config))
+    return _Looked((*checked.problems, *_of_budgets(config)), checked.left_out, known)
 
 
-def _budget_findings(config: "Config") -> "list[Problem]":
+def _of_budgets(config: "Config") -> "list[Problem]":
     from gateway.config import load_budgets
     from gateway.errors import ConfigError
+    from gateway.policy.lint.finding import of_error
 
     try:
-        return list(load_budgets(config.policy.budgets, config.agents).warnings)
+        found = load_budgets(config.policy.budgets, config.agents).warnings
     except ConfigError as error:
-        return list(error.problems)
+        found = error.problems
+    return [of_error(problem, "invalid-budget") for problem in found]
 
 
-def _print_findings(found: "Sequence[Problem]", missing: dict[str, str], wrong: int) -> None:
+def _to_json(looked: _Looked, *, strict: bool) -> dict[str, object]:
+    known = looked.known
+    return {
+        "ok": _exit(looked, strict=strict) is Exit.OK,
+        "problems": [dataclasses.asdict(problem) for problem in looked.problems],
+        "left_out": looked.left_out,
+        "missing": dict(known.missing) if known else {},
+        "from_pins": list(known.from_pins) if known else [],
+    }
+
+
+def _emit_sarif(looked: _Looked) -> None:
+    from importlib.metadata import version
+
+    from gateway.policy.lint.sarif import sarif
+
+    emit(sarif(looked.problems, version("toolgate")))
+
+
+def _print(looked: _Looked, *, servers: bool) -> None:
     from gateway.visible import visible
 
-    for problem in found:
-        click.echo(visible(str(problem)))
-    for server, why in missing.items():
+    for problem in looked.problems:
+        click.echo(visible(f"{problem} [{problem.rule}]"))
+    known = looked.known
+    for server, why in known.missing.items() if known else ():
         click.echo(f"lines about `{server}` were not compared: {visible(why)}", err=True)
-    click.echo(f"{counted(wrong, 'error')}, {counted(len(found) - wrong, 'warning')}", err=True)
+    if servers and known and known.from_pins:
+        click.echo(f"compared as pinned, for they can't be asked: {', '.join(known.from_pins)}", err=True)
+    left_out = f", {looked.left_out} left out" if looked.left_out else ""
+    said = f"{counted(looked.count('error'), 'error')}, {counted(looked.count('warning'), 'warning')}{left_out}"
+    click.echo(said, err=True)

@@ -13,99 +13,181 @@ from gateway.cli.options import Caller, as_json, caller, emit, through, usage_of
 if TYPE_CHECKING:
     from gateway.call import Action, JsonObject
     from gateway.catalogue import Catalogue
+    from gateway.cli.policy.knowing import Known
     from gateway.config import Config
-    from gateway.policy import Query
+    from gateway.policy import Policy, Query
+    from gateway.policy.recorded import Past
 
-__all__ = ["explain_command"]
+__all__ = ["explain_command", "informed", "question"]
 
 ACTIONS = ("call", "list", "read", "get", "subscribe", "complete", "approve", "admin")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asked:
+    """How the question was typed; None for what was not."""
+
+    agent: str | None
+    path: str | None
+    action: str | None
+    arguments: str | None
+    requester: str | None
+    run_facts: str | None
+    at: str | None
+    run: str | None
+    call: str | None
 
 
 @click.command("explain")
 @click.option("--who", metavar="WHO", help="The same as --as.")
 @click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
-@click.option("--tool", "path", metavar="SERVER/TOOL", required=True, help="What is to be done.")
-@click.option("--action", type=click.Choice(ACTIONS), default="call", show_default=True)
+@click.option("--tool", "path", metavar="SERVER/TOOL", help="What is to be done.")
+@click.option("--action", type=click.Choice(ACTIONS), help="What is to be done with it.  [default: call]")
 @click.option("--args", "arguments", metavar="JSON", help="The arguments; without them, conditions on them are open.")
 @click.option("--requester", metavar="WHO", help="For the action approve: who asked for the call.")
-@click.option("--offline", is_flag=True, help="Do not connect: nothing is known about the tool then.")
+@click.option("--run-facts", metavar="FACTS", help="What the run has done: `tainted=true,calls=3,usd=0.25`.")
+@click.option("--at", metavar="TIME", help="When: `2026-11-21T09:30`, in UTC if it says nothing else.")
+@click.option("--run", metavar="RUN", help="A call of this run, as it is in the record ...")
+@click.option("--call", metavar="KEY", help="... by its key; without one, the last that was decided.")
+@click.option("--offline", is_flag=True, help="Do not connect: the tool is known as it is in toolgate.lock.")
 @as_json
 @caller
-def explain_command(
-    who: str | None,
-    agent: str | None,
-    path: str,
-    action: str,
-    arguments: str | None,
-    requester: str | None,
-    offline: bool,
-    as_json: bool,
-    caller: Caller,
-) -> int:
-    """Say what the policy decides and why: the deciding line, all that match, the roles, and what comes nearest.
+def explain_command(who: str | None, offline: bool, as_json: bool, caller: Caller, **asked: str | None) -> int:
+    """Say what the policy decides and why: the deciding line, all that match, the roles, what comes nearest, and what
+    would change it. With --run it is about a recorded call, under the policy as it is now.
 
     Exit code 0 whatever the verdict is: it is an answer.
     """
     from gateway.policy import load
     from gateway.policy.explain import explain
-    from gateway.policy.render import render
 
     say_nothing_of_servers()
+    words = _Asked(**asked)
     config = dataclasses.replace(caller, user=who or caller.user).config()
     policy = load(config.policy.model, config.policy.files)
-    query = _query(config, path, action, _arguments(arguments), (agent, requester))
-    if not offline:
-        query = asyncio.run(_informed(config, query))
+    past = asyncio.run(_past(config, words)) if words.run else None
+    query = _changed(past.query, words) if past else _query(config, words)
+    query = asyncio.run(informed(config, query, offline=offline))
     explanation = explain(policy, query)
     if as_json:
-        emit(explanation.to_json() | {"tool_known": query.tool is not None})
+        recorded = {"recorded": past.to_json()} if past else {}
+        emit(explanation.to_json() | {"tool_known": query.tool is not None} | recorded)
     else:
-        click.echo(render(explanation))
+        _print(policy, query, past)
     return Exit.OK
 
 
-def _query(
-    config: "Config",
-    path: str,
-    action: str,
-    arguments: "JsonObject | None",
-    others: tuple[str | None, str | None],
-) -> "Query":
-    """`others` are the agent, and whoever asked for the call."""
+def _print(policy: "Policy", query: "Query", past: "Past | None") -> None:
+    from gateway.policy.explain import explain
+    from gateway.policy.render import render, render_past
+
+    for line in render_past(past, query, policy.digest) if past else ():
+        click.echo(line)
+    click.echo(render(explain(policy, query)))
+
+
+# ---- the question
+
+
+def _query(config: "Config", asked: _Asked) -> "Query":
+    from gateway.identity import user_subject
+
+    if asked.call:
+        raise click.UsageError("--call needs --run: a call has its key within a run")
+    if asked.path is None:
+        raise click.UsageError("say what is to be done with --tool, or which recorded call is meant with --run")
+    query = question(config, asked.path, asked.action or "call", None)
+    subject = dataclasses.replace(query.subject, agent=through(asked.agent))
+    requester = user_subject(asked.requester) if asked.requester else None
+    return _changed(dataclasses.replace(query, subject=subject, requester=requester), asked)
+
+
+def question(config: "Config", path: str, action: str, arguments: str | None) -> "Query":
+    """May the configured user do this now? A name that is none, or arguments that can't be read: a mistake of use."""
     from datetime import UTC, datetime
 
     from gateway.call import Subject
-    from gateway.identity import user_subject
     from gateway.names import split_path
     from gateway.policy import Query, RunFacts
 
-    with usage_of("--tool"):
+    with usage_of("SERVER/TOOL"):
         split_path(path)
-    agent, requester = others
-    subject = Subject(config.identity.user, config.identity.tenant, through(agent))
-    asked = user_subject(requester) if requester else None
-    return Query(subject, action, path, arguments, None, RunFacts(), datetime.now(UTC), asked)
+    args = None if arguments is None else _arguments(arguments)
+    subject = Subject(config.identity.user, config.identity.tenant)
+    return Query(subject, action, path, args, None, RunFacts(), datetime.now(UTC))
 
 
-def _arguments(text: str | None) -> "JsonObject | None":
+def _changed(query: "Query", asked: _Asked) -> "Query":
+    """The question with the arguments, the run and the time that were typed."""
+    from gateway.policy.run_words import run_facts
+
+    if asked.arguments is not None:
+        query = dataclasses.replace(query, args=_arguments(asked.arguments))
+    if asked.run_facts is not None:
+        with usage_of("--run-facts"):
+            query = dataclasses.replace(query, run=run_facts(asked.run_facts, query.run))
+    return query if asked.at is None else _at(query, asked.at)
+
+
+def _arguments(text: str) -> "JsonObject":
     from gateway.call import Arguments
 
     with usage_of("--args"):
-        return Arguments.parse(text).value if text is not None else None
+        return Arguments.parse(text).value
 
 
-async def _informed(config: "Config", query: "Query") -> "Query":
-    """The query with the facts about its tool, from its server alone."""
-    from gateway.runtime import open_servers
+def _at(query: "Query", text: str) -> "Query":
+    from datetime import UTC, datetime
+
+    with usage_of("--at"):
+        when = datetime.fromisoformat(text)
+    return dataclasses.replace(query, now=when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC))
+
+
+async def _past(config: "Config", asked: _Asked) -> "Past":
+    """The recorded call that is meant. Raises UnknownRun."""
+    from gateway.policy.recorded import approval_of, calls_of, past
+    from gateway.store.sqlite import SqliteStore
+
+    if asked.path or asked.action or asked.agent:
+        raise click.UsageError(
+            "a recorded call has its own tool, action and agent: leave out --tool, --action, --agent"
+        )
+    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
+    try:
+        row = await store.run_row(asked.run or "")
+        events = await store.events(row.id)
+        key = asked.call or next(reversed(calls_of(events)), "")
+        approval = approval_of(events, key)
+        kept = (await store.approval(approval)).arguments if approval else None
+    finally:
+        store.close()
+    with usage_of("--call"):
+        return past(row.id, events, key, asked.arguments or kept)
+
+
+# ---- the tool
+
+
+async def informed(config: "Config", query: "Query", *, offline: bool) -> "Query":
+    """The query with the facts about its tool, from its server alone, or as it was pinned."""
+    from gateway.cli.policy.knowing import connected, pinned
 
     server = query.object.partition("/")[0]
-    only = dataclasses.replace(config, servers={name: it for name, it in config.servers.items() if name == server})
-    async with open_servers(only) as upstream:
-        kinds: dict[str, Action] = {"read": "read", "subscribe": "read", "get": "get", "complete": "complete"}
-        tool = upstream.catalogue.find(kinds.get(query.action, "call"), query.object)
-        if tool is None:
-            click.echo(f"nothing is known about `{query.object}`: {_why_unknown(upstream.catalogue, query)}", err=True)
-        return dataclasses.replace(query, tool=tool)
+    known = pinned(config, [server]) if offline else await connected(config, [server])
+    kinds: dict[str, Action] = {"read": "read", "subscribe": "read", "get": "get", "complete": "complete"}
+    tool = known.catalogue.find(kinds.get(query.action, "call"), query.object)
+    if not offline:
+        _say_how_known(known, query, there=tool is not None)
+    return dataclasses.replace(query, tool=tool)
+
+
+def _say_how_known(known: "Known", query: "Query", *, there: bool) -> None:
+    if not there:
+        why = _why_unknown(known.catalogue, query)
+        click.echo(f"nothing is known about `{query.object}`: {why}", err=True)
+    elif known.from_pins:
+        click.echo(f"`{query.object}` is known as it is in toolgate.lock: its server can't be asked", err=True)
 
 
 def _why_unknown(catalogue: "Catalogue", query: "Query") -> str:

@@ -1,11 +1,13 @@
 import json
 from dataclasses import replace
 
+from hypothesis import given, settings
+
 from gateway.call import Subject
 from gateway.offer import Offer
-from gateway.policy import parse
+from gateway.policy import Query, parse
 from gateway.policy.explain import Explanation, explain
-from tests.fixtures.policies import a_query, a_tool
+from tests.fixtures.policies import a_query, a_tool, policy_lines, queries
 
 POLICY = parse(
     """\
@@ -139,3 +141,68 @@ def test_what_rests_on_another_right_is_explained_by_its_own_lines_and_those_of_
     assert [(line.rule, line.decides) for line in answer.lines] == [("policy.csv:2", True), ("policy.csv:1", False)]
     (missed,) = explain(policy, replace(query, subject=Subject("user:eve", "acme"), object="desk/x:1")).answers
     assert [miss.rule for miss in missed.misses] == ["policy.csv:1"]
+
+
+def test_a_way_to_a_milder_answer_is_found_and_true() -> None:
+    (answer,) = on(args={"amount": 900, "reason": "late"}).answers
+    assert answer.way
+    assert (answer.way.change, answer.way.effect, answer.way.rule) == ("args.amount = 100", "allow", "policy.csv:2")
+    again = on(args={"amount": 100, "reason": "late"})
+    assert again.decision.effect == "allow"
+    assert again.answers[0].way is None
+
+
+def test_where_only_a_person_helps_the_way_leads_to_that() -> None:
+    text = parse(
+        "p, *, *, a/b, call, , allow, y\np, *, *, a/b, call, , ask, look\np, *, *, a/b, call, args.x > 5, deny, n"
+    )
+    (answer,) = explain(text, a_query("user:ann", "a/b", {"x": 9})).answers
+    assert answer.way
+    assert (answer.way.change, answer.way.effect) == ("args.x = 5", "ask")
+    (answer,) = explain(text, a_query("user:ann", "a/b", {"x": 1})).answers
+    assert answer.way is None
+
+
+def test_a_miss_says_what_would_do() -> None:
+    (answer,) = on("user:eve", args={"amount": 500, "reason": "x"}, tenant="acme", tool=a_tool("shop/refund")).answers
+    assert answer.misses == ()  # a line denies
+    (answer,) = on("user:eve", args={"amount": -5, "reason": "x"}).answers
+    assert [miss.change for miss in answer.misses] == [
+        "the line `g, user:eve, role:support, acme` and args.amount = 1",
+        "the line `g, user:eve, role:employee, acme` and tool.read_only = true",
+    ]
+
+
+def test_whether_something_is_listed_is_explained_by_what_its_use_could_get() -> None:
+    text = parse(
+        "p, user:ann, *, shop/*, call, args.a > 5, allow, some\np, *, *, shop/hidden, list, , deny, not shown\n"
+        "p, *, *, shop/never, call, , deny, never\n"
+    )
+    shown = explain(text, a_query("user:ann", "shop/x", action="list"))
+    assert (shown.decision.effect, shown.decision.rule) == ("allow", "policy.csv:1")
+    hidden = explain(text, a_query("user:ann", "shop/hidden", action="list"))
+    assert (hidden.decision.effect, hidden.decision.rule) == ("deny", "policy.csv:2")
+    assert [line.rule for line in hidden.answers[0].lines] == ["policy.csv:2", "policy.csv:1"]
+    assert explain(text, a_query("user:ann", "shop/never", action="list")).decision.rule == "policy.csv:3"
+    other = explain(text, a_query("user:eve via agent:a", "shop/x", action="list"))
+    assert (other.decision.effect, other.decision.rule, other.decision.principal) == ("deny", None, "user:eve")
+
+
+@given(policy_lines, queries())
+def test_an_explained_list_says_what_is_listed(lines: list[str], query: Query) -> None:
+    policy = parse("\n".join(lines))
+    asked = replace(query, action="list")
+    visible = query.tool is not None and policy.visible(query.subject, query.tool, query.now, query.run)
+    assert (explain(policy, asked).decision.effect == "allow") is visible
+
+
+@settings(max_examples=50)
+@given(policy_lines, queries())
+def test_every_way_is_true(lines: list[str], query: Query) -> None:
+    policy = parse("\n".join(lines))
+    for answer in explain(policy, query).answers:
+        if answer.way:
+            assert answer.way.effect != answer.decision.effect
+            assert {"allow": 0, "ask": 1, "deny": 2}[answer.way.effect] < {"allow": 0, "ask": 1, "deny": 2}[
+                answer.decision.effect
+            ]

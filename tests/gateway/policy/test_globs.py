@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.globs import ToolGlob, compile_glob, covers, is_wild
+from gateway.policy.globs import ToolGlob, compile_glob, covers, is_wild, overlap
 
 GLOBS = st.text("ab*?./", max_size=6)
 TEXTS = st.text("ab./\n", max_size=8)
@@ -83,3 +83,24 @@ def test_exact_patterns_are_known_as_such() -> None:
     assert is_wild("a*")
     assert ToolGlob.of("*/*").covers(ToolGlob.of("shop/*"))
     assert not ToolGlob.of("shop/*").covers(ToolGlob.of("*/refund"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ("*", "anything", True),
+        ("a*", "*b", True),
+        ("a*c", "b*", False),
+        ("a?", "ab", True),
+        ("a?", "a", False),
+        ("*_read", "list_*", True),
+        ("x*y*z", "x?z", True),
+        ("x*y*z", "xz*a", False),
+        ("x*y*z", "x*z", True),
+        ("**", "?", True),
+        ("ab", "ab", True),
+        ("ab", "aB", False),
+    ],
+)
+def test_two_patterns_overlap_when_some_text_matches_both(one: str, other: str, both: bool) -> None:
+    assert overlap(one, other) is overlap(other, one) is both

@@ -23,6 +23,7 @@ user:ann (acme) call shop/refund: denied
 
 user:ann: deny
   roles role:support
+  way   allowed with args.amount = 100
 > deny  policy.csv:2  when args.amount > 100: true
           args.amount is 900
   allow policy.csv:1  when args.amount <= 100: false, so it does not count
@@ -66,6 +67,7 @@ def test_what_is_missing_stands_before_the_lines_that_were_looked_at() -> None:
         "line",
         "user:eve:",
         "near",
+        "it",
         "deny",
         "args.amount",
     ]

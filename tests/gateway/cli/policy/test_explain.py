@@ -6,7 +6,7 @@ import pytest
 
 from gateway.cli.policy.explain import ACTIONS
 from gateway.policy.wording import ACTIONS as KNOWN
-from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.conftest import POLICY, Command
 
 REFUND = ("policy", "explain", "--who", "user:ann", "--tool", "echo/echo")
 
@@ -93,3 +93,80 @@ def test_a_role_can_not_ask(bare: Path, toolgate: Command) -> None:
 
 def test_every_action_of_the_language_can_be_explained() -> None:
     assert ACTIONS == KNOWN
+
+
+def test_what_would_change_the_answer_is_shown(bare: Path, toolgate: Command) -> None:
+    rewrite(bare, "p, user:ann, *, echo/add, call, 0 < args.a <= 100 and not run.tainted, allow, small sums\n")
+    asked = ("policy", "explain", "--who", "user:ann", "--tool", "echo/add", "--offline")
+    denied = toolgate(*asked, "--args", '{"a": 101}').out
+    assert "near  policies/policy.csv:1 would allow it, but `0 < args.a <= 100` does not hold (args.a is 101)" in denied
+    assert "it would with args.a = 100" in denied
+    tainted = toolgate(*asked, "--args", '{"a": 1}', "--run-facts", "tainted=true,calls=3").out
+    assert "it would with run.tainted = false" in tainted
+
+
+def test_a_time_can_be_named(bare: Path, toolgate: Command) -> None:
+    rewrite(bare, "p, user:ann, *, echo/add, call, now.hour < 18, allow, by day\n")
+    asked = ("policy", "explain", "--who", "user:ann", "--tool", "echo/add", "--offline", "--at")
+    assert ": allowed" in toolgate(*asked, "2026-11-21T09:30").out
+    assert "now.hour is 20" in toolgate(*asked, "2026-11-21T21:30+01:00").out
+    assert toolgate(*asked, "tomorrow").code == 2
+
+
+def test_a_list_is_explained(bare: Path, toolgate: Command) -> None:
+    rewrite(bare, POLICY + "p, *, *, echo/slow, list, , deny, nobody needs it\n")
+    asked = ("policy", "explain", "--who", "user:ann", "--action", "list", "--offline", "--tool")
+    assert "list echo/add: listed" in toolgate(*asked, "echo/add").out
+    hidden = toolgate(*asked, "echo/slow").out
+    assert "list echo/slow: not listed" in hidden
+    assert "> deny  policies/policy.csv:9" in hidden
+
+
+def test_a_recorded_call_is_explained_as_it_was_asked(project: Path, toolgate: Command) -> None:
+    assert toolgate("call", "echo/echo", '{"text": "no"}').code == 6
+    (run,) = toolgate("runs", "--json").json
+    told = toolgate("policy", "explain", "--run", run["id"][:10])
+    assert (told.code, told.err) == (0, "")
+    assert f"recorded: {run['id']} " in told.out
+    assert "UTC: denied" in told.out
+    assert "line  policies/policy.csv:5  (that word is forbidden)" in told.out
+    assert "user:ann (acme) call echo/echo: denied" in told.out
+    assert 'args.text is "no"' in told.out
+    rewrite(project, POLICY.replace("args.text == 'no'", "args.text == 'never'"))
+    key = toolgate("policy", "explain", "--run", run["id"], "--json").json["recorded"]["key"]
+    now = toolgate("policy", "explain", "--run", run["id"], "--call", key)
+    assert "UTC: denied" in now.out
+    assert "call echo/echo: allowed" in now.out
+
+
+def test_what_a_held_call_was_about_comes_from_its_approval(project: Path, toolgate: Command) -> None:
+    assert toolgate("call", "echo/add", '{"a": 1, "b": 2}').code == 7
+    (run,) = toolgate("runs", "--json").json
+    told = toolgate("policy", "explain", "--run", run["id"], "--json").json
+    assert (told["recorded"]["effect"], told["effect"]) == ("ask", "ask")
+    assert told["recorded"]["rule"].endswith("policy.csv:3")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--run", "r-none"),
+        ("--call", "c1", "--tool", "echo/echo"),
+        ("--run", "r-none", "--tool", "echo/echo"),
+        (),
+        ("--tool", "echo/echo", "--run-facts", "calls=many"),
+    ],
+)
+def test_a_question_about_the_record_that_can_not_be_read_is_told(
+    wrong: tuple[str, ...], bare: Path, toolgate: Command
+) -> None:
+    told = toolgate("policy", "explain", "--offline", *wrong)
+    assert told.code == (1 if wrong == ("--run", "r-none") else 2)
+
+
+def test_offline_a_tool_is_known_as_it_was_pinned(project: Path, toolgate: Command) -> None:
+    assert toolgate("call", "echo/echo", '{"text": "x"}').code == 0
+    assert toolgate(*REFUND, "--offline", "--json").json["tool_known"] is True
+    (project / ".mcp.json").write_text('{"mcpServers": {"echo": {"command": "no-such-program"}}}')
+    explained = toolgate(*REFUND)
+    assert "`echo/echo` is known as it is in toolgate.lock: its server can't be asked" in explained.err

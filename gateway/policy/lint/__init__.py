@@ -1,0 +1,77 @@
+"""What is doubtful about policy files that can be read: findings for `toolgate policy check`.
+
+Each kind of finding is a module:
+
+    finding      every rule by its stable name, and how a finding is made
+    alone        lines that are doubtful by themselves
+    among        lines that others make useless
+    people       roles, members and tenants that are not there
+    tools        patterns that match no tool, arguments that no tool takes
+    kinds        arguments of another kind, or with other values, than the schema says; below it
+    schemas      what a schema says of one path
+    uses         what a condition does with each argument
+    destructive  tools that destroy, and nothing stands in between
+    ignoring     `# check: ignore RULE`
+    sarif        the findings for code-scanning tools
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.catalogue import Catalogue
+from gateway.errors import PolicyError, Problem
+from gateway.policy.decide import Policy
+from gateway.policy.files import read_sources, writable_by_all
+from gateway.policy.lint.alone import doubtful
+from gateway.policy.lint.among import repeated, useless
+from gateway.policy.lint.destructive import unguarded
+from gateway.policy.lint.finding import of_error
+from gateway.policy.lint.ignoring import ignored, left
+from gateway.policy.lint.people import People, strangers, unreachable
+from gateway.policy.lint.tools import against
+from gateway.policy.load import build
+
+__all__ = ["Checked", "check", "findings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Every error if the files can't be used; else every warning, but for as many as the files ask to leave out."""
+
+    problems: tuple[Problem, ...]
+    left_out: int = 0
+
+    @property
+    def usable(self) -> bool:
+        return all(problem.level != "error" for problem in self.problems)
+
+
+def check(
+    model: str | Path, policy: str | Path, catalogue: Catalogue | None = None, people: People | None = None
+) -> Checked:
+    """Reads the files and looks them over. Never raises for what the files say."""
+    try:
+        sources = read_sources(Path(policy))
+        found = build(*read_sources(Path(model)), sources=sources)
+    except PolicyError as error:
+        return Checked(tuple(of_error(problem, "invalid-policy") for problem in error.problems))
+    wishes, wrong = ignored(sources)
+    open_files = [problem for path in (model, policy) for problem in writable_by_all(Path(path))]
+    told = [*found.warnings, *open_files, *wrong, *findings(found, catalogue, people)]
+    kept = left(told, wishes)
+    return Checked(tuple(sorted(kept, key=_place)), len(told) - len(kept))
+
+
+def findings(policy: Policy, catalogue: Catalogue | None = None, people: People | None = None) -> list[Problem]:
+    """The lints alone; what is None is not known, and nothing is compared with it. Pure."""
+    found = [problem for rule in policy.rules for problem in doubtful(rule)]
+    found += [*repeated(policy), *useless(policy), *unreachable(policy)]
+    if people is not None:
+        found += strangers(policy, people)
+    if catalogue is not None:
+        found += [*against(policy, catalogue), *unguarded(policy, catalogue)]
+    return found
+
+
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line, problem.column

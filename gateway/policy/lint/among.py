@@ -1,0 +1,141 @@
+"""Lines that another line makes useless: said twice, overruled, about what nothing allows. Pure."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+from gateway.errors import Problem
+from gateway.policy.decide import Policy
+from gateway.policy.globs import is_wild, overlap
+from gateway.policy.lint.finding import OBJECT, WHO, warning
+from gateway.policy.rows import Rule
+
+__all__ = ["repeated", "useless"]
+
+_VERBS = {"allow": "allows", "ask": "asks for", "deny": "denies"}
+
+
+def repeated(policy: Policy) -> Iterator[Problem]:
+    """Lines that say an earlier one in other words; the loader finds those that are the same to the letter."""
+    seen: dict[tuple[object, ...], Rule] = {}
+    for rule in policy.rules:
+        key = (rule.who, rule.tenant, _plain(rule.tool.text), rule.action, _conditions(rule), rule.effect)
+        first = seen.setdefault(key, rule)
+        if first is not rule and first.key != rule.key:
+            message = f"this line says the same as {first.where}, in other words"
+            yield warning(rule, WHO, "duplicate", message, "delete one of them")
+
+
+def useless(policy: Policy) -> Iterator[Problem]:
+    """Lines that can never decide anything, because of others."""
+    strict = _Overruling(policy)
+    grants = _grants(policy)
+    for rule in policy.rules:
+        if over := strict.of(rule):
+            message = f"this line never changes anything: {over.where} {_VERBS[over.effect]} everything that it matches"
+            yield warning(rule, WHO, "never-decides", message, "delete it, or narrow the other")
+        elif rule.effect == "ask" and not any(_may_meet(rule, grant) for grant in _near(rule, grants)):
+            message = f"no line allows what this one asks for (`{rule.tool.text}`): it is denied, and nobody is asked"
+            yield warning(rule, OBJECT, "ask-without-allow", message, "`ask` only restricts; add the `allow` line, too")
+
+
+class _Overruling:
+    """Which line makes another one useless. Only lines for the same people and servers, or for more, can."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._rules: dict[tuple[str, str, str], list[Rule]] = defaultdict(list)
+        for rule in policy.rules:
+            self._rules[rule.action, _server(rule), rule.who].append(rule)
+
+    def of(self, rule: Rule) -> Rule | None:
+        """The first one, if any does."""
+        wider = ("*", rule.who, *sorted(self._policy.roles.of_member(rule.who, rule.tenant)))
+        near = (self._rules.get((rule.action, server, who), ()) for server in {_server(rule), ""} for who in wider)
+        found = (over for rules in near for over in rules if self._overrules(over, rule))
+        return min(found, key=lambda over: (over.file, over.line), default=None)
+
+    def _overrules(self, over: Rule, rule: Rule) -> bool:
+        if over is rule or over.key == rule.key or over.effect not in (rule.effect, "deny"):
+            return False
+        if not (over.tenant in ("*", rule.tenant) and over.tool.covers(rule.tool)):
+            return False
+        parts, of_rule = _conditions(over), _conditions(rule)
+        if parts == of_rule and over.effect == rule.effect and _same_reach(over, rule):
+            return False  # a duplicate, said so elsewhere
+        return parts <= of_rule
+
+
+def _same_reach(over: Rule, rule: Rule) -> bool:
+    same = (over.who, over.tenant) == (rule.who, rule.tenant)
+    return same and _plain(over.tool.text) == _plain(rule.tool.text)
+
+
+def _server(rule: Rule) -> str:
+    """Empty for lines that are about more than one."""
+    return "" if is_wild(rule.tool.server) else rule.tool.server
+
+
+Grants = Mapping[tuple[str, str], Sequence[Rule]]
+
+
+def _grants(policy: Policy) -> Grants:
+    """The `allow` lines by action and server; each reach once, for who it is about does not matter here."""
+    found: dict[tuple[str, str], dict[tuple[str, str], Rule]] = defaultdict(dict)
+    for rule in policy.rules:
+        if rule.effect == "allow":
+            found[rule.action, _server(rule)].setdefault((rule.tool.text, rule.tenant), rule)
+    return {key: tuple(rules.values()) for key, rules in found.items()}
+
+
+def _near(ask: Rule, grants: Grants) -> Iterator[Rule]:
+    server = _server(ask)
+    for (action, other), rules in grants.items():
+        if action == ask.action and (not server or other in ("", server)):
+            yield from rules
+
+
+def _may_meet(ask: Rule, grant: Rule) -> bool:
+    return (
+        ask.action == grant.action
+        and ("*" in (ask.tenant, grant.tenant) or ask.tenant == grant.tenant)
+        and (overlap(ask.tool.server, grant.tool.server) and overlap(ask.tool.name, grant.tool.name))
+    )
+
+
+def _conditions(rule: Rule) -> frozenset[str]:
+    """The operands of the outermost `and`, written in one way; none for always."""
+    return frozenset(_normal(part.text) for part in rule.when.parts) if rule.when else frozenset()
+
+
+@lru_cache(4096)
+def _normal(text: str) -> str:
+    tree = ast.parse(text, mode="eval").body
+    return ast.unparse(_Plain().visit(tree))
+
+
+class _Plain(ast.NodeTransformer):
+    """What is only another way of writing: `(1, 2)` for `[1, 2]`, `3 > x` for `x < 3`, the order of `and` and `or`."""
+
+    _TURNED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {ast.Gt: ast.Lt, ast.GtE: ast.LtE}
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.expr:
+        return ast.List([self.visit(item) for item in node.elts], ast.Load())
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        return ast.BoolOp(node.op, sorted((self.visit(part) for part in node.values), key=ast.unparse))
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        left, right = self.visit(node.left), [self.visit(side) for side in node.comparators]
+        turned = self._TURNED.get(type(node.ops[0])) if len(right) == 1 else None
+        if turned:
+            return ast.Compare(right[0], [turned()], [left])
+        return ast.Compare(left, node.ops, right)
+
+
+def _plain(glob: str) -> str:
+    """A glob with each run of stars as one."""
+    while "**" in glob:
+        glob = glob.replace("**", "*")
+    return glob

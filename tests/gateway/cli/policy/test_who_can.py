@@ -1,0 +1,64 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.cli.conftest import Command
+
+POLICY = """\
+p, role:staff, acme, echo/add, call, 0 <= args.a <= 100, allow, small sums
+p, agent:desk, *, echo/*, call, , allow, the desk may
+p, *, *, echo/add, call, args.a > 50, ask, larger sums
+g, user:ann, role:staff, acme
+"""
+
+
+def rewrite(project: Path) -> None:
+    (project / "policies" / "policy.csv").write_text(POLICY)
+
+
+def test_everybody_is_told_with_what_it_depends_on(bare: Path, toolgate: Command) -> None:
+    rewrite(bare)
+    told = toolgate("policy", "who-can", "echo/add", "--offline")
+    assert (told.code, told.err) == (0, "")
+    assert told.out.splitlines() == [
+        "depends  role:staff  in tenant acme",
+        "           allow policies/policy.csv:1  when 0 <= args.a <= 100",
+        "           ask   policies/policy.csv:3  when args.a > 50",
+        "depends  user:ann    in tenant acme",
+        "           allow policies/policy.csv:1  when 0 <= args.a <= 100  (role:staff)",
+        "           ask   policies/policy.csv:3  when args.a > 50",
+        "depends  agent:desk  in every tenant",
+        "           allow policies/policy.csv:2  the desk may",
+        "           ask   policies/policy.csv:3  when args.a > 50",
+        "deny     *  in every tenant",
+        "           no line allows it",
+        "deny     role:staff, user:ann  in every other tenant",
+        "           no line allows it",
+    ]
+
+
+def test_arguments_and_a_tenant_settle_it(bare: Path, toolgate: Command) -> None:
+    rewrite(bare)
+    told = toolgate(
+        "policy", "who-can", "echo/add", "--offline", "--args", '{"a": 70}', "--tenant", "acme", "--json"
+    ).json
+    assert {one["principal"]: one["verdict"] for one in told["who"]} == {
+        "role:staff": "ask",
+        "user:ann": "ask",
+        "agent:desk": "ask",
+        "*": "deny",
+    }
+
+
+def test_the_json_keeps_its_shape(project: Path, toolgate: Command, golden: Callable[[str, Any], None]) -> None:
+    rewrite(project)
+    golden("cli_policy_who_can", toolgate("policy", "who-can", "echo/add", "--json").json)
+
+
+@pytest.mark.parametrize("wrong", [("echo",), ("echo/add", "--args", "{"), ("echo/add", "--action", "fly"), ()])
+def test_a_question_that_can_not_be_read_is_a_mistake_of_use(
+    wrong: tuple[str, ...], bare: Path, toolgate: Command
+) -> None:
+    assert toolgate("policy", "who-can", "--offline", *wrong).code == 2

@@ -1,0 +1,93 @@
+import pytest
+
+from tests.gateway.policy.lint.offered import FINE, rules_told, told
+
+STAFF = """\
+p, role:support, acme, bank/x, call, , allow, y
+p, role:staff, *, bank/*, call, , deny, n
+g, user:ann, role:support, acme
+g, role:support, role:staff, *
+"""
+STAFF_IN_ACME = """\
+p, role:staff, *, bank/*, call, , deny, n
+p, role:support, *, bank/x, call, , allow, y
+g, user:ann, role:support, *
+g, role:support, role:staff, acme
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "part"),
+    [
+        (
+            "p, user:ann, *, bank/x, call, , allow, y\np, *, *, bank/*, call, , deny, n",
+            "policy.csv:3 denies everything",
+        ),
+        (
+            "p, user:ann, acme, shop/refund, call, args.a == 1, allow, y\np, user:ann, *, s*/*, call, , allow, n",
+            "policy.csv:3 allows",
+        ),
+        (
+            STAFF,
+            "policy.csv:3 denies",
+        ),
+        (
+            "p, user:a, *, bank/x, call, args.b==2 and args.a==1, allow, y\np, *, *, bank/*, call, args.a==1, deny, n",
+            "policy.csv:3 denies",
+        ),
+    ],
+)
+def test_a_line_that_another_one_overrules_is_told(lines: str, part: str) -> None:
+    found = [line for line in told(FINE + lines) if line.startswith("policy.csv:2:")]
+    assert found[0].startswith("policy.csv:2:4 never-decides: this line never changes anything: ")
+    assert part in found[0]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "p, *, acme, bank/*, call, , deny, n\np, user:ann, *, bank/x, call, , allow, y",  # another tenant remains
+        "p, user:bob, *, bank/*, call, , deny, n\np, user:ann, *, bank/x, call, , allow, y",
+        "p, *, *, bank/x*, call, , deny, n\np, user:ann, *, bank/*, call, , allow, y",
+        "p, *, *, bank/*, call, args.a == 1, deny, n\np, user:ann, *, bank/x, call, , allow, y",
+        "p, *, *, bank/*, read, , deny, n\np, user:ann, *, bank/x, call, , allow, y",
+        "p, *, *, bank/*, call, , ask, n\np, user:ann, *, bank/x, call, , allow, y",
+        "p, *, *, bank/*, call, args.a == 1 or args.b == 2, deny, n\np, user:a, *, bank/x, call, args.a == 2, allow, y",
+        STAFF_IN_ACME,
+    ],
+)
+def test_a_line_that_still_decides_something_is_left_alone(lines: str) -> None:
+    assert rules_told(lines) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("args.a == 1 and args.b > 2", "args.b > 2  and  args.a == 1"),
+        ("args.a in ['x', 'y']", 'args.a in ("x", "y")'),
+        ("args.a < 5", "5 > args.a"),
+        ("(args.a == 1)", "args.a == 1"),
+    ],
+)
+def test_the_same_line_in_other_words_is_a_duplicate(one: str, other: str) -> None:
+    quoted = other.replace('"', '""')
+    (found,) = told(
+        f"p, user:ann, *, shop/*, call, {one}, deny, a\n"
+        f'p, user:ann, *, shop/**, call, "{quoted}", deny, b\np, *, *, */*, read, tool.trusted, allow, c'
+    )
+    assert found.startswith("policy.csv:2:4 duplicate: this line says the same as policy.csv:1, in other words")
+
+
+def test_what_only_looks_alike_is_no_duplicate() -> None:
+    lines = "p, user:ann, *, shop/*, call, args.a {} 5, deny, a\np, user:ann, *, shop/*, call, 5 {} args.a, deny, b"
+    assert rules_told(lines.format("<", "<")) == []
+    assert rules_told(lines.format("==", "==")) == []  # not turned around: better too few than wrong
+
+
+def test_an_ask_line_about_what_nothing_allows_is_told() -> None:
+    (found,) = told(FINE + "p, *, *, bank/*, call, , ask, a person must agree")
+    assert found.startswith("policy.csv:2:10 ask-without-allow: no line allows what this one asks for (`bank/*`)")
+    assert rules_told(FINE + "p, *, *, bank/*, call, , ask, a\np, user:a, *, ba*/x, call, , allow, b") == []
+    assert rules_told(FINE + "p, *, acme, bank/*, call, , ask, a\np, user:a, beta, */*, call, , allow, b") == [
+        "ask-without-allow"
+    ]

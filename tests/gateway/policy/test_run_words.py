@@ -1,0 +1,28 @@
+import re
+
+import pytest
+
+from gateway.policy import RunFacts
+from gateway.policy.run_words import run_facts
+
+
+def test_facts_are_read_on_top_of_others() -> None:
+    assert run_facts("tainted=true, calls=3,usd=0.25,seconds=1.5,tokens=10") == RunFacts(3, 10, 250_000_000, 1500, True)
+    assert run_facts("tainted", RunFacts(calls=7)) == RunFacts(calls=7, tainted=True)
+    assert run_facts("tainted=no", RunFacts(tainted=True)) == run_facts("") == RunFacts()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("call=3", "there is no fact `call`; did you mean `calls`?"),
+        ("calls=many", "`calls=many` can't be read; write `calls=3`"),
+        ("calls=-1", "write `calls=3`"),
+        ("tainted=perhaps", "write `tainted=true`"),
+        ("usd=inf", "write `usd=0.25`"),
+        ("seconds=nan", "write `seconds=12`"),
+    ],
+)
+def test_what_is_no_fact_is_told_with_how_to_write_it(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        run_facts(text)
