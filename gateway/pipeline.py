@@ -35,6 +35,7 @@ from gateway.call import (
     Unsent,
     Verdict,
     outcome_to_json,
+    says,
 )
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
@@ -201,8 +202,7 @@ class Pipeline:
     def _taints(self, admission: Admission, outcome: Outcome) -> bool:
         """What a server says taints, be it an answer or a question: a client reads both."""
         thing = admission.facts.thing(admission.call)
-        said = isinstance(outcome, Answered | InputRequired | TaskCreated | Refused)
-        return said and not (thing and thing.trusted)
+        return says(outcome) and not (thing and thing.trusted)
 
     def _facts(self, work: Work, attempt: Attempt) -> Facts:
         place = work.place
@@ -211,7 +211,7 @@ class Pipeline:
             catalogue=work.profile.of(self._upstream.catalogue),
             policy=self._policy.current,
             now=datetime.now(UTC),
-            run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted),
+            run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted, place.servers),
             limits=place.limits,
             taken=taken,
             pinned=attempt.pin,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gateway.budget import Limits, Spend
-from gateway.call import InDoubt, Outcome, Subject, outcome_from_json
+from gateway.call import InDoubt, Outcome, Subject, outcome_from_json, says
 from gateway.errors import IllegalEvent
 from gateway.events import (
     Admitted,
@@ -145,6 +145,8 @@ class Run:
     spend: Spend = field(default_factory=Spend)  # settled
     denials: int = 0
     tainted: bool = False  # it has read what a server said that the admin does not trust
+    servers: frozenset[str] | None = frozenset()  # those that have said anything to it; None: nobody knows which
+    sent: Mapping[str, str] = field(default_factory=dict)  # of a client's run: the server of each call under way
     cause: str = ""
     budget_spent: str | None = None  # the unit for which it is paused
     output: str = ""
@@ -207,6 +209,7 @@ def _queued(run: Run, event: Queued) -> Run:
         input=event.input,
         limits=Limits(**event.limits),
         tainted=event.tainted,
+        servers=None if event.servers is None else frozenset(event.servers),
     )
     return _said(queued, message) if event.driver == "loop" else queued
 
@@ -274,8 +277,9 @@ def _decided(run: Run, event: Decided) -> Run:
 
 
 def _admitted(run: Run, event: Admitted) -> Run:
+    sent = {**run.sent, event.key: event.path.partition("/")[0]} if run.driver == "client" else run.sent
     return _change(
-        run,
+        replace(run, sent=sent),
         event.key,
         status="admitted",
         attempt=event.attempt,
@@ -290,12 +294,29 @@ def _returned(run: Run, event: Returned) -> Run:
     status = "in_doubt" if isinstance(outcome, InDoubt) else "done"
     changed = _change(run, event.key, status=status, outcome=outcome, reserved=Spend())
     return replace(
-        changed, spend=changed.spend + Spend.from_json(event.spent), tainted=changed.tainted or event.tainting
+        changed,
+        spend=changed.spend + Spend.from_json(event.spent),
+        tainted=changed.tainted or event.tainting,
+        servers=_heard(run, event.key, outcome),
+        sent=_without(run.sent, event.key),
     )
+
+
+def _heard(run: Run, key: str, outcome: Outcome) -> frozenset[str] | None:
+    """The servers that have said something, with the one that says this."""
+    server = run.calls[key].path.partition("/")[0] if key in run.calls else run.sent.get(key)
+    if run.servers is None or server is None or not says(outcome):
+        return run.servers
+    return run.servers | {server}
+
+
+def _without(sent: Mapping[str, str], key: str) -> Mapping[str, str]:
+    return {other: server for other, server in sent.items() if other != key} if key in sent else sent
 
 
 def _doubted(run: Run, event: Doubted) -> Run:
     changed = _change(run, event.key, status="doubted", text=event.why, reserved=Spend())
+    changed = replace(changed, sent=_without(run.sent, event.key))
     return replace(changed, spend=changed.spend + Spend.from_json(event.spent))
 
 

@@ -19,6 +19,7 @@ from gateway.policy.functions import FUNCTIONS, Function
 from gateway.policy.logic import UNDECIDED, negation
 from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal, reader
 from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind
+from gateway.policy.zones import CLOCKS, UnknownZone, zone_named
 from gateway.wording import did_you_mean
 
 __all__ = ["MAX_LENGTH", "MAX_NODES", "compile_condition"]
@@ -166,8 +167,8 @@ class _Compiler:
         if node.id in _WORDS:
             return literal(_WORDS[node.id])
         if node.id not in ROOTS:
-            if node.id in FUNCTIONS:
-                self._fail(node, f"`{node.id}` is a function", f"write {FUNCTIONS[node.id].usage}")
+            if usage := _USAGES.get(node.id):
+                self._fail(node, f"`{node.id}` is a function", f"write {usage}")
             self._fail(node, f"unknown name `{node.id}`", _name_hint(node.id))
         if node.id != "args":
             self._fail(node, f"`{node.id}` alone is not a value", f"write `{node.id}.` and {_list_of(NAMES[node.id])}")
@@ -255,9 +256,11 @@ class _Compiler:
             self._fail(node, f"`{self._source(node)}`: arguments of functions have no names")
         if node.func.id == "has":
             return self._has(node)
+        if node.func.id in CLOCKS:
+            return self._clock(node, node.func.id)
         function = FUNCTIONS.get(node.func.id)
         if function is None:
-            self._fail(node, f"unknown function `{node.func.id}`", did_you_mean(node.func.id, (*FUNCTIONS, "has")))
+            self._fail(node, f"unknown function `{node.func.id}`", did_you_mean(node.func.id, _USAGES))
         return self._apply(node, function)
 
     def _apply(self, node: ast.Call, function: Function) -> Expr:
@@ -270,7 +273,8 @@ class _Compiler:
         try:
             run = function.prepare(fixed)
         except ValueError as error:
-            self._fail(node.args[-1], str(error))
+            wrong = [argument for argument, text in zip(node.args[1:], fixed, strict=True) if _refuses(function, text)]
+            self._fail((wrong or node.args)[-1], str(error))
         read = value.run
         return Expr(lambda scope: run(read(scope)), function.gives)
 
@@ -289,6 +293,22 @@ class _Compiler:
         self._paths[seen] = replace(self._paths[seen], guarded=True)
         return Expr(lambda scope: UNDECIDED if scope.args is None else read(scope) is not UNDECIDED, "bool")
 
+    def _clock(self, node: ast.Call, name: str) -> Expr:
+        """What the clock of a place shows."""
+        clock = CLOCKS[name]
+        match node.args:
+            case [ast.Constant(value=str(zone))]:
+                pass
+            case _:
+                self._fail(node, f"`{self._source(node)}`: wrong arguments", f"write {clock.usage}")
+        try:
+            show = clock.at(zone_named(zone))
+        except UnknownZone as error:
+            self._fail(node.args[0], str(error), error.hint)
+        run: Node = lambda scope: show(scope.query.now)  # noqa: E731
+        self._paths.append(Path(self._source(node), "now", None, run))
+        return Expr(run, clock.gives)
+
     _KNOWN: ClassVar[Mapping[type[ast.expr], Callable[["_Compiler", Any], Expr]]] = {
         ast.BoolOp: _bool_op,
         ast.UnaryOp: _unary_op,
@@ -301,6 +321,21 @@ class _Compiler:
         ast.Subscript: _path,
         ast.Call: _call,
     }
+
+
+_USAGES: Mapping[str, str] = {
+    "has": "has(args.name)",
+    **{name: function.usage for name, function in FUNCTIONS.items()},
+    **{name: clock.usage for name, clock in CLOCKS.items()},
+}
+
+
+def _refuses(function: Function, fixed: str) -> bool:
+    try:
+        function.prepare([fixed])
+    except ValueError:
+        return True
+    return False
 
 
 def _name_hint(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 from gateway.call import Subject, Tool
 from gateway.errors import Problem
 from gateway.offer import Offer
-from gateway.policy.condition import holds
+from gateway.policy.condition import Condition, holds
 from gateway.policy.globs import covers
 from gateway.policy.index import Candidates, Index
 from gateway.policy.logic import UNDECIDED
@@ -55,7 +55,7 @@ class Policy:
     """One immutable reading of the policy files. `digest` is the SHA-256 of their content, in hex.
 
     Safe to share between threads and tasks. `warnings` are findings that did not keep it from being used. `timed` says
-    that the time of day may change an answer, in steps of a second.
+    that time alone may change an answer, in steps of a second.
     """
 
     __slots__ = ("_hides", "_index", "digest", "grants", "roles", "rules", "timed", "warnings")
@@ -66,7 +66,7 @@ class Policy:
         self.rules, self.grants = tuple(rules), tuple(grants)
         self.digest, self.warnings = digest, tuple(warnings)
         self.roles = Roles.of(self.grants)
-        self.timed = any(rule.when is not None and rule.when.mentions("now") for rule in self.rules)
+        self.timed = any(rule.when is not None and _of_time(rule.when) for rule in self.rules)
         self._hides = any(rule.action == "list" for rule in self.rules)
         self._index = Index(self.rules, self.roles)
 
@@ -229,6 +229,10 @@ def _sometimes(rule: Rule, scope: Scope) -> bool:
         return True
     answer = rule.when.test(scope)
     return holds(rule.effect, answer) if answer is not UNDECIDED else not _settled(rule) or rule.effect != "allow"
+
+
+def _of_time(when: Condition) -> bool:
+    return when.mentions("now") or when.mentions("subject.auth_age")
 
 
 def _settled(rule: Rule) -> bool:
