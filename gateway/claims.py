@@ -73,7 +73,7 @@ def identity_of(claims: Mapping[str, Any], rules: ClaimRules, leeway: float) -> 
 
 
 def _since(claims: Mapping[str, Any]) -> float | None:
-    """When he logged in (`auth_time`, RFC 9068 section 2.2.1); where the issuer does not say, when the token was made."""
+    """When he logged in (`auth_time`, RFC 9068 section 2.2.1); if the issuer does not say, when the token was made."""
     told = claims.get("auth_time", claims.get("iat"))
     return float(told) if type(told) in (int, float) and 0 <= told < _FAR else None
 

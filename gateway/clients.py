@@ -101,7 +101,7 @@ class Clients:
         return any(tainted for tainted, _ in read), every
 
     async def _read_in(self, row: RunRow, since: int) -> _Read:
-        """What a run that was at work after `since` had read. One that is too long to look at may have read anything."""
+        """What a run that was at work after `since` had read. One that is too long to look at: perhaps anything."""
         if row.seq > MOST_READ:
             return True, None
         events = await self.store.events(row.id)

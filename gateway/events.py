@@ -49,8 +49,8 @@ Resolution = Literal["happened", "did_not_happen", "give_up"]
 class Queued:
     """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's.
 
-    `tainted` and `servers` are what it brings along: the same client read untrusted text in the run before this one, and
-    what these servers said; `servers` None: nobody knows which.
+    `tainted` and `servers` are what it brings along: in the run before this one, the same client read untrusted text,
+    and what these servers said; `servers` None: nobody knows which.
     """
 
     driver: Literal["loop", "client"]

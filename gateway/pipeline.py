@@ -20,7 +20,6 @@ from gateway.approval import Approval, claim, claim_again
 from gateway.budget import Spend
 from gateway.call import (
     Allow,
-    Answered,
     Arguments,
     ArgumentsError,
     Ask,
@@ -30,7 +29,6 @@ from gateway.call import (
     InputRequired,
     JsonObject,
     Outcome,
-    Refused,
     TaskCreated,
     Unsent,
     Verdict,

@@ -78,7 +78,7 @@ LIBRARIES: Mapping[str, Library] = {
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
     "msgspec": Library("msgspec", ("gateway.verbatim",)),
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
-    "re2": Library("google-re2", ("gateway.bounded", "gateway.screens", "gateway.uris")),
+    "re2": Library("google-re2", ("gateway.bounded", "gateway.screens", "gateway.uris", "gateway.policy.patterns")),
     "casbin": Library("pycasbin", ("gateway.policy",)),
     "starlette": Library("starlette", ("gateway.serve",)),
     "uvicorn": Library("uvicorn", ("gateway.serve",)),
@@ -102,6 +102,8 @@ LAZY: Mapping[str, str] = {
     "gateway.guard": "the installed distributions are read only when something is wrong",
     "gateway.keyring": "9 MB that only log-ins and questions need",
     "gateway.sdk": "who asks for nothing of the SDK need not load what it stands on",
+    "gateway.policy.load": "only a model of one's own needs Casbin's engine",
+    "gateway.policy.patterns": "only a policy with a pattern pays for the matcher",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
     "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
     "gateway.wording": "only a wrong word pays for looking up what is like it",

@@ -13,10 +13,11 @@ from typing import Literal
 from gateway.call import Subject, Tool
 from gateway.errors import Problem
 from gateway.offer import Offer
-from gateway.policy.condition import Condition, holds
+from gateway.policy.condition import holds
 from gateway.policy.globs import covers
 from gateway.policy.index import Candidates, Index
 from gateway.policy.logic import UNDECIDED
+from gateway.policy.readings import always, depends_on_time, sometimes
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Rule
 from gateway.policy.scope import Query, RunFacts, Scope, use_of
@@ -28,6 +29,7 @@ Summary = Literal["allow", "ask", "deny", "depends"]
 
 _STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
 _USES: tuple[Action, ...] = ("call", "read", "get")
+_NEW = RunFacts()
 _OWN_REQUEST = "nobody approves their own request unless a line says so with subject.is_requester"
 
 
@@ -58,6 +60,8 @@ class Policy:
     that time alone may change an answer, in steps of a second.
     """
 
+    custom = False  # decided by our own evaluator, under the shipped model
+
     __slots__ = ("_hides", "_index", "digest", "grants", "roles", "rules", "timed", "warnings")
 
     def __init__(
@@ -66,7 +70,7 @@ class Policy:
         self.rules, self.grants = tuple(rules), tuple(grants)
         self.digest, self.warnings = digest, tuple(warnings)
         self.roles = Roles.of(self.grants)
-        self.timed = any(rule.when is not None and _of_time(rule.when) for rule in self.rules)
+        self.timed = any(rule.when is not None and depends_on_time(rule.when) for rule in self.rules)
         self._hides = any(rule.action == "list" for rule in self.rules)
         self._index = Index(self.rules, self.roles)
 
@@ -92,11 +96,12 @@ class Policy:
         """What conditions see."""
         return Scope(query, principal, self._index.roles_of(principal, query.subject.tenant))
 
-    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = RunFacts()) -> bool:  # noqa: B008 - frozen
+    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts | None = None) -> bool:
         """Whether its use could be allowed or asked for with some arguments, and no `list` line hides it.
 
-        A tool is used by calling it, a resource by reading it, a prompt by getting it. A template of resources is
-        looked at as it is written, braces and all, as if that were a URI.
+        Without `run`: in some run, whatever it has done. A tool is used by calling it, a resource by reading it, a
+        prompt by getting it. A template of resources is looked at as it is written, braces and all, as if that were a
+        URI.
         """
         use = self._query(subject, use_of(thing), thing, now, run)
         hidden = replace(use, action="list") if self._hides else None
@@ -111,16 +116,16 @@ class Policy:
         if not found.allow:
             return False
         scope = self.scope(query, principal)
-        return any(_sometimes(rule, scope) for rule in found.allow) and not any(
-            _always(rule, scope) for rule in found.deny
+        return any(sometimes(rule, scope) for rule in found.allow) and not any(
+            always(rule, scope) for rule in found.deny
         )
 
     def may_use(self, subject: Subject, server: str, now: datetime) -> bool:
-        """Whether anything of this server could be allowed or asked for, as far as can be said without knowing what it
-        has: some line grants it, and no other takes all of that away, or hides it.
+        """Whether anything of this server could be allowed or asked for in some run, as far as can be said without
+        knowing what it has: some line grants it, and no other takes all of that away, or hides it.
         """
         return _is_agent(subject.agent) and all(
-            any(self._may(Query(subject, use, f"{server}/*", None, None, RunFacts(), now), principal) for use in _USES)
+            any(self._may(Query(subject, use, f"{server}/*", None, None, None, now), principal) for use in _USES)
             for principal in principals(subject)
         )
 
@@ -138,14 +143,14 @@ class Policy:
 
     def _hidden(self, query: Query, principal: str) -> bool:
         scope = self.scope(query, principal)
-        return any(_always(rule, scope) for rule in self.candidates(query, principal).deny)
+        return any(always(rule, scope) for rule in self.candidates(query, principal).deny)
 
-    def summary(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = RunFacts()) -> Summary:  # noqa: B008 - frozen
-        """What its use would get: the same for all arguments, or `depends`."""
+    def summary(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts | None = _NEW) -> Summary:
+        """What its use would get: the same for all arguments, or `depends`. Without `run`: in one that begins."""
         best, worst = self._bounds(self._query(subject, use_of(thing), thing, now, run))
         return best if best == worst else "depends"
 
-    def _query(self, subject: Subject, action: str, thing: Tool | Offer, now: datetime, run: RunFacts) -> Query:
+    def _query(self, subject: Subject, action: str, thing: Tool | Offer, now: datetime, run: RunFacts | None) -> Query:
         known = {"uri": thing.name} if isinstance(thing, Offer) and thing.kind == "resource" else None
         return Query(subject, action, thing.path, known, thing, run, now)
 
@@ -168,7 +173,7 @@ class Policy:
         scope = self.scope(base, principal)
         if self._bounds_of(base, principal)[0] == "deny":
             return self.judge(base, principal)
-        line = next(rule for rule in self.candidates(base, principal).allow if _sometimes(rule, scope))
+        line = next(rule for rule in self.candidates(base, principal).allow if sometimes(rule, scope))
         return Decision("allow", line.where, line.why, principal)
 
     def _default(self, query: Query, principal: str) -> str:
@@ -187,10 +192,10 @@ class Policy:
         if not self._usable(query, principal):
             return "deny", "deny"
         found, scope = self.candidates(query, principal), self.scope(query, principal)
-        best: Effect = "ask" if any(_always(rule, scope) for rule in found.ask) else "allow"
-        if any(_sometimes(rule, scope) for rule in found.deny) or not any(_always(rule, scope) for rule in found.allow):
+        best: Effect = "ask" if any(always(rule, scope) for rule in found.ask) else "allow"
+        if any(sometimes(rule, scope) for rule in found.deny) or not any(always(rule, scope) for rule in found.allow):
             return best, "deny"
-        return best, "ask" if any(_sometimes(rule, scope) for rule in found.ask) else "allow"
+        return best, "ask" if any(sometimes(rule, scope) for rule in found.ask) else "allow"
 
 
 def _is_agent(name: str | None) -> bool:
@@ -213,28 +218,3 @@ def _first(rules: tuple[Rule, ...], scope: Scope | None) -> Rule | None:
 def _decision(rule: Rule, principal: str, scope: Scope | None) -> Decision:
     undecided = rule.when is not None and scope is not None and rule.when.test(scope) is UNDECIDED
     return Decision(rule.effect, rule.where, rule.why, principal, undecided)
-
-
-def _always(rule: Rule, scope: Scope) -> bool:
-    """Whether the rule takes part whatever the arguments are (`scope` has none)."""
-    if rule.when is None:
-        return True
-    answer = rule.when.test(scope)
-    return holds(rule.effect, answer) if answer is not UNDECIDED else _settled(rule) and rule.effect != "allow"
-
-
-def _sometimes(rule: Rule, scope: Scope) -> bool:
-    """Whether the rule takes part for some arguments, as far as can be known without them."""
-    if rule.when is None:
-        return True
-    answer = rule.when.test(scope)
-    return holds(rule.effect, answer) if answer is not UNDECIDED else not _settled(rule) or rule.effect != "allow"
-
-
-def _of_time(when: Condition) -> bool:
-    return when.mentions("now") or when.mentions("subject.auth_age")
-
-
-def _settled(rule: Rule) -> bool:
-    """Whether arguments change nothing."""
-    return rule.when is not None and not rule.when.mentions("args")

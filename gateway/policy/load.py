@@ -9,11 +9,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gateway.errors import PolicyError, Problem
+from gateway.policy.custom import Model, read_model
+from gateway.policy.custom_rows import reader_of
 from gateway.policy.decide import Policy
 from gateway.policy.files import Source, read_sources
-from gateway.policy.model import model_problems
+from gateway.policy.model import is_shipped
 from gateway.policy.roles import Roles
-from gateway.policy.rows import Grant, Row, Rule, parse_lines
+from gateway.policy.rows import Grant, Reader, Row, Rule, parse_lines
 from gateway.policy.wording import GROUPS
 from gateway.wording import did_you_mean
 
@@ -34,25 +36,54 @@ def build(model: Source | None, *, sources: Sequence[Source]) -> Policy:
     """A policy from files that have been read. Raises PolicyError. Pure."""
     problems: list[Problem] = []
     rows: list[Row] = []
-    if model:
-        text = _text(model, problems)
-        problems += model_problems(model.file, text) if text is not None else []
-    for source in sources:
-        text = _text(source, problems)
-        found, wrong = parse_lines(source.file, text or "")
-        rows += found
-        problems += wrong
-        if text is not None and not found and not wrong and len(sources) > 1:
-            problems.append(_empty(source))
+    own = _own_model(model, problems) if model else None
+    if not problems:  # under a model that can't be read, no line can be
+        rows = _rows(sources, reader_of(own) if own else None, problems)
     rules = [row for row in rows if isinstance(row, Rule)]
     grants = [row for row in rows if isinstance(row, Grant)]
-    problems += Roles.of(grants).circles()
+    for kind in sorted({grant.kind for grant in grants}):
+        problems += Roles.of(grant for grant in grants if grant.kind == kind).circles()
     if not rules and not problems:
         problems.append(_nothing(sources))
     if problems:
         raise PolicyError(sorted(problems, key=_place))
-    warnings = [*_twice(rules), *_twice(grants), *_unknown_roles(rules, grants)]
-    return Policy(rules, grants, _digest(model, sources), sorted(warnings, key=_place))
+    warnings = sorted([*_twice(rules), *_twice(grants), *_unknown_roles(rules, grants)], key=_place)
+    digest = _digest(model, sources)
+    if own is None or model is None:
+        return Policy(rules, grants, digest, warnings)
+    from gateway.policy.stock import CasbinPolicy  # it brings Casbin, which only a model of one's own needs
+
+    return CasbinPolicy(own, rules, grants, digest, [*_of_own_model(model.file, own), *warnings])
+
+
+def _own_model(model: Source, problems: list[Problem]) -> Model | None:
+    """None for the shipped one, and for one that can't be used."""
+    text = _text(model, problems)
+    if text is None or is_shipped(text):
+        return None
+    found = read_model(model.file, text)
+    if isinstance(found, Model):
+        return found
+    problems += found
+    return None
+
+
+def _of_own_model(file: str, model: Model) -> Iterable[Problem]:
+    message = "this is not the shipped model: Casbin's own engine decides, which takes longer the more lines there are"
+    yield Problem(file, 0, 0, message, "", "warning")
+    yield from model.warnings
+
+
+def _rows(sources: Sequence[Source], reader: type[Reader] | None, problems: list[Problem]) -> list[Row]:
+    rows: list[Row] = []
+    for source in sources:
+        text = _text(source, problems)
+        found, wrong = parse_lines(source.file, text or "", reader)
+        rows += found
+        problems += wrong
+        if text is not None and not found and not wrong and len(sources) > 1:
+            problems.append(_empty(source))
+    return rows
 
 
 def _text(source: Source, problems: list[Problem]) -> str | None:
@@ -100,6 +131,7 @@ def _twice(rows: Sequence[Rule] | Sequence[Grant]) -> Iterable[Problem]:
 
 def _unknown_roles(rules: Sequence[Rule], grants: Sequence[Grant]) -> Iterable[Problem]:
     """Groups that rules name and nobody has, and groups that somebody has and no rule names."""
+    grants = [grant for grant in grants if grant.kind == "g"]
     given = {grant.role for grant in grants}
     used = {rule.who for rule in rules} | {grant.member for grant in grants}
     for rule in rules:

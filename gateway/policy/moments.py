@@ -1,4 +1,4 @@
-"""Dates and times as conditions compare them: `before(x, '2026-12-31')`, `after(x, '2026-12-31T18:00:00Z')`. Pure, total.
+"""Dates and times in conditions: `before(x, '2026-12-31')`, `after(x, '2026-12-31T18:00:00Z')`. Pure and total.
 
 Only one form of each is read (RFC 3339, ISO 8601 extended): `2026-12-31`, and `2026-12-31T18:00` with seconds, a
 fraction, and `Z` or an offset if need be. What other programs might read in another way is undecidable.

@@ -9,8 +9,9 @@ gives no row, and a file with an error gives no policy. Names are ASCII, so that
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from gateway.errors import Problem
 from gateway.policy.cells import Cell, CellError, split_line
@@ -20,7 +21,7 @@ from gateway.policy.globs import ToolGlob
 from gateway.policy.wording import ACTIONS, EFFECTS, GROUPS, PREFIXES, Action, Effect
 from gateway.wording import did_you_mean
 
-__all__ = ["Grant", "Row", "Rule", "parse_lines"]
+__all__ = ["CELLS", "UNEXPLAINED", "Grant", "Reader", "Row", "Rule", "Wrong", "four_eyes", "parse_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,10 @@ class _Placed:
 
 @dataclass(frozen=True, slots=True)
 class Rule(_Placed):
-    """A `p` line. `when` None means always. `columns` holds where each cell stands, in the order of the file."""
+    """A `p` line. `when` None means always. `columns` holds where each cell stands, in the order of the file.
+
+    Under a model of one's own, `cells` are those that Casbin gets, in the order of that model; else there are none.
+    """
 
     text: str
     who: str
@@ -47,26 +51,28 @@ class Rule(_Placed):
     effect: Effect
     why: str
     columns: tuple[int, ...] = ()
+    cells: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[object, ...]:
         """What makes two lines the same rule, whatever their explanation."""
         when = self.when.text if self.when else ""
-        return self.who, self.tenant, self.tool.text, self.action, when, self.effect
+        return self.who, self.tenant, self.tool.text, self.action, when, self.effect, self.cells
 
 
 @dataclass(frozen=True, slots=True)
 class Grant(_Placed):
-    """A `g` line: the member has the role, in this tenant or (`*`) in all."""
+    """A `g` line: the member has the role, in this tenant or (`*`) in all. A model of one's own may have `g2`, too."""
 
     member: str
     role: str
     tenant: str
     columns: tuple[int, ...] = ()
+    kind: str = "g"
 
     @property
     def key(self) -> tuple[object, ...]:
-        return self.member, self.role, self.tenant
+        return self.kind, self.member, self.role, self.tenant
 
 
 Row = Rule | Grant
@@ -89,7 +95,7 @@ _IMPOSSIBLE = {
     "approve": "write `allow` or `deny`",
 }
 _NO_RUN = "a list is the same for all runs; what depends on the run can be denied to a `call`, a `read` or a `get`"
-_UNEXPLAINED: Mapping[Effect, str] = {
+UNEXPLAINED: Mapping[Effect, str] = {
     "allow": "allowed by policy",
     "ask": "a person must agree",
     "deny": "not allowed by policy",
@@ -100,30 +106,36 @@ _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOOL = re.compile(r"[A-Za-z0-9._*?-]+/[A-Za-z0-9._*?/:@%+~=&;$-]+")
 
 
-class _Wrong(Exception):
+class Wrong(Exception):
     def __init__(self, column: int, message: str, hint: str = "") -> None:
         self.column, self.message, self.hint = column, message, hint
         super().__init__(message)
 
 
-def parse_lines(file: str, text: str) -> tuple[list[Row], list[Problem]]:
-    """All rows, and all problems: one for each broken cell."""
+def parse_lines(file: str, text: str, reader: "type[Reader] | None" = None) -> tuple[list[Row], list[Problem]]:
+    """All rows, and all problems: one for each broken cell. `reader` knows other columns than the shipped ones."""
+    reads = reader or Reader
     rows: list[Row] = []
     problems: list[Problem] = []
     for number, line in enumerate(text.split("\n"), start=1):
         try:
-            cells = split_line(line.removesuffix("\r"), _CODE)
+            cells = split_line(line.removesuffix("\r"), reads.code)
         except CellError as error:
             problems.append(Problem(file, number, error.column, error.message, error.hint))
             continue
         if cells:
-            row = _Reader(file, number, line.strip(), cells, problems).row()
+            row = reads(file, number, line.strip(), cells, problems).row()
             rows.extend([row] if row else [])
     return rows, problems
 
 
-class _Reader:
-    """One line: reads each cell, and notes what is wrong with it."""
+class Reader:
+    """One line: reads each cell, and notes what is wrong with it. `shapes` are the fields of each kind of line, `code`
+    the numbers of the columns that hold code.
+    """
+
+    shapes: ClassVar[Mapping[str, Sequence[str]]] = _SHAPES
+    code: ClassVar[AbstractSet[int]] = _CODE
 
     def __init__(self, file: str, line: int, text: str, cells: Sequence[Cell], problems: list[Problem]) -> None:
         self._file, self._line, self._text, self._cells, self._problems = file, line, text, cells, problems
@@ -131,9 +143,9 @@ class _Reader:
     def row(self) -> Row | None:
         before = len(self._problems)
         kind = self._cells[0]
-        if kind.text not in _SHAPES:
+        if kind.text not in self.shapes:
             self._note(kind.column, f"unknown line type `{kind.text}`", _type_hint(kind.text))
-        elif self._has_shape(_SHAPES[kind.text]):
+        elif self._has_shape(self.shapes[kind.text]):
             row = self._rule() if kind.text == "p" else self._grant()
             return row if len(self._problems) == before else None
         return None
@@ -144,7 +156,7 @@ class _Reader:
             return True
         column = self._cells[len(shape) + 1 if found > len(shape) else 0].column
         kind = self._cells[0].text
-        hint = _MANY if found > len(shape) else _FEW[kind]
+        hint = _MANY if found > len(shape) else _FEW[kind[0]]
         self._note(column, f"`{kind}` needs {len(shape)} fields ({', '.join(shape)}), found {found}", hint)
         return False
 
@@ -163,14 +175,18 @@ class _Reader:
             why.text,
             self._columns(),
         )
-        rule = rule if rule.why else replace(rule, why=_UNEXPLAINED[rule.effect])
+        rule = rule if rule.why else replace(rule, why=UNEXPLAINED[rule.effect])
+        self._possible(rule, effect, when)
+        return four_eyes(rule)
+
+    def _possible(self, rule: Rule, effect: Cell, when: Cell) -> None:
+        """Notes what this action can't have."""
         if rule.effect not in _POSSIBLE.get(rule.action, EFFECTS):
             self._note(effect.column, f"a line for `{rule.action}` can't `{rule.effect}`", _IMPOSSIBLE[rule.action])
         if rule.action == "list" and rule.when and (name := _of_run(rule.when)):
             self._note(
                 when.column_of(max(0, when.text.find(name))), f"a line for `list` can't look at `{name}`", _NO_RUN
             )
-        return _four_eyes(rule)
 
     def _grant(self) -> Grant:
         member, role, tenant = self._cells[1:]
@@ -190,7 +206,7 @@ class _Reader:
         """The cell's value. A wrong one is noted, so that this row is dropped and the fallback never seen."""
         try:
             return parse(cell)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             self._note(wrong.column, wrong.message, wrong.hint)
             return fallback
 
@@ -198,7 +214,7 @@ class _Reader:
         self._problems.append(Problem(self._file, self._line, column, message, hint))
 
 
-def _four_eyes(rule: Rule) -> Rule:
+def four_eyes(rule: Rule) -> Rule:
     """Nobody approves their own request, unless the line itself says who may with `subject.is_requester`."""
     if (rule.action, rule.effect) != ("approve", "allow"):
         return rule
@@ -228,14 +244,14 @@ def _type_hint(word: str) -> str:
     return "expected `p` or `g`; a comment begins with `#`"
 
 
-# ---- cells: each function gives the value, or raises _Wrong ----
+# ---- cells: each function gives the value, or raises Wrong ----
 
 
 def _ascii(cell: Cell) -> str:
     for offset, char in enumerate(cell.text):
         if not char.isascii():
             message = f"`{cell.text}` holds the non-ASCII character U+{ord(char):04X}"
-            raise _Wrong(cell.column_of(offset), message, "names are ASCII, so that no two look the same")
+            raise Wrong(cell.column_of(offset), message, "names are ASCII, so that no two look the same")
     return cell.text
 
 
@@ -248,12 +264,12 @@ def _principal(cell: Cell, prefixes: Sequence[str]) -> str:
     prefix, colon, rest = name.partition(":")
     expected = " or ".join(f"`{known}:...`" for known in prefixes)
     if not colon or not rest:
-        raise _Wrong(cell.column, f"`{name}` is not a name with its kind in front", f"expected {expected}")
+        raise Wrong(cell.column, f"`{name}` is not a name with its kind in front", f"expected {expected}")
     if prefix not in prefixes:
-        raise _Wrong(cell.column, f"unknown kind `{prefix}:` in `{name}`", f"expected {expected}")
+        raise Wrong(cell.column, f"unknown kind `{prefix}:` in `{name}`", f"expected {expected}")
     if not _WHO.fullmatch(name):
         hint = "write `*` for everyone" if "*" in rest else "letters, digits and . _ @ : | / \\ + ~ = -"
-        raise _Wrong(cell.column, f"`{name}` is not a name", hint)
+        raise Wrong(cell.column, f"`{name}` is not a name", hint)
     return name
 
 
@@ -268,14 +284,14 @@ def _group(cell: Cell) -> str:
 def _tenant(cell: Cell) -> str:
     name = _ascii(cell)
     if name != "*" and not _TENANT.fullmatch(name):
-        raise _Wrong(cell.column, f"`{name}` is not a tenant", "write its exact name, or `*` for every tenant")
+        raise Wrong(cell.column, f"`{name}` is not a tenant", "write its exact name, or `*` for every tenant")
     return name
 
 
 def _tool(cell: Cell) -> ToolGlob:
     text = _ascii(cell)
     if not _TOOL.fullmatch(text):
-        raise _Wrong(cell.column, f"`{text}` is not a server/tool pattern", _tool_hint(text))
+        raise Wrong(cell.column, f"`{text}` is not a server/tool pattern", _tool_hint(text))
     return ToolGlob.of(text)
 
 
@@ -290,14 +306,14 @@ def _tool_hint(text: str) -> str:
 def _action(cell: Cell) -> Action:
     found = next((action for action in ACTIONS if action == cell.text), None)
     if found is None:
-        raise _Wrong(cell.column, f"unknown action `{cell.text}`", did_you_mean(cell.text, ACTIONS))
+        raise Wrong(cell.column, f"unknown action `{cell.text}`", did_you_mean(cell.text, ACTIONS))
     return found
 
 
 def _effect(cell: Cell) -> Effect:
     found = next((effect for effect in EFFECTS if effect == cell.text), None)
     if found is None:
-        raise _Wrong(cell.column, f"unknown effect `{cell.text}`", _effect_hint(cell.text))
+        raise Wrong(cell.column, f"unknown effect `{cell.text}`", _effect_hint(cell.text))
     return found
 
 
@@ -315,4 +331,18 @@ def _when(cell: Cell) -> Condition | None:
         return compile_condition(text)
     except ConditionError as error:
         start = len(cell.text) - len(cell.text.lstrip())
-        raise _Wrong(cell.column_of(start + error.offset), f"condition: {error.message}", error.hint) from None
+        raise Wrong(cell.column_of(start + error.offset), f"condition: {error.message}", error.hint) from None
+
+
+CELLS: Mapping[str, Callable[[Cell], Any]] = {
+    "sub": _who,
+    "dom": _tenant,
+    "obj": _tool,
+    "act": _action,
+    "when": _when,
+    "eft": _effect,
+    "member": _member,
+    "role": _group,
+    "tenant": _tenant,
+}
+"""What reads a cell of each column: gives its value, or raises Wrong."""

@@ -41,8 +41,9 @@ class Query:
     """May this subject do this, now? `object` is `server/tool` (or `server/uri`, `server/prompt`).
 
     `args` None means that the arguments are not known; `tool` None, that the tool (or the resource, or the prompt) is
-    not. `now` is aware; `now.hour` reads it as it is, which is UTC in the gateway. `requester` matters for the action `approve` only: the
-    user who asked for the call that is to be approved. None there means unknown, and then nobody may approve.
+    not; `run` None, that it is about no run in particular. `now` is aware, and `now.hour` reads it as it is: in UTC, as
+    the gateway has it. `requester` matters for the action `approve` only: the user who asked for the call that is to be
+    approved. None there means unknown, and then nobody may approve.
     """
 
     subject: Subject
@@ -50,7 +51,7 @@ class Query:
     object: str
     args: JsonObject | None = field(repr=False)
     tool: Tool | Offer | None
-    run: RunFacts
+    run: RunFacts | None
     now: datetime
     requester: str | None = None
 
@@ -108,9 +109,12 @@ def _auth_age(scope: Scope) -> Any:
     return max(0.0, age) if age > -_CLOCKS_DIFFER else UNDECIDED
 
 
-def _servers(scope: Scope) -> Any:
-    servers = scope.query.run.servers
-    return UNDECIDED if servers is None else sorted(servers)
+def _of_run(read: Callable[[RunFacts], Any]) -> Callable[[Scope], Any]:
+    return lambda scope: UNDECIDED if scope.query.run is None else read(scope.query.run)
+
+
+def _servers(run: RunFacts) -> Any:
+    return UNDECIDED if run.servers is None else sorted(run.servers)
 
 
 def _is_requester(scope: Scope) -> Truth:
@@ -154,12 +158,12 @@ NAMES: Mapping[str, Mapping[str, tuple[Kind, Callable[[Scope], Any]]]] = {
         "is_requester": ("bool", _is_requester),
     },
     "run": {
-        "calls": ("number", lambda scope: scope.query.run.calls),
-        "tokens": ("number", lambda scope: scope.query.run.tokens),
-        "usd": ("number", lambda scope: scope.query.run.nanos / 1_000_000_000),
-        "seconds": ("number", lambda scope: scope.query.run.millis / 1000),
-        "tainted": ("bool", lambda scope: scope.query.run.tainted),
-        "servers": ("list", _servers),
+        "calls": ("number", _of_run(lambda run: run.calls)),
+        "tokens": ("number", _of_run(lambda run: run.tokens)),
+        "usd": ("number", _of_run(lambda run: run.nanos / 1_000_000_000)),
+        "seconds": ("number", _of_run(lambda run: run.millis / 1000)),
+        "tainted": ("bool", _of_run(lambda run: run.tainted)),
+        "servers": ("list", _of_run(_servers)),
     },
     "now": {name: (kind, _of_now(read)) for name, (kind, read) in READINGS.items()},
 }

@@ -25,7 +25,10 @@ class UnknownZone(ValueError):
     """The text says what is wrong; `hint` names a zone that is like it, if any is."""
 
     def __init__(self, name: str) -> None:
-        self.hint = did_you_mean(name, filter(_NAME.fullmatch, available_timezones())) or "write it as in the IANA database: `Europe/Berlin`"
+        self.hint = (
+            did_you_mean(name, filter(_NAME.fullmatch, available_timezones()))
+            or "write it as in the IANA database: `Europe/Berlin`"
+        )
         super().__init__(f"unknown time zone `{name}`")
 
 

@@ -224,10 +224,12 @@ def test_a_run_that_has_read_what_nobody_vouches_for_stays_tainted() -> None:
 def test_a_run_has_read_from_the_servers_that_said_anything_to_it() -> None:
     shop = replace(admitted(1), path="shop/refund")
     mail, unsent = replace(admitted(2), path="mail/send"), returned(2, Unsent("the server is away"))
-    assert folded(CLIENT, STARTED, shop, mail, returned(2)).servers == {"mail"}
-    assert folded(CLIENT, STARTED, shop, mail, unsent, returned(1, Refused(-32602, "no"))).servers == {"shop"}
+    assert folded(CLIENT, STARTED, shop, mail, returned(2)).servers == frozenset({"mail"})
+    assert folded(CLIENT, STARTED, shop, mail, unsent, returned(1, Refused(-32602, "no"))).servers == frozenset(
+        {"shop"}
+    )
     assert folded(CLIENT, STARTED, shop, lost(1), mail, doubted(2)).servers == frozenset()
-    assert folded(*WORKING, *made(1)).servers == {"shop"}
+    assert folded(*WORKING, *made(1)).servers == frozenset({"shop"})
 
 
 def test_what_a_clients_call_was_sent_to_is_kept_only_while_it_is_under_way() -> None:
@@ -236,7 +238,7 @@ def test_what_a_clients_call_was_sent_to_is_kept_only_while_it_is_under_way() ->
 
 
 def test_what_was_read_in_the_run_before_is_brought_along() -> None:
-    assert folded(replace(CLIENT, servers=["mail"]), STARTED, *made(1)).servers == {"mail", "shop"}
+    assert folded(replace(CLIENT, servers=["mail"]), STARTED, *made(1)).servers == frozenset({"mail", "shop"})
     unknown = folded(replace(CLIENT, servers=None), STARTED, *made(1))
     assert unknown.servers is None
 

@@ -55,10 +55,27 @@ def test_every_problem_of_every_file_is_reported_at_once(tmp_path: Path) -> None
     folder.mkdir()
     (folder / "a.csv").write_text("P, x\n" + LINE)
     (folder / "b.csv").write_text("p, ann, *, */*, call, , Deny, why\n")
-    (tmp_path / "model.conf").write_text(MODEL + "m = true\n")
     with pytest.raises(PolicyError) as caught:
-        load(tmp_path / "model.conf", folder)
-    assert len(caught.value.problems) == 4
+        load(model(tmp_path), folder)
+    assert len(caught.value.problems) == 3
+
+
+def test_under_a_model_that_can_not_be_read_no_line_is(tmp_path: Path) -> None:
+    path = model(tmp_path)
+    path.write_text(MODEL + "m = true\n")
+    with pytest.raises(PolicyError) as caught:
+        load(path, write(tmp_path, b"P, x\n"))
+    assert [(problem.file, problem.line) for problem in caught.value.problems] == [(str(path), 15)]
+
+
+def test_only_a_model_of_ones_own_brings_casbin_and_says_so(tmp_path: Path) -> None:
+    assert not load(model(tmp_path), write(tmp_path, LINE.encode())).custom
+    other = MODEL.replace("r.act == p.act && in_tenant(r.dom, p.dom)", "in_tenant(r.dom, p.dom) && r.act == p.act")
+    (tmp_path / "model.conf").write_text(other)
+    own = load(tmp_path / "model.conf", write(tmp_path, LINE.encode()))
+    assert own.custom
+    assert [warning.message for warning in own.warnings if "Casbin's own engine decides" in warning.message]
+    assert own.digest != load(model(tmp_path), write(tmp_path, LINE.encode())).digest
 
 
 def test_a_folder_is_one_policy_and_lines_keep_their_file(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.policy.condition import ConditionError
 from gateway.policy.compiler import compile_condition
+from gateway.policy.condition import ConditionError
 from gateway.policy.logic import UNDECIDED
 from gateway.policy.scope import Scope
 from gateway.policy.zones import CLOCKS, zone_named
