@@ -19,7 +19,7 @@ from gateway.policy.rows import Grant, Reader, Row, Rule, parse_lines
 from gateway.policy.wording import GROUPS
 from gateway.wording import did_you_mean
 
-__all__ = ["build", "load", "parse"]
+__all__ = ["build", "load", "own_model", "parse"]
 
 
 def load(model: str | Path, policy: str | Path) -> Policy:
@@ -36,7 +36,7 @@ def build(model: Source | None, *, sources: Sequence[Source]) -> Policy:
     """A policy from files that have been read. Raises PolicyError. Pure."""
     problems: list[Problem] = []
     rows: list[Row] = []
-    own = _own_model(model, problems) if model else None
+    own = own_model(model, problems) if model else None
     if not problems:  # under a model that can't be read, no line can be
         rows = _rows(sources, reader_of(own) if own else None, problems)
     rules = [row for row in rows if isinstance(row, Rule)]
@@ -53,11 +53,11 @@ def build(model: Source | None, *, sources: Sequence[Source]) -> Policy:
         return Policy(rules, grants, digest, warnings)
     from gateway.policy.stock import CasbinPolicy  # it brings Casbin, which only a model of one's own needs
 
-    return CasbinPolicy(own, rules, grants, digest, [*_of_own_model(model.file, own), *warnings])
+    return CasbinPolicy(own, rules, grants, digest, [*_ofown_model(model.file, own), *warnings])
 
 
-def _own_model(model: Source, problems: list[Problem]) -> Model | None:
-    """None for the shipped one, and for one that can't be used."""
+def own_model(model: Source, problems: list[Problem]) -> Model | None:
+    """A model that is not the shipped one; None, too, for one that can't be used, which adds to the problems."""
     text = _text(model, problems)
     if text is None or is_shipped(text):
         return None
@@ -68,7 +68,7 @@ def _own_model(model: Source, problems: list[Problem]) -> Model | None:
     return None
 
 
-def _of_own_model(file: str, model: Model) -> Iterable[Problem]:
+def _ofown_model(file: str, model: Model) -> Iterable[Problem]:
     message = "this is not the shipped model: Casbin's own engine decides, which takes longer the more lines there are"
     yield Problem(file, 0, 0, message, "", "warning")
     yield from model.warnings

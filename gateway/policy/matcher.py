@@ -8,7 +8,7 @@ under a `!`: a condition that can't be decided would then grant.
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
@@ -54,7 +54,8 @@ class Unclear(ValueError):
 class Matcher:
     """`reads` are the columns that it looks at (`r.sub`), `calls` the functions that it calls.
 
-    `compared` holds the pairs of columns, or of a column and a text, that it compares: `("p.sub", "*")`.
+    `compared` holds the pairs of columns, or of a column and a text, that it compares: `("p.sub", "*")`. `conjuncts`
+    are the operands of its outermost `&&`: where one of them does not hold, the matcher does not.
     """
 
     text: str
@@ -62,6 +63,7 @@ class Matcher:
     calls: frozenset[str]
     grouped: frozenset[str]
     compared: frozenset[tuple[str, str]]
+    conjuncts: frozenset[str]
 
     def takes_star(self, column: str) -> bool:
         """Whether a `*` in this column means everything."""
@@ -85,7 +87,16 @@ def read_matcher(text: str, request: Sequence[str], policy: Sequence[str], roles
         frozenset(reader.calls),
         frozenset(reader.grouped),
         frozenset(reader.compared),
+        frozenset(map(_written, _operands(tree))),
     )
+
+
+def _operands(tree: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        for value in tree.values:
+            yield from _operands(value)
+    else:
+        yield tree
 
 
 def _parsed(text: str) -> ast.expr:
