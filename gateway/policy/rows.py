@@ -102,7 +102,7 @@ UNEXPLAINED: Mapping[Effect, str] = {
 }
 _OWN = "subject.is_requester"
 _ANY_TOOL = ToolGlob.of("*/*")
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 _TOOL = re.compile(r"[A-Za-z0-9._*?-]+/[A-Za-z0-9._*?/:@%+~=&;$-]+")
 
 

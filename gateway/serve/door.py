@@ -78,7 +78,7 @@ class Door:
         if entry.authenticator is not None or path in entry.pages or self._looked_at(headers) is not None:
             return None
         profile = self._profile(path)
-        return None if profile is None else _asker(entry.local, entry.local.agent, profile)
+        return None if profile is None else _asker(entry.local, entry.local.since, entry.local.agent, profile)
 
     async def let_in(self, scope: Scope) -> Response | None:
         """The answer for a request that does not get in; None for one that does: its scope is ready then.
