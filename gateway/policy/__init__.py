@@ -1,8 +1,9 @@
 """One immutable, fully checked reading of the policy files, and what admins do with it.
 
 What decides is exported here. Read in this order: `rows` (what a line says; below it `cells`, `globs`, `compiler`,
-`comparisons`, `functions`, `logic`, `condition`, `scope`), `load` (files to `Policy`), `decide` (the answer; below it
-`index` and `roles`), `live` (reload). What admins use stands in modules of its own, so that a call does not pay for it:
+`comparisons`, `functions` with `moments`, `patterns` and `zones`, `logic`, `condition`, `scope`), `load` (files to
+`Policy`), `decide` (the answer; below it `index`, `roles`, and `readings` for lists), `live` (reload). What admins use
+stands in modules of its own, so that a call does not pay for it:
 
     explain    why a decision is what it is; below it `listing`, `misses` (what the nearest lines lack), `ways`
                (with which values it would be another), `paths` and `saw`
@@ -13,8 +14,10 @@ What decides is exported here. Read in this order: `rows` (what a line says; bel
     lint/      what is doubtful: `check`; below it `bounds`
     cases/     the policy's own tests, and what they have not seen
     suggest/   lines that would have allowed what was denied
+    formatting the files with their columns aligned
 
-Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers.
+Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers. Under a
+model of one's own (`custom`, with `matcher` and `custom_rows`) the engine decides: `stock`, a `Policy` like the other.
 """
 
 from gateway.policy.decide import Decision, Policy, Summary
