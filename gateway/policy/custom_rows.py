@@ -13,6 +13,7 @@ from gateway.policy.cells import Cell
 from gateway.policy.custom import Model
 from gateway.policy.globs import ToolGlob, is_wild
 from gateway.policy.rows import CELLS, UNEXPLAINED, Grant, Reader, Rule, Wrong, four_eyes
+from gateway.wording import listed
 
 __all__ = ["reader_of"]
 
@@ -45,6 +46,15 @@ _FIELDS = {2: ("member", "role"), 3: ("member", "role", "tenant")}
 
 class _Custom(Reader):
     model: Model
+
+    def row(self) -> Rule | Grant | None:
+        before, kind = len(self._problems), self._cells[0]
+        if kind.text not in self.shapes:
+            self._note(kind.column, f"unknown line type `{kind.text}`", f"this model has {listed(self.shapes)}")
+        elif self._has_shape(self.shapes[kind.text]):
+            row = self._rule() if kind.text == "p" else self._grant()
+            return row if len(self._problems) == before else None
+        return None
 
     def _rule(self) -> Rule:
         cells = dict(zip(self.model.policy, self._cells[1:], strict=True))

@@ -14,19 +14,19 @@ __all__ = ["always", "depends_on_time", "sometimes"]
 _OPEN = ("args", "run")
 
 
-def always(rule: Rule, scope: Scope) -> bool:
+def always(rule: Rule, scope: Scope | None) -> bool:
     """Whether the rule takes part whatever the arguments are, and whatever the run has done, as far as `scope` does not
-    say.
+    say. `scope` None: the rule has no condition.
     """
-    if rule.when is None:
+    if rule.when is None or scope is None:
         return True
     answer = rule.when.test(scope)
     return holds(rule.effect, answer) if answer is not UNDECIDED else _settled(rule.when) and rule.effect != "allow"
 
 
-def sometimes(rule: Rule, scope: Scope) -> bool:
+def sometimes(rule: Rule, scope: Scope | None) -> bool:
     """Whether the rule takes part for some arguments and runs, as far as can be known without them."""
-    if rule.when is None:
+    if rule.when is None or scope is None:
         return True
     answer = rule.when.test(scope)
     return holds(rule.effect, answer) if answer is not UNDECIDED else not _settled(rule.when) or rule.effect != "allow"

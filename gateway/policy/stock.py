@@ -16,21 +16,24 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Literal, TypeVar
 
 import casbin
 
+from gateway.call import Subject, Tool
 from gateway.errors import Problem
+from gateway.offer import Offer
 from gateway.policy.condition import holds
 from gateway.policy.custom import EffectKind, Model
-from gateway.policy.decide import Decision, Policy
+from gateway.policy.decide import Decision, Policy, principals
 from gateway.policy.index import Candidates, Index
 from gateway.policy.logic import UNDECIDED
 from gateway.policy.readings import always, sometimes
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Rule
-from gateway.policy.scope import Query, Scope
+from gateway.policy.scope import Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Effect
 
 __all__ = ["CasbinPolicy"]
@@ -195,11 +198,20 @@ class CasbinPolicy(Policy):
         deny, ask, allow = (tuple(rule for rule in found if rule.effect == effect) for effect in _ORDER)
         return Candidates(deny, ask, allow, any(rule.when for rule in found))
 
+    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts | None = None) -> bool:
+        """Whether its use could be allowed or asked for with some arguments, and no `list` line hides it."""
+        use = self._query(subject, use_of(thing), thing, now, run)
+        return (subject.agent is None or subject.agent.startswith("agent:")) and all(
+            self._usable(use, principal) and not self._hidden(use, principal) for principal in principals(subject)
+        )
+
     def _usable(self, query: Query, principal: str) -> bool:
-        return self._bounds_of(query, principal)[0] != "deny"
+        asked = not self._misasked(query, principal)
+        return asked and self._safely(lambda: self._verdict(query, principal, "best")[0] != "deny", False)
 
     def _hidden(self, query: Query, principal: str) -> bool:
-        return self._safely(lambda: self._asked(self._barring, query, principal, "best")[0], True)
+        listing = replace(query, action="list")
+        return self._safely(lambda: self._asked(self._barring, listing, principal, "best")[0], True)
 
     def _bounds_of(self, query: Query, principal: str) -> tuple[Effect, Effect]:
         if self._misasked(query, principal):
@@ -212,7 +224,7 @@ class CasbinPolicy(Policy):
         server = query.object.partition("/")[0]
         groups = (name for name in self._members if name.startswith(f"{server}/"))
         return any(
-            self._usable(asked, principal) and not self._hidden(replace(asked, action="list"), principal)
+            self._usable(asked, principal) and not self._hidden(asked, principal)
             for asked in (replace(query, object=name) for name in sorted({*names, *groups} - {""}))
         )
 
