@@ -9,7 +9,7 @@ engine fit to decide about real requests:
 - `ask` is taken out before the engine decides whether something may happen at all, and read as `deny` when it decides
   whether it may happen without a person, so that it only ever restricts;
 - lines of equal priority are put in the order deny, ask, allow, so that the order of files means nothing;
-- one question at a time (Casbin shares a table of functions), and whatever it raises is a denial.
+- one question at a time (the lines of an engine are changed for each), and whatever it raises is a denial.
 """
 
 import logging
@@ -39,6 +39,9 @@ from gateway.policy.wording import Effect
 __all__ = ["CasbinPolicy"]
 
 T = TypeVar("T")
+
+# Of all policies: Python's parser, which Casbin calls for each question, does not bear being called by two threads.
+_ONE_AT_A_TIME = threading.RLock()
 
 log = logging.getLogger("toolgate.policy")
 
@@ -155,7 +158,7 @@ class _Engine:
 class CasbinPolicy(Policy):
     """A `Policy` whose model is not the shipped one. The same questions, the same answers; safe between threads."""
 
-    __slots__ = ("_alone", "_at_all", "_barring", "_each", "_inverted", "_lock", "_members", "model")
+    __slots__ = ("_alone", "_at_all", "_barring", "_each", "_inverted", "_members", "model")
 
     custom = True
 
@@ -169,7 +172,6 @@ class CasbinPolicy(Policy):
     ) -> None:
         super().__init__(rules, [grant for grant in grants if grant.kind == "g"], digest, warnings)
         self.model = model
-        self._lock = threading.RLock()
         self._members = sorted({grant.member for grant in grants if grant.kind != "g"})
         self._inverted = model.effect == "allow-override"
         links = {name: _Links(grant for grant in grants if grant.kind == name) for name in model.roles}
@@ -270,7 +272,7 @@ class CasbinPolicy(Policy):
     def _safely(self, ask: Callable[[], T], closed: T) -> T:
         """One question at a time; whatever Casbin raises, the answer is the one that opens nothing."""
         try:
-            with self._lock:
+            with _ONE_AT_A_TIME:
                 return ask()
         except Exception:
             log.exception("Casbin could not decide by this model.conf")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import PolicyError
+from gateway.policy import formatting
 from gateway.policy.files import Source
 from gateway.policy.formatting import WIDEST, formatted
 from gateway.policy.rows import parse_lines
@@ -84,6 +85,13 @@ def test_what_holds_no_line_is_left_as_it_is(text: str) -> None:
 def test_a_file_with_an_error_is_refused(text: str) -> None:
     with pytest.raises(PolicyError):
         fmt(text)
+
+
+def test_what_would_mean_something_else_is_never_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = "p, *, *, a/b, call, , deny, x\n"
+    monkeypatch.setattr(formatting, "_aligned", lambda text, _: text.replace(lost, "\n"))
+    with pytest.raises(PolicyError, match="can't be aligned without changing what it means"):
+        fmt(f"p, *, *, */*, call, , allow, y\n{lost}")
 
 
 def test_what_is_not_utf_8_is_refused() -> None:
