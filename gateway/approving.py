@@ -33,8 +33,7 @@ class Approving:
     async def may_decide(self, approver: Subject, approval: Approval) -> Verdict:
         """Allow or Deny, with the line that says so. What the policy asks about the run is the run as it is now."""
         run = fold(approval.run_id, await self.store.events(approval.run_id))
-        taken = run.spend
-        so_far = RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, run.tainted, run.servers)
+        so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers)
         facts = Facts(self.catalogue(), self.policy.current, datetime.now(UTC), run=so_far)
         return judge_approver(approver, approval, facts)
 

@@ -290,8 +290,7 @@ class ClientRun:
         if resource is None or not self.offers(resource.path, "read"):
             return Deny("known", f"there is no resource `{uri}`")
         place = await self.place()
-        taken = place.taken
-        run = RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted, place.servers)
+        run = RunFacts.of(place.taken, tainted=place.tainted, servers=place.servers)
         facts = Facts(self.catalogue, clients.policy.current, datetime.now(UTC), run)
         verdict = judge_subscriber(self.subject, resource, facts)
         return verdict if isinstance(verdict, Deny) else resource

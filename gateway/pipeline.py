@@ -209,7 +209,7 @@ class Pipeline:
             catalogue=work.profile.of(self._upstream.catalogue),
             policy=self._policy.current,
             now=datetime.now(UTC),
-            run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted, place.servers),
+            run=RunFacts.of(taken, tainted=place.tainted, servers=place.servers),
             limits=place.limits,
             taken=taken,
             pinned=attempt.pin,

@@ -335,14 +335,7 @@ def _when(cell: Cell) -> Condition | None:
 
 
 CELLS: Mapping[str, Callable[[Cell], Any]] = {
-    "sub": _who,
-    "dom": _tenant,
-    "obj": _tool,
-    "act": _action,
-    "when": _when,
-    "eft": _effect,
-    "member": _member,
-    "role": _group,
-    "tenant": _tenant,
-}
+    "sub": _who, "dom": _tenant, "obj": _tool, "act": _action, "when": _when, "eft": _effect,
+    "member": _member, "role": _group, "tenant": _tenant,
+}  # fmt: skip
 """What reads a cell of each column: gives its value, or raises Wrong."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from gateway.budget import Spend
 from gateway.call import JsonObject, Subject, Tool
 from gateway.offer import Offer
 from gateway.policy.logic import UNDECIDED, Truth
@@ -34,6 +35,11 @@ class RunFacts:
     millis: int = 0
     tainted: bool = False
     servers: frozenset[str] | None = frozenset()
+
+    @classmethod
+    def of(cls, taken: Spend, *, tainted: bool, servers: frozenset[str] | None) -> "RunFacts":
+        """`taken` is what the run has spent, or reserved."""
+        return cls(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, tainted, servers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,14 +243,14 @@ class CasbinPolicy(Policy):
         if wrong := self._misasked(query, principal):
             return Decision("deny", None, wrong, principal)
         if not query.base:
-            return self._decided(*self._verdict(query, principal, "exact"), query, principal)
+            return self._told_by(*self._verdict(query, principal, "exact"), query, principal)
         barred, rule = self._asked(self._barring, query, principal, "exact")
         if barred:
-            return self._decided("deny", rule, query, principal)
+            return self._told_by("deny", rule, query, principal)
         effect, rule = self._verdict(query.base, principal, "best")
         if effect == "deny":
             return self._judged(query.base, principal)
-        return self._decided("allow", rule, query.base, principal)
+        return self._told_by("allow", rule, query.base, principal)
 
     def _misasked(self, query: Query, principal: str) -> str:
         return self._index.candidates(principal, query.subject.tenant, query.action, query.object).wrong
@@ -278,7 +278,7 @@ class CasbinPolicy(Policy):
             log.exception("Casbin could not decide by this model.conf")
             return closed
 
-    def _decided(self, effect: Effect, rule: Rule | None, query: Query, principal: str) -> Decision:
+    def _told_by(self, effect: Effect, rule: Rule | None, query: Query, principal: str) -> Decision:
         if rule is None:
             return Decision(effect, None, self._default(query, principal), principal)
         undecided = rule.when is not None and rule.when.test(self.scope(query, principal)) is UNDECIDED

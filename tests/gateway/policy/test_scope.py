@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.budget import Spend
 from gateway.policy import RunFacts
 from gateway.policy.logic import UNDECIDED
 from gateway.policy.scope import NAMES, WEEKDAYS, Scope
@@ -67,6 +68,11 @@ def test_how_long_ago_somebody_showed_who_he_is_may_be_unknown(before: float | N
     since = None if before is None else query.now.timestamp() - before
     subject = replace(query.subject, since=since)
     assert seen("subject.auth_age", Scope(replace(query, subject=subject), "user:ann", frozenset())) == age
+
+
+def test_what_a_run_has_done_is_what_it_has_spent() -> None:
+    spent = Spend(tool_calls=3, tokens=1000, nanos=250_000_000, millis=1500, turns=9)
+    assert RunFacts.of(spent, tainted=True, servers=frozenset({"mail", "crm"})) == RUN
 
 
 def test_which_servers_were_read_may_be_unknown() -> None:
