@@ -11,8 +11,6 @@ from gateway.policy.scope import Scope
 
 __all__ = ["always", "depends_on_time", "sometimes"]
 
-_OPEN = ("args", "run")
-
 
 def always(rule: Rule, scope: Scope | None) -> bool:
     """Whether the rule takes part whatever the arguments are, and whatever the run has done, as far as `scope` does not
@@ -21,7 +19,9 @@ def always(rule: Rule, scope: Scope | None) -> bool:
     if rule.when is None or scope is None:
         return True
     answer = rule.when.test(scope)
-    return holds(rule.effect, answer) if answer is not UNDECIDED else _settled(rule.when) and rule.effect != "allow"
+    if answer is not UNDECIDED:
+        return holds(rule.effect, answer)
+    return _settled(rule.when, scope) and rule.effect != "allow"
 
 
 def sometimes(rule: Rule, scope: Scope | None) -> bool:
@@ -29,7 +29,9 @@ def sometimes(rule: Rule, scope: Scope | None) -> bool:
     if rule.when is None or scope is None:
         return True
     answer = rule.when.test(scope)
-    return holds(rule.effect, answer) if answer is not UNDECIDED else not _settled(rule.when) or rule.effect != "allow"
+    if answer is not UNDECIDED:
+        return holds(rule.effect, answer)
+    return not _settled(rule.when, scope) or rule.effect != "allow"
 
 
 def depends_on_time(when: Condition) -> bool:
@@ -37,6 +39,6 @@ def depends_on_time(when: Condition) -> bool:
     return when.mentions("now") or when.mentions("subject.auth_age")
 
 
-def _settled(when: Condition) -> bool:
-    """Whether neither arguments nor the run change anything."""
-    return not any(when.mentions(root) for root in _OPEN)
+def _settled(when: Condition, scope: Scope) -> bool:
+    """Whether no arguments change anything, nor another run, where the question is about none in particular."""
+    return not (when.mentions("args") or (scope.query.run is None and when.mentions("run")))

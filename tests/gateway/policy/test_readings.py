@@ -39,6 +39,11 @@ def test_what_a_run_has_done_counts_where_it_is_known() -> None:
     scope = Scope(replace(UNKNOWN, run=RunFacts(calls=9)), "user:ann", frozenset())
     (rule,) = parse("p, *, *, */*, call, run.calls < 5, allow, why").rules
     assert not sometimes(rule, scope)
+    unknown = Scope(replace(UNKNOWN, run=RunFacts(servers=None)), "user:ann", frozenset())
+    (allow, deny) = parse(
+        "".join(f"p, *, *, */*, call, 'a' in run.servers, {e}, why\n" for e in ("allow", "deny"))
+    ).rules
+    assert (sometimes(allow, unknown), always(deny, unknown)) == (False, True)  # of this run, nobody will ever know
 
 
 @pytest.mark.parametrize(
