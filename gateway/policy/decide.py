@@ -20,7 +20,7 @@ from gateway.policy.logic import UNDECIDED
 from gateway.policy.readings import always, depends_on_time, sometimes
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Rule
-from gateway.policy.scope import Query, RunFacts, Scope, use_of
+from gateway.policy.scope import ANY_RUN, Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Action, Effect
 
 __all__ = ["Decision", "Policy", "Summary", "principals"]
@@ -96,7 +96,7 @@ class Policy:
         """What conditions see."""
         return Scope(query, principal, self._index.roles_of(principal, query.subject.tenant))
 
-    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts | None = None) -> bool:
+    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = ANY_RUN) -> bool:
         """Whether its use could be allowed or asked for with some arguments, and no `list` line hides it.
 
         Without `run`: in some run, whatever it has done. A tool is used by calling it, a resource by reading it, a
@@ -125,7 +125,7 @@ class Policy:
         knowing what it has: some line grants it, and no other takes all of that away, or hides it.
         """
         return _is_agent(subject.agent) and all(
-            any(self._may(Query(subject, use, f"{server}/*", None, None, None, now), principal) for use in _USES)
+            any(self._may(Query(subject, use, f"{server}/*", None, None, ANY_RUN, now), principal) for use in _USES)
             for principal in principals(subject)
         )
 
@@ -145,12 +145,12 @@ class Policy:
         scope = self.scope(query, principal)
         return any(always(rule, scope) for rule in self.candidates(query, principal).deny)
 
-    def summary(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts | None = _NEW) -> Summary:
+    def summary(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = _NEW) -> Summary:
         """What its use would get: the same for all arguments, or `depends`. Without `run`: in one that begins."""
         best, worst = self._bounds(self._query(subject, use_of(thing), thing, now, run))
         return best if best == worst else "depends"
 
-    def _query(self, subject: Subject, action: str, thing: Tool | Offer, now: datetime, run: RunFacts | None) -> Query:
+    def _query(self, subject: Subject, action: str, thing: Tool | Offer, now: datetime, run: RunFacts) -> Query:
         known = {"uri": thing.name} if isinstance(thing, Offer) and thing.kind == "resource" else None
         return Query(subject, action, thing.path, known, thing, run, now)
 

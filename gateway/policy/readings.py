@@ -41,4 +41,4 @@ def depends_on_time(when: Condition) -> bool:
 
 def _settled(when: Condition, scope: Scope) -> bool:
     """Whether no arguments change anything, nor another run, where the question is about none in particular."""
-    return not (when.mentions("args") or (scope.query.run is None and when.mentions("run")))
+    return not (when.mentions("args") or (not scope.query.run.known and when.mentions("run")))

@@ -14,7 +14,7 @@ from gateway.offer import Offer
 from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.wording import Action
 
-__all__ = ["NAMES", "READINGS", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope", "use_of"]
+__all__ = ["ANY_RUN", "NAMES", "READINGS", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope", "use_of"]
 
 Kind = Literal["bool", "number", "string", "list", "weekday", "object", "null", "any"]
 
@@ -26,7 +26,7 @@ class RunFacts:
     """What a run has done before this call. `nanos` is money in billionths of a US dollar, `millis` time at work.
 
     `tainted` says that text from an untrusted source was read. `servers` are those that have said anything to it; None:
-    nobody knows which.
+    nobody knows which. `known` False: a question about no run in particular (`ANY_RUN`), as a list is.
     """
 
     calls: int = 0
@@ -35,6 +35,7 @@ class RunFacts:
     millis: int = 0
     tainted: bool = False
     servers: frozenset[str] | None = frozenset()
+    known: bool = True
 
     @classmethod
     def of(cls, taken: Spend, *, tainted: bool, servers: frozenset[str] | None) -> "RunFacts":
@@ -42,12 +43,15 @@ class RunFacts:
         return cls(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, tainted, servers)
 
 
+ANY_RUN = RunFacts(known=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """May this subject do this, now? `object` is `server/tool` (or `server/uri`, `server/prompt`).
 
     `args` None means that the arguments are not known; `tool` None, that the tool (or the resource, or the prompt) is
-    not; `run` None, that it is about no run in particular. `now` is aware, and `now.hour` reads it as it is: in UTC, as
+    not. `now` is aware, and `now.hour` reads it as it is: in UTC, as
     the gateway has it. `requester` matters for the action `approve` only: the user who asked for the call that is to be
     approved. None there means unknown, and then nobody may approve.
     """
@@ -57,7 +61,7 @@ class Query:
     object: str
     args: JsonObject | None = field(repr=False)
     tool: Tool | Offer | None
-    run: RunFacts | None
+    run: RunFacts
     now: datetime
     requester: str | None = None
 
@@ -116,7 +120,7 @@ def _auth_age(scope: Scope) -> Any:
 
 
 def _of_run(read: Callable[[RunFacts], Any]) -> Callable[[Scope], Any]:
-    return lambda scope: UNDECIDED if scope.query.run is None else read(scope.query.run)
+    return lambda scope: read(scope.query.run) if scope.query.run.known else UNDECIDED
 
 
 def _servers(run: RunFacts) -> Any:

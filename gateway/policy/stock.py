@@ -33,7 +33,7 @@ from gateway.policy.logic import UNDECIDED
 from gateway.policy.readings import always, sometimes
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Rule
-from gateway.policy.scope import Query, RunFacts, Scope, use_of
+from gateway.policy.scope import ANY_RUN, Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Effect
 
 __all__ = ["CasbinPolicy"]
@@ -200,7 +200,7 @@ class CasbinPolicy(Policy):
         deny, ask, allow = (tuple(rule for rule in found if rule.effect == effect) for effect in _ORDER)
         return Candidates(deny, ask, allow, any(rule.when for rule in found))
 
-    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts | None = None) -> bool:
+    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = ANY_RUN) -> bool:
         """Whether its use could be allowed or asked for with some arguments, and no `list` line hides it."""
         use = self._query(subject, use_of(thing), thing, now, run)
         return (subject.agent is None or subject.agent.startswith("agent:")) and all(

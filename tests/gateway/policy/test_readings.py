@@ -5,10 +5,10 @@ import pytest
 from gateway.policy import RunFacts, parse
 from gateway.policy.compiler import compile_condition
 from gateway.policy.readings import always, depends_on_time, sometimes
-from gateway.policy.scope import Scope
+from gateway.policy.scope import ANY_RUN, Scope
 from tests.fixtures.policies import a_query, a_tool
 
-UNKNOWN = replace(a_query(tool=a_tool("shop/refund", readOnlyHint=True)), args=None, run=None)
+UNKNOWN = replace(a_query(tool=a_tool("shop/refund", readOnlyHint=True)), args=None, run=ANY_RUN)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from gateway.policy.explain import explain
 from gateway.policy.files import Source
 from gateway.policy.load import build
 from gateway.policy.model import MODEL
+from gateway.policy.scope import ANY_RUN
 from gateway.policy.stock import CasbinPolicy
 from tests.fixtures.policies import NOON, a_query, a_tool, policy_lines, queries, rule_lines
 
@@ -47,7 +48,7 @@ def test_the_shipped_model_in_other_words_gives_the_same_answers(lines: list[str
         assert query.tool is not None
         assert theirs.decide(query) == ours.decide(query)
         assert theirs.candidates(query, query.subject.user) == ours_as_theirs(ours, theirs, query)
-        for run in (None, query.run):
+        for run in (ANY_RUN, query.run):
             assert theirs.visible(query.subject, query.tool, NOON, run) == ours.visible(
                 query.subject, query.tool, NOON, run
             )
