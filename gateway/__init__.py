@@ -69,6 +69,7 @@ Paths: where something happens.
     redeeming       the path of a call that people agreed to, made for a task
     following       how a client follows its tasks, whoever made them
     approving       the path of an answer: who may give it is policy, and it is given once
+    rollout         what a process does about its policy beside deciding: versions, a candidate, who runs what
 
 The root, and the faces.
 

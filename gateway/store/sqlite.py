@@ -13,7 +13,8 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,6 +26,7 @@ from gateway.keys import ApiKey
 from gateway.store import Change, Lease, RunRow
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
+from gateway.store.policies import PolicyBook
 from gateway.store.writer import Transaction, Writer
 from gateway.task import Task
 
@@ -32,7 +34,7 @@ __all__ = ["SCHEMA_VERSION", "SqliteStore"]
 
 T = TypeVar("T")
 # The file at place n leads from version n to n + 1.
-MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql", "once.sql")
+MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql", "once.sql", "policies.sql")
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
 DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
@@ -165,6 +167,10 @@ class SqliteStore:
             raise UnknownKey(key_id)
         return await self._write(lambda db: key_tx.revoke_key(db, row[0], self._clock()))
 
+    def policies(self, place: Path) -> PolicyBook:
+        """What is kept about the policy whose files are here."""
+        return PolicyBook(_Access(self._read, self._write, self._clock), str(place))
+
     async def check(self) -> None:
         """Writes what is there already. Raises StoreError where nothing can be written."""
         await self._write(lambda db: db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}"))
@@ -211,6 +217,15 @@ class SqliteStore:
             connection.close()
             raise
         return connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """The store, as functions elsewhere use it."""
+
+    read: Callable[..., list[Any]]
+    write: Callable[[Transaction[Any]], Awaitable[Any]]
+    now: Callable[[], int]
 
 
 def _into_wal(connection: sqlite3.Connection) -> None:
