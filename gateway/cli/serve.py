@@ -149,6 +149,7 @@ def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
         problem=lambda: offline.policy.problem,
         servers=lambda: {status.name: status.state == "ready" for status in runtime.upstream.status()},
         may_use=lambda subject, name: offline.policy.current.may_use(subject, name, datetime.now(UTC)),
+        digest=lambda: offline.policy.current.digest,
     )
     return Entry(
         local=local,

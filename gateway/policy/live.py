@@ -89,7 +89,7 @@ class LivePolicy:
         self._hear: Hear | None = None
         self._reading = self._first(caution.before)
         if self._reading.problem is not None:
-            _tell(self._reading.problem)
+            _tell(self._reading.problem, self._reading.in_force)
 
     @property
     def current(self) -> Policy:
@@ -135,7 +135,7 @@ class LivePolicy:
         if self._reading is before:
             return
         if str(self._reading.problem) != str(before.problem):
-            _tell(self._reading.problem)
+            _tell(self._reading.problem, self._reading.in_force)
         for file in _gone(before.stamps[1], self._reading.stamps[1]):
             log.warning("%s is gone, and what it said is policy no more", file)
 
@@ -207,11 +207,11 @@ def _gone(before: Stamp, now: Stamp) -> list[str]:
     return [name for name, *_ in before if now and name not in left]
 
 
-def _tell(problem: PolicyError | None) -> None:
+def _tell(problem: PolicyError | None, in_force: InForce) -> None:
     """Once for each broken edit, and once when it is mended: nobody may believe that an edit holds that does not."""
     if problem is None:
         log.warning("the policy is in force again as it stands in its files")
         return
-    log.warning("the edited policy is refused, and the last good one stays in force")
+    log.error("the policy's files are refused, and the last good one stays in force (%s)", in_force.digest[:12])
     for found in problem.problems:
-        log.warning("%s", found)
+        log.error("%s", found)

@@ -74,7 +74,8 @@ def _meant(source: Source) -> bool:
 
 
 def _nothing(sources: Sequence[Source]) -> Problem:
-    hint = "a policy without any would deny everything; was the file cut while it was written?"
+    hint = "a policy without any denies everything; was the file cut while it was written? if it is meant:"
+    hint = f"{hint} toolgate policy reload --force"
     return Problem(sources[0].file, 0, 0, "there is no `p` line", hint)
 
 
