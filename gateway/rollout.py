@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +87,7 @@ class Rollout:
         self._heard: deque[Heard] = deque()
         self._unheard = 0
         self._trouble = ""
+        self.also: list[Callable[[], None]] = []  # what else is to be looked after; never raises
 
     async def begin(self) -> None:
         """The first look; nothing is reported yet: most commands are over before that."""
@@ -96,6 +97,8 @@ class Rollout:
         """Goes on until it is cancelled."""
         while True:
             await asyncio.sleep(SHADOW_TICK if self._candidate else TICK)
+            for look in self.also:
+                look()
             await self._safely(report=True)
 
     async def end(self) -> None:

@@ -18,7 +18,7 @@ from gateway.budget import Limits, Price
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
-from gateway.config import Budgets, Config, ResolvedStdio, ServerConfig, expand, launch, load_budgets
+from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
 from gateway.pipeline import CallSettings, Pipeline
@@ -51,7 +51,12 @@ class Offline:
     config: Config
     store: SqliteStore
     policy: LivePolicy
-    budgets: Budgets
+    live_budgets: LiveBudgets
+
+    @property
+    def budgets(self) -> Budgets:
+        """As they hold now."""
+        return self.live_budgets.current
 
     @property
     def approving(self) -> Approving:
@@ -123,7 +128,13 @@ class Runtime:
         """For MCP clients and `toolgate call`."""
         offline = self.offline
         return Clients(
-            self.pipeline, offline.store, offline.policy, self.upstream, offline.budgets.for_clients, self.tracing
+            self.pipeline,
+            offline.store,
+            offline.policy,
+            self.upstream,
+            offline.budgets.for_clients,
+            self.tracing,
+            offline.live_budgets,
         )
 
     def subject_for(self, agent: str | None) -> Subject:
@@ -169,7 +180,7 @@ class Runtime:
 @contextlib.contextmanager
 def open_offline(config: Config) -> Iterator[Offline]:
     """Opens store and policy. Raises ConfigError, PolicyError, StoreError."""
-    budgets = load_budgets(config.policy.budgets, config.agents)
+    budgets = LiveBudgets(config.policy.budgets, config.agents)
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
     try:
         policy = open_policy(_paths(config), store.policies(config.policy.files))
@@ -187,6 +198,7 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
     with open_offline(config) as offline, opened_telemetry(config) as telemetry:
         access, book = Access(config), offline.store.policies(config.policy.files)
         rollout = Rollout(offline.policy, book, _paths(config), telemetry, kind)
+        rollout.also.append(offline.live_budgets.look)
         async with (
             rolled_out(rollout),
             open_servers(config, access, learns=True, patience=START_SECONDS) as upstream,
