@@ -21,7 +21,8 @@ _Stamp = tuple[int, int, int, int] | None  # None: it is not there
 class LiveBudgets:
     """`current` is what holds; `look` is for whoever has the time.
 
-    Raises ConfigError if the first reading can't be used. A file is read when two looks have found it the same: somebody may still be writing it.
+    Raises ConfigError if the first reading can't be used. A file is read when two looks have found it the same: perhaps
+    somebody still writes it.
     """
 
     def __init__(self, path: Path, known_agents: Collection[str] | None = None) -> None:

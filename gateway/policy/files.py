@@ -7,7 +7,6 @@ file system says about the files without reading them; another stamp means that 
 import os
 import pwd
 import stat
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +50,9 @@ def _members(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix == ".csv" and not file.name.startswith("."))
 
 
-def newest_of(stamps: Iterable[Stamp]) -> float:
-    """When the newest of these files was written, in seconds since 1970; 0 for none."""
-    return max((modified for stamp in stamps for _, modified, *_ in stamp), default=0) / 1e9
+def newest_of(now: Stamp, then: Stamp) -> float:
+    """When the newest of the files was written that are not as they were, in seconds since 1970; 0 for none."""
+    return max((file[1] for file in now if file not in then), default=0) / 1e9
 
 
 def journal_of(policy: Path) -> Path:

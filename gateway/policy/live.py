@@ -186,7 +186,8 @@ class LivePolicy:
         before = self._unrest
         if before is None or before.stamps != stamps:
             self._unrest = before = _Unrest(stamps, now, before.begun if before else now)
-        old = all(stamps) and newest_of(stamps) <= time.time() - self._quiet
+        fresh = [newest_of(found, then) for found, then in zip(stamps, self._reading.stamps, strict=True)]
+        old = all(stamps) and max(fresh) <= time.time() - self._quiet
         rests = old or now - before.since >= self._quiet or now - before.begun >= LONGEST
         if rests:
             self._unrest = None

@@ -8,6 +8,7 @@ what it says. It names files within the configured places only.
 import contextlib
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["PATIENCE", "finish", "replace_files"]
 
 PATIENCE = 2.0  # seconds for another writer to finish
 _PAUSE = 0.01
+_LEFT_OVER = re.compile(r"\..+\.(?:csv|conf|writing)\.[0-9]+\.new")
 
 
 def replace_files(files: Files, model: Path, policy: Path, begun: Callable[[], None] = lambda: None) -> list[Path]:
@@ -29,6 +31,7 @@ def replace_files(files: Files, model: Path, policy: Path, begun: Callable[[], N
     """
     try:
         with _turn(policy):
+            _sweep(model, policy)
             targets = _changed(files, model, policy)
             staged = _staged(targets)
             try:
@@ -71,6 +74,14 @@ def _changed(files: Files, model: Path, policy: Path) -> Mapping[Path, bytes | N
     else:
         wanted[policy] = files.policy[0][1]
     return {path: content for path, content in wanted.items() if _content(path) != content}
+
+
+def _sweep(model: Path, policy: Path) -> None:
+    """Takes away what commands that were killed have left beside the files."""
+    for folder in {Path(os.path.realpath(path)).parent for path in (model, policy)} | {policy}:
+        for path in folder.glob(".*.new"):
+            if _LEFT_OVER.fullmatch(path.name):
+                path.unlink()
 
 
 def _content(path: Path) -> bytes | None:
@@ -131,11 +142,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _turn(policy: Path, patience: float = PATIENCE) -> Iterator[None]:
+def _turn(policy: Path, patience: float | None = None) -> Iterator[None]:
     """No other command writes meanwhile: a lock on the folder, which ends with the process. Raises OSError."""
     descriptor = os.open(policy.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _take(descriptor, time.monotonic() + patience)
+        _take(descriptor, time.monotonic() + (PATIENCE if patience is None else patience))
         yield
     finally:
         os.close(descriptor)
