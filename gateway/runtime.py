@@ -22,7 +22,7 @@ from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerCo
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
 from gateway.pipeline import CallSettings, Pipeline
-from gateway.policy import LivePolicy
+from gateway.policy import LivePolicy, load
 from gateway.rollout import Paths, Rollout, open_policy, rolled_out
 from gateway.run import Run, fold
 from gateway.store.sqlite import SqliteStore
@@ -179,7 +179,12 @@ class Runtime:
 
 @contextlib.contextmanager
 def open_offline(config: Config) -> Iterator[Offline]:
-    """Opens store and policy. Raises ConfigError, PolicyError, StoreError."""
+    """Opens store and policy. Raises ConfigError, PolicyError, StoreError.
+
+    A policy that can't be used now and was in force before stays in force; without one, nothing is made.
+    """
+    if not config.store.path.exists():
+        load(config.policy.model, config.policy.files)
     budgets = LiveBudgets(config.policy.budgets, config.agents)
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
     try:

@@ -365,8 +365,13 @@ def test_a_config_map_of_kubernetes_is_followed(desk: Desk, tmp_path: Path, fold
 def test_what_is_no_file_any_more_leaves_the_last_good_policy_in_force(desk: Desk, what: str) -> None:
     live = desk.live()
     desk.policy.unlink()
-    made = {"folder": Path.mkdir, "pipe": os.mkfifo, "dangling link": lambda path: path.symlink_to("nowhere")}
-    made[what](desk.policy)
+    match what:
+        case "folder":
+            desk.policy.mkdir()
+        case "pipe":
+            os.mkfifo(desk.policy)
+        case _:
+            desk.policy.symlink_to("nowhere")
     assert effect(live) == "allow"
     assert live.problem is not None
 
@@ -447,7 +452,8 @@ def test_what_is_new_since_the_last_process_counts_at_once(desk: Desk) -> None:
 
 def test_whoever_overhears_is_told_also_after_an_edit_and_else_nobody_is_there(desk: Desk) -> None:
     live = desk.live()
-    assert live.current.hear is None
+    first = live.current
+    assert first.hear is None
     heard: list[tuple[Query, Decision]] = []
 
     def hear(query: Query, decision: Decision) -> None:
@@ -461,4 +467,5 @@ def test_whoever_overhears_is_told_also_after_an_edit_and_else_nobody_is_there(d
     assert live.current.hear is hear
     assert effect(live) == "deny"
     live.overheard(None)
-    assert live.current.hear is None
+    last = live.current
+    assert last.hear is None
