@@ -91,7 +91,7 @@ class Rollout:
 
     async def begin(self) -> None:
         """The first look; nothing is reported yet: most commands are over before that."""
-        await self._safely(report=False)
+        await self.look(report=False)
 
     async def run(self) -> None:
         """Goes on until it is cancelled."""
@@ -99,7 +99,7 @@ class Rollout:
             await asyncio.sleep(SHADOW_TICK if self._candidate else TICK)
             for look in self.also:
                 look()
-            await self._safely(report=True)
+            await self.look()
 
     async def end(self) -> None:
         """Compares what waits, and takes leave."""
@@ -108,10 +108,10 @@ class Rollout:
             if self._reported is not None:
                 await self._book.leave(self._id)
 
-    async def _safely(self, *, report: bool) -> None:
-        """Whatever is wrong here, calls are decided; it is said once."""
+    async def look(self, *, report: bool = True) -> None:
+        """Sees to everything once. Whatever is wrong here, calls are decided; it is said once."""
         try:
-            await self._look(report=report)
+            await self._see_to_it(report=report)
         except StoreError as error:
             if self._trouble != str(error):
                 log.warning("the policy's versions can't be kept: %s", error)
@@ -121,7 +121,7 @@ class Rollout:
         else:
             self._trouble = ""
 
-    async def _look(self, *, report: bool) -> None:
+    async def _see_to_it(self, *, report: bool) -> None:
         _finish(self._paths)
         accepted = self._book.accepted()
         self._live.accept(accepted)
