@@ -99,13 +99,12 @@ def _status(desk: Desk, *, as_json: bool) -> int:
 
 def _print(candidate: "Candidate", tally: "Tally", comparing: int) -> None:
     from gateway.cli.columns import ago, aligned
-    from gateway.cli.policy.counting import counted
 
     now = time.time_ns() // 1_000_000
     for line in aligned([_words(found) for found in tally.found]) if tally.found else ():
         click.echo(line)
-    since = f"since {ago(candidate.at, now).removesuffix(' ago')}, {counted(comparing, 'process')} comparing"
-    since = since.replace("processs", "processes")
+    processes = "1 process compares" if comparing == 1 else f"{comparing or 'no'} processes compare"
+    since = f"in {ago(candidate.at, now).removesuffix(' ago')}; {processes} now"
     click.echo(f"{short(candidate.digest)}: {tally.differed:,} of {tally.seen:,} decisions differ, {since}", err=True)
     left_off = tally.differed - sum(found.count for found in tally.found)
     if left_off:
@@ -122,10 +121,5 @@ def _words(found: "Found") -> tuple[str, ...]:
     it = found.difference
     change = f"{it.old} -> {it.new}"
     lines = f"{it.old_line or 'no line'} -> {it.new_line or 'no line'}"
-    return (
-        f"{found.count}x",
-        change,
-        visible(f"{it.who} {it.tenant}"),
-        visible(f"{it.action} {it.tool}"),
-        visible(lines),
-    )
+    who, what = f"{it.who} of {it.tenant}", f"{it.action} {it.tool}"
+    return f"{found.count}x", change, visible(who), visible(what), visible(lines)
