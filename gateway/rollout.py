@@ -126,6 +126,8 @@ class Rollout:
         accepted = self._book.accepted()
         self._live.accept(accepted)
         policy, problem = self._live.current, self._live.problem
+        if problem is not None and (newest := self._book.in_force_digest()) is not None:
+            self._live.accept({newest})  # another process has taken it, from what was in force in between
         await self._keep(policy, accepted)
         self._tell(policy, problem)
         self._follow()

@@ -25,6 +25,7 @@ KEPT_BYTES = 64_000_000  # of their files, together; the two newest are kept wha
 _ACCEPTED = 20
 
 _VERSION = "SELECT number, digest, how, by, at, lines, restricting, in_force, folder, files FROM policy_versions"
+_NEWEST = "SELECT digest FROM policy_versions WHERE place = ?1 AND in_force ORDER BY number DESC LIMIT 1"
 _CANDIDATE = "SELECT digest, base, by, at, folder, files FROM policy_candidates WHERE place = ?"
 _TALLY = "SELECT seen, differed, failed, unheard FROM policy_candidates WHERE place = ?"
 _REPLICA = "SELECT id, place, kind, started, digest, since, beat, problem, candidate FROM policy_processes"
@@ -78,10 +79,13 @@ class PolicyBook:
         """The version that came into force last."""
         return next(iter(self._versions("AND in_force ORDER BY number DESC LIMIT 1")), None)
 
+    def in_force_digest(self) -> str | None:
+        rows = self._access.read(_NEWEST, self.place)
+        return rows[0][0] if rows else None
+
     def previous(self) -> Version | None:
         """The newest that was in force and says something else than the one that is."""
-        now = "(SELECT digest FROM policy_versions WHERE place = ?1 AND in_force ORDER BY number DESC LIMIT 1)"
-        return next(iter(self._versions(f"AND in_force AND digest <> {now} ORDER BY number DESC LIMIT 1")), None)
+        return next(iter(self._versions(f"AND in_force AND digest <> ({_NEWEST}) ORDER BY number DESC LIMIT 1")), None)
 
     def versions(self) -> Sequence[Version]:
         """The newest first."""

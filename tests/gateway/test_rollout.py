@@ -137,6 +137,24 @@ def test_what_loses_most_of_its_lines_is_taken_once_it_is_accepted_by_every_proc
     assert desk.versions() == [("forced", ME, 1), ("started", ME, 10)]
 
 
+def test_what_another_process_has_taken_step_by_step_is_taken_by_one_that_saw_only_the_last_step(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        (_, quick), (live, slow) = desk.process(), desk.process()
+        await quick.begin()
+        await slow.begin()
+        for left in (5, 3):
+            desk.write("".join(LINES.splitlines(keepends=True)[:left]))
+            await quick.look()
+        await slow.look()
+        assert "only 3 of the 10" in caplog.text
+        assert len(live.current.rules) == 3
+
+    asyncio.run(work())
+    assert [lines for _, _, lines in desk.versions()] == [3, 5, 10]
+
+
 def test_a_candidate_is_compared_on_what_is_decided_and_never_enforced(desk: Desk) -> None:
     async def work() -> None:
         live, rollout = desk.process()
