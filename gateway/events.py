@@ -131,13 +131,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A person answered, or nobody did in time; or whoever asked took the question back."""
+    """A person answered, or nobody did in time; or whoever asked took the question back.
+
+    `policy` is the digest of the policy that let this person answer.
+    """
 
     key: str
     approval_id: str
     decision: Decision
     by: str
     reason: str = ""
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

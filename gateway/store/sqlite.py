@@ -132,8 +132,11 @@ class SqliteStore:
         rows = self._read(f"{tx.SELECT_APPROVALS} {where} ORDER BY created LIMIT ?", *wanted.values(), limit)
         return [tx.approval(row) for row in rows]
 
-    async def decide(self, approval_id: str, decision: Decision, by: str, reason: str) -> Approval:
-        return await self._write(lambda db: tx.decide(db, tx.Answer(approval_id, decision, by, reason), self._clock()))
+    async def decide(
+        self, approval_id: str, decision: Decision, by: str, reason: str, policy: str | None = None
+    ) -> Approval:
+        answer = tx.Answer(approval_id, decision, by, reason, policy)
+        return await self._write(lambda db: tx.decide(db, answer, self._clock()))
 
     async def withdraw(self, approval_id: str, by: str, reason: str) -> bool:
         return await self._write(lambda db: tx.withdraw(db, approval_id, by, reason, self._clock()))

@@ -87,7 +87,14 @@ SAMPLES: tuple[Event, ...] = (
         action="get",
         policy="5193e4552009",
     ),
-    Decided(key="t1/call/1", approval_id="A-00ff", decision="denied", by="user:bob", reason="wrong order"),
+    Decided(
+        key="t1/call/1",
+        approval_id="A-00ff",
+        decision="denied",
+        by="user:bob",
+        reason="wrong order",
+        policy="5193e4552009",
+    ),
     Admitted(
         key="t1/call/1",
         path="shop/order",

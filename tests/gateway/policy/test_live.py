@@ -318,6 +318,19 @@ def test_a_file_that_is_being_written_is_left_alone_until_it_rests(
     assert caplog.records == []
 
 
+def test_a_file_that_is_away_for_a_moment_while_it_is_written_anew_is_not_missed(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    live = desk.live(caution=Caution(quiet=LONG_QUIET))
+    desk.policy.unlink()
+    assert effect(live) == "allow"
+    assert live.problem is None
+    desk.policy.write_text(DENIED)
+    os.utime(desk.policy, (1, 1))
+    assert effect(live) == "deny"
+    assert caplog.records == []
+
+
 def test_a_file_that_never_rests_is_read_all_the_same(desk: Desk) -> None:
     live = desk.live(caution=Caution(quiet=LONG_QUIET))
     begun = desk.clock.now
