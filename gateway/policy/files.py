@@ -1,4 +1,4 @@
-"""Policy files -> text. The one place of this package that touches the disk.
+"""Policy files -> text. The one place of this package that reads the disk; `writing` is the one that writes it.
 
 The policy is one file, or a folder whose `*.csv` files count as one: their order means nothing. A `Stamp` is what a
 file system says about the files without reading them; another stamp means that they should be read again.

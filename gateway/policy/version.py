@@ -1,4 +1,4 @@
-"""A policy as it came into force, with the text of all its files: what can be shown, and given back. Pure."""
+"""A policy as it came into force, with the text of all its files: what can be shown, and given back."""
 
 import base64
 import json
