@@ -21,7 +21,9 @@ STATUS = "status"
 
 @click.command("shadow")
 @click.argument("new", metavar="NEW|status", required=False)
-@click.option("--model", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE")
+@click.option(
+    "--model", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE", help="A model of its own."
+)
 @click.option("--off", is_flag=True, help="Take the candidate away.")
 @as_json
 @located
