@@ -24,6 +24,7 @@ __all__ = ["Desk", "OnDisk", "opened", "short", "waited"]
 
 T = TypeVar("T")
 
+_INTERRUPTED = "a change of several files was interrupted, and can't be finished; see that they may be written"
 PATIENCE = 5.0  # seconds for the running processes to take a policy
 
 
@@ -47,11 +48,14 @@ class Desk:
 
     def on_disk(self, in_force: "Version | None", *, force: bool = False) -> OnDisk:
         """What the files say, looked at as a running gateway looks at it; `force`: as if it had been accepted."""
-        from gateway.errors import PolicyError
-        from gateway.policy.files import read_sources
+        from gateway.errors import PolicyError, Problem
+        from gateway.policy.files import is_being_written, journal_of, read_sources, shown
         from gateway.policy.load import digest_of
         from gateway.policy.taking import take
 
+        if is_being_written(self.paths.policy):
+            journal = shown(journal_of(self.paths.policy))
+            return OnDisk(problem=PolicyError([Problem(journal, 0, 0, _INTERRUPTED)]))
         try:
             sources = (*read_sources(self.paths.model), *read_sources(self.paths.policy))
         except PolicyError as problem:

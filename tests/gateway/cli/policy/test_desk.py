@@ -40,6 +40,22 @@ def test_what_a_killed_command_began_is_finished_first(bare: Path) -> None:
     assert not journal_of(policy).exists()
 
 
+def test_what_can_not_be_finished_keeps_the_files_from_being_read_half(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("gateway.policy.writing._put", read_only)
+    policy, model = bare / "policies" / "policy.csv", bare / "policies" / "model.conf"
+    files = Files(model.read_bytes(), (("policy.csv", LINE.format("unfinished").encode()),))
+    journal_of(policy).write_text(files.to_text())
+    with opened(Caller(bare)) as desk:
+        found = desk.on_disk(None)
+    assert found.policy is None
+    assert ".policy.csv.writing: error: a change of several files was interrupted" in str(found.problem)
+
+
 def test_who_is_late_is_waited_for_and_then_named(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.1)
     with opened(Caller(bare)) as desk:
