@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.budget import Limits
@@ -47,9 +47,25 @@ def new_run_id() -> str:
     return f"r-{secrets.token_hex(8)}"
 
 
+class LimitsOfClients(Protocol):
+    """Budgets, as far as clients have them."""
+
+    @property
+    def for_clients(self) -> Limits: ...
+
+
+class CurrentLimits(Protocol):
+    """The budgets in force: another value after an edit."""
+
+    @property
+    def current(self) -> LimitsOfClients: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Opens runs for clients. `limits` are those of each such run, `tracing` is told of its end."""
+    """Opens runs for clients. `limits` are those of each such run, or else what `budgets` say now. `tracing` is told of
+    its end.
+    """
 
     pipeline: Pipeline
     store: Store
@@ -57,6 +73,12 @@ class Clients:
     upstream: Upstream
     limits: Limits
     tracing: Tracing | None = None
+    budgets: CurrentLimits | None = None
+
+    @property
+    def most(self) -> Limits:
+        """What a run may spend as of now."""
+        return self.limits if self.budgets is None else self.budgets.current.for_clients
 
     @contextlib.asynccontextmanager
     async def run(self, subject: Subject, title: str, profile: Profile = WHOLE) -> AsyncIterator["ClientRun"]:
@@ -75,7 +97,7 @@ class Clients:
         A run of the same subject and title that was active within `follows` seconds is the same client at work,
         whichever process served it: what that run has read taints this one.
         """
-        run_id, owner, limits = new_run_id(), owner_name(), self.limits.to_json()
+        run_id, owner, limits = new_run_id(), owner_name(), self.most.to_json()
         tainted = await self._was_tainted(subject, title, follows)
         who = (subject.user, subject.tenant, subject.agent)
         queued = Queued("client", *who, input=title, limits=limits, tainted=tainted)
@@ -121,7 +143,7 @@ class Clients:
             row.status,
             driver="client",
             subject=Subject(row.user, row.tenant, row.agent),
-            limits=self.limits,
+            limits=self.most,
             created=row.created,
             updated=row.updated,
             spend=taken,
@@ -327,7 +349,7 @@ class ClientRun:
     async def place(self) -> Place:
         """Where in its run it is, and what is spent of its budget; the reservation sees what others spent meanwhile."""
         taken = await self._clients.store.recent_spend(run_account(self.run_id))
-        return Place(self.run_id, self.subject, self._clients.limits, taken, tainted=self._tainted)
+        return Place(self.run_id, self.subject, self._clients.most, taken, tainted=self._tainted)
 
     def _resource(self, uri: str) -> tuple[str, str]:
         """Its path, and the server's own URI; what nobody has stands for itself."""

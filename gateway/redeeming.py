@@ -87,7 +87,7 @@ class Redeeming:
         run_id, who = run_of(approval), approval.call.subject
         first = fold(approval.run_id, await self._store.events(approval.run_id))
         names = (who.user, who.tenant, who.agent)
-        limits = self._clients.limits
+        limits = self._clients.most
         queued = Queued("client", *names, input=first.input, limits=limits.to_json(), tainted=first.tainted)
         with contextlib.suppress(IllegalEvent):  # it was begun before
             await self._store.append(run_id, [queued, Started(owner_name())], lease=None)

@@ -2,7 +2,8 @@
 
 What decides is exported here. Read in this order: `rows` (what a line says; below it `cells`, `globs`, `compiler`,
 `comparisons`, `functions`, `logic`, `condition`, `scope`), `load` (files to `Policy`), `decide` (the answer; below it
-`index` and `roles`), `live` (reload). What admins use stands in modules of its own, so that a call does not pay for it:
+`index` and `roles`), `live` (reload; below it `taking`: which edit is taken). What admins use stands in modules of its
+own, so that a call does not pay for it:
 
     explain    why a decision is what it is; below it `listing`, `misses` (what the nearest lines lack), `ways`
                (with which values it would be another), `paths` and `saw`
@@ -13,6 +14,9 @@ What decides is exported here. Read in this order: `rows` (what a line says; bel
     lint/      what is doubtful: `check`; below it `bounds`
     cases/     the policy's own tests, and what they have not seen
     suggest/   lines that would have allowed what was denied
+    version    a policy that was in force, with the text of its files; `writing`: they are given back
+    shadow     a candidate beside the policy in force, and where it would have decided otherwise
+    replica    a process that decides, as it reports itself
 
 Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers.
 """

@@ -14,10 +14,10 @@ from gateway.policy.files import Source, read_sources
 from gateway.policy.model import model_problems
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Row, Rule, parse_lines
-from gateway.policy.wording import GROUPS
+from gateway.policy.wording import GROUPS, SHRUNK
 from gateway.wording import did_you_mean
 
-__all__ = ["build", "load", "parse"]
+__all__ = ["build", "digest_of", "load", "parse"]
 
 
 def load(model: str | Path, policy: str | Path) -> Policy:
@@ -30,8 +30,12 @@ def parse(text: str, file: str = "policy.csv") -> Policy:
     return build(None, sources=[Source(file, text.encode())])
 
 
-def build(model: Source | None, *, sources: Sequence[Source]) -> Policy:
-    """A policy from files that have been read. Raises PolicyError. Pure."""
+def build(model: Source | None, *, sources: Sequence[Source], hollow: bool = False) -> Policy:
+    """A policy from files that have been read. Raises PolicyError. Pure.
+
+    A file without a line was cut while it was written, unless it is said to be meant: by `hollow`, or in the file
+    itself (see `taking`).
+    """
     problems: list[Problem] = []
     rows: list[Row] = []
     if model:
@@ -42,17 +46,17 @@ def build(model: Source | None, *, sources: Sequence[Source]) -> Policy:
         found, wrong = parse_lines(source.file, text or "")
         rows += found
         problems += wrong
-        if text is not None and not found and not wrong and len(sources) > 1:
+        if text is not None and not found and not wrong and len(sources) > 1 and not hollow and not _meant(source):
             problems.append(_empty(source))
     rules = [row for row in rows if isinstance(row, Rule)]
     grants = [row for row in rows if isinstance(row, Grant)]
     problems += Roles.of(grants).circles()
-    if not rules and not problems:
+    if not rules and not problems and not hollow and not any(map(_meant, sources)):
         problems.append(_nothing(sources))
     if problems:
         raise PolicyError(sorted(problems, key=_place))
     warnings = [*_twice(rules), *_twice(grants), *_unknown_roles(rules, grants)]
-    return Policy(rules, grants, _digest(model, sources), sorted(warnings, key=_place))
+    return Policy(rules, grants, digest_of(model, sources), sorted(warnings, key=_place))
 
 
 def _text(source: Source, problems: list[Problem]) -> str | None:
@@ -65,8 +69,13 @@ def _text(source: Source, problems: list[Problem]) -> str | None:
         return None
 
 
+def _meant(source: Source) -> bool:
+    return SHRUNK.encode() in source.content
+
+
 def _nothing(sources: Sequence[Source]) -> Problem:
-    hint = "a policy without any would deny everything; was the file cut while it was written?"
+    hint = "a policy without any denies everything; was the file cut while it was written? if it is meant:"
+    hint = f"{hint} toolgate policy reload --force"
     return Problem(sources[0].file, 0, 0, "there is no `p` line", hint)
 
 
@@ -80,8 +89,10 @@ def _place(problem: Problem) -> tuple[str, int, int]:
     return problem.file, problem.line, problem.column
 
 
-def _digest(model: Source | None, sources: Sequence[Source]) -> str:
-    """Of the content: file names count, for decisions name lines by them; so do the lengths, for nothing may shift."""
+def digest_of(model: Source | None, sources: Sequence[Source]) -> str:
+    """The SHA-256 of the content, in hex. File names count, for decisions name lines by them; so do the lengths, for
+    nothing may shift.
+    """
     digest = hashlib.sha256()
     for source in [*([model] if model else []), *sources]:
         name = Path(source.file).name.encode()
