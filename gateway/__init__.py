@@ -31,7 +31,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     schema          arguments against a tool's input schema
     shapes          the same at a glance, for the schemas that nearly all tools have
     bounded         JSON Schema keywords whose cost is bounded
-    policy/         the policy files: read strictly, decided by an index, explained, checked, tested, reloaded
+    policy/         the policy files: read strictly, decided by an index, explained, checked, tested, rolled out
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
     agents/         what an agent is, and what its model is told
     config/         toolgate.toml, .mcp.json, budgets.toml, the environment and the flags
@@ -69,6 +69,7 @@ Paths: where something happens.
     redeeming       the path of a call that people agreed to, made for a task
     following       how a client follows its tasks, whoever made them
     approving       the path of an answer: who may give it is policy, and it is given once
+    rollout         what a process does about its policy beside deciding: versions, a candidate, who runs what
 
 The root, and the faces.
 

@@ -32,10 +32,12 @@ class Approving:
 
     async def may_decide(self, approver: Subject, approval: Approval) -> Verdict:
         """Allow or Deny, with the line that says so. What the policy asks about the run is the run as it is now."""
+        return judge_approver(approver, approval, await self._facts(approval))
+
+    async def _facts(self, approval: Approval) -> Facts:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
         so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers)
-        facts = Facts(self.catalogue(), self.policy.current, datetime.now(UTC), run=so_far)
-        return judge_approver(approver, approval, facts)
+        return Facts(self.catalogue(), self.policy.current, datetime.now(UTC), run=so_far)
 
     async def decide(
         self, approver: Subject, approval_id: str, decision: Decision, reason: str = ""
@@ -45,7 +47,8 @@ class Approving:
         Raises UnknownApproval, and Conflict when somebody else was first.
         """
         approval = await self.store.approval(approval_id)
-        verdict = await self.may_decide(approver, approval)
+        facts = await self._facts(approval)
+        verdict = judge_approver(approver, approval, facts)
         if isinstance(verdict, Deny):
             return verdict
-        return await self.store.decide(approval.id, decision, approver.user, reason)
+        return await self.store.decide(approval.id, decision, approver.user, reason, facts.policy.digest)

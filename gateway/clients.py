@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.budget import Limits
@@ -36,14 +36,12 @@ from gateway.uris import SCHEME
 __all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
 
 T = TypeVar("T", Tool, Offer)
+_Read = tuple[bool, frozenset[str] | None]  # whether untrusted text was read, and from which servers anything was
+_NOTHING: _Read = (False, frozenset())
 
 MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
 CLIENT_LEASE_SECONDS = 30 * 24 * 3600.0  # the owner's process is what counts: it is seen to be dead, not timed out
-
-
-_Read = tuple[bool, frozenset[str] | None]  # whether untrusted text was read, and from which servers anything was
-_NOTHING: _Read = (False, frozenset())
 
 
 def new_run_id() -> str:
@@ -51,9 +49,25 @@ def new_run_id() -> str:
     return f"r-{secrets.token_hex(8)}"
 
 
+class LimitsOfClients(Protocol):
+    """Budgets, as far as clients have them."""
+
+    @property
+    def for_clients(self) -> Limits: ...
+
+
+class CurrentLimits(Protocol):
+    """The budgets in force: another value after an edit."""
+
+    @property
+    def current(self) -> LimitsOfClients: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Opens runs for clients. `limits` are those of each such run, `tracing` is told of its end."""
+    """Opens runs for clients. `limits` are those of each such run, or else what `budgets` say now. `tracing` is told of
+    its end.
+    """
 
     pipeline: Pipeline
     store: Store
@@ -61,6 +75,12 @@ class Clients:
     upstream: Upstream
     limits: Limits
     tracing: Tracing | None = None
+    budgets: CurrentLimits | None = None
+
+    @property
+    def most(self) -> Limits:
+        """What a run may spend as of now."""
+        return self.limits if self.budgets is None else self.budgets.current.for_clients
 
     @contextlib.asynccontextmanager
     async def run(self, subject: Subject, title: str, profile: Profile = WHOLE) -> AsyncIterator["ClientRun"]:
@@ -79,7 +99,7 @@ class Clients:
         A run of the same subject and title that was active within `follows` seconds is the same client at work,
         whichever process served it: what that run has read taints this one.
         """
-        run_id, owner, limits = new_run_id(), owner_name(), self.limits.to_json()
+        run_id, owner, limits = new_run_id(), owner_name(), self.most.to_json()
         tainted, servers = await self._read_before(subject, title, follows)
         who = (subject.user, subject.tenant, subject.agent)
         read = None if servers is None else sorted(servers)
@@ -97,8 +117,7 @@ class Clients:
         same = [row for row in rows if (row.driver, row.user, row.tenant, row.agent, row.title) == client]
         read = [await self._read_in(row, since) for row in same]
         known = [servers for _, servers in read if servers is not None]
-        every = frozenset[str]().union(*known) if len(known) == len(read) else None
-        return any(tainted for tainted, _ in read), every
+        return any(tainted for tainted, _ in read), frozenset[str]().union(*known) if len(known) == len(read) else None
 
     async def _read_in(self, row: RunRow, since: int) -> _Read:
         """What a run that was at work after `since` had read. One that is too long to look at: perhaps anything."""
@@ -130,7 +149,7 @@ class Clients:
             row.status,
             driver="client",
             subject=Subject(row.user, row.tenant, row.agent),
-            limits=self.limits,
+            limits=self.most,
             created=row.created,
             updated=row.updated,
             spend=taken,
@@ -349,8 +368,7 @@ class ClientRun:
     async def place(self) -> Place:
         """Where in its run it is, and what is spent of its budget; the reservation sees what others spent meanwhile."""
         taken = await self._clients.store.recent_spend(run_account(self.run_id))
-        limits, tainted, servers = self._clients.limits, self._tainted, self._servers
-        return Place(self.run_id, self.subject, limits, taken, tainted=tainted, servers=servers)
+        return Place(self.run_id, self.subject, self._clients.most, taken, tainted=self._tainted, servers=self._servers)
 
     def _resource(self, uri: str) -> tuple[str, str]:
         """Its path, and the server's own URI; what nobody has stands for itself."""

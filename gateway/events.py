@@ -104,7 +104,7 @@ class Denied:
     """A gate said no, and nothing was sent; the gate `reachable` says only that the server is away.
 
     `arguments` is canonical JSON text, or what could not be parsed. Of very long ones it is the beginning, and `whole`
-    says what there was: `{"bytes": 70000, "sha256": "..."}`.
+    says what there was: `{"bytes": 70000, "sha256": "..."}`. `policy` is the digest of the policy in force.
     """
 
     key: str
@@ -115,11 +115,12 @@ class Denied:
     rule: str | None = None
     whole: JsonObject | None = None
     action: Action = "call"
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A person must agree first. The approval has the exact call."""
+    """A person must agree first. The approval has the exact call. `policy` is the digest of the policy in force."""
 
     key: str
     path: str
@@ -127,17 +128,22 @@ class Held:
     why: str
     rule: str | None = None
     action: Action = "call"
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A person answered, or nobody did in time; or whoever asked took the question back."""
+    """A person answered, or nobody did in time; or whoever asked took the question back.
+
+    `policy` is the digest of the policy that let this person answer.
+    """
 
     key: str
     approval_id: str
     decision: Decision
     by: str
     reason: str = ""
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

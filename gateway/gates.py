@@ -86,6 +86,8 @@ class Case:
             call, facts = self.call, self.facts
             query = Query(call.subject, call.action, call.path, call.arguments.value, self.thing, facts.run, facts.now)
             self._decision = facts.policy.decide(query)
+            if facts.policy.hear is not None:
+                facts.policy.hear(query, self._decision)
         return self._decision
 
 
@@ -212,6 +214,8 @@ def judge_subscriber(subject: Subject, resource: Offer, facts: Facts) -> Verdict
     """Whether somebody may hear of a resource's changes: nothing is forwarded of it, so there is nothing to hold."""
     query = Query(subject, "subscribe", resource.path, {"uri": resource.name}, resource, facts.run, facts.now)
     decision = facts.policy.decide(query)
+    if facts.policy.hear is not None:
+        facts.policy.hear(query, decision)
     if decision.effect == "allow":
         return Allow("permitted", decision.why, decision.rule)
     return Deny("permitted", decision.why, decision.rule)
@@ -232,6 +236,8 @@ def judge_approver(approver: Subject, approval: Approval, facts: Facts) -> Verdi
         approver, "approve", call.path, call.arguments.value, thing, facts.run, facts.now, requester=approval.user
     )
     decision = facts.policy.decide(query)
+    if facts.policy.hear is not None:
+        facts.policy.hear(query, decision)
     if decision.effect == "allow":
         return Allow("approver", decision.why, decision.rule)
     return Deny("approver", decision.why, decision.rule)

@@ -130,7 +130,7 @@ class Pipeline:
         except ArgumentsError as error:
             no = Deny("valid", str(error))
             denied = denial(proposal.key, proposal.path, proposal.arguments, no, proposal.action)
-            return await self._refuse(denied, work)
+            return await self._refuse(replace(denied, policy=self._policy.current.digest), work)
         call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments, proposal.action)
         facts, verdict = await self._judged(call, work, attempt)
         if isinstance(verdict, Allow):
@@ -142,7 +142,7 @@ class Pipeline:
         if isinstance(verdict, Ask) and attempt.answer:
             verdict = Deny("approved", "what people agreed to is not this call any more")
         if isinstance(verdict, Deny):
-            return await self._deny(call, work, verdict)
+            return await self._deny(call, work, facts, verdict)
         try:
             return await self._hold(call, work, facts, verdict)
         except Conflict:  # the same call came twice at once, and the other one put the question
@@ -226,12 +226,12 @@ class Pipeline:
         used = await self._store.approval(attempt.approval_id)
         return replace(used, state="approved") if used.state == "consumed" else used
 
-    async def _deny(self, call: Call, work: Work, verdict: Verdict) -> Denied:
+    async def _deny(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Denied:
         """A yes that people gave stays good while the server is away."""
         approval = await self._answer(call, work, FIRST) if verdict.gate == "reachable" else None
         if approval is None or approval.state != "approved":
-            return await self._refuse(_denied(call, verdict), work)
-        kept = _denied(call, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
+            return await self._refuse(_denied(call, facts, verdict), work)
+        kept = _denied(call, facts, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
         return await self._refuse(kept, work, restored(call, work, approval))
 
     async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = ()) -> Denied:
@@ -247,7 +247,8 @@ class Pipeline:
         seen = pin(thing) if thing else ""
         joined = asked if asked and asked.state == "pending" and asked.pin == seen else None
         approval = joined or self._question(call, seen, work, facts, verdict)
-        held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action)
+        digest = facts.policy.digest
+        held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action, digest)
         changes = () if joined else (Open(approval),)
         await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
         return held
@@ -281,7 +282,7 @@ class Pipeline:
         except BudgetExceeded as error:
             if work.driven:
                 return OutOfBudget(error.unit, str(error))
-            return await self._deny(call, work, Deny("within_budget", str(error)))
+            return await self._deny(call, work, admission.facts, Deny("within_budget", str(error)))
         except Conflict:  # a parallel retry used the approval up: this one has to ask anew
             return await self.call(admission.proposal, work, admission.attempt)
         if admission.used_up is not None:
@@ -360,5 +361,6 @@ def _covers(facts: Facts, call: Call) -> bool:
     return bool(thing and facts.approval and facts.approval.allows(call, pin(thing), now))
 
 
-def _denied(call: Call, verdict: Verdict) -> Denied:
-    return denial(call.key, call.path, call.arguments.text, verdict, call.action)
+def _denied(call: Call, facts: Facts, verdict: Verdict) -> Denied:
+    denied = denial(call.key, call.path, call.arguments.text, verdict, call.action)
+    return replace(denied, policy=facts.policy.digest)

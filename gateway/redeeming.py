@@ -87,7 +87,7 @@ class Redeeming:
         run_id, who = run_of(approval), approval.call.subject
         first = fold(approval.run_id, await self._store.events(approval.run_id))
         names = (who.user, who.tenant, who.agent)
-        limits = self._clients.limits
+        limits = self._clients.most
         read = None if first.servers is None else sorted(first.servers)
         queued = Queued(
             "client", *names, input=first.input, limits=limits.to_json(), tainted=first.tainted, servers=read

@@ -18,11 +18,12 @@ from gateway.budget import Limits, Price
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
-from gateway.config import Budgets, Config, ResolvedStdio, ServerConfig, expand, launch, load_budgets
+from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
 from gateway.pipeline import CallSettings, Pipeline
-from gateway.policy import LivePolicy
+from gateway.policy import LivePolicy, load
+from gateway.rollout import Paths, Rollout, open_policy, rolled_out
 from gateway.run import Run, fold
 from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
@@ -40,7 +41,6 @@ __all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "ope
 __all__ += ["opened_telemetry", "server_spec"]
 
 START_SECONDS = 10.0  # so long the others wait for a server that is slow to start; then it is missing until it is there
-POLICY_LOOK = 0.002  # seconds: calls that come together need not each look at the files
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
 
@@ -51,7 +51,12 @@ class Offline:
     config: Config
     store: SqliteStore
     policy: LivePolicy
-    budgets: Budgets
+    live_budgets: LiveBudgets
+
+    @property
+    def budgets(self) -> Budgets:
+        """As they hold now."""
+        return self.live_budgets.current
 
     @property
     def approving(self) -> Approving:
@@ -123,7 +128,13 @@ class Runtime:
         """For MCP clients and `toolgate call`."""
         offline = self.offline
         return Clients(
-            self.pipeline, offline.store, offline.policy, self.upstream, offline.budgets.for_clients, self.tracing
+            self.pipeline,
+            offline.store,
+            offline.policy,
+            self.upstream,
+            offline.budgets.for_clients,
+            self.tracing,
+            offline.live_budgets,
         )
 
     def subject_for(self, agent: str | None) -> Subject:
@@ -168,25 +179,42 @@ class Runtime:
 
 @contextlib.contextmanager
 def open_offline(config: Config) -> Iterator[Offline]:
-    """Opens store and policy. Raises ConfigError, PolicyError, StoreError."""
-    policy = LivePolicy(config.policy.model, config.policy.files, every=POLICY_LOOK)
-    budgets = load_budgets(config.policy.budgets, config.agents)
+    """Opens store and policy. Raises ConfigError, PolicyError, StoreError.
+
+    A policy that can't be used now and was in force before stays in force; without one, nothing is made.
+    """
+    if not config.store.path.exists():
+        load(config.policy.model, config.policy.files)
+    budgets = LiveBudgets(config.policy.budgets, config.agents)
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
     try:
+        policy = open_policy(_paths(config), store.policies(config.policy.files))
         yield Offline(config, store, policy, budgets)
     finally:
         store.close()
 
 
 @contextlib.asynccontextmanager
-async def open_runtime(config: Config) -> AsyncIterator[Runtime]:
-    """Opens everything and connects to the servers; one that can't be reached is missing, and keeps being tried."""
+async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[Runtime]:
+    """Opens everything and connects to the servers; one that can't be reached is missing, and keeps being tried.
+
+    `kind` is what this process says that it is, where it reports its policy.
+    """
     with open_offline(config) as offline, opened_telemetry(config) as telemetry:
-        access = Access(config)
-        async with open_servers(config, access, learns=True, patience=START_SECONDS) as upstream:
+        access, book = Access(config), offline.store.policies(config.policy.files)
+        rollout = Rollout(offline.policy, book, _paths(config), telemetry, kind)
+        rollout.also.append(offline.live_budgets.look)
+        async with (
+            rolled_out(rollout),
+            open_servers(config, access, learns=True, patience=START_SECONDS) as upstream,
+        ):
             tracing, models = Tracing(telemetry), Models(config)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
             yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing)
+
+
+def _paths(config: Config) -> Paths:
+    return Paths(config.policy.model, config.policy.files)
 
 
 @contextlib.asynccontextmanager

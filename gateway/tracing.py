@@ -11,6 +11,7 @@ from typing import TypedDict
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, usd
 from gateway.call import Answered, Call, InputRequired, JsonObject, Outcome, Subject, TaskCreated, Tool, Verdict
+from gateway.errors import PolicyError, Problem
 from gateway.events import ModelAnswered, ModelFailed
 from gateway.gates import Facts
 from gateway.run import Run
@@ -21,7 +22,7 @@ from gateway.telemetry import ROOT, Silent, Span, Telemetry, traceparent
 from gateway.telemetry import attributes as said
 from gateway.telemetry.span import Attributes, Kind, Link, SpanName, link_to
 
-__all__ = ["IDEMPOTENCY_KEY", "Interval", "Place", "Tracing", "meta_about", "meta_of"]
+__all__ = ["IDEMPOTENCY_KEY", "Interval", "Place", "Tracing", "meta_about", "meta_of", "reloaded"]
 
 IDEMPOTENCY_KEY = "toolgate/idempotency-key"
 _NOT_OURS_TO_PASS_ON = frozenset({"baggage", "tracestate"})  # they may name people, and belong to another trace
@@ -283,6 +284,28 @@ def _failure(outcome: Outcome) -> str | None:
     if isinstance(outcome, InputRequired | TaskCreated):
         return None
     return _FAILURES[type(outcome).__name__]
+
+
+def reloaded(digest: str, lines: int, problem: PolicyError | None, at: int) -> Span:
+    """An edit of the policy: what is in force now, and where the first mistake is that keeps the files from it.
+
+    `at` is in nanoseconds since 1970. It is a trace of its own: no run has to do with it.
+    """
+    first = problem.problems[0] if problem else None
+    facts = said.policy_reload(
+        policy_outcome="refused" if first else "taken",
+        policy_digest=digest,
+        policy_lines=lines,
+        policy_place=place_of(first) if first else None,
+    )
+    return Span(
+        "policy.reload", f"policy/{digest}/{at}", ROOT, None, at, at, facts, "policy_refused" if first else None
+    )
+
+
+def place_of(problem: Problem) -> str:
+    """`policies/policy.csv:12:38`; the file alone, where it is about the whole."""
+    return f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
 
 
 def meta_about(task: Task, theirs: JsonObject) -> JsonObject:

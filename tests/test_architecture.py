@@ -45,7 +45,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "pipeline": ("gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": (
         "gateway.turn", "gateway.loop", "gateway.clients", "gateway.redeeming", "gateway.following",
-        "gateway.approving",
+        "gateway.approving", "gateway.rollout",
     ),
     "root": ("gateway.access", "gateway.runtime", "gateway.entrance"),
     "serve": ("gateway.serve",),

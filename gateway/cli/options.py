@@ -59,7 +59,8 @@ class Caller:
         """Everything, with the servers connected. Raises ConfigError, PolicyError, StoreError."""
         from gateway.runtime import open_runtime
 
-        return open_runtime(self.config())
+        given = click.get_current_context(silent=True)
+        return open_runtime(self.config(), (given and given.info_name) or "command")
 
 
 def located(function: F) -> Callable[..., Any]:

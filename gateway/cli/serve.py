@@ -71,7 +71,7 @@ async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> 
     from gateway.serve.stdio import serve_stdio
 
     part = profile(config, name)
-    async with open_runtime(config) as runtime:
+    async with open_runtime(config, "serve") as runtime:
         local = Asker(runtime.offline.subject(agent=_agent(agent)), part, local=True)
         async with _front(runtime) as front:
             _settled()
@@ -93,7 +93,7 @@ async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> N
 
     given = config.serve
     check_host(given.host, logged_in=given.asks_who)  # before any server is started
-    async with open_runtime(config) as runtime, _front(runtime) as front:
+    async with open_runtime(config, "serve") as runtime, _front(runtime) as front:
         entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)))
         _settled()
         address = Address(given.host, given.port, given.grace)
@@ -149,6 +149,7 @@ def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
         problem=lambda: offline.policy.problem,
         servers=lambda: {status.name: status.state == "ready" for status in runtime.upstream.status()},
         may_use=lambda subject, name: offline.policy.current.may_use(subject, name, datetime.now(UTC)),
+        digest=lambda: offline.policy.current.digest,
     )
     return Entry(
         local=local,

@@ -10,6 +10,7 @@ them) and `network`, `folders` and `layers` (who is heard first), `loading` (all
 from gateway.config.budgets import SAFE, Budgets, load_budgets, parse_budget
 from gateway.config.expansion import ResolvedHttp, ResolvedServer, ResolvedStdio, ServerConfig, expand
 from gateway.config.layers import Flag
+from gateway.config.live_budgets import LiveBudgets
 from gateway.config.loading import Config, load_config
 from gateway.config.resolved_auth import ResolvedAuth, resolve_auth
 from gateway.config.settings import AgentConfig, ModelConfig, Settings
@@ -23,6 +24,7 @@ __all__ = [
     "Config",
     "Flag",
     "Kept",
+    "LiveBudgets",
     "ModelConfig",
     "Origin",
     "ResolvedAuth",

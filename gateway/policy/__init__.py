@@ -2,8 +2,8 @@
 
 What decides is exported here. Read in this order: `rows` (what a line says; below it `cells`, `globs`, `compiler`,
 `comparisons`, `functions` with `moments`, `patterns` and `zones`, `logic`, `condition`, `scope`), `load` (files to
-`Policy`), `decide` (the answer; below it `index`, `roles`, and `readings` for lists), `live` (reload). What admins use
-stands in modules of its own, so that a call does not pay for it:
+`Policy`), `decide` (the answer; below it `index`, `roles`, and `readings` for lists), `live` (reload; below it
+`taking`: which edit is taken). What admins use stands in modules of its own, so that a call does not pay for it:
 
     explain    why a decision is what it is; below it `listing`, `misses` (what the nearest lines lack), `ways`
                (with which values it would be another), `paths` and `saw`
@@ -15,6 +15,9 @@ stands in modules of its own, so that a call does not pay for it:
     cases/     the policy's own tests, and what they have not seen
     suggest/   lines that would have allowed what was denied
     formatting the files with their columns aligned
+    version    a policy that was in force, with the text of its files; `writing`: they are given back
+    shadow     a candidate beside the policy in force, and where it would have decided otherwise
+    replica    a process that decides, as it reports itself
 
 Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers. Under a
 model of one's own (`custom`, with `matcher` and `custom_rows`) the engine decides: `stock`, a `Policy` like the other.

@@ -5,10 +5,11 @@ matters. A condition that can't be decided never grants and always restricts. No
 With an agent, the user and the agent must both be allowed, and the stricter answer counts.
 """
 
-from collections.abc import Iterable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from gateway.call import Subject, Tool
 from gateway.errors import Problem
@@ -23,8 +24,9 @@ from gateway.policy.rows import Grant, Rule
 from gateway.policy.scope import ANY_RUN, Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Action, Effect
 
-__all__ = ["Decision", "Policy", "Summary", "principals"]
+__all__ = ["Decision", "Hear", "Policy", "Summary", "principals"]
 
+Hear = Callable[[Query, "Decision"], None]  # told of a decision; never raises, never waits
 Summary = Literal["allow", "ask", "deny", "depends"]
 
 _STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
@@ -57,18 +59,20 @@ class Policy:
     """One immutable reading of the policy files. `digest` is the SHA-256 of their content, in hex.
 
     Safe to share between threads and tasks. `warnings` are findings that did not keep it from being used. `timed` says
-    that time alone may change an answer, in steps of a second.
+    that time alone may change an answer, in steps of a second. Whoever decides about a call tells `hear`, if there is
+    one: so a candidate is compared with what is in force.
     """
 
     custom = False  # decided by our own evaluator, under the shipped model
 
-    __slots__ = ("_hides", "_index", "digest", "grants", "roles", "rules", "timed", "warnings")
+    __slots__ = ("_hides", "_index", "digest", "grants", "hear", "roles", "rules", "timed", "warnings")
 
     def __init__(
         self, rules: Iterable[Rule], grants: Iterable[Grant] = (), digest: str = "", warnings: Iterable[Problem] = ()
     ) -> None:
         self.rules, self.grants = tuple(rules), tuple(grants)
         self.digest, self.warnings = digest, tuple(warnings)
+        self.hear: Hear | None = None
         self.roles = Roles.of(self.grants)
         self.timed = any(rule.when is not None and depends_on_time(rule.when) for rule in self.rules)
         self._hides = any(rule.action == "list" for rule in self.rules)
@@ -76,6 +80,12 @@ class Policy:
 
     def __repr__(self) -> str:
         return f"Policy({len(self.rules)} rules, {len(self.grants)} grants, {self.digest[:12]})"
+
+    def overheard(self, hear: Hear | None) -> Self:
+        """The same policy, with somebody who is told of what is decided about calls."""
+        twin = copy.copy(self)
+        twin.hear = hear
+        return twin
 
     def decide(self, query: Query) -> Decision:
         """The answer, and the line that gives it. Equal answers of user and agent are reported as the user's."""

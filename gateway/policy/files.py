@@ -1,17 +1,19 @@
-"""Policy files -> text. The one place of this package that touches the disk.
+"""Policy files -> text. The one place of this package that reads the disk; `writing` is the one that writes it.
 
 The policy is one file, or a folder whose `*.csv` files count as one: their order means nothing. A `Stamp` is what a
 file system says about the files without reading them; another stamp means that they should be read again.
 """
 
 import os
+import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import PolicyError, Problem
 
-__all__ = ["MAX_BYTES", "Source", "Stamp", "read_sources", "stamp_of", "writable_by_all"]
+__all__ = ["MAX_BYTES", "Source", "Stamp", "is_being_written", "journal_of", "newest_of", "owner_of"]
+__all__ += ["read_sources", "shown", "stamp_of", "writable_by_all"]
 
 MAX_BYTES = 16_000_000
 
@@ -48,25 +50,53 @@ def _members(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix == ".csv" and not file.name.startswith("."))
 
 
+def newest_of(now: Stamp, then: Stamp) -> float:
+    """When the newest of the files was written that are not as they were, in seconds since 1970; 0 for none."""
+    return max((file[1] for file in now if file not in then), default=0) / 1e9
+
+
+def journal_of(policy: Path) -> Path:
+    """What is written beside the policy while several of its files are replaced: see `writing`."""
+    return policy.with_name(f".{policy.name}.writing")
+
+
+def is_being_written(policy: Path) -> bool:
+    """Whether somebody is replacing several of its files just now, or was killed while he did."""
+    return journal_of(policy).exists()
+
+
 def read_sources(path: Path) -> list[Source]:
     """The file, or the folder's files by name. Raises PolicyError for what can't be read."""
     try:
         files = _members(path) if path.is_dir() else [path]
         if not files:
-            raise PolicyError.at(_shown(path), "the folder holds no .csv file")
+            raise PolicyError.at(shown(path), "the folder holds no .csv file")
         return [_read(file) for file in files]
     except OSError as error:
         hint = "`toolgate init` writes a starter" if isinstance(error, FileNotFoundError) else ""
-        raise PolicyError.at(_shown(path), f"can't be read: {error.strerror or error}", hint=hint) from None
+        raise PolicyError.at(shown(path), f"can't be read: {error.strerror or error}", hint=hint) from None
 
 
 def _read(file: Path) -> Source:
     found = file.stat()
     if not stat.S_ISREG(found.st_mode):  # a pipe would wait for ever
-        raise PolicyError.at(_shown(file), "not a regular file")
+        raise PolicyError.at(shown(file), "not a regular file")
     if found.st_size > MAX_BYTES:
-        raise PolicyError.at(_shown(file), f"larger than {MAX_BYTES:,} bytes")
-    return Source(_shown(file), file.read_bytes())
+        raise PolicyError.at(shown(file), f"larger than {MAX_BYTES:,} bytes")
+    return Source(shown(file), file.read_bytes())
+
+
+def owner_of(path: Path) -> str:
+    """Whose the file is that was written last, by the name that this machine knows; empty where there is none."""
+    try:
+        files = [path, *_members(path)] if path.is_dir() else [path]
+        newest = max((file.stat() for file in files), key=lambda found: found.st_mtime_ns)
+    except OSError:
+        return ""
+    try:
+        return pwd.getpwuid(newest.st_uid).pw_name
+    except KeyError:
+        return f"uid {newest.st_uid}"
 
 
 def writable_by_all(path: Path) -> list[Problem]:
@@ -75,13 +105,14 @@ def writable_by_all(path: Path) -> list[Problem]:
         return []
     files = [path, *_members(path)] if path.is_dir() else [path]
     return [
-        Problem(_shown(file), 0, 0, "anybody on this machine may change this file", "chmod o-w", "warning", "open-file")
+        Problem(shown(file), 0, 0, "anybody on this machine may change this file", "chmod o-w", "warning", "open-file")
         for file in files
         if file.stat().st_mode & stat.S_IWOTH
     ]
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
+    """The name by which people know a file: relative to where we stand, if it lies below."""
     try:
         return path.resolve().relative_to(Path.cwd()).as_posix() if path.is_absolute() else path.as_posix()
     except (OSError, ValueError):

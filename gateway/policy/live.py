@@ -1,38 +1,66 @@
 """The policy in force while its files are being edited.
 
 A new policy is built aside and takes the old one's place as one reference: a decision sees the one or the other whole.
-An edit that can't be used changes nothing, and says so in `problem`. Reading twice guards against a file that changed
-within the same tick of the file system's clock: until a reading has settled, the content is compared and not the stamp.
+An edit that can't be used, or may not take the place of what is in force (`taking`), changes nothing, and says so in
+`problem`. A file is read when nobody has written to it for a moment: an editor may empty it first. Reading twice guards
+against a file that changed within the same tick of the file system's clock: until a reading has settled, the content is
+compared and not the stamp.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.errors import PolicyError
-from gateway.policy.decide import Policy
-from gateway.policy.files import Source, Stamp, read_sources, stamp_of
-from gateway.policy.load import build
+from gateway.policy.decide import Hear, Policy
+from gateway.policy.files import Source, Stamp, is_being_written, newest_of, read_sources, stamp_of
+from gateway.policy.taking import InForce, Size, take
 
-__all__ = ["SETTLES", "LivePolicy"]
+__all__ = ["LONGEST", "SETTLES", "Caution", "LivePolicy"]
 
 log = logging.getLogger("toolgate.policy")
 
 SETTLES = 0.1  # seconds; file systems' clocks tick every 10 ms or less (ext4, xfs, btrfs, APFS, NTFS)
+LONGEST = 1.0  # seconds that a file which is written to without a pause is left alone
+
+Stamps = tuple[Stamp, Stamp]
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """How carefully edits are taken.
+
+    `quiet` is how many seconds a file must have been left alone. `before` is what was in force when the process before
+    this one ended: it stays in force if the files can't be used now. `accepted` are digests that a person has accepted.
+    """
+
+    quiet: float = 0.0
+    before: InForce | None = None
+    accepted: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """What was read, when, and what came of it. `content` None: it could not be read."""
 
-    stamps: tuple[Stamp, Stamp]
+    stamps: Stamps
     content: tuple[Source, ...] | None
+    in_force: InForce
     policy: Policy
     problem: PolicyError | None
     settled: float  # from this moment on, an equal stamp means equal content
+
+
+@dataclass(frozen=True, slots=True)
+class _Unrest:
+    """Stamps that are new: since when they are these, and since when they change."""
+
+    stamps: Stamps
+    since: float
+    begun: float
 
 
 class LivePolicy:
@@ -40,7 +68,7 @@ class LivePolicy:
 
     `every` seconds at most the files are looked at (0: each time; that costs a few microseconds on a local disk), by
     one thread while the others go on with what they have. `clock` is monotonic, in seconds. Safe between threads.
-    Raises PolicyError if the first reading can't be used.
+    Raises PolicyError if the first reading can't be used, and nothing was in force before.
     """
 
     def __init__(
@@ -49,20 +77,25 @@ class LivePolicy:
         policy: str | Path,
         *,
         every: float = 0.0,
+        caution: Caution = Caution(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._paths = Path(model), Path(policy)
-        self._every, self._clock = every, clock
+        self._every, self._quiet, self._clock = every, caution.quiet, clock
+        self._accepted = frozenset(caution.accepted)
         self._looking = threading.Lock()
         self._due = clock() + every
-        stamps = self._stamps()
-        sources = self._read()
-        self._reading = _Reading(stamps, sources, _built(sources), None, clock() + SETTLES)
+        self._unrest: _Unrest | None = None
+        self._hear: Hear | None = None
+        self._reading = self._first(caution.before)
+        if self._reading.problem is not None:
+            _tell(self._reading.problem, self._reading.in_force)
 
     @property
     def current(self) -> Policy:
         """The last good policy. Never raises."""
-        self._look()
+        if self._clock() >= self._due:
+            self._look()
         return self._reading.policy
 
     @property
@@ -70,6 +103,25 @@ class LivePolicy:
         """What is wrong with the files as they are now; None if they are what is in force."""
         self._look()
         return self._reading.problem
+
+    @property
+    def in_force(self) -> InForce:
+        """Digest, size and files of the last good policy, as it was when the files were last looked at."""
+        return self._reading.in_force
+
+    def accept(self, digests: Collection[str]) -> None:
+        """What a person has accepted is taken at the next look, however little of the policy it leaves."""
+        with self._looking:
+            if not self._accepted.issuperset(digests):
+                self._accepted |= frozenset(digests)
+                self._reading = replace(self._reading, stamps=((), ()), content=None)
+                self._due = self._clock()
+
+    def overheard(self, hear: Hear | None) -> None:
+        """From the next decision on, `hear` is told of each; None: nobody is, and it costs nothing."""
+        with self._looking:
+            self._hear = hear
+            self._reading = replace(self._reading, policy=self._reading.policy.overheard(hear))
 
     def _look(self) -> None:
         now = self._clock()
@@ -80,28 +132,68 @@ class LivePolicy:
             before, self._reading = self._reading, self._next(now)
         finally:
             self._looking.release()
+        if self._reading is before:
+            return
         if str(self._reading.problem) != str(before.problem):
-            _tell(self._reading.problem)
+            _tell(self._reading.problem, self._reading.in_force)
         for file in _gone(before.stamps[1], self._reading.stamps[1]):
             log.warning("%s is gone, and what it said is policy no more", file)
+
+    def _first(self, before: InForce | None) -> _Reading:
+        now, stamps = self._clock(), self._stamps()
+        sources: tuple[Source, ...] | None = None
+        try:
+            sources = self._read()
+            return self._taken(stamps, sources, take(sources, before, self._accepted), now)
+        except PolicyError as problem:
+            if before is None:
+                raise
+            try:
+                policy = take(before.sources, None)
+            except PolicyError:  # as this version of Toolgate reads it
+                raise problem from None
+            return _Reading(stamps, sources, before, policy, problem, now + SETTLES)
 
     def _next(self, now: float) -> _Reading:
         last, stamps = self._reading, self._stamps()
         if stamps == last.stamps and now >= last.settled:
+            self._unrest = None
+            return last
+        if stamps != last.stamps and not self._rests(stamps, now):
             return last
         settled = now + SETTLES if stamps != last.stamps else last.settled
         try:
             sources = self._read()
         except PolicyError as problem:
-            return _Reading(stamps, None, last.policy, problem, settled)
+            return replace(last, stamps=stamps, content=None, problem=problem, settled=settled)
         if sources == last.content:
-            return _Reading(stamps, sources, last.policy, last.problem, settled)
+            return replace(last, stamps=stamps, settled=settled)
         try:
-            return _Reading(stamps, sources, _built(sources), None, now + SETTLES)
+            policy = take(sources, last.in_force, self._accepted)
         except PolicyError as problem:
-            return _Reading(stamps, sources, last.policy, problem, now + SETTLES)
+            return replace(last, stamps=stamps, content=sources, problem=problem, settled=now + SETTLES)
+        return self._taken(stamps, sources, policy, now)
 
-    def _stamps(self) -> tuple[Stamp, Stamp]:
+    def _taken(self, stamps: Stamps, sources: tuple[Source, ...], policy: Policy, now: float) -> _Reading:
+        in_force = InForce(policy.digest, Size.of(policy), sources)
+        policy = policy.overheard(self._hear) if self._hear else policy
+        return _Reading(stamps, sources, in_force, policy, None, now + SETTLES)
+
+    def _rests(self, stamps: Stamps, now: float) -> bool:
+        """Whether nobody has touched the files for a moment, and no promotion is under way that touches several."""
+        if is_being_written(self._paths[1]):
+            return False
+        before = self._unrest
+        if before is None or before.stamps != stamps:
+            self._unrest = before = _Unrest(stamps, now, before.begun if before else now)
+        fresh = [newest_of(found, then) for found, then in zip(stamps, self._reading.stamps, strict=True)]
+        old = all(stamps) and max(fresh) <= time.time() - self._quiet
+        rests = old or now - before.since >= self._quiet or now - before.begun >= LONGEST
+        if rests:
+            self._unrest = None
+        return rests
+
+    def _stamps(self) -> Stamps:
         model, policy = self._paths
         return stamp_of(model), stamp_of(policy)
 
@@ -110,21 +202,17 @@ class LivePolicy:
         return (*read_sources(model), *read_sources(policy))
 
 
-def _built(sources: tuple[Source, ...]) -> Policy:
-    return build(sources[0], sources=sources[1:])
-
-
 def _gone(before: Stamp, now: Stamp) -> list[str]:
     """The files that a folder held and holds no more. Where nothing can be looked at, `problem` says so."""
     left = {name for name, *_ in now}
     return [name for name, *_ in before if now and name not in left]
 
 
-def _tell(problem: PolicyError | None) -> None:
+def _tell(problem: PolicyError | None, in_force: InForce) -> None:
     """Once for each broken edit, and once when it is mended: nobody may believe that an edit holds that does not."""
     if problem is None:
         log.warning("the policy is in force again as it stands in its files")
         return
-    log.warning("the edited policy is refused, and the last good one stays in force")
+    log.error("the policy's files are refused, and the last good one stays in force (%s)", in_force.digest[:12])
     for found in problem.problems:
-        log.warning("%s", found)
+        log.error("%s", found)

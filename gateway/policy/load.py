@@ -16,10 +16,10 @@ from gateway.policy.files import Source, read_sources
 from gateway.policy.model import is_shipped
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Reader, Row, Rule, parse_lines
-from gateway.policy.wording import GROUPS
+from gateway.policy.wording import GROUPS, SHRUNK
 from gateway.wording import did_you_mean
 
-__all__ = ["build", "load", "own_model", "parse"]
+__all__ = ["build", "digest_of", "load", "own_model", "parse"]
 
 
 def load(model: str | Path, policy: str | Path) -> Policy:
@@ -32,28 +32,32 @@ def parse(text: str, file: str = "policy.csv") -> Policy:
     return build(None, sources=[Source(file, text.encode())])
 
 
-def build(model: Source | None, *, sources: Sequence[Source]) -> Policy:
-    """A policy from files that have been read. Raises PolicyError. Pure."""
+def build(model: Source | None, *, sources: Sequence[Source], hollow: bool = False) -> Policy:
+    """A policy from files that have been read. Raises PolicyError. Pure.
+
+    A file without a line was cut while it was written, unless it is said to be meant: by `hollow`, or in the file
+    itself (see `taking`).
+    """
     problems: list[Problem] = []
     rows: list[Row] = []
     own = own_model(model, problems) if model else None
     if not problems:  # under a model that can't be read, no line can be
-        rows = _rows(sources, reader_of(own) if own else None, problems)
+        rows = _rows(sources, reader_of(own) if own else None, problems, hollow=hollow)
     rules = [row for row in rows if isinstance(row, Rule)]
     grants = [row for row in rows if isinstance(row, Grant)]
     for kind in sorted({grant.kind for grant in grants}):
         problems += Roles.of(grant for grant in grants if grant.kind == kind).circles()
-    if not rules and not problems:
+    if not rules and not problems and not hollow and not any(map(_meant, sources)):
         problems.append(_nothing(sources))
     if problems:
         raise PolicyError(sorted(problems, key=_place))
     warnings = sorted([*_twice(rules), *_twice(grants), *_unknown_roles(rules, grants)], key=_place)
-    digest = _digest(model, sources)
+    digest = digest_of(model, sources)
     if own is None or model is None:
         return Policy(rules, grants, digest, warnings)
     from gateway.policy.stock import CasbinPolicy  # it brings Casbin, which only a model of one's own needs
 
-    return CasbinPolicy(own, rules, grants, digest, [*_ofown_model(model.file, own), *warnings])
+    return CasbinPolicy(own, rules, grants, digest, [*_about(model.file, own), *warnings])
 
 
 def own_model(model: Source, problems: list[Problem]) -> Model | None:
@@ -68,20 +72,22 @@ def own_model(model: Source, problems: list[Problem]) -> Model | None:
     return None
 
 
-def _ofown_model(file: str, model: Model) -> Iterable[Problem]:
+def _about(file: str, model: Model) -> Iterable[Problem]:
     message = "this is not the shipped model: Casbin's own engine decides, which takes longer the more lines there are"
     yield Problem(file, 0, 0, message, "", "warning")
     yield from model.warnings
 
 
-def _rows(sources: Sequence[Source], reader: type[Reader] | None, problems: list[Problem]) -> list[Row]:
+def _rows(
+    sources: Sequence[Source], reader: type[Reader] | None, problems: list[Problem], *, hollow: bool
+) -> list[Row]:
     rows: list[Row] = []
     for source in sources:
         text = _text(source, problems)
         found, wrong = parse_lines(source.file, text or "", reader)
         rows += found
         problems += wrong
-        if text is not None and not found and not wrong and len(sources) > 1:
+        if text is not None and not found and not wrong and len(sources) > 1 and not hollow and not _meant(source):
             problems.append(_empty(source))
     return rows
 
@@ -96,8 +102,13 @@ def _text(source: Source, problems: list[Problem]) -> str | None:
         return None
 
 
+def _meant(source: Source) -> bool:
+    return SHRUNK.encode() in source.content
+
+
 def _nothing(sources: Sequence[Source]) -> Problem:
-    hint = "a policy without any would deny everything; was the file cut while it was written?"
+    hint = "a policy without any denies everything; was the file cut while it was written? if it is meant:"
+    hint = f"{hint} toolgate policy reload --force"
     return Problem(sources[0].file, 0, 0, "there is no `p` line", hint)
 
 
@@ -111,8 +122,10 @@ def _place(problem: Problem) -> tuple[str, int, int]:
     return problem.file, problem.line, problem.column
 
 
-def _digest(model: Source | None, sources: Sequence[Source]) -> str:
-    """Of the content: file names count, for decisions name lines by them; so do the lengths, for nothing may shift."""
+def digest_of(model: Source | None, sources: Sequence[Source]) -> str:
+    """The SHA-256 of the content, in hex. File names count, for decisions name lines by them; so do the lengths, for
+    nothing may shift.
+    """
     digest = hashlib.sha256()
     for source in [*([model] if model else []), *sources]:
         name = Path(source.file).name.encode()

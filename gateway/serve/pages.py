@@ -1,6 +1,7 @@
 """The pages that anybody may see: `/health`, `/ready`, and what OAuth clients are told about us (RFC 9728).
 
-They say nothing of policies, tools or people; the name of a server only to somebody who may use anything of it.
+They say nothing of policies, tools or people; the name of a server only to somebody who may use anything of it. Which
+policy is in force, and where an edit of it is wrong, is for whoever has logged in; not what is wrong.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -30,13 +32,14 @@ log = logging.getLogger("toolgate.serve")
 class Parts:
     """What `/ready` looks at. `write` raises StoreError when the store takes no transaction; `problem` is what is wrong
     with the policy's files (the last good policy stays in force); `servers` says of each whether it is up;
-    `may_use` whether this subject may use anything of a server.
+    `may_use` whether this subject may use anything of a server; `digest` is that of the policy in force.
     """
 
     write: Callable[[], Awaitable[object]]
     problem: Callable[[], PolicyError | None]
     servers: Callable[[], Mapping[str, bool]]
     may_use: Callable[[Subject, str], bool]
+    digest: Callable[[], str]
 
 
 class Readiness:
@@ -50,16 +53,18 @@ class Readiness:
     async def page(self, who: Identity | None) -> Response:
         """200 when calls can be decided and recorded, 503 when not. A server that is down takes only its own tools."""
         store, servers = await self._tried_store(), self._parts.servers()
+        problem = self._parts.problem()
         found: dict[str, Any] = {
             "status": "ready" if store == "ok" else "not ready",
             "store": store,
-            "policy": "ok" if self._parts.problem() is None else "an edit is refused, the last good policy is in force",
+            "policy": "ok" if problem is None else "an edit is refused, the last good policy is in force",
             "servers": {"up": sum(servers.values()), "down": len(servers) - sum(servers.values())},
         }
         if who is not None:
             found["servers"] = {
                 name: "up" if up else "down" for name, up in servers.items() if self._parts.may_use(who.subject, name)
             }
+            found |= {"policy_digest": self._parts.digest()} | _refused_at(problem)
         return JSONResponse(found, 200 if store == "ok" else 503)
 
     async def _tried_store(self) -> str:
@@ -75,6 +80,15 @@ class Readiness:
             log.warning("not ready: %s", error)
             return "takes no writes"
         return "ok"
+
+
+def _refused_at(problem: PolicyError | None) -> dict[str, str]:
+    """Where the first mistake is, without the folder."""
+    if problem is None:
+        return {}
+    first = problem.problems[0]
+    name = PurePath(first.file).name
+    return {"policy_refused_at": f"{name}:{first.line}:{first.column}" if first.line else name}
 
 
 def pages(challenges: Challenges, readiness: Readiness | None = None) -> Mapping[str, Page]:

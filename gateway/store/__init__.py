@@ -209,8 +209,13 @@ class Store(Protocol):
         """The oldest first, of all runs or of one. At most `limit`: whoever decides by their absence names a run."""
         ...
 
-    async def decide(self, approval_id: str, decision: Decision, by: str, reason: str) -> Approval:
-        """Answers a question and records `Decided` in its run. Raises Conflict when it was answered already."""
+    async def decide(
+        self, approval_id: str, decision: Decision, by: str, reason: str, policy: str | None = None
+    ) -> Approval:
+        """Answers a question and records `Decided` in its run. Raises Conflict when it was answered already.
+
+        `policy` is the digest of the policy that lets this person answer.
+        """
         ...
 
     async def withdraw(self, approval_id: str, by: str, reason: str) -> bool:

@@ -13,7 +13,8 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,6 +26,7 @@ from gateway.keys import ApiKey
 from gateway.store import Change, Lease, RunRow
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
+from gateway.store.policies import PolicyBook
 from gateway.store.writer import Transaction, Writer
 from gateway.task import Task
 
@@ -32,7 +34,7 @@ __all__ = ["SCHEMA_VERSION", "SqliteStore"]
 
 T = TypeVar("T")
 # The file at place n leads from version n to n + 1.
-MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql", "once.sql")
+MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql", "once.sql", "policies.sql")
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
 DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
@@ -130,8 +132,11 @@ class SqliteStore:
         rows = self._read(f"{tx.SELECT_APPROVALS} {where} ORDER BY created LIMIT ?", *wanted.values(), limit)
         return [tx.approval(row) for row in rows]
 
-    async def decide(self, approval_id: str, decision: Decision, by: str, reason: str) -> Approval:
-        return await self._write(lambda db: tx.decide(db, tx.Answer(approval_id, decision, by, reason), self._clock()))
+    async def decide(
+        self, approval_id: str, decision: Decision, by: str, reason: str, policy: str | None = None
+    ) -> Approval:
+        answer = tx.Answer(approval_id, decision, by, reason, policy)
+        return await self._write(lambda db: tx.decide(db, answer, self._clock()))
 
     async def withdraw(self, approval_id: str, by: str, reason: str) -> bool:
         return await self._write(lambda db: tx.withdraw(db, approval_id, by, reason, self._clock()))
@@ -164,6 +169,10 @@ class SqliteStore:
         if row is None:
             raise UnknownKey(key_id)
         return await self._write(lambda db: key_tx.revoke_key(db, row[0], self._clock()))
+
+    def policies(self, place: Path) -> PolicyBook:
+        """What is kept about the policy whose files are here."""
+        return PolicyBook(_Access(self._read, self._write, self._clock), str(place))
 
     async def check(self) -> None:
         """Writes what is there already. Raises StoreError where nothing can be written."""
@@ -211,6 +220,15 @@ class SqliteStore:
             connection.close()
             raise
         return connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """The store, as functions elsewhere use it."""
+
+    read: Callable[..., list[Any]]
+    write: Callable[[Transaction[Any]], Awaitable[Any]]
+    now: Callable[[], int]
 
 
 def _into_wal(connection: sqlite3.Connection) -> None:

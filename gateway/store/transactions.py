@@ -93,6 +93,7 @@ class Answer:
     decision: Decision
     by: str
     reason: str = ""
+    policy: str | None = None
 
 
 def append(db: Db, work: Append, now: int) -> int:
@@ -292,7 +293,7 @@ def decide(db: Db, answer: Answer, now: int) -> Approval:
         raise Conflict(f"approval `{asked.id}` is {asked.state} already" + _decider(asked))
     if answer.decision != "expired" and asked.expires <= now:
         raise Conflict(f"approval `{asked.id}` expired before it was decided")
-    event = Decided(asked.key, asked.id, answer.decision, answer.by, answer.reason)
+    event = Decided(asked.key, asked.id, answer.decision, answer.by, answer.reason, answer.policy)
     append(db, Append(asked.run_id, [event]), now)
     db.execute(
         "UPDATE approvals SET state = ?, decided_by = ?, decided_at = ?, reason = ? WHERE id = ?",

@@ -25,6 +25,7 @@ __all__ = [
     "HumanGate",
     "LlmCall",
     "PolicyCheck",
+    "PolicyReload",
     "ToolCall",
     "agent_run",
     "agent_step",
@@ -32,6 +33,7 @@ __all__ = [
     "llm_call",
     "permitted",
     "policy_check",
+    "policy_reload",
     "tool_call",
 ]
 
@@ -124,6 +126,18 @@ class PolicyCheck(Facts, total=False):
     definition_finding_kinds: Sequence[str] | None
 
 
+class PolicyReload(TypedDict, total=False):
+    """Facts of `policy.reload`: an edit of the policy that was taken or refused; it belongs to no run.
+
+    `policy_digest` is what is in force from then on, `policy_place` where the first mistake is, never what it says.
+    """
+
+    policy_outcome: Required[Literal["taken", "refused"]]
+    policy_digest: str | None
+    policy_lines: int | None
+    policy_place: str | None
+
+
 class ApprovalWait(Facts, total=False):
     """Facts of `approval.wait`: from the question to the answer."""
 
@@ -170,6 +184,9 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "policy_gate": ("toolgate.policy.gate",),
     "policy_rule": ("toolgate.policy.rule",),
     "policy_digest": ("toolgate.policy.digest",),
+    "policy_outcome": ("toolgate.policy.outcome",),
+    "policy_lines": ("toolgate.policy.lines",),
+    "policy_place": ("toolgate.policy.place",),
     "human_gate": ("human_gate",),
     "approval_id": ("toolgate.approval.id",),
     "waited_ms": ("toolgate.approval.waited_ms",),
@@ -189,6 +206,7 @@ _FIXED: Mapping[SpanName, Attributes] = {  # `openinference.span.kind` where Gen
         "mcp.method.name": "tools/call",
     },
     "policy.check": {"openinference.span.kind": "GUARDRAIL"},
+    "policy.reload": {"openinference.span.kind": "CHAIN"},
     "approval.wait": {"openinference.span.kind": "CHAIN"},
 }
 
@@ -198,6 +216,7 @@ FACTS: Mapping[SpanName, type] = {
     "llm.call": LlmCall,
     "tool.call": ToolCall,
     "policy.check": PolicyCheck,
+    "policy.reload": PolicyReload,
     "approval.wait": ApprovalWait,
 }
 
@@ -234,6 +253,11 @@ def tool_call(**facts: Unpack[ToolCall]) -> Attributes:
 def policy_check(**facts: Unpack[PolicyCheck]) -> Attributes:
     """Attributes of `policy.check`."""
     return _spelled("policy.check", facts)
+
+
+def policy_reload(**facts: Unpack[PolicyReload]) -> Attributes:
+    """Attributes of `policy.reload`."""
+    return _spelled("policy.reload", facts)
 
 
 def approval_wait(**facts: Unpack[ApprovalWait]) -> Attributes:

@@ -31,7 +31,7 @@ __all__ = [
 Value = str | int | float | bool | Sequence[str]
 Attributes = Mapping[str, Value]
 Kind = Literal["internal", "client", "server"]
-SpanName = Literal["agent.run", "agent.step", "llm.call", "tool.call", "policy.check", "approval.wait"]
+SpanName = Literal["agent.run", "agent.step", "llm.call", "tool.call", "policy.check", "policy.reload", "approval.wait"]
 SPAN_NAMES: tuple[SpanName, ...] = get_args(SpanName)
 
 ROOT = ""  # the key of a run's root span

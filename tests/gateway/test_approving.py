@@ -53,7 +53,7 @@ def test_an_answer_is_recorded_in_the_run_with_who_gave_it_and_why(tmp_path: Pat
         answered = await stage.approving.decide(BOB, approval.id, decision, "because")
         assert isinstance(answered, Approval)
         assert (answered.state, answered.decided_by, answered.reason) == (decision, "user:bob", "because")
-        expected = Decided("t1/call/1", approval.id, decision, "user:bob", "because")
+        expected = Decided("t1/call/1", approval.id, decision, "user:bob", "because", approval.policy)
         assert (await stage.events())[-1] == expected
         assert await stage.approving.waiting() == []
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.clients import ClientRun, Exchange, Seat, new_run_id
+from gateway.config import LiveBudgets
 from gateway.errors import StoreError
 from gateway.events import Admitted, Denied, Held, Queued, Returned, Started
 from gateway.profile import Profile
@@ -152,6 +154,23 @@ def test_arguments_that_can_not_be_taken_are_a_denial_in_the_record(tmp_path: Pa
             assert isinstance(result, Denied)
             assert (result.gate, result.arguments) == ("valid", arguments)
             assert not any(isinstance(event, Admitted) for event in await events(app, run.run_id))
+
+    within(tmp_path, scenario)
+
+
+def test_budgets_that_are_edited_hold_from_the_next_call_on(tmp_path: Path) -> None:
+    file = tmp_path / "budgets.toml"
+    file.write_text("[clients]\ntool_calls = 1\n")
+
+    async def scenario(app: App) -> None:
+        live = LiveBudgets(file)
+        async with replace(app.clients, budgets=live).run(ANN, "t") as run:
+            assert isinstance(await run.call("echo/echo", {"text": "x"}), Returned)
+            assert isinstance(await run.call("echo/echo", {"text": "x"}), Denied)
+            file.write_text("[clients]\ntool_calls = 20\n")
+            live.look()
+            live.look()
+            assert isinstance(await run.call("echo/echo", {"text": "x"}), Returned)
 
     within(tmp_path, scenario)
 

@@ -76,6 +76,7 @@ SAMPLES: tuple[Event, ...] = (
         gate="permitted",
         why="refunds over $500 are not yours",
         rule="policies/policy.csv:12",
+        policy="5193e4552009",
     ),
     Held(
         key="t1/call/1",
@@ -84,8 +85,16 @@ SAMPLES: tuple[Event, ...] = (
         why="refunds are looked at",
         rule="policies/policy.csv:11",
         action="get",
+        policy="5193e4552009",
     ),
-    Decided(key="t1/call/1", approval_id="A-00ff", decision="denied", by="user:bob", reason="wrong order"),
+    Decided(
+        key="t1/call/1",
+        approval_id="A-00ff",
+        decision="denied",
+        by="user:bob",
+        reason="wrong order",
+        policy="5193e4552009",
+    ),
     Admitted(
         key="t1/call/1",
         path="shop/order",

@@ -347,6 +347,25 @@ def test_a_yes_to_a_tool_of_that_name_is_none_to_reading_and_the_other_way_round
     assert isinstance(judge(wanted, shelf(approval=as_call)), Ask)
 
 
+def test_whoever_overhears_a_policy_is_told_of_calls_subscriptions_and_answers() -> None:
+    heard: list[tuple[str, str, str]] = []
+
+    def overheard(told: Facts) -> Facts:
+        return replace(
+            told, policy=told.policy.overheard(lambda it, got: heard.append((it.action, it.object, got.effect)))
+        )
+
+    judge(call(), overheard(facts()))
+    resource = next(iter(shelf().catalogue.resources.values()))
+    judge_subscriber(ANN, resource, overheard(shelf()))
+    judge_approver(ANN, asked(), overheard(facts()))
+    assert [(action, path) for action, path, _ in heard] == [
+        ("call", "shop/refund"),
+        ("subscribe", resource.path),
+        ("approve", "shop/refund"),
+    ]
+
+
 def test_who_may_hear_of_a_resource_is_policy_too() -> None:
     assert isinstance(judge_subscriber(ANN, NOTE, shelf()), Allow)
     assert judge_subscriber(ANN, replace(NOTE, name="note:2"), shelf()).why == "not watched"

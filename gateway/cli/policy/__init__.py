@@ -11,9 +11,16 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("policy.check", "Look over policy and budgets: one line for each finding."),
     "explain": ("policy.explain", "Say what the policy decides and why."),
     "fmt": ("policy.formatting", "Align the columns of policy files; what they mean stays."),
+    "promote": ("policy.promote", "Make the candidate the policy."),
+    "reload": ("policy.reload", "See that an edit comes into force."),
+    "rollback": ("policy.rollback", "Give the files back as they were in an earlier version."),
+    "shadow": ("policy.shadow", "Compare a candidate with the policy on real calls."),
+    "show": ("policy.versions", "Print the files of a version."),
+    "status": ("policy.status", "Say what is in force, what the files say, and who runs what."),
     "suggest": ("policy.suggest", "Print the narrowest lines that would have allowed what was denied."),
-    "who-can": ("policy.who_can", "Say who may use a tool, and what it depends on."),
     "test": ("policy.testing", "Put the policy's own tests to it."),
+    "versions": ("policy.versions", "List the policies that were in force."),
+    "who-can": ("policy.who_can", "Say who may use a tool, and what it depends on."),
 }
 
 policy_command = Lazy(COMMANDS, name="policy", help="Check, test and explain the policy.")

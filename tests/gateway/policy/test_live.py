@@ -1,20 +1,27 @@
 """A policy that is edited while it decides. Time is a number that the test moves; nothing sleeps."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Event, Thread
 
 import pytest
 
 from gateway.errors import PolicyError
-from gateway.policy import LivePolicy
-from gateway.policy.live import SETTLES
+from gateway.policy import LivePolicy, load
+from gateway.policy.decide import Decision
+from gateway.policy.files import Source
+from gateway.policy.live import LONGEST, SETTLES, Caution
 from gateway.policy.model import MODEL
+from gateway.policy.scope import Query
 from tests.fixtures.policies import a_query
 
 ALLOW = "p, user:ann, *, shop/refund, call, , allow, may\n"
 DENIED = ALLOW + "p, role:blocked, *, */*, call, , deny, blocked\ng, user:ann, role:blocked, *\n"
+
+
+CALM = Caution()
 
 
 class Clock:
@@ -33,8 +40,12 @@ class Desk:
         self.model.write_text(MODEL)
         self.policy.write_text(ALLOW)
 
-    def live(self, every: float = 0.0) -> LivePolicy:
-        return LivePolicy(self.model, self.policy, every=every, clock=self.clock)
+    def live(self, every: float = 0.0, caution: Caution = CALM) -> LivePolicy:
+        return LivePolicy(self.model, self.policy, every=every, caution=caution, clock=self.clock)
+
+    def after_a_restart(self, before: LivePolicy) -> LivePolicy:
+        """As a process finds it that knows what was in force."""
+        return self.live(caution=Caution(before=before.in_force))
 
 
 @pytest.fixture
@@ -267,9 +278,207 @@ def test_a_broken_edit_is_told_once_with_its_line_and_its_mending_too(
     effect(live)
     told = [record.getMessage() for record in caplog.records]
     assert [line.partition(",")[0] for line in told[::2]] == [
-        "the edited policy is refused",
+        "the policy's files are refused",
         "the policy is in force again as it stands in its files",
     ]
     assert "policy.csv:2:" in told[1]
     assert "did you mean" in told[1]
     assert len(told) == 3
+
+
+# ---- how a file may change
+
+LONG_QUIET = 60.0  # seconds, so that the clock on the wall does not matter
+
+
+def write_slowly(desk: Desk, text: str, look: Callable[[], object]) -> None:
+    """As an editor does that empties the file first; `look` is called between the pieces."""
+    with desk.policy.open("w") as file:
+        look()
+        for line in text.splitlines(keepends=True):
+            file.write(line)
+            file.flush()
+            look()
+            desk.clock.now += LONG_QUIET / 10
+
+
+def test_a_file_that_is_being_written_is_left_alone_until_it_rests(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.policy.live.LONGEST", 1e9)
+    live = desk.live(caution=Caution(quiet=LONG_QUIET))
+    seen: list[str] = []
+    grants = "".join(f"p, user:u{number}, *, */*, call, , allow, may\n" for number in range(6))
+    write_slowly(desk, f"{grants}{DENIED}", lambda: seen.append(effect(live)))
+    assert seen == ["allow"] * 10
+    desk.clock.now += LONG_QUIET * 0.8
+    assert effect(live) == "allow"
+    desk.clock.now += LONG_QUIET * 0.2
+    assert effect(live) == "deny"
+    assert caplog.records == []
+
+
+def test_a_file_that_is_away_for_a_moment_while_it_is_written_anew_is_not_missed(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    live = desk.live(caution=Caution(quiet=LONG_QUIET))
+    desk.policy.unlink()
+    assert effect(live) == "allow"
+    assert live.problem is None
+    desk.policy.write_text(DENIED)
+    os.utime(desk.policy, (1, 1))
+    assert effect(live) == "deny"
+    assert caplog.records == []
+
+
+def test_a_file_that_never_rests_is_read_all_the_same(desk: Desk) -> None:
+    live = desk.live(caution=Caution(quiet=LONG_QUIET))
+    begun = desk.clock.now
+    while effect(live) == "allow":
+        desk.policy.write_text(f"{DENIED}# {desk.clock.now}\n")
+        desk.clock.now += LONGEST / 8
+        assert desk.clock.now - begun < 2 * LONGEST
+
+
+def test_a_file_that_was_written_long_ago_and_comes_by_renaming_counts_at_once(desk: Desk, tmp_path: Path) -> None:
+    live = desk.live(caution=Caution(quiet=LONG_QUIET))
+    new = tmp_path / "new.csv"
+    new.write_text(DENIED)
+    os.utime(new, (1, 1))
+    new.replace(desk.policy)
+    assert effect(live) == "deny"
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["policy.csv", "policy.d"])
+def test_a_config_map_of_kubernetes_is_followed(desk: Desk, tmp_path: Path, folder: bool) -> None:
+    """Its files link to `..data/NAME`, and `..data` to a folder of a date; an update turns that one link."""
+    mount = tmp_path / ("policy.d" if folder else "config")
+    mount.mkdir()
+
+    def update(date: str, text: str) -> None:
+        (mount / f"..{date}").mkdir()
+        (mount / f"..{date}" / "policy.csv").write_text(text)
+        (mount / "..data_tmp").symlink_to(f"..{date}")
+        (mount / "..data_tmp").rename(mount / "..data")
+
+    update("2026_11_25_1", ALLOW)
+    (mount / "policy.csv").symlink_to("..data/policy.csv")
+    live = LivePolicy(desk.model, mount if folder else mount / "policy.csv", clock=desk.clock)
+    desk.clock.now += 10 * SETTLES
+    assert effect(live) == "allow"
+    update("2026_11_25_2", DENIED)
+    assert effect(live) == "deny"
+    desk.clock.now += 10 * SETTLES
+    update("2026_11_25_3", "P, broken\n")
+    assert effect(live) == "deny"
+    assert "policy.csv:1:1: error: unknown line type `P`" in str(live.problem)
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "dangling link"])
+def test_what_is_no_file_any_more_leaves_the_last_good_policy_in_force(desk: Desk, what: str) -> None:
+    live = desk.live()
+    desk.policy.unlink()
+    match what:
+        case "folder":
+            desk.policy.mkdir()
+        case "pipe":
+            os.mkfifo(desk.policy)
+        case _:
+            desk.policy.symlink_to("nowhere")
+    assert effect(live) == "allow"
+    assert live.problem is not None
+
+
+# ---- what loses most of its lines
+
+MANY = "".join(f"p, *, *, bank/t{number}, call, , deny, no\n" for number in range(9)) + ALLOW
+
+
+def test_a_policy_that_is_cut_stays_in_force_whole_until_somebody_says_that_it_is_meant(desk: Desk) -> None:
+    desk.policy.write_text(MANY)
+    live = desk.live()
+    whole = live.current
+    desk.policy.write_text(MANY[-len(ALLOW) :])
+    assert live.current is whole
+    assert "policy.csv: error: only 1 of the 10 `p` lines in force are left" in str(live.problem)
+    live.accept({"0" * 64})  # something else
+    assert live.current is whole
+    live.accept({load(desk.model, desk.policy).digest})
+    assert len(live.current.rules) == 1
+    assert live.problem is None
+
+
+def test_a_marker_in_the_file_says_it_too(desk: Desk) -> None:
+    desk.policy.write_text(MANY)
+    live = desk.live()
+    marker = f"# policy: shrunk on purpose from {live.current.digest[:12]}\n"
+    desk.policy.write_text(marker + ALLOW)
+    assert len(live.current.rules) == 1
+    desk.policy.write_text(marker)
+    assert len(live.current.rules) == 1  # it was meant for another one
+
+
+# ---- across a restart
+
+
+@pytest.mark.parametrize("text", [*BROKEN.values(), ALLOW], ids=[*BROKEN, "most of it is gone"])
+def test_a_restart_changes_nothing_that_is_in_force(desk: Desk, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    desk.policy.write_text(MANY)
+    first = desk.live()
+    desk.policy.write_text(text, errors="surrogateescape")
+    again = desk.after_a_restart(first)
+    assert again.current.digest == first.current.digest
+    assert len(again.current.rules) == 10
+    assert str(desk.policy) in str(again.problem)
+    assert "the policy's files are refused, and the last good one stays in force" in caplog.text
+    desk.policy.write_text(MANY + DENIED)
+    assert len(again.current.rules) == 12
+    assert again.problem is None
+
+
+def test_a_file_that_is_gone_leaves_what_it_said_in_force_also_after_a_restart(desk: Desk) -> None:
+    first = desk.live()
+    desk.policy.unlink()
+    again = desk.after_a_restart(desk.after_a_restart(first))
+    assert effect(again) == "allow"
+    assert "can't be read" in str(again.problem)
+
+
+def test_what_was_in_force_and_can_not_be_read_any_more_does_not_hide_what_is_wrong_now(desk: Desk) -> None:
+    first = desk.live().in_force
+    desk.policy.write_text("P, x\n")
+    broken = replace(first, sources=(first.sources[0], Source("policy.csv", b"q, of another version\n")))
+    with pytest.raises(PolicyError, match="unknown line type `P`"):
+        desk.live(caution=Caution(before=broken))
+
+
+def test_what_is_new_since_the_last_process_counts_at_once(desk: Desk) -> None:
+    first = desk.live()
+    desk.policy.write_text(DENIED)
+    again = desk.after_a_restart(first)
+    assert effect(again) == "deny"
+    assert again.problem is None
+
+
+# ---- who listens
+
+
+def test_whoever_overhears_is_told_also_after_an_edit_and_else_nobody_is_there(desk: Desk) -> None:
+    live = desk.live()
+    first = live.current
+    assert first.hear is None
+    heard: list[tuple[Query, Decision]] = []
+
+    def hear(query: Query, decision: Decision) -> None:
+        heard.append((query, decision))
+
+    live.overheard(hear)
+    before = live.current
+    assert before.hear is hear
+    assert before.decide(a_query()).effect == "allow"
+    desk.policy.write_text(DENIED)
+    assert live.current.hear is hear
+    assert effect(live) == "deny"
+    live.overheard(None)
+    last = live.current
+    assert last.hear is None

@@ -32,7 +32,8 @@ class Inside:
 
     def readiness(self) -> Readiness:
         return Readiness(
-            Parts(self.write, lambda: self.problem, lambda: self.servers, self.may_use), clock=lambda: self.now
+            Parts(self.write, lambda: self.problem, lambda: self.servers, self.may_use, lambda: "5193e4552009"),
+            clock=lambda: self.now,
         )
 
 
@@ -45,7 +46,8 @@ def test_who_is_ready_says_what_is_up_and_names_it_only_to_somebody() -> None:
     readiness = Inside().readiness()
     ready = {"status": "ready", "store": "ok", "policy": "ok"}
     assert shown(readiness) == (200, {**ready, "servers": {"up": 1, "down": 1}})
-    assert shown(readiness, ANN) == (200, {**ready, "servers": {"echo": "up", "down": "down"}})
+    own = {"servers": {"echo": "up", "down": "down"}, "policy_digest": "5193e4552009"}
+    assert shown(readiness, ANN) == (200, {**ready, **own})
 
 
 def test_who_may_use_nothing_of_a_server_is_not_told_of_it() -> None:
@@ -63,9 +65,14 @@ def test_a_store_that_takes_no_writes_makes_us_unready_and_strangers_do_not_lear
 
 def test_a_broken_edit_of_the_policy_is_told_and_does_not_stop_us() -> None:
     inside = Inside()
-    inside.problem = PolicyError.at("/secret/policy.csv", "is wrong")  # type: ignore[assignment] # a PolicyError
+    inside.problem = PolicyError.at("/secret/policy.csv", "is wrong", 12, 38)  # type: ignore[assignment] # a PolicyError
     status, said = shown(inside.readiness())
     assert (status, said["policy"]) == (200, "an edit is refused, the last good policy is in force")
+    assert "policy_refused_at" not in said
+    status, said = shown(inside.readiness(), ANN)
+    assert (status, said["policy_refused_at"]) == (200, "policy.csv:12:38")
+    assert "secret" not in str(said)
+    assert "wrong" not in str(said)
 
 
 def test_however_often_strangers_ask_the_store_is_tried_once_in_a_second() -> None:

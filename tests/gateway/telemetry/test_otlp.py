@@ -97,7 +97,7 @@ def test_a_run_arrives_as_one_tree(collector: OtlpReceiver) -> None:
         ("agent.step", "policy.check"),
         ("agent.step", "tool.call"),
     ]
-    assert {span.name for span in received.values()} == set(SPAN_NAMES)
+    assert {span.name for span in received.values()} == set(SPAN_NAMES) - {"policy.reload"}  # which belongs to no run
 
 
 def test_the_span_of_a_call_is_the_one_that_its_server_was_told_about(collector: OtlpReceiver) -> None:

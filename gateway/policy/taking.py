@@ -1,0 +1,80 @@
+"""Whether what the policy files say now may take the place of the policy in force. Pure.
+
+A policy that can't be read never does. One that has lost most of its lines (a file cut while it was written, a merge
+that went wrong) does only if somebody says that it is meant: a comment in one of its files,
+
+    # policy: shrunk on purpose from 1a2b3c4d5e6f
+
+which names the digest of the policy that it replaces and so is spent once it has; or its own digest, accepted with
+`toolgate policy reload --force`.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from gateway.errors import PolicyError
+from gateway.policy.decide import Policy
+from gateway.policy.files import Source
+from gateway.policy.load import build, digest_of
+from gateway.policy.wording import SHRUNK
+
+__all__ = ["FEW", "InForce", "Size", "loss", "marked", "take"]
+
+FEW = 4  # of fewer lines than this, half are lost by any honest edit
+_MARKER = re.compile(rb"^[ \t]*" + SHRUNK.encode() + rb" from ([0-9a-f]{8,64})[ \t]*\r?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many `p` lines there are, and how many of them restrict."""
+
+    lines: int
+    restricting: int
+
+    @classmethod
+    def of(cls, policy: Policy) -> "Size":
+        return cls(len(policy.rules), sum(rule.effect != "allow" for rule in policy.rules))
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What is in force while the files are read again: its digest and size, and the files as they were, model first."""
+
+    digest: str
+    size: Size
+    sources: tuple[Source, ...] = field(default=(), repr=False)
+
+
+def take(sources: Sequence[Source], before: InForce | None, accepted: Collection[str] = ()) -> Policy:
+    """The policy of these files (the model first), if it may follow the one in force. Raises PolicyError.
+
+    `accepted` are digests of which a person has said that they are meant, however little is left.
+    """
+    meant = digest_of(sources[0], sources[1:]) in accepted
+    policy = build(sources[0], sources=sources[1:], hollow=meant)
+    if before is None or meant or policy.digest == before.digest or marked(sources[1:], before.digest):
+        return policy
+    why = loss(before.size, Size.of(policy))
+    if why is None:
+        return policy
+    marker = f"{SHRUNK} from {before.digest[:12]}"
+    hint = f"if it is meant: write `{marker}` into the file, or give `toolgate policy reload --force`"
+    raise PolicyError.at(sources[1].file, why, hint=hint)
+
+
+def loss(before: Size, now: Size) -> str | None:
+    """What was lost, if that is more than half of the lines, or of those that restrict."""
+    if before.lines and not now.lines:
+        return f"none of the {before.lines} `p` lines in force is left"
+    if before.lines >= FEW and now.lines * 2 < before.lines:
+        return f"only {now.lines} of the {before.lines} `p` lines in force are left"
+    if before.restricting >= FEW and now.restricting * 2 < before.restricting:
+        return f"only {now.restricting} of the {before.restricting} `ask` and `deny` lines in force are left"
+    return None
+
+
+def marked(sources: Sequence[Source], digest: str) -> bool:
+    """Whether one of the files says that it is meant to be less than the policy with this digest."""
+    found = (match for source in sources for match in _MARKER.findall(source.content))
+    return any(digest.startswith(start.decode()) for start in found)

@@ -1,0 +1,102 @@
+"""Whether an edited policy may take the place of the one in force."""
+
+import pytest
+
+from gateway.errors import PolicyError
+from gateway.policy.files import Source
+from gateway.policy.load import digest_of
+from gateway.policy.model import MODEL
+from gateway.policy.taking import FEW, InForce, Size, loss, marked, take
+from gateway.policy.wording import SHRUNK
+
+ALLOW = "p, *, *, shop/t{}, call, , allow, may\n"
+DENY = "p, *, *, shop/t{}, call, , deny, no\n"
+
+
+def lines(allow: int, deny: int = 0) -> str:
+    return "".join(ALLOW.format(n) for n in range(allow)) + "".join(DENY.format(n) for n in range(deny))
+
+
+def sources(text: str) -> tuple[Source, ...]:
+    return Source("model.conf", MODEL.encode()), Source("policy.csv", text.encode())
+
+
+def before(text: str) -> InForce:
+    policy = take(sources(text), None)
+    return InForce(policy.digest, Size.of(policy))
+
+
+def refusal(text: str, in_force: str) -> str:
+    with pytest.raises(PolicyError) as refused:
+        take(sources(text), before(in_force))
+    return str(refused.value)
+
+
+def test_what_loses_more_than_half_of_its_lines_says_that_it_is_meant_or_is_refused() -> None:
+    in_force = lines(9)
+    digest = before(in_force).digest
+    said = refusal(lines(4), in_force)
+    assert said.startswith("policy.csv: error: only 4 of the 9 `p` lines in force are left")
+    marker = f"# policy: shrunk on purpose from {digest[:12]}"
+    assert f"write `{marker}` into the file" in said
+    assert "toolgate policy reload --force" in said
+    assert len(take(sources(f"{marker}\n{lines(4)}"), before(in_force)).rules) == 4
+    assert len(take(sources(lines(5)), before(in_force)).rules) == 5
+
+
+def test_what_loses_most_of_its_denials_is_refused_however_many_grants_are_left() -> None:
+    assert "only 1 of the 4 `ask` and `deny` lines in force are left" in refusal(lines(30, 1), lines(30, 4))
+    assert len(take(sources(lines(30, 2)), before(lines(30, 4))).rules) == 32
+
+
+def test_of_a_policy_of_few_lines_any_but_the_last_may_go() -> None:
+    assert len(take(sources(lines(1)), before(lines(FEW - 1))).rules) == 1
+    assert len(take(sources(lines(3)), before(lines(0, FEW - 1) + lines(3))).rules) == 3
+
+
+@pytest.mark.parametrize("marker", [SHRUNK, SHRUNK + " from {other}", "# {own}"])
+def test_a_marker_that_names_another_policy_or_none_says_nothing(marker: str) -> None:
+    in_force = lines(9)
+    text = marker.format(other="0" * 12, own=before(in_force).digest)
+    assert "only 2 of the 9" in refusal(f"{text}\n{lines(2)}", in_force)
+
+
+def test_a_marker_is_spent_once_its_policy_is_in_force() -> None:
+    first = before(lines(20))
+    smaller = f"# policy: shrunk on purpose from {first.digest[:12]}\n{lines(8)}"
+    assert len(take(sources(smaller), first).rules) == 8
+    assert "only 2 of the 8" in refusal(smaller[: smaller.index("t2")].rpartition("p,")[0], smaller)
+
+
+def test_a_digest_that_a_person_has_accepted_is_taken_and_no_other() -> None:
+    few, model = lines(2), sources("")[0]
+    accepted = {digest_of(model, sources(few)[1:])}
+    assert len(take(sources(few), before(lines(9)), accepted).rules) == 2
+    with pytest.raises(PolicyError):
+        take(sources(lines(1)), before(lines(9)), accepted)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "g, user:ann, role:x, *\n"])
+def test_an_emptied_policy_is_taken_only_if_it_is_meant_and_denies_everything(text: str) -> None:
+    with pytest.raises(PolicyError, match="there is no `p` line"):
+        take(sources(text), None)
+    in_force = before(lines(2))
+    accepted = {digest_of(sources(text)[0], sources(text)[1:])}
+    assert take(sources(text), in_force, accepted).rules == ()
+    assert take(sources(f"# policy: shrunk on purpose from {in_force.digest[:8]}\n{text}"), in_force).rules == ()
+    with pytest.raises(PolicyError, match="none of the 2 `p` lines"):
+        take(sources(f"# policy: shrunk on purpose from 00000000\n{text}"), in_force)
+
+
+def test_what_says_the_same_is_no_loss() -> None:
+    assert loss(Size(10, 5), Size(10, 5)) is None
+    assert loss(Size(0, 0), Size(0, 0)) is None
+    assert loss(Size(10, 0), Size(5, 0)) is None
+
+
+def test_a_marker_may_be_written_on_windows_and_must_be_a_whole_line() -> None:
+    digest = "1a2b3c4d5e6f" + "0" * 52
+    text = "# policy: shrunk on purpose from 1a2b3c4d5e6f"
+    assert marked([Source("f", f"{text}\r\n".encode())], digest)
+    assert not marked([Source("f", f"p, x {text}\n".encode())], digest)
+    assert not marked([Source("f", b"# policy: shrunk on purpose from 1a2b3c4\n")], digest)  # too short to be sure
