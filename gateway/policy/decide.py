@@ -163,15 +163,15 @@ class Policy:
         """The answer for one of the subject's principals alone; `decide` is what counts."""
         found = self.candidates(query, principal)
         scope = self.scope(query, principal) if found.conditional else None
-        denied = _first(found.deny, scope)
+        denied = _first(found.deny, scope, principal)
         if denied:
-            return _decision(denied, principal, scope)
+            return denied
         if query.base:
             return self._resting(query.base, principal)
-        allowed = _first(found.allow, scope)
+        allowed = _first(found.allow, scope, principal)
         if not allowed:
             return Decision("deny", None, found.wrong or self._default(query, principal), principal)
-        return _decision(_first(found.ask, scope) or allowed, principal, scope)
+        return _first(found.ask, scope, principal) or allowed
 
     def _resting(self, base: Query, principal: str) -> Decision:
         """Allowed wherever the base could be allowed or asked for, with some arguments."""
@@ -212,17 +212,13 @@ def _strictness(effect: Effect) -> int:
     return _STRICTNESS[effect]
 
 
-def _first(rules: tuple[Rule, ...], scope: Scope | None) -> Rule | None:
-    """The first rule that takes part."""
+def _first(rules: tuple[Rule, ...], scope: Scope | None, principal: str) -> Decision | None:
+    """What the first rule says that takes part. `scope` None: none of them has a condition."""
     for rule in rules:
-        if rule.when is None or scope is None or holds(rule.effect, rule.when.test(scope)):
-            return rule
+        answer = True if rule.when is None or scope is None else rule.when.test(scope)
+        if holds(rule.effect, answer):
+            return Decision(rule.effect, rule.where, rule.why, principal, answer is UNDECIDED)
     return None
-
-
-def _decision(rule: Rule, principal: str, scope: Scope | None) -> Decision:
-    undecided = rule.when is not None and scope is not None and rule.when.test(scope) is UNDECIDED
-    return Decision(rule.effect, rule.where, rule.why, principal, undecided)
 
 
 def _always(rule: Rule, scope: Scope) -> bool:
