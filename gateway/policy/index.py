@@ -89,7 +89,7 @@ class Index:
     `roles_of(principal, tenant)`, all remembered.
     """
 
-    __slots__ = ("_met", "_met_of_server", "_roles", "_roles_of", "_shelves", "_standing", "_standings", "_tenants")
+    __slots__ = ("_known_offered", "_met", "_roles", "_roles_of", "_shelves", "_standing", "_standings", "_tenants")
 
     def __init__(self, rules: Iterable[Rule], roles: Roles) -> None:
         rows: dict[tuple[str, str, str], list[_Row]] = defaultdict(list)
@@ -103,30 +103,34 @@ class Index:
         self._roles_of = lru_cache(_CACHED)(roles.of_member)
         self._standings = lru_cache(_CACHED)(self._standing_of)
         self._standing = lru_cache(_CACHED)(self._find_standing)
+        self._known_offered = lru_cache(_CACHED)(_find_offered)
         self._met = lru_cache(_CACHED)(_if_short(self._find))
-        self._met_of_server = lru_cache(_CACHED)(_if_short(self._find_of_server))
 
     def roles_of(self, principal: str, tenant: str) -> frozenset[str]:
         short = len(principal) + len(tenant) <= _LONGEST_KEY
         return self._roles_of(principal, tenant) if short else self._roles.of_member(principal, tenant)
 
     def candidates(self, principal: str, tenant: str, action: str, path: str) -> Candidates:
-        short = len(principal) + len(tenant) <= _LONGEST_KEY
-        standing = self._standing(principal, tenant) if short else self._find_standing(principal, tenant)
+        standing = self._standing_in(principal, tenant)
         met = self._met(standing, action, path) if len(action) + len(path) <= _LONGEST_KEY else None
         return met or self._find(standing, action, path)
 
     def of_server(self, principal: str, tenant: str, action: str, server: str) -> Candidates:
         """The rules that may matter for something of this server, whatever it is called."""
-        short = len(principal) + len(tenant) <= _LONGEST_KEY
-        standing = self._standing(principal, tenant) if short else self._find_standing(principal, tenant)
-        met = self._met_of_server(standing, action, server) if len(action) + len(server) <= _LONGEST_KEY else None
-        return met or self._find_of_server(standing, action, server)
+        standing = self._standing_in(principal, tenant)
+        if standing.wrong or not server:
+            return Candidates(wrong=standing.wrong or "there is no server without a name")
+        offered = self._offered(standing, action, server)
+        return _by_effect([row for names in offered for found in names for row in found])
 
     def remembered(self) -> int:
         """How many answers are kept: bounded, whatever is asked."""
-        caches = (self._roles_of, self._standings, self._standing, self._met, self._met_of_server)
+        caches = (self._roles_of, self._standings, self._standing, self._known_offered, self._met)
         return sum(cache.cache_info().currsize for cache in caches)
+
+    def _standing_in(self, principal: str, tenant: str) -> _Standing:
+        find = self._standing if len(principal) + len(tenant) <= _LONGEST_KEY else self._find_standing
+        return find(principal, tenant)
 
     def _find_standing(self, principal: str, tenant: str) -> _Standing:
         wrong = _wrong(principal, tenant)
@@ -150,17 +154,19 @@ class Index:
         if wrong:
             return Candidates(wrong=wrong)
         rows: list[_Row] = []
-        for servers in standing.servers.get(action, ()):
-            for names in servers.find(server):
-                for found in names.find(name):
-                    rows += found
+        for names in self._offered(standing, action, server):
+            for found in names.find(name):
+                rows += found
         return _by_effect(rows)
 
-    def _find_of_server(self, standing: _Standing, action: str, server: str) -> Candidates:
-        if standing.wrong or not server:
-            return Candidates(wrong=standing.wrong or "there is no server without a name")
-        offered = [names for servers in standing.servers.get(action, ()) for names in servers.find(server)]
-        return _by_effect([row for names in offered for found in names for row in found])
+    def _offered(self, standing: _Standing, action: str, server: str) -> tuple[_Names, ...]:
+        """The lines for this server, still to be looked through by name."""
+        find = self._known_offered if len(action) + len(server) <= _LONGEST_KEY else _find_offered
+        return find(standing, action, server)
+
+
+def _find_offered(standing: _Standing, action: str, server: str) -> tuple[_Names, ...]:
+    return tuple(names for servers in standing.servers.get(action, ()) for names in servers.find(server))
 
 
 _NOTHING = Candidates()
