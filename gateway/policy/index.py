@@ -111,9 +111,10 @@ class Index:
         return self._roles_of(principal, tenant) if short else self._roles.of_member(principal, tenant)
 
     def candidates(self, principal: str, tenant: str, action: str, path: str) -> Candidates:
-        standing = self._standing_in(principal, tenant)
-        met = self._met(standing, action, path) if len(action) + len(path) <= _LONGEST_KEY else None
-        return met or self._find(standing, action, path)
+        if len(principal) + len(tenant) + len(action) + len(path) > _LONGEST_KEY:
+            return self._find(self._standing_in(principal, tenant), action, path)
+        standing = self._standing(principal, tenant)
+        return self._met(standing, action, path) or self._find(standing, action, path)
 
     def of_server(self, principal: str, tenant: str, action: str, server: str) -> Candidates:
         """The rules that may matter for something of this server, whatever it is called."""
