@@ -207,7 +207,7 @@ VALUES = ["50000", None, MISSING, [50000], {"amount": 50000}, True, False, float
 
 @pytest.mark.parametrize("value", VALUES, ids=["missing" if value is MISSING else repr(value) for value in VALUES])
 def test_a_value_of_another_kind_never_gets_round_a_limit(value: object) -> None:
-    """In Casbin "NaN and `true` are allowed", Cedar skips a forbid that errs, and in agentgateway denials fail to deny."""
+    """In Casbin "NaN and `true` are allowed"; Cedar skips a forbid that errs; in agentgateway a denial fails."""
     query = a_query(args={} if value is MISSING else {"amount": value})
     assert outcome(denying("args.amount > 10000"), query) == "deny"
     assert outcome(denying("not (args.amount <= 10000)"), query) == "deny"
