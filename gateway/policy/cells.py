@@ -15,6 +15,9 @@ __all__ = ["Cell", "CellError", "split_line"]
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 _OPENING = frozenset(_CLOSING.values())
 _BLANK = " \t"
+_PLAIN = re.compile(
+    r"""[ \t]*+(?:"([^"]*+)"[ \t]*+|((?!")[^'",(){}\[\]]*+))(,|\Z)"""
+)  # a cell that can be read in one way
 _BARE = re.compile(r'([ \t]*+)(?!")([^,]*)')  # up to the next comma; a cell in double quotes isn't one
 _TELLING = re.compile(r"""['",(){}\[\]]""")  # what splits, opens or closes; nothing else matters to where a cell ends
 
@@ -50,6 +53,24 @@ def split_line(text: str, code: AbstractSet[int] = frozenset()) -> tuple[Cell, .
     if not text.strip(_BLANK) or text.lstrip(_BLANK).startswith("#"):
         return ()
     _refuse_invisible(text)
+    return _plain(text) or _any(text, code)
+
+
+def _plain(text: str) -> tuple[Cell, ...]:
+    """The cells of a line in which no bare one holds a quote or a bracket, in half the time; none for another line."""
+    cells: list[Cell] = []
+    found = _PLAIN.match(text)
+    while found:
+        start, end = found.span(1 if found[2] is None else 2)
+        words = text[start:end]
+        cells.append(Cell(words if found[2] is None else words.rstrip(_BLANK), start + 1))
+        if not found[3]:
+            return tuple(cells)
+        found = _PLAIN.match(text, found.end())
+    return ()
+
+
+def _any(text: str, code: AbstractSet[int]) -> tuple[Cell, ...]:
     cells: list[Cell] = []
     at = 0
     while at <= len(text):

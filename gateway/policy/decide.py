@@ -154,7 +154,7 @@ class Policy:
 
     def judge(self, query: Query, principal: str) -> Decision:
         """The answer for one of the subject's principals alone; `decide` is what counts."""
-        found = self.candidates(query, principal)
+        found = self._index.candidates(principal, query.subject.tenant, query.action, query.object)
         scope = self.scope(query, principal) if found.conditional else None
         denied = _first(found.deny, scope, principal)
         if denied:
@@ -209,7 +209,7 @@ def _first(rules: tuple[Rule, ...], scope: Scope | None, principal: str) -> Deci
     """What the first rule says that takes part. `scope` None: none of them has a condition."""
     for rule in rules:
         answer = True if rule.when is None or scope is None else rule.when.test(scope)
-        if holds(rule.effect, answer):
+        if answer is not False and holds(rule.effect, answer):
             return Decision(rule.effect, rule.where, rule.why, principal, answer is UNDECIDED)
     return None
 

@@ -133,14 +133,6 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     known: dict[tuple[Callable[[Cell], object], str], object] = field(default_factory=dict)
 
-    def value(self, cell: Cell, parse: Callable[[Cell], T]) -> T:
-        """Raises _Wrong, whose column is that of this very cell: only what is right is kept."""
-        key = parse, cell.text
-        found = self.known.get(key, _UNKNOWN)
-        if found is _UNKNOWN:
-            found = self.known[key] = parse(cell)
-        return cast("T", found)
-
 
 class _Reader:
     """One line: reads each cell, and notes what is wrong with it."""
@@ -209,8 +201,13 @@ class _Reader:
 
     def _read(self, cell: Cell, parse: Callable[[Cell], T], fallback: T) -> T:
         """The cell's value. A wrong one is noted, so that this row is dropped and the fallback never seen."""
+        known, key = self._reading.known, (parse, cell.text)
+        found = known.get(key, _UNKNOWN)
+        if found is not _UNKNOWN:
+            return cast("T", found)
         try:
-            return self._reading.value(cell, parse)
+            value = known[key] = parse(cell)  # only what is right: what is wrong has its own column each time
+            return value
         except _Wrong as wrong:
             self._note(wrong.column, wrong.message, wrong.hint)
             return fallback
