@@ -68,7 +68,7 @@ def _cedar_request(policy: Policy, query: Query) -> tuple[dict[str, Any], Any]:
     user, tenant = query.subject.user, query.subject.tenant
     roles = [{"type": "Role", "id": role} for role in policy.roles.of_member(user, tenant)]
     principal = {"uid": {"type": "User", "id": user}, "attrs": {}, "parents": roles}
-    context = {"args": query.args, "run": {"tainted": query.run.tainted}, "tenant": tenant, "path": query.object}
+    context = {"args": query.args, "run": _run(query), "tenant": tenant, "path": query.object}
     request = {
         "principal": f'User::"{user}"',
         "action": f'Action::"{query.action}"',
@@ -130,5 +130,9 @@ def _cel_context(policy: Policy, query: Query) -> dict[str, Any]:
         "action": query.action,
         "path": query.object,
         "args": dict(query.args or {}),
-        "run": {"tainted": query.run.tainted},
+        "run": _run(query),
     }
+
+
+def _run(query: Query) -> dict[str, bool]:
+    return {"tainted": getattr(query.run, "tainted", False)}
