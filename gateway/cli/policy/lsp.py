@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit, Stop
-from gateway.cli.options import Caller, located
+from gateway.cli.options import Caller, as_json, located
 
 if TYPE_CHECKING:
     from gateway.call import Tool
@@ -17,10 +17,11 @@ __all__ = ["lsp_command"]
 
 @click.command("lsp")
 @click.option("--stdio", is_flag=True, help="As editors say it; there is no other way.")
+@as_json
 @located
-def lsp_command(stdio: bool, caller: Caller) -> int:
+def lsp_command(stdio: bool, as_json: bool, caller: Caller) -> int:
     """Serve an editor: findings as one types, completion and hover. docs/policy-editors.md says how to set it up."""
-    del stdio
+    del stdio, as_json  # it is JSON anyway; what goes wrong before it begins is told as such
     if importlib.util.find_spec("pygls") is None:
         raise Stop(Exit.ERROR, "`toolgate policy lsp` needs the extra `lsp`: pip install 'toolgate[lsp]'")
     from gateway.cli.policy.diagnosing import Desk
