@@ -10,6 +10,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "can": ("policy.can", "Say what somebody may call: every tool, and what it depends on."),
     "check": ("policy.check", "Look over policy and budgets: one line for each finding."),
     "explain": ("policy.explain", "Say what the policy decides and why."),
+    "lsp": ("policy.lsp", "Help for editors, while one writes a policy: a language server."),
     "promote": ("policy.promote", "Make the candidate the policy."),
     "reload": ("policy.reload", "See that an edit comes into force."),
     "rollback": ("policy.rollback", "Give the files back as they were in an earlier version."),
