@@ -1,10 +1,13 @@
-"""A policy decision, alone in a process: our index against stock Casbin over the same rows."""
+"""A policy decision, alone in a process: our index against stock Casbin, Cedar and CEL over the same rows."""
 
+import itertools
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
+from bench.peers import Ask, cedar, cel_expressions
 from bench.rules import SERVERS, TOOLS, USERS, policy_text
 from bench.scale import Scale
 from bench.table import Column, Row, Table
@@ -13,80 +16,95 @@ from gateway.policy import Policy, Query, RunFacts
 from gateway.policy.load import parse
 from gateway.policy.oracle import Oracle
 
-__all__ = ["decisions"]
+__all__ = ["NOW", "decisions"]
 
-SIZES = (10, 1_000, 10_000)
-STOCK_SIZES = (10, 1_000)
-ASKED = 4_000  # questions of one repeat, all different
-STOCK_ASKED = {10: 200, 1_000: 12}
+SIZES = (10, 1_000, 10_000, 100_000)
+ASKED = 4_000  # questions of one repeat, all different (of 10 rules, as many as there are)
+PEERS_ASKED = {10: 100, 1_000: 12}
+NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 
 _COLUMNS = (
     Column("p50", "p50 us", 1),
     Column("p99", "p99 us", 1),
     Column("new_p50", "new p50 us", 1),
-    Column("stock_p50", "Casbin p50 us", 0),
-    Column("times", "Casbin / ours", 0),
-    Column("load", "load ms", 0),
+    Column("casbin_p50", "Casbin p50 us", 0),
+    Column("cedar_p50", "Cedar p50 us", 0),
+    Column("cel_p50", "CEL p50 us", 0),
+    Column("casbin_times", "Casbin / ours", 0),
+    Column("cedar_times", "Cedar / ours", 0),
+    Column("cel_times", "CEL / ours", 0),
 )
 _NOTES = (
-    "new: the first time that this subject meets this tool; else what it may meet there is remembered.",
-    "Casbin: two stock enforcers, because one knows no `ask`; conditions are functions of ours there too.",
+    "Each question meets a line with a condition. new: the first time that this subject meets this tool.",
+    "Casbin, Cedar: two sets of rules, because they know no `ask`. CEL: three expressions. Their rules are parsed",
+    "beforehand, and their answers are ours: one that differs ends the benchmark.",
 )
-_NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 
 
 def decisions(scale: Scale) -> Table:
-    parse(policy_text(10))  # what is imported only now is not part of a load
-    return Table("A policy decision", _COLUMNS, [_row(size, scale) for size in SIZES[: 2 + scale.slowest]], _NOTES)
+    return Table("A policy decision", _COLUMNS, [_row(size, scale) for size in SIZES[: 2 + 2 * scale.slowest]], _NOTES)
 
 
 def _row(rules: int, scale: Scale) -> Row:
-    text = policy_text(rules)
-    begin = time.perf_counter_ns()
-    policy = parse(text)
-    loaded = time.perf_counter_ns() - begin
-    questions = _questions(ASKED)
-    new = _times(policy.decide, questions)
-    known = [taken for _ in range(scale.repeats) for taken in _times(policy.decide, questions)]
-    ours = statistics.median(known) / 1e3
-    stock = _stock(policy, rules, questions)
-    return Row(
-        f"{rules:,} rules",
-        {
-            "p50": ours,
-            "p99": sorted(known)[int(len(known) * 0.99)] / 1e3,
-            "new_p50": statistics.median(new) / 1e3,
-            "stock_p50": stock,
-            "times": stock / ours if stock else None,
-            "load": loaded / 1e6,
-        },
-    )
+    policy = parse(policy_text(rules))
+    questions = _questions(policy)
+    fresh = parse(policy_text(rules))
+    new = _times([partial(fresh.decide, query) for query in questions])
+    known = [taken for _ in range(scale.repeats) for taken in _times([partial(policy.decide, q) for q in questions])]
+    ours = statistics.median(known)
+    peers = {name: _median(policy, make, questions) for name, make in _PEERS.items()} if rules in PEERS_ASKED else {}
+    values = {"p50": ours / 1e3, "p99": sorted(known)[int(len(known) * 0.99)] / 1e3}
+    values |= {"new_p50": statistics.median(new) / 1e3}
+    times = {f"{name}_times": peer / ours for name, peer in peers.items()}
+    return Row(f"{rules:,} rules", values | {f"{name}_p50": peer / 1e3 for name, peer in peers.items()} | times)
 
 
-def _stock(policy: Policy, rules: int, questions: Sequence[Query]) -> float | None:
-    if rules not in STOCK_SIZES:
-        return None
-    return statistics.median(_times(Oracle(policy).decide, questions[: STOCK_ASKED[rules]])) / 1e3
+def _casbin(policy: Policy) -> Callable[[Query], Ask]:
+    oracle = Oracle(policy)
+    return lambda query: partial(oracle.decide, query)
 
 
-def _times(decide: Callable[[Query], object], questions: Sequence[Query]) -> list[int]:
+_PEERS: Mapping[str, Callable[[Policy], Callable[[Query], Ask]]] = {
+    "casbin": _casbin,
+    "cedar": cedar,
+    "cel": cel_expressions,
+}
+
+
+def _median(policy: Policy, make: Callable[[Policy], Callable[[Query], Ask]], questions: Sequence[Query]) -> float:
+    """Nanoseconds. Raises RuntimeError for an answer that is not ours."""
+    engine = make(policy)
+    asked = questions[: PEERS_ASKED[len(policy.rules)]]
+    asks = [engine(query) for query in asked]
+    for query, ask in zip(asked, asks, strict=True):
+        if ask() != policy.decide(query).effect:
+            raise RuntimeError(f"another answer for {query.subject.user} at {query.object}")
+    return statistics.median(_times(asks))
+
+
+def _times(asks: Sequence[Callable[[], object]]) -> list[int]:
     """Nanoseconds of each."""
     taken = []
-    for question in questions:
+    for ask in asks:
         begin = time.perf_counter_ns()
-        decide(question)
+        ask()
         taken.append(time.perf_counter_ns() - begin)
     return taken
 
 
-def _questions(count: int) -> list[Query]:
-    """All different: every user at every server, with one tool or another."""
-    rounds = [divmod(number, USERS) for number in range(count)]
-    return [_question(user, turn % SERVERS, (user + 11 * turn) % TOOLS) for turn, user in rounds]
+def _questions(policy: Policy) -> list[Query]:
+    """Those of all users at all tools that meet a line with a condition."""
+    meeting = (query for query in _all() if policy.candidates(query, query.subject.user).conditional)
+    return list(itertools.islice(meeting, ASKED))
+
+
+def _all() -> Iterator[Query]:
+    for turn, user in itertools.product(range(SERVERS * TOOLS), range(USERS)):
+        yield _question(user, turn % SERVERS, (turn // SERVERS + user) % TOOLS)
 
 
 def _question(user: int, server: int, tool: int) -> Query:
     path = f"s{server}/t{tool}"
     offered = Tool(f"s{server}", f"t{tool}", {"name": f"t{tool}"}, path)
     arguments = {"amount": user * 5, "path": "notes/a.txt", "kind": "a", "text": "ping"}
-    return Query(Subject(f"user:u{user}", "acme"), "call", path, arguments, offered, RunFacts(), _NOW)
+    return Query(Subject(f"user:u{user}", "acme"), "call", path, arguments, offered, RunFacts(), NOW)

@@ -11,6 +11,7 @@ from bench.admissions import admissions
 from bench.calls import calls, large_calls
 from bench.decisions import decisions
 from bench.listing import listings
+from bench.policies import policies
 from bench.scale import FULL, QUICK, Scale
 from bench.startup import startups
 from bench.table import Table, as_json, as_text
@@ -20,6 +21,7 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "call": calls,
     "large": large_calls,
     "decision": decisions,
+    "policy": policies,
     "turn": turns,
     "start": starts,
     "first": startups,

@@ -84,6 +84,8 @@ LIBRARIES: Mapping[str, Library] = {
     "uvicorn": Library("uvicorn", ("gateway.serve",)),
     "httptools": Library("httptools", ("gateway.serve",)),
     "click": Library("click", ("gateway.cli",)),
+    "pygls": Library("pygls", ("gateway.cli.policy.language_server",)),  # the extra `lsp`
+    "lsprotocol": Library("lsprotocol", ("gateway.cli.policy.language_server",)),
     "rich": Library("rich", ("gateway.cli",)),
     "yaml": Library("pyyaml", ("providers.scripted",)),
     "genai_prices": Library("genai-prices", ("gateway.prices",)),
@@ -303,7 +305,8 @@ def test_only_one_module_imports_the_opentelemetry_sdk() -> None:
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {re.split(r"[^A-Za-z0-9._-]", requirement)[0] for requirement in project["dependencies"]}
+    extras = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
+    declared = {re.split(r"[^A-Za-z0-9._-]", requirement)[0] for requirement in [*project["dependencies"], *extras]}
     imported = {name for _, row in foreign() if (name := LIBRARIES[row].distribution)}
     none(f"`{name}` is imported but not declared in pyproject.toml" for name in imported - declared)
     none(f"`{name}` is declared in pyproject.toml but not imported" for name in declared - imported - set(BY_NAME))

@@ -1,4 +1,4 @@
-"""`toolgate config show`: what is in force, and who said it. Secrets are not in it."""
+"""`toolgate config`: what is in force and who said it (secrets are not in it), and what may be said."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ __all__ = ["config_command"]
 
 @click.group("config")
 def config_command() -> None:
-    """Show the configuration and where each value comes from."""
+    """Show the configuration, where each value comes from, and what there is to configure."""
 
 
 @config_command.command("show")
@@ -35,6 +35,20 @@ def show_command(origin: bool, as_json: bool, caller: Caller) -> int:
         click.echo(line)
     for problem in config.warnings:
         click.echo(str(problem), err=True)
+    return Exit.OK
+
+
+@config_command.command("schema")
+@click.argument("file", type=click.Choice(["toolgate", "budgets"]), default="toolgate")
+@as_json
+def schema_command(file: str, as_json: bool) -> int:
+    """Print the JSON Schema of toolgate.toml (or of budgets.toml), for editors. docs/policy-editors.md says how."""
+    import json
+
+    from gateway.config.schemas import schema
+
+    found = schema(file)
+    click.echo(json.dumps(found, indent=None if as_json else 2))
     return Exit.OK
 
 

@@ -4,14 +4,45 @@ Each reader takes what TOML gives (text, int, Decimal) and raises ValueError wit
 """
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 
-__all__ = ["count", "duration", "price", "seconds", "tokens", "usd"]
+__all__ = [
+    "COUNT",
+    "DOLLARS",
+    "SECONDS",
+    "TIME",
+    "TOKENS",
+    "Written",
+    "count",
+    "duration",
+    "price",
+    "seconds",
+    "tokens",
+    "usd",
+]
 
 _DIGITS = re.compile(r"[0-9]{1,16}")
 _TOKENS = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([km]?)(?: ?tokens?)?", re.IGNORECASE)
 _DOLLARS = re.compile(r"\$? ?([0-9]+(?:\.[0-9]+)?)")
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How an amount may stand in a file, for those who check without us: which JSON number, if any, and which text."""
+
+    number: str | None
+    pattern: str  # ECMA-262, as JSON Schema has it; never narrower than what is read
+    hint: str
+
+
+COUNT = Written("integer", r"^\s*[0-9]{1,16}\s*$", "a whole number, such as 30")
+TOKENS = Written("integer", r"^\s*[0-9]+(\.[0-9]+)? ?[kKmM]?( ?[A-Za-z]+)?\s*$", '200000, "200k" or "1.5m tokens"')
+DOLLARS = Written("number", r"^\s*\$? ?[0-9]+(\.[0-9]+)?\s*$", 'US dollars, such as "$5.00"')
+TIME = Written(None, r"^\s*[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)\s*$", 'a time with its unit: "90s", "15m" or "2h"')
+SECONDS = Written("number", r"^\s*[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)?\s*$", 'seconds, such as 60, or "2m"')
+
 _TIMES = {"": Decimal(1), "k": Decimal(1000), "m": Decimal(1_000_000)}
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 

@@ -16,14 +16,16 @@ from gateway.config.settings import BudgetTable, Name, Table
 from gateway.errors import ConfigError, Problem
 from gateway.wording import did_you_mean
 
-__all__ = ["SAFE", "Budgets", "load_budgets", "parse_budget", "read_budgets"]
+__all__ = ["SAFE", "Budgets", "BudgetsFile", "load_budgets", "parse_budget", "read_budgets"]
 
 SAFE = Limits(turns=30, tool_calls=100, tokens=500_000, nanos=nanos(Decimal(5)), millis=30 * 60 * 1000)
 
 UNLIMITED = Limits()
 
 
-class _File(Table):
+class BudgetsFile(Table):
+    """`budgets.toml`: limits of any run, of a client's session, and of single agents."""
+
     run: BudgetTable = Field(default_factory=BudgetTable)
     clients: BudgetTable = Field(default_factory=BudgetTable)
     agents: Mapping[Name, BudgetTable] = {}
@@ -60,8 +62,8 @@ def load_budgets(path: Path, known_agents: Collection[str] | None = None, file: 
 
 def read_budgets(document: Document, known_agents: Collection[str] | None = None) -> Budgets:
     """The budgets in a document that was read. Raises ConfigError with every problem."""
-    table = validated(_File, document.value, document.places, Place(document.file))
-    if not isinstance(table, _File):
+    table = validated(BudgetsFile, document.value, document.places, Place(document.file))
+    if not isinstance(table, BudgetsFile):
         raise ConfigError(table)
     agents = {name: budget.limits for name, budget in table.agents.items()}
     strangers = () if known_agents is None else sorted(agents.keys() - set(known_agents))
@@ -72,8 +74,10 @@ def read_budgets(document: Document, known_agents: Collection[str] | None = None
 def parse_budget(items: Sequence[str]) -> Limits:
     """`["usd=1", "tokens=20k"]`, as on a command line, in the words of budgets.toml. Raises ConfigError."""
     pairs = dict(item.partition("=")[::2] for item in items)
-    table = validated(_File, {"run": pairs}, {("run", name): Place("--budget") for name in pairs}, Place("--budget"))
-    if not isinstance(table, _File):
+    table = validated(
+        BudgetsFile, {"run": pairs}, {("run", name): Place("--budget") for name in pairs}, Place("--budget")
+    )
+    if not isinstance(table, BudgetsFile):
         raise ConfigError(table)
     return table.run.limits
 

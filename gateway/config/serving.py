@@ -4,7 +4,7 @@ import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gateway.claims import Template as ClaimTemplate
 from gateway.config.table import Seconds, Strings, Table, ToolGlobs, is_web_address, items
@@ -74,7 +74,9 @@ class OAuthConfig(Table):
     resource: SafeAddress
     audience: Strings = ()  # beside `resource`
     jwks_url: SafeAddress | None = None
-    algorithms: Annotated[tuple[str, ...], BeforeValidator(_algorithms)] = ALGORITHMS
+    algorithms: Annotated[
+        tuple[Annotated[str, WithJsonSchema({"enum": [*ALGORITHMS]})], ...], BeforeValidator(_algorithms)
+    ] = ALGORITHMS
     user: Annotated[str, BeforeValidator(_user_template)] = "user:{sub}"
     tenant: Annotated[str, BeforeValidator(_tenant_template)] | None = None
     leeway: Seconds = 30.0

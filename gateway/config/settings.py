@@ -9,14 +9,24 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gateway.budget import Limits, Price, nanos
 from gateway.config import amounts
 from gateway.config.auth_word import AuthWord
 from gateway.config.network import NetworkConfig
 from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig
-from gateway.config.table import Seconds, Strings, Table, Template, ToolGlobs, WebAddress, is_web_address, items
+from gateway.config.table import (
+    Seconds,
+    Strings,
+    Table,
+    Template,
+    ToolGlobs,
+    WebAddress,
+    is_web_address,
+    items,
+    written,
+)
 from gateway.errors import ConfigError
 from gateway.identity import user_subject
 from gateway.screens.finding import Kind
@@ -80,8 +90,8 @@ def _user(value: object) -> object:
 
 
 Name = Annotated[str, BeforeValidator(_name)]
-Count = Annotated[int, BeforeValidator(amounts.count)]
-PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price)]
+Count = Annotated[int, BeforeValidator(amounts.count), written(amounts.COUNT)]
+PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price), written(amounts.DOLLARS)]
 
 
 class BudgetTable(Table):
@@ -89,9 +99,9 @@ class BudgetTable(Table):
 
     turns: Count | None = None
     tool_calls: Count | None = None
-    tokens: Annotated[int, BeforeValidator(amounts.tokens)] | None = None
-    usd: Annotated[Decimal, BeforeValidator(amounts.usd)] | None = None
-    wall_time: Annotated[float, BeforeValidator(amounts.duration)] | None = None
+    tokens: Annotated[int, BeforeValidator(amounts.tokens), written(amounts.TOKENS)] | None = None
+    usd: Annotated[Decimal, BeforeValidator(amounts.usd), written(amounts.DOLLARS)] | None = None
+    wall_time: Annotated[float, BeforeValidator(amounts.duration), written(amounts.TIME)] | None = None
 
     @property
     def limits(self) -> Limits:
@@ -103,7 +113,7 @@ class BudgetTable(Table):
 class ModelConfig(Table):
     """`[models.ALIAS]`. Prices are US dollars for a million tokens; without them the price list decides."""
 
-    provider: Annotated[str, BeforeValidator(_provider)]
+    provider: Annotated[str, BeforeValidator(_provider), WithJsonSchema({"enum": [*PROVIDERS]})]
     name: str | None = None
     script: Path | None = None
     base_url: WebAddress | None = Field(default=None, repr=False)

@@ -3,12 +3,12 @@
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from gateway.config import amounts
 from gateway.config.templates import pieces
 
-__all__ = ["Seconds", "Strings", "Table", "Template", "ToolGlobs", "WebAddress", "is_web_address", "items"]
+__all__ = ["Seconds", "Strings", "Table", "Template", "ToolGlobs", "WebAddress", "is_web_address", "items", "written"]
 
 
 class Table(BaseModel):
@@ -54,7 +54,14 @@ def _template(value: object) -> object:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(amounts.seconds)]
+def written(amount: amounts.Written) -> WithJsonSchema:
+    """How an editor should know this amount: as a number, or as text of this form."""
+    text = {"type": "string", "pattern": amount.pattern}
+    said = {"description": amount.hint}
+    return WithJsonSchema(said | ({"anyOf": [{"type": amount.number}, text]} if amount.number else text))
+
+
+Seconds = Annotated[float, BeforeValidator(amounts.seconds), written(amounts.SECONDS)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(items)]
 Template = Annotated[str, BeforeValidator(_template)]
 ToolGlobs = Annotated[tuple[str, ...], BeforeValidator(_tool_globs)]

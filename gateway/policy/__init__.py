@@ -18,6 +18,7 @@ What decides is exported here. Read in this order: `rows` (what a line says; bel
     version    a policy that was in force, with the text of its files; `writing`: they are given back
     shadow     a candidate beside the policy in force, and where it would have decided otherwise
     replica    a process that decides, as it reports itself
+    editor/    what an editor is told while somebody writes
 
 Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers. Under a
 model of one's own (`custom`, with `matcher` and `custom_rows`) the engine decides: `stock`, a `Policy` like the other.

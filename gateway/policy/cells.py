@@ -5,15 +5,21 @@ cell, trimmed. In a column that holds code (a condition, JSON) a bare cell keeps
 quotes, as Casbin's own files do; in every other column a comma always ends the cell. A quote never spans lines.
 """
 
+import re
 import unicodedata
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Cell", "CellError", "split_line"]
 
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 _OPENING = frozenset(_CLOSING.values())
 _BLANK = " \t"
+_PLAIN = re.compile(
+    r"""[ \t]*+(?:"([^"]*+)"[ \t]*+|((?!")[^'",(){}\[\]]*+))(,|\Z)"""
+)  # a cell that can be read in one way
+_BARE = re.compile(r'([ \t]*+)(?!")([^,]*)')  # up to the next comma; a cell in double quotes isn't one
+_TELLING = re.compile(r"""['",(){}\[\]]""")  # what splits, opens or closes; nothing else matters to where a cell ends
 
 
 class CellError(ValueError):
@@ -24,8 +30,7 @@ class CellError(ValueError):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A cell's text, and the column of its first character, counted from 1.
 
     `doubled` holds the offsets in `text` of quotes that the file writes twice: they shift what follows.
@@ -48,6 +53,24 @@ def split_line(text: str, code: AbstractSet[int] = frozenset()) -> tuple[Cell, .
     if not text.strip(_BLANK) or text.lstrip(_BLANK).startswith("#"):
         return ()
     _refuse_invisible(text)
+    return _plain(text) or _any(text, code)
+
+
+def _plain(text: str) -> tuple[Cell, ...]:
+    """The cells of a line in which no bare one holds a quote or a bracket, in half the time; none for another line."""
+    cells: list[Cell] = []
+    found = _PLAIN.match(text)
+    while found:
+        start, end = found.span(1 if found[2] is None else 2)
+        words = text[start:end]
+        cells.append(Cell(words if found[2] is None else words.rstrip(_BLANK), start + 1))
+        if not found[3]:
+            return tuple(cells)
+        found = _PLAIN.match(text, found.end())
+    return ()
+
+
+def _any(text: str, code: AbstractSet[int]) -> tuple[Cell, ...]:
     cells: list[Cell] = []
     at = 0
     while at <= len(text):
@@ -66,13 +89,14 @@ def _refuse_invisible(text: str) -> None:
 
 def _cell(text: str, at: int, *, code: bool) -> tuple[Cell, int]:
     """The cell that begins at an offset, and the offset behind its comma."""
-    while at < len(text) and text[at] in _BLANK:
-        at += 1
-    if at < len(text) and text[at] == '"':
-        return _quoted(text, at)
-    end = _code_end(text, at) if code else text.find(",", at)
-    end = len(text) if end < 0 else end
-    return Cell(text[at:end].rstrip(_BLANK), at + 1), end + 1
+    bare = _BARE.match(text, at)
+    if not bare:
+        return _quoted(text, text.index('"', at))
+    start, end = bare.span(2)
+    if code:
+        found = _code_end(text, start)
+        end = len(text) if found < 0 else found
+    return Cell(text[start:end].rstrip(_BLANK), start + 1), end + 1
 
 
 def _quoted(text: str, start: int) -> tuple[Cell, int]:
@@ -105,18 +129,18 @@ def _behind_quote(text: str, at: int) -> int:
 def _code_end(text: str, start: int) -> int:
     """Where the comma stands that ends a bare cell of code; -1 when it is the last."""
     opened: list[tuple[str, int]] = []
-    at = start
-    while at < len(text):
-        char = text[at]
+    found = _TELLING.search(text, start)
+    while found:
+        char, at = found[0], found.start()
         if char in "'\"":
             at = _string_end(text, at)
         elif char in _OPENING:
             opened.append((char, at))
         elif char in _CLOSING:
             _close(opened, char, at)
-        elif char == "," and not opened:
+        elif not opened:
             return at
-        at += 1
+        found = _TELLING.search(text, at + 1)
     if opened:
         raise CellError(opened[-1][1] + 1, f"`{opened[-1][0]}` opens here and is never closed")
     return -1

@@ -99,6 +99,7 @@ class _Compiler:
     def __init__(self, text: str) -> None:
         self._text = text
         self._bytes = text.encode()
+        self._ascii = text.isascii()
         self._paths: list[Path] = []
 
     def part(self, node: ast.expr) -> Part:
@@ -112,6 +113,8 @@ class _Compiler:
         return len(self._bytes[: node.col_offset].decode())  # Python counts bytes
 
     def _source(self, node: ast.expr) -> str:
+        if self._ascii:
+            return self._text[node.col_offset : node.end_col_offset]
         return self._bytes[node.col_offset : node.end_col_offset].decode()
 
     def _fail(self, node: ast.expr, message: str, hint: str = "") -> NoReturn:
@@ -231,7 +234,8 @@ class _Compiler:
         kinds = COMPARISONS.get(type(op))
         if kinds is None:
             self._fail(node, f"`{self._source(node)}`: `is` is not part of the condition language", "write `==`")
-        self._check_weekday(left, right)
+        if "weekday" in (left[1].kind, right[1].kind):
+            self._check_weekday(left, right)
         if not kinds.fits(left[1].kind, right[1].kind):
             what = f"{_A[left[1].kind]} and {_A[right[1].kind]} can't be compared with `{kinds.sign}`"
             self._fail(node, f"`{self._source(node)}` can never be decided: {what}")

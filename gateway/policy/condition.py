@@ -58,6 +58,11 @@ class Condition:
     text: str
     run: Node = field(compare=False, repr=False)
     parts: tuple[Part, ...]
+    _names: frozenset[str] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = frozenset(name for path in _all_paths(self.parts) for name in (path.text, path.root))
+        object.__setattr__(self, "_names", names)
 
     def test(self, scope: Scope) -> Truth:
         return truth(self.run(scope))
@@ -69,7 +74,7 @@ class Condition:
 
     def mentions(self, text: str) -> bool:
         """Whether the condition looks at this name, or below it: `args`, `subject.is_requester`."""
-        return any(text in (path.text, path.root) for path in self.paths)
+        return text in self._names
 
 
 def _all_paths(parts: tuple[Part, ...]) -> Iterator[Path]:

@@ -7,7 +7,7 @@ With an agent, the user and the agent must both be allowed, and the stricter ans
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Self
 
@@ -113,22 +113,19 @@ class Policy:
         prompt by getting it. A template of resources is looked at as it is written, braces and all, as if that were a
         URI.
         """
-        use = self._query(subject, use_of(thing), thing, now, run)
-        hidden = replace(use, action="list") if self._hides else None
-        return _is_agent(subject.agent) and all(
-            self._usable(use, principal) and not (hidden and self._hidden(hidden, principal))
-            for principal in principals(subject)
-        )
-
-    def _usable(self, query: Query, principal: str) -> bool:
-        """Whether some arguments could be allowed or asked for: the question that a list asks of every tool."""
-        found = self.candidates(query, principal)
-        if not found.allow:
+        if not _is_agent(subject.agent):
             return False
-        scope = self.scope(query, principal)
-        return any(sometimes(rule, scope) for rule in found.allow) and not any(
-            always(rule, scope) for rule in found.deny
-        )
+        use, path = use_of(thing), thing.path
+        for principal in principals(subject):
+            found = self._index.candidates(principal, subject.tenant, use, path)
+            if not found.allow:
+                return False
+            hiding = self._index.candidates(principal, subject.tenant, "list", path) if self._hides else _NOTHING
+            plain = not (found.conditional or hiding.conditional)
+            scope = None if plain else self.scope(self._query(subject, use, thing, now, run), principal)
+            if not _usable(found, scope) or any(always(rule, scope) for rule in hiding.deny):
+                return False
+        return True
 
     def may_use(self, subject: Subject, server: str, now: datetime) -> bool:
         """Whether anything of this server could be allowed or asked for in some run, as far as can be said without
@@ -151,10 +148,6 @@ class Policy:
             for rule in found.allow
         )
 
-    def _hidden(self, query: Query, principal: str) -> bool:
-        scope = self.scope(query, principal)
-        return any(always(rule, scope) for rule in self.candidates(query, principal).deny)
-
     def summary(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = _NEW) -> Summary:
         """What its use would get: the same for all arguments, or `depends`. Without `run`: in one that begins."""
         best, worst = self._bounds(self._query(subject, use_of(thing), thing, now, run))
@@ -166,17 +159,17 @@ class Policy:
 
     def judge(self, query: Query, principal: str) -> Decision:
         """The answer for one of the subject's principals alone; `decide` is what counts."""
-        found = self.candidates(query, principal)
+        found = self._index.candidates(principal, query.subject.tenant, query.action, query.object)
         scope = self.scope(query, principal) if found.conditional else None
-        denied = _first(found.deny, scope)
+        denied = _first(found.deny, scope, principal)
         if denied:
-            return _decision(denied, principal, scope)
+            return denied
         if query.base:
             return self._resting(query.base, principal)
-        allowed = _first(found.allow, scope)
+        allowed = _first(found.allow, scope, principal)
         if not allowed:
             return Decision("deny", None, found.wrong or self._default(query, principal), principal)
-        return _decision(_first(found.ask, scope) or allowed, principal, scope)
+        return _first(found.ask, scope, principal) or allowed
 
     def _resting(self, base: Query, principal: str) -> Decision:
         """Allowed wherever the base could be allowed or asked for, with some arguments."""
@@ -199,9 +192,9 @@ class Policy:
         return max((best for best, _ in bounds), key=_strictness), max((worst for _, worst in bounds), key=_strictness)
 
     def _bounds_of(self, query: Query, principal: str) -> tuple[Effect, Effect]:
-        if not self._usable(query, principal):
-            return "deny", "deny"
         found, scope = self.candidates(query, principal), self.scope(query, principal)
+        if not _usable(found, scope):
+            return "deny", "deny"
         best: Effect = "ask" if any(always(rule, scope) for rule in found.ask) else "allow"
         if any(sometimes(rule, scope) for rule in found.deny) or not any(always(rule, scope) for rule in found.allow):
             return best, "deny"
@@ -217,14 +210,18 @@ def _strictness(effect: Effect) -> int:
     return _STRICTNESS[effect]
 
 
-def _first(rules: tuple[Rule, ...], scope: Scope | None) -> Rule | None:
-    """The first rule that takes part."""
+def _first(rules: tuple[Rule, ...], scope: Scope | None, principal: str) -> Decision | None:
+    """What the first rule says that takes part. `scope` None: none of them has a condition."""
     for rule in rules:
-        if rule.when is None or scope is None or holds(rule.effect, rule.when.test(scope)):
-            return rule
+        answer = True if rule.when is None or scope is None else rule.when.test(scope)
+        if answer is not False and holds(rule.effect, answer):
+            return Decision(rule.effect, rule.where, rule.why, principal, answer is UNDECIDED)
     return None
 
 
-def _decision(rule: Rule, principal: str, scope: Scope | None) -> Decision:
-    undecided = rule.when is not None and scope is not None and rule.when.test(scope) is UNDECIDED
-    return Decision(rule.effect, rule.where, rule.why, principal, undecided)
+_NOTHING = Candidates()
+
+
+def _usable(found: Candidates, scope: Scope | None) -> bool:
+    """Whether some arguments could be allowed or asked for: the question that a list asks of every tool."""
+    return any(sometimes(rule, scope) for rule in found.allow) and not any(always(rule, scope) for rule in found.deny)

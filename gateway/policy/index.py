@@ -1,27 +1,37 @@
-"""Rules, arranged so that a decision looks only at those that can matter. Pure, apart from two bounded caches.
+"""Rules, arranged so that a decision looks only at those that can matter. Pure, apart from bounded caches.
 
-Rules are found by action, then by who (the principal, `*`, and its roles), then by server. What a principal may meet
-on one object is remembered for the most recent few thousand questions: a cache that request data could grow without
-end would be a way to fill the memory, and so would be keys of any length.
+Rules are found by action, who (the principal, `*`, its roles) and tenant, then by server, then by name: literal ones by
+one look into a dictionary, patterns by trying each different pattern once. Principals that the same lines name are in
+the same place, so that nobody pays for his name: unknown ones share one answer.
+
+What is met is remembered for the most recent few thousand questions, each of a bounded size: a cache that request data
+could grow without end would be a way to fill the memory.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
+from typing import Generic, TypeVar
 
-from gateway.policy.globs import is_wild
+from gateway.policy.globs import Matcher, compile_glob, is_wild
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Rule
+from gateway.policy.wording import Effect
 
 __all__ = ["Candidates", "Index"]
 
 _CACHED = 4096
 _LONGEST_KEY = 512  # characters; longer questions are answered without the cache
+_LONGEST_ANSWER = 256  # rules; to find more anew costs less than to look at what they say
 
 _PRINCIPAL = re.compile(r"(?:user|agent):[^\s*,]+")
 _TENANT = re.compile(r"[^\s*,]+")
+
+_Row = tuple[int, Rule]  # its place in the order of the files, in which rows sort
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +48,40 @@ class Candidates:
     wrong: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Bucket:
-    """One `who`'s rules for one action: by exact `server/tool`, by exact server, and the rest."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Standing:
+    """The lines that are about a principal, by action: one object for all whom the same lines are about."""
 
-    exact: Mapping[str, tuple[Rule, ...]]
-    by_server: Mapping[str, tuple[Rule, ...]]
-    wild: tuple[Rule, ...]
+    servers: Mapping[str, tuple["_Servers", ...]]
+    wrong: str = ""
 
-    def of_server(self, server: str) -> Iterator[Rule]:
-        for rules in self.exact.values():
-            yield from (rule for rule in rules if rule.tool.server == server)
-        yield from self.by_server.get(server, ())
-        yield from (rule for rule in self.wild if rule.tool.matches_server(server))
 
-    def matching(self, path: str, server: str, name: str) -> Iterator[Rule]:
-        yield from self.exact.get(path, ())
-        for rule in self.by_server.get(server, ()):
-            if rule.tool.matches_name(name):
-                yield rule
-        for rule in self.wild:
-            if rule.tool.matches(server, name):
-                yield rule
+class _Shelf(Generic[T]):
+    """Things under texts and globs: `find` gives those under the text itself, and under globs that match it."""
+
+    __slots__ = ("_globs", "_texts")
+
+    def __init__(self, things: Mapping[str, T]) -> None:
+        self._texts = {text: thing for text, thing in things.items() if not is_wild(text)}
+        self._globs: tuple[tuple[Matcher, T], ...] = tuple(
+            (compile_glob(glob), thing) for glob, thing in things.items() if is_wild(glob)
+        )
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self._texts.values()
+        yield from (thing for _, thing in self._globs)
+
+    def find(self, text: str) -> list[T]:
+        exact = self._texts.get(text)
+        found = [] if exact is None else [exact]
+        for matches, thing in self._globs:
+            if matches(text):
+                found.append(thing)
+        return found
+
+
+_Names = _Shelf[tuple[_Row, ...]]
+_Servers = _Shelf[_Names]
 
 
 class Index:
@@ -67,97 +89,128 @@ class Index:
     `roles_of(principal, tenant)`, all remembered.
     """
 
-    __slots__ = ("_buckets", "_cached_candidates", "_cached_of_server", "_cached_roles", "_roles")
+    __slots__ = ("_known_offered", "_met", "_roles", "_roles_of", "_shelves", "_standing", "_standings", "_tenants")
 
     def __init__(self, rules: Iterable[Rule], roles: Roles) -> None:
-        rows: dict[tuple[str, str], list[Rule]] = defaultdict(list)
-        for rule in rules:
-            rows[rule.action, rule.who].append(rule)
+        rows: dict[tuple[str, str, str], list[_Row]] = defaultdict(list)
+        for place, rule in enumerate(sorted(rules, key=_place)):
+            rows[rule.who, rule.tenant, rule.action].append((place, rule))
+        self._shelves: dict[str, dict[str, dict[str, _Servers]]] = {}
+        for (who, tenant, action), found in rows.items():
+            self._shelves.setdefault(who, {}).setdefault(tenant, {})[action] = _servers(found)
+        self._tenants = frozenset(tenant for _, tenant, _ in rows)
         self._roles = roles
-        self._buckets = {key: _bucket(found) for key, found in rows.items()}
-        self._cached_roles = lru_cache(_CACHED)(roles.of_member)
-        self._cached_candidates = lru_cache(_CACHED)(self._find)
-        self._cached_of_server = lru_cache(_CACHED)(self._find_of_server)
+        self._roles_of = lru_cache(_CACHED)(roles.of_member)
+        self._standings = lru_cache(_CACHED)(self._standing_of)
+        self._standing = lru_cache(_CACHED)(self._find_standing)
+        self._known_offered = lru_cache(_CACHED)(_find_offered)
+        self._met = lru_cache(_CACHED)(_if_short(self._find))
 
     def roles_of(self, principal: str, tenant: str) -> frozenset[str]:
         short = len(principal) + len(tenant) <= _LONGEST_KEY
-        return self._cached_roles(principal, tenant) if short else self._roles.of_member(principal, tenant)
+        return self._roles_of(principal, tenant) if short else self._roles.of_member(principal, tenant)
 
     def candidates(self, principal: str, tenant: str, action: str, path: str) -> Candidates:
-        short = len(principal) + len(tenant) + len(action) + len(path) <= _LONGEST_KEY
-        find = self._cached_candidates if short else self._find
-        return find(principal, tenant, action, path)
+        if len(principal) + len(tenant) + len(action) + len(path) > _LONGEST_KEY:
+            return self._find(self._standing_in(principal, tenant), action, path)
+        standing = self._standing(principal, tenant)
+        return self._met(standing, action, path) or self._find(standing, action, path)
 
     def of_server(self, principal: str, tenant: str, action: str, server: str) -> Candidates:
         """The rules that may matter for something of this server, whatever it is called."""
-        short = len(principal) + len(tenant) + len(action) + len(server) <= _LONGEST_KEY
-        find = self._cached_of_server if short else self._find_of_server
-        return find(principal, tenant, action, server)
+        standing = self._standing_in(principal, tenant)
+        if standing.wrong or not server:
+            return Candidates(wrong=standing.wrong or "there is no server without a name")
+        offered = self._offered(standing, action, server)
+        return _by_effect([row for names in offered for found in names for row in found])
 
     def remembered(self) -> int:
         """How many answers are kept: bounded, whatever is asked."""
-        caches = (self._cached_candidates, self._cached_of_server, self._cached_roles)
+        caches = (self._roles_of, self._standings, self._standing, self._known_offered, self._met)
         return sum(cache.cache_info().currsize for cache in caches)
 
-    def _find(self, principal: str, tenant: str, action: str, path: str) -> Candidates:
-        wrong = _wrong(principal, tenant, path)
+    def _standing_in(self, principal: str, tenant: str) -> _Standing:
+        find = self._standing if len(principal) + len(tenant) <= _LONGEST_KEY else self._find_standing
+        return find(principal, tenant)
+
+    def _find_standing(self, principal: str, tenant: str) -> _Standing:
+        wrong = _wrong(principal, tenant)
         if wrong:
-            return Candidates(wrong=wrong)
+            return _Standing({}, wrong)
+        whos = ("*", principal, *sorted(self.roles_of(principal, tenant)))
+        tenants = ("*", tenant) if tenant in self._tenants else ("*",)
+        return self._standings(tuple(who for who in whos if who in self._shelves), tenants)
+
+    def _standing_of(self, whos: Iterable[str], tenants: Iterable[str]) -> _Standing:
+        """`whos` are those that lines name, so that there are only so many of them."""
+        found: dict[str, list[_Servers]] = defaultdict(list)
+        for who, tenant in product(whos, tenants):
+            for action, servers in self._shelves[who].get(tenant, {}).items():
+                found[action].append(servers)
+        return _Standing({action: tuple(servers) for action, servers in found.items()})
+
+    def _find(self, standing: _Standing, action: str, path: str) -> Candidates:
         server, _, name = path.partition("/")
-        buckets = self._of(principal, tenant, action)
-        return _sorted([rule for one in buckets for rule in one.matching(path, server, name)], tenant)
-
-    def _find_of_server(self, principal: str, tenant: str, action: str, server: str) -> Candidates:
-        wrong = _wrong(principal, tenant, f"{server}/*")
+        wrong = standing.wrong or ("" if server and name else f"`{path}` is not a server/tool name")
         if wrong:
             return Candidates(wrong=wrong)
-        buckets = self._of(principal, tenant, action)
-        return _sorted([rule for one in buckets for rule in one.of_server(server)], tenant)
+        rows: list[_Row] = []
+        for names in self._offered(standing, action, server):
+            for found in names.find(name):
+                rows += found
+        return _by_effect(rows)
 
-    def _of(self, principal: str, tenant: str, action: str) -> Iterator[_Bucket]:
-        for who in ("*", principal, *self.roles_of(principal, tenant)):
-            if bucket := self._buckets.get((action, who)):
-                yield bucket
+    def _offered(self, standing: _Standing, action: str, server: str) -> tuple[_Names, ...]:
+        """The lines for this server, still to be looked through by name."""
+        find = self._known_offered if len(action) + len(server) <= _LONGEST_KEY else _find_offered
+        return find(standing, action, server)
+
+
+def _find_offered(standing: _Standing, action: str, server: str) -> tuple[_Names, ...]:
+    return tuple(names for servers in standing.servers.get(action, ()) for names in servers.find(server))
 
 
 _NOTHING = Candidates()
 
 
-def _sorted(found: Iterable[Rule], tenant: str) -> Candidates:
-    rows = sorted((rule for rule in found if rule.tenant in ("*", tenant)), key=_place)
+def _by_effect(rows: list[_Row]) -> Candidates:
     if not rows:
         return _NOTHING
-    deny, ask, allow = (tuple(rule for rule in rows if rule.effect == effect) for effect in ("deny", "ask", "allow"))
-    return Candidates(deny, ask, allow, any(rule.when for rule in rows))
+    rows.sort()
+    of: dict[Effect, list[Rule]] = {"deny": [], "ask": [], "allow": []}
+    conditional = False
+    for _, rule in rows:
+        of[rule.effect].append(rule)
+        conditional = conditional or rule.when is not None
+    return Candidates(tuple(of["deny"]), tuple(of["ask"]), tuple(of["allow"]), conditional)
 
 
-def _bucket(rules: Iterable[Rule]) -> _Bucket:
-    exact: dict[str, list[Rule]] = defaultdict(list)
-    by_server: dict[str, list[Rule]] = defaultdict(list)
-    wild: list[Rule] = []
-    for rule in rules:
-        if rule.tool.exact:
-            exact[rule.tool.text].append(rule)
-        elif not is_wild(rule.tool.server):
-            by_server[rule.tool.server].append(rule)
-        else:
-            wild.append(rule)
-    return _Bucket(_frozen(exact), _frozen(by_server), tuple(wild))
+def _if_short(find: Callable[[_Standing, str, str], Candidates]) -> Callable[[_Standing, str, str], Candidates | None]:
+    """An answer that is worth remembering; None in place of a long one, which would take room and save nothing."""
+
+    def found(standing: _Standing, action: str, what: str) -> Candidates | None:
+        met = find(standing, action, what)
+        return met if len(met.deny) + len(met.ask) + len(met.allow) <= _LONGEST_ANSWER else None
+
+    return found
 
 
-def _frozen(rows: Mapping[str, list[Rule]]) -> Mapping[str, tuple[Rule, ...]]:
-    return {key: tuple(found) for key, found in rows.items()}
+def _servers(rows: Iterable[_Row]) -> _Servers:
+    of: dict[str, dict[str, list[_Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        tool = row[1].tool
+        of[tool.server][tool.name].append(row)
+    return _Shelf(
+        {server: _Shelf({name: tuple(found) for name, found in names.items()}) for server, names in of.items()}
+    )
 
 
 def _place(rule: Rule) -> tuple[str, int]:
     return rule.file, rule.line
 
 
-def _wrong(principal: str, tenant: str, path: str) -> str:
-    """Why nobody can ask this; empty when somebody can. A user called `role:admin` has no role's rights."""
+def _wrong(principal: str, tenant: str) -> str:
+    """Why nobody can be this; empty when somebody can. A user called `role:admin` has no role's rights."""
     if not _PRINCIPAL.fullmatch(principal):
         return f"`{principal}` is not a user or an agent"
-    if not _TENANT.fullmatch(tenant):
-        return f"`{tenant}` is not a tenant"
-    server, _, name = path.partition("/")
-    return "" if server and name else f"`{path}` is not a server/tool name"
+    return "" if _TENANT.fullmatch(tenant) else f"`{tenant}` is not a tenant"

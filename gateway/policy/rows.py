@@ -10,8 +10,8 @@ gives no row, and a file with an error gives no policy. Names are ASCII, so that
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar, cast
 
 from gateway.errors import Problem
 from gateway.policy.cells import Cell, CellError, split_line
@@ -116,17 +116,29 @@ def parse_lines(file: str, text: str, reader: "type[Reader] | None" = None) -> t
     """All rows, and all problems: one for each broken cell. `reader` knows other columns than the shipped ones."""
     reads = reader or Reader
     rows: list[Row] = []
-    problems: list[Problem] = []
+    reading = _Reading(file)
     for number, line in enumerate(text.split("\n"), start=1):
         try:
             cells = split_line(line.removesuffix("\r"), reads.code)
         except CellError as error:
-            problems.append(Problem(file, number, error.column, error.message, error.hint))
+            reading.problems.append(Problem(file, number, error.column, error.message, error.hint))
             continue
         if cells:
-            row = reads(file, number, line.strip(), cells, problems).row()
+            row = reads(reading, number, line.strip(), cells).row()
             rows.extend([row] if row else [])
-    return rows, problems
+    return rows, reading.problems
+
+
+_UNKNOWN = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A file on its way: what is wrong with it so far, and what each different cell was found to say."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    known: dict[tuple[Callable[[Cell], object], str], object] = field(default_factory=dict)
 
 
 class Reader:
@@ -137,8 +149,9 @@ class Reader:
     shapes: ClassVar[Mapping[str, Sequence[str]]] = _SHAPES
     code: ClassVar[AbstractSet[int]] = _CODE
 
-    def __init__(self, file: str, line: int, text: str, cells: Sequence[Cell], problems: list[Problem]) -> None:
-        self._file, self._line, self._text, self._cells, self._problems = file, line, text, cells, problems
+    def __init__(self, reading: _Reading, line: int, text: str, cells: Sequence[Cell]) -> None:
+        self._file, self._problems = reading.file, reading.problems
+        self._reading, self._line, self._text, self._cells = reading, line, text, cells
 
     def row(self) -> Row | None:
         before = len(self._problems)
@@ -200,12 +213,17 @@ class Reader:
         )
 
     def _columns(self) -> tuple[int, ...]:
-        return tuple(cell.column for cell in self._cells)
+        return tuple([cell.column for cell in self._cells])
 
     def _read(self, cell: Cell, parse: Callable[[Cell], T], fallback: T) -> T:
         """The cell's value. A wrong one is noted, so that this row is dropped and the fallback never seen."""
+        known, key = self._reading.known, (parse, cell.text)
+        found = known.get(key, _UNKNOWN)
+        if found is not _UNKNOWN:
+            return cast("T", found)
         try:
-            return parse(cell)
+            value = known[key] = parse(cell)  # only what is right: what is wrong has its own column each time
+            return value
         except Wrong as wrong:
             self._note(wrong.column, wrong.message, wrong.hint)
             return fallback
@@ -248,7 +266,7 @@ def _type_hint(word: str) -> str:
 
 
 def _ascii(cell: Cell) -> str:
-    for offset, char in enumerate(cell.text):
+    for offset, char in enumerate("" if cell.text.isascii() else cell.text):
         if not char.isascii():
             message = f"`{cell.text}` holds the non-ASCII character U+{ord(char):04X}"
             raise Wrong(cell.column_of(offset), message, "names are ASCII, so that no two look the same")

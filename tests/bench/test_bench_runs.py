@@ -14,13 +14,14 @@ PATIENCE = 300.0  # seconds: only a benchmark that hangs takes them
 ROWS = {
     "call": 8,
     "decision": 2,
+    "policy": 1,
     "turn": 4,
     "start": 3,
     "first": 5,
     "list": 4,
     "store": 4,
 }
-ALWAYS = {"call": "p50", "decision": "p50", "turn": "early_wall", "start": "wall"}
+ALWAYS = {"call": "p50", "decision": "p50", "policy": "load", "turn": "early_wall", "start": "wall"}
 ALWAYS |= {"first": "first", "list": "p50", "store": "rate_1"}
 
 

@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("policy.check", "Look over policy and budgets: one line for each finding."),
     "explain": ("policy.explain", "Say what the policy decides and why."),
     "fmt": ("policy.formatting", "Align the columns of policy files; what they mean stays."),
+    "lsp": ("policy.lsp", "Help for editors, while one writes a policy: a language server."),
     "promote": ("policy.promote", "Make the candidate the policy."),
     "reload": ("policy.reload", "See that an edit comes into force."),
     "rollback": ("policy.rollback", "Give the files back as they were in an earlier version."),

@@ -64,3 +64,15 @@ def test_config_alone_shows_what_there_is_to_type(bare: Path, toolgate: Command)
     shown = toolgate("config")
     assert shown.code == 2
     assert "show" in shown.err
+
+
+@pytest.mark.parametrize("file", ["toolgate", "budgets"])
+def test_the_schema_is_printed_for_editors_and_needs_no_project(
+    file: str, toolgate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = toolgate("config", "schema", file)
+    assert (printed.code, printed.err) == (0, "")
+    assert json.loads(printed.out)["additionalProperties"] is False
+    assert toolgate("config", "schema", file, "--json").json == json.loads(printed.out)
+    assert toolgate("config", "schema", "policy").code == 2

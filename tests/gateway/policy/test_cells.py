@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.cells import CellError, split_line
+from gateway.policy.cells import CellError, _any, _plain, split_line
 
 CODE = frozenset({1})
 
@@ -85,3 +85,9 @@ def column_of_error(text: str) -> int:
     except CellError as error:
         return error.column
     return 1
+
+
+@given(st.text("p,\"'()[]{} \tx#", max_size=24), st.sampled_from([frozenset[int](), frozenset({1}), frozenset({0, 2})]))
+def test_a_line_that_is_read_quickly_is_read_as_any_other_is(text: str, code: frozenset[int]) -> None:
+    if cells := _plain(text):
+        assert _any(text, code) == cells

@@ -1,0 +1,102 @@
+"""A policy as a whole: loading it, what it weighs, a list of 1,000 tools, and 100,000 subjects that nobody knows."""
+
+import gc
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+
+from bench.decisions import NOW
+from bench.rules import SERVERS, policy_text
+from bench.scale import Scale
+from bench.table import Column, Row, Table
+from gateway.call import Subject, Tool
+from gateway.policy import Policy, Query, RunFacts
+from gateway.policy.load import parse
+
+__all__ = ["policies"]
+
+SIZES = (1_000, 10_000, 100_000)
+WEIGHED = (1_000, 10_000)
+LISTED = 1_000
+STRANGERS = {True: 100_000, False: 6_000}  # with and without what takes long; either is more than is remembered
+
+_COLUMNS = (
+    Column("load", "load, CPU ms", 0),
+    Column("weight", "MB", 1),
+    Column("new_list", "new list, CPU ms", 1),
+    Column("list", "list, CPU ms", 1),
+    Column("growth", "strangers, MB", 1),
+    Column("growth_half", "half of them, MB", 1),
+)
+_NOTES = (
+    "list: which of 1,000 tools somebody may see; new: the first time for somebody with these roles.",
+    "strangers: what was kept after 100,000 subjects had each asked once, at as many tools; MB: as Python counts them.",
+)
+_TOOLS = [Tool(f"s{n % SERVERS}", f"t{n // SERVERS}", {"name": f"t{n}"}, f"pin {n}") for n in range(LISTED)]
+
+
+def policies(scale: Scale) -> Table:
+    parse(policy_text(10))  # what is imported only now is not part of a load
+    return Table("A policy", _COLUMNS, [_row(size, scale) for size in SIZES[: 1 + 2 * scale.slowest]], _NOTES)
+
+
+def _row(rules: int, scale: Scale) -> Row:
+    text = policy_text(rules)
+    loaded = [_load(text) for _ in range(scale.repeats if rules < SIZES[-1] else 1)]
+    loads, policy = [took for took, _ in loaded], loaded[-1][1]
+    del loaded
+    subjects = [Subject(f"user:u{number}", "acme") for number in range(20)]
+    new, again = zip(*[_lists(policy, subject) for subject in subjects], strict=True)
+    values = {"load": statistics.median(loads), "new_list": statistics.median(new), "list": statistics.median(again)}
+    del policy
+    weighed = _memory(text, STRANGERS[scale.slowest]) if rules in WEIGHED else {}  # to count objects takes its time
+    return Row(f"{rules:,} rules", values | weighed)
+
+
+def _load(text: str) -> tuple[float, Policy]:
+    """Milliseconds, and the policy: to throw an earlier one away is no part of it."""
+    gc.collect()
+    kept: list[Policy] = []
+    return _ms(lambda: kept.append(parse(text))), kept[0]
+
+
+def _lists(policy: Policy, subject: Subject) -> tuple[float, float]:
+    """Milliseconds of the first, and of the second."""
+
+    def listed() -> int:
+        return sum(policy.visible(subject, tool, NOW) for tool in _TOOLS)
+
+    return _ms(listed), _ms(listed)
+
+
+def _memory(text: str, strangers: int) -> dict[str, float]:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        policy = parse(text)
+        weight = _kept()
+        for number in range(strangers):
+            policy.decide(_strange(number))
+            if number == strangers // 2:
+                half = _kept() - weight
+        return {"weight": weight / 1e6, "growth": (_kept() - weight) / 1e6, "growth_half": half / 1e6}
+    finally:
+        tracemalloc.stop()
+
+
+def _kept() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def _strange(number: int) -> Query:
+    subject = Subject(f"user:stranger{number}", f"tenant{number}")
+    return Query(subject, "call", f"s1/unknown{number}", {}, None, RunFacts(), NOW)
+
+
+def _ms(run: Callable[[], object]) -> float:
+    """Of CPU: nothing here waits, and what else the machine does is not meant."""
+    begin = time.process_time_ns()
+    run()
+    return (time.process_time_ns() - begin) / 1e6
