@@ -18,9 +18,9 @@ class Telling:
     """A caller who hears everything."""
 
     key, modern, wants_progress, log_level = "k", False, True, "info"
-    capabilities: JsonObject = {"elicitation": {}}
 
     def __init__(self) -> None:
+        self.capabilities: JsonObject = {"elicitation": {}}
         self.heard: list[str] = []
 
     def hear(self, method: str, params: JsonObject) -> None:
