@@ -25,6 +25,15 @@ class Duties:
     dry_run: bool = False
     rules: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """`redact=ssn @secrets; max_result_bytes=65536 B; timeout=10 s; dry_run`, as it would be written in a policy."""
+        said = {
+            "redact": " ".join(self.to_json().get("redact", ())),
+            "max_result_bytes": f"{self.max_result_bytes} B" if self.max_result_bytes is not None else "",
+            "timeout": f"{self.seconds:g} s" if self.seconds is not None else "",
+        }
+        return "; ".join([*(f"{name}={what}" for name, what in said.items() if what), *["dry_run"] * self.dry_run])
+
     @property
     def redacts(self) -> bool:
         return self.secrets or bool(self.redact)

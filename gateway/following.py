@@ -105,7 +105,8 @@ class Following:
         approval = await self._asked(inquiry)
         if approval is None:
             return await self._get(await self._made(inquiry.task_id, inquiry), inquiry)
-        approval, events = await self._redeeming.standing(approval, inquiry.run.profile)
+        ear = inquiry.run.ear if inquiry.run.run_id == approval.run_id else None
+        approval, events = await self._redeeming.standing(approval, inquiry.run.profile, ear)
         if inner := made_by(events):
             state = await self._get(await self._made(inner, inquiry), inquiry)
             return {**state, "taskId": approval.id} if isinstance(state, Mapping) else state

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.duties import Duties, strictest
+from gateway.policy.obligations import parse_duties
 
 _AMOUNT = st.none() | st.integers(1, 1000)
 duties = st.builds(
@@ -32,6 +33,12 @@ def test_what_is_recorded_names_only_what_there_is() -> None:
     assert Duties(dry_run=True).to_json() == {"dry_run": True}
     full = Duties(("ssn",), secrets=True, max_result_bytes=10, seconds=2.5)
     assert full.to_json() == {"redact": ["ssn", "@secrets"], "max_result_bytes": 10, "timeout": 2.5}
+
+
+def test_it_is_said_as_it_would_be_written() -> None:
+    full = Duties(("ssn",), secrets=True, max_result_bytes=10, seconds=2.5, dry_run=True)
+    assert str(full) == "redact=ssn @secrets; max_result_bytes=10 B; timeout=2.5 s; dry_run"
+    assert parse_duties(str(full)) == full
 
 
 @given(st.lists(duties, min_size=1, max_size=4), duties)
