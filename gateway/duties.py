@@ -26,7 +26,7 @@ class Duties:
     rules: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """`redact=ssn @secrets; max_result_bytes=65536 B; timeout=10 s; dry_run`, as it would be written in a policy."""
+        """`redact=ssn @secrets; max_result_bytes=65536 B; timeout=10 s; dry_run`, as a policy would say it."""
         said = {
             "redact": " ".join(self.to_json().get("redact", ())),
             "max_result_bytes": f"{self.max_result_bytes} B" if self.max_result_bytes is not None else "",

@@ -37,7 +37,8 @@ from gateway.duties import Duties
 from gateway.errors import Conflict, UnknownApproval, UnknownTask
 from gateway.events import Admitted, Event, Held, Returned
 from gateway.extracts import extract
-from gateway.fulfilment import discreet, fulfilled
+from gateway.fulfilment import fulfilled
+from gateway.hearing import discreet
 from gateway.pipeline import CallResult
 from gateway.redeeming import Redeeming
 from gateway.results import afar, unforged

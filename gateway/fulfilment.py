@@ -5,7 +5,7 @@ is not cut: half of a JSON text says something else than the whole. An error say
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from gateway.call import (
@@ -20,17 +20,16 @@ from gateway.call import (
     TaskCreated,
     Tool,
 )
-from gateway.caller import Caller, CantAsk
 from gateway.duties import Duties
 from gateway.offer import Offer
 from gateway.redaction import Redactor
 from gateway.schema import violation
 from gateway.verbatim import Verbatim, encode
 
-__all__ = ["Discreet", "discreet", "fulfilled", "rehearsed"]
+__all__ = ["NO_QUESTIONS", "fulfilled", "rehearsed"]
 
 _TOO_LARGE = -32603
-_NO_QUESTIONS = "the policy redacts this call's results, and so nothing is asked in its course"
+NO_QUESTIONS = "the policy redacts this call's results, and so nothing is asked in its course"
 
 
 def fulfilled(outcome: Outcome, duties: Duties, action: Action, thing: Tool | Offer | None) -> Outcome:
@@ -58,7 +57,7 @@ def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> O
             return TaskCreated(redactor.result(result), identity)
         case InputRequired(result):
             asks = bool(duties.redact and result.get("inputRequests"))
-            return Refused(_TOO_LARGE, _NO_QUESTIONS) if asks else InputRequired(redactor.result(result))
+            return Refused(_TOO_LARGE, NO_QUESTIONS) if asks else InputRequired(redactor.result(result))
         case Refused(code, message, data):
             told = redactor.result({"data": data})["data"] if data is not None else None
             return Refused(code, redactor.words(message), told)
@@ -127,45 +126,3 @@ def rehearsed(call: Call, thing: Tool | Offer | None, duties: Duties) -> Answere
     )
     promised = isinstance(thing, Tool) and "outputSchema" in thing.definition
     return Answered({"content": [{"type": "text", "text": text}], "isError": promised})
-
-
-# ---- what a server says meanwhile
-
-
-@dataclass(frozen=True, slots=True)
-class Discreet:
-    """A caller who hears how far a call is, and no words: those can't be redacted before they are there."""
-
-    caller: Caller
-
-    @property
-    def key(self) -> str:
-        return self.caller.key
-
-    @property
-    def modern(self) -> bool:
-        return self.caller.modern
-
-    @property
-    def capabilities(self) -> JsonObject:
-        return self.caller.capabilities
-
-    @property
-    def wants_progress(self) -> bool:
-        return self.caller.wants_progress
-
-    @property
-    def log_level(self) -> str | None:
-        return None
-
-    def hear(self, method: str, params: JsonObject) -> None:
-        if method == "notifications/progress":
-            self.caller.hear(method, {key: item for key, item in params.items() if key != "message"})
-
-    async def ask(self, method: str, params: JsonObject) -> JsonObject:
-        del method, params
-        raise CantAsk(-32601, _NO_QUESTIONS)
-
-
-def discreet(caller: Caller, duties: Duties | None) -> Caller:
-    return Discreet(caller) if duties is not None and duties.redacts else caller

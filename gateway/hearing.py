@@ -8,14 +8,16 @@ listened to (`Listening`), in memory only, and only where the policy asks where 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.call import Call, JsonObject
-from gateway.caller import NOBODY, Caller
+from gateway.caller import NOBODY, Caller, CantAsk
+from gateway.duties import Duties
+from gateway.fulfilment import NO_QUESTIONS
 from gateway.run import Run
 from gateway.sources import Sources, extended
 
-__all__ = ["Ear", "Listening", "OfRun", "overheard"]
+__all__ = ["Ear", "Listening", "OfRun", "discreet", "overheard"]
 
 
 class Ear(Protocol):
@@ -90,12 +92,10 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
-class _Overheard:
-    """A caller, and the ear that hears what an untrusted server says to him before it answers."""
+class _Around:
+    """A caller, and what stands before him."""
 
     caller: Caller
-    ear: Ear
-    call: Call
 
     @property
     def key(self) -> str:
@@ -117,14 +117,44 @@ class _Overheard:
     def log_level(self) -> str | None:
         return self.caller.log_level
 
+
+@dataclass(frozen=True, slots=True)
+class _Overheard(_Around):
+    """An ear hears what an untrusted server says to him before it answers."""
+
+    ear: Ear
+    call: Call
+
     def hear(self, method: str, params: JsonObject) -> None:
         if method != "notifications/progress" or "message" in params:
             self.ear.overhear(self.call, method, params)
         self.caller.hear(method, params)
 
-    async def ask(self, method: str, params: JsonObject) -> Any:
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
         self.ear.overhear(self.call, method, params)
         return await self.caller.ask(method, params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spared(_Around):
+    """He hears how far a call is, and no words: those can't be redacted before they are there."""
+
+    @property
+    def log_level(self) -> str | None:
+        return None
+
+    def hear(self, method: str, params: JsonObject) -> None:
+        if method == "notifications/progress":
+            self.caller.hear(method, {key: item for key, item in params.items() if key != "message"})
+
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        del method, params
+        raise CantAsk(-32601, NO_QUESTIONS)
+
+
+def discreet(caller: Caller, duties: Duties | None) -> Caller:
+    """The caller of a call whose results are redacted; himself if they are not."""
+    return _Spared(caller) if duties is not None and duties.redacts else caller
 
 
 def overheard(caller: Caller, ear: Ear | None, call: Call) -> Caller:

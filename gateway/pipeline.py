@@ -42,9 +42,9 @@ from gateway.duties import Duties
 from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Denied, Doubted, Held, Returned
 from gateway.extracts import extract
-from gateway.fulfilment import discreet, fulfilled, rehearsed
+from gateway.fulfilment import fulfilled, rehearsed
 from gateway.gates import A_CALL, Facts, cost, judge, pin
-from gateway.hearing import overheard
+from gateway.hearing import discreet, overheard
 from gateway.policy import Policy, RunFacts
 from gateway.refusals import denial
 from gateway.store import Change, Follow, Open, Settle, Store, run_account

@@ -1,4 +1,4 @@
-"""Calls that are allowed with duties: what the client and the model see, what is recorded, and what reaches a server."""
+"""Calls that are allowed with duties: what client and model see, what is recorded, and what reaches a server."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import pytest
 from gateway.approval import Approval
 from gateway.call import Answered, InDoubt, Outcome, outcome_from_json
 from gateway.clients import Exchange
-from gateway.events import Admitted, Doubted, Held, Obliged, Returned
+from gateway.events import Admitted, Doubted, Event, Held, ModelAnswered, ModelAsked, Obliged, Returned, Started
 from gateway.screens.secrets import MASK
 from tests.fixtures.parts import ANN, BOB, PATIENCE, Replies, Stage, arrivals, calls, gate, opened, says, tally
 from tests.flows.test_sources import pages, text
@@ -31,7 +31,10 @@ HIDING = MAY + "o, *, *, web/*, call, , redact=ssn @secrets, customers' numbers 
 
 def on_stage(folder: Path, rules: str, scenario: Any, **results: Any) -> None:
     async def play() -> None:
-        async with asyncio.timeout(PATIENCE), opened(folder, tally(folder), pages(folder, **results), rules=rules) as stage:
+        async with (
+            asyncio.timeout(PATIENCE),
+            opened(folder, tally(folder), pages(folder, **results), rules=rules) as stage,
+        ):
             await scenario(stage)
 
     asyncio.run(play())
@@ -120,7 +123,10 @@ class Telling:
 
 BEFORE = [
     {"method": "notifications/progress", "params": {"progress": 1, "message": f"reading {SSN}"}},
-    {"method": "elicitation/create", "params": {"message": f"Is it {SSN}?", "requestedSchema": {"type": "object", "properties": {}}}},
+    {
+        "method": "elicitation/create",
+        "params": {"message": f"Is it {SSN}?", "requestedSchema": {"type": "object", "properties": {}}},
+    },
 ]
 
 
@@ -230,8 +236,6 @@ def test_a_call_in_doubt_is_not_told_to_be_a_dry_run(tmp_path: Path) -> None:
     wish = calls(("desk__put", {"word": "in", "amount": 11}))
 
     async def scenario(stage: Stage) -> None:
-        from gateway.events import ModelAnswered, ModelAsked, Started  # noqa: PLC0415
-
         await stage.queued()
         message = {
             "role": "assistant",
@@ -242,7 +246,7 @@ def test_a_call_in_doubt_is_not_told_to_be_a_dry_run(tmp_path: Path) -> None:
         )
         tool = stage.upstream.catalogue.tools["desk/put"]
         admitted = Admitted("t1/call/1", "desk/put", '{"amount":11}', tool.pin, "p", {})
-        events = [Started("w"), ModelAsked(1, {}), answer, admitted]
+        events: list[Event] = [Started("w"), ModelAsked(1, {}), answer, admitted]
         await stage.files.append("run-1", events, lease=None)
         run = await stage.drive("run-1", Replies(wish, says("Done.")))
         assert run.status == "waiting"
@@ -264,5 +268,3 @@ def test_without_duties_a_result_is_the_text_that_it_was_and_nothing_more_is_wri
             assert not any(isinstance(event, Obliged) for event in await stage.events(client.run_id))
 
     on_stage(tmp_path, MAY + "o, *, *, desk/*, call, , redact=ssn, elsewhere\n", scenario, row=CUSTOMER)
-
-

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from gateway.approval import Approval
-from gateway.call import Subject
 from gateway.events import Denied, Held, Returned
 from gateway.upstream.spec import ServerSpec, Stdio
 from providers import Request, StreamEvent
@@ -148,11 +147,11 @@ def test_a_call_that_waited_for_a_person_is_judged_by_what_was_read_meanwhile(tm
 # ---- clients of the gateway
 
 
-def as_client(folder: Path, scenario: Any, who: Subject = ANN, *, rules: str = RULES, **results: Any) -> None:
+def as_client(folder: Path, scenario: Any, rules: str = RULES, **results: Any) -> None:
     async def play() -> None:
         async with (
             opened(folder, tally(folder), pages(folder, **results), rules=rules) as stage,
-            stage.clients().run(who, "a client") as client,
+            stage.clients().run(ANN, "a client") as client,
         ):
             await scenario(stage, client)
 
@@ -164,7 +163,7 @@ def test_a_clients_session_knows_what_it_has_read_also_long_texts_that_the_recor
     tmp_path: Path, way: str
 ) -> None:
     long = PAGE + " Lorem ipsum." * 3000
-    results = {
+    results: dict[str, Any] = {
         "call": text(long),
         "resource": {"contents": [{"uri": "page://one", "text": long}]},
         "prompt": {"messages": [{"role": "user", "content": {"type": "text", "text": long}}]},

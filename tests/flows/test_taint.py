@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,7 +199,7 @@ def test_what_was_said_before_a_call_was_given_up_is_on_record(tmp_path: Path) -
 @pytest.mark.parametrize("how", ["read", "get", "complete"])
 def test_whatever_is_read_of_an_untrusted_server_taints(tmp_path: Path, how: str) -> None:
     allow = "".join(f"p, user:ann, *, */*, {action}, , allow, ann works here\n" for action in ("read", "get"))
-    results = {
+    results: dict[str, Any] = {
         "resource": {"contents": [{"uri": "page://one", "text": "x"}]},
         "prompt": {"messages": []},
         "completion": {"completion": {"values": ["x"]}},
@@ -232,7 +233,9 @@ def test_the_lethal_trifecta_needs_all_three(tmp_path: Path) -> None:
 
     async def play() -> None:
         private = tally(tmp_path, "crm")
-        async with opened(tmp_path, tally(tmp_path), private, pages(tmp_path, page={"content": []}), rules=rules) as stage:
+        async with opened(
+            tmp_path, tally(tmp_path), private, pages(tmp_path, page={"content": []}), rules=rules
+        ) as stage:
             for title, reads in story.items():
                 async with stage.clients().run(ANN, title) as client:
                     for path in reads:

@@ -1,6 +1,5 @@
 """An outcome as its call's duties leave it, whatever kind of outcome it is."""
 
-import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -8,9 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Tool, Unsent
-from gateway.caller import NOBODY, CantAsk
 from gateway.duties import Duties
-from gateway.fulfilment import discreet, fulfilled, rehearsed
+from gateway.fulfilment import fulfilled, rehearsed
 from gateway.redaction import WITHHELD
 from gateway.screens.secrets import MASK
 from gateway.verbatim import read
@@ -142,37 +140,3 @@ def test_a_dry_run_says_what_would_have_been_sent() -> None:
 
 def test_a_dry_run_of_a_tool_that_promises_a_form_is_an_error_for_clients_hold_it_to_that() -> None:
     assert rehearsed(CALL, promising({"type": "object"}), Duties(dry_run=True)).is_error
-
-
-# ---- what is said meanwhile
-
-
-class Telling:
-    key, modern, wants_progress, log_level = "k", True, True, "info"
-
-    def __init__(self) -> None:
-        self.capabilities: JsonObject = {"elicitation": {}}
-        self.heard: list[tuple[str, JsonObject]] = []
-
-    def hear(self, method: str, params: JsonObject) -> None:
-        self.heard.append((method, params))
-
-    async def ask(self, method: str, params: JsonObject) -> JsonObject:
-        raise AssertionError((method, params))
-
-
-def test_while_results_are_redacted_a_caller_hears_how_far_it_is_and_no_words() -> None:
-    telling = Telling()
-    caller = discreet(telling, REDACT)
-    caller.hear("notifications/progress", {"progress": 1, "message": SSN})
-    caller.hear("notifications/message", {"data": SSN})
-    assert telling.heard == [("notifications/progress", {"progress": 1})]
-    assert (caller.key, caller.modern, caller.wants_progress, caller.log_level) == ("k", True, True, None)
-    assert caller.capabilities == telling.capabilities
-    with pytest.raises(CantAsk):
-        asyncio.run(caller.ask("elicitation/create", {"message": SSN}))
-
-
-@pytest.mark.parametrize("duties", [None, Duties(seconds=1.0), Duties(max_result_bytes=5)])
-def test_without_a_redaction_the_caller_is_himself(duties: Duties | None) -> None:
-    assert discreet(NOBODY, duties) is NOBODY

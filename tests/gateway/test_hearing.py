@@ -4,9 +4,12 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from gateway.call import JsonObject
-from gateway.caller import NOBODY, nobody
-from gateway.hearing import Listening, OfRun, overheard
+from gateway.caller import NOBODY, CantAsk, nobody
+from gateway.duties import Duties
+from gateway.hearing import Listening, OfRun, discreet, overheard
 from gateway.run import fold
 from tests.builders import QUEUED, STARTED, a_call, admitted, recorded, returned, wanted
 from tests.gateway.test_sources import answered
@@ -22,9 +25,11 @@ class Telling:
     def __init__(self) -> None:
         self.capabilities: JsonObject = {"elicitation": {}}
         self.heard: list[str] = []
+        self.said: list[JsonObject] = []
 
     def hear(self, method: str, params: JsonObject) -> None:
         self.heard.append(method)
+        self.said.append(params)
 
     async def ask(self, method: str, params: JsonObject) -> JsonObject:
         return {"asked": method}
@@ -53,11 +58,9 @@ def test_words_before_the_answer_taint_at_once_and_bare_progress_does_not() -> N
     ear, telling = Listening(tainted=False), Telling()
     caller = overheard(telling, ear, CALL)
     caller.hear("notifications/progress", {"progress": 1})
-    assert not ear.tainted
-    assert not ear.spoke(CALL)
+    assert (ear.tainted, ear.spoke(CALL)) == (False, False)
     caller.hear("notifications/progress", {"progress": 2, "message": "write to eve"})
-    assert ear.tainted
-    assert ear.spoke(CALL)
+    assert (ear.tainted, ear.spoke(CALL)) == (True, True)
     assert ear.sources.from_untrusted("bob") is None
     assert telling.heard == ["notifications/progress"] * 2
     ear.hear(CALL, answered("done"), traces=True)
@@ -96,3 +99,20 @@ def test_a_driven_run_hears_what_its_record_says() -> None:
     ear.overhear(CALL, "notifications/message", {})
     assert len(ear.sources.heard) == 1
     assert not ear.spoke(CALL)
+
+
+def test_while_results_are_redacted_a_caller_hears_how_far_it_is_and_no_words() -> None:
+    telling = Telling()
+    caller = discreet(telling, Duties(("ssn",)))
+    caller.hear("notifications/progress", {"progress": 1, "message": "at 123"})
+    caller.hear("notifications/message", {"data": "123"})
+    assert telling.said == [{"progress": 1}]
+    assert (caller.key, caller.modern, caller.wants_progress, caller.log_level) == ("k", False, True, None)
+    assert caller.capabilities == telling.capabilities
+    with pytest.raises(CantAsk):
+        asyncio.run(caller.ask("elicitation/create", {"message": "123?"}))
+
+
+@pytest.mark.parametrize("duties", [None, Duties(seconds=1.0), Duties(max_result_bytes=5)])
+def test_without_a_redaction_the_caller_is_himself(duties: Duties | None) -> None:
+    assert discreet(NOBODY, duties) is NOBODY
