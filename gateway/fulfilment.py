@@ -28,7 +28,7 @@ from gateway.verbatim import Verbatim, encode
 
 __all__ = ["NO_QUESTIONS", "fulfilled", "rehearsed"]
 
-_TOO_LARGE = -32603
+_WITHHELD = -32603
 NO_QUESTIONS = "the policy redacts this call's results, and so nothing is asked in its course"
 
 
@@ -49,6 +49,8 @@ def fulfilled(outcome: Outcome, duties: Duties, action: Action, thing: Tool | Of
 
 def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> Outcome:
     redactor = Redactor(duties)
+    if isinstance(outcome, Answered | InputRequired) and duties.redact and outcome.result.get("inputRequests"):
+        return Refused(_WITHHELD, NO_QUESTIONS)
     match outcome:
         case Answered(result):
             new = redactor.result(result)
@@ -56,8 +58,7 @@ def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> O
         case TaskCreated(result, identity):
             return TaskCreated(redactor.result(result), identity)
         case InputRequired(result):
-            asks = bool(duties.redact and result.get("inputRequests"))
-            return Refused(_TOO_LARGE, NO_QUESTIONS) if asks else InputRequired(redactor.result(result))
+            return InputRequired(redactor.result(result))
         case Refused(code, message, data):
             told = redactor.result({"data": data})["data"] if data is not None else None
             return Refused(code, redactor.words(message), told)
@@ -100,7 +101,7 @@ def _instead(outcome: Outcome, text: str, action: Action) -> Outcome:
     result = outcome.result if isinstance(outcome, Answered) else {}
     if isinstance(result.get("result"), Mapping):  # where a task stands
         return Answered({**result, "result": _error(text)})
-    return Answered(_error(text)) if action == "call" else Refused(_TOO_LARGE, text)
+    return Answered(_error(text)) if action == "call" else Refused(_WITHHELD, text)
 
 
 def _error(text: str) -> dict[str, Any]:

@@ -48,10 +48,11 @@ def test_an_error_of_the_server_is_redacted_too() -> None:
 
 
 def test_a_question_is_not_put_where_fields_are_redacted() -> None:
-    question = InputRequired({"inputRequests": {"a": {"method": "elicitation/create", "params": {"message": SSN}}}})
-    refused = fulfilled(question, REDACT, "call", TOOL)
-    assert isinstance(refused, Refused)
-    assert SSN not in str(refused)
+    asks = {"inputRequests": {"a": {"method": "elicitation/create", "params": {"message": SSN}}}}
+    for question in (InputRequired(asks), Answered({"taskId": "t", "status": "input_required", **asks})):
+        refused = fulfilled(question, REDACT, "call", TOOL)
+        assert isinstance(refused, Refused)
+        assert SSN not in str(refused)
     masked = fulfilled(InputRequired({"inputRequests": {"a": {"params": {"message": KEY}}}}), SECRETS, "call", TOOL)
     assert isinstance(masked, InputRequired)
     assert KEY not in str(masked)
