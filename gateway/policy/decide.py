@@ -110,7 +110,7 @@ class Policy:
 
     def decide(self, query: Query) -> Decision:
         """The answer, and the line that gives it. Equal answers of user and agent are reported as the user's."""
-        decision = self._verdict(query)
+        decision = self._for_all(query)
         if self._obliging is None or decision.effect == "deny":
             return decision
         return replace(decision, duties=strictest(each.duties for each in self.obliging(query)))
@@ -129,7 +129,7 @@ class Policy:
         places = {rule.where for rule in found}
         return [each for each in self.obligations if each.where in places]
 
-    def _verdict(self, query: Query) -> Decision:
+    def _for_all(self, query: Query) -> Decision:
         subject = query.subject
         decision = self.judge(query, subject.user)
         if subject.agent is None or decision.effect == "deny":
