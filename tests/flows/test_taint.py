@@ -224,23 +224,3 @@ def test_whatever_is_read_of_an_untrusted_server_taints(tmp_path: Path, how: str
             assert isinstance(await client.call("desk/send", {"word": "after"}), Denied)
 
     asyncio.run(play())
-
-
-def test_the_lethal_trifecta_needs_all_three(tmp_path: Path) -> None:
-    """Private data, untrusted content, a way out: whoever has had the first two is kept from the third."""
-    rules = RULES.replace("run.tainted", "run.tainted and 'crm' in run.servers")
-    story = {"tainted": ["web/fetch"], "private": ["crm/look"], "both": ["crm/look", "web/fetch"]}
-
-    async def play() -> None:
-        private = tally(tmp_path, "crm")
-        async with opened(
-            tmp_path, tally(tmp_path), private, pages(tmp_path, page={"content": []}), rules=rules
-        ) as stage:
-            for title, reads in story.items():
-                async with stage.clients().run(ANN, title) as client:
-                    for path in reads:
-                        await client.call(path, {"page": "page"} if path == "web/fetch" else {})
-                    result = await client.call("desk/send", {"word": title})
-                    assert isinstance(result, Denied if title == "both" else Returned), title
-
-    asyncio.run(play())
