@@ -115,7 +115,7 @@ def _decided(event: Decided, calls: Calls) -> Line:
 
 def _obliged(event: Obliged, calls: Calls) -> Line:
     duties = "; ".join(name if value is True else f"{name}={_amount(value)}" for name, value in event.duties.items())
-    return Line("·", "cyan", f"{_call(event.key, calls)}: with duties", visible(duties) + _by(", ".join(event.rules)))
+    return Line("·", "cyan", f"{_call(event.key, calls)}: with duties", visible(duties + _by(", ".join(event.rules))))
 
 
 def _amount(value: Any) -> str:
