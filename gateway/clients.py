@@ -21,6 +21,7 @@ from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.gates import Facts, awaited, judge_subscriber, listed
+from gateway.hearing import Listening
 from gateway.offer import About, Offer
 from gateway.outage import brief
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
@@ -198,7 +199,7 @@ class ClientRun:
         self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
         self._numbers = itertools.count(1)
-        self._tainted = seat.tainted  # what the run's events say, kept up with
+        self.ear = Listening(tainted=seat.tainted)  # what the run's events say, kept up with
 
     @property
     def catalogue(self) -> Catalogue:
@@ -326,9 +327,7 @@ class ClientRun:
         key = asked.round.key if asked.round and further else self.new_key(action)
         attempt = Attempt(asked.round.number, asked=True, once=asked.once) if asked.round else FIRST
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
-        result = await self._clients.pipeline.call(proposal, await self.work(hints=asked.caller is NOBODY), attempt)
-        self._tainted = self._tainted or (isinstance(result, Returned) and result.tainting)
-        return result
+        return await self._clients.pipeline.call(proposal, await self.work(hints=asked.caller is NOBODY), attempt)
 
     async def record(self, events: Sequence[Event]) -> None:
         """Facts about what this client did, beside its calls."""
@@ -340,16 +339,16 @@ class ClientRun:
 
     def taint(self) -> None:
         """It reads what a server says that the admin does not trust."""
-        self._tainted = True
+        self.ear.miss()
 
     async def work(self, *, hints: bool = True) -> Work:
         """What its calls are part of. Without `hints`, whoever answers says which name may have been meant."""
-        return Work(await self.place(), self._lease, profile=self.profile, hints=hints)
+        return Work(await self.place(), self._lease, profile=self.profile, hints=hints, ear=self.ear)
 
     async def place(self) -> Place:
         """Where in its run it is, and what is spent of its budget; the reservation sees what others spent meanwhile."""
         taken = await self._clients.store.recent_spend(run_account(self.run_id))
-        return Place(self.run_id, self.subject, self._clients.most, taken, tainted=self._tainted)
+        return Place(self.run_id, self.subject, self._clients.most, taken, tainted=self.ear.tainted)
 
     def _resource(self, uri: str) -> tuple[str, str]:
         """Its path, and the server's own URI; what nobody has stands for itself."""

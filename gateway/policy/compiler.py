@@ -18,7 +18,9 @@ from gateway.policy.condition import Condition, ConditionError, Node, Part, Path
 from gateway.policy.functions import FUNCTIONS, Function
 from gateway.policy.logic import UNDECIDED, negation
 from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal, reader
-from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind
+from gateway.policy.origins import ORIGINS, told
+from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind, Scope
+from gateway.sources import Sources
 from gateway.wording import did_you_mean
 
 __all__ = ["MAX_LENGTH", "MAX_NODES", "compile_condition"]
@@ -169,6 +171,8 @@ class _Compiler:
         if node.id in _WORDS:
             return literal(_WORDS[node.id])
         if node.id not in ROOTS:
+            if node.id in ORIGINS:
+                self._fail(node, f"`{node.id}` is a function", f"write {node.id}(args.name)")
             if node.id in FUNCTIONS:
                 self._fail(node, f"`{node.id}` is a function", f"write {FUNCTIONS[node.id].usage}")
             self._fail(node, f"unknown name `{node.id}`", _name_hint(node.id))
@@ -259,9 +263,13 @@ class _Compiler:
             self._fail(node, f"`{self._source(node)}`: arguments of functions have no names")
         if node.func.id == "has":
             return self._has(node)
+        if node.func.id in ORIGINS:
+            return self._origin(node, node.func.id)
         function = FUNCTIONS.get(node.func.id)
         if function is None:
-            self._fail(node, f"unknown function `{node.func.id}`", did_you_mean(node.func.id, (*FUNCTIONS, "has")))
+            self._fail(
+                node, f"unknown function `{node.func.id}`", did_you_mean(node.func.id, (*FUNCTIONS, *ORIGINS, "has"))
+            )
         return self._apply(node, function)
 
     def _apply(self, node: ast.Call, function: Function) -> Expr:
@@ -293,6 +301,18 @@ class _Compiler:
         self._paths[seen] = replace(self._paths[seen], guarded=True)
         return Expr(lambda scope: UNDECIDED if scope.args is None else read(scope) is not UNDECIDED, "bool")
 
+    def _origin(self, node: ast.Call, name: str) -> Expr:
+        """It looks at the run, too: at what was read and said in it."""
+        seen = len(self._paths)
+        value = self._expr(node.args[0]) if len(node.args) == 1 else None
+        if value is None or not any(path.root == "args" for path in self._paths[seen:]):
+            self._fail(node, f"`{self._source(node)}`: only arguments come from somewhere", f"write {name}(args.name)")
+        if value.kind not in ("string", "number", "list", "object", "any"):
+            self._fail(node, f"`{self._source(node)}` can never be decided: it was given {_A[value.kind]}")
+        read, ask = value.run, ORIGINS[name]
+        self._paths.append(Path(self._source(node), "run", None, lambda scope: told(_sources(scope), read(scope))))
+        return Expr(lambda scope: ask(_sources(scope), read(scope)), "bool")
+
     _KNOWN: ClassVar[Mapping[type[ast.expr], Callable[["_Compiler", Any], Expr]]] = {
         ast.BoolOp: _bool_op,
         ast.UnaryOp: _unary_op,
@@ -305,6 +325,10 @@ class _Compiler:
         ast.Subscript: _path,
         ast.Call: _call,
     }
+
+
+def _sources(scope: Scope) -> Sources | None:
+    return scope.query.run.sources
 
 
 def _name_hint(name: str) -> str:

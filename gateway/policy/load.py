@@ -15,7 +15,7 @@ from gateway.policy.decide import Policy
 from gateway.policy.files import Source, read_sources
 from gateway.policy.model import model_problems
 from gateway.policy.roles import Roles
-from gateway.policy.rows import Grant, Row, Rule, parse_lines
+from gateway.policy.rows import Grant, Obligation, Row, Rule, parse_lines
 from gateway.policy.wording import GROUPS, SHRUNK
 from gateway.wording import did_you_mean
 
@@ -69,13 +69,15 @@ def _build(model: Source | None, sources: Sequence[Source], *, hollow: bool) -> 
             problems.append(_empty(source))
     rules = [row for row in rows if isinstance(row, Rule)]
     grants = [row for row in rows if isinstance(row, Grant)]
+    obligations = [row for row in rows if isinstance(row, Obligation)]
     problems += Roles.of(grants).circles()
     if not rules and not problems and not hollow and not any(map(_meant, sources)):
         problems.append(_nothing(sources))
     if problems:
         raise PolicyError(sorted(problems, key=_place))
-    warnings = [*_twice(rules), *_twice(grants), *_unknown_roles(rules, grants)]
-    return Policy(rules, grants, digest_of(model, sources), sorted(warnings, key=_place))
+    spoken_of = [*rules, *(obligation.rule for obligation in obligations)]
+    warnings = [*_twice(rules), *_twice(grants), *_twice(obligations), *_unknown_roles(spoken_of, grants)]
+    return Policy(rules, grants, digest_of(model, sources), sorted(warnings, key=_place), obligations)
 
 
 def _text(source: Source, problems: list[Problem]) -> str | None:
@@ -119,8 +121,8 @@ def digest_of(model: Source | None, sources: Sequence[Source]) -> str:
     return digest.hexdigest()
 
 
-def _twice(rows: Sequence[Rule] | Sequence[Grant]) -> Iterable[Problem]:
-    seen: dict[tuple[object, ...], Rule | Grant] = {}
+def _twice(rows: Sequence[Rule] | Sequence[Grant] | Sequence[Obligation]) -> Iterable[Problem]:
+    seen: dict[tuple[object, ...], Row] = {}
     for row in rows:
         first = seen.setdefault(row.key, row)
         if first is not row:

@@ -1,6 +1,7 @@
-"""Cells -> checked rows: `Rule` for `p` lines, `Grant` for `g` lines. Pure.
+"""Cells -> checked rows: `Rule` for `p` lines, `Obligation` for `o` lines, `Grant` for `g` lines. Pure.
 
     p, who, tenant, server/tool, action, when, effect, why
+    o, who, tenant, server/tool, action, when, duties, why
     g, member, role, tenant
 
 Everything that stock Casbin passes over in silence is a Problem here, with its line and column; a line with a problem
@@ -12,15 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
+from gateway.duties import Duties
 from gateway.errors import Problem
 from gateway.policy.cells import Cell, CellError, split_line
 from gateway.policy.compiler import compile_condition
 from gateway.policy.condition import Condition, ConditionError
 from gateway.policy.globs import ToolGlob
+from gateway.policy.obligations import DutyError, parse_duties
 from gateway.policy.wording import ACTIONS, EFFECTS, GROUPS, PREFIXES, Action, Effect
 from gateway.wording import did_you_mean
 
-__all__ = ["Grant", "Row", "Rule", "parse_lines"]
+__all__ = ["Grant", "Obligation", "Row", "Rule", "parse_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,30 @@ class Grant(_Placed):
         return self.member, self.role, self.tenant
 
 
-Row = Rule | Grant
+@dataclass(frozen=True, slots=True)
+class Obligation(_Placed):
+    """An `o` line: what calls that are allowed must keep to. `rule` is its other cells, as a line that restricts: where
+    its condition can't be decided, its duties hold.
+    """
+
+    rule: Rule
+    duties: Duties
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return *self.rule.key, replace(self.duties, rules=())
+
+
+Row = Rule | Grant | Obligation
 T = TypeVar("T")
 
 _CODE = frozenset({5})  # the column `when`
-_SHAPES = {"p": ("who", "tenant", "server/tool", "action", "when", "effect", "why"), "g": ("member", "role", "tenant")}
+_SHAPES = {
+    "p": ("who", "tenant", "server/tool", "action", "when", "effect", "why"),
+    "o": ("who", "tenant", "server/tool", "action", "when", "duties", "why"),
+    "g": ("member", "role", "tenant"),
+}
+_OBLIGED = ("call", "read", "get")  # the actions that have results
 
 _WHO = re.compile(rf"(?:{'|'.join(PREFIXES)}):[A-Za-z0-9._@:|/\\+~=-]+")
 _POSSIBLE: Mapping[Action, tuple[Effect, ...]] = {
@@ -147,7 +169,7 @@ class _Reader:
         if kind.text not in _SHAPES:
             self._note(kind.column, f"unknown line type `{kind.text}`", _type_hint(kind.text))
         elif self._has_shape(_SHAPES[kind.text]):
-            row = self._rule() if kind.text == "p" else self._grant()
+            row = _READ[kind.text](self)
             return row if len(self._problems) == before else None
         return None
 
@@ -185,6 +207,28 @@ class _Reader:
             )
         return _four_eyes(rule)
 
+    def _obligation(self) -> Obligation:
+        who, tenant, tool, action, when, duties, why = self._cells[1:]
+        rule = Rule(
+            self._file,
+            self._line,
+            self._text,
+            self._read(who, _who, ""),
+            self._read(tenant, _tenant, ""),
+            self._read(tool, _tool, _ANY_TOOL),
+            self._read(action, _action, "call"),
+            self._read(when, _when, None),
+            "ask",
+            why.text,
+            self._columns(),
+        )
+        found = self._read(duties, _duties, Duties())
+        if rule.action not in _OBLIGED:
+            self._note(action.column, f"a line for `{rule.action}` can't oblige", "write `call`, `read` or `get`")
+        elif found.dry_run and rule.action != "call":
+            self._note(duties.column, "only a `call` can be a dry run")
+        return Obligation(self._file, self._line, rule, replace(found, rules=(rule.where,)))
+
     def _grant(self) -> Grant:
         member, role, tenant = self._cells[1:]
         return Grant(
@@ -216,6 +260,13 @@ class _Reader:
         self._problems.append(Problem(self._file, self._line, column, message, hint))
 
 
+_READ: Mapping[str, Callable[[_Reader], Row]] = {
+    "p": _Reader._rule,  # noqa: SLF001 - its own
+    "o": _Reader._obligation,  # noqa: SLF001
+    "g": _Reader._grant,  # noqa: SLF001
+}
+
+
 def _four_eyes(rule: Rule) -> Rule:
     """Nobody approves their own request, unless the line itself says who may with `subject.is_requester`."""
     if (rule.action, rule.effect) != ("approve", "allow"):
@@ -234,6 +285,7 @@ def _of_run(when: Condition) -> str:
 _MANY = "text that holds a comma stands in double quotes"
 _FEW = {
     "p": "an empty `when` or `why` needs its comma, too: `call, , allow, ...`",
+    "o": "an empty `when` or `why` needs its comma, too: `call, , redact=ssn, ...`",
     "g": "the role holds in one tenant, or in all: `*`",
 }
 
@@ -243,7 +295,7 @@ def _type_hint(word: str) -> str:
         return f"did you mean `{word[0].lower()}`?"
     if any(sign in word for sign in ("\t", ";")):
         return "cells are separated by commas"
-    return "expected `p` or `g`; a comment begins with `#`"
+    return "expected `p`, `o` or `g`; a comment begins with `#`"
 
 
 # ---- cells: each function gives the value, or raises _Wrong ----
@@ -323,6 +375,13 @@ def _effect_hint(text: str) -> str:
     if "#" in text:
         return "a comment stands on a line of its own"
     return did_you_mean(text, EFFECTS)
+
+
+def _duties(cell: Cell) -> Duties:
+    try:
+        return parse_duties(_ascii(cell))
+    except DutyError as error:
+        raise _Wrong(cell.column_of(error.offset), error.message, error.hint) from None
 
 
 def _when(cell: Cell) -> Condition | None:

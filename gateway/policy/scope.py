@@ -12,6 +12,7 @@ from gateway.call import JsonObject, Subject, Tool
 from gateway.offer import Offer
 from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.wording import Action
+from gateway.sources import Sources
 
 __all__ = ["NAMES", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope", "use_of"]
 
@@ -24,7 +25,8 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 class RunFacts:
     """What a run has done before this call. `nanos` is money in billionths of a US dollar, `millis` time at work.
 
-    `tainted` says that text from an untrusted source was read.
+    `tainted` says that text from an untrusted source was read. `sources` is what was said and read, where the policy
+    asks where values came from.
     """
 
     calls: int = 0
@@ -32,6 +34,7 @@ class RunFacts:
     nanos: int = 0
     millis: int = 0
     tainted: bool = False
+    sources: Sources | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
