@@ -9,6 +9,7 @@ leaves the same record (`events`). Each room below opens with what it promises. 
 The core: values and decisions. No clock, no await, no I/O but reading files when they are loaded.
 
     errors          what can go wrong: a small tree
+    duties          what an allowed call must keep to: its obligations
     call            Tool, Arguments, Call, Verdict, Outcome: the values that travel the path of a call
     caller          who waits for an answer, and what a server may say to him until it comes
     offer           what a server offers beside tools: prompts, resources, templates
@@ -31,8 +32,11 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     schema          arguments against a tool's input schema
     shapes          the same at a glance, for the schemas that nearly all tools have
     bounded         JSON Schema keywords whose cost is bounded
+    sources         where a value came from: the user's words, or an untrusted server's
     policy/         the policy files: read strictly, decided by an index, explained, checked, tested, rolled out
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
+    redaction       results without what a policy keeps back
+    fulfilment      an outcome as the duties of its call leave it
     agents/         what an agent is, and what its model is told
     config/         toolgate.toml, .mcp.json, budgets.toml, the environment and the flags
     identity        who is asking
@@ -42,7 +46,8 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     wording         how a wrong word is answered: did you mean ...?
     verbatim        JSON that goes through as the text that it was, and JSON written
     visible         text from elsewhere, safe to look at
-    screens/        what deceives in definitions and results: hidden text, false names, words meant for the model
+    screens/        what deceives in definitions and results: hidden text, false names, words meant for the model; and
+                    what has the form of a secret
     reach           which addresses somebody else's words may make us connect to
     guard           no foreign package in the place of ours
     sdk             the MCP SDK by its side doors: what nobody uses is not loaded
@@ -61,6 +66,7 @@ Adapters: one library each, whose types do not leave it.
 Paths: where something happens.
 
     tracing         which spans tell what happened
+    hearing         what a run hears while it is under way
     admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
     pipeline        the path of a call: parse, judge, admit, forward, record
     turn            one question to a model: reserve, ask, settle

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from gateway.approval import Approval, claim_again
 from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, TaskCreated, Unsent
 from gateway.caller import NOBODY, Caller
-from gateway.events import Admitted
+from gateway.duties import Duties
+from gateway.events import Admitted, Event, Obliged
 from gateway.gates import Facts, cost, pin
+from gateway.hearing import Ear
 from gateway.profile import WHOLE, Profile
 from gateway.store import Again, Change, Consume, Lease, Once, Reserve, Restore, run_account
 from gateway.task import Task
@@ -26,7 +28,7 @@ class Work:
     approval. `seconds` is how long the run may still work. `of` is the run whose call this is, where the call has a run
     to itself: its budget is the other run's, and its result is read from the record. What is outside of
     `profile` is not there for it. Without `hints` the gates do not say which name may have
-    been meant: somebody else does.
+    been meant: somebody else does. `ear` hears what untrusted servers say.
     """
 
     place: Place
@@ -36,6 +38,7 @@ class Work:
     profile: Profile = WHOLE
     of: str | None = None
     hints: bool = True
+    ear: Ear | None = None
 
     def caused_by(self, meta: JsonObject) -> "Work":
         """The same, with the client's place in its own trace, where its `_meta` names one."""
@@ -132,6 +135,17 @@ class Admission:
             approval_id=approval.id if approval else None,
             action=call.action,
         )
+
+    @property
+    def duties(self) -> Duties | None:
+        """What the policy wants of this call, beyond that it may be made."""
+        return self.verdict.duties
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What is written down before anything leaves."""
+        duties = self.duties
+        return (self.event,) if duties is None else (self.event, Obliged(self.call.key, duties.to_json(), duties.rules))
 
     @property
     def used_up(self) -> Approval | None:

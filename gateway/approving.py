@@ -12,6 +12,7 @@ from gateway.gates import Facts, judge_approver
 from gateway.pipeline import CurrentPolicy
 from gateway.policy import RunFacts
 from gateway.run import fold
+from gateway.sources import extended
 from gateway.store import Store
 
 __all__ = ["Approving"]
@@ -36,8 +37,10 @@ class Approving:
 
     async def _facts(self, approval: Approval) -> Facts:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
-        so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers)
-        return Facts(self.catalogue(), self.policy.current, datetime.now(UTC), run=so_far)
+        policy = self.policy.current
+        heard = extended(None, run.input, run.answers) if policy.traces and run.driver == "loop" else None
+        so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers, sources=heard)
+        return Facts(self.catalogue(), policy, datetime.now(UTC), run=so_far)
 
     async def decide(
         self, approver: Subject, approval_id: str, decision: Decision, reason: str = ""

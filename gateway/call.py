@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
+from gateway.duties import Duties
 from gateway.verbatim import once
 
 __all__ = [
@@ -285,9 +286,10 @@ class _Decision:
 
 @dataclass(frozen=True, slots=True)
 class Allow(_Decision):
-    """The call may be forwarded."""
+    """The call may be forwarded, within these duties."""
 
     effect: Literal["allow"] = "allow"
+    duties: Duties | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.gates import Facts, awaited, judge_subscriber, listed
+from gateway.hearing import Listening
 from gateway.offer import About, Offer
 from gateway.outage import brief
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
@@ -205,7 +206,7 @@ class ClientRun:
         self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
         self._numbers = itertools.count(1)
-        self._tainted, self._servers = seat.tainted, seat.servers  # what the run's events say, kept up with
+        self.ear, self._servers = Listening(tainted=seat.tainted), seat.servers  # what the run's events say
 
     @property
     def catalogue(self) -> Catalogue:
@@ -338,8 +339,6 @@ class ClientRun:
         return result
 
     def _hear(self, path: str, returned: Returned) -> None:
-        """What the fold of the run's events does with it."""
-        self._tainted = self._tainted or returned.tainting
         server, known = path.partition("/")[0], self._servers
         if known is not None and server not in known and says(outcome_from_json(returned.outcome)):
             self._servers = known | {server}
@@ -359,16 +358,18 @@ class ClientRun:
 
     def taint(self) -> None:
         """It reads what a server says that the admin does not trust."""
-        self._tainted = True
+        self.ear.miss()
 
     async def work(self, *, hints: bool = True) -> Work:
         """What its calls are part of. Without `hints`, whoever answers says which name may have been meant."""
-        return Work(await self.place(), self._lease, profile=self.profile, hints=hints)
+        return Work(await self.place(), self._lease, profile=self.profile, hints=hints, ear=self.ear)
 
     async def place(self) -> Place:
         """Where in its run it is, and what is spent of its budget; the reservation sees what others spent meanwhile."""
         taken = await self._clients.store.recent_spend(run_account(self.run_id))
-        return Place(self.run_id, self.subject, self._clients.most, taken, tainted=self._tainted, servers=self._servers)
+        return Place(
+            self.run_id, self.subject, self._clients.most, taken, tainted=self.ear.tainted, servers=self._servers
+        )
 
     def _resource(self, uri: str) -> tuple[str, str]:
         """Its path, and the server's own URI; what nobody has stands for itself."""

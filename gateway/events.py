@@ -26,6 +26,7 @@ __all__ = [
     "ModelAnswered",
     "ModelAsked",
     "ModelFailed",
+    "Obliged",
     "Paused",
     "Queued",
     "Recorded",
@@ -166,6 +167,18 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Obliged:
+    """The policy allows a call, with duties: written together with its `Admitted`, and only where there are any.
+
+    `duties` is `gateway.duties.Duties` as JSON; `rules` are the lines that say so.
+    """
+
+    key: str
+    duties: JsonObject
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Returned:
     """What came of an admitted call: `gateway.call.Outcome` as JSON.
 
@@ -251,6 +264,7 @@ Event = (
     | Held
     | Decided
     | Admitted
+    | Obliged
     | Returned
     | Doubted
     | Resolved
@@ -273,6 +287,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "held": Held,
     "decided": Decided,
     "admitted": Admitted,
+    "obliged": Obliged,
     "returned": Returned,
     "doubted": Doubted,
     "resolved": Resolved,
@@ -318,4 +333,6 @@ def event_from_json(value: Mapping[str, Any]) -> Event:
     known = {name: item for name, item in value.items() if name in _FIELDS[cls]}
     if cls is ModelAnswered:
         known["calls"] = tuple(known.get("calls", ()))
+    elif cls is Obliged:
+        known["rules"] = tuple(known.get("rules", ()))
     return cls(**known)

@@ -33,9 +33,12 @@ from gateway.call import (
 from gateway.caller import Caller
 from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun, Clients
+from gateway.duties import Duties
 from gateway.errors import Conflict, UnknownApproval, UnknownTask
-from gateway.events import Admitted, Held, Returned
+from gateway.events import Admitted, Event, Held, Returned
 from gateway.extracts import extract
+from gateway.fulfilment import fulfilled
+from gateway.hearing import discreet
 from gateway.pipeline import CallResult
 from gateway.redeeming import Redeeming
 from gateway.results import afar, unforged
@@ -103,16 +106,21 @@ class Following:
         approval = await self._asked(inquiry)
         if approval is None:
             return await self._get(await self._made(inquiry.task_id, inquiry), inquiry)
-        approval, events = await self._redeeming.standing(approval, inquiry.run.profile)
+        ear = inquiry.run.ear if inquiry.run.run_id == approval.run_id else None
+        approval, events = await self._redeeming.standing(approval, inquiry.run.profile, ear)
         if inner := made_by(events):
             state = await self._get(await self._made(inner, inquiry), inquiry)
             return {**state, "taskId": approval.id} if isinstance(state, Mapping) else state
         word = last_word(events)
         if isinstance(word, Returned):
-            if (no := await self._barred(approval, inquiry.run)) is not None:
-                return no
+            verdict = await self._still(approval.call, Attempt(2, approval.pin, approval.id), inquiry.run)
+            if isinstance(verdict, Deny) and verdict.gate == "permitted":
+                return (
+                    verdict  # a result that is on record is kept from whoever may not have it any more: only from him
+                )
             if word.tainting:
                 inquiry.run.taint()
+            events = [replace(recorded, event=self._kept(recorded.event, verdict, approval)) for recorded in events]
         known = [replace(recorded, event=inquiry.told(recorded.event)) for recorded in events]
         return told(approval, known, time.time_ns() // 1_000_000)
 
@@ -122,6 +130,8 @@ class Following:
         if task is None:
             return {}  # nothing of it was asked of this client
         verdict = await self._judged(task, inquiry.run)
+        if isinstance(verdict, Allow) and verdict.duties is not None and verdict.duties.dry_run:
+            return Deny("permitted", "the policy allows this call only as a dry run", verdict.rule)
         return verdict if isinstance(verdict, Deny) else await self._tell(task, "update", inquiry)
 
     async def cancel(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
@@ -168,7 +178,7 @@ class Following:
         verdict = await self._judged(task, inquiry.run)
         if isinstance(verdict, Deny):
             return verdict
-        outcome = await self._said(task, "get", inquiry)
+        outcome = await self._said(task, "get", inquiry, duties=verdict.duties)
         if isinstance(outcome, Refused) and outcome.code == _UNKNOWN:
             await self._ended(task, InDoubt("its server does not know the task any more"))
         if not isinstance(outcome, Answered | TaskCreated):
@@ -201,11 +211,19 @@ class Following:
         return unforged(outcome.result) if isinstance(outcome, Answered) else _as_said(outcome)
 
     async def _said(
-        self, task: Task, action: Literal["get", TaskAction], inquiry: Inquiry, answers: JsonObject | None = None
+        self,
+        task: Task,
+        action: Literal["get", TaskAction],
+        inquiry: Inquiry,
+        answers: JsonObject | None = None,
+        duties: Duties | None = None,
     ) -> Outcome:
         """What the server of a task says to one request about it, looked at as every answer is."""
         begin, meta = time.time_ns(), meta_about(task, inquiry.meta)
-        outcome = await self._servers.follow(task, f"tasks/{action}", meta=meta, caller=inquiry.caller, answers=answers)
+        caller = discreet(inquiry.caller, duties)
+        outcome = await self._servers.follow(task, f"tasks/{action}", meta=meta, caller=caller, answers=answers)
+        if duties is not None:
+            outcome = fulfilled(outcome, duties, "call", self._servers.catalogue.tools.get(task.path))
         over = isinstance(outcome, Answered | TaskCreated) and ended(outcome.result) is not None
         self._clients.pipeline.followed(task, outcome, begin, ended=over and not task.done)
         return outcome
@@ -215,17 +233,21 @@ class Following:
     async def _judged(self, task: Task, run: ClientRun) -> Allow | Deny:
         return await self._still(task.call, Attempt(2, task.pin, task.approval_id), run)
 
-    async def _barred(self, approval: Approval, run: ClientRun) -> Deny | None:
-        """A result that is in the record is kept from whoever may not have it any more, and from nobody else."""
-        verdict = await self._still(approval.call, Attempt(2, approval.pin, approval.id), run)
-        return verdict if isinstance(verdict, Deny) and verdict.gate == "permitted" else None
-
     async def _still(self, call: Call, attempt: Attempt, run: ClientRun) -> Allow | Deny:
         """A task's call counts already, so its budget is not asked again."""
         work = await run.work()
         free = replace(work, place=replace(work.place, limits=Limits()))
         verdict = await self._clients.pipeline.follow(call, free, attempt)
         return verdict if isinstance(verdict, Allow) else Deny(verdict.gate, verdict.why, verdict.rule)
+
+    def _kept(self, event: Event, verdict: Allow | Deny, approval: Approval) -> Event:
+        """A fact of a call that is on record, within the duties of today."""
+        duties = verdict.duties if isinstance(verdict, Allow) else None
+        if duties is None or not isinstance(event, Returned):
+            return event
+        tool = self._servers.catalogue.tools.get(approval.path)
+        outcome = fulfilled(outcome_from_json(event.outcome), duties, "call", tool)
+        return replace(event, outcome=outcome_to_json(outcome))
 
     def _tainting(self, task: Task) -> bool:
         tool = self._servers.catalogue.tools.get(task.path)

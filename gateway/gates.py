@@ -181,13 +181,14 @@ def approved(case: Case) -> Verdict:
     """A person has agreed to exactly this call, if a policy line asks for one."""
     decision, facts = case.decision, case.facts
     if decision.effect == "allow":
-        return Allow("approved", decision.why, decision.rule)
+        return Allow("approved", decision.why, decision.rule, duties=decision.duties)
     if facts.approval and facts.approval.state == "denied":
         reason = f": {facts.approval.reason}" if facts.approval.reason else ""
         return Deny("approved", f"{facts.approval.decided_by} denied this call{reason}", decision.rule)
     thing, now = case.thing, round(facts.now.timestamp() * 1000)
     if thing and facts.approval and facts.approval.allows(case.call, pin(thing), now):
-        return Allow("approved", f"approved by {facts.approval.decided_by}", decision.rule)
+        by = f"approved by {facts.approval.decided_by}"
+        return Allow("approved", by, decision.rule, duties=decision.duties)
     return Ask("approved", decision.why, decision.rule)
 
 

@@ -20,6 +20,7 @@ from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Decided, Event, Failed, Paused, Recorded, Resolved, Resumed, Started, Succeeded, Waited
 from gateway.gates import listed
+from gateway.hearing import OfRun
 from gateway.pipeline import FIRST, Attempt, CallResult, CurrentPolicy, OutOfBudget, Pipeline, Proposal, Work
 from gateway.run import ENDED, CallState, Run, fold
 from gateway.steps import AskModel, Fail, Finish, ForgetReply, MakeCalls, Pause, Reconcile, Rest, Step, Wait, next_step
@@ -97,11 +98,13 @@ class _Drive:
     run: Run = field(init=False)
     messages: list[Message] = field(default_factory=list)
     tools: "_Offer | None" = None
+    ear: OfRun = field(init=False)
     refusals: list[Decided] = field(default_factory=list)  # not told of yet
     retry_after: float | None = None  # what the backend asked for when it failed; seconds
 
     def __post_init__(self) -> None:
         self.run = Run(self.lease.run_id)
+        self.ear = OfRun(lambda: self.run)
 
     async def to_rest(self) -> Run:
         await self._catch_up()
@@ -195,7 +198,7 @@ class _Drive:
 
     def _work(self) -> Work:
         place = Place.of(self.run, f"t{self.run.turn}")
-        return Work(place, self.lease, driven=True, seconds=_seconds_left(self.run))
+        return Work(place, self.lease, driven=True, seconds=_seconds_left(self.run), ear=self.ear)
 
     async def _reconcile(self, call: CallState) -> CallResult | None:
         pipeline, held_back = self.parts.pipeline, call.status == "admitted"

@@ -37,10 +37,13 @@ from gateway.call import (
 )
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
+from gateway.duties import Duties
 from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Denied, Doubted, Held, Returned
 from gateway.extracts import extract
+from gateway.fulfilment import fulfilled, rehearsed
 from gateway.gates import A_CALL, Facts, cost, judge, pin
+from gateway.hearing import discreet, overheard
 from gateway.policy import Policy, RunFacts
 from gateway.refusals import denial
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
@@ -198,18 +201,22 @@ class Pipeline:
         return tool is not None and tool.read_only
 
     def _taints(self, admission: Admission, outcome: Outcome) -> bool:
-        """What a server says taints, be it an answer or a question: a client reads both."""
-        thing = admission.facts.thing(admission.call)
-        return says(outcome) and not (thing and thing.trusted)
+        """What a server says taints, be it an answer, or a question, or what it said before: a client reads all."""
+        thing, ear = admission.facts.thing(admission.call), admission.work.ear
+        if thing and thing.trusted:
+            return False
+        return says(outcome) or (ear is not None and ear.spoke(admission.call))
 
     def _facts(self, work: Work, attempt: Attempt) -> Facts:
         place = work.place
         taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already
+        policy = self._policy.current
+        heard = work.ear.sources if policy.traces and work.ear is not None else None
         return Facts(
             catalogue=work.profile.of(self._upstream.catalogue),
-            policy=self._policy.current,
+            policy=policy,
             now=datetime.now(UTC),
-            run=RunFacts.of(taken, tainted=place.tainted, servers=place.servers),
+            run=RunFacts.of(taken, tainted=place.tainted, servers=place.servers, sources=heard),
             limits=place.limits,
             taken=taken,
             pinned=attempt.pin,
@@ -277,6 +284,8 @@ class Pipeline:
 
     async def _make(self, admission: Admission) -> CallResult:
         work, call = admission.work, admission.call
+        if admission.duties is not None and admission.duties.dry_run:
+            return await self._rehearse(admission, admission.duties)
         try:
             await self._admit(admission)
         except BudgetExceeded as error:
@@ -294,11 +303,24 @@ class Pipeline:
         call, work = admission.call, admission.work
         changes = admission.changes(work.account)
         try:
-            await self._store.append(call.run_id, [admission.event], lease=work.lease, changes=changes)
+            await self._store.append(call.run_id, admission.events, lease=work.lease, changes=changes)
         except asyncio.CancelledError:
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer
                 await asyncio.shield(self._take_back(admission))
             raise
+
+    async def _rehearse(self, admission: Admission, duties: Duties) -> Returned | Doubted:
+        """Nothing leaves, so nothing is reserved, and no approval used up: what is recorded is one fact."""
+        call, work = admission.call, admission.work
+        if admission.attempt.doubtful:
+            why = "it may not be sent again: the policy allows it only as a dry run"
+            return await self.doubt(call.key, work, why, admission.attempt.reserved)
+        _, *obliged = admission.events
+        outcome = rehearsed(call, admission.facts.thing(call), duties)
+        returned = Returned(call.key, outcome_to_json(outcome), {})
+        facts = [replace(admission.event, reserved={}), *obliged, returned]
+        await self._store.append(call.run_id, facts, lease=work.lease)
+        return returned
 
     async def _take_back(self, admission: Admission) -> None:
         """What was refused in that moment took nothing: to give it back would make room for what nobody allows."""
@@ -308,7 +330,7 @@ class Pipeline:
 
     async def _forward(self, admission: Admission) -> Returned:
         call, work = admission.call, admission.work
-        sent = Forwarding(self._timeout(call, work), admission.attempt.number, admission.facts.approval)
+        sent = Forwarding(self._timeout(admission), admission.attempt.number, admission.facts.approval)
         begin = time.time_ns()
         try:
             outcome = await self._send(admission, sent.timeout)
@@ -317,6 +339,8 @@ class Pipeline:
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
                 await asyncio.shield(self._record(admission, NO_OUTCOME))
             raise
+        if admission.duties is not None:
+            outcome = fulfilled(outcome, admission.duties, call.action, admission.facts.thing(call))
         self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
         return await self._record(admission, outcome)
 
@@ -327,12 +351,17 @@ class Pipeline:
         if thing is None or pin(thing) != admission.pin:
             return Unsent(f"`{call.path}` has changed since this call was judged")
         meta = meta_of(call, proposal.meta)
-        return await self._upstream.forward(
-            call, timeout=timeout, meta=meta, caller=proposal.caller, answers=proposal.answers
-        )
+        caller = discreet(proposal.caller, admission.duties)
+        if not thing.trusted:
+            caller = overheard(caller, admission.work.ear, call)
+        return await self._upstream.forward(call, timeout=timeout, meta=meta, caller=caller, answers=proposal.answers)
 
-    def _timeout(self, call: Call, work: Work) -> float:
-        timeout = self._settings.timeouts.get(call.server, self._settings.timeout)
+    def _timeout(self, admission: Admission) -> float:
+        """The shortest of what the admin, the policy and the run's budget leave."""
+        work, duties = admission.work, admission.duties
+        timeout = self._settings.timeouts.get(admission.call.server, self._settings.timeout)
+        if duties is not None and duties.seconds is not None:
+            timeout = min(timeout, duties.seconds)
         return timeout if work.seconds is None else max(0.1, min(timeout, work.seconds))
 
     async def _record(self, admission: Admission, outcome: Outcome) -> Returned:
@@ -349,6 +378,8 @@ class Pipeline:
             back = (Follow(admission.task(outcome, time.time())),)
         spent = Spend() if isinstance(outcome, Unsent | InputRequired) else price
         returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(admission, outcome))
+        if returned.tainting and work.ear is not None:
+            work.ear.hear(call, returned.outcome, traces=admission.facts.policy.traces)
         extracted = outcome if work.keeps_results else extract(outcome)
         kept = returned if extracted is outcome else replace(returned, outcome=outcome_to_json(extracted))
         settle = (Settle(work.account, price, spent),) if price.items() else ()

@@ -19,6 +19,7 @@ from gateway.clients import Clients
 from gateway.errors import IllegalEvent, LeaseLost, ToolgateError
 from gateway.events import Denied, Queued, Recorded, Returned, Started, Succeeded
 from gateway.gates import A_CALL
+from gateway.hearing import Ear
 from gateway.profile import Profile
 from gateway.run import fold
 from gateway.standing import last_word, unanswered
@@ -55,35 +56,40 @@ class Redeeming:
         if late:
             await asyncio.wait(late)
 
-    async def standing(self, approval: Approval, profile: Profile) -> tuple[Approval, Sequence[Recorded]]:
-        """The approval as it is now, and what has come of its call; makes the call if it is time for that."""
+    async def standing(
+        self, approval: Approval, profile: Profile, ear: Ear | None = None
+    ) -> tuple[Approval, Sequence[Recorded]]:
+        """The approval as it is now, and what has come of its call; makes the call if it is time for that.
+
+        `ear` is that of the run that asked for the call. Without it nobody knows what that run has heard.
+        """
         events = await self._store.events(run_of(approval))
         now = time.time_ns() // 1_000_000
         if approval.state == "pending" and approval.expires <= now:
             await self._store.expire()
         elif _due(approval, events, now):
-            await self._wait(approval, profile)
+            await self._wait(approval, profile, ear)
             events = await self._store.events(run_of(approval))
         return await self._store.approval(approval.id), events
 
-    async def _wait(self, approval: Approval, profile: Profile) -> None:
+    async def _wait(self, approval: Approval, profile: Profile, ear: Ear | None) -> None:
         task = self._working.get(approval.id)
         if task is None:
-            task = asyncio.create_task(self._work(approval, profile), name=f"toolgate.task.{approval.id}")
+            task = asyncio.create_task(self._work(approval, profile, ear), name=f"toolgate.task.{approval.id}")
             self._working[approval.id] = task
             task.add_done_callback(lambda _: self._working.pop(approval.id, None))
         await asyncio.wait({task}, timeout=PATIENCE)
 
-    async def _work(self, approval: Approval, profile: Profile) -> None:
+    async def _work(self, approval: Approval, profile: Profile, ear: Ear | None) -> None:
         try:
             with contextlib.suppress(LeaseLost):  # another gateway makes it
-                await self._drive(approval, profile)
+                await self._drive(approval, profile, ear)
         except ToolgateError as error:
             log.warning("the call of approval `%s` could not be made: %s", approval.id, error)
         except Exception:
             log.exception("the call of approval `%s` failed", approval.id)
 
-    async def _drive(self, approval: Approval, profile: Profile) -> None:
+    async def _drive(self, approval: Approval, profile: Profile, ear: Ear | None) -> None:
         run_id, who = run_of(approval), approval.call.subject
         first = fold(approval.run_id, await self._store.events(approval.run_id))
         names = (who.user, who.tenant, who.agent)
@@ -99,7 +105,8 @@ class Redeeming:
             if last_word(begun) is None:
                 taken = await self._store.spend(run_account(approval.run_id))
                 place = Place(run_id, who, limits, taken, tainted=first.tainted, servers=first.servers)
-                await self._make(approval, Work(place, lease, profile=profile, of=approval.run_id), begun)
+                work = Work(place, lease, profile=profile, of=approval.run_id, ear=ear)
+                await self._make(approval, work, begun)
 
     async def _make(self, approval: Approval, work: Work, begun: Sequence[Recorded]) -> None:
         """One attempt. The last event of a call that has ended for good is followed by the end of its run."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gateway.budget import Limits, Spend
-from gateway.call import InDoubt, Outcome, Subject, outcome_from_json, says
+from gateway.call import InDoubt, JsonObject, Outcome, Subject, outcome_from_json, says
 from gateway.errors import IllegalEvent
 from gateway.events import (
     Admitted,
@@ -26,6 +26,7 @@ from gateway.events import (
     ModelAnswered,
     ModelAsked,
     ModelFailed,
+    Obliged,
     Paused,
     Queued,
     Recorded,
@@ -39,7 +40,7 @@ from gateway.events import (
 )
 from gateway.results import decided_text, denied_text, resolved_text, tool_result
 
-__all__ = ["ENDED", "TRANSITIONS", "CallState", "Run", "Status", "after", "apply", "fold"]
+__all__ = ["ENDED", "TRANSITIONS", "Answer", "CallState", "Run", "Status", "after", "apply", "fold"]
 
 Status = Literal["queued", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
 
@@ -57,6 +58,7 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Held: "running",
         Decided: "running",
         Admitted: "running",
+        Obliged: "running",
         Returned: "running",
         Doubted: "running",
         Resolved: "running",
@@ -120,6 +122,15 @@ class CallState:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What an untrusted server said to one call of a driven run: `gateway.call.Outcome` as JSON."""
+
+    key: str
+    path: str
+    outcome: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What a run has become. `messages` are `providers.Message`s as JSON; `calls` are those of the current turn."""
 
@@ -147,6 +158,7 @@ class Run:
     tainted: bool = False  # it has read what a server said that the admin does not trust
     servers: frozenset[str] | None = frozenset()  # those that have said anything to it; None: nobody knows which
     sent: Mapping[str, str] = field(default_factory=dict)  # of a client's run: the server of each call under way
+    answers: tuple[Answer, ...] = ()  # with which it did; of a client's run the record has no whole ones
     cause: str = ""
     budget_spent: str | None = None  # the unit for which it is paused
     output: str = ""
@@ -293,13 +305,20 @@ def _returned(run: Run, event: Returned) -> Run:
     outcome = outcome_from_json(event.outcome)
     status = "in_doubt" if isinstance(outcome, InDoubt) else "done"
     changed = _change(run, event.key, status=status, outcome=outcome, reserved=Spend())
-    return replace(
+    changed = replace(
         changed,
         spend=changed.spend + Spend.from_json(event.spent),
-        tainted=changed.tainted or event.tainting,
         servers=_heard(run, event.key, outcome),
         sent=_without(run.sent, event.key),
     )
+    return _tainted(changed, run.calls.get(event.key), event) if event.tainting else changed
+
+
+def _tainted(run: Run, call: CallState | None, event: Returned) -> Run:
+    if run.driver == "client":
+        return replace(run, tainted=True)
+    answer = Answer(event.key, call.path if call else "", event.outcome)
+    return replace(run, tainted=True, answers=(*run.answers, answer))
 
 
 def _heard(run: Run, key: str, outcome: Outcome) -> frozenset[str] | None:

@@ -25,12 +25,14 @@ PACKAGES = ("gateway", "providers", "servers")
 # From the ground up. A module may import from its own layer and from those below. `x.*` is what stands inside of x.
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
-        "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.call", "gateway.budget",
+        "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.duties", "gateway.call",
+        "gateway.budget",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
-        "gateway.extracts", "gateway.uris", "gateway.outage",
+        "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.sources", "gateway.redaction",
+        "gateway.fulfilment",
         "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config",
         "gateway.guard", "gateway.reach", "gateway.sdk",
         "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
@@ -42,7 +44,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.auth",
         "providers.*",
     ),
-    "pipeline": ("gateway.tracing", "gateway.admission", "gateway.pipeline"),
+    "pipeline": ("gateway.hearing", "gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": (
         "gateway.turn", "gateway.loop", "gateway.clients", "gateway.redeeming", "gateway.following",
         "gateway.approving", "gateway.rollout",

@@ -16,6 +16,7 @@ from gateway.events import (
     Held,
     LimitsRaised,
     ModelFailed,
+    Obliged,
     Paused,
     Queued,
     Resolved,
@@ -112,6 +113,15 @@ def _decided(event: Decided, calls: Calls) -> Line:
     )
 
 
+def _obliged(event: Obliged, calls: Calls) -> Line:
+    duties = "; ".join(name if value is True else f"{name}={_amount(value)}" for name, value in event.duties.items())
+    return Line("·", "cyan", f"{_call(event.key, calls)}: with duties", visible(duties + _by(", ".join(event.rules))))
+
+
+def _amount(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
+
+
 def _doubted(event: Doubted, calls: Calls) -> Line:
     what = f"{_call(event.key, calls)} ({event.key}): nobody knows whether it happened"
     return Line("?", "magenta", what, visible(event.why))
@@ -168,6 +178,7 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Denied: _denied,
     Held: _held,
     Decided: _decided,
+    Obliged: _obliged,
     Doubted: _doubted,
     Resolved: _resolved,
     Returned: _returned,

@@ -18,8 +18,10 @@ from gateway.policy.condition import Condition, ConditionError, Node, Part, Path
 from gateway.policy.functions import FUNCTIONS, Function
 from gateway.policy.logic import UNDECIDED, negation
 from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal, reader
-from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind
+from gateway.policy.origins import ORIGINS, told
+from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind, Scope
 from gateway.policy.zones import CLOCKS, UnknownZone, zone_named
+from gateway.sources import Sources
 from gateway.wording import did_you_mean
 
 __all__ = ["MAX_LENGTH", "MAX_NODES", "compile_condition"]
@@ -262,6 +264,8 @@ class _Compiler:
             return self._has(node)
         if node.func.id in CLOCKS:
             return self._clock(node, node.func.id)
+        if node.func.id in ORIGINS:
+            return self._origin(node, node.func.id)
         function = FUNCTIONS.get(node.func.id)
         if function is None:
             self._fail(node, f"unknown function `{node.func.id}`", did_you_mean(node.func.id, _USAGES))
@@ -313,6 +317,18 @@ class _Compiler:
         self._paths.append(Path(self._source(node), "now", None, run))
         return Expr(run, clock.gives)
 
+    def _origin(self, node: ast.Call, name: str) -> Expr:
+        """It looks at the run, too: at what was read and said in it."""
+        seen = len(self._paths)
+        value = self._expr(node.args[0]) if len(node.args) == 1 else None
+        if value is None or not any(path.root == "args" for path in self._paths[seen:]):
+            self._fail(node, f"`{self._source(node)}`: only arguments come from somewhere", f"write {name}(args.name)")
+        if value.kind not in ("string", "number", "list", "object", "any"):
+            self._fail(node, f"`{self._source(node)}` can never be decided: it was given {_A[value.kind]}")
+        read, ask = value.run, ORIGINS[name]
+        self._paths.append(Path(self._source(node), "run", None, lambda scope: told(_sources(scope), read(scope))))
+        return Expr(lambda scope: ask(_sources(scope), read(scope)), "bool")
+
     _KNOWN: ClassVar[Mapping[type[ast.expr], Callable[["_Compiler", Any], Expr]]] = {
         ast.BoolOp: _bool_op,
         ast.UnaryOp: _unary_op,
@@ -331,6 +347,7 @@ _USAGES: Mapping[str, str] = {
     "has": "has(args.name)",
     **{name: function.usage for name, function in FUNCTIONS.items()},
     **{name: clock.usage for name, clock in CLOCKS.items()},
+    **{name: f"{name}(args.name)" for name in ORIGINS},
 }
 
 
@@ -340,6 +357,10 @@ def _refuses(function: Function, fixed: str) -> bool:
     except ValueError:
         return True
     return False
+
+
+def _sources(scope: Scope) -> Sources | None:
+    return scope.query.run.sources
 
 
 def _name_hint(name: str) -> str:

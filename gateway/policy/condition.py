@@ -12,9 +12,10 @@ from gateway.policy.logic import UNDECIDED, Truth, truth
 from gateway.policy.scope import Scope
 from gateway.policy.wording import Effect
 
-__all__ = ["Condition", "ConditionError", "Node", "Part", "Path", "holds"]
+__all__ = ["TRACING", "Condition", "ConditionError", "Node", "Part", "Path", "holds"]
 
 Node = Callable[[Scope], Any]
+TRACING = ("from_user(", "from_untrusted(")  # how a path begins that says where a value came from
 
 
 class ConditionError(ValueError):
@@ -71,6 +72,11 @@ class Condition:
     def paths(self) -> tuple[Path, ...]:
         """Every value looked at, each once, in the order of the text."""
         return tuple(dict.fromkeys(_all_paths(self.parts)))
+
+    @property
+    def traces(self) -> bool:
+        """Whether it asks where a value came from."""
+        return any(path.text.startswith(TRACING) for path in self.paths)
 
     def mentions(self, text: str) -> bool:
         """Whether the condition looks at this name, or below it: `args`, `subject.is_requester`."""

@@ -7,11 +7,12 @@ With an agent, the user and the agent must both be allowed, and the stricter ans
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Self
 
 from gateway.call import Subject, Tool
+from gateway.duties import Duties, strictest
 from gateway.errors import Problem
 from gateway.offer import Offer
 from gateway.policy.condition import holds
@@ -20,7 +21,7 @@ from gateway.policy.index import Candidates, Index
 from gateway.policy.logic import UNDECIDED
 from gateway.policy.readings import always, depends_on_time, sometimes
 from gateway.policy.roles import Roles
-from gateway.policy.rows import Grant, Rule
+from gateway.policy.rows import Grant, Obligation, Rule
 from gateway.policy.scope import ANY_RUN, Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Action, Effect
 
@@ -40,7 +41,8 @@ class Decision:
     """`rule` is the deciding line, `policies/policy.csv:12`; None for a denial because no line allows.
 
     `why` is that line's own text. `principal` is whose answer it is, the user's or the agent's. `undecided` says that
-    the line restricts because its condition could not be decided.
+    the line restricts because its condition could not be decided. `duties` are what the call must keep to, if it is
+    made: by every `o` line that holds for the user, or for the agent.
     """
 
     effect: Effect
@@ -48,6 +50,7 @@ class Decision:
     why: str
     principal: str
     undecided: bool = False
+    duties: Duties | None = None
 
 
 def principals(subject: Subject) -> tuple[str, ...]:
@@ -59,24 +62,46 @@ class Policy:
     """One immutable reading of the policy files. `digest` is the SHA-256 of their content, in hex.
 
     Safe to share between threads and tasks. `warnings` are findings that did not keep it from being used. `timed` says
-    that time alone may change an answer, in steps of a second. Whoever decides about a call tells `hear`, if there is
-    one: so a candidate is compared with what is in force.
+    that time alone may change an answer, in steps of a second; `traces`, that a line asks where a value came from.
+    Whoever decides about a call tells `hear`, if there is one: so a candidate is compared with what is in force.
     """
 
     custom = False  # decided by our own evaluator, under the shipped model
 
-    __slots__ = ("_hides", "_index", "digest", "grants", "hear", "roles", "rules", "timed", "warnings")
+    __slots__ = (
+        "_hides",
+        "_index",
+        "_obliging",
+        "digest",
+        "grants",
+        "hear",
+        "obligations",
+        "roles",
+        "rules",
+        "timed",
+        "traces",
+        "warnings",
+    )
 
     def __init__(
-        self, rules: Iterable[Rule], grants: Iterable[Grant] = (), digest: str = "", warnings: Iterable[Problem] = ()
+        self,
+        rules: Iterable[Rule],
+        grants: Iterable[Grant] = (),
+        digest: str = "",
+        warnings: Iterable[Problem] = (),
+        obligations: Iterable[Obligation] = (),
     ) -> None:
         self.rules, self.grants = tuple(rules), tuple(grants)
         self.digest, self.warnings = digest, tuple(warnings)
         self.hear: Hear | None = None
         self.roles = Roles.of(self.grants)
         self.timed = any(rule.when is not None and depends_on_time(rule.when) for rule in self.rules)
+        self.obligations = tuple(obligations)
+        spoken = [*self.rules, *(each.rule for each in self.obligations)]
+        self.traces = any(rule.when is not None and rule.when.traces for rule in spoken)
         self._hides = any(rule.action == "list" for rule in self.rules)
         self._index = Index(self.rules, self.roles)
+        self._obliging = Index([each.rule for each in self.obligations], self.roles) if self.obligations else None
 
     def __repr__(self) -> str:
         return f"Policy({len(self.rules)} rules, {len(self.grants)} grants, {self.digest[:12]})"
@@ -89,6 +114,26 @@ class Policy:
 
     def decide(self, query: Query) -> Decision:
         """The answer, and the line that gives it. Equal answers of user and agent are reported as the user's."""
+        decision = self._for_all(query)
+        if self._obliging is None or decision.effect == "deny":
+            return decision
+        return replace(decision, duties=strictest(each.duties for each in self.obliging(query)))
+
+    def obliging(self, query: Query) -> list[Obligation]:
+        """The `o` lines that hold for this, for the user or for the agent. One that can't be decided holds."""
+        index, tenant = self._obliging, query.subject.tenant
+        if index is None:
+            return []
+        found = [
+            rule
+            for principal in principals(query.subject)
+            for rule in index.candidates(principal, tenant, query.action, query.object).ask
+            if rule.when is None or holds("ask", rule.when.test(self.scope(query, principal)))
+        ]
+        places = {rule.where for rule in found}
+        return [each for each in self.obligations if each.where in places]
+
+    def _for_all(self, query: Query) -> Decision:
         subject = query.subject
         decision = self.judge(query, subject.user)
         if subject.agent is None or decision.effect == "deny":

@@ -96,6 +96,8 @@ class Explanation:
             "rule": decision.rule,
             "why": decision.why,
             "undecided": decision.undecided,
+            "duties": decision.duties.to_json() if decision.duties else {},
+            "obliged_by": list(decision.duties.rules) if decision.duties else [],
             "decided_for": decision.principal,
             "policy_digest": self.digest,
             "answers": [_answer_json(answer) for answer in self.answers],

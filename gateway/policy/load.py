@@ -17,7 +17,7 @@ from gateway.policy.decide import Policy
 from gateway.policy.files import Source, read_sources
 from gateway.policy.model import is_shipped
 from gateway.policy.roles import Roles
-from gateway.policy.rows import Grant, Reader, Row, Rule, parse_lines
+from gateway.policy.rows import Grant, Obligation, Reader, Row, Rule, parse_lines
 from gateway.policy.wording import GROUPS, SHRUNK
 from gateway.wording import did_you_mean
 
@@ -64,16 +64,19 @@ def _build(model: Source | None, sources: Sequence[Source], *, hollow: bool) -> 
         rows = _rows(sources, reader_of(own) if own else None, problems, hollow=hollow)
     rules = [row for row in rows if isinstance(row, Rule)]
     grants = [row for row in rows if isinstance(row, Grant)]
+    obligations = [row for row in rows if isinstance(row, Obligation)]
     for kind in sorted({grant.kind for grant in grants}):
         problems += Roles.of(grant for grant in grants if grant.kind == kind).circles()
     if not rules and not problems and not hollow and not any(map(_meant, sources)):
         problems.append(_nothing(sources))
     if problems:
         raise PolicyError(sorted(problems, key=_place))
-    warnings = sorted([*_twice(rules), *_twice(grants), *_unknown_roles(rules, grants)], key=_place)
+    spoken_of = [*rules, *(obligation.rule for obligation in obligations)]
+    found = [*_twice(rules), *_twice(grants), *_twice(obligations), *_unknown_roles(spoken_of, grants)]
+    warnings = sorted(found, key=_place)
     digest = digest_of(model, sources)
     if own is None or model is None:
-        return Policy(rules, grants, digest, warnings)
+        return Policy(rules, grants, digest, warnings, obligations)
     from gateway.policy.stock import CasbinPolicy  # it brings Casbin, which only a model of one's own needs
 
     return CasbinPolicy(own, rules, grants, digest, [*_about(model.file, own), *warnings])
@@ -152,8 +155,8 @@ def digest_of(model: Source | None, sources: Sequence[Source]) -> str:
     return digest.hexdigest()
 
 
-def _twice(rows: Sequence[Rule] | Sequence[Grant]) -> Iterable[Problem]:
-    seen: dict[tuple[object, ...], Rule | Grant] = {}
+def _twice(rows: Sequence[Rule] | Sequence[Grant] | Sequence[Obligation]) -> Iterable[Problem]:
+    seen: dict[tuple[object, ...], Row] = {}
     for row in rows:
         first = seen.setdefault(row.key, row)
         if first is not row:

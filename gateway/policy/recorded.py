@@ -13,6 +13,7 @@ from gateway.call import Arguments, ArgumentsError
 from gateway.events import Admitted, Denied, Doubted, Held, Recorded, Returned
 from gateway.policy.scope import Query, RunFacts
 from gateway.run import Run, fold
+from gateway.sources import extended
 from gateway.wording import did_you_mean, listed
 
 __all__ = ["Past", "approval_of", "calls_of", "past"]
@@ -102,7 +103,8 @@ def _so_far(run: Run, before: Sequence[Recorded]) -> RunFacts:
             case Returned() | Doubted():
                 away.pop(event.key, None)
     spent = sum(away.values(), run.spend + (run.asked or Spend()))
-    return RunFacts(spent.tool_calls, spent.tokens, spent.nanos, run.spend.millis, run.tainted)
+    heard = extended(None, run.input, run.answers) if run.driver == "loop" else None  # of a client nobody knows it all
+    return RunFacts(spent.tool_calls, spent.tokens, spent.nanos, run.spend.millis, run.tainted, sources=heard)
 
 
 def _arguments(event: Verdict, of_approval: str | None) -> Any:

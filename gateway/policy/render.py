@@ -27,6 +27,8 @@ def render(explanation: Explanation) -> str:
     ]
     if decision.undecided:
         lines.append("  note  its condition could not be decided, and so it restricts")
+    if decision.duties:
+        lines.append(f"  duty  {decision.duties} ({', '.join(decision.duties.rules)})")
     for answer in explanation.answers:
         lines += ["", *_answer(answer)]
     return "\n".join(map(visible, lines))

@@ -1,6 +1,7 @@
-"""Cells -> checked rows: `Rule` for `p` lines, `Grant` for `g` lines. Pure.
+"""Cells -> checked rows: `Rule` for `p` lines, `Obligation` for `o` lines, `Grant` for `g` lines. Pure.
 
     p, who, tenant, server/tool, action, when, effect, why
+    o, who, tenant, server/tool, action, when, duties, why
     g, member, role, tenant
 
 Everything that stock Casbin passes over in silence is a Problem here, with its line and column; a line with a problem
@@ -13,73 +14,30 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar, cast
 
+from gateway.duties import Duties
 from gateway.errors import Problem
 from gateway.policy.cells import Cell, CellError, split_line
 from gateway.policy.compiler import compile_condition
 from gateway.policy.condition import Condition, ConditionError
 from gateway.policy.globs import ToolGlob
+from gateway.policy.obligations import DutyError, parse_duties
+from gateway.policy.said import Grant, Obligation, Rule
 from gateway.policy.wording import ACTIONS, EFFECTS, GROUPS, PREFIXES, Action, Effect
 from gateway.wording import did_you_mean
 
-__all__ = ["CELLS", "UNEXPLAINED", "Grant", "Reader", "Row", "Rule", "Wrong", "four_eyes", "parse_lines"]
+__all__ = ["CELLS", "UNEXPLAINED", "Grant", "Obligation", "Reader", "Row", "Rule", "Wrong", "four_eyes", "parse_lines"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    file: str
-    line: int
-
-    @property
-    def where(self) -> str:
-        """`policies/policy.csv:12`."""
-        return f"{self.file}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule(_Placed):
-    """A `p` line. `when` None means always. `columns` holds where each cell stands, in the order of the file.
-
-    Under a model of one's own, `cells` are those that Casbin gets, in the order of that model; else there are none.
-    """
-
-    text: str
-    who: str
-    tenant: str
-    tool: ToolGlob
-    action: Action
-    when: Condition | None
-    effect: Effect
-    why: str
-    columns: tuple[int, ...] = ()
-    cells: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What makes two lines the same rule, whatever their explanation."""
-        when = self.when.text if self.when else ""
-        return self.who, self.tenant, self.tool.text, self.action, when, self.effect, self.cells
-
-
-@dataclass(frozen=True, slots=True)
-class Grant(_Placed):
-    """A `g` line: the member has the role, in this tenant or (`*`) in all. A model of one's own may have `g2`, too."""
-
-    member: str
-    role: str
-    tenant: str
-    columns: tuple[int, ...] = ()
-    kind: str = "g"
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        return self.kind, self.member, self.role, self.tenant
-
-
-Row = Rule | Grant
+Row = Rule | Grant | Obligation
 T = TypeVar("T")
 
 _CODE = frozenset({5})  # the column `when`
-_SHAPES = {"p": ("who", "tenant", "server/tool", "action", "when", "effect", "why"), "g": ("member", "role", "tenant")}
+_SHAPES = {
+    "p": ("who", "tenant", "server/tool", "action", "when", "effect", "why"),
+    "o": ("who", "tenant", "server/tool", "action", "when", "duties", "why"),
+    "g": ("member", "role", "tenant"),
+}
+_OBLIGED = ("call", "read", "get")  # the actions that have results
 
 _WHO = re.compile(rf"(?:{'|'.join(PREFIXES)}):[A-Za-z0-9._@:|/\\+~=-]+")
 _POSSIBLE: Mapping[Action, tuple[Effect, ...]] = {
@@ -159,7 +117,7 @@ class Reader:
         if kind.text not in self.shapes:
             self._note(kind.column, f"unknown line type `{kind.text}`", _type_hint(kind.text))
         elif self._has_shape(self.shapes[kind.text]):
-            row = self._rule() if kind.text == "p" else self._grant()
+            row = _READ[kind.text](self)
             return row if len(self._problems) == before else None
         return None
 
@@ -201,6 +159,28 @@ class Reader:
                 when.column_of(max(0, when.text.find(name))), f"a line for `list` can't look at `{name}`", _NO_RUN
             )
 
+    def _obligation(self) -> Obligation:
+        who, tenant, tool, action, when, duties, why = self._cells[1:]
+        rule = Rule(
+            self._file,
+            self._line,
+            self._text,
+            self._read(who, _who, ""),
+            self._read(tenant, _tenant, ""),
+            self._read(tool, _tool, _ANY_TOOL),
+            self._read(action, _action, "call"),
+            self._read(when, _when, None),
+            "ask",
+            why.text,
+            self._columns(),
+        )
+        found = self._read(duties, _duties, Duties())
+        if rule.action not in _OBLIGED:
+            self._note(action.column, f"a line for `{rule.action}` can't oblige", "write `call`, `read` or `get`")
+        elif found.dry_run and rule.action != "call":
+            self._note(duties.column, "only a `call` can be a dry run")
+        return Obligation(self._file, self._line, rule, replace(found, rules=(rule.where,)))
+
     def _grant(self) -> Grant:
         member, role, tenant = self._cells[1:]
         return Grant(
@@ -232,6 +212,13 @@ class Reader:
         self._problems.append(Problem(self._file, self._line, column, message, hint))
 
 
+_READ: Mapping[str, Callable[[Reader], Row]] = {
+    "p": Reader._rule,  # noqa: SLF001 - its own
+    "o": Reader._obligation,  # noqa: SLF001
+    "g": Reader._grant,  # noqa: SLF001
+}
+
+
 def four_eyes(rule: Rule) -> Rule:
     """Nobody approves their own request, unless the line itself says who may with `subject.is_requester`."""
     if (rule.action, rule.effect) != ("approve", "allow"):
@@ -250,6 +237,7 @@ def _of_run(when: Condition) -> str:
 _MANY = "text that holds a comma stands in double quotes"
 _FEW = {
     "p": "an empty `when` or `why` needs its comma, too: `call, , allow, ...`",
+    "o": "an empty `when` or `why` needs its comma, too: `call, , redact=ssn, ...`",
     "g": "the role holds in one tenant, or in all: `*`",
 }
 
@@ -259,7 +247,7 @@ def _type_hint(word: str) -> str:
         return f"did you mean `{word[0].lower()}`?"
     if any(sign in word for sign in ("\t", ";")):
         return "cells are separated by commas"
-    return "expected `p` or `g`; a comment begins with `#`"
+    return "expected `p`, `o` or `g`; a comment begins with `#`"
 
 
 # ---- cells: each function gives the value, or raises Wrong ----
@@ -339,6 +327,13 @@ def _effect_hint(text: str) -> str:
     if "#" in text:
         return "a comment stands on a line of its own"
     return did_you_mean(text, EFFECTS)
+
+
+def _duties(cell: Cell) -> Duties:
+    try:
+        return parse_duties(_ascii(cell))
+    except DutyError as error:
+        raise Wrong(cell.column_of(error.offset), error.message, error.hint) from None
 
 
 def _when(cell: Cell) -> Condition | None:

@@ -13,6 +13,7 @@ from gateway.call import JsonObject, Subject, Tool
 from gateway.offer import Offer
 from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.wording import Action
+from gateway.sources import Sources
 
 __all__ = ["ANY_RUN", "NAMES", "READINGS", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope", "use_of"]
 
@@ -26,7 +27,8 @@ class RunFacts:
     """What a run has done before this call. `nanos` is money in billionths of a US dollar, `millis` time at work.
 
     `tainted` says that text from an untrusted source was read. `servers` are those that have said anything to it; None:
-    nobody knows which. `known` False: a question about no run in particular (`ANY_RUN`), as a list is.
+    nobody knows which. `sources` is what was said and read, where the policy asks where values came from. `known`
+    False: a question about no run in particular (`ANY_RUN`), as a list is.
     """
 
     calls: int = 0
@@ -35,12 +37,15 @@ class RunFacts:
     millis: int = 0
     tainted: bool = False
     servers: frozenset[str] | None = frozenset()
+    sources: Sources | None = field(default=None, compare=False, repr=False)
     known: bool = True
 
     @classmethod
-    def of(cls, taken: Spend, *, tainted: bool, servers: frozenset[str] | None) -> "RunFacts":
+    def of(
+        cls, taken: Spend, *, tainted: bool, servers: frozenset[str] | None, sources: Sources | None = None
+    ) -> "RunFacts":
         """`taken` is what the run has spent, or reserved."""
-        return cls(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, tainted, servers)
+        return cls(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, tainted, servers, sources)
 
 
 ANY_RUN = RunFacts(known=False)

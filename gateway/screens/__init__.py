@@ -10,4 +10,5 @@ guess, and a server that wants to deceive can word it otherwise: what holds agai
     definitions  every text of one definition, of a tool or of anything else
     names        tools and servers that can be taken for one another
     results      what a call returned: bounded, and cheap where there is nothing
+    secrets      what has the form of a secret, for policies that redact it
 """

@@ -4,13 +4,16 @@ import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gateway.call import Answered, Subject, outcome_to_json
-from gateway.clients import MOST_READ
+from gateway.call import Answered, InDoubt, JsonObject, Subject, outcome_from_json, outcome_to_json
+from gateway.clients import MOST_READ, ClientRun, Exchange
 from gateway.events import Denied, Held, Returned
-from tests.fixtures.parts import ANN, ANN_VIA_CLERK, BOB, Replies, arrivals, calls, opened, says, tally
+from gateway.pipeline import CallResult
+from tests.fixtures.parts import ANN, ANN_VIA_CLERK, BOB, PATIENCE, Replies, arrivals, calls, opened, says, tally
+from tests.flows.test_sources import pages
 
 RULES = """\
 p, user:ann,    *, */*,       call, , allow, ann works here
@@ -122,5 +125,102 @@ def test_a_run_that_is_too_long_to_read_counts_as_tainted(tmp_path: Path) -> Non
             await stage.files.append(old.run_id, [replace(LOOKED, tainting=False)] * MOST_READ, lease=None)
             new = await stage.clients().open(ANN, "an editor", follows=1800.0)
             assert (await stage.run(new.run_id)).tainted
+
+    asyncio.run(play())
+
+
+class Asking:
+    """A client that hears and answers everything, and makes a call of its own when it is told something."""
+
+    key, modern, wants_progress, log_level = "k", False, True, "debug"
+
+    def __init__(self, run: ClientRun) -> None:
+        self.capabilities: JsonObject = {"elicitation": {}}
+        self._run = run
+        self.results: list[CallResult] = []
+
+    def hear(self, method: str, params: JsonObject) -> None:
+        """It reads it."""
+
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        del method, params
+        self.results.append(await self._run.call("desk/send", {"word": "out"}))
+        return {"action": "accept", "content": {}}
+
+
+QUESTION = {"message": "Send it out?", "requestedSchema": {"type": "object", "properties": {}}}
+ASKS = {"content": [], "before": [{"method": "elicitation/create", "params": QUESTION}]}
+
+
+@pytest.mark.parametrize(("trusted", "sent"), [(True, 1), (False, 0)])
+def test_a_call_that_is_made_while_an_untrusted_server_asks_is_judged_as_tainted(
+    tmp_path: Path, trusted: bool, sent: int
+) -> None:
+    async def play() -> None:
+        servers = (tally(tmp_path), pages(tmp_path, trusted=trusted, asks=ASKS))
+        async with opened(tmp_path, *servers, rules=RULES) as stage, stage.clients().run(ANN, "client") as client:
+            asking = Asking(client)
+            await client.call("web/fetch", {"page": "asks"}, None, Exchange(asking))
+            assert [type(result) for result in asking.results] == [Returned if trusted else Denied]
+
+    asyncio.run(play())
+    assert len(arrivals(tmp_path, "send")) == sent
+
+
+class Hanging(Asking):
+    """It does not answer."""
+
+    def __init__(self, run: ClientRun) -> None:
+        super().__init__(run)
+        self.asked = asyncio.Event()
+
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError((method, params))
+
+
+def test_what_was_said_before_a_call_was_given_up_is_on_record(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with asyncio.timeout(PATIENCE), opened(tmp_path, pages(tmp_path, asks=ASKS), rules=RULES) as stage:
+            async with stage.clients().run(ANN, "client") as client:
+                asking = Hanging(client)
+                call = asyncio.create_task(client.call("web/fetch", {"page": "asks"}, None, Exchange(asking)))
+                await asking.asked.wait()
+                call.cancel()
+                await asyncio.wait({call})
+            last = [event for event in await stage.events(client.run_id) if isinstance(event, Returned)][-1]
+            assert isinstance(outcome_from_json(last.outcome), InDoubt)
+            assert (await stage.run(client.run_id)).tainted
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("how", ["read", "get", "complete"])
+def test_whatever_is_read_of_an_untrusted_server_taints(tmp_path: Path, how: str) -> None:
+    allow = "".join(f"p, user:ann, *, */*, {action}, , allow, ann works here\n" for action in ("read", "get"))
+    results: dict[str, Any] = {
+        "resource": {"contents": [{"uri": "page://one", "text": "x"}]},
+        "prompt": {"messages": []},
+        "completion": {"completion": {"values": ["x"]}},
+    }
+
+    async def play() -> None:
+        servers = (tally(tmp_path), pages(tmp_path, **results))
+        async with (
+            opened(tmp_path, *servers, rules=RULES + allow) as stage,
+            stage.clients().run(ANN, "client") as client,
+        ):
+            assert isinstance(await client.call("desk/send", {"word": "before"}), Returned)
+            match how:
+                case "read":
+                    read = await client.read("page://one")
+                case "get":
+                    read = await client.get("web/ask", {})
+                case _:
+                    reference = {"type": "ref/prompt", "name": "web/ask"}
+                    read = await client.complete({"ref": reference, "argument": {"name": "a", "value": "b"}})
+            assert isinstance(read, Returned)
+            assert isinstance(await client.call("desk/send", {"word": "after"}), Denied)
 
     asyncio.run(play())

@@ -24,6 +24,7 @@ from gateway.events import (
     ModelAnswered,
     ModelAsked,
     ModelFailed,
+    Obliged,
     Paused,
     Queued,
     Recorded,
@@ -107,6 +108,11 @@ SAMPLES: tuple[Event, ...] = (
         approval_id="A-00ff",
         action="read",
     ),
+    Obliged(
+        key="t1/call/1",
+        duties={"redact": ["ssn", "@secrets"], "max_result_bytes": 65_536, "timeout": 10.0, "dry_run": True},
+        rules=("policies/policy.csv:14",),
+    ),
     Returned(
         key="t1/call/1",
         outcome={"kind": "answered", "result": {"content": [{"type": "text", "text": "on its way"}]}},
@@ -141,7 +147,7 @@ def test_events_from_before_other_actions_were_recorded_read_as_calls() -> None:
     old: list[dict[str, Any]] = json.loads((GOLDEN.parent / "events_before_actions.json").read_text(encoding="utf-8"))
     read = [event_from_json(written) for written in old]
     assert {event.action for event in read if isinstance(event, Denied | Held | Admitted)} == {"call"}
-    assert len(read) == len(SAMPLES)
+    assert len(read) == len(SAMPLES) - 1  # nor were duties
 
 
 def test_the_golden_file_has_every_event_once() -> None:
@@ -159,6 +165,7 @@ OLDEST: Mapping[str, set[str]] = {
     "held": {"key", "path", "approval_id", "why"},
     "decided": {"key", "approval_id", "decision", "by"},
     "admitted": {"key", "path", "arguments", "pin", "policy", "reserved"},
+    "obliged": {"key", "duties"},
     "returned": {"key", "outcome", "spent"},
     "doubted": {"key", "why"},
     "resolved": {"key", "resolution", "by"},
@@ -215,6 +222,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     Mapping[str, Any]: _OBJECT,
     Mapping[str, Any] | None: st.none() | _OBJECT,
     Sequence[str] | None: st.none() | st.lists(_TEXT, max_size=3),
+    tuple[str, ...]: st.lists(_TEXT, max_size=3).map(tuple),
     tuple[Mapping[str, Any], ...]: st.lists(_OBJECT, max_size=3).map(tuple),
 }
 

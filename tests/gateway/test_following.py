@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.call import Answered, Deny, InDoubt, JsonObject, Outcome, Refused, Subject, TaskCreated
+from gateway.call import Answered, Deny, InDoubt, JsonObject, Outcome, Refused, Subject, TaskCreated, Unsent
 from gateway.caller import NOBODY, Caller, nobody
 from gateway.catalogue import Catalogue
 from gateway.errors import Conflict, UnknownTask
@@ -48,9 +48,11 @@ class Servers:
 Scenario = Callable[[App, Following, Servers], Awaitable[None]]
 
 
-def within(folder: Path, says: Outcome, scenario: Scenario, telemetry: Telemetry | None = None) -> None:
+def within(
+    folder: Path, says: Outcome, scenario: Scenario, telemetry: Telemetry | None = None, *, duties: str = ""
+) -> None:
     setup = Setup(folder, {"echo": spec("echo", ECHO)}, telemetry=telemetry or Silent())
-    setup.write_policy(*POLICY)
+    setup.write_policy(*POLICY, *([duties] if duties else []))
 
     async def work() -> None:
         async with opened(setup) as app:
@@ -186,3 +188,53 @@ def test_what_a_task_came_to_is_looked_at_each_time_that_it_is_told(tmp_path: Pa
 
 def _is_of_task(span: Span) -> bool:
     return span.key.startswith("call/1/task/")
+
+
+SSN, KEY = "123-45-6789", "ghp_" + "a1B2" * 9
+ROW = {"content": [{"type": "text", "text": f'{{"ssn": "{SSN}"}}'}], "structuredContent": {"ssn": SSN}}
+
+
+def test_what_a_server_says_of_a_task_is_held_to_the_duties_of_its_call(tmp_path: Path) -> None:
+    says = Answered({"status": "completed", "result": ROW})
+
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            told = await following.get(Inquiry("T-1", run, NOBODY))
+            assert "completed" in str(told)
+            assert SSN not in str(told)
+            assert SSN not in str(await app.store.events(run.run_id))
+
+    within(tmp_path, says, scenario, duties="o, *, *, echo/echo, call, , redact=ssn, numbers stay inside")
+
+
+def test_the_task_of_a_call_that_may_only_be_rehearsed_is_told_nothing_more(tmp_path: Path) -> None:
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            assert isinstance(await following.update(Inquiry("T-1", run, NOBODY, answers={})), Deny)
+            assert servers.asked == []
+            assert not isinstance(await following.get(Inquiry("T-1", run, NOBODY)), Deny)
+
+    within(tmp_path, Answered({"status": "working"}), scenario, duties="o, *, *, echo/echo, call, , dry_run, rehearsed")
+
+
+def test_a_result_on_record_is_told_within_the_duties_of_today(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, {"echo": spec("echo", ECHO)})
+    ask = "p, *, *, echo/echo, call, , ask, a person looks at it"
+    setup.write_policy(POLICY[0], ask)
+
+    async def work() -> None:
+        async with opened(setup) as app, app.clients.run(ANN, "a client") as run:
+            following = Following(app.clients, Servers(lambda: app.upstreams.catalogue, Unsent("away")))
+            held = await run.call("echo__echo", {"text": KEY})
+            assert isinstance(held, Held)
+            await app.store.decide(held.approval_id, "approved", "user:bob", "")
+            while (told := str(await following.get(Inquiry(held.approval_id, run, NOBODY)))) and "working" in told:
+                pass
+            assert KEY in told
+            setup.write_policy(POLICY[0], ask, "o, *, *, echo/echo, call, , redact=@secrets, keys stay inside")
+            assert KEY not in str(await following.get(Inquiry(held.approval_id, run, NOBODY)))
+            await following.close()
+
+    asyncio.run(work())

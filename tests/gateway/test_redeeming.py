@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.approval import Approval
 from gateway.call import Answered, Subject, outcome_from_json
 from gateway.events import Admitted, Denied, Held, Returned, Succeeded
@@ -141,3 +143,21 @@ def test_the_run_of_a_task_is_as_tainted_as_the_one_that_asked(tmp_path: Path) -
         assert not any(isinstance(recorded.event, Admitted) for recorded in events)
 
     within(tmp_path, scenario, untrusted, lenient)
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_where_a_value_came_from_is_known_of_the_run_that_asked_or_nothing_is_denied(
+    tmp_path: Path, knows: bool
+) -> None:
+    policy = (*POLICY, "p, *, *, echo/echo, call, from_untrusted(args.text), deny, foreign words")
+
+    async def scenario(app: App, redeeming: Redeeming) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            held = await run.call("echo__echo", {"text": "own"})
+            assert isinstance(held, Held)
+            approval = await app.store.decide(held.approval_id, "approved", "user:bob", "")
+            _, events = await redeeming.standing(approval, WHOLE, run.ear if knows else None)
+            kinds = [type(recorded.event) for recorded in events]
+            assert (Returned in kinds, Denied in kinds) == (knows, not knows)
+
+    within(tmp_path, scenario, policy=policy)

@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 from gateway.budget import Limits, Spend
 from gateway.call import Refused, Subject, Unsent
 from gateway.errors import IllegalEvent
-from gateway.events import EVENTS, Cancelled, Event, Failed, LimitsRaised, Paused, Recorded, Resumed, Succeeded, Waited
+from gateway.events import (
+    EVENTS,
+    Cancelled,
+    Event,
+    Failed,
+    LimitsRaised,
+    Obliged,
+    Paused,
+    Recorded,
+    Resumed,
+    Succeeded,
+    Waited,
+)
 from gateway.run import ENDED, TRANSITIONS, Run, Status, after, apply, fold
 from tests.builders import (
     CLIENT,
@@ -47,9 +59,9 @@ SAMPLES: Mapping[type[Event], Event] = {
     type(event): event
     for event in (
         QUEUED, STARTED, asked(2, tokens=9), replied(2, "shop/order"), failed(1), denied(1), held(1), decided(1),
-        admitted(1), returned(1), doubted(1), resolved(1, "happened"), Waited("approval"), Paused("budget", "spent"),
-        LimitsRaised({"turns": 9}, "user:ann"), Resumed("it was resumed"), Succeeded("done"),
-        Failed("server", "broken"), Cancelled("user:ann"),
+        admitted(1), Obliged("t1/call/1", {"dry_run": True}), returned(1), doubted(1), resolved(1, "happened"),
+        Waited("approval"), Paused("budget", "spent"), LimitsRaised({"turns": 9}, "user:ann"),
+        Resumed("it was resumed"), Succeeded("done"), Failed("server", "broken"), Cancelled("user:ann"),
     )
 }  # fmt: skip
 
@@ -74,7 +86,7 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
         **dict.fromkeys(
             (
                 "started", "model_asked", "model_answered", "model_failed", "denied", "held", "decided", "admitted",
-                "returned", "doubted", "resolved", "limits_raised",
+                "obliged", "returned", "doubted", "resolved", "limits_raised",
             ),
             "running",
         ),

@@ -7,6 +7,7 @@ from gateway.call import Subject
 from gateway.offer import Offer
 from gateway.policy import Query, parse
 from gateway.policy.explain import Explanation, explain
+from gateway.policy.render import render
 from tests.fixtures.policies import a_query, a_tool, policy_lines, queries
 
 POLICY = parse(
@@ -124,7 +125,8 @@ def test_the_json_has_everything_and_is_json() -> None:
     value = on("user:ann via agent:support", args={"amount": 900}).to_json()
     assert json.loads(json.dumps(value)) == value
     assert list(value) == [
-        "subject", "action", "object", "effect", "rule", "why", "undecided", "decided_for", "policy_digest", "answers",
+        "subject", "action", "object", "effect", "rule", "why", "undecided", "duties", "obliged_by", "decided_for",
+        "policy_digest", "answers",
     ]  # fmt: skip
     assert value["answers"][0]["lines"][0]["saw"] == {"args.amount": "900"}
 
@@ -206,3 +208,13 @@ def test_every_way_is_true(lines: list[str], query: Query) -> None:
             assert {"allow": 0, "ask": 1, "deny": 2}[answer.way.effect] < {"allow": 0, "ask": 1, "deny": 2}[
                 answer.decision.effect
             ]
+
+
+def test_the_duties_of_an_allowed_call_are_shown_with_their_lines() -> None:
+    policy = parse("p, *, *, */*, call, , allow, w\no, *, *, shop/*, call, , redact=ssn; timeout=2 s, why")
+    explained = explain(policy, a_query("user:ann"))
+    shown = explained.to_json()
+    assert shown["duties"] == {"redact": ["ssn"], "timeout": 2.0}
+    assert shown["obliged_by"] == ["policy.csv:2"]
+    assert "  duty  redact=ssn; timeout=2 s (policy.csv:2)" in render(explained).splitlines()
+    assert "duty" not in render(on())

@@ -81,3 +81,19 @@ def test_a_held_call_has_its_arguments_in_its_approval() -> None:
 def test_what_can_not_be_asked_again_is_told(events: list[Event], key: str, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         past("r-1", record(*events), key)
+
+
+def test_it_is_known_of_an_agents_run_where_a_value_came_from_and_of_a_clients_it_is_not() -> None:
+    heard = Returned(
+        "t1/call/1", {"kind": "answered", "result": {"content": ["eve@evil.example"]}}, SENT, tainting=True
+    )
+    events = recorded(
+        [QUEUED, STARTED, asked(1), replied(1, "shop/a"), made_call(1), heard, asked(2), replied(2, "shop/b")]
+    )
+    no = Denied("t2/call/1", "shop/b", '{"to":"eve@evil.example"}', "permitted", "no")
+    sources = past("r-1", [*events, Recorded("r-1", len(events) + 1, NOON + 99_000, no)], "t2/call/1").query.run.sources
+    assert sources is not None
+    found = sources.origin("eve@evil.example")
+    assert found is not None
+    assert (found.server, found.key) == ("shop", "t1/call/1")
+    assert past("r-1", record(admitted("c1")), "c1").query.run.sources is None

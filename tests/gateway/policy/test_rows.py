@@ -39,7 +39,7 @@ P = "p, *, *, bank/send, call, , "  # then the effect, and why
         ("P, *, *, */*, call, , deny, why", "1:1", ["unknown line type `P`", "did you mean `p`?"]),
         ("p2, *, *, */*, call, , deny, why", "1:1", ["unknown line type `p2`", "did you mean `p`?"]),
         ("g2, user:a, role:b, acme", "1:1", ["unknown line type `g2`", "did you mean `g`?"]),
-        ("x, *", "1:1", ["unknown line type `x`", "expected `p` or `g`"]),
+        ("x, *", "1:1", ["unknown line type `x`", "expected `p`, `o` or `g`"]),
         ("[p], *", "1:1", ["unknown line type `[p]`"]),
         # columns
         ("p, *, *, */*, call, deny, why", "1:1", ["`p` needs 7 fields", "found 6", "`call, , allow"]),

@@ -1,0 +1,165 @@
+"""What a run hears while it is under way: whether it is tainted by it, and where values can have come from.
+
+The pipeline tells an `Ear` what untrusted servers say, also in the middle of a call (progress, log messages,
+questions): a client reads that before the answer is there, and the calls that it makes then are judged by it. What a
+driven run has heard is read off its record (`OfRun`); of a client's session the record holds no long results, so it is
+listened to (`Listening`), in memory only, and only where the policy asks where values come from.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.call import Call, JsonObject
+from gateway.caller import NOBODY, Caller, CantAsk
+from gateway.duties import Duties
+from gateway.fulfilment import NO_QUESTIONS
+from gateway.run import Run
+from gateway.sources import Sources, extended
+
+__all__ = ["Ear", "Listening", "OfRun", "discreet", "overheard"]
+
+
+class Ear(Protocol):
+    """One run's."""
+
+    @property
+    def sources(self) -> Sources:
+        """What the run has heard so far."""
+        ...
+
+    def hear(self, call: Call, outcome: JsonObject, *, traces: bool) -> None:
+        """An untrusted server answered. Without `traces` nobody asks where values came from."""
+        ...
+
+    def overhear(self, call: Call, method: str, params: JsonObject) -> None:
+        """An untrusted server says something before its answer."""
+        ...
+
+    def spoke(self, call: Call) -> bool:
+        """Whether it did."""
+        ...
+
+
+class OfRun:
+    """A driven run's: it hears nothing but what is in its record."""
+
+    def __init__(self, run: Callable[[], Run]) -> None:
+        self._run = run
+        self._known: Sources | None = None
+
+    @property
+    def sources(self) -> Sources:
+        run = self._run()
+        self._known = extended(self._known, run.input, run.answers)
+        return self._known
+
+    def hear(self, call: Call, outcome: JsonObject, *, traces: bool) -> None:
+        """It will be in the record."""
+
+    def overhear(self, call: Call, method: str, params: JsonObject) -> None:
+        """No model hears it."""
+
+    def spoke(self, call: Call) -> bool:
+        del call
+        return False
+
+
+class Listening:
+    """A client's. What the user said nobody knows. `tainted` from the beginning: then it has read what is not known."""
+
+    def __init__(self, *, tainted: bool) -> None:
+        self.tainted = tainted
+        self.sources = Sources(complete=not tainted)
+        self._speaking: set[str] = set()  # keys of calls under way
+
+    def hear(self, call: Call, outcome: JsonObject, *, traces: bool) -> None:
+        self.tainted = True
+        self._speaking.discard(call.key)
+        self.sources = self.sources.hearing(call.server, call.key, outcome) if traces else self.sources.missing()
+
+    def overhear(self, call: Call, method: str, params: JsonObject) -> None:
+        del method, params
+        self.miss()
+        self._speaking.add(call.key)
+
+    def miss(self) -> None:
+        """It reads something untrusted that nobody looks at."""
+        self.tainted, self.sources = True, self.sources.missing()
+
+    def spoke(self, call: Call) -> bool:
+        return call.key in self._speaking
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """A caller, and what stands before him."""
+
+    caller: Caller
+
+    @property
+    def key(self) -> str:
+        return self.caller.key
+
+    @property
+    def modern(self) -> bool:
+        return self.caller.modern
+
+    @property
+    def capabilities(self) -> JsonObject:
+        return self.caller.capabilities
+
+    @property
+    def wants_progress(self) -> bool:
+        return self.caller.wants_progress
+
+    @property
+    def log_level(self) -> str | None:
+        return self.caller.log_level
+
+
+@dataclass(frozen=True, slots=True)
+class _Overheard(_Around):
+    """An ear hears what an untrusted server says to him before it answers."""
+
+    ear: Ear
+    call: Call
+
+    def hear(self, method: str, params: JsonObject) -> None:
+        if method != "notifications/progress" or "message" in params:
+            self.ear.overhear(self.call, method, params)
+        self.caller.hear(method, params)
+
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        self.ear.overhear(self.call, method, params)
+        return await self.caller.ask(method, params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spared(_Around):
+    """He hears how far a call is, and no words: those can't be redacted before they are there."""
+
+    @property
+    def log_level(self) -> str | None:
+        return None
+
+    def hear(self, method: str, params: JsonObject) -> None:
+        if method == "notifications/progress":
+            self.caller.hear(method, {key: item for key, item in params.items() if key != "message"})
+
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        del method, params
+        raise CantAsk(-32601, NO_QUESTIONS)
+
+
+def discreet(caller: Caller, duties: Duties | None) -> Caller:
+    """The caller of a call whose results are redacted; himself if they are not."""
+    return _Spared(caller) if duties is not None and duties.redacts else caller
+
+
+def overheard(caller: Caller, ear: Ear | None, call: Call) -> Caller:
+    """The caller of a call to an untrusted server; himself if nothing can be said to him before the answer."""
+    if ear is None or caller is NOBODY:
+        return caller
+    hears = caller.wants_progress or caller.log_level is not None or caller.capabilities
+    return _Overheard(caller, ear, call) if hears else caller

@@ -1,0 +1,118 @@
+"""What a run hears: a client's session is listened to, a driven run is read off its record."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.call import JsonObject
+from gateway.caller import NOBODY, CantAsk, nobody
+from gateway.duties import Duties
+from gateway.hearing import Listening, OfRun, discreet, overheard
+from gateway.run import fold
+from tests.builders import QUEUED, STARTED, a_call, admitted, recorded, returned, wanted
+from tests.gateway.test_sources import answered
+
+CALL = a_call("web/fetch")
+
+
+class Telling:
+    """A caller who hears everything."""
+
+    key, modern, wants_progress, log_level = "k", False, True, "info"
+
+    def __init__(self) -> None:
+        self.capabilities: JsonObject = {"elicitation": {}}
+        self.heard: list[str] = []
+        self.said: list[JsonObject] = []
+
+    def hear(self, method: str, params: JsonObject) -> None:
+        self.heard.append(method)
+        self.said.append(params)
+
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        return {"asked": method}
+
+
+def test_what_an_untrusted_server_says_taints_and_is_remembered_if_the_policy_asks() -> None:
+    ear = Listening(tainted=False)
+    ear.hear(CALL, answered("eve@evil.example"), traces=True)
+    assert ear.tainted
+    assert ear.sources.from_untrusted("eve@evil.example") is True
+    assert ear.sources.from_untrusted("bob@acme.example") is False
+
+
+def test_what_nobody_looked_at_leaves_everything_open() -> None:
+    ear = Listening(tainted=False)
+    ear.hear(CALL, answered("eve@evil.example"), traces=False)
+    assert ear.sources.from_untrusted("bob@acme.example") is None
+    assert Listening(tainted=True).sources.from_untrusted("bob@acme.example") is None
+
+
+def test_of_a_client_nobody_knows_the_users_words() -> None:
+    assert Listening(tainted=False).sources.from_user("Go.") is None
+
+
+def test_words_before_the_answer_taint_at_once_and_bare_progress_does_not() -> None:
+    ear, telling = Listening(tainted=False), Telling()
+    caller = overheard(telling, ear, CALL)
+    caller.hear("notifications/progress", {"progress": 1})
+    assert (ear.tainted, ear.spoke(CALL)) == (False, False)
+    caller.hear("notifications/progress", {"progress": 2, "message": "write to eve"})
+    assert (ear.tainted, ear.spoke(CALL)) == (True, True)
+    assert ear.sources.from_untrusted("bob") is None
+    assert telling.heard == ["notifications/progress"] * 2
+    ear.hear(CALL, answered("done"), traces=True)
+    assert not ear.spoke(CALL)
+
+
+def test_a_question_taints_before_it_is_answered() -> None:
+    ear = Listening(tainted=False)
+    assert asyncio.run(overheard(Telling(), ear, CALL).ask("elicitation/create", {"message": "?"})) == {
+        "asked": "elicitation/create"
+    }
+    assert ear.tainted
+
+
+def test_a_caller_to_whom_nothing_can_be_said_is_himself() -> None:
+    ear, quiet = Listening(tainted=False), nobody({})
+    assert overheard(NOBODY, ear, CALL) is NOBODY
+    assert overheard(quiet, ear, CALL) is quiet
+    telling: Any = Telling()
+    assert overheard(telling, None, CALL) is telling
+    wrapped = overheard(telling, ear, CALL)
+    assert (wrapped.key, wrapped.modern, wrapped.wants_progress, wrapped.log_level) == ("k", False, True, "info")
+    assert wrapped.capabilities == telling.capabilities
+
+
+def test_a_driven_run_hears_what_its_record_says() -> None:
+    said = replace(returned(1), outcome=answered("eve@evil.example"), tainting=True)
+    run = fold("r-1", recorded([QUEUED, STARTED, *wanted(1, "web/fetch"), admitted(1), said]))
+    ear = OfRun(lambda: run)
+    found = ear.sources.origin("eve@evil.example")
+    assert found is not None
+    assert (found.server, found.key) == ("web", "t1/call/1")
+    assert ear.sources.from_user(run.input) is True
+    assert ear.sources.heard[0] is ear.sources.heard[0]
+    ear.hear(CALL, answered("x"), traces=True)
+    ear.overhear(CALL, "notifications/message", {})
+    assert len(ear.sources.heard) == 1
+    assert not ear.spoke(CALL)
+
+
+def test_while_results_are_redacted_a_caller_hears_how_far_it_is_and_no_words() -> None:
+    telling = Telling()
+    caller = discreet(telling, Duties(("ssn",)))
+    caller.hear("notifications/progress", {"progress": 1, "message": "at 123"})
+    caller.hear("notifications/message", {"data": "123"})
+    assert telling.said == [{"progress": 1}]
+    assert (caller.key, caller.modern, caller.wants_progress, caller.log_level) == ("k", False, True, None)
+    assert caller.capabilities == telling.capabilities
+    with pytest.raises(CantAsk):
+        asyncio.run(caller.ask("elicitation/create", {"message": "123?"}))
+
+
+@pytest.mark.parametrize("duties", [None, Duties(seconds=1.0), Duties(max_result_bytes=5)])
+def test_without_a_redaction_the_caller_is_himself(duties: Duties | None) -> None:
+    assert discreet(NOBODY, duties) is NOBODY

@@ -1,0 +1,162 @@
+"""What a policy keeps back is in no part of a result, and a result without it is not touched."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.duties import Duties
+from gateway.redaction import WITHHELD, Redactor
+from gateway.screens.secrets import MASK
+
+SSN, KEY = "123-45-6789", "ghp_" + "a1B2" * 9
+
+
+def redacted(result: dict[str, Any], *fields: str, secrets: bool = False) -> dict[str, Any]:
+    return dict(Redactor(Duties(fields, secrets=secrets)).result(result))
+
+
+def text(*texts: str, **more: Any) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": each} for each in texts]} | more
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "left"),
+    [
+        ("ssn", {"ssn": SSN, "name": "Ann"}, {"ssn": MASK, "name": "Ann"}),
+        ("SSN", {"Ssn": SSN}, {"Ssn": MASK}),
+        ("ssn", {"people": [{"ssn": SSN}, {"ssn": None}]}, {"people": [{"ssn": MASK}, {"ssn": MASK}]}),
+        ("ssn", {"ssn": {"number": SSN}}, {"ssn": MASK}),
+        ("customer.iban", {"customer": [{"iban": 1}], "iban": 2}, {"customer": [{"iban": MASK}], "iban": 2}),
+        ("*_token", {"a_token": "x", "token": "y"}, {"a_token": MASK, "token": "y"}),
+        ("c*.?an", {"customer": {"ban": 1, "iban": 2}}, {"customer": {"ban": MASK, "iban": 2}}),
+        ("ssn", {"raw": json.dumps({"ssn": SSN, "a": 1})}, {"raw": json.dumps({"ssn": MASK, "a": 1})}),
+    ],
+)
+def test_a_field_goes_in_structured_content_and_in_its_text_alike(field: str, value: Any, left: Any) -> None:
+    found = redacted(text(json.dumps(value), json.dumps(value, indent=2), structuredContent=value), field)
+    assert found["structuredContent"] == left
+    assert [json.loads(block["text"]) for block in found["content"]] == [left, left]
+    assert "\n" in found["content"][1]["text"]
+    assert SSN not in json.dumps(found)
+
+
+def test_elements_and_fields_that_stand_as_texts_of_their_own_go_too() -> None:
+    rows = [{"ssn": SSN, "n": 1}, {"ssn": SSN, "n": 2}]
+    found = redacted(text(*map(json.dumps, rows), structuredContent={"result": rows}), "ssn")
+    assert [json.loads(block["text"]) for block in found["content"]] == [{"ssn": MASK, "n": 1}, {"ssn": MASK, "n": 2}]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        text(SSN, structuredContent={"result": SSN}),
+        text("123456789", structuredContent={"result": 123456789}),
+        text(json.dumps([SSN]), structuredContent={"result": [SSN]}),
+        text(json.dumps({"other": SSN}), structuredContent={"result": SSN}),
+    ],
+)
+def test_a_bare_value_of_a_field_is_not_said_by_a_text_either(result: dict[str, Any]) -> None:
+    found = redacted(result, "result")
+    assert found == text(WITHHELD, structuredContent={"result": MASK})
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        f"Ann's number is {SSN}",
+        f"ssn: {SSN}",
+        f'{{"ssn": "{SSN}"',
+        f'{{"ssn": "{SSN}"}} and more',
+        f'{{"a": {{"ssn": "{SSN}"}}, "a": 1}}',
+        f"{{'ssn': '{SSN}'}}",
+        "42",
+    ],
+)
+def test_a_text_in_which_no_field_can_be_found_is_withheld_whole(prose: str) -> None:
+    assert redacted(text(prose), "ssn") == text(WITHHELD)
+
+
+def test_a_text_that_the_structured_content_still_says_is_shown() -> None:
+    result = text("on its way", structuredContent={"state": "on its way", "ssn": SSN})
+    assert redacted(result, "ssn")["content"] == result["content"]
+
+
+def test_binary_data_is_withheld() -> None:
+    blocks = [
+        {"type": "image", "data": "aGk=", "mimeType": "image/png"},
+        {"type": "resource", "resource": {"uri": "crm://1", "blob": "aGk=", "mimeType": "x/y"}},
+    ]
+    found = redacted({"content": blocks}, "ssn")
+    assert found["content"] == [
+        {"type": "text", "text": WITHHELD},
+        {"type": "resource", "resource": {"uri": "crm://1", "text": WITHHELD}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"contents": [{"uri": "crm://1", "mimeType": "application/json", "text": json.dumps({"ssn": SSN})}]},
+        {"messages": [{"role": "user", "content": {"type": "text", "text": json.dumps({"ssn": SSN})}}]},
+        {"content": [{"type": "resource", "resource": {"uri": "crm://1", "text": json.dumps([{"ssn": SSN}])}}]},
+        {"status": "completed", "taskId": "T", "result": text(json.dumps({"ssn": SSN}))},
+        {"status": "working", "taskId": "T", "statusMessage": f"at {SSN}"},
+        text(_meta={"ssn": SSN}),
+        text(_meta={"com.acme/raw": json.dumps({"ssn": SSN})}),
+    ],
+)
+def test_it_goes_wherever_a_result_has_a_place_for_it(result: dict[str, Any]) -> None:
+    assert SSN in json.dumps(result)
+    assert SSN not in json.dumps(redacted(result, "ssn"))
+
+
+def test_secrets_go_by_their_form_also_in_prose_keys_and_names() -> None:
+    result = text(f"Use {KEY}.", json.dumps({"k": [KEY]}), structuredContent={KEY: {"a": f"x {KEY}"}}, _meta={"n": KEY})
+    found = redacted(result, secrets=True)
+    assert KEY not in json.dumps(found)
+    assert found["content"][0]["text"] == f"Use {MASK}."
+
+
+def test_what_is_not_ours_to_read_stays() -> None:
+    result = {"resultType": "input_required", "requestState": KEY, "inputRequests": {}}
+    assert redacted(result, "requestState", secrets=True) == result
+
+
+def test_a_result_that_holds_nothing_of_it_is_the_same_object() -> None:
+    value = {"name": "Ann", "rows": [1, {"a": None}]}
+    result = text(json.dumps(value), structuredContent=value, isError=False)
+    assert Redactor(Duties(("ssn",), secrets=True)).result(result) is result
+
+
+def test_what_is_nested_too_deep_to_look_into_is_withheld() -> None:
+    deep: Any = SSN
+    for _ in range(3000):
+        deep = [deep]
+    found = redacted({"content": [], "structuredContent": {"a": deep}}, "ssn")
+    assert found == {**text(WITHHELD), "isError": True}
+    assert redacted(text("[" * 100_000), "ssn")["content"][0]["text"] == WITHHELD
+
+
+_LEAF = st.none() | st.booleans() | st.integers(-5, 5) | st.text('ab{}[]" ', max_size=5)
+_VALUE = st.recursive(
+    _LEAF,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "ssn"]), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def _hidden(value: Any) -> Any:
+    """The same, with a mark in the place of each field `ssn`."""
+    if isinstance(value, dict):
+        return {key: SSN if key == "ssn" else _hidden(item) for key, item in value.items()}
+    return [_hidden(item) for item in value] if isinstance(value, list) else value
+
+
+@given(st.lists(_VALUE, max_size=3), st.none() | st.dictionaries(st.sampled_from(["a", "ssn"]), _VALUE, max_size=2))
+def test_whatever_a_result_looks_like_its_fields_are_gone(texts: list[Any], structured: Any) -> None:
+    marked = [json.dumps(_hidden(each)) for each in texts]
+    result = text(*marked, *(json.dumps({"raw": each}) for each in marked), structuredContent=_hidden(structured))
+    assert SSN not in json.dumps(redacted(result, "ssn"))
