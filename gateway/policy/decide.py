@@ -7,7 +7,7 @@ With an agent, the user and the agent must both be allowed, and the stricter ans
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Self
 
