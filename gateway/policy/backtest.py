@@ -62,7 +62,8 @@ class Backtest:
         self.decided[call.effect] += 1
         if after.effect != call.effect:
             causes = self._causes(facts, call, before, after)
-            self.tally.add(Counted(facts.query, call.effect, after.effect, causes, name))
+            looks_at = self._pair.looks_at(facts.query)
+            self.tally.add(Counted(facts.query, call.effect, after.effect, causes, name, looks_at))
 
     def _compare(self, name: str, call: Recalled, again: Decision) -> None:
         as_recorded = again.effect == call.effect and _same_line(again.rule, call.rule)

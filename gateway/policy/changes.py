@@ -3,7 +3,7 @@
 A line is known by what it says (`Rule.key`), not by where it stands: moving lines changes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,12 +34,15 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`before` is what the old policy says to the query, `after` what the new one says."""
+    """`before` is what the old policy says to the query, `after` what the new one says. `looks_at` are the roots of
+    names (`args`, `tool`, `run`) that the lines which the query meets look at: nothing else matters to it.
+    """
 
     query: Query
     before: Decision
     after: Decision
     causes: tuple[Cause, ...]
+    looks_at: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +75,22 @@ class Pair:
         before, after = decide(self.old, query), decide(self.new, query)
         if before.effect == after.effect:
             return None
-        return Change(query, before, after, self.causes(query, before, after))
+        return Change(query, before, after, self.causes(query, before, after), self.looks_at(query))
+
+    def looks_at(self, query: Query) -> frozenset[str]:
+        """The roots of names that the lines look at which this query meets."""
+        lines = [rule for policy in (self.old, self.new) for _, rule in _lines(policy, query)]
+        return frozenset(path.root for rule in lines if rule.when for path in rule.when.paths)
 
     def causes(self, query: Query, before: Decision, after: Decision) -> tuple[Cause, ...]:
         """The lines without which it would not have changed: of those that came or went the deciding one, else all."""
         was, now = _met(self.old, query), _met(self.new, query)
         widens = STRICTNESS[after.effect] < STRICTNESS[before.effect]
+        stricter = before.effect if widens else after.effect
         gone = [(who, rule) for (who, key), rule in was.items() if (who, key) not in now]
         come = [(who, rule) for (who, key), rule in now.items() if (who, key) not in was]
-        gone = [one for one in gone if (one[1].effect == "allow") is not widens]
-        come = [one for one in come if (one[1].effect == "allow") is widens]
+        gone = [one for one in gone if one[1].effect == (stricter if widens else "allow")]
+        come = [one for one in come if one[1].effect == ("allow" if widens else stricter)]
         first = [one for one in gone if one[1].where == before.rule]
         last = [one for one in come if one[1].where == after.rule]
         if first or last:
@@ -112,20 +121,20 @@ def _said_of_list(policy: Policy, query: Query) -> Decision:
 
 def _met(policy: Policy, query: Query) -> _Met:
     """The lines that take part."""
-    asked = [query, query.base] if query.base else [query]
-    return {
-        (who, rule.key): rule
-        for who in principals(query.subject)
-        for one in asked
-        for rule in _taking_part(policy, one, who)
-    }
-
-
-def _taking_part(policy: Policy, query: Query, who: str) -> Iterable[Rule]:
-    found, scope = policy.candidates(query, who), policy.scope(query, who)
-    for rule in (*found.deny, *found.ask, *found.allow):
+    found: _Met = {}
+    for who, rule in _lines(policy, query):
+        scope = policy.scope(query.base or query, who)
         if rule.when is None or holds(rule.effect, rule.when.test(scope)):
-            yield rule
+            found[who, rule.key] = rule
+    return found
+
+
+def _lines(policy: Policy, query: Query) -> Iterator[tuple[str, Rule]]:
+    """Those that the query meets, whatever its facts are, and for whom."""
+    for asked in [query, query.base] if query.base else [query]:
+        for who in principals(query.subject):
+            found = policy.candidates(asked, who)
+            yield from ((who, rule) for rule in (*found.deny, *found.ask, *found.allow))
 
 
 def _text(grant: Grant) -> str:

@@ -34,13 +34,16 @@ _ORDER: Sequence[Kind] = (
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A changed decision to be counted. `call` names it in the record, if it stands there: `RUN/KEY`."""
+    """A changed decision to be counted. `call` names it in the record, if it stands there: `RUN/KEY`. `looks_at`: what
+    of its facts any line looks at (`Change.looks_at`).
+    """
 
     query: Query
     before: Effect
     after: Effect
     causes: tuple[Cause, ...]
     call: str = ""
+    looks_at: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> Kind:
@@ -52,8 +55,13 @@ class Group:
     """All changes of one kind by the same lines; `example` is the shortest."""
 
     example: Counted
-    count: int = 0
+    requests: int = 0  # that were made up
+    recorded: int = 0  # calls of the record
     who: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        return self.requests + self.recorded
 
     @property
     def widens(self) -> bool:
@@ -66,10 +74,12 @@ class Group:
             "after": shown.after,
             "widens": self.widens,
             "lines": [{"in": cause.side, "rule": cause.rule, "text": cause.text} for cause in shown.causes],
-            "count": self.count,
+            "requests": self.requests,
+            "recorded": self.recorded,
             "who": dict(self.who.most_common()),
             "call": shown.call or None,
             "request": query_json(shown.query),
+            "looks_at": sorted(shown.looks_at),
         }
 
 
@@ -85,7 +95,8 @@ class Tally:
             group = self._groups[change.kind, change.causes] = Group(change)
         elif group.count < _PEOPLE and _length(change.query) < _length(group.example.query):
             group.example = change
-        group.count += 1
+        group.recorded += bool(change.call)
+        group.requests += not change.call
         who = str(change.query.subject)
         group.who[who if who in group.who or len(group.who) < _PEOPLE else "others"] += 1
 

@@ -98,7 +98,7 @@ def _run(
 
 
 def _as_text(found: "Backtest") -> Iterator[str]:
-    yield from changes_as_text(found.tally.groups, "call")
+    yield from changes_as_text(found.tally.groups)
     for reason, count in found.undecided.most_common():
         yield f"{counted(count, 'call')} can't be decided again: {reason}"
 

@@ -9,9 +9,9 @@ import click
 
 if TYPE_CHECKING:
     from gateway.config import Config
-    from gateway.policy import Policy, Query
+    from gateway.policy import Policy
     from gateway.policy.files import Source
-    from gateway.policy.tally import Group
+    from gateway.policy.tally import Counted, Group
 
 __all__ = ["PERIOD", "changes_as_text", "fail_on", "moment", "policy_at"]
 
@@ -100,20 +100,27 @@ def _git(given: str, *arguments: str) -> str:
 # ---- how it reads
 
 
-def changes_as_text(groups: "Sequence[Group]", noun: str) -> Iterator[str]:
-    """Lines for a terminal: what permits more first. `noun` is what is counted."""
-    from gateway.cli.policy.counting import counted
+def changes_as_text(groups: "Sequence[Group]") -> Iterator[str]:
+    """Lines for a terminal: what permits more first."""
     from gateway.visible import visible
 
     for group in groups:
         shown = group.example
         more = "permits more" if group.widens else "permits less"
-        yield f"{shown.before} -> {shown.after}  {counted(group.count, noun)}, {more}"
+        yield f"{shown.before} -> {shown.after}  {_numbers(group)}, {more}"
         for cause in shown.causes:
             yield visible(f"  {'-' if cause.side == 'old' else '+'} {cause.rule}  {cause.text}".rstrip())
         yield visible(f"  who  {_people(group)}")
-        yield visible(f"  such as  {request(shown.query)}" + (f"  [{shown.call}]" if shown.call else ""))
+        yield visible(f"  such as  {_request(shown)}" + (f"  [{shown.call}]" if shown.call else ""))
         yield ""
+
+
+def _numbers(group: "Group") -> str:
+    from gateway.cli.policy.counting import counted
+
+    kinds = [f"{counted(group.requests, 'kind')} of request"] if group.requests else []
+    calls = [counted(group.recorded, "recorded call")] if group.recorded else []
+    return ", ".join([*kinds, *calls])
 
 
 def _people(group: "Group") -> str:
@@ -122,23 +129,26 @@ def _people(group: "Group") -> str:
     return ", ".join(named) + (f" and {left} more" if left else "")
 
 
-def request(query: "Query") -> str:
-    """A request on one line, with what of its facts is out of the ordinary."""
+def _request(shown: "Counted") -> str:
+    """A request on one line, with those of its facts that a line looks at."""
     import json
 
+    query = shown.query
     args = "" if query.args is None else " " + json.dumps(query.args, ensure_ascii=False, default=str)
-    facts = " ".join(_facts(query))
-    return f"{query.subject} ({query.subject.tenant}) {query.action} {query.object}{args}" + (
-        f"  with {facts}" if facts else ""
-    )
+    asked = f"{query.subject} ({query.subject.tenant}) {query.action} {query.object}{args}"
+    facts = " ".join(_facts(shown))
+    return f"{asked}  with {facts}" if facts else asked
 
 
-def _facts(query: "Query") -> Iterator[str]:
+def _facts(shown: "Counted") -> Iterator[str]:
     from gateway.policy.tally import query_json
 
-    said = query_json(query)
-    yield from (name for name, holds in (said["tool"] or {}).items() if holds)
-    yield from (f"run.{name}={value}" for name, value in said["run"].items())
-    yield f"now={said['now']}"
-    if query.requester:
-        yield f"requester={query.requester}"
+    said = query_json(shown.query)
+    if "tool" in shown.looks_at:
+        yield from (name if holds else f"not_{name}" for name, holds in (said["tool"] or {}).items())
+    if "run" in shown.looks_at:
+        yield from (f"{name}={value}" for name, value in (said["run"] or {"calls": 0}).items())
+    if "now" in shown.looks_at:
+        yield f"now={said['now']}"
+    if said["requester"]:
+        yield f"requester={said['requester']}"
