@@ -31,7 +31,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     schema          arguments against a tool's input schema
     shapes          the same at a glance, for the schemas that nearly all tools have
     bounded         JSON Schema keywords whose cost is bounded
-    policy/         the policy files: read strictly, decided by an index, explained, checked, tested, rolled out
+    policy/         the policy files: read strictly, decided by an index, explained, checked, tested, compared, rolled out
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
     agents/         what an agent is, and what its model is told
     config/         toolgate.toml, .mcp.json, budgets.toml, the environment and the flags
@@ -74,6 +74,8 @@ Paths: where something happens.
 The root, and the faces.
 
     access          how we get into servers: credentials, log-ins
+    noting          what the servers offer is written down when it changes: policies can be asked again later
+    recalling       the record, as the questions that its calls put to the policy
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server

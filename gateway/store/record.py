@@ -37,6 +37,7 @@ SELECT at, CASE
 FROM events WHERE run_id = ? ORDER BY seq
 """  # noqa: S608 - a constant
 _APPROVAL = "SELECT arguments, pin, policy FROM approvals WHERE id = ?"
+_HAS_SIGHTINGS = "SELECT 1 FROM sqlite_schema WHERE name = 'sightings'"
 _SIGHTINGS = "SELECT at, catalogue FROM sightings WHERE process = ? ORDER BY at"
 _CATALOGUE = "SELECT body FROM catalogues WHERE id = ?"
 
@@ -73,6 +74,7 @@ class Record:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._notes_sightings = bool(connection.execute(_HAS_SIGHTINGS).fetchone())  # an older Toolgate wrote none
         self._sightings = lru_cache(_KEPT)(self._sightings_of)
         self._catalogue = lru_cache(_KEPT)(self._catalogue_of)
 
@@ -98,7 +100,7 @@ class Record:
         return self._catalogue(catalogues[place - 1]) if place else None
 
     def _sightings_of(self, process: str) -> tuple[list[int], list[str]]:
-        rows = self._connection.execute(_SIGHTINGS, (process,)).fetchall()
+        rows = self._connection.execute(_SIGHTINGS, (process,)).fetchall() if self._notes_sightings else []
         return [at for at, _ in rows], [catalogue for _, catalogue in rows]
 
     def _catalogue_of(self, catalogue: str) -> Mapping[str, Any] | None:

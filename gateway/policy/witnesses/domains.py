@@ -10,7 +10,6 @@ from typing import Any
 
 from gateway.call import Subject, Tool
 from gateway.offer import Offer
-from gateway.policy.rows import Rule
 from gateway.policy.scope import Query, RunFacts
 from gateway.policy.witnesses.values import MISSING, Atom, Steps, atoms
 
@@ -44,12 +43,12 @@ def _atoms(text: str) -> tuple[Atom, ...]:
     return tuple(atoms(text))
 
 
-def domains(rules: Iterable[Rule], world: World) -> Domains:
-    """Of all that the conditions of these lines look at."""
+def domains(conditions: Iterable[str], world: World) -> Domains:
+    """Of all that these conditions, or parts of conditions, look at."""
     tried: dict[Steps, list[Any]] = defaultdict(list)
     likes: list[tuple[Steps, Steps]] = []
-    for rule in rules:
-        for atom in _atoms(rule.when.text) if rule.when else ():
+    for text in dict.fromkeys(conditions):
+        for atom in _atoms(text):
             tried[atom.path] += atom.values
             likes += [(atom.path, other) for other in atom.like]
     for path, other in likes:

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from gateway.policy.changes import STRICTNESS, Change, Pair
-from gateway.policy.condition import holds
+from gateway.policy.condition import Part, holds
 from gateway.policy.decide import Policy, principals
 from gateway.policy.rows import Rule
 from gateway.policy.scope import Query
@@ -23,7 +23,8 @@ from gateway.policy.witnesses.values import Steps
 __all__ = ["Search"]
 
 MOST_COMBINED = 600  # combinations that are all tried
-MOST_STEPS = 24  # to where a line decides
+MOST_TOGETHER = 150  # of what one part of a condition looks at
+MOST_STEPS = 48  # to where a line decides
 MOST_GRANTING = 5  # lines that allow, of which one is wanted to
 Chosen = dict[Steps, Any]
 
@@ -37,11 +38,17 @@ class _Goal:
     rule: Rule
     takes_part: bool
 
-    def missed(self, query: Query) -> bool:
+    def missed(self, query: Query) -> tuple[Part, ...]:
+        """The parts of its condition of which one has to be another, or all; none: it is reached, or never can be."""
         if self.rule.when is None:
-            return not self.takes_part
-        answer = self.rule.when.test(self.policy.scope(query, self.principal))
-        return holds(self.rule.effect, answer) is not self.takes_part
+            return ()
+        scope = self.policy.scope(query, self.principal)
+        if holds(self.rule.effect, self.rule.when.test(scope)) is self.takes_part:
+            return ()
+        found = [
+            part for part in self.rule.when.parts if holds(self.rule.effect, part.test(scope)) is not self.takes_part
+        ]
+        return tuple(found) or self.rule.when.parts
 
 
 class Search:
@@ -53,7 +60,7 @@ class Search:
     def changes(self, meeting: Meeting, focus: Rule) -> Iterator[Change]:
         """What changes in one kind of request."""
         world, lines = meeting.world, (meeting.old, meeting.new)
-        tried = domains((*meeting.old, *meeting.new), world)
+        tried = domains([rule.when.text for rule in (*meeting.old, *meeting.new) if rule.when], world)
         seen: set[object] = set()
         for chosen in self._tried(world, focus, tried, lines):
             if self.left <= 0:
@@ -96,30 +103,27 @@ class Search:
                     ]
 
     def _reached(self, world: World, tried: Domains, usual: Chosen, goals: Sequence[_Goal]) -> Chosen:
-        """As many goals as can be reached by changing one value at a time, or all that a goal looks at."""
-        chosen = dict(usual)
+        """As near to all goals as one comes by changing what one part of a condition looks at, again and again."""
+        chosen = usual
         missed = _missed(goals, built(world, chosen))
         for _ in range(MOST_STEPS):
-            if not missed:
+            steps = self._steps(world, tried, chosen, goals, missed)
+            best = min(steps, key=lambda step: _distance(step[0]), default=None)
+            if best is None or _distance(best[0]) >= _distance(missed):
                 break
-            best = min(self._steps(world, tried, chosen, goals, missed), key=lambda step: step[0], default=None)
-            if best is None or best[0] >= len(missed):
-                break
-            chosen = best[1]
-            missed = _missed(goals, built(world, chosen))
+            missed, chosen = best
         return chosen
 
     def _steps(
-        self, world: World, tried: Domains, chosen: Chosen, goals: Sequence[_Goal], missed: Sequence[_Goal]
-    ) -> Iterator[tuple[int, Chosen]]:
-        """What is left of the goals after each possible change for the sake of the first that is missed."""
-        for goal in missed[:2]:
-            own = domains([goal.rule], world)
-            together = islice(product(*(tried[path] for path in own)), MOST_COMBINED // 4)
-            for values in together:
+        self, world: World, tried: Domains, chosen: Chosen, goals: Sequence[_Goal], missed: Sequence[Sequence[Part]]
+    ) -> Iterator[tuple[Sequence[Sequence[Part]], Chosen]]:
+        """What is missed after each possible change for the sake of the first that is."""
+        for part in next((parts for parts in missed if parts), ()):
+            own = [path for path in domains([part.text], world) if path in tried]
+            for values in islice(product(*(tried[path] for path in own)), MOST_TOGETHER):
                 self.left -= 1
                 step = {**chosen, **dict(zip(own, values, strict=True))}
-                yield len(_missed(goals, built(world, step))), step
+                yield _missed(goals, built(world, step)), step
 
     def _shortened(self, world: World, chosen: Chosen, tried: Domains, change: Change) -> Change:
         """The same change with as many values as possible as they usually are."""
@@ -165,5 +169,9 @@ def _whose(policy: Policy, world: World, rule: Rule) -> list[str]:
     ]
 
 
-def _missed(goals: Sequence[_Goal], query: Query) -> list[_Goal]:
-    return [goal for goal in goals if goal.missed(query)]
+def _missed(goals: Sequence[_Goal], query: Query) -> Sequence[Sequence[Part]]:
+    return [goal.missed(query) for goal in goals]
+
+
+def _distance(missed: Sequence[Sequence[Part]]) -> int:
+    return sum(map(len, missed))
