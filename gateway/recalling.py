@@ -44,4 +44,6 @@ def _with_question(record: Record, call: Recalled) -> Recalled:
     if call.arguments is not None or call.approval is None:
         return call
     asked = record.asked(call.approval)
-    return call if asked is None else replace(call, arguments=asked.arguments, pin=asked.pin, policy=asked.policy)
+    if asked is None:
+        return call
+    return replace(call, arguments=asked.arguments, pin=asked.pin, policy=call.policy or asked.policy)

@@ -24,7 +24,6 @@ _RECORDED: Mapping[str, tuple[str, ...]] = {  # what may be added to the languag
     "tool": ("read_only", "destructive", "idempotent", "open_world", "trusted", "server", "name", "pin"),
     "subject": ("id", "user", "agent", "tenant", "roles", "is_requester"),
     "run": ("calls", "tokens", "usd", "seconds", "tainted"),
-    "now": ("weekday", "hour", "minute", "date", "iso"),
 }
 _LACK: Mapping[str, str] = {
     "tool": "what its tool was like is not in the record",
@@ -96,6 +95,6 @@ class Again:
 
 def _unrecorded(rule: Rule) -> str | None:
     """What its condition looks at that no record holds."""
-    fixed = [path for path in (rule.when.paths if rule.when else ()) if path.root != "args"]
+    fixed = [path for path in (rule.when.paths if rule.when else ()) if path.root not in ("args", "now")]
     known = {f"{root}.{name}" for root, names in _RECORDED.items() for name in names}
     return next((path.text for path in fixed if path.text not in known), None)

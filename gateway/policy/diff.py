@@ -33,8 +33,8 @@ class Differences:
     not everything was tried.
     """
 
-    def __init__(self, pair: Pair) -> None:
-        self.pair, self.tally = pair, Tally()
+    def __init__(self, pair: Pair, known: Known = _NOTHING) -> None:
+        self.pair, self.tally, self._known = pair, Tally(), known
         self.tried, self.recorded, self.cut = 0, 0, False
         self._counted: set[object] = set()
 
@@ -46,9 +46,13 @@ class Differences:
 
     @property
     def without_effect(self) -> list[str]:
-        """The changed `p` lines that are the cause of nothing: others overrule or repeat them, or nobody is meant."""
+        """The `p` lines that came, or went without another like them, and are the cause of nothing: other lines
+        overrule or repeat them, or they are about nobody.
+        """
         named = {(cause.side, cause.rule) for group in self.tally.groups for cause in group.example.causes}
-        sides: Mapping[str, Sequence[Rule]] = {"old": self.pair.only_old, "new": self.pair.only_new}
+        came = {_about(rule) for rule in self.pair.only_new}
+        gone = [rule for rule in self.pair.only_old if _about(rule) not in came]
+        sides: Mapping[str, Sequence[Rule]] = {"old": gone, "new": self.pair.only_new}
         return [rule.where for side, rules in sides.items() for rule in rules if (side, rule.where) not in named]
 
     def add(self, change: Change, call: str = "") -> None:
@@ -57,7 +61,8 @@ class Differences:
         kind = query.subject, query.action, query.object, effects, change.causes
         if call or kind not in self._counted:
             self._counted.add(None if call else kind)
-            self.tally.add(Counted(query, *effects, change.causes, call, change.looks_at))
+            unlike = bool(self._known) and not call and query.tool != self._known.get(query.object)
+            self.tally.add(Counted(query, *effects, change.causes, call, change.looks_at, unlike))
 
     def add_recorded(self, calls: Iterable[Remembered]) -> None:
         """Calls of the record (the run's id, the call, the catalogue of then), as far as both policies decide them."""
@@ -88,7 +93,7 @@ class Differences:
 def diff(old: Policy, new: Policy, known: Known = _NOTHING, most: int = MOST_TRIED) -> Differences:
     """`known` are the tools that there are; what else lines name or match is made up."""
     pair = Pair(old, new)
-    found = Differences(pair)
+    found = Differences(pair, known)
     if pair.same:
         return found
     asking = Asking(pair, known)
@@ -130,3 +135,8 @@ def _roles_that_differ(pair: Pair, person: str) -> frozenset[str]:
     tenants = {*pair.old.roles.grants, *pair.new.roles.grants}
     found = [(pair.old.roles.of_member(person, at), pair.new.roles.of_member(person, at)) for at in tenants]
     return frozenset().union(*(before ^ after for before, after in found))
+
+
+def _about(rule: Rule) -> tuple[str, ...]:
+    """What a line keeps when its condition is edited."""
+    return rule.who, rule.tenant, rule.tool.text, rule.action, rule.effect

@@ -35,7 +35,7 @@ _ORDER: Sequence[Kind] = (
 @dataclass(frozen=True, slots=True)
 class Counted:
     """A changed decision to be counted. `call` names it in the record, if it stands there: `RUN/KEY`. `looks_at`: what
-    of its facts any line looks at (`Change.looks_at`).
+    of its facts any line looks at (`Change.looks_at`). `unlike`: its tool is not known, or not to be so.
     """
 
     query: Query
@@ -44,6 +44,7 @@ class Counted:
     causes: tuple[Cause, ...]
     call: str = ""
     looks_at: frozenset[str] = frozenset()
+    unlike: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -93,7 +94,7 @@ class Tally:
         group = self._groups.get((change.kind, change.causes))
         if group is None:
             group = self._groups[change.kind, change.causes] = Group(change)
-        elif group.count < _PEOPLE and _length(change.query) < _length(group.example.query):
+        elif group.count < _PEOPLE and _length(change) < _length(group.example):
             group.example = change
         group.recorded += bool(change.call)
         group.requests += not change.call
@@ -146,6 +147,7 @@ def _tool_json(tool: Tool | Offer | None) -> dict[str, Any] | None:
     return {name: getattr(tool, name) for name in hints}
 
 
-def _length(query: Query) -> tuple[int, str]:
-    text = json.dumps(query_json(query), default=str, sort_keys=True)
-    return len(text), text
+def _length(change: Counted) -> tuple[bool, int, str]:
+    """What can really be asked is shown before what can't."""
+    text = json.dumps(query_json(change.query), default=str, sort_keys=True)
+    return change.unlike, len(text), text

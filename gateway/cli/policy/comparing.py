@@ -144,11 +144,11 @@ def _facts(shown: "Counted") -> Iterator[str]:
     from gateway.policy.tally import query_json
 
     said = query_json(shown.query)
-    if "tool" in shown.looks_at:
-        yield from (name if holds else f"not_{name}" for name, holds in (said["tool"] or {}).items())
-    if "run" in shown.looks_at:
-        yield from (f"{name}={value}" for name, value in (said["run"] or {"calls": 0}).items())
-    if "now" in shown.looks_at:
+    hints = (said["tool"] or {}).items()
+    yield from (name if holds else f"not_{name}" for name, holds in hints if f"tool.{name}" in shown.looks_at)
+    if any(name.startswith("run.") for name in shown.looks_at):
+        yield from (f"{name}={value}" for name, value in said["run"].items())
+    if any(name.startswith("now.") for name in shown.looks_at):
         yield f"now={said['now']}"
     if said["requester"]:
         yield f"requester={said['requester']}"

@@ -192,7 +192,9 @@ def _kind(meeting: Meeting) -> object:
     lines = (*meeting.old, *meeting.new)
     looked_at = frozenset[str]().union(*(_names(rule) for rule in lines))
     world, by_name = meeting.world, not looked_at.isdisjoint(("tool.name", "tool.server"))
-    return tuple(map(id, lines)), world.subject if "subject" in looked_at else None, world.object if by_name else None
+    hints = [getattr(world.known, name.partition(".")[2], None) for name in sorted(looked_at) if "tool." in name]
+    subject, path = world.subject if "subject" in looked_at else None, world.object if by_name else None
+    return tuple(map(id, lines)), subject, path, tuple(hints) if world.known else ()
 
 
 def _differs(meeting: Meeting) -> bool:

@@ -79,6 +79,7 @@ def _comparison(node: ast.Compare) -> Iterator[Atom]:
 def _under_functions(node: ast.expr, values: Values, others: Sequence[Steps] = ()) -> Iterator[Atom]:
     """What to try for the path itself, so that what a function makes of it is one of the values."""
     if isinstance(node, ast.Call) and node.args:
+        yield from _of_a_clock(node, values)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         texts = [literal for one in node.args[1:] for literal in _literals(one)]
         inverse = _INVERSE.get(name)
@@ -88,6 +89,14 @@ def _under_functions(node: ast.expr, values: Values, others: Sequence[Steps] = (
     path = steps_of(node)
     if path:
         yield Atom(path, tuple(values), tuple(other for other in others if other != path))
+
+
+def _of_a_clock(node: ast.Call, values: Values) -> Iterator[Atom]:
+    """`hour('Europe/Berlin')`: what is the hour there is another one here, and perhaps another day."""
+    match node:
+        case ast.Call(func=ast.Name(id="hour" | "minute" | "weekday" | "date" as name), args=[ast.Constant()]):
+            yield Atom(("now", name), tuple(values))
+            yield Atom(("now", "hour"), tuple(range(24)))
 
 
 def _innermost(node: ast.expr) -> ast.expr:

@@ -67,6 +67,26 @@ def test_a_line_that_is_nobodys_any_more_went_by_its_g_line() -> None:
     assert found.causes[0].text == "g, user:ann, team:t, acme"
 
 
+def test_a_line_that_grants_is_no_cause_where_another_grants_too() -> None:
+    line = "p, *, *, shop/*, call, args.amount < 9, allow, x"
+    ask = "p, *, *, shop/*, call, , ask, x"
+    assert named(change(f"{ALLOW}\n{line}", f"{ALLOW}\n{ask}")) == [("new", "new.csv:2")]
+    deny = "p, *, *, shop/*, call, , deny, x"
+    assert named(change(f"{ALLOW}\n{deny}", f"{ALLOW}\n{line}")) == [("old", "old.csv:2")]
+
+
+def test_who_loses_a_role_loses_by_it_also_what_was_edited_meanwhile() -> None:
+    lines = "p, role:a, *, */*, call, args.amount < {}, allow, x\n"
+    found = change(lines.format(10) + "g, user:ann, role:a, acme", lines.format(20))
+    assert named(found) == [("old", "old.csv:2")]
+
+
+def test_an_agents_line_is_the_cause_of_what_changes_for_the_agent() -> None:
+    agent = f"{ALLOW}\np, agent:a, *, shop/*, call, , ask, x"
+    found = change(ALLOW, agent, a_query("user:ann via agent:a"))
+    assert named(found) == [("new", "new.csv:2")]
+
+
 def test_a_line_that_hides_is_a_change_of_the_list() -> None:
     query = a_query(action="list", tool=a_tool("shop/refund"))
     found = change(ALLOW, f"{ALLOW}\np, *, *, shop/*, list, , deny, x", query)
@@ -75,4 +95,4 @@ def test_a_line_that_hides_is_a_change_of_the_list() -> None:
 
 def test_it_says_what_the_lines_look_at() -> None:
     found = change(ALLOW, f"{ALLOW}\np, *, *, shop/*, call, run.calls < 9 and tool.trusted, deny, x")
-    assert found.looks_at == {"run", "tool"}
+    assert found.looks_at == {"run.calls", "tool.trusted"}

@@ -218,6 +218,15 @@ def test_known_tools_stand_for_what_patterns_match() -> None:
     assert "shop/refund" in {group.example.query.object for group in found.tally.groups}
 
 
+def test_a_request_that_can_really_be_made_is_shown_before_one_that_can_not() -> None:
+    tools = {"a": a_tool("shop/a"), "stock": a_tool("shop/stock", readOnlyHint=True)}
+    found = compared(
+        "p, *, *, bank/*, call, , allow, x", "p, user:ann, *, shop/*, call, tool.read_only, allow, x", **tools
+    )
+    (group,) = [group for group in found.tally.groups if group.example.after == "allow"]
+    assert group.example.query.tool is tools["stock"]
+
+
 def test_lists_approvals_resources_and_prompts_are_asked_about() -> None:
     old = f"{ALLOW}\np, *, *, */*, approve, , allow, x"
     lines = [
@@ -232,10 +241,7 @@ def test_lists_approvals_resources_and_prompts_are_asked_about() -> None:
     assert {"list", "approve", "read"} <= actions
     own = next(group.example.query for group in found.tally.groups if group.example.query.action == "approve")
     assert own.requester == own.subject.user
-    assert found.without_effect == [
-        "old.csv:2",
-        "new.csv:5",
-    ]  # another line grants as much; nothing grants what it asks for
+    assert found.without_effect == ["new.csv:5"]  # nothing grants what it asks for
 
 
 def test_how_much_is_tried_is_bounded_and_said() -> None:

@@ -61,6 +61,11 @@ def test_neighbours_of_what_has_none_are_none() -> None:
     assert repr(MISSING) == "<Missing.MISSING: 'missing'>"
 
 
+def test_a_clock_elsewhere_is_tried_at_every_hour_of_ours() -> None:
+    assert tried("hour('Europe/Berlin') >= 9", ("now", "hour")) == [9, 8, 10, *range(24)]
+    assert "sun" in tried("weekday('Asia/Tokyo') == 'sun'", ("now", "weekday"))
+
+
 def test_what_is_no_path_has_no_steps() -> None:
     assert steps_of(ast.parse("f(x).y", mode="eval").body) == ()
     assert steps_of(ast.parse("true", mode="eval").body) == ()
