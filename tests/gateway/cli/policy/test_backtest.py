@@ -98,3 +98,38 @@ def test_without_a_record_nothing_is_decided(bare: Path, toolgate: Command) -> N
     again = toolgate(*BACKTEST)
     assert (again.code, again.out) == (0, "")
     assert "no calls decided again" in again.err
+
+
+WORK = """\
+steps:
+  - calls:
+      - {tool: echo/echo, args: {text: a}}
+      - {tool: echo/echo, args: {text: b}}
+  - call: {tool: echo/echo, args: {text: c}}
+  - calls:
+      - {tool: echo/echo, args: {text: d}}
+      - {tool: echo/fail, args: {}}
+  - call: {tool: echo/echo, args: {text: e}}
+  - say: Done.
+"""
+BY_THE_RUN = """\
+p, user:ann,   *, echo/*,    call, ,                             allow, ann may
+p, agent:desk, *, echo/*,    call, run.calls < 4,                allow, four are enough
+p, *,          *, echo/fail, call, run.calls == 3 and run.tainted, deny, it may not fail after untrusted text
+p, *,          *, echo/echo, call, run.tokens > 100000,          deny,  too much was said
+"""
+
+
+def test_the_facts_of_a_run_are_those_by_which_its_calls_were_judged(project: Path, toolgate: Command) -> None:
+    """Steps with calls side by side, taint, and a limit that is reached: the record says again what was decided."""
+    (project / "toolgate.toml").write_text((project / "toolgate.toml").read_text().replace("trusted = true", ""))
+    (project / "policies" / "policy.csv").write_text(BY_THE_RUN)
+    (project / "steps.yaml").write_text(WORK)
+    assert toolgate("run", "go", "--model", "scripted:steps.yaml").code == 0
+    (project / "new.csv").write_text(BY_THE_RUN.replace("run.calls < 4", "run.calls < 3"))
+    told = toolgate(*BACKTEST, "--json").json
+    assert told["recorded"] == {"allow": 4, "deny": 2}
+    assert told["self_check"]["differing"] == []
+    assert told["self_check"]["same"] + told["self_check"]["unnamed"] == 6
+    assert told["self_check"]["reproduced"] + told["self_check"]["unnamed_reproduced"] == 6
+    assert told["counts"] == {"allow->deny": 1}  # the fourth word
