@@ -40,18 +40,27 @@ class Meeting:
     """A request, and the lines of both policies that it meets, whatever its facts are."""
 
     world: World
-    old: tuple[Rule, ...]
-    new: tuple[Rule, ...]
+    old: tuple["Met", ...]
+    new: tuple["Met", ...]
+
+    @property
+    def lines(self) -> list[Rule]:
+        """Of both, whomever they are about."""
+        return [rule for _, rule in (*self.old, *self.new)]
 
 
-def met(policy: Policy, world: World) -> tuple[Rule, ...]:
+Met = tuple[str, Rule]
+"""A line, and for which of the principals it may count."""
+
+
+def met(policy: Policy, world: World) -> tuple[Met, ...]:
     """Every line that this request may meet, whatever its facts are."""
-    found: list[Rule] = []
+    found: list[Met] = []
     for action in _actions(world):
         for who in principals(world.subject):
             query = Query(world.subject, action, world.object, None, None, RunFacts(), NOON)
             lines = policy.candidates(query, who)
-            found += (*lines.deny, *lines.ask, *lines.allow)
+            found += ((who, rule) for rule in (*lines.deny, *lines.ask, *lines.allow))
     return tuple(found)
 
 
@@ -189,19 +198,19 @@ class Asking:
 
 def _kind(meeting: Meeting) -> object:
     """What tells the lines of this request from those of others."""
-    lines = (*meeting.old, *meeting.new)
+    lines = meeting.lines
     looked_at = frozenset[str]().union(*(_names(rule) for rule in lines))
     world, by_name = meeting.world, not looked_at.isdisjoint(("tool.name", "tool.server"))
     hints = [getattr(world.known, name.partition(".")[2], None) for name in sorted(looked_at) if "tool." in name]
     subject, path = world.subject if "subject" in looked_at else None, world.object if by_name else None
-    return tuple(map(id, lines)), subject, path, tuple(hints) if world.known else ()
+    whose = [who == world.subject.agent for who, _ in (*meeting.old, *meeting.new)]
+    return tuple(map(id, lines)), tuple(whose), subject, path, tuple(hints) if world.known else ()
 
 
 def _differs(meeting: Meeting) -> bool:
     """Whether anything can change: the lines are others, or look at roles, which may be others."""
-    lines = (*meeting.old, *meeting.new)
-    same = {rule.key for rule in meeting.old} == {rule.key for rule in meeting.new}
-    return not same or any("subject.roles" in _names(rule) for rule in lines)
+    same = {(who, rule.key) for who, rule in meeting.old} == {(who, rule.key) for who, rule in meeting.new}
+    return not same or any("subject.roles" in _names(rule) for rule in meeting.lines)
 
 
 def _names(rule: Rule) -> frozenset[str]:

@@ -59,8 +59,8 @@ class Search:
 
     def changes(self, meeting: Meeting, focus: Rule) -> Iterator[Change]:
         """What changes in one kind of request."""
-        world, lines = meeting.world, (meeting.old, meeting.new)
-        tried = domains([rule.when.text for rule in (*meeting.old, *meeting.new) if rule.when], world)
+        world, lines = meeting.world, tuple([rule for _, rule in side] for side in (meeting.old, meeting.new))
+        tried = domains([rule.when.text for rule in meeting.lines if rule.when], world)
         seen: set[object] = set()
         for chosen in self._tried(world, focus, tried, lines):
             if self.left <= 0:
@@ -72,9 +72,7 @@ class Search:
                 seen.add(kind)
                 yield self._shortened(world, chosen, tried, change)
 
-    def _tried(
-        self, world: World, focus: Rule, tried: Domains, lines: tuple[Sequence[Rule], Sequence[Rule]]
-    ) -> Iterator[Chosen]:
+    def _tried(self, world: World, focus: Rule, tried: Domains, lines: Sequence[Sequence[Rule]]) -> Iterator[Chosen]:
         paths = list(tried)
         if prod(len(values) for values in tried.values()) <= MOST_COMBINED:
             yield from (dict(zip(paths, values, strict=True)) for values in product(*tried.values()))
@@ -86,9 +84,7 @@ class Search:
             yield chosen
             yield from ({**chosen, path: value} for path, values in tried.items() for value in values)
 
-    def _goals(
-        self, world: World, focus: Rule, lines: tuple[Sequence[Rule], Sequence[Rule]]
-    ) -> Iterator[Sequence[_Goal]]:
+    def _goals(self, world: World, focus: Rule, lines: Sequence[Sequence[Rule]]) -> Iterator[Sequence[_Goal]]:
         """The line takes part and decides: with each line that could be the one that allows."""
         for policy, found in zip((self._pair.old, self._pair.new), lines, strict=True):
             rules = list(dict.fromkeys(found))

@@ -204,6 +204,12 @@ def test_an_agents_line_is_seen_through_a_user_who_may() -> None:
     assert str(found.tally.groups[0].example.query.subject) == "user:bob via agent:a"
 
 
+def test_a_role_that_only_the_agent_loses_is_a_change_though_the_user_keeps_it() -> None:
+    line = "p, role:r, t1, shop/x, call, , allow, x\np, user:ann, *, bank/*, call, , allow, x\ng, user:ann, role:r, t1"
+    found = compared(f"{line}\ng, agent:a, role:r, t1", line)
+    assert ("allow", "deny", ["old.csv:4"]) in found_in(found)
+
+
 def test_whose_roles_differ_is_told_by_the_g_line() -> None:
     line = "p, role:a, acme, shop/*, call, , allow, x\np, role:b, *, shop/*, call, , deny, x"
     old = f"{line}\ng, user:ann, team:t, acme\ng, team:t, role:a, *"
