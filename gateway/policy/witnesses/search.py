@@ -3,6 +3,7 @@
 Of everything that the lines of a request look at there are a few values to try (`domains`). All combinations are tried
 where they are few. Where they are not, values are changed one at a time until the line decides: it takes part, a line
 that allows takes part, and none of those that would overrule it does; from there, each value once to every other one.
+Then some combinations from all over.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,8 @@ __all__ = ["Search"]
 MOST_COMBINED = 600  # combinations that are all tried
 MOST_TOGETHER = 150  # of what one part of a condition looks at
 MOST_STEPS = 48  # to where a line decides
-MOST_GRANTING = 5  # lines that allow, of which one is wanted to
+MOST_GRANTING, MOST_ASKING = 5, 3  # lines that allow, or ask, of which one is wanted to
+MOST_SCATTERED = 200  # combinations from all over
 Chosen = dict[Steps, Any]
 
 
@@ -83,6 +85,11 @@ class Search:
             chosen = self._reached(world, tried, usual, goals)
             yield chosen
             yield from ({**chosen, path: value} for path, values in tried.items() for value in values)
+        for turn in range(MOST_SCATTERED):
+            yield {
+                path: values[_scattered(turn, place) % len(values)]
+                for place, (path, values) in enumerate(tried.items())
+            }
 
     def _goals(self, world: World, focus: Rule, lines: Sequence[Sequence[Rule]]) -> Iterator[Sequence[_Goal]]:
         """The line takes part and decides: with each line that could be the one that allows."""
@@ -90,8 +97,8 @@ class Search:
             rules = list(dict.fromkeys(found))
             for mine in (rule for rule in rules if rule.key == focus.key):
                 for granting in _granting(mine, rules):
-                    overruling = [rule for rule in rules if rule is not granting and _overrules(rule, mine)]
-                    wanted = [(rule, True) for rule in (mine, granting)] + [(rule, False) for rule in overruling]
+                    overruling = [rule for rule in rules if rule not in granting and _overrules(rule, mine)]
+                    wanted = [(rule, True) for rule in (mine, *granting)] + [(rule, False) for rule in overruling]
                     yield [
                         _Goal(policy, principal, rule, part)
                         for rule, part in dict(wanted).items()
@@ -138,12 +145,21 @@ def _same(one: Change, other: Change) -> bool:
     return effects and one.causes == other.causes
 
 
-def _granting(focus: Rule, rules: Sequence[Rule]) -> list[Rule]:
-    """The line itself, if it allows; else those with which it can be seen to restrict."""
+def _granting(focus: Rule, rules: Sequence[Rule]) -> list[tuple[Rule, ...]]:
+    """With which lines it can be seen what this one does: alone if it allows, else with one that does; and where it
+    denies, with one that would ask.
+    """
     if focus.effect == "allow":
-        return [focus]
-    allowing = [rule for rule in rules if rule.effect == "allow"]
-    return sorted(allowing, key=lambda rule: rule.when is not None)[:MOST_GRANTING]
+        return [()]
+    allowing = sorted((rule for rule in rules if rule.effect == "allow"), key=lambda rule: rule.when is not None)
+    asking = [rule for rule in rules if rule.effect == "ask" and focus.effect == "deny"]
+    pairs = [(one, other) for other in asking[:MOST_ASKING] for one in allowing[:1]]
+    return [*((rule,) for rule in allowing[:MOST_GRANTING]), *pairs]
+
+
+def _scattered(turn: int, place: int) -> int:
+    """A number that looks like chance, and is the same each time (Knuth's multiplicative hash)."""
+    return ((turn + 1) * 2_654_435_761 ^ (place + 1) * 40_503 * (turn + 7)) >> 5
 
 
 def _overrules(rule: Rule, focus: Rule) -> bool:
