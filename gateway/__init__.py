@@ -31,7 +31,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     schema          arguments against a tool's input schema
     shapes          the same at a glance, for the schemas that nearly all tools have
     bounded         JSON Schema keywords whose cost is bounded
-    policy/         the policy files: read strictly, decided by an index, explained, checked, tested, compared, rolled out
+    policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
     agents/         what an agent is, and what its model is told
     config/         toolgate.toml, .mcp.json, budgets.toml, the environment and the flags
