@@ -23,8 +23,6 @@ ROWS = {
     "backtest": 2,
 }
 ALWAYS = {"call": "p50", "decision": "p50", "policy": "load", "turn": "early_wall", "start": "wall"}
-ALWAYS |= {"first": "first", "list": "p50", "store": "rate_1"}
-ALWAYS = {"call": "p50", "decision": "p50", "turn": "early_wall", "start": "wall"}
 ALWAYS |= {"first": "first", "list": "p50", "store": "rate_1", "backtest": "rate"}
 
 
