@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.call import Tool
 from gateway.policy.globs import ToolGlob
-from gateway.policy.rows import Grant, Row
+from gateway.policy.rows import Grant, Obligation, Row
 from gateway.policy.wording import GROUPS
 
 __all__ = ["Words"]
@@ -25,9 +25,10 @@ class Words:
     @classmethod
     def of(cls, rows: Iterable[Row], tools: Iterable[Tool] = ()) -> "Words":
         """From the lines that can be read, whatever else is wrong with the file."""
-        whos, tenants = set(), set()
+        whos, tenants = set[str](), set[str]()
         members: dict[str, list[str]] = defaultdict(list)
-        for row in rows:
+        for line in rows:
+            row = line.rule if isinstance(line, Obligation) else line
             whos |= {row.member, row.role} if isinstance(row, Grant) else {row.who}
             tenants.add(row.tenant)
             if isinstance(row, Grant):
