@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.admissions import admissions
+from bench.backtests import backtests
 from bench.calls import calls, large_calls
 from bench.decisions import decisions
 from bench.listing import listings
@@ -27,6 +28,7 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "first": startups,
     "list": listings,
     "store": admissions,
+    "backtest": backtests,
 }
 
 

@@ -33,7 +33,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     shapes          the same at a glance, for the schemas that nearly all tools have
     bounded         JSON Schema keywords whose cost is bounded
     sources         where a value came from: the user's words, or an untrusted server's
-    policy/         the policy files: read strictly, decided by an index, explained, checked, tested, rolled out
+    policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
     redaction       results without what a policy keeps back
     fulfilment      an outcome as the duties of its call leave it
@@ -80,6 +80,8 @@ Paths: where something happens.
 The root, and the faces.
 
     access          how we get into servers: credentials, log-ins
+    noting          what the servers offer is written down when it changes: policies can be asked again later
+    recalling       the record, as the questions that its calls put to the policy
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server

@@ -21,6 +21,7 @@ from gateway.clients import Clients, new_run_id
 from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
+from gateway.noting import noted
 from gateway.pipeline import CallSettings, Pipeline
 from gateway.policy import LivePolicy, load
 from gateway.rollout import Paths, Rollout, open_policy, rolled_out
@@ -210,7 +211,8 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
         ):
             tracing, models = Tracing(telemetry), Models(config)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
-            yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing)
+            async with noted(offline.store, upstream):
+                yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing)
 
 
 def _paths(config: Config) -> Paths:

@@ -49,7 +49,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.turn", "gateway.loop", "gateway.clients", "gateway.redeeming", "gateway.following",
         "gateway.approving", "gateway.rollout",
     ),
-    "root": ("gateway.access", "gateway.runtime", "gateway.entrance"),
+    "root": ("gateway.access", "gateway.noting", "gateway.recalling", "gateway.runtime", "gateway.entrance"),
     "serve": ("gateway.serve",),
     "cli": ("gateway.cli",),
 }  # fmt: skip

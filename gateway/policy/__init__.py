@@ -20,6 +20,11 @@ pay for it:
     shadow     a candidate beside the policy in force, and where it would have decided otherwise
     replica    a process that decides, as it reports itself
     editor/    what an editor is told while somebody writes
+    diff       which decisions two policies make differently; below it `changes` (the lines that are the cause) and
+               `witnesses/` (the requests that show it)
+    backtest   the calls that were made, decided again; below it `history` (what a run asked), `seen` (what its tools
+               were like) and `again`
+    tally      what both have found, counted
 
 Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers. Under a
 model of one's own (`custom`, with `matcher` and `custom_rows`) the engine decides: `stock`, a `Policy` like the other.

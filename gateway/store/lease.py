@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from gateway.errors import LeaseLost, StoreError
 from gateway.store import Lease, Store
 
-__all__ = ["LEASE_SECONDS", "is_dead", "leased", "owner_name"]
+__all__ = ["LEASE_SECONDS", "is_dead", "leased", "owner_name", "process_of"]
 
 LEASE_SECONDS = 15.0
 _PID = re.compile(r"[0-9]{1,9}")
@@ -25,6 +25,11 @@ _PROCESS = secrets.token_hex(4)  # a container's processes have the same few num
 def owner_name() -> str:
     """`host/pid/random.random`: one for each drive, so that two in one process are fenced from each other too."""
     return f"{socket.gethostname()}/{os.getpid()}/{_PROCESS}.{secrets.token_hex(4)}"
+
+
+def process_of(owner: str) -> str:
+    """What all owners in one process have in common."""
+    return owner.rpartition(".")[0]
 
 
 def is_dead(owner: str) -> bool:

@@ -20,10 +20,11 @@ from typing import Any, Literal, TypeVar
 
 from gateway.approval import Approval
 from gateway.budget import Spend
+from gateway.call import JsonObject
 from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
 from gateway.events import Decision, Event, Recorded, event_from_json
 from gateway.keys import ApiKey
-from gateway.store import Change, Lease, RunRow
+from gateway.store import Change, Lease, RunRow, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.policies import PolicyBook
@@ -34,7 +35,7 @@ __all__ = ["SCHEMA_VERSION", "SqliteStore"]
 
 T = TypeVar("T")
 # The file at place n leads from version n to n + 1.
-MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql", "once.sql", "policies.sql")
+MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql", "once.sql", "policies.sql", "sightings.sql")
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
 DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
@@ -173,6 +174,11 @@ class SqliteStore:
     def policies(self, place: Path) -> PolicyBook:
         """What is kept about the policy whose files are here."""
         return PolicyBook(_Access(self._read, self._write, self._clock), str(place))
+
+    async def note(self, process: str, catalogue: JsonObject) -> None:
+        """Keeps what a process sees of the servers from now on: what policies look at (`record` reads it)."""
+        at = self._clock()
+        await self._write(lambda db: record.note(db, process, at, catalogue))
 
     async def check(self) -> None:
         """Writes what is there already. Raises StoreError where nothing can be written."""

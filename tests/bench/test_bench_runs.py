@@ -20,9 +20,10 @@ ROWS = {
     "first": 5,
     "list": 4,
     "store": 4,
+    "backtest": 2,
 }
 ALWAYS = {"call": "p50", "decision": "p50", "policy": "load", "turn": "early_wall", "start": "wall"}
-ALWAYS |= {"first": "first", "list": "p50", "store": "rate_1"}
+ALWAYS |= {"first": "first", "list": "p50", "store": "rate_1", "backtest": "rate"}
 
 
 def bench(*arguments: str) -> str:

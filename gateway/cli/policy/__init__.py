@@ -12,6 +12,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("policy.explain", "Say what the policy decides and why."),
     "fmt": ("policy.formatting", "Align the columns of policy files; what they mean stays."),
     "lsp": ("policy.lsp", "Help for editors, while one writes a policy: a language server."),
+    "diff": ("policy.diff", "Say which decisions another policy makes differently, by the line that is the cause."),
+    "backtest": ("policy.backtest", "Decide the calls that were made again, by another policy."),
     "promote": ("policy.promote", "Make the candidate the policy."),
     "reload": ("policy.reload", "See that an edit comes into force."),
     "rollback": ("policy.rollback", "Give the files back as they were in an earlier version."),
@@ -24,4 +26,4 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "who-can": ("policy.who_can", "Say who may use a tool, and what it depends on."),
 }
 
-policy_command = Lazy(COMMANDS, name="policy", help="Check, test and explain the policy.")
+policy_command = Lazy(COMMANDS, name="policy", help="Check, test, explain and compare policies.")

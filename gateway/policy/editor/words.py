@@ -25,11 +25,10 @@ class Words:
     @classmethod
     def of(cls, rows: Iterable[Row], tools: Iterable[Tool] = ()) -> "Words":
         """From the lines that can be read, whatever else is wrong with the file."""
-        whos: set[str] = set()
-        tenants: set[str] = set()
+        whos, tenants = set[str](), set[str]()
         members: dict[str, list[str]] = defaultdict(list)
-        for each in rows:
-            row = each.rule if isinstance(each, Obligation) else each
+        for line in rows:
+            row = line.rule if isinstance(line, Obligation) else line
             whos |= {row.member, row.role} if isinstance(row, Grant) else {row.who}
             tenants.add(row.tenant)
             if isinstance(row, Grant):

@@ -1,0 +1,154 @@
+"""What `policy diff` and `policy backtest` have in common: which policy is meant, since when, and how changes read."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+    from gateway.policy import Policy
+    from gateway.policy.files import Source
+    from gateway.policy.tally import Counted, Group
+
+__all__ = ["PERIOD", "changes_as_text", "fail_on", "moment", "policy_at"]
+
+PERIOD = "7d, 90m, 2026-11-20 or 2026-11-20T08:00"
+_NAMED = 5  # people that a line names
+
+fail_on = click.option(
+    "--fail-on",
+    type=click.Choice(("any", "widen", "none")),
+    default="any",
+    show_default=True,
+    help="Which changes make exit code 1: any; only those that permit more; none.",
+)
+
+
+def moment(option: str, text: str | None, now: int) -> int | None:
+    """Milliseconds since 1970: so long ago, or the date (UTC, or with an offset). Raises BadParameter."""
+    from datetime import UTC, datetime
+
+    from gateway.config.amounts import duration
+
+    if text is None:
+        return None
+    try:
+        return now - round(duration(text) * 1000)
+    except ValueError:
+        pass
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"`{ascii(text)[1:-1]}` is no time; write {PERIOD}", param_hint=option) from None
+    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+# ---- which policy
+
+
+def policy_at(given: str | None, config: "Config") -> "Policy":
+    """A file, a folder, or `REVISION:PATH` of git; None: the policy in force. Raises PolicyError, BadParameter.
+
+    A folder with a `model.conf` beside its policy is read by that; whatever else by the configured one.
+    """
+    from gateway.policy import load
+    from gateway.policy.files import read_sources
+    from gateway.policy.load import build
+
+    if given is None:
+        return load(config.policy.model, config.policy.files)
+    path, model = Path(given), read_sources(config.policy.model)[0]
+    if not path.exists() and ":" in given:
+        return build(model, sources=_of_git(given))
+    beside = path / "model.conf"
+    model = read_sources(beside)[0] if beside.is_file() else model
+    return build(model, sources=read_sources(_files_in(path)))
+
+
+def _files_in(path: Path) -> Path:
+    """`policies/` holds more than the policy: its table of tests is no part of it."""
+    return next((path / name for name in ("policy.csv", "policy.d") if (path / name).exists()), path)
+
+
+def _of_git(given: str) -> "list[Source]":
+    """The file, or the files of the folder, as they were in a revision."""
+    from gateway.policy.files import Source
+
+    revision, _, path = given.partition(":")
+    names = _git(given, "ls-tree", "-r", "--name-only", "--full-name", revision, path.rstrip("/") or ".").splitlines()
+    tables = [name for name in names if name.endswith(".csv") and not name.endswith("/tests.csv")]
+    if not tables:
+        raise click.BadParameter(f"`{given}` holds no .csv file", param_hint="a policy")
+    return [Source(f"{revision}:{name}", _git(given, "show", f"{revision}:{name}").encode()) for name in tables]
+
+
+def _git(given: str, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    except OSError:
+        said = f"there is no `{given}`, and no git to look for a revision"
+        raise click.BadParameter(said, param_hint="a policy") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise click.BadParameter(f"`{given}` is no file and no revision of git ({said})", param_hint="a policy")
+    return done.stdout.decode("utf-8", "replace")
+
+
+# ---- how it reads
+
+
+def changes_as_text(groups: "Sequence[Group]") -> Iterator[str]:
+    """Lines for a terminal: what permits more first."""
+    from gateway.visible import visible
+
+    for group in groups:
+        shown = group.example
+        more = "permits more" if group.widens else "permits less"
+        yield f"{shown.before} -> {shown.after}  {_numbers(group)}, {more}"
+        for cause in shown.causes:
+            yield visible(f"  {'-' if cause.side == 'old' else '+'} {cause.rule}  {cause.text}".rstrip())
+        yield visible(f"  who  {_people(group)}")
+        yield visible(f"  such as  {_request(shown)}" + (f"  [{shown.call}]" if shown.call else ""))
+        yield ""
+
+
+def _numbers(group: "Group") -> str:
+    from gateway.cli.policy.counting import counted
+
+    kinds = [f"{counted(group.requests, 'kind')} of request"] if group.requests else []
+    calls = [counted(group.recorded, "recorded call")] if group.recorded else []
+    return ", ".join([*kinds, *calls])
+
+
+def _people(group: "Group") -> str:
+    named = [f"{who} {count}" for who, count in group.who.most_common(_NAMED)]
+    left = len(group.who) - len(named)
+    return ", ".join(named) + (f" and {left} more" if left else "")
+
+
+def _request(shown: "Counted") -> str:
+    """A request on one line, with those of its facts that a line looks at."""
+    import json
+
+    query = shown.query
+    args = "" if query.args is None else " " + json.dumps(query.args, ensure_ascii=False, default=str)
+    asked = f"{query.subject} ({query.subject.tenant}) {query.action} {query.object}{args}"
+    facts = " ".join(_facts(shown))
+    return f"{asked}  with {facts}" if facts else asked
+
+
+def _facts(shown: "Counted") -> Iterator[str]:
+    from gateway.policy.tally import query_json
+
+    said = query_json(shown.query)
+    hints = (said["tool"] or {}).items()
+    yield from (name if holds else f"not_{name}" for name, holds in hints if f"tool.{name}" in shown.looks_at)
+    if any(name.startswith("run.") for name in shown.looks_at):
+        yield from (f"{name}={value}" for name, value in said["run"].items())
+    if any(name.startswith("now.") for name in shown.looks_at):
+        yield f"now={said['now']}"
+    if said["requester"]:
+        yield f"requester={said['requester']}"

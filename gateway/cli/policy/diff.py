@@ -1,0 +1,114 @@
+"""`toolgate policy diff`: which decisions another policy makes differently."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.exits import Exit
+from gateway.cli.logs import say_nothing_of_servers
+from gateway.cli.options import Caller, as_json, emit, located
+from gateway.cli.policy.comparing import PERIOD, changes_as_text, fail_on, moment, policy_at
+from gateway.cli.policy.counting import counted
+
+if TYPE_CHECKING:
+    from gateway.call import Tool
+    from gateway.config import Config
+    from gateway.offer import Offer
+    from gateway.policy.diff import Differences
+
+__all__ = ["diff_command"]
+
+
+@click.command("diff")
+@click.argument("policies", nargs=-1, required=True, metavar="[OLD] NEW")
+@click.option(
+    "--since", default="7d", show_default=True, metavar="WHEN", help=f"Recorded calls since: {PERIOD}; or none."
+)
+@click.option(
+    "--servers", is_flag=True, help="Connect, and ask about the tools that there are; else those in toolgate.lock."
+)
+@fail_on
+@as_json
+@located
+def diff_command(
+    policies: tuple[str, ...], since: str, servers: bool, fail_on: str, as_json: bool, caller: Caller
+) -> int:
+    """Say which decisions the policy NEW makes differently from OLD, and by which lines.
+
+    A policy is a file, a folder, or REVISION:PATH of git; OLD is the policy in force if left out. Requests are made
+    around each changed line, and the recorded calls are decided by both. Exit code 1 when something changes (see
+    --fail-on).
+    """
+    from gateway.policy.diff import diff
+
+    if len(policies) > 2:
+        raise click.UsageError("give one policy or two: [OLD] NEW")
+    say_nothing_of_servers()
+    config = caller.config()
+    old, new = policy_at(policies[0] if len(policies) == 2 else None, config), policy_at(policies[-1], config)
+    found = diff(old, new, asyncio.run(_offered(config)) if servers else _pinned(config))
+    _add_recorded(config, found, since)
+    if as_json:
+        emit(found.to_json())
+    else:
+        for line in changes_as_text(found.tally.groups):
+            click.echo(line)
+        _say(found)
+    return Exit.ERROR if found.tally.fails(fail_on) else Exit.OK
+
+
+async def _offered(config: "Config") -> "Mapping[str, Tool | Offer]":
+    from gateway.runtime import open_servers
+
+    async with open_servers(config) as upstream:
+        catalogue = upstream.catalogue
+        for server in catalogue.missing:
+            click.echo(f"`{server}` can't be reached: its tools are made up", err=True)
+        return {**catalogue.tools, **catalogue.prompts, **{offer.path: offer for offer in catalogue.resources.values()}}
+
+
+def _pinned(config: "Config") -> "Mapping[str, Tool | Offer]":
+    """What is in `toolgate.lock`, trusted as the configuration says."""
+    from gateway.call import Tool
+    from gateway.offer import Offer, OfferKind
+    from gateway.pins.files import PinFiles
+
+    found: dict[str, Tool | Offer] = {}
+    for server, pinned in (PinFiles.of(config.folders).read() or {}).items():
+        trusted = server in config.servers and config.servers[server].word.trusted
+        for thing, entry in pinned.entries.items():
+            kind, _, name = thing.partition(":")
+            if not name:
+                found[f"{server}/{thing}"] = Tool(server, thing, entry.definition, entry.pin, trusted)
+            elif kind in ("prompt", "resource"):
+                offered: OfferKind = "prompt" if kind == "prompt" else "resource"
+                found[f"{server}/{name}"] = Offer(offered, server, name, entry.definition, trusted, entry.pin)
+    return found
+
+
+def _add_recorded(config: "Config", found: "Differences", since: str) -> None:
+    """The calls that were made, which both policies decide."""
+    from gateway.recalling import recalled
+    from gateway.store.record import Period, opened
+
+    start = None if since == "none" else moment("--since", since, time.time_ns() // 1_000_000)
+    if start is not None and not found.pair.same and config.store.path.exists():
+        with opened(config.store.path) as record:
+            found.add_recorded(recalled(record, Period(start)))
+
+
+def _say(found: "Differences") -> None:
+    """What was looked at, and what was not."""
+    groups = found.tally.groups
+    more = sum(group.widens for group in groups)
+    tried = f"{found.tried:,} requests tried, {counted(found.recorded, 'recorded call')}"
+    differences = f"{counted(len(groups), 'difference')}, {more or 'none'} of which permits more ({tried})"
+    told = [f"{counted(found.lines, 'changed line')}: {differences}"]
+    told += [f"no decision was found that {where} changes" for where in found.without_effect]
+    if found.cut:
+        told.append("not everything was tried: there are more people, tools or values than are looked at")
+    for line in told:
+        click.echo(line, err=True)

@@ -1,0 +1,171 @@
+"""A decision that two policies make differently, and the lines that are the cause. Pure.
+
+A line is known by what it says (`Rule.key`), not by where it stands: moving lines changes nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from gateway.policy.condition import holds
+from gateway.policy.decide import Decision, Policy, principals
+from gateway.policy.rows import Grant, Rule
+from gateway.policy.scope import Query, use_of
+from gateway.policy.wording import Effect
+
+__all__ = ["STRICTNESS", "Cause", "Change", "Pair"]
+
+STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
+
+Side = Literal["old", "new"]
+_Key = tuple[object, ...]
+_Met = dict[_Key, Rule]  # by what the line says
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cause:
+    """A line that only one of the two policies has, or that is somebody's in only one of them."""
+
+    side: Side
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`before` is what the old policy says to the query, `after` what the new one says. `looks_at` are the names
+    (`args.amount`, `tool.read_only`) that the lines which the query meets look at: nothing else matters to it.
+    """
+
+    query: Query
+    before: Decision
+    after: Decision
+    causes: tuple[Cause, ...]
+    looks_at: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a policy says, wherever it says it."""
+
+    rules: frozenset[_Key]
+    grants: frozenset[_Key]
+
+
+class Pair:
+    """Two policies side by side. `only_old` and `only_new` are the lines that the other one does not have."""
+
+    def __init__(self, old: Policy, new: Policy) -> None:
+        self.old, self.new = old, new
+        self._known = {"old": _known(old), "new": _known(new)}
+        before, after = self._known["old"], self._known["new"]
+        self.only_old = tuple(rule for rule in old.rules if rule.key not in after.rules)
+        self.only_new = tuple(rule for rule in new.rules if rule.key not in before.rules)
+        self.grants_changed = before.grants != after.grants
+
+    @property
+    def same(self) -> bool:
+        """Whether they say the same, in whatever order and with whatever explanations."""
+        return not (self.only_old or self.only_new or self.grants_changed)
+
+    def change(self, query: Query) -> Change | None:
+        """None where both decide the same."""
+        decide = _said_of_list if query.action == "list" else Policy.decide
+        before, after = decide(self.old, query), decide(self.new, query)
+        if before.effect == after.effect:
+            return None
+        return Change(query, before, after, self.causes(query, before, after), self.looks_at(query))
+
+    def looks_at(self, query: Query) -> frozenset[str]:
+        """The names that the lines look at which this query meets."""
+        lines = [rule for policy in (self.old, self.new) for _, rule in _lines(policy, query)]
+        return frozenset(path.text for rule in lines if rule.when for path in rule.when.paths)
+
+    def causes(self, query: Query, before: Decision, after: Decision) -> tuple[Cause, ...]:
+        """The lines that came or went, without which it would not have changed."""
+        listed = (before.effect, after.effect) if query.action == "list" else None
+        moved = [(who, *one) for who in principals(query.subject) for one in self._moved(query, who, listed)]
+        found = {cause for who, side, rule in moved for cause in self._named(side, who, rule, query)}
+        return tuple(sorted(found)) or _deciding(before, after)
+
+    def _moved(self, query: Query, who: str, listed: tuple[Effect, Effect] | None) -> Iterator[tuple[Side, Rule]]:
+        """Those that take part for this principal in only one of the policies, if his answer changes by them."""
+        was, now = _met(self.old, query, who), _met(self.new, query, who)
+        before, after = listed or (_answer(was), _answer(now))
+        if before != after:
+            gone = [rule for key, rule in was.items() if key not in now]
+            come = [rule for key, rule in now.items() if key not in was]
+            yield from (("old", rule) for rule in gone if _matters(rule, now, before, after))
+            yield from (("new", rule) for rule in come if _matters(rule, was, after, before))
+
+    def _named(self, side: Side, who: str, rule: Rule, query: Query) -> Iterator[Cause]:
+        """The line; or, if it is not this principal's in the other policy, the `g` lines by which it is here."""
+        mine, other = (self.old, self.new) if side == "old" else (self.new, self.old)
+        tenant = query.subject.tenant
+        path = mine.roles.path(who, rule.who, tenant)
+        grants = () if other.roles.path(who, rule.who, tenant) else path
+        theirs = self._known["new" if side == "old" else "old"].grants
+        named = [Cause(side, grant.where, _text(grant)) for grant in grants if grant.key not in theirs]
+        yield from named or [Cause(side, rule.where, rule.text)]
+
+
+def _known(policy: Policy) -> _Known:
+    return _Known(frozenset(rule.key for rule in policy.rules), frozenset(grant.key for grant in policy.grants))
+
+
+def _said_of_list(policy: Policy, query: Query) -> Decision:
+    """Whether the query's thing is listed, as a decision: `deny` is hidden."""
+    seen = query.tool is not None and policy.visible(query.subject, query.tool, query.now)
+    return Decision("allow" if seen else "deny", None, "listed" if seen else "hidden", query.subject.user)
+
+
+def _met(policy: Policy, query: Query, principal: str) -> _Met:
+    """The lines that take part for this principal. Of lists, where arguments are open: all lines."""
+    found: _Met = {}
+    for who, rule in _lines(policy, query):
+        if who == principal:
+            scope = policy.scope(query.base or query, who)
+            if query.action == "list" or rule.when is None or holds(rule.effect, rule.when.test(scope)):
+                found[rule.key] = rule
+    return found
+
+
+def _answer(met: _Met) -> Effect:
+    """What these lines say together."""
+    effects = {rule.effect for rule in met.values()}
+    if "deny" in effects or "allow" not in effects:
+        return "deny"
+    return "ask" if "ask" in effects else "allow"
+
+
+def _matters(rule: Rule, other: _Met, here: Effect, there: Effect) -> bool:
+    """Whether a line that only this side has is why it says something else than the other one.
+
+    A line that restricts is, where this side is the stricter one and by its effect; one that grants, where the other
+    side denies and nothing grants there.
+    """
+    if STRICTNESS[here] > STRICTNESS[there]:
+        return rule.effect == here
+    return rule.effect == "allow" and there == "deny" and all(one.effect != "allow" for one in other.values())
+
+
+def _lines(policy: Policy, query: Query) -> Iterator[tuple[str, Rule]]:
+    """Those that the query meets, whatever its facts are, and for whom."""
+    asked = [query, query.base] if query.base else [query]
+    if query.action == "list" and query.tool is not None:
+        asked.append(replace(query, action=use_of(query.tool)))
+    for one in asked:
+        for who in principals(query.subject):
+            found = policy.candidates(one, who)
+            yield from ((who, rule) for rule in (*found.deny, *found.ask, *found.allow))
+
+
+def _text(grant: Grant) -> str:
+    return f"g, {grant.member}, {grant.role}, {grant.tenant}"
+
+
+def _deciding(before: Decision, after: Decision) -> tuple[Cause, ...]:
+    """Where no line came or went for this query: those that decide."""
+    old = [Cause("old", before.rule, before.why)] if before.rule else []
+    new = [Cause("new", after.rule, after.why)] if after.rule else []
+    return (*old, *new)

@@ -1,0 +1,116 @@
+"""What was recorded, read from end to end: for those who ask something about all calls of last week.
+
+A connection of its own that can't write, and reads row by row: memory does not grow with the record. Of long events
+only what a decision rests on is read: not what models said and servers answered.
+"""
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gateway.errors import StoreError
+from gateway.store.lease import process_of
+from gateway.store.ledger import Ledger
+
+__all__ = ["Asked", "Period", "Record", "note", "opened"]
+
+_LONG = 2_000  # characters of an event, from which on SQLite takes out what is not wanted
+_KEPT = 64  # catalogues, and processes, that are remembered while reading
+
+_RUNS = (
+    "SELECT id FROM runs WHERE created < :until AND (:user IS NULL OR user = :user)"
+    " AND (SELECT at FROM events WHERE run_id = runs.id ORDER BY seq DESC LIMIT 1) >= :since ORDER BY created, id"
+)
+_EVENTS = f"""
+SELECT at, CASE
+    WHEN length(body) < {_LONG} THEN body
+    WHEN body LIKE '{{"event":"returned"%' THEN json_remove(body, '$.outcome')
+    WHEN body LIKE '{{"event":"model_answered"%' THEN json_remove(body, '$.message')
+    ELSE body END
+FROM events WHERE run_id = ? ORDER BY seq
+"""  # noqa: S608 - a constant
+_APPROVAL = "SELECT arguments, pin, policy FROM approvals WHERE id = ?"
+_HAS_SIGHTINGS = "SELECT 1 FROM sqlite_schema WHERE name = 'sightings'"
+_SIGHTINGS = "SELECT at, catalogue FROM sightings WHERE process = ? ORDER BY at"
+_CATALOGUE = "SELECT body FROM catalogues WHERE id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since` until before `until`, in milliseconds since 1970. `user` leaves out the runs of all others."""
+
+    since: int = 0
+    until: int = 2**62
+    user: str | None = None
+
+
+class Asked(NamedTuple):
+    """What an approval says of the call that it is about. `policy` is the digest of the one that asked."""
+
+    arguments: str
+    pin: str
+    policy: str
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator["Record"]:
+    """Raises StoreError for a file that is none."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            yield Record(connection)
+    except sqlite3.Error as error:
+        raise StoreError(f"the store `{path}` can't be read: {error}") from None
+
+
+class Record:
+    """Everything comes in the order in which it happened; runs in that in which they began."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._notes_sightings = bool(connection.execute(_HAS_SIGHTINGS).fetchone())  # an older Toolgate wrote none
+        self._sightings = lru_cache(_KEPT)(self._sightings_of)
+        self._catalogue = lru_cache(_KEPT)(self._catalogue_of)
+
+    def runs(self, period: Period) -> Iterator[str]:
+        """The ids of the runs in which something happened then."""
+        wanted = {"since": period.since, "until": period.until, "user": period.user}
+        for (run_id,) in self._connection.execute(_RUNS, wanted):
+            yield run_id
+
+    def events(self, run_id: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """All events of a run as `(at, JSON)`, from its first: what a call met is the sum of what was before it."""
+        for at, body in self._connection.execute(_EVENTS, (run_id,)):
+            yield at, json.loads(body)
+
+    def asked(self, approval_id: str) -> Asked | None:
+        row = self._connection.execute(_APPROVAL, (approval_id,)).fetchone()
+        return None if row is None else Asked(*row)
+
+    def seen(self, worker: str, at: int) -> Mapping[str, Any] | None:
+        """The catalogue that this worker's process had then; None if it wrote down none."""
+        times, catalogues = self._sightings(process_of(worker))
+        place = bisect_right(times, at)
+        return self._catalogue(catalogues[place - 1]) if place else None
+
+    def _sightings_of(self, process: str) -> tuple[list[int], list[str]]:
+        rows = self._connection.execute(_SIGHTINGS, (process,)).fetchall() if self._notes_sightings else []
+        return [at for at, _ in rows], [catalogue for _, catalogue in rows]
+
+    def _catalogue_of(self, catalogue: str) -> Mapping[str, Any] | None:
+        row = self._connection.execute(_CATALOGUE, (catalogue,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+
+def note(db: Ledger, process: str, at: int, catalogue: Mapping[str, Any]) -> None:
+    """Writes down what a process sees from now on. In a transaction."""
+    body = json.dumps(catalogue, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    name = hashlib.sha256(body.encode()).hexdigest()
+    db.execute("INSERT OR IGNORE INTO catalogues (id, body) VALUES (?, ?)", (name, body))
+    db.execute("INSERT OR REPLACE INTO sightings (process, at, catalogue) VALUES (?, ?, ?)", (process, at, name))

@@ -1,0 +1,71 @@
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from gateway.cli.policy.comparing import moment
+from tests.gateway.cli.conftest import POLICY, Command
+
+NOON = 1_795_262_400_000
+OTHER = f"{POLICY}p, *, *, echo/echo, call, , ask, everything asks\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "then"),
+    [
+        ("7d", NOON - 7 * 86_400_000),
+        ("90s", NOON - 90_000),
+        ("2026-11-21", NOON - 12 * 3_600_000),
+        ("2026-11-21T12:00", NOON),
+        ("2026-11-21T14:00+02:00", NOON),
+        (None, None),
+    ],
+)
+def test_a_time_is_a_span_or_a_date(text: str | None, then: int | None) -> None:
+    assert moment("--since", text, NOON) == then
+
+
+def test_what_is_no_time_is_a_mistake_of_use() -> None:
+    with pytest.raises(click.BadParameter, match="`last week` is no time"):
+        moment("--since", "last week", NOON)
+
+
+@pytest.fixture
+def versions(bare: Path, toolgate: Command) -> Path:
+    """A repository with two versions of a policy."""
+    (bare / "policies" / "policy.csv").write_text(OTHER)
+    _git(bare, "init", "-q")
+    _git(bare, "add", "policies")
+    _git(bare, "commit", "-qm", "everything asks")
+    (bare / "policies" / "policy.csv").write_text(POLICY)
+    _git(bare, "commit", "-qam", "no more")
+    return bare
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=ann", "-c", "user.email=ann@acme.example")
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("old", ["HEAD~1:policies", "HEAD~1:policies/policy.csv", "HEAD~1:policies/"])
+def test_a_policy_can_be_a_revision_of_git(old: str, versions: Path, toolgate: Command) -> None:
+    found = toolgate("policy", "diff", old, "policies")
+    assert found.code == 1
+    assert "ask -> allow" in found.out
+    assert "- HEAD~1:policies/policy.csv:9" in found.out
+    assert toolgate("policy", "diff", "HEAD:policies", "policies").code == 0
+
+
+def test_a_folder_is_its_policy_and_not_its_table_of_tests(versions: Path, toolgate: Command) -> None:
+    (versions / "policies" / "policy.d").mkdir()
+    (versions / "policies" / "policy.d" / "more.csv").write_text(OTHER)
+    assert toolgate("policy", "diff", "policies").code == 0
+    assert toolgate("policy", "diff", "policies/policy.d").code == 1
+
+
+@pytest.mark.parametrize("wrong", ["HEAD~9:policies", "HEAD:nowhere", "v1:x"])
+def test_a_revision_that_is_none_is_a_mistake_of_use(wrong: str, versions: Path, toolgate: Command) -> None:
+    found = toolgate("policy", "diff", wrong, "policies")
+    assert found.code == 2
+    assert wrong in found.err

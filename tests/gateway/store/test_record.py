@@ -1,0 +1,104 @@
+"""The record read from end to end, by somebody who can write nothing."""
+
+import asyncio
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.call import Answered
+from gateway.errors import StoreError
+from gateway.events import Event
+from gateway.store import Open
+from gateway.store.lease import owner_name, process_of
+from gateway.store.record import Period, opened
+from gateway.store.sqlite import SqliteStore
+from tests.builders import CLIENT, NOON, QUEUED, STARTED, Clock, admitted, an_approval, held, replied, returned
+
+SEEN = {"tools": {"shop/refund": ["pin-1", True, {}]}, "prompts": {}, "resources": {}}
+
+
+def append(store: SqliteStore, run_id: str, *events: Event, **rest: Any) -> None:
+    asyncio.run(store.append(run_id, events, **({"lease": None} | rest)))
+
+
+def test_runs_are_those_in_which_something_happened_then(store: SqliteStore, store_path: Path, clock: Clock) -> None:
+    append(store, "r-old", CLIENT, STARTED)
+    append(store, "r-long", QUEUED, STARTED)
+    clock.tick(1000)
+    append(store, "r-new", replace(CLIENT, user="user:eve"), STARTED)
+    append(store, "r-long", admitted(1))
+    with opened(store_path) as record:
+        assert list(record.runs(Period())) == ["r-long", "r-old", "r-new"]
+        assert list(record.runs(Period(NOON + 1))) == ["r-long", "r-new"]
+        assert list(record.runs(Period(NOON + 1, user="user:eve"))) == ["r-new"]
+        assert list(record.runs(Period(until=NOON + 1))) == ["r-long", "r-old"]
+
+
+def test_what_servers_answered_and_models_said_is_not_read_where_it_is_long(
+    store: SqliteStore, store_path: Path
+) -> None:
+    long = Answered({"content": [{"type": "text", "text": "x" * 9000}]})
+    wordy = replied(1, "shop/refund", say="y" * 9000, tokens=3)
+    append(store, "r-1", QUEUED, STARTED, wordy, admitted(1), returned(1, long), returned(2))
+    with opened(store_path) as record:
+        told = [event for _, event in record.events("r-1")]
+    assert [event["event"] for event in told] == [
+        "queued",
+        "started",
+        "model_answered",
+        "admitted",
+        "returned",
+        "returned",
+    ]
+    assert ("message" in told[2], "outcome" in told[4], "outcome" in told[5]) == (False, False, True)
+    assert (told[2]["spent"], told[4]["spent"], told[4]["key"]) == ({"tokens": 3}, {"tool_calls": 1}, "t1/call/1")
+
+
+def test_what_was_asked_of_people_is_found_by_the_question(store: SqliteStore, store_path: Path) -> None:
+    approval = an_approval("A-1.1")
+    append(store, "r-1", QUEUED, STARTED, held(1), changes=[Open(approval)])
+    with opened(store_path) as record:
+        assert record.asked("A-1.1") == (approval.arguments, approval.pin, approval.policy)
+        assert record.asked("A-9") is None
+
+
+def test_a_worker_saw_what_his_process_had_noted_last(store: SqliteStore, store_path: Path, clock: Clock) -> None:
+    mine, other = owner_name(), "elsewhere/7/abcd.1234"
+    asyncio.run(store.note(process_of(mine), SEEN))
+    clock.tick(1000)
+    asyncio.run(store.note(process_of(mine), {**SEEN, "tools": {}}))
+    asyncio.run(store.note(process_of(other), SEEN))
+    with opened(store_path) as record:
+        assert record.seen(mine, NOON - 1) is None
+        assert record.seen(mine, NOON + 999) == SEEN
+        assert record.seen(mine, NOON + 1000) == {**SEEN, "tools": {}}
+        assert record.seen(other, NOON + 5000) == SEEN
+        assert record.seen("nobody/1/x.y", NOON + 5000) is None
+    with sqlite3.connect(store_path) as db:
+        assert db.execute("SELECT count(*) FROM catalogues").fetchone() == (2,)
+
+
+def test_a_store_of_an_older_version_has_seen_nothing(store: SqliteStore, store_path: Path) -> None:
+    append(store, "r-1", CLIENT, STARTED)
+    with sqlite3.connect(store_path) as db:
+        db.execute("DROP TABLE sightings")
+    with opened(store_path) as record:
+        assert record.seen(owner_name(), NOON) is None
+
+
+def test_it_can_write_nothing(store: SqliteStore, store_path: Path) -> None:
+    append(store, "r-1", CLIENT, STARTED)
+    with pytest.raises(StoreError, match="attempt to write a readonly database"), opened(store_path) as record:
+        record._connection.execute("DELETE FROM runs")  # noqa: SLF001 - what it could do
+    with opened(store_path) as record:
+        assert list(record.runs(Period())) == ["r-1"]
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "no.db"
+    other.write_text("no database at all, but long enough to be looked at by somebody" * 9)
+    with pytest.raises(StoreError, match=r"no\.db"), opened(other):
+        pass
