@@ -37,10 +37,9 @@ class Approving:
 
     async def _facts(self, approval: Approval) -> Facts:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
-        taken = run.spend
         policy = self.policy.current
         heard = extended(None, run.input, run.answers) if policy.traces and run.driver == "loop" else None
-        so_far = RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, run.tainted, heard)
+        so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers, sources=heard)
         return Facts(self.catalogue(), policy, datetime.now(UTC), run=so_far)
 
     async def decide(

@@ -37,6 +37,7 @@ __all__ = [
     "outcome_from_json",
     "outcome_to_json",
     "pin_of",
+    "says",
 ]
 
 JsonObject = Mapping[str, Any]
@@ -229,11 +230,14 @@ class Subject:
     """Who is asking: a user, perhaps through an agent, within a tenant.
 
     `user` is written `user:ann`, `agent` is written `agent:reporter`. When both are given, both must be allowed.
+    `since` is when the user showed who he is, in seconds since 1970; None: nobody has said. Who he is does not depend
+    on it: two subjects that differ in it alone are equal.
     """
 
     user: str
     tenant: str
     agent: str | None = None
+    since: float | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.user} via {self.agent}" if self.agent else self.user
@@ -364,6 +368,12 @@ class TaskCreated:
 
 
 Outcome = Answered | InputRequired | TaskCreated | Refused | Unsent | InDoubt
+
+
+def says(outcome: Outcome) -> bool:
+    """Whether it holds words of a server: an answer, a question, a refusal."""
+    return isinstance(outcome, Answered | InputRequired | TaskCreated | Refused)
+
 
 _OUTCOMES: Mapping[str, type[Outcome]] = {
     "answered": Answered,

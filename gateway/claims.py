@@ -14,6 +14,7 @@ from gateway.identity import SCOPE, TENANT, Identity, user_name
 
 __all__ = ["ClaimRules", "Template", "Unmapped", "identity_of"]
 
+_FAR = 1e11  # seconds since 1970: later is nonsense, and NaN is less than nothing
 _TEMPLATE = re.compile(r"([^{}]*)\{([^{}\s]{1,256})\}([^{}]*)")
 
 
@@ -67,7 +68,14 @@ def identity_of(claims: Mapping[str, Any], rules: ClaimRules, leeway: float) -> 
     tenant = rules.tenant.filled(claims)
     if not TENANT.fullmatch(tenant):
         raise Unmapped(f"the claim `{rules.tenant.claim}` is no tenant that a policy line can hold")
-    return Identity(Subject(user, tenant), _scopes(claims), float(claims["exp"]) + leeway, f"token of {claims['iss']}")
+    subject = Subject(user, tenant, since=_since(claims))
+    return Identity(subject, _scopes(claims), float(claims["exp"]) + leeway, f"token of {claims['iss']}")
+
+
+def _since(claims: Mapping[str, Any]) -> float | None:
+    """When he logged in (`auth_time`, RFC 9068 section 2.2.1); if the issuer does not say, when the token was made."""
+    told = claims.get("auth_time", claims.get("iat"))
+    return float(told) if type(told) in (int, float) and 0 <= told < _FAR else None
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:

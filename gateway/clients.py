@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.budget import Limits
-from gateway.call import Action, Deny, JsonObject, Subject, Tool
+from gateway.call import Action, Deny, JsonObject, Subject, Tool, outcome_from_json, says
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
@@ -37,6 +37,8 @@ from gateway.uris import SCHEME
 __all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
 
 T = TypeVar("T", Tool, Offer)
+_Read = tuple[bool, frozenset[str] | None]  # whether untrusted text was read, and from which servers anything was
+_NOTHING: _Read = (False, frozenset())
 
 MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
@@ -99,29 +101,33 @@ class Clients:
         whichever process served it: what that run has read taints this one.
         """
         run_id, owner, limits = new_run_id(), owner_name(), self.most.to_json()
-        tainted = await self._was_tainted(subject, title, follows)
+        tainted, servers = await self._read_before(subject, title, follows)
         who = (subject.user, subject.tenant, subject.agent)
-        queued = Queued("client", *who, input=title, limits=limits, tainted=tainted)
+        read = None if servers is None else sorted(servers)
+        queued = Queued("client", *who, input=title, limits=limits, tainted=tainted, servers=read)
         await self.store.append(run_id, [queued, Started(owner)], lease=None)
         lease = await self.store.acquire(run_id, owner, CLIENT_LEASE_SECONDS)
-        return ClientRun(self, Seat(run_id, subject, lease, profile, tainted))
+        return ClientRun(self, Seat(run_id, subject, lease, profile, tainted, servers))
 
-    async def _was_tainted(self, subject: Subject, title: str, seconds: float) -> bool:
+    async def _read_before(self, subject: Subject, title: str, seconds: float) -> _Read:
         if not seconds:
-            return False
+            return _NOTHING
         since = round((time.time() - seconds) * 1000)
         client = ("client", subject.user, subject.tenant, subject.agent, title_of(title))
         rows = [row for row in await self.store.run_rows(limit=RUNS_SEEN) if row.updated >= since]
         same = [row for row in rows if (row.driver, row.user, row.tenant, row.agent, row.title) == client]
-        return any([await self._taints(row, since) for row in same])
+        read = [await self._read_in(row, since) for row in same]
+        known = [servers for _, servers in read if servers is not None]
+        return any(tainted for tainted, _ in read), frozenset[str]().union(*known) if len(known) == len(read) else None
 
-    async def _taints(self, row: RunRow, since: int) -> bool:
-        """Whether the run was at work after `since`, and had read untrusted text. One that is too long to read had."""
+    async def _read_in(self, row: RunRow, since: int) -> _Read:
+        """What a run that was at work after `since` had read. One that is too long to look at: perhaps anything."""
         if row.seq > MOST_READ:
-            return True
+            return True, None
         events = await self.store.events(row.id)
         worked = [recorded.at for recorded in events if not isinstance(recorded.event, Succeeded | Failed)]
-        return worked[-1] >= since and fold(row.id, events).tainted
+        run = fold(row.id, events)
+        return (run.tainted, run.servers) if worked[-1] >= since else _NOTHING
 
     async def sweep(self) -> int:
         """Closes the runs of gateways that were killed; says how many. Their open questions stay."""
@@ -190,6 +196,7 @@ class Seat:
     lease: Lease | None = None
     profile: Profile = WHOLE
     tainted: bool = False
+    servers: frozenset[str] | None = frozenset()
 
 
 class ClientRun:
@@ -199,7 +206,7 @@ class ClientRun:
         self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
         self._numbers = itertools.count(1)
-        self.ear = Listening(tainted=seat.tainted)  # what the run's events say, kept up with
+        self.ear, self._servers = Listening(tainted=seat.tainted), seat.servers  # what the run's events say
 
     @property
     def catalogue(self) -> Catalogue:
@@ -303,8 +310,7 @@ class ClientRun:
         if resource is None or not self.offers(resource.path, "read"):
             return Deny("known", f"there is no resource `{uri}`")
         place = await self.place()
-        taken = place.taken
-        run = RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted)
+        run = RunFacts.of(place.taken, tainted=place.tainted, servers=place.servers)
         facts = Facts(self.catalogue, clients.policy.current, datetime.now(UTC), run)
         verdict = judge_subscriber(self.subject, resource, facts)
         return verdict if isinstance(verdict, Deny) else resource
@@ -327,7 +333,20 @@ class ClientRun:
         key = asked.round.key if asked.round and further else self.new_key(action)
         attempt = Attempt(asked.round.number, asked=True, once=asked.once) if asked.round else FIRST
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
-        return await self._clients.pipeline.call(proposal, await self.work(hints=asked.caller is NOBODY), attempt)
+        result = await self._clients.pipeline.call(proposal, await self.work(hints=asked.caller is NOBODY), attempt)
+        if isinstance(result, Returned):
+            self._hear(path, result)
+        return result
+
+    def _hear(self, path: str, returned: Returned) -> None:
+        server, known = path.partition("/")[0], self._servers
+        if known is not None and server not in known and says(outcome_from_json(returned.outcome)):
+            self._servers = known | {server}
+
+    def authenticated(self, subject: Subject) -> None:
+        """The same person is here again: what counts is when he last showed who he is."""
+        if subject.since is not None and (self.subject.since is None or self.subject.since < subject.since):
+            self.subject = subject
 
     async def record(self, events: Sequence[Event]) -> None:
         """Facts about what this client did, beside its calls."""
@@ -348,7 +367,9 @@ class ClientRun:
     async def place(self) -> Place:
         """Where in its run it is, and what is spent of its budget; the reservation sees what others spent meanwhile."""
         taken = await self._clients.store.recent_spend(run_account(self.run_id))
-        return Place(self.run_id, self.subject, self._clients.most, taken, tainted=self.ear.tainted)
+        return Place(
+            self.run_id, self.subject, self._clients.most, taken, tainted=self.ear.tainted, servers=self._servers
+        )
 
     def _resource(self, uri: str) -> tuple[str, str]:
         """Its path, and the server's own URI; what nobody has stands for itself."""

@@ -5,7 +5,7 @@ called, a resource read, a prompt got, or an argument of one completed. `reserve
 `gateway.budget.Spend`, written as `{"tokens": 12}` with the zeros left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -50,7 +50,8 @@ Resolution = Literal["happened", "did_not_happen", "give_up"]
 class Queued:
     """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's.
 
-    `tainted` is what it brings along: the same client read untrusted text in the run before this one.
+    `tainted` and `servers` are what it brings along: in the run before this one, the same client read untrusted text,
+    and what these servers said; `servers` None: nobody knows which.
     """
 
     driver: Literal["loop", "client"]
@@ -61,6 +62,7 @@ class Queued:
     input: str = ""
     limits: Mapping[str, int] = field(default_factory=dict)
     tainted: bool = False
+    servers: Sequence[str] | None = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

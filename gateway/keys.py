@@ -58,7 +58,8 @@ class ApiKey:
     @property
     def identity(self) -> Identity:
         expires = None if self.expires is None else self.expires / 1000
-        return Identity(Subject(self.user, self.tenant), frozenset(self.scopes), expires, f"API key {self.id}")
+        subject = Subject(self.user, self.tenant, since=self.created / 1000)
+        return Identity(subject, frozenset(self.scopes), expires, f"API key {self.id}")
 
     def to_json(self) -> dict[str, Any]:
         """Without the hash: nobody needs it."""

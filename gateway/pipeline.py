@@ -20,7 +20,6 @@ from gateway.approval import Approval, claim, claim_again
 from gateway.budget import Spend
 from gateway.call import (
     Allow,
-    Answered,
     Arguments,
     ArgumentsError,
     Ask,
@@ -30,11 +29,11 @@ from gateway.call import (
     InputRequired,
     JsonObject,
     Outcome,
-    Refused,
     TaskCreated,
     Unsent,
     Verdict,
     outcome_to_json,
+    says,
 )
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
@@ -206,8 +205,7 @@ class Pipeline:
         thing, ear = admission.facts.thing(admission.call), admission.work.ear
         if thing and thing.trusted:
             return False
-        said = isinstance(outcome, Answered | InputRequired | TaskCreated | Refused)
-        return said or (ear is not None and ear.spoke(admission.call))
+        return says(outcome) or (ear is not None and ear.spoke(admission.call))
 
     def _facts(self, work: Work, attempt: Attempt) -> Facts:
         place = work.place
@@ -218,7 +216,7 @@ class Pipeline:
             catalogue=work.profile.of(self._upstream.catalogue),
             policy=policy,
             now=datetime.now(UTC),
-            run=RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, place.tainted, heard),
+            run=RunFacts.of(taken, tainted=place.tainted, servers=place.servers, sources=heard),
             limits=place.limits,
             taken=taken,
             pinned=attempt.pin,

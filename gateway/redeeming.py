@@ -94,14 +94,17 @@ class Redeeming:
         first = fold(approval.run_id, await self._store.events(approval.run_id))
         names = (who.user, who.tenant, who.agent)
         limits = self._clients.most
-        queued = Queued("client", *names, input=first.input, limits=limits.to_json(), tainted=first.tainted)
+        read = None if first.servers is None else sorted(first.servers)
+        queued = Queued(
+            "client", *names, input=first.input, limits=limits.to_json(), tainted=first.tainted, servers=read
+        )
         with contextlib.suppress(IllegalEvent):  # it was begun before
             await self._store.append(run_id, [queued, Started(owner_name())], lease=None)
         async with leased(self._store, run_id) as lease:
             begun = await self._store.events(run_id)
             if last_word(begun) is None:
                 taken = await self._store.spend(run_account(approval.run_id))
-                place = Place(run_id, who, limits, taken, tainted=first.tainted)
+                place = Place(run_id, who, limits, taken, tainted=first.tainted, servers=first.servers)
                 work = Work(place, lease, profile=profile, of=approval.run_id, ear=ear)
                 await self._make(approval, work, begun)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gateway.budget import Limits, Spend
-from gateway.call import InDoubt, JsonObject, Outcome, Subject, outcome_from_json
+from gateway.call import InDoubt, JsonObject, Outcome, Subject, outcome_from_json, says
 from gateway.errors import IllegalEvent
 from gateway.events import (
     Admitted,
@@ -156,6 +156,8 @@ class Run:
     spend: Spend = field(default_factory=Spend)  # settled
     denials: int = 0
     tainted: bool = False  # it has read what a server said that the admin does not trust
+    servers: frozenset[str] | None = frozenset()  # those that have said anything to it; None: nobody knows which
+    sent: Mapping[str, str] = field(default_factory=dict)  # of a client's run: the server of each call under way
     answers: tuple[Answer, ...] = ()  # with which it did; of a client's run the record has no whole ones
     cause: str = ""
     budget_spent: str | None = None  # the unit for which it is paused
@@ -219,6 +221,7 @@ def _queued(run: Run, event: Queued) -> Run:
         input=event.input,
         limits=Limits(**event.limits),
         tainted=event.tainted,
+        servers=None if event.servers is None else frozenset(event.servers),
     )
     return _said(queued, message) if event.driver == "loop" else queued
 
@@ -286,8 +289,9 @@ def _decided(run: Run, event: Decided) -> Run:
 
 
 def _admitted(run: Run, event: Admitted) -> Run:
+    sent = {**run.sent, event.key: event.path.partition("/")[0]} if run.driver == "client" else run.sent
     return _change(
-        run,
+        replace(run, sent=sent),
         event.key,
         status="admitted",
         attempt=event.attempt,
@@ -301,7 +305,12 @@ def _returned(run: Run, event: Returned) -> Run:
     outcome = outcome_from_json(event.outcome)
     status = "in_doubt" if isinstance(outcome, InDoubt) else "done"
     changed = _change(run, event.key, status=status, outcome=outcome, reserved=Spend())
-    changed = replace(changed, spend=changed.spend + Spend.from_json(event.spent))
+    changed = replace(
+        changed,
+        spend=changed.spend + Spend.from_json(event.spent),
+        servers=_heard(run, event.key, outcome),
+        sent=_without(run.sent, event.key),
+    )
     return _tainted(changed, run.calls.get(event.key), event) if event.tainting else changed
 
 
@@ -312,8 +321,21 @@ def _tainted(run: Run, call: CallState | None, event: Returned) -> Run:
     return replace(run, tainted=True, answers=(*run.answers, answer))
 
 
+def _heard(run: Run, key: str, outcome: Outcome) -> frozenset[str] | None:
+    """The servers that have said something, with the one that says this."""
+    server = run.calls[key].path.partition("/")[0] if key in run.calls else run.sent.get(key)
+    if run.servers is None or server is None or not says(outcome):
+        return run.servers
+    return run.servers | {server}
+
+
+def _without(sent: Mapping[str, str], key: str) -> Mapping[str, str]:
+    return {other: server for other, server in sent.items() if other != key} if key in sent else sent
+
+
 def _doubted(run: Run, event: Doubted) -> Run:
     changed = _change(run, event.key, status="doubted", text=event.why, reserved=Spend())
+    changed = replace(changed, sent=_without(run.sent, event.key))
     return replace(changed, spend=changed.spend + Spend.from_json(event.spent))
 
 

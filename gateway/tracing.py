@@ -70,6 +70,7 @@ class Place:
     step: str | None = None
     tainted: bool = False
     cause: Link | None = None
+    servers: frozenset[str] | None = frozenset()
 
     def caused_by(self, header: object) -> "Place":
         """`header` is the client's `traceparent`; what is none causes nothing."""
@@ -77,7 +78,8 @@ class Place:
 
     @classmethod
     def of(cls, run: Run, step: str | None = None) -> "Place":
-        return cls(run.id, run.subject, run.limits, run.spend + run.reserved, step, run.tainted)
+        taken = run.spend + run.reserved
+        return cls(run.id, run.subject, run.limits, taken, step, run.tainted, servers=run.servers)
 
     @property
     def facts(self) -> _PlaceFacts:

@@ -1,9 +1,10 @@
 """One immutable, fully checked reading of the policy files, and what admins do with it.
 
-What decides is exported here. Read in this order: `rows` (what a line says; below it `cells`, `globs`, `obligations`,
-`compiler`, `comparisons`, `functions`, `origins`, `logic`, `condition`, `scope`), `load` (files to `Policy`), `decide`
-(the answer; below it `index` and `roles`), `live` (reload; below it `taking`: which edit is taken). What admins use
-stands in modules of its own, so that a call does not pay for it:
+What decides is exported here. Read in this order: `rows` (below it `said`, `cells`, `globs`, `obligations`,
+`compiler`, `comparisons`, `functions` with `moments`, `patterns` and `zones`, `origins`, `logic`, `condition`,
+`scope`), `load` (files to `Policy`), `decide` (the answer; below it `index`, `roles`, and `readings` for lists), `live`
+(reload; below it `taking`: which edit is taken). What admins use stands in modules of its own, so that a call does not
+pay for it:
 
     explain    why a decision is what it is; below it `listing`, `misses` (what the nearest lines lack), `ways`
                (with which values it would be another), `paths` and `saw`
@@ -14,6 +15,7 @@ stands in modules of its own, so that a call does not pay for it:
     lint/      what is doubtful: `check`; below it `bounds`
     cases/     the policy's own tests, and what they have not seen
     suggest/   lines that would have allowed what was denied
+    formatting the files with their columns aligned
     version    a policy that was in force, with the text of its files; `writing`: they are given back
     shadow     a candidate beside the policy in force, and where it would have decided otherwise
     replica    a process that decides, as it reports itself
@@ -24,7 +26,8 @@ stands in modules of its own, so that a call does not pay for it:
                were like) and `again`
     tally      what both have found, counted
 
-Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers.
+Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers. Under a
+model of one's own (`custom`, with `matcher` and `custom_rows`) the engine decides: `stock`, a `Policy` like the other.
 """
 
 from gateway.policy.decide import Decision, Policy, Summary

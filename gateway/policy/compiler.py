@@ -20,6 +20,7 @@ from gateway.policy.logic import UNDECIDED, negation
 from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal, reader
 from gateway.policy.origins import ORIGINS, told
 from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind, Scope
+from gateway.policy.zones import CLOCKS, UnknownZone, zone_named
 from gateway.sources import Sources
 from gateway.wording import did_you_mean
 
@@ -171,10 +172,8 @@ class _Compiler:
         if node.id in _WORDS:
             return literal(_WORDS[node.id])
         if node.id not in ROOTS:
-            if node.id in ORIGINS:
-                self._fail(node, f"`{node.id}` is a function", f"write {node.id}(args.name)")
-            if node.id in FUNCTIONS:
-                self._fail(node, f"`{node.id}` is a function", f"write {FUNCTIONS[node.id].usage}")
+            if usage := _USAGES.get(node.id):
+                self._fail(node, f"`{node.id}` is a function", f"write {usage}")
             self._fail(node, f"unknown name `{node.id}`", _name_hint(node.id))
         if node.id != "args":
             self._fail(node, f"`{node.id}` alone is not a value", f"write `{node.id}.` and {_list_of(NAMES[node.id])}")
@@ -263,13 +262,13 @@ class _Compiler:
             self._fail(node, f"`{self._source(node)}`: arguments of functions have no names")
         if node.func.id == "has":
             return self._has(node)
+        if node.func.id in CLOCKS:
+            return self._clock(node, node.func.id)
         if node.func.id in ORIGINS:
             return self._origin(node, node.func.id)
         function = FUNCTIONS.get(node.func.id)
         if function is None:
-            self._fail(
-                node, f"unknown function `{node.func.id}`", did_you_mean(node.func.id, (*FUNCTIONS, *ORIGINS, "has"))
-            )
+            self._fail(node, f"unknown function `{node.func.id}`", did_you_mean(node.func.id, _USAGES))
         return self._apply(node, function)
 
     def _apply(self, node: ast.Call, function: Function) -> Expr:
@@ -282,7 +281,8 @@ class _Compiler:
         try:
             run = function.prepare(fixed)
         except ValueError as error:
-            self._fail(node.args[-1], str(error))
+            wrong = [argument for argument, text in zip(node.args[1:], fixed, strict=True) if _refuses(function, text)]
+            self._fail((wrong or node.args)[-1], str(error))
         read = value.run
         return Expr(lambda scope: run(read(scope)), function.gives)
 
@@ -300,6 +300,22 @@ class _Compiler:
             self._fail(node, f"`{self._source(node)}`: only arguments may be missing", "write has(args.name)")
         self._paths[seen] = replace(self._paths[seen], guarded=True)
         return Expr(lambda scope: UNDECIDED if scope.args is None else read(scope) is not UNDECIDED, "bool")
+
+    def _clock(self, node: ast.Call, name: str) -> Expr:
+        """What the clock of a place shows."""
+        clock = CLOCKS[name]
+        match node.args:
+            case [ast.Constant(value=str(zone))]:
+                pass
+            case _:
+                self._fail(node, f"`{self._source(node)}`: wrong arguments", f"write {clock.usage}")
+        try:
+            show = clock.at(zone_named(zone))
+        except UnknownZone as error:
+            self._fail(node.args[0], str(error), error.hint)
+        run: Node = lambda scope: show(scope.query.now)  # noqa: E731
+        self._paths.append(Path(self._source(node), "now", None, run))
+        return Expr(run, clock.gives)
 
     def _origin(self, node: ast.Call, name: str) -> Expr:
         """It looks at the run, too: at what was read and said in it."""
@@ -325,6 +341,22 @@ class _Compiler:
         ast.Subscript: _path,
         ast.Call: _call,
     }
+
+
+_USAGES: Mapping[str, str] = {
+    "has": "has(args.name)",
+    **{name: function.usage for name, function in FUNCTIONS.items()},
+    **{name: clock.usage for name, clock in CLOCKS.items()},
+    **{name: f"{name}(args.name)" for name in ORIGINS},
+}
+
+
+def _refuses(function: Function, fixed: str) -> bool:
+    try:
+        function.prepare([fixed])
+    except ValueError:
+        return True
+    return False
 
 
 def _sources(scope: Scope) -> Sources | None:

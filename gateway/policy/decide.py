@@ -19,9 +19,10 @@ from gateway.policy.condition import holds
 from gateway.policy.globs import covers
 from gateway.policy.index import Candidates, Index
 from gateway.policy.logic import UNDECIDED
+from gateway.policy.readings import always, depends_on_time, sometimes
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Obligation, Rule
-from gateway.policy.scope import Query, RunFacts, Scope, use_of
+from gateway.policy.scope import ANY_RUN, Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Action, Effect
 
 __all__ = ["Decision", "Hear", "Policy", "Summary", "principals"]
@@ -31,6 +32,7 @@ Summary = Literal["allow", "ask", "deny", "depends"]
 
 _STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
 _USES: tuple[Action, ...] = ("call", "read", "get")
+_NEW = RunFacts()
 _OWN_REQUEST = "nobody approves their own request unless a line says so with subject.is_requester"
 
 
@@ -60,9 +62,11 @@ class Policy:
     """One immutable reading of the policy files. `digest` is the SHA-256 of their content, in hex.
 
     Safe to share between threads and tasks. `warnings` are findings that did not keep it from being used. `timed` says
-    that the time of day may change an answer, in steps of a second; `traces`, that a line asks where a value came from.
+    that time alone may change an answer, in steps of a second; `traces`, that a line asks where a value came from.
     Whoever decides about a call tells `hear`, if there is one: so a candidate is compared with what is in force.
     """
+
+    custom = False  # decided by our own evaluator, under the shipped model
 
     __slots__ = (
         "_hides",
@@ -91,7 +95,7 @@ class Policy:
         self.digest, self.warnings = digest, tuple(warnings)
         self.hear: Hear | None = None
         self.roles = Roles.of(self.grants)
-        self.timed = any(rule.when is not None and rule.when.mentions("now") for rule in self.rules)
+        self.timed = any(rule.when is not None and depends_on_time(rule.when) for rule in self.rules)
         self.obligations = tuple(obligations)
         spoken = [*self.rules, *(each.rule for each in self.obligations)]
         self.traces = any(rule.when is not None and rule.when.traces for rule in spoken)
@@ -147,11 +151,12 @@ class Policy:
         """What conditions see."""
         return Scope(query, principal, self._index.roles_of(principal, query.subject.tenant))
 
-    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = RunFacts()) -> bool:  # noqa: B008 - frozen
+    def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = ANY_RUN) -> bool:
         """Whether its use could be allowed or asked for with some arguments, and no `list` line hides it.
 
-        A tool is used by calling it, a resource by reading it, a prompt by getting it. A template of resources is
-        looked at as it is written, braces and all, as if that were a URI.
+        Without `run`: in some run, whatever it has done. A tool is used by calling it, a resource by reading it, a
+        prompt by getting it. A template of resources is looked at as it is written, braces and all, as if that were a
+        URI.
         """
         if not _is_agent(subject.agent):
             return False
@@ -163,16 +168,16 @@ class Policy:
             hiding = self._index.candidates(principal, subject.tenant, "list", path) if self._hides else _NOTHING
             plain = not (found.conditional or hiding.conditional)
             scope = None if plain else self.scope(self._query(subject, use, thing, now, run), principal)
-            if not _usable(found, scope) or any(_always(rule, scope) for rule in hiding.deny):
+            if not _usable(found, scope) or any(always(rule, scope) for rule in hiding.deny):
                 return False
         return True
 
     def may_use(self, subject: Subject, server: str, now: datetime) -> bool:
-        """Whether anything of this server could be allowed or asked for, as far as can be said without knowing what it
-        has: some line grants it, and no other takes all of that away, or hides it.
+        """Whether anything of this server could be allowed or asked for in some run, as far as can be said without
+        knowing what it has: some line grants it, and no other takes all of that away, or hides it.
         """
         return _is_agent(subject.agent) and all(
-            any(self._may(Query(subject, use, f"{server}/*", None, None, RunFacts(), now), principal) for use in _USES)
+            any(self._may(Query(subject, use, f"{server}/*", None, None, ANY_RUN, now), principal) for use in _USES)
             for principal in principals(subject)
         )
 
@@ -188,8 +193,8 @@ class Policy:
             for rule in found.allow
         )
 
-    def summary(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = RunFacts()) -> Summary:  # noqa: B008 - frozen
-        """What its use would get: the same for all arguments, or `depends`."""
+    def summary(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = _NEW) -> Summary:
+        """What its use would get: the same for all arguments, or `depends`. Without `run`: in one that begins."""
         best, worst = self._bounds(self._query(subject, use_of(thing), thing, now, run))
         return best if best == worst else "depends"
 
@@ -216,7 +221,7 @@ class Policy:
         scope = self.scope(base, principal)
         if self._bounds_of(base, principal)[0] == "deny":
             return self.judge(base, principal)
-        line = next(rule for rule in self.candidates(base, principal).allow if _sometimes(rule, scope))
+        line = next(rule for rule in self.candidates(base, principal).allow if sometimes(rule, scope))
         return Decision("allow", line.where, line.why, principal)
 
     def _default(self, query: Query, principal: str) -> str:
@@ -235,10 +240,10 @@ class Policy:
         found, scope = self.candidates(query, principal), self.scope(query, principal)
         if not _usable(found, scope):
             return "deny", "deny"
-        best: Effect = "ask" if any(_always(rule, scope) for rule in found.ask) else "allow"
-        if any(_sometimes(rule, scope) for rule in found.deny) or not any(_always(rule, scope) for rule in found.allow):
+        best: Effect = "ask" if any(always(rule, scope) for rule in found.ask) else "allow"
+        if any(sometimes(rule, scope) for rule in found.deny) or not any(always(rule, scope) for rule in found.allow):
             return best, "deny"
-        return best, "ask" if any(_sometimes(rule, scope) for rule in found.ask) else "allow"
+        return best, "ask" if any(sometimes(rule, scope) for rule in found.ask) else "allow"
 
 
 def _is_agent(name: str | None) -> bool:
@@ -264,25 +269,4 @@ _NOTHING = Candidates()
 
 def _usable(found: Candidates, scope: Scope | None) -> bool:
     """Whether some arguments could be allowed or asked for: the question that a list asks of every tool."""
-    return any(_sometimes(rule, scope) for rule in found.allow) and not any(_always(rule, scope) for rule in found.deny)
-
-
-def _always(rule: Rule, scope: Scope | None) -> bool:
-    """Whether the rule takes part whatever the arguments are: `scope` has none. None: no rule has a condition."""
-    if rule.when is None or scope is None:
-        return True
-    answer = rule.when.test(scope)
-    return holds(rule.effect, answer) if answer is not UNDECIDED else _settled(rule) and rule.effect != "allow"
-
-
-def _sometimes(rule: Rule, scope: Scope | None) -> bool:
-    """Whether the rule takes part for some arguments, as far as can be known without them."""
-    if rule.when is None or scope is None:
-        return True
-    answer = rule.when.test(scope)
-    return holds(rule.effect, answer) if answer is not UNDECIDED else not _settled(rule) or rule.effect != "allow"
-
-
-def _settled(rule: Rule) -> bool:
-    """Whether arguments change nothing."""
-    return rule.when is not None and not rule.when.mentions("args")
+    return any(sometimes(rule, scope) for rule in found.allow) and not any(always(rule, scope) for rule in found.deny)

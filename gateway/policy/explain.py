@@ -14,7 +14,7 @@ from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.misses import Miss, misses
 from gateway.policy.rows import Grant, Rule
 from gateway.policy.saw import saw
-from gateway.policy.scope import Query, Scope, use_of
+from gateway.policy.scope import ANY_RUN, Query, Scope, use_of
 from gateway.policy.ways import nearest
 from gateway.policy.wording import Effect
 
@@ -125,7 +125,7 @@ def _answer(policy: Policy, query: Query, principal: str) -> Answer:
 
 
 def _listing(policy: Policy, query: Query, principal: str) -> Answer:
-    use = replace(query, action=use_of(query.tool) if query.tool else "call", args=None)
+    use = replace(query, action=use_of(query.tool) if query.tool else "call", args=None, run=ANY_RUN)
     return _told(policy, [query, use], principal, listed(policy, use, principal))
 
 

@@ -1,8 +1,8 @@
 """The closed list of functions that conditions may call. Pure and total: a value of the wrong kind is undecidable.
 
-Each entry of `FUNCTIONS` checks its fixed arguments (globs, domains, roots, networks: always literal strings) when the
-policy is loaded, and gives the function of one value that a decision runs. ValueError says what is wrong with them.
-`has` is not here: it takes a path, not a value, so the compiler knows it.
+Each entry of `FUNCTIONS` checks its fixed arguments (globs, domains, roots, networks, dates: always literal strings)
+when the policy is loaded, and gives the function of one value that a decision runs. ValueError says what is wrong with
+them. `has` is not here: it takes a path, not a value, so the compiler knows it; nor are the clocks of `zones`.
 """
 
 import ipaddress
@@ -13,6 +13,8 @@ from typing import Any
 
 from gateway.policy.globs import compile_glob
 from gateway.policy.logic import UNDECIDED, conjunction
+from gateway.policy.moments import after, before
+from gateway.policy.patterns import matches_regex
 from gateway.policy.scope import Kind
 
 __all__ = ["FUNCTIONS", "Function"]
@@ -154,16 +156,33 @@ def _in_cidr(networks: Sequence[str]) -> Run:
         except ValueError:
             return UNDECIDED
         plain = getattr(address, "ipv4_mapped", None) or address
-        return any(plain in network for network in wanted)
+        inside = any(plain in network for network in wanted)
+        return UNDECIDED if not inside and _leads_elsewhere(plain) else inside
 
     return _on_text(one)
 
 
+def _leads_elsewhere(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """An IPv6 address with an IPv4 one inside, to which a relay may lead; or one that means another link's."""
+    if isinstance(address, ipaddress.IPv4Address) or address.is_loopback or address.is_unspecified:
+        return False
+    return bool(address.scope_id or any(address in network for network in _RELAYED))
+
+
+_RELAYED = [
+    ipaddress.IPv6Network(text)
+    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")  # NAT64, 6to4, Teredo, RFC 4291
+]
+
+
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
-        return ipaddress.ip_network(text)
+        found = ipaddress.ip_network(text)
     except ValueError:
         raise ValueError(f"`{text}` is not a network; write `10.0.0.0/8` or `fc00::/7`") from None
+    if isinstance(found, ipaddress.IPv6Network) and found.network_address.ipv4_mapped:
+        raise ValueError(f"`{text}` would match nothing: such addresses are read as IPv4; write `10.0.0.0/8`")
+    return found
 
 
 _TEXT: tuple[Kind, ...] = ("string", "weekday", "any")
@@ -172,6 +191,9 @@ FUNCTIONS: Mapping[str, Function] = {
     "len": Function("len(value)", "number", ("string", "list", "object", "any"), lambda _: _length, fixed=False),
     "lower": Function("lower(text)", "string", _TEXT, lambda _: _on_text(str.lower), fixed=False),
     "host": Function("host(url)", "string", _TEXT, lambda _: _on_text(_host), fixed=False),
+    "before": Function("before(date, '2026-12-31')", "bool", _TEXT, before),
+    "after": Function("after(date, '2026-12-31')", "bool", _TEXT, after),
+    "matches_regex": Function("matches_regex(text, '[0-9]+', ...)", "bool", _TEXT, matches_regex),
     "matches": Function("matches(text, 'glob', ...)", "bool", _TEXT, _matches),
     "all_match": Function("all_match(list, 'glob', ...)", "bool", ("list", "any"), _all_match),
     "any_match": Function("any_match(list, 'glob', ...)", "bool", ("list", "any"), _any_match),

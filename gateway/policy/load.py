@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.errors import PolicyError, Problem
+from gateway.policy.custom import Model, read_model
+from gateway.policy.custom_rows import reader_of
 from gateway.policy.decide import Policy
 from gateway.policy.files import Source, read_sources
-from gateway.policy.model import model_problems
+from gateway.policy.model import is_shipped
 from gateway.policy.roles import Roles
-from gateway.policy.rows import Grant, Obligation, Row, Rule, parse_lines
+from gateway.policy.rows import Grant, Obligation, Reader, Row, Rule, parse_lines
 from gateway.policy.wording import GROUPS, SHRUNK
 from gateway.wording import did_you_mean
 
-__all__ = ["build", "digest_of", "load", "parse"]
+__all__ = ["build", "digest_of", "load", "own_model", "parse"]
 
 
 def load(model: str | Path, policy: str | Path) -> Policy:
@@ -57,27 +59,59 @@ def _without_collections() -> Iterator[None]:
 def _build(model: Source | None, sources: Sequence[Source], *, hollow: bool) -> Policy:
     problems: list[Problem] = []
     rows: list[Row] = []
-    if model:
-        text = _text(model, problems)
-        problems += model_problems(model.file, text) if text is not None else []
-    for source in sources:
-        text = _text(source, problems)
-        found, wrong = parse_lines(source.file, text or "")
-        rows += found
-        problems += wrong
-        if text is not None and not found and not wrong and len(sources) > 1 and not hollow and not _meant(source):
-            problems.append(_empty(source))
+    own = own_model(model, problems) if model else None
+    if not problems:  # under a model that can't be read, no line can be
+        rows = _rows(sources, reader_of(own) if own else None, problems, hollow=hollow)
     rules = [row for row in rows if isinstance(row, Rule)]
     grants = [row for row in rows if isinstance(row, Grant)]
     obligations = [row for row in rows if isinstance(row, Obligation)]
-    problems += Roles.of(grants).circles()
+    for kind in sorted({grant.kind for grant in grants}):
+        problems += Roles.of(grant for grant in grants if grant.kind == kind).circles()
     if not rules and not problems and not hollow and not any(map(_meant, sources)):
         problems.append(_nothing(sources))
     if problems:
         raise PolicyError(sorted(problems, key=_place))
     spoken_of = [*rules, *(obligation.rule for obligation in obligations)]
-    warnings = [*_twice(rules), *_twice(grants), *_twice(obligations), *_unknown_roles(spoken_of, grants)]
-    return Policy(rules, grants, digest_of(model, sources), sorted(warnings, key=_place), obligations)
+    found = [*_twice(rules), *_twice(grants), *_twice(obligations), *_unknown_roles(spoken_of, grants)]
+    warnings = sorted(found, key=_place)
+    digest = digest_of(model, sources)
+    if own is None or model is None:
+        return Policy(rules, grants, digest, warnings, obligations)
+    from gateway.policy.stock import CasbinPolicy  # it brings Casbin, which only a model of one's own needs
+
+    return CasbinPolicy(own, rules, grants, digest, [*_about(model.file, own), *warnings])
+
+
+def own_model(model: Source, problems: list[Problem]) -> Model | None:
+    """A model that is not the shipped one; None, too, for one that can't be used, which adds to the problems."""
+    text = _text(model, problems)
+    if text is None or is_shipped(text):
+        return None
+    found = read_model(model.file, text)
+    if isinstance(found, Model):
+        return found
+    problems += found
+    return None
+
+
+def _about(file: str, model: Model) -> Iterable[Problem]:
+    message = "this is not the shipped model: Casbin's own engine decides, which takes longer the more lines there are"
+    yield Problem(file, 0, 0, message, "", "warning")
+    yield from model.warnings
+
+
+def _rows(
+    sources: Sequence[Source], reader: type[Reader] | None, problems: list[Problem], *, hollow: bool
+) -> list[Row]:
+    rows: list[Row] = []
+    for source in sources:
+        text = _text(source, problems)
+        found, wrong = parse_lines(source.file, text or "", reader)
+        rows += found
+        problems += wrong
+        if text is not None and not found and not wrong and len(sources) > 1 and not hollow and not _meant(source):
+            problems.append(_empty(source))
+    return rows
 
 
 def _text(source: Source, problems: list[Problem]) -> str | None:
@@ -132,6 +166,7 @@ def _twice(rows: Sequence[Rule] | Sequence[Grant] | Sequence[Obligation]) -> Ite
 
 def _unknown_roles(rules: Sequence[Rule], grants: Sequence[Grant]) -> Iterable[Problem]:
     """Groups that rules name and nobody has, and groups that somebody has and no rule names."""
+    grants = [grant for grant in grants if grant.kind == "g"]
     given = {grant.role for grant in grants}
     used = {rule.who for rule in rules} | {grant.member for grant in grants}
     for rule in rules:

@@ -10,8 +10,9 @@ gives no row, and a file with an error gives no policy. Names are ASCII, so that
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from gateway.duties import Duties
 from gateway.errors import Problem
@@ -20,70 +21,11 @@ from gateway.policy.compiler import compile_condition
 from gateway.policy.condition import Condition, ConditionError
 from gateway.policy.globs import ToolGlob
 from gateway.policy.obligations import DutyError, parse_duties
+from gateway.policy.said import Grant, Obligation, Rule
 from gateway.policy.wording import ACTIONS, EFFECTS, GROUPS, PREFIXES, Action, Effect
 from gateway.wording import did_you_mean
 
-__all__ = ["Grant", "Obligation", "Row", "Rule", "parse_lines"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    file: str
-    line: int
-
-    @property
-    def where(self) -> str:
-        """`policies/policy.csv:12`."""
-        return f"{self.file}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule(_Placed):
-    """A `p` line. `when` None means always. `columns` holds where each cell stands, in the order of the file."""
-
-    text: str
-    who: str
-    tenant: str
-    tool: ToolGlob
-    action: Action
-    when: Condition | None
-    effect: Effect
-    why: str
-    columns: tuple[int, ...] = ()
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What makes two lines the same rule, whatever their explanation."""
-        when = self.when.text if self.when else ""
-        return self.who, self.tenant, self.tool.text, self.action, when, self.effect
-
-
-@dataclass(frozen=True, slots=True)
-class Grant(_Placed):
-    """A `g` line: the member has the role, in this tenant or (`*`) in all."""
-
-    member: str
-    role: str
-    tenant: str
-    columns: tuple[int, ...] = ()
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        return self.member, self.role, self.tenant
-
-
-@dataclass(frozen=True, slots=True)
-class Obligation(_Placed):
-    """An `o` line: what calls that are allowed must keep to. `rule` is its other cells, as a line that restricts: where
-    its condition can't be decided, its duties hold.
-    """
-
-    rule: Rule
-    duties: Duties
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        return *self.rule.key, replace(self.duties, rules=())
+__all__ = ["CELLS", "UNEXPLAINED", "Grant", "Obligation", "Reader", "Row", "Rule", "Wrong", "four_eyes", "parse_lines"]
 
 
 Row = Rule | Grant | Obligation
@@ -111,35 +53,36 @@ _IMPOSSIBLE = {
     "approve": "write `allow` or `deny`",
 }
 _NO_RUN = "a list is the same for all runs; what depends on the run can be denied to a `call`, a `read` or a `get`"
-_UNEXPLAINED: Mapping[Effect, str] = {
+UNEXPLAINED: Mapping[Effect, str] = {
     "allow": "allowed by policy",
     "ask": "a person must agree",
     "deny": "not allowed by policy",
 }
 _OWN = "subject.is_requester"
 _ANY_TOOL = ToolGlob.of("*/*")
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 _TOOL = re.compile(r"[A-Za-z0-9._*?-]+/[A-Za-z0-9._*?/:@%+~=&;$-]+")
 
 
-class _Wrong(Exception):
+class Wrong(Exception):
     def __init__(self, column: int, message: str, hint: str = "") -> None:
         self.column, self.message, self.hint = column, message, hint
         super().__init__(message)
 
 
-def parse_lines(file: str, text: str) -> tuple[list[Row], list[Problem]]:
-    """All rows, and all problems: one for each broken cell."""
+def parse_lines(file: str, text: str, reader: "type[Reader] | None" = None) -> tuple[list[Row], list[Problem]]:
+    """All rows, and all problems: one for each broken cell. `reader` knows other columns than the shipped ones."""
+    reads = reader or Reader
     rows: list[Row] = []
     reading = _Reading(file)
     for number, line in enumerate(text.split("\n"), start=1):
         try:
-            cells = split_line(line.removesuffix("\r"), _CODE)
+            cells = split_line(line.removesuffix("\r"), reads.code)
         except CellError as error:
             reading.problems.append(Problem(file, number, error.column, error.message, error.hint))
             continue
         if cells:
-            row = _Reader(reading, number, line.strip(), cells).row()
+            row = reads(reading, number, line.strip(), cells).row()
             rows.extend([row] if row else [])
     return rows, reading.problems
 
@@ -156,8 +99,13 @@ class _Reading:
     known: dict[tuple[Callable[[Cell], object], str], object] = field(default_factory=dict)
 
 
-class _Reader:
-    """One line: reads each cell, and notes what is wrong with it."""
+class Reader:
+    """One line: reads each cell, and notes what is wrong with it. `shapes` are the fields of each kind of line, `code`
+    the numbers of the columns that hold code.
+    """
+
+    shapes: ClassVar[Mapping[str, Sequence[str]]] = _SHAPES
+    code: ClassVar[AbstractSet[int]] = _CODE
 
     def __init__(self, reading: _Reading, line: int, text: str, cells: Sequence[Cell]) -> None:
         self._file, self._problems = reading.file, reading.problems
@@ -166,9 +114,9 @@ class _Reader:
     def row(self) -> Row | None:
         before = len(self._problems)
         kind = self._cells[0]
-        if kind.text not in _SHAPES:
+        if kind.text not in self.shapes:
             self._note(kind.column, f"unknown line type `{kind.text}`", _type_hint(kind.text))
-        elif self._has_shape(_SHAPES[kind.text]):
+        elif self._has_shape(self.shapes[kind.text]):
             row = _READ[kind.text](self)
             return row if len(self._problems) == before else None
         return None
@@ -179,7 +127,7 @@ class _Reader:
             return True
         column = self._cells[len(shape) + 1 if found > len(shape) else 0].column
         kind = self._cells[0].text
-        hint = _MANY if found > len(shape) else _FEW[kind]
+        hint = _MANY if found > len(shape) else _FEW[kind[0]]
         self._note(column, f"`{kind}` needs {len(shape)} fields ({', '.join(shape)}), found {found}", hint)
         return False
 
@@ -198,14 +146,18 @@ class _Reader:
             why.text,
             self._columns(),
         )
-        rule = rule if rule.why else replace(rule, why=_UNEXPLAINED[rule.effect])
+        rule = rule if rule.why else replace(rule, why=UNEXPLAINED[rule.effect])
+        self._possible(rule, effect, when)
+        return four_eyes(rule)
+
+    def _possible(self, rule: Rule, effect: Cell, when: Cell) -> None:
+        """Notes what this action can't have."""
         if rule.effect not in _POSSIBLE.get(rule.action, EFFECTS):
             self._note(effect.column, f"a line for `{rule.action}` can't `{rule.effect}`", _IMPOSSIBLE[rule.action])
         if rule.action == "list" and rule.when and (name := _of_run(rule.when)):
             self._note(
                 when.column_of(max(0, when.text.find(name))), f"a line for `list` can't look at `{name}`", _NO_RUN
             )
-        return _four_eyes(rule)
 
     def _obligation(self) -> Obligation:
         who, tenant, tool, action, when, duties, why = self._cells[1:]
@@ -252,7 +204,7 @@ class _Reader:
         try:
             value = known[key] = parse(cell)  # only what is right: what is wrong has its own column each time
             return value
-        except _Wrong as wrong:
+        except Wrong as wrong:
             self._note(wrong.column, wrong.message, wrong.hint)
             return fallback
 
@@ -260,14 +212,14 @@ class _Reader:
         self._problems.append(Problem(self._file, self._line, column, message, hint))
 
 
-_READ: Mapping[str, Callable[[_Reader], Row]] = {
-    "p": _Reader._rule,  # noqa: SLF001 - its own
-    "o": _Reader._obligation,  # noqa: SLF001
-    "g": _Reader._grant,  # noqa: SLF001
+_READ: Mapping[str, Callable[[Reader], Row]] = {
+    "p": Reader._rule,  # noqa: SLF001 - its own
+    "o": Reader._obligation,  # noqa: SLF001
+    "g": Reader._grant,  # noqa: SLF001
 }
 
 
-def _four_eyes(rule: Rule) -> Rule:
+def four_eyes(rule: Rule) -> Rule:
     """Nobody approves their own request, unless the line itself says who may with `subject.is_requester`."""
     if (rule.action, rule.effect) != ("approve", "allow"):
         return rule
@@ -298,14 +250,14 @@ def _type_hint(word: str) -> str:
     return "expected `p`, `o` or `g`; a comment begins with `#`"
 
 
-# ---- cells: each function gives the value, or raises _Wrong ----
+# ---- cells: each function gives the value, or raises Wrong ----
 
 
 def _ascii(cell: Cell) -> str:
     for offset, char in enumerate("" if cell.text.isascii() else cell.text):
         if not char.isascii():
             message = f"`{cell.text}` holds the non-ASCII character U+{ord(char):04X}"
-            raise _Wrong(cell.column_of(offset), message, "names are ASCII, so that no two look the same")
+            raise Wrong(cell.column_of(offset), message, "names are ASCII, so that no two look the same")
     return cell.text
 
 
@@ -318,12 +270,12 @@ def _principal(cell: Cell, prefixes: Sequence[str]) -> str:
     prefix, colon, rest = name.partition(":")
     expected = " or ".join(f"`{known}:...`" for known in prefixes)
     if not colon or not rest:
-        raise _Wrong(cell.column, f"`{name}` is not a name with its kind in front", f"expected {expected}")
+        raise Wrong(cell.column, f"`{name}` is not a name with its kind in front", f"expected {expected}")
     if prefix not in prefixes:
-        raise _Wrong(cell.column, f"unknown kind `{prefix}:` in `{name}`", f"expected {expected}")
+        raise Wrong(cell.column, f"unknown kind `{prefix}:` in `{name}`", f"expected {expected}")
     if not _WHO.fullmatch(name):
         hint = "write `*` for everyone" if "*" in rest else "letters, digits and . _ @ : | / \\ + ~ = -"
-        raise _Wrong(cell.column, f"`{name}` is not a name", hint)
+        raise Wrong(cell.column, f"`{name}` is not a name", hint)
     return name
 
 
@@ -338,14 +290,14 @@ def _group(cell: Cell) -> str:
 def _tenant(cell: Cell) -> str:
     name = _ascii(cell)
     if name != "*" and not _TENANT.fullmatch(name):
-        raise _Wrong(cell.column, f"`{name}` is not a tenant", "write its exact name, or `*` for every tenant")
+        raise Wrong(cell.column, f"`{name}` is not a tenant", "write its exact name, or `*` for every tenant")
     return name
 
 
 def _tool(cell: Cell) -> ToolGlob:
     text = _ascii(cell)
     if not _TOOL.fullmatch(text):
-        raise _Wrong(cell.column, f"`{text}` is not a server/tool pattern", _tool_hint(text))
+        raise Wrong(cell.column, f"`{text}` is not a server/tool pattern", _tool_hint(text))
     return ToolGlob.of(text)
 
 
@@ -360,14 +312,14 @@ def _tool_hint(text: str) -> str:
 def _action(cell: Cell) -> Action:
     found = next((action for action in ACTIONS if action == cell.text), None)
     if found is None:
-        raise _Wrong(cell.column, f"unknown action `{cell.text}`", did_you_mean(cell.text, ACTIONS))
+        raise Wrong(cell.column, f"unknown action `{cell.text}`", did_you_mean(cell.text, ACTIONS))
     return found
 
 
 def _effect(cell: Cell) -> Effect:
     found = next((effect for effect in EFFECTS if effect == cell.text), None)
     if found is None:
-        raise _Wrong(cell.column, f"unknown effect `{cell.text}`", _effect_hint(cell.text))
+        raise Wrong(cell.column, f"unknown effect `{cell.text}`", _effect_hint(cell.text))
     return found
 
 
@@ -381,7 +333,7 @@ def _duties(cell: Cell) -> Duties:
     try:
         return parse_duties(_ascii(cell))
     except DutyError as error:
-        raise _Wrong(cell.column_of(error.offset), error.message, error.hint) from None
+        raise Wrong(cell.column_of(error.offset), error.message, error.hint) from None
 
 
 def _when(cell: Cell) -> Condition | None:
@@ -392,4 +344,11 @@ def _when(cell: Cell) -> Condition | None:
         return compile_condition(text)
     except ConditionError as error:
         start = len(cell.text) - len(cell.text.lstrip())
-        raise _Wrong(cell.column_of(start + error.offset), f"condition: {error.message}", error.hint) from None
+        raise Wrong(cell.column_of(start + error.offset), f"condition: {error.message}", error.hint) from None
+
+
+CELLS: Mapping[str, Callable[[Cell], Any]] = {
+    "sub": _who, "dom": _tenant, "obj": _tool, "act": _action, "when": _when, "eft": _effect,
+    "member": _member, "role": _group, "tenant": _tenant,
+}  # fmt: skip
+"""What reads a cell of each column: gives its value, or raises Wrong."""

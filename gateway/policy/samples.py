@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import ceil, floor
 from typing import Any
 
 from gateway.policy.logic import UNDECIDED
@@ -11,6 +12,7 @@ __all__ = ["numbers", "samples", "texts"]
 
 _RANGES: Mapping[str, Sequence[int]] = {"now.hour": range(24), "now.minute": range(60)}
 _ALWAYS_THERE = ("now.", "run.")
+_NOT_ALWAYS = ("run.servers",)
 _ANOTHER: Any = {}  # of a kind that no written value has
 
 
@@ -21,7 +23,7 @@ def samples(name: str, kind: str, written: Sequence[Any]) -> tuple[Any, ...]:
     """
     if name in _RANGES:
         return tuple(_RANGES[name])
-    missing = () if name.startswith(_ALWAYS_THERE) else (UNDECIDED,)
+    missing = () if name.startswith(_ALWAYS_THERE) and name not in _NOT_ALWAYS else (UNDECIDED,)
     return (*missing, *_values(name, kind, written))
 
 
@@ -31,12 +33,12 @@ def _values(name: str, kind: str, written: Sequence[Any]) -> Iterator[Any]:
     elif kind == "bool":
         yield from (True, False)
     elif kind == "number":
-        counted = name.startswith(("run.", "len("))
-        yield from (
-            found
-            for found in numbers([0, *written] if counted else written)
-            if not counted or (found >= 0 and (found == int(found) or not name.startswith("len(")))
-        )
+        if name.startswith("len("):
+            edges = [edge for value in written if _is_number(value) for edge in (floor(value), ceil(value))]
+            yield from (found for found in numbers([0, *edges]) if found >= 0 and found == int(found))
+        else:
+            counted = name.startswith("run.")
+            yield from (found for found in numbers([0, *written] if counted else written) if found >= 0 or not counted)
     elif kind == "string":
         yield from texts(written)
     else:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from gateway.budget import Spend
 from gateway.call import JsonObject, Subject, Tool
 from gateway.offer import Offer
 from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.wording import Action
 from gateway.sources import Sources
 
-__all__ = ["NAMES", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope", "use_of"]
+__all__ = ["ANY_RUN", "NAMES", "READINGS", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope", "use_of"]
 
 Kind = Literal["bool", "number", "string", "list", "weekday", "object", "null", "any"]
 
@@ -25,8 +26,9 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 class RunFacts:
     """What a run has done before this call. `nanos` is money in billionths of a US dollar, `millis` time at work.
 
-    `tainted` says that text from an untrusted source was read. `sources` is what was said and read, where the policy
-    asks where values came from.
+    `tainted` says that text from an untrusted source was read. `servers` are those that have said anything to it; None:
+    nobody knows which. `sources` is what was said and read, where the policy asks where values came from. `known`
+    False: a question about no run in particular (`ANY_RUN`), as a list is.
     """
 
     calls: int = 0
@@ -34,7 +36,19 @@ class RunFacts:
     nanos: int = 0
     millis: int = 0
     tainted: bool = False
+    servers: frozenset[str] | None = frozenset()
     sources: Sources | None = field(default=None, compare=False, repr=False)
+    known: bool = True
+
+    @classmethod
+    def of(
+        cls, taken: Spend, *, tainted: bool, servers: frozenset[str] | None, sources: Sources | None = None
+    ) -> "RunFacts":
+        """`taken` is what the run has spent, or reserved."""
+        return cls(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, tainted, servers, sources)
+
+
+ANY_RUN = RunFacts(known=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +56,9 @@ class Query:
     """May this subject do this, now? `object` is `server/tool` (or `server/uri`, `server/prompt`).
 
     `args` None means that the arguments are not known; `tool` None, that the tool (or the resource, or the prompt) is
-    not. `now` is local time where the policy's hours are meant. `requester` matters for the action `approve` only: the
-    user who asked for the call that is to be approved. None there means unknown, and then nobody may approve.
+    not. `now` is aware, and `now.hour` reads it as it is: in UTC, as
+    the gateway has it. `requester` matters for the action `approve` only: the user who asked for the call that is to be
+    approved. None there means unknown, and then nobody may approve.
     """
 
     subject: Subject
@@ -97,10 +112,43 @@ def _of_tool(field_name: str) -> Callable[[Scope], Any]:
     return read
 
 
+_CLOCKS_DIFFER = 60.0  # seconds that ours may be behind of the clock of whoever issues tokens
+
+
+def _auth_age(scope: Scope) -> Any:
+    """Seconds since the user has shown who he is, as far as anybody has said when that was."""
+    since, now = scope.query.subject.since, scope.query.now
+    if since is None:
+        return UNDECIDED
+    age = now.timestamp() - since
+    return max(0.0, age) if age > -_CLOCKS_DIFFER else UNDECIDED
+
+
+def _of_run(read: Callable[[RunFacts], Any]) -> Callable[[Scope], Any]:
+    return lambda scope: read(scope.query.run) if scope.query.run.known else UNDECIDED
+
+
+def _servers(run: RunFacts) -> Any:
+    return UNDECIDED if run.servers is None else sorted(run.servers)
+
+
 def _is_requester(scope: Scope) -> Truth:
     requester = scope.query.requester
     return UNDECIDED if requester is None else requester == scope.query.subject.user
 
+
+def _of_now(read: Callable[[datetime], Any]) -> Callable[[Scope], Any]:
+    return lambda scope: read(scope.query.now)
+
+
+READINGS: Mapping[str, tuple[Kind, Callable[[datetime], Any]]] = {
+    "weekday": ("weekday", lambda moment: WEEKDAYS[moment.weekday()]),
+    "hour": ("number", lambda moment: moment.hour),
+    "minute": ("number", lambda moment: moment.minute),
+    "date": ("string", lambda moment: moment.date().isoformat()),
+    "iso": ("string", lambda moment: moment.isoformat(timespec="seconds")),
+}
+"""What a clock shows."""
 
 _TOOL: Mapping[str, Kind] = {
     "read_only": "bool",
@@ -121,22 +169,18 @@ NAMES: Mapping[str, Mapping[str, tuple[Kind, Callable[[Scope], Any]]]] = {
         "agent": ("string", lambda scope: scope.query.subject.agent or ""),
         "tenant": ("string", lambda scope: scope.query.subject.tenant),
         "roles": ("list", lambda scope: sorted(scope.roles)),
+        "auth_age": ("number", _auth_age),
         "is_requester": ("bool", _is_requester),
     },
     "run": {
-        "calls": ("number", lambda scope: scope.query.run.calls),
-        "tokens": ("number", lambda scope: scope.query.run.tokens),
-        "usd": ("number", lambda scope: scope.query.run.nanos / 1_000_000_000),
-        "seconds": ("number", lambda scope: scope.query.run.millis / 1000),
-        "tainted": ("bool", lambda scope: scope.query.run.tainted),
+        "calls": ("number", _of_run(lambda run: run.calls)),
+        "tokens": ("number", _of_run(lambda run: run.tokens)),
+        "usd": ("number", _of_run(lambda run: run.nanos / 1_000_000_000)),
+        "seconds": ("number", _of_run(lambda run: run.millis / 1000)),
+        "tainted": ("bool", _of_run(lambda run: run.tainted)),
+        "servers": ("list", _of_run(_servers)),
     },
-    "now": {
-        "weekday": ("weekday", lambda scope: WEEKDAYS[scope.query.now.weekday()]),
-        "hour": ("number", lambda scope: scope.query.now.hour),
-        "minute": ("number", lambda scope: scope.query.now.minute),
-        "date": ("string", lambda scope: scope.query.now.date().isoformat()),
-        "iso": ("string", lambda scope: scope.query.now.isoformat(timespec="seconds")),
-    },
+    "now": {name: (kind, _of_now(read)) for name, (kind, read) in READINGS.items()},
 }
 
 ROOTS = ("args", *NAMES)

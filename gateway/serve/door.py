@@ -78,7 +78,7 @@ class Door:
         if entry.authenticator is not None or path in entry.pages or self._looked_at(headers) is not None:
             return None
         profile = self._profile(path)
-        return None if profile is None else _asker(entry.local, entry.local.agent, profile)
+        return None if profile is None else _asker(entry.local, entry.local.since, entry.local.agent, profile)
 
     async def let_in(self, scope: Scope) -> Response | None:
         """The answer for a request that does not get in; None for one that does: its scope is ready then.
@@ -101,7 +101,7 @@ class Door:
             return JSONResponse({"error": "there is nothing here"}, 404)
         if self._entry.authenticator is not None:
             scope.setdefault("state", {})[STILL] = _still(self._entry.authenticator, who, scope["headers"], path)
-        _admit(scope, _asker(who.subject, self._entry.local.agent, profile))
+        _admit(scope, _asker(who.subject, who.subject.since, self._entry.local.agent, profile))
         return None
 
     def _looked_at(self, headers: Headers) -> tuple[int, str] | None:
@@ -151,7 +151,8 @@ def _still(authenticator: Authenticator, who: Identity, headers: Headers, path: 
 
 
 @lru_cache(1024)  # whoever asks, asks again
-def _asker(subject: Subject, agent: str | None, profile: Profile) -> Asker:
+def _asker(subject: Subject, _since: float | None, agent: str | None, profile: Profile) -> Asker:
+    """By `_since`, too: equal subjects may have shown at different times who they are."""
     return Asker(replace(subject, agent=agent), profile)
 
 

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.serve.asgi import Message, Send
@@ -73,6 +73,8 @@ class Handshakes:
         found = self._open.get(session)
         if found is None or found.client.asker != asker or not found.introduced or self._clock() - found.seen > FRESH:
             return None
+        if asker.subject.since != found.client.asker.subject.since:  # the same person, with another token
+            found.client = replace(found.client, asker=asker)
         return found
 
     def knows(self, session: str) -> bool:

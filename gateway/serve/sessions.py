@@ -99,7 +99,9 @@ class Sessions:
         """For what this client may see: nothing of it is recorded. What its run has read counts, if it has one."""
         known = self._runs.get(client.key)
         if known is not None and _is_open(known):
-            return known.opening.result()
+            run = known.opening.result()
+            run.authenticated(client.asker.subject)
+            return run
         return ClientRun(self._clients, Seat("", client.asker.subject, profile=client.asker.profile))
 
     def run(self, client: Client) -> "_Turn":
@@ -163,7 +165,9 @@ class _Turn:
     async def __aenter__(self) -> ClientRun:
         self._current = current = self._sessions._taken(self._client)  # noqa: SLF001 - its own
         if _is_open(current):
-            return current.opening.result()
+            run = current.opening.result()
+            run.authenticated(self._client.asker.subject)
+            return run
         try:
             return await asyncio.shield(current.opening)
         except BaseException as error:

@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -291,6 +292,26 @@ def test_a_token_is_whom_its_claims_name_and_nobody_else(project: Project, era: 
             assert gateway.stop() == 0
         for text in wrong:
             assert not any(len(part) > 8 and part in project.log for part in text.split("."))
+
+
+@eras
+def test_a_line_may_ask_how_long_ago_somebody_logged_in(project: Project, era: str) -> None:
+    stale = "p, *, *, echo/echo, call, subject.auth_age > 3600, deny, log in again"
+    now = int(time.time())
+    with Issuer() as issuer:
+        project.write(oauth(issuer) + KEYS, {"echo": ECHO_ENTRY}, *POLICY, stale)
+        old, new = token(issuer, auth_time=now - 7200), token(issuer, auth_time=now - 60)
+        unknown, key = token(issuer, iat=None), project.key("user:ann", "--tenant", "acme")
+        with project.serve() as gateway:
+            for credential in (old, unknown):
+                with wire(gateway, era, credential) as client:
+                    assert client.call("echo__echo", {"text": "hi"})["isError"]
+                    client.http.headers["authorization"] = f"Bearer {new}"  # the same session, if there is one
+                    assert text_of(client.call("echo__echo", {"text": "hi"})) == "hi"
+                if era == "modern":
+                    break  # what one person's program sends is one run there, in which his newest log-in counts
+            with wire(gateway, era, key) as client:
+                assert text_of(client.call("echo__echo", {"text": "hi"})) == "hi"
 
 
 def test_keys_rotate_while_we_are_running(project: Project) -> None:

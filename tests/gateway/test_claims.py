@@ -27,6 +27,20 @@ def test_the_named_claims_are_the_subject() -> None:
     assert (identity.scopes, identity.expires, identity.by) == ({"use", "more"}, 130.0, "token of https://issuer.test")
 
 
+@pytest.mark.parametrize(
+    ("told", "since"),
+    [
+        ({"auth_time": 50, "iat": 90}, 50.0), ({"iat": 90}, 90.0), ({"iat": 90.5}, 90.5), ({}, None),
+        ({"auth_time": "50", "iat": 90}, None), ({"auth_time": True}, None), ({"auth_time": -1}, None),
+        ({"auth_time": float("nan")}, None), ({"iat": 1e300}, None), ({"auth_time": None, "iat": 90}, None),
+    ],
+)  # fmt: skip
+def test_when_he_logged_in_is_what_the_issuer_says_and_else_when_the_token_was_made(
+    told: dict[str, Any], since: float | None
+) -> None:
+    assert who(**told).subject.since == since
+
+
 @pytest.mark.parametrize("name", ["ann+work@acme.test", "auth0|123", "A-1_b.c", "7", "x=y~z", 7])
 def test_names_that_issuers_use_are_taken(name: Any) -> None:
     assert who(email=name).subject.user == f"user:{name}"

@@ -25,6 +25,7 @@ POLICY = (
     "p, user:ann, *, echo/*, call, , allow, ann may",
     "p, *, *, echo/add, call, , ask, sums need a second person",
     "p, *, *, echo/grow, call, args.by > 10, deny, growing is limited",
+    "p, *, *, echo/rich, call, 'echo' in run.servers, deny, not after echo was read",
     "p, *, *, echo/env, call, , deny, the environment is private",
     "p, user:ann, *, down/*, call, , allow, ann may",
 )
@@ -62,6 +63,18 @@ def test_a_session_is_a_run_from_beginning_to_end(tmp_path: Path) -> None:
         )
         kinds = [type(event) for event in await events(app, run.run_id)]
         assert kinds[:4] == [Queued, Started, Admitted, Returned]
+
+    within(tmp_path, scenario)
+
+
+def test_a_line_may_ask_from_which_servers_a_run_has_read(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        async with app.clients.run(ANN, "x") as run:
+            assert isinstance(await run.call("echo/rich", {}), Returned)
+            denied = await run.call("echo/rich", {})
+            assert isinstance(denied, Denied)
+            assert denied.why == "not after echo was read"
+            assert (await run.place()).servers == frozenset({"echo"})
 
     within(tmp_path, scenario)
 

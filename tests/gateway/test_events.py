@@ -1,7 +1,7 @@
 """The JSON of events is public, and what was written once must read for ever."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -221,6 +221,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     Mapping[str, int]: st.dictionaries(_TEXT, st.integers(), max_size=3),
     Mapping[str, Any]: _OBJECT,
     Mapping[str, Any] | None: st.none() | _OBJECT,
+    Sequence[str] | None: st.none() | st.lists(_TEXT, max_size=3),
     tuple[str, ...]: st.lists(_TEXT, max_size=3).map(tuple),
     tuple[Mapping[str, Any], ...]: st.lists(_OBJECT, max_size=3).map(tuple),
 }

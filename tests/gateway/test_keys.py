@@ -54,5 +54,6 @@ def test_a_key_says_whose_it_is_and_until_when() -> None:
     _, kept = minted(OWNER, 0)
     identity = kept.identity
     assert (identity.subject, identity.scopes, identity.expires) == (Subject("user:ann", "acme"), {"use", "more"}, 5.0)
+    assert minted(OWNER, 7_500)[1].identity.subject.since == 7.5
     assert (kept.good(4_999), kept.good(5_000)) == (True, False)
     assert minted(Owner("user:ann", "acme"), 0)[1].good(10**15)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.budget import Limits, Spend
-from gateway.call import Subject, Unsent
+from gateway.call import Refused, Subject, Unsent
 from gateway.errors import IllegalEvent
 from gateway.events import (
     EVENTS,
@@ -231,6 +231,28 @@ def test_a_run_that_has_read_what_nobody_vouches_for_stays_tainted() -> None:
     assert run.tainted
     assert play(*made(2), run=run).tainted
     assert not folded(*WORKING, *made(1), *made(2)).tainted
+
+
+def test_a_run_has_read_from_the_servers_that_said_anything_to_it() -> None:
+    shop = replace(admitted(1), path="shop/refund")
+    mail, unsent = replace(admitted(2), path="mail/send"), returned(2, Unsent("the server is away"))
+    assert folded(CLIENT, STARTED, shop, mail, returned(2)).servers == frozenset({"mail"})
+    assert folded(CLIENT, STARTED, shop, mail, unsent, returned(1, Refused(-32602, "no"))).servers == frozenset(
+        {"shop"}
+    )
+    assert folded(CLIENT, STARTED, shop, lost(1), mail, doubted(2)).servers == frozenset()
+    assert folded(*WORKING, *made(1)).servers == frozenset({"shop"})
+
+
+def test_what_a_clients_call_was_sent_to_is_kept_only_while_it_is_under_way() -> None:
+    assert folded(CLIENT, STARTED, admitted(1)).sent == {"t1/call/1": "shop"}
+    assert folded(CLIENT, STARTED, admitted(1), returned(1), admitted(2), doubted(2)).sent == {}
+
+
+def test_what_was_read_in_the_run_before_is_brought_along() -> None:
+    assert folded(replace(CLIENT, servers=["mail"]), STARTED, *made(1)).servers == frozenset({"mail", "shop"})
+    unknown = folded(replace(CLIENT, servers=None), STARTED, *made(1))
+    assert unknown.servers is None
 
 
 # ---- answers find only the call that waits for them

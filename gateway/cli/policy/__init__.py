@@ -10,6 +10,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "can": ("policy.can", "Say what somebody may call: every tool, and what it depends on."),
     "check": ("policy.check", "Look over policy and budgets: one line for each finding."),
     "explain": ("policy.explain", "Say what the policy decides and why."),
+    "fmt": ("policy.formatting", "Align the columns of policy files; what they mean stays."),
     "lsp": ("policy.lsp", "Help for editors, while one writes a policy: a language server."),
     "diff": ("policy.diff", "Say which decisions another policy makes differently, by the line that is the cause."),
     "backtest": ("policy.backtest", "Decide the calls that were made again, by another policy."),

@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 
 from gateway.call import Subject
+from gateway.errors import PolicyError
 from gateway.offer import Offer
 from gateway.policy import Decision, Query, RunFacts, parse
+from gateway.policy.wording import ACTIONS
 from tests.fixtures.policies import NOON, a_query, a_tool
 
 BANK = parse(
@@ -168,6 +170,45 @@ def test_a_list_line_hides_what_could_be_called() -> None:
     assert not policy.visible(Subject("user:ann", "acme"), a_tool("shop/refund"), NOON)
     assert policy.visible(Subject("user:bob", "acme"), a_tool("shop/refund"), NOON)
     assert policy.decide(a_query()).effect == "allow"
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_line_is_about_its_own_action_alone(action: str) -> None:
+    """Nothing that a line allows is allowed by another action; but for what rests on reading and getting."""
+    if action in ("list", "subscribe", "complete"):
+        with pytest.raises(PolicyError, match=f"a line for `{action}` can't `allow`"):
+            parse(f"p, *, *, */*, {action}, , allow, y")
+        return
+    policy = parse(f"p, *, *, */*, {action}, , allow, y")
+    resting = {"read": {"subscribe", "complete"}, "get": set()}.get(action, set())
+    granted = {
+        other for other in ACTIONS if policy.decide(a_query(action=other, requester="user:bob")).effect == "allow"
+    }
+    assert granted == {action, *resting}
+
+
+@pytest.mark.parametrize(
+    ("who", "asked"),
+    [
+        ("*", {"user:ann", "user:bob", "user:role:r"}), ("user:ann", {"user:ann"}), ("role:r", {"user:ann"}),
+        ("team:t", {"user:bob"}), ("agent:a", set()), ("role:upper", {"user:ann"}), ("user:role:r", {"user:role:r"}),
+    ],
+)  # fmt: skip
+def test_a_line_is_about_whom_it_names_and_who_has_that_role(who: str, asked: set[str]) -> None:
+    grants = (
+        "g, user:ann, role:r, acme\ng, user:bob, team:t, *\ng, role:r, role:upper, acme\ng, user:eve, role:r, other"
+    )
+    policy = parse(f"p, {who}, *, */*, call, , allow, y\n{grants}")
+    people = ("user:ann", "user:bob", "user:role:r")
+    assert {one for one in people if policy.decide(a_query(one)).effect == "allow"} == asked
+    assert (policy.decide(a_query("user:eve")).effect == "allow") is (who == "*")
+
+
+@pytest.mark.parametrize("tenant", ["acme", "Acme", "acme2", "acm", "other", "acme@x"])
+def test_a_tenant_is_matched_exactly(tenant: str) -> None:
+    for written in ("acme", "acme@x"):
+        policy = parse(f"p, *, {written}, */*, call, , allow, y")
+        assert (policy.decide(a_query(tenant=tenant)).effect == "allow") is (tenant == written)
 
 
 def test_unknown_actions_are_denied() -> None:

@@ -108,6 +108,7 @@ def test_host(value: Any, expected: Any) -> None:
     ("value", "expected"),
     [
         ("10.1.2.3", True), ("11.0.0.1", False), ("fc00::1", True), ("::ffff:10.0.0.1", True), ("::1", False),
+        ("64:ff9b::a00:1", U), ("2002:a00:1::", U), ("2001:db8::1", False), ("fe80::1%eth0", U),
         ("167772161", U), ("10.1", U), ("0x0a000001", U), ("010.0.0.1", U), ("example.com", U), (167772161, U), ("", U),
     ],
 )  # fmt: skip
@@ -124,6 +125,11 @@ def test_in_cidr(value: Any, expected: Any) -> None:
         ("under", "a\\b", "is not a plain path"),
         ("in_cidr", "10.0.0.1/8", "is not a network"),
         ("in_cidr", "loopback", "is not a network"),
+        ("in_cidr", "::ffff:10.0.0.0/104", "would match nothing"),
+        ("before", "2026-02-30", "is no date or time"),
+        ("after", "tomorrow", "is no date or time"),
+        ("matches_regex", "(a", "is no pattern"),
+        ("matches_regex", "(?=a)b", "is no pattern"),
     ],
 )
 def test_wrong_fixed_arguments_are_found_when_the_policy_is_loaded(name: str, fixed: str, part: str) -> None:
@@ -136,7 +142,14 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
     max_leaves=5,
 )
-FIXED = {"under": "/srv", "in_cidr": "10.0.0.0/8", "in_domain": "acme.com"}
+FIXED = {
+    "under": "/srv",
+    "in_cidr": "10.0.0.0/8",
+    "in_domain": "acme.com",
+    "before": "2026-12-31",
+    "after": "2026-12-31",
+    "matches_regex": "a+",
+}
 
 
 @given(st.sampled_from(sorted(FUNCTIONS)), JSON)

@@ -7,6 +7,7 @@ from gateway.policy import load, parse
 from gateway.policy.files import Source
 from gateway.policy.load import build
 from gateway.policy.model import MODEL
+from tests.fixtures.policies import a_query
 
 LINE = "p, *, *, */*, call, tool.read_only, allow, why\n"
 
@@ -55,10 +56,27 @@ def test_every_problem_of_every_file_is_reported_at_once(tmp_path: Path) -> None
     folder.mkdir()
     (folder / "a.csv").write_text("P, x\n" + LINE)
     (folder / "b.csv").write_text("p, ann, *, */*, call, , Deny, why\n")
-    (tmp_path / "model.conf").write_text(MODEL + "m = true\n")
     with pytest.raises(PolicyError) as caught:
-        load(tmp_path / "model.conf", folder)
-    assert len(caught.value.problems) == 4
+        load(model(tmp_path), folder)
+    assert len(caught.value.problems) == 3
+
+
+def test_under_a_model_that_can_not_be_read_no_line_is(tmp_path: Path) -> None:
+    path = model(tmp_path)
+    path.write_text(MODEL + "m = true\n")
+    with pytest.raises(PolicyError) as caught:
+        load(path, write(tmp_path, b"P, x\n"))
+    assert [(problem.file, problem.line) for problem in caught.value.problems] == [(str(path), 15)]
+
+
+def test_only_a_model_of_ones_own_brings_casbin_and_says_so(tmp_path: Path) -> None:
+    assert not load(model(tmp_path), write(tmp_path, LINE.encode())).custom
+    other = MODEL.replace("r.act == p.act && in_tenant(r.dom, p.dom)", "in_tenant(r.dom, p.dom) && r.act == p.act")
+    (tmp_path / "model.conf").write_text(other)
+    own = load(tmp_path / "model.conf", write(tmp_path, LINE.encode()))
+    assert own.custom
+    assert [warning.message for warning in own.warnings if "Casbin's own engine decides" in warning.message]
+    assert own.digest != load(model(tmp_path), write(tmp_path, LINE.encode())).digest
 
 
 def test_a_folder_is_one_policy_and_lines_keep_their_file(tmp_path: Path) -> None:
@@ -117,6 +135,74 @@ def test_what_is_only_doubtful_is_a_warning(text: str, part: str) -> None:
 def test_a_misspelt_role_is_answered_with_the_right_one() -> None:
     warnings = parse(LINE + "p, role:suport, *, a/b, call, , deny, y\ng, user:a, role:support, *").warnings
     assert [warning.hint for warning in warnings] == ["did you mean `role:support`?", "did you mean `role:suport`?"]
+
+
+ROWS = [
+    ["p", "*", "*", "*/*", "call", "", "allow", "why"],
+    ["p", "*", "*", "bank/*", "call", "args.to in ['x', \"y\"] or has(args.any)", "deny", "no, never"],
+    ["g", "user:ann", "role:r", "acme"],
+]
+
+
+def quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def bare(number: int, cell: str) -> str:
+    return cell if number == 5 or "," not in cell else quoted(cell)
+
+
+STYLES = {
+    "as people write": "\n".join(", ".join(map(bare, range(8), row)) for row in ROWS),
+    "without blanks": "\n".join(",".join(map(bare, range(8), row)) for row in ROWS),
+    "all quoted": "\n".join(",".join(map(quoted, row)) for row in ROWS),
+    "quoted, blanks around": "\n".join(" ,\t".join(map(quoted, row)) + "  " for row in ROWS),
+    "only where a reader of CSV needs it": "\n".join(
+        ",".join(quoted(cell) if set(cell) & set(',"') else cell for cell in row) for row in ROWS
+    ),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("last", [True, False])
+def test_every_style_of_file_says_the_same_alone_and_in_a_folder(
+    tmp_path: Path, style: str, mark: bytes, end: bytes, last: bool
+) -> None:
+    lines = STYLES[style].encode().split(b"\n")
+    alone = load(model(tmp_path), write(tmp_path, mark + end.join(lines) + end * last))
+    folder = tmp_path / "policy.d"
+    folder.mkdir()
+    for number, line in enumerate(reversed(lines)):
+        (folder / f"{number}.csv").write_bytes(mark + b"# one line" + end + line + end * last)
+    for policy in (alone, load(model(tmp_path), folder)):
+        assert {rule.key for rule in policy.rules} == {rule.key for rule in parse(STYLES["as people write"]).rules}
+        assert [(grant.member, grant.role, grant.tenant) for grant in policy.grants] == [("user:ann", "role:r", "acme")]
+        assert policy.decide(a_query(path="shop/x")).effect == "allow"
+        assert policy.decide(a_query(path="bank/x", args={"to": "y"})).why == "no, never"
+        assert policy.decide(a_query(path="bank/x", args={"to": 5})).undecided
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        STYLES["as people write"].replace("\n", "\r").encode(),  # an old Macintosh's
+        STYLES["as people write"].encode("utf-16"),
+        STYLES["as people write"].encode("utf-16-le"),
+        STYLES["as people write"].replace("\n", "\u2028").encode(),
+        STYLES["as people write"].replace("\n", "\x0b").encode(),
+        STYLES["as people write"].replace("\n", "\x85").encode(),
+        STYLES["as people write"].replace(", ", ";").encode(),
+        STYLES["as people write"].replace(", ", "\t").encode(),
+        STYLES["as people write"].encode()[:-40] + b"\x00" * 40,
+        b"\xef\xbb\xbf\xef\xbb\xbf" + STYLES["as people write"].encode(),
+        STYLES["as people write"].replace("deny", "\u200bdeny").encode(),
+    ],
+)
+def test_a_file_that_could_be_read_in_two_ways_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(PolicyError):
+        load(model(tmp_path), write(tmp_path, content))
 
 
 def test_ten_thousand_lines_are_no_trouble() -> None:

@@ -2,45 +2,34 @@ from pathlib import Path
 
 import pytest
 
-from gateway.policy.model import MODEL, model_problems
+from gateway.policy.model import MODEL, is_shipped
 
 SHIPPED = Path(__file__).parents[3] / "policies" / "model.conf"
 
 
 def test_the_shipped_file_is_the_model() -> None:
-    assert model_problems("model.conf", SHIPPED.read_text()) == []
+    assert is_shipped(SHIPPED.read_text())
 
 
 def test_blanks_comments_and_line_ends_do_not_matter() -> None:
     text = "\ufeff# a comment\r\n" + MODEL.replace(" = ", "   =  ").replace("\n", "\r\n") + "; another\r\n"
-    assert model_problems("model.conf", text) == []
+    assert is_shipped(text)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "part"),
+    ("old", "new"),
     [
-        ("eft, why", "effect, why", 5, "differs"),  # every row would count as allow
-        ("g = _, _, _", "g = _, _", 8, "differs"),  # roles would count in every tenant
-        ("[matchers]", "[Matchers]", 13, "differs"),
-        (" && !some(where (p.eft == deny))", "", 11, "differs"),
-        ("r.act == p.act && ", "", 14, "differs"),
-        ("&& when(p.when, r.ctx, p.eft)", "# && when(p.when, r.ctx, p.eft)", 14, "differs"),
+        ("eft, why", "effect, why"),
+        ("g = _, _, _", "g = _, _"),
+        ("[matchers]", "[Matchers]"),
+        (" && !some(where (p.eft == deny))", ""),
+        ("r.act == p.act && ", ""),
     ],
 )
-def test_a_model_that_means_something_else_is_refused_where_it_differs(
-    old: str, new: str, line: int, part: str
-) -> None:
-    (problem,) = model_problems("model.conf", MODEL.replace(old, new))
-    assert (problem.file, problem.line) == ("model.conf", line)
-    assert part in problem.message
-    assert "put back the shipped model.conf" in problem.hint
+def test_whatever_means_something_else_is_another_model(old: str, new: str) -> None:
+    assert not is_shipped(MODEL.replace(old, new))
 
 
-def test_a_second_matcher_is_refused() -> None:
-    (problem,) = model_problems("model.conf", MODEL + "m = true\n")
-    assert "the shipped model has no `m = true`" in problem.message
-
-
-@pytest.mark.parametrize("text", ["", "# nothing", MODEL[:200]])
-def test_an_empty_or_cut_model_is_refused(text: str) -> None:
-    assert len(model_problems("model.conf", text)) == 1
+@pytest.mark.parametrize("text", ["", "# nothing", MODEL[:200], MODEL + "m = true\n"])
+def test_a_cut_or_longer_model_is_another(text: str) -> None:
+    assert not is_shipped(text)

@@ -21,6 +21,8 @@ _LEAF = st.one_of(
     st.builds("len({}) > {}".format, _PATH, _NUMBER),
     st.builds("matches({}, 'a*')".format, _PATH),
     st.sampled_from(["tool.read_only", "run.tainted", "args.flag", "'a' in args.kind", "now.hour > 11"]),
+    st.sampled_from(["hour('Europe/Berlin') > 11", "'mail' in run.servers", "run.servers == ['mail']"]),
+    st.sampled_from(["subject.auth_age < 900", "before(args.kind, '2026-12-31')", "weekday('UTC') == 'sat'"]),
 )
 conditions = st.recursive(
     _LEAF,

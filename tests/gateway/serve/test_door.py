@@ -29,6 +29,8 @@ class Known:
         given = dict(headers).get(b"authorization")
         if given == b"Bearer ann":
             return Identity(Subject("user:ann", "acme"))
+        if given == b"Bearer ann again":
+            return Identity(Subject("user:ann", "acme", since=200.0))
         return Refusal(503, retry_after=5) if given == b"Bearer later" else Refusal(401, "Bearer")
 
 
@@ -74,6 +76,16 @@ def test_with_a_log_in_only_who_is_known_gets_in_and_as_himself() -> None:
     assert (request["path"], request["raw_path"]) == ("/mcp", b"/mcp")
     assert b"ann" not in repr(request["headers"]).encode()
     assert known.asked == ["/mcp/part"]  # once
+
+
+def test_each_request_says_when_its_own_credential_was_shown() -> None:
+    door = Door(replace(ENTRY, authenticator=Known()))
+    since = []
+    for word in ("ann", "ann again", "ann"):
+        request = scope("/mcp", bearer(word))
+        assert answer(door, request) is None
+        since.append(request["state"][ASKER].subject.since)
+    assert since == [None, 200.0, None]
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/part", "/mcp/nothing", "/", "/admin", "/page/", "/PAGE"])

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.call import Subject
 from gateway.errors import IllegalEvent, StoreError
-from gateway.events import Cancelled, Queued, Returned
+from gateway.events import Admitted, Cancelled, Queued, Returned
 from gateway.profile import Profile
 from gateway.serve import sessions as under_test
 from gateway.serve.asking import ASKER, Asker
@@ -101,12 +101,13 @@ def test_what_a_client_without_sessions_has_read_outlives_the_gateway_that_serve
     tmp_path: Path, context: Any, tainted: bool
 ) -> None:
     async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
+        asked = Admitted("call/1", "mail/read", "{}", "pin", "policy", {})
         looked = Returned("call/1", {"kind": "answered", "result": {}}, {}, tainting=True)
-        await app.store.append(await run_id(sessions, modern()), [looked], lease=None)
+        await app.store.append(await run_id(sessions, modern()), [asked, looked], lease=None)
         another = Sessions(app.clients, clock=clock)
         first = (await app.store.events(await run_id(another, context)))[0].event
         assert isinstance(first, Queued)
-        assert first.tainted is tainted
+        assert (first.tainted, first.servers) == (tainted, ["mail"] if tainted else [])
         await another.close()
 
     within(tmp_path, scenario)
@@ -273,6 +274,18 @@ def test_a_line_about_a_run_is_asked_of_the_run_that_the_client_has(tmp_path: Pa
             run.taint()
         assert (await sessions.viewer(modern()).place()).tainted
         assert not (await sessions.viewer(modern("another")).place()).tainted
+
+    within(tmp_path, scenario)
+
+
+def test_what_counts_is_when_somebody_last_showed_who_he_is(tmp_path: Path) -> None:
+    async def scenario(_app: App, sessions: Sessions, _clock: Clock) -> None:
+        seen = []
+        for since in (None, 100.0, 200.0, 150.0, None):
+            asker = Asker(Subject("user:ann", "acme", since=since))
+            async with sessions.run(modern(asker=asker)) as run:
+                seen.append((await run.place()).subject.since)
+        assert seen == [None, 100.0, 200.0, 200.0, 200.0]
 
     within(tmp_path, scenario)
 
