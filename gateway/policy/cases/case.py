@@ -124,10 +124,10 @@ def _query(given: Mapping[str, Said], facts: Facts) -> Query:
     tool, path = _tool(given["tool"], action, facts)
     args = {"uri": path.partition("/")[2]} if action in ("read", "subscribe") else _args(given.get("args"))
     args = None if action == "list" else args  # a list is the same whatever the arguments will be
-    return Query(_subject(given), action, path, args, tool, facts.run, facts.now, facts.requester)
+    return Query(_subject(given, facts), action, path, args, tool, facts.run, facts.now, facts.requester)
 
 
-def _subject(given: Mapping[str, Said]) -> Subject:
+def _subject(given: Mapping[str, Said], facts: Facts) -> Subject:
     """`who` may end in ` via agent:NAME`, as people say it; or `agent` says so."""
     who = given["who"]
     user, _, agent = (part.strip() for part in who.text.partition(" via "))
@@ -142,7 +142,8 @@ def _subject(given: Mapping[str, Said]) -> Subject:
     tenant = given.get("tenant")
     if tenant and not _TENANT.fullmatch(tenant.text):
         raise Wrong(tenant, f"`{tenant.text}` is not a tenant", "write its exact name")
-    return Subject(user, tenant.text if tenant else "default", agent or None)
+    since = None if facts.auth_age is None else facts.now.timestamp() - facts.auth_age
+    return Subject(user, tenant.text if tenant else "default", agent or None, since)
 
 
 def _who_hint(user: str) -> str:

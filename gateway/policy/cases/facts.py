@@ -4,6 +4,8 @@
     not_read_only ... not_trusted                         the opposite
     pin=0a1b                                              the hash of the tool's definition
     tainted calls=3 tokens=1000 usd=0.25 seconds=12       about the run
+    servers=shop+mail                                     those that have said anything to it
+    auth_age=300                                          seconds since the user has shown who he is
     now=2026-11-21T09:30                                  when; UTC, unless the time says its zone
     requester=user:ann                                    who asked, for the action approve
 
@@ -45,6 +47,7 @@ class Facts:
     run: RunFacts = field(default_factory=RunFacts)
     now: datetime = _NOON
     requester: str = "user:somebody-else"
+    auth_age: float | None = None
 
     @property
     def about_tool(self) -> bool:
@@ -117,6 +120,8 @@ _VALUES: Mapping[str, Callable[[Facts, str], Facts]] = {
     "tokens": _run("tokens", _count),
     "usd": _run("nanos", lambda text: nanos(Decimal(text))),
     "seconds": _run("millis", lambda text: round(float(text) * 1000)),
+    "servers": _run("servers", lambda text: frozenset(name for name in text.split("+") if name)),
+    "auth_age": lambda facts, value: replace(facts, auth_age=float(_count(value))),
     "now": lambda facts, value: replace(facts, now=_time(value)),
     "requester": lambda facts, value: replace(facts, requester=value),
     "pin": lambda facts, value: replace(facts, pin=value),

@@ -40,6 +40,12 @@ def test_the_uri_of_a_resource_is_its_argument() -> None:
     assert (query.object, query.args) == ("files/file:///a?b=*", {"uri": "file:///a?b=*"})
 
 
+def test_the_age_of_a_log_in_is_counted_back_from_the_moment_of_the_case() -> None:
+    query = a_case(**{"with": "auth_age=300 now=2026-11-21T09:30"}).query
+    assert query.subject.since == query.now.timestamp() - 300
+    assert a_case().query.subject.since is None
+
+
 def test_what_is_expected_is_said_in_words() -> None:
     assert a_case(line="policy.csv:3", why="too much").expected == "deny by policy.csv:3 because `too much`"
 

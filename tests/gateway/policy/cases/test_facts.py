@@ -27,6 +27,12 @@ def test_words_say_what_the_run_has_done() -> None:
     assert (run.calls, run.tokens, run.nanos, run.millis, run.tainted) == (3, 10, 250_000_000, 1500, True)
 
 
+def test_words_say_whom_the_run_has_heard_and_how_old_a_log_in_is() -> None:
+    facts = said(("servers=shop+mail", "auth_age=300"))
+    assert (facts.run.servers, facts.auth_age) == ({"shop", "mail"}, 300)
+    assert said(("servers=",)).run.servers == frozenset()
+
+
 def test_the_last_word_counts() -> None:
     assert said(("trusted", "not_trusted")).trusted is False
     assert said(("tainted", "not_tainted")).run.tainted is False
