@@ -6,7 +6,7 @@ Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 from dataclasses import dataclass, field, replace
 
 from gateway.approval import Approval, claim_again
-from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, TaskCreated, Unsent
+from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.caller import NOBODY, Caller
 from gateway.duties import Duties
 from gateway.events import Admitted, Event, Obliged
@@ -179,9 +179,11 @@ class Admission:
         )
 
     def given_back(self, outcome: Outcome) -> tuple[Change, ...]:
-        """What was used up for nothing: the server was not reached; or has only asked back, and got its answers."""
+        """What was used up for nothing: the server was not reached, or has only asked back. Answers that it refused may
+        be mended.
+        """
         nothing, once = isinstance(outcome, Unsent | InputRequired), self.attempt.once
-        again = (Again(once.token),) if once is not None and isinstance(outcome, Unsent) else ()
+        again = (Again(once.token),) if once is not None and isinstance(outcome, Unsent | Refused) else ()
         return (*again, *restored(self.call, self.work, self.used_up)) if self.used_up and nothing else again
 
 

@@ -53,7 +53,7 @@ from gateway.tracing import Forwarding, Interval, Tracing, meta_of
 __all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
 __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 
-NO_OUTCOME = InDoubt("the caller went away before the answer came")
+NO_OUTCOME = InDoubt("the call was given up before the answer came")
 NOT_SENT = Unsent("the caller went away before it was sent")
 KEPT = "its approval is not used up"
 LATELY = 2048  # events that calls of one run can have written while one of them was admitted

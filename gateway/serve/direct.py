@@ -49,6 +49,7 @@ from gateway.verbatim import parts
 
 __all__ = ["Direct", "Plain", "Underway"]
 
+MOST_SAID = 4096  # bytes of what a client says of itself, to be remembered
 WATCH_AFTER = 0.05  # seconds until it is worth looking whether the client is still there
 _REQUEST = {"jsonrpc", "id", "method", "params"}
 _PARAMS = {"name", "arguments", "_meta"}
@@ -170,9 +171,11 @@ class Direct:
         if head.modern:
             if not _routed(head, message, meta):
                 return None
-            if head.said is None or head.said.meta != meta:
-                head.said = self._introduced(head, meta)
-            return head.said
+            if head.said is not None and head.said.meta == meta:
+                return head.said
+            said = self._introduced(head, meta)
+            head.said = said if len(dumped(meta)) <= MOST_SAID else None  # it is kept for as long as the head is
+            return said
         session = head.session
         if session is None or head.version not in HANDSHAKE_PROTOCOL_VERSIONS:
             return None

@@ -14,6 +14,7 @@ from gateway.serve.direct import Plain, Underway
 
 __all__ = ["Quick"]
 
+MOST_BEHIND = 64 * 1024  # bytes
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n%s\r\n"
 _CLOSING = b"connection: close\r\n"
 
@@ -25,7 +26,8 @@ class Quick(BoundedProtocol):
         super().__init__(**settings)
         self._desk = desk
         self._call: Underway | None = None
-        self._behind = b""  # what came while a call was answered
+        self._between = True  # uvicorn's parser has read whole requests, and nothing of another one
+        self._behind = b""  # what came while a call was answered, or while its answer was not taken
         self._last = False  # of its calls: uvicorn wants to end
         self._heard = 0.0
         self._common: tuple[Any, bytes] = None, b""  # uvicorn's own headers, and their bytes
@@ -34,12 +36,21 @@ class Quick(BoundedProtocol):
     def waits(self) -> bool:
         return self._call is None and super().waits
 
+    def on_message_begin(self) -> None:
+        self._between = False
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._between = True
+
     def data_received(self, data: bytes) -> None:
-        if self._call is not None:
+        if self._call is not None or self.flow.write_paused:
             self._behind += data
-            self.transport.pause_reading()
+            if len(self._behind) > MOST_BEHIND:  # up to then it is read on: who goes away is to be noticed
+                self.transport.pause_reading()
             return
-        plain = self._desk.plain(data) if self._received == 0 and super().waits else None
+        plain = self._desk.plain(data) if self._between and super().waits else None
         if plain is None:
             super().data_received(data)
         else:
@@ -79,12 +90,19 @@ class Quick(BoundedProtocol):
             return
         if self.timeout_keep_alive_task is None:
             self._keep_alive(self.timeout_keep_alive)
-        if self._behind:
+        self._look_behind()
+
+    def _look_behind(self) -> None:
+        if self._behind and self._call is None and not self.flow.write_paused:
             data, self._behind = self._behind, b""
             self.transport.resume_reading()
             self.data_received(data)
 
     # ---- what uvicorn asks of a connection
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._look_behind()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._call is not None and self._call.task is not None:

@@ -44,8 +44,11 @@ def commit(connection: sqlite3.Connection, batch: Sequence[Item]) -> None:
         commit_begun(connection, batch)
 
 
-def commit_begun(connection: sqlite3.Connection, batch: Sequence[Item], memory: Memory | None = None) -> None:
-    """The same in a transaction that has begun. `memory` is the connection's, if it has one."""
+def commit_begun(connection: sqlite3.Connection, batch: Sequence[Item], memory: Memory | None = None) -> bool:
+    """The same in a transaction that has begun. `memory` is the connection's, if it has one.
+
+    False, and nothing was written: such a connection never waits, and it would have to, to begin once more.
+    """
     try:
         if memory is not None:
             memory.check(connection)
@@ -53,7 +56,8 @@ def commit_begun(connection: sqlite3.Connection, batch: Sequence[Item], memory: 
         if not _together(connection, batch, known):
             known.clear()
             connection.execute("ROLLBACK")
-            connection.execute("BEGIN IMMEDIATE")
+            if not _begun_anew(connection, waits=memory is None):
+                return False
             for item in batch:
                 _apart(connection, item)
         connection.execute("COMMIT")
@@ -63,6 +67,17 @@ def commit_begun(connection: sqlite3.Connection, batch: Sequence[Item], memory: 
         with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself: then there is nothing to do
             connection.execute("ROLLBACK")
         _fail(batch, error)
+    return True
+
+
+def _begun_anew(connection: sqlite3.Connection, *, waits: bool) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        if waits:
+            raise
+        return False
+    return True
 
 
 def _fail(batch: Sequence[Item], error: sqlite3.Error) -> None:

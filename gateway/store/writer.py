@@ -70,8 +70,8 @@ class Writer:
         return self._here.read(sql, parameters) if self._here is not None else None
 
     def spend(self, account: str) -> Spend | None:
-        """What is taken of an account, as of the last commit on the loop, if that is known."""
-        return self._here.spend(account) if self._here is not None else None
+        """What is taken of an account, as of the last commit of this process, if that is known."""
+        return self._here.spend(account) if self._here is not None and not self._handed else None
 
     def close(self) -> None:
         """Commits what waits, then closes the connections."""
@@ -127,6 +127,8 @@ class Writer:
             if self._closed:
                 raise StoreError("the store is closed")
             self._handed += len(items)
+            if self._here is not None:
+                self._here.forget()
             for item in items:
                 self._queue.put(item)
 
@@ -189,8 +191,12 @@ class _Inline:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:  # the thread finds out what is wrong, with the time to wait
             return False
-        commit_begun(self._connection, items, self._memory)
-        return True
+        return commit_begun(self._connection, items, self._memory)
+
+    def forget(self) -> None:
+        """Another connection of this process is about to write."""
+        with self._free:
+            self._memory.clear()
 
     def spend(self, account: str) -> Spend | None:
         if not self._free.acquire(blocking=False):

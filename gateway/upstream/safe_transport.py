@@ -22,7 +22,6 @@ ERROR_BODY = 256 * 1024  # bytes of an error's body that are read in search of a
 LISTEN_SILENCE = 300.0  # seconds: a subscription that says nothing for longer is opened again
 NOTIFICATION_PATIENCE = 5.0  # seconds
 
-_EVENT = b"data:"  # an event has one, usually
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 _LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64)
 
@@ -125,6 +124,11 @@ def _json_rpc(request: httpx2.Request, error: types.ErrorData) -> httpx2.Respons
     return httpx2.Response(502, headers={"content-type": "application/json"}, content=wire.dump(body), request=request)
 
 
+def _events(piece: bytes) -> int:
+    """How many begin in it: each has a line of data, usually. JSON has no lines of its own."""
+    return piece.count(b"\ndata:") + piece.startswith(b"data:")
+
+
 class _SafeStream(httpx2.AsyncByteStream):
     """A body that ends where the network or the ceiling ends it; the SDK then reports an answer that can't be read.
 
@@ -143,7 +147,7 @@ class _SafeStream(httpx2.AsyncByteStream):
                     self._left -= len(piece)
                     if self._left < 0:
                         return
-                elif late := self._meter.late(piece.count(_EVENT), asyncio.get_running_loop().time()):
+                elif late := self._meter.late(_events(piece), asyncio.get_running_loop().time()):
                     await asyncio.sleep(late)
                 yield piece
         except httpx2.TransportError:

@@ -86,6 +86,19 @@ def test_a_plain_call_is_taken_and_its_head_is_looked_at_once(tmp_path: Path, mo
     at_the_desk(tmp_path, look)
 
 
+def test_what_a_client_says_at_length_is_not_kept_with_its_head(tmp_path: Path) -> None:
+    def look(desk: Desk, _door: Door) -> None:
+        for length, kept in ((10, True), (50_000, False)):
+            more = {"name": "echo__echo", "arguments": {}, "_meta": {"x": "x" * length}}
+            body = dumped(request("tools/call", more, era="modern"))
+            first, again = desk.plain(raw(body=body)), desk.plain(raw(body=body))
+            assert first is not None
+            assert again is not None
+            assert (first.client is again.client) is kept
+
+    at_the_desk(tmp_path, look)
+
+
 STRANGE = {
     "another method": raw("GET /mcp HTTP/1.1"),
     "another place": raw("POST /other HTTP/1.1"),

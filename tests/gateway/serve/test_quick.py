@@ -156,12 +156,16 @@ def test_a_call_that_comes_in_pieces_is_answered_too(tmp_path: Path, monkeypatch
     on_stage(tmp_path, monkeypatch, scenario)
 
 
-def test_a_client_that_goes_away_leaves_a_call_in_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("behind", [b"", b"\r\n", b"GET /health HTTP/1.1\r\n"])
+def test_a_client_that_goes_away_leaves_a_call_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: bytes
+) -> None:
     async def scenario(stage: Stage) -> None:
         async with stage.line() as line:
             line.writer.write(slow(PATIENCE))
             while not stage.answered:  # noqa: ASYNC110 - it has begun
                 await asyncio.sleep(0.01)
+            line.writer.write(behind)
             await asyncio.sleep(0.05)
         while not await stage.outcomes():  # noqa: ASYNC110 - nobody says that it was recorded
             await asyncio.sleep(0.01)
@@ -203,6 +207,56 @@ def test_a_connection_that_rests_is_closed_in_its_time(tmp_path: Path, monkeypat
                 last = loop.time()
             assert await line.reader.read() == b""
             assert loop.time() - last > 0.15
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+@pytest.mark.parametrize("refused", ["POST /nothing", "DELETE /health", "GET /ready"])
+def test_a_body_that_comes_late_is_no_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    hidden = call("smuggled")
+
+    async def scenario(stage: Stage) -> None:
+        async with stage.line() as line:
+            line.writer.write(
+                f"{refused} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(hidden)}\r\n\r\n".encode()
+            )
+            await line.answer()  # before its body came
+            line.writer.write(hidden)
+            health = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+            assert (await line.ask(health))[1] == b'{"status":"ok"}'
+        assert stage.answered == []
+        assert await stage.parts.store.run_rows() == []
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+def test_the_value_of_a_header_is_no_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    health = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+
+    async def scenario(stage: Stage) -> None:
+        async with stage.line() as line:
+            await line.ask(health + b"\r\n" + health + b"X-A: ")
+            assert b"smuggled" not in (await line.ask(call("smuggled")))[1]
+        assert stage.answered == []
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+def test_who_does_not_read_his_answers_is_not_answered_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, long = 600, "x" * 50_000
+
+    async def scenario(stage: Stage) -> None:
+        async with stage.line() as line:
+            line.writer.write(b"".join(call(long, number) for number in range(calls)))
+            before = -1
+            while len(stage.answered) > before:
+                before = len(stage.answered)
+                await asyncio.sleep(0.5)
+            assert before < calls
+            for number in range(calls):
+                assert f'"id":{number},'.encode() in (await line.answer())[1]
 
     on_stage(tmp_path, monkeypatch, scenario)
 

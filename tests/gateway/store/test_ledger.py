@@ -128,3 +128,25 @@ def test_what_another_process_took_is_seen_by_the_next_reservation(tmp_path: Pat
         there.close()
 
     asyncio.run(scenario())
+
+
+def test_what_the_thread_commits_is_seen_at_once(tmp_path: Path) -> None:
+    """Another process holds the lock: the loop can't commit, the thread waits and does."""
+
+    async def scenario() -> None:
+        store, one = SqliteStore(tmp_path / "s.db"), Spend(tool_calls=1)
+        await store.append("r", [QUEUED], lease=None, changes=[Reserve("a", one, Limits())])
+        for _ in range(2):
+            await store.append("r", [STARTED], lease=None, changes=[Reserve("a", one, Limits())])
+        with contextlib.closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            late = asyncio.ensure_future(
+                store.append("r", [STARTED], lease=None, changes=[Reserve("a", one, Limits())])
+            )
+            await asyncio.sleep(0.05)
+            other.execute("COMMIT")
+        await late
+        assert await store.recent_spend("a") == await store.spend("a") == Spend(tool_calls=4)
+        store.close()
+
+    asyncio.run(scenario())
