@@ -1,13 +1,16 @@
-"""JSON Schema keywords whose cost is bounded, in place of those that a hostile schema makes explode. Pure.
+"""JSON Schema keywords whose cost is bounded, in place of those that a hostile schema makes explode.
 
 `pattern` and its relatives run on RE2, in linear time (Python's `re` takes seconds for 25 characters). RE2 has no
 look-around: a `pattern` with one is left to the server to check; where the pattern chooses which schema applies
 (`patternProperties`), the schema is refused. `$ref` counts its steps: a dozen lines of references can stand for
 billions. `uniqueItems` compares texts, not each item with every other. And keywords are counted: a small schema can
-take minutes without a single reference, where each of many items has to meet all of it.
+take minutes without a single reference, where each of many items has to meet all of it. All others wait meanwhile; so
+a validation has a deadline too, in time of this thread alone, which a busy machine does not shorten.
 """
 
 import json
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -18,7 +21,10 @@ from jsonschema import exceptions, validators
 __all__ = ["MAX_KEYWORDS", "MAX_STEPS", "Exhausted", "Unbounded", "bounded", "flaw"]
 
 MAX_STEPS = 10_000  # references that one validation may follow
-MAX_KEYWORDS = 200_000  # that one validation may apply: a second or two
+MAX_KEYWORDS = 200_000  # that one validation may apply, and items that it may compare
+SECONDS = 0.25  # for the arguments of a call
+SCHEMA_SECONDS = 2.0  # for a schema itself, once
+_OFTEN = 64  # keywords after which the clock is looked at
 _MAX_TEXT = 80
 
 
@@ -42,7 +48,7 @@ def bounded(dialect: Any, schema: Mapping[str, Any]) -> tuple[Any, Callable[[], 
 def flaw(dialect: Any, schema: Mapping[str, Any]) -> str | None:
     """Why this is no schema of its dialect, if it is none. Raises Exhausted."""
     meta = validators.validator_for(dialect.META_SCHEMA, default=dialect)
-    steps = _Steps(most=MAX_KEYWORDS)  # the references are the standard's own, several for each part of the schema
+    steps = _Steps(MAX_KEYWORDS, SCHEMA_SECONDS)  # the references are the standard's own, several for each part of the schema
     steps.begin()
     checker = steps.validator(meta)(dialect.META_SCHEMA, registry=_SPECIFICATIONS, format_checker=meta.FORMAT_CHECKER)
     error = next(checker.iter_errors(schema), None)
@@ -55,22 +61,33 @@ _SPECIFICATIONS = validators.SPECIFICATIONS  # type: ignore[attr-defined] # not 
 class _Steps:
     """What the validations of one schema may take, and the validators that count it, one for each dialect.
 
-    `most` is how many references one of them may follow.
+    `most` is how many references one of them may follow, in so many `seconds`.
     """
 
-    def __init__(self, most: int = MAX_STEPS) -> None:
-        self._most = most
+    def __init__(self, most: int = MAX_STEPS, seconds: float = SECONDS) -> None:
+        self._most, self._seconds = most, seconds
         self._followed, self._applied = 0, 0
+        self._until = math.inf
         self._made: dict[Any, Any] = {}
 
     def begin(self) -> None:
         self._followed, self._applied = 0, 0
+        self._until = time.thread_time() + self._seconds
+
+    def _take(self) -> None:
+        """One step more. Raises Exhausted."""
+        self._applied += 1
+        if self._applied > MAX_KEYWORDS or self._followed > self._most:
+            raise Exhausted
+        if not self._applied % _OFTEN and time.thread_time() > self._until:
+            raise Exhausted
 
     def validator(self, dialect: Any) -> Any:
         """The dialect's validator, with keywords that are bounded and counted."""
         if dialect not in self._made:
             keywords = {
-                name: self._counting(name, keyword) for name, keyword in {**dialect.VALIDATORS, **_KEYWORDS}.items()
+                name: self._counting(name, keyword)
+                for name, keyword in {**dialect.VALIDATORS, **_KEYWORDS, "uniqueItems": self._unique_items}.items()
             }
             made = self._made[dialect] = validators.extend(dialect, keywords)  # type: ignore[no-untyped-call]
             made.evolve = self._evolving(made)
@@ -80,13 +97,21 @@ class _Steps:
         refers = name in _REFERENCES
 
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            self._applied += 1
             self._followed += refers
-            if self._applied > MAX_KEYWORDS or self._followed > self._most:
-                raise Exhausted
+            self._take()
             yield from keyword(validator, value, instance, schema) or ()
 
         return counted
+
+    def _unique_items(self, validator: Any, wanted: bool, instance: Any, _schema: Any) -> Iterator[Any]:
+        if not (wanted and validator.is_type(instance, "array")):
+            return
+        texts: set[str] = set()
+        for item in instance:
+            self._take()
+            texts.add(json.dumps(_equal(item), sort_keys=True))
+        if len(texts) != len(instance):
+            yield exceptions.ValidationError("the items must differ from one another")
 
     def _evolving(self, own: Any) -> Callable[..., Any]:
         """A part of a schema may name a dialect with `$schema`. It gets our validator for it, not the library's."""
@@ -168,14 +193,6 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
         yield exceptions.ValidationError(f"unknown: {names}; known: {', '.join(sorted(known)) or 'nothing'}")
 
 
-def _unique_items(validator: Any, wanted: bool, instance: Any, _schema: Any) -> Iterator[Any]:
-    if not (wanted and validator.is_type(instance, "array")):
-        return
-    texts = {json.dumps(_equal(item), sort_keys=True) for item in instance}
-    if len(texts) != len(instance):
-        yield exceptions.ValidationError("the items must differ from one another")
-
-
 def _equal(value: Any) -> Any:
     """Equal values in one form: to JSON Schema `1.0` is `1`."""
     if isinstance(value, dict):
@@ -189,5 +206,4 @@ _KEYWORDS = {
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,
-    "uniqueItems": _unique_items,
 }

@@ -102,3 +102,17 @@ def test_pattern_properties_choose_in_linear_time_too(allowed: object) -> None:
 )
 def test_where_a_pattern_chooses_schemas_one_that_can_not_be_bounded_is_refused(schema: JsonObject) -> None:
     assert "can't be checked in bounded time" in str(said(schema, {}))
+
+
+def test_a_validation_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr("gateway.bounded.time.thread_time", lambda: float(next(clock)))  # a second at each look
+    schema = {"properties": {"a": {"items": {"not": {"const": 1}}}}}
+    assert said(schema, {"a": [0] * 10}) is None
+    assert said(schema, {"a": [0] * 100}) == "the tool's input schema takes too many steps to check"
+
+
+def test_items_that_are_compared_are_counted() -> None:
+    schema = {"properties": {"a": {"uniqueItems": True}}}
+    assert said(schema, {"a": list(range(1000))}) is None
+    assert "takes too many steps" in str(said(schema, {"a": list(range(MAX_KEYWORDS + 1))}))
