@@ -35,6 +35,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     sources         where a value came from: the user's words, or an untrusted server's
     policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
+    gaps            what is missing from the lists that somebody is shown
     redaction       results without what a policy keeps back
     fulfilment      an outcome as the duties of its call leave it
     agents/         what an agent is, and what its model is told

@@ -20,10 +20,10 @@ from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
+from gateway.gaps import gaps
 from gateway.gates import Facts, awaited, judge_subscriber, listed
 from gateway.hearing import Listening
 from gateway.offer import About, Offer
-from gateway.outage import brief
 from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
 from gateway.policy import RunFacts
 from gateway.profile import WHOLE, Profile
@@ -239,13 +239,8 @@ class ClientRun:
         return {server: about for server, about in self.catalogue.about.items() if server in seen}
 
     def missing(self) -> Mapping[str, str]:
-        """Those servers that can't be reached of which it may use anything, and the cause, as it may be told."""
-        catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
-        return {
-            server: brief(why)
-            for server, why in catalogue.missing.items()
-            if awaited(server, catalogue, policy, self.subject, now)
-        }
+        """What is missing from its lists, and why (`gaps`)."""
+        return gaps(self.catalogue, self._clients.policy.current, self.subject, datetime.now(UTC))
 
     def _visible(self, found: Iterable[tuple[str, T]]) -> Sequence[tuple[str, T]]:
         catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)

@@ -33,7 +33,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.sources", "gateway.redaction",
         "gateway.fulfilment",
-        "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.agents", "gateway.config",
+        "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.gaps", "gateway.agents", "gateway.config",
         "gateway.guard", "gateway.reach", "gateway.sdk",
         "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
         "providers",
