@@ -48,9 +48,7 @@ def bounded(dialect: Any, schema: Mapping[str, Any]) -> tuple[Any, Callable[[], 
 def flaw(dialect: Any, schema: Mapping[str, Any]) -> str | None:
     """Why this is no schema of its dialect, if it is none. Raises Exhausted."""
     meta = validators.validator_for(dialect.META_SCHEMA, default=dialect)
-    steps = _Steps(
-        MAX_KEYWORDS, SCHEMA_SECONDS
-    )  # the references are the standard's own, several for each part of the schema
+    steps = _Steps(MAX_KEYWORDS, SCHEMA_SECONDS)  # the references are the standard's own, many
     steps.begin()
     checker = steps.validator(meta)(dialect.META_SCHEMA, registry=_SPECIFICATIONS, format_checker=meta.FORMAT_CHECKER)
     error = next(checker.iter_errors(schema), None)

@@ -42,7 +42,7 @@ from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshakes, Posted
 from gateway.serve.heads import Head, Said, plain_head
 from gateway.serve.lists import answer_list
-from gateway.serve.replies import ServerError
+from gateway.serve.replies import IN_DOUBT, ServerError
 from gateway.serve.seats import MAX_EACH, Seats
 from gateway.serve.sessions import Client
 from gateway.verbatim import parts
@@ -55,6 +55,7 @@ _REQUEST = {"jsonrpc", "id", "method", "params"}
 _PARAMS = {"name", "arguments", "_meta"}
 _CallKey = tuple[Asker, str, str | int]  # whose, in which session, and the request's id
 _CANCELLED = {"code": 0, "message": "Request cancelled"}  # the SDK's own words; a client that cancels waits for none
+_ENDED = {"code": IN_DOUBT, "message": "The gateway ended before the answer came; the call may have been made"}
 
 log = logging.getLogger("toolgate.serve")
 
@@ -133,10 +134,9 @@ class Direct:
             self._calls[key] = underway
         try:
             return await self._answered(plain)
-        except asyncio.CancelledError:
-            if not underway.cancelled:
-                raise
-            return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "error": _CANCELLED})
+        except asyncio.CancelledError:  # by the client; or the gateway ends, and the task with this
+            error = _CANCELLED if underway.cancelled else _ENDED
+            return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "error": error})
         finally:
             if key is not None and self._calls.get(key) is underway:
                 del self._calls[key]

@@ -68,7 +68,12 @@ class Stage:
         return [event.outcome["kind"] for event in events if isinstance(event, Returned)]
 
 
-def on_stage(folder: Path, monkeypatch: pytest.MonkeyPatch, scenario: Callable[[Stage], Awaitable[None]]) -> None:
+def on_stage(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scenario: Callable[[Stage], Awaitable[None]],
+    grace: float = PATIENCE,
+) -> None:
     setup = Setup(folder, {"echo": spec("echo", ECHO)})
     setup.write_policy("p, *, *, */*, call, , allow, whatever it is")
     answered: list[object] = []
@@ -94,7 +99,7 @@ def on_stage(folder: Path, monkeypatch: pytest.MonkeyPatch, scenario: Callable[[
             async def ready(url: str) -> None:
                 played.append(asyncio.ensure_future(play(url)))
 
-            await serve_http(parts.served(setup.entry), Address(port=0), ready)
+            await serve_http(parts.served(setup.entry), Address(port=0, grace=grace), ready)
             await played[0]
 
     asyncio.run(work())
@@ -194,6 +199,25 @@ def test_who_is_told_to_end_answers_what_is_under_way(tmp_path: Path, monkeypatc
     assert b"\r\nconnection: close\r\n" in head
     assert b'"id":1' in body
     assert waiting[0].done()
+
+
+def test_who_waits_when_the_grace_is_over_is_told_that_nobody_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[tuple[bytes, bytes]] = []
+    waiting: list[asyncio.Task[None]] = []
+
+    async def scenario(stage: Stage) -> None:
+        async def ask() -> None:
+            async with stage.line() as line:
+                answers.append(await line.ask(slow(PATIENCE)))
+
+        waiting.append(asyncio.ensure_future(ask()))
+        while not stage.answered:  # noqa: ASYNC110 - it has begun
+            await asyncio.sleep(0.01)
+
+    on_stage(tmp_path, monkeypatch, scenario, grace=0.2)
+    assert b"The gateway ended before the answer came" in answers[0][1]
 
 
 def test_a_connection_that_rests_is_closed_in_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
