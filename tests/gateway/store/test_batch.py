@@ -1,9 +1,11 @@
 """Transactions that share a commit: what each one gets, and what is written."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import Conflict, StoreError
 from gateway.store.batch import Item, commit, commit_begun, resolve
-from gateway.store.ledger import Ledger
+from gateway.store.ledger import Ledger, Memory
 
 Work = Callable[[Ledger], int]
 
@@ -134,3 +136,35 @@ def test_everybody_who_still_waits_is_told() -> None:
         assert futures[2].cancelled()
 
     asyncio.run(scenario())
+
+
+def test_who_never_waits_hands_over_where_it_would_have_to(tmp_path: Path) -> None:
+    """One of a batch fails, and before the rest begins anew another process has taken the lock."""
+
+    class Slow(sqlite3.Connection):
+        other: sqlite3.Connection
+
+        def execute(self, sql: str, *rest: Any) -> sqlite3.Cursor:
+            done = super().execute(sql, *rest)
+            if sql == "ROLLBACK":
+                self.other.execute("BEGIN IMMEDIATE")
+            return done
+
+    def fail(_: Ledger) -> None:
+        raise Conflict("its own")
+
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None, factory=Slow, timeout=0)) as mine,
+        contextlib.closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other,
+    ):
+        mine.execute("CREATE TABLE t (a)")
+        mine.other = other
+        items = [Item(lambda db: db.execute("INSERT INTO t VALUES (1)"), None), Item(fail, None)]
+        mine.execute("BEGIN IMMEDIATE")
+        assert commit_begun(mine, items, Memory()) is False
+        assert [item.error for item in items] == [None, None]
+        other.execute("COMMIT")
+        mine.other = made()  # nobody is in the way any more
+        commit(mine, items)
+        assert [type(item.error) for item in items] == [type(None), Conflict]
+        assert mine.execute("SELECT count(*) FROM t").fetchone() == (1,)
