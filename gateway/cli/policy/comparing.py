@@ -141,13 +141,14 @@ def _request(shown: "Counted") -> str:
 
 
 def _facts(shown: "Counted") -> Iterator[str]:
+    from gateway.policy.run_words import written
     from gateway.policy.tally import query_json
 
     said = query_json(shown.query)
     hints = (said["tool"] or {}).items()
     yield from (name if holds else f"not_{name}" for name, holds in hints if f"tool.{name}" in shown.looks_at)
     if any(name.startswith("run.") for name in shown.looks_at):
-        yield from (f"{name}={value}" for name, value in said["run"].items())
+        yield from written(shown.query.run).split(",") if said["run"] else ()
     if any(name.startswith("now.") for name in shown.looks_at):
         yield f"now={said['now']}"
     if said["requester"]:

@@ -12,9 +12,9 @@ from gateway.cli.options import Caller, as_json, emit, located, usage_of
 
 if TYPE_CHECKING:
     from gateway.approval import Approval
-    from gateway.cli.policy.pinned import Pinned
     from gateway.config import Config
     from gateway.policy import Policy
+    from gateway.policy.cases.running import Known
     from gateway.policy.suggest import Answered, Refused
     from gateway.store import Store
 
@@ -85,19 +85,19 @@ def _check_who(who: str | None) -> None:
 
 def _read(config: "Config", start: int) -> "tuple[Sequence[Refused], Sequence[Answered]]":
     """What the record holds since then. A project that has not run anything has no store, and gets none."""
-    from gateway.cli.policy.pinned import Pinned
+    from gateway.cli.policy.knowing import pinned
     from gateway.store.sqlite import SqliteStore
 
     if not config.store.path.exists():
         return (), ()
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
     try:
-        return asyncio.run(_recorded(store, start, Pinned(config)))
+        return asyncio.run(_recorded(store, start, pinned(config).catalogue.find))
     finally:
         store.close()
 
 
-async def _recorded(store: "Store", start: int, pinned: "Pinned") -> "tuple[list[Refused], list[Answered]]":
+async def _recorded(store: "Store", start: int, known: "Known") -> "tuple[list[Refused], list[Answered]]":
     from gateway.policy.suggest import Answered, Refused, recorded
 
     asked: dict[str, Approval] = {
@@ -110,7 +110,7 @@ async def _recorded(store: "Store", start: int, pinned: "Pinned") -> "tuple[list
     for row in await store.run_rows(ALL):
         if row.updated < start:
             continue
-        for one in recorded(row.id, await store.events(row.id), asked, pinned.find):
+        for one in recorded(row.id, await store.events(row.id), asked, known):
             if one.at >= start and isinstance(one, Refused):
                 refused.append(one)
             elif one.at >= start and isinstance(one, Answered):

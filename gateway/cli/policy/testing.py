@@ -66,14 +66,14 @@ def test_command(as_json: bool, caller: Caller, **options: Any) -> int:
 
 
 def _test(config: "Config", asked: _Asked, *, as_json: bool) -> int:
-    from gateway.cli.policy.pinned import Pinned
+    from gateway.cli.policy.knowing import pinned
     from gateway.policy import load
     from gateway.policy.cases.report import report
 
     began = time.monotonic()
     policy = load(config.policy.model, config.policy.files)
     cases = _cases(config, asked)
-    found = report(policy, cases, Pinned(config).find, least=asked.least, deep=asked.deep)
+    found = report(policy, cases, pinned(config).catalogue.find, least=asked.least, deep=asked.deep)
     if asked.junit:
         from gateway.policy.cases.junit import junit
 
