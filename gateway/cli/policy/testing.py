@@ -89,15 +89,10 @@ def _test(config: "Config", asked: _Asked, *, as_json: bool) -> int:
 
 def _cases(config: "Config", asked: _Asked) -> "Sequence[Case]":
     """Raises PolicyError for tables that can't be read, or are not there; BadParameter when the pattern fits none."""
-    from gateway.errors import PolicyError
-    from gateway.policy.cases.reading import NAMES, read_cases, tables_beside
+    from gateway.policy.cases.reading import cases_beside, read_cases
     from gateway.policy.cases.report import chosen
 
-    files = asked.files or tables_beside(config.policy.files)
-    if not files:
-        table = config.policy.files.parent / NAMES[0]
-        raise PolicyError.at(str(table), "there are no cases", hint=f"write it, or {NAMES[1]}: docs/policy-tests.md")
-    cases = read_cases(files)
+    cases = read_cases(asked.files) if asked.files else cases_beside(config.policy.files)
     found = chosen(cases, asked.pattern) if asked.pattern else cases
     if not found:
         raise click.BadParameter(f"no case of {len(cases)} has a name like this", param_hint="-k")
