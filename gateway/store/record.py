@@ -31,12 +31,13 @@ _RUNS = (
 _EVENTS = f"""
 SELECT at, CASE
     WHEN length(body) < {_LONG} THEN body
-    WHEN body LIKE '{{"event":"returned"%' THEN json_remove(body, '$.outcome')
+    WHEN body LIKE '{{"event":"returned"%'
+        THEN json_set(body, '$.outcome', json_object('kind', json_extract(body, '$.outcome.kind')))
     WHEN body LIKE '{{"event":"model_answered"%' THEN json_remove(body, '$.message')
     ELSE body END
 FROM events WHERE run_id = ? ORDER BY seq
 """  # noqa: S608 - a constant
-_APPROVAL = "SELECT arguments, pin, policy FROM approvals WHERE id = ?"
+_APPROVAL = "SELECT arguments, pin, policy, state, decided_by FROM approvals WHERE id = ?"
 _HAS_SIGHTINGS = "SELECT 1 FROM sqlite_schema WHERE name = 'sightings'"
 _SIGHTINGS = "SELECT at, catalogue FROM sightings WHERE process = ? ORDER BY at"
 _CATALOGUE = "SELECT body FROM catalogues WHERE id = ?"
@@ -52,11 +53,15 @@ class Period:
 
 
 class Asked(NamedTuple):
-    """What an approval says of the call that it is about. `policy` is the digest of the one that asked."""
+    """What an approval says of the call that it is about, and who answered what. `policy` is the digest of the one
+    that asked.
+    """
 
     arguments: str
     pin: str
     policy: str
+    state: str
+    decided_by: str | None
 
 
 @contextlib.contextmanager
@@ -92,6 +97,11 @@ class Record:
     def asked(self, approval_id: str) -> Asked | None:
         row = self._connection.execute(_APPROVAL, (approval_id,)).fetchone()
         return None if row is None else Asked(*row)
+
+    def answer(self, approval_id: str) -> tuple[str, str | None]:
+        """The state of an approval, and who decided it."""
+        asked = self.asked(approval_id)
+        return (asked.state, asked.decided_by) if asked else ("", None)
 
     def seen(self, worker: str, at: int) -> Mapping[str, Any] | None:
         """The catalogue that this worker's process had then; None if it wrote down none."""

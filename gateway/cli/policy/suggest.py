@@ -1,6 +1,5 @@
 """`toolgate policy suggest`: lines that would have allowed what was denied, printed and never applied."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,16 +10,11 @@ from gateway.cli.exits import Exit, Stop
 from gateway.cli.options import Caller, as_json, emit, located, usage_of
 
 if TYPE_CHECKING:
-    from gateway.approval import Approval
     from gateway.config import Config
     from gateway.policy import Policy
-    from gateway.policy.cases.running import Known
     from gateway.policy.suggest import Answered, Refused
-    from gateway.store import Store
 
 __all__ = ["suggest_command"]
-
-ALL = 10_000_000  # runs, or approvals: as many as there are
 
 
 @click.command("suggest")
@@ -84,38 +78,19 @@ def _check_who(who: str | None) -> None:
 
 
 def _read(config: "Config", start: int) -> "tuple[Sequence[Refused], Sequence[Answered]]":
-    """What the record holds since then. A project that has not run anything has no store, and gets none."""
-    from gateway.cli.policy.knowing import pinned
-    from gateway.store.sqlite import SqliteStore
+    """What the record holds since then, with the facts of then. A project that has not run anything has no store, and
+    gets none.
+    """
+    from gateway.policy.suggest import Answered, Refused, questions
+    from gateway.recalling import recalled
+    from gateway.store.record import Period, opened
 
     if not config.store.path.exists():
         return (), ()
-    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
-    try:
-        return asyncio.run(_recorded(store, start, pinned(config).catalogue.find))
-    finally:
-        store.close()
-
-
-async def _recorded(store: "Store", start: int, known: "Known") -> "tuple[list[Refused], list[Answered]]":
-    from gateway.policy.suggest import Answered, Refused, recorded
-
-    asked: dict[str, Approval] = {
-        approval.id: approval
-        for approval in await store.approvals(pending_only=False, limit=ALL)
-        if approval.created >= start
-    }
-    refused: list[Refused] = []
-    answered: list[Answered] = []
-    for row in await store.run_rows(ALL):
-        if row.updated < start:
-            continue
-        for one in recorded(row.id, await store.events(row.id), asked, known):
-            if one.at >= start and isinstance(one, Refused):
-                refused.append(one)
-            elif one.at >= start and isinstance(one, Answered):
-                answered.append(one)
-    return sorted(refused, key=_at), sorted(answered, key=_at)
+    with opened(config.store.path) as record:
+        found = list(questions(recalled(record, Period(start)), record.answer))
+    refused = [one for one in found if isinstance(one, Refused)]
+    return sorted(refused, key=_at), sorted((one for one in found if isinstance(one, Answered)), key=_at)
 
 
 def _at(one: "Refused | Answered") -> int:
