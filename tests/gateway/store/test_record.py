@@ -83,6 +83,20 @@ def test_a_worker_saw_what_his_process_had_noted_last(store: SqliteStore, store_
         assert db.execute("SELECT count(*) FROM catalogues").fetchone() == (2,)
 
 
+def test_of_very_many_sightings_the_oldest_are_forgotten(
+    store: SqliteStore, store_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.store.record._NOTED", 3)
+    monkeypatch.setattr("gateway.store.record._SLACK", 1)
+    for number in range(6):
+        asyncio.run(store.note(f"here/{number}", {**SEEN, "tools": {f"shop/{number}": ["p", True, {}]}}))
+        clock.tick(1000)
+    with sqlite3.connect(store_path) as db:
+        left = [process for (process,) in db.execute("SELECT process FROM sightings ORDER BY at")]
+        assert db.execute("SELECT count(*) FROM catalogues").fetchone() == (4,)
+    assert left == ["here/2", "here/3", "here/4", "here/5"]  # three after the fifth, and one more
+
+
 def test_a_store_of_an_older_version_has_seen_nothing(store: SqliteStore, store_path: Path) -> None:
     append(store, "r-1", CLIENT, STARTED)
     with sqlite3.connect(store_path) as db:
