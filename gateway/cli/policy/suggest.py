@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit, Stop
-from gateway.cli.options import Caller, as_json, emit, located, usage_of
+from gateway.cli.options import Caller, as_json, emit, located
+from gateway.cli.policy.comparing import PERIOD, moment, user_or_agent
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -18,7 +19,7 @@ __all__ = ["suggest_command"]
 
 
 @click.command("suggest")
-@click.option("--since", default="7d", show_default=True, metavar="TIME", help="So long ago: 90m, 12h, 7d.")
+@click.option("--since", default="7d", show_default=True, metavar="WHEN", help=f"From when on: {PERIOD}.")
 @click.option("--who", metavar="WHO", help="Only for this user or this agent: user:ann, agent:desk.")
 @click.option(
     "--from-approvals",
@@ -36,8 +37,8 @@ def suggest_command(since: str, who: str | None, from_approvals: bool, as_json: 
     from gateway.policy import load
     from gateway.policy.suggest import reliefs, suggestions
 
-    config, start = caller.config(), _start(since)
-    _check_who(who)
+    config, who = caller.config(), user_or_agent(who)
+    start = moment("--since", since, time.time_ns() // 1_000_000) or 0
     policy = load(config.policy.model, config.policy.files)
     _check_model(policy)
     refused, answered = _read(config, start)
@@ -55,26 +56,12 @@ def suggest_command(since: str, who: str | None, from_approvals: bool, as_json: 
     return Exit.OK
 
 
-def _start(since: str) -> int:
-    """Milliseconds since 1970."""
-    from gateway.config.amounts import duration
-
-    with usage_of("--since"):
-        return time.time_ns() // 1_000_000 - round(duration(since) * 1000)
-
-
 def _check_model(policy: "Policy") -> None:
     """What is suggested are rows of the shipped model, and what they turn is shown by its meaning."""
     from gateway.policy import Policy
 
     if type(policy) is not Policy:
         raise Stop(Exit.ERROR, "the policy has a model of its own; lines are suggested for the shipped model only")
-
-
-def _check_who(who: str | None) -> None:
-    with usage_of("--who"):
-        if who is not None and not who.startswith(("user:", "agent:")):
-            raise ValueError(f"`{ascii(who)[1:-1]}` is not a user or an agent: write user:NAME or agent:NAME")
 
 
 def _read(config: "Config", start: int) -> "tuple[Sequence[Refused], Sequence[Answered]]":
