@@ -19,7 +19,7 @@ from gateway.cli.finding import Finding, Level
 from gateway.cli.listing import no_servers_hint
 from gateway.cli.log_in_checks import log_ins
 from gateway.cli.options import Caller
-from gateway.cli.policy.pinned import Pinned
+from gateway.cli.policy import knowing
 from gateway.config import Config, ServerConfig, expand, load_budgets
 from gateway.errors import ConfigError, Problem, StoreError
 from gateway.guard import foreign_claims
@@ -244,13 +244,13 @@ def policy(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     found = load(*files)
     yield Finding("ok", "policy", f"{len(found.rules)} rules, {len(found.grants)} roles given")
     for table in tables_beside(config.policy.files):
-        yield from _tests(found, table, Pinned(config))
+        yield from _tests(config, found, table)
 
 
-def _tests(found: Policy, table: Path, pinned: Pinned) -> Iterator[Finding]:
+def _tests(config: Config, found: Policy, table: Path) -> Iterator[Finding]:
     """As `toolgate policy test` runs them: whoever asks, the answer is the same."""
     try:
-        failures = run_tests(found, table, pinned.find)
+        failures = run_tests(found, table, knowing.pinned(config).catalogue.find)
     except ConfigError as error:
         yield from (_wrong("policy tests", problem) for problem in error.problems)
         return

@@ -23,7 +23,7 @@ __all__ = ["Again", "Facts", "facts_of"]
 _RECORDED: Mapping[str, tuple[str, ...]] = {  # what may be added to the language is not in the record by itself
     "tool": ("read_only", "destructive", "idempotent", "open_world", "trusted", "server", "name", "pin"),
     "subject": ("id", "user", "agent", "tenant", "roles", "is_requester"),
-    "run": ("calls", "tokens", "usd", "seconds", "tainted"),
+    "run": ("calls", "tokens", "usd", "seconds", "tainted", "servers"),
 }
 _LACK: Mapping[str, str] = {
     "tool": "what its tool was like is not in the record",
@@ -42,9 +42,10 @@ class Facts:
 def facts_of(call: Recalled, seen: Mapping[str, Any] | None) -> Facts:
     """The question that the policy was asked. `seen` is the catalogue of then (`gateway.policy.seen`)."""
     thing = _thing(call, seen) if seen is not None else None
-    lacking = tuple(name for name, known in (("tool", thing), ("args", call.arguments)) if known is None)
+    args = _read(call.arguments)
+    lacking = tuple(name for name, known in (("tool", thing), ("args", args)) if known is None)
     now = datetime.fromtimestamp(call.at / 1000, UTC)
-    query = Query(call.subject, call.action, call.path, _read(call.arguments), thing, call.run, now)
+    query = Query(call.subject, call.action, call.path, args, thing, call.run, now)
     return Facts(query, lacking)
 
 
@@ -55,7 +56,10 @@ def _thing(call: Recalled, seen: Mapping[str, Any]) -> Tool | Offer | None:
 
 
 def _read(text: str | None) -> JsonObject | None:
-    value = json.loads(text) if text is not None else None
+    try:
+        value = json.loads(text) if text is not None else None
+    except ValueError:  # what could not be read then, either
+        return None
     return value if isinstance(value, dict) else None
 
 

@@ -53,6 +53,7 @@ _ACTIONS = frozenset(get_args(Action))
 _NOT_WORK = frozenset({"decided", "resolved", "limits_raised", "cancelled"})
 _STEPS = frozenset({"started", "resumed", "model_answered"})
 _RUNNING: Mapping[str, bool] = {"resumed": True, "waited": False, "paused": False}
+_SAYING = frozenset({"answered", "input_required", "task_created", "refused"})  # `gateway.call.says`
 _UNITS = ("tool_calls", "tokens", "nanos")
 
 
@@ -61,12 +62,14 @@ class Passed:
 
     __slots__ = (
         "_active", "_client", "_held", "_reserved", "_running",
-        "_spent", "_step", "_subject", "_tainted", "_tried", "_worker",
+        "_sent", "_servers", "_spent", "_step", "_subject", "_tainted", "_tried", "_worker",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._subject, self._worker = Subject("", ""), ""
         self._client, self._tainted, self._running = False, False, False
+        self._servers: frozenset[str] | None = frozenset()
+        self._sent: dict[str, str] = {}  # the server of each call under way
         self._active = 0
         self._spent = [0, 0, 0, 0]  # by `_UNITS`, then milliseconds at work
         self._reserved: dict[str, tuple[int, int, int]] = {}  # by call; the model's under no name
@@ -97,9 +100,11 @@ class Passed:
         calls, tokens, nanos, millis = self._spent
         for amounts in self._reserved.values():
             calls, tokens, nanos = calls + amounts[0], tokens + amounts[1], nanos + amounts[2]
-        return RunFacts(calls, tokens, nanos, millis, self._tainted)
+        return RunFacts(calls, tokens, nanos, millis, self._tainted, self._servers)
 
-    def _seen(self) -> RunFacts:
+    @property
+    def seen(self) -> RunFacts:
+        """What a call that comes now is judged by."""
         return self._facts() if self._client or self._step is None else self._step
 
     def _settle(self, key: str, event: Event) -> None:
@@ -110,6 +115,8 @@ class Passed:
     def _queued(self, event: Event) -> None:
         self._subject = Subject(event["user"], event["tenant"], event.get("agent"))
         self._client, self._tainted = event["driver"] == "client", event.get("tainted", False)
+        brought = event.get("servers", ())
+        self._servers = None if brought is None else frozenset(brought)
 
     def _started(self, event: Event) -> None:
         self._worker = event["worker"]
@@ -118,12 +125,19 @@ class Passed:
     def _reserve(self, event: Event) -> None:
         self._reserved[event.get("key", "")] = _amounts(event["reserved"])
 
+    def _send(self, event: Event) -> None:
+        self._reserve(event)
+        self._sent[event["key"]] = event["path"].partition("/")[0]
+
     def _model_said(self, event: Event) -> None:
         self._settle("", event)
 
     def _returned(self, event: Event) -> None:
         self._settle(event["key"], event)
         self._tainted = self._tainted or event.get("tainting", False)
+        server = self._sent.pop(event["key"], None)
+        if server is not None and self._servers is not None and event.get("outcome", {}).get("kind") in _SAYING:
+            self._servers |= {server}
         if event["key"] in self._tried:  # a step of its own came before the calls that were left
             self._step = self._facts()
 
@@ -161,7 +175,7 @@ class Passed:
             arguments,
             effect,
             event.get("rule"),
-            self._seen(),
+            self.seen,
             self._worker,
             event.get("pin"),
             event.get("policy"),
@@ -179,7 +193,7 @@ class Passed:
         "model_asked": _reserve,
         "model_answered": _model_said,
         "model_failed": _model_said,
-        "admitted": _reserve,
+        "admitted": _send,
         "returned": _returned,
         "doubted": _returned,
     }

@@ -4,13 +4,13 @@ The record has what a decision looks at, but for the tool's facts of that day: t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.budget import Spend
 from gateway.call import Arguments, ArgumentsError
-from gateway.events import Admitted, Denied, Doubted, Held, Recorded, Returned
+from gateway.events import Admitted, Denied, Held, Recorded, event_to_json
+from gateway.policy.history import Passed
 from gateway.policy.scope import Query, RunFacts
 from gateway.run import Run, fold
 from gateway.sources import extended
@@ -94,17 +94,12 @@ def _with_verdict(run_id: str, recorded: Recorded, event: Verdict, query: Query)
 
 
 def _so_far(run: Run, before: Sequence[Recorded]) -> RunFacts:
-    """With what was set aside for calls that were on their way: those of a client's run are not in the run itself."""
-    away: dict[str, Spend] = {}
-    for event in (recorded.event for recorded in before):
-        match event:
-            case Admitted():
-                away[event.key] = Spend.from_json(event.reserved)
-            case Returned() | Doubted():
-                away.pop(event.key, None)
-    spent = sum(away.values(), run.spend + (run.asked or Spend()))
-    heard = extended(None, run.input, run.answers) if run.driver == "loop" else None  # of a client nobody knows it all
-    return RunFacts(spent.tool_calls, spent.tokens, spent.nanos, run.spend.millis, run.tainted, sources=heard)
+    """What it was judged by, as a backtest has it. Where values came from is known of an agent's run only."""
+    passed = Passed()
+    for one in before:
+        passed.add(one.at, event_to_json(one.event))
+    heard = extended(None, run.input, run.answers) if run.driver == "loop" else None
+    return replace(passed.seen, sources=heard)
 
 
 def _arguments(event: Verdict, of_approval: str | None) -> Any:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from gateway.policy.explain import Answer, Explanation, Line
 from gateway.policy.recorded import Past
+from gateway.policy.run_words import written
 from gateway.policy.scope import Query
 from gateway.visible import visible
 
@@ -45,8 +46,7 @@ def render_past(past: Past, query: Query, digest: str) -> Iterator[str]:
         yield f"  note  the policy was another one then ({past.policy[:12]}); what follows is what it says now"
     if past.pin and query.tool and past.pin != query.tool.pin:
         yield "  note  the tool's definition has changed since"
-    run, tainted = query.run, str(query.run.tainted).lower()
-    yield f"  run   calls={run.calls}, tokens={run.tokens}, seconds={run.millis / 1000:g}, tainted={tainted}"
+    yield visible(f"  run   {written(query.run) or 'nothing was before it'}")
     yield ""
 
 

@@ -132,8 +132,16 @@ class Reader:
         return False
 
     def _rule(self) -> Rule:
-        who, tenant, tool, action, when, effect, why = self._cells[1:]
-        rule = Rule(
+        when, effect = self._cells[5:7]
+        rule = self._about(effect)
+        rule = rule if rule.why else replace(rule, why=UNEXPLAINED[rule.effect])
+        self._possible(rule, effect, when)
+        return four_eyes(rule)
+
+    def _about(self, effect: Cell | None) -> Rule:
+        """What a line with a condition says. Without an effect it restricts, as `ask` does."""
+        who, tenant, tool, action, when, _, why = self._cells[1:]
+        return Rule(
             self._file,
             self._line,
             self._text,
@@ -142,13 +150,10 @@ class Reader:
             self._read(tool, _tool, _ANY_TOOL),
             self._read(action, _action, "call"),
             self._read(when, _when, None),
-            self._read(effect, _effect, "deny"),
+            self._read(effect, _effect, "deny") if effect else "ask",
             why.text,
             self._columns(),
         )
-        rule = rule if rule.why else replace(rule, why=UNEXPLAINED[rule.effect])
-        self._possible(rule, effect, when)
-        return four_eyes(rule)
 
     def _possible(self, rule: Rule, effect: Cell, when: Cell) -> None:
         """Notes what this action can't have."""
@@ -160,20 +165,8 @@ class Reader:
             )
 
     def _obligation(self) -> Obligation:
-        who, tenant, tool, action, when, duties, why = self._cells[1:]
-        rule = Rule(
-            self._file,
-            self._line,
-            self._text,
-            self._read(who, _who, ""),
-            self._read(tenant, _tenant, ""),
-            self._read(tool, _tool, _ANY_TOOL),
-            self._read(action, _action, "call"),
-            self._read(when, _when, None),
-            "ask",
-            why.text,
-            self._columns(),
-        )
+        action, _, duties = self._cells[4:7]
+        rule = self._about(None)
         found = self._read(duties, _duties, Duties())
         if rule.action not in _OBLIGED:
             self._note(action.column, f"a line for `{rule.action}` can't oblige", "write `call`, `read` or `get`")

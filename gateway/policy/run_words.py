@@ -1,14 +1,15 @@
-"""What a run has done before, as one writes it: `tainted=true,calls=3,usd=0.25`. Pure."""
+"""What a run has done before, as one writes it: `tainted=true,calls=3,usd=0.25,servers=shop+mail`. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from gateway.budget import nanos
 from gateway.policy.scope import RunFacts
 from gateway.wording import did_you_mean
 
-__all__ = ["run_facts"]
+__all__ = ["WORDS", "run_facts", "said_of", "written"]
 
 _YES = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -18,13 +19,40 @@ def run_facts(text: str, start: RunFacts = RunFacts()) -> RunFacts:  # noqa: B00
     facts = start
     for word in filter(None, map(str.strip, text.split(","))):
         name, equals, value = word.partition("=")
-        if name not in _FACTS:
-            raise ValueError(f"there is no fact `{name}`; {did_you_mean(name, _FACTS)}")
+        if name not in WORDS:
+            raise ValueError(f"there is no fact `{name}`; {did_you_mean(name, WORDS)}")
         try:
-            facts = _FACTS[name](facts, value.strip() if equals else "true")
+            facts = WORDS[name](facts, value.strip() if equals else "true")
         except (ValueError, KeyError, ArithmeticError):
             raise ValueError(f"`{word}` can't be read; write `{_USAGE[name]}`") from None
     return facts
+
+
+def said_of(run: RunFacts) -> Mapping[str, Any]:
+    """What it has done, by the same words; without what it has not. `servers` None: nobody knows which it heard."""
+    done = {"calls": run.calls, "tokens": run.tokens, "usd": run.nanos / 1e9, "seconds": run.millis / 1000}
+    said: dict[str, Any] = {name: amount for name, amount in done.items() if amount}
+    if run.tainted:
+        said["tainted"] = True
+    if run.servers is None or run.servers:
+        said["servers"] = run.servers and sorted(run.servers)
+    return said
+
+
+def written(run: RunFacts) -> str:
+    """The same as `run_facts` reads it."""
+    return ",".join(f"{name}={_text(value)}" for name, value in said_of(run).items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "+".join(value)
+    return "?" if value is None else str(value).lower() if value is True else f"{value:.12g}"
+
+
+def _servers(text: str) -> frozenset[str] | None:
+    """`shop+mail`; `?` is for nobody knows which."""
+    return None if text == "?" else frozenset(filter(None, text.split("+")))
 
 
 def _count(text: str) -> int:
@@ -33,17 +61,21 @@ def _count(text: str) -> int:
     return int(text)
 
 
-_FACTS: Mapping[str, Callable[[RunFacts, str], RunFacts]] = {
+WORDS: Mapping[str, Callable[[RunFacts, str], RunFacts]] = {
     "calls": lambda facts, value: replace(facts, calls=_count(value)),
     "tokens": lambda facts, value: replace(facts, tokens=_count(value)),
     "usd": lambda facts, value: replace(facts, nanos=nanos(Decimal(value))),
     "seconds": lambda facts, value: replace(facts, millis=round(float(value) * 1000)),
     "tainted": lambda facts, value: replace(facts, tainted=_YES[value]),
+    "servers": lambda facts, value: replace(facts, servers=_servers(value)),
 }
+"""How each is read. Raises ValueError, KeyError or ArithmeticError."""
+
 _USAGE = {
     "calls": "calls=3",
     "tokens": "tokens=1000",
     "usd": "usd=0.25",
     "seconds": "seconds=12",
     "tainted": "tainted=true",
+    "servers": "servers=shop+mail",
 }

@@ -13,14 +13,14 @@ from typing import Any
 from gateway.call import Tool
 from gateway.offer import Offer
 from gateway.policy.changes import STRICTNESS, Cause
-from gateway.policy.scope import Query, RunFacts
+from gateway.policy.run_words import said_of
+from gateway.policy.scope import Query
 from gateway.policy.wording import Effect
 
 __all__ = ["FAILS", "Counted", "Group", "Kind", "Tally", "query_json"]
 
 FAILS = ("any", "widen", "none")  # what a command that compares ends badly for
 _PEOPLE = 1_000
-_COUNTED = ("calls", "tokens", "nanos", "millis", "tainted")
 
 Kind = tuple[Effect, Effect]
 _ORDER: Sequence[Kind] = (
@@ -133,7 +133,7 @@ def query_json(query: Query) -> dict[str, Any]:
         "object": query.object,
         "args": query.args,
         "tool": _tool_json(query.tool),
-        "run": _run_json(query.run),
+        "run": said_of(query.run),
         "now": query.now.isoformat(timespec="seconds"),
         "requester": query.requester,
     }
@@ -152,9 +152,3 @@ def _length(change: Counted) -> tuple[bool, int, str]:
     """What can really be asked is shown before what can't."""
     text = json.dumps(query_json(change.query), default=str, sort_keys=True)
     return change.unlike, len(text), text
-
-
-def _run_json(run: RunFacts) -> dict[str, Any]:
-    """What is not nothing."""
-    counted = {name: value for name in _COUNTED if (value := getattr(run, name))}
-    return counted if not run.servers else counted | {"servers": sorted(run.servers)}

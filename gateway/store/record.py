@@ -31,14 +31,19 @@ _RUNS = (
 _EVENTS = f"""
 SELECT at, CASE
     WHEN length(body) < {_LONG} THEN body
-    WHEN body LIKE '{{"event":"returned"%' THEN json_remove(body, '$.outcome')
+    WHEN body LIKE '{{"event":"returned"%'
+        THEN json_set(body, '$.outcome', json_object('kind', json_extract(body, '$.outcome.kind')))
     WHEN body LIKE '{{"event":"model_answered"%' THEN json_remove(body, '$.message')
     ELSE body END
 FROM events WHERE run_id = ? ORDER BY seq
 """  # noqa: S608 - a constant
-_APPROVAL = "SELECT arguments, pin, policy FROM approvals WHERE id = ?"
+_APPROVAL = "SELECT arguments, pin, policy, state, decided_by FROM approvals WHERE id = ?"
 _HAS_SIGHTINGS = "SELECT 1 FROM sqlite_schema WHERE name = 'sightings'"
 _SIGHTINGS = "SELECT at, catalogue FROM sightings WHERE process = ? ORDER BY at"
+_NOTED = 50_000  # sightings that are kept: 6 MB; one is written by each process that starts, and when servers change
+_SLACK = 5_000  # that may be more before the oldest go, so that it is not looked for again and again
+_OLDEST = "DELETE FROM sightings WHERE at <= (SELECT at FROM sightings ORDER BY at DESC LIMIT 1 OFFSET ?)"
+_UNSEEN = "DELETE FROM catalogues WHERE id NOT IN (SELECT catalogue FROM sightings)"
 _CATALOGUE = "SELECT body FROM catalogues WHERE id = ?"
 
 
@@ -52,11 +57,15 @@ class Period:
 
 
 class Asked(NamedTuple):
-    """What an approval says of the call that it is about. `policy` is the digest of the one that asked."""
+    """What an approval says of the call that it is about, and who answered what. `policy` is the digest of the one
+    that asked.
+    """
 
     arguments: str
     pin: str
     policy: str
+    state: str
+    decided_by: str | None
 
 
 @contextlib.contextmanager
@@ -93,6 +102,11 @@ class Record:
         row = self._connection.execute(_APPROVAL, (approval_id,)).fetchone()
         return None if row is None else Asked(*row)
 
+    def answer(self, approval_id: str) -> tuple[str, str | None]:
+        """The state of an approval, and who decided it."""
+        asked = self.asked(approval_id)
+        return (asked.state, asked.decided_by) if asked else ("", None)
+
     def seen(self, worker: str, at: int) -> Mapping[str, Any] | None:
         """The catalogue that this worker's process had then; None if it wrote down none."""
         times, catalogues = self._sightings(process_of(worker))
@@ -109,8 +123,11 @@ class Record:
 
 
 def note(db: Ledger, process: str, at: int, catalogue: Mapping[str, Any]) -> None:
-    """Writes down what a process sees from now on. In a transaction."""
+    """Writes down what a process sees from now on, and forgets the oldest of very many. In a transaction."""
     body = json.dumps(catalogue, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     name = hashlib.sha256(body.encode()).hexdigest()
     db.execute("INSERT OR IGNORE INTO catalogues (id, body) VALUES (?, ?)", (name, body))
     db.execute("INSERT OR REPLACE INTO sightings (process, at, catalogue) VALUES (?, ?, ?)", (process, at, name))
+    if db.execute("SELECT count(*) FROM sightings").fetchone()[0] > _NOTED + _SLACK:
+        db.execute(_OLDEST, (_NOTED,))
+        db.execute(_UNSEEN)

@@ -26,4 +26,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "who-can": ("policy.who_can", "Say who may use a tool, and what it depends on."),
 }
 
-policy_command = Lazy(COMMANDS, name="policy", help="Check, test, explain and compare policies.")
+policy_command = Lazy(
+    COMMANDS,
+    name="policy",
+    help=(
+        "Check, test and explain a policy; say who may do what; compare it with another one, by what could be asked "
+        "and by what was; bring an edit into force, or back. From nothing to a tested policy: docs/policies.md."
+    ),
+)

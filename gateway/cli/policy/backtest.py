@@ -8,7 +8,7 @@ import click
 
 from gateway.cli.exits import Exit
 from gateway.cli.options import Caller, as_json, emit, located, usage_of
-from gateway.cli.policy.comparing import PERIOD, changes_as_text, fail_on, moment, policy_at
+from gateway.cli.policy.comparing import PERIOD, changes_as_text, fail_on, moment, policy_at, user_or_agent
 from gateway.cli.policy.counting import counted
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def backtest_command(
     NEW is a file, a folder, or REVISION:PATH of git. Exit code 1 when a decision changes (see --fail-on).
     """
     config = caller.config()
-    period, wanted = _period(since, until, who), _wanted(who, tool)
+    period, wanted = _period(since, until, who), _wanted(user_or_agent(who), tool)
     found, seconds = _run(config, new, period, wanted)
     if as_json:
         emit(found.to_json())
@@ -67,9 +67,6 @@ def _period(since: str, until: str | None, who: str | None) -> "Period":
 def _wanted(who: str | None, tool: str | None) -> "Callable[[Recalled], bool]":
     from gateway.policy.globs import ToolGlob
 
-    with usage_of("--who"):
-        if who and not who.startswith(("user:", "agent:")):
-            raise ValueError(f"`{ascii(who)[1:-1]}` is not a user or an agent: write user:NAME or agent:NAME")
     with usage_of("--tool"):
         glob = ToolGlob.of(tool) if tool else None
 

@@ -13,20 +13,26 @@ from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.counting import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.cli.policy.knowing import Known
     from gateway.config import Config
     from gateway.errors import Problem
+    from gateway.policy.cases.report import Report
 
 __all__ = ["check_command"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """Every finding, how many the files ask not to be told, and what was known of the servers."""
+    """Every finding, how many the files ask not to be told, and what was known of the servers; and what came of the
+    policy's own tests, where they were asked for and could be put.
+    """
 
     problems: "tuple[Problem, ...]"
     left_out: int
     known: "Known | None"
+    tests: "Report | None" = None
 
     def count(self, level: str) -> int:
         return sum(problem.level == level for problem in self.problems)
@@ -34,20 +40,21 @@ class _Looked:
 
 @click.command("check")
 @click.option("--servers", is_flag=True, help="Connect; else tools are compared as toolgate.lock has them.")
+@click.option("--tests", is_flag=True, help="Put the policy's own tests to it, too: `toolgate policy test` has more.")
 @click.option("--strict", is_flag=True, help="A warning is a failure, too: exit code 1.")
 @click.option("--sarif", is_flag=True, help="SARIF 2.1.0 on stdout, for code scanning.")
 @as_json
 @located
-def check_command(servers: bool, strict: bool, sarif: bool, as_json: bool, caller: Caller) -> int:
+def check_command(servers: bool, tests: bool, strict: bool, sarif: bool, as_json: bool, caller: Caller) -> int:
     """Look over policy and budgets: one line for each finding, with the name of its rule in brackets.
 
-    Exit code 3 when there is an error, 1 when there is a warning and --strict; else 0. The comment
-    `# check: ignore RULE` above a line leaves out what that rule says of it.
+    Exit code 3 when there is an error, 1 when a test fails, or when there is a warning and
+    --strict; else 0. The comment `# check: ignore RULE` above a line leaves out what that rule says of it.
     """
     if sarif and as_json:
         raise click.UsageError("--sarif is JSON already; leave out --json")
     say_nothing_of_servers()
-    looked = asyncio.run(_looked(caller.config(), servers=servers))
+    looked = asyncio.run(_looked(caller.config(), servers=servers, tests=tests))
     if sarif:
         _emit_sarif(looked)
     elif as_json:
@@ -58,22 +65,41 @@ def check_command(servers: bool, strict: bool, sarif: bool, as_json: bool, calle
 
 
 def _exit(looked: _Looked, *, strict: bool) -> Exit:
-    if looked.count("error"):
+    if any(problem.level == "error" and problem.rule != "failing-test" for problem in looked.problems):
         return Exit.CONFIG
-    return Exit.ERROR if strict and looked.problems else Exit.OK
+    return Exit.ERROR if looked.count("error") or (strict and looked.problems) else Exit.OK
 
 
-async def _looked(config: "Config", *, servers: bool) -> _Looked:
+async def _looked(config: "Config", *, servers: bool, tests: bool) -> _Looked:
     from gateway.cli.policy.knowing import connected, people, pinned
     from gateway.policy.lint import check
 
     files = config.policy.model, config.policy.files
-    checked, known = check(*files), None
+    checked, known, report = check(*files), None, None
     if checked.usable:
         if config.servers:
             known = await connected(config) if servers else pinned(config)
-        checked = check(*files, known.catalogue if known else None, await people(config))
-    return _Looked((*checked.problems, *_of_budgets(config)), checked.left_out, known)
+        report, more = _tested(config, known) if tests else (None, ())
+        checked = check(*files, known.catalogue if known else None, await people(config), more)
+    return _Looked((*checked.problems, *_of_budgets(config)), checked.left_out, known, report)
+
+
+def _tested(config: "Config", known: "Known | None") -> "tuple[Report | None, Sequence[Problem]]":
+    """The policy's own tests: what came of them, and what is to be told of it."""
+    from gateway.catalogue import Catalogue
+    from gateway.errors import PolicyError
+    from gateway.policy import load
+    from gateway.policy.cases.reading import cases_beside
+    from gateway.policy.cases.report import report
+    from gateway.policy.lint.finding import of_error
+
+    policy = load(config.policy.model, config.policy.files)
+    try:
+        cases = cases_beside(config.policy.files)
+    except PolicyError as error:
+        return None, [of_error(problem, "invalid-tests") for problem in error.problems]
+    found = report(policy, cases, (known.catalogue if known else Catalogue()).find)
+    return found, found.problems
 
 
 def _of_budgets(config: "Config") -> "list[Problem]":
@@ -96,6 +122,7 @@ def _to_json(looked: _Looked, *, strict: bool) -> dict[str, object]:
         "left_out": looked.left_out,
         "missing": dict(known.missing) if known else {},
         "from_pins": list(known.from_pins) if known else [],
+        "tests": {"cases": len(looked.tests.found), "failures": len(looked.tests.failures)} if looked.tests else None,
     }
 
 
@@ -120,3 +147,7 @@ def _print(looked: _Looked, *, servers: bool) -> None:
     left_out = f", {looked.left_out} left out" if looked.left_out else ""
     said = f"{counted(looked.count('error'), 'error')}, {counted(looked.count('warning'), 'warning')}{left_out}"
     click.echo(said, err=True)
+    if looked.tests:
+        from gateway.cli.policy.testing_view import sum_of
+
+        click.echo(sum_of(looked.tests), err=True)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.options import usage_of
+
 if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.policy import Policy
     from gateway.policy.files import Source
     from gateway.policy.tally import Counted, Group
 
-__all__ = ["PERIOD", "changes_as_text", "fail_on", "moment", "policy_at"]
+__all__ = ["PERIOD", "changes_as_text", "fail_on", "moment", "policy_at", "user_or_agent"]
 
 PERIOD = "7d, 90m, 2026-11-20 or 2026-11-20T08:00"
 _NAMED = 5  # people that a line names
@@ -47,6 +49,14 @@ def moment(option: str, text: str | None, now: int) -> int | None:
 
 
 # ---- which policy
+
+
+def user_or_agent(who: str | None) -> str | None:
+    """What `--who` names: a user or an agent, if anybody."""
+    with usage_of("--who"):
+        if who is not None and not who.startswith(("user:", "agent:")):
+            raise ValueError(f"`{ascii(who)[1:-1]}` is not a user or an agent: write user:NAME or agent:NAME")
+    return who
 
 
 def policy_at(given: str | None, config: "Config") -> "Policy":
@@ -141,13 +151,14 @@ def _request(shown: "Counted") -> str:
 
 
 def _facts(shown: "Counted") -> Iterator[str]:
+    from gateway.policy.run_words import written
     from gateway.policy.tally import query_json
 
     said = query_json(shown.query)
     hints = (said["tool"] or {}).items()
     yield from (name if holds else f"not_{name}" for name, holds in hints if f"tool.{name}" in shown.looks_at)
     if any(name.startswith("run.") for name in shown.looks_at):
-        yield from (f"{name}={value}" for name, value in said["run"].items())
+        yield from written(shown.query.run).split(",") if said["run"] else ()
     if any(name.startswith("now.") for name in shown.looks_at):
         yield f"now={said['now']}"
     if said["requester"]:

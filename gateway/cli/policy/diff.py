@@ -49,7 +49,7 @@ def diff_command(
     say_nothing_of_servers()
     config = caller.config()
     old, new = policy_at(policies[0] if len(policies) == 2 else None, config), policy_at(policies[-1], config)
-    found = diff(old, new, asyncio.run(_offered(config)) if servers else _pinned(config))
+    found = diff(old, new, _known(config, servers=servers))
     _add_recorded(config, found, since)
     if as_json:
         emit(found.to_json())
@@ -60,33 +60,15 @@ def diff_command(
     return Exit.ERROR if found.tally.fails(fail_on) else Exit.OK
 
 
-async def _offered(config: "Config") -> "Mapping[str, Tool | Offer]":
-    from gateway.runtime import open_servers
+def _known(config: "Config", *, servers: bool) -> "Mapping[str, Tool | Offer]":
+    """What there is to be asked about, by its path."""
+    from gateway.cli.policy.knowing import connected, pinned
 
-    async with open_servers(config) as upstream:
-        catalogue = upstream.catalogue
-        for server in catalogue.missing:
-            click.echo(f"`{server}` can't be reached: its tools are made up", err=True)
-        return {**catalogue.tools, **catalogue.prompts, **{offer.path: offer for offer in catalogue.resources.values()}}
-
-
-def _pinned(config: "Config") -> "Mapping[str, Tool | Offer]":
-    """What is in `toolgate.lock`, trusted as the configuration says."""
-    from gateway.call import Tool
-    from gateway.offer import Offer, OfferKind
-    from gateway.pins.files import PinFiles
-
-    found: dict[str, Tool | Offer] = {}
-    for server, pinned in (PinFiles.of(config.folders).read() or {}).items():
-        trusted = server in config.servers and config.servers[server].word.trusted
-        for thing, entry in pinned.entries.items():
-            kind, _, name = thing.partition(":")
-            if not name:
-                found[f"{server}/{thing}"] = Tool(server, thing, entry.definition, entry.pin, trusted)
-            elif kind in ("prompt", "resource"):
-                offered: OfferKind = "prompt" if kind == "prompt" else "resource"
-                found[f"{server}/{name}"] = Offer(offered, server, name, entry.definition, trusted, entry.pin)
-    return found
+    known = asyncio.run(connected(config)) if servers else pinned(config)
+    for server in known.missing if servers else ():
+        click.echo(f"nothing is known of `{server}`: its tools are made up", err=True)
+    catalogue = known.catalogue
+    return {**catalogue.tools, **catalogue.prompts, **{offer.path: offer for offer in catalogue.resources.values()}}
 
 
 def _add_recorded(config: "Config", found: "Differences", since: str) -> None:

@@ -1,7 +1,7 @@
 """What policies are held against: the servers' tools, live or as they were pinned; and who has ever been seen."""
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from gateway.catalogue import Catalogue
     from gateway.config import Config
+    from gateway.offer import Offer
     from gateway.policy.lint.people import People
 
 __all__ = ["Known", "connected", "people", "pinned"]
@@ -51,14 +52,19 @@ async def connected(config: "Config", only: Collection[str] | None = None) -> Kn
     missing = {name: why for name, why in live.missing.items() if name in kept.missing}
     if not kept.from_pins:
         return Known(live, missing)
-    offers = [*live.prompts.values(), *live.resources.values(), *(offer for _, offer in live.templates)]
     merged = Catalogue.of(
         [*live.tools.values(), *kept.catalogue.tools.values()],
         missing=missing,
-        offers=[*offers, *kept.catalogue.prompts.values()],
+        offers=[*_offers(live), *_offers(kept.catalogue)],
         about=live.about,
     )
     return Known(merged, missing, kept.from_pins)
+
+
+def _offers(catalogue: "Catalogue") -> "Iterator[Offer]":
+    yield from catalogue.prompts.values()
+    yield from catalogue.resources.values()
+    yield from (offer for _, offer in catalogue.templates)
 
 
 async def people(config: "Config") -> "People":

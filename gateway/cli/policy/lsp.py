@@ -28,25 +28,16 @@ def lsp_command(stdio: bool, as_json: bool, caller: Caller) -> int:
     from gateway.cli.policy.language_server import serve
 
     config = caller.config()
-    serve(Desk(config.policy.model, config.policy.files, lambda: pinned(config)))
+    serve(Desk(config.policy.model, config.policy.files, lambda: known_tools(config)))
     return Exit.OK
 
 
-def pinned(config: "Config") -> "list[Tool]":
+def known_tools(config: "Config") -> "list[Tool]":
     """The tools of toolgate.lock; none, while it can't be used: `toolgate pins` says what is wrong with it."""
-    from gateway.call import Tool
+    from gateway.cli.policy.knowing import pinned
     from gateway.errors import ConfigError
-    from gateway.pins.files import PinFiles
-    from gateway.pins.things import kind_of
 
     try:
-        pins = PinFiles.of(config.folders).read() or {}
+        return [*pinned(config).catalogue.tools.values()]
     except ConfigError:
         return []
-    trusted = {name for name, server in config.servers.items() if server.word.trusted}
-    return [
-        Tool(name, tool, entry.definition, entry.pin, name in trusted)
-        for name, server in pins.items()
-        for tool, entry in server.entries.items()
-        if kind_of(tool) == "tool"
-    ]

@@ -1,6 +1,5 @@
 """`toolgate policy suggest`: lines that would have allowed what was denied, printed and never applied."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -8,23 +7,19 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit, Stop
-from gateway.cli.options import Caller, as_json, emit, located, usage_of
+from gateway.cli.options import Caller, as_json, emit, located
+from gateway.cli.policy.comparing import PERIOD, moment, user_or_agent
 
 if TYPE_CHECKING:
-    from gateway.approval import Approval
-    from gateway.cli.policy.pinned import Pinned
     from gateway.config import Config
     from gateway.policy import Policy
     from gateway.policy.suggest import Answered, Refused
-    from gateway.store import Store
 
 __all__ = ["suggest_command"]
 
-ALL = 10_000_000  # runs, or approvals: as many as there are
-
 
 @click.command("suggest")
-@click.option("--since", default="7d", show_default=True, metavar="TIME", help="So long ago: 90m, 12h, 7d.")
+@click.option("--since", default="7d", show_default=True, metavar="WHEN", help=f"From when on: {PERIOD}.")
 @click.option("--who", metavar="WHO", help="Only for this user or this agent: user:ann, agent:desk.")
 @click.option(
     "--from-approvals",
@@ -42,8 +37,8 @@ def suggest_command(since: str, who: str | None, from_approvals: bool, as_json: 
     from gateway.policy import load
     from gateway.policy.suggest import reliefs, suggestions
 
-    config, start = caller.config(), _start(since)
-    _check_who(who)
+    config, who = caller.config(), user_or_agent(who)
+    start = moment("--since", since, time.time_ns() // 1_000_000) or 0
     policy = load(config.policy.model, config.policy.files)
     _check_model(policy)
     refused, answered = _read(config, start)
@@ -61,14 +56,6 @@ def suggest_command(since: str, who: str | None, from_approvals: bool, as_json: 
     return Exit.OK
 
 
-def _start(since: str) -> int:
-    """Milliseconds since 1970."""
-    from gateway.config.amounts import duration
-
-    with usage_of("--since"):
-        return time.time_ns() // 1_000_000 - round(duration(since) * 1000)
-
-
 def _check_model(policy: "Policy") -> None:
     """What is suggested are rows of the shipped model, and what they turn is shown by its meaning."""
     from gateway.policy import Policy
@@ -77,45 +64,20 @@ def _check_model(policy: "Policy") -> None:
         raise Stop(Exit.ERROR, "the policy has a model of its own; lines are suggested for the shipped model only")
 
 
-def _check_who(who: str | None) -> None:
-    with usage_of("--who"):
-        if who is not None and not who.startswith(("user:", "agent:")):
-            raise ValueError(f"`{ascii(who)[1:-1]}` is not a user or an agent: write user:NAME or agent:NAME")
-
-
 def _read(config: "Config", start: int) -> "tuple[Sequence[Refused], Sequence[Answered]]":
-    """What the record holds since then. A project that has not run anything has no store, and gets none."""
-    from gateway.cli.policy.pinned import Pinned
-    from gateway.store.sqlite import SqliteStore
+    """What the record holds since then, with the facts of then. A project that has not run anything has no store, and
+    gets none.
+    """
+    from gateway.policy.suggest import Answered, Refused, questions
+    from gateway.recalling import recalled
+    from gateway.store.record import Period, opened
 
     if not config.store.path.exists():
         return (), ()
-    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
-    try:
-        return asyncio.run(_recorded(store, start, Pinned(config)))
-    finally:
-        store.close()
-
-
-async def _recorded(store: "Store", start: int, pinned: "Pinned") -> "tuple[list[Refused], list[Answered]]":
-    from gateway.policy.suggest import Answered, Refused, recorded
-
-    asked: dict[str, Approval] = {
-        approval.id: approval
-        for approval in await store.approvals(pending_only=False, limit=ALL)
-        if approval.created >= start
-    }
-    refused: list[Refused] = []
-    answered: list[Answered] = []
-    for row in await store.run_rows(ALL):
-        if row.updated < start:
-            continue
-        for one in recorded(row.id, await store.events(row.id), asked, pinned.find):
-            if one.at >= start and isinstance(one, Refused):
-                refused.append(one)
-            elif one.at >= start and isinstance(one, Answered):
-                answered.append(one)
-    return sorted(refused, key=_at), sorted(answered, key=_at)
+    with opened(config.store.path) as record:
+        found = list(questions(recalled(record, Period(start)), record.answer))
+    refused = [one for one in found if isinstance(one, Refused)]
+    return sorted(refused, key=_at), sorted((one for one in found if isinstance(one, Answered)), key=_at)
 
 
 def _at(one: "Refused | Answered") -> int:

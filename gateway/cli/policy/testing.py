@@ -66,14 +66,14 @@ def test_command(as_json: bool, caller: Caller, **options: Any) -> int:
 
 
 def _test(config: "Config", asked: _Asked, *, as_json: bool) -> int:
-    from gateway.cli.policy.pinned import Pinned
+    from gateway.cli.policy.knowing import pinned
     from gateway.policy import load
     from gateway.policy.cases.report import report
 
     began = time.monotonic()
     policy = load(config.policy.model, config.policy.files)
     cases = _cases(config, asked)
-    found = report(policy, cases, Pinned(config).find, least=asked.least, deep=asked.deep)
+    found = report(policy, cases, pinned(config).catalogue.find, least=asked.least, deep=asked.deep)
     if asked.junit:
         from gateway.policy.cases.junit import junit
 
@@ -89,15 +89,10 @@ def _test(config: "Config", asked: _Asked, *, as_json: bool) -> int:
 
 def _cases(config: "Config", asked: _Asked) -> "Sequence[Case]":
     """Raises PolicyError for tables that can't be read, or are not there; BadParameter when the pattern fits none."""
-    from gateway.errors import PolicyError
-    from gateway.policy.cases.reading import NAMES, read_cases, tables_beside
+    from gateway.policy.cases.reading import cases_beside, read_cases
     from gateway.policy.cases.report import chosen
 
-    files = asked.files or tables_beside(config.policy.files)
-    if not files:
-        table = config.policy.files.parent / NAMES[0]
-        raise PolicyError.at(str(table), "there are no cases", hint=f"write it, or {NAMES[1]}: docs/policy-tests.md")
-    cases = read_cases(files)
+    cases = read_cases(asked.files) if asked.files else cases_beside(config.policy.files)
     found = chosen(cases, asked.pattern) if asked.pattern else cases
     if not found:
         raise click.BadParameter(f"no case of {len(cases)} has a name like this", param_hint="-k")

@@ -11,7 +11,7 @@ from gateway.policy.cases.coverage import BranchUse, Coverage, LineUse
 from gateway.policy.cases.report import Report
 from gateway.visible import visible
 
-__all__ = ["print_report"]
+__all__ = ["print_report", "sum_of"]
 
 _UNSEEN = 20  # lines that are named when the coverage is too low
 
@@ -24,9 +24,13 @@ def print_report(found: Report, coverage: bool, *, whole: bool) -> None:
         click.echo(visible(str(problem)))
     for line in _table(_shown(found, coverage=coverage)):
         click.echo(line)
-    click.echo(f"{counted(len(found.found), 'case')}, {counted(len(found.failures), 'failure')}", err=True)
+    click.echo(sum_of(found), err=True)
     if coverage or found.least:
         click.echo(_sum(found.covered, found.least), err=True)
+
+
+def sum_of(found: Report) -> str:
+    return f"{counted(len(found.found), 'case')}, {counted(len(found.failures), 'failure')}"
 
 
 def _shown(found: Report, *, coverage: bool) -> Sequence[LineUse]:

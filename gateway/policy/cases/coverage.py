@@ -153,7 +153,7 @@ def _missing(line: LineUse) -> Problem:
     }
     hint = f"write one that it must {rule.effect}"
     message = f"no case tests this `{rule.effect}` line{met[line.status]}"
-    return Problem(rule.file, rule.line, 1, message, hint, "warning")
+    return Problem(rule.file, rule.line, 1, message, hint, "warning", "untested-line")
 
 
 def _percent(part: int, whole: int) -> float:

@@ -15,10 +15,9 @@ Of words that say opposite things the last one counts.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from gateway.budget import nanos
+from gateway.policy.run_words import WORDS
 from gateway.policy.scope import RunFacts
 from gateway.wording import did_you_mean
 
@@ -71,7 +70,7 @@ def _with(facts: Facts, word: str) -> Facts:
         raise Unreadable(word, f"unknown fact `{word}`", did_you_mean(name, _WORDS))
     try:
         return _VALUES[name](facts, value) if equals else _FLAGS[name](facts)
-    except (ValueError, InvalidOperation):
+    except (ValueError, ArithmeticError):
         raise Unreadable(word, f"`{word}` can't be read", _EXAMPLES.get(name, "")) from None
 
 
@@ -79,11 +78,8 @@ def _hint(name: str, *, value: bool) -> Callable[[Facts], Facts]:
     return lambda facts: replace(facts, hints={**facts.hints, name: value})
 
 
-def _run(name: str, read: Callable[[str], object]) -> Callable[[Facts, str], Facts]:
-    def add(facts: Facts, value: str) -> Facts:
-        return replace(facts, run=replace(facts.run, **{name: read(value)}))  # type: ignore[arg-type]
-
-    return add
+def _run(word: str) -> Callable[[Facts, str], Facts]:
+    return lambda facts, value: replace(facts, run=WORDS[word](facts.run, value))
 
 
 def _count(text: str) -> int:
@@ -116,11 +112,7 @@ _NO: Mapping[str, Callable[[Facts], Facts]] = {
 }
 _FLAGS: Mapping[str, Callable[[Facts], Facts]] = {**_YES, **_NO}
 _VALUES: Mapping[str, Callable[[Facts, str], Facts]] = {
-    "calls": _run("calls", _count),
-    "tokens": _run("tokens", _count),
-    "usd": _run("nanos", lambda text: nanos(Decimal(text))),
-    "seconds": _run("millis", lambda text: round(float(text) * 1000)),
-    "servers": _run("servers", lambda text: frozenset(name for name in text.split("+") if name)),
+    **{word: _run(word) for word in WORDS if word != "tainted"},
     "auth_age": lambda facts, value: replace(facts, auth_age=float(_count(value))),
     "now": lambda facts, value: replace(facts, now=_time(value)),
     "requester": lambda facts, value: replace(facts, requester=value),

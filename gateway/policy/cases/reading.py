@@ -7,9 +7,9 @@ from gateway.errors import PolicyError, Problem
 from gateway.policy.cases.case import Case
 from gateway.policy.cases.document import parse_document
 from gateway.policy.cases.table import parse_table
-from gateway.policy.files import Source, read_sources
+from gateway.policy.files import Source, read_sources, shown
 
-__all__ = ["NAMES", "parse_cases", "read_cases", "tables_beside"]
+__all__ = ["NAMES", "cases_beside", "parse_cases", "read_cases", "tables_beside"]
 
 NAMES = ("tests.csv", "tests.toml")
 _PARSERS: Mapping[str, Callable[[str, str], list[Case]]] = {".toml": parse_document, ".csv": parse_table}
@@ -18,6 +18,15 @@ _PARSERS: Mapping[str, Callable[[str, str], list[Case]]] = {".toml": parse_docum
 def tables_beside(policy: Path) -> list[Path]:
     """Those of `tests.csv` and `tests.toml` that stand beside the policy file (or beside the folder of them)."""
     return [table for name in NAMES if (table := policy.parent / name).exists()]
+
+
+def cases_beside(policy: Path) -> list[Case]:
+    """The cases beside the policy file (or the folder). Raises PolicyError, also where there are none."""
+    tables = tables_beside(policy)
+    if not tables:
+        hint = f"write it, or {NAMES[1]}: docs/policy-tests.md"
+        raise PolicyError.at(shown(policy.parent / NAMES[0]), "there are no cases", hint=hint)
+    return read_cases(tables)
 
 
 def read_cases(tables: Sequence[Path]) -> list[Case]:

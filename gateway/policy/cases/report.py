@@ -38,6 +38,15 @@ class Report:
     def ok(self) -> bool:
         return not self.failures and self.covered.reaches(self.least)
 
+    @property
+    def problems(self) -> list[Problem]:
+        """As findings: each case that fails, and each line that restricts and that no case tests."""
+        return [*map(self._problem, self.failures), *self.missing]
+
+    def _problem(self, failure: Failure) -> Problem:
+        case, why = failure.case, self.because.get(failure.case.where, ())
+        return Problem(case.file, case.number, 1, failure.message, "; ".join(map(str.strip, why)), rule="failing-test")
+
     def to_json(self, *, with_coverage: bool) -> dict[str, Any]:
         """A stable shape for `--json`."""
         value = {

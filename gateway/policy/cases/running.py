@@ -30,9 +30,12 @@ class Failure:
     query: Query
 
     def __str__(self) -> str:
+        return f"{self.case.where}: {self.message}"
+
+    @property
+    def message(self) -> str:
         by = f" by {self.got.rule}" if self.got.rule else ""
-        said = f"expected {self.case.expected}, got {self.got.effect}{by} ({self.got.why})"
-        return f"{self.case.where}: `{self.case.name}` {said}"
+        return f"`{self.case.name}` expected {self.case.expected}, got {self.got.effect}{by} ({self.got.why})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ Each kind of finding is a module:
     sarif        the findings for code-scanning tools
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +48,13 @@ class Checked:
 
 
 def check(
-    model: str | Path, policy: str | Path, catalogue: Catalogue | None = None, people: People | None = None
+    model: str | Path,
+    policy: str | Path,
+    catalogue: Catalogue | None = None,
+    people: People | None = None,
+    more: Sequence[Problem] = (),
 ) -> Checked:
-    """Reads the files and looks them over. Never raises for what the files say."""
+    """Reads the files and looks them over; `more` is what others have found in them. Never raises for what they say."""
     try:
         sources = read_sources(Path(policy))
         found = build(*read_sources(Path(model)), sources=sources)
@@ -57,7 +62,7 @@ def check(
         return Checked(tuple(of_error(problem, "invalid-policy") for problem in error.problems))
     wishes, wrong = ignored(sources)
     open_files = [problem for path in (model, policy) for problem in writable_by_all(Path(path))]
-    told = [*found.warnings, *open_files, *wrong, *findings(found, catalogue, people)]
+    told = [*found.warnings, *open_files, *wrong, *findings(found, catalogue, people), *more]
     kept = left(told, wishes)
     return Checked(tuple(sorted(kept, key=_place)), len(told) - len(kept))
 

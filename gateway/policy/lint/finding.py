@@ -15,6 +15,8 @@ WHO, TENANT, OBJECT, ACTION, CONDITION, EFFECT = range(1, 7)  # the cells of a `
 ERRORS: Mapping[str, str] = {
     "invalid-policy": "a line, or the model, can't be read; the policy is not used",
     "invalid-budget": "budgets.toml can't be read, or says something doubtful",
+    "invalid-tests": "a case of the policy's own tests can't be read, or there is none (with --tests)",
+    "failing-test": "a case of the policy's own tests does not get what it expects (with --tests)",
 }
 RULES: Mapping[str, str] = {
     "unknown-role": "a role or a team that nobody has, here or in this tenant",
@@ -35,6 +37,7 @@ RULES: Mapping[str, str] = {
     "everybody": "everybody may do everything on a server",
     "everybody-destructive": "everybody may call a tool that destroys, and nobody is asked",
     "unguarded-destructive": "a tool that destroys may be called, and no line asks or denies",
+    "untested-line": "a line that asks or denies, and no case of the policy's own tests expects it to (with --tests)",
     "unknown-rule": "a comment that ignores a rule that there is not",
     "open-file": "a policy file that anybody on this machine may change",
 }

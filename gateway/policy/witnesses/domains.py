@@ -66,7 +66,7 @@ def _domain(path: Steps, tried: Mapping[Steps, list[Any]], world: World) -> Doma
         case "tool":
             return {_TOOL: _things(world, tried)}
         case "run":
-            return {path: _once([False, True] if path[1:] == ("tainted",) else [0, *_numbers(tried[path])])}
+            return {path: _once(_run_facts(path, tried[path]))}
         case "now":
             return _moments(path, tried[path])
         case "subject" if path[1:] == ("is_requester",):
@@ -105,6 +105,17 @@ def _once(values: Iterable[Any]) -> tuple[Any, ...]:
 
 def _numbers(values: Iterable[Any]) -> list[Any]:
     return [value for value in values if type(value) in (int, float) and value >= 0]
+
+
+def _run_facts(path: Steps, values: list[Any]) -> list[Any]:
+    """Servers are a tuple, or None where nobody knows which have said anything."""
+    match path[1:]:
+        case ("tainted",):
+            return [False, True]
+        case ("servers",):
+            texts = [tuple(value) for value in values if isinstance(value, list)]
+            return [(), *(names for names in texts if all(isinstance(name, str) for name in names)), None]
+    return [0, *_numbers(values)]
 
 
 # ---- the tool
@@ -198,7 +209,9 @@ def _run(chosen: Mapping[Steps, Any]) -> RunFacts:
         if path[0] == "run" and len(path) == 2 and path[1] in _RUN:
             name, unit = _RUN[str(path[1])]
             said[name] = round(value * unit)
-    return RunFacts(**said, tainted=chosen.get(("run", "tainted"), False))
+    servers = chosen.get(("run", "servers"), ())
+    heard = None if servers is None else frozenset(servers)
+    return RunFacts(**said, tainted=chosen.get(("run", "tainted"), False), servers=heard)
 
 
 def _now(chosen: Mapping[Steps, Any]) -> datetime:

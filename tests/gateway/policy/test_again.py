@@ -15,6 +15,9 @@ SEEN = {
 }
 
 
+RAN = RunFacts(calls=3, tainted=True, servers=frozenset({"mail"}))
+
+
 def a_call(**changes: Any) -> Recalled:
     fields: dict[str, Any] = {"key": "call/1", "at": NOON, "subject": Subject("user:ann", "acme"), "action": "call"}
     fields |= {"path": "shop/refund", "arguments": '{"amount": 5}', "effect": "allow", "rule": None}
@@ -33,15 +36,16 @@ def said(when: str, seen: Any = SEEN, **changes: Any) -> Decision | str:
         "tool.read_only and tool.trusted",
         "tool.pin == 'pin-1'",
         "run.calls == 3 and run.tainted",
+        "'mail' in run.servers",
         "now.iso == '2026-11-21T12:00:00+00:00'",
         "subject.user == 'user:ann'",
     ],
 )
 def test_a_recorded_call_is_decided_by_the_facts_of_then(when: str) -> None:
-    found = said(when, run=RunFacts(calls=3, tainted=True))
+    found = said(when, run=RAN)
     assert isinstance(found, Decision)
     assert found.effect == "allow"
-    unlike = said(f"not ({when})", run=RunFacts(calls=3, tainted=True))
+    unlike = said(f"not ({when})", run=RAN)
     assert isinstance(unlike, Decision)
     assert unlike.effect == "deny"
 
@@ -53,6 +57,8 @@ def test_a_recorded_call_is_decided_by_the_facts_of_then(when: str) -> None:
         ("tool.read_only", {"pin": "pin-9"}, "what its tool was like is not in the record"),
         ("tool.read_only", {"path": "shop/gone"}, "what its tool was like is not in the record"),
         ("args.amount > 1", {"arguments": None}, "its arguments were too long to be kept whole"),
+        ("args.amount > 1", {"arguments": '{"amou'}, "its arguments were too long to be kept whole"),
+        ("subject.auth_age < 60", {}, "`subject.auth_age` is not in the record"),
     ],
 )
 def test_what_is_not_known_is_said_and_never_guessed(when: str, changes: dict[str, Any], reason: str) -> None:

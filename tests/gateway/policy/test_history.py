@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.call import Unsent
+from gateway.call import Refused, Unsent
 from gateway.events import Event, LimitsRaised, Paused, Resumed, Returned, Waited, event_to_json
 from gateway.policy import RunFacts
 from gateway.policy.history import Passed, Recalled, Stopped
@@ -37,6 +37,12 @@ TRANSCRIPTS: dict[str, Sequence[Event]] = {
     "money": [QUEUED, STARTED, asked(1, tokens=90, nanos=7), replied(1, "shop/a", tokens=40, nanos=3), admitted(1)],
     "failure": [QUEUED, STARTED, asked(1, tokens=9), failed(1), asked(1, tokens=8), replied(1, "shop/a", tokens=7)],
     "taint": [QUEUED, STARTED, *wanted(1, "shop/a"), admitted(1), TAINTING, *wanted(2, "shop/b")],
+    "heard": [
+        QUEUED, STARTED, *wanted(1, "shop/a", "mail/b", "bank/c"), admitted(1), replace(admitted(2), path="mail/b"),
+        replace(admitted(3), path="bank/c"), returned(2), returned(3, Unsent("x")), returned(1, Refused(-1, "no")),
+    ],
+    "known to some": [replace(QUEUED, servers=["mail"]), STARTED, *wanted(1, "shop/a"), admitted(1), returned(1)],
+    "known to nobody": [replace(QUEUED, servers=None), STARTED, *wanted(1, "shop/a"), admitted(1), returned(1)],
     "brought": [replace(QUEUED, tainted=True), STARTED, *wanted(1, "shop/a")],
     "waiting": [
         QUEUED, STARTED, *wanted(1, "shop/a"), held(1), Waited("approval"), decided(1), Resumed("answered"), *made(1),
@@ -73,7 +79,7 @@ def test_a_step_is_judged_by_what_the_run_was_when_it_began(name: str) -> None:
             continue
         taken = Place.of(run).taken
         facts = the_last(*begun, admitted(7, turn=9)).run
-        assert facts == RunFacts(taken.tool_calls, taken.tokens, taken.nanos, taken.millis, run.tainted)
+        assert facts == RunFacts.of(taken, tainted=run.tainted, servers=run.servers)
         checked += 1
     assert checked
 
@@ -89,7 +95,7 @@ def test_a_call_of_a_client_sees_all_that_was_before_it() -> None:
     assert [one.run for one in found if isinstance(one, Recalled)] == [
         RunFacts(),
         RunFacts(calls=1),
-        RunFacts(calls=2, tainted=True),
+        RunFacts(calls=2, tainted=True, servers=frozenset({"shop"})),
     ]
 
 

@@ -36,7 +36,7 @@ def test_a_call_is_asked_again_with_what_the_run_had_done_until_then() -> None:
     assert (found.effect, found.gate, found.rule, found.why) == ("deny", "permitted", "policy.csv:4", "too much")
     assert (str(query.subject), query.subject.tenant) == ("user:ann via agent:desk", "acme")
     assert (query.action, query.object, query.args) == ("call", "shop/refund", {"amount": 900})
-    assert query.run == RunFacts(calls=1, tainted=True)
+    assert query.run == RunFacts(calls=1, tainted=True, servers=frozenset({"shop"}))
     assert query.now.timestamp() * 1000 == found.at == NOON + 5000
 
 

@@ -1,15 +1,31 @@
+import json
 import re
 
 import pytest
 
 from gateway.policy import RunFacts
-from gateway.policy.run_words import run_facts
+from gateway.policy.run_words import run_facts, said_of, written
 
 
 def test_facts_are_read_on_top_of_others() -> None:
     assert run_facts("tainted=true, calls=3,usd=0.25,seconds=1.5,tokens=10") == RunFacts(3, 10, 250_000_000, 1500, True)
     assert run_facts("tainted", RunFacts(calls=7)) == RunFacts(calls=7, tainted=True)
     assert run_facts("tainted=no", RunFacts(tainted=True)) == run_facts("") == RunFacts()
+
+
+@pytest.mark.parametrize(
+    ("run", "text"),
+    [
+        (RunFacts(), ""),
+        (RunFacts(3, 10, 250_000_000, 1500, True), "calls=3,tokens=10,usd=0.25,seconds=1.5,tainted=true"),
+        (RunFacts(servers=frozenset({"shop", "mail"})), "servers=mail+shop"),
+        (RunFacts(calls=12_345_678, servers=None), "calls=12345678,servers=?"),
+    ],
+)
+def test_what_a_run_has_done_is_written_as_it_is_read(run: RunFacts, text: str) -> None:
+    assert written(run) == text
+    assert run_facts(text) == run
+    json.dumps(said_of(run))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def test_what_servers_answered_and_models_said_is_not_read_where_it_is_long(
         "returned",
         "returned",
     ]
-    assert ("message" in told[2], "outcome" in told[4], "outcome" in told[5]) == (False, False, True)
+    assert ("message" in told[2], told[4]["outcome"]) == (False, {"kind": "answered"})
+    assert told[5]["outcome"] == returned(2).outcome
     assert (told[2]["spent"], told[4]["spent"], told[4]["key"]) == ({"tokens": 3}, {"tool_calls": 1}, "t1/call/1")
 
 
@@ -61,8 +62,9 @@ def test_what_was_asked_of_people_is_found_by_the_question(store: SqliteStore, s
     approval = an_approval("A-1.1")
     append(store, "r-1", QUEUED, STARTED, held(1), changes=[Open(approval)])
     with opened(store_path) as record:
-        assert record.asked("A-1.1") == (approval.arguments, approval.pin, approval.policy)
+        assert record.asked("A-1.1") == (approval.arguments, approval.pin, approval.policy, "pending", None)
         assert record.asked("A-9") is None
+        assert (record.answer("A-1.1"), record.answer("A-9")) == (("pending", None), ("", None))
 
 
 def test_a_worker_saw_what_his_process_had_noted_last(store: SqliteStore, store_path: Path, clock: Clock) -> None:
@@ -79,6 +81,20 @@ def test_a_worker_saw_what_his_process_had_noted_last(store: SqliteStore, store_
         assert record.seen("nobody/1/x.y", NOON + 5000) is None
     with sqlite3.connect(store_path) as db:
         assert db.execute("SELECT count(*) FROM catalogues").fetchone() == (2,)
+
+
+def test_of_very_many_sightings_the_oldest_are_forgotten(
+    store: SqliteStore, store_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.store.record._NOTED", 3)
+    monkeypatch.setattr("gateway.store.record._SLACK", 1)
+    for number in range(6):
+        asyncio.run(store.note(f"here/{number}", {**SEEN, "tools": {f"shop/{number}": ["p", True, {}]}}))
+        clock.tick(1000)
+    with sqlite3.connect(store_path) as db:
+        left = [process for (process,) in db.execute("SELECT process FROM sightings ORDER BY at")]
+        assert db.execute("SELECT count(*) FROM catalogues").fetchone() == (4,)
+    assert left == ["here/2", "here/3", "here/4", "here/5"]  # three after the fifth, and one more
 
 
 def test_a_store_of_an_older_version_has_seen_nothing(store: SqliteStore, store_path: Path) -> None:

@@ -133,3 +133,11 @@ def test_the_facts_of_a_run_are_those_by_which_its_calls_were_judged(project: Pa
     assert told["self_check"]["same"] + told["self_check"]["unnamed"] == 6
     assert told["self_check"]["reproduced"] + told["self_check"]["unnamed_reproduced"] == 6
     assert told["counts"] == {"allow->deny": 1}  # the fourth word
+
+
+def test_lines_about_the_servers_that_a_run_has_heard_are_decided_again(worked: Path, toolgate: Command) -> None:
+    """None of these runs had heard anything when its only call was made."""
+    (worked / "new.csv").write_text(POLICY.replace("args.text == 'no',  deny", "'echo' in run.servers, deny"))
+    told = toolgate(*BACKTEST, "--json").json
+    assert told["counts"] == {"deny->allow": 1}
+    assert told["can_not_be_decided"] == {}

@@ -117,3 +117,46 @@ def test_sarif_is_what_code_scanning_reads(bare: Path, toolgate: Command) -> Non
     assert (checked.code, result["ruleId"], result["level"]) == (3, "invalid-policy", "error")
     assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 9, "startColumn": 33}
     assert toolgate("policy", "check", "--sarif", "--json").code == 2
+
+
+ALLOWED = "p, user:ann, *, echo/add, call, , allow, ann may\n"
+DENIED = "# too much\np, *, *, echo/add, call, args.a > 9, deny, too much\n"
+CASES = 'name, who, tool, args, expect\nsmall, user:ann, echo/add, {"a": 1}, allow\n'
+LARGE = 'large, user:ann, echo/add, {"a": 10}, deny\n'
+
+
+def test_the_policys_own_tests_are_a_part_of_it_when_asked_for(bare: Path, toolgate: Command) -> None:
+    rewrite(bare, ALLOWED + DENIED)
+    table = bare / "policies" / "tests.csv"
+    table.write_text(CASES.replace(" allow", " deny"))
+    assert toolgate("policy", "check").code == 0
+    checked = toolgate("policy", "check", "--tests")
+    assert checked.code == 1
+    untested, failing = checked.out.splitlines()
+    assert failing.startswith("policies/tests.csv:2:1: error: `small` expected deny, got allow by policies/")
+    assert failing.endswith("[failing-test]")
+    assert untested.startswith("policies/policy.csv:3:1: warning: no case tests this `deny` line; its condition held")
+    assert untested.endswith("[untested-line]")
+    assert checked.err.splitlines()[-2:] == ["1 error, 1 warning", "1 case, 1 failure"]
+    assert toolgate("policy", "check", "--tests", "--json").json["tests"] == {"cases": 1, "failures": 1}
+    table.write_text(CASES + LARGE)
+    assert toolgate("policy", "check", "--tests", "--strict").code == 0
+
+
+def test_lines_that_need_no_case_can_say_so(bare: Path, toolgate: Command) -> None:
+    (bare / "policies" / "tests.csv").write_text(CASES)
+    rewrite(bare, ALLOWED + DENIED.replace("# too much", "# check: ignore untested-line"))
+    checked = toolgate("policy", "check", "--tests", "--strict")
+    assert (checked.code, checked.out) == (0, "")
+    assert "1 left out" in checked.err
+
+
+def test_tests_that_can_not_be_read_are_an_error(bare: Path, toolgate: Command) -> None:
+    (bare / "policies" / "tests.csv").unlink()
+    checked = toolgate("policy", "check", "--tests")
+    assert checked.code == 3
+    assert checked.out.startswith("policies/tests.csv: error: there are no cases (write it")
+    (bare / "policies" / "tests.csv").write_text(CASES.replace(" allow", " alow"))
+    checked = toolgate("policy", "check", "--tests", "--sarif")
+    assert checked.code == 3
+    assert [found["ruleId"] for found in checked.json["runs"][0]["results"]] == ["invalid-tests"]

@@ -1,8 +1,12 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from gateway.call import Tool
 from gateway.cli.options import Caller
 from gateway.cli.policy.knowing import connected, people, pinned
+from gateway.errors import ConfigError
 from tests.gateway.cli.conftest import Command
 
 
@@ -15,6 +19,26 @@ def test_what_is_asked_is_live_and_what_is_not_is_known_from_pins(project: Path,
     kept = pinned(config)
     assert (set(kept.catalogue.tools), kept.from_pins) == (set(live.catalogue.tools), ("echo",))
     assert pinned(config, ["other"]).catalogue.tools == {}
+
+
+def test_what_is_pinned_has_the_trust_that_its_server_has_now(project: Path, toolgate: Command) -> None:
+    assert toolgate("tools").code == 0
+    tool = pinned(Caller(project).config()).catalogue.find("call", "echo/echo")
+    assert isinstance(tool, Tool)
+    assert (tool.path, tool.trusted, len(tool.pin)) == ("echo/echo", True, 64)
+    config = project / "toolgate.toml"
+    config.write_text(config.read_text().replace("trusted = true", "trusted = false"))
+    again = pinned(Caller(project).config()).catalogue.find("call", "echo/echo")
+    assert again is not None
+    assert not again.trusted
+
+
+def test_without_a_lock_nothing_is_known_and_a_broken_one_is_told(project: Path) -> None:
+    config = Caller(project).config()
+    assert pinned(config).catalogue.find("call", "echo/echo") is None
+    (project / "toolgate.lock").write_text("version = 99\n")
+    with pytest.raises(ConfigError):
+        pinned(config)
 
 
 def test_people_are_looked_for_without_making_a_store(bare: Path) -> None:

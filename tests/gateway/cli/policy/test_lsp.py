@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.options import Caller
-from gateway.cli.policy.lsp import pinned
+from gateway.cli.policy.lsp import known_tools
 from gateway.pins.document import dump
 from gateway.pins.entries import Identity, PinnedEntry, PinnedServer
 from tests.gateway.cli.conftest import Command
@@ -26,7 +26,8 @@ def test_the_tools_are_those_of_the_lock_and_nothing_else_of_it(bare: Path) -> N
     definition = {"name": "add", "inputSchema": {"type": "object"}}
     entries = {"add": PinnedEntry.of(definition), "prompt:greet": PinnedEntry.of({"name": "greet"})}
     (bare / "toolgate.lock").write_text(dump({"echo": PinnedServer(Identity("x"), entries)}))
-    (tool,) = pinned(Caller(bare).config())
+    (bare / ".mcp.json").write_text('{"mcpServers": {"echo": {"command": "x"}}}')
+    (tool,) = known_tools(Caller(bare).config())
     assert (tool.path, tool.definition, tool.trusted) == ("echo/add", definition, False)
 
 
@@ -34,4 +35,4 @@ def test_the_tools_are_those_of_the_lock_and_nothing_else_of_it(bare: Path) -> N
 def test_without_a_lock_that_can_be_read_no_tool_is_known(bare: Path, text: str | None) -> None:
     if text is not None:
         (bare / "toolgate.lock").write_text(text)
-    assert pinned(Caller(bare).config()) == []
+    assert known_tools(Caller(bare).config()) == []

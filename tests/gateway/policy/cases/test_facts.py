@@ -29,7 +29,7 @@ def test_words_say_what_the_run_has_done() -> None:
 
 def test_words_say_whom_the_run_has_heard_and_how_old_a_log_in_is() -> None:
     facts = said(("servers=shop+mail", "auth_age=300"))
-    assert (facts.run.servers, facts.auth_age) == ({"shop", "mail"}, 300)
+    assert (facts.run.servers, facts.auth_age) == (frozenset({"shop", "mail"}), 300.0)
     assert said(("servers=",)).run.servers == frozenset()
 
 

@@ -90,3 +90,10 @@ def test_somebody_else_asked_for_what_is_to_be_approved_unless_lines_look_at_it(
     assert built(world, {}).requester == ELSE
     assert tried("not subject.is_requester", world=world)["requester",] == (ELSE, "user:ann", None)
     assert isinstance(thing_in(World(ANN, "get", "shop/greet")), Offer)
+
+
+def test_a_run_is_tried_having_heard_a_server_and_not_and_nobody_knowing() -> None:
+    tries = tried("'mail' in run.servers")["run", "servers"]
+    runs = [built(WORLD, {("run", "servers"): servers}).run.servers for servers in tries]
+    assert runs[0] == built(WORLD, {}).run.servers == frozenset()
+    assert {frozenset({"mail"}), frozenset({"other"}), None} <= set(runs)
