@@ -118,6 +118,9 @@ def changes_as_text(groups: "Sequence[Group]") -> Iterator[str]:
         shown = group.example
         more = "permits more" if group.widens else "permits less"
         yield f"{shown.before} -> {shown.after}  {_numbers(group)}, {more}"
+        if any(shown.duties):
+            before, after = (str(duties or "none") for duties in shown.duties)
+            yield visible(f"  duties  {before} -> {after}")
         for cause in shown.causes:
             yield visible(f"  {'-' if cause.side == 'old' else '+'} {cause.rule}  {cause.text}".rstrip())
         yield visible(f"  who  {_people(group)}")
