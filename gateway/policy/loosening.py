@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.duties import Duties
 from gateway.policy.globs import covers
 
-__all__ = ["loosens", "same"]
+__all__ = ["canonical", "loosens", "same"]
 
 _FREE = Duties()
 
@@ -20,7 +20,7 @@ def same(before: Duties | None, after: Duties | None) -> bool:
 
 def loosens(before: Duties | None, after: Duties | None) -> bool:
     """Whether something may pass with `after` that may not with `before`; of a dry run nothing does."""
-    old, new = _plain(before), _plain(after)
+    old, new = canonical(before), canonical(after)
     if new.dry_run:
         return False
     return (
@@ -32,7 +32,8 @@ def loosens(before: Duties | None, after: Duties | None) -> bool:
     )
 
 
-def _plain(duties: Duties | None) -> Duties:
+def canonical(duties: Duties | None) -> Duties:
+    """The same, written in one way, and by nobody."""
     if duties is None:
         return _FREE
     return replace(duties, redact=tuple(sorted({path.casefold() for path in duties.redact})), rules=())
