@@ -51,7 +51,9 @@ class _Custom(Reader):
     def row(self) -> Rule | Grant | None:
         before, kind = len(self._problems), self._cells[0]
         if kind.text == "o":
-            self._note(kind.column, "a model of one's own has no `o` lines: nothing would see to these duties", _NO_DUTIES)
+            self._note(
+                kind.column, "a model of one's own has no `o` lines: nothing would see to these duties", _NO_DUTIES
+            )
         elif kind.text not in self.shapes:
             self._note(kind.column, f"unknown line type `{kind.text}`", f"this model has {listed(self.shapes)}")
         elif self._has_shape(self.shapes[kind.text]):

@@ -1,4 +1,4 @@
-"""The duties of one decision beside those of another: whether they are the same, and whether they let more through. Pure.
+"""The duties of one decision beside those of another: whether they are the same, or let more through. Pure.
 
 In doubt they do: fields that are named in another way count as given free, unless the new name surely covers the old.
 """

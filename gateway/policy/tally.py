@@ -39,8 +39,8 @@ _ORDER: Sequence[Kind] = (
 @dataclass(frozen=True, slots=True)
 class Counted:
     """A changed decision to be counted. `call` names it in the record, if it stands there: `RUN/KEY`. `looks_at`: what
-    of its facts any line looks at (`Change.looks_at`). `unlike`: its tool is not known, or not to be so. Where the effect
-    is the same, the `duties` are others.
+    of its facts any line looks at (`Change.looks_at`). `unlike`: its tool is not known, or not to be so. Where the
+    effect is the same, the `duties` are others.
     """
 
     query: Query

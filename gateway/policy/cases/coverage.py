@@ -162,7 +162,8 @@ def _missing(line: LineUse) -> Problem:
     message = f"no case tests this `{rule.effect}` line{met[line.status]}"
     if rule.kind == "o":
         hint = f"write one with `{rule.cells[0]}` in `duties`"
-        message = f"no case tests this `o` line{met[line.status].replace('expects something else', 'expects no duties')}"
+        said = met[line.status].replace("expects something else", "expects no duties")
+        message = f"no case tests this `o` line{said}"
     return Problem(rule.file, rule.line, 1, message, hint, "warning", "untested-line")
 
 

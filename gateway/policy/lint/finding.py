@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from gateway.errors import Problem
 from gateway.policy.rows import Grant, Rule
 
-__all__ = ["ACTION", "CONDITION", "DUTIES", "EFFECT", "ERRORS", "OBJECT", "RULES", "TENANT", "WHO", "of_error", "warning"]
+__all__ = [
+    "ACTION", "CONDITION", "DUTIES", "EFFECT", "ERRORS", "OBJECT", "RULES", "TENANT", "WHO", "of_error", "warning",
+]  # fmt: skip
 
 WHO, TENANT, OBJECT, ACTION, CONDITION, EFFECT = range(1, 7)  # the cells of a `p` line
 DUTIES = EFFECT  # where an `o` line has them

@@ -114,7 +114,7 @@ GRANT = "p, user:ann, *, shop/*, call, args.x == 1, allow, y\n"
 )
 def test_duties_that_other_lines_leave_nothing_to_do(lines: list[tuple[str, ...]], findings: list[str]) -> None:
     found = told(GRANT + "".join(KEEP.format(*line) for line in lines))
-    assert [" ".join(one.split(":", 3)[1:2] + [one.split()[1].rstrip(":")]) for one in found] == findings
+    assert [" ".join([*one.split(":", 3)[1:2], one.split()[1].rstrip(":")]) for one in found] == findings
 
 
 def test_duties_of_what_is_denied_never_count_and_lines_that_ask_leave_them_in_force() -> None:
