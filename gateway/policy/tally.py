@@ -15,7 +15,7 @@ from gateway.duties import Duties
 from gateway.offer import Offer
 from gateway.policy.changes import BothDuties, Cause, permits_more
 from gateway.policy.run_words import said_of
-from gateway.policy.scope import Query
+from gateway.policy.scope import Query, RunFacts
 from gateway.policy.wording import Effect
 
 __all__ = ["FAILS", "Counted", "Group", "Kind", "Tally", "query_json"]
@@ -156,7 +156,7 @@ def query_json(query: Query) -> dict[str, Any]:
         "object": query.object,
         "args": query.args,
         "tool": _tool_json(query.tool),
-        "run": said_of(query.run),
+        "run": _run_json(query.run),
         "now": query.now.isoformat(timespec="seconds"),
         "requester": query.requester,
     }
@@ -179,3 +179,9 @@ def _length(change: Counted) -> tuple[bool, int, str]:
     """What can really be asked is shown before what can't."""
     text = json.dumps(query_json(change.query), default=str, sort_keys=True)
     return change.unlike, len(text), text
+
+
+def _run_json(run: RunFacts) -> dict[str, Any]:
+    """What it has done; and of origins what the user said, and whether an untrusted server has said the arguments."""
+    told = {} if run.sources is None else {"said": run.sources.said, "read": bool(run.sources.heard)}
+    return {**said_of(run), **told}

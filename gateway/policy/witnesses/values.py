@@ -14,7 +14,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any, Final
 
-__all__ = ["MISSING", "Atom", "Missing", "Steps", "atoms", "near", "steps_of"]
+__all__ = ["MISSING", "ORIGINS", "Atom", "Missing", "Steps", "atoms", "near", "steps_of"]
 
 Step = str | int
 Steps = tuple[Step, ...]
@@ -30,6 +30,8 @@ class Missing(Enum):
 
 
 MISSING: Final = Missing.MISSING
+ORIGINS: Final[Steps] = ("run", "origins")
+"""Where the values of the arguments came from: asked for by `from_user` and `from_untrusted`, and by no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ def _question(node: ast.expr) -> Iterator[Atom]:
             yield from _question(operand)
         case ast.Compare():
             yield from _comparison(node)
+        case ast.Call(func=ast.Name(id="from_user" | "from_untrusted"), args=[first]):
+            yield Atom(ORIGINS, ())
+            yield from _under_functions(first, ["a"])
         case ast.Call(func=ast.Name(id=name), args=[first, *fixed]):
             texts = [literal for one in fixed for literal in _literals(one)]
             yield from _under_functions(first, _TRIED.get(name, _anything)(texts))

@@ -312,3 +312,27 @@ def test_who_gets_a_role_gets_its_duties() -> None:
     found = compared(text, f"{text}\ng, user:ann, role:intern, acme")
     assert found.tally.counts() == {"duties tightened": 1}
     assert found_in(found)[0][2] == ["new.csv:4"]
+
+
+# ---- where a value came from
+
+
+@pytest.mark.parametrize(
+    ("line", "effects"),
+    [
+        ("p, *, *, mail/send, call, from_user(args.to), allow, x", ("deny", "allow")),
+        ("p, *, *, mail/send, call, not from_untrusted(args.to), allow, x", ("deny", "allow")),
+        ("p, *, *, mail/send, call, from_user(args.to) and from_untrusted(args), allow, x", ("deny", "allow")),
+    ],
+)
+def test_what_is_granted_to_the_users_own_words_is_found(line: str, effects: tuple[str, str]) -> None:
+    base = "p, user:ann, *, shop/*, call, , allow, y"
+    found = compared(base, f"{base}\n{line}")
+    assert [(before, after, causes) for before, after, causes in found_in(found)] == [(*effects, ["new.csv:2"])]
+    assert found.without_effect == []
+
+
+def test_of_two_conditions_about_origins_both_sides_are_found() -> None:
+    line = ALLOW + "\np, *, *, mail/*, call, {}, deny, x"
+    found = compared(line.format("from_untrusted(args.to)"), line.format("not from_user(args.to)"))
+    assert {(before, after) for before, after, _ in found_in(found)} == {("deny", "allow"), ("allow", "deny")}
