@@ -14,6 +14,8 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any, Final
 
+from gateway.policy.witnesses.expressions import matching
+
 __all__ = ["MISSING", "ORIGINS", "Atom", "Missing", "Steps", "atoms", "near", "steps_of"]
 
 Step = str | int
@@ -179,6 +181,11 @@ def _containers(values: Sequence[Any]) -> Values:
     return [*([value] for value in values), [*values, "other"], ["other"], []]
 
 
+def _expressions(texts: Sequence[Any]) -> Values:
+    made = [text for pattern in texts for text in matching(str(pattern))]
+    return [*made, *(f"{text}\n" for text in made)]
+
+
 def _anything(texts: Sequence[Any]) -> Values:
     return [*near(texts), *_containers(texts)]
 
@@ -229,6 +236,7 @@ def _networks(texts: Sequence[Any]) -> Values:
 _TRIED: Mapping[str, Callable[[Sequence[Any]], Values]] = {
     "has": lambda _: ["a"],
     "matches": _globs,
+    "matches_regex": _expressions,
     "all_match": _lists_of(_globs),
     "any_match": _lists_of(_globs),
     "in_domain": _domains,
