@@ -32,17 +32,20 @@ def _text(tree: _Tree, *, longer: bool) -> str:
 def _repeated(what: Any, longer: bool) -> str:
     least, most, inner = what
     text = _text(inner, longer=longer)
-    count = min(int(most), max(least, 1)) if longer else least
+    count: int = min(int(most), max(least, 1)) if longer else least
     return text * min(count, _LONGEST // max(1, len(text)))
 
 
 def _one_of(what: Any, longer: bool) -> str:
     kind, value = what[-1 if longer else 0]
-    return {
-        "LITERAL": lambda: chr(value),
-        "RANGE": lambda: chr(value[longer]),
-        "CATEGORY": lambda: _CATEGORIES.get(str(value), "~"),
-    }.get(str(kind), lambda: "~")()
+    match str(kind):
+        case "LITERAL":
+            return chr(value)
+        case "RANGE":
+            return chr(value[longer])
+        case "CATEGORY":
+            return _CATEGORIES.get(str(value), "~")
+    return "~"
 
 
 _PIECES: Mapping[str, Callable[[Any, bool], str]] = {
