@@ -17,7 +17,8 @@ pay for it:
     suggest/   lines that would have allowed what was denied
     formatting the files with their columns aligned
     version    a policy that was in force, with the text of its files; `writing`: they are given back
-    shadow     a candidate beside the policy in force, and where it would have decided otherwise
+    shadow     a candidate beside the policy in force, and where it would have decided otherwise; below it
+               `loosening`: duties beside duties
     replica    a process that decides, as it reports itself
     editor/    what an editor is told while somebody writes
     diff       which decisions two policies make differently; below it `changes` (the lines that are the cause) and

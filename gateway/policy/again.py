@@ -68,7 +68,7 @@ class Again:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        conditional = [(rule, rule.when) for rule in policy.rules if rule.when]
+        conditional = [(rule, rule.when) for rule in policy.lines if rule.when]
         self._roots = {id(rule): frozenset(path.root for path in when.paths) for rule, when in conditional}
         self._strange = {id(rule): name for rule, _ in conditional if (name := _unrecorded(rule))}
 
@@ -95,6 +95,7 @@ class Again:
                 found = self.policy.candidates(asked, principal)
                 if found.conditional:
                     yield from (*found.deny, *found.ask, *found.allow)
+                yield from self.policy.that_may_oblige(asked, principal)
 
 
 def _unrecorded(rule: Rule) -> str | None:

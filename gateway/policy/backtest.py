@@ -1,7 +1,8 @@
 """What another policy would have said to the calls that were made: counted, call after call. Pure.
 
 The record says what was said then. So that one knows whether to believe the answer, the policy in force is asked too:
-where it is the one that judged a call, it must say again what the record says.
+where it is the one that judged a call, it must say again what the record says. What a call had to keep to is not taken
+from the record, but is what the policy in force says of it.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from gateway.policy.again import Again, Facts, facts_of
 from gateway.policy.changes import Cause, Pair
 from gateway.policy.decide import Decision, Policy
 from gateway.policy.history import Recalled, Stopped
+from gateway.policy.loosening import same
 from gateway.policy.tally import Counted, Tally
 
 __all__ = ["Backtest", "Check"]
@@ -60,10 +62,12 @@ class Backtest:
             self.undecided[after] += 1
             return
         self.decided[call.effect] += 1
-        if after.effect != call.effect:
+        known = isinstance(before, Decision) and before.effect == call.effect
+        duties = (before.duties if isinstance(before, Decision) else None, after.duties) if known else (None, None)
+        if after.effect != call.effect or not same(*duties):
             causes = self._causes(facts, call, before, after)
             looks_at = self._pair.looks_at(facts.query)
-            self.tally.add(Counted(facts.query, call.effect, after.effect, causes, name, looks_at))
+            self.tally.add(Counted(facts.query, call.effect, after.effect, causes, name, looks_at, duties=duties))
 
     def _compare(self, name: str, call: Recalled, again: Decision) -> None:
         as_recorded = again.effect == call.effect and _same_line(again.rule, call.rule)

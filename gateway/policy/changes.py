@@ -7,19 +7,30 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gateway.duties import Duties
 from gateway.policy.condition import holds
 from gateway.policy.decide import Decision, Policy, principals
-from gateway.policy.rows import Grant, Rule
+from gateway.policy.loosening import loosens, same
+from gateway.policy.rows import Grant, Obligation, Rule
 from gateway.policy.scope import Query, use_of
 from gateway.policy.wording import Effect
 
-__all__ = ["STRICTNESS", "Cause", "Change", "Pair"]
+__all__ = ["STRICTNESS", "BothDuties", "Cause", "Change", "Pair", "permits_more"]
 
 STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
 
 Side = Literal["old", "new"]
 _Key = tuple[object, ...]
 _Met = dict[_Key, Rule]  # by what the line says
+BothDuties = tuple[Duties | None, Duties | None]
+"""Before and after."""
+
+
+def permits_more(before: Effect, after: Effect, duties: BothDuties) -> bool:
+    """Whether the effect is milder, or lets the call through with looser duties."""
+    if STRICTNESS[after] < STRICTNESS[before]:
+        return True
+    return after != "deny" and loosens(*duties)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,6 +54,16 @@ class Change:
     causes: tuple[Cause, ...]
     looks_at: frozenset[str]
 
+    @property
+    def duties(self) -> BothDuties:
+        return self.before.duties, self.after.duties
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What makes two changes one of a kind."""
+        effects = self.before.effect, self.after.effect
+        return *effects, permits_more(*effects, self.duties), self.causes
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -59,8 +80,8 @@ class Pair:
         self.old, self.new = old, new
         self._known = {"old": _known(old), "new": _known(new)}
         before, after = self._known["old"], self._known["new"]
-        self.only_old = tuple(rule for rule in old.rules if rule.key not in after.rules)
-        self.only_new = tuple(rule for rule in new.rules if rule.key not in before.rules)
+        self.only_old = tuple(rule for rule in old.lines if rule.key not in after.rules)
+        self.only_new = tuple(rule for rule in new.lines if rule.key not in before.rules)
         self.grants_changed = before.grants != after.grants
 
     @property
@@ -72,21 +93,37 @@ class Pair:
         """None where both decide the same."""
         decide = _said_of_list if query.action == "list" else Policy.decide
         before, after = decide(self.old, query), decide(self.new, query)
-        if before.effect == after.effect:
+        if before.effect == after.effect and same(before.duties, after.duties):
             return None
         return Change(query, before, after, self.causes(query, before, after), self.looks_at(query))
 
     def looks_at(self, query: Query) -> frozenset[str]:
         """The names that the lines look at which this query meets."""
-        lines = [rule for policy in (self.old, self.new) for _, rule in _lines(policy, query)]
+        both, asking = (self.old, self.new), principals(query.subject)
+        lines = [rule for policy in both for _, rule in _lines(policy, query)]
+        lines += [rule for policy in both for who in asking for rule in policy.that_may_oblige(query, who)]
         return frozenset(path.text for rule in lines if rule.when for path in rule.when.paths)
 
     def causes(self, query: Query, before: Decision, after: Decision) -> tuple[Cause, ...]:
         """The lines that came or went, without which it would not have changed."""
+        if before.effect == after.effect:
+            return tuple(sorted(set(self._of_duties(query, before, after))))
         listed = (before.effect, after.effect) if query.action == "list" else None
         moved = [(who, *one) for who in principals(query.subject) for one in self._moved(query, who, listed)]
         found = {cause for who, side, rule in moved for cause in self._named(side, who, rule, query)}
         return tuple(sorted(found)) or _deciding(before, after)
+
+    def _of_duties(self, query: Query, before: Decision, after: Decision) -> Iterator[Cause]:
+        """The `o` lines that hold in only one of the policies, and whose duties the other one does not see to."""
+        was, now = _obliging(self.old, query), _obliging(self.new, query)
+        gone = [one for key, one in was.items() if key not in now and loosens(one.duties, after.duties)]
+        come = [one for key, one in now.items() if key not in was and loosens(one.duties, before.duties)]
+        sides: tuple[tuple[Side, Policy, list[Obligation]], ...] = ("old", self.old, gone), ("new", self.new, come)
+        for side, policy, obligations in sides:
+            for rule in (one.rule for one in obligations):
+                for who in principals(query.subject):
+                    if rule in policy.that_may_oblige(query, who):
+                        yield from self._named(side, who, rule, query)
 
     def _moved(self, query: Query, who: str, listed: tuple[Effect, Effect] | None) -> Iterator[tuple[Side, Rule]]:
         """Those that take part for this principal in only one of the policies, if his answer changes by them."""
@@ -110,13 +147,17 @@ class Pair:
 
 
 def _known(policy: Policy) -> _Known:
-    return _Known(frozenset(rule.key for rule in policy.rules), frozenset(grant.key for grant in policy.grants))
+    return _Known(frozenset(rule.key for rule in policy.lines), frozenset(grant.key for grant in policy.grants))
 
 
 def _said_of_list(policy: Policy, query: Query) -> Decision:
     """Whether the query's thing is listed, as a decision: `deny` is hidden."""
     seen = query.tool is not None and policy.visible(query.subject, query.tool, query.now)
     return Decision("allow" if seen else "deny", None, "listed" if seen else "hidden", query.subject.user)
+
+
+def _obliging(policy: Policy, query: Query) -> dict[_Key, Obligation]:
+    return {one.key: one for one in policy.obliging(query)}
 
 
 def _met(policy: Policy, query: Query, principal: str) -> _Met:

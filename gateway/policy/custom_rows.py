@@ -20,6 +20,7 @@ __all__ = ["reader_of"]
 _TEXT = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
 _PRIORITY = re.compile(r"-?[0-9]{1,9}")
 _FALLBACKS: Mapping[str, Any] = {"sub": "*", "dom": "*", "act": "call", "when": None, "eft": "allow"}
+_NO_DUTIES = "take the line out (`deny` or `ask` instead), or put the shipped model.conf back"
 _ANY = ToolGlob.of("*/*")
 
 
@@ -49,7 +50,11 @@ class _Custom(Reader):
 
     def row(self) -> Rule | Grant | None:
         before, kind = len(self._problems), self._cells[0]
-        if kind.text not in self.shapes:
+        if kind.text == "o":
+            self._note(
+                kind.column, "a model of one's own has no `o` lines: nothing would see to these duties", _NO_DUTIES
+            )
+        elif kind.text not in self.shapes:
             self._note(kind.column, f"unknown line type `{kind.text}`", f"this model has {listed(self.shapes)}")
         elif self._has_shape(self.shapes[kind.text]):
             row = self._rule() if kind.text == "p" else self._grant()

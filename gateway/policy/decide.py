@@ -97,14 +97,18 @@ class Policy:
         self.roles = Roles.of(self.grants)
         self.timed = any(rule.when is not None and depends_on_time(rule.when) for rule in self.rules)
         self.obligations = tuple(obligations)
-        spoken = [*self.rules, *(each.rule for each in self.obligations)]
-        self.traces = any(rule.when is not None and rule.when.traces for rule in spoken)
+        self.traces = any(rule.when is not None and rule.when.traces for rule in self.lines)
         self._hides = any(rule.action == "list" for rule in self.rules)
         self._index = Index(self.rules, self.roles)
         self._obliging = Index([each.rule for each in self.obligations], self.roles) if self.obligations else None
 
     def __repr__(self) -> str:
         return f"Policy({len(self.rules)} rules, {len(self.grants)} grants, {self.digest[:12]})"
+
+    @property
+    def lines(self) -> tuple[Rule, ...]:
+        """Every `p` line, and every `o` line as one that restricts."""
+        return *self.rules, *(each.rule for each in self.obligations)
 
     def overheard(self, hear: Hear | None) -> Self:
         """The same policy, with somebody who is told of what is decided about calls."""
@@ -121,17 +125,21 @@ class Policy:
 
     def obliging(self, query: Query) -> list[Obligation]:
         """The `o` lines that hold for this, for the user or for the agent. One that can't be decided holds."""
-        index, tenant = self._obliging, query.subject.tenant
-        if index is None:
+        if self._obliging is None:
             return []
         found = [
             rule
             for principal in principals(query.subject)
-            for rule in index.candidates(principal, tenant, query.action, query.object).ask
+            for rule in self.that_may_oblige(query, principal)
             if rule.when is None or holds("ask", rule.when.test(self.scope(query, principal)))
         ]
         places = {rule.where for rule in found}
         return [each for each in self.obligations if each.where in places]
+
+    def that_may_oblige(self, query: Query, principal: str) -> tuple[Rule, ...]:
+        """The `o` lines for this principal, action, tenant and object, whatever their conditions say."""
+        index = self._obliging
+        return index.candidates(principal, query.subject.tenant, query.action, query.object).ask if index else ()
 
     def _for_all(self, query: Query) -> Decision:
         subject = query.subject

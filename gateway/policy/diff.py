@@ -46,23 +46,25 @@ class Differences:
 
     @property
     def without_effect(self) -> list[str]:
-        """The `p` lines that came, or went without another like them, and are the cause of nothing: other lines
-        overrule or repeat them, or they are about nobody.
+        """The `p` and `o` lines that came, or went without another like them, and are the cause of nothing: other lines
+        overrule or repeat them, or they are about nobody. Duties that were eased are the work of the line that went.
         """
         named = {(cause.side, cause.rule) for group in self.tally.groups for cause in group.example.causes}
         came = {_about(rule) for rule in self.pair.only_new}
         gone = [rule for rule in self.pair.only_old if _about(rule) not in came]
-        sides: Mapping[str, Sequence[Rule]] = {"old": gone, "new": self.pair.only_new}
+        eased = {_about(rule) for rule in self.pair.only_old if rule.kind == "o" and ("old", rule.where) in named}
+        come = [rule for rule in self.pair.only_new if _about(rule) not in eased]
+        sides: Mapping[str, Sequence[Rule]] = {"old": gone, "new": come}
         return [rule.where for side, rules in sides.items() for rule in rules if (side, rule.where) not in named]
 
     def add(self, change: Change, call: str = "") -> None:
         """A recorded call, by its name, or a request that was made up: each kind of these counts once."""
         query, effects = change.query, (change.before.effect, change.after.effect)
-        kind = query.subject, query.action, query.object, effects, change.causes
+        kind = query.subject, query.action, query.object, change.kind
         if call or kind not in self._counted:
             self._counted.add(None if call else kind)
             unlike = bool(self._known) and not call and query.tool != self._known.get(query.object)
-            self.tally.add(Counted(query, *effects, change.causes, call, change.looks_at, unlike))
+            self.tally.add(Counted(query, *effects, change.causes, call, change.looks_at, unlike, change.duties))
 
     def add_recorded(self, calls: Iterable[Remembered]) -> None:
         """Calls of the record (the run's id, the call, the catalogue of then), as far as both policies decide them."""
@@ -124,7 +126,7 @@ def _by_role(pair: Pair, asking: Asking) -> list[tuple[Rule, Sequence[str]]]:
     found: dict[object, tuple[Rule, list[str]]] = {}
     for person in list(people)[:_MOST_PEOPLE]:
         roles = _roles_that_differ(pair, person)
-        for rule in (*pair.new.rules, *pair.old.rules):
+        for rule in (*pair.new.lines, *pair.old.lines):
             if rule.who in roles or (rule.when is not None and rule.when.mentions("subject.roles")):
                 whom = found.setdefault(rule.key, (rule, []))[1]
                 whom.extend([] if person in whom else [person])
@@ -139,4 +141,4 @@ def _roles_that_differ(pair: Pair, person: str) -> frozenset[str]:
 
 def _about(rule: Rule) -> tuple[str, ...]:
     """What a line keeps when its condition is edited."""
-    return rule.who, rule.tenant, rule.tool.text, rule.action, rule.effect
+    return rule.kind, rule.who, rule.tenant, rule.tool.text, rule.action, rule.effect

@@ -172,6 +172,7 @@ class Reader:
             self._note(action.column, f"a line for `{rule.action}` can't oblige", "write `call`, `read` or `get`")
         elif found.dry_run and rule.action != "call":
             self._note(duties.column, "only a `call` can be a dry run")
+        rule = replace(rule, cells=(str(found),), kind="o")
         return Obligation(self._file, self._line, rule, replace(found, rules=(rule.where,)))
 
     def _grant(self) -> Grant:

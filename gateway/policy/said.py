@@ -25,7 +25,8 @@ class _Placed:
 class Rule(_Placed):
     """A `p` line. `when` None means always. `columns` holds where each cell stands, in the order of the file.
 
-    Under a model of one's own, `cells` are those that Casbin gets, in the order of that model; else there are none.
+    Under a model of one's own, `cells` are those that Casbin gets, in the order of that model; else there are none. The
+    `kind` is `o` where it is the rule of an `Obligation`, and then `cells` holds the duties.
     """
 
     text: str
@@ -38,12 +39,13 @@ class Rule(_Placed):
     why: str
     columns: tuple[int, ...] = ()
     cells: tuple[str, ...] = ()
+    kind: str = "p"
 
     @property
     def key(self) -> tuple[object, ...]:
         """What makes two lines the same rule, whatever their explanation."""
         when = self.when.text if self.when else ""
-        return self.who, self.tenant, self.tool.text, self.action, when, self.effect, self.cells
+        return self.kind, self.who, self.tenant, self.tool.text, self.action, when, self.effect, self.cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +74,4 @@ class Obligation(_Placed):
 
     @property
     def key(self) -> tuple[object, ...]:
-        return *self.rule.key, replace(self.duties, rules=())
+        return *replace(self.rule, cells=()).key, replace(self.duties, rules=())

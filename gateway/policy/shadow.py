@@ -1,6 +1,6 @@
 """A candidate beside the policy in force: where it would have said something else. Pure.
 
-Only another effect is a difference; another line that gives the same effect is none.
+Only another effect is a difference, or other duties; another line that gives the same is none.
 """
 
 import json
@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gateway.duties import Duties
 from gateway.policy.decide import Decision, Policy
+from gateway.policy.loosening import same
 from gateway.policy.scope import Query
 from gateway.policy.version import Files
 from gateway.policy.wording import Effect
@@ -35,7 +37,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One kind of difference: whose call of what, what it got by which line, and what it would have got."""
+    """One kind of difference: whose call of what, what it got by which line, and what it would have got.
+
+    With the same effect it is one of duties, which are then given; empty for none.
+    """
 
     who: str
     tenant: str
@@ -45,6 +50,8 @@ class Difference:
     old_line: str | None
     new: Effect
     new_line: str | None
+    old_duties: str = ""
+    new_duties: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ def compare(candidate: Policy, heard: Iterable[Heard], at: int) -> Tally:
         except Exception:  # noqa: BLE001 - it is only a candidate
             failed += 1
             continue
-        if new.effect == old.effect:
+        if new.effect == old.effect and same(old.duties, new.duties):
             continue
         differed += 1
         difference = _difference(query, old, new)
@@ -98,8 +105,19 @@ def compare(candidate: Policy, heard: Iterable[Heard], at: int) -> Tally:
 def _difference(query: Query, old: Decision, new: Decision) -> Difference:
     subject = query.subject
     who = subject.user if subject.agent is None else f"{subject.user} via {subject.agent}"
-    lines = {"old": old.effect, "old_line": old.rule, "new": new.effect, "new_line": new.rule}
-    return Difference(who, subject.tenant, query.action, query.object, **lines)  # type: ignore[arg-type] # of a Decision
+    asked = who, subject.tenant, query.action, query.object
+    if old.effect != new.effect:
+        return Difference(*asked, old.effect, old.rule, new.effect, new.rule)
+    lines = _lines(old.duties), _lines(new.duties)
+    return Difference(*asked, old.effect, lines[0], new.effect, lines[1], _said(old.duties), _said(new.duties))
+
+
+def _lines(duties: Duties | None) -> str | None:
+    return ", ".join(duties.rules) if duties else None
+
+
+def _said(duties: Duties | None) -> str:
+    return str(duties) if duties else ""
 
 
 def _sample(query: Query) -> str:

@@ -27,14 +27,15 @@ _MARKER = re.compile(rb"^[ \t]*" + SHRUNK.encode() + rb" from ([0-9a-f]{8,64})[ 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many `p` lines there are, and how many of them restrict."""
+    """How many `p` lines there are, and how many lines restrict: those of them that ask or deny, and all `o` lines."""
 
     lines: int
     restricting: int
 
     @classmethod
     def of(cls, policy: Policy) -> "Size":
-        return cls(len(policy.rules), sum(rule.effect != "allow" for rule in policy.rules))
+        asking = sum(rule.effect != "allow" for rule in policy.rules)
+        return cls(len(policy.rules), asking + len(policy.obligations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def loss(before: Size, now: Size) -> str | None:
     if before.lines >= FEW and now.lines * 2 < before.lines:
         return f"only {now.lines} of the {before.lines} `p` lines in force are left"
     if before.restricting >= FEW and now.restricting * 2 < before.restricting:
-        return f"only {now.restricting} of the {before.restricting} `ask` and `deny` lines in force are left"
+        return f"only {now.restricting} of the {before.restricting} `ask`, `deny` and `o` lines in force are left"
     return None
 
 

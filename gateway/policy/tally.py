@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.call import Tool
+from gateway.duties import Duties
 from gateway.offer import Offer
-from gateway.policy.changes import STRICTNESS, Cause
+from gateway.policy.changes import BothDuties, Cause, permits_more
 from gateway.policy.run_words import said_of
-from gateway.policy.scope import Query
+from gateway.policy.scope import Query, RunFacts
 from gateway.policy.wording import Effect
 
 __all__ = ["FAILS", "Counted", "Group", "Kind", "Tally", "query_json"]
@@ -30,13 +31,16 @@ _ORDER: Sequence[Kind] = (
     ("allow", "deny"),
     ("ask", "deny"),
     ("allow", "ask"),
+    ("allow", "allow"),
+    ("ask", "ask"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
     """A changed decision to be counted. `call` names it in the record, if it stands there: `RUN/KEY`. `looks_at`: what
-    of its facts any line looks at (`Change.looks_at`). `unlike`: its tool is not known, or not to be so.
+    of its facts any line looks at (`Change.looks_at`). `unlike`: its tool is not known, or not to be so. Where the
+    effect is the same, the `duties` are others.
     """
 
     query: Query
@@ -46,10 +50,22 @@ class Counted:
     call: str = ""
     looks_at: frozenset[str] = frozenset()
     unlike: bool = False
+    duties: BothDuties = (None, None)
 
     @property
     def kind(self) -> Kind:
         return self.before, self.after
+
+    @property
+    def widens(self) -> bool:
+        return permits_more(self.before, self.after, self.duties)
+
+    @property
+    def name(self) -> str:
+        """`deny->allow`, or `duties loosened`."""
+        if self.before != self.after:
+            return f"{self.before}->{self.after}"
+        return "duties loosened" if self.widens else "duties tightened"
 
 
 @dataclass(slots=True)
@@ -67,7 +83,7 @@ class Group:
 
     @property
     def widens(self) -> bool:
-        return STRICTNESS[self.example.after] < STRICTNESS[self.example.before]
+        return self.example.widens
 
     def to_json(self) -> dict[str, Any]:
         shown = self.example
@@ -75,6 +91,7 @@ class Group:
             "before": shown.before,
             "after": shown.after,
             "widens": self.widens,
+            "duties": dict(zip(("before", "after"), map(_said, shown.duties), strict=True)),
             "lines": [{"in": cause.side, "rule": cause.rule, "text": cause.text} for cause in shown.causes],
             "requests": self.requests,
             "recorded": self.recorded,
@@ -89,12 +106,13 @@ class Tally:
     """`add` each change, then look at `groups`."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[Kind, tuple[Cause, ...]], Group] = {}
+        self._groups: dict[tuple[Kind, bool, tuple[Cause, ...]], Group] = {}
 
     def add(self, change: Counted) -> None:
-        group = self._groups.get((change.kind, change.causes))
+        key = change.kind, change.widens, change.causes
+        group = self._groups.get(key)
         if group is None:
-            group = self._groups[change.kind, change.causes] = Group(change)
+            group = self._groups[key] = Group(change)
         elif group.count < _PEOPLE and _length(change) < _length(group.example):
             group.example = change
         group.recorded += bool(change.call)
@@ -107,7 +125,12 @@ class Tally:
         """What widens first; then what there is most of."""
         return sorted(
             self._groups.values(),
-            key=lambda group: (_ORDER.index(group.example.kind), -group.count, group.example.causes),
+            key=lambda group: (
+                not group.widens,
+                _ORDER.index(group.example.kind),
+                -group.count,
+                group.example.causes,
+            ),
         )
 
     def fails(self, on: str) -> bool:
@@ -115,10 +138,10 @@ class Tally:
         return on != "none" and any(group.widens or on == "any" for group in self._groups.values())
 
     def counts(self) -> Mapping[str, int]:
-        """`{"deny->allow": 3}`."""
+        """`{"deny->allow": 3, "duties loosened": 1}`."""
         found: Counter[str] = Counter()
         for group in self.groups:
-            found[f"{group.example.before}->{group.example.after}"] += group.count
+            found[group.example.name] += group.count
         return found
 
 
@@ -133,10 +156,14 @@ def query_json(query: Query) -> dict[str, Any]:
         "object": query.object,
         "args": query.args,
         "tool": _tool_json(query.tool),
-        "run": said_of(query.run),
+        "run": _run_json(query.run),
         "now": query.now.isoformat(timespec="seconds"),
         "requester": query.requester,
     }
+
+
+def _said(duties: Duties | None) -> str | None:
+    return str(duties) if duties else None
 
 
 def _tool_json(tool: Tool | Offer | None) -> dict[str, Any] | None:
@@ -152,3 +179,9 @@ def _length(change: Counted) -> tuple[bool, int, str]:
     """What can really be asked is shown before what can't."""
     text = json.dumps(query_json(change.query), default=str, sort_keys=True)
     return change.unlike, len(text), text
+
+
+def _run_json(run: RunFacts) -> dict[str, Any]:
+    """What it has done; and of origins what the user said, and whether an untrusted server has said the arguments."""
+    told = {} if run.sources is None else {"said": run.sources.said, "read": bool(run.sources.heard)}
+    return {**said_of(run), **told}

@@ -112,12 +112,16 @@ def _git(given: str, *arguments: str) -> str:
 
 def changes_as_text(groups: "Sequence[Group]") -> Iterator[str]:
     """Lines for a terminal: what permits more first."""
+    from gateway.policy.loosening import same
     from gateway.visible import visible
 
     for group in groups:
         shown = group.example
         more = "permits more" if group.widens else "permits less"
         yield f"{shown.before} -> {shown.after}  {_numbers(group)}, {more}"
+        if "deny" not in shown.kind and not same(*shown.duties):
+            before, after = (str(duties or "none") for duties in shown.duties)
+            yield visible(f"  duties  {before} -> {after}")
         for cause in shown.causes:
             yield visible(f"  {'-' if cause.side == 'old' else '+'} {cause.rule}  {cause.text}".rstrip())
         yield visible(f"  who  {_people(group)}")
@@ -158,8 +162,18 @@ def _facts(shown: "Counted") -> Iterator[str]:
     hints = (said["tool"] or {}).items()
     yield from (name if holds else f"not_{name}" for name, holds in hints if f"tool.{name}" in shown.looks_at)
     if any(name.startswith("run.") for name in shown.looks_at):
-        yield from written(shown.query.run).split(",") if said["run"] else ()
+        yield from filter(None, written(shown.query.run).split(","))
+    yield from _origins(shown)
     if any(name.startswith("now.") for name in shown.looks_at):
         yield f"now={said['now']}"
     if said["requester"]:
         yield f"requester={said['requester']}"
+
+
+def _origins(shown: "Counted") -> Iterator[str]:
+    """Who has said the arguments, where a line asks for it."""
+    sources = shown.query.run.sources
+    if sources is None or not any(name.startswith("from_") for name in shown.looks_at):
+        return
+    whose = {"the user": sources.said, "an untrusted server": sources.heard}
+    yield f"arguments said by {' and '.join(who for who, said in whose.items() if said) or 'nobody'}"

@@ -122,6 +122,8 @@ def _words(found: "Found") -> tuple[str, ...]:
 
     it = found.difference
     change = f"{it.old} -> {it.new}"
+    if it.old == it.new:
+        change = visible(f"{it.old}: {it.old_duties or 'no duties'} -> {it.new_duties or 'no duties'}")
     lines = f"{it.old_line or 'no line'} -> {it.new_line or 'no line'}"
     who, what = f"{it.who} of {it.tenant}", f"{it.action} {it.tool}"
     return f"{found.count}x", change, visible(who), visible(what), visible(lines)

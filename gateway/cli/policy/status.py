@@ -71,7 +71,7 @@ def _lines(desk: Desk, in_force: "Version | None", found: OnDisk) -> Iterator[st
     if in_force is None:
         yield "in force   nothing yet: no process has used this policy"
     else:
-        size = f"{in_force.size.lines} lines, {in_force.size.restricting} of them ask or deny"
+        size = f"{in_force.size.lines} `p` lines; {in_force.size.restricting} lines ask, deny or oblige"
         came = f"{in_force.how} by {in_force.by or 'nobody known'} {ago(in_force.at, now)}"
         yield f"in force   {short(in_force.digest)}  {size}; {came}"
     yield f"on disk    {short(found.digest or '-')}  {disk_state(in_force, found)}"

@@ -55,7 +55,7 @@ def _table(lines: Sequence[LineUse]) -> Iterator[str]:
 
 def _row(line: LineUse) -> tuple[str, str, str, str]:
     rule = line.rule
-    said = f"{rule.where}  {rule.effect} {rule.who} {rule.action} {rule.tool.text}"
+    said = f"{rule.where}  {line.does} {rule.who} {rule.action} {rule.tool.text}"
     mark = "  never met" if line.status == "never met" else ""
     return str(line.decided), str(line.matched), str(line.met), visible(said) + mark
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gateway.call import Arguments, ArgumentsError, Subject, Tool
+from gateway.duties import Duties
 from gateway.errors import Problem
 from gateway.offer import Offer, OfferKind
 from gateway.policy.cases.facts import Facts, Unreadable, said
 from gateway.policy.globs import ToolGlob
+from gateway.policy.obligations import DutyError, parse_duties
 from gateway.policy.scope import Query
 from gateway.policy.wording import ACTIONS, EFFECTS, Effect
 from gateway.wording import did_you_mean
@@ -21,13 +23,15 @@ from gateway.wording import did_you_mean
 __all__ = ["KEYS", "NEEDED", "Case", "Said", "Wrong", "case_of"]
 
 KEYS = (
-    "name", "who", "agent", "tenant", "action", "tool", "args", "with", "now", "requester", "expect", "line", "why",
+    "name", "who", "agent", "tenant", "action", "tool", "args", "with", "now", "requester", "said", "read", "expect",
+    "line", "why", "duties",
 )  # fmt: skip
 NEEDED = ("name", "who", "tool", "expect")
 
 _USER = re.compile(r"(?:user|agent):[A-Za-z0-9._@:|/\\+~=-]+")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LINE = re.compile(r"[^\s:]+:[1-9][0-9]*|none")
+_NO_DUTIES = "none"
 _OFFERS: Mapping[str, OfferKind] = {"read": "resource", "subscribe": "resource", "get": "prompt"}
 W = TypeVar("W", bound=str)
 
@@ -62,7 +66,8 @@ class Case:
     """What is asked, and what should come of it.
 
     `line` is the line that should decide (`policy.csv:12`, or `none` for a denial because no line allows), `why` a part
-    of what that line says to people; both may be empty. `about_tool`: the case itself says what the tool is.
+    of what that line says to people; both may be empty. `duties` are those that the call must have, all and only these;
+    None: they are not looked at. `about_tool`: the case itself says what the tool is.
     """
 
     file: str
@@ -73,6 +78,7 @@ class Case:
     expect: Effect
     line: str = ""
     why: str = ""
+    duties: Duties | None = None
 
     @property
     def where(self) -> str:
@@ -82,7 +88,8 @@ class Case:
     def expected(self) -> str:
         """In words: `deny by policy.csv:12`."""
         by = f" by {self.line}" if self.line else ""
-        return f"{self.expect}{by}" + (f" because `{self.why}`" if self.why else "")
+        keeping = "" if self.duties is None else f" with {self.duties}" if str(self.duties) else " with no duties"
+        return f"{self.expect}{by}" + (f" because `{self.why}`" if self.why else "") + keeping
 
 
 def case_of(file: str, start: Said, given: Mapping[str, Said]) -> Case:
@@ -98,7 +105,22 @@ def case_of(file: str, start: Said, given: Mapping[str, Said]) -> Case:
         raise Wrong(line, f"`{line.text}` is not a line", hint)
     why = given["why"].text if "why" in given else ""
     query = _query(given, facts)
-    return Case(file, start.line, given["name"].text, query, facts.about_tool, expect, line.text if line else "", why)
+    decided = line.text if line else "", why, _duties(given.get("duties"), expect)
+    return Case(file, start.line, given["name"].text, query, facts.about_tool, expect, *decided)
+
+
+def _duties(given: Said | None, expect: Effect) -> Duties | None:
+    if given is None or given.value == "":
+        return None
+    if given.text == _NO_DUTIES:
+        return Duties()
+    if expect == "deny":
+        raise Wrong(given, "what is denied has no duties", "leave `duties` empty")
+    try:
+        return parse_duties(given.text)
+    except DutyError as error:
+        at = Said(given.value, given.line, given.column + error.offset)
+        raise Wrong(at, error.message, error.hint) from None
 
 
 def _facts(given: Mapping[str, Said]) -> Facts:
@@ -113,7 +135,7 @@ def _facts(given: Mapping[str, Said]) -> Facts:
 def _words(given: Mapping[str, Said]) -> Iterator[Said]:
     """What `with` says, and the keys that are facts of their own."""
     yield from given["with"].parts if "with" in given else ()
-    for name in ("now", "requester"):
+    for name in ("now", "requester", "said", "read"):
         if name in given:
             at = given[name]
             yield Said(f"{name}={at.text}", at.line, at.column)

@@ -2,7 +2,8 @@
 
 A line is *decided* when it gave the answer to a case, *matched* when it took part and another one decided, *met* when a
 case was about it and its condition did not hold, and else *never met*. A `deny` or an `ask` line is *tested* when a
-case expects what it says, and it decides that case.
+case expects what it says, and it decides that case. An `o` line decides where its duties count, and is tested when such
+a case says which duties it expects.
 """
 
 from collections.abc import Sequence
@@ -49,6 +50,11 @@ class LineUse:
     branches: tuple[BranchUse, ...]
 
     @property
+    def does(self) -> str:
+        """Its effect, or `oblige`."""
+        return "oblige" if self.rule.kind == "o" else self.rule.effect
+
+    @property
     def status(self) -> Status:
         return "decided" if self.decided else "matched" if self.matched else "met" if self.met else "never met"
 
@@ -86,7 +92,7 @@ class Coverage:
 def coverage(policy: Policy, found: Sequence[Outcome], *, with_branches: bool = True) -> Coverage:
     """What the cases have seen. Without branches it costs nearly nothing."""
     uses = {rule.where: _Use(rule, branches_of(rule.when) if with_branches and rule.when else _NOTHING)
-            for rule in policy.rules}  # fmt: skip
+            for rule in policy.lines}  # fmt: skip
     for one in found:
         rules: dict[str, bool] = {}
         for rule, scope in lines(policy, one.query):
@@ -131,7 +137,8 @@ class _Use:
     def count(self, one: Outcome, *, counts: bool) -> None:
         if self.rule.where in one.deciders:
             self.decided += 1
-            self.tested = self.tested or one.ok
+            looked_at = self.rule.kind != "o" or one.case.duties is not None
+            self.tested = self.tested or (one.ok and looked_at)
         elif counts:
             self.matched += 1
         else:
@@ -153,6 +160,10 @@ def _missing(line: LineUse) -> Problem:
     }
     hint = f"write one that it must {rule.effect}"
     message = f"no case tests this `{rule.effect}` line{met[line.status]}"
+    if rule.kind == "o":
+        hint = f"write one with `{rule.cells[0]}` in `duties`"
+        said = met[line.status].replace("expects something else", "expects no duties")
+        message = f"no case tests this `o` line{said}"
     return Problem(rule.file, rule.line, 1, message, hint, "warning", "untested-line")
 
 
@@ -164,7 +175,7 @@ def _line_json(line: LineUse) -> dict[str, Any]:
     rule = line.rule
     return {
         "rule": rule.where,
-        "effect": rule.effect,
+        "effect": line.does,
         "text": rule.text,
         "status": line.status,
         "decided": line.decided,

@@ -35,7 +35,7 @@ __all__ = ["parse_document"]
 
 _START = re.compile(r"\s*\[\[\s*case\s*\]\]")
 _TABLES = ("defaults", "case")
-_DEFAULTS = tuple(key for key in KEYS if key not in ("name", "expect", "line", "why"))
+_DEFAULTS = tuple(key for key in KEYS if key not in ("name", "expect", "line", "why", "duties"))
 
 
 def parse_document(file: str, text: str) -> list[Case]:

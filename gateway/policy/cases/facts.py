@@ -5,6 +5,8 @@
     pin=0a1b                                              the hash of the tool's definition
     tainted calls=3 tokens=1000 usd=0.25 seconds=12       about the run
     servers=shop+mail                                     those that have said anything to it
+    said=TEXT                                             the user's own words; a key of its own where they hold blanks
+    read=TEXT                                             what an untrusted server said, so that the run is tainted
     auth_age=300                                          seconds since the user has shown who he is
     now=2026-11-21T09:30                                  when; UTC, unless the time says its zone
     requester=user:ann                                    who asked, for the action approve
@@ -19,6 +21,7 @@ from functools import lru_cache
 
 from gateway.policy.run_words import WORDS
 from gateway.policy.scope import RunFacts
+from gateway.sources import Sources
 from gateway.wording import did_you_mean
 
 __all__ = ["Facts", "Unreadable", "said"]
@@ -26,6 +29,7 @@ __all__ = ["Facts", "Unreadable", "said"]
 _NOON = datetime(2026, 1, 7, 12, 0, tzinfo=UTC)  # a Wednesday: tables do not depend on the day they are run
 
 _REMEMBERED = 1024
+_SOMEWHERE = "somewhere"
 
 
 class Unreadable(ValueError):
@@ -89,6 +93,18 @@ def _count(text: str) -> int:
     return number
 
 
+def _said(facts: Facts, text: str) -> Facts:
+    known = facts.run.sources or Sources()
+    return replace(facts, run=replace(facts.run, sources=replace(known, said=text)))
+
+
+def _read(facts: Facts, text: str) -> Facts:
+    """An answer of a server that nobody trusts; what the user said stays unknown if the case does not say it."""
+    known = facts.run.sources or Sources()
+    sources = known.hearing(_SOMEWHERE, "read", {"text": text})
+    return replace(facts, run=replace(facts.run, sources=sources, tainted=True))
+
+
 def _time(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
@@ -113,6 +129,8 @@ _NO: Mapping[str, Callable[[Facts], Facts]] = {
 _FLAGS: Mapping[str, Callable[[Facts], Facts]] = {**_YES, **_NO}
 _VALUES: Mapping[str, Callable[[Facts, str], Facts]] = {
     **{word: _run(word) for word in WORDS if word != "tainted"},
+    "said": _said,
+    "read": _read,
     "auth_age": lambda facts, value: replace(facts, auth_age=float(_count(value))),
     "now": lambda facts, value: replace(facts, now=_time(value)),
     "requester": lambda facts, value: replace(facts, requester=value),

@@ -6,6 +6,7 @@ from gateway.policy.cases.case import Case
 from gateway.policy.cases.running import Failure
 from gateway.policy.decide import Policy
 from gateway.policy.explain import Explanation, Line, Miss, explain
+from gateway.policy.loosening import same
 from gateway.policy.wording import Effect
 from gateway.visible import visible
 
@@ -26,6 +27,7 @@ def because(policy: Policy, failure: Failure) -> list[str]:
     told = [*(_decided(line) for line in lines if line.rule == failure.got.rule), *map(_shown, wanted[:_SHOWN])]
     if failure.got.rule is None and not wanted:
         told += [_near(miss) for miss in _misses(explanation)]
+    told += _obliging(policy, failure)
     told += _absent(policy, failure.case, lines)
     if any(value == _UNKNOWN for line in lines for _, value in line.saw):
         told.append("nothing is known about this tool: say it in `with` (`trusted read_only`, ...), or pin it")
@@ -66,6 +68,17 @@ def _shown(line: Line) -> str:
 def _values(line: Line) -> str:
     saw = ", ".join(f"{name} is {value}" for name, value in line.saw)
     return f" ({saw})" if saw else ""
+
+
+def _obliging(policy: Policy, failure: Failure) -> Iterator[str]:
+    """What says the duties, where the case expects others."""
+    wanted, got = failure.case.duties, failure.got
+    if wanted is None or got.effect == "deny" or same(wanted, got.duties):
+        return
+    held = policy.obliging(failure.query)
+    yield from (f"{one.where} obliges: {one.duties}" for one in held)
+    if not held:
+        yield "no `o` line holds for it"
 
 
 def _misses(explanation: Explanation) -> Iterator[Miss]:

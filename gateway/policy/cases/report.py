@@ -65,9 +65,11 @@ class Report:
             "expected": case.expect,
             "expected_line": case.line or None,
             "expected_why": case.why or None,
+            "expected_duties": None if case.duties is None else case.duties.to_json(),
             "got": got.effect,
             "rule": got.rule,
             "why": got.why,
+            "duties": got.duties.to_json() if got.duties else {},
             "because": list(self.because.get(case.where, ())),
         }
 

@@ -10,6 +10,7 @@ from gateway.policy.cases.case import Case
 from gateway.policy.cases.reading import read_cases
 from gateway.policy.condition import holds
 from gateway.policy.decide import Decision, Policy, principals
+from gateway.policy.loosening import same
 from gateway.policy.rows import Rule
 from gateway.policy.scope import Query, Scope
 
@@ -35,13 +36,15 @@ class Failure:
     @property
     def message(self) -> str:
         by = f" by {self.got.rule}" if self.got.rule else ""
-        return f"`{self.case.name}` expected {self.case.expected}, got {self.got.effect}{by} ({self.got.why})"
+        keeping = f" with {self.got.duties or 'no duties'}" if self.case.duties is not None else ""
+        got = f"{self.got.effect}{by}{keeping} ({self.got.why})"
+        return f"`{self.case.name}` expected {self.case.expected}, got {got}"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A case with its answer. `deciders` are the lines that gave it: one for the user and one for the agent, where both
-    got it.
+    got it; and those that say what the call must keep to.
     """
 
     case: Case
@@ -51,10 +54,11 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether it got what it expected, from the line that it expected."""
+        """Whether it got what it expected, from the line that it expected, with the duties that it expected."""
         case, rule = self.case, self.got.rule or "none"
         by_line = not case.line or rule == case.line or rule.endswith(f"/{case.line}")
-        return self.got.effect == case.expect and by_line and case.why in self.got.why
+        keeping = case.duties is None or same(self.got.duties, case.duties)
+        return self.got.effect == case.expect and by_line and case.why in self.got.why and keeping
 
     @property
     def failure(self) -> Failure:
@@ -89,6 +93,7 @@ def outcome(policy: Policy, case: Case, known: Known) -> Outcome:
 
 def _rules(policy: Policy, query: Query, got: Decision) -> Iterator[str | None]:
     yield got.rule
+    yield from got.duties.rules if got.duties else ()
     if query.subject.agent:
         answers = (policy.judge(query, principal) for principal in principals(query.subject))
         yield from (answer.rule for answer in answers if answer.effect == got.effect)
@@ -99,7 +104,8 @@ def lines(policy: Policy, query: Query) -> Iterator[tuple[Rule, Scope]]:
     for asked in (query, query.base) if query.base else (query,):
         for principal in principals(query.subject):
             found, scope = policy.candidates(asked, principal), policy.scope(asked, principal)
-            for rule in (*found.deny, *found.ask, *found.allow):
+            obliging = policy.that_may_oblige(query, principal) if asked is query else ()
+            for rule in (*found.deny, *found.ask, *found.allow, *obliging):
                 yield rule, scope
 
 

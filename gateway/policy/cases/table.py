@@ -7,8 +7,9 @@
 The first line names the columns, in any order; `name, who, tool, expect` are needed. `who` may end in
 ` via agent:NAME`, or the column `agent` says so; `tenant` is `default` if it is left out; `args` is a JSON object,
 empty if left out; `action` is `call` if left out; `line` is the `policy.csv:12` that should decide, or `none`, and
-`why` a part of that line's own words, which stays true when lines move. `with` holds facts, divided by blanks
-(`facts`); `now` and `requester` may have columns of their own.
+`why` a part of that line's own words, which stays true when lines move. `duties` are those that the call must have
+(`redact=ssn; timeout=10 s`, or `none`); where it is empty they are not looked at. `with` holds facts, divided by blanks
+(`facts`); `now`, `requester`, `said` and `read` may have columns of their own.
 """
 
 import re

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.policy.editor.cursor import WHEN, Cursor, cursor_at
-from gateway.policy.editor.words import Words
+from gateway.policy.editor.words import DUTY_WORDS, ORIGIN_WORDS, Words
 from gateway.policy.functions import FUNCTIONS
 from gateway.policy.scope import NAMES, ROOTS
 from gateway.policy.wording import ACTIONS, EFFECTS
@@ -15,6 +15,9 @@ __all__ = ["Suggestion", "suggestions"]
 
 _PARTIAL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*$|$")
 _KEYWORDS = ("and", "or", "not", "in", "true", "false", "null")
+_KINDS = {"p": "who may use which tool, and how", "o": "what an allowed call keeps to", "g": "who has which role"}
+_DUTIES = 6  # the column that holds the duties of an `o` line
+_OBLIGED = ("call", "read", "get")
 _WIDTH = 100  # characters of what is said beside a suggestion
 
 
@@ -33,9 +36,11 @@ def suggestions(line: str, offset: int, words: Words) -> list[Suggestion]:
     if line.lstrip().startswith("#"):
         return []
     if cursor.index == 0:
-        return _all(cursor, {"p": "who may use which tool, and how", "g": "who has which role"})
-    if cursor.kind == "p" and cursor.index == WHEN:
+        return _all(cursor, _KINDS)
+    if cursor.kind in ("p", "o") and cursor.index == WHEN:
         return list(_in_condition(cursor, words))
+    if cursor.kind == "o" and cursor.index == _DUTIES:
+        return list(_in_duties(cursor))
     find = _CELLS.get((cursor.kind, cursor.index))
     return _all(cursor, find(words)) if find else []
 
@@ -61,10 +66,15 @@ _EFFECTS: Mapping[str, str] = dict(
         strict=True,
     )
 )
-_CELLS: Mapping[tuple[str, int], Callable[[Words], Mapping[str, str]]] = {
-    ("p", 1): lambda words: {"*": "everybody"} | {who: ", ".join(words.members.get(who, ())) for who in words.whos},
-    ("p", 2): lambda words: {"*": "every tenant"} | _plain(words.tenants),
-    ("p", 3): _tools,
+_Find = Callable[[Words], Mapping[str, str]]
+_WHOM: Mapping[int, _Find] = {
+    1: lambda words: {"*": "everybody"} | {who: ", ".join(words.members.get(who, ())) for who in words.whos},
+    2: lambda words: {"*": "every tenant"} | _plain(words.tenants),
+    3: _tools,
+}
+_CELLS: Mapping[tuple[str, int], _Find] = {
+    **{(kind, cell): find for kind in ("p", "o") for cell, find in _WHOM.items()},
+    ("o", 4): lambda _: _plain(_OBLIGED),
     ("p", 4): lambda _: _plain(ACTIONS),
     ("p", 6): lambda _: _EFFECTS,
     ("g", 1): lambda words: _plain(words.whos),
@@ -92,7 +102,24 @@ def _in_condition(cursor: Cursor, words: Words) -> Iterator[Suggestion]:
     yield from (Suggestion(name, last, shortened(about, _WIDTH)) for name, about in known.items())
 
 
+def _in_duties(cursor: Cursor) -> Iterator[Suggestion]:
+    """The names of duties that are not there yet, or what is no field in `redact`."""
+    before, _, piece = cursor.text.rpartition(";")
+    name, equals, value = piece.partition("=")
+    start = cursor.start + len(cursor.text)
+    if not equals:
+        taken = {each.partition("=")[0].strip() for each in before.split(";")}
+        start -= len(name.lstrip())
+        for duty, about in DUTY_WORDS.items():
+            if duty not in taken:
+                yield Suggestion(duty if duty == "dry_run" else f"{duty}=", start, shortened(about, _WIDTH))
+    elif name.strip() == "redact":
+        last = re.split(r"\s", value)[-1]
+        yield Suggestion("@secrets", start - len(last), "what has the form of a secret")
+
+
 def _openers() -> dict[str, str]:
     roots = {root: f"{root}.…" for root in ROOTS}
     functions = {f"{name}(": function.usage for name, function in FUNCTIONS.items()}
-    return roots | functions | {"has(": "has(args.name)"} | _plain(_KEYWORDS)
+    origins = {f"{name}(": about for name, about in ORIGIN_WORDS.items()}
+    return roots | functions | origins | {"has(": "has(args.name)"} | _plain(_KEYWORDS)

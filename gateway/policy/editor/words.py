@@ -10,7 +10,18 @@ from gateway.policy.globs import ToolGlob
 from gateway.policy.rows import Grant, Obligation, Row
 from gateway.policy.wording import GROUPS
 
-__all__ = ["Words"]
+__all__ = ["DUTY_WORDS", "ORIGIN_WORDS", "Words"]
+
+DUTY_WORDS: Mapping[str, str] = {
+    "redact": "redact=ssn customer.iban *_token @secrets: takes these fields out of results, wherever they stand",
+    "max_result_bytes": "max_result_bytes=64 KB: withholds a result that is larger (B, KB, MB)",
+    "timeout": "timeout=10 s: ends the call after that time (ms, s, min)",
+    "dry_run": "dry_run: judges and records the call, and answers what would have been sent; nothing leaves",
+}
+ORIGIN_WORDS: Mapping[str, str] = {
+    "from_user": "from_user(args.x): whether every text and number in it stands in the user's own words",
+    "from_untrusted": "from_untrusted(args.x): whether an untrusted server has said it, or a telling piece of it",
+}
 
 
 @dataclass(frozen=True, slots=True)

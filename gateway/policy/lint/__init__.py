@@ -23,7 +23,7 @@ from gateway.catalogue import Catalogue
 from gateway.errors import PolicyError, Problem
 from gateway.policy.decide import Policy
 from gateway.policy.files import read_sources, writable_by_all
-from gateway.policy.lint.alone import doubtful
+from gateway.policy.lint.alone import doubtful, idle
 from gateway.policy.lint.among import repeated, useless
 from gateway.policy.lint.destructive import unguarded
 from gateway.policy.lint.finding import of_error
@@ -69,7 +69,8 @@ def check(
 
 def findings(policy: Policy, catalogue: Catalogue | None = None, people: People | None = None) -> list[Problem]:
     """The lints alone; what is None is not known, and nothing is compared with it. Pure."""
-    found = [problem for rule in policy.rules for problem in doubtful(rule)]
+    found = [problem for rule in policy.lines for problem in doubtful(rule)]
+    found += [problem for one in policy.obligations for problem in idle(one)]
     found += [*repeated(policy), *useless(policy), *unreachable(policy)]
     if people is not None:
         found += strangers(policy, people)

@@ -1,17 +1,19 @@
 """Lines that are doubtful by themselves: too wide, or with a condition that is always the same. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
+from gateway.duties import Duties
 from gateway.errors import Problem
 from gateway.policy.bounds import only_bounded_above
 from gateway.policy.compiler import compile_condition
-from gateway.policy.lint.finding import CONDITION, WHO, warning
+from gateway.policy.lint.finding import CONDITION, DUTIES, WHO, warning
 from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.outcomes import outcomes
-from gateway.policy.rows import Rule
+from gateway.policy.rows import Obligation, Rule
 
-__all__ = ["doubtful"]
+__all__ = ["doubtful", "idle"]
 
 _OWN = "subject.is_requester"  # `p or not p` about it is how a line says that it is meant for one's own requests
 
@@ -23,6 +25,14 @@ def doubtful(rule: Rule) -> Iterator[Problem]:
         yield warning(rule, WHO, "everybody", f"everybody may {rule.action} {rule.tool.text}", hint)
     yield from _constant(rule)
     yield from _negative(rule)
+
+
+def idle(obligation: Obligation) -> Iterator[Problem]:
+    """Duties that another one of the same line leaves nothing to do."""
+    duties = obligation.duties
+    if duties.dry_run and replace(duties, dry_run=False, rules=()) != Duties():
+        message = "of a dry run there is no result, and nothing takes time: the other duties of this line do nothing"
+        yield warning(obligation.rule, DUTIES, "idle-duty", message, "write `dry_run` alone, or take it out")
 
 
 def _constant(rule: Rule) -> Iterator[Problem]:

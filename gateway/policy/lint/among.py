@@ -9,18 +9,21 @@ from gateway.errors import Problem
 from gateway.policy.decide import Policy
 from gateway.policy.globs import is_wild, overlap
 from gateway.policy.lint.finding import OBJECT, WHO, warning
+from gateway.policy.loosening import canonical, loosens, same
 from gateway.policy.rows import Rule
 
 __all__ = ["repeated", "useless"]
 
-_VERBS = {"allow": "allows", "ask": "asks for", "deny": "denies"}
+_VERBS = {"allow": "allows", "ask": "asks for", "deny": "denies", "oblige": "says as much for"}
 
 
 def repeated(policy: Policy) -> Iterator[Problem]:
     """Lines that say an earlier one in other words; the loader finds those that are the same to the letter."""
     seen: dict[tuple[object, ...], Rule] = {}
-    for rule in policy.rules:
-        key = (rule.who, rule.tenant, _plain(rule.tool.text), rule.action, _conditions(rule), rule.effect)
+    duties = {one.where: canonical(one.duties) for one in policy.obligations}
+    for rule in policy.lines:
+        said = (rule.who, rule.tenant, _plain(rule.tool.text), rule.action, _conditions(rule))
+        key = (*said, rule.effect, duties.get(rule.where))
         first = seen.setdefault(key, rule)
         if first is not rule and first.key != rule.key:
             message = f"this line says the same as {first.where}, in other words"
@@ -31,13 +34,21 @@ def useless(policy: Policy) -> Iterator[Problem]:
     """Lines that can never decide anything, because of others."""
     strict = _Overruling(policy)
     grants = _grants(policy)
-    for rule in policy.rules:
+    for rule in policy.lines:
         if over := strict.of(rule):
-            message = f"this line never changes anything: {over.where} {_VERBS[over.effect]} everything that it matches"
+            does = _VERBS["oblige" if over.kind == "o" else over.effect]
+            message = f"this line never changes anything: {over.where} {does} everything that it matches"
             yield warning(rule, WHO, "never-decides", message, "delete it, or narrow the other")
         elif rule.effect == "ask" and not any(_may_meet(rule, grant) for grant in _near(rule, grants)):
-            message = f"no line allows what this one asks for (`{rule.tool.text}`): it is denied, and nobody is asked"
-            yield warning(rule, OBJECT, "ask-without-allow", message, "`ask` only restricts; add the `allow` line, too")
+            yield _without_allow(rule)
+
+
+def _without_allow(rule: Rule) -> Problem:
+    if rule.kind == "o":
+        message = f"no line allows what this one is about (`{rule.tool.text}`): its duties never count"
+        return warning(rule, OBJECT, "duty-without-allow", message, "`o` only obliges; add the `allow` line, too")
+    message = f"no line allows what this one asks for (`{rule.tool.text}`): it is denied, and nobody is asked"
+    return warning(rule, OBJECT, "ask-without-allow", message, "`ask` only restricts; add the `allow` line, too")
 
 
 class _Overruling:
@@ -45,8 +56,9 @@ class _Overruling:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._duties = {one.where: one.duties for one in policy.obligations}
         self._rules: dict[tuple[str, str, str], list[Rule]] = defaultdict(list)
-        for rule in policy.rules:
+        for rule in policy.lines:
             self._rules[rule.action, _server(rule), rule.who].append(rule)
 
     def of(self, rule: Rule) -> Rule | None:
@@ -57,19 +69,31 @@ class _Overruling:
         return min(found, key=lambda over: (over.file, over.line), default=None)
 
     def _overrules(self, over: Rule, rule: Rule) -> bool:
-        if over is rule or over.key == rule.key or over.effect not in (rule.effect, "deny"):
+        if over is rule or over.key == rule.key or not self._as_strict(over, rule):
             return False
         if not (over.tenant in ("*", rule.tenant) and over.tool.covers(rule.tool)):
             return False
         parts, of_rule = _conditions(over), _conditions(rule)
         if parts == of_rule and over.effect == rule.effect and _same_reach(over, rule):
-            return False  # a duplicate, said so elsewhere
+            return over.kind == rule.kind == "o" and self._stricter(over, rule)
         return parts <= of_rule
+
+    def _as_strict(self, over: Rule, rule: Rule) -> bool:
+        """Whether it leaves nothing to do where both take part."""
+        if over.kind == "o":
+            return rule.kind == "o" and not loosens(self._duties[rule.where], self._duties[over.where])
+        return over.effect == "deny" or (rule.kind == "p" and over.effect == rule.effect)
+
+    def _stricter(self, over: Rule, rule: Rule) -> bool:
+        """Of two that reach as far; of equal ones the first, where it is no duplicate, which is said so elsewhere."""
+        mine, other = self._duties[rule.where], self._duties[over.where]
+        first = (over.file, over.line) < (rule.file, rule.line)
+        return not same(mine, other) or (first and canonical(mine) != canonical(other))
 
 
 def _same_reach(over: Rule, rule: Rule) -> bool:
-    same = (over.who, over.tenant) == (rule.who, rule.tenant)
-    return same and _plain(over.tool.text) == _plain(rule.tool.text)
+    alike = (over.who, over.tenant) == (rule.who, rule.tenant)
+    return alike and _plain(over.tool.text) == _plain(rule.tool.text)
 
 
 def _server(rule: Rule) -> str:

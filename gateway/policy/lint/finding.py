@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from gateway.errors import Problem
 from gateway.policy.rows import Grant, Rule
 
-__all__ = ["ACTION", "CONDITION", "EFFECT", "ERRORS", "OBJECT", "RULES", "TENANT", "WHO", "of_error", "warning"]
+__all__ = [
+    "ACTION", "CONDITION", "DUTIES", "EFFECT", "ERRORS", "OBJECT", "RULES", "TENANT", "WHO", "of_error", "warning",
+]  # fmt: skip
 
 WHO, TENANT, OBJECT, ACTION, CONDITION, EFFECT = range(1, 7)  # the cells of a `p` line
+DUTIES = EFFECT  # where an `o` line has them
 
 ERRORS: Mapping[str, str] = {
     "invalid-policy": "a line, or the model, can't be read; the policy is not used",
@@ -30,6 +33,8 @@ RULES: Mapping[str, str] = {
     "unknown-value": "an argument is compared with a value that the schema's `enum` does not have",
     "never-decides": "another line says the same of all that this line matches, or overrules it",
     "ask-without-allow": "an `ask` line about what no line allows; `ask` only restricts",
+    "duty-without-allow": "an `o` line about what no line allows; `o` only obliges",
+    "idle-duty": "a duty that another one of the same line leaves nothing to do",
     "duplicate": "a line that stands twice, perhaps in other words",
     "never-true": "a condition that no values make true",
     "always-true": "a condition that all values make true",

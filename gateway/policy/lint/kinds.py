@@ -60,8 +60,12 @@ def _wrong_type(rule: Rule, use: Use, wrong: Sequence[tuple[Tool, Place]]) -> Pr
     by = f"{use.against} needs {needs}" if use.against.startswith("`") else f"it is compared with `{use.against}`"
     if use.against == "a yes or no":
         by = "it is used as a yes or no"
-    message = f"`{use.text}` is {said} in {tool.path}{others}, and {by}: that can't be decided, {_THEN[rule.effect]}"
+    message = f"`{use.text}` is {said} in {tool.path}{others}, and {by}: that can't be decided, {_then(rule)}"
     return warning(rule, (CONDITION, use.text), "wrong-type", message, _hint(use, place))
+
+
+def _then(rule: Rule) -> str:
+    return "so its duties always hold" if rule.kind == "o" else _THEN[rule.effect]
 
 
 def _kinds(place: Place) -> str:

@@ -35,9 +35,9 @@ def unreachable(policy: Policy) -> Iterator[Problem]:
     """Lines for a role that somebody was given, and that nobody can have where the line counts."""
     given = {grant.role for grant in policy.grants}
     tenants = {grant.tenant for grant in policy.grants}
-    held = {tenant: _held(policy.grants, tenant) for tenant in tenants | {rule.tenant for rule in policy.rules}}
+    held = {tenant: _held(policy.grants, tenant) for tenant in tenants | {rule.tenant for rule in policy.lines}}
     anywhere = frozenset(chain.from_iterable(held.values()))
-    for rule in policy.rules:
+    for rule in policy.lines:
         if not rule.who.startswith(_GROUPS) or rule.who not in given:  # the loader tells of those that nobody is given
             continue
         if rule.who not in (anywhere if rule.tenant == "*" else held[rule.tenant]):
@@ -71,7 +71,7 @@ def strangers(policy: Policy, people: People) -> Iterator[Problem]:
     """
     named = {grant.tenant for grant in policy.grants}
     seen: set[str] = set()
-    rows: list[Rule | Grant] = [*policy.rules, *policy.grants]
+    rows: list[Rule | Grant] = [*policy.lines, *policy.grants]
     for row in rows:
         yield from _stranger(row, people, seen)
         yield from _strange_tenant(row, people, named, seen)

@@ -30,7 +30,7 @@ def against(policy: Policy, catalogue: Catalogue) -> Iterator[Problem]:
     yield from (_strange(server, rules) for server, rules in strange.items())
     grouped = {id(rule) for rules in strange.values() for rule in rules}
     matching = _Matching(catalogue)
-    for rule in policy.rules:
+    for rule in policy.lines:
         if id(rule) not in grouped and rule.action in _CALLS:
             yield from _of_rule(rule, matching)
 
@@ -63,7 +63,7 @@ def _of_strange_servers(policy: Policy, catalogue: Catalogue) -> Mapping[str, Se
     """The lines about each server that is not there, where several are: a line for each would hide the rest."""
     there = {tool.server for tool in catalogue.tools.values()} | catalogue.missing.keys()
     found: dict[str, list[Rule]] = {}
-    for rule in policy.rules:
+    for rule in policy.lines:
         server = rule.tool.text.partition("/")[0]
         if rule.action in _CALLS and not is_wild(server) and server not in there:
             found.setdefault(server, []).append(rule)

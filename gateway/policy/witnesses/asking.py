@@ -60,7 +60,8 @@ def met(policy: Policy, world: World) -> tuple[Met, ...]:
         for who in principals(world.subject):
             query = Query(world.subject, action, world.object, None, None, RunFacts(), NOON)
             lines = policy.candidates(query, who)
-            found += ((who, rule) for rule in (*lines.deny, *lines.ask, *lines.allow))
+            obliging = policy.that_may_oblige(query, who)
+            found += ((who, rule) for rule in (*lines.deny, *lines.ask, *lines.allow, *obliging))
     return tuple(found)
 
 
@@ -82,7 +83,7 @@ class Asking:
     def __init__(self, pair: Pair, known: Known) -> None:
         self._pair, self._known, self.cut = pair, known, False
         both = (pair.old, pair.new)
-        rules, grants = [rule for p in both for rule in p.rules], [grant for p in both for grant in p.grants]
+        rules, grants = [rule for p in both for rule in p.lines], [grant for p in both for grant in p.grants]
         self._named = {rule.who for rule in rules} | _constants(rules, "subject")
         names = sorted(self._named | {grant.member for grant in grants})
         self._users = [*(name for name in names if name.startswith("user:")), STRANGER]

@@ -1,8 +1,9 @@
 """What to try for everything that the lines look at which one request meets; and the request with one of each. Pure."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise, product
@@ -11,7 +12,8 @@ from typing import Any
 from gateway.call import Subject, Tool
 from gateway.offer import Offer
 from gateway.policy.scope import Query, RunFacts
-from gateway.policy.witnesses.values import MISSING, Atom, Steps, atoms
+from gateway.policy.witnesses.values import MISSING, ORIGINS, Atom, Steps, atoms
+from gateway.sources import Sources
 
 __all__ = ["NOON", "Domains", "World", "built", "domains", "thing_in"]
 
@@ -26,6 +28,7 @@ _REQUESTER: Steps = ("requester",)
 _RUN = {"calls": ("calls", 1), "tokens": ("tokens", 1), "usd": ("nanos", 1_000_000_000), "seconds": ("millis", 1000)}
 _OFFERS = ("read", "get", "subscribe", "complete")
 _MOST_NUMBERS = 24
+_ORIGINS = ((), ("said",), ("read",), ("said", "read"), None)  # of all arguments; None: nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ def _domain(path: Steps, tried: Mapping[Steps, list[Any]], world: World) -> Doma
             return dict(_arguments(path, tried[path]))
         case "tool":
             return {_TOOL: _things(world, tried)}
+        case "run" if path == ORIGINS:
+            return {path: _ORIGINS}
         case "run":
             return {path: _once(_run_facts(path, tried[path]))}
         case "now":
@@ -185,7 +190,17 @@ def built(world: World, chosen: Mapping[Steps, Any]) -> Query:
             _put(args, path[1:], value)
     thing = chosen.get(_TOOL) or thing_in(world)
     requester = chosen.get(_REQUESTER, ELSE) if world.action == "approve" else None
-    return Query(world.subject, world.action, world.object, args, thing, _run(chosen), _now(chosen), requester)
+    run = replace(_run(chosen), sources=_sources(args, chosen.get(ORIGINS)))
+    return Query(world.subject, world.action, world.object, args, thing, run, _now(chosen), requester)
+
+
+def _sources(args: dict[str, Any], origins: Sequence[str] | None) -> Sources | None:
+    """Whoever said the arguments said nothing else."""
+    if origins is None:
+        return None
+    text = json.dumps(args, ensure_ascii=False)
+    sources = Sources(text if "said" in origins else "")
+    return sources.hearing("somewhere", "read", {"text": text}) if "read" in origins else sources
 
 
 def _put(args: dict[str, Any], steps: Steps, value: Any) -> None:

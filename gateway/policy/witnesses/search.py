@@ -69,7 +69,7 @@ class Search:
                 return
             self.left -= 1
             change = self._pair.change(built(world, chosen))
-            kind = change and (change.before.effect, change.after.effect, change.causes)
+            kind = change and change.kind
             if change and kind not in seen:
                 seen.add(kind)
                 yield self._shortened(world, chosen, tried, change)
@@ -141,8 +141,7 @@ class Search:
 
 
 def _same(one: Change, other: Change) -> bool:
-    effects = (one.before.effect, one.after.effect) == (other.before.effect, other.after.effect)
-    return effects and one.causes == other.causes
+    return one.kind == other.kind and one.duties == other.duties
 
 
 def _granting(focus: Rule, rules: Sequence[Rule]) -> list[tuple[Rule, ...]]:
@@ -152,7 +151,7 @@ def _granting(focus: Rule, rules: Sequence[Rule]) -> list[tuple[Rule, ...]]:
     if focus.effect == "allow":
         return [()]
     allowing = sorted((rule for rule in rules if rule.effect == "allow"), key=lambda rule: rule.when is not None)
-    asking = [rule for rule in rules if rule.effect == "ask" and focus.effect == "deny"]
+    asking = [rule for rule in rules if rule.kind == "p" and rule.effect == "ask" and focus.effect == "deny"]
     pairs = [(one, other) for other in asking[:MOST_ASKING] for one in allowing[:1]]
     return [*((rule,) for rule in allowing[:MOST_GRANTING]), *pairs]
 
@@ -166,6 +165,8 @@ def _overrules(rule: Rule, focus: Rule) -> bool:
     """Whether the line keeps one from seeing what the other does."""
     if rule.key == focus.key:
         return False
+    if "o" in (rule.kind, focus.kind):
+        return focus.kind == "o" and (rule.kind == "o" or rule.effect == "deny")
     if focus.effect == "allow":
         return rule.effect != "ask"
     return STRICTNESS[rule.effect] >= STRICTNESS[focus.effect]

@@ -14,7 +14,9 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any, Final
 
-__all__ = ["MISSING", "Atom", "Missing", "Steps", "atoms", "near", "steps_of"]
+from gateway.policy.witnesses.expressions import matching
+
+__all__ = ["MISSING", "ORIGINS", "Atom", "Missing", "Steps", "atoms", "near", "steps_of"]
 
 Step = str | int
 Steps = tuple[Step, ...]
@@ -30,6 +32,8 @@ class Missing(Enum):
 
 
 MISSING: Final = Missing.MISSING
+ORIGINS: Final[Steps] = ("run", "origins")
+"""Where the values of the arguments came from: asked for by `from_user` and `from_untrusted`, and by no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ def _question(node: ast.expr) -> Iterator[Atom]:
             yield from _question(operand)
         case ast.Compare():
             yield from _comparison(node)
+        case ast.Call(func=ast.Name(id="from_user" | "from_untrusted"), args=[first]):
+            yield Atom(ORIGINS, ())
+            yield from _under_functions(first, ["a"])
         case ast.Call(func=ast.Name(id=name), args=[first, *fixed]):
             texts = [literal for one in fixed for literal in _literals(one)]
             yield from _under_functions(first, _TRIED.get(name, _anything)(texts))
@@ -174,6 +181,11 @@ def _containers(values: Sequence[Any]) -> Values:
     return [*([value] for value in values), [*values, "other"], ["other"], []]
 
 
+def _expressions(texts: Sequence[Any]) -> Values:
+    made = [text for pattern in texts for text in matching(str(pattern))]
+    return [*made, *(f"{text}\n" for text in made)]
+
+
 def _anything(texts: Sequence[Any]) -> Values:
     return [*near(texts), *_containers(texts)]
 
@@ -224,6 +236,7 @@ def _networks(texts: Sequence[Any]) -> Values:
 _TRIED: Mapping[str, Callable[[Sequence[Any]], Values]] = {
     "has": lambda _: ["a"],
     "matches": _globs,
+    "matches_regex": _expressions,
     "all_match": _lists_of(_globs),
     "any_match": _lists_of(_globs),
     "in_domain": _domains,

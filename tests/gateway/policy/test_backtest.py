@@ -52,3 +52,25 @@ def test_what_can_not_be_decided_and_what_was_never_asked_is_counted() -> None:
     assert told["can_not_be_decided"] == {"what its tool was like is not in the record": 1}
     assert told["stopped_at_other_gates"] == {"valid": 1}
     assert (told["decided_again"], told["changes"]) == (0, [])
+
+
+def test_calls_that_would_keep_to_other_duties_are_changes() -> None:
+    allow = "p, *, *, shop/*, call, , allow, x\n"
+    old = parse(allow + "o, *, *, shop/*, call, , redact=ssn, y", "a.csv")
+    new = parse(allow + "o, *, *, shop/*, call, args.amount > 5, redact=ssn, y", "b.csv")
+    for amount, counts in ((3, {"duties loosened": 1}), (7, {})):
+        found = Backtest(old, new)
+        found.add("r-1", a_call(effect="allow", rule="a.csv:1", arguments=f'{{"amount": {amount}}}'), SEEN)
+        assert found.tally.counts() == counts
+    found = Backtest(old, new)
+    found.add("r-1", a_call(effect="deny", arguments='{"amount": 3}'), SEEN)
+    assert found.tally.counts() == {"deny->allow": 1}
+    assert [cause.rule for cause in found.tally.groups[0].example.causes] == ["b.csv:1"]
+
+
+def test_a_call_of_which_a_line_that_obliges_wants_to_know_more_is_not_decided() -> None:
+    allow = "p, *, *, shop/*, call, , allow, x\n"
+    new = parse(allow + "o, *, *, shop/*, call, tool.read_only, redact=ssn, y", "b.csv")
+    found = Backtest(parse(allow, "a.csv"), new)
+    found.add("r-1", a_call(effect="allow", rule="a.csv:1"), None)
+    assert found.to_json()["can_not_be_decided"] == {"what its tool was like is not in the record": 1}

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.policy import Query, parse
-from gateway.policy.changes import Change, Pair
+from gateway.policy.changes import Change, Pair, permits_more
 from gateway.policy.decide import Policy
 from tests.fixtures.policies import a_query, a_tool
 
@@ -96,3 +96,72 @@ def test_a_line_that_hides_is_a_change_of_the_list() -> None:
 def test_it_says_what_the_lines_look_at() -> None:
     found = change(ALLOW, f"{ALLOW}\np, *, *, shop/*, call, run.calls < 9 and tool.trusted, deny, x")
     assert found.looks_at == {"run.calls", "tool.trusted"}
+
+
+# ---- duties
+
+KEEP = "o, *, *, shop/*, call, {}, {}, keep it in"
+
+
+def with_duties(*lines: tuple[str, str]) -> str:
+    return "\n".join([ALLOW, *(KEEP.format(when, duties) for when, duties in lines)])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "more", "causes"),
+    [
+        ((), [("", "redact=ssn")], False, [("new", "new.csv:2")]),
+        ([("", "redact=ssn")], (), True, [("old", "old.csv:2")]),
+        ([("", "timeout=1 s")], [("", "timeout=2 s")], True, [("old", "old.csv:2")]),
+        ([("", "timeout=2 s")], [("", "timeout=1 s")], False, [("new", "new.csv:2")]),
+        ([("args.amount > 5", "dry_run")], [("args.amount > 9", "dry_run")], True, [("old", "old.csv:2")]),
+        (
+            [("", "redact=iban"), ("", "timeout=1 s")],
+            [("", "timeout=1 s"), ("", "redact=iban ssn")],
+            False,
+            [("new", "new.csv:3")],
+        ),
+        (
+            [("", "redact=ssn"), ("", "max_result_bytes=1 KB")],
+            [("", "redact=iban"), ("", "max_result_bytes=1 KB")],
+            True,
+            [("new", "new.csv:2"), ("old", "old.csv:2")],
+        ),
+    ],
+)
+def test_other_duties_are_a_change_by_the_lines_that_oblige(
+    old: list[tuple[str, str]], new: list[tuple[str, str]], more: bool, causes: list[tuple[str, str]]
+) -> None:
+    found = change(with_duties(*old), with_duties(*new))
+    assert (found.before.effect, found.after.effect) == ("allow", "allow")
+    assert (permits_more("allow", "allow", found.duties), named(found)) == (more, causes)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ([("", "redact=ssn IBAN")], [("", "redact=iban"), ("", "redact=ssn")]),
+        ([("", "timeout=1 s")], [("", "timeout=1 s"), ("", "timeout=2 s")]),
+        ([("", "redact=ssn")], [("", "redact=ssn customer.ssn")]),
+        ([("", "dry_run; redact=ssn")], [("", "dry_run")]),
+        ([("args.amount > 50", "dry_run")], ()),
+    ],
+)
+def test_duties_that_hold_back_the_same_are_no_change(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> None:
+    pair = Pair(*policies(with_duties(*old), with_duties(*new)))
+    assert pair.change(a_query(args={"amount": 7})) is None
+    assert not pair.same
+
+
+def test_whoever_loses_a_role_loses_its_duties_by_that_line() -> None:
+    lines = f"{ALLOW}\no, role:intern, *, shop/*, call, args.amount > 1, dry_run, interns rehearse"
+    found = change(f"{lines}\ng, user:ann, role:intern, acme", lines)
+    assert named(found) == [("old", "old.csv:3")]
+    assert "args.amount" in found.looks_at
+
+
+def test_a_person_in_between_does_not_make_up_for_duties_that_are_gone() -> None:
+    old, new = with_duties(("", "dry_run")), f"{ALLOW}\np, *, *, */*, call, , ask, x"
+    found = change(old, new)
+    assert permits_more("allow", "ask", found.duties)
+    assert not permits_more("allow", "deny", found.duties)

@@ -48,6 +48,14 @@ def test_a_spreadsheets_lines_are_read_too() -> None:
     assert read("\ufeff" + ",".join(f'"{cell}"' for cell in cells) + "\r").rules[0].cells == read(GOOD).rules[0].cells
 
 
+def test_a_line_that_obliges_is_an_error_that_says_why_and_what_to_do() -> None:
+    problem = refused(GOOD, "o, *, *, shop/*, call, , redact=ssn, keep")
+    assert str(problem) == (
+        "policy.csv:2:1: error: a model of one's own has no `o` lines: nothing would see to these duties"
+        " (take the line out (`deny` or `ask` instead), or put the shipped model.conf back)"
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "column", "part"),
     [

@@ -269,3 +269,70 @@ def test_recorded_calls_are_decided_by_both() -> None:
     assert (found.recorded, group.recorded) == (2, 1)
     assert NOON.year == 2026
     assert group.example.query.run == RunFacts()
+
+
+# ---- duties
+
+
+@pytest.mark.parametrize(
+    ("line", "edited", "more", "name"),
+    [
+        ("redact=ssn; timeout=5 s", "redact=ssn; timeout=9 s", True, "duties loosened"),
+        ("redact=ssn", "redact=ssn iban", False, "duties tightened"),
+    ],
+)
+def test_an_edit_of_duties_is_found_and_counted_by_its_lines(line: str, edited: str, more: bool, name: str) -> None:
+    text = ALLOW + "\no, role:intern, acme, shop/refund, call, args.amount > 100, {}, x\ng, user:ann, role:intern, acme"
+    found = compared(text.format(line), text.format(edited))
+    assert found.tally.counts().keys() == {name}
+    (group,) = found.tally.groups
+    assert group.widens is more
+    told = group.to_json()
+    assert told["duties"] == {"before": line, "after": edited}
+    assert [line["rule"] for line in told["lines"]] == [("old.csv:2" if more else "new.csv:2")]
+    assert (told["request"]["user"], told["looks_at"]) == ("user:ann", ["args.amount"])
+    assert found.without_effect == []
+
+
+def test_duties_behind_denials_and_other_duties_are_still_found() -> None:
+    conditions = " and ".join(f"args.a{n} > {n}" for n in range(6))
+    base = f"{ALLOW}\np, *, *, shop/*, call, args.b < 3, deny, x\no, *, *, shop/*, call, args.c == 'x', dry_run, y"
+    found = compared(base, f"{base}\no, *, *, shop/refund, call, {conditions}, dry_run, z")
+    assert [cause for _, _, causes in found_in(found) for cause in causes] == ["new.csv:4"]
+
+
+def test_duties_about_what_is_denied_change_nothing_and_are_told_so() -> None:
+    denied = "p, *, *, shop/*, call, , deny, x"
+    found = compared(denied, f"{denied}\no, *, *, shop/*, call, , dry_run, y")
+    assert (found.tally.groups, found.without_effect) == ([], ["new.csv:2"])
+
+
+def test_who_gets_a_role_gets_its_duties() -> None:
+    text = f"{ALLOW}\no, role:intern, *, shop/*, call, , dry_run, x\ng, user:bob, role:intern, acme"
+    found = compared(text, f"{text}\ng, user:ann, role:intern, acme")
+    assert found.tally.counts() == {"duties tightened": 1}
+    assert found_in(found)[0][2] == ["new.csv:4"]
+
+
+# ---- where a value came from
+
+
+@pytest.mark.parametrize(
+    ("line", "effects"),
+    [
+        ("p, *, *, mail/send, call, from_user(args.to), allow, x", ("deny", "allow")),
+        ("p, *, *, mail/send, call, not from_untrusted(args.to), allow, x", ("deny", "allow")),
+        ("p, *, *, mail/send, call, from_user(args.to) and from_untrusted(args), allow, x", ("deny", "allow")),
+    ],
+)
+def test_what_is_granted_to_the_users_own_words_is_found(line: str, effects: tuple[str, str]) -> None:
+    base = "p, user:ann, *, shop/*, call, , allow, y"
+    found = compared(base, f"{base}\n{line}")
+    assert [(before, after, causes) for before, after, causes in found_in(found)] == [(*effects, ["new.csv:2"])]
+    assert found.without_effect == []
+
+
+def test_of_two_conditions_about_origins_both_sides_are_found() -> None:
+    line = ALLOW + "\np, *, *, mail/*, call, {}, deny, x"
+    found = compared(line.format("from_untrusted(args.to)"), line.format("not from_user(args.to)"))
+    assert {(before, after) for before, after, _ in found_in(found)} == {("deny", "allow"), ("allow", "deny")}

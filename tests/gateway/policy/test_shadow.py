@@ -57,3 +57,18 @@ def test_differences_and_samples_are_bounded() -> None:
     assert tally.differed == MOST + 5
     assert len(tally.found) == MOST
     assert len(tally.found[0].sample) == SAMPLE + 1
+
+
+def test_other_duties_are_a_difference_and_other_lines_for_the_same_duties_are_none() -> None:
+    allow = "p, *, *, shop/*, call, , allow, may\n"
+    live = parse(allow + "o, *, *, shop/*, call, , redact=ssn iban; timeout=10 s, keep\n", "live.csv")
+    query = a_query()
+    same = parse(allow + "o, *, *, */*, call, , redact=IBAN ssn, x\no, *, *, */*, call, , timeout=10 s, y\n", "new.csv")
+    assert compare(same, [(query, live.decide(query))], 1).differed == 0
+    looser = parse(allow + "o, *, *, shop/*, call, , redact=ssn, keep\n", "new.csv")
+    (found,) = compare(looser, [(query, live.decide(query))], 1).found
+    it = found.difference
+    assert (it.old, it.old_line, it.old_duties) == ("allow", "live.csv:2", "redact=ssn iban; timeout=10 s")
+    assert (it.new, it.new_line, it.new_duties) == ("allow", "new.csv:2", "redact=ssn")
+    (found,) = compare(parse(allow), [(query, live.decide(query))], 1).found
+    assert (found.difference.new_line, found.difference.new_duties) == (None, "")

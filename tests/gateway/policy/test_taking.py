@@ -11,6 +11,7 @@ from gateway.policy.wording import SHRUNK
 
 ALLOW = "p, *, *, shop/t{}, call, , allow, may\n"
 DENY = "p, *, *, shop/t{}, call, , deny, no\n"
+OBLIGE = "o, *, *, shop/t{}, call, , redact=ssn, keep it in\n"
 
 
 def lines(allow: int, deny: int = 0) -> str:
@@ -45,8 +46,17 @@ def test_what_loses_more_than_half_of_its_lines_says_that_it_is_meant_or_is_refu
 
 
 def test_what_loses_most_of_its_denials_is_refused_however_many_grants_are_left() -> None:
-    assert "only 1 of the 4 `ask` and `deny` lines in force are left" in refusal(lines(30, 1), lines(30, 4))
+    assert "only 1 of the 4 `ask`, `deny` and `o` lines in force are left" in refusal(lines(30, 1), lines(30, 4))
     assert len(take(sources(lines(30, 2)), before(lines(30, 4))).rules) == 32
+
+
+def test_what_loses_most_of_its_duties_is_refused_as_if_they_were_denials() -> None:
+    in_force = lines(30, 1) + "".join(OBLIGE.format(n) for n in range(4))
+    assert "only 2 of the 5 `ask`, `deny` and `o` lines in force are left" in refusal(
+        lines(30, 1) + OBLIGE.format(0), in_force
+    )
+    kept = lines(30, 1) + OBLIGE.format(0) + OBLIGE.format(1)
+    assert len(take(sources(kept), before(in_force)).obligations) == 2
 
 
 def test_of_a_policy_of_few_lines_any_but_the_last_may_go() -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 import click
 import pytest
 
-from gateway.cli.policy.comparing import moment
+from gateway.cli.policy.comparing import changes_as_text, moment
+from gateway.policy import parse
+from gateway.policy.diff import diff
 from tests.gateway.cli.conftest import POLICY, Command
 
 NOON = 1_795_262_400_000
@@ -69,3 +71,21 @@ def test_a_revision_that_is_none_is_a_mistake_of_use(wrong: str, versions: Path,
     found = toolgate("policy", "diff", wrong, "policies")
     assert found.code == 2
     assert wrong in found.err
+
+
+def test_a_request_says_who_said_its_arguments_where_a_line_asks_for_it() -> None:
+    base = "p, user:ann, *, mail/send, call, , allow, x\n"
+    line = "p, user:bob, *, mail/send, call, from_user(args.to) and not from_untrusted(args.to), allow, y\n"
+    found = diff(parse(base, "old.csv"), parse(base + line, "new.csv"))
+    told = "\n".join(changes_as_text(found.tally.groups))
+    assert told.count("  with arguments said by the user\n") == 1
+
+
+def test_duties_are_shown_with_their_line() -> None:
+    base = "p, user:ann, *, mail/send, call, , allow, x\n"
+    found = diff(parse(base + "o, *, *, mail/*, call, , dry_run, y", "old.csv"), parse(base, "new.csv"))
+    assert list(changes_as_text(found.tally.groups))[:3] == [
+        "allow -> allow  1 kind of request, permits more",
+        "  duties  dry_run -> none",
+        "  - old.csv:2  o, *, *, mail/*, call, , dry_run, y",
+    ]

@@ -82,3 +82,25 @@ def test_a_wrong_value_is_refused_where_it_stands(said: dict[str, str], column: 
 def test_what_is_needed_is_missed() -> None:
     with pytest.raises(Wrong, match="`expect` is missing"):
         case_of("tests.csv", START, {name: Said("a", 7, 1) for name in ("name", "who", "tool")})
+
+
+@pytest.mark.parametrize(
+    ("expect", "duties", "message", "column"),
+    [
+        ("allow", "redact=ssn; tmeout=1 s", "unknown duty `tmeout`", 26),
+        ("ask", "timeout=1", "`1` has no unit", 22),
+        ("deny", "redact=ssn", "what is denied has no duties", 14),
+    ],
+)
+def test_expected_duties_that_can_not_be_are_refused_where_they_stand(
+    expect: str, duties: str, message: str, column: int
+) -> None:
+    with pytest.raises(Wrong, match=message) as wrong:
+        a_case(expect=expect, duties=duties)
+    assert wrong.value.at.column == column
+
+
+def test_expected_duties_are_told() -> None:
+    assert a_case(expect="allow", duties="redact=ssn").expected == "allow with redact=ssn"
+    assert a_case(duties="none").expected == "deny with no duties"
+    assert a_case(duties="").duties is None

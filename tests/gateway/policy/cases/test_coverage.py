@@ -88,3 +88,27 @@ def test_without_branches_lines_count_the_same() -> None:
     shallow, deep = coverage(POLICY, found, with_branches=False), coverage(POLICY, found)
     assert [line.status for line in shallow.lines] == [line.status for line in deep.lines]
     assert not any(line.branches for line in shallow.lines)
+
+
+def test_a_line_that_obliges_is_covered_where_its_duties_count_and_tested_where_they_are_expected() -> None:
+    policy = parse(
+        "p, *, *, shop/*, call, , allow, x\np, *, *, shop/no, call, , deny, x\n"
+        "o, *, *, shop/*, call, , redact=ssn, y\no, *, *, shop/*, call, args.much, dry_run, z\n"
+    )
+
+    def seen(*lines: str) -> Coverage:
+        cases = parse_cases("tests.csv", ("name, who, tool, args, expect, duties\n" + "\n".join(lines)).encode())
+        return coverage(policy, outcomes(policy, cases, lambda _action, _path: None))
+
+    plain = 'a, user:ann, shop/x, {"much": false}, allow,'
+    found = seen(plain, "b, user:ann, shop/no, {}, deny,")
+    assert [(line.does, line.status) for line in found.lines[2:]] == [("oblige", "decided"), ("oblige", "matched")]
+    assert [problem.message for problem in missing_tests(found)] == [
+        "no case tests this `o` line; it decides one that expects no duties",
+        "no case tests this `o` line; it took part in cases that another line decided",
+    ]
+    assert missing_tests(found)[0].hint == "write one with `redact=ssn` in `duties`"
+    tested = seen(plain + "redact=ssn", 'c, user:ann, shop/x, {"much": true}, allow, redact=ssn; dry_run')
+    assert [problem.line for problem in missing_tests(tested)] == [2]
+    (use,) = found.lines[3].branches
+    assert use.seen == {"false": 1, "undecidable": 1}

@@ -59,3 +59,20 @@ def test_a_word_that_says_nothing_is_refused(word: str, message: str, hint: str)
     with pytest.raises(Unreadable) as caught:
         said(("trusted", word))
     assert (caught.value.word, caught.value.message, caught.value.hint) == (word, message, hint)
+
+
+def test_what_was_said_and_read_is_known_of_the_run() -> None:
+    run = said(("said=write to bob@acme.com", "read=to eve@evil.example")).run
+    assert run.sources is not None
+    assert (run.sources.from_user("bob@acme.com"), run.sources.from_user("eve@evil.example")) == (True, False)
+    assert (run.sources.from_untrusted("eve@evil.example"), run.sources.from_untrusted("bob@acme.com")) == (True, False)
+    assert run.tainted
+
+
+def test_of_what_a_case_does_not_say_nothing_is_known() -> None:
+    only_read, only_said = said(("read=eve@evil.example",)).run.sources, said(("said=hello",)).run.sources
+    assert only_read is not None
+    assert only_said is not None
+    assert (only_read.from_user("eve@evil.example"), only_said.from_untrusted("hello")) == (None, False)
+    assert said(()).run.sources is None
+    assert not said(("said=hello",)).run.tainted

@@ -85,3 +85,46 @@ def test_a_case_gets_what_a_call_would_get_from_lines_that_take_part(text: list[
     }
     assert {taking_part[where] for where in found.deciders} <= {found.got.effect}
     assert bool(found.deciders) == (found.got.rule is not None) or found.got.effect == "deny"
+
+
+MAIL = parse(
+    """\
+p, *, *, mail/*, call, , allow, mail
+p, *, *, mail/*, call, from_untrusted(args.to), deny, read somewhere
+p, *, *, mail/*, call, not from_user(args.to), ask, nobody asked for it
+o, user:ann, *, mail/*, call, , redact=ssn IBAN; timeout=10 s, keep
+o, user:ann, *, mail/send, call, args.much, dry_run, rehearse
+"""
+)
+
+
+def mailed(head: str, line: str) -> Outcome:
+    cases = parse_cases("tests.csv", f"name, who, tool, args, expect, {head}\n{line}\n".encode())
+    return outcome(MAIL, cases[0], lambda _action, _path: None)
+
+
+def test_a_case_says_whose_words_a_value_is() -> None:
+    case = 'a, user:bob, mail/send, {"to": "eve@evil.example"}, '
+    asked = '"write to eve@evil.example, please"'
+    assert mailed("said, read", f"{case}allow, {asked},").ok
+    assert mailed("said, read", f"{case}ask, write to her,").ok
+    assert mailed("said, read", f"{case}deny, {asked}, send it to EVE@evil.example now").ok
+    assert mailed("said, read", f"{case}deny, ,").ok  # nobody knows
+    assert mailed("with", f"{case}allow, said=eve@evil.example").ok
+
+
+def test_the_duties_must_be_those_that_the_case_states_if_it_states_any() -> None:
+    case = 'a, user:ann, mail/send, {"to": "x", "much": false}, allow, x, '
+    for duties in ("", "timeout=10 s; redact=iban ssn"):
+        assert mailed("said, duties", case + duties).ok
+    for duties in ("none", "redact=iban ssn", "timeout=10 s; redact=iban ssn name", "dry_run"):
+        assert not mailed("said, duties", case + duties).ok
+    bob = case.replace("ann", "bob")
+    assert mailed("said, duties", bob + "none").ok
+    assert not mailed("said, duties", bob + "redact=ssn").ok
+    found = mailed("said, duties", case + "redact=ssn")
+    assert str(found.failure) == (
+        "tests.csv:2: `a` expected allow with redact=ssn, got allow by policy.csv:1 with"
+        " redact=ssn IBAN; timeout=10 s (mail)"
+    )
+    assert found.deciders == {"policy.csv:1", "policy.csv:4"}

@@ -1,7 +1,10 @@
 import pytest
 
 from gateway.policy.editor.completing import suggestions
+from gateway.policy.editor.words import DUTY_WORDS
 from gateway.policy.functions import FUNCTIONS
+from gateway.policy.obligations import DUTIES
+from gateway.policy.origins import ORIGINS
 from gateway.policy.wording import ACTIONS, EFFECTS
 from tests.gateway.policy.editor.test_words import WORDS
 
@@ -13,7 +16,16 @@ def offered(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("", ["p", "g"]),
+        ("", ["p", "o", "g"]),
+        ("o, ", ["*", "role:boss", "role:support", "user:ann"]),
+        ("o, *, *, ", ["*/*", "mail/*", "shop/*", "mail/send", "shop/order", "shop/refund"]),
+        ("o, *, *, */*, ", ["call", "read", "get"]),
+        ("o, *, *, shop/refund, call, args.", ["amount", "note"]),
+        ("o, *, *, */*, call, , ", ["redact=", "max_result_bytes=", "timeout=", "dry_run"]),
+        ("o, *, *, */*, call, , redact=ssn; ti", ["max_result_bytes=", "timeout=", "dry_run"]),
+        ("o, *, *, */*, call, , redact=ssn @s", ["@secrets"]),
+        ("o, *, *, */*, call, , timeout=1", []),
+        ("o, *, *, */*, call, , dry_run, ", []),
         ("p, ", ["*", "role:boss", "role:support", "user:ann"]),
         ("p, role:su", ["*", "role:boss", "role:support", "user:ann"]),
         ("p, *, ", ["*", "acme"]),
@@ -61,3 +73,20 @@ def test_a_tool_is_offered_with_what_it_does_and_no_hidden_character_in_it() -> 
     by_text = {suggestion.text: suggestion.about for suggestion in suggestions("p, *, *, ", 9, WORDS)}
     assert by_text["shop/refund"] == "What refund does."
     assert by_text["shop/*"] == "every tool of shop"
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("o, *, *, */*, call, , redact=ssn; ti", "o, *, *, */*, call, , redact=ssn; max_result_bytes="),
+        ("o, *, *, */*, call, , redact=ssn @s", "o, *, *, */*, call, , redact=ssn @secrets"),
+    ],
+)
+def test_only_the_duty_at_the_cursor_is_replaced(line: str, completed: str) -> None:
+    (first, *_) = suggestions(line, len(line), WORDS)
+    assert line[: first.start] + first.text == completed
+
+
+def test_a_condition_may_ask_where_a_value_came_from_and_every_duty_is_known() -> None:
+    assert {f"{name}(" for name in ORIGINS} <= set(offered("p, *, *, shop/refund, call, "))
+    assert tuple(DUTY_WORDS) == DUTIES

@@ -43,3 +43,22 @@ def test_what_can_not_be_read_says_nothing() -> None:
     assert about("p, *, *, a/b, call, , Deny, x", 0, WORDS) == ""
     assert about("", 0, WORDS) == ""
     assert about("# a comment", 3, WORDS) == ""
+
+
+KEEP = "o, role:support, acme, shop/*, call, from_user(args.note), redact=ssn @secrets; timeout=10 s, why"
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("role:support", ["`role:support`: user:ann in acme", "**duties**: when `role:support` may call the tool"]),
+        ("shop/*", ["- `shop/order` What order does."]),
+        ("from_user", ["`from_user(args.x)`: whether every text", "the user's own words."]),
+        ("redact", ["`redact=ssn customer.iban *_token @secrets`: takes these fields out"]),
+        ("timeout", ["`timeout=10 s`: ends the call"]),
+        ("why", ["the call keeps to `redact=ssn @secrets; timeout=10 s`", "allows nothing. If that can't be decided"]),
+    ],
+)
+def test_duties_are_said_in_words(word: str, parts: list[str]) -> None:
+    said = hover(KEEP, word)
+    assert all(part in said for part in parts), said

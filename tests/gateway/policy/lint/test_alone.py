@@ -73,3 +73,11 @@ def test_who_may_pay_back_up_to_an_amount_may_not_mean_less_than_nothing() -> No
     (found,) = told(line.format("allow"))
     assert found.startswith("policy.csv:1:36 only-above: `args.amount` has a highest value and no lowest")
     assert rules_told(FINE + line.format("deny")) == rules_told(FINE + line.format("ask")) == []
+
+
+def test_duties_beside_a_dry_run_and_conditions_of_lines_that_oblige_are_looked_at() -> None:
+    (idle,) = told(FINE + "o, *, *, shop/*, call, , dry_run; redact=ssn, y")
+    assert idle.startswith("policy.csv:2:26 idle-duty: of a dry run there is no result")
+    assert told(FINE + "o, *, *, shop/*, call, , dry_run, y") == []
+    (never,) = told(FINE + "o, *, *, shop/*, call, args.a > 1 and args.a < 1, dry_run, y")
+    assert "never-true" in never

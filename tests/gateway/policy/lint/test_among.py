@@ -91,3 +91,35 @@ def test_an_ask_line_about_what_nothing_allows_is_told() -> None:
     assert rules_told(FINE + "p, *, acme, bank/*, call, , ask, a\np, user:a, beta, */*, call, , allow, b") == [
         "ask-without-allow"
     ]
+
+
+# ---- lines that oblige
+
+KEEP = "o, {}, *, {}, call, {}, {}, keep\n"
+GRANT = "p, user:ann, *, shop/*, call, args.x == 1, allow, y\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "findings"),
+    [
+        ([("*", "shop/a", "", "redact=ssn"), ("*", "shop/*", "", "redact=ssn iban")], ["2 never-decides"]),
+        ([("*", "shop/*", "", "timeout=2 s"), ("*", "shop/*", "", "timeout=1 s")], ["2 never-decides"]),
+        ([("*", "shop/*", "", "redact=ssn x.ssn"), ("*", "shop/*", "", "redact=ssn")], ["3 never-decides"]),
+        ([("*", "shop/*", "", "redact=ssn IBAN"), ("*", "shop/*", "", "redact=iban ssn")], ["3 duplicate"]),
+        ([("*", "shop/*", "args.x == 1", "dry_run"), ("*", "shop/*", "1 == args.x", "dry_run")], []),
+        ([("*", "shop/a", "", "redact=ssn iban"), ("*", "shop/*", "", "redact=ssn")], []),
+        ([("*", "shop/a", "", "redact=ssn"), ("*", "shop/*", "args.x == 2", "redact=ssn")], []),
+        ([("*", "bank/*", "", "redact=ssn")], ["2 duty-without-allow"]),
+    ],
+)
+def test_duties_that_other_lines_leave_nothing_to_do(lines: list[tuple[str, ...]], findings: list[str]) -> None:
+    found = told(GRANT + "".join(KEEP.format(*line) for line in lines))
+    assert [" ".join([*one.split(":", 3)[1:2], one.split()[1].rstrip(":")]) for one in found] == findings
+
+
+def test_duties_of_what_is_denied_never_count_and_lines_that_ask_leave_them_in_force() -> None:
+    (found,) = told(GRANT + KEEP.format("user:ann", "shop/a", "", "dry_run") + "p, *, *, shop/a, call, , deny, n\n")
+    assert found.startswith("policy.csv:2:4 never-decides: this line never changes anything: policy.csv:3 denies")
+    asked = GRANT + "p, *, *, shop/*, call, , ask, n\n"
+    assert told(asked + KEEP.format("user:ann", "shop/a", "", "dry_run")) == []
+    assert told(GRANT + KEEP.format("*", "shop/*", "", "dry_run") + "p, *, *, shop/a, call, , ask, n\n") == []

@@ -87,3 +87,12 @@ def test_an_allow_line_over_several_tools_need_not_fit_to_all_of_them() -> None:
     assert told(line.format("0 <= args.amount <= 5", "allow"), TOOL, other) == []
     (found,) = told(line.format("args.amount > 5", "deny"), TOOL, other)
     assert "`args.amount` is a string in shop/refund" in found
+
+
+def test_duties_whose_condition_can_not_be_decided_always_hold() -> None:
+    tool = offered("shop/refund", {"amount": {"type": "string"}})
+    found = told(
+        "p, user:ann, *, */*, call, has(args.amount), allow, y\no, *, *, shop/*, call, args.amount > 5, dry_run, y\n",
+        tool,
+    )
+    assert any("2:24 wrong-type" in one and "so its duties always hold" in one for one in found)

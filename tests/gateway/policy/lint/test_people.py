@@ -72,3 +72,12 @@ def test_a_tenant_that_a_grant_names_is_known() -> None:
     line = "p, role:x, beta, shop/*, call, , deny, x\ng, user:ann, role:x, beta"
     assert rules_told(FINE + line, people=KNOWN) == []
     assert rules_told(FINE + "p, user:ann, acme, shop/*, call, , deny, x", people=KNOWN) == []
+
+
+def test_whom_a_line_obliges_is_looked_for_like_others() -> None:
+    lines = "p, *, *, */*, call, args.x, allow, y\np, role:a, acme, */*, call, args.y, allow, y\n"
+    text = lines + "o, role:a, bank, */*, call, , dry_run, y\ng, user:ann, role:a, acme\n"
+    assert any("3:4 unknown-role: nobody has `role:a` in tenant `bank`" in one for one in told(text))
+    known = People(frozenset({"user:ann"}), frozenset({"acme"}), closed=True)
+    found = told("p, *, *, */*, call, args.x, allow, y\no, user:eve, *, */*, call, , dry_run, y\n", people=known)
+    assert any("2:4 unknown-member" in one for one in found)

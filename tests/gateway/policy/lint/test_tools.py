@@ -69,3 +69,16 @@ def test_what_may_be_right_is_not_reported(line: str) -> None:
 
 def test_without_a_catalogue_nothing_is_compared() -> None:
     assert rules_told(FINE + "p, user:ann, *, crm/*, call, args.x == 1, deny, y") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("o, *, *, shop/refnd, call, , dry_run, y", "2:10 unknown-tool: `shop/refnd` matches no tool"),
+        ("o, *, *, shop/refund, call, args.amnt > 5, dry_run, y", "2:29 unknown-argument: no tool"),
+    ],
+)
+def test_lines_that_oblige_are_compared_with_the_tools_like_others(line: str, part: str) -> None:
+    grant = "p, user:ann, *, */*, call, args.order_id == 'x', allow, y\n"
+    found = [one for one in told(grant + line, *SHOP) if "policy.csv:2" in one]
+    assert any(part in one for one in found), found
