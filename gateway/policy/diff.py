@@ -1,7 +1,7 @@
 """Which decisions two policies make differently, as requests that show it, by the lines that are the cause. Pure.
 
-Requests are made around the lines that only one of them has, and around the people whose roles differ; where their models
-differ, around every line. How many are tried is bounded; the report says when something was left out for that.
+Requests are made around the lines that only one of them has, and around the people whose roles differ; where their
+models differ, around every line. How many are tried is bounded; the report says when something was left out for that.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -127,10 +127,10 @@ def diff(old: Policy, new: Policy, known: Known = _NOTHING, most: int = MOST_TRI
 
 
 def _changed(pair: Pair) -> Sequence[Rule]:
-    """The lines that came or went; each of them, where the model is another one, for then it may mean something else."""
+    """The lines that came or went; all lines, where the model is another one: each may mean something else then."""
     if not pair.model_changed:
         return (*pair.only_new, *pair.only_old)
-    return list({rule.key: rule for rule in (*pair.new.rules, *pair.old.rules)}.values())
+    return list({rule.key: rule for rule in (*pair.new.lines, *pair.old.lines)}.values())
 
 
 def _by_role(pair: Pair, asking: Asking) -> list[tuple[Rule, Sequence[str]]]:

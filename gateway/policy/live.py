@@ -35,8 +35,9 @@ class Caution:
     """How carefully edits are taken.
 
     `quiet` is how many seconds a file must have been left alone; `loses`, how many one that was written in place (not
-    renamed) and has lost an `ask`, `deny` or `o` line: who writes in two halves has lost the second one for a while. `before` is what was in force when the process before
-    this one ended: it stays in force if the files can't be used now. `accepted` are digests that a person has accepted.
+    renamed) and has lost an `ask`, `deny` or `o` line: who writes in two halves has lost the second one for a while.
+    `before` is what was in force when the process before this one ended: it stays in force if the files can't be used
+    now. `accepted` are digests that a person has accepted.
     """
 
     quiet: float = 0.0

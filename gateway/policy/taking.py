@@ -6,8 +6,8 @@ one of its files,
 
     # policy: shrunk on purpose from 1a2b3c4d5e6f
 
-which names the digest of the policy that it replaces, and so is spent once it has: from then on it says nothing; or its own digest, accepted with
-`toolgate policy reload --force`.
+which names the digest of the policy that it replaces, and so is spent once it has: from then on it says nothing; or
+its own digest, accepted with `toolgate policy reload --force`.
 """
 
 import re

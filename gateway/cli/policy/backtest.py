@@ -8,8 +8,15 @@ import click
 
 from gateway.cli.exits import Exit
 from gateway.cli.options import Caller, as_json, emit, located, usage_of
-from gateway.cli.policy.comparing import MODEL_CHANGED, PERIOD, changes_as_text, fail_on, moment, policy_at
-from gateway.cli.policy.comparing import user_or_agent
+from gateway.cli.policy.comparing import (
+    MODEL_CHANGED,
+    PERIOD,
+    changes_as_text,
+    fail_on,
+    moment,
+    policy_at,
+    user_or_agent,
+)
 from gateway.cli.policy.counting import counted
 
 if TYPE_CHECKING:

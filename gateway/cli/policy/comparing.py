@@ -67,7 +67,7 @@ def policy_at(given: str | None, config: "Config") -> "Policy":
     configured one stood then; where there is none, by the configured one of now.
     """
     from gateway.policy import load
-    from gateway.policy.files import Source, read_sources
+    from gateway.policy.files import read_sources
     from gateway.policy.load import build
 
     if given is None:
@@ -75,12 +75,12 @@ def policy_at(given: str | None, config: "Config") -> "Policy":
     path = Path(given)
     if not path.exists() and ":" in given:
         sources = _of_git(given)
-        model = _model_of_git(given, sources[0].file.partition(":")[2], config.policy.model)
-    else:
-        sources = read_sources(_files_in(path))
-        beside = (folder / "model.conf" for folder in (path, _files_in(path).parent))
-        model = next((file for file in beside if file.is_file()), None)
-    return build(model if isinstance(model, Source) else read_sources(model or config.policy.model)[0], sources=sources)
+        then = _model_of_git(given, sources[0].file.partition(":")[2], config.policy.model)
+        return build(then or read_sources(config.policy.model)[0], sources=sources)
+    files = _files_in(path)
+    beside = (folder / "model.conf" for folder in (path, files.parent))
+    model = next((file for file in beside if file.is_file()), config.policy.model)
+    return build(read_sources(model)[0], sources=read_sources(files))
 
 
 def _files_in(path: Path) -> Path:

@@ -161,7 +161,11 @@ class Asking:
         return sorted(self.below(focus.who))
 
     def _is_for(self, focus: Rule, principal: str, tenant: str) -> bool:
-        return self._pair.model_changed or focus.who in ("*", principal) or any(focus.who in roles for roles in self._roles(principal, tenant))
+        return (
+            self._pair.model_changed
+            or focus.who in ("*", principal)
+            or any(focus.who in roles for roles in self._roles(principal, tenant))
+        )
 
     def _roles(self, principal: str, tenant: str) -> tuple[frozenset[str], frozenset[str]]:
         return tuple(policy.roles.of_member(principal, tenant) for policy in (self._pair.old, self._pair.new))  # type: ignore[return-value]

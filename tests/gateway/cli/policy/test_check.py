@@ -166,7 +166,9 @@ def test_tests_that_can_not_be_read_are_an_error(bare: Path, toolgate: Command) 
 
 def test_findings_about_a_model_of_ones_own_have_a_rule_also_in_sarif(bare: Path, toolgate: Command) -> None:
     model = bare / "policies" / "model.conf"
-    model.write_text(MODEL.replace("r.act == p.act && in_tenant(r.dom, p.dom)", "in_tenant(r.dom, p.dom) && r.act == p.act"))
+    model.write_text(
+        MODEL.replace("r.act == p.act && in_tenant(r.dom, p.dom)", "in_tenant(r.dom, p.dom) && r.act == p.act")
+    )
     (run,) = json.loads(toolgate("policy", "check", "--sarif").out)["runs"]
     assert [result["ruleId"] for result in run["results"]] == ["custom-model"]
     assert "[custom-model]" in toolgate("policy", "check").out
