@@ -129,6 +129,7 @@ class LivePolicy:
             if not self._accepted.issuperset(digests):
                 self._accepted |= frozenset(digests)
                 self._reading = replace(self._reading, stamps=((), ()), content=None)
+                self._held = None
                 self._due = self._clock()
 
     def overheard(self, hear: Hear | None) -> None:
@@ -234,10 +235,12 @@ class LivePolicy:
 
 
 def _written(now: Stamp, then: Stamp) -> float:
-    """When the last of the files was written in place that are not as they were, in seconds since 1970; 0 for none."""
-    before = {file[0]: file for file in then}
-    same = [file for file in now if file[0] in before and before[file[0]] != file and before[file[0]][3] == file[3]]
-    return max((file[2] for file in same), default=0) / 1e9
+    """When the last of the files was written in place that are not as they were, in seconds since 1970; 0 for none.
+    Where nobody knows how they were, each may have been.
+    """
+    before = {file[0]: file for file in then or now}
+    old = [file for file in now if file[0] in before and before[file[0]][3] == file[3]]
+    return max((file[2] for file in old if not then or before[file[0]] != file), default=0) / 1e9
 
 
 def _gone(before: InForce, now: InForce) -> list[str]:

@@ -434,6 +434,8 @@ def test_a_file_that_is_appended_to_in_two_halves_never_counts_as_a_half(desk: D
     for _ in range(3):
         assert effect(live) == "deny"
         desk.clock.now += LOSES / 4
+    live.accept({"0" * 64})  # something else
+    assert effect(live) == "deny"
     with desk.policy.open("a") as file:
         file.write(tail + "# done\n")
     assert effect(live) == "deny"
