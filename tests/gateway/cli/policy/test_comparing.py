@@ -123,3 +123,11 @@ def test_a_folder_whose_model_lets_somebody_in_everywhere_is_seen(versions: Path
     back = toolgate("policy", "backtest", "cand")
     assert back.code == 1
     assert "model.conf is another one" in back.out
+
+
+def test_a_request_shows_the_facts_of_a_run_as_conditions_call_them_and_nothing_internal() -> None:
+    base = "p, user:ann, *, mail/send, call, , allow, x\n"
+    line = "p, *, *, mail/send, call, run.usd > 5, deny, y\n"
+    told = "\n".join(changes_as_text(diff(parse(base, "old.csv"), parse(base + line, "new.csv")).tally.groups))
+    assert "usd=" in told
+    assert not [word for word in ("known=", "nanos=", "millis=") if word in told]
