@@ -16,7 +16,7 @@ from pathlib import Path
 from gateway.errors import PolicyError, StoreError
 from gateway.policy import Decision, LivePolicy, Policy, Query
 from gateway.policy.files import owner_of, shown
-from gateway.policy.live import Caution
+from gateway.policy.live import LOSES, Caution
 from gateway.policy.load import build
 from gateway.policy.replica import BEAT, Replica
 from gateway.policy.shadow import Candidate, Heard, Tally, compare
@@ -56,7 +56,7 @@ def open_policy(paths: Paths, book: PolicyBook) -> LivePolicy:
     _finish(paths)
     kept = book.in_force()
     before = kept.before(paths.model, paths.policy) if kept else None
-    caution = Caution(QUIET, before, book.accepted())
+    caution = Caution(QUIET, LOSES, before, book.accepted())
     return LivePolicy(paths.model, paths.policy, every=LOOK, caution=caution)
 
 

@@ -49,6 +49,15 @@ class Backtest:
         self.undecided: Counter[str] = Counter()  # calls that can't be, by reason
         self.stopped: Counter[str] = Counter()  # calls that another gate ended, by gate
 
+    @property
+    def model_changed(self) -> bool:
+        """Whether the two have different models: then what the record does not show may have changed, too."""
+        return self._pair.model_changed
+
+    def fails(self, on: str) -> bool:
+        """As `Tally.fails`. Another model counts as one that permits more: no record proves anything else."""
+        return self.tally.fails(on) or (self.model_changed and on != "none")
+
     def add(self, run_id: str, call: Recalled | Stopped, seen: Mapping[str, Any] | None) -> None:
         """`seen` is the catalogue that was seen when the call was judged, if that is known."""
         if isinstance(call, Stopped):
@@ -95,6 +104,7 @@ class Backtest:
         return {
             "decided_again": sum(self.decided.values()),
             "recorded": dict(self.decided),
+            "model_changed": self.model_changed,
             "counts": self.tally.counts(),
             "changes": [group.to_json() for group in self.tally.groups],
             "can_not_be_decided": dict(self.undecided.most_common()),

@@ -3,7 +3,7 @@
 A line is known by what it says (`Rule.key`), not by where it stands: moving lines changes nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -78,16 +78,18 @@ class Pair:
 
     def __init__(self, old: Policy, new: Policy) -> None:
         self.old, self.new = old, new
-        self._known = {"old": _known(old), "new": _known(new)}
+        self._key = _key if _columns(old) == _columns(new) else _key_in_any_columns
+        self._known = {"old": _known(old, self._key), "new": _known(new, self._key)}
         before, after = self._known["old"], self._known["new"]
-        self.only_old = tuple(rule for rule in old.lines if rule.key not in after.rules)
-        self.only_new = tuple(rule for rule in new.lines if rule.key not in before.rules)
+        self.only_old = tuple(rule for rule in old.lines if self._key(rule) not in after.rules)
+        self.only_new = tuple(rule for rule in new.lines if self._key(rule) not in before.rules)
         self.grants_changed = before.grants != after.grants
+        self.model_changed = _model(old) != _model(new)
 
     @property
     def same(self) -> bool:
-        """Whether they say the same, in whatever order and with whatever explanations."""
-        return not (self.only_old or self.only_new or self.grants_changed)
+        """Whether they say the same, in whatever order and with whatever explanations, under the same model."""
+        return not (self.only_old or self.only_new or self.grants_changed or self.model_changed)
 
     def change(self, query: Query) -> Change | None:
         """None where both decide the same."""
@@ -127,7 +129,7 @@ class Pair:
 
     def _moved(self, query: Query, who: str, listed: tuple[Effect, Effect] | None) -> Iterator[tuple[Side, Rule]]:
         """Those that take part for this principal in only one of the policies, if his answer changes by them."""
-        was, now = _met(self.old, query, who), _met(self.new, query, who)
+        was, now = (_met(policy, query, who, self._key) for policy in (self.old, self.new))
         before, after = listed or (_answer(was), _answer(now))
         if before != after:
             gone = [rule for key, rule in was.items() if key not in now]
@@ -146,8 +148,26 @@ class Pair:
         yield from named or [Cause(side, rule.where, rule.text)]
 
 
-def _known(policy: Policy) -> _Known:
-    return _Known(frozenset(rule.key for rule in policy.lines), frozenset(grant.key for grant in policy.grants))
+def _model(policy: Policy) -> object:
+    """What a model of one's own says, without its comments; None for the shipped one."""
+    return getattr(policy, "model", None)
+
+
+def _columns(policy: Policy) -> object:
+    return getattr(_model(policy), "policy", None)
+
+
+def _key(rule: Rule) -> _Key:
+    return rule.key
+
+
+def _key_in_any_columns(rule: Rule) -> _Key:
+    """What a line says in those columns that Toolgate knows: where the models have not the same ones."""
+    return rule.key[:-1]
+
+
+def _known(policy: Policy, key: Callable[[Rule], _Key]) -> _Known:
+    return _Known(frozenset(key(rule) for rule in policy.lines), frozenset(grant.key for grant in policy.grants))
 
 
 def _said_of_list(policy: Policy, query: Query) -> Decision:
@@ -160,14 +180,14 @@ def _obliging(policy: Policy, query: Query) -> dict[_Key, Obligation]:
     return {one.key: one for one in policy.obliging(query)}
 
 
-def _met(policy: Policy, query: Query, principal: str) -> _Met:
+def _met(policy: Policy, query: Query, principal: str, key: Callable[[Rule], _Key]) -> _Met:
     """The lines that take part for this principal. Of lists, where arguments are open: all lines."""
     found: _Met = {}
     for who, rule in _lines(policy, query):
         if who == principal:
             scope = policy.scope(query.base or query, who)
             if query.action == "list" or rule.when is None or holds(rule.effect, rule.when.test(scope)):
-                found[rule.key] = rule
+                found[key(rule)] = rule
     return found
 
 

@@ -244,4 +244,6 @@ def _used(
 
 def _without_tenants(file: str, said: _Said) -> Problem:
     message = "this model does not look at tenants: what its lines allow, they allow in every tenant"
-    return Problem(file, said.line, said.column, message, "add `dom`, if there is more than one", "warning")
+    return Problem(
+        file, said.line, said.column, message, "add `dom`, if there is more than one", "warning", "no-tenants"
+    )

@@ -1,7 +1,7 @@
 """Which decisions two policies make differently, as requests that show it, by the lines that are the cause. Pure.
 
-Requests are made around the lines that only one of them has, and around the people whose roles differ. How many are
-tried is bounded; the report says when something was left out for that.
+Requests are made around the lines that only one of them has, and around the people whose roles differ; where their
+models differ, around every line. How many are tried is bounded; the report says when something was left out for that.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +23,7 @@ _FEWEST = 48  # by each
 _MOST_PAIRS, _FEWEST_PAIRS = 60_000, 24  # of somebody and something, by all and by each
 _ENOUGH_PAIRS = 1_500  # by one
 _MOST_PEOPLE = 200  # whose roles differ
+_MOST_BY_CASBIN = 2_000  # requests, where Casbin's own engine answers: a millisecond each, or more
 _NOTHING: Known = {}
 
 Remembered = tuple[str, Recalled | Stopped, Mapping[str, Any] | None]
@@ -57,6 +58,10 @@ class Differences:
         sides: Mapping[str, Sequence[Rule]] = {"old": gone, "new": come}
         return [rule.where for side, rules in sides.items() for rule in rules if (side, rule.where) not in named]
 
+    def fails(self, on: str) -> bool:
+        """As `Tally.fails`. Another model counts as one that permits more: what was tried proves nothing else."""
+        return self.tally.fails(on) or (self.pair.model_changed and on != "none")
+
     def add(self, change: Change, call: str = "") -> None:
         """A recorded call, by its name, or a request that was made up: each kind of these counts once."""
         query, effects = change.query, (change.before.effect, change.after.effect)
@@ -83,6 +88,7 @@ class Differences:
         """A stable shape for `--json`."""
         return {
             "changed_lines": self.lines,
+            "model_changed": self.pair.model_changed,
             "requests_tried": self.tried,
             "recorded_calls": self.recorded,
             "cut": self.cut,
@@ -99,9 +105,14 @@ def diff(old: Policy, new: Policy, known: Known = _NOTHING, most: int = MOST_TRI
     if pair.same:
         return found
     asking = Asking(pair, known)
-    about = [*((rule, None) for rule in (*pair.only_new, *pair.only_old)), *_by_role(pair, asking)]
+    about = [*((rule, None) for rule in _changed(pair)), *_by_role(pair, asking)]
     pairs = min(_ENOUGH_PAIRS, max(_FEWEST_PAIRS, _MOST_PAIRS // max(1, len(about))))
+    if old.custom or new.custom:
+        most, pairs = min(most, _MOST_BY_CASBIN), _FEWEST_PAIRS
     for place, (focus, whom) in enumerate(about):
+        if found.tried >= most and pair.model_changed:
+            asking.cut = True
+            break
         share = max(_FEWEST, (most - found.tried) // (len(about) - place))
         search = Search(pair, share)
         for meeting in asking.worlds(focus, whom, pairs):
@@ -113,6 +124,13 @@ def diff(old: Policy, new: Policy, known: Known = _NOTHING, most: int = MOST_TRI
         found.cut = found.cut or search.left <= 0
     found.cut = found.cut or asking.cut
     return found
+
+
+def _changed(pair: Pair) -> Sequence[Rule]:
+    """The lines that came or went; all lines, where the model is another one: each may mean something else then."""
+    if not pair.model_changed:
+        return (*pair.only_new, *pair.only_old)
+    return list({rule.key: rule for rule in (*pair.new.lines, *pair.old.lines)}.values())
 
 
 def _by_role(pair: Pair, asking: Asking) -> list[tuple[Rule, Sequence[str]]]:

@@ -115,5 +115,5 @@ def shown(path: Path) -> str:
     """The name by which people know a file: relative to where we stand, if it lies below."""
     try:
         return path.resolve().relative_to(Path.cwd()).as_posix() if path.is_absolute() else path.as_posix()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # the last: symbolic links that go round in a circle
         return path.as_posix()

@@ -17,14 +17,15 @@ from pathlib import Path
 from gateway.errors import PolicyError
 from gateway.policy.decide import Hear, Policy
 from gateway.policy.files import Source, Stamp, is_being_written, newest_of, read_sources, stamp_of
-from gateway.policy.taking import InForce, Size, take
+from gateway.policy.taking import InForce, Size, restrictions, take
 
-__all__ = ["LONGEST", "SETTLES", "Caution", "LivePolicy"]
+__all__ = ["LONGEST", "LOSES", "SETTLES", "Caution", "LivePolicy"]
 
 log = logging.getLogger("toolgate.policy")
 
 SETTLES = 0.1  # seconds; file systems' clocks tick every 10 ms or less (ext4, xfs, btrfs, APFS, NTFS)
 LONGEST = 1.0  # seconds that a file which is written to without a pause is left alone
+LOSES = 2.0  # seconds for which a file that was written in place, and lost a line that restricts, may still be growing
 
 Stamps = tuple[Stamp, Stamp]
 
@@ -33,11 +34,14 @@ Stamps = tuple[Stamp, Stamp]
 class Caution:
     """How carefully edits are taken.
 
-    `quiet` is how many seconds a file must have been left alone. `before` is what was in force when the process before
-    this one ended: it stays in force if the files can't be used now. `accepted` are digests that a person has accepted.
+    `quiet` is how many seconds a file must have been left alone; `loses`, how many one that was written in place (not
+    renamed) and has lost an `ask`, `deny` or `o` line: who writes in two halves has lost the second one for a while.
+    `before` is what was in force when the process before this one ended: it stays in force if the files can't be used
+    now. `accepted` are digests that a person has accepted.
     """
 
     quiet: float = 0.0
+    loses: float = 0.0
     before: InForce | None = None
     accepted: Collection[str] = ()
 
@@ -63,6 +67,14 @@ class _Unrest:
     begun: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Stamps of files that lost lines, and until when they may still be growing."""
+
+    stamps: Stamps
+    until: float
+
+
 class LivePolicy:
     """`current` is the policy in force; an edit counts from the next time it is asked for.
 
@@ -82,6 +94,8 @@ class LivePolicy:
     ) -> None:
         self._paths = Path(model), Path(policy)
         self._every, self._quiet, self._clock = every, caution.quiet, clock
+        self._loses = caution.loses
+        self._held: _Held | None = None
         self._accepted = frozenset(caution.accepted)
         self._looking = threading.Lock()
         self._due = clock() + every
@@ -115,6 +129,7 @@ class LivePolicy:
             if not self._accepted.issuperset(digests):
                 self._accepted |= frozenset(digests)
                 self._reading = replace(self._reading, stamps=((), ()), content=None)
+                self._held = None
                 self._due = self._clock()
 
     def overheard(self, hear: Hear | None) -> None:
@@ -136,7 +151,7 @@ class LivePolicy:
             return
         if str(self._reading.problem) != str(before.problem):
             _tell(self._reading.problem, self._reading.in_force)
-        for file in _gone(before.stamps[1], self._reading.stamps[1]):
+        for file in _gone(before.in_force, self._reading.in_force):
             log.warning("%s is gone, and what it said is policy no more", file)
 
     def _first(self, before: InForce | None) -> _Reading:
@@ -149,7 +164,7 @@ class LivePolicy:
             if before is None:
                 raise
             try:
-                policy = take(before.sources, None)
+                policy = take(before.sources, before)
             except PolicyError:  # as this version of Toolgate reads it
                 raise problem from None
             return _Reading(stamps, sources, before, policy, problem, now + SETTLES)
@@ -159,7 +174,7 @@ class LivePolicy:
         if stamps == last.stamps and now >= last.settled:
             self._unrest = None
             return last
-        if stamps != last.stamps and not self._rests(stamps, now):
+        if stamps != last.stamps and (self._is_held(stamps, now) or not self._rests(stamps, now)):
             return last
         settled = now + SETTLES if stamps != last.stamps else last.settled
         try:
@@ -172,12 +187,29 @@ class LivePolicy:
             policy = take(sources, last.in_force, self._accepted)
         except PolicyError as problem:
             return replace(last, stamps=stamps, content=sources, problem=problem, settled=now + SETTLES)
+        if self._may_grow(stamps, policy, now):
+            return last
         return self._taken(stamps, sources, policy, now)
 
     def _taken(self, stamps: Stamps, sources: tuple[Source, ...], policy: Policy, now: float) -> _Reading:
         in_force = InForce(policy.digest, Size.of(policy), sources)
         policy = policy.overheard(self._hear) if self._hear else policy
         return _Reading(stamps, sources, in_force, policy, None, now + SETTLES)
+
+    def _is_held(self, stamps: Stamps, now: float) -> bool:
+        return self._held is not None and self._held.stamps == stamps and now < self._held.until
+
+    def _may_grow(self, stamps: Stamps, policy: Policy, now: float) -> bool:
+        """Whether files that were written in place have lost lines that restrict, and may get them back in a moment."""
+        last, held = self._reading, self._held
+        if not self._loses or policy.digest in self._accepted or (held and held.stamps == stamps):
+            return False
+        written = max((_written(mine, then) for mine, then in zip(stamps, last.stamps, strict=True)), default=0)
+        left = min(self._loses, written + self._loses - time.time())
+        if left <= 0 or restrictions(last.policy) <= restrictions(policy):
+            return False
+        self._held = _Held(stamps, now + left)
+        return True
 
     def _rests(self, stamps: Stamps, now: float) -> bool:
         """Whether nobody has touched the files for a moment, and no promotion is under way that touches several."""
@@ -202,10 +234,18 @@ class LivePolicy:
         return (*read_sources(model), *read_sources(policy))
 
 
-def _gone(before: Stamp, now: Stamp) -> list[str]:
-    """The files that a folder held and holds no more. Where nothing can be looked at, `problem` says so."""
-    left = {name for name, *_ in now}
-    return [name for name, *_ in before if now and name not in left]
+def _written(now: Stamp, then: Stamp) -> float:
+    """When the last of the files was written in place that are not as they were, in seconds since 1970; 0 for none.
+    Where nobody knows how they were, each may have been.
+    """
+    before = {file[0]: file for file in then or now}
+    old = [file for file in now if file[0] in before and before[file[0]][3] == file[3]]
+    return max((file[2] for file in old if not then or before[file[0]] != file), default=0) / 1e9
+
+
+def _gone(before: InForce, now: InForce) -> list[str]:
+    """The files of which the policy in force was made, and is no more."""
+    return sorted({source.file for source in before.sources} - {source.file for source in now.sources})
 
 
 def _tell(problem: PolicyError | None, in_force: InForce) -> None:

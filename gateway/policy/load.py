@@ -18,7 +18,7 @@ from gateway.policy.files import Source, read_sources
 from gateway.policy.model import is_shipped
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Obligation, Reader, Row, Rule, parse_lines
-from gateway.policy.wording import GROUPS, SHRUNK
+from gateway.policy.wording import GROUPS
 from gateway.wording import did_you_mean
 
 __all__ = ["build", "digest_of", "load", "own_model", "parse"]
@@ -37,8 +37,7 @@ def parse(text: str, file: str = "policy.csv") -> Policy:
 def build(model: Source | None, *, sources: Sequence[Source], hollow: bool = False) -> Policy:
     """A policy from files that have been read. Raises PolicyError. Pure.
 
-    A file without a line was cut while it was written, unless it is said to be meant: by `hollow`, or in the file
-    itself (see `taking`).
+    A file without a line was cut while it was written, unless it is said to be meant: by `hollow` (see `taking`).
     """
     with _without_collections():
         return _build(model, sources, hollow=hollow)
@@ -67,7 +66,7 @@ def _build(model: Source | None, sources: Sequence[Source], *, hollow: bool) -> 
     obligations = [row for row in rows if isinstance(row, Obligation)]
     for kind in sorted({grant.kind for grant in grants}):
         problems += Roles.of(grant for grant in grants if grant.kind == kind).circles()
-    if not rules and not problems and not hollow and not any(map(_meant, sources)):
+    if not rules and not problems and not hollow:
         problems.append(_nothing(sources))
     if problems:
         raise PolicyError(sorted(problems, key=_place))
@@ -96,7 +95,7 @@ def own_model(model: Source, problems: list[Problem]) -> Model | None:
 
 def _about(file: str, model: Model) -> Iterable[Problem]:
     message = "this is not the shipped model: Casbin's own engine decides, which takes longer the more lines there are"
-    yield Problem(file, 0, 0, message, "", "warning")
+    yield Problem(file, 0, 0, message, "", "warning", "custom-model")
     yield from model.warnings
 
 
@@ -109,7 +108,7 @@ def _rows(
         found, wrong = parse_lines(source.file, text or "", reader)
         rows += found
         problems += wrong
-        if text is not None and not found and not wrong and len(sources) > 1 and not hollow and not _meant(source):
+        if text is not None and not found and not wrong and len(sources) > 1 and not hollow:
             problems.append(_empty(source))
     return rows
 
@@ -122,10 +121,6 @@ def _text(source: Source, problems: list[Problem]) -> str | None:
         column = error.start - source.content.rfind(b"\n", 0, error.start)
         problems.append(Problem(source.file, line, column, "not UTF-8", "save the file as UTF-8"))
         return None
-
-
-def _meant(source: Source) -> bool:
-    return SHRUNK.encode() in source.content
 
 
 def _nothing(sources: Sequence[Source]) -> Problem:

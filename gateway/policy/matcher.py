@@ -80,7 +80,7 @@ def read_matcher(text: str, request: Sequence[str], policy: Sequence[str], roles
     known = {f"r.{name}" for name in request} | {f"p.{name}" for name in policy}
     tree = _parsed(text)
     reader = _Reader(text, known, roles)
-    reader.question(tree, negated=False)
+    reader.question(tree, signs=0)
     return Matcher(
         _written(tree),
         frozenset(reader.reads),
@@ -138,18 +138,18 @@ class _Reader:
     def _fail(self, word: str, message: str, hint: str = "") -> NoReturn:
         raise Unclear(max(0, self._text.find(word)), message, hint)
 
-    def question(self, node: ast.expr, *, negated: bool) -> None:
-        """What is true or false. `negated`: an odd number of `!` stands before it, or any."""
+    def question(self, node: ast.expr, *, signs: int) -> None:
+        """What is true or false. `signs`: how many `!` stand before it. `!(a != b)` asks what `a == b` does."""
         match node:
             case ast.BoolOp(values=values):
                 for value in values:
-                    self.question(value, negated=negated)
+                    self.question(value, signs=signs)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                self.question(operand, negated=True)
+                self.question(operand, signs=signs + 1)
             case ast.Compare(ops=[ast.Eq() | ast.NotEq()], left=left, comparators=[right]):
-                self._compare(left, right, equal=isinstance(node.ops[0], ast.Eq) and not negated)
+                self._compare(left, right, equal=isinstance(node.ops[0], ast.Eq) == (signs % 2 == 0))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-                self._call(name, args, negated=negated)
+                self._call(name, args, negated=signs > 0)
             case _:
                 shown = ast.unparse(node)
                 self._fail(shown, f"`{shown}` can't be classified", "use && || ! == != and functions")

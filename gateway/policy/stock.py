@@ -261,10 +261,28 @@ class CasbinPolicy(Policy):
 
     def _verdict(self, query: Query, principal: str, reading: Reading) -> tuple[Effect, Rule | None]:
         allowed, rule = self._asked(self._at_all, query, principal, reading)
+        if allowed and not self._is_for_two(query, principal, reading):
+            return "deny", None
         if not allowed:
             return "deny", rule
         alone, other = self._asked(self._alone, query, principal, reading)
         return ("ask", other) if alone is self._inverted else ("allow", rule)
+
+    def _is_for_two(self, query: Query, principal: str, reading: Reading) -> bool:
+        """Whether somebody else asked; or a line of this principal speaks of his own requests, and its condition holds.
+        The matcher has no say in it: `|| r.sub == "user:root"` passes over every condition.
+        """
+        if query.action != "approve" or query.requester not in (None, query.subject.user):
+            return True
+        asked = _Asked(self.scope(query, principal), reading)
+        people = {"*", principal, *asked.scope.roles}
+        return any(
+            (rule.action, rule.effect) == ("approve", "allow")
+            and rule.who in people
+            and rule.when is not None
+            and asked.takes_part(rule)
+            for rule in self._each.matching(query, asked)
+        )
 
     def _asked(self, engine: _Engine, query: Query, principal: str, reading: Reading) -> tuple[bool, Rule | None]:
         return engine.ask(query, _Asked(self.scope(query, principal), reading))

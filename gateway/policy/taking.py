@@ -1,12 +1,13 @@
 """Whether what the policy files say now may take the place of the policy in force. Pure.
 
 A policy that can't be read never does. One that has lost most of its lines (a file cut while it was written, a merge
-that went wrong) does only if somebody says that it is meant: a comment in one of its files,
+that went wrong), or a whole file with lines that restrict, does only if somebody says that it is meant: a comment in
+one of its files,
 
     # policy: shrunk on purpose from 1a2b3c4d5e6f
 
-which names the digest of the policy that it replaces and so is spent once it has; or its own digest, accepted with
-`toolgate policy reload --force`.
+which names the digest of the policy that it replaces, and so is spent once it has: from then on it says nothing; or
+its own digest, accepted with `toolgate policy reload --force`.
 """
 
 import re
@@ -19,7 +20,7 @@ from gateway.policy.files import Source
 from gateway.policy.load import build, digest_of
 from gateway.policy.wording import SHRUNK
 
-__all__ = ["FEW", "InForce", "Size", "loss", "marked", "take"]
+__all__ = ["FEW", "InForce", "Size", "loss", "marked", "restrictions", "take"]
 
 FEW = 4  # of fewer lines than this, half are lost by any honest edit
 _MARKER = re.compile(rb"^[ \t]*" + SHRUNK.encode() + rb" from ([0-9a-f]{8,64})[ \t]*\r?$", re.MULTILINE)
@@ -52,11 +53,14 @@ def take(sources: Sequence[Source], before: InForce | None, accepted: Collection
 
     `accepted` are digests of which a person has said that they are meant, however little is left.
     """
-    meant = digest_of(sources[0], sources[1:]) in accepted
+    digest = digest_of(sources[0], sources[1:])
+    meant = digest in accepted
+    if before is not None:
+        meant = meant or digest == before.digest or marked(sources[1:], before.digest)
     policy = build(sources[0], sources=sources[1:], hollow=meant)
-    if before is None or meant or policy.digest == before.digest or marked(sources[1:], before.digest):
+    if before is None or meant:
         return policy
-    why = loss(before.size, Size.of(policy))
+    why = loss(before.size, Size.of(policy)) or _gone(before, sources[1:], policy)
     if why is None:
         return policy
     marker = f"{SHRUNK} from {before.digest[:12]}"
@@ -72,6 +76,29 @@ def loss(before: Size, now: Size) -> str | None:
         return f"only {now.lines} of the {before.lines} `p` lines in force are left"
     if before.restricting >= FEW and now.restricting * 2 < before.restricting:
         return f"only {now.restricting} of the {before.restricting} `ask`, `deny` and `o` lines in force are left"
+    return None
+
+
+def restrictions(policy: Policy, files: Collection[str] | None = None) -> frozenset[tuple[object, ...]]:
+    """What its `ask`, `deny` and `o` lines say; only those of these files, if any are given."""
+    rules = {rule.key for rule in policy.rules if rule.effect != "allow" and (files is None or rule.file in files)}
+    return frozenset(rules | {one.key for one in policy.obligations if files is None or one.rule.file in files})
+
+
+def _gone(before: InForce, sources: Sequence[Source], policy: Policy) -> str | None:
+    """A file that is there no more, with lines that restrict and that no other file has taken over."""
+    gone = {source.file for source in before.sources[1:]} - {source.file for source in sources}
+    if not gone:
+        return None
+    try:
+        old = build(before.sources[0], sources=before.sources[1:], hollow=True)
+    except PolicyError:  # as this version of Toolgate reads it: nobody knows what the file said
+        return f"`{min(gone)}` is gone, and what it said can't be read any more"
+    now = restrictions(policy)
+    for file in sorted(gone):
+        if lost := len(restrictions(old, {file}) - now):
+            lines = "line" if lost == 1 else "lines"
+            return f"`{file}` is gone, and with it {lost} `ask`, `deny` or `o` {lines} in force"
     return None
 
 

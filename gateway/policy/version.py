@@ -77,8 +77,8 @@ class Version:
         """As what is in force while the files at these places are read."""
         return InForce(self.digest, self.size, self.files.sources(model, policy, folder=self.folder))
 
-    def to_json(self) -> dict[str, Any]:
-        """Without the files."""
+    def to_json(self, newest: "Version | None" = None) -> dict[str, Any]:
+        """Without the files. `newest` is the version in force: this one, where none is given."""
         return {
             "number": self.number,
             "digest": self.digest,
@@ -87,7 +87,8 @@ class Version:
             "at": self.at,
             "lines": self.size.lines,
             "restricting": self.size.restricting,
-            "in_force": self.in_force,
+            "in_force": self.in_force and (newest or self).number == self.number,
+            "taken": self.in_force,
         }
 
 

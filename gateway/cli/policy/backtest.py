@@ -8,7 +8,15 @@ import click
 
 from gateway.cli.exits import Exit
 from gateway.cli.options import Caller, as_json, emit, located, usage_of
-from gateway.cli.policy.comparing import PERIOD, changes_as_text, fail_on, moment, policy_at, user_or_agent
+from gateway.cli.policy.comparing import (
+    MODEL_CHANGED,
+    PERIOD,
+    changes_as_text,
+    fail_on,
+    moment,
+    policy_at,
+    user_or_agent,
+)
 from gateway.cli.policy.counting import counted
 
 if TYPE_CHECKING:
@@ -52,7 +60,7 @@ def backtest_command(
         for line in _as_text(found):
             click.echo(line)
         _say(found, seconds)
-    return Exit.ERROR if found.tally.fails(fail_on) else Exit.OK
+    return Exit.ERROR if found.fails(fail_on) else Exit.OK
 
 
 def _period(since: str, until: str | None, who: str | None) -> "Period":
@@ -95,6 +103,8 @@ def _run(
 
 
 def _as_text(found: "Backtest") -> Iterator[str]:
+    if found.model_changed:
+        yield MODEL_CHANGED
     yield from changes_as_text(found.tally.groups)
     for reason, count in found.undecided.most_common():
         yield f"{counted(count, 'call')} can't be decided again: {reason}"

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from gateway.policy.files import Source
     from gateway.policy.tally import Counted, Group
 
-__all__ = ["PERIOD", "changes_as_text", "fail_on", "moment", "policy_at", "user_or_agent"]
+__all__ = ["MODEL_CHANGED", "PERIOD", "changes_as_text", "fail_on", "moment", "policy_at", "user_or_agent"]
 
 PERIOD = "7d, 90m, 2026-11-20 or 2026-11-20T08:00"
+MODEL_CHANGED = "model.conf is another one: it may permit more than what is shown"
 _NAMED = 5  # people that a line names
 
 fail_on = click.option(
@@ -62,7 +63,8 @@ def user_or_agent(who: str | None) -> str | None:
 def policy_at(given: str | None, config: "Config") -> "Policy":
     """A file, a folder, or `REVISION:PATH` of git; None: the policy in force. Raises PolicyError, BadParameter.
 
-    A folder with a `model.conf` beside its policy is read by that; whatever else by the configured one.
+    It is read by its own `model.conf`, which stands in the folder or beside the file, or, for a revision, where the
+    configured one stood then; where there is none, by the configured one of now.
     """
     from gateway.policy import load
     from gateway.policy.files import read_sources
@@ -70,12 +72,15 @@ def policy_at(given: str | None, config: "Config") -> "Policy":
 
     if given is None:
         return load(config.policy.model, config.policy.files)
-    path, model = Path(given), read_sources(config.policy.model)[0]
+    path = Path(given)
     if not path.exists() and ":" in given:
-        return build(model, sources=_of_git(given))
-    beside = path / "model.conf"
-    model = read_sources(beside)[0] if beside.is_file() else model
-    return build(model, sources=read_sources(_files_in(path)))
+        sources = _of_git(given)
+        then = _model_of_git(given, sources[0].file.partition(":")[2], config.policy.model)
+        return build(then or read_sources(config.policy.model)[0], sources=sources)
+    files = _files_in(path)
+    beside = (folder / "model.conf" for folder in (path, files.parent))
+    model = next((file for file in beside if file.is_file()), config.policy.model)
+    return build(read_sources(model)[0], sources=read_sources(files))
 
 
 def _files_in(path: Path) -> Path:
@@ -93,6 +98,20 @@ def _of_git(given: str) -> "list[Source]":
     if not tables:
         raise click.BadParameter(f"`{given}` holds no .csv file", param_hint="a policy")
     return [Source(f"{revision}:{name}", _git(given, "show", f"{revision}:{name}").encode()) for name in tables]
+
+
+def _model_of_git(given: str, table: str, configured: Path) -> "Source | None":
+    """The model of then: in the folder of this file, above a `policy.d`, or where the configured one stands now."""
+    from gateway.policy.files import Source, shown
+
+    revision, folder = given.partition(":")[0], Path(table).parent
+    names = [(folder / "model.conf").as_posix()]
+    names += [(folder.parent / "model.conf").as_posix()] if folder.name == "policy.d" else []
+    listed = _git(given, "ls-tree", "-r", "--name-only", "--full-tree", revision, "--", *names).splitlines()
+    if not listed and not Path(shown(configured)).is_absolute():
+        listed = _git(given, "ls-tree", "--name-only", "--full-name", revision, "--", shown(configured)).splitlines()
+    name = next((name for name in [*names, *listed] if name in listed), None)
+    return Source(f"{revision}:{name}", _git(given, "show", f"{revision}:{name}").encode()) if name else None
 
 
 def _git(given: str, *arguments: str) -> str:

@@ -10,7 +10,7 @@ import click
 from gateway.cli.exits import Exit
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, emit, located
-from gateway.cli.policy.comparing import PERIOD, changes_as_text, fail_on, moment, policy_at
+from gateway.cli.policy.comparing import MODEL_CHANGED, PERIOD, changes_as_text, fail_on, moment, policy_at
 from gateway.cli.policy.counting import counted
 
 if TYPE_CHECKING:
@@ -54,10 +54,12 @@ def diff_command(
     if as_json:
         emit(found.to_json())
     else:
+        if found.pair.model_changed:
+            click.echo(MODEL_CHANGED)
         for line in changes_as_text(found.tally.groups):
             click.echo(line)
         _say(found)
-    return Exit.ERROR if found.tally.fails(fail_on) else Exit.OK
+    return Exit.ERROR if found.fails(fail_on) else Exit.OK
 
 
 def _known(config: "Config", *, servers: bool) -> "Mapping[str, Tool | Offer]":

@@ -23,7 +23,7 @@ def versions_command(as_json: bool, caller: Caller) -> int:
     with opened(caller) as desk:
         versions, in_force = desk.book.versions(), desk.book.in_force()
     if as_json:
-        emit([version.to_json() for version in versions])
+        emit([version.to_json(in_force) for version in versions])
         return Exit.OK
     from gateway.cli.columns import aligned
 
@@ -43,6 +43,7 @@ def show_command(digest: str, name: str | None, as_json: bool, caller: Caller) -
     """Print the files of a version, as they were. The beginning of its digest will do."""
     with opened(caller) as desk:
         version, model = desk.book.version(digest), desk.paths.model.name
+        in_force = desk.book.in_force()
     files = dict(version.files.policy)
     wanted = files if name is None else {it: content for it, content in _all(version, model) if it == name}
     if not wanted:
@@ -50,7 +51,7 @@ def show_command(digest: str, name: str | None, as_json: bool, caller: Caller) -
         raise Stop(Exit.ERROR, f"version {short(version.digest)} has no file `{name}`; it has {known}")
     if as_json:
         texts = {known: content.decode(errors="replace") for known, content in _all(version, model)}
-        emit(version.to_json() | {"files": texts})
+        emit(version.to_json(in_force) | {"files": texts})
         return Exit.OK
     for each, content in wanted.items():
         if len(wanted) > 1:

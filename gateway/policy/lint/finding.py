@@ -44,6 +44,8 @@ RULES: Mapping[str, str] = {
     "unguarded-destructive": "a tool that destroys may be called, and no line asks or denies",
     "untested-line": "a line that asks or denies, and no case of the policy's own tests expects it to (with --tests)",
     "unknown-rule": "a comment that ignores a rule that there is not",
+    "custom-model": "a model.conf that is not the shipped one: Casbin's own engine decides",
+    "no-tenants": "a model.conf that does not look at tenants",
     "open-file": "a policy file that anybody on this machine may change",
 }
 

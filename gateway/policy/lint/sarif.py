@@ -49,9 +49,8 @@ def _rule(name: str, said: str) -> dict[str, Any]:
 
 def _result(problem: Problem, numbers: Mapping[str, int]) -> dict[str, Any]:
     text = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
-    return {
-        "ruleId": problem.rule,
-        "ruleIndex": numbers[problem.rule],
+    known = {"ruleId": problem.rule, "ruleIndex": numbers[problem.rule]} if problem.rule in numbers else {}
+    return known | {
         "level": problem.level,
         "message": {"text": text},
         "locations": [{"physicalLocation": _place(problem)}],

@@ -85,6 +85,7 @@ class Asking:
         both = (pair.old, pair.new)
         rules, grants = [rule for p in both for rule in p.lines], [grant for p in both for grant in p.grants]
         self._named = {rule.who for rule in rules} | _constants(rules, "subject")
+        self._named |= {name for p in both for name in _in_matcher(p)}
         names = sorted(self._named | {grant.member for grant in grants})
         self._users = [*(name for name in names if name.startswith("user:")), STRANGER]
         self._agents = [*(name for name in names if name.startswith("agent:")), STRANGE_AGENT]
@@ -113,7 +114,7 @@ class Asking:
             world = World(subject, focus.action, path, self._known.get(path))
             meeting = Meeting(world, met(self._pair.old, world), met(self._pair.new, world))
             kind = _kind(meeting)
-            if kind not in seen and _differs(meeting):
+            if kind not in seen and (self._pair.model_changed or _differs(meeting)):
                 yield meeting
             seen.add(kind)
 
@@ -143,7 +144,8 @@ class Asking:
 
     def _subjects(self, focus: Rule, whom: Sequence[str] | None) -> Iterator[Subject]:
         seen: set[object] = set()
-        tenants = self._tenants if focus.tenant == "*" else [focus.tenant]
+        everywhere = focus.tenant == "*" or self._pair.model_changed
+        tenants = self._tenants if everywhere else [focus.tenant]
         for principal in self._principals(focus) if whom is None else whom:
             for tenant in tenants:
                 kind = principal if principal in self._named else "", tenant, self._roles(principal, tenant)
@@ -152,14 +154,18 @@ class Asking:
                     yield from self._as(principal, tenant)
 
     def _principals(self, focus: Rule) -> Sequence[str]:
-        if focus.who == "*":
-            return self._users
+        if focus.who == "*" or self._pair.model_changed:
+            return self._users if focus.who in ("*", *self._users) else [*self._users, *sorted(self.below(focus.who))]
         if focus.who.startswith(("user:", "agent:")):
             return [focus.who]
         return sorted(self.below(focus.who))
 
     def _is_for(self, focus: Rule, principal: str, tenant: str) -> bool:
-        return focus.who in ("*", principal) or any(focus.who in roles for roles in self._roles(principal, tenant))
+        return (
+            self._pair.model_changed
+            or focus.who in ("*", principal)
+            or any(focus.who in roles for roles in self._roles(principal, tenant))
+        )
 
     def _roles(self, principal: str, tenant: str) -> tuple[frozenset[str], frozenset[str]]:
         return tuple(policy.roles.of_member(principal, tenant) for policy in (self._pair.old, self._pair.new))  # type: ignore[return-value]
@@ -229,6 +235,13 @@ def _constants(rules: Iterable[Rule], root: str) -> set[str]:
     found = {rule.when.text for rule in rules if rule.when and rule.when.mentions(root)}
     named = (atom for text in sorted(found) for atom in atoms(text) if atom.path[0] == root)
     return {value for atom in named for value in atom.values if isinstance(value, str) and value}
+
+
+def _in_matcher(policy: Policy) -> set[str]:
+    """The people whom the matcher of a model of one's own names."""
+    model = getattr(policy, "model", None)
+    texts = {text for pair in model.matcher.compared for text in pair} if model else set[str]()
+    return {text for text in texts if text.startswith(("user:", "agent:"))}
 
 
 def _is_about(action: str, thing: Tool | Offer) -> bool:

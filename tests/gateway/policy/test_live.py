@@ -12,7 +12,7 @@ from gateway.errors import PolicyError
 from gateway.policy import LivePolicy, load
 from gateway.policy.decide import Decision
 from gateway.policy.files import Source
-from gateway.policy.live import LONGEST, SETTLES, Caution
+from gateway.policy.live import LONGEST, LOSES, SETTLES, Caution
 from gateway.policy.model import MODEL
 from gateway.policy.scope import Query
 from tests.fixtures.policies import a_query
@@ -198,17 +198,22 @@ def test_a_file_of_a_folder_that_is_cut_to_nothing_keeps_its_denials(desk: Desk,
     assert "b.csv: error: this file holds no line" in str(live.problem)
 
 
-def test_a_file_that_leaves_a_folder_is_told_of_once(
+def test_a_file_that_denied_and_leaves_a_folder_is_refused_until_it_is_meant_and_told_of_once(
     desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = a_folder(tmp_path)
     live = LivePolicy(desk.model, folder, clock=desk.clock)
     assert effect(live) == "deny"
     (folder / "b.csv").unlink()
+    assert effect(live) == "deny"
+    assert "b.csv` is gone, and with it 1 `ask`, `deny` or `o` line in force" in str(live.problem)
+    live.accept({load(desk.model, folder).digest})
+    caplog.clear()
     for _ in range(3):
         assert effect(live) == "allow"
         desk.clock.now += SETTLES
-    (told,) = caplog.records
+    told = caplog.records[-1]
+    assert len(caplog.records) == 2  # and that it is in force again
     assert told.name == "toolgate.policy"
     assert told.getMessage().endswith("b.csv is gone, and what it said is policy no more")
 
@@ -416,6 +421,68 @@ def test_a_marker_in_the_file_says_it_too(desk: Desk) -> None:
     assert len(live.current.rules) == 1
     desk.policy.write_text(marker)
     assert len(live.current.rules) == 1  # it was meant for another one
+
+
+# ---- what is written in two halves
+
+
+def test_a_file_that_is_appended_to_in_two_halves_never_counts_as_a_half(desk: Desk) -> None:
+    desk.policy.write_text(DENIED)
+    live = desk.live(caution=Caution(loses=LOSES))
+    head, tail = DENIED[: len(ALLOW)], DENIED[len(ALLOW) :]
+    desk.policy.write_text(head)
+    for _ in range(3):
+        assert effect(live) == "deny"
+        desk.clock.now += LOSES / 4
+    live.accept({"0" * 64})  # something else
+    assert effect(live) == "deny"
+    with desk.policy.open("a") as file:
+        file.write(tail + "# done\n")
+    assert effect(live) == "deny"
+    assert live.in_force.sources[1].content.endswith(b"# done\n")
+
+
+def test_a_file_that_lost_a_denial_and_is_left_alone_counts_after_a_while(desk: Desk) -> None:
+    desk.policy.write_text(DENIED)
+    live = desk.live(caution=Caution(loses=LOSES))
+    desk.policy.write_text(ALLOW)
+    assert effect(live) == "deny"
+    desk.clock.now += LOSES
+    assert effect(live) == "allow"
+
+
+def test_a_file_that_is_renamed_into_place_or_accepted_counts_at_once(desk: Desk) -> None:
+    desk.policy.write_text(DENIED)
+    live = desk.live(caution=Caution(loses=LOSES))
+    aside = desk.policy.with_name("new")
+    aside.write_text(ALLOW)
+    aside.replace(desk.policy)
+    assert effect(live) == "allow"
+    desk.policy.write_text(DENIED)
+    assert effect(live) == "deny"
+    live.accept({load_text(desk, ALLOW)})
+    desk.policy.write_text(ALLOW)
+    assert effect(live) == "allow"
+
+
+def load_text(desk: Desk, text: str) -> str:
+    desk.policy.write_text(text)
+    digest = load(desk.model, desk.policy).digest
+    desk.policy.write_text(DENIED)
+    return digest
+
+
+# ---- a link that goes round in a circle
+
+
+@pytest.mark.parametrize("name", ["policy", "model"])
+def test_a_link_to_itself_is_a_refused_edit(desk: Desk, name: str) -> None:
+    live = desk.live()
+    file = getattr(desk, name)
+    file.unlink()
+    file.symlink_to(file)
+    assert effect(live) == "allow"
+    assert "can't be read" in str(live.problem)
 
 
 # ---- across a restart

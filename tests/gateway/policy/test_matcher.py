@@ -27,6 +27,8 @@ def test_a_star_means_everything_only_where_the_matcher_asks_for_it() -> None:
     assert read("'*' == p.sub").takes_star("p.sub")
     assert not read("p.sub != '*' && r.sub == p.sub").takes_star("p.sub")
     assert not read("!(p.sub == '*')").takes_star("p.sub")
+    assert read("!(p.sub != '*' && r.sub != p.sub)").takes_star("p.sub")
+    assert not read("!(!(p.sub != '*') || r.sub == p.sub)").takes_star("p.sub")
     assert read("in_tenant(r.dom, p.dom)").takes_star("p.dom")
     assert not read("r.dom == p.dom").takes_star("p.dom")
 

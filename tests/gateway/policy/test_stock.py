@@ -263,6 +263,26 @@ def test_nobody_approves_their_own_request() -> None:
     assert effect(policy, a_query("user:bob", action="approve")) == "deny"
 
 
+ROOT_MAY = SAME.replace("when(p.when, r.ctx, p.eft)", '(when(p.when, r.ctx, p.eft) || r.sub == "user:root")')
+OWN = "p, user:root, *, shop/*, approve, subject.is_requester and args.amount < 5, allow, alone here"
+
+
+def test_a_matcher_that_passes_over_conditions_lets_nobody_approve_what_he_asked_for() -> None:
+    policy = under(ROOT_MAY, "p, *, *, shop/*, approve, , allow, anybody", OWN.replace("user:root", "user:ann"))
+    assert effect(policy, a_query("user:root", action="approve", requester="user:ann")) == "allow"
+    own = a_query("user:root", action="approve", requester="user:root", args={"amount": 1})
+    assert effect(policy, own) == "deny"
+    assert "nobody approves their own request" in policy.decide(own).why
+    assert effect(policy, a_query("user:root", action="approve")) == "deny"
+
+
+def test_under_such_a_matcher_a_line_may_let_him_and_its_own_condition_must_hold() -> None:
+    policy = under(ROOT_MAY, OWN)
+    for amount, answer in ((1, "allow"), (9, "deny")):
+        own = a_query("user:root", action="approve", requester="user:root", args={"amount": amount})
+        assert effect(policy, own) == answer
+
+
 def test_an_explanation_shows_the_lines_and_what_is_missing() -> None:
     policy = under(SAME, "p, role:boss, *, shop/*, call, args.amount < 5, allow, y", "g, user:bob, role:boss, acme")
     (answer,) = explain(policy, a_query("user:bob", args={"amount": 9})).answers

@@ -94,7 +94,7 @@ def test_an_emptied_policy_is_taken_only_if_it_is_meant_and_denies_everything(te
     accepted = {digest_of(sources(text)[0], sources(text)[1:])}
     assert take(sources(text), in_force, accepted).rules == ()
     assert take(sources(f"# policy: shrunk on purpose from {in_force.digest[:8]}\n{text}"), in_force).rules == ()
-    with pytest.raises(PolicyError, match="none of the 2 `p` lines"):
+    with pytest.raises(PolicyError, match="there is no `p` line"):
         take(sources(f"# policy: shrunk on purpose from 00000000\n{text}"), in_force)
 
 
@@ -110,3 +110,49 @@ def test_a_marker_may_be_written_on_windows_and_must_be_a_whole_line() -> None:
     assert marked([Source("f", f"{text}\r\n".encode())], digest)
     assert not marked([Source("f", f"p, x {text}\n".encode())], digest)
     assert not marked([Source("f", b"# policy: shrunk on purpose from 1a2b3c4\n")], digest)  # too short to be sure
+
+
+# ---- files of a folder
+
+
+def folder(**texts: str) -> tuple[Source, ...]:
+    return Source("model.conf", MODEL.encode()), *(Source(f"{name}.csv", it.encode()) for name, it in texts.items())
+
+
+def in_force(*files: Source) -> InForce:
+    policy = take(files, None)
+    return InForce(policy.digest, Size.of(policy), files)
+
+
+LOSSES = {
+    "deny": DENY.format(1),
+    "ask": "p, *, *, shop/t0, call, , ask, careful\n",
+    "o": "o, *, *, shop/t0, call, , redact=ssn, privacy\n",
+}
+
+
+@pytest.mark.parametrize("line", LOSSES.values(), ids=LOSSES)
+def test_a_file_that_restricted_does_not_go_unless_it_is_meant(line: str) -> None:
+    before = in_force(*folder(a=lines(3), b=line))
+    with pytest.raises(PolicyError, match=r"`b\.csv` is gone, and with it 1 `ask`, `deny` or `o` line in force"):
+        take(folder(a=lines(3)), before)
+    marker = f"# policy: shrunk on purpose from {before.digest[:12]}\n"
+    taken = take(folder(a=marker + lines(3)), before)
+    assert len(taken.rules) == 3
+    left = folder(a=lines(3))
+    assert take(left, before, {digest_of(left[0], left[1:])}).obligations == ()
+
+
+def test_a_file_that_granted_or_whose_lines_stand_elsewhere_may_go() -> None:
+    before = in_force(*folder(a=lines(1), b=lines(1), c=DENY.format(1)))
+    assert len(take(folder(a=lines(1) + DENY.format(1)), before).rules) == 2
+    assert len(take(folder(a=lines(1), d=DENY.format(1)), before).rules) == 2
+
+
+def test_a_spent_marker_says_nothing_of_a_file_that_is_emptied_later() -> None:
+    before = in_force(*folder(a=lines(3), b=DENY.format(1)))
+    marker = f"# policy: shrunk on purpose from {before.digest[:12]}\n"
+    assert len(take(folder(a=lines(3), b=marker), before).rules) == 3
+    later = in_force(*folder(a=lines(3), b=marker + DENY.format(1)))
+    with pytest.raises(PolicyError, match=r"b\.csv: error: this file holds no line"):
+        take(folder(a=lines(3), b=marker), later)

@@ -1,7 +1,9 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gateway.policy.model import MODEL
 from tests.gateway.cli.conftest import POLICY, Command
 
 
@@ -160,3 +162,22 @@ def test_tests_that_can_not_be_read_are_an_error(bare: Path, toolgate: Command) 
     checked = toolgate("policy", "check", "--tests", "--sarif")
     assert checked.code == 3
     assert [found["ruleId"] for found in checked.json["runs"][0]["results"]] == ["invalid-tests"]
+
+
+def test_findings_about_a_model_of_ones_own_have_a_rule_also_in_sarif(bare: Path, toolgate: Command) -> None:
+    model = bare / "policies" / "model.conf"
+    model.write_text(
+        MODEL.replace("r.act == p.act && in_tenant(r.dom, p.dom)", "in_tenant(r.dom, p.dom) && r.act == p.act")
+    )
+    (run,) = json.loads(toolgate("policy", "check", "--sarif").out)["runs"]
+    assert [result["ruleId"] for result in run["results"]] == ["custom-model"]
+    assert "[custom-model]" in toolgate("policy", "check").out
+
+
+def test_a_link_to_itself_is_a_finding(bare: Path, toolgate: Command) -> None:
+    file = bare / "policies" / "policy.csv"
+    file.unlink()
+    file.symlink_to(file)
+    checked = toolgate("policy", "check")
+    assert checked.code == 3
+    assert "policies/policy.csv: error: can't be read" in checked.out

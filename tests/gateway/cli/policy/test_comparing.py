@@ -7,6 +7,7 @@ import pytest
 from gateway.cli.policy.comparing import changes_as_text, moment
 from gateway.policy import parse
 from gateway.policy.diff import diff
+from gateway.policy.model import MODEL
 from tests.gateway.cli.conftest import POLICY, Command
 
 NOON = 1_795_262_400_000
@@ -89,3 +90,44 @@ def test_duties_are_shown_with_their_line() -> None:
         "  duties  dry_run -> none",
         "  - old.csv:2  o, *, *, mail/*, call, , dry_run, y",
     ]
+
+
+ROOT_MAY = MODEL.replace('(p.sub == "*" ||', '(r.sub == "user:root" || p.sub == "*" ||')
+
+
+def test_each_side_is_read_by_its_own_model_and_another_one_is_a_change(versions: Path, toolgate: Command) -> None:
+    (versions / "policies" / "model.conf").write_text(ROOT_MAY)
+    for old in ("HEAD:policies", "HEAD:policies/policy.csv"):
+        found = toolgate("policy", "diff", old, "policies")
+        assert found.code == 1
+        assert "model.conf is another one" in found.out
+        assert "deny -> allow" in found.out
+        assert "user:root" in found.out
+    assert toolgate("policy", "diff", "HEAD:policies", "policies", "--fail-on", "widen").code == 1
+    assert toolgate("policy", "diff", "HEAD:policies", "policies", "--fail-on", "none").code == 0
+    told = toolgate("policy", "diff", "HEAD:policies", "policies", "--json").json
+    assert (told["model_changed"], told["changed_lines"]) == (True, 0)
+    assert toolgate("policy", "diff", "policies", "policies/policy.csv").code == 0
+
+
+def test_a_folder_whose_model_lets_somebody_in_everywhere_is_seen(versions: Path, toolgate: Command) -> None:
+    folder = versions / "cand"
+    folder.mkdir()
+    (folder / "policy.csv").write_text("p, user:bob, *, echo/echo, call, , allow, bob\n")
+    (versions / "old.csv").write_text("p, user:bob, *, echo/echo, call, , allow, bob\n")
+    (folder / "model.conf").write_text(MODEL.replace('(p.sub == "*" ||', '(r.sub == "user:eve" || p.sub == "*" ||'))
+    found = toolgate("policy", "diff", "old.csv", "cand")
+    assert found.code == 1
+    assert "deny -> allow" in found.out
+    assert "user:eve" in found.out
+    back = toolgate("policy", "backtest", "cand")
+    assert back.code == 1
+    assert "model.conf is another one" in back.out
+
+
+def test_a_request_shows_the_facts_of_a_run_as_conditions_call_them_and_nothing_internal() -> None:
+    base = "p, user:ann, *, mail/send, call, , allow, x\n"
+    line = "p, *, *, mail/send, call, run.usd > 5, deny, y\n"
+    told = "\n".join(changes_as_text(diff(parse(base, "old.csv"), parse(base + line, "new.csv")).tally.groups))
+    assert "usd=" in told
+    assert not [word for word in ("known=", "nanos=", "millis=") if word in told]

@@ -22,6 +22,8 @@ def test_versions_are_listed_the_newest_first(
     listed = toolgate("policy", "versions")
     assert [line.split()[0] for line in listed.out.splitlines()] == ["2", "1"]
     assert listed.out.splitlines()[0].endswith("1 lines  in force")
+    told = toolgate("policy", "versions", "--json").json
+    assert [(one["in_force"], one["taken"]) for one in told] == [(True, True), (False, True)]
     golden("cli_policy_versions", without_names(toolgate("policy", "versions", "--json").json))
 
 

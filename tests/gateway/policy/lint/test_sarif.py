@@ -36,6 +36,12 @@ def test_the_rules_are_listed_and_each_finding_points_to_its_own() -> None:
     assert run["tool"]["driver"]["semanticVersion"] == "1.2.3"
 
 
+def test_a_finding_of_no_rule_is_still_told() -> None:
+    (found,) = results(Problem("policies/model.conf", 0, 0, "doubtful", level="warning"))
+    assert "ruleIndex" not in found
+    assert found["message"] == {"text": "doubtful"}
+
+
 def test_a_finding_keeps_its_fingerprint_when_its_line_moves() -> None:
     moved = Problem("policies/policy.csv", 9, 7, ERROR.message, ERROR.hint, rule=ERROR.rule)
     assert results(ERROR)[0]["partialFingerprints"] == results(moved)[0]["partialFingerprints"]
