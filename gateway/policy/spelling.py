@@ -77,9 +77,18 @@ def _comment(_text: str, tokens: Sequence[_Token], at: int) -> None:
 
 
 def _quoted(_text: str, tokens: Sequence[_Token], at: int) -> None:
+    _printable(tokens[at])
     if at:
         _behind(tokens[at - 1], tokens[at])
         _in_brackets(tokens, at)
+
+
+def _printable(token: _Token) -> None:
+    """A blank that is no blank would make a text that nothing is equal to, and that nobody sees."""
+    if not token.text.isprintable():
+        offset, sign = next((offset, sign) for offset, sign in enumerate(token.text) if not sign.isprintable())
+        what = f"the text holds U+{ord(sign):04X}, which can't be seen"
+        raise ConditionError(token.start + offset, what, "write a plain blank, or a `?` in `matches(...)`")
 
 
 def _behind(before: _Token, token: _Token) -> None:

@@ -150,6 +150,8 @@ LEAKS = [
     ("three quotes", "args.a == '''x'''", 13, "the other kind of quotes"),
     ("a text in brackets is no list: a part of it is enough", "args.a in ('EUR')", 11, "write `['EUR']`"),
     ("the same in two brackets", "args.a not in (('EUR'))", 15, "write `['EUR']`"),
+    ("a blank that is none", "args.a == 'a\u00a0b'", 13, "write a plain blank"),
+    ("a tab in a text", "args.a == 'a\tb'", 13, "write a plain blank"),
     ("bytes", "args.a == b'x'", 11, "leave out the `b`"),
     ("a raw string", "args.a == R'x'", 11, "leave out the `R`"),
     ("a string with a u", "args.a == u'x'", 11, "leave out the `u`"),
