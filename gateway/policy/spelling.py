@@ -111,7 +111,9 @@ def _in_brackets(tokens: Sequence[_Token], at: int) -> None:
     if first < at and closed and first and tokens[first - 1].text == "in":
         written = tokens[at].text
         what = f"`({written})` is a text in brackets and no list"
-        raise ConditionError(tokens[first].start, what, f"write `[{written}]`, or, for a part of the text, `in {written}`")
+        raise ConditionError(
+            tokens[first].start, what, f"write `[{written}]`, or, for a part of the text, `in {written}`"
+        )
 
 
 # ---- names and numbers

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.catalogue import Catalogue
 from gateway.errors import Problem
+from gateway.offer import Offer
 from gateway.policy.decide import Policy
 from gateway.policy.lint.finding import CONDITION, warning
 from gateway.policy.lint.people import People, tenant_hint
@@ -56,8 +57,7 @@ class _Known:
         known = self.catalogue
         if known is None or rule.action not in _OF_TOOLS or any(map(rule.tool.matches_server, known.missing)):
             return
-        offers = [*known.prompts.values(), *known.resources.values(), *(offer for _, offer in known.templates)]
-        things = [*known.tools.values(), *(offers if rule.action != "call" else ())]
+        things = [*known.tools.values(), *(_offers(known) if rule.action != "call" else ())]
         names = {thing.name for thing in things if rule.tool.matches(thing.server, thing.name)}
         if names and value not in names:
             message = f"nothing that `{rule.tool.text}` matches is called `{value}`"
@@ -72,9 +72,14 @@ class _Known:
 
 
 def _servers(catalogue: Catalogue) -> Collection[str]:
-    offers = (*catalogue.prompts.values(), *catalogue.resources.values(), *(offer for _, offer in catalogue.templates))
-    offering = {thing.server for thing in (*catalogue.tools.values(), *offers)}
+    offering = {tool.server for tool in catalogue.tools.values()} | {offer.server for offer in _offers(catalogue)}
     return offering | catalogue.missing.keys() | catalogue.servers.keys()
+
+
+def _offers(catalogue: Catalogue) -> list[Offer]:
+    """The prompts, the resources and the templates of resources."""
+    templates = (offer for _, offer in catalogue.templates)
+    return [*catalogue.prompts.values(), *catalogue.resources.values(), *templates]
 
 
 def _told(rule: Rule, value: str, name: str, message: str, hint: str) -> Problem:

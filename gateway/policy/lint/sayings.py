@@ -60,7 +60,9 @@ def _of_pair(text: str, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> Ite
         yield from _of_sides(text, right, left, ranked=isinstance(sign, _RANKS))
 
 
-def _of_sides(text: str, asked: ast.expr, written: ast.expr, *, ranked: bool = False, glob: bool = False) -> Iterator[Saying]:
+def _of_sides(
+    text: str, asked: ast.expr, written: ast.expr, *, ranked: bool = False, glob: bool = False
+) -> Iterator[Saying]:
     fact, value = _fact(asked), literal_of(written)
     values: list[Any] = value if isinstance(value, list) else [value]
     for one in values if fact else ():

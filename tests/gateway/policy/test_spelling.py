@@ -32,7 +32,7 @@ def test_what_is_read_as_it_looks_is_left_alone(text: str) -> None:
         ("args.a == 0777", 10, "`0777` is not a number as conditions write it"),
         ("args.a == 0.12345678901234567890", 10, "would be compared as `0.12345678901234568`"),
         ("args . in == 1", 7, "`in` can't stand behind a point"),
-        ("args.ﬁle == 1", 5, "`ﬁle` would be read as `file`"),
+        ("args.\ufb01le == 1", 5, "`\ufb01le` would be read as `file`"),
     ],
 )
 def test_what_python_reads_otherwise_is_refused_at_its_place(text: str, offset: int, message: str) -> None:

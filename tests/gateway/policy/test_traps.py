@@ -181,9 +181,9 @@ LEAKS = [
     ("a chain whose ends are not compared", "args.a != args.b != args.c", 1, "join the comparisons with `and`"),
     ("a chain that asks two things", "args.a in args.b == true", 1, "join the comparisons with `and`"),
     ("a chain that turns round", "args.a < args.b > args.c", 1, "join the comparisons with `and`"),
-    ("a root in wide letters", "ａｒｇｓ.a == 1", 1, "write `args`"),
-    ("an argument in wide letters", "args.ａ == 1", 6, 'write `args["ａ"]`'),
-    ("a ligature", "args.b.oﬃce == 1", 8, 'write `args.b["oﬃce"]`'),
+    ("a root in wide letters", "\uff41\uff52\uff47\uff53.a == 1", 1, "write `args`"),
+    ("an argument in wide letters", "args.\uff41 == 1", 6, 'write `args["\uff41"]`'),
+    ("a ligature", "args.b.o\ufb03ce == 1", 8, 'write `args.b["o\ufb03ce"]`'),
     ("a word of Python's", "args.from == 1", 6, 'write `args["from"]`'),
     ("a word of Python's, further down", "args['x'].a[0].class == 1", 16, "write `args['x'].a[0][\"class\"]`"),
     ("a name that begins with a digit", "args.2fa == 1", 5, 'write `args["2fa"]`'),
@@ -206,7 +206,7 @@ def test_what_python_reads_otherwise_than_it_looks_is_an_error_at_its_place(
 
 MEANINGS = [
     ("a `#` in quotes is a letter", "args.a == '#1'", "#1", "1"),
-    ("the other quotes", "args.a == \"it's\"", "it's", "its"),
+    ("the other quotes", 'args.a == "it\'s"', "it's", "its"),
     ("a list of one in round brackets", "args.a in ('EUR',)", "EUR", "E"),
     ("`in` a text asks for a part of it", "args.a in 'EUR'", "E", "X"),
     ("`not in` a text", "args.a not in 'EUR'", "X", "E"),
@@ -217,7 +217,7 @@ MEANINGS = [
     ("`and` before `or`", "args.a == 1 or args.a == 2 and args.a == 3", 1, 2),
     ("other words for null", "args.a == None", None, 1),
     ("other words for true", "args.a == True", True, False),
-    ("letters within quotes stay as they are", "args.a == 'ａ'", "ａ", "a"),
+    ("letters within quotes stay as they are", "args.a == '\uff41'", "\uff41", "a"),
 ]
 
 

@@ -16,7 +16,10 @@ def on(when: str, tool: str = "shop/*", action: str = "call", **known: object) -
 @pytest.mark.parametrize(
     ("when", "found"),
     [
-        ("tool.name == 'refnd'", "unknown-tool: nothing that `shop/*` matches is called `refnd` (did you mean `refund`?)"),
+        (
+            "tool.name == 'refnd'",
+            "unknown-tool: nothing that `shop/*` matches is called `refnd` (did you mean `refund`?)",
+        ),
         ("tool.name == 'send'", "unknown-tool: nothing that `shop/*` matches is called `send`"),
         ("tool.server in ['shp']", "unknown-server: `shp` is not connected (did you mean `shop`?)"),
         ("'mial' in run.servers", "unknown-server: `mial` is not connected (did you mean `mail`?)"),
