@@ -23,7 +23,7 @@ _GROUPS = ("role:", "team:")
 def unheard_of(policy: Policy, catalogue: Catalogue | None, people: People | None) -> Iterator[Problem]:
     """What is None is not known, and nothing is compared with it."""
     known = _Known(policy, catalogue, people)
-    for rule in policy.rules:
+    for rule in policy.lines:
         for saying in sayings(rule.when) if rule.when else ():
             if not (saying.ranked or saying.glob):
                 yield from known.of(rule, saying)

@@ -1,4 +1,4 @@
-"""Which written texts a condition compares with what it knows: `subject.user == 'ann'`, `lower(args.x) == 'O-1'`. Pure."""
+"""Which written texts a condition compares with what it knows: `'ann'` with `subject.user`. Pure."""
 
 import ast
 from collections.abc import Iterator

@@ -50,7 +50,7 @@ def test_its_policy_is_aligned_whatever_the_user_is_called(user: str, folders: F
 def test_a_name_that_no_policy_can_hold_is_told_by_whoever_reads_the_file(folders: Folders) -> None:
     home = find_home(folders)
     make_home(home, "user:a(b")
-    with pytest.raises(PolicyError, match="policy.csv:9"):
+    with pytest.raises(PolicyError, match=r"policy\.csv:9"):
         load(home.folder / "policies" / "model.conf", home.folder / "policies" / "policy.csv")
 
 

@@ -56,3 +56,8 @@ def test_what_may_be_there_is_left_alone(when: str) -> None:
 
 def test_it_can_be_left_out_by_its_name() -> None:
     assert rules_told(f"{FINE}p, *, *, shop/refund, call, subject.user == 'ann', deny, no") == ["impossible-value"]
+
+
+def test_lines_with_duties_are_looked_at_too() -> None:
+    line = "o, *, *, shop/refund, call, subject.user == 'ann', redact=ssn, no"
+    assert "impossible-value" in rules_told(FINE + line)

@@ -5,7 +5,10 @@ from tests.gateway.policy.lint.offered import FINE, offered, told
 
 TOOLS = (offered("shop/refund", {"amount": {"type": "number"}}), offered("shop/order"), offered("mail/send"))
 PEOPLE = People(frozenset({"user:ann"}), frozenset({"acme"}), closed=True)
-READ = "p, *, *, s*/*, read, tool.trusted, allow, y\ng, user:ann, role:support, acme\np, role:support, *, mail/*, call, , allow, y\n"
+READ = """p, *, *, s*/*, read, tool.trusted, allow, y
+g, user:ann, role:support, acme
+p, role:support, *, mail/*, call, , allow, y
+"""
 
 
 def on(when: str, tool: str = "shop/*", action: str = "call", **known: object) -> list[str]:
