@@ -19,10 +19,12 @@ from gateway.config.documents import read_json
 from gateway.config.folders import MOVED_FILE, PROJECT_FILE, SERVERS_FILE, Folders, shown_path
 from gateway.config.servers import read_servers
 from gateway.config.starter import copy_policies, write_new
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, PolicyError
 from gateway.hosts.changes import OURS, Change
 from gateway.hosts.json_edit import with_member
 from gateway.hosts.text import read_source
+from gateway.policy.files import Source
+from gateway.policy.formatting import formatted
 
 __all__ = ["Home", "find_home", "is_read_elsewhere", "known_servers", "make_home", "with_servers"]
 
@@ -59,9 +61,17 @@ def make_home(home: Home, user: str) -> list[Path]:
     if home.own:
         for name in ("toolgate.toml", "policies/policy.csv"):
             text = (_TEXTS / name).read_text(encoding="utf-8").replace("USER", user)
-            made += write_new(home.folder / name, text)
+            made += write_new(home.folder / name, _aligned(name, text) if name.endswith(".csv") else text)
         made += copy_policies(home.folder / "policies", ("model.conf", "budgets.toml"))
     return made + write_new(home.folder / ".toolgate" / ".gitignore", "*\n")
+
+
+def _aligned(name: str, text: str) -> str:
+    """As `toolgate policy fmt` leaves it: how wide a column is depends on the user's name."""
+    try:
+        return formatted(Source(name, text.encode())).decode()
+    except PolicyError:  # a name that no policy can hold; whoever reads the file says so, with the place
+        return text
 
 
 def known_servers(home: Home, folders: Folders) -> Mapping[str, Mapping[str, Any]]:

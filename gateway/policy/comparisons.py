@@ -2,14 +2,14 @@
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.policy.logic import Truth, contains, equal, negation, ordered
 from gateway.policy.scope import Kind
 
-__all__ = ["COMPARISONS", "Comparison"]
+__all__ = ["COMPARISONS", "Comparison", "is_chain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +44,12 @@ COMPARISONS: Mapping[type[ast.cmpop], Comparison] = {
     ast.In: Comparison("in", contains, _containable),
     ast.NotIn: Comparison("not in", lambda item, container: negation(contains(item, container)), _containable),
 }
+
+_ONE_WAY = ({ast.Lt, ast.LtE}, {ast.Gt, ast.GtE}, {ast.Eq})
+
+
+def is_chain(signs: Sequence[ast.cmpop]) -> bool:
+    """Whether several comparisons in a row say what they seem to: `0 < x <= 9` does, `a != b != c` and
+    `x in y == true` do not.
+    """
+    return len(signs) == 1 or any({type(sign) for sign in signs} <= way for way in _ONE_WAY)

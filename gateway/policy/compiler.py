@@ -7,19 +7,19 @@ comparison that can never be decided (`now.hour > '9'`) is a mistake in the file
 
 import ast
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, NoReturn
 
 from gateway.call import MAX_DIGITS
-from gateway.policy.comparisons import COMPARISONS
+from gateway.policy.comparisons import COMPARISONS, is_chain
 from gateway.policy.condition import Condition, ConditionError, Node, Part, Path
 from gateway.policy.functions import FUNCTIONS, Function
 from gateway.policy.logic import UNDECIDED, negation
 from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal, reader
 from gateway.policy.origins import ORIGINS, told
 from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind, Scope
+from gateway.policy.spelling import check_spelling, sign_hint
 from gateway.policy.zones import CLOCKS, UnknownZone, zone_named
 from gateway.sources import Sources
 from gateway.wording import did_you_mean
@@ -30,16 +30,27 @@ MAX_NODES = 200
 MAX_LENGTH = 4000  # characters
 
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "none": None}
-_REFUSED: Mapping[type[ast.AST], str] = {
-    ast.BinOp: "there is no arithmetic in conditions",
-    ast.IfExp: "there is no `if` in conditions; use `and`, `or`, `not`",
-    ast.Lambda: "there are no functions in conditions but the listed ones",
-    ast.ListComp: "there are no loops in conditions; use all_match or any_match",
-    ast.GeneratorExp: "there are no loops in conditions; use all_match or any_match",
-    ast.NamedExpr: "a condition can't set anything; to compare write `==`",
-    ast.JoinedStr: "strings are plain in conditions",
-    ast.Dict: "there are no objects in conditions",
-    ast.Set: "write a list with [ ]",
+_VALUES = "write a text in quotes, a number, `true`, `false`, `null` or a list of those"
+_LOOPS = ("there are no loops in conditions", "use all_match or any_match")
+_REFUSED: Mapping[type[ast.AST], tuple[str, str]] = {
+    ast.BinOp: ("there is no arithmetic in conditions", 'a name with signs in it is written `args["a-b"]`'),
+    ast.IfExp: ("there is no `if` in conditions", "use `and`, `or`, `not`"),
+    ast.Lambda: ("there are no functions in conditions but the listed ones", ""),
+    ast.ListComp: _LOOPS,
+    ast.GeneratorExp: _LOOPS,
+    ast.NamedExpr: ("a condition can't set anything", "to compare write `==`"),
+    ast.Dict: ("there are no objects in conditions", _VALUES),
+    ast.Set: ("there are no sets in conditions", "write a list with [ ]"),
+}
+_STRANGE = ("not part of the condition language", _VALUES)
+
+
+_NO_PLACE = {
+    "\\": "a backslash",
+    "\n": "a line break",
+    "\r": "a line break",
+    "\f": "a page break",
+    "\0": "a NUL",
 }
 
 
@@ -54,9 +65,10 @@ def compile_condition(text: str) -> Condition:
 def _parse(text: str) -> ast.expr:
     if len(text) > MAX_LENGTH:
         raise ConditionError(MAX_LENGTH, f"longer than {MAX_LENGTH} characters", "split it into several lines")
-    for char, name in (("\\", "a backslash"), ("\n", "a line break"), ("\0", "a NUL")):
+    for char, name in _NO_PLACE.items():
         if char in text:
-            raise ConditionError(text.index(char), f"{name} has no place in a condition")
+            raise ConditionError(text.index(char), f"{name} has no place in a condition", "take it out")
+    check_spelling(text)
     try:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
@@ -78,21 +90,9 @@ def _operands(tree: ast.expr) -> list[ast.expr]:
     return [operand for value in tree.values for operand in _operands(value)]
 
 
-_SIGNS = (
-    *((quote, "write straight quotes: `'...'`") for quote in "\u2018\u2019\u201c\u201d\u201e"),
-    ("&&", "write `and`"),
-    ("||", "write `or`"),
-    ("!", "write `not`"),
-    ("=", "to compare write `==`"),
-)
-_RIGHT_SIGNS = re.compile(r"[=!<>]=")
-
-
 def _syntax(text: str, error: SyntaxError) -> ConditionError:
-    rest = _RIGHT_SIGNS.sub("", text)
-    hint = next((hint for sign, hint in _SIGNS if sign in rest), "")
     offset = max(0, min(len(text), (error.offset or 1) - 1))  # Python counts from 1
-    return ConditionError(offset, f"not a condition: {error.msg}", hint)
+    return ConditionError(offset, f"not a condition: {error.msg}", sign_hint(text))
 
 
 class _Compiler:
@@ -127,8 +127,8 @@ class _Compiler:
     def _expr(self, node: ast.expr) -> Expr:
         known = self._KNOWN.get(type(node))
         if known is None:
-            what = _REFUSED.get(type(node), "not part of the condition language")
-            self._fail(node, f"`{self._source(node)}`: {what}")
+            what, hint = _REFUSED.get(type(node), _STRANGE)
+            self._fail(node, f"`{self._source(node)}`: {what}", hint)
         return known(self, node)
 
     def _question(self, node: ast.expr) -> Node:
@@ -147,18 +147,19 @@ class _Compiler:
             inner = self._question(node.operand)
             return Expr(lambda scope: negation(inner(scope)), "bool")
         found = self._expr(node.operand)
-        if not isinstance(node.op, ast.USub) or found.kind != "number" or found.literal is UNDECIDED:
-            self._fail(node, f"`{self._source(node)}`: only a written number can have a minus")
+        written = isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant)
+        if not written or found.kind != "number" or found.literal is UNDECIDED:
+            self._fail(node, f"`{self._source(node)}`: only a written number can have a minus", "write `-1`")
         return literal(-found.literal)
 
     def _constant(self, node: ast.Constant) -> Expr:
         value = node.value
         if not isinstance(value, bool | int | float | str | None):
-            self._fail(node, f"`{self._source(node)}` is not a value that a condition can hold")
+            self._fail(node, f"`{self._source(node)}` is not a value that a condition can hold", _VALUES)
         if isinstance(value, float) and not math.isfinite(value):
-            self._fail(node, f"`{self._source(node)}` is too large a number")
+            self._fail(node, f"`{self._source(node)}` is too large a number", "at most 1e308")
         if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
-            self._fail(node, f"a number of more than {MAX_DIGITS} digits")
+            self._fail(node, f"a number of more than {MAX_DIGITS} digits", "write fewer digits")
         return literal(value)
 
     def _list(self, node: ast.List | ast.Tuple) -> Expr:
@@ -226,6 +227,9 @@ class _Compiler:
     # ---- comparisons ----
 
     def _compare(self, node: ast.Compare) -> Expr:
+        if not is_chain(node.ops):
+            hint = "join the comparisons with `and`"
+            self._fail(node, f"`{self._source(node)}`: a chain goes one way, as in `0 < args.a <= 9`", hint)
         operands = [(operand, self._expr(operand)) for operand in (node.left, *node.comparators)]
         pairs = zip(operands, node.ops, operands[1:], strict=False)
         return Expr(all_of([self._pair(node, left, op, right) for left, op, right in pairs]), "bool")
@@ -235,7 +239,7 @@ class _Compiler:
     ) -> Node:
         kinds = COMPARISONS.get(type(op))
         if kinds is None:
-            self._fail(node, f"`{self._source(node)}`: `is` is not part of the condition language", "write `==`")
+            self._fail(node, f"`{self._source(node)}`: `is` is not part of the condition language", _IS[type(op)])
         if "weekday" in (left[1].kind, right[1].kind):
             self._check_weekday(left, right)
         if not kinds.fits(left[1].kind, right[1].kind):
@@ -259,7 +263,7 @@ class _Compiler:
             hint = "values have no methods" if isinstance(node.func, ast.Attribute) else ""
             self._fail(node, f"`{self._source(node.func)}` can't be called", hint)
         if node.keywords:
-            self._fail(node, f"`{self._source(node)}`: arguments of functions have no names")
+            self._fail(node, f"`{self._source(node)}`: arguments of functions have no names", _usage(node.func.id))
         if node.func.id == "has":
             return self._has(node)
         if node.func.id in CLOCKS:
@@ -351,6 +355,10 @@ _USAGES: Mapping[str, str] = {
 }
 
 
+def _usage(name: str) -> str:
+    return f"write {_USAGES[name]}" if name in _USAGES else ""
+
+
 def _refuses(function: Function, fixed: str) -> bool:
     try:
         function.prepare([fixed])
@@ -372,6 +380,7 @@ def _list_of(names: Any) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+_IS: Mapping[type[ast.cmpop], str] = {ast.Is: "write `==`", ast.IsNot: "write `!=`"}
 _A: Mapping[Kind, str] = {
     "bool": "a yes or no",
     "number": "a number",

@@ -6,6 +6,9 @@ Each kind of finding is a module:
     alone        lines that are doubtful by themselves
     among        lines that others make useless
     people       roles, members and tenants that are not there
+    impossible   texts that a name can never be, by how such texts are written; below it
+    sayings      the texts that a condition compares with what it knows
+    named        conditions about tools, servers, roles and tenants that are not there
     tools        patterns that match no tool, arguments that no tool takes
     kinds        arguments of another kind, or with other values, than the schema says; below it
     schemas      what a schema says of one path
@@ -28,6 +31,8 @@ from gateway.policy.lint.among import repeated, useless
 from gateway.policy.lint.destructive import unguarded
 from gateway.policy.lint.finding import of_error
 from gateway.policy.lint.ignoring import ignored, left
+from gateway.policy.lint.impossible import impossible
+from gateway.policy.lint.named import unheard_of
 from gateway.policy.lint.people import People, strangers, unreachable
 from gateway.policy.lint.tools import against
 from gateway.policy.load import build
@@ -69,9 +74,9 @@ def check(
 
 def findings(policy: Policy, catalogue: Catalogue | None = None, people: People | None = None) -> list[Problem]:
     """The lints alone; what is None is not known, and nothing is compared with it. Pure."""
-    found = [problem for rule in policy.lines for problem in doubtful(rule)]
+    found = [problem for line in policy.lines for problem in (*doubtful(line), *impossible(line))]
     found += [problem for one in policy.obligations for problem in idle(one)]
-    found += [*repeated(policy), *useless(policy), *unreachable(policy)]
+    found += [*repeated(policy), *useless(policy), *unreachable(policy), *unheard_of(policy, catalogue, people)]
     if people is not None:
         found += strangers(policy, people)
     if catalogue is not None:

@@ -31,6 +31,7 @@ RULES: Mapping[str, str] = {
     "unknown-argument": "an argument that a tool's input schema does not have",
     "wrong-type": "an argument is compared with a value that its input schema does not allow it to be",
     "unknown-value": "an argument is compared with a value that the schema's `enum` does not have",
+    "impossible-value": "a name is compared with a text that is written otherwise than such names are",
     "never-decides": "another line says the same of all that this line matches, or overrules it",
     "ask-without-allow": "an `ask` line about what no line allows; `ask` only restricts",
     "duty-without-allow": "an `o` line about what no line allows; `o` only obliges",

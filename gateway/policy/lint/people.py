@@ -1,6 +1,7 @@
 """Lines about members, roles and tenants that are not there. Pure."""
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
 
@@ -11,7 +12,7 @@ from gateway.policy.rows import Grant, Rule
 from gateway.policy.wording import GROUPS
 from gateway.wording import closest, did_you_mean
 
-__all__ = ["People", "strangers", "unreachable"]
+__all__ = ["People", "strangers", "tenant_hint", "unreachable"]
 
 _GROUPS = tuple(f"{group}:" for group in GROUPS)
 _MEMBER, _TENANT_OF_GRANT = 1, 3  # cells of a `g` line
@@ -93,15 +94,25 @@ def _stranger(row: Rule | Grant, people: People, seen: set[str]) -> Iterator[Pro
 
 def _strange_tenant(row: Rule | Grant, people: People, named: set[str], seen: set[str]) -> Iterator[Problem]:
     tenant, cell = row.tenant, TENANT if isinstance(row, Rule) else _TENANT_OF_GRANT
-    known = people.tenants | (named if isinstance(row, Rule) else frozenset())
-    if tenant == "*" or tenant in known or f"tenant {tenant}" in seen:
+    if tenant == "*" or f"tenant {tenant}" in seen:
         return
-    like = closest(tenant, known - {"*"})
-    listed = isinstance(row, Rule) and bool(named - {"*"}) and not people.by_token
-    if people.closed or listed or (like and _slip(tenant, like)):
+    hint = tenant_hint(tenant, people, named if isinstance(row, Rule) else frozenset())
+    if hint is not None:
         seen.add(f"tenant {tenant}")
         message = f"no `g` line, no API key, no run and no configuration knows the tenant `{tenant}`"
-        yield warning(row, cell, "unknown-tenant", message, did_you_mean(tenant, known - {"*"}))
+        yield warning(row, cell, "unknown-tenant", message, hint)
+
+
+def tenant_hint(tenant: str, people: People, named: AbstractSet[str]) -> str | None:
+    """What to say of a tenant that nobody knows; None if it may be right. `named` are those of `g` lines."""
+    known = people.tenants | (named - {"*"})
+    if tenant in known:
+        return None
+    like = closest(tenant, known)
+    listed = bool(named - {"*"}) and not people.by_token
+    if people.closed or listed or (like and _slip(tenant, like)):
+        return did_you_mean(tenant, known)
+    return None
 
 
 def _slip(name: str, like: str) -> bool:

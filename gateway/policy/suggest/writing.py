@@ -39,7 +39,7 @@ def literal(value: Any) -> str:
 def _text(text: str) -> str:
     if len(text) > LONGEST:
         raise Unwritable("a long text")
-    if "\\" in text or any(hides(character) for character in text):
+    if "\\" in text or not text.isprintable() or any(hides(character) for character in text):
         raise Unwritable("a text with a character that a condition can't hold")
     quote = next((quote for quote in "'\"" if quote not in text), None)
     if quote is None:

@@ -6,10 +6,12 @@ import pytest
 
 from gateway.config import load_config
 from gateway.config.folders import Folders, find_folders
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, PolicyError
 from gateway.hosts.changes import apply
 from gateway.hosts.home import find_home, is_read_elsewhere, known_servers, make_home, with_servers
 from gateway.policy import load
+from gateway.policy.files import Source
+from gateway.policy.formatting import formatted
 
 
 @pytest.fixture
@@ -34,6 +36,22 @@ def test_elsewhere_it_is_the_users_own_and_works_as_it_is_made(tmp_path: Path, f
     policy = load(config.policy.model, config.policy.files)
     assert {rule.why for rule in policy.rules} >= {"my own servers"}
     assert not policy.warnings
+
+
+@pytest.mark.parametrize("user", ["user:a", "user:ann", "user:somebody-with-a-long-name"])
+def test_its_policy_is_aligned_whatever_the_user_is_called(user: str, folders: Folders) -> None:
+    home = find_home(folders)
+    make_home(home, user)
+    content = (home.folder / "policies" / "policy.csv").read_bytes()
+    assert user.encode() in content
+    assert formatted(Source("policy.csv", content)) == content
+
+
+def test_a_name_that_no_policy_can_hold_is_told_by_whoever_reads_the_file(folders: Folders) -> None:
+    home = find_home(folders)
+    make_home(home, "user:a(b")
+    with pytest.raises(PolicyError, match=r"policy\.csv:9"):
+        load(home.folder / "policies" / "model.conf", home.folder / "policies" / "policy.csv")
 
 
 def test_what_a_user_has_changed_in_it_stays(folders: Folders) -> None:

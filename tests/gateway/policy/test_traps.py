@@ -141,6 +141,93 @@ def test_a_denying_line_that_casbin_loses_counts(trap: str, text: str | bytes, a
     assert outcome(ALL, query) == "allow"  # it is that line that denies
 
 
+# ---- conditions are read by Python's parser, and are not Python
+
+LEAKS = [
+    ("`#` cuts the rest off", "args.a < 100 # and args.b == 'EUR'", 14, "comments stand on lines of their own"),
+    ("a forgotten comma joins two texts", "args.a in ['DE001' 'DE002', 'DE003']", 20, "is a comma missing?"),
+    ("a quote written twice joins two texts", "args.a == 'it''s'", 15, "the other kind of quotes"),
+    ("three quotes", "args.a == '''x'''", 13, "the other kind of quotes"),
+    ("a text in brackets is no list: a part of it is enough", "args.a in ('EUR')", 11, "write `['EUR']`"),
+    ("the same in two brackets", "args.a not in (('EUR'))", 15, "write `['EUR']`"),
+    ("a blank that is none", "args.a == 'a\u00a0b'", 13, "write a plain blank"),
+    ("a tab in a text", "args.a == 'a\tb'", 13, "write a plain blank"),
+    ("bytes", "args.a == b'x'", 11, "leave out the `b`"),
+    ("a raw string", "args.a == R'x'", 11, "leave out the `R`"),
+    ("a string with a u", "args.a == u'x'", 11, "leave out the `u`"),
+    ("a formatted string", "args.a == f'{args.b}'", 11, "leave out the `f`"),
+    ("a line that goes on", "args.a == \\ 1", 11, "take it out"),
+    ("an underscore in a number", "args.a < 1_000", 10, "write `1000`"),
+    ("a hexadecimal number", "args.a < 0x10", 10, "write `16`"),
+    ("an octal number", "args.a < 0o10", 10, "write `8`"),
+    ("a binary number", "args.a < 0b10", 10, "write `2`"),
+    ("a complex number", "args.a == 1j", 11, "write `12`"),
+    ("a point without digits behind it", "args.a < 5.", 10, "write `12`"),
+    ("a point without digits before it", "args.a < .5", 10, "`0.5`"),
+    ("a number that runs into a word", "args.a == 1or args.b", 11, "write `12`"),
+    ("an address without quotes", "args.a == 10.0.0.1", 11, "stand in quotes"),
+    ("a number that Python rounds", "args.a == 9007199254740993.0", 11, "write fewer digits"),
+    ("a number that Python takes for nothing", "args.a > 1e-400", 10, "write fewer digits"),
+    ("a number without end", "args.a < 1e999", 10, "at most"),
+    ("a number that is too long", "args.a < 1" + "0" * 50, 10, "write fewer digits"),
+    ("two minuses", "args.a == - -1", 11, "write `-1`"),
+    ("an ellipsis", "args.a == ...", 11, "write a text in quotes"),
+    ("a walrus", "(a := 1) == 1", 2, "to compare write `==`"),
+    ("a star in a list", "args.a in [*args.b]", 12, "write a text in quotes"),
+    ("a star in a call", "matches(args.a, *args.b)", 17, "write matches("),
+    ("two stars in a call", "matches(args.a, **args.b)", 1, "write matches("),
+    ("`is`", "args.a is null", 1, "write `==`"),
+    ("`is not`", "args.a is not null", 1, "write `!=`"),
+    ("a chain whose ends are not compared", "args.a != args.b != args.c", 1, "join the comparisons with `and`"),
+    ("a chain that asks two things", "args.a in args.b == true", 1, "join the comparisons with `and`"),
+    ("a chain that turns round", "args.a < args.b > args.c", 1, "join the comparisons with `and`"),
+    ("a root in wide letters", "\uff41\uff52\uff47\uff53.a == 1", 1, "write `args`"),
+    ("an argument in wide letters", "args.\uff41 == 1", 6, 'write `args["\uff41"]`'),
+    ("a ligature", "args.b.o\ufb03ce == 1", 8, 'write `args.b["o\ufb03ce"]`'),
+    ("a word of Python's", "args.from == 1", 6, 'write `args["from"]`'),
+    ("a word of Python's, further down", "args['x'].a[0].class == 1", 16, "write `args['x'].a[0][\"class\"]`"),
+    ("a name that begins with a digit", "args.2fa == 1", 5, 'write `args["2fa"]`'),
+    ("two lines in one", "args.a; args.b", 7, "join conditions with `and`"),
+]
+
+
+@pytest.mark.parametrize(("trap", "when", "column", "hint"), LEAKS, ids=[trap for trap, *_ in LEAKS])
+def test_what_python_reads_otherwise_than_it_looks_is_an_error_at_its_place(
+    trap: str, when: str, column: int, hint: str
+) -> None:
+    before = "p, *, *, */*, call, "
+    cell = when.replace('"', '""')
+    with pytest.raises(PolicyError) as caught:
+        parse(f'{ALL}{before}"{cell}", deny, no')
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column, problem.level) == (2, len(before) + 1 + column, "error")
+    assert hint in problem.hint
+
+
+MEANINGS = [
+    ("a `#` in quotes is a letter", "args.a == '#1'", "#1", "1"),
+    ("the other quotes", 'args.a == "it\'s"', "it's", "its"),
+    ("a list of one in round brackets", "args.a in ('EUR',)", "EUR", "E"),
+    ("`in` a text asks for a part of it", "args.a in 'EUR'", "E", "X"),
+    ("`not in` a text", "args.a not in 'EUR'", "X", "E"),
+    ("an exponent", "args.a == 1e3", 1000, 1001),
+    ("an index from the end", "args.a[-1] == 2", [1, 2], [2, 1]),
+    ("a chain one way", "0 < args.a <= 9", 9, 10),
+    ("`not` takes in the whole comparison", "not args.a == 1", 2, 1),
+    ("`and` before `or`", "args.a == 1 or args.a == 2 and args.a == 3", 1, 2),
+    ("other words for null", "args.a == None", None, 1),
+    ("other words for true", "args.a == True", True, False),
+    ("letters within quotes stay as they are", "args.a == '\uff41'", "\uff41", "a"),
+]
+
+
+@pytest.mark.parametrize(("trap", "when", "yes", "no"), MEANINGS, ids=[trap for trap, *_ in MEANINGS])
+def test_what_is_left_of_python_has_one_meaning(trap: str, when: str, yes: object, no: object) -> None:
+    cell = when.replace('"', '""')
+    assert outcome(denying(f'"{cell}"'), a_query(args={"a": yes})) == "deny"
+    assert outcome(denying(f'"{cell}"'), a_query(args={"a": no})) == "allow"
+
+
 # ---- patterns: what stock matchers let through
 
 WIDE = [

@@ -35,6 +35,8 @@ def test_a_new_project_is_checked_clean_against_its_servers(folder: Path, toolga
     checked = toolgate("policy", "check", "--servers", "--strict")
     assert (checked.code, checked.out, checked.err) == (0, "", "no errors, no warnings\n")
     assert toolgate("policy", "test").code == 0
+    aligned = toolgate("policy", "fmt", "--check")
+    assert (aligned.code, aligned.err) == (0, "no files would change\n")
 
 
 @pytest.mark.parametrize(

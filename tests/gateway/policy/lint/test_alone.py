@@ -55,7 +55,7 @@ def test_a_restriction_that_can_not_be_true_still_restricts_what_it_can_not_deci
         "len(args.a) > 1 and len(args.b) < 1",
         "now.weekday in ['sat', 'sun'] and now.hour < 9",
         "run.tainted and tool.open_world and run.calls > 3",
-        "'role:x' in subject.roles",
+        "'user:x' in subject.user",
         "args['odd name'] == true",
     ],
 )

@@ -48,7 +48,9 @@ def test_a_name_that_is_no_word_of_the_language_stands_in_brackets(steps: tuple[
     assert path_text(steps) == text
 
 
-@pytest.mark.parametrize("value", ["a\\b", "a\nb", "\u202e", 'it\'s "both"', "x" * 121, {"a": 1}, [{"a": 1}]])
+@pytest.mark.parametrize(
+    "value", ["a\\b", "a\nb", "a\u00a0b", "\u202e", 'it\'s "both"', "x" * 121, {"a": 1}, [{"a": 1}]]
+)
 def test_what_a_condition_can_not_hold_is_not_written(value: object) -> None:
     with pytest.raises(Unwritable):
         literal(value)
