@@ -26,6 +26,7 @@ _LENGTHS = (
 )  # of it, its end of such a length: so each text is looked through 8 times at most
 _SHORT = 40  # characters of what can be a label of the value beside it
 _ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+_ELSE = re.compile(r"[^a-z0-9]+")
 _NAME = re.compile(r"[a-z_.$/-]*[0-9]?", re.ASCII | re.IGNORECASE)
 
 
@@ -81,8 +82,11 @@ class Mentions:
         """
         if len(text) > _SHORT:
             return False
-        words = [_flat(word) for word in _words(_readable(text))]
-        flat = "".join(words)
+        readable = _readable(text)
+        flat = _flat(readable)
+        if not self._speaks(flat):
+            return False
+        words = [_flat(word) for word in _words(readable)]
         return any(flat == "".join(name) or _in(name, words) for name in self._names)
 
     def may_name(self, key: str) -> bool:
@@ -105,6 +109,8 @@ def _words(text: str) -> list[str]:
 
 def _flat(text: str) -> str:
     """Its letters and digits, without case and width."""
+    if text.isascii():
+        return _ELSE.sub("", text.lower())
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
 
 
