@@ -29,6 +29,7 @@ from gateway.call import (
     Unsent,
     outcome_from_json,
     outcome_to_json,
+    says,
 )
 from gateway.caller import Caller
 from gateway.catalogue import Catalogue
@@ -38,7 +39,7 @@ from gateway.errors import Conflict, UnknownApproval, UnknownTask
 from gateway.events import Admitted, Event, Held, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import fulfilled
-from gateway.hearing import discreet
+from gateway.hearing import discreet, overheard
 from gateway.pipeline import CallResult
 from gateway.redeeming import Redeeming
 from gateway.results import afar, unforged
@@ -50,6 +51,7 @@ from gateway.tracing import meta_about
 
 __all__ = ["Following", "Inquiry", "Servers", "Unfollowed"]
 
+_NOTHING = Duties(("*",), secrets=True)  # what is told within it says nothing
 _UNKNOWN = -32602  # how a server says that it does not know a task (any more)
 
 Unfollowed = Deny | Refused | Unsent | InDoubt  # why there is no answer about a task
@@ -125,20 +127,24 @@ class Following:
         return told(approval, known, time.time_ns() // 1_000_000)
 
     async def update(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
-        """Brings the client's answers to the server of a task. The acknowledgement, raw."""
+        """Brings the client's answers to the server of a task. The acknowledgement, within the duties of its call."""
         task = await self._served(inquiry)
         if task is None:
             return {}  # nothing of it was asked of this client
         verdict = await self._judged(task, inquiry.run)
         if isinstance(verdict, Allow) and verdict.duties is not None and verdict.duties.dry_run:
             return Deny("permitted", "the policy allows this call only as a dry run", verdict.rule)
-        return verdict if isinstance(verdict, Deny) else await self._tell(task, "update", inquiry)
+        return verdict if isinstance(verdict, Deny) else await self._tell(task, "update", inquiry, verdict.duties)
 
     async def cancel(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
-        """Takes a question to people back, or tells the server of a task. Nobody is kept from that."""
+        """Takes a question to people back, or tells the server of a task. Nobody is kept from that; but what the server
+        says to it is for those only who may make the call.
+        """
         task = await self._served(inquiry)
         if task is not None:
-            return await self._tell(task, "cancel", inquiry)
+            verdict = await self._judged(task, inquiry.run)
+            duties = verdict.duties if isinstance(verdict, Allow) else _NOTHING
+            return await self._tell(task, "cancel", inquiry, duties)
         await self._store.withdraw(inquiry.task_id, inquiry.run.subject.user, "its task was cancelled")
         return {}
 
@@ -178,13 +184,11 @@ class Following:
         verdict = await self._judged(task, inquiry.run)
         if isinstance(verdict, Deny):
             return verdict
-        outcome = await self._said(task, "get", inquiry, duties=verdict.duties)
+        outcome = await self._said(task, "get", inquiry, verdict.duties)
         if isinstance(outcome, Refused) and outcome.code == _UNKNOWN:
             await self._ended(task, InDoubt("its server does not know the task any more"))
         if not isinstance(outcome, Answered | TaskCreated):
             return _as_said(outcome)
-        if self._tainting(task):
-            inquiry.run.taint()
         if outcome.result.get("status") not in STATES:
             return InDoubt("the server did not say where its task stands")
         await self._ended(task, ended(outcome.result))
@@ -199,29 +203,33 @@ class Following:
         with contextlib.suppress(Conflict):
             await self._store.append(task.run_id, [returned], lease=None, changes=(Finish(task.id),))
 
-    async def _tell(self, task: Task, action: TaskAction, inquiry: Inquiry) -> JsonObject | Unfollowed:
+    async def _tell(
+        self, task: Task, action: TaskAction, inquiry: Inquiry, duties: Duties | None
+    ) -> JsonObject | Unfollowed:
         """Written down before it leaves, like a call."""
         run, answers = inquiry.run, inquiry.answers if action == "update" else None
         said = {"taskId": task.id} | ({} if answers is None else {"inputResponses": answers})
         key, policy = run.new_key(action), self._clients.policy.current.digest
         text = Arguments.parse(said).text
         await run.record([Admitted(key, task.path, text, task.pin, policy, {}, action=action)])
-        outcome = await self._said(task, action, inquiry, answers)
+        outcome = await self._said(task, action, inquiry, duties)
         await run.record([Returned(key, outcome_to_json(extract(outcome)), {}, self._tainting(task))])
         return unforged(outcome.result) if isinstance(outcome, Answered) else _as_said(outcome)
 
     async def _said(
-        self,
-        task: Task,
-        action: Literal["get", TaskAction],
-        inquiry: Inquiry,
-        answers: JsonObject | None = None,
-        duties: Duties | None = None,
+        self, task: Task, action: Literal["get", TaskAction], inquiry: Inquiry, duties: Duties | None
     ) -> Outcome:
-        """What the server of a task says to one request about it, looked at as every answer is."""
+        """What the server of a task says to one request about it, looked at as every answer is; it taints, whatever it
+        is.
+        """
         begin, meta = time.time_ns(), meta_about(task, inquiry.meta)
-        caller = discreet(inquiry.caller, duties)
+        answers = inquiry.answers if action == "update" else None
+        caller, tainting = discreet(inquiry.caller, duties), self._tainting(task)
+        if tainting:
+            caller = overheard(caller, inquiry.run.ear, task.call)
         outcome = await self._servers.follow(task, f"tasks/{action}", meta=meta, caller=caller, answers=answers)
+        if tainting and says(outcome):
+            inquiry.run.taint()
         if duties is not None:
             outcome = fulfilled(outcome, duties, "call", self._servers.catalogue.tools.get(task.path))
         over = isinstance(outcome, Answered | TaskCreated) and ended(outcome.result) is not None

@@ -56,7 +56,8 @@ def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> O
             new = redactor.result(result)
             return outcome if new is result else Answered(_fitting(result, new, thing))
         case TaskCreated(result, identity):
-            return TaskCreated(redactor.result(result), identity)
+            theirs = {"taskId": result["taskId"]} if "taskId" in result else {}  # no client sees it: `gateway.task`
+            return TaskCreated({**redactor.result(result), **theirs}, identity)
         case InputRequired(result):
             return InputRequired(redactor.result(result))
         case Refused(code, message, data):

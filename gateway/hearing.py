@@ -16,6 +16,7 @@ from gateway.duties import Duties
 from gateway.fulfilment import NO_QUESTIONS
 from gateway.run import Run
 from gateway.sources import Sources, extended
+from gateway.verbatim import encode
 
 __all__ = ["Ear", "Listening", "OfRun", "discreet", "overheard"]
 
@@ -137,7 +138,7 @@ class _Overheard(_Around):
 
 @dataclass(frozen=True, slots=True)
 class _Spared(_Around):
-    """He hears how far a call is, and no words: those can't be redacted before they are there."""
+    """He hears how far a call is, in numbers, and no words: those can't be redacted before they are there."""
 
     @property
     def log_level(self) -> str | None:
@@ -145,16 +146,47 @@ class _Spared(_Around):
 
     def hear(self, method: str, params: JsonObject) -> None:
         if method == "notifications/progress":
-            self.caller.hear(method, {key: item for key, item in params.items() if key != "message"})
+            self.caller.hear(method, {key: item for key, item in params.items() if _tells_how_far(key, item)})
 
     async def ask(self, method: str, params: JsonObject) -> JsonObject:
         del method, params
         raise CantAsk(-32601, NO_QUESTIONS)
 
 
+def _tells_how_far(key: str, item: object) -> bool:
+    return key == "progressToken" or (key in ("progress", "total") and isinstance(item, int | float))
+
+
+class _Bounded:
+    """He hears as much as the result may have, and nothing of what would be more."""
+
+    def __init__(self, caller: Caller, limit: int) -> None:
+        self._caller, self._left = caller, limit
+        self.key, self.modern, self.capabilities = caller.key, caller.modern, caller.capabilities
+        self.wants_progress, self.log_level = caller.wants_progress, caller.log_level
+
+    def hear(self, method: str, params: JsonObject) -> None:
+        if self._has_room(params):
+            self._caller.hear(method, params)
+
+    async def ask(self, method: str, params: JsonObject) -> JsonObject:
+        if not self._has_room(params):
+            raise CantAsk(-32603, "the question is larger than the policy allows what this call says to be")
+        return await self._caller.ask(method, params)
+
+    def _has_room(self, params: JsonObject) -> bool:
+        """What does not fit ends it: what comes behind it would say something else without it."""
+        self._left = max(-1, self._left - len(encode(params))) if self._left >= 0 else -1
+        return self._left >= 0
+
+
 def discreet(caller: Caller, duties: Duties | None) -> Caller:
-    """The caller of a call whose results are redacted; himself if they are not."""
-    return _Spared(caller) if duties is not None and duties.redacts else caller
+    """The caller of a call whose results are redacted or bounded; himself if they are neither."""
+    if duties is None:
+        return caller
+    if duties.max_result_bytes is not None and caller is not NOBODY:
+        caller = _Bounded(caller, duties.max_result_bytes)
+    return _Spared(caller) if duties.redacts else caller
 
 
 def overheard(caller: Caller, ear: Ear | None, call: Call) -> Caller:

@@ -3,15 +3,19 @@
 A field is named by the end of its path (`iban`, `customer.iban`, `*_token`): at any depth, in lists too, whatever the
 case of its letters. It is looked for in structured content, and in texts that are JSON, also JSON within a string. What
 can't be looked into (prose, where fields are named; images and other binary data) is withheld whole: half a redaction
-is none. A result that holds nothing of it comes back as the object that it was.
+is none. So is what tells a field in another way: a string that speaks of its name, a value beside its name, what has
+been redacted once more. When in doubt, too much is withheld. A result that holds nothing of it comes back as the object
+that it was.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from gateway.call import JsonObject
 from gateway.duties import Duties
+from gateway.mentions import Mentions
 from gateway.policy.globs import compile_glob
 from gateway.screens.secrets import MASK, masked
 
@@ -20,9 +24,25 @@ __all__ = ["WITHHELD", "Redactor"]
 WITHHELD: Final = (
     "[withheld: the policy redacts fields of this result, and this part of it is no JSON in which they could be found]"
 )
-_AS_IT_IS = frozenset({"requestState", "taskId", "resultType", "isError", "status", "pollInterval", "ttl"})
+_URI: Final = "withheld:"
 _BLOCKS = frozenset({"content", "contents", "messages"})
 _BINARY = ("blob", "data")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{5,18}(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_MIME = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}(; ?charset=[a-z0-9-]{1,20})?", re.ASCII | re.IGNORECASE)
+# What MCP says itself: words of a result, words of a block, and keys of both.
+_WORDS: Mapping[str, frozenset[str]] = {
+    "resultType": frozenset({"complete", "input_required", "task"}),
+    "status": frozenset({"working", "input_required", "completed", "failed", "cancelled"}),
+}
+_FRAME: Mapping[str, frozenset[str]] = {
+    "type": frozenset({"text", "resource", "tool_use", "tool_result"}),
+    "role": frozenset({"user", "assistant"}),
+}
+_KEYS = _BLOCKS | {
+    *("structuredContent", "isError", "resultType", "requestState", "inputRequests", "result", "error", "_meta"),
+    *("taskId", "status", "statusMessage", "createdAt", "lastUpdatedAt", "ttlMs", "pollIntervalMs"),
+    *("type", "role", "text", "resource", "uri", "mimeType", "annotations", "code", "message", "data"),
+}
 _Path = tuple[str, ...]
 
 
@@ -31,44 +51,66 @@ class _Doubled(ValueError):
 
 
 class Redactor:
-    """One result's, for it remembers what the structured content still says."""
+    """One result's, for it remembers what it took away, and what the structured content still says."""
 
     def __init__(self, duties: Duties) -> None:
         self._fields = [[compile_glob(step) for step in path.casefold().split(".")] for path in duties.redact]
+        self._mentions = Mentions(path.rpartition(".")[2] for path in duties.redact)
         self._secrets = duties.secrets
         self._said: frozenset[str] = frozenset()  # what the structured content still says, as JSON texts
         self._hidden = False  # whether something of the structured content was taken away
+        self._bare = _bare(None)  # where in what is looked at values have no names
+        self._unclear = False  # whether a field's name stands among the values of what is looked at
 
     def result(self, result: JsonObject) -> JsonObject:
         """A `CallToolResult`, a resource, a prompt, or the state of a task with such a result in it."""
         try:
-            return self._result(result)
+            new = self._result(result)
+            return self._result(result) if self._mentions.taken else new  # which may stand before its field, too
         except RecursionError:
             return {"content": [{"type": "text", "text": WITHHELD}], "isError": True}
 
     def words(self, text: str) -> str:
         """A sentence of a server, such as an error's."""
         try:
-            return self._prose(text)
+            new = self._prose(text)
+            return self._prose(text) if self._mentions.taken else new
         except RecursionError:
             return WITHHELD
 
     def _result(self, result: JsonObject) -> JsonObject:
         structured = result.get("structuredContent")
-        seen = self._value(structured, ())
+        seen = self._document(structured, ())
         if self._fields:
             self._said, self._hidden = frozenset(_parts(seen)), seen is not structured
-        new = {key: seen if key == "structuredContent" else self._part(key, item) for key, item in result.items()}
+        new = {
+            self._top(key): seen if key == "structuredContent" else self._part(result, key, item)
+            for key, item in result.items()
+        }
         return result if _same(result, new) else new
 
-    def _part(self, key: str, item: Any) -> Any:
-        if key in _AS_IT_IS:
+    def _part(self, result: JsonObject, key: str, item: Any) -> Any:
+        if self._is_protocol(result, key, item):
             return item
         if key in _BLOCKS:
             return self._blocks(item)
-        if key == "result" and isinstance(item, Mapping):
+        if key in ("result", "error") and isinstance(item, Mapping):
             return self._result(item)
-        return self._prose(item) if key == "statusMessage" and isinstance(item, str) else self._value(item, (key,))
+        if self._named((key.casefold(),)):
+            return MASK
+        return self._of_block(key, item)
+
+    def _is_protocol(self, result: JsonObject, key: str, item: Any) -> bool:
+        """What MCP itself says there, in the form that MCP gives it: anything else is the server's data."""
+        match key:
+            case "isError":
+                return isinstance(item, bool)
+            case "requestState":
+                asks = result.get("resultType") == "input_required"
+                return asks and isinstance(item, str) and not self._mentions.tells(item)
+            case "createdAt" | "lastUpdatedAt":
+                return isinstance(item, str) and _TIME.fullmatch(item) is not None
+        return isinstance(item, str) and item in _WORDS.get(key, ())
 
     # ---- content
 
@@ -80,19 +122,31 @@ class Redactor:
 
     def _block(self, block: Any) -> Any:
         if not isinstance(block, Mapping):
-            return self._value(block, ())
+            return self._document(block, ())
         if any(name in block for name in _BINARY):
             return self._without_data(block)
-        new = {key: self._of_block(key, item) for key, item in block.items()}
+        if self._fields and block.get("type") == "resource_link":  # all of it is words
+            return {"type": "text", "text": WITHHELD}
+        new = {self._top(key): self._of_block(key, item) for key, item in block.items()}
         return block if _same(block, new) else new
 
     def _of_block(self, key: str, item: Any) -> Any:
-        if key == "text" and isinstance(item, str):
-            return self._prose(item)
-        return self._blocks(item) if key in ("resource", "content") else self._value(item, (key,))
+        if key in ("resource", "content"):
+            return self._blocks(item)
+        if not isinstance(item, str):
+            return self._document(item, () if isinstance(item, list) else (key.casefold(),))
+        if item in _FRAME.get(key, ()) or (key == "mimeType" and _MIME.fullmatch(item)):
+            return item
+        return self._uri(item) if key == "uri" else self._prose(item)
+
+    def _uri(self, uri: str) -> str:
+        if self._fields and (self._mentions.tells(uri) or re.search(r"[\s?#%]", uri)):
+            return _URI
+        return self._clean(uri)
 
     def _without_data(self, block: JsonObject) -> JsonObject:
-        where = {"uri": block["uri"]} if "uri" in block else {"type": "text"}
+        uri = block.get("uri")
+        where = {"uri": self._uri(uri)} if isinstance(uri, str) else {"type": "text"}
         return {**where, "text": WITHHELD}
 
     def _prose(self, text: str) -> str:
@@ -102,47 +156,86 @@ class Redactor:
         except _Doubled:
             return WITHHELD
         except ValueError:
-            return self._clean(text) if self._may_say(text) else WITHHELD
-        new = self._value(value, ())
+            self._look_for_label(text)
+            return WITHHELD if self._fields else self._clean(text)
+        new = self._document(value, ())
         if not self._may_say(new):
             return WITHHELD
         return text if new is value else json.dumps(new, ensure_ascii=False, indent=2 if "\n" in text.strip() else None)
 
     def _may_say(self, value: Any) -> bool:
-        """Of a text beside structured content: what that still says, too. Fields have no names in a bare value."""
-        bare = not isinstance(value, Mapping | list)
-        return not self._fields or not (bare or self._hidden) or _canonical(value) in self._said
+        """Beside structured content of which something is gone: what that still says, too."""
+        if not self._fields:
+            return True
+        return isinstance(value, Mapping | list) and (not self._hidden or _canonical(value) in self._said)
 
     # ---- values
 
+    def _document(self, value: Any, path: _Path) -> Any:
+        """JSON that stands for itself. With an empty path, what is in no object of it is in no field either. Where a
+        field's name is a value, it is withheld whole: what beside it is the field's nobody knows.
+        """
+        before, self._unclear, self._bare = (self._unclear, self._bare), False, _bare(value)
+        new = self._value(value, path)
+        unclear, (self._unclear, self._bare) = self._unclear, before
+        if not unclear:
+            return new
+        return {"withheld": WITHHELD} if isinstance(value, Mapping) else WITHHELD
+
     def _value(self, value: Any, path: _Path) -> Any:
         if isinstance(value, str):
-            return self._string(value)
+            return self._string(value, path)
         if isinstance(value, Mapping):
             return self._object(value, path)
         if isinstance(value, list):
             new = [self._value(item, path) for item in value]
             return value if all(old is one for old, one in zip(value, new, strict=True)) else new
-        return value
+        return self._number(value, path)
+
+    def _number(self, value: Any, path: _Path) -> Any:
+        if not self._fields or value is None or isinstance(value, bool):
+            return value
+        return MASK if path in self._bare or self._mentions.is_taken(value) else value
 
     def _object(self, value: JsonObject, path: _Path) -> JsonObject:
         new: dict[str, Any] = {}
         for key, item in value.items():
             here = (*path, key.casefold())
-            new[self._clean(key)] = MASK if self._named(here) else self._value(item, here)
+            if self._named(here):
+                self._mentions.take(item)
+                new[self._clean(key)] = MASK
+            else:
+                new[self._key(key)] = self._value(item, here)
         return value if _same(value, new) else new
 
-    def _string(self, text: str) -> str:
+    def _top(self, key: str) -> str:
+        return key if key in _KEYS else self._key(key)
+
+    def _key(self, key: str) -> str:
+        """A name that is none tells something."""
+        return MASK if self._fields and not self._mentions.may_name(key) else self._clean(key)
+
+    def _string(self, text: str, path: _Path) -> str:
+        return self._prose(text) if self._fields and path in self._bare else self._nested(text, path)
+
+    def _nested(self, text: str, path: _Path) -> str:
         if not text.lstrip().startswith(("{", "[")):
-            return self._clean(text)
+            return self._plain(text)
         try:
             value = _parsed(text)
         except _Doubled:
             return WITHHELD if self._fields else self._clean(text)
         except ValueError:
-            return self._clean(text)
-        new = self._value(value, ())
+            return self._plain(text)
+        new = self._value(value, path)
         return text if new is value else json.dumps(new, ensure_ascii=False)
+
+    def _plain(self, text: str) -> str:
+        self._look_for_label(text)
+        return WITHHELD if self._fields and self._mentions.tells(text) else self._clean(text)
+
+    def _look_for_label(self, text: str) -> None:
+        self._unclear = self._unclear or self._mentions.is_label(text)
 
     def _clean(self, text: str) -> str:
         if not self._secrets:
@@ -157,6 +250,11 @@ class Redactor:
 def _ends(path: _Path, steps: list[Any]) -> bool:
     end = path[-len(steps) :]
     return len(end) == len(steps) and all(matches(name) for matches, name in zip(steps, end, strict=True))
+
+
+def _bare(value: Any) -> tuple[_Path, ...]:
+    """SDKs make `{"result": ...}` of what a tool returns that is no object: that is no name of the server's."""
+    return ((), ("result",)) if isinstance(value, Mapping) and list(value) == ["result"] else ((),)
 
 
 def _same(old: JsonObject, new: JsonObject) -> bool:

@@ -72,6 +72,20 @@ def test_neither_client_nor_record_nor_spans_see_what_is_redacted(tmp_path: Path
     assert KEY not in everything_in(tmp_path)
 
 
+def test_a_tool_that_returns_prose_does_not_get_round_it(tmp_path: Path) -> None:
+    """SDKs say a returned text twice: as content, and as `result` of the structured content."""
+    prose = f"Ann's ssn is {SSN}"
+
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "a client") as client:
+            outcome = outcome_of(await client.call("web/fetch", {"page": "said"}))
+            assert "withheld" in str(outcome)
+            assert SSN not in str(outcome)
+
+    on_stage(tmp_path, HIDING, scenario, said=text(prose) | {"structuredContent": {"result": prose}})
+    assert SSN not in everything_in(tmp_path)
+
+
 def test_no_model_sees_what_is_redacted(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         model = Replies(calls(("web__fetch", {"page": "row"})), says("Done."))

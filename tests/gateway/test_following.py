@@ -49,9 +49,16 @@ Scenario = Callable[[App, Following, Servers], Awaitable[None]]
 
 
 def within(
-    folder: Path, says: Outcome, scenario: Scenario, telemetry: Telemetry | None = None, *, duties: str = ""
+    folder: Path,
+    says: Outcome,
+    scenario: Scenario,
+    telemetry: Telemetry | None = None,
+    *,
+    duties: str = "",
+    trusted: bool = True,
 ) -> None:
-    setup = Setup(folder, {"echo": spec("echo", ECHO)}, telemetry=telemetry or Silent())
+    echo = spec("echo", {**ECHO, "trusted": trusted})
+    setup = Setup(folder, {"echo": echo}, telemetry=telemetry or Silent())
     setup.write_policy(*POLICY, *([duties] if duties else []))
 
     async def work() -> None:
@@ -238,3 +245,32 @@ def test_a_result_on_record_is_told_within_the_duties_of_today(tmp_path: Path) -
             await following.close()
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("says", [Answered({"ssn": SSN}), Refused(-32000, f"ssn {SSN}", {"ssn": SSN})])
+@pytest.mark.parametrize("allowed", [True, False])
+def test_an_acknowledgement_is_held_to_the_duties_too(tmp_path: Path, says: Outcome, allowed: bool) -> None:
+    """Who may not make the call any more may cancel it, and is told that it was done."""
+
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin if allowed else "another pin")
+            for work in (following.update, following.cancel):
+                assert SSN not in str(await work(Inquiry("T-1", run, NOBODY, answers={})))
+            assert "tasks/cancel theirs" in servers.asked
+            assert SSN not in str(await app.store.events(run.run_id))
+
+    within(tmp_path, says, scenario, duties="o, *, *, echo/echo, call, , redact=ssn, numbers stay inside")
+
+
+@pytest.mark.parametrize("says", [Answered({"status": "working"}), Refused(-32000, "write to eve"), Answered({})])
+@pytest.mark.parametrize("method", ["get", "update", "cancel"])
+def test_whatever_an_untrusted_server_says_of_a_task_taints(tmp_path: Path, says: Outcome, method: str) -> None:
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            assert not run.ear.tainted
+            await getattr(following, method)(Inquiry("T-1", run, NOBODY, answers={}))
+            assert run.ear.tainted
+
+    within(tmp_path, says, scenario, trusted=False)

@@ -1,6 +1,7 @@
 """What a run hears: a client's session is listened to, a driven run is read off its record."""
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -111,6 +112,33 @@ def test_while_results_are_redacted_a_caller_hears_how_far_it_is_and_no_words() 
     assert caller.capabilities == telling.capabilities
     with pytest.raises(CantAsk):
         asyncio.run(caller.ask("elicitation/create", {"message": "123?"}))
+
+
+def test_bare_progress_is_nothing_but_numbers() -> None:
+    telling = Telling()
+    told = {"progressToken": "t", "progress": 1, "total": 2}
+    discreet(telling, Duties(("ssn",))).hear("notifications/progress", {**told, "data": {"ssn": "123"}})
+    discreet(telling, Duties(("ssn",))).hear("notifications/progress", {"progress": "123-45-6789", "total": None})
+    assert telling.said == [told, {}]
+
+
+def test_what_is_said_before_the_answer_may_not_be_larger_than_the_answer() -> None:
+    telling = Telling()
+    caller = discreet(telling, Duties(max_result_bytes=1024))
+    for count in range(100):
+        caller.hear("notifications/progress", {"progress": count, "message": "x" * 100})
+        caller.hear("notifications/message", {"data": "y" * 100})
+    assert 0 < len(json.dumps(telling.said)) <= 1124
+    with pytest.raises(CantAsk):
+        asyncio.run(caller.ask("elicitation/create", {"message": "?"}))
+    assert (caller.key, caller.modern, caller.wants_progress, caller.log_level) == ("k", False, True, "info")
+
+
+def test_a_question_that_is_small_enough_is_put() -> None:
+    caller = discreet(Telling(), Duties(max_result_bytes=100))
+    assert asyncio.run(caller.ask("elicitation/create", {"message": "?"})) == {"asked": "elicitation/create"}
+    with pytest.raises(CantAsk):
+        asyncio.run(caller.ask("elicitation/create", {"message": "?" * 100}))
 
 
 @pytest.mark.parametrize("duties", [None, Duties(seconds=1.0), Duties(max_result_bytes=5)])

@@ -32,6 +32,7 @@ def text(*texts: str, **more: Any) -> dict[str, Any]:
         ("customer.iban", {"customer": [{"iban": 1}], "iban": 2}, {"customer": [{"iban": MASK}], "iban": 2}),
         ("*_token", {"a_token": "x", "token": "y"}, {"a_token": MASK, "token": "y"}),
         ("c*.?an", {"customer": {"ban": 1, "iban": 2}}, {"customer": {"ban": MASK, "iban": 2}}),
+        ("result.ssn", {"result": [{"ssn": SSN, "a": 1}]}, {"result": [{"ssn": MASK, "a": 1}]}),
         ("ssn", {"raw": json.dumps({"ssn": SSN, "a": 1})}, {"raw": json.dumps({"ssn": MASK, "a": 1})}),
     ],
 )
@@ -79,9 +80,100 @@ def test_a_text_in_which_no_field_can_be_found_is_withheld_whole(prose: str) -> 
     assert redacted(text(prose), "ssn") == text(WITHHELD)
 
 
-def test_a_text_that_the_structured_content_still_says_is_shown() -> None:
+def test_prose_is_withheld_also_if_the_structured_content_says_it() -> None:
     result = text("on its way", structuredContent={"state": "on its way", "ssn": SSN})
-    assert redacted(result, "ssn")["content"] == result["content"]
+    assert redacted(result, "ssn") == text(WITHHELD, structuredContent={"state": "on its way", "ssn": MASK})
+
+
+@pytest.mark.parametrize("said", [f"Ann's ssn is {SSN}", f"Ann: {SSN}", SSN, 123456789])
+def test_what_an_sdk_makes_of_a_tool_without_fields_is_prose(said: Any) -> None:
+    for each in (said, [said]):
+        found = redacted(text(str(said), structuredContent={"result": each}), "ssn")
+        assert found["content"] == text(WITHHELD)["content"]
+        assert str(said) not in str(found)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"note": f"ssn: {SSN}"},
+        {"note": f"SSN {SSN}"},
+        {"note": f"s.s.n. = {SSN}"},
+        {"note": f'Found: {{"ssn": "{SSN}"}}'},
+        {"note": f'Found: {{"\\u0073sn": "{SSN}"}}'},
+        {"note": f"?%73sn={SSN}"},
+        {"note": f"&#115;sn={SSN}"},
+        {"name": "ssn", "value": SSN},
+        {"label": "SSN:", "value": SSN},
+        {"columns": ["name", "ssn"], "rows": [["Ann", SSN]]},
+        {"pairs": [["ssn", SSN]]},
+        {"raw": json.dumps({"name": "ssn", "value": SSN})},
+        {f"ssn {SSN}": True},
+        {"ssn": SSN, "copy": SSN},
+        {"first": f"it is {SSN}", "ssn": SSN},
+        {"ssn": SSN, "digits": 123456789},
+        {"ssn": 123456789, "digits": SSN},
+        {"ssn": SSN, "index": {SSN: 1}},
+        {"people": [{"ssn": [SSN]}], "log": f"read {SSN}, sent"},
+    ],
+)
+def test_a_field_that_is_told_in_another_way_goes_too(value: dict[str, Any]) -> None:
+    found = str(redacted(text(json.dumps(value), structuredContent=value, _meta=value), "ssn"))
+    assert SSN not in found
+    assert "123456789" not in found
+    assert SSN not in Redactor(Duties(("ssn",))).words(json.dumps(value))
+
+
+def test_names_in_a_list_make_it_unclear_what_stands_beside_them() -> None:
+    assert SSN not in str(redacted(text(json.dumps(["ssn", {"value": SSN}])), "ssn"))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "resource_link", "uri": f"crm://ann?ssn={SSN}", "name": "ann"},
+        {"type": "resource_link", "uri": "crm://ann", "name": "ann", "description": f"her number is {SSN}"},
+        {"type": "resource", "resource": {"uri": f"crm://ssn/{SSN}", "text": "{}"}},
+        {"type": "resource", "resource": {"uri": f"crm://ann#{SSN}", "blob": "aGk="}},
+        {"type": f"ssn {SSN}", "text": "{}"},
+        {"type": "text", "text": "{}", "title": SSN},
+        {"type": "text", "text": "{}", "mimeType": f"text/plain; ssn={SSN}"},
+        {"type": {"ssn": SSN}, "text": "{}"},
+        f"the number is {SSN}",
+    ],
+)
+def test_no_part_of_a_block_is_left_out(block: Any) -> None:
+    assert SSN in str(block)
+    assert SSN not in str(redacted({"content": [block]}, "ssn"))
+
+
+@pytest.mark.parametrize("value", [{"ssn": SSN}, f"ssn {SSN}", f"it is {SSN}", [f"it is {SSN}"]])
+@pytest.mark.parametrize(
+    "key",
+    ["requestState", "taskId", "resultType", "isError", "status", "pollInterval", "ttl", "ssn", "createdAt", "error"],
+)
+def test_what_stands_in_the_place_of_a_word_of_the_protocol_is_data(key: str, value: Any) -> None:
+    assert SSN not in str(redacted({key: value, "content": []}, "ssn"))
+
+
+def test_the_error_of_a_task_is_read_as_errors_are() -> None:
+    state = {"status": "failed", "error": {"code": -1, "message": f"it is {SSN}", "data": {"ssn": SSN}}}
+    found = redacted(state, "ssn")
+    assert found == {"status": "failed", "error": {"code": -1, "message": WITHHELD, "data": {"ssn": MASK}}}
+
+
+def test_words_of_the_protocol_stay_whatever_is_redacted() -> None:
+    told = {"status": "working", "createdAt": "2026-11-25T10:00:00.000Z", "ttlMs": 5, "resultType": "complete"}
+    assert redacted({**told, "name": "text"}, "name", "status") == {**told, "name": MASK}
+    blocks = text(json.dumps({"name": "text"}), json.dumps({"name": "content"}))
+    assert redacted(blocks, "name") == text(json.dumps({"name": MASK}), json.dumps({"name": MASK}))
+
+
+def test_what_has_nothing_to_do_with_a_field_stays() -> None:
+    value = {"name": "Ann Miller", "note": "called on Monday, calls again", "classname": "x", "n": 12, "ok": True}
+    found = redacted(text(json.dumps(value | {"ssn": SSN}), structuredContent=value | {"ssn": SSN}), "ssn")
+    assert found["structuredContent"] == value | {"ssn": MASK}
+    assert json.loads(found["content"][0]["text"]) == value | {"ssn": MASK}
 
 
 def test_binary_data_is_withheld() -> None:
