@@ -4,7 +4,7 @@ or its connection full. Pure.
 
 __all__ = ["BURST", "PACE", "Meter"]
 
-BURST, PACE = 5000, 2000.0  # notifications at once, and for each second: more is more than anybody can want to hear
+BURST, PACE = 5000, 1000.0  # notifications at once, and for each second: more is more than anybody can want to hear
 
 
 class Meter:

@@ -50,8 +50,10 @@ def over_http(era: str) -> Iterator[Mapping[str, Any]]:
     command = [sys.executable, "-S", str(FIXTURES / "loud_http.py"), era]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        yield {"url": process.stdout.readline().strip()}
-        process.kill()
+        try:
+            yield {"url": process.stdout.readline().strip()}
+        finally:
+            process.kill()
 
 
 LOUD: Mapping[str, Callable[[], AbstractContextManager[Mapping[str, Any]]]] = {

@@ -328,8 +328,10 @@ def mirror() -> Iterator[Mapping[str, Any]]:
     command = [sys.executable, str(FIXTURES / "mirror_http.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        yield {"url": process.stdout.readline().strip()}
-        process.kill()
+        try:
+            yield {"url": process.stdout.readline().strip()}
+        finally:
+            process.kill()
 
 
 def test_a_tool_that_wants_an_argument_in_a_header_is_the_sdks(tmp_path: Path) -> None:
