@@ -2,19 +2,32 @@
 or its connection full. Pure.
 """
 
-__all__ = ["BURST", "PACE", "Meter"]
+from dataclasses import dataclass
 
-BURST, PACE = 5000, 1000.0  # notifications at once, and for each second: more is more than anybody can want to hear
+__all__ = ["PIPE", "STREAM", "Meter", "Pace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Notifications that are heard at once, and for each second: more is more than anybody can want to hear."""
+
+    burst: int
+    second: float
+
+
+STREAM = Pace(500, 500.0)  # of one request, or of changes
+PIPE = Pace(5000, 1000.0)  # of all that a server over stdio is asked: who waits for another answer waits with it
 
 
 class Meter:
     """Of one pipe or connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
         self._told, self._since = 0.0, 0.0  # what counts against the burst, as of this moment
 
     def late(self, count: int, now: float) -> float:
         """Seconds to wait after so many more notifications; `now` is monotonic."""
-        self._told = max(0.0, self._told - (now - self._since) * PACE) + count
+        self._told = max(0.0, self._told - (now - self._since) * self._pace.second) + count
         self._since = now
-        return max(0.0, (self._told - BURST) / PACE)
+        return max(0.0, (self._told - self._pace.burst) / self._pace.second)

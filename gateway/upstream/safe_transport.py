@@ -13,7 +13,7 @@ import httpx2
 import mcp_types as types
 
 from gateway.upstream import wire
-from gateway.upstream.meter import Meter
+from gateway.upstream.meter import STREAM, Meter
 from gateway.upstream.outcomes import of_status, transport_error
 
 __all__ = ["SafeTransport"]
@@ -138,7 +138,7 @@ class _SafeStream(httpx2.AsyncByteStream):
     def __init__(self, inner: httpx2.AsyncByteStream, ceiling: int | None) -> None:
         self._inner = inner
         self._left = ceiling
-        self._meter = Meter()
+        self._meter = Meter(STREAM)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:

@@ -18,7 +18,7 @@ import mcp_types as types
 from mcp.shared.message import SessionMessage
 
 from gateway.upstream import reasons, wire
-from gateway.upstream.meter import Meter
+from gateway.upstream.meter import PIPE, Meter
 from gateway.upstream.outcomes import transport_error
 from gateway.upstream.process import Child
 from gateway.upstream.reaping import Reaper
@@ -61,7 +61,7 @@ class Lines(_Closable):
         self._log, self._stdio = log, stdio
         self._turn = 0
         self._left, self._searched = bytearray(), 0  # what is behind the last line, and where no end of one is
-        self._meter = Meter()
+        self._meter = Meter(PIPE)
         self.fault = ""  # why it ended, if not by the child's own will
         self.noise = ""  # the last line that was no JSON-RPC, without secrets
 

@@ -14,7 +14,7 @@ from gateway.call import InDoubt
 from gateway.upstream import wire
 from gateway.upstream.auth.scopes import challenge_in
 from gateway.upstream.http1 import BadResponse, Head
-from gateway.upstream.meter import Meter
+from gateway.upstream.meter import STREAM, Meter
 from gateway.upstream.outcomes import of_status
 from gateway.upstream.response import Response
 from gateway.upstream.sse import EventData
@@ -106,7 +106,7 @@ class Wire(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard = select.poll()
-        self._meter = Meter()
+        self._meter = Meter(STREAM)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
