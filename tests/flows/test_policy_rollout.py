@@ -100,6 +100,7 @@ def test_a_file_that_was_cut_denies_what_it_denied_until_it_is_forced(project: P
     with project.serve() as gateway, gateway.client("legacy") as client:
         edit(project, *MANY, ALLOW, DENY)
         assert give(project, "reload").returncode == 0
+        gateway.until(lambda: "not this one" in says(client))
         edit(project, ALLOW)
         refused = give(project, "reload")
         assert refused.returncode == 3

@@ -245,7 +245,7 @@ def test_arguments_that_do_not_fit_are_refused_with_what_is_wrong(shared: Gatewa
 def test_an_edited_policy_holds_from_the_next_call_on(place: Place, era: str) -> None:
     with place.serve({"echo": ECHO}) as gateway, gateway.client(era) as client:
         assert client.call("echo__count").get("isError") is None
-        place.policy("p, *, *, echo/*, call, , deny, closed")
+        place.policy(*POLICY, "p, *, *, echo/*, call, , deny, closed")
         assert "closed" in text_of(client.call("echo__count"))
         assert client.ask("tools/list")["result"]["tools"] == []
 
