@@ -9,8 +9,7 @@ from gateway.call import Deny, Subject, Verdict
 from gateway.catalogue import Catalogue
 from gateway.events import Decision
 from gateway.gates import Facts, judge_approver
-from gateway.pipeline import CurrentPolicy
-from gateway.policy import RunFacts
+from gateway.policy import LivePolicy, RunFacts
 from gateway.run import fold
 from gateway.sources import extended
 from gateway.store import Store
@@ -23,7 +22,7 @@ class Approving:
     """Lists what waits for people, and takes their answers."""
 
     store: Store
-    policy: CurrentPolicy
+    policy: LivePolicy
     catalogue: Callable[[], Catalogue]
 
     async def waiting(self, run_id: str | None = None, *, limit: int = 200) -> Sequence[Approval]:
@@ -37,7 +36,7 @@ class Approving:
 
     async def _facts(self, approval: Approval) -> Facts:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
-        policy = self.policy.current
+        policy = await self.policy.settled()
         heard = extended(None, run.input, run.answers) if policy.traces and run.driver == "loop" else None
         so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers, sources=heard)
         return Facts(self.catalogue(), policy, datetime.now(UTC), run=so_far)

@@ -24,8 +24,8 @@ from gateway.gaps import gaps
 from gateway.gates import Facts, awaited, judge_subscriber, listed
 from gateway.hearing import Listening
 from gateway.offer import About, Offer
-from gateway.pipeline import CallResult, CurrentPolicy, Pipeline, Upstream
-from gateway.policy import RunFacts
+from gateway.pipeline import CallResult, Pipeline, Upstream
+from gateway.policy import LivePolicy, RunFacts
 from gateway.profile import WHOLE, Profile
 from gateway.run import Run, fold
 from gateway.store import Lease, Once, RunRow, Store, run_account, title_of
@@ -72,7 +72,7 @@ class Clients:
 
     pipeline: Pipeline
     store: Store
-    policy: CurrentPolicy
+    policy: LivePolicy
     upstream: Upstream
     limits: Limits
     tracing: Tracing | None = None
@@ -306,7 +306,7 @@ class ClientRun:
             return Deny("known", f"there is no resource `{uri}`")
         place = await self.place()
         run = RunFacts.of(place.taken, tainted=place.tainted, servers=place.servers)
-        facts = Facts(self.catalogue, clients.policy.current, datetime.now(UTC), run)
+        facts = Facts(self.catalogue, await clients.policy.settled(), datetime.now(UTC), run)
         verdict = judge_subscriber(self.subject, resource, facts)
         return verdict if isinstance(verdict, Deny) else resource
 

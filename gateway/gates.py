@@ -6,13 +6,14 @@ explaining and approving all ask here: there is no second place that decides whe
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, excess, shown
 from gateway.call import Action, Allow, Ask, Call, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
+from gateway.duties import Duties
 from gateway.offer import Offer
 from gateway.outage import brief
 from gateway.params import misfit
@@ -25,6 +26,7 @@ __all__ = [
     "GATES",
     "Case",
     "Facts",
+    "alike",
     "awaited",
     "cost",
     "judge",
@@ -103,6 +105,17 @@ def judge(call: Call, facts: Facts) -> Verdict:
         if not isinstance(verdict, Allow):
             return verdict
     return verdict
+
+
+def alike(call: Call, one: Facts, other: Facts) -> bool:
+    """Whether both have the same consequence for a call, whatever line says so. Nobody overhears this."""
+    silent = (replace(facts, policy=facts.policy.overheard(None)) for facts in (one, other))
+    first, second = (judge(call, facts) for facts in silent)
+    return (first.effect, first.gate, _duties(first)) == (second.effect, second.gate, _duties(second))
+
+
+def _duties(verdict: Verdict) -> Duties | None:
+    return verdict.duties if isinstance(verdict, Allow) else None
 
 
 def known(case: Case) -> Verdict:

@@ -21,7 +21,8 @@ from gateway.errors import IllegalEvent
 from gateway.events import Decided, Event, Failed, Paused, Recorded, Resolved, Resumed, Started, Succeeded, Waited
 from gateway.gates import listed
 from gateway.hearing import OfRun
-from gateway.pipeline import FIRST, Attempt, CallResult, CurrentPolicy, OutOfBudget, Pipeline, Proposal, Work
+from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, Proposal, Work
+from gateway.policy import LivePolicy
 from gateway.run import ENDED, CallState, Run, fold
 from gateway.steps import AskModel, Fail, Finish, ForgetReply, MakeCalls, Pause, Reconcile, Rest, Step, Wait, next_step
 from gateway.store import Lease, Store
@@ -64,7 +65,7 @@ class Parts:
 
     store: Store
     pipeline: Pipeline
-    policy: CurrentPolicy
+    policy: LivePolicy
     tracing: Tracing
     catalogue: Callable[[], Catalogue]
     agent: Callable[[str | None], Agent]

@@ -42,15 +42,15 @@ from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Denied, Doubted, Held, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import fulfilled, rehearsed
-from gateway.gates import A_CALL, Facts, cost, judge, pin
+from gateway.gates import A_CALL, Facts, alike, cost, judge, pin
 from gateway.hearing import discreet, overheard
-from gateway.policy import Policy, RunFacts
+from gateway.policy import LivePolicy, Policy, RunFacts
 from gateway.refusals import denial
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
 from gateway.task import Task
 from gateway.tracing import Forwarding, Interval, Tracing, meta_of
 
-__all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "CurrentPolicy", "OutOfBudget"]
+__all__ = ["FIRST", "Attempt", "CallResult", "CallSettings", "OutOfBudget"]
 __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 
 NO_OUTCOME = InDoubt("the call was given up before the answer came")
@@ -85,13 +85,6 @@ class Upstream(Protocol):
         ...
 
 
-class CurrentPolicy(Protocol):
-    """The policy in force: another value after a reload."""
-
-    @property
-    def current(self) -> Policy: ...
-
-
 @dataclass(frozen=True, slots=True)
 class CallSettings:
     """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`."""
@@ -117,7 +110,7 @@ class Pipeline:
     """Any number of calls may be under way at once."""
 
     def __init__(
-        self, upstream: Upstream, store: Store, policy: CurrentPolicy, tracing: Tracing, settings: CallSettings
+        self, upstream: Upstream, store: Store, policy: LivePolicy, tracing: Tracing, settings: CallSettings
     ) -> None:
         self._upstream, self._store, self._policy = upstream, store, policy
         self._tracing, self._settings = tracing, settings
@@ -159,7 +152,10 @@ class Pipeline:
         return facts, verdict
 
     async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
-        facts = self._facts(work, attempt)
+        """An edit of the policy counts from the next call on, which waits for its end if it may be judged otherwise."""
+        facts, edit = self._facts(self._policy.current, work, attempt), self._policy.coming
+        if edit is not None and not (edit.policy and alike(call, facts, replace(facts, policy=edit.policy))):
+            facts = self._facts(await self._policy.settled(), work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
             facts = replace(facts, approval=await self._answer(call, work, attempt))
@@ -207,10 +203,9 @@ class Pipeline:
             return False
         return says(outcome) or (ear is not None and ear.spoke(admission.call))
 
-    def _facts(self, work: Work, attempt: Attempt) -> Facts:
+    def _facts(self, policy: Policy, work: Work, attempt: Attempt) -> Facts:
         place = work.place
         taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already
-        policy = self._policy.current
         heard = work.ear.sources if policy.traces and work.ear is not None else None
         return Facts(
             catalogue=work.profile.of(self._upstream.catalogue),

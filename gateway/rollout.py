@@ -29,8 +29,8 @@ from gateway.tracing import reloaded
 
 __all__ = ["LOOK", "QUIET", "TICK", "Paths", "Rollout", "open_policy", "rolled_out"]
 
-LOOK = 0.02  # seconds: calls that come together need not each look at the files
-QUIET = 0.05  # seconds that nobody has written to a file that is read
+LOOK = 0.0  # seconds: each decision looks whether the files have changed
+QUIET = 0.05  # seconds that nobody has written to a file that is read; whoever decides meanwhile waits for it
 TICK = 1.0  # seconds between two looks at the store
 SHADOW_TICK = 0.25  # the same while there is a candidate
 MOST_HEARD = 2_000  # decisions that wait to be compared

@@ -2,11 +2,13 @@
 
 A new policy is built aside and takes the old one's place as one reference: a decision sees the one or the other whole.
 An edit that can't be used, or may not take the place of what is in force (`taking`), changes nothing, and says so in
-`problem`. A file is read when nobody has written to it for a moment: an editor may empty it first. Reading twice guards
-against a file that changed within the same tick of the file system's clock: until a reading has settled, the content is
-compared and not the stamp.
+`problem`. A file is read when nobody has written to it for a moment: an editor may empty it first. Until then the edit
+is `coming`, and whoever decides waits for it (`settled`), so that it counts from the next decision on. Reading twice
+guards against a file that changed within the same tick of the file system's clock: until a reading has settled, the
+content is compared and not the stamp.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -19,13 +21,14 @@ from gateway.policy.decide import Hear, Policy
 from gateway.policy.files import Source, Stamp, is_being_written, newest_of, read_sources, stamp_of
 from gateway.policy.taking import InForce, Size, restrictions, take
 
-__all__ = ["LONGEST", "LOSES", "SETTLES", "Caution", "LivePolicy"]
+__all__ = ["LONGEST", "LOSES", "SETTLES", "Caution", "Coming", "LivePolicy"]
 
 log = logging.getLogger("toolgate.policy")
 
 SETTLES = 0.1  # seconds; file systems' clocks tick every 10 ms or less (ext4, xfs, btrfs, APFS, NTFS)
 LONGEST = 1.0  # seconds that a file which is written to without a pause is left alone
 LOSES = 2.0  # seconds for which a file that was written in place, and lost a line that restricts, may still be growing
+AGAIN = 0.01  # seconds between two looks of somebody who waits for an edit
 
 Stamps = tuple[Stamp, Stamp]
 
@@ -44,6 +47,16 @@ class Caution:
     loses: float = 0.0
     before: InForce | None = None
     accepted: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """An edit that was seen and is not in force yet: it will be in a moment, or be refused.
+
+    `policy` is what it says if it was read already, and may only still be growing.
+    """
+
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +82,11 @@ class _Unrest:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """Stamps of files that lost lines, and until when they may still be growing."""
+    """Stamps of files that lost lines, what they say, and until when they may still be growing."""
 
     stamps: Stamps
     until: float
+    coming: Coming
 
 
 class LivePolicy:
@@ -100,6 +114,7 @@ class LivePolicy:
         self._looking = threading.Lock()
         self._due = clock() + every
         self._unrest: _Unrest | None = None
+        self._coming: Coming | None = None
         self._hear: Hear | None = None
         self._reading = self._first(caution.before)
         if self._reading.problem is not None:
@@ -111,6 +126,24 @@ class LivePolicy:
         if self._clock() >= self._due:
             self._look()
         return self._reading.policy
+
+    @property
+    def coming(self) -> Coming | None:
+        """What was seen when the files were last looked at, and is not in force yet; None nearly always."""
+        return self._coming
+
+    async def settled(self) -> Policy:
+        """The policy in force, once an edit that is under way has been taken or refused. Never raises.
+
+        It waits no longer than an edit may take: whoever is killed while he edits stops nobody.
+        """
+        policy = self.current
+        for _ in range(round((LONGEST + self._loses) / AGAIN)):
+            if self._coming is None:
+                break
+            await asyncio.sleep(AGAIN)
+            policy = self.current
+        return policy
 
     @property
     def problem(self) -> PolicyError | None:
@@ -144,7 +177,8 @@ class LivePolicy:
             return
         try:
             self._due = now + self._every
-            before, self._reading = self._reading, self._next(now)
+            before = self._reading
+            self._reading, self._coming = self._next(now)
         finally:
             self._looking.release()
         if self._reading is before:
@@ -155,11 +189,17 @@ class LivePolicy:
             log.warning("%s is gone, and what it said is policy no more", file)
 
     def _first(self, before: InForce | None) -> _Reading:
+        """There is nobody yet who could wait for an edit that is under way: it is waited for here."""
         now, stamps = self._clock(), self._stamps()
         sources: tuple[Source, ...] | None = None
         try:
             sources = self._read()
-            return self._taken(stamps, sources, take(sources, before, self._accepted), now)
+            policy = take(sources, before, self._accepted)
+            if before is not None and (seconds := self._unrested(stamps, policy, before)):
+                time.sleep(seconds)
+                stamps, sources = self._stamps(), self._read()
+                policy = take(sources, before, self._accepted)
+            return self._taken(stamps, sources, policy, now)
         except PolicyError as problem:
             if before is None:
                 raise
@@ -169,47 +209,62 @@ class LivePolicy:
                 raise problem from None
             return _Reading(stamps, sources, before, policy, problem, now + SETTLES)
 
-    def _next(self, now: float) -> _Reading:
+    def _unrested(self, stamps: Stamps, policy: Policy, before: InForce) -> float:
+        """For how many seconds files that say another policy than the one before may still be written to."""
+        age = time.time() - max(newest_of(found, ()) for found in stamps)
+        if policy.digest == before.digest or policy.digest in self._accepted or not 0 <= age < self._loses:
+            return 0.0
+        try:
+            loses = _loses(take(before.sources, before), policy)
+        except PolicyError:  # as this version of Toolgate reads it
+            loses = False
+        return max(0.0, (self._loses if loses else self._quiet) - age)
+
+    def _next(self, now: float) -> tuple[_Reading, Coming | None]:
         last, stamps = self._reading, self._stamps()
         if stamps == last.stamps and now >= last.settled:
             self._unrest = None
-            return last
-        if stamps != last.stamps and (self._is_held(stamps, now) or not self._rests(stamps, now)):
-            return last
+            return last, None
+        if stamps != last.stamps and (coming := self._under_way(stamps, now)):
+            return last, coming
         settled = now + SETTLES if stamps != last.stamps else last.settled
         try:
             sources = self._read()
         except PolicyError as problem:
-            return replace(last, stamps=stamps, content=None, problem=problem, settled=settled)
+            return replace(last, stamps=stamps, content=None, problem=problem, settled=settled), None
         if sources == last.content:
-            return replace(last, stamps=stamps, settled=settled)
+            return replace(last, stamps=stamps, settled=settled), None
         try:
             policy = take(sources, last.in_force, self._accepted)
         except PolicyError as problem:
-            return replace(last, stamps=stamps, content=sources, problem=problem, settled=now + SETTLES)
-        if self._may_grow(stamps, policy, now):
-            return last
-        return self._taken(stamps, sources, policy, now)
+            return replace(last, stamps=stamps, content=sources, problem=problem, settled=now + SETTLES), None
+        if coming := self._growing(stamps, policy, now):
+            return last, coming
+        return self._taken(stamps, sources, policy, now), None
 
     def _taken(self, stamps: Stamps, sources: tuple[Source, ...], policy: Policy, now: float) -> _Reading:
         in_force = InForce(policy.digest, Size.of(policy), sources)
         policy = policy.overheard(self._hear) if self._hear else policy
         return _Reading(stamps, sources, in_force, policy, None, now + SETTLES)
 
-    def _is_held(self, stamps: Stamps, now: float) -> bool:
-        return self._held is not None and self._held.stamps == stamps and now < self._held.until
+    def _under_way(self, stamps: Stamps, now: float) -> Coming | None:
+        """The edit that made these stamps, if it may not be over."""
+        held = self._held
+        if held is not None and held.stamps == stamps and now < held.until:
+            return held.coming
+        return None if self._rests(stamps, now) else Coming()
 
-    def _may_grow(self, stamps: Stamps, policy: Policy, now: float) -> bool:
-        """Whether files that were written in place have lost lines that restrict, and may get them back in a moment."""
+    def _growing(self, stamps: Stamps, policy: Policy, now: float) -> Coming | None:
+        """The edit, if it was written in place and has lost lines that restrict, which may come back in a moment."""
         last, held = self._reading, self._held
         if not self._loses or policy.digest in self._accepted or (held and held.stamps == stamps):
-            return False
+            return None
         written = max((_written(mine, then) for mine, then in zip(stamps, last.stamps, strict=True)), default=0)
         left = min(self._loses, written + self._loses - time.time())
-        if left <= 0 or restrictions(last.policy) <= restrictions(policy):
-            return False
-        self._held = _Held(stamps, now + left)
-        return True
+        if left <= 0 or not _loses(last.policy, policy):
+            return None
+        self._held = _Held(stamps, now + left, Coming(policy))
+        return self._held.coming
 
     def _rests(self, stamps: Stamps, now: float) -> bool:
         """Whether nobody has touched the files for a moment, and no promotion is under way that touches several."""
@@ -232,6 +287,10 @@ class LivePolicy:
     def _read(self) -> tuple[Source, ...]:
         model, policy = self._paths
         return (*read_sources(model), *read_sources(policy))
+
+
+def _loses(before: Policy, now: Policy) -> bool:
+    return not restrictions(before) <= restrictions(now)
 
 
 def _written(now: Stamp, then: Stamp) -> float:

@@ -19,7 +19,6 @@ from gateway.call import JsonObject, Subject
 from gateway.catalogue import Catalogue
 from gateway.errors import ToolgateError
 from gateway.offer import Offer
-from gateway.pipeline import CurrentPolicy
 from gateway.policy import Policy
 from gateway.serve.asking import Asker, Person
 from gateway.serve.views import differing
@@ -104,6 +103,13 @@ class Listener:
             while self._pending:
                 note = self._pending.pop(next(iter(self._pending)))
                 await self._send(note["method"], note["params"])
+
+
+class CurrentPolicy(Protocol):
+    """The policy in force: another value after a reload."""
+
+    @property
+    def current(self) -> Policy: ...
 
 
 class Changes:

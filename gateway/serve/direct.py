@@ -108,7 +108,7 @@ class Direct:
         if plain is not None:
             await self._directly(plain, receive, send)
             return
-        listed = None if head is None else self._front.lists.answer(head, message, self._handshakes, self._stamp)
+        listed = None if head is None else await self._front.lists.answer(head, message, self._handshakes, self._stamp)
         if listed is not None:
             await answer_list(send, listed)
             return

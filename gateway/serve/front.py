@@ -64,10 +64,11 @@ class Front:
     def instructions(self, client: Client) -> str:
         return instructions(self.viewer(client).servers())
 
-    def listed(self, method: str, client: Client, params: JsonObject) -> JsonObject:
+    async def listed(self, method: str, client: Client, params: JsonObject) -> JsonObject:
         """One of LISTS: what this subject may use; and which servers are missing, because a short list looks whole."""
         if params.get("cursor") is not None:
             raise MCPError(types.INVALID_PARAMS, "There is one page, and no cursor")
+        await self._sessions.clients.policy.settled()
         viewer = self.viewer(client)
         return with_missing(_list(method, viewer), viewer)
 

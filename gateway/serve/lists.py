@@ -69,11 +69,12 @@ class Lists:
         self._alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # so that equal ones are kept once
         self._written: dict[str, tuple[Tool, bytes]] = {}  # by exposed name
 
-    def answer(self, head: Head, message: JsonObject, handshakes: Handshakes, stamp: JsonObject) -> Parts | None:
+    async def answer(self, head: Head, message: JsonObject, handshakes: Handshakes, stamp: JsonObject) -> Parts | None:
         """The whole response to a plain `tools/list`; None for anything else."""
         found = _plain(head, message, handshakes) if message.get("method") == "tools/list" else None
         if found is None:
             return None
+        await self._sessions.clients.policy.settled()
         before, tools, after = self.tools(*found, stamp)
         return b'{"jsonrpc":"2.0","id":%b,"result":%b' % (dumped(message["id"]), before), tools, after + b"}"
 

@@ -115,7 +115,7 @@ def _advertised(front: Front, version: str) -> Server[Any]:
 
 def _answers(front: Front, listening: Listening, who: Who) -> Mapping[str, Answer]:
     async def listed(context: Context) -> JsonObject:
-        return front.listed(context.method, who(context), context.params or {})
+        return await front.listed(context.method, who(context), context.params or {})
 
     async def asked(context: Context) -> JsonObject:
         client = who(context)

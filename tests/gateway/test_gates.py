@@ -14,6 +14,7 @@ from gateway.gates import (
     GATES,
     Case,
     Facts,
+    alike,
     approved,
     intact,
     judge,
@@ -370,3 +371,25 @@ def test_who_may_hear_of_a_resource_is_policy_too() -> None:
     assert isinstance(judge_subscriber(ANN, NOTE, shelf()), Allow)
     assert judge_subscriber(ANN, replace(NOTE, name="note:2"), shelf()).why == "not watched"
     assert isinstance(judge_subscriber(BOB, NOTE, shelf()), Deny)
+
+
+# ---- two policies
+
+
+@pytest.mark.parametrize(
+    ("other", "amount", "same"),
+    [
+        ("p, user:ann, acme, shop/*, call, , allow, another line", 5, True),
+        ("p, user:ann, acme, shop/*, call, , ask, it is asked", 5, False),
+        ("p, user:bob, acme, shop/*, call, , allow, bob only", 5, False),
+        ("p, user:bob, acme, shop/*, call, , allow, bob only", 500, True),
+        ("p, user:ann, acme, shop/*, call, , allow, with a duty\no, *, *, shop/refund, call, , dry_run, x", 5, False),
+    ],
+)
+def test_two_policies_are_alike_for_a_call_if_they_have_the_same_consequence(
+    other: str, amount: int, same: bool
+) -> None:
+    heard: list[object] = []
+    policy = parse(RULES).overheard(lambda *what: heard.append(what))
+    assert alike(call(amount), facts(policy=policy), facts(policy=parse(other + "\n"))) is same
+    assert heard == []

@@ -28,6 +28,7 @@ from gateway.events import (
     event_name,
 )
 from gateway.pipeline import Attempt, CallSettings, OutOfBudget, Proposal, Work
+from gateway.policy.live import Caution
 from gateway.store import Change, Lease, Reserve, run_account
 from gateway.store.sqlite import SqliteStore
 from gateway.tracing import Place
@@ -159,6 +160,29 @@ def test_a_tool_that_was_replaced_after_it_was_judged_gets_nothing(tmp_path: Pat
         assert arrivals(tmp_path) == []
 
     on_stage(tmp_path, scenario, around_store=lambda store: Around(store, Admitted), around_upstream=Swapped)
+
+
+# ---- while the policy is edited
+
+
+def test_a_call_that_an_edit_judges_otherwise_waits_for_its_end_and_others_do_not(tmp_path: Path) -> None:
+    strict = f"{RULES}p, *, *, desk/put, call, args.amount > 100, deny, that is too much\n"
+
+    async def scenario(stage: Stage) -> None:
+        (tmp_path / "policy.csv").write_text(RULES)  # in place: the line that is gone may come back
+        async with client(stage) as run:
+            waiting = asyncio.create_task(run.call("desk/put", {"amount": 200}))
+            assert isinstance(await run.call("desk/put", {"amount": 20}), Returned)
+            assert isinstance(await run.call("desk/die", {"amount": 200}), Denied)
+            assert not waiting.done()
+            edit = stage.policy.coming
+            assert edit is not None
+            assert edit.policy is not None
+            stage.policy.accept({edit.policy.digest})
+            assert isinstance(await waiting, Returned)
+        assert [arrived["arguments"]["amount"] for arrived in arrivals(tmp_path)] == [20, 200]
+
+    on_stage(tmp_path, scenario, rules=strict, caution=Caution(loses=1e6))
 
 
 # ---- durable before it is sent

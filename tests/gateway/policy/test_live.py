@@ -1,18 +1,19 @@
 """A policy that is edited while it decides. Time is a number that the test moves; nothing sleeps."""
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier, Event, Thread
+from threading import Barrier, Event, Thread, Timer
 
 import pytest
 
 from gateway.errors import PolicyError
 from gateway.policy import LivePolicy, load
 from gateway.policy.decide import Decision
-from gateway.policy.files import Source
-from gateway.policy.live import LONGEST, LOSES, SETTLES, Caution
+from gateway.policy.files import Source, journal_of
+from gateway.policy.live import LONGEST, LOSES, SETTLES, Caution, Coming
 from gateway.policy.model import MODEL
 from gateway.policy.scope import Query
 from tests.fixtures.policies import a_query
@@ -525,6 +526,79 @@ def test_what_is_new_since_the_last_process_counts_at_once(desk: Desk) -> None:
     again = desk.after_a_restart(first)
     assert effect(again) == "deny"
     assert again.problem is None
+
+
+# ---- who decides while somebody edits
+
+
+def settled(live: LivePolicy) -> str:
+    return asyncio.run(live.settled()).decide(a_query()).effect
+
+
+def patient(desk: Desk, caution: Caution) -> LivePolicy:
+    """By the clock of this machine."""
+    return LivePolicy(desk.model, desk.policy, caution=caution)
+
+
+def test_who_waits_for_an_edit_to_end_gets_what_it_says(desk: Desk) -> None:
+    live = patient(desk, Caution(quiet=0.2))
+    desk.policy.write_text(DENIED)
+    assert (effect(live), live.coming) == ("allow", Coming())
+    assert settled(live) == "deny"
+    assert live.coming is None
+
+
+def test_who_waits_for_a_file_that_lost_a_denial_gets_what_it_says_and_may_know_before(desk: Desk) -> None:
+    desk.policy.write_text(DENIED)
+    live = patient(desk, Caution(loses=0.5))
+    desk.policy.write_text(ALLOW)
+    assert effect(live) == "deny"
+    assert live.coming is not None
+    assert live.coming.policy is not None
+    assert live.coming.policy.decide(a_query()).effect == "allow"
+    assert settled(live) == "allow"
+    assert live.coming is None
+
+
+def test_a_broken_edit_is_waited_for_no_longer_than_until_it_is_refused(desk: Desk) -> None:
+    live = patient(desk, Caution(quiet=0.1))
+    desk.policy.write_text("P, x\n")
+    assert settled(live) == "allow"
+    assert live.coming is None
+    assert "unknown line type" in str(live.problem)
+
+
+def test_nobody_waits_for_ever_for_an_edit_that_nobody_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.policy.live.LONGEST", 0.1)
+    live = patient(desk, Caution(quiet=0.05))
+    journal_of(desk.policy).touch()
+    desk.policy.write_text(DENIED)
+    assert settled(live) == "allow"
+    assert live.coming == Coming()
+
+
+@pytest.mark.parametrize(("half", "whole"), [(ALLOW, DENIED), (DENIED, f"{DENIED}p, *, *, a/b, call, , deny, no\n")])
+def test_a_process_that_starts_in_the_middle_of_an_edit_waits_for_its_end(desk: Desk, half: str, whole: str) -> None:
+    desk.policy.write_text(DENIED if half is ALLOW else ALLOW)
+    before = desk.live().in_force
+    desk.policy.write_text(half)
+    other = Timer(0.1, lambda: desk.policy.write_text(whole))
+    other.start()
+    live = patient(desk, Caution(quiet=0.6, loses=0.8, before=before))
+    other.join()
+    assert live.in_force.sources[1].content.decode() == whole
+
+
+def test_a_process_that_starts_with_what_was_in_force_or_is_accepted_waits_for_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.policy.write_text(DENIED)
+    before = desk.live().in_force
+    monkeypatch.setattr("gateway.policy.live.time.sleep", lambda _: pytest.fail("it waited"))
+    patient(desk, Caution(quiet=1e9, loses=1e9, before=before))
+    accepted = (load_text(desk, ALLOW),)
+    desk.policy.write_text(ALLOW)
+    assert effect(patient(desk, Caution(quiet=1e9, loses=1e9, before=before, accepted=accepted))) == "allow"
 
 
 # ---- who listens
