@@ -9,6 +9,7 @@ leaves the same record (`events`). Each room below opens with what it promises. 
 The core: values and decisions. No clock, no await, no I/O but reading files when they are loaded.
 
     errors          what can go wrong: a small tree
+    values          frozen dataclasses that cost what plain ones do
     duties          what an allowed call must keep to: its obligations
     call            Tool, Arguments, Call, Verdict, Outcome: the values that travel the path of a call
     caller          who waits for an answer, and what a server may say to him until it comes

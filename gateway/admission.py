@@ -3,7 +3,7 @@
 Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from gateway.approval import Approval, claim_again
 from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
@@ -16,11 +16,12 @@ from gateway.profile import WHOLE, Profile
 from gateway.store import Again, Change, Consume, Lease, Once, Reserve, Restore, run_account
 from gateway.task import Task
 from gateway.tracing import Place
+from gateway.values import value
 
 __all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Work:
     """The run that a call belongs to, as far as the path needs it.
 
@@ -57,7 +58,7 @@ class Work:
         return self.driven or self.of is not None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Proposal:
     """What a model or a client wants done. `arguments` is JSON text as it came, or an object that was parsed strictly.
 
@@ -75,7 +76,7 @@ class Proposal:
     caller: Caller = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attempt:
     """A further attempt at a call that was admitted before: on the same tool, and on the approval that it used.
 
@@ -103,7 +104,7 @@ class Attempt:
 FIRST = Attempt()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Admission:
     """A call that every gate let through: the only thing that is ever forwarded."""
 

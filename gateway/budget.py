@@ -6,11 +6,13 @@ parallel calls can't overspend together. The store does both in the transaction 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 from operator import add, sub
 from typing import Literal
+
+from gateway.values import value
 
 __all__ = ["NANOS", "UNITS", "Limits", "Price", "Spend", "Unit", "excess", "nanos", "shown", "usd"]
 
@@ -30,7 +32,7 @@ def usd(amount: int) -> Decimal:
     return Decimal(amount) / NANOS
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Limits:
     """The most that one run may spend. None means no limit. `millis` is time at work; waiting for people is free."""
 
@@ -71,7 +73,7 @@ def _items(amounts: tuple[int, ...]) -> tuple[tuple[Unit, int], ...]:
     return tuple((unit, amount) for unit, amount in zip(UNITS, amounts, strict=True) if amount)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Spend:
     """What has been spent or is reserved."""
 
@@ -110,7 +112,7 @@ class Spend:
         return cls(*amounts)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Price:
     """What a model costs, in nanos a token ($3 a million tokens are 3,000 nanos a token)."""
 

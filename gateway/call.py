@@ -7,10 +7,11 @@ stored and forwarded, so that nothing else can run than what was looked at.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, NoReturn
 
 from gateway.duties import Duties
+from gateway.values import value
 from gateway.verbatim import once
 
 __all__ = [
@@ -54,7 +55,7 @@ class ArgumentsError(ValueError):
     """Arguments that can't be read in exactly one way. The text says why, for the model or the client to mend."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Arguments:
     """A call's arguments, parsed once.
 
@@ -168,7 +169,7 @@ _ALIKE, _LONG = bytes.maketrans(b"123456789", b"0" * 9), b"0" * (MAX_DIGITS + 1)
 _PARTS = json.JSONEncoder()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Tool:
     """Something that an MCP server offers.
 
@@ -225,7 +226,7 @@ def pin_of(definition: JsonObject) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Subject:
     """Who is asking: a user, perhaps through an agent, within a tenant.
 
@@ -243,7 +244,7 @@ class Subject:
         return f"{self.user} via {self.agent}" if self.agent else self.user
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Call:
     """One attempt by a subject to use one tool with frozen arguments, in a run.
 
@@ -277,14 +278,14 @@ class Call:
         return hashlib.sha256(_PARTS.encode(parts).encode()).hexdigest()  # JSON: no part can run into the next
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Decision:
     gate: str
     why: str = ""
     rule: str | None = None  # `policies/policy.csv:12`, as an admin would look it up
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Allow(_Decision):
     """The call may be forwarded, within these duties."""
 
@@ -292,14 +293,14 @@ class Allow(_Decision):
     duties: Duties | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ask(_Decision):
     """A person must agree first."""
 
     effect: Literal["ask"] = "ask"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Deny(_Decision):
     """The call is not forwarded."""
 
@@ -309,7 +310,7 @@ class Deny(_Decision):
 Verdict = Allow | Ask | Deny
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answered:
     """The server's result, unmodified: a `CallToolResult` as raw JSON, with its text (`verbatim`) where that is known.
 
@@ -323,7 +324,7 @@ class Answered:
         return self.result.get("isError") is True
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Refused:
     """The server answered with a JSON-RPC error: it did not run the tool."""
 
@@ -332,21 +333,21 @@ class Refused:
     data: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Unsent:
     """Nothing left the gateway: safe to try again."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class InDoubt:
     """It was sent, and no answer came: it may have happened or not."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class InputRequired:
     """The server answers once its client has answered its questions (MCP 2026-07-28, multi round-trip requests).
 
@@ -356,7 +357,7 @@ class InputRequired:
     result: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TaskCreated:
     """The server answers later: it made a task of the call (MCP's extension `io.modelcontextprotocol/tasks`).
 

@@ -5,10 +5,11 @@ else. An agent of ours declares nothing, so nobody asks it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from gateway.call import JsonObject
+from gateway.values import value
 
 __all__ = ["ASKING", "NOBODY", "Caller", "CantAsk", "asks", "nobody"]
 
@@ -66,7 +67,7 @@ def asks(capabilities: Mapping[str, Any]) -> bool:
     return bool(capabilities) and any(isinstance(capabilities.get(name), Mapping) for name in ASKING)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Nobody:
     key: str = ""
     modern: bool = True

@@ -1,7 +1,7 @@
 """One immutable view of all that every server offers: what can be resolved now, and what is missing and why. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from gateway.call import Action, Tool
@@ -9,6 +9,7 @@ from gateway.names import exposed_names
 from gateway.offer import About, Offer
 from gateway.screens.finding import Finding
 from gateway.uris import Uris
+from gateway.values import value
 
 __all__ = ["Catalogue", "ServerInfo"]
 
@@ -20,7 +21,7 @@ class ServerInfo(NamedTuple):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Catalogue:
     """`tools` by `server/tool` path, `names` from exposed name to path, both in a stable order; so are the prompts.
 

@@ -9,7 +9,6 @@ import itertools
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -33,6 +32,7 @@ from gateway.store.lease import is_dead, owner_name
 from gateway.task import is_run_of_task
 from gateway.tracing import Place, Tracing
 from gateway.uris import SCHEME
+from gateway.values import value
 
 __all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
 
@@ -64,7 +64,7 @@ class CurrentLimits(Protocol):
     def current(self) -> LimitsOfClients: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Clients:
     """Opens runs for clients. `limits` are those of each such run, or else what `budgets` say now. `tracing` is told of
     its end.
@@ -159,7 +159,7 @@ class Clients:
         self.tracing.ended(ended)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Round:
     """A further round of a request that its server answered with questions (MCP's `input_required`).
 
@@ -172,7 +172,7 @@ class Round:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Exchange:
     """How a request is made: who waits for its answer, and which round of it this is, with the answers to the last,
     which may be given `once`.
@@ -187,7 +187,7 @@ class Exchange:
 ALONE = Exchange()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Seat:
     """Where a client sits: whose run it is, and what of the gateway is there for it."""
 

@@ -5,13 +5,14 @@ take something away: more of them never allow more.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from gateway.values import value
 
 __all__ = ["Duties", "strictest"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Duties:
     """`redact` are the fields of results that nobody sees, as paths (`customer.iban`); `secrets`: nor what has the form
     of a secret. `max_result_bytes` is of a result's JSON, `seconds` the longest that the call may take. With `dry_run`

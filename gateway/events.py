@@ -6,10 +6,11 @@ called, a resource read, a prompt got, or an argument of one completed. `reserve
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, Literal
 
 from gateway.call import Action, Deed, JsonObject
+from gateway.values import value
 
 __all__ = [
     "EVENTS",
@@ -46,7 +47,7 @@ Decision = Literal["approved", "denied", "expired", "withdrawn"]
 Resolution = Literal["happened", "did_not_happen", "give_up"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Queued:
     """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's.
 
@@ -65,20 +66,20 @@ class Queued:
     servers: Sequence[str] | None = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Started:
     """A worker drives the run from here on; again after another one died."""
 
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ModelAsked:
     turn: int
     reserved: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ModelAnswered:
     """`message` is a `providers.Message` as JSON; `calls` are `{"key", "id", "path"}`, resolved once, in its order."""
 
@@ -91,7 +92,7 @@ class ModelAnswered:
     calls: tuple[JsonObject, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ModelFailed:
     turn: int
     kind: str
@@ -100,7 +101,7 @@ class ModelFailed:
     spent: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Denied:
     """A gate said no, and nothing was sent; the gate `reachable` says only that the server is away.
 
@@ -119,7 +120,7 @@ class Denied:
     policy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Held:
     """A person must agree first. The approval has the exact call. `policy` is the digest of the policy in force."""
 
@@ -132,7 +133,7 @@ class Held:
     policy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Decided:
     """A person answered, or nobody did in time; or whoever asked took the question back.
 
@@ -147,7 +148,7 @@ class Decided:
     policy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Admitted:
     """Durable before anything leaves. `attempt` counts from 1; every attempt has the same idempotency key.
 
@@ -166,7 +167,7 @@ class Admitted:
     action: Deed = "call"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Obliged:
     """The policy allows a call, with duties: written together with its `Admitted`, and only where there are any.
 
@@ -178,7 +179,7 @@ class Obliged:
     rules: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Returned:
     """What came of an admitted call: `gateway.call.Outcome` as JSON.
 
@@ -191,7 +192,7 @@ class Returned:
     tainting: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Doubted:
     """Nobody knows whether an admitted call happened, and it may not be repeated: a person must say."""
 
@@ -200,7 +201,7 @@ class Doubted:
     spent: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Resolved:
     """A person said what became of a doubted call."""
 
@@ -210,14 +211,14 @@ class Resolved:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Waited:
     """Nothing more can be done until people answer: the driver lets go."""
 
     cause: Literal["approval", "doubt"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Paused:
     """Stopped where it can go on. `unit` names the budget that ran out."""
 
@@ -226,29 +227,29 @@ class Paused:
     unit: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LimitsRaised:
     limits: Mapping[str, int]
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Resumed:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Succeeded:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Failed:
     kind: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Cancelled:
     by: str
     why: str = ""
@@ -305,7 +306,7 @@ _FIELDS: Mapping[type[Event], frozenset[str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Recorded:
     """An event as the store keeps it: the `seq`-th of its run (from 1), at `at` milliseconds since 1970 (UTC)."""
 

@@ -6,7 +6,7 @@ explaining and approving all ask here: there is no second place that decides whe
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from gateway.approval import Approval
@@ -19,6 +19,7 @@ from gateway.outage import brief
 from gateway.params import misfit
 from gateway.policy import Decision, Policy, Query, RunFacts
 from gateway.schema import violation
+from gateway.values import value
 from gateway.wording import closest
 
 __all__ = [
@@ -39,7 +40,7 @@ __all__ = [
 A_CALL, NOTHING = Spend(tool_calls=1), Spend()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Facts:
     """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
 
@@ -99,7 +100,7 @@ Gate = Callable[[Case], Verdict]
 def judge(call: Call, facts: Facts) -> Verdict:
     """The verdict on a call: the first gate that does not allow decides."""
     case = Case(call, facts)
-    verdict: Verdict = Deny("known", "there are no gates")
+    verdict: Verdict = _UNJUDGED
     for gate in GATES:
         verdict = gate(case)
         if not isinstance(verdict, Allow):
@@ -205,6 +206,7 @@ def approved(case: Case) -> Verdict:
     return Ask("approved", decision.why, decision.rule)
 
 
+_UNJUDGED = Deny("known", "there are no gates")
 _KNOWN, _REACHABLE, _INTACT = Allow("known"), Allow("reachable"), Allow("intact")
 _VALID, _WITHIN_BUDGET = Allow("valid"), Allow("within_budget")
 GATES: tuple[Gate, ...] = (known, reachable, intact, valid, permitted, within_budget, approved)

@@ -7,7 +7,6 @@ listened to (`Listening`), in memory only, and only where the policy asks where 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.call import Call, JsonObject
@@ -16,6 +15,7 @@ from gateway.duties import Duties
 from gateway.fulfilment import NO_QUESTIONS
 from gateway.run import Run
 from gateway.sources import Sources, extended
+from gateway.values import value
 from gateway.verbatim import encode
 
 __all__ = ["Ear", "Listening", "OfRun", "discreet", "overheard"]
@@ -92,7 +92,7 @@ class Listening:
         return call.key in self._speaking
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Around:
     """A caller, and what stands before him."""
 
@@ -119,7 +119,7 @@ class _Around:
         return self.caller.log_level
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Overheard(_Around):
     """An ear hears what an untrusted server says to him before it answers."""
 
@@ -136,7 +136,7 @@ class _Overheard(_Around):
         return await self.caller.ask(method, params)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Spared(_Around):
     """He hears how far a call is, in numbers, and no words: those can't be redacted before they are there."""
 

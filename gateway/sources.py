@@ -13,10 +13,12 @@ import unicodedata
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Protocol
 from urllib.parse import unquote
+
+from gateway.values import value
 
 __all__ = ["MAX_TEXT", "MAX_TRACES", "Heard", "Sources", "extended"]
 
@@ -49,7 +51,7 @@ _CLOSE = "\"'`)]}>\u00bb\u201d\u2019"
 _END = ".,;:!?"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Heard:
     """One result of an untrusted server: of which call, and the sorted hashes of its words."""
 
@@ -77,7 +79,7 @@ class Answer(Protocol):
     def outcome(self) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Sources:
     """What one run has heard. `said` are the user's words; None: nobody knows them. `read` counts the answers that have
     been looked at. Not `complete`: something untrusted was read that is not in `heard`.
@@ -100,7 +102,7 @@ class Sources:
 
     def missing(self) -> "Sources":
         """The same, after something untrusted was read that nobody looked at."""
-        return replace(self, complete=False)
+        return replace(self, complete=False) if self.complete else self
 
     # ---- questions
 

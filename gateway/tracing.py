@@ -5,7 +5,7 @@ What a span may say is in `gateway.telemetry.attributes`; where it goes is the t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypedDict
 
 from gateway.approval import Approval
@@ -21,6 +21,7 @@ from gateway.task import Task
 from gateway.telemetry import ROOT, Silent, Span, Telemetry, traceparent
 from gateway.telemetry import attributes as said
 from gateway.telemetry.span import Attributes, Kind, Link, SpanName, link_to
+from gateway.values import value
 
 __all__ = ["IDEMPOTENCY_KEY", "Interval", "Place", "Tracing", "meta_about", "meta_of", "reloaded"]
 
@@ -39,7 +40,7 @@ _GATES: Mapping[str, said.HumanGate] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Interval:
     """From when to when, in nanoseconds since 1970."""
 
@@ -56,7 +57,7 @@ class _PlaceFacts(TypedDict):
     budget_usd_remaining: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """Where in a run something happened: below which step's span, for whom, and what is left to spend.
 
@@ -94,7 +95,7 @@ class Place:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Forwarding:
     """How a call was sent. `timeout` is in seconds; `attempt` counts from 1."""
 

@@ -7,7 +7,7 @@ With an agent, the user and the agent must both be allowed, and the stricter ans
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal, Self
 
@@ -24,6 +24,7 @@ from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Obligation, Rule
 from gateway.policy.scope import ANY_RUN, Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Action, Effect
+from gateway.values import value
 
 __all__ = ["Decision", "Hear", "Policy", "Summary", "principals"]
 
@@ -36,7 +37,7 @@ _NEW = RunFacts()
 _OWN_REQUEST = "nobody approves their own request unless a line says so with subject.is_requester"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Decision:
     """`rule` is the deciding line, `policies/policy.csv:12`; None for a denial because no line allows.
 

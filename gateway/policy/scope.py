@@ -4,7 +4,7 @@ Names with a fixed meaning stand in one table, `NAMES`; `args` is the call's own
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from gateway.offer import Offer
 from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.wording import Action
 from gateway.sources import Sources
+from gateway.values import value
 
 __all__ = ["ANY_RUN", "NAMES", "READINGS", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope", "use_of"]
 
@@ -22,7 +23,7 @@ Kind = Literal["bool", "number", "string", "list", "weekday", "object", "null", 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RunFacts:
     """What a run has done before this call. `nanos` is money in billionths of a US dollar, `millis` time at work.
 
@@ -51,7 +52,7 @@ class RunFacts:
 ANY_RUN = RunFacts(known=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Query:
     """May this subject do this, now? `object` is `server/tool` (or `server/uri`, `server/prompt`).
 

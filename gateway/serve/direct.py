@@ -9,7 +9,6 @@ nothing is refused here.
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mcp.shared.exceptions import MCPError
@@ -45,6 +44,7 @@ from gateway.serve.lists import answer_list
 from gateway.serve.replies import IN_DOUBT, ServerError
 from gateway.serve.seats import MAX_EACH, Seats
 from gateway.serve.sessions import Client
+from gateway.values import value
 from gateway.verbatim import parts
 
 __all__ = ["Direct", "Plain", "Underway"]
@@ -60,7 +60,7 @@ _ENDED = {"code": IN_DOUBT, "message": "The gateway ended before the answer came
 log = logging.getLogger("toolgate.serve")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Plain:
     """A call that needs nothing but its answer."""
 

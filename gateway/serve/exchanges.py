@@ -7,7 +7,6 @@ says (`states`, `parking`); one of the older era is asked while he waits.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import mcp_types as types
@@ -29,6 +28,7 @@ from gateway.serve.questions import QUESTIONS, for_the_handshake_era, lacking, w
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.states import Bond, Carried, States
 from gateway.signature import signed_result
+from gateway.values import value
 
 __all__ = ["Exchanges", "Request"]
 
@@ -37,7 +37,7 @@ _USED = "This `requestState` has been used; make the request again without it"
 PAUSE = 0.1  # seconds; doubled each time that a server wants to be asked again without a question
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Request:
     """Who sends it, what he says, and who waits for the answer."""
 
@@ -46,7 +46,7 @@ class Request:
     caller: Caller
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Pending:
     """A server's questions, as it put them, and what goes on when they are answered."""
 

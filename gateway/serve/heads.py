@@ -10,6 +10,7 @@ from gateway.call import JsonObject
 from gateway.caller import Caller
 from gateway.serve.asking import Asker
 from gateway.serve.sessions import Client
+from gateway.values import value
 
 __all__ = ["Head", "Said", "plain_head"]
 
@@ -18,7 +19,7 @@ Headers = Sequence[tuple[bytes, bytes]]  # as ASGI has them: names in lower case
 _ACCEPTED = {b"application/json", b"text/event-stream"}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Said:
     """What a modern client said of itself in a request's `_meta`, and what follows from it."""
 

@@ -11,7 +11,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import mcp_types as types
@@ -21,6 +21,7 @@ from gateway.call import Subject
 from gateway.clients import Round
 from gateway.keyring import Broken, KeyRing
 from gateway.store import Once
+from gateway.values import value
 
 __all__ = ["STATE_SECONDS", "Bond", "Carried", "States"]
 
@@ -29,7 +30,7 @@ _PURPOSE = "toolgate request state"
 _OWN = frozenset({"_meta", "inputResponses", "requestState"})  # what differs between two rounds
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Bond:
     """What a state belongs to: who asks, at which profile, in which method, of what (`server/...`), with which
     parameters.
@@ -49,7 +50,7 @@ class Bond:
         return json.dumps(bound).encode()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Carried:
     """`state` is the server's own, `round` the one that it began; or `parked` names a call that waits here.
 

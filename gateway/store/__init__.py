@@ -5,7 +5,6 @@ that it uses up. It is durable when `append` returns, and nothing has changed wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.approval import Approval
@@ -13,6 +12,7 @@ from gateway.budget import Limits, Spend
 from gateway.events import Decision, Event, Recorded
 from gateway.run import Status
 from gateway.task import Task
+from gateway.values import value
 
 __all__ = [
     "Again",
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Lease:
     """The right to drive a run. `epoch` is the fencing token: it grows with every owner."""
 
@@ -42,7 +42,7 @@ class Lease:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reserve:
     """Hold an amount back from an account, if it fits below the limits; else the whole append fails."""
 
@@ -51,7 +51,7 @@ class Reserve:
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Settle:
     """Give a reservation back, and count what was really spent."""
 
@@ -60,21 +60,21 @@ class Settle:
     spent: Spend
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Open:
     """Put a question to people."""
 
     approval: Approval
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Consume:
     """Use an approval up: from `approved` to `consumed`, once; else the whole append fails."""
 
     approval_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Restore:
     """Make an approval good again, for nothing was sent on it: from `consumed` (or `approved`) to `approved`.
 
@@ -85,21 +85,21 @@ class Restore:
     claim: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Follow:
     """Keep a task, so that its client can ask for it."""
 
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Finish:
     """The outcome of a task is recorded with this, once; else the whole append fails."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Once:
     """Use something up that is good for one time; else the whole append fails (AlreadyUsed). After `until`, in
     milliseconds since 1970, whoever gave it out does not take it any more, and it is forgotten.
@@ -109,7 +109,7 @@ class Once:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Again:
     """Nothing came of it: what was used up once may be used again."""
 
@@ -121,7 +121,7 @@ TITLE_LENGTH = 80
 Change = Reserve | Settle | Open | Consume | Restore | Follow | Finish | Once | Again
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RunRow:
     """A line in the list of runs. Times are milliseconds since 1970 (UTC)."""
 

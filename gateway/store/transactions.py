@@ -5,7 +5,6 @@ Every function either does all of its work or raises; `writer` rolls back what i
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.approval import Approval
@@ -30,6 +29,7 @@ from gateway.store import (
 )
 from gateway.store.ledger import SELECT_TAKEN, SEQ, Ledger, Standing
 from gateway.task import Task
+from gateway.values import value
 from gateway.verbatim import encode, whole
 
 __all__ = [
@@ -75,7 +75,7 @@ def task(row: Sequence[Any]) -> Task:
     return Task(**dict(zip(_TASK_COLUMNS, row, strict=True)) | {"done": bool(row[-1])})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Append:
     """Events and changes that belong together."""
 
@@ -85,7 +85,7 @@ class Append:
     changes: Sequence[Change] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """What somebody says to an approval."""
 
@@ -246,7 +246,7 @@ _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Bid:
     """Somebody who wants to drive a run for so many seconds; `gone` is an owner known to be dead."""
 

@@ -8,9 +8,11 @@ that different processes emit meet in one tree. W3C Trace Context: https://www.w
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Literal, get_args
+
+from gateway.values import value
 
 __all__ = [
     "ROOT",
@@ -38,7 +40,7 @@ ROOT = ""  # the key of a run's root span
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Event:
     """Something that happened at one moment within a span (`retry`). `time_ns` counts from the Unix epoch."""
 
@@ -47,7 +49,7 @@ class Event:
     attributes: Attributes = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Link:
     """A span elsewhere that this one has to do with, without being its child: the trace of an MCP client."""
 
@@ -55,7 +57,7 @@ class Link:
     span_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Span:
     """One finished piece of a run. Times are nanoseconds since the Unix epoch.
 

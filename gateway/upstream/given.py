@@ -1,17 +1,18 @@
 """What a supervisor is given: with each call an errand, and to a private connection a share of the public one."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gateway.call import JsonObject
 from gateway.caller import NOBODY, Caller
 from gateway.upstream.listing import Listing
 from gateway.upstream.watching import Watched
+from gateway.values import value
 
 __all__ = ["Errand", "Public"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Errand:
     """What goes along with a call. `timeout`, in seconds, includes the wait for a restart."""
 
@@ -21,7 +22,7 @@ class Errand:
     answers: JsonObject | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Public:
     """What a private connection has from the public one to the same server, and what it tells in return: `adopt` what
     its own process lists now, and `stirred`, the kinds of lists that it says have changed.

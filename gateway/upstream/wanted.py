@@ -1,19 +1,19 @@
 """What an admitted call is on the wire: its method, and parameters that are the judged text, byte for byte. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.call import Action, Call, JsonObject, Subject
 from gateway.names import split_path
 from gateway.task import Task
 from gateway.upstream import wire
+from gateway.values import value
 from gateway.verbatim import encode
 
 __all__ = ["Wanted", "about_task", "wanted"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wanted:
     """`fields` are the parameters as JSON text, without `_meta`; `name` is what HTTP repeats in `Mcp-Name`.
 

@@ -7,7 +7,7 @@ written, because what a failure means depends on it.
 import asyncio
 import select
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from gateway.call import InDoubt
@@ -18,6 +18,7 @@ from gateway.upstream.meter import STREAM, Meter
 from gateway.upstream.outcomes import of_status
 from gateway.upstream.response import Response
 from gateway.upstream.sse import EventData
+from gateway.values import value
 
 __all__ = ["Exchange", "Hear", "Replied", "Wire"]
 
@@ -26,7 +27,7 @@ LINGER = 1.0  # seconds for an event stream to end after its answer, so that its
 Hear = Callable[[Any], None]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Replied:
     """The JSON-RPC response to a request, parsed; it may be an error. A result keeps its text, if it can.
 

@@ -10,7 +10,6 @@ that says 401 or 403 and brings a result is taken for what it brings.
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx2
@@ -25,13 +24,14 @@ from gateway.upstream.pool import Pool, Replied
 from gateway.upstream.spec import Http
 from gateway.upstream.wire import dump
 from gateway.upstream.wires import Hear
+from gateway.values import value
 
 __all__ = ["CarryingTransport", "Message", "carrying", "certificates", "post"]
 
 _LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64)  # as `SafeTransport` has them
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Message:
     """One JSON-RPC request, as the pool sends it."""
 
