@@ -25,8 +25,8 @@ PACKAGES = ("gateway", "providers", "servers")
 # From the ground up. A module may import from its own layer and from those below. `x.*` is what stands inside of x.
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
-        "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties", "gateway.call",
-        "gateway.budget",
+        "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
+        "gateway.call", "gateway.budget",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature",

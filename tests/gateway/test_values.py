@@ -28,7 +28,7 @@ def test_it_equals_and_hashes_and_reads_as_a_frozen_one() -> None:
     assert replace(one, a=2) == other
     assert one.a == 1
     assert [found.name for found in dataclasses.fields(Value)] == ["a", "b", "c"]
-    assert Value.__slots__ == Frozen.__slots__  # type: ignore[attr-defined]
+    assert Value.__slots__ == Frozen.__slots__
 
 
 def test_one_that_is_not_to_be_compared_is_itself() -> None:
