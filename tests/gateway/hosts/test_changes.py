@@ -151,6 +151,22 @@ def test_without_permission_the_file_is_as_it_was(tmp_path: Path, state: Path, m
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "state"]
 
 
+def test_a_file_that_is_read_only_is_meant_to_stay(tmp_path: Path, state: Path) -> None:
+    """Also for whoever could write it, because another file can be put in its place: its owner, and root."""
+    file, link, other = tmp_path / "a.json", tmp_path / "link.json", tmp_path / "b.json"
+    for path in (file, other):
+        path.write_bytes(b"old")
+    link.symlink_to(file)
+    file.chmod(0o444)
+    failures = apply([change(file, b"new"), change(link, b"new"), change(other, b"new")], state)
+    assert [(failure.change.path, failure.why) for failure in failures] == [
+        (file, "it is read-only"),
+        (link, "it is read-only"),
+    ]
+    assert (file.read_bytes(), mode(file)) == (b"old", 0o444)
+    assert other.read_bytes() == b"new"
+
+
 def test_nothing_is_changed_when_there_can_be_no_backup(tmp_path: Path) -> None:
     file, state = tmp_path / "a.json", tmp_path / "state"
     file.write_bytes(b"old")
