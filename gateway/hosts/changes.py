@@ -161,7 +161,7 @@ def _give_back(folder: Path, row: dict[str, Any], stuck: set[str], *, force: boo
 
 def _restored(folder: Path, row: Mapping[str, Any], path: Path) -> Undone:
     if row["before"] is None:
-        path.unlink(missing_ok=True)
+        Path(os.path.realpath(path)).unlink(missing_ok=True)  # a link to where there was nothing stays one, too
         return Undone(row["owner"], path, "removed")
     write_file(path, (folder / row["backup"]).read_bytes())
     return Undone(row["owner"], path, "restored")

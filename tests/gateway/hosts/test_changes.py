@@ -62,6 +62,15 @@ def test_a_link_stays_a_link(tmp_path: Path, state: Path) -> None:
     assert real.read_bytes() == b"old"
 
 
+def test_a_link_to_nothing_is_one_again(tmp_path: Path, state: Path) -> None:
+    real, link = tmp_path / "dotfiles.json", tmp_path / "a.json"
+    link.symlink_to(real)
+    apply([change(link, b"new")], state)
+    assert (link.is_symlink(), real.read_bytes()) == (True, b"new")
+    assert undone(state) == [("a.json", "removed")]
+    assert (link.is_symlink(), real.exists()) == (True, False)
+
+
 def test_our_own_file_and_the_backups_are_for_their_owner_only(tmp_path: Path, state: Path) -> None:
     ours = tmp_path / "mcp.json"
     ours.write_bytes(b"x")
