@@ -47,8 +47,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "pipeline": ("gateway.hearing", "gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": (
-        "gateway.turn", "gateway.loop", "gateway.clients", "gateway.redeeming", "gateway.following",
-        "gateway.approving", "gateway.rollout",
+        "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",
+        "gateway.following", "gateway.approving", "gateway.rollout",
     ),
     "root": ("gateway.access", "gateway.noting", "gateway.recalling", "gateway.runtime", "gateway.entrance"),
     "serve": ("gateway.serve",),
