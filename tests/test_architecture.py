@@ -318,8 +318,8 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
 @pytest.mark.parametrize("module", [name for name in PATHS if within(name, "gateway.store")])
 def test_no_sql_numbers_its_parameters(module: str) -> None:
     """Beside a sequence of them, `?1` is deprecated since Python 3.12, and an error from 3.14 on."""
-    texts = (node for node in ast.walk(tree(module)) if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    none(f"line {node.lineno}: `{node.value}`" for node in texts if re.search(r"\?\d", str(node.value)))
+    texts = (node for node in ast.walk(tree(module)) if isinstance(node, ast.Constant))
+    none(f"line {n.lineno}: {n.value!r}" for n in texts if isinstance(n.value, str) and re.search(r"\?\d", n.value))
 
 
 # ---- sizes: a ratchet, never to be raised

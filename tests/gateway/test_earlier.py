@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ ANN = Subject("user:ann", "acme")
 NOW = time.time()
 
 
-def recorded(folder: Path, scenario: Callable[[SqliteStore, list[int]], Awaitable[None]]) -> None:
+def recorded(folder: Path, scenario: Callable[[SqliteStore, list[int]], Coroutine[Any, Any, None]]) -> None:
     """With a store whose clock is the list's only number, in milliseconds."""
     clock = [round(NOW * 1000)]
     store = SqliteStore(folder / "store.db", clock=lambda: clock[0])

@@ -195,7 +195,7 @@ def test_a_server_that_closes_its_input_and_lives_is_started_again(
 
     async def scenario() -> None:
         async with upstreams(hostile("deaf")) as up:
-            pids = set()
+            pids = set[str]()
             while len(pids) < 2:
                 outcome = await up.forward(call("deaf/act"), timeout=30, meta={})
                 if isinstance(outcome, Unsent):
