@@ -7,7 +7,6 @@ record.
 import contextlib
 import itertools
 import secrets
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
@@ -17,6 +16,7 @@ from gateway.budget import Limits
 from gateway.call import Action, Deny, JsonObject, Subject, Tool, outcome_from_json, says
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
+from gateway.earlier import NOTHING_READ, Read, read_by, together, who_is
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.gaps import gaps
@@ -26,8 +26,8 @@ from gateway.offer import About, Offer
 from gateway.pipeline import CallResult, Pipeline, Upstream
 from gateway.policy import LivePolicy, RunFacts
 from gateway.profile import WHOLE, Profile
-from gateway.run import Run, fold
-from gateway.store import Lease, Once, RunRow, Store, run_account, title_of
+from gateway.run import Run
+from gateway.store import Lease, Once, Store, run_account
 from gateway.store.lease import is_dead, owner_name
 from gateway.task import is_run_of_task
 from gateway.tracing import Place, Tracing
@@ -37,10 +37,7 @@ from gateway.values import value
 __all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
 
 T = TypeVar("T", Tool, Offer)
-_Read = tuple[bool, frozenset[str] | None]  # whether untrusted text was read, and from which servers anything was
-_NOTHING: _Read = (False, frozenset())
 
-MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
 CLIENT_LEASE_SECONDS = 30 * 24 * 3600.0  # the owner's process is what counts: it is seen to be dead, not timed out
 
@@ -93,41 +90,29 @@ class Clients:
             await client.close()
 
     async def open(
-        self, subject: Subject, title: str, profile: Profile = WHOLE, *, follows: float = 0.0
+        self,
+        subject: Subject,
+        title: str,
+        profile: Profile = WHOLE,
+        *,
+        follows: float = 0.0,
+        before: Read = NOTHING_READ,
     ) -> "ClientRun":
         """Like `run`; the caller closes it.
 
         A run of the same subject and title that was active within `follows` seconds is the same client at work,
-        whichever process served it: what that run has read taints this one.
+        whichever process served it: what that run has read taints this one, as what he has read `before` does.
         """
         run_id, owner, limits = new_run_id(), owner_name(), self.most.to_json()
-        tainted, servers = await self._read_before(subject, title, follows)
+        if follows:
+            before = together([before, await read_by(self.store, who_is(subject, title), follows)])
+        tainted, servers = before
         who = (subject.user, subject.tenant, subject.agent)
         read = None if servers is None else sorted(servers)
         queued = Queued("client", *who, input=title, limits=limits, tainted=tainted, servers=read)
         await self.store.append(run_id, [queued, Started(owner)], lease=None)
         lease = await self.store.acquire(run_id, owner, CLIENT_LEASE_SECONDS)
         return ClientRun(self, Seat(run_id, subject, lease, profile, tainted, servers))
-
-    async def _read_before(self, subject: Subject, title: str, seconds: float) -> _Read:
-        if not seconds:
-            return _NOTHING
-        since = round((time.time() - seconds) * 1000)
-        client = ("client", subject.user, subject.tenant, subject.agent, title_of(title))
-        rows = [row for row in await self.store.run_rows(limit=RUNS_SEEN) if row.updated >= since]
-        same = [row for row in rows if (row.driver, row.user, row.tenant, row.agent, row.title) == client]
-        read = [await self._read_in(row, since) for row in same]
-        known = [servers for _, servers in read if servers is not None]
-        return any(tainted for tainted, _ in read), frozenset[str]().union(*known) if len(known) == len(read) else None
-
-    async def _read_in(self, row: RunRow, since: int) -> _Read:
-        """What a run that was at work after `since` had read. One that is too long to look at: perhaps anything."""
-        if row.seq > MOST_READ:
-            return True, None
-        events = await self.store.events(row.id)
-        worked = [recorded.at for recorded in events if not isinstance(recorded.event, Succeeded | Failed)]
-        run = fold(row.id, events)
-        return (run.tainted, run.servers) if worked[-1] >= since else _NOTHING
 
     async def sweep(self) -> int:
         """Closes the runs of gateways that were killed; says how many. Their open questions stay."""

@@ -47,8 +47,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "pipeline": ("gateway.hearing", "gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": (
-        "gateway.turn", "gateway.loop", "gateway.clients", "gateway.redeeming", "gateway.following",
-        "gateway.approving", "gateway.rollout",
+        "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",
+        "gateway.following", "gateway.approving", "gateway.rollout",
     ),
     "root": ("gateway.access", "gateway.noting", "gateway.recalling", "gateway.runtime", "gateway.entrance"),
     "serve": ("gateway.serve",),
@@ -313,6 +313,13 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     imported = {name for _, row in foreign() if (name := LIBRARIES[row].distribution)}
     none(f"`{name}` is imported but not declared in pyproject.toml" for name in imported - declared)
     none(f"`{name}` is declared in pyproject.toml but not imported" for name in declared - imported - set(BY_NAME))
+
+
+@pytest.mark.parametrize("module", [name for name in PATHS if within(name, "gateway.store")])
+def test_no_sql_numbers_its_parameters(module: str) -> None:
+    """Beside a sequence of them, `?1` is deprecated since Python 3.12, and an error from 3.14 on."""
+    texts = (node for node in ast.walk(tree(module)) if isinstance(node, ast.Constant))
+    none(f"line {n.lineno}: {n.value!r}" for n in texts if isinstance(n.value, str) and re.search(r"\?\d", n.value))
 
 
 # ---- sizes: a ratchet, never to be raised

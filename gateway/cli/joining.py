@@ -93,7 +93,7 @@ def _section(host: Host, folders: Folders) -> Section:
     problems: list[Problem] = []
     places = [found for found in sections_of(host, folders, os.environ, problems) if not found.workspace]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(tuple(dict.fromkeys(problems)))  # one file may hold several places
     if not places:
         raise Stop(Exit.CONFIG, f"it is not known where {host.title} keeps its file on this system")
     return next((place for place in places if place.source.raw is not None), places[0])

@@ -65,12 +65,17 @@ class Report:
             if not inside:
                 self.connected.append(section.host.name)
             state = "" if inside else "goes through Toolgate already"
-            self._say((section.host.title, self.near(section.source.path), *([state] if state else [])))
+            self._say((section.host.title, self._place(section), *([state] if state else [])))
             self._say(*[(one.name, _intention(one)) for one in inside], indent="  ")
         for one in found:
             self.servers[id(one)] = _row(one)
         for one in found:
             self._warn(one)
+
+    def _place(self, section: Section) -> str:
+        """The file; and that it is about the project's folder, where its path does not say so."""
+        path, folder = section.source.path, section.workspace
+        return self.near(path) + ("" if folder is None or folder in path.parents else ", for this folder")
 
     def _warn(self, one: Found) -> None:
         if one.entry is None:

@@ -161,7 +161,7 @@ def _give_back(folder: Path, row: dict[str, Any], stuck: set[str], *, force: boo
 
 def _restored(folder: Path, row: Mapping[str, Any], path: Path) -> Undone:
     if row["before"] is None:
-        path.unlink(missing_ok=True)
+        Path(os.path.realpath(path)).unlink(missing_ok=True)  # a link to where there was nothing stays one, too
         return Undone(row["owner"], path, "removed")
     write_file(path, (folder / row["backup"]).read_bytes())
     return Undone(row["owner"], path, "restored")
@@ -171,11 +171,20 @@ def _restored(folder: Path, row: Mapping[str, Any], path: Path) -> Undone:
 
 
 def _write_unchanged(change: Change) -> None:
-    """Raises OSError, also when the file is not as it was when it was read."""
+    """Raises OSError, also when the file is not as it was when it was read, or is for reading only: to put another one
+    in its place would take no permission to write it.
+    """
     now = change.path.read_bytes() if change.path.exists() else None
     if now != change.before:
         raise OSError("it was changed while this was going on; do it again")
+    if now is not None and _is_read_only(change.path):
+        raise OSError("it is read-only")
     write_file(change.path, change.after, mode=0o600 if change.owner == OURS else None)
+
+
+def _is_read_only(path: Path) -> bool:
+    """Also to root, who may do everything, when nobody is meant to."""
+    return not os.access(path, os.W_OK) or not path.stat().st_mode & 0o222
 
 
 def write_file(path: Path, data: bytes, mode: int | None = None) -> None:

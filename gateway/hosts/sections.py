@@ -117,15 +117,15 @@ def edited(section: Section, text: str, remove: Sequence[str], add: Mapping[str,
 
     Raises ConfigError when the file is written in a form in which that can't be done with certainty.
     """
-    wanted = _wanted(_parsed(text, "", section.host.format)[0], section.key, remove, add)
     out, put = _TOOLS[section.host.format]
     try:
+        wanted = _wanted(_parsed(text, "", section.host.format)[0], section.key, remove, add)
         text = out(text, section.key, remove) if remove else text
         for name, value in add.items():
             text = put(text, section.key, name, value)
         if _parsed(text, "", section.host.format)[0] in (wanted, _pruned(wanted, section)):
             return text
-    except (ConfigError, ValueError, KeyError):
+    except (ConfigError, ValueError, TypeError, KeyError):
         pass
     hint = "edit it by hand, or write each server under a header of its own"
     raise ConfigError.at(section.source.file, "it is written in a form that can't be changed safely", hint=hint)
@@ -140,10 +140,13 @@ _TOOLS: Mapping[Format, tuple[_Out, _Put]] = {
 
 
 def _wanted(value: Any, key: KeyPath, remove: Sequence[str], add: Mapping[str, Any]) -> Any:
+    """Raises TypeError where something else stands in an object's place: to many clients, `null` means no servers."""
     wanted = deepcopy(value)
     servers = wanted
     for part in key:
         servers = servers.setdefault(part, {})
+        if not isinstance(servers, dict):
+            raise TypeError(f"`{part}` is no object")
     for name in remove:
         del servers[name]
     servers.update(add)

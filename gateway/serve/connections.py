@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.serve.origins import named_by
+
 __all__ = ["HEAD_SECONDS", "MAX_CONNECTIONS", "BoundedProtocol", "Joined"]
 
 HEAD_SECONDS = 10.0
@@ -90,6 +92,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self.abort()
         elif self._head is None:  # the beginning of another head
             self._head = self.loop.call_later(self.head_seconds, self._give_up)
+
+    def on_headers_complete(self) -> None:
+        """The host of a whole URL takes the place of `Host`, so that the door looks at the one that counts."""
+        host = None if self.url[:1] == b"/" else named_by(self.url)
+        if host is not None:
+            self.headers[:] = [(name, host if name == b"host" else value) for name, value in self.headers]
+        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clear_head()

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Origins", "is_loopback"]
+__all__ = ["Origins", "is_loopback", "named_by"]
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _FROM_ELSEWHERE = frozenset({b"cross-site", b"same-site"})  # another port of this host is the same site
 _LOOKED_AT = frozenset({b"host", b"origin", b"sec-fetch-site"})
+_URL = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Origins:
     def refusal(self, headers: Headers) -> tuple[int, str] | None:
         """The status and the reason, for a request that may not come from where it comes; None for one that may.
 
-        421 for a host that we are not (RFC 9110 section 15.5.20), 403 for an origin (MCP, Transports).
+        400 without `Host` (RFC 9112 section 3.2), 421 for a host that we are not (RFC 9110 section 15.5.20), 403 for an
+        origin (MCP, Transports).
         """
         host = origin = site = None
         for name, value in headers:
@@ -43,8 +45,10 @@ class Origins:
                 site = value
             else:
                 return 400, f"there are two `{name.decode()}` headers"
-        if not _is_us(host or b"", self.hosts):
-            return 421, "this is not the host that `Host` names; `serve.allowed_hosts` says what else it is called"
+        if host is None:
+            return 400, "there is no `Host` header"
+        if not _is_us(host, self.hosts):
+            return 421, "this is not the host that was asked for; `serve.allowed_hosts` says what else it is called"
         return self._of_a_page(origin, site) if origin is not None or site is not None else None
 
     def _of_a_page(self, origin: bytes | None, site: bytes | None) -> tuple[int, str] | None:
@@ -68,6 +72,17 @@ def _is_us(host: bytes, hosts: tuple[str, ...]) -> bool:
     text = host.decode("latin-1").lower()
     match = _HOST.fullmatch(text)
     return match is not None and (is_loopback(match[1]) or _listed(text, match[1], hosts))
+
+
+def named_by(target: bytes) -> bytes | None:
+    """The host that a target names, if it is a whole URL: then it counts, and not `Host` (RFC 9112 section 3.2.2).
+
+    Nobody's for a URL that is not HTTP's, and for one with credentials in it.
+    """
+    match = _URL.match(target)
+    if match is None:
+        return None
+    return match[2] if match[1].lower() in (b"http", b"https") else b""
 
 
 def _listed(text: str, without_port: str, allowed: Sequence[str]) -> bool:

@@ -4,7 +4,8 @@ With the handshake there is a session; without (2026-07-28) every request stands
 program sends to this process is one run. The name that a client gives itself is a title, and decides nothing. Nobody
 tells us reliably that a client is gone, so a run ends when nothing came for half an hour; the next call opens another.
 Where a gateway has been restarted meanwhile, or another one served the client, the new run is as tainted as the one
-before.
+before. A session of the handshake is another one each time; but to one that follows the start of a gateway its client
+may have been driven, in the middle of his work, and so it is as tainted as those that he had before.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import Any
 
 from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun, Clients, Seat
+from gateway.earlier import NOTHING_READ, Read, Who, read_until, who_is
 from gateway.errors import IllegalEvent, LeaseLost, ToolgateError
 from gateway.serve.asking import Asker
 from gateway.verbatim import encode
@@ -84,6 +86,8 @@ class Sessions:
     def __init__(self, clients: Clients, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clients, self._clock = clients, clock
         self._runs: dict[str, _Open] = {}  # the one that was seen last stands last
+        self._began = clock(), time.time()
+        self._before: asyncio.Task[Mapping[Who, Read]] | None = None  # what clients had read before we began
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
@@ -137,9 +141,24 @@ class Sessions:
             ending = asyncio.ensure_future(_end(old))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
-        follows = IDLE_SECONDS if client.stateless else 0.0
-        opening = self._clients.open(asker.subject, client.name, asker.profile, follows=follows)
-        return _Open(asker, asyncio.ensure_future(opening), self._clock())
+        return _Open(asker, asyncio.ensure_future(self._begin(client)), self._clock())
+
+    async def _begin(self, client: Client) -> ClientRun:
+        asker, follows = client.asker, IDLE_SECONDS if client.stateless else 0.0
+        before = await self._read_before(client)
+        return await self._clients.open(asker.subject, client.name, asker.profile, follows=follows, before=before)
+
+    async def _read_before(self, client: Client) -> Read:
+        """What somebody brings along to a session of the handshake that he opens in the half hour after our start. Over
+        stdio nothing: there a session begins and ends with a gateway of its own.
+        """
+        began, at = self._began
+        if client.session is None or self._clock() - began > IDLE_SECONDS:
+            return NOTHING_READ
+        if self._before is None or (self._before.done() and (self._before.cancelled() or self._before.exception())):
+            self._before = asyncio.ensure_future(read_until(self._clients.store, at, IDLE_SECONDS))
+        read = await asyncio.shield(self._before)
+        return read.get(who_is(client.asker.subject, client.name), NOTHING_READ)
 
     def _making_room(self, asker: Asker) -> list[tuple[str, _Open]]:
         """What has to go before one more is opened: all that are silent, and else the oldest at their limit."""

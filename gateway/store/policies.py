@@ -25,14 +25,13 @@ KEPT_BYTES = 64_000_000  # of their files, together; the two newest are kept wha
 _ACCEPTED = 20
 
 _VERSION = "SELECT number, digest, how, by, at, lines, restricting, in_force, folder, files FROM policy_versions"
-_NEWEST = "SELECT digest FROM policy_versions WHERE place = ?1 AND in_force ORDER BY number DESC LIMIT 1"
+_NEWEST = "SELECT digest FROM policy_versions WHERE place = ? AND in_force ORDER BY number DESC LIMIT 1"
 _CANDIDATE = "SELECT digest, base, by, at, folder, files FROM policy_candidates WHERE place = ?"
 _TALLY = "SELECT seen, differed, failed, unheard FROM policy_candidates WHERE place = ?"
 _REPLICA = "SELECT id, place, kind, started, digest, since, beat, problem, candidate FROM policy_processes"
 _KEEP = (
     "INSERT INTO policy_versions (place, digest, how, by, at, lines, restricting, in_force, folder, files, number)"
-    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(max(number), 0) + 1 FROM policy_versions"
-    " WHERE place = ?1"
+    " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(number), 0) + 1 FROM policy_versions WHERE place = ?"
 )
 _FORGET = """
 DELETE FROM policy_versions WHERE place = :place AND number IN (
@@ -85,7 +84,8 @@ class PolicyBook:
 
     def previous(self) -> Version | None:
         """The newest that was in force and says something else than the one that is."""
-        return next(iter(self._versions(f"AND in_force AND digest <> ({_NEWEST}) ORDER BY number DESC LIMIT 1")), None)
+        rest = f"AND in_force AND digest <> ({_NEWEST}) ORDER BY number DESC LIMIT 1"
+        return next(iter(self._versions(rest, self.place)), None)
 
     def versions(self) -> Sequence[Version]:
         """The newest first."""
@@ -93,7 +93,8 @@ class PolicyBook:
 
     def version(self, digest: str) -> Version:
         """The newest whose digest begins so. Raises StoreError when there is none, or more than one digest does."""
-        found = self._versions("AND substr(digest, 1, length(?2)) = ?2 ORDER BY number DESC", digest.lower())
+        begin = digest.lower()
+        found = self._versions("AND substr(digest, 1, length(?)) = ? ORDER BY number DESC", begin, begin)
         if not found or len({version.digest for version in found}) > 1:
             what = "more than one version has" if found else "there is no version with"
             raise StoreError(f"{what} a digest that begins with `{digest}`; `toolgate policy versions` lists them")
@@ -104,7 +105,7 @@ class PolicyBook:
         return await self._access.write(lambda db: _keep(db, self.place, draft, self._access.now()))
 
     def _versions(self, rest: str, *parameters: Any) -> Sequence[Version]:
-        rows = self._access.read(f"{_VERSION} WHERE place = ?1 {rest}", self.place, *parameters)
+        rows = self._access.read(f"{_VERSION} WHERE place = ? {rest}", self.place, *parameters)
         return [_version(row) for row in rows]
 
     # ---- what a person has accepted
@@ -185,7 +186,7 @@ def _keep(db: Ledger, place: str, draft: Draft, now: int) -> bool:
     if same is not None and same[0] == draft.digest:
         return False
     row = (place, draft.digest, draft.how, draft.by, now, draft.size.lines, draft.size.restricting)
-    db.execute(_KEEP, (*row, draft.in_force, draft.folder, draft.files.to_text()))
+    db.execute(_KEEP, (*row, draft.in_force, draft.folder, draft.files.to_text(), place))
     db.execute(_FORGET, {"place": place, "kept": KEPT, "bytes": KEPT_BYTES})
     return True
 
@@ -193,9 +194,9 @@ def _keep(db: Ledger, place: str, draft: Draft, now: int) -> bool:
 def _accept(db: Ledger, place: str, digest: str, by: str, now: int) -> None:
     db.execute("INSERT OR REPLACE INTO policy_accepted VALUES (?, ?, ?, ?)", (place, digest, by, now))
     db.execute(
-        "DELETE FROM policy_accepted WHERE place = ?1 AND digest NOT IN"
-        " (SELECT digest FROM policy_accepted WHERE place = ?1 ORDER BY at DESC, digest LIMIT ?2)",
-        (place, _ACCEPTED),
+        "DELETE FROM policy_accepted WHERE place = ? AND digest NOT IN"
+        " (SELECT digest FROM policy_accepted WHERE place = ? ORDER BY at DESC, digest LIMIT ?)",
+        (place, place, _ACCEPTED),
     )
 
 
@@ -233,9 +234,9 @@ def _count_one(db: Ledger, place: str, found: Found) -> None:
     if done.rowcount:
         return
     db.execute(
-        "INSERT INTO policy_differences SELECT ?1, ?2, ?3, ?4, ?5, ?6"
-        " WHERE (SELECT count(*) FROM policy_differences WHERE place = ?1) < ?7",
-        (place, text, found.count, found.first, found.last, found.sample, MOST),
+        "INSERT INTO policy_differences SELECT ?, ?, ?, ?, ?, ?"
+        " WHERE (SELECT count(*) FROM policy_differences WHERE place = ?) < ?",
+        (place, text, found.count, found.first, found.last, found.sample, place, MOST),
     )
 
 

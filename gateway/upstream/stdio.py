@@ -7,7 +7,7 @@ lines to a ceiling, keeps the end of stderr for the error message, and writes pa
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import TracebackType
@@ -31,6 +31,7 @@ SAID = 300  # characters of it that an error message shows
 LAST_WORDS = 0.2  # seconds that a message waits for them, after the child's end
 LONGEST_LOGGED = 65536  # bytes of a line on stderr
 TURN = 16  # lines after which other tasks get their turn, however fast this child talks
+DEAF = 1.0  # seconds that a child which reads no more has to say what it still has to say
 PIECE = 256 * 1024  # bytes that are read at once; what is read and not looked at yet is about as much
 
 
@@ -64,6 +65,23 @@ class Lines(_Closable):
         self._meter = Meter(PIPE)
         self.fault = ""  # why it ended, if not by the child's own will
         self.noise = ""  # the last line that was no JSON-RPC, without secrets
+        self.source: asyncio.BaseTransport | None = None
+        self._end: asyncio.TimerHandle | None = None
+
+    def end_in(self, seconds: float, fault: str) -> None:
+        """What comes until then is heard, then nothing more."""
+        if self._end is None:
+            self._end = asyncio.get_running_loop().call_later(seconds, self._ended, fault)
+
+    def drop(self) -> None:
+        """It ends in another way."""
+        if self._end is not None:
+            self._end.cancel()
+
+    def _ended(self, fault: str) -> None:
+        if self.source is not None and not self.source.is_closing():
+            self.fault = self.fault or fault
+            self.source.close()
 
     def __aiter__(self) -> Self:
         return self
@@ -118,9 +136,12 @@ class Lines(_Closable):
 
 
 class _Input(_Closable, asyncio.Protocol):
-    """What the child is told. Writing waits while the child does not read."""
+    """What the child is told. Writing waits while the child does not read; `deaf` is called when it could not be told
+    something, because its end of the pipe is closed.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, deaf: Callable[[], None]) -> None:
+        self._deaf = deaf
         self._room = asyncio.Event()
         self._room.set()
         self._transport: asyncio.WriteTransport | None = None
@@ -150,6 +171,7 @@ class _Input(_Closable, asyncio.Protocol):
             return  # a courtesy (`cancelled`) to a child that reads nothing may not hold up whoever gave up on it
         await self._room.wait()
         if self.gone.is_set() or self._transport is None or self._transport.is_closing():
+            self._deaf()
             raise anyio.BrokenResourceError
         self._transport.write(wire.line_of(item.message))
 
@@ -244,19 +266,22 @@ async def open_stdio(
     log = logging.getLogger(f"toolgate.server.{name}")
     child = Child(stdio, reaper)
     loop = asyncio.get_running_loop()
-    out, err, write = asyncio.StreamReader(limit=PIECE), asyncio.StreamReader(), _Input()
-    tail = Tail(stdio, log)
+    out, err, tail = asyncio.StreamReader(limit=PIECE), asyncio.StreamReader(), Tail(stdio, log)
+    read = Lines(out, log, stdio, ceiling)
+    write = _Input(lambda: read.end_in(DEAF, "it closed its input"))
     listening = asyncio.create_task(tail.keep(err))
     try:
         async with AsyncExitStack() as pipes:
-            for reader, pipe in ((out, child.stdout), (err, child.stderr)):
+            for reader, pipe in ((err, child.stderr), (out, child.stdout)):
                 reading, _ = await loop.connect_read_pipe(partial(asyncio.StreamReaderProtocol, reader), pipe)
                 pipes.callback(reading.close)
+            read.source = reading
+            pipes.callback(read.drop)
             writing, _ = await loop.connect_write_pipe(lambda: write, child.stdin)
             pipes.callback(write.abort)
             pipes.push_async_callback(child.stop)
             pipes.callback(writing.close)  # first of all the end of its input: a good server leaves now
-            yield Pipes(child, stdio, Lines(out, log, stdio, ceiling), write, tail)
+            yield Pipes(child, stdio, read, write, tail)
     finally:
         listening.cancel()
         child.kill()

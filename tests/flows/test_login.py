@@ -146,6 +146,36 @@ def test_without_a_key_that_is_good_nothing_happens(project: Project, era: str, 
 
 
 @eras
+def test_a_key_counts_in_its_header_alone_and_once(project: Project, era: str) -> None:
+    """In a URL it would be in the logs of whatever is between (RFC 6750 section 2.3, RFC 9700)."""
+    project.write(KEYS, {"echo": ECHO_ENTRY}, *POLICY)
+    key = project.key("user:ann", "--tenant", "acme")
+    message = request("tools/call", {"name": "echo__count"}, era)
+    bearer = ("authorization", f"Bearer {key}")
+    with project.serve() as gateway, wire(gateway, era, key) as known, httpx2.Client(timeout=60) as http:
+        headers = known.headers(message)
+
+        def status(query: str = "", *more: tuple[str, str], body: bytes = b"") -> int:
+            given = [*headers.items(), *more]
+            return http.post(gateway.url + query, content=body or json.dumps(message), headers=given).status_code
+
+        assert status("", bearer) == 200
+        for presented in (
+            status(f"?access_token={key}"),
+            status("", body=f"access_token={key}".encode()),
+            status("", ("cookie", f"authorization=Bearer {key}")),
+            status("", ("authorization", f"Basic {key}")),
+            status("", ("authorization", key)),
+            status("", bearer, bearer),
+            status("", ("x-forwarded-user", "user:ann"), ("forwarded", "for=127.0.0.1")),
+        ):
+            assert presented == 401
+        assert text_of(known.call("echo__count")) == "1"
+        assert gateway.stop() == 0
+    assert key not in project.log
+
+
+@eras
 def test_a_key_that_is_revoked_or_expired_lets_nobody_in(project: Project, era: str) -> None:
     project.write(KEYS, {"echo": ECHO_ENTRY})
     revoked, expired = project.key("user:ann"), project.key("user:ann", "--expires", "1ms")

@@ -222,6 +222,19 @@ def test_a_body_of_more_than_four_megabytes_is_refused(shared: Gateway, era: str
 
 
 @eras
+def test_only_a_post_is_a_call(shared: Gateway, era: str) -> None:
+    """Whatever body other methods have, and whatever they say that they are."""
+    message = request("tools/call", {"name": "echo__count"}, era)
+    with shared.client(era) as client:
+        before = text_of(client.call("echo__count"))
+        headers = client.headers(message) | {"x-http-method-override": "POST", "accept": "application/json"}
+        for method in ("GET", "HEAD", "PUT", "PATCH", "OPTIONS", "TRACE", "QUERY"):
+            answer = client.http.request(method, client.url, content=json.dumps(message), headers=headers)
+            assert answer.status_code in (400, 405, 406), method
+        assert int(text_of(client.call("echo__count"))) == int(before) + 1
+
+
+@eras
 def test_a_packed_body_is_not_unpacked(shared: Gateway, era: str) -> None:
     packed = gzip.compress(json.dumps(request("tools/list", era=era)).encode())
     with shared.client(era) as client:

@@ -104,6 +104,32 @@ def test_while_many_are_slow_others_are_served(place: Place) -> None:
     assert "Traceback" not in place.log
 
 
+def test_whoever_opens_streams_without_end_and_leaves_takes_nothing_along(place: Place) -> None:
+    message = json.dumps(request("subscriptions/listen", {"notifications": {"toolsListChanged": True}}, "modern"))
+    more = "accept: application/json, text/event-stream\r\nmcp-protocol-version: 2026-07-28\r\n"
+    more += f"mcp-method: subscriptions/listen\r\ncontent-length: {len(message)}\r\n\r\n"
+    listen = HEAD + (more + message).encode()
+
+    def files(gateway: Gateway) -> int:
+        return len(list(Path(f"/proc/{gateway.process.pid}/fd").iterdir()))
+
+    def opened(gateway: Gateway, stack: contextlib.ExitStack) -> int:
+        """How many of 600 there are."""
+        many = [stack.enter_context(connection(gateway, listen)) for _ in range(600)]
+        return sum(b"text/event-stream" in made.recv(4096) for made in many)
+
+    with place.serve({"echo": ECHO}) as gateway, gateway.client("modern") as client:
+        client.call("echo__echo", {"text": "x"})
+        before = files(gateway)
+        for _ in range(2):
+            with contextlib.ExitStack() as stack:
+                assert opened(gateway, stack) == 500
+                assert text_of(client.call("echo__echo", {"text": "others are served"})) == "others are served"
+            gateway.until(lambda: files(gateway) <= before)
+        assert gateway.stop() == 0
+    assert "Traceback" not in place.log
+
+
 def test_while_we_end_new_requests_are_refused_and_old_ones_finish(place: Place) -> None:
     began, cancelled = place.pipes()
     arguments = {"began": str(began), "cancelled": str(cancelled)}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.call import Answered, InDoubt, JsonObject, Subject, outcome_from_json, outcome_to_json
-from gateway.clients import MOST_READ, ClientRun, Exchange
+from gateway.clients import ClientRun, Exchange
+from gateway.earlier import MOST_READ
 from gateway.events import Denied, Held, Returned
 from gateway.pipeline import CallResult
 from tests.fixtures.parts import ANN, ANN_VIA_CLERK, BOB, PATIENCE, Replies, arrivals, calls, opened, says, tally

@@ -93,6 +93,8 @@ def test_wrong_uses_change_nothing(home: Home, toolgate: Command, bare: Path) ->
     assert toolgate("connect", "cursor", "--force").code == 2
     (bare / "toolgate.toml").write_text("[serve]\nport = 0\n")
     assert toolgate("connect", "cursor", "--http").code == 3
-    home.write("cursor", "not json")
-    assert toolgate("connect", "cursor").code == 3
-    assert home.bytes() == {"cursor": b"not json"}
+    for host, text in (("cursor", b"not json"), ("claude-code", b"not json"), ("zed", b'{"context_servers": null}')):
+        home.write(host, text)
+        done = toolgate("connect", host)
+        assert (done.code, done.err.count("error: ")) == (3, 1)
+        assert home.bytes()[host] == text

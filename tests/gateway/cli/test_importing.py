@@ -130,6 +130,20 @@ def test_without_a_terminal_it_only_shows(home: Home, child: Command) -> None:
     assert not (home.folder / ".config/toolgate").exists()
 
 
+def test_servers_of_this_folder_are_told_from_those_of_all(home: Home, quick: Entry, toolgate: Command) -> None:
+    here = {
+        "mcpServers": {"one": quick},
+        "projects": {str(home.work): {"mcpServers": {"two": {**quick, "headers": {}}}}},
+    }
+    home.write("claude-code", json.dumps(here))
+    home.servers("vscode", {"three": quick}, key="servers")
+    lines = toolgate("import").out.splitlines()
+    heads = [line for line in lines if not line.startswith(" ")]
+    assert [head.partition("  ")[2] for head in heads] == [
+        "~/.claude.json", "~/.claude.json, for this folder", ".vscode/mcp.json",
+    ]  # fmt: skip
+
+
 def test_a_dry_run_starts_the_servers_and_changes_no_file(home: Home, toolgate: Command) -> None:
     home.servers("cursor", {"time": TIME, "gone": {"command": "no-such-program"}})
     before = home.bytes()

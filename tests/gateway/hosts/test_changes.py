@@ -62,6 +62,15 @@ def test_a_link_stays_a_link(tmp_path: Path, state: Path) -> None:
     assert real.read_bytes() == b"old"
 
 
+def test_a_link_to_nothing_is_one_again(tmp_path: Path, state: Path) -> None:
+    real, link = tmp_path / "dotfiles.json", tmp_path / "a.json"
+    link.symlink_to(real)
+    apply([change(link, b"new")], state)
+    assert (link.is_symlink(), real.read_bytes()) == (True, b"new")
+    assert undone(state) == [("a.json", "removed")]
+    assert (link.is_symlink(), real.exists()) == (True, False)
+
+
 def test_our_own_file_and_the_backups_are_for_their_owner_only(tmp_path: Path, state: Path) -> None:
     ours = tmp_path / "mcp.json"
     ours.write_bytes(b"x")
@@ -149,6 +158,22 @@ def test_without_permission_the_file_is_as_it_was(tmp_path: Path, state: Path, m
     assert failure.why == "Permission denied"
     assert file.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "state"]
+
+
+def test_a_file_that_is_read_only_is_meant_to_stay(tmp_path: Path, state: Path) -> None:
+    """Also for whoever could write it, because another file can be put in its place: its owner, and root."""
+    file, link, other = tmp_path / "a.json", tmp_path / "link.json", tmp_path / "b.json"
+    for path in (file, other):
+        path.write_bytes(b"old")
+    link.symlink_to(file)
+    file.chmod(0o444)
+    failures = apply([change(file, b"new"), change(link, b"new"), change(other, b"new")], state)
+    assert [(failure.change.path, failure.why) for failure in failures] == [
+        (file, "it is read-only"),
+        (link, "it is read-only"),
+    ]
+    assert (file.read_bytes(), mode(file)) == (b"old", 0o444)
+    assert other.read_bytes() == b"new"
 
 
 def test_nothing_is_changed_when_there_can_be_no_backup(tmp_path: Path) -> None:

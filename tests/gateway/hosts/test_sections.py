@@ -6,7 +6,7 @@ import pytest
 
 from gateway.config.folders import Folders, find_folders
 from gateway.errors import ConfigError
-from gateway.hosts.sections import Section, edited, find_sections
+from gateway.hosts.sections import Section, edited, find_sections, sections_of
 from gateway.hosts.table import HOSTS
 
 ENTRY = {"command": "toolgate", "args": ["serve"]}
@@ -146,6 +146,16 @@ def test_a_toml_that_is_written_otherwise_is_refused_and_not_damaged(
     section = only(folders)
     with pytest.raises(ConfigError, match="can't be changed safely"):
         edited(section, section.source.text, ["a"], {"toolgate": ENTRY})
+
+
+@pytest.mark.parametrize("text", ['{"mcpServers": null}', '{"mcpServers": null, "x": 1}'])
+def test_where_null_stands_for_no_servers_none_is_put_in(folders: Folders, tmp_path: Path, text: str) -> None:
+    write(tmp_path / ".cursor" / "mcp.json", text)
+    (cursor,) = (host for host in HOSTS if host.name == "cursor")
+    section = next(sections_of(cursor, folders, {}, []))
+    assert section.servers == {}
+    with pytest.raises(ConfigError, match=r"mcp.json: error: it is written in a form that can't be changed safely"):
+        edited(section, section.source.text, [], {"toolgate": ENTRY})
 
 
 def test_an_edit_takes_out_and_puts_in(folders: Folders, tmp_path: Path) -> None:

@@ -25,9 +25,11 @@ class Inner:
         self.let_go = asyncio.Event()
         self.began = 0
         self.posted = b""
+        self.hosts: list[bytes] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.began += 1
+        self.hosts = [value for name, value in scope["headers"] if name == b"host"]
         if scope["method"] == "POST":
             self.posted = (await receive())["body"]
         if scope["path"] == "/hold":
@@ -234,6 +236,28 @@ def test_a_request_that_offers_another_protocol_is_answered_in_this_one_with_its
         )
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
         assert stage.inner.posted == b"\r\nupgrade: all"
+        writer.close()
+
+    within(scenario)
+
+
+@pytest.mark.parametrize(
+    ("target", "hosts", "seen"),
+    [
+        ("/", ["x"], ["x"]),
+        ("http://y:1/", ["x"], ["y:1"]),
+        ("HTTPS://y/?http://z/", ["x"], ["y"]),
+        ("ftp://y/", ["y"], [""]),
+        ("http://y/", ["x", "z"], ["y", "y"]),  # which the door refuses, as it does with a path
+        ("http://y/", [], []),
+    ],
+)
+def test_the_host_of_a_whole_url_counts_and_not_what_host_says(target: str, hosts: list[str], seen: list[str]) -> None:
+    async def scenario(stage: Stage) -> None:
+        fields = "".join(f"Host: {host}\r\n" for host in hosts)
+        reader, writer = await stage.open(f"POST {target} HTTP/1.1\r\n{fields}content-length: 0\r\n\r\n".encode())
+        await reader.readline()
+        assert stage.inner.hosts == [host.encode() for host in seen]
         writer.close()
 
     within(scenario)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.serve.origins import Origins, is_loopback
+from gateway.serve.origins import Origins, is_loopback, named_by
 
 OURS = Origins(("gate.test", "proxy.test:8443", "Any.test:*"), ("https://ide.test", "https://dev.test:*"))
 
@@ -29,14 +29,34 @@ def test_hosts_that_we_are(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        None, "", "evil.test", "evil.test:8765", "localhost.evil.test", "127.0.0.1.evil.test", "evil.test/127.0.0.1",
+        "", "evil.test", "evil.test:8765", "localhost.evil.test", "127.0.0.1.evil.test", "evil.test/127.0.0.1",
         "127.0.0.1@evil.test", "evil.test#127.0.0.1", "evil.test?localhost", "127.0.0.1:8765:1", "127.1", "2130706433",
         "0x7f.1", "0.0.0.0:80", "[::]", "[::1", "::1", "localhost.", "gate.test:1", "proxy.test", "gate.test.evil.test",
         "127.0.0.1:port", "127.0.0.1 evil.test", "127.0.0.1\r\nx: y", "[::ffff:7f00:1]x", "any.test.evil:1",
     ],
 )  # fmt: skip
-def test_hosts_that_we_are_not(host: str | None) -> None:
+def test_hosts_that_we_are_not(host: str) -> None:
     assert status(host) == 421
+
+
+def test_a_request_says_for_which_host_it_is() -> None:
+    assert status(None) == 400
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        (b"/mcp", None), (b"//evil.test/mcp", None), (b"/http://evil.test/mcp", None), (b"*", None),
+        (b"gate.test:1", None),
+        (b"http://gate.test/mcp", b"gate.test"), (b"HTTPS://Gate.test:1/mcp", b"Gate.test:1"),
+        (b"http://gate.test", b"gate.test"), (b"http://gate.test?http://x/", b"gate.test"),
+        (b"http://gate.test#@x/", b"gate.test"), (b"http://[::1]:1/mcp", b"[::1]:1"), (b"http:///mcp", b""),
+        (b"http://ann@gate.test/mcp", b"ann@gate.test"), (b"ftp://gate.test/mcp", b""), (b"ws://127.0.0.1/mcp", b""),
+    ],
+)  # fmt: skip
+def test_whom_a_target_names(target: bytes, host: bytes | None) -> None:
+    """What is nobody's is not let in: the table above has the empty name, and one with credentials."""
+    assert named_by(target) == host
 
 
 @pytest.mark.parametrize(

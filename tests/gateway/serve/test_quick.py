@@ -132,6 +132,41 @@ def test_all_kinds_of_requests_share_a_connection(tmp_path: Path, monkeypatch: p
     on_stage(tmp_path, monkeypatch, scenario)
 
 
+def to(target: str, host: str) -> bytes:
+    body = dumped(request("tools/call", {"name": "echo__echo", "arguments": {"text": "hi"}}, era="modern"))
+    return raw(f"POST {target} HTTP/1.1", body, Host=host)
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "wanted"),
+    [
+        ("/mcp", "127.0.0.1", 200),
+        ("/mcp", "evil.test", 421),
+        ("http://127.0.0.1/mcp", "127.0.0.1", 200),
+        ("http://127.0.0.1/mcp", "evil.test", 200),
+        ("http://evil.test/mcp", "127.0.0.1", 421),
+        ("http://127.0.0.1@evil.test/mcp", "127.0.0.1", 421),
+        ("ftp://127.0.0.1/mcp", "127.0.0.1", 421),
+        ("http://127.0.0.1/mcp/nothing", "127.0.0.1", 404),
+    ],
+)
+def test_a_target_that_is_a_whole_url_counts_for_the_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, host: str, wanted: int
+) -> None:
+    """Also behind a plain call on the same connection; and no call is made that the door did not let in."""
+
+    async def scenario(stage: Stage) -> None:
+        for before in ([], [call("plain")]):
+            async with stage.line() as line:
+                for data in before:
+                    await line.ask(data)
+                head, _ = await line.ask(to(target, host))
+                assert int(head.split()[1]) == wanted
+        assert len(await stage.outcomes()) == 1 + 2 * (wanted == 200)
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
 def test_what_comes_behind_a_call_waits_for_its_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(stage: Stage) -> None:
         async with stage.line() as line:

@@ -94,20 +94,69 @@ def test_all_that_one_modern_client_sends_is_one_run(tmp_path: Path) -> None:
     within(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(
-    ("context", "tainted"), [(modern(), True), (modern("other"), False), (legacy("s1"), False), (legacy(None), False)]
+READING = (
+    Admitted("call/1", "mail/read", "{}", "pin", "policy", {}),
+    Returned("call/1", {"kind": "answered", "result": {}}, {}, tainting=True),
 )
-def test_what_a_client_without_sessions_has_read_outlives_the_gateway_that_served_it(
-    tmp_path: Path, context: Any, tainted: bool
+
+
+async def brought(app: App, sessions: Sessions, context: Any) -> bool:
+    """Whether the run that is opened now is tainted from its beginning."""
+    first = (await app.store.events(await run_id(sessions, context)))[0].event
+    assert isinstance(first, Queued)
+    assert first.servers == (["mail"] if first.tainted else [])
+    return first.tainted
+
+
+@pytest.mark.parametrize("before", [modern(), legacy("s0")])
+@pytest.mark.parametrize(
+    ("context", "tainted"),
+    [
+        (modern(), True),
+        (modern("other"), False),
+        (legacy("s1"), True),
+        (legacy("s1", "other"), False),
+        (legacy(None), False),
+    ],
+)
+def test_what_a_client_has_read_outlives_the_gateway_that_served_it(
+    tmp_path: Path, before: Any, context: Any, tainted: bool
 ) -> None:
+    """Also where he shakes hands again: with the gateway his session was lost, in the middle of his work."""
+
     async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
-        asked = Admitted("call/1", "mail/read", "{}", "pin", "policy", {})
-        looked = Returned("call/1", {"kind": "answered", "result": {}}, {}, tainting=True)
-        await app.store.append(await run_id(sessions, modern()), [asked, looked], lease=None)
+        await app.store.append(await run_id(sessions, before), list(READING), lease=None)
         another = Sessions(app.clients, clock=clock)
-        first = (await app.store.events(await run_id(another, context)))[0].event
-        assert isinstance(first, Queued)
-        assert (first.tainted, first.servers) == (tainted, ["mail"] if tainted else [])
+        assert await brought(app, another, context) is tainted
+        await another.close()
+
+    within(tmp_path, scenario)
+
+
+def test_a_session_beside_another_has_read_nothing_nor_has_one_long_after_the_start(tmp_path: Path) -> None:
+    async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
+        await app.store.append(await run_id(sessions, legacy("s0")), list(READING), lease=None)
+        assert not await brought(app, sessions, legacy("s1"))
+        another = Sessions(app.clients, clock=clock)
+        clock.now += IDLE_SECONDS + 1
+        assert not await brought(app, another, legacy("s2"))
+        await another.close()
+
+    within(tmp_path, scenario)
+
+
+def test_a_look_back_that_failed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: Any, **__: Any) -> Any:
+        raise StoreError("the disk is full")
+
+    async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
+        await app.store.append(await run_id(sessions, legacy("s0")), list(READING), lease=None)
+        another = Sessions(app.clients, clock=clock)
+        with monkeypatch.context() as patched:
+            patched.setattr(under_test, "read_until", fails)
+            with pytest.raises(StoreError):
+                await run_id(another, legacy("s1"))
+        assert await brought(app, another, legacy("s1"))
         await another.close()
 
     within(tmp_path, scenario)

@@ -147,6 +147,21 @@ def test_writing_to_a_child_that_is_gone_fails_before_anything_is_sent() -> None
     with_child(python("pass"), scenario)
 
 
+def test_what_a_child_that_hears_no_more_says_within_a_second_is_heard_and_then_it_is_over() -> None:
+    said = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {}})
+    code = f"import os, time; os.close(0); time.sleep(0.3); print({said!r}, flush=True); time.sleep(600)"
+
+    async def scenario(pipes: Pipes) -> None:
+        await asyncio.wait_for(pipes.write.gone.wait(), 60)
+        for _ in range(2):
+            with pytest.raises(anyio.BrokenResourceError):
+                await pipes.write.send(note({}))
+        assert len(await all_of(pipes)) == 1
+        assert await pipes.why("") == "it closed its input"
+
+    with_child(python(code), scenario)
+
+
 def test_a_child_that_does_not_read_holds_up_requests_but_no_courtesies() -> None:
     async def scenario(pipes: Pipes) -> None:
         big = note({"x": "y" * 1_000_000})

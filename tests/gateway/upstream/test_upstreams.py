@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import runpy
 import sys
@@ -185,6 +186,25 @@ def test_a_crashed_server_is_started_again_and_the_next_call_waits_for_it(
             assert len(pids - {None}) >= 2 or up.status()[0].restarts >= 1
 
     asyncio.run(scenario())
+
+
+def test_a_server_that_closes_its_input_and_lives_is_started_again(
+    hostile: Any, upstreams: Any, call: Any, text_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "toolgate.upstream")
+
+    async def scenario() -> None:
+        async with upstreams(hostile("deaf")) as up:
+            pids = set[str]()
+            while len(pids) < 2:
+                outcome = await up.forward(call("deaf/act"), timeout=30, meta={})
+                if isinstance(outcome, Unsent):
+                    await asyncio.sleep(0.05)
+                else:
+                    pids.add(text_of(outcome))
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert "server deaf is down: it closed its input" in caplog.messages
 
 
 def test_a_tool_that_changed_while_the_call_waited_is_not_called(hostile: Any, upstreams: Any, call: Any) -> None:

@@ -1,0 +1,70 @@
+"""What clients have read in earlier runs: the same client at work goes on where it was, as far as taint is concerned.
+
+Who is the same is told by a run's record: the same subject, who gives himself the same name.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from gateway.call import Subject
+from gateway.events import Failed, Succeeded
+from gateway.run import fold
+from gateway.store import RunRow, Store, title_of
+
+__all__ = ["MOST_READ", "NOTHING_READ", "Read", "Who", "read_by", "read_until", "together", "who_is"]
+
+MOST_READ = 1_000  # events of a run
+RUNS_SEEN = 500  # the newest, among which those of clients are looked for
+
+Read = tuple[bool, frozenset[str] | None]  # whether untrusted text was read, and from which servers anything was
+Who = tuple[str, str, str | None, str]  # user, tenant, agent, and what the client calls itself
+
+NOTHING_READ: Read = (False, frozenset())
+
+
+async def read_by(store: Store, client: Who, seconds: float) -> Read:
+    """What this client has read in runs that were at work within so many seconds. Raises StoreError."""
+    since = round((time.time() - seconds) * 1000)
+    return together([await _read_in(store, row, since) for row in await _rows(store, since) if _who(row) == client])
+
+
+async def read_until(store: Store, end: float, seconds: float) -> Mapping[Who, Read]:
+    """What each client had read whose run was opened before `end` (seconds since 1970) and was at work within so many
+    seconds before it. Raises StoreError.
+    """
+    since, read = round((end - seconds) * 1000), dict[Who, list[Read]]()
+    for row in await _rows(store, since):
+        if row.created < end * 1000:
+            read.setdefault(_who(row), []).append(await _read_in(store, row, since))
+    return {client: together(all_read) for client, all_read in read.items()}
+
+
+def who_is(subject: Subject, title: str) -> Who:
+    """Which client that is, as its runs are recorded."""
+    return subject.user, subject.tenant, subject.agent, title_of(title)
+
+
+def together(all_read: Sequence[Read]) -> Read:
+    """What somebody has read who has read all of this."""
+    known = [servers for _, servers in all_read if servers is not None]
+    servers = frozenset[str]().union(*known) if len(known) == len(all_read) else None
+    return any(tainted for tainted, _ in all_read), servers
+
+
+def _who(row: RunRow) -> Who:
+    return row.user, row.tenant, row.agent, row.title
+
+
+async def _rows(store: Store, since: int) -> Sequence[RunRow]:
+    rows = await store.run_rows(limit=RUNS_SEEN)
+    return [row for row in rows if row.updated >= since and row.driver == "client"]
+
+
+async def _read_in(store: Store, row: RunRow, since: int) -> Read:
+    """What a run that was at work after `since` had read. One that is too long to look at: perhaps anything."""
+    if row.seq > MOST_READ:
+        return True, None
+    events = await store.events(row.id)
+    worked = [recorded.at for recorded in events if not isinstance(recorded.event, Succeeded | Failed)]
+    run = fold(row.id, events)
+    return (run.tainted, run.servers) if worked[-1] >= since else NOTHING_READ
