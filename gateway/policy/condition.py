@@ -62,7 +62,8 @@ class Condition:
     _names: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        names = frozenset(name for path in _all_paths(self.parts) for name in (path.text, path.root))
+        found = self.parts[0].paths if len(self.parts) == 1 else [*_all_paths(self.parts)]
+        names = frozenset([path.text for path in found] + [path.root for path in found])
         object.__setattr__(self, "_names", names)
 
     def test(self, scope: Scope) -> Truth:
@@ -76,7 +77,7 @@ class Condition:
     @property
     def traces(self) -> bool:
         """Whether it asks where a value came from."""
-        return any(path.text.startswith(TRACING) for path in self.paths)
+        return "run" in self._names and any(path.text.startswith(TRACING) for path in _all_paths(self.parts))
 
     def mentions(self, text: str) -> bool:
         """Whether the condition looks at this name, or below it: `args`, `subject.is_requester`."""
