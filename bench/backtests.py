@@ -38,7 +38,9 @@ _COLUMNS = (
     Column("changed", "changed", 0),
     Column("grown", "MB more", 1),
 )
-_NOTES = (f"{RULES:,} rules, whose limits are higher in the new policy; each call is decided by both. limit: 10 s for 100,000.",)
+_NOTES = (
+    f"{RULES:,} rules, whose limits are higher in the new policy; each is decided by both. limit: 10 s for 100,000.",
+)
 
 
 def backtests(scale: Scale) -> Table:

@@ -36,8 +36,8 @@ _COLUMNS = (
     Column("growth_half", "half of them, MB", 1),
 )
 _NOTES = (
-    "load: the best of several; limit: 500 ms at 10,000 rules. least: Python's csv over the text and its own parser over",
-    "each different condition, and nothing looked at. limit of a list: 5 ms at 1,000 rules.",
+    "load: the best of several; limit: 500 ms at 10,000 rules. least: Python's csv over the text and its own parser",
+    "over each different condition, and nothing looked at. limit of a list: 5 ms at 1,000 rules.",
     "list: which of 1,000 tools somebody may see; new: the first time for somebody with these roles.",
     "strangers: what was kept after 100,000 subjects had each asked once, at as many tools; MB: as Python counts them.",
 )

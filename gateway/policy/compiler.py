@@ -106,7 +106,7 @@ class _Compiler:
         self._paths = []
         run = self._question(node)
         paths = self._paths
-        return Part(self._source(node), run, tuple(paths if len(paths) < 2 else dict.fromkeys(paths)))  # noqa: PLR2004
+        return Part(self._source(node), run, tuple(paths if len(paths) < 2 else dict.fromkeys(paths)))
 
     # ---- places ----
 

@@ -47,7 +47,7 @@ def build(model: Source | None, *, sources: Sequence[Source], hollow: bool = Fal
 def _without_collections() -> Iterator[None]:
     """What is made here stays: the collector would walk it again and again and find nothing, a third of the time.
 
-    So it is old at once. Where a process has frozen what it began with, that stays frozen, and ours grows old by itself.
+    So it is old at once. What a process has frozen stays frozen; then ours grows old by itself.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -51,9 +51,9 @@ def test_signs_within_quotes_are_nobodys_mistake() -> None:
 
 
 PIECES = st.sampled_from([
-    "args", "args.a", ".a", ".from", ".", "in", "not", "and", "rb", "f", "x", "\ufb01", "ü", "'", "'x'", '"y"', "'#'", "''",
-    "0", "1", "12", "007", "0x1", "1.5", "1.", ".5", "1e3", "0.123456789", "12345678901", "1_0", "#", "(", ")", "[", "]",
-    ",", " ", "  ", "\t", "==", "=", "<", "<=", "!=", "-", "+", "\u00a0", "\u2019",
+    "args", "args.a", ".a", ".from", ".", "in", "not", "and", "rb", "f", "x", "\ufb01", "ü", "'", "'x'", '"y"', "'#'",
+    "''", "0", "1", "12", "007", "0x1", "1.5", "1.", ".5", "1e3", "0.123456789", "12345678901", "1_0", "#", "(", ")",
+    "[", "]", ",", " ", "  ", "\t", "==", "=", "<", "<=", "!=", "-", "+", "\u00a0", "\u2019",
 ])  # fmt: skip
 
 
@@ -64,6 +64,6 @@ def test_what_is_taken_at_a_glance_would_have_passed_the_whole_check(text: str) 
         _check(text)
 
 
-@pytest.mark.parametrize("text", ["args.amount <= 10000", "has(args.kind) and args.kind != 'x1'", "not args.a in ['x']"])
+@pytest.mark.parametrize("text", ["args.amount <= 10000", "has(args.kind) and args.kind != 'x1'", "args.a in ['x']"])
 def test_ordinary_conditions_are_taken_at_a_glance(text: str) -> None:
     assert _HARMLESS.fullmatch(text)
