@@ -5,12 +5,13 @@ makes it undecidable, and the effect of its line says what that means (`holds`).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from gateway.policy.logic import UNDECIDED, Truth, truth
 from gateway.policy.scope import Scope
 from gateway.policy.wording import Effect
+from gateway.values import value
 
 __all__ = ["TRACING", "Condition", "ConditionError", "Node", "Part", "Path", "holds"]
 
@@ -26,7 +27,7 @@ class ConditionError(ValueError):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Path:
     """One value that a condition looks at: `args.amount`. `key` is the first step below `args`, else None.
 
@@ -40,7 +41,7 @@ class Path:
     guarded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Part:
     """One operand of the outermost `and`; a condition without one has a single part."""
 
@@ -52,7 +53,7 @@ class Part:
         return truth(self.run(scope))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Condition:
     """Text, what decides it, and what it looks at."""
 
