@@ -45,7 +45,8 @@ class Facts:
     """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
 
     `pinned` is the definition's hash that somebody relied on before (an approval, an earlier attempt), if any. `hints`:
-    whether a name that is not there is answered with one like it.
+    whether a name that is not there is answered with one like it. `sought`: people's answers
+    were looked up, so without an `approval` there is none. `repeated`: the call was decided about before.
     """
 
     catalogue: Catalogue
@@ -57,6 +58,8 @@ class Facts:
     approval: Approval | None = None
     pinned: str | None = None
     hints: bool = True
+    sought: bool = False
+    repeated: bool = False
 
     def thing(self, call: Call) -> Tool | Offer | None:
         """What the call is about."""
@@ -76,11 +79,12 @@ def cost(action: Action) -> Spend:
 class Case:
     """One call and the facts. What several gates want to know is found out once."""
 
-    __slots__ = ("_decision", "call", "facts", "thing")
+    __slots__ = ("_decision", "_query", "call", "facts", "thing")
 
     def __init__(self, call: Call, facts: Facts) -> None:
         self.call, self.facts, self.thing = call, facts, facts.thing(call)
         self._decision: Decision | None = None
+        self._query: Query | None = None
 
     @property
     def decision(self) -> Decision:
@@ -88,10 +92,25 @@ class Case:
         if self._decision is None:
             call, facts = self.call, self.facts
             query = Query(call.subject, call.action, call.path, call.arguments.value, self.thing, facts.run, facts.now)
-            self._decision = facts.policy.decide(query)
-            if facts.policy.hear is not None:
-                facts.policy.hear(query, self._decision)
+            self._query, self._decision = query, facts.policy.decide(query)
         return self._decision
+
+    def tell(self, verdict: Verdict) -> None:
+        """Whoever overhears the policy is told of each call once: when it comes first, and when it is known whether
+        people have said something to it, which makes a call that waited come again.
+        """
+        facts, hear = self.facts, self.facts.policy.hear
+        open_still = isinstance(verdict, Ask) and not facts.sought
+        if (
+            hear is None
+            or self._decision is None
+            or self._query is None
+            or facts.repeated
+            or facts.approval
+            or open_still
+        ):
+            return
+        hear(self._query, self._decision)
 
 
 Gate = Callable[[Case], Verdict]
@@ -104,7 +123,9 @@ def judge(call: Call, facts: Facts) -> Verdict:
     for gate in GATES:
         verdict = gate(case)
         if not isinstance(verdict, Allow):
-            return verdict
+            break
+    if facts.policy.hear is not None:
+        case.tell(verdict)
     return verdict
 
 

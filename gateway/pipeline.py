@@ -158,7 +158,7 @@ class Pipeline:
             facts = self._facts(await self._policy.settled(), work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
-            facts = replace(facts, approval=await self._answer(call, work, attempt))
+            facts = replace(facts, approval=await self._answer(call, work, attempt), sought=True)
             verdict = judge(call, facts)
         if verdict.gate == "reachable":
             self._upstream.wake(call.server)
@@ -216,6 +216,7 @@ class Pipeline:
             taken=taken,
             pinned=attempt.pin,
             hints=work.hints,
+            repeated=attempt.number > 1 or attempt.answer is not None,
         )
 
     async def _answer(self, call: Call, work: Work, attempt: Attempt) -> Approval | None:

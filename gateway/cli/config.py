@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["config_command"]
 
 
-@click.group("config")
+@click.group("config", epilog=ends(Exit.CONFIG))
 def config_command() -> None:
     """Show the configuration, where each value comes from, and what there is to configure."""
 
 
-@config_command.command("show")
+@config_command.command("show", epilog=ends(Exit.CONFIG))
 @click.option("--origin", is_flag=True, help="Say for each key who set it: file and line, environment, flag, default.")
 @as_json
 @caller
@@ -38,7 +38,7 @@ def show_command(origin: bool, as_json: bool, caller: Caller) -> int:
     return Exit.OK
 
 
-@config_command.command("schema")
+@config_command.command("schema", epilog=ends())
 @click.argument("file", type=click.Choice(["toolgate", "budgets"]), default="toolgate")
 @as_json
 def schema_command(file: str, as_json: bool) -> int:

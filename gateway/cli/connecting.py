@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.exits import Exit, ends
 from gateway.cli.options import as_json
 
 __all__ = ["connect_command"]
@@ -13,7 +14,7 @@ __all__ = ["connect_command"]
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-@click.command("connect")
+@click.command("connect", epilog=ends(Exit.CONFIG, Exit.UNREACHABLE))
 @click.argument("client")
 @click.option("--http", is_flag=True, help="By the address of `toolgate serve`, which must run then.")
 @click.option("--profile", metavar="NAME", help="Only this part of the gateway, `[profiles.NAME]` of toolgate.toml.")

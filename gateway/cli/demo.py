@@ -6,13 +6,20 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 
 __all__ = ["demo_command"]
 
 
-@click.command("demo")
-@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path(".toolgate/demo"), show_default=True)
+@click.command("demo", epilog=ends())
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(".toolgate/demo"),
+    show_default=True,
+    help="Where it may write.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask: let a second person approve.")
 @click.option("--json", "as_json", is_flag=True, help="Only the findings, as JSON on stdout.")
 def demo_command(folder: Path, yes: bool, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, emit, located
 
@@ -19,11 +19,11 @@ __all__ = ["doctor_command"]
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-@click.command("doctor")
+@click.command("doctor", epilog=ends(Exit.CONFIG, error="something fails"))
 @as_json
 @located
 def doctor_command(as_json: bool, caller: Caller) -> int:
-    """Check the whole set-up, with a mend for each finding. Exit code 1 when something fails."""
+    """Check the whole set-up, with a mend for each finding."""
     from gateway.cli.checks import examine
 
     say_nothing_of_servers()

@@ -9,7 +9,7 @@ from gateway.errors import ConfigError, ToolgateError, UpstreamUnavailable
 if TYPE_CHECKING:  # `toolgate --help` need not know what a run is
     from gateway.run import Run
 
-__all__ = ["Exit", "Stop", "exit_of_error", "exit_of_run", "must_go_on"]
+__all__ = ["Exit", "Stop", "ends", "exit_of_error", "exit_of_run", "must_go_on"]
 
 
 class Exit(IntEnum):
@@ -25,6 +25,32 @@ class Exit(IntEnum):
     WAITING = 7
     BUDGET = 8
     INTERRUPTED = 130
+
+
+_WORDS: Mapping[Exit, str] = {
+    Exit.OK: "ok",
+    Exit.ERROR: "error",
+    Exit.USAGE: "usage",
+    Exit.CONFIG: "configuration",
+    Exit.UNREACHABLE: "unreachable",
+    Exit.TOOL_ERROR: "tool error",
+    Exit.DENIED: "denied",
+    Exit.WAITING: "waiting for a person",
+    Exit.BUDGET: "budget spent",
+    Exit.INTERRUPTED: "interrupted",
+}
+_ANY = (Exit.OK, Exit.ERROR, Exit.USAGE, Exit.INTERRUPTED)  # of every command
+
+
+def ends(*also: Exit, **here: str) -> str:
+    """The last words of a command's help: its exit codes, `also` those that not every command has.
+
+    `here` is what a code means besides, by its name: `error="a case fails"`.
+    """
+    meant = {Exit[name.upper()]: text for name, text in here.items()}
+    codes = sorted({*_ANY, *also, *meant})
+    told = (f"{code.value} {_WORDS[code]}" + (f" (or {meant[code]})" if code in meant else "") for code in codes)
+    return f"Exit codes: {', '.join(told)}."
 
 
 class Stop(ToolgateError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.exits import Exit, Stop
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["login_command", "logout_command", "told"]
 
 
-@click.command("login")
+@click.command("login", epilog=ends(Exit.CONFIG, Exit.UNREACHABLE))
 @click.argument("server", required=False)
 @click.option("--list", "listing", is_flag=True, help="List the log-ins that are kept.")
 @click.option("--scope", "scopes", multiple=True, help="Ask for this scope too; may be given more than once.")
@@ -51,7 +51,7 @@ def login_command(
     return Exit.OK
 
 
-@click.command("logout")
+@click.command("logout", epilog=ends(Exit.CONFIG))
 @click.argument("server")
 @as_json
 @caller

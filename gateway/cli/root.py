@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.exits import Exit, Stop, exit_of_error
+from gateway.cli.exits import Exit, Stop, ends, exit_of_error
 from gateway.cli.lazy import Lazy
 from gateway.cli.logs import log_to_stderr
 from gateway.errors import ConfigError, ToolgateError
@@ -43,13 +43,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "config": ("config", "Show the configuration and where each value comes from."),
 }
 
-_EPILOG = (
-    "Exit codes: 0 ok, 1 error, 2 usage, 3 configuration, 4 unreachable, 5 tool error, 6 denied, 7 waiting for a"
-    " person, 8 budget spent, 130 interrupted."
-)
 
-
-@click.command(cls=Lazy, table=COMMANDS, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Lazy, table=COMMANDS, epilog=ends(*Exit), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="toolgate", message="%(prog)s %(version)s")
 def _root() -> None:
     """A gateway between language models and tools: policies, approvals and budgets before any call."""

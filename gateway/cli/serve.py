@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["serve_command"]
 YOUNG = 10_000  # objects made until young ones are looked through: a call makes hundreds, and they go by themselves
 
 
-@click.command("serve")
+@click.command("serve", epilog=ends(Exit.CONFIG))
 @click.option("--stdio", is_flag=True, help="Over stdin and stdout, for a client that starts this program.")
 @click.option("--host", metavar="ADDRESS", help="Where to listen; beyond loopback only if clients log in.")
 @click.option("--port", metavar="NUMBER", help="0 takes a free one.")

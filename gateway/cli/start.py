@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.options import as_json, emit
 from gateway.cli.program import program
 
@@ -22,7 +22,7 @@ _UNTRUSTED = (
 _NEXT = ('run "hello"', "tools", "doctor")
 
 
-@click.command("init")
+@click.command("init", epilog=ends())
 @click.argument("folder", metavar="[FOLDER]", default=".", type=click.Path(path_type=Path, file_okay=False))
 @as_json
 def init_command(folder: Path, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, caller, emit, through, usage_of
 
@@ -22,7 +22,7 @@ __all__ = ["call_command", "tools_command"]
 _AGENT = click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
 
 
-@click.command("tools")
+@click.command("tools", epilog=ends(Exit.CONFIG, Exit.UNREACHABLE))
 @_AGENT
 @click.option("--profile", metavar="NAME", help="Only this part of the gateway: `[profiles.NAME]`.")
 @as_json
@@ -45,7 +45,7 @@ def tools_command(agent: str | None, profile: str | None, as_json: bool, caller:
     return Exit.OK if listing.answered else Exit.UNREACHABLE
 
 
-@click.command("call")
+@click.command("call", epilog=ends(*Exit))
 @click.argument("tool", metavar="SERVER/TOOL")
 @click.argument("arguments", metavar="[JSON]", default="{}")
 @_AGENT

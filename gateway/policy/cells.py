@@ -15,9 +15,9 @@ __all__ = ["Cell", "CellError", "split_line"]
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 _OPENING = frozenset(_CLOSING.values())
 _BLANK = " \t"
-_PLAIN = re.compile(
-    r"""[ \t]*+(?:"([^"]*+)"[ \t]*+|((?!")[^'",(){}\[\]]*+))(,|\Z)"""
-)  # a cell that can be read in one way
+_CELL = r"""[ \t]*+(?:"([^"]*+)"[ \t]*+|((?!")[^'",(){}\[\]]*+))"""  # one that can be read in one way
+_MORE = 7  # cells behind the first, at most
+_PLAIN = re.compile(_CELL + f"(?:,{_CELL}" * _MORE + ")?" * _MORE + r"\Z")
 _BARE = re.compile(r'([ \t]*+)(?!")([^,]*)')  # up to the next comma; a cell in double quotes isn't one
 _TELLING = re.compile(r"""['",(){}\[\]]""")  # what splits, opens or closes; nothing else matters to where a cell ends
 
@@ -58,16 +58,17 @@ def split_line(text: str, code: AbstractSet[int] = frozenset()) -> tuple[Cell, .
 
 def _plain(text: str) -> tuple[Cell, ...]:
     """The cells of a line in which no bare one holds a quote or a bracket, in half the time; none for another line."""
-    cells: list[Cell] = []
     found = _PLAIN.match(text)
-    while found:
-        start, end = found.span(1 if found[2] is None else 2)
-        words = text[start:end]
-        cells.append(Cell(words if found[2] is None else words.rstrip(_BLANK), start + 1))
-        if not found[3]:
-            return tuple(cells)
-        found = _PLAIN.match(text, found.end())
-    return ()
+    cells: list[Cell] = []
+    spans = found.regs[1:] if found else ()
+    for (begin, until), (start, end) in zip(spans[::2], spans[1::2], strict=True):
+        if start >= 0:
+            cells.append(Cell(text[start:end].rstrip(_BLANK), start + 1))
+        elif begin >= 0:
+            cells.append(Cell(text[begin:until], begin + 1))
+        else:
+            break
+    return tuple(cells)
 
 
 def _any(text: str, code: AbstractSet[int]) -> tuple[Cell, ...]:

@@ -8,7 +8,6 @@ comparison that can never be decided (`now.hour > '9'`) is a mistake in the file
 import ast
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, NoReturn
 
 from gateway.call import MAX_DIGITS
@@ -100,24 +99,23 @@ class _Compiler:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._bytes = text.encode()
-        self._ascii = text.isascii()
+        self._bytes = b"" if text.isascii() else text.encode()
         self._paths: list[Path] = []
 
     def part(self, node: ast.expr) -> Part:
         self._paths = []
         run = self._question(node)
-        return Part(self._source(node), run, tuple(dict.fromkeys(self._paths)))
+        paths = self._paths
+        return Part(self._source(node), run, tuple(paths if len(paths) < 2 else dict.fromkeys(paths)))
 
     # ---- places ----
 
     def _offset(self, node: ast.expr) -> int:
-        return len(self._bytes[: node.col_offset].decode())  # Python counts bytes
+        return len(self._bytes[: node.col_offset].decode()) if self._bytes else node.col_offset  # Python counts bytes
 
     def _source(self, node: ast.expr) -> str:
-        if self._ascii:
-            return self._text[node.col_offset : node.end_col_offset]
-        return self._bytes[node.col_offset : node.end_col_offset].decode()
+        place = slice(node.col_offset, node.end_col_offset)
+        return self._bytes[place].decode() if self._bytes else self._text[place]
 
     def _fail(self, node: ast.expr, message: str, hint: str = "") -> NoReturn:
         raise ConditionError(self._offset(node), message, hint)
@@ -182,14 +180,14 @@ class _Compiler:
 
     # ---- paths ----
 
-    def _path(self, node: ast.expr) -> Expr:
+    def _path(self, node: ast.expr, *, guarded: bool = False) -> Expr:
         """`args`, `args.a["b"][0]`, or a name of the table, such as `tool.read_only`."""
         root, steps = self._steps(node)
         if root != "args":
             return self._named(node, root, steps)
         run = reader(steps)
         key = steps[0] if steps and isinstance(steps[0], str) else None
-        self._paths.append(Path(self._source(node), root, key, run))
+        self._paths.append(Path(self._source(node), root, key, run, guarded))
         return Expr(run, "any" if steps else "object")
 
     def _steps(self, node: ast.expr) -> tuple[str, tuple[str | int, ...]]:
@@ -298,11 +296,9 @@ class _Compiler:
     def _has(self, node: ast.Call) -> Expr:
         if len(node.args) != 1 or not isinstance(node.args[0], ast.Attribute | ast.Subscript):
             self._fail(node, f"`{self._source(node)}`: wrong arguments", "write has(args.name)")
-        seen = len(self._paths)
-        read = self._path(node.args[0]).run
-        if self._paths[seen].root != "args":
+        read = self._path(node.args[0], guarded=True).run
+        if self._paths[-1].root != "args":
             self._fail(node, f"`{self._source(node)}`: only arguments may be missing", "write has(args.name)")
-        self._paths[seen] = replace(self._paths[seen], guarded=True)
         return Expr(lambda scope: UNDECIDED if scope.args is None else read(scope) is not UNDECIDED, "bool")
 
     def _clock(self, node: ast.Call, name: str) -> Expr:

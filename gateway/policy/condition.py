@@ -5,12 +5,13 @@ makes it undecidable, and the effect of its line says what that means (`holds`).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from gateway.policy.logic import UNDECIDED, Truth, truth
 from gateway.policy.scope import Scope
 from gateway.policy.wording import Effect
+from gateway.values import value
 
 __all__ = ["TRACING", "Condition", "ConditionError", "Node", "Part", "Path", "holds"]
 
@@ -26,7 +27,7 @@ class ConditionError(ValueError):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Path:
     """One value that a condition looks at: `args.amount`. `key` is the first step below `args`, else None.
 
@@ -40,7 +41,7 @@ class Path:
     guarded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Part:
     """One operand of the outermost `and`; a condition without one has a single part."""
 
@@ -52,7 +53,7 @@ class Part:
         return truth(self.run(scope))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Condition:
     """Text, what decides it, and what it looks at."""
 
@@ -62,7 +63,8 @@ class Condition:
     _names: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        names = frozenset(name for path in _all_paths(self.parts) for name in (path.text, path.root))
+        found = self.parts[0].paths if len(self.parts) == 1 else [*_all_paths(self.parts)]
+        names = frozenset([path.text for path in found] + [path.root for path in found])
         object.__setattr__(self, "_names", names)
 
     def test(self, scope: Scope) -> Truth:
@@ -76,7 +78,7 @@ class Condition:
     @property
     def traces(self) -> bool:
         """Whether it asks where a value came from."""
-        return any(path.text.startswith(TRACING) for path in self.paths)
+        return "run" in self._names and any(path.text.startswith(TRACING) for path in _all_paths(self.parts))
 
     def mentions(self, text: str) -> bool:
         """Whether the condition looks at this name, or below it: `args`, `subject.is_requester`."""

@@ -177,7 +177,7 @@ class Policy:
             hiding = self._index.candidates(principal, subject.tenant, "list", path) if self._hides else _NOTHING
             plain = not (found.conditional or hiding.conditional)
             scope = None if plain else self.scope(self._query(subject, use, thing, now, run), principal)
-            if not _usable(found, scope) or any(always(rule, scope) for rule in hiding.deny):
+            if not _usable(found, scope) or (hiding.deny and any(always(rule, scope) for rule in hiding.deny)):
                 return False
         return True
 
@@ -278,4 +278,9 @@ _NOTHING = Candidates()
 
 def _usable(found: Candidates, scope: Scope | None) -> bool:
     """Whether some arguments could be allowed or asked for: the question that a list asks of every tool."""
-    return any(sometimes(rule, scope) for rule in found.allow) and not any(always(rule, scope) for rule in found.deny)
+    for rule in found.allow:  # asked of every tool for every list: `any()` takes twice the time
+        if sometimes(rule, scope):
+            break
+    else:
+        return False
+    return not found.deny or not any(always(rule, scope) for rule in found.deny)

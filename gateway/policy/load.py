@@ -45,12 +45,18 @@ def build(model: Source | None, *, sources: Sequence[Source], hollow: bool = Fal
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """What is made here stays: the collector would walk it again and again and find nothing, a third of the time."""
+    """What is made here stays: the collector would walk it again and again and find nothing, a third of the time.
+
+    So it is old at once. What a process has frozen stays frozen; then ours grows old by itself.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if was_on and not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
         if was_on:
             gc.enable()
 

@@ -15,6 +15,8 @@ _FREE = Duties()
 
 def same(before: Duties | None, after: Duties | None) -> bool:
     """Whether neither lets through what the other holds back, whichever lines say so, and in whatever words."""
+    if before is None and after is None:  # of nearly every call
+        return True
     return not loosens(before, after) and not loosens(after, before)
 
 

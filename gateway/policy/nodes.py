@@ -1,17 +1,17 @@
 """The closures of which a compiled condition is made. Pure and total: each gives a value for every scope."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.policy.condition import Node
 from gateway.policy.logic import UNDECIDED, Truth
 from gateway.policy.scope import Kind, Scope
+from gateway.values import value
 
 __all__ = ["Expr", "all_of", "any_of", "binary", "is_null", "literal", "reader"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Expr:
     """A compiled expression: what gives its value, its kind, and the value itself if it is literal."""
 
@@ -20,8 +20,8 @@ class Expr:
     literal: Any = UNDECIDED
 
 
-def literal(value: Any) -> Expr:
-    return Expr(lambda _scope: value, _KIND_OF[type(value)], value)
+def literal(written: Any) -> Expr:
+    return Expr(lambda _scope: written, _KIND_OF[type(written)], written)
 
 
 def reader(steps: tuple[str | int, ...]) -> Node:
@@ -31,10 +31,10 @@ def reader(steps: tuple[str | int, ...]) -> Node:
         return lambda scope: UNDECIDED if scope.args is None else scope.args.get(key, UNDECIDED)
 
     def run(scope: Scope) -> Any:
-        value: Any = UNDECIDED if scope.args is None else scope.args
+        found: Any = UNDECIDED if scope.args is None else scope.args
         for step in steps:
-            value = _item(value, step)
-        return value
+            found = _item(found, step)
+        return found
 
     return run
 
@@ -48,8 +48,8 @@ def is_null(left: Expr, right: Expr, *, same: bool) -> Node:
     read = right.run if left.kind == "null" else left.run
 
     def run(scope: Scope) -> Truth:
-        value = read(scope)
-        return UNDECIDED if value is UNDECIDED else (value is None) is same
+        found = read(scope)
+        return UNDECIDED if found is UNDECIDED else (found is None) is same
 
     return run
 

@@ -1,16 +1,17 @@
 """What a line of a policy file says, once it has been read: a rule, an obligation, or who has which role. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.duties import Duties
 from gateway.policy.condition import Condition
 from gateway.policy.globs import ToolGlob
 from gateway.policy.wording import Action, Effect
+from gateway.values import value
 
 __all__ = ["Grant", "Obligation", "Rule"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Placed:
     file: str
     line: int
@@ -21,7 +22,7 @@ class _Placed:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rule(_Placed):
     """A `p` line. `when` None means always. `columns` holds where each cell stands, in the order of the file.
 
@@ -48,7 +49,7 @@ class Rule(_Placed):
         return self.kind, self.who, self.tenant, self.tool.text, self.action, when, self.effect, self.cells
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Grant(_Placed):
     """A `g` line: the member has the role, in this tenant or (`*`) in all. A model of one's own may have `g2`, too."""
 
@@ -63,7 +64,7 @@ class Grant(_Placed):
         return self.kind, self.member, self.role, self.tenant
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Obligation(_Placed):
     """An `o` line: what calls that are allowed must keep to. `rule` is its other cells, as a line that restricts: where
     its condition can't be decided, its duties hold.

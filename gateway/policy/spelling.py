@@ -25,6 +25,14 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+_HARMLESS = re.compile(
+    rf"""(?:[ ()\[\],]|[<>=!]=?|-
+    |(?<![\w.'"])(?:0|[1-9][0-9]{{0,9}}+)(?:\.[0-9]{{1,5}}+)?+(?![\w.'"])
+    |(?<![\w.'"])(?!in[ ]*\()[A-Za-z_]\w*+(?:\.(?!(?:{"|".join(keyword.kwlist)})\b)[A-Za-z_]\w*+)*+(?!['"])
+    |(?<!['"])(?:'[ -&(-~]*+'|"[ !#-~]*+")(?![ ]*['"])
+    )*+""",
+    re.VERBOSE | re.ASCII,
+)  # nearly every condition: plain names, texts and short numbers, none beside another, no brackets behind `in`
 _PREFIXES = frozenset({"b", "f", "r", "u", "t", "br", "rb", "fr", "rf", "tr", "rt"})
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 
@@ -56,6 +64,11 @@ class _Token(NamedTuple):
 
 def check_spelling(text: str) -> None:
     """Raises ConditionError at the first place that Python reads otherwise than it looks."""
+    if not _HARMLESS.fullmatch(text):
+        _check(text)
+
+
+def _check(text: str) -> None:
     tokens = [_Token(found.lastgroup or "", found[0], found.start()) for found in _TOKEN.finditer(text)]
     for at, token in enumerate(tokens):
         if check := _CHECKS.get(token.kind):

@@ -367,6 +367,20 @@ def test_whoever_overhears_a_policy_is_told_of_calls_subscriptions_and_answers()
     ]
 
 
+def test_a_call_that_waits_for_a_person_is_told_of_once() -> None:
+    heard: list[str] = []
+    listening = facts(policy=parse(RULES).overheard(lambda _, got: heard.append(got.effect)))
+    assert isinstance(judge(call(20), listening), Ask)
+    assert heard == [], "nobody has looked yet whether people have said something"
+    assert isinstance(judge(call(20), replace(listening, sought=True)), Ask)
+    assert heard == ["ask"]
+    judge(call(20), listening)
+    assert isinstance(judge(call(20), replace(listening, sought=True, approval=asked())), Allow)
+    judge(call(20), replace(listening, sought=True, approval=asked(state="denied")))
+    judge(call(5), replace(listening, repeated=True))
+    assert heard == ["ask"]
+
+
 def test_who_may_hear_of_a_resource_is_policy_too() -> None:
     assert isinstance(judge_subscriber(ANN, NOTE, shelf()), Allow)
     assert judge_subscriber(ANN, replace(NOTE, name="note:2"), shelf()).why == "not watched"

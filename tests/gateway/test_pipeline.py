@@ -459,6 +459,23 @@ def test_the_same_call_joins_the_question_that_is_open(tmp_path: Path) -> None:
     on_stage(tmp_path, scenario)
 
 
+def test_a_call_that_waited_for_a_person_is_told_of_once_to_whoever_overhears_the_policy(tmp_path: Path) -> None:
+    heard: list[tuple[str, str]] = []
+
+    async def scenario(stage: Stage) -> None:
+        stage.policy.overheard(lambda query, got: heard.append((query.action, got.effect)))
+        async with client(stage) as run:
+            question = await held(stage, run)
+            assert (await held(stage, run)).approval_id == question.approval_id
+            await stage.approving.decide(BOB, question.approval_id, "approved")
+            assert isinstance(await run.call("desk/send", {"word": "a"}), Returned)
+            assert heard == [("call", "ask"), ("approve", "allow")]
+            await held(stage, run)
+        assert heard[2:] == [("call", "ask")], "the next call is another one"
+
+    on_stage(tmp_path, scenario)
+
+
 def test_50_first_calls_at_once_put_one_question(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         async with client(stage) as run:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, emit, located, usage_of
 from gateway.cli.policy.comparing import (
     MODEL_CHANGED,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["backtest_command"]
 
 
-@click.command("backtest")
+@click.command("backtest", epilog=ends(Exit.CONFIG, error="something changes: see --fail-on"))
 @click.argument("new", metavar="NEW")
 @click.option("--since", default="7d", show_default=True, metavar="WHEN", help=f"From when on: {PERIOD}.")
 @click.option("--until", metavar="WHEN", help="Until when; until now if left out.")
@@ -49,7 +49,7 @@ def backtest_command(
 ) -> int:
     """Decide the recorded calls again by the policy NEW, with the facts that were recorded: what changes, for whom.
 
-    NEW is a file, a folder, or REVISION:PATH of git. Exit code 1 when a decision changes (see --fail-on).
+    NEW is a file, a folder, or REVISION:PATH of git.
     """
     config = caller.config()
     period, wanted = _period(since, until, who), _wanted(user_or_agent(who), tool)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, emit, located, through
 
 if TYPE_CHECKING:
-    from gateway.cli.policy.knowing import Known
     from gateway.policy.powers import Power
 
 __all__ = ["can_command"]
@@ -25,7 +24,7 @@ _WORDS = {
 }
 
 
-@click.command("can")
+@click.command("can", epilog=ends(Exit.CONFIG))
 @click.argument("who", metavar="WHO")
 @click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
 @click.option("--tenant", metavar="NAME", help="The organisation.")
@@ -39,7 +38,7 @@ def can_command(who: str, agent: str | None, tenant: str | None, offline: bool, 
     from datetime import UTC, datetime
 
     from gateway.call import Subject
-    from gateway.cli.policy.knowing import connected, pinned
+    from gateway.cli.policy.knowing import connected, pinned, say_what_is_missing
     from gateway.policy import load
     from gateway.policy.powers import can
 
@@ -63,7 +62,7 @@ def can_command(who: str, agent: str | None, tenant: str | None, offline: bool, 
     click.echo(f"{subject} ({subject.tenant})")
     for line in _lines(found):
         click.echo(line)
-    _say_what_is_missing(known, offline=offline)
+    say_what_is_missing(known, offline=offline)
     return Exit.OK
 
 
@@ -80,12 +79,3 @@ def _lines(found: "Sequence[Power]") -> Iterator[str]:
             hidden = "" if power.listed or verdict == "deny" else "  (not listed)"
             yield visible(f"  {power.tool}{hidden}")
             yield from reason_lines(power.because)
-
-
-def _say_what_is_missing(known: "Known", *, offline: bool) -> None:
-    from gateway.visible import visible
-
-    for server, why in known.missing.items():
-        click.echo(f"nothing is known of `{server}`: {visible(why)}", err=True)
-    if known.from_pins and not offline:
-        click.echo(f"known as pinned, for they can't be asked: {', '.join(known.from_pins)}", err=True)

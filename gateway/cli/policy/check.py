@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.counting import counted
@@ -38,7 +38,10 @@ class _Looked:
         return sum(problem.level == level for problem in self.problems)
 
 
-@click.command("check")
+_ENDS = ends(config="a finding is an error", error="a test fails; with --strict, a warning")
+
+
+@click.command("check", epilog=_ENDS)
 @click.option("--servers", is_flag=True, help="Connect; else tools are compared as toolgate.lock has them.")
 @click.option("--tests", is_flag=True, help="Put the policy's own tests to it, too: `toolgate policy test` has more.")
 @click.option("--strict", is_flag=True, help="A warning is a failure, too: exit code 1.")
@@ -48,8 +51,7 @@ class _Looked:
 def check_command(servers: bool, tests: bool, strict: bool, sarif: bool, as_json: bool, caller: Caller) -> int:
     """Look over policy and budgets: one line for each finding, with the name of its rule in brackets.
 
-    Exit code 3 when there is an error, 1 when a test fails, or when there is a warning and
-    --strict; else 0. The comment `# check: ignore RULE` above a line leaves out what that rule says of it.
+    The comment `# check: ignore RULE` above a line leaves out what that rule says of it.
     """
     if sarif and as_json:
         raise click.UsageError("--sarif is JSON already; leave out --json")

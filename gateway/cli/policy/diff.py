@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.comparing import MODEL_CHANGED, PERIOD, changes_as_text, fail_on, moment, policy_at
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["diff_command"]
 
 
-@click.command("diff")
+@click.command("diff", epilog=ends(Exit.CONFIG, error="something changes: see --fail-on"))
 @click.argument("policies", nargs=-1, required=True, metavar="[OLD] NEW")
 @click.option(
     "--since", default="7d", show_default=True, metavar="WHEN", help=f"Recorded calls since: {PERIOD}; or none."
@@ -39,8 +39,7 @@ def diff_command(
     """Say which decisions the policy NEW makes differently from OLD, and by which lines.
 
     A policy is a file, a folder, or REVISION:PATH of git; OLD is the policy in force if left out. Requests are made
-    around each changed line, and the recorded calls are decided by both. Exit code 1 when something changes (see
-    --fail-on).
+    around each changed line, and the recorded calls are decided by both.
     """
     from gateway.policy.diff import diff
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, caller, emit, through, usage_of
 
@@ -38,7 +38,7 @@ class _Asked:
     call: str | None
 
 
-@click.command("explain")
+@click.command("explain", epilog=ends(Exit.CONFIG))
 @click.option("--who", metavar="WHO", help="The same as --as.")
 @click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
 @click.option("--tool", "path", metavar="SERVER/TOOL", help="What is to be done.")
@@ -112,9 +112,16 @@ def question(config: "Config", path: str, action: str, arguments: str | None) ->
 
     with usage_of("SERVER/TOOL"):
         split_path(path)
+        if is_pattern(path, action):
+            raise ValueError(f"`{path}` is a pattern, and this is about one tool; `policy who-can` takes a pattern")
     args = None if arguments is None else _arguments(arguments)
     subject = Subject(config.identity.user, config.identity.tenant)
     return Query(subject, action, path, args, None, RunFacts(), datetime.now(UTC))
+
+
+def is_pattern(path: str, action: str) -> bool:
+    """Whether it stands for more than one name. A tool's name has no `*` and no `?`; a resource's may have a `?`."""
+    return "*" in path or ("?" in path and action not in ("read", "subscribe", "complete"))
 
 
 def _changed(query: "Query", asked: _Asked) -> "Query":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.counting import counted
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["fmt_command"]
 
 
-@click.command("fmt")
+@click.command("fmt", epilog=ends(Exit.CONFIG, error="with --check, a file would change"))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 when a file would change.")
 @as_json
@@ -23,7 +23,7 @@ __all__ = ["fmt_command"]
 def fmt_command(files: tuple[Path, ...], check: bool, as_json: bool, caller: Caller) -> int:
     """Align the columns of FILES, or of the project's policy. Comments, lines and their meaning stay.
 
-    A file with an error in it is not touched, and neither is any other: exit code 3.
+    A file with an error in it is not touched, and neither is any other.
     """
     from gateway.policy.files import read_sources
     from gateway.policy.formatting import formatted

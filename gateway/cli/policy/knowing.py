@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.offer import Offer
     from gateway.policy.lint.people import People
 
-__all__ = ["Known", "connected", "people", "pinned"]
+__all__ = ["Known", "connected", "people", "pinned", "say_what_is_missing"]
 
 _RUNS = 5000  # of the newest, that are looked at for who has been here
 
@@ -65,6 +65,16 @@ def _offers(catalogue: "Catalogue") -> "Iterator[Offer]":
     yield from catalogue.prompts.values()
     yield from catalogue.resources.values()
     yield from (offer for _, offer in catalogue.templates)
+
+
+def say_what_is_missing(known: Known, *, offline: bool) -> None:
+    """On stderr: what nobody could be asked about, and what is known only as it was pinned."""
+    from gateway.visible import visible
+
+    for server, why in known.missing.items():
+        click.echo(f"nothing is known of `{server}`: {visible(why)}", err=True)
+    if known.from_pins and not offline:
+        click.echo(f"known as pinned, for they can't be asked: {', '.join(known.from_pins)}", err=True)
 
 
 async def people(config: "Config") -> "People":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit, Stop
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, located
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["lsp_command"]
 
 
-@click.command("lsp")
+@click.command("lsp", epilog=ends(Exit.CONFIG))
 @click.option("--stdio", is_flag=True, help="As editors say it; there is no other way.")
 @as_json
 @located

@@ -2,7 +2,7 @@
 
 import click
 
-from gateway.cli.exits import Exit, Stop
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, located
 from gateway.cli.policy.desk import opened, short, waited
@@ -11,15 +11,14 @@ from gateway.cli.policy.putting import put, say
 __all__ = ["promote_command"]
 
 
-@click.command("promote")
+@click.command("promote", epilog=ends(Exit.CONFIG, error="a process has not taken it in time"))
 @click.option("--force", is_flag=True, help="Also if the policy was edited since the candidate was put beside it.")
 @as_json
 @located
 def promote_command(force: bool, as_json: bool, caller: Caller) -> int:
     """Write the candidate into the policy's files, and end the comparison.
 
-    What it replaces is kept: `toolgate policy rollback` brings it back. Exit code 1 when a running process has not
-    taken it in time.
+    What it replaces is kept: `toolgate policy rollback` brings it back.
     """
     say_nothing_of_servers()
     with opened(caller) as desk:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.desk import opened, short, waited
@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["reload_command"]
 
 
-@click.command("reload")
+@click.command("reload", epilog=ends(config="the files are refused", error="a process has not taken it in time"))
 @click.option("--force", is_flag=True, help="Take it although most lines of the policy in force are gone from it.")
 @as_json
 @located
 def reload_command(force: bool, as_json: bool, caller: Caller) -> int:
     """See that what the policy's files say comes into force, in every process that runs.
 
-    They take edits by themselves; this says whether they have. Exit code 3 when the files are refused, 1 when a process
-    has not taken them in time.
+    They take edits by themselves; this says whether they have.
     """
     say_nothing_of_servers()
     with opened(caller) as desk:

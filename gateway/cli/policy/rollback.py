@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit, Stop
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, located
 from gateway.cli.policy.desk import Desk, OnDisk, opened, waited
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["rollback_command"]
 
 
-@click.command("rollback")
+@click.command("rollback", epilog=ends(Exit.CONFIG, error="a process has not taken it in time"))
 @click.argument("digest", metavar="DIGEST", required=False)
 @as_json
 @located
@@ -24,7 +24,7 @@ def rollback_command(digest: str | None, as_json: bool, caller: Caller) -> int:
     """Write the policy's files back as they were in the version with this digest; its beginning will do.
 
     Without one: as they are in force, if what stands in them now is not; else as they were before. What they replace
-    is kept. Exit code 1 when a running process has not taken it in time.
+    is kept.
     """
     say_nothing_of_servers()
     with opened(caller) as desk:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit, Stop
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.desk import Desk, opened, short
@@ -19,7 +19,7 @@ __all__ = ["shadow_command"]
 STATUS = "status"
 
 
-@click.command("shadow")
+@click.command("shadow", epilog=ends(Exit.CONFIG))
 @click.argument("new", metavar="NEW|status", required=False)
 @click.option(
     "--model", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE", help="A model of its own."

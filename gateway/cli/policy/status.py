@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.logs import say_nothing_of_servers
 from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.desk import Desk, OnDisk, opened, short
@@ -18,14 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["disk_state", "status_command"]
 
 
-@click.command("status")
+@click.command("status", epilog=ends(config="the files are refused"))
 @as_json
 @located
 def status_command(as_json: bool, caller: Caller) -> int:
-    """Say which policy is in force, what its files say now, and which process runs what.
-
-    Exit code 3 when something in the files keeps them from being in force.
-    """
+    """Say which policy is in force, what its files say now, and which process runs what."""
     say_nothing_of_servers()
     with opened(caller) as desk:
         in_force = desk.book.in_force()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit, Stop
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.comparing import PERIOD, moment, user_or_agent
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["suggest_command"]
 
 
-@click.command("suggest")
+@click.command("suggest", epilog=ends(Exit.CONFIG))
 @click.option("--since", default="7d", show_default=True, metavar="WHEN", help=f"From when on: {PERIOD}.")
 @click.option("--who", metavar="WHO", help="Only for this user or this agent: user:ann, agent:desk.")
 @click.option(

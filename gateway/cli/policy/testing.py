@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, emit, located
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class _Asked:
         return self.coverage or self.least is not None
 
 
-@click.command("test")
+@click.command("test", epilog=ends(Exit.CONFIG, error="a case fails, or too little is covered"))
 @click.option(
     "--file",
     "files",
@@ -55,10 +55,7 @@ class _Asked:
 @as_json
 @located
 def test_command(as_json: bool, caller: Caller, **options: Any) -> int:
-    """Put the policy's own tests to it: what fails and why, and which lines that restrict no case tests.
-
-    Exit code 1 when a case fails, or when the coverage is below what --min-coverage asks for.
-    """
+    """Put the policy's own tests to it: what fails and why, and which lines that restrict no case tests."""
     asked = _Asked(**options)
     if asked.pattern and asked.least is not None:
         raise click.UsageError("--min-coverage is about all cases: leave -k out")

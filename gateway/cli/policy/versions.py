@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit, Stop
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, emit, located
 from gateway.cli.policy.desk import opened, short
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["show_command", "versions_command"]
 
 
-@click.command("versions")
+@click.command("versions", epilog=ends(Exit.CONFIG))
 @as_json
 @located
 def versions_command(as_json: bool, caller: Caller) -> int:
@@ -34,7 +34,7 @@ def versions_command(as_json: bool, caller: Caller) -> int:
     return Exit.OK
 
 
-@click.command("show")
+@click.command("show", epilog=ends(Exit.CONFIG))
 @click.argument("digest", metavar="DIGEST")
 @click.option("--file", "name", metavar="NAME", help="One of its files, such as model.conf.")
 @as_json

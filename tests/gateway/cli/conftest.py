@@ -14,6 +14,7 @@ import pytest
 
 from gateway.cli.root import toolgate as run_command
 from tests.fixtures import nursery
+from tests.gateway.cli.parser import codes_of
 from tests.gateway.cli.terminal import PATIENCE, Terminal
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -149,6 +150,7 @@ def toolgate(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         capsys.readouterr()
         code = run_command(arguments)
         out, err = capsys.readouterr()
+        assert code in codes_of(arguments), f"the help of {arguments} does not name exit code {code}"
         return Result(code, out, err)
 
     return give

@@ -1,4 +1,4 @@
-import importlib
+import json
 import os
 import re
 import subprocess
@@ -13,6 +13,7 @@ import pytest
 from gateway.cli.exits import Exit
 from gateway.cli.root import COMMANDS
 from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.parser import codes_of, every_command
 
 ROOT = Path(__file__).parents[3]
 HEAVY = (
@@ -27,17 +28,8 @@ HEAVY = (
     "casbin",
     "anyio",
 )
-QUICK = [name for name in COMMANDS if name != "demo"]  # the demo shows everything, and loads it
-
-
-def group_commands(name: str) -> dict[str, click.Command]:
-    """A command, or the commands of a group, by what one types."""
-    module = importlib.import_module(f"gateway.cli.{COMMANDS[name][0]}")
-    command = getattr(module, f"{name}_command")
-    context = click.Context(command)
-    below = command.list_commands(context) if isinstance(command, click.Group) else []
-    inner = {sub: command.get_command(context, sub) for sub in below} if isinstance(command, click.Group) else {}
-    return {name: command} | {f"{name} {sub}": found for sub, found in inner.items() if found}
+PARSER = dict(every_command())
+ACTIONS = {typed: found for typed, found in PARSER.items() if found.params and typed}  # `keys` alone does nothing
 
 
 def imported_by(*arguments: str, folder: Path) -> set[str]:
@@ -65,39 +57,75 @@ def test_the_version_is_that_of_the_distribution(toolgate: Command) -> None:
     assert toolgate("--version").out == f"toolgate {version}\n"
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_every_command_says_what_it_does_and_what_each_option_is_for(name: str, toolgate: Command) -> None:
-    for typed, command in group_commands(name).items():
-        assert toolgate(*typed.split(), "--help").code == 0
-        assert command.help
-        undescribed = [option.name for option in command.params if isinstance(option, click.Option) and not option.help]
-        assert undescribed in ([], ["action"])
+@pytest.mark.parametrize("typed", PARSER)
+def test_every_command_says_what_it_does_and_what_each_option_is_for(typed: str, toolgate: Command) -> None:
+    assert toolgate(*typed.split(), "--help").code == 0
+    assert PARSER[typed].help
+    options = [option for option in PARSER[typed].params if isinstance(option, click.Option)]
+    assert not [option.name for option in options if not option.help]
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_every_command_knows_json(name: str) -> None:
-    commands = group_commands(name)
-    actions = [command for command in commands.values() if command.params or len(commands) == 1]
-    assert actions
-    for command in actions:
-        assert "as_json" in [option.name for option in command.params]
+@pytest.mark.parametrize("typed", PARSER)
+def test_every_command_names_its_exit_codes(typed: str, toolgate: Command) -> None:
+    said = " ".join(toolgate(*typed.split(), "--help").out.split())
+    told = PARSER[typed].epilog
+    assert told
+    assert said.endswith(told)
+    assert {0, 1, 2, 130} <= codes_of(typed.split()) <= {code.value for code in Exit}
+
+
+@pytest.mark.parametrize("typed", ACTIONS)
+def test_every_command_knows_json(typed: str) -> None:
+    assert "--json" in [name for option in ACTIONS[typed].params for name in option.opts]
 
 
 def test_the_page_about_the_command_line_has_every_command_and_every_exit_code() -> None:
     page = (ROOT / "docs" / "cli.md").read_text()
-    for name in COMMANDS:
-        for typed, command in group_commands(name).items():
-            if command.params or not isinstance(command, click.Group):  # `keys` alone does nothing
-                assert re.search(rf"^\| `{typed}[ `]", page, re.MULTILINE), typed
+    for typed in ACTIONS:
+        row = re.search(rf"^\| `{typed}[ `].*$", page, re.MULTILINE)
+        assert row, typed
+        *_, beside = row[0].strip("| ").rpartition("|")
+        wanted = codes_of(typed.split()) - {0, 1, 2, 3}
+        assert {int(code) for code in re.findall(r"\d+", beside)} >= wanted - {130}, typed
     for code in Exit:
         assert f"| {code.value} | `{code.name.lower()}` |" in page
 
 
-@pytest.mark.parametrize("name", ["", *QUICK])
-def test_help_loads_nothing_that_takes_time(name: str, bare: Path) -> None:
-    loaded = imported_by(*name.split(), "--help", folder=bare)
-    assert "click" in loaded
-    assert not loaded & set(HEAVY)
+@pytest.fixture(scope="module")
+def loaded_by_help(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
+    """What each command's `--help` has loaded when it is done: one process, a fork for each command."""
+    script = tmp_path_factory.mktemp("help") / "loads.py"
+    script.write_text(_LOADS)
+    done = subprocess.run(
+        [sys.executable, script, *PARSER], cwd=script.parent, capture_output=True, text=True, check=True
+    )
+    return {typed: set(loaded) for typed, loaded in json.loads(done.stdout).items()}
+
+
+_LOADS = """\
+import json, os, sys
+import gateway.cli.root
+found = {}
+for typed in sys.argv[1:]:
+    read, write = os.pipe()
+    if not os.fork():
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = gateway.cli.root.toolgate([*typed.split(), "--help"])
+        os.write(write, json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as told:
+        code, found[typed] = json.loads(told.read())
+    os.wait()
+    assert code == 0, typed
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("typed", [typed for typed in PARSER if typed != "demo"])  # which shows everything
+def test_help_loads_nothing_that_takes_time(typed: str, loaded_by_help: Mapping[str, set[str]]) -> None:
+    assert "click" in loaded_by_help[typed]
+    assert not loaded_by_help[typed] & set(HEAVY)
 
 
 @pytest.mark.parametrize("command", ["runs", "approvals"])

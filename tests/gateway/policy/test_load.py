@@ -1,3 +1,4 @@
+import gc
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from gateway.policy import load, parse
 from gateway.policy.files import Source
 from gateway.policy.load import build
 from gateway.policy.model import MODEL
+from gateway.policy.rows import Rule
 from tests.fixtures.policies import a_query
 
 LINE = "p, *, *, */*, call, tool.read_only, allow, why\n"
@@ -208,3 +210,20 @@ def test_a_file_that_could_be_read_in_two_ways_is_refused(tmp_path: Path, conten
 def test_ten_thousand_lines_are_no_trouble() -> None:
     lines = [f"p, role:r{n % 50}, *, s{n % 100}/t{n}, call, args.a == {n}, allow, y" for n in range(10_000)]
     assert len(parse("\n".join(lines)).rules) == 10_000
+
+
+def test_the_collector_is_left_as_it_was_found_and_nothing_stays_frozen() -> None:
+    parse(LINE)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+    assert not any(isinstance(found, Rule) for found in gc.get_objects(generation=0)), "they are old at once"
+
+
+def test_what_a_process_has_frozen_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        parse(LINE)
+        assert 0 < gc.get_freeze_count() <= frozen
+    finally:
+        gc.unfreeze()

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.policy.condition import ConditionError
-from gateway.policy.spelling import check_spelling, sign_hint
+from gateway.policy.spelling import _HARMLESS, _check, check_spelling, sign_hint
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,22 @@ def test_what_python_reads_otherwise_is_refused_at_its_place(text: str, offset: 
 def test_signs_within_quotes_are_nobodys_mistake() -> None:
     assert sign_hint("args.a == 'a=b' and (") == ""
     assert sign_hint("args.a = 'b'") == "to compare write `==`"
+
+
+PIECES = st.sampled_from([
+    "args", "args.a", ".a", ".from", ".", "in", "not", "and", "rb", "f", "x", "\ufb01", "ü", "'", "'x'", '"y"', "'#'",
+    "''", "0", "1", "12", "007", "0x1", "1.5", "1.", ".5", "1e3", "0.123456789", "12345678901", "1_0", "#", "(", ")",
+    "[", "]", ",", " ", "  ", "\t", "==", "=", "<", "<=", "!=", "-", "+", "\u00a0", "\u2019",
+])  # fmt: skip
+
+
+@settings(max_examples=2000)
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_what_is_taken_at_a_glance_would_have_passed_the_whole_check(text: str) -> None:
+    if _HARMLESS.fullmatch(text):
+        _check(text)
+
+
+@pytest.mark.parametrize("text", ["args.amount <= 10000", "has(args.kind) and args.kind != 'x1'", "args.a in ['x']"])
+def test_ordinary_conditions_are_taken_at_a_glance(text: str) -> None:
+    assert _HARMLESS.fullmatch(text)

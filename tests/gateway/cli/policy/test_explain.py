@@ -170,3 +170,10 @@ def test_offline_a_tool_is_known_as_it_was_pinned(project: Path, toolgate: Comma
     (project / ".mcp.json").write_text('{"mcpServers": {"echo": {"command": "no-such-program"}}}')
     explained = toolgate(*REFUND)
     assert "`echo/echo` is known as it is in toolgate.lock: its server can't be asked" in explained.err
+
+
+def test_a_pattern_is_no_tool(bare: Path, toolgate: Command) -> None:
+    told = toolgate("policy", "explain", "--tool", "shop/*", "--offline")
+    assert (told.code, told.out) == (2, "")
+    assert "`shop/*` is a pattern, and this is about one tool" in told.err
+    assert toolgate("policy", "explain", "--tool", "web/http://x/?q=1", "--action", "read", "--offline").code == 0

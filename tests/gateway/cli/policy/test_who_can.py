@@ -62,3 +62,26 @@ def test_a_question_that_can_not_be_read_is_a_mistake_of_use(
     wrong: tuple[str, ...], bare: Path, toolgate: Command
 ) -> None:
     assert toolgate("policy", "who-can", "--offline", *wrong).code == 2
+
+
+def test_a_pattern_asks_about_each_tool_that_it_matches(project: Path, toolgate: Command) -> None:
+    rewrite(project)
+    told = toolgate("policy", "who-can", "ech?/*o", "--tenant", "acme")
+    assert (told.code, told.err) == (0, "")
+    assert told.out.splitlines() == [
+        "echo/echo:",
+        "  allow    agent:desk  in tenant acme",
+        "             allow policies/policy.csv:2  the desk may",
+        "  deny     *, role:staff, user:ann  in tenant acme",
+        "             no line allows it",
+    ]
+    told = toolgate("policy", "who-can", "echo/*", "--json").json
+    assert told["pattern"] == "echo/*"
+    assert "echo/add" in [one["object"] for one in told["objects"]]
+    assert all(one["tool_known"] and one["who"] for one in told["objects"])
+
+
+def test_a_pattern_that_matches_nothing_is_told_and_no_answer_about_its_letters(bare: Path, toolgate: Command) -> None:
+    told = toolgate("policy", "who-can", "shop/*", "--offline")
+    assert (told.code, told.out) == (1, "")
+    assert told.err == "toolgate: `shop/*` matches nothing that is known from toolgate.lock\n"
