@@ -159,6 +159,8 @@ class Pipeline:
         return facts, verdict
 
     async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
+        if work.ear is not None and self._policy.current.traces:
+            await work.ear.listen()
         facts = self._facts(work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
@@ -351,9 +353,8 @@ class Pipeline:
         if thing is None or pin(thing) != admission.pin:
             return Unsent(f"`{call.path}` has changed since this call was judged")
         meta = meta_of(call, proposal.meta)
-        caller = discreet(proposal.caller, admission.duties)
-        if not thing.trusted:
-            caller = overheard(caller, admission.work.ear, call)
+        ear = None if thing.trusted else admission.work.ear
+        caller = overheard(discreet(proposal.caller, admission.duties), ear, call)
         return await self._upstream.forward(call, timeout=timeout, meta=meta, caller=caller, answers=proposal.answers)
 
     def _timeout(self, admission: Admission) -> float:
@@ -384,6 +385,8 @@ class Pipeline:
         kept = returned if extracted is outcome else replace(returned, outcome=outcome_to_json(extracted))
         settle = (Settle(work.account, price, spent),) if price.items() else ()
         await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
+        if returned.tainting and work.ear is not None and admission.facts.policy.traces:
+            await work.ear.listen()
         return returned
 
 
