@@ -71,6 +71,7 @@ Adapters: one library each, whose types do not leave it.
 Paths: where something happens.
 
     tracing         which spans tell what happened
+    aside           the duties of a long result, seen to in a thread
     hearing         what a run hears while it is under way
     admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
     pipeline        the path of a call: parse, judge, admit, forward, record

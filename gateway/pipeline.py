@@ -17,6 +17,7 @@ from typing import Protocol
 
 from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
+from gateway.aside import fulfilled_aside
 from gateway.budget import Spend
 from gateway.call import (
     Allow,
@@ -41,7 +42,7 @@ from gateway.duties import Duties
 from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Denied, Doubted, Held, Returned
 from gateway.extracts import extract
-from gateway.fulfilment import fulfilled, rehearsed
+from gateway.fulfilment import rehearsed
 from gateway.gates import A_CALL, Facts, cost, judge, pin
 from gateway.hearing import discreet, overheard
 from gateway.policy import Policy, RunFacts
@@ -159,8 +160,6 @@ class Pipeline:
         return facts, verdict
 
     async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
-        if work.ear is not None and self._policy.current.traces:
-            await work.ear.listen()
         facts = self._facts(work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
@@ -336,13 +335,13 @@ class Pipeline:
         begin = time.time_ns()
         try:
             outcome = await self._send(admission, sent.timeout)
+            if admission.duties is not None:
+                outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.facts.thing(call))
         except asyncio.CancelledError:
             self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, Interval(begin, time.time_ns()))
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
                 await asyncio.shield(self._record(admission, NO_OUTCOME))
             raise
-        if admission.duties is not None:
-            outcome = fulfilled(outcome, admission.duties, call.action, admission.facts.thing(call))
         self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
         return await self._record(admission, outcome)
 

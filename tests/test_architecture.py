@@ -46,7 +46,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.auth",
         "providers.*",
     ),
-    "pipeline": ("gateway.hearing", "gateway.tracing", "gateway.admission", "gateway.pipeline"),
+    "pipeline": ("gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.admission", "gateway.pipeline"),
     "loop": (
         "gateway.turn", "gateway.loop", "gateway.clients", "gateway.redeeming", "gateway.following",
         "gateway.approving", "gateway.rollout",
