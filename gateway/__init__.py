@@ -34,6 +34,9 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     shapes          the same at a glance, for the schemas that nearly all tools have
     bounded         JSON Schema keywords whose cost is bounded
     sources         where a value came from: the user's words, or an untrusted server's
+    said            whether somebody's words hold a text or a number to the letter
+    spelling        a text as its words, whichever way it is spelled
+    clues           what texts leave behind, and what in a value is found again among it
     policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
     gaps            what is missing from the lists that somebody is shown
@@ -69,6 +72,7 @@ Adapters: one library each, whose types do not leave it.
 Paths: where something happens.
 
     tracing         which spans tell what happened
+    aside           the duties of a long result, seen to in a thread
     hearing         what a run hears while it is under way
     admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
     pipeline        the path of a call: parse, judge, admit, forward, record

@@ -1,5 +1,6 @@
 """The path of an answer: who may give it is policy, and it is given once. Every channel comes through here."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,7 +38,8 @@ class Approving:
     async def _facts(self, approval: Approval) -> Facts:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
         policy = await self.policy.settled()
-        heard = extended(None, run.input, run.answers) if policy.traces and run.driver == "loop" else None
+        asks = policy.traces and run.driver == "loop"
+        heard = await asyncio.to_thread(extended, None, run.input, run.answers) if asks else None
         so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers, sources=heard)
         return Facts(self.catalogue(), policy, datetime.now(UTC), run=so_far)
 

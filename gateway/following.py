@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 from gateway.admission import Attempt
 from gateway.approval import Approval
+from gateway.aside import fulfilled_aside
 from gateway.budget import Limits
 from gateway.call import (
     Allow,
@@ -231,7 +232,8 @@ class Following:
         if tainting and says(outcome):
             inquiry.run.taint()
         if duties is not None:
-            outcome = fulfilled(outcome, duties, "call", self._servers.catalogue.tools.get(task.path))
+            tool = self._servers.catalogue.tools.get(task.path)
+            outcome = await fulfilled_aside(outcome, duties, "call", tool)
         over = isinstance(outcome, Answered | TaskCreated) and ended(outcome.result) is not None
         self._clients.pipeline.followed(task, outcome, begin, ended=over and not task.done)
         return outcome

@@ -3,9 +3,12 @@
 The pipeline tells an `Ear` what untrusted servers say, also in the middle of a call (progress, log messages,
 questions): a client reads that before the answer is there, and the calls that it makes then are judged by it. What a
 driven run has heard is read off its record (`OfRun`); of a client's session the record holds no long results, so it is
-listened to (`Listening`), in memory only, and only where the policy asks where values come from.
+listened to (`Listening`), in memory only, and only where the policy asks where values come from. What was said is read
+in a thread (`listen`), so that a long result does not hold up everybody else; whoever asks before it has been read is
+told that something is missing.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -14,7 +17,7 @@ from gateway.caller import NOBODY, Caller, CantAsk
 from gateway.duties import Duties
 from gateway.fulfilment import NO_QUESTIONS
 from gateway.run import Run
-from gateway.sources import Sources, extended
+from gateway.sources import Heard, Sources, extended, heard_in
 from gateway.values import value
 from gateway.verbatim import encode
 
@@ -33,6 +36,10 @@ class Ear(Protocol):
         """An untrusted server answered. Without `traces` nobody asks where values came from."""
         ...
 
+    async def listen(self) -> None:
+        """Reads what there is to be read, so that `sources` has all of it."""
+        ...
+
     def overhear(self, call: Call, method: str, params: JsonObject) -> None:
         """An untrusted server says something before its answer."""
         ...
@@ -48,12 +55,20 @@ class OfRun:
     def __init__(self, run: Callable[[], Run]) -> None:
         self._run = run
         self._known: Sources | None = None
+        self._reading = asyncio.Lock()
 
     @property
     def sources(self) -> Sources:
         run = self._run()
         self._known = extended(self._known, run.input, run.answers)
         return self._known
+
+    async def listen(self) -> None:
+        async with self._reading:
+            run = self._run()
+            known = self._known or Sources(run.input)
+            for answer in run.answers[known.read :]:
+                known = self._known = known.after(await asyncio.to_thread(heard_in, answer))
 
     def hear(self, call: Call, outcome: JsonObject, *, traces: bool) -> None:
         """It will be in the record."""
@@ -71,13 +86,31 @@ class Listening:
 
     def __init__(self, *, tainted: bool) -> None:
         self.tainted = tainted
-        self.sources = Sources(complete=not tainted)
+        self._known = Sources(complete=not tainted)
+        self._unread: list[tuple[Call, JsonObject]] = []
+        self._reading: asyncio.Lock | None = None  # made when it is needed: most sessions never do
         self._speaking: set[str] = set()  # keys of calls under way
+
+    @property
+    def sources(self) -> Sources:
+        return self._known.missing() if self._unread else self._known
 
     def hear(self, call: Call, outcome: JsonObject, *, traces: bool) -> None:
         self.tainted = True
         self._speaking.discard(call.key)
-        self.sources = self.sources.hearing(call.server, call.key, outcome) if traces else self.sources.missing()
+        if traces:
+            self._unread.append((call, outcome))
+        else:
+            self._known = self._known.missing()
+
+    async def listen(self) -> None:
+        self._reading = self._reading or asyncio.Lock()
+        async with self._reading:
+            while self._unread:
+                call, outcome = self._unread[0]
+                heard = await asyncio.to_thread(Heard.of, call.server, call.key, outcome)
+                self._known = self._known.after(heard)  # which may have become another in the meantime
+                del self._unread[0]
 
     def overhear(self, call: Call, method: str, params: JsonObject) -> None:
         del method, params
@@ -86,7 +119,7 @@ class Listening:
 
     def miss(self) -> None:
         """It reads something untrusted that nobody looks at."""
-        self.tainted, self.sources = True, self.sources.missing()
+        self.tainted, self._known = True, self._known.missing()
 
     def spoke(self, call: Call) -> bool:
         return call.key in self._speaking

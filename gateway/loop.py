@@ -162,11 +162,17 @@ class _Drive:
         await self._turn(model).forget(self.run, self._request(model))
 
     async def make(self, step: MakeCalls) -> None:
+        await self._listen()
         await self._all([self._call(call, FIRST) for call in step.calls])
 
     async def reconcile(self, step: Reconcile) -> None:
         """Calls without an answer are sent again only where that is harmless, with the key that they had."""
+        await self._listen()
         await self._all([self._reconcile(call) for call in step.calls])
+
+    async def _listen(self) -> None:
+        if self.parts.policy.current.traces:
+            await self.ear.listen()
 
     async def wait(self, step: Wait) -> None:
         await self._append(Waited("doubt" if step.cause == "doubt" else "approval"))

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
+from gateway.aside import fulfilled_aside
 from gateway.budget import Spend
 from gateway.call import (
     Allow,
@@ -41,7 +42,7 @@ from gateway.duties import Duties
 from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Denied, Doubted, Held, Returned
 from gateway.extracts import extract
-from gateway.fulfilment import fulfilled, rehearsed
+from gateway.fulfilment import rehearsed
 from gateway.gates import A_CALL, Facts, alike, cost, judge, pin
 from gateway.hearing import discreet, overheard
 from gateway.policy import LivePolicy, Policy, RunFacts
@@ -330,13 +331,13 @@ class Pipeline:
         begin = time.time_ns()
         try:
             outcome = await self._send(admission, sent.timeout)
+            if admission.duties is not None:
+                outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.facts.thing(call))
         except asyncio.CancelledError:
             self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, Interval(begin, time.time_ns()))
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
                 await asyncio.shield(self._record(admission, NO_OUTCOME))
             raise
-        if admission.duties is not None:
-            outcome = fulfilled(outcome, admission.duties, call.action, admission.facts.thing(call))
         self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
         return await self._record(admission, outcome)
 
@@ -347,9 +348,8 @@ class Pipeline:
         if thing is None or pin(thing) != admission.pin:
             return Unsent(f"`{call.path}` has changed since this call was judged")
         meta = meta_of(call, proposal.meta)
-        caller = discreet(proposal.caller, admission.duties)
-        if not thing.trusted:
-            caller = overheard(caller, admission.work.ear, call)
+        ear = None if thing.trusted else admission.work.ear
+        caller = overheard(discreet(proposal.caller, admission.duties), ear, call)
         return await self._upstream.forward(call, timeout=timeout, meta=meta, caller=caller, answers=proposal.answers)
 
     def _timeout(self, admission: Admission) -> float:
@@ -380,6 +380,8 @@ class Pipeline:
         kept = returned if extracted is outcome else replace(returned, outcome=outcome_to_json(extracted))
         settle = (Settle(work.account, price, spent),) if price.items() else ()
         await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
+        if returned.tainting and work.ear is not None and admission.facts.policy.traces:
+            await work.ear.listen()
         return returned
 
 

@@ -10,7 +10,7 @@ that it was.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from gateway.call import JsonObject
@@ -51,7 +51,11 @@ class _Doubled(ValueError):
 
 
 class Redactor:
-    """One result's, for it remembers what it took away, and what the structured content still says."""
+    """One result's, for it remembers what it took away, and what the structured content still says.
+
+    It looks twice: what is redacted is collected first, because what repeats it may stand before it. What was found out
+    about a path, a key or a text is remembered, so that the work grows with what is different in a result.
+    """
 
     def __init__(self, duties: Duties) -> None:
         self._fields = [[compile_glob(step) for step in path.casefold().split(".")] for path in duties.redact]
@@ -61,27 +65,38 @@ class Redactor:
         self._hidden = False  # whether something of the structured content was taken away
         self._bare = _bare(None)  # where in what is looked at values have no names
         self._unclear = False  # whether a field's name stands among the values of what is looked at
+        self._collecting = False  # what is redacted; then nothing is changed
+        self._paths: dict[_Path, bool] = {}  # whether they are redacted
+        self._keys: dict[str, str] = {}  # what is shown of them
+        self._texts: dict[str, tuple[bool, bool]] = {}  # `Mentions.look`
+        self._read: dict[str, Any] = {}  # as JSON; or the error
 
     def result(self, result: JsonObject) -> JsonObject:
         """A `CallToolResult`, a resource, a prompt, or the state of a task with such a result in it."""
         try:
-            new = self._result(result)
-            return self._result(result) if self._mentions.taken else new  # which may stand before its field, too
+            self._collect(lambda: self._result(result))
+            return self._result(result)
         except RecursionError:
             return {"content": [{"type": "text", "text": WITHHELD}], "isError": True}
 
     def words(self, text: str) -> str:
         """A sentence of a server, such as an error's."""
         try:
-            new = self._prose(text)
-            return self._prose(text) if self._mentions.taken else new
+            self._collect(lambda: self._prose(text))
+            return self._prose(text)
         except RecursionError:
             return WITHHELD
+
+    def _collect(self, look: Callable[[], object]) -> None:
+        if self._fields:
+            self._collecting = True
+            look()
+            self._collecting = False
 
     def _result(self, result: JsonObject) -> JsonObject:
         structured = result.get("structuredContent")
         seen = self._document(structured, ())
-        if self._fields:
+        if self._fields and not self._collecting:
             self._said, self._hidden = frozenset(_parts(seen)), seen is not structured
         new = {
             self._top(key): seen if key == "structuredContent" else self._part(result, key, item)
@@ -97,6 +112,7 @@ class Redactor:
         if key in ("result", "error") and isinstance(item, Mapping):
             return self._result(item)
         if self._named((key.casefold(),)):
+            self._take(item)
             return MASK
         return self._of_block(key, item)
 
@@ -133,6 +149,9 @@ class Redactor:
     def _of_block(self, key: str, item: Any) -> Any:
         if key in ("resource", "content"):
             return self._blocks(item)
+        if key not in _KEYS and self._named((key.casefold(),)):
+            self._take(item)
+            return MASK
         if not isinstance(item, str):
             return self._document(item, () if isinstance(item, list) else (key.casefold(),))
         if item in _FRAME.get(key, ()) or (key == "mimeType" and _MIME.fullmatch(item)):
@@ -152,7 +171,7 @@ class Redactor:
     def _prose(self, text: str) -> str:
         """A text for a model: JSON is looked into; of anything else nobody knows which field it tells."""
         try:
-            value = _parsed(text)
+            value = self._parsed(text)
         except _Doubled:
             return WITHHELD
         except ValueError:
@@ -165,7 +184,7 @@ class Redactor:
 
     def _may_say(self, value: Any) -> bool:
         """Beside structured content of which something is gone: what that still says, too."""
-        if not self._fields:
+        if not self._fields or self._collecting:
             return True
         return isinstance(value, Mapping | list) and (not self._hidden or _canonical(value) in self._said)
 
@@ -193,7 +212,7 @@ class Redactor:
         return self._number(value, path)
 
     def _number(self, value: Any, path: _Path) -> Any:
-        if not self._fields or value is None or isinstance(value, bool):
+        if not self._fields or self._collecting or value is None or isinstance(value, bool):
             return value
         return MASK if path in self._bare or self._mentions.is_taken(value) else value
 
@@ -202,18 +221,27 @@ class Redactor:
         for key, item in value.items():
             here = (*path, key.casefold())
             if self._named(here):
-                self._mentions.take(item)
+                self._take(item)
                 new[self._clean(key)] = MASK
             else:
                 new[self._key(key)] = self._value(item, here)
-        return value if _same(value, new) else new
+        return value if self._collecting or _same(value, new) else new
+
+    def _take(self, value: Any) -> None:
+        if self._collecting:
+            self._mentions.take(value)
 
     def _top(self, key: str) -> str:
         return key if key in _KEYS else self._key(key)
 
     def _key(self, key: str) -> str:
         """A name that is none tells something."""
-        return MASK if self._fields and not self._mentions.may_name(key) else self._clean(key)
+        if self._collecting:
+            return key
+        if key not in self._keys:
+            hidden = self._fields and not self._mentions.may_name(key)
+            self._keys[key] = MASK if hidden else self._clean(key)
+        return self._keys[key]
 
     def _string(self, text: str, path: _Path) -> str:
         return self._prose(text) if self._fields and path in self._bare else self._nested(text, path)
@@ -222,7 +250,7 @@ class Redactor:
         if not text.lstrip().startswith(("{", "[")):
             return self._plain(text)
         try:
-            value = _parsed(text)
+            value = self._parsed(text)
         except _Doubled:
             return WITHHELD if self._fields else self._clean(text)
         except ValueError:
@@ -231,11 +259,32 @@ class Redactor:
         return text if new is value else json.dumps(new, ensure_ascii=False)
 
     def _plain(self, text: str) -> str:
+        if not self._fields:
+            return self._clean(text)
         self._look_for_label(text)
-        return WITHHELD if self._fields and self._mentions.tells(text) else self._clean(text)
+        return WITHHELD if self._look(text)[1] else self._clean(text)
 
     def _look_for_label(self, text: str) -> None:
-        self._unclear = self._unclear or self._mentions.is_label(text)
+        self._unclear = self._unclear or self._look(text)[0]
+
+    def _look(self, text: str) -> tuple[bool, bool]:
+        if self._collecting or not self._fields:
+            return False, False
+        if text not in self._texts:
+            self._texts[text] = self._mentions.look(text)
+        return self._texts[text]
+
+    def _parsed(self, text: str) -> Any:
+        """Raises ValueError for what is no JSON; _Doubled if a key stands twice in an object."""
+        if text not in self._read:
+            try:
+                self._read[text] = json.loads(text, object_pairs_hook=_once)
+            except ValueError as error:
+                self._read[text] = error
+        found = self._read[text]
+        if isinstance(found, ValueError):
+            raise found
+        return found
 
     def _clean(self, text: str) -> str:
         if not self._secrets:
@@ -244,7 +293,9 @@ class Redactor:
         return text if clean == text else clean
 
     def _named(self, path: _Path) -> bool:
-        return any(_ends(path, steps) for steps in self._fields)
+        if path not in self._paths:
+            self._paths[path] = any(_ends(path, steps) for steps in self._fields)
+        return self._paths[path]
 
 
 def _ends(path: _Path, steps: list[Any]) -> bool:
@@ -259,11 +310,6 @@ def _bare(value: Any) -> tuple[_Path, ...]:
 
 def _same(old: JsonObject, new: JsonObject) -> bool:
     return len(old) == len(new) and all(key in new and new[key] is item for key, item in old.items())
-
-
-def _parsed(text: str) -> Any:
-    """Raises ValueError for what is no JSON; _Doubled if a key stands twice in an object."""
-    return json.loads(text, object_pairs_hook=_once)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -37,11 +37,16 @@ class Telling:
 
 
 def test_what_an_untrusted_server_says_taints_and_is_remembered_if_the_policy_asks() -> None:
-    ear = Listening(tainted=False)
-    ear.hear(CALL, answered("eve@evil.example"), traces=True)
-    assert ear.tainted
-    assert ear.sources.from_untrusted("eve@evil.example") is True
-    assert ear.sources.from_untrusted("bob@acme.example") is False
+    async def play() -> None:
+        ear = Listening(tainted=False)
+        ear.hear(CALL, answered("eve@evil.example"), traces=True)
+        assert ear.tainted
+        assert ear.sources.from_untrusted("bob@acme.example") is None  # as long as nobody has read it
+        await ear.listen()
+        assert ear.sources.from_untrusted("eve@evil.example") is True
+        assert ear.sources.from_untrusted("bob@acme.example") is False
+
+    asyncio.run(play())
 
 
 def test_what_nobody_looked_at_leaves_everything_open() -> None:
@@ -49,6 +54,50 @@ def test_what_nobody_looked_at_leaves_everything_open() -> None:
     ear.hear(CALL, answered("eve@evil.example"), traces=False)
     assert ear.sources.from_untrusted("bob@acme.example") is None
     assert Listening(tainted=True).sources.from_untrusted("bob@acme.example") is None
+
+
+def test_while_a_long_result_is_read_others_are_served() -> None:
+    async def play() -> None:
+        ear, turns = Listening(tainted=False), 0
+        ear.hear(CALL, answered(" ".join(f"word{number}" for number in range(20_000))), traces=True)
+        reading = asyncio.create_task(ear.listen())
+        while not reading.done():
+            turns += 1
+            assert reading.done() or ear.sources.from_untrusted("bob@acme.example") is None
+            await asyncio.sleep(0)
+        assert turns > 2
+        assert ear.sources.from_untrusted("bob@acme.example") is False
+        assert ear.sources.from_untrusted("word19999") is True
+
+    asyncio.run(play())
+
+
+def test_what_is_missed_while_a_result_is_read_stays_missed() -> None:
+    async def play() -> None:
+        ear = Listening(tainted=False)
+        ear.hear(CALL, answered("one " * 20_000), traces=True)
+        reading = asyncio.create_task(ear.listen())
+        await asyncio.sleep(0)
+        ear.miss()
+        await reading
+        assert ear.sources.from_untrusted("one") is True
+        assert ear.sources.from_untrusted("bob@acme.example") is None
+
+    asyncio.run(play())
+
+
+def test_who_is_called_off_while_a_result_is_read_leaves_it_to_the_next() -> None:
+    async def play() -> None:
+        ear = Listening(tainted=False)
+        ear.hear(CALL, answered("one " * 20_000), traces=True)
+        reading = asyncio.create_task(ear.listen())
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, ear.listen(), ear.listen(), return_exceptions=True)
+        assert [heard.key for heard in ear.sources.heard] == [CALL.key]
+        assert ear.sources.from_untrusted("bob@acme.example") is False
+
+    asyncio.run(play())
 
 
 def test_of_a_client_nobody_knows_the_users_words() -> None:
@@ -100,6 +149,21 @@ def test_a_driven_run_hears_what_its_record_says() -> None:
     ear.overhear(CALL, "notifications/message", {})
     assert len(ear.sources.heard) == 1
     assert not ear.spoke(CALL)
+
+
+def test_a_driven_run_reads_its_record_once_whoever_asks() -> None:
+    async def play() -> None:
+        said = replace(returned(1), outcome=answered("eve@evil.example"), tainting=True)
+        run = fold("r-1", recorded([QUEUED, STARTED, *wanted(1, "web/fetch"), admitted(1), said]))
+        ear = OfRun(lambda: run)
+        await asyncio.gather(ear.listen(), ear.listen())
+        heard = ear.sources.heard
+        await ear.listen()
+        assert [each.key for each in heard] == ["t1/call/1"]
+        assert ear.sources.heard == heard
+        assert ear.sources.heard[0] is heard[0]
+
+    asyncio.run(play())
 
 
 def test_while_results_are_redacted_a_caller_hears_how_far_it_is_and_no_words() -> None:

@@ -124,6 +124,22 @@ def test_a_field_that_is_told_in_another_way_goes_too(value: dict[str, Any]) -> 
     assert SSN not in Redactor(Duties(("ssn",))).words(json.dumps(value))
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"content": [], "ssn": SSN, "structuredContent": {"memo": SSN}},
+        {"content": [{"type": "text", "text": "{}", "ssn": SSN}], "structuredContent": {"memo": f"it is {SSN}"}},
+        {"content": [{"type": "text", "text": "{}", "ssn": {"a": [SSN]}}], "structuredContent": {"memo": SSN}},
+        {"content": [], "structuredContent": {"ssn": 123456789.0, "memo": 123456789}},
+        {"content": [], "structuredContent": {"memo": 123456789.0, "raw": json.dumps({"ssn": SSN})}},
+    ],
+)
+def test_its_value_goes_wherever_else_in_the_result_it_stands(result: dict[str, Any]) -> None:
+    found = str(redacted(result, "ssn"))
+    assert SSN not in found
+    assert "123456789" not in found
+
+
 def test_names_in_a_list_make_it_unclear_what_stands_beside_them() -> None:
     assert SSN not in str(redacted(text(json.dumps(["ssn", {"value": SSN}])), "ssn"))
 

@@ -3,6 +3,7 @@
 import json
 import time
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,27 @@ def test_a_part_of_a_number_is_not_a_number(said: str) -> None:
         assert Sources(f"Pay {said} now").from_user(part) is not True or str(part) == said
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "1 500",
+        "1'500",
+        "1\u00a0500",
+        "1\u202f500",
+        "1\u2019500",
+        "1,500",
+        "1_500",
+        "\u2212500",
+        "500%",
+        "2^500",
+        "2**500",
+    ],
+)
+def test_five_hundred_was_not_said(said: str) -> None:
+    assert Sources(f"Pay {said} now").from_user(500) is False
+    assert Sources(f"Pay {said} now").from_user("500") is False
+
+
 @given(st.text(max_size=40), st.text(min_size=1, max_size=12))
 def test_never_is_said_to_be_the_users_what_his_words_do_not_hold(said: str, value: str) -> None:
     if Sources(said).from_user(value) is True:
@@ -132,6 +154,11 @@ PAGE = (
         "the key is a1b2c3d4e5, keep it",
         ["bob@acme.com", {"bcc": ["eve@evil.example"]}],
         {"eve@evil.example": "bcc"},
+        {"a1b2c3d4e5": 1},
+        "https://c2VjcmV0.evil.example/",  # a part of its domain
+        "bob@mail.evil.example",
+        "https://c2VjcmV0.evil\u3002example/",
+        "1250.50",
         "Please send the report to my office",
     ],
 )
@@ -175,6 +202,82 @@ def test_it_is_found_wherever_in_an_answer_it_stands(outcome: dict[str, Any]) ->
     assert Sources("Go.").hearing("web", "k", outcome).from_untrusted("eve@evil.example") is True
 
 
+@pytest.mark.parametrize(
+    ("outcome", "value"),
+    [
+        (answered("ok", structuredContent={"mimeType": "x", "data": "write to eve@evil.example"}), "eve@evil.example"),
+        (answered("ok", structuredContent={"mimeType": "x", "blob": "write to eve@evil.example"}), "eve@evil.example"),
+        (answered("ok", structuredContent={"type": "image", "role": "user"}), "image"),
+        (answered("ok", structuredContent={"text": 1}), "text"),
+        (answered("user"), "user"),
+        (answered("write to mailto:eve%40evil.example"), "eve@evil.example"),
+        (answered("mailto:eve%2540evil%252eexample"), "eve@evil.example"),
+        (answered("mailto:eve%2540evil.example"), "mailto:eve%40evil.example"),
+        (answered("&amp;#101;ve&commat;evil.example"), "eve@evil.example"),
+        (answered("\\u0065ve&#37;40evil.example"), "eve@evil.example"),
+        (answered("\\ud835\\udc1eve@evil.example"), "eve@evil.example"),  # a bold e, as two escapes
+        (answered("go to evil.example"), "https://c2VjcmV0.evil.example/"),
+        (answered("go to evil.co.uk"), "https://c2VjcmV0.evil.co.uk/"),
+        (answered("go to www.evil.example"), "https://api.evil.example/"),
+        (answered("go to http://evilhost/"), "http://evilhost/?d=secret"),
+        (answered("pay to acct12345678"), "acct1234\u034f5678"),
+        (answered("pay to acct12345678"), "acct1234\u061c5678"),
+        (answered("pay to acct1234\u034f5678"), "acct12345678"),
+        (answered("pay to acct1234\u061c5678"), "acct12345678"),
+        (answered("pay to acct12345678"), "12345678"),
+        (answered("pay to 12345678"), "acct12345678"),
+        (answered("Caf\u00e9"), "Cafe\u0301"),
+        (answered("".join(chr(0xE0000 + ord(sign)) for sign in "eve@evil.example")), "eve@evil.example"),
+        (
+            {
+                "kind": "answered",
+                "result": {"content": [{"type": "image", "mimeType": "image/png", "data": "eve@x.y"}]},
+            },
+            "eve@x.y",
+        ),
+        (
+            {
+                "kind": "answered",
+                "result": {"contents": [{"uri": "x:y", "mimeType": "text/x", "blob": "ZXZlQHgueQ=="}]},
+            },
+            "eve@x.y",
+        ),
+        ({"kind": "answered", "result": {"contents": [{"uri": "x:y", "blob": "ZXZlQHgueQ=="}]}}, "eve@x.y"),
+        (answered("go to b\u00fccher.example"), "a@x.xn--bcher-kva.example"),
+    ],
+)
+def test_it_is_found_however_it_is_spelled(outcome: dict[str, Any], value: str) -> None:
+    assert Sources("Go.").hearing("web", "k", outcome).from_untrusted(value) is True
+
+
+def test_a_registry_that_two_domains_share_tells_nothing() -> None:
+    assert having_read("see www.bbc.co.uk").from_untrusted("ann@acme.co.uk") is False
+
+
+def test_of_binary_data_that_nobody_can_read_nothing_is_denied_but_pictures_say_nothing() -> None:
+    def read(mime: str) -> Sources:
+        block = {"uri": "x:y", "mimeType": mime, "blob": "//79/A=="}
+        return Sources("Go.").hearing("web", "k", {"kind": "answered", "result": {"contents": [block]}})
+
+    assert read("application/pdf").from_untrusted("bob@acme.com") is None
+    assert read("image/png").from_untrusted("bob@acme.com") is False
+
+
+def test_what_is_encoded_too_often_is_not_denied() -> None:
+    deep = "eve@evil"
+    for _ in range(8):
+        deep = "".join(f"%{ord(sign):02x}" for sign in deep)
+    assert having_read(deep).from_untrusted("bob@acme.com") is None
+    assert having_read("Hello").from_untrusted(deep) is None
+
+
+@pytest.mark.parametrize("number", [10**400, 1e300, 1e-7, float("inf"), -0.0])
+def test_a_number_of_any_size_is_found_again(number: float) -> None:
+    assert having_read(f"pay {number}").from_untrusted(number) is True
+    assert having_read("Hello.").from_untrusted(number) is False
+    assert Sources("Go.").hearing("web", "k", answered("x", structuredContent={"n": number})).from_untrusted(number)
+
+
 def test_words_that_only_the_protocol_says_are_nobodys() -> None:
     assert having_read("Hello.").from_untrusted("text") is False
     assert having_read("Hello.").from_untrusted("content") is False
@@ -193,6 +296,60 @@ def test_any_row_of_words_that_was_read_is_found_again(words: list[str], data: s
     last = data.draw(st.integers(first + 1, len(words)))
     signs = data.draw(st.sampled_from([" ", ", ", "/", "@", "-", "\n", "_"]))
     assert having_read(" ".join(words)).from_untrusted(signs.join(words[first:last]).upper()) is True
+
+
+_SILENT = st.text(st.characters(categories=["Cf"]) | st.sampled_from("\u034f\u115f\u3164\ufe0f\u0301"), max_size=2)
+
+
+def _spelled(data: st.DataObject, text: str) -> str:
+    """The same with signs percent-encoded here and there, and with some that show nothing."""
+    signs = [
+        data.draw(st.sampled_from([sign, quote(sign, ""), f"%{ord(sign):02X}", f"%25{ord(sign):02x}"])) for sign in text
+    ]
+    return "".join(sign + data.draw(_SILENT) for sign in signs)
+
+
+@given(_WORDS, st.data())
+def test_however_both_are_spelled_what_was_read_is_never_denied(words: list[str], data: st.DataObject) -> None:
+    first = data.draw(st.integers(0, len(words) - 1))
+    last = data.draw(st.integers(first + 1, len(words)))
+    page, value = _spelled(data, " ".join(words)), _spelled(data, "@".join(words[first:last]))
+    assert having_read(page).from_untrusted(value) is True
+
+
+_LABEL = st.text("abcxyz-", min_size=1, max_size=8).filter(lambda label: label.strip("-") == label)
+
+
+@given(
+    st.lists(_LABEL, max_size=4),
+    st.lists(_LABEL, min_size=2, max_size=3),
+    st.sampled_from(["https://{}/x", "a@{}", "{}"]),
+)
+def test_a_name_below_a_domain_that_was_read_is_never_denied(below: list[str], domain: list[str], form: str) -> None:
+    page = f"go to {'.'.join(domain)} now"
+    assert having_read(page).from_untrusted(form.format(".".join([*below, *domain]))) is True
+
+
+_KEYS = st.sampled_from(["mimeType", "data", "blob", "type", "text", "name", "uri", "_meta", "content", "x"])
+_JSON = st.recursive(
+    st.text("abc ", min_size=1, max_size=6) | st.sampled_from(["text", "image", "complete", "eve@x.y"]) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(_JSON)
+def test_nothing_of_structured_content_is_passed_over(content: Any) -> None:
+    sources = Sources("Go.").hearing("web", "k", answered("ok", structuredContent=content))
+    left = [content]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            left += [*item, *item.values()]
+        elif isinstance(item, list):
+            left += item
+        elif not isinstance(item, str) or item.strip():
+            assert sources.from_untrusted(item) is True
 
 
 @given(st.text(max_size=30))
@@ -214,6 +371,8 @@ def test_where_something_was_read_that_is_not_known_nothing_is_denied() -> None:
 def test_of_a_value_without_words_nothing_is_denied_once_something_was_read() -> None:
     assert having_read(PAGE).from_untrusted("!!!") is None
     assert having_read(PAGE).from_untrusted(None) is None
+    assert having_read(PAGE).from_untrusted(["!!!", "bob"]) is None
+    assert having_read(PAGE).from_untrusted(["", "bob"]) is False
 
 
 # ---- bounds
@@ -255,6 +414,12 @@ def test_what_is_known_is_not_looked_at_again_and_the_rest_is_added() -> None:
 
 def test_the_text_itself_is_not_kept() -> None:
     assert "evil" not in repr(having_read(PAGE))
+
+
+def test_of_more_values_than_anybody_says_none_is_the_users() -> None:
+    said = " ".join(map(str, range(1, 2_000)))
+    assert Sources(f"Send a {'a' * 5_000} a").from_user("a") is True
+    assert Sources(said).from_user(["7"] * 1_001) is False
 
 
 def test_of_a_value_of_a_megabyte_the_beginning_is_looked_for_and_the_rest_is_not_denied() -> None:
