@@ -18,6 +18,9 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     uris            which server a URI means
     catalogue       all that every server offers, as one immutable value
     budget          limits, spend, prices: arithmetic
+    windows         the stretch of time in which a budget counts
+    zones           time zones by their name
+    accounts        budgets that count over many runs: which count a call, and in which account
     approval        a question put to people about one exact call
     events          the facts of a run, and their JSON
     refusals        what the record keeps of a call that was refused
@@ -75,6 +78,9 @@ Paths: where something happens.
     aside           the duties of a long result, seen to in a thread
     hearing         what a run hears while it is under way
     admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
+    reserving       bills as changes of the store: reserved, settled
+    booking         what a call takes beside its run's budget
+    parties         with whom the pipeline deals, and what it answers
     pipeline        the path of a call: parse, judge, admit, forward, record
     turn            one question to a model: reserve, ask, settle
     loop            the path of a run: take the steps, until it waits or ends

@@ -9,15 +9,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
-from operator import add, sub
-from typing import Literal
+from operator import add, attrgetter, sub
+from typing import Literal, get_args
 
 from gateway.values import value
 
 __all__ = ["NANOS", "UNITS", "Limits", "Price", "Spend", "Unit", "excess", "nanos", "shown", "usd"]
 
-Unit = Literal["turns", "tool_calls", "tokens", "nanos", "millis"]
-UNITS: tuple[Unit, ...] = ("turns", "tool_calls", "tokens", "nanos", "millis")
+Unit = Literal[
+    "turns",
+    "tool_calls",
+    "tokens",
+    "nanos",
+    "millis",
+    "input_tokens",
+    "output_tokens",
+    "model_calls",
+    "questions",
+    "errors",
+]
+UNITS: tuple[Unit, ...] = get_args(Unit)
 NANOS = 1_000_000_000
 MOST = 2**53 - 1  # of any amount: what JSON readers agree on, and sums of them fit a database's integer
 
@@ -34,13 +45,22 @@ def usd(amount: int) -> Decimal:
 
 @value(frozen=True, slots=True)
 class Limits:
-    """The most that one run may spend. None means no limit. `millis` is time at work; waiting for people is free."""
+    """The most that may be spent. None means no limit. `millis` is time at work; waiting for people is free.
+
+    A turn may need several `model_calls`, because one that failed is made again. `questions` are those to people;
+    `errors` are calls whose tool said that it failed.
+    """
 
     turns: int | None = None
     tool_calls: int | None = None
     tokens: int | None = None
     nanos: int | None = None
     millis: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    model_calls: int | None = None
+    questions: int | None = None
+    errors: int | None = None
 
     def strictest(self, other: "Limits") -> "Limits":
         """The smaller limit of each unit."""
@@ -68,6 +88,9 @@ def _first(a: int | None, b: int | None) -> int | None:
     return b if a is None else a
 
 
+_amounts = attrgetter(*UNITS)
+
+
 @lru_cache(1024)  # what one call costs is asked again and again
 def _items(amounts: tuple[int, ...]) -> tuple[tuple[Unit, int], ...]:
     return tuple((unit, amount) for unit, amount in zip(UNITS, amounts, strict=True) if amount)
@@ -82,6 +105,11 @@ class Spend:
     tokens: int = 0
     nanos: int = 0
     millis: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    model_calls: int = 0
+    questions: int = 0
+    errors: int = 0
 
     def __add__(self, other: "Spend") -> "Spend":
         return Spend(*map(add, self.amounts, other.amounts))
@@ -92,7 +120,16 @@ class Spend:
     @property
     def amounts(self) -> tuple[int, ...]:
         """One for each of UNITS."""
-        return self.turns, self.tool_calls, self.tokens, self.nanos, self.millis
+        amounts: tuple[int, ...] = _amounts(self)
+        return amounts
+
+    def under(self, limits: "Limits") -> "Spend":
+        """Only the units that these limits have."""
+        return Spend(**{unit: amount for unit, amount in self.items() if getattr(limits, unit) is not None})
+
+    def like(self, reserved: "Spend") -> "Spend":
+        """Only the units that were reserved."""
+        return Spend(**{unit: getattr(self, unit) for unit, _ in reserved.items()})
 
     def items(self) -> Sequence[tuple[Unit, int]]:
         """The units that are not zero."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 
+from gateway.accounts import Bill
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, excess, shown
 from gateway.call import Action, Allow, Ask, Call, Deny, Subject, Tool, Verdict
@@ -43,6 +44,7 @@ A_CALL, NOTHING = Spend(tool_calls=1), Spend()
 @value(frozen=True, slots=True)
 class Facts:
     """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
+    `bill` is what the call takes of other budgets than its run's, where there are any that count it.
 
     `pinned` is the definition's hash that somebody relied on before (an approval, an earlier attempt), if any. `hints`:
     whether a name that is not there is answered with one like it. `sought`: people's answers
@@ -55,6 +57,7 @@ class Facts:
     run: RunFacts = field(default_factory=RunFacts)
     limits: Limits = field(default_factory=Limits)
     taken: Spend = field(default_factory=Spend)
+    bill: Bill | None = None
     approval: Approval | None = None
     pinned: str | None = None
     hints: bool = True
@@ -205,11 +208,30 @@ def permitted(case: Case) -> Verdict:
 
 def within_budget(case: Case) -> Verdict:
     """One more call fits. The reservation, in the store's transaction, is what holds under parallel calls."""
-    facts = case.facts
-    unit = excess(facts.limits, facts.taken, cost(case.call.action))
-    if unit is None:
+    facts, bill = case.facts, case.facts.bill
+    unit = excess(facts.limits, facts.taken, cost(case.call.action) if bill is None else bill.amount)
+    if unit is not None:
+        why = f"the budget of {shown(unit, getattr(facts.limits, unit))} is used up"
+        return Deny("within_budget", why, stops=unit)
+    if bill is None or bill.over is None:
         return _WITHIN_BUDGET
-    return Deny("within_budget", f"the budget of {shown(unit, getattr(facts.limits, unit))} is used up")
+    claim, unit = bill.over
+    then, ends = claim.budget.then, claim.account.terms.ends
+    if then == "ask":
+        return _agreed(case, claim.why(unit))
+    wait = None if ends is None else max(0.0, ends / 1000 - facts.now.timestamp())
+    return Deny("within_budget", claim.why(unit), stops=unit if then == "stop" else None, retry_after=wait)
+
+
+def _agreed(case: Case, why: str) -> Verdict:
+    """People may let a call pass a limit, if the admin says so: this very call, once."""
+    asked, thing, now = case.facts.approval, case.thing, round(case.facts.now.timestamp() * 1000)
+    if asked is not None and asked.state == "denied":
+        reason = f": {asked.reason}" if asked.reason else ""
+        return Deny("within_budget", f"{why}, and {asked.decided_by} denied this call{reason}")
+    if thing and asked and asked.allows(case.call, pin(thing), now):
+        return _WITHIN_BUDGET
+    return Ask("within_budget", why)
 
 
 def approved(case: Case) -> Verdict:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gateway.access import Access
 from gateway.approving import Approving
+from gateway.booking import Booking
 from gateway.budget import Limits, Price
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
@@ -114,6 +115,7 @@ class Runtime:
     models: "Models"
     access: Access
     tracing: Tracing
+    booking: Booking
 
     @property
     def config(self) -> Config:
@@ -170,6 +172,7 @@ class Runtime:
             catalogue=lambda: self.upstream.catalogue,
             agent=lambda name: _agent(self.config, name or DEFAULT_AGENT),
             model=self.models.open,
+            booking=self.booking,
         )
         return Loop(parts)
 
@@ -210,9 +213,10 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
             open_servers(config, access, learns=True, patience=START_SECONDS) as upstream,
         ):
             tracing, models = Tracing(telemetry), Models(config)
-            pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
+            booking = Booking(offline.live_budgets, offline.store, offline.policy)
+            pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config), booking)
             async with noted(offline.store, upstream):
-                yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing)
+                yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing, booking)
 
 
 def _paths(config: Config) -> Paths:

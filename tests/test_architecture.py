@@ -26,7 +26,7 @@ PACKAGES = ("gateway", "providers", "servers")
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
-        "gateway.call", "gateway.budget",
+        "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.accounts",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature",
@@ -46,7 +46,10 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.auth",
         "providers.*",
     ),
-    "pipeline": ("gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.admission", "gateway.pipeline"),
+    "pipeline": (
+        "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.reserving", "gateway.admission",
+        "gateway.booking", "gateway.parties", "gateway.pipeline",
+    ),
     "loop": (
         "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",

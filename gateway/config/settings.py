@@ -91,6 +91,7 @@ def _user(value: object) -> object:
 
 Name = Annotated[str, BeforeValidator(_name)]
 Count = Annotated[int, BeforeValidator(amounts.count), written(amounts.COUNT)]
+Tokens = Annotated[int, BeforeValidator(amounts.tokens), written(amounts.TOKENS)]
 PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price), written(amounts.DOLLARS)]
 
 
@@ -98,16 +99,30 @@ class BudgetTable(Table):
     """Limits as budgets.toml and `[agents.NAME.budgets]` write them. What is missing is not limited here."""
 
     turns: Count | None = None
+    model_calls: Count | None = None
     tool_calls: Count | None = None
-    tokens: Annotated[int, BeforeValidator(amounts.tokens), written(amounts.TOKENS)] | None = None
+    tokens: Tokens | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
     usd: Annotated[Decimal, BeforeValidator(amounts.usd), written(amounts.DOLLARS)] | None = None
     wall_time: Annotated[float, BeforeValidator(amounts.duration), written(amounts.TIME)] | None = None
+    questions: Count | None = None
 
     @property
     def limits(self) -> Limits:
         money = None if self.usd is None else nanos(self.usd)
         millis = None if self.wall_time is None else max(1, round(self.wall_time * 1000))
-        return Limits(self.turns, self.tool_calls, self.tokens, money, millis)
+        return Limits(
+            turns=self.turns,
+            tool_calls=self.tool_calls,
+            tokens=self.tokens,
+            nanos=money,
+            millis=millis,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            model_calls=self.model_calls,
+            questions=self.questions,
+        )
 
 
 class ModelConfig(Table):

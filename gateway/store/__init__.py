@@ -7,6 +7,7 @@ that it uses up. It is durable when `append` returns, and nothing has changed wh
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.accounts import Terms
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend
 from gateway.events import Decision, Event, Recorded
@@ -44,11 +45,15 @@ class Lease:
 
 @value(frozen=True, slots=True)
 class Reserve:
-    """Hold an amount back from an account, if it fits below the limits; else the whole append fails."""
+    """Hold an amount back from an account, if it fits below the limits; else the whole append fails.
+
+    `terms` are those of an account that is not a run's own.
+    """
 
     account: str
     amount: Spend
     limits: Limits
+    terms: Terms | None = None
 
 
 @value(frozen=True, slots=True)
@@ -181,6 +186,10 @@ class Store(Protocol):
 
     async def recent_spend(self, account: str) -> Spend:
         """The same as of the last commit of this process: what others have taken since is seen by the next one."""
+        ...
+
+    async def spend_since(self, first: str, account: str) -> Spend:
+        """The same of all accounts from `first` to this one, in the order of their names: slices of time."""
         ...
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:

@@ -35,7 +35,16 @@ __all__ = ["SCHEMA_VERSION", "SqliteStore"]
 
 T = TypeVar("T")
 # The file at place n leads from version n to n + 1.
-MIGRATIONS = ("schema.sql", "keys.sql", "actions.sql", "tasks.sql", "once.sql", "policies.sql", "sightings.sql")
+MIGRATIONS = (
+    "schema.sql",
+    "keys.sql",
+    "actions.sql",
+    "tasks.sql",
+    "once.sql",
+    "policies.sql",
+    "sightings.sql",
+    "windows.sql",
+)
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
 DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
@@ -98,6 +107,9 @@ class SqliteStore:
     async def recent_spend(self, account: str) -> Spend:
         known = self._writer.spend(account)
         return await self.spend(account) if known is None else known
+
+    async def spend_since(self, first: str, account: str) -> Spend:
+        return Spend.from_json(dict(self._read(tx.SELECT_SINCE, first, account)))
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
         return await self._write(lambda db: tx.acquire(db, tx.Bid(run_id, owner, gone, seconds), self._clock()))

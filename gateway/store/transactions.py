@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gateway.accounts import Terms, Then
 from gateway.approval import Approval
 from gateway.budget import UNITS, Spend, Unit, excess, shown
 from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
@@ -27,7 +28,7 @@ from gateway.store import (
     Settle,
     title_of,
 )
-from gateway.store.ledger import SELECT_TAKEN, SEQ, Ledger, Standing
+from gateway.store.ledger import SELECT_SINCE, SELECT_TAKEN, SEQ, Ledger, Standing
 from gateway.task import Task
 from gateway.values import value
 from gateway.verbatim import encode, whole
@@ -35,6 +36,7 @@ from gateway.verbatim import encode, whole
 __all__ = [
     "SELECT_APPROVALS",
     "SELECT_RUNS",
+    "SELECT_SINCE",
     "SELECT_TAKEN",
     "SELECT_TASKS",
     "Answer",
@@ -49,6 +51,7 @@ __all__ = [
 __all__ += ["renew", "run_row", "task", "withdraw"]
 
 Db = Ledger
+FORGOTTEN_AFTER = 2 * 86_400_000  # milliseconds after the end of a window: what was reserved in it is settled by then
 
 _RUN_COLUMNS = tuple(RunRow.__dataclass_fields__)
 _APPROVAL_COLUMNS = tuple(Approval.__dataclass_fields__)
@@ -153,11 +156,15 @@ def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
     )
 
 
-def _reserve(db: Db, change: Reserve, _now: int) -> None:
-    before = db.taken(change.account)
+def _reserve(db: Db, change: Reserve, now: int) -> None:
+    terms = change.terms
+    since = None if terms is None else terms.since
+    before = db.taken(change.account) if since is None else db.taken_since(since, change.account)
     unit = excess(change.limits, before, change.amount)
     if unit is not None:
-        raise BudgetExceeded(unit, _excess_text(change, unit, before))
+        raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(terms, now) if terms else ()))
+    if terms is not None and terms.over is not None:
+        _keep(db, change.account, terms.over, now)
     for name, amount in change.amount.items():
         db.book(change.account, name, 0, amount)
 
@@ -165,7 +172,26 @@ def _reserve(db: Db, change: Reserve, _now: int) -> None:
 def _excess_text(change: Reserve, unit: Unit, before: Spend) -> str:
     limit = getattr(change.limits, unit)
     wanted, gone = getattr(change.amount, unit), getattr(before, unit)
-    return f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}; {shown(unit, gone)} taken so far"
+    whose = f" of the budget {change.terms.label}" if change.terms else ""
+    return (
+        f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}{whose};"
+        f" {shown(unit, gone)} taken so far"
+    )
+
+
+def _manner(terms: Terms, now: int) -> tuple[Then, float | None]:
+    """What becomes of what does not fit, and in how many seconds it may."""
+    return terms.then, None if terms.ends is None else max(0.0, (terms.ends - now) / 1000)
+
+
+def _keep(db: Db, account: str, over: int, now: int) -> None:
+    """Notes until when an account of a window is asked for, once; and forgets those that nobody asks for any more."""
+    if not db.is_new(account):
+        return
+    db.execute("INSERT OR IGNORE INTO windows (account, over) VALUES (?, ?)", (account, over))
+    late = now - FORGOTTEN_AFTER
+    db.execute("DELETE FROM accounts WHERE account IN (SELECT account FROM windows WHERE over < ?)", (late,))
+    db.execute("DELETE FROM windows WHERE over < ?", (late,))
 
 
 def _settle(db: Db, change: Settle, _now: int) -> None:
