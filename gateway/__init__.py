@@ -20,6 +20,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     budget          limits, spend, prices: arithmetic
     windows         the stretch of time in which a budget counts
     zones           time zones by their name
+    tolls           what calls of tools cost
     accounts        budgets that count over many runs: which count a call, and in which account
     approval        a question put to people about one exact call
     events          the facts of a run, and their JSON
@@ -65,6 +66,7 @@ Adapters: one library each, whose types do not leave it.
 
     keyring         keys that seal what we keep or hand out
     guarded         an HTTP client that connects only to what `reach` lets it
+    prices          what models cost, by a list
     store/          events, approvals, spend, leases and API keys, in SQLite
     auth/           who is asking over HTTP: API keys and access tokens
     upstream/       the MCP servers that we connect to: the only MCP client

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from gateway.budget import Limits, Spend, Unit, excess, shown
 from gateway.call import JsonObject, Subject
+from gateway.tolls import FREE, Toll
 from gateway.windows import Window
 
 __all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Terms", "Then", "Use", "claims"]
@@ -182,12 +183,18 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Bill:
     """What one call takes: `amount` of its run's budget, and its claims. `kept` is what an attempt before this one has
-    reserved of which accounts, and serves for this one.
+    reserved of which accounts, and serves for this one. `toll` is its price.
     """
 
     amount: Spend
     claims: tuple[Claim, ...] = ()
     kept: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    toll: Toll = FREE
+
+    @classmethod
+    def of_before(cls, reserved: Spend, accounts: Mapping[str, Mapping[str, int]]) -> "Bill":
+        """Of what an attempt before this one has reserved. What it was to cost at most is what it costs."""
+        return cls(reserved, kept=accounts, toll=Toll(reserved.nanos))
 
     @property
     def accounts(self) -> Mapping[str, Mapping[str, int]]:

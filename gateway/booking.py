@@ -19,6 +19,7 @@ from gateway.policy import LivePolicy
 from gateway.reserving import reserves
 from gateway.run import Run
 from gateway.store import Change, Reserve, Settle, Store
+from gateway.tolls import FREE, Tolls
 
 __all__ = ["Booking", "CurrentBudgets", "Standing"]
 
@@ -26,10 +27,13 @@ _QUESTION = Spend(questions=1)
 
 
 class Standing(Protocol):
-    """Budgets that count over many runs."""
+    """Budgets that count over many runs, and what tools cost."""
 
     @property
     def standing(self) -> Sequence[Budget]: ...
+
+    @property
+    def tolls(self) -> Tolls: ...
 
 
 class CurrentBudgets(Protocol):
@@ -49,17 +53,22 @@ class Booking:
 
     @property
     def counts(self) -> bool:
-        """Whether there is any budget that may count a call."""
-        return bool(self.budgets.current.standing)
+        """Whether there is any budget that may count a call, or any price."""
+        now = self.budgets.current
+        return bool(now.standing or now.tolls.by_glob)
 
     async def bill(self, call: Call, work: Work, timeout: float, now: datetime) -> Bill | None:
         """What this call takes; None where nothing but its run counts it. `timeout` is in seconds."""
         standing = self.budgets.current.standing
         if call.action != "call":
             return None
-        most = replace(A_CALL, errors=1, millis=round(timeout * 1000))
+        toll = self.budgets.current.tolls.of(call.path)
+        amount = replace(A_CALL, nanos=toll.nanos or 0)
+        most = replace(amount, errors=1, millis=round(timeout * 1000))
         found = claims(standing, self._use(call, work), most, now)
-        return Bill(A_CALL, tuple([await self._seen(claim) for claim in found])) if found else None
+        if not found and toll == FREE:
+            return None
+        return Bill(amount, tuple([await self._seen(claim) for claim in found]), toll=toll)
 
     async def question_to_model(self, run: Run, reserved: Spend, timeout: float) -> Bill:
         """What one question to a model takes. `reserved` is what it takes of its run's budget."""

@@ -151,14 +151,32 @@ class Spend:
 
 @value(frozen=True, slots=True)
 class Price:
-    """What a model costs, in nanos a token ($3 a million tokens are 3,000 nanos a token)."""
+    """What a model costs, in nanos a token ($3 a million tokens are 3,000 nanos a token).
+
+    `cache_read` and `cache_write` are those of input that was, or is, kept by the backend; None: as all other input.
+    `tiers` are the prices of everything once the input has more tokens than so many, in ascending order.
+    """
 
     input: int = 0
     output: int = 0
+    cache_read: int | None = None
+    cache_write: int | None = None
+    tiers: tuple[tuple[int, "Price"], ...] = ()
 
-    def of(self, input_tokens: int, output_tokens: int) -> int:
-        """Nanos."""
-        return self.input * input_tokens + self.output * output_tokens
+    def of(self, input_tokens: int, output_tokens: int, cache_read: int = 0, cache_write: int = 0) -> int:
+        """Nanos. Input includes what is cached of it."""
+        now = self._at(input_tokens)
+        cached = ((now.cache_read, cache_read), (now.cache_write, cache_write))
+        more = sum((price - now.input) * tokens for price, tokens in cached if price is not None)
+        return now.input * input_tokens + more + now.output * output_tokens
+
+    def most(self, input_tokens: int, output_tokens: int) -> int:
+        """Nanos, if the dearest kind of input is all that there is."""
+        now = self._at(input_tokens)
+        return max(now.input, now.cache_write or 0) * input_tokens + now.output * output_tokens
+
+    def _at(self, input_tokens: int) -> "Price":
+        return next((price for start, price in reversed(self.tiers) if input_tokens > start), self)
 
 
 def excess(limits: Limits, taken: Spend, amount: Spend) -> Unit | None:

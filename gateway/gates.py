@@ -213,6 +213,8 @@ def within_budget(case: Case) -> Verdict:
     if unit is not None:
         why = f"the budget of {shown(unit, getattr(facts.limits, unit))} is used up"
         return Deny("within_budget", why, stops=unit)
+    if bill is not None and bill.toll.nanos is None:
+        return Deny("within_budget", f"nobody knows what `{case.call.path}` costs, and what is not known is refused")
     if bill is None or bill.over is None:
         return _WITHIN_BUDGET
     claim, unit = bill.over

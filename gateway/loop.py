@@ -212,7 +212,7 @@ class _Drive:
 
     async def _reconcile(self, call: CallState) -> CallResult | None:
         pipeline, held_back = self.parts.pipeline, call.status == "admitted"
-        bill = Bill(call.reserved, kept=call.accounts) if held_back and call.accounts else None
+        bill = Bill.of_before(call.reserved, call.accounts) if held_back else None
         attempt = Attempt(call.attempt + 1, call.pin, call.approval_id, held_back, bill=bill)
         if pipeline.may_repeat(call.path) and call.attempt < MAX_ATTEMPTS:
             return await self._call(call, attempt)

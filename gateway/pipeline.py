@@ -45,7 +45,7 @@ from gateway.hearing import discreet, overheard
 from gateway.parties import CallResult, CallSettings, OutOfBudget, Upstream
 from gateway.policy import LivePolicy, Policy, RunFacts
 from gateway.refusals import denial
-from gateway.reserving import settled, settled_in
+from gateway.reserving import charged, settled, settled_in
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
 from gateway.task import Task
 from gateway.tracing import Forwarding, Interval, Tracing, meta_of
@@ -354,6 +354,8 @@ class Pipeline:
             outcome = replace(outcome, id=f"T-{secrets.token_hex(16)}")
             back = (Follow(admission.task(outcome, time.time())),)
         spent = Spend() if isinstance(outcome, Unsent | InputRequired) else price
+        if admission.bill is not None:
+            spent = replace(charged(admission.bill, outcome), errors=0)
         returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(admission, outcome))
         if returned.tainting and work.ear is not None:
             work.ear.hear(call, returned.outcome, traces=admission.facts.policy.traces)

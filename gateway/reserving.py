@@ -8,7 +8,7 @@ from gateway.budget import Limits, Spend
 from gateway.call import Answered, InputRequired, Outcome, TaskCreated, Unsent
 from gateway.store import Change, Reserve, Settle
 
-__all__ = ["reserves", "settled", "settled_in"]
+__all__ = ["charged", "reserves", "settled", "settled_in"]
 
 
 def reserves(found: Sequence[Claim], *, agreed: bool = False) -> tuple[Change, ...]:
@@ -18,7 +18,16 @@ def reserves(found: Sequence[Claim], *, agreed: bool = False) -> tuple[Change, .
 
 def settled(bill: Bill, outcome: Outcome, millis: int) -> tuple[Change, ...]:
     """What really was spent of each account. `millis` is how long it took."""
-    return settled_in(bill.accounts, _spent(bill.amount, outcome, millis))
+    spent = charged(bill, outcome)
+    return settled_in(bill.accounts, replace(spent, millis=millis) if spent.items() else spent)
+
+
+def charged(bill: Bill, outcome: Outcome) -> Spend:
+    """What was not sent, or only asked back, costs nothing; all else that left counts, whatever came of it."""
+    if isinstance(outcome, Unsent | InputRequired):
+        return Spend()
+    fine = isinstance(outcome, TaskCreated) or (isinstance(outcome, Answered) and not outcome.is_error)
+    return replace(bill.amount, errors=0 if fine else 1, nanos=bill.toll.charged(outcome))
 
 
 def settled_in(accounts: Mapping[str, Mapping[str, int]], spent: Spend | None = None) -> tuple[Change, ...]:
@@ -30,11 +39,3 @@ def settled_in(accounts: Mapping[str, Mapping[str, int]], spent: Spend | None = 
 def _limits(claim: Claim, *, agreed: bool) -> Limits:
     free = claim.budget.then == "tell" or (agreed and claim.budget.then == "ask")
     return Limits() if free else claim.budget.limits
-
-
-def _spent(made: Spend, outcome: Outcome, millis: int) -> Spend:
-    """What was not sent, or only asked back, costs nothing; all else that left counts, whatever came of it."""
-    if isinstance(outcome, Unsent | InputRequired):
-        return Spend()
-    fine = isinstance(outcome, TaskCreated) or (isinstance(outcome, Answered) and not outcome.is_error)
-    return replace(made, errors=0 if fine else 1, millis=millis)

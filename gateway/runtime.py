@@ -19,7 +19,7 @@ from gateway.budget import Limits, Price
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
-from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch
+from gateway.config import Budgets, Config, LiveBudgets, ModelConfig, ResolvedStdio, ServerConfig, expand, launch
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
 from gateway.noting import noted
@@ -276,7 +276,24 @@ class Models:
         configured = self._config.models[name]
         if configured.script is None:
             raise ConfigError.at("toolgate.toml", f"the model `{name}` has no script")
-        return Model(_scripted(configured.script), configured.name or name, configured.price or Price())
+        return Model(_scripted(configured.script), configured.name or name, self._price(name, configured))
+
+    def _price(self, name: str, configured: ModelConfig) -> Price:
+        """What is configured, else what the list says of its `name`; a script that plays nobody costs nothing."""
+        if configured.price is not None or configured.name is None:
+            return configured.price or Price()
+        from gateway.prices import listed
+
+        provider = None if configured.provider == "scripted" else configured.provider
+        unknown = self._config.prices
+        found = listed(configured.name, provider) or (Price() if unknown.unknown_models == "free" else unknown.price)
+        if found is None:
+            why = f"nobody knows what the model `{name}` (`{configured.name}`) costs"
+            hint = (
+                "give it `input_usd_per_million` and `output_usd_per_million`, or say how in [prices] `unknown_models`"
+            )
+            raise ConfigError.at("toolgate.toml", why, hint=hint)
+        return found
 
 
 def _scripted(path: Path) -> "Provider":

@@ -118,7 +118,7 @@ class Turn:
 
     def _reservation(self, run: Run, number: int, request: Request) -> Spend:
         read = estimated_tokens(request, run)
-        nanos = self.model.price.of(read, request.max_output_tokens)
+        nanos = self.model.price.most(read, request.max_output_tokens)
         turns = 1 if number > run.turn else 0  # a retry is the same turn
         most = request.max_output_tokens
         return Spend(turns=turns, tokens=read + most, nanos=nanos, input_tokens=read, output_tokens=most, model_calls=1)
@@ -145,7 +145,7 @@ class Turn:
     def _answered(self, number: int, reply: Reply, reserved: Spend) -> ModelAnswered:
         """Tools run only if the reply is complete: the calls of one that was cut are kept as words, and not made."""
         usage = reply.usage
-        price = self.model.price.of(usage.input, usage.output)
+        price = max(0, self.model.price.of(usage.input, usage.output, usage.cache_read, usage.cache_write))
         spent = Spend(
             turns=reserved.turns,
             tokens=usage.total,

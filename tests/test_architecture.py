@@ -26,7 +26,8 @@ PACKAGES = ("gateway", "providers", "servers")
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
-        "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.accounts",
+        "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls",
+        "gateway.accounts",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature",
@@ -42,7 +43,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "adapters": (
         "gateway.keyring", "gateway.guarded", "gateway.store", "gateway.upstream", "gateway.telemetry",
-        "gateway.hosts", "gateway.pins",
+        "gateway.hosts", "gateway.pins", "gateway.prices",
         "gateway.auth",
         "providers.*",
     ),

@@ -17,7 +17,9 @@ from gateway.config.findings import validated
 from gateway.config.folders import shown_path
 from gateway.config.places import Document, Place
 from gateway.config.settings import BudgetTable, Name, Table
+from gateway.config.tool_prices import Glob, ToolPrice, toll
 from gateway.errors import ConfigError, Problem
+from gateway.tolls import Tolls
 from gateway.wording import did_you_mean
 
 __all__ = ["SAFE", "Budgets", "BudgetsFile", "load_budgets", "parse_budget", "read_budgets"]
@@ -34,6 +36,7 @@ class BudgetsFile(Table):
     clients: BudgetTable = Field(default_factory=BudgetTable)
     agents: Mapping[Name, BudgetTable] = {}
     budgets: Mapping[Name, BudgetRule] = {}
+    prices: Mapping[Glob, ToolPrice] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,14 @@ class Budgets:
     """The limits of any run, and those of the agents that have their own.
 
     `for_clients` are those of an MCP client's session, which may last for days: without a word about it, none.
-    `standing` are those that count over many runs.
+    `standing` are those that count over many runs; `tolls` are the prices of tools.
     """
 
     run: Limits = SAFE
     for_clients: Limits = UNLIMITED
     agents: Mapping[str, Limits] = field(default_factory=dict)
     standing: tuple[Budget, ...] = ()
+    tolls: Tolls = field(default_factory=Tolls)
     warnings: tuple[Problem, ...] = ()
 
     def limits_for(self, agent: str | None) -> Limits:
@@ -76,7 +80,8 @@ def read_budgets(document: Document, known_agents: Collection[str] | None = None
     strangers = () if known_agents is None else sorted(agents.keys() - set(known_agents))
     warnings = tuple(_stranger(document, name, known_agents or ()) for name in strangers)
     standing = tuple(rule.budget(name, str(document.at("budgets", name))) for name, rule in table.budgets.items())
-    return Budgets(SAFE.replaced(table.run.limits), table.clients.limits, agents, standing, warnings)
+    tolls = Tolls({glob: toll(price) for glob, price in table.prices.items()})
+    return Budgets(SAFE.replaced(table.run.limits), table.clients.limits, agents, standing, tolls, warnings)
 
 
 def parse_budget(items: Sequence[str]) -> Limits:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -43,6 +43,7 @@ __all__ = [
     "NetworkConfig",
     "OAuthConfig",
     "PolicyConfig",
+    "PricesConfig",
     "ProfileConfig",
     "ServeConfig",
     "ServerWord",
@@ -125,21 +126,14 @@ class BudgetTable(Table):
         )
 
 
-class ModelConfig(Table):
-    """`[models.ALIAS]`. Prices are US dollars for a million tokens; without them the price list decides."""
+class Rate(Table):
+    """What tokens cost, in US dollars for a million of them."""
 
-    provider: Annotated[str, BeforeValidator(_provider), WithJsonSchema({"enum": [*PROVIDERS]})]
-    name: str | None = None
-    script: Path | None = None
-    base_url: WebAddress | None = Field(default=None, repr=False)
-    api_key_env: Annotated[str, BeforeValidator(_variable)] | None = None
     input_usd_per_million: PriceUsd | None = None
     output_usd_per_million: PriceUsd | None = None
 
     @model_validator(mode="after")
-    def _complete(self) -> "ModelConfig":
-        if self.provider == "scripted" and self.script is None:
-            raise ValueError("a scripted model needs `script`: the file that it plays")
+    def _both(self) -> Self:
         if (self.input_usd_per_million is None) != (self.output_usd_per_million is None):
             raise ValueError("`input_usd_per_million` and `output_usd_per_million` need each other")
         return self
@@ -150,6 +144,34 @@ class ModelConfig(Table):
         if self.input_usd_per_million is None or self.output_usd_per_million is None:
             return None
         return Price(nanos(self.input_usd_per_million / _MILLION), nanos(self.output_usd_per_million / _MILLION))
+
+
+class PricesConfig(Rate):
+    """`[prices]`: what becomes of a model whose price neither its own table nor the price list knows."""
+
+    unknown_models: Literal["refuse", "rate", "free"] = "refuse"
+
+    @model_validator(mode="after")
+    def _complete(self) -> "PricesConfig":
+        if (self.unknown_models == "rate") != (self.price is not None):
+            raise ValueError('`unknown_models = "rate"` and `input_usd_per_million` need each other')
+        return self
+
+
+class ModelConfig(Rate):
+    """`[models.ALIAS]`. Without prices the price list decides, by `name`."""
+
+    provider: Annotated[str, BeforeValidator(_provider), WithJsonSchema({"enum": [*PROVIDERS]})]
+    name: str | None = None
+    script: Path | None = None
+    base_url: WebAddress | None = Field(default=None, repr=False)
+    api_key_env: Annotated[str, BeforeValidator(_variable)] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ModelConfig":
+        if self.provider == "scripted" and self.script is None:
+            raise ValueError("a scripted model needs `script`: the file that it plays")
+        return self
 
 
 class AgentConfig(Table):
@@ -229,6 +251,7 @@ class Settings(Table):
     """The whole of toolgate.toml, with the environment, the flags and the defaults already merged in."""
 
     models: Mapping[Name, ModelConfig] = {}
+    prices: PricesConfig = Field(default_factory=PricesConfig)
     agents: Mapping[Name, AgentConfig] = {}
     store: StoreConfig
     telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig)

@@ -15,6 +15,8 @@ from gateway.budget import Limits, Spend
 from gateway.call import Answered, Outcome, Subject, outcome_from_json
 from gateway.clients import ClientRun
 from gateway.events import Budgeted, Denied, Event, Held, Paused, Returned
+from gateway.store import run_account
+from gateway.tolls import META
 from tests.fixtures.parts import (
     ANN,
     BOB,
@@ -350,6 +352,41 @@ def test_without_such_budgets_nothing_is_looked_up_and_nothing_written(
         assert not [event for event in story if isinstance(event, Budgeted)]
 
     on_stage(tmp_path, "[clients]\ntool_calls = 5", scenario)
+
+
+def test_a_tool_costs_what_the_admin_says_or_what_its_result_says_within_that(tmp_path: Path) -> None:
+    told = iter(["0.01", "99", "nan"])
+
+    class Dear:
+        def __init__(self, servers: Any) -> None:
+            self._servers = servers
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._servers, name)
+
+        async def forward(self, call: Any, **more: Any) -> Outcome:
+            return Answered({"content": [], "_meta": {META: next(told)}})
+
+    async def scenario(stage: Stage) -> None:
+        async with client(stage) as run:
+            assert [await made(run, "desk/look") for _ in range(3)] == [True] * 3
+            account = run_account(run.run_id)
+            assert (await stage.files.spend(account)).nanos == 10_000_000 + 2 * 50_000_000
+            refused = await run.call("desk/put", {})
+            assert isinstance(refused, Denied)
+            assert refused.why == "nobody knows what `desk/put` costs, and what is not known is refused"
+        assert [spend.nanos for spend in (await stage.taken("b")).values()] == [110_000_000]
+
+    budgets = '[budgets.b]\nusd = 9\n[prices]\n"desk/look" = { at_most = "$0.05" }\n"*/*" = "refuse"'
+    on_stage(tmp_path, budgets, scenario, around_upstream=Dear)
+
+
+def test_money_that_tools_cost_counts_in_the_budget_of_the_run_too(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with client(stage, limits=Limits(nanos=250_000_000)) as run:
+            assert [await made(run) for _ in range(3)] == [True, True, False]
+
+    on_stage(tmp_path, '[prices]\n"desk/*" = "$0.10"', scenario)
 
 
 def test_reading_and_listing_cost_nothing(tmp_path: Path) -> None:
