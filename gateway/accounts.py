@@ -18,7 +18,8 @@ from gateway.call import JsonObject, Subject
 from gateway.tolls import FREE, Toll
 from gateway.windows import Window
 
-__all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Terms", "Then", "Use", "claims"]
+__all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Pace", "Rate", "Scope"]
+__all__ += ["Terms", "Then", "Use", "claims"]
 
 Dimension = Literal["run", "session", "subject", "agent", "role", "tenant", "model", "server", "tool", "arguments"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
@@ -95,51 +96,89 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """`where` is its place in a file. `warn_at` is the part of a limit, in percent, from which on it runs low."""
+class Scope:
+    """What is counted: `only` what these globs fit, and for `each` value of these dimensions by itself."""
 
-    name: str
-    limits: Limits
     each: tuple[Dimension, ...] = ()
     only: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
-    window: Window | None = None
-    then: Then = "deny"
-    warn_at: int = 80
-    where: str = ""
 
-    def counts(self, use: Use) -> bool:
-        """Whether this use is one of those that it is about."""
+    def keys(self, use: Use) -> Sequence[str]:
+        """`tenant=acme,subject=user:ann`: none for a use that it is not about, several for one of several roles."""
         if not all(_matches(globs, use.values(dimension)) for dimension, globs in self.only.items()):
-            return False
-        return all(use.values(dimension) for dimension in self.each)
-
-    def accounts(self, use: Use, now: datetime) -> Sequence[Account]:
-        """Where it counts this use, if it does: one account, but for a subject of several roles."""
-        if not self.counts(use):
             return ()
-        keys = [()] if "role" not in self.each else [(role,) for role in use.values("role") if self._is_about(role)]
-        return [self._account(self._key(use, *role), now) for role in keys]
+        if not all(use.values(dimension) for dimension in self.each):
+            return ()
+        roles = [role for role in use.values("role") if self._is_about(role)] if "role" in self.each else [""]
+        return [self._key(use, role) for role in roles]
+
+    def asks_for(self, dimension: Dimension) -> bool:
+        return dimension in self.each or dimension in self.only
 
     def _is_about(self, role: str) -> bool:
         globs = self.only.get("role")
         return globs is None or _matches(globs, (role,))
 
-    def _key(self, use: Use, role: str = "") -> str:
+    def _key(self, use: Use, role: str) -> str:
         """Names mean somebody only within a tenant."""
         named = any(dimension in ("subject", "agent", "role") for dimension in self.each)
         each = ("tenant", *self.each) if named and "tenant" not in self.each else self.each
         values = ((dimension, role if dimension == "role" else use.values(dimension)[0]) for dimension in each)
         return ",".join(f"{dimension}={quote(value, safe=':/@#')}" for dimension, value in values)
 
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`where` is its place in a file. `warn_at` is the part of a limit, in percent, from which on it runs low."""
+
+    name: str
+    limits: Limits
+    scope: Scope = Scope()
+    window: Window | None = None
+    then: Then = "deny"
+    warn_at: int = 80
+    where: str = ""
+
+    def accounts(self, use: Use, now: datetime) -> Sequence[Account]:
+        """Where it counts this use, if it does."""
+        return [self._account(key, now) for key in self.scope.keys(use)]
+
     def _account(self, key: str, now: datetime) -> Account:
         base = f"budget:{self.name}|{key}"
-        label = f"`{self.name}`" + (f" for {key}" if key else "")
+        label = _label(self.name, key)
         if self.window is None:
             return Account(base, Terms(label, self.then))
         span = self.window.at(now)
         since = None if span.since is None else _dated(base, span.since)
         terms = Terms(label, self.then, since, span.ends * 1000, span.over * 1000)
         return Account(_dated(base, span.start), terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often calls may follow one another in an account: a bucket of `burst` tokens, of which a call takes one, and
+    that gets a new one every `micros` microseconds.
+    """
+
+    account: str
+    label: str
+    micros: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A table of `[rates]`: so many calls of tools in so much time."""
+
+    name: str
+    micros: int
+    burst: int
+    scope: Scope = Scope()
+    where: str = ""
+
+    def paces(self, use: Use) -> Sequence[Pace]:
+        """What holds for a call, if it is about that."""
+        keys = self.scope.keys(use)
+        return [Pace(f"rate:{self.name}|{key}", _label(self.name, key), self.micros, self.burst) for key in keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +221,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What one call takes: `amount` of its run's budget, and its claims. `kept` is what an attempt before this one has
-    reserved of which accounts, and serves for this one. `toll` is its price.
+    """What one call takes: `amount` of its run's budget, its claims, a token of each of `paces`. `toll` is its price;
+    `kept` is what an attempt before this one has reserved of which accounts, and serves for this one.
     """
 
     amount: Spend
     claims: tuple[Claim, ...] = ()
     kept: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     toll: Toll = FREE
+    paces: tuple[Pace, ...] = ()
 
     @classmethod
     def of_before(cls, reserved: Spend, accounts: Mapping[str, Mapping[str, int]]) -> "Bill":
@@ -224,6 +264,10 @@ def claims(budgets: Sequence[Budget], use: Use, amount: Spend, now: datetime) ->
     return [
         Claim(budget, account, part) for budget, part in found if part.items() for account in budget.accounts(use, now)
     ]
+
+
+def _label(name: str, key: str) -> str:
+    return f"`{name}` for {key}" if key else f"`{name}`"
 
 
 def _dated(base: str, seconds: int) -> str:

@@ -161,7 +161,7 @@ class Admission:
         """What is written down before anything leaves."""
         duties, bill, key = self.duties, self.bill, self.call.key
         obliged = () if duties is None else (Obliged(key, duties.to_json(), duties.rules),)
-        budgeted = () if bill is None else (Budgeted(key, bill.accounts, bill.left),)
+        budgeted = () if bill is None or not bill.accounts else (Budgeted(key, bill.accounts, bill.left),)
         return (self.event, *obliged, *budgeted)
 
     @property
@@ -175,7 +175,8 @@ class Admission:
         free = self.attempt.reserved or not price.items()
         reserve: tuple[Change, ...] = () if free else (Reserve(account, price, self.work.place.limits),)
         if self.bill is not None:
-            reserve = (*reserve, *reserves(self.bill.claims, agreed=self.facts.approval is not None))
+            claims, paces = self.bill.claims, self.bill.paces
+            reserve = (*reserve, *reserves(claims, agreed=self.facts.approval is not None), *paces)
         used = (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
         return used if once is None else (*used, once)
 

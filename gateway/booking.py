@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from gateway.accounts import Bill, Budget, Claim, Use, claims
+from gateway.accounts import Bill, Budget, Claim, Rate, Use, claims
 from gateway.admission import Work
 from gateway.budget import Spend
 from gateway.call import Call, Subject
@@ -31,6 +31,9 @@ class Standing(Protocol):
 
     @property
     def standing(self) -> Sequence[Budget]: ...
+
+    @property
+    def rates(self) -> Sequence[Rate]: ...
 
     @property
     def tolls(self) -> Tolls: ...
@@ -55,20 +58,21 @@ class Booking:
     def counts(self) -> bool:
         """Whether there is any budget that may count a call, or any price."""
         now = self.budgets.current
-        return bool(now.standing or now.tolls.by_glob)
+        return bool(now.standing or now.rates or now.tolls.by_glob)
 
     async def bill(self, call: Call, work: Work, timeout: float, now: datetime) -> Bill | None:
         """What this call takes; None where nothing but its run counts it. `timeout` is in seconds."""
-        standing = self.budgets.current.standing
         if call.action != "call":
             return None
-        toll = self.budgets.current.tolls.of(call.path)
+        in_force, use = self.budgets.current, self._use(call, work)
+        toll = in_force.tolls.of(call.path)
         amount = replace(A_CALL, nanos=toll.nanos or 0)
         most = replace(amount, errors=1, millis=round(timeout * 1000))
-        found = claims(standing, self._use(call, work), most, now)
-        if not found and toll == FREE:
+        found = [await self._seen(claim) for claim in claims(in_force.standing, use, most, now)]
+        paces = [pace for rate in in_force.rates for pace in rate.paces(use)]
+        if not found and not paces and toll == FREE:
             return None
-        return Bill(amount, tuple([await self._seen(claim) for claim in found]), toll=toll)
+        return Bill(amount, tuple(found), toll=toll, paces=tuple(paces))
 
     async def question_to_model(self, run: Run, reserved: Spend, timeout: float) -> Bill:
         """What one question to a model takes. `reserved` is what it takes of its run's budget."""
@@ -103,8 +107,9 @@ class Booking:
 
     def _roles(self, who: Subject) -> frozenset[str]:
         """Those of the user and of the agent, where any budget asks for them."""
-        standing = self.budgets.current.standing
-        if not any("role" in budget.each or "role" in budget.only for budget in standing):
+        now = self.budgets.current
+        scopes = [one.scope for one in now.standing] + [one.scope for one in now.rates]
+        if not any(scope.asks_for("role") for scope in scopes):
             return frozenset()
         roles, names = self.policy.current.roles, [name for name in (who.user, who.agent) if name]
         return frozenset(role for name in names for role in roles.of_member(name, who.tenant))

@@ -310,12 +310,14 @@ class Pipeline:
             if admission.duties is not None:
                 outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.facts.thing(call))
         except asyncio.CancelledError:
-            self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, Interval(begin, time.time_ns()))
+            when = Interval(begin, time.time_ns())
+            self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, when)
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
-                await asyncio.shield(self._record(admission, NO_OUTCOME))
+                await asyncio.shield(self._record(admission, NO_OUTCOME, when.millis))
             raise
-        self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
-        return await self._record(admission, outcome, (time.time_ns() - begin) // 1_000_000)
+        when = Interval(begin, time.time_ns())
+        self._tracing.forwarded(call, work.place, sent, outcome, when)
+        return await self._record(admission, outcome, when.millis)
 
     async def _send(self, admission: Admission, timeout: float) -> Outcome:
         """A server may have announced another tool of this name while the admission was written."""

@@ -81,7 +81,7 @@ class Turn:
         when = Interval(begin, time.time_ns())
         event = self._event(run, number, request, reply, reserved)
         spent = Spend.from_json(event.spent)
-        took = replace(spent, millis=(when.end - when.start) // 1_000_000)
+        took = replace(spent, millis=when.millis)
         await self._append(
             run, (event,), Settle(run_account(run.id), reserved, spent), *settled_in(bill.accounts, took)
         )

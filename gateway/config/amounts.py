@@ -11,6 +11,7 @@ __all__ = [
     "COUNT",
     "DOLLARS",
     "PERCENT",
+    "RATE",
     "SECONDS",
     "TIME",
     "TOKENS",
@@ -19,6 +20,7 @@ __all__ = [
     "duration",
     "percent",
     "price",
+    "rate",
     "seconds",
     "tokens",
     "usd",
@@ -28,6 +30,7 @@ _DIGITS = re.compile(r"[0-9]{1,16}")
 _TOKENS = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([km]?)(?: ?tokens?)?", re.IGNORECASE)
 _DOLLARS = re.compile(r"\$? ?([0-9]+(?:\.[0-9]+)?)")
 _PERCENT = re.compile(r"([0-9]{1,3}) ?%")
+_RATE = re.compile(r"([0-9]{1,9}) ?/ ?(second|minute|hour|day|s|m|h|d)")
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)")
 
 
@@ -45,6 +48,7 @@ TOKENS = Written("integer", r"^\s*[0-9]+(\.[0-9]+)? ?[kKmM]?( ?[A-Za-z]+)?\s*$",
 DOLLARS = Written("number", r"^\s*\$? ?[0-9]+(\.[0-9]+)?\s*$", 'US dollars, such as "$5.00"')
 TIME = Written(None, r"^\s*[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)\s*$", 'a time with its unit: "90s", "15m" or "2h"')
 PERCENT = Written(None, r"^\s*[0-9]{1,3} ?%\s*$", 'a part of the limit, such as "80%"')
+RATE = Written(None, r"^\s*[0-9]{1,9} ?/ ?(second|minute|hour|day|s|m|h|d)\s*$", 'calls in a time, such as "10/minute"')
 SECONDS = Written("number", r"^\s*[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)?\s*$", 'seconds, such as 60, or "2m"')
 
 _TIMES = {"": Decimal(1), "k": Decimal(1000), "m": Decimal(1_000_000)}
@@ -95,6 +99,14 @@ def percent(value: object) -> int:
     if match is None:
         raise ValueError('write a part of the limit: `"80%"`')
     return _whole(Decimal(match[1]), 100)
+
+
+def rate(value: object) -> tuple[int, int]:
+    """`"10/minute"`: how many, and in how many microseconds."""
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('write how many in which time: `"10/minute"`, `"2/s"`')
+    return _whole(Decimal(match[1]), MOST_COUNTED), int(_SECONDS[match[2][0]] * 1_000_000)
 
 
 def seconds(value: object) -> float:

@@ -16,15 +16,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
-from gateway.accounts import Budget, Dimension, Then
+from gateway.accounts import Budget, Dimension, Rate, Scope, Then
 from gateway.budget import UNITS, Limits
 from gateway.config import amounts
 from gateway.config.settings import BudgetTable, Count
-from gateway.config.table import items, written
+from gateway.config.table import Table, items, written
 from gateway.windows import Length, Window
 from gateway.zones import UnknownZone, zone_named
 
-__all__ = ["BudgetRule"]
+__all__ = ["BudgetRule", "RateRule"]
 
 _SIGNS: Mapping[Dimension, tuple[str, ...]] = {
     "subject": ("user:",),
@@ -54,8 +54,8 @@ Zone = Annotated[str, BeforeValidator(_zone)]
 Each = Annotated[tuple[Dimension, ...], BeforeValidator(_several)]
 
 
-class BudgetRule(BudgetTable):
-    """One of them. A limit on `errors` is on calls whose tool said that it failed."""
+class _Scoped(Table):
+    """What counts."""
 
     subject: Globs = ()
     agent: Globs = ()
@@ -65,12 +65,6 @@ class BudgetRule(BudgetTable):
     server: Globs = ()
     tool: Globs = ()
     each: Each = ()
-    per: Length | None = None
-    zone: Zone = "UTC"
-    sliding: bool = False
-    errors: Count | None = None
-    then: Then = "deny"
-    warn_at: Annotated[int, BeforeValidator(amounts.percent), written(amounts.PERCENT)] = 80
 
     @model_validator(mode="before")
     @classmethod
@@ -82,6 +76,30 @@ class BudgetRule(BudgetTable):
                 if isinstance(glob, str) and not glob.startswith((*signs, "*")):
                     raise ValueError(f"`{dimension}`: `{glob}` is nobody; write `{signs[0]}{glob}`")
         return value
+
+    @property
+    def scope(self) -> Scope:
+        said: Mapping[Dimension, tuple[str, ...]] = {
+            "subject": self.subject,
+            "agent": self.agent,
+            "role": self.role,
+            "tenant": self.tenant,
+            "model": self.model,
+            "server": self.server,
+            "tool": self.tool,
+        }
+        return Scope(self.each, {dimension: globs for dimension, globs in said.items() if globs})
+
+
+class BudgetRule(_Scoped, BudgetTable):
+    """One of them. A limit on `errors` is on calls whose tool said that it failed."""
+
+    per: Length | None = None
+    zone: Zone = "UTC"
+    sliding: bool = False
+    errors: Count | None = None
+    then: Then = "deny"
+    warn_at: Annotated[int, BeforeValidator(amounts.percent), written(amounts.PERCENT)] = 80
 
     @model_validator(mode="after")
     def _complete(self) -> "BudgetRule":
@@ -112,15 +130,24 @@ class BudgetRule(BudgetTable):
 
     def budget(self, name: str, where: str) -> Budget:
         """What it says."""
-        said: Mapping[Dimension, tuple[str, ...]] = {
-            "subject": self.subject,
-            "agent": self.agent,
-            "role": self.role,
-            "tenant": self.tenant,
-            "model": self.model,
-            "server": self.server,
-            "tool": self.tool,
-        }
-        only = {dimension: globs for dimension, globs in said.items() if globs}
         window = None if self.per is None else Window(self.per, zone_named(self.zone), self.sliding)
-        return Budget(name, self.limits, self.each, only, window, self.then, self.warn_at, where)
+        return Budget(name, self.limits, self.scope, window, self.then, self.warn_at, where)
+
+
+class RateRule(_Scoped):
+    """One of `[rates]`."""
+
+    each: Each = ("subject", "tool")
+    rate: Annotated[tuple[int, int], BeforeValidator(amounts.rate), written(amounts.RATE)]
+    burst: Count | None = None
+
+    @model_validator(mode="after")
+    def _of_tools(self) -> "RateRule":
+        if "model" in self.each or self.model:
+            raise ValueError("a rate is about tools' calls: take `model` out")
+        return self
+
+    def found(self, name: str, where: str) -> Rate:
+        """What it says."""
+        count, micros = self.rate
+        return Rate(name, -(-micros // count), self.burst or count, self.scope, where)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from gateway.accounts import Budget
+from gateway.accounts import Budget, Rate
 from gateway.budget import Limits, nanos
-from gateway.config.budget_rules import BudgetRule
+from gateway.config.budget_rules import BudgetRule, RateRule
 from gateway.config.documents import read_toml
 from gateway.config.findings import validated
 from gateway.config.folders import shown_path
@@ -36,6 +36,7 @@ class BudgetsFile(Table):
     clients: BudgetTable = Field(default_factory=BudgetTable)
     agents: Mapping[Name, BudgetTable] = {}
     budgets: Mapping[Name, BudgetRule] = {}
+    rates: Mapping[Name, RateRule] = {}
     prices: Mapping[Glob, ToolPrice] = {}
 
 
@@ -44,13 +45,14 @@ class Budgets:
     """The limits of any run, and those of the agents that have their own.
 
     `for_clients` are those of an MCP client's session, which may last for days: without a word about it, none.
-    `standing` are those that count over many runs; `tolls` are the prices of tools.
+    `standing` are those that count over many runs; `rates` say how often calls may come, and `tolls` what they cost.
     """
 
     run: Limits = SAFE
     for_clients: Limits = UNLIMITED
     agents: Mapping[str, Limits] = field(default_factory=dict)
     standing: tuple[Budget, ...] = ()
+    rates: tuple[Rate, ...] = ()
     tolls: Tolls = field(default_factory=Tolls)
     warnings: tuple[Problem, ...] = ()
 
@@ -80,8 +82,9 @@ def read_budgets(document: Document, known_agents: Collection[str] | None = None
     strangers = () if known_agents is None else sorted(agents.keys() - set(known_agents))
     warnings = tuple(_stranger(document, name, known_agents or ()) for name in strangers)
     standing = tuple(rule.budget(name, str(document.at("budgets", name))) for name, rule in table.budgets.items())
+    rates = tuple(rule.found(name, str(document.at("rates", name))) for name, rule in table.rates.items())
     tolls = Tolls({glob: toll(price) for glob, price in table.prices.items()})
-    return Budgets(SAFE.replaced(table.run.limits), table.clients.limits, agents, standing, tolls, warnings)
+    return Budgets(SAFE.replaced(table.run.limits), table.clients.limits, agents, standing, rates, tolls, warnings)
 
 
 def parse_budget(items: Sequence[str]) -> Limits:

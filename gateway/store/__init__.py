@@ -7,7 +7,7 @@ that it uses up. It is durable when `append` returns, and nothing has changed wh
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.accounts import Terms
+from gateway.accounts import Pace, Terms
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend
 from gateway.events import Decision, Event, Recorded
@@ -123,7 +123,7 @@ class Again:
 
 TITLE_LENGTH = 80
 
-Change = Reserve | Settle | Open | Consume | Restore | Follow | Finish | Once | Again
+Change = Reserve | Settle | Pace | Open | Consume | Restore | Follow | Finish | Once | Again
 
 
 @value(frozen=True, slots=True)

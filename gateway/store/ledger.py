@@ -129,6 +129,11 @@ class Ledger:
             known = self._memory.spend(account)
         return known or Spend()
 
+    def amount(self, account: str, unit: str) -> int:
+        """The same of any unit, also of one that is none of a budget."""
+        self.taken(account)
+        return self._memory.accounts[account].get(unit, 0)
+
     def is_new(self, account: str) -> bool:
         """Whether nothing was ever booked in it."""
         self.taken(account)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gateway.accounts import Terms, Then
+from gateway.accounts import Pace, Terms, Then
 from gateway.approval import Approval
 from gateway.budget import UNITS, Spend, Unit, excess, shown
 from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
@@ -201,6 +201,27 @@ def _settle(db: Db, change: Settle, _now: int) -> None:
             db.book(change.account, unit, used, -reserved)
 
 
+PACED = "paced"  # the unit of a bucket: until when, in microseconds since 1970, its tokens are taken
+
+
+def _pace(db: Db, change: Pace, now: int) -> None:
+    """The bucket is kept as one number, the moment at which it will be full (the generic cell rate algorithm).
+
+    After a clock was set back, it is later than it can be: then the bucket has one token, and is right again.
+    """
+    before, moment, full = db.amount(change.account, PACED), now * 1000, change.micros * change.burst
+    until = max(before, moment) if before <= moment + full else moment + full - change.micros
+    wait = until + change.micros - full - moment
+    if wait > 0:
+        text = f"the rate {change.label} is {_often(change)}"
+        raise BudgetExceeded("tool_calls", text, "deny", wait / 1_000_000)
+    db.book(change.account, PACED, until + change.micros - before, 0)
+
+
+def _often(pace: Pace) -> str:
+    return f"one call in {shown('millis', max(1, pace.micros // 1000))}, and {pace.burst} at once"
+
+
 def _open(db: Db, change: Open, now: int) -> None:
     asked = change.approval
     db.execute(  # a question that is too old, or was about another tool of that name, makes room for this one
@@ -262,6 +283,7 @@ def _again(db: Db, change: Again, _now: int) -> None:
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Reserve: _reserve,
     Settle: _settle,
+    Pace: _pace,
     Open: _open,
     Consume: _consume,
     Restore: _restore,

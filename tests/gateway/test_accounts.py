@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.accounts import Account, Bill, Budget, Claim, Terms, Use, claims
+from gateway.accounts import Account, Bill, Budget, Claim, Pace, Rate, Scope, Terms, Use, claims
 from gateway.budget import Limits, Spend
 from gateway.call import Subject
 from gateway.windows import Window
@@ -24,17 +24,17 @@ def names(budget: Budget, use: Use = ANN) -> list[str]:
     ("budget", "accounts"),
     [
         (Budget("b", ONE), ["budget:b|"]),
-        (Budget("b", ONE, ("subject",)), ["budget:b|tenant=acme,subject=user:ann"]),
-        (Budget("b", ONE, ("agent", "tool")), ["budget:b|tenant=acme,agent=agent:clerk,tool=shop/refund"]),
-        (Budget("b", ONE, ("tenant",)), ["budget:b|tenant=acme"]),
-        (Budget("b", ONE, ("server",)), ["budget:b|server=shop"]),
-        (Budget("b", ONE, ("role",)), ["budget:b|tenant=acme,role=role:a", "budget:b|tenant=acme,role=role:b"]),
-        (Budget("b", ONE, ("role",), {"role": ("role:b",)}), ["budget:b|tenant=acme,role=role:b"]),
-        (Budget("b", ONE, ("run",)), ["budget:b|run=r-1"]),
-        (Budget("b", ONE, ("session",)), ["budget:b|session=r-1"]),
-        (Budget("b", ONE, ("model",)), []),
-        (Budget("b", ONE, (), {"tool": ("shop/*",)}), ["budget:b|"]),
-        (Budget("b", ONE, (), {"tool": ("shop/*",), "tenant": ("other",)}), []),
+        (Budget("b", ONE, Scope(("subject",))), ["budget:b|tenant=acme,subject=user:ann"]),
+        (Budget("b", ONE, Scope(("agent", "tool"))), ["budget:b|tenant=acme,agent=agent:clerk,tool=shop/refund"]),
+        (Budget("b", ONE, Scope(("tenant",))), ["budget:b|tenant=acme"]),
+        (Budget("b", ONE, Scope(("server",))), ["budget:b|server=shop"]),
+        (Budget("b", ONE, Scope(("role",))), ["budget:b|tenant=acme,role=role:a", "budget:b|tenant=acme,role=role:b"]),
+        (Budget("b", ONE, Scope(("role",), {"role": ("role:b",)})), ["budget:b|tenant=acme,role=role:b"]),
+        (Budget("b", ONE, Scope(("run",))), ["budget:b|run=r-1"]),
+        (Budget("b", ONE, Scope(("session",))), ["budget:b|session=r-1"]),
+        (Budget("b", ONE, Scope(("model",))), []),
+        (Budget("b", ONE, Scope((), {"tool": ("shop/*",)})), ["budget:b|"]),
+        (Budget("b", ONE, Scope((), {"tool": ("shop/*",), "tenant": ("other",)})), []),
         (Budget("b", ONE, window=Window("minute")), ["budget:b||00001795694400"]),
     ],
 )
@@ -43,12 +43,12 @@ def test_a_budget_has_an_account_for_each(budget: Budget, accounts: list[str]) -
 
 
 def test_a_run_of_ours_is_no_session() -> None:
-    assert names(Budget("b", ONE, ("session",)), ASKS) == []
+    assert names(Budget("b", ONE, Scope(("session",))), ASKS) == []
 
 
 def test_a_name_cannot_be_written_so_that_it_is_another_account() -> None:
     forged = Use("r", Subject("user:ann,tool=shop/refund|x", "acme"), path="shop/search")
-    (name,) = names(Budget("b", ONE, ("subject", "tool")), forged)
+    (name,) = names(Budget("b", ONE, Scope(("subject", "tool"))), forged)
     assert name == "budget:b|tenant=acme,subject=user:ann%2Ctool%3Dshop/refund%7Cx,tool=shop/search"
 
 
@@ -81,3 +81,10 @@ def test_a_budget_runs_low_from_its_level_on(taken: int, left: int, low: bool) -
 def test_a_bill_knows_what_an_attempt_before_has_reserved() -> None:
     kept = {"budget:x|": {"tool_calls": 1}}
     assert Bill(A_CALL, (a_claim(0),), kept).accounts == {**kept, "budget:b|": {"tool_calls": 1}}
+
+
+def test_a_rate_has_a_bucket_for_each() -> None:
+    rate = Rate("r", 6_000_000, 10, Scope(("subject", "tool"), {"tool": ("shop/*",)}))
+    key = "tenant=acme,subject=user:ann,tool=shop/refund"
+    assert rate.paces(ANN) == [Pace(f"rate:r|{key}", f"`r` for {key}", 6_000_000, 10)]
+    assert rate.paces(ASKS) == []

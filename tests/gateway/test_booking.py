@@ -15,6 +15,7 @@ from gateway.budget import Limits, Spend
 from gateway.call import Answered, Outcome, Subject, outcome_from_json
 from gateway.clients import ClientRun
 from gateway.events import Budgeted, Denied, Event, Held, Paused, Returned
+from gateway.results import client_result, denied_text
 from gateway.store import run_account
 from gateway.tolls import META
 from tests.fixtures.parts import (
@@ -387,6 +388,22 @@ def test_money_that_tools_cost_counts_in_the_budget_of_the_run_too(tmp_path: Pat
             assert [await made(run) for _ in range(3)] == [True, True, False]
 
     on_stage(tmp_path, '[prices]\n"desk/*" = "$0.10"', scenario)
+
+
+def test_calls_that_come_too_fast_are_told_when_they_may_come_again(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with client(stage) as ann, client(stage, CAROL) as carol:
+            results = await asyncio.gather(*(ann.call("desk/look", {"amount": n}) for n in range(20)))
+            denied = [result for result in results if isinstance(result, Denied)]
+            assert len(denied) == 17
+            assert {(no.gate, no.retry_after) for no in denied} <= {("within_budget", wait) for wait in (1199, 1200)}
+            assert "the rate `r` for tenant=acme,subject=user:ann,tool=desk/look is one call in 20 min" in denied[0].why
+            assert "It may fit again in 20 min; not before." in denied_text(denied[0])
+            assert client_result(denied[0], None)["_meta"]["toolgate/verdict"]["retry_after"] in (1199, 1200)
+            assert await made(ann, "desk/put")
+            assert await made(carol)
+
+    on_stage(tmp_path, '[rates.r]\nrate = "3/hour"', scenario)
 
 
 def test_reading_and_listing_cost_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.accounts import Budget
+from gateway.accounts import Budget, Rate, Scope
 from gateway.budget import Limits
 from gateway.config.budgets import read_budgets
 from gateway.config.documents import toml_document
@@ -43,8 +43,7 @@ def test_everything_that_it_may_say() -> None:
     assert found == Budget(
         name="b",
         limits=Limits(tool_calls=20, nanos=5_000_000_000, tokens=200_000, millis=900_000, questions=3, errors=2),
-        each=("subject", "tool"),
-        only={"tool": ("shop/refund", "shop/pay"), "subject": ("user:*",)},
+        scope=Scope(("subject", "tool"), {"tool": ("shop/refund", "shop/pay"), "subject": ("user:*",)}),
         window=Window("day", zone_named("Europe/Berlin")),
         then="tell",
         warn_at=90,
@@ -86,3 +85,47 @@ def test_without_a_word_about_it_all_share_one_account_for_ever_and_too_much_is_
 )
 def test_a_mistake_is_told_where_it_stands_and_how_to_mend_it(lines: str, told: str) -> None:
     assert told in refused(lines)
+
+
+def rate(lines: str) -> Rate:
+    (found,) = read_budgets(toml_document(f"[rates.r]\n{lines}", "budgets.toml", Path())).rates
+    return found
+
+
+def test_a_rate_is_for_each_subject_and_tool_and_as_many_may_come_at_once() -> None:
+    assert rate('rate = "10/minute"') == Rate("r", 6_000_000, 10, Scope(("subject", "tool")), "budgets.toml:1")
+
+
+@pytest.mark.parametrize(
+    ("written", "micros"),
+    [
+        ("1/s", 1_000_000),
+        ("3 / second", 333_334),
+        ("60/m", 1_000_000),
+        ("1/hour", 3_600_000_000),
+        ("2/d", 43_200_000_000),
+    ],
+)
+def test_how_a_rate_may_be_written(written: str, micros: int) -> None:
+    assert rate(f'rate = "{written}"').micros == micros
+
+
+def test_a_rate_may_have_another_scope_and_more_at_once() -> None:
+    found = rate('rate = "10/minute"\nburst = 20\ntool = "maps/*"\neach = "tenant"')
+    assert (found.burst, found.scope) == (20, Scope(("tenant",), {"tool": ("maps/*",)}))
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("burst = 3", "budgets.toml:1:8: error: `[rates.r]` lacks the key `rate`"),
+        ('rate = "10"', 'error: `rates.r.rate`: write how many in which time: `"10/minute"`'),
+        ('rate = "0/s"', "error: `rates.r.rate`: must be more than 0"),
+        ('rate = "1/s"\nmodel = "m"', "a rate is about tools' calls"),
+        ('rate = "1/s"\nbrust = 3', "did you mean `burst`?"),
+    ],
+)
+def test_a_mistake_in_a_rate_is_told(lines: str, told: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        rate(lines)
+    assert told in str(wrong.value)
