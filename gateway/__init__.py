@@ -20,6 +20,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     budget          limits, spend, prices: arithmetic
     windows         the stretch of time in which a budget counts
     zones           time zones by their name
+    balances        what is taken and what is left, for people
     tolls           what calls of tools cost
     accounts        budgets that count over many runs: which count a call, and in which account
     approval        a question put to people about one exact call

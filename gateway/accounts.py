@@ -203,9 +203,12 @@ class Claim:
         limit, gone = getattr(self.budget.limits, unit), getattr(self.taken, unit)
         return f"the budget {self.account.terms.label} of {shown(unit, limit)} is used up ({shown(unit, gone)} taken)"
 
-    def left(self) -> Sequence[JsonObject]:
-        """What is left of each limit when this has been taken: `{"budget", "unit", "left", "limit", "low"}`."""
-        taken, limits = self.taken + self.amount, self.budget.limits
+    def left(self, spent: Spend | None = None) -> Sequence[JsonObject]:
+        """What is left of each limit when this, or what was spent of it in the end, has been taken:
+        `{"budget", "unit", "left", "limit", "low"}`.
+        """
+        limits = self.budget.limits
+        taken = self.taken + (self.amount if spent is None else spent.like(self.amount))
         return [
             {
                 "budget": self.budget.name,
@@ -247,10 +250,9 @@ class Bill:
         found = [(claim, unit) for claim in self.claims if claim.budget.then != "tell" and (unit := claim.over)]
         return min(found, key=lambda one: one[0].budget.then == "ask", default=None)
 
-    @property
-    def left(self) -> Sequence[JsonObject]:
-        """What is left of each budget when this has been taken."""
-        return [left for claim in self.claims for left in claim.left()]
+    def left(self, spent: Spend | None = None) -> Sequence[JsonObject]:
+        """What is left of each budget when this has been taken; or when so much was spent of it, in the end."""
+        return [left for claim in self.claims for left in claim.left(spent)]
 
     @property
     def millis(self) -> int | None:

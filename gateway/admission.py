@@ -161,7 +161,7 @@ class Admission:
         """What is written down before anything leaves."""
         duties, bill, key = self.duties, self.bill, self.call.key
         obliged = () if duties is None else (Obliged(key, duties.to_json(), duties.rules),)
-        budgeted = () if bill is None or not bill.accounts else (Budgeted(key, bill.accounts, bill.left),)
+        budgeted = () if bill is None or not bill.accounts else (Budgeted(key, bill.accounts, bill.left()),)
         return (self.event, *obliged, *budgeted)
 
     @property

@@ -28,6 +28,7 @@ from gateway.call import (
     Deny,
     InDoubt,
     InputRequired,
+    JsonObject,
     Outcome,
     TaskCreated,
     Unsent,
@@ -303,7 +304,8 @@ class Pipeline:
 
     async def _forward(self, admission: Admission) -> Returned:
         call, work = admission.call, admission.work
-        sent = Forwarding(self._timeout(admission), admission.attempt.number, admission.facts.approval)
+        facts = admission.facts
+        sent = Forwarding(self._timeout(admission), admission.attempt.number, facts.approval, facts.bill)
         begin = time.time_ns()
         try:
             outcome = await self._send(admission, sent.timeout)
@@ -356,9 +358,12 @@ class Pipeline:
             outcome = replace(outcome, id=f"T-{secrets.token_hex(16)}")
             back = (Follow(admission.task(outcome, time.time())),)
         spent = Spend() if isinstance(outcome, Unsent | InputRequired) else price
+        left: Sequence[JsonObject] = ()
         if admission.bill is not None:
-            spent = replace(charged(admission.bill, outcome), errors=0)
-        returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(admission, outcome))
+            most = charged(admission.bill, outcome)
+            spent, left = replace(most, errors=0), admission.bill.left(replace(most, millis=millis))
+        tainting = self._taints(admission, outcome)
+        returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), tainting, left)
         if returned.tainting and work.ear is not None:
             work.ear.hear(call, returned.outcome, traces=admission.facts.policy.traces)
         extracted = outcome if work.keeps_results else extract(outcome)

@@ -27,7 +27,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
         "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls",
-        "gateway.accounts",
+        "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature",

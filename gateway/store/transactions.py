@@ -35,6 +35,7 @@ from gateway.verbatim import encode, whole
 
 __all__ = [
     "SELECT_APPROVALS",
+    "SELECT_BOOKED",
     "SELECT_RUNS",
     "SELECT_SINCE",
     "SELECT_TAKEN",
@@ -63,6 +64,9 @@ _BY_EVENTS: Mapping[str, str] = {
     "updated": "(SELECT at FROM events WHERE run_id = runs.id ORDER BY seq DESC LIMIT 1) AS updated",
 }
 SELECT_RUNS = f"SELECT {', '.join(_BY_EVENTS.get(name, name) for name in _RUN_COLUMNS)} FROM runs"  # noqa: S608 - as above
+SELECT_BOOKED = (
+    "SELECT account, unit, used, reserved FROM accounts WHERE account >= ? AND account < ? ORDER BY account, unit"
+)
 SELECT_APPROVALS = f"SELECT {', '.join(_APPROVAL_COLUMNS)} FROM approvals"  # noqa: S608 - as above
 
 

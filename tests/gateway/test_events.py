@@ -125,6 +125,7 @@ SAMPLES: tuple[Event, ...] = (
         key="t1/call/1",
         outcome={"kind": "answered", "result": {"content": [{"type": "text", "text": "on its way"}]}},
         spent={"tool_calls": 1},
+        left=[],
     ),
     Doubted(key="t1/call/1", why="no answer came", spent={"tool_calls": 1}),
     Resolved(key="t1/call/1", resolution="did_not_happen", by="user:bob", note="not in the books"),
