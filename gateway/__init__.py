@@ -60,6 +60,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
 
 Adapters: one library each, whose types do not leave it.
 
+    replacing       files replaced whole, by one writer at a time
     keyring         keys that seal what we keep or hand out
     guarded         an HTTP client that connects only to what `reach` lets it
     store/          events, approvals, spend, leases and API keys, in SQLite

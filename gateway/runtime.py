@@ -189,7 +189,7 @@ def open_offline(config: Config) -> Iterator[Offline]:
     budgets = LiveBudgets(config.policy.budgets, config.agents)
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
     try:
-        policy = open_policy(_paths(config), store.policies(config.policy.files))
+        policy = open_policy(_paths(config), store.policies(config.policy.files, config.policy.kept_versions))
         yield Offline(config, store, policy, budgets)
     finally:
         store.close()
@@ -202,7 +202,7 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
     `kind` is what this process says that it is, where it reports its policy.
     """
     with open_offline(config) as offline, opened_telemetry(config) as telemetry:
-        access, book = Access(config), offline.store.policies(config.policy.files)
+        access, book = Access(config), offline.store.policies(config.policy.files, config.policy.kept_versions)
         rollout = Rollout(offline.policy, book, _paths(config), telemetry, kind)
         rollout.also.append(offline.live_budgets.look)
         async with (

@@ -36,7 +36,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.mentions", "gateway.redaction", "gateway.fulfilment",
         "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.gaps", "gateway.agents",
         "gateway.config",
-        "gateway.guard", "gateway.reach", "gateway.sdk",
+        "gateway.guard", "gateway.reach", "gateway.sdk", "gateway.replacing",
         "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
         "providers",
     ),

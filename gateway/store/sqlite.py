@@ -27,7 +27,7 @@ from gateway.keys import ApiKey
 from gateway.store import Change, Lease, RunRow, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
-from gateway.store.policies import PolicyBook
+from gateway.store.policies import KEPT, PolicyBook
 from gateway.store.writer import Transaction, Writer
 from gateway.task import Task
 
@@ -171,9 +171,9 @@ class SqliteStore:
             raise UnknownKey(key_id)
         return await self._write(lambda db: key_tx.revoke_key(db, row[0], self._clock()))
 
-    def policies(self, place: Path) -> PolicyBook:
-        """What is kept about the policy whose files are here."""
-        return PolicyBook(_Access(self._read, self._write, self._clock), str(place))
+    def policies(self, place: Path, kept: int = KEPT) -> PolicyBook:
+        """What is kept about the policy whose files are here: so many of its versions."""
+        return PolicyBook(_Access(self._read, self._write, self._clock), str(place), kept)
 
     async def note(self, process: str, catalogue: JsonObject) -> None:
         """Keeps what a process sees of the servers from now on: what policies look at (`record` reads it)."""

@@ -83,8 +83,10 @@ def test_a_version_is_found_by_the_beginning_of_its_digest(book: PolicyBook) -> 
         book.version("")
 
 
-def test_what_is_kept_is_bounded_and_what_is_in_force_stays(book: PolicyBook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT", 3)
+def test_what_is_kept_is_bounded_and_what_is_in_force_stays(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = store.policies(PLACE, 3)
     done(book.keep(draft("a")))
     for letter in "bcdef":
         done(book.keep(draft(letter, "replaced")))
