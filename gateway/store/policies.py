@@ -172,7 +172,7 @@ class PolicyBook:
 
 def _version(row: Sequence[Any]) -> Version:
     number, digest, how, by, at, lines, restricting, in_force, folder, files = row
-    size = Size(lines, restricting)
+    size = Size(lines, restricting, None)
     return Version(number, digest, how, by, at, size, bool(in_force), bool(folder), Files.from_text(files))
 
 
