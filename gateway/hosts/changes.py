@@ -8,6 +8,7 @@ and then it is kept beside the backup. Nothing is in the client's own folder but
 
 import hashlib
 import json
+import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
