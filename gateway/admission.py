@@ -3,19 +3,32 @@
 Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 """
 
+import hashlib
 from dataclasses import dataclass, field, replace
 
 from gateway.approval import Approval, claim_again
-from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
+from gateway.call import (
+    Action,
+    Allow,
+    Call,
+    InputRequired,
+    JsonObject,
+    Outcome,
+    Refused,
+    TaskCreated,
+    Unsent,
+    outcome_to_json,
+)
 from gateway.caller import NOBODY, Caller
 from gateway.duties import Duties
 from gateway.events import Admitted, Event, Obliged
 from gateway.gates import Facts, cost, pin
 from gateway.hearing import Ear
 from gateway.profile import WHOLE, Profile
-from gateway.store import Again, Change, Consume, Lease, Once, Reserve, Restore, run_account
+from gateway.store import Again, Change, Conclude, Consume, Lease, Once, Reserve, Restore, run_account
 from gateway.task import Task
 from gateway.tracing import Place
+from gateway.verbatim import encode, whole
 
 __all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
 
@@ -28,7 +41,7 @@ class Work:
     approval. `seconds` is how long the run may still work. `of` is the run whose call this is, where the call has a run
     to itself: its budget is the other run's, and its result is read from the record. What is outside of
     `profile` is not there for it. Without `hints` the gates do not say which name may have
-    been meant: somebody else does. `ear` hears what untrusted servers say.
+    been meant: somebody else does. `ear` hears what untrusted servers say. `client` is the name of an MCP client.
     """
 
     place: Place
@@ -39,6 +52,12 @@ class Work:
     of: str | None = None
     hints: bool = True
     ear: Ear | None = None
+    client: str = ""
+
+    @property
+    def session(self) -> str:
+        """What its questions belong to: a client of the same name comes back in another run; an agent's run is one."""
+        return f"client:{self.client}" if self.client else self.place.run_id
 
     def caused_by(self, meta: JsonObject) -> "Work":
         """The same, with the client's place in its own trace, where its `_meta` names one."""
@@ -178,6 +197,14 @@ class Admission:
             created=round(now * 1000),
         )
 
+    def concluded(self, outcome: Outcome) -> tuple[Change, ...]:
+        """What is noted beside the approval on which it was made: which outcome it led to."""
+        approval = self.facts.approval
+        if approval is None or isinstance(outcome, Unsent | InputRequired):
+            return ()
+        text = encode({name: whole(item) for name, item in outcome_to_json(outcome).items()})
+        return (Conclude(approval.id, hashlib.sha256(text).hexdigest()),)
+
     def given_back(self, outcome: Outcome) -> tuple[Change, ...]:
         """What was used up for nothing: the server was not reached, or has only asked back. Answers that it refused may
         be mended.
@@ -188,5 +215,6 @@ class Admission:
 
 
 def restored(call: Call, work: Work, approval: Approval) -> tuple[Change, ...]:
-    """Makes an approval good again, for the same call."""
-    return (Restore(approval.id, claim_again(call, driven=work.driven)),)
+    """Makes an approval good again, for the same call: the one that was asked about, whoever changed it since."""
+    asked = call if approval.asked_for is None else replace(call, arguments=approval.asked.arguments)
+    return (Restore(approval.id, claim_again(asked, driven=work.driven)),)

@@ -42,10 +42,12 @@ from gateway.errors import BudgetExceeded, Conflict, ToolgateError
 from gateway.events import Denied, Doubted, Held, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import fulfilled, rehearsed
-from gateway.gates import A_CALL, Facts, cost, judge, pin
+from gateway.gates import A_CALL, Facts, cost, covers, judge, pin
 from gateway.hearing import discreet, overheard
 from gateway.policy import Policy, RunFacts
+from gateway.questions import open_about, question
 from gateway.refusals import denial
+from gateway.results import amended
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
 from gateway.task import Task
 from gateway.tracing import Forwarding, Interval, Tracing, meta_of
@@ -94,12 +96,15 @@ class CurrentPolicy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
-    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`."""
+    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`.
+    `identities` says of each server, as a hash, how it is started or reached: what people agree to is bound to it.
+    """
 
     timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
     timeout: float = 60.0
     approval_seconds: float = 7 * 24 * 3600.0
     safe_to_repeat: Sequence[str] = ()
+    identities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,7 @@ class Pipeline:
             denied = denial(proposal.key, proposal.path, proposal.arguments, no, proposal.action)
             return await self._refuse(replace(denied, policy=self._policy.current.digest), work)
         call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments, proposal.action)
-        facts, verdict = await self._judged(call, work, attempt)
+        call, facts, verdict = await self._judged(call, work, attempt)
         if isinstance(verdict, Allow):
             return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
         if verdict.gate == "within_budget" and work.driven:
@@ -151,28 +156,35 @@ class Pipeline:
         except Conflict:  # the same call came twice at once, and the other one put the question
             return await self.call(proposal, work, attempt)
 
-    async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
+    async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
         begin = time.time_ns()
-        facts, verdict = await self._weighed(call, work, attempt)
+        call, facts, verdict = await self._weighed(call, work, attempt)
         self._tracing.checked(call, work.place, verdict, facts, Interval(begin, time.time_ns()))
-        return facts, verdict
+        return call, facts, verdict
 
-    async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
+    async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
         facts = self._facts(work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
-            facts = replace(facts, approval=await self._answer(call, work, attempt))
+            call, facts = await self._answered(call, facts, work, attempt)
             verdict = judge(call, facts)
         if verdict.gate == "reachable":
             self._upstream.wake(call.server)
-        if isinstance(verdict, Allow) and attempt.answer and not _covers(facts, call):
+        if isinstance(verdict, Allow) and attempt.answer and not covers(call, facts):
             verdict = Ask("approved", "its approval has been used, or is not good any more")
-        return facts, verdict
+        return call, facts, verdict
+
+    async def _answered(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> tuple[Call, Facts]:
+        """What people said to it. What runs is what they agreed to: where they changed it, that call, judged anew."""
+        answer = await self._answer(call, work, attempt)
+        facts = replace(facts, approval=answer, server_pin=self._settings.identities.get(call.server, ""))
+        edited = answer.in_place_of(call) if answer else None
+        return (edited, facts) if edited is not None and covers(edited, facts) else (call, facts)
 
     async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
         """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
-        return (await self._weighed(call, work, attempt))[1]
+        return (await self._weighed(call, work, attempt))[2]
 
     def followed(self, task: Task, outcome: Outcome, begin: int, *, ended: bool) -> None:
         """What a server said of a task that it made of a call is looked at as its other answers are.
@@ -250,37 +262,13 @@ class Pipeline:
 
         A question about a tool that has changed since is withdrawn: whoever answers it would agree to something else.
         """
-        thing, asked = facts.thing(call), facts.approval
-        seen = pin(thing) if thing else ""
-        joined = asked if asked and asked.state == "pending" and asked.pin == seen else None
-        approval = joined or self._question(call, seen, work, facts, verdict)
+        joined = open_about(call, facts)
+        approval = joined or question(call, facts, verdict, work, self._settings.approval_seconds)
         digest = facts.policy.digest
         held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action, digest)
         changes = () if joined else (Open(approval),)
         await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
         return held
-
-    def _question(self, call: Call, seen: str, work: Work, facts: Facts, verdict: Verdict) -> Approval:
-        now = round(facts.now.timestamp() * 1000)
-        return Approval(
-            id=f"A-{secrets.token_hex(16)}",
-            claim=claim(call, driven=work.driven),
-            run_id=call.run_id,
-            key=call.key,
-            user=call.subject.user,
-            agent=call.subject.agent,
-            tenant=call.subject.tenant,
-            path=call.path,
-            pin=seen,
-            arguments=call.arguments.text,
-            digest=call.digest,
-            policy=facts.policy.digest,
-            rule=verdict.rule,
-            why=verdict.why,
-            created=now,
-            expires=now + round(self._settings.approval_seconds * 1000),
-            action=call.action,
-        )
 
     async def _make(self, admission: Admission) -> CallResult:
         work, call = admission.work, admission.call
@@ -341,6 +329,8 @@ class Pipeline:
             raise
         if admission.duties is not None:
             outcome = fulfilled(outcome, admission.duties, call.action, admission.facts.thing(call))
+        if admission.facts.approval is not None:
+            outcome = amended(outcome, admission.facts.approval)
         self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
         return await self._record(admission, outcome)
 
@@ -383,13 +373,9 @@ class Pipeline:
         extracted = outcome if work.keeps_results else extract(outcome)
         kept = returned if extracted is outcome else replace(returned, outcome=outcome_to_json(extracted))
         settle = (Settle(work.account, price, spent),) if price.items() else ()
+        back = (*back, *admission.concluded(outcome))
         await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
         return returned
-
-
-def _covers(facts: Facts, call: Call) -> bool:
-    thing, now = facts.thing(call), round(facts.now.timestamp() * 1000)
-    return bool(thing and facts.approval and facts.approval.allows(call, pin(thing), now))
 
 
 def _denied(call: Call, facts: Facts, verdict: Verdict) -> Denied:

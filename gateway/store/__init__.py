@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.approval import Approval
+from gateway.approval import PLAIN, Approval, Said, Terms
 from gateway.budget import Limits, Spend
-from gateway.events import Decision, Event, Recorded
+from gateway.events import Event, Recorded
 from gateway.run import Status
 from gateway.task import Task
 
 __all__ = [
     "Again",
     "Change",
+    "Conclude",
     "Consume",
     "Finish",
     "Follow",
@@ -75,6 +76,14 @@ class Consume:
 
 
 @dataclass(frozen=True, slots=True)
+class Conclude:
+    """The outcome of the call that used an approval up, as a SHA-256 in hex."""
+
+    approval_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Restore:
     """Make an approval good again, for nothing was sent on it: from `consumed` (or `approved`) to `approved`.
 
@@ -118,7 +127,7 @@ class Again:
 
 TITLE_LENGTH = 80
 
-Change = Reserve | Settle | Open | Consume | Restore | Follow | Finish | Once | Again
+Change = Reserve | Settle | Open | Consume | Conclude | Restore | Follow | Finish | Once | Again
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +218,11 @@ class Store(Protocol):
         """The oldest first, of all runs or of one. At most `limit`: whoever decides by their absence names a run."""
         ...
 
-    async def decide(
-        self, approval_id: str, decision: Decision, by: str, reason: str, policy: str | None = None
-    ) -> Approval:
-        """Answers a question and records `Decided` in its run. Raises Conflict when it was answered already.
+    async def decide(self, approval_id: str, decision: Said, by: str, reason: str, terms: Terms = PLAIN) -> Approval:
+        """Counts what somebody says to a question: returns it, still open where more people must agree.
 
-        `policy` is the digest of the policy that lets this person answer.
+        The vote, the answer that it completes, and `Decided` in the run are one transaction. Raises Conflict when it
+        was answered already, or when this person's word, or that of whom he stands for, counts already.
         """
         ...
 
