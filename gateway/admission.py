@@ -4,6 +4,7 @@ Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.approval import Approval, claim_again
@@ -25,12 +26,28 @@ from gateway.events import Admitted, Event, Obliged
 from gateway.gates import Facts, cost, pin
 from gateway.hearing import Ear
 from gateway.profile import WHOLE, Profile
-from gateway.store import Again, Change, Conclude, Consume, Lease, Once, Reserve, Restore, run_account
+from gateway.store import Again, Change, Conclude, Consume, Lease, Once, Recall, Reserve, Restore, run_account
 from gateway.task import Task
 from gateway.tracing import Place
 from gateway.verbatim import encode, whole
 
-__all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
+__all__ = ["FIRST", "Admission", "Attempt", "CallSettings", "Proposal", "Work", "restored"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`.
+
+    `questions` is how many of one run may be open at once. `identities` says of each server, as a hash, how it is
+    started or reached: what people agree to is bound to it.
+    """
+
+    timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
+    timeout: float = 60.0
+    approval_seconds: float = 7 * 24 * 3600.0
+    safe_to_repeat: Sequence[str] = ()
+    questions: int = 20
+    identities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +168,14 @@ class Admission:
             reserved=cost(call.action).to_json(),
             attempt=self.attempt.number,
             rule=self.verdict.rule,
-            approval_id=approval.id if approval else None,
+            approval_id=approval.id if approval else self._rests_on,
             action=call.action,
         )
+
+    @property
+    def _rests_on(self) -> str | None:
+        """The approval of an earlier call that counts for this one, too."""
+        return self.facts.remembered.approval_id if self.facts.remembered else None
 
     @property
     def duties(self) -> Duties | None:
@@ -177,6 +199,8 @@ class Admission:
         free = self.attempt.reserved or not price.items()
         reserve = () if free else (Reserve(account, price, self.work.place.limits),)
         used = (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
+        if self.facts.remembered is not None:
+            used = (*used, Recall(self.facts.remembered.id))
         return used if once is None else (*used, once)
 
     def task(self, created: TaskCreated, now: float) -> Task:

@@ -17,10 +17,23 @@ from typing import Any, Literal
 
 from gateway.call import Action, Arguments, Call, Subject, Tool
 
-__all__ = ["PLAIN", "Approval", "ApprovalState", "Said", "Terms", "Vote", "claim", "claim_again", "risks_of"]
+__all__ = [
+    "PLAIN",
+    "Approval",
+    "ApprovalState",
+    "Remember",
+    "Said",
+    "Scope",
+    "Terms",
+    "Vote",
+    "claim",
+    "claim_again",
+    "risks_of",
+]
 __all__ += ["schema_text"]
 
 ApprovalState = Literal["pending", "approved", "denied", "expired", "consumed", "cancelled"]
+Scope = Literal["run", "session", "until"]
 Said = Literal["approved", "denied", "escalated"]
 
 _LONGEST_SCHEMA = 64_000  # characters; without it a changed call is looked at when it is made
@@ -56,11 +69,24 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
+class Remember:
+    """What an approver wants: for how long, and by which arguments; without any, by all of them as they are.
+
+    `until` is milliseconds since 1970, for the scope `until`.
+    """
+
+    scope: Scope
+    by: tuple[str, ...] = ()
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What an answer is given on. `needs` is how many people must agree as the policy says now, `policy` its digest.
 
     `edited` are the arguments that he agrees to in place of those that were asked about. With `stop` the run ends.
     `seen` is the digest of the call that he was shown: if somebody has changed it since, his word does not count.
+    `remember` says for which other calls his yes counts, too.
     """
 
     method: str = ""
@@ -70,6 +96,7 @@ class Terms:
     edited: Arguments | None = None
     stop: bool = False
     seen: str | None = None
+    remember: Remember | None = None
 
 
 PLAIN = Terms()

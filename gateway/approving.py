@@ -8,13 +8,13 @@ An answer allows nothing by itself: the call is judged again when it is made.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway.approval import Approval, Said, Terms
-from gateway.call import Arguments, Deny, Subject, Tool, Verdict
+from gateway.approval import Approval, Remember, Said, Terms
+from gateway.call import Allow, Arguments, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
-from gateway.gates import Facts, judge_approver, query_of, terms_of
+from gateway.gates import Facts, judge_approver, judge_deputy, may_agree, may_remember, query_of, terms_of
 from gateway.pipeline import CurrentPolicy
 from gateway.policy import RunFacts
 from gateway.run import fold
@@ -28,7 +28,8 @@ __all__ = ["Answer", "Approving"]
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What somebody says to a question, and how he was known. `edited` are the arguments that he agrees to instead;
-    `seen` is the digest of the call that he was shown, where his channel knows it.
+    `seen` is the digest of the call that he was shown, where his channel knows it. `remember` says for which other
+    calls a yes counts, too.
     """
 
     decision: Said
@@ -37,6 +38,7 @@ class Answer:
     edited: Arguments | None = None
     stop: bool = False
     seen: str | None = None
+    remember: Remember | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,17 @@ class Approving:
 
     async def may_decide(self, approver: Subject, approval: Approval) -> Verdict:
         """Allow or Deny, with the line that says so. What the policy asks about the run is the run as it is now."""
-        return judge_approver(approver, approval, await self._facts(approval))
+        return (await self._judged(approver, approval, await self._facts(approval)))[0]
+
+    async def _judged(self, approver: Subject, approval: Approval, facts: Facts) -> tuple[Verdict, str | None]:
+        """The verdict, and in whose place he decides, if not on his own."""
+        verdict = judge_approver(approver, approval, facts)
+        if isinstance(verdict, Deny) and verdict.rule is None and approver.agent is None:
+            for each in await self.store.standing_for(approver):
+                theirs = judge_deputy(approver, each.absent, approval, facts)
+                if isinstance(theirs, Allow):
+                    return theirs, each.absent
+        return verdict, None
 
     async def decide(self, approver: Subject, approval_id: str, decision: Said, reason: str = "") -> Approval | Deny:
         """The plain answer: yes or no to exactly what was asked. See `answer`."""
@@ -70,13 +82,12 @@ class Approving:
             return Deny("approver", "no line says to whom this goes: write `escalate=role:...@2h` on an `o` line")
         wanted = approval if answer.edited is None else approval.edited(answer.edited)
         facts = await self._facts(wanted)
-        verdict = judge_approver(approver, wanted, facts)
-        wrong = verdict if isinstance(verdict, Deny) else _unfit(wanted, facts) if answer.edited else None
+        verdict, on_behalf = await self._judged(approver, wanted, facts)
+        wrong = verdict if isinstance(verdict, Deny) else _wrong(approver, wanted, facts, answer)
         if wrong is not None:
             return wrong
-        return await self.store.decide(
-            approval.id, answer.decision, approver.user, answer.reason, _terms(approval, wanted, facts, answer)
-        )
+        terms = replace(_terms(approval, wanted, facts, answer), on_behalf=on_behalf, remember=answer.remember)
+        return await self.store.decide(approval.id, answer.decision, approver.user, answer.reason, terms)
 
     async def _facts(self, approval: Approval) -> Facts:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
@@ -100,6 +111,28 @@ def _terms(approval: Approval, wanted: Approval, facts: Facts, answer: Answer) -
     return Terms(
         answer.method, None, needs, facts.policy.digest, answer.edited, answer.stop, answer.seen or approval.digest
     )
+
+
+def _wrong(approver: Subject, wanted: Approval, facts: Facts, answer: Answer) -> Deny | None:
+    """Why this answer can't be given by somebody who may give one."""
+    if answer.decision != "approved":
+        return None
+    unfit = _unfit(wanted, facts) if answer.edited else None
+    return unfit or (_forgotten(approver, wanted, facts, answer.remember) if answer.remember else None)
+
+
+def _forgotten(approver: Subject, wanted: Approval, facts: Facts, remember: Remember) -> Deny | None:
+    """Why a yes is not remembered: it would count for calls to which nobody agreed, or nobody may."""
+    missing = [name for name in remember.by if name not in wanted.call.arguments.value]
+    if missing:
+        return Deny("remember", f"the call has no argument `{missing[0]}` by which it could be remembered")
+    if terms_of(wanted.call, facts).needs > 1 or wanted.needs > 1:
+        return Deny("remember", "where several people must agree, they agree to each call")
+    if not may_remember(wanted.call, facts):
+        return Deny("remember", "a yes to this call counts once, unless an `o` line says `remember=yes`")
+    if not isinstance(may_agree(approver, wanted.call, facts), Allow):
+        return Deny("remember", "what somebody agrees to in another's place, or after an escalation, counts once")
+    return None
 
 
 def _unfit(wanted: Approval, facts: Facts) -> Deny | None:

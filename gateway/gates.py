@@ -14,10 +14,12 @@ from gateway.budget import Limits, Spend, excess, shown
 from gateway.call import Action, Allow, Ask, Call, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
 from gateway.duties import Duties, strictest
+from gateway.lasting import Remembered
 from gateway.offer import Offer
 from gateway.outage import brief
 from gateway.params import misfit
 from gateway.policy import Decision, Policy, Query, RunFacts
+from gateway.policy.decide import principals
 from gateway.schema import violation
 from gateway.wording import closest
 
@@ -35,8 +37,10 @@ __all__ = [
     "judge_subscriber",
     "listed",
     "may_agree",
+    "may_remember",
     "pin",
     "query_of",
+    "recalls",
     "terms_of",
 ]
 
@@ -47,7 +51,9 @@ A_CALL, NOTHING = Spend(tool_calls=1), Spend()
 class Facts:
     """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
 
-    `server_pin` says how the call's server is started or reached, where an answer of people is at stake. `pinned` is
+    `server_pin` says how the call's server is started or reached, where an answer of people is at stake,
+    `places` are its run and its session, and `remembered` an answer to an earlier call, on which it may rest. `pinned`
+    is
     the definition's hash that somebody relied on before (an approval, an earlier attempt), if any. `hints`: whether a
     name that is not there is answered with one like it.
     """
@@ -60,6 +66,8 @@ class Facts:
     taken: Spend = field(default_factory=Spend)
     approval: Approval | None = None
     server_pin: str = ""
+    remembered: Remembered | None = None
+    places: tuple[str, ...] = ()
     pinned: str | None = None
     hints: bool = True
 
@@ -196,6 +204,8 @@ def approved(case: Case) -> Verdict:
     needs = decision.duties.needs if decision.duties else 1
     if facts.approval and covers(case.call, facts) and facts.approval.agreed(needs):
         return Allow("approved", f"approved by {facts.approval.by}", decision.rule, duties=decision.duties)
+    if facts.remembered and recalls(case.call, facts):
+        return Allow("approved", facts.remembered.said, decision.rule, duties=decision.duties)
     return Ask("approved", decision.why, decision.rule)
 
 
@@ -203,6 +213,39 @@ def covers(call: Call, facts: Facts) -> bool:
     """Whether the answer that people gave is a yes to exactly this call, and still good."""
     thing, asked = facts.thing(call), facts.approval
     return bool(thing and asked and asked.allows(call, pin(thing), _millis(facts.now), facts.server_pin))
+
+
+def recalls(call: Call, facts: Facts) -> bool:
+    """Whether an answer that people wanted to be remembered counts for this call: it is such a call, whoever gave it
+    might give it to this very one now, and the policy lets it be remembered.
+    """
+    thing, found = facts.thing(call), facts.remembered
+    if thing is None or found is None or not may_remember(call, facts):
+        return False
+    alike = found.covers(call, pin(thing), facts.server_pin, facts.places, _millis(facts.now))
+    return alike and isinstance(may_agree(Subject(found.by, found.tenant), call, facts), Allow)
+
+
+def may_remember(call: Call, facts: Facts) -> bool:
+    """Whether a yes to this call may count for others, too: not where a line says no, or two people must agree, or the
+    tool may destroy and no line that surely holds says yes.
+    """
+    said = terms_of(call, facts)
+    if said.remember is False or said.needs > 1:
+        return False
+    thing = facts.thing(call)
+    return thing is not None and (not (isinstance(thing, Tool) and thing.destructive) or _surely(call, facts))
+
+
+def _surely(call: Call, facts: Facts) -> bool:
+    """Whether a line that lets it be remembered holds: where that can't be decided it does not, as with any grant."""
+    query, policy = query_of(call, facts), facts.policy
+    saying = {each.where for each in policy.obligations if each.duties.remember}
+    return any(
+        rule.where in saying and (rule.when is None or rule.when.test(policy.scope(query, principal)) is True)
+        for principal in principals(call.subject)
+        for rule in policy.that_may_oblige(query, principal)
+    )
 
 
 def _millis(now: datetime) -> int:

@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
+from gateway.admission import FIRST, Admission, Attempt, CallSettings, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
 from gateway.budget import Spend
 from gateway.call import (
@@ -38,11 +38,11 @@ from gateway.call import (
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.duties import Duties
-from gateway.errors import BudgetExceeded, Conflict, ToolgateError
+from gateway.errors import BudgetExceeded, Conflict, ToolgateError, TooManyQuestions
 from gateway.events import Denied, Doubted, Held, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import fulfilled, rehearsed
-from gateway.gates import A_CALL, Facts, cost, covers, judge, pin
+from gateway.gates import A_CALL, Facts, cost, covers, judge, pin, recalls
 from gateway.hearing import discreet, overheard
 from gateway.policy import Policy, RunFacts
 from gateway.questions import open_about, question
@@ -95,23 +95,12 @@ class CurrentPolicy(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CallSettings:
-    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`.
-    `identities` says of each server, as a hash, how it is started or reached: what people agree to is bound to it.
+class OutOfBudget:
+    """The call does not fit any more, or (without a unit) too many questions of its run are open. Nothing was recorded:
+    a driven run pauses, and makes it once it fits.
     """
 
-    timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
-    timeout: float = 60.0
-    approval_seconds: float = 7 * 24 * 3600.0
-    safe_to_repeat: Sequence[str] = ()
-    identities: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class OutOfBudget:
-    """The call does not fit any more. Nothing was recorded: a driven run pauses, and makes it once it fits."""
-
-    unit: str
+    unit: str | None
     why: str
 
 
@@ -147,20 +136,22 @@ class Pipeline:
             return OutOfBudget("tool_calls", verdict.why)
         if attempt.doubtful:  # it may have happened: neither a refusal nor a question would be the truth
             return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt.reserved)
-        if isinstance(verdict, Ask) and attempt.answer:
-            verdict = Deny("approved", "what people agreed to is not this call any more")
         if isinstance(verdict, Deny):
             return await self._deny(call, work, facts, verdict)
         try:
             return await self._hold(call, work, facts, verdict)
         except Conflict:  # the same call came twice at once, and the other one put the question
             return await self.call(proposal, work, attempt)
+        except TooManyQuestions as error:
+            return await self._out_of(call, work, facts, None, error)
 
     async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
         begin = time.time_ns()
         call, facts, verdict = await self._weighed(call, work, attempt)
         self._tracing.checked(call, work.place, verdict, facts, Interval(begin, time.time_ns()))
+        if isinstance(verdict, Ask) and attempt.answer:
+            verdict = Deny("approved", "what people agreed to is not this call any more")
         return call, facts, verdict
 
     async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
@@ -177,10 +168,19 @@ class Pipeline:
 
     async def _answered(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> tuple[Call, Facts]:
         """What people said to it. What runs is what they agreed to: where they changed it, that call, judged anew."""
-        answer = await self._answer(call, work, attempt)
-        facts = replace(facts, approval=answer, server_pin=self._settings.identities.get(call.server, ""))
+        answer, server_pin = await self._answer(call, work, attempt), self._settings.identities.get(call.server, "")
+        facts = replace(facts, approval=answer, server_pin=server_pin, places=(call.run_id, work.session))
         edited = answer.in_place_of(call) if answer else None
-        return (edited, facts) if edited is not None and covers(edited, facts) else (call, facts)
+        if edited is not None and covers(edited, facts):
+            return edited, facts
+        if answer is None or answer.state == "pending":
+            facts = await self._remembered(call, facts)
+        return call, facts
+
+    async def _remembered(self, call: Call, facts: Facts) -> Facts:
+        """With an answer to an earlier call that counts for this one, too, if there is one."""
+        each = (replace(facts, approval=None, remembered=found) for found in await self._store.remembered(call))
+        return next((trial for trial in each if recalls(call, trial)), facts)
 
     async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
         """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
@@ -241,7 +241,8 @@ class Pipeline:
             return await self._store.approval(attempt.answer)
         if attempt.approval_id is None:
             found = await self._store.claimed(claim(call, driven=work.driven))
-            return found or await self._store.claimed(claim_again(call, driven=work.driven))
+            found = found or await self._store.claimed(claim_again(call, driven=work.driven))
+            return found or (await self._store.refused(call) if work.driven else None)
         used = await self._store.approval(attempt.approval_id)
         return replace(used, state="approved") if used.state == "consumed" else used
 
@@ -252,6 +253,13 @@ class Pipeline:
             return await self._refuse(_denied(call, facts, verdict), work)
         kept = _denied(call, facts, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
         return await self._refuse(kept, work, restored(call, work, approval))
+
+    async def _out_of(
+        self, call: Call, work: Work, facts: Facts, unit: str | None, why: ToolgateError
+    ) -> Denied | OutOfBudget:
+        if work.driven:
+            return OutOfBudget(unit, str(why))
+        return await self._deny(call, work, facts, Deny("within_budget", str(why)))
 
     async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = ()) -> Denied:
         await self._store.append(work.place.run_id, [denied], lease=work.lease, changes=changes)
@@ -266,7 +274,7 @@ class Pipeline:
         approval = joined or question(call, facts, verdict, work, self._settings.approval_seconds)
         digest = facts.policy.digest
         held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action, digest)
-        changes = () if joined else (Open(approval),)
+        changes = () if joined else (Open(approval, self._settings.questions),)
         await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
         return held
 
@@ -277,9 +285,7 @@ class Pipeline:
         try:
             await self._admit(admission)
         except BudgetExceeded as error:
-            if work.driven:
-                return OutOfBudget(error.unit, str(error))
-            return await self._deny(call, work, admission.facts, Deny("within_budget", str(error)))
+            return await self._out_of(call, work, admission.facts, error.unit, error)
         except Conflict:  # a parallel retry used the approval up: this one has to ask anew
             return await self.call(admission.proposal, work, admission.attempt)
         if admission.used_up is not None:

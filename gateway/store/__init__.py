@@ -10,7 +10,9 @@ from typing import Protocol
 
 from gateway.approval import PLAIN, Approval, Said, Terms
 from gateway.budget import Limits, Spend
+from gateway.call import Call, Subject
 from gateway.events import Event, Recorded
+from gateway.lasting import Delegation, Remembered
 from gateway.run import Status
 from gateway.task import Task
 
@@ -24,6 +26,7 @@ __all__ = [
     "Lease",
     "Once",
     "Open",
+    "Recall",
     "Reserve",
     "Restore",
     "RunRow",
@@ -63,9 +66,10 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Put a question to people."""
+    """Put a question to people, unless `most` of this run are open already (TooManyQuestions)."""
 
     approval: Approval
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,13 @@ class Conclude:
 
     approval_id: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """One more call rests on a remembered answer; if that is not in force any more, the whole append fails."""
+
+    remembered_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +138,7 @@ class Again:
 
 TITLE_LENGTH = 80
 
-Change = Reserve | Settle | Open | Consume | Conclude | Restore | Follow | Finish | Once | Again
+Change = Reserve | Settle | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once | Again
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +221,18 @@ class Store(Protocol):
 
     async def claimed(self, claim: str) -> Approval | None:
         """The newest question for this claim that is open, or approved and not used, or was denied within the hour."""
+        ...
+
+    async def refused(self, call: Call) -> Approval | None:
+        """The newest no of a person to exactly this call of this run."""
+        ...
+
+    async def remembered(self, call: Call) -> Sequence[Remembered]:
+        """The answers in force that may count for this call, too."""
+        ...
+
+    async def standing_for(self, deputy: Subject) -> Sequence[Delegation]:
+        """Who lets this person decide in his place now."""
         ...
 
     async def approvals(

@@ -9,8 +9,10 @@ from typing import Literal
 from gateway.approval import Approval, Terms, Vote
 from gateway.errors import Conflict, IllegalEvent, UnknownRun
 from gateway.events import Cancelled, Decided, Event
+from gateway.lasting import remembered
 from gateway.run import ENDED
 from gateway.store.approvals import found, rewrite
+from gateway.store.lasting import keep
 from gateway.store.ledger import Ledger
 from gateway.store.transactions import Append, append
 
@@ -25,7 +27,8 @@ def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
         raise Conflict(f"the call of approval `{asked.id}` was changed meanwhile, by {who}; look at it again")
     if terms.edited is not None:
         asked = asked.edited(terms.edited)
-    vote = replace(vote, digest=asked.digest)
+    scope = terms.remember.scope if terms.remember else "once"
+    vote = replace(vote, digest=asked.digest, scope=scope)
     _check_new(asked, vote)
     asked = replace(asked, decisions=(*asked.decisions, vote), needs=max(asked.needs, terms.needs))
     if vote.decision == "escalated":
@@ -63,6 +66,8 @@ def _settle(db: Ledger, asked: Approval, vote: Vote, terms: Terms) -> Approval:
     append(db, Append(asked.run_id, events), vote.at)
     settled = replace(asked, state=state, decided_by=vote.by, decided_at=vote.at, reason=vote.comment)
     rewrite(db, settled, "state", "decided_by", "decided_at", "reason")
+    if terms.remember is not None and state == "approved":
+        keep(db, remembered(settled, vote.by, terms.remember, vote.at))
     return settled
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.approval import Approval, Vote
-from gateway.errors import Conflict, UnknownApproval
+from gateway.errors import Conflict, TooManyQuestions, UnknownApproval
 from gateway.store import Conclude, Consume, Open, Restore
 from gateway.store.ledger import Ledger
 
@@ -27,6 +27,7 @@ WHERE claim = :claim AND state IN ('pending', 'approved')
   AND (expires <= :now OR pin <> :pin OR server_pin <> :server_pin OR needs < :needs
        OR (digest <> :digest AND asked_for IS NULL))
 """
+_OPEN_OF_RUN = "SELECT count(*) FROM approvals WHERE state = 'pending' AND run_id = ? AND expires > ?"
 _CONSUME = """
 UPDATE approvals SET state = 'consumed', consumed_at = :now WHERE id = :id AND state = 'approved' AND expires > :now
 """
@@ -73,11 +74,13 @@ def rewrite(db: Ledger, asked: Approval, *names: str) -> None:
 
 
 def put(db: Ledger, change: Open, now: int) -> None:
-    """Raises Conflict where the same question stands."""
+    """Raises Conflict where the same question stands, and TooManyQuestions."""
     row = _row(change.approval)
     db.execute(
         _MAKE_ROOM, {name: row[name] for name in ("claim", "pin", "server_pin", "needs", "digest")} | {"now": now}
     )
+    if change.most is not None and db.execute(_OPEN_OF_RUN, (change.approval.run_id, now)).fetchone()[0] >= change.most:
+        raise TooManyQuestions(change.most)
     try:
         db.execute(_INSERT, tuple(row.values()))
     except sqlite3.IntegrityError:

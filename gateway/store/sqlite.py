@@ -20,13 +20,15 @@ from typing import Any, Literal, TypeVar
 
 from gateway.approval import PLAIN, Approval, Said, Terms, Vote
 from gateway.budget import Spend
-from gateway.call import JsonObject
+from gateway.call import Call, JsonObject, Subject
 from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
 from gateway.events import Event, Recorded, event_from_json
 from gateway.keys import ApiKey
+from gateway.lasting import Delegation, Remembered
 from gateway.store import Change, Lease, RunRow, answers, approvals, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
+from gateway.store.lasting import LastingBook
 from gateway.store.policies import PolicyBook
 from gateway.store.writer import Transaction, Writer
 from gateway.task import Task
@@ -44,6 +46,7 @@ MIGRATIONS: tuple[str, ...] = (
     "policies.sql",
     "sightings.sql",
     "approvals.sql",
+    "lasting.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
@@ -131,6 +134,22 @@ class SqliteStore:
         )
         rows = self._read(f"{approvals.SELECT} {where} LIMIT 1", claim, now, now - DENIAL_STANDS)
         return approvals.approval(rows[0]) if rows else None
+
+    async def refused(self, call: Call) -> Approval | None:
+        where = "WHERE digest = ? AND run_id = ? AND state = 'denied' ORDER BY created DESC LIMIT 1"
+        rows = self._read(f"{approvals.SELECT} {where}", call.digest, call.run_id)
+        return approvals.approval(rows[0]) if rows else None
+
+    @property
+    def lasting(self) -> LastingBook:
+        """Remembered answers, and delegations."""
+        return LastingBook(_Access(self._read, self._write, self._clock))
+
+    async def remembered(self, call: Call) -> Sequence[Remembered]:
+        return self.lasting.about(call.subject, call.path)
+
+    async def standing_for(self, deputy: Subject) -> Sequence[Delegation]:
+        return self.lasting.standing_for(deputy.user, deputy.tenant)
 
     async def approvals(
         self, *, pending_only: bool = True, run_id: str | None = None, limit: int = 200

@@ -22,11 +22,13 @@ from gateway.store import (
     Lease,
     Once,
     Open,
+    Recall,
     Reserve,
     Restore,
     RunRow,
     Settle,
     approvals,
+    lasting,
     title_of,
 )
 from gateway.store.ledger import SELECT_TAKEN, SEQ, Ledger, Standing
@@ -184,6 +186,7 @@ _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Open: approvals.put,
     Consume: approvals.consume,
     Conclude: approvals.conclude,
+    Recall: lasting.recall,
     Restore: approvals.restore,
     Follow: _follow,
     Finish: _finish,

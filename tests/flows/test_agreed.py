@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from gateway.approval import Approval
+from gateway.approval import Approval, Remember
 from gateway.approving import Answer
-from gateway.call import Allow, Arguments, Deny, Subject, outcome_from_json
+from gateway.call import Allow, Arguments, Call, Deny, Subject, outcome_from_json
 from gateway.errors import Conflict
-from gateway.events import Admitted, Denied, Held, Returned
-from gateway.pipeline import CallSettings
+from gateway.events import Admitted, Denied, Held, Resumed, Returned
+from gateway.lasting import Delegation
+from gateway.pipeline import FIRST, CallSettings
 from tests.fixtures.parts import ANN, BOB, RULES, Replies, Stage, arrivals, calls, opened, says, tally
 
 EVE, BOSS = Subject("user:eve", "acme"), Subject("user:boss", "acme")
@@ -268,3 +269,249 @@ def test_a_no_that_stops_the_run_stops_it(tmp_path: Path) -> None:
         assert sent(tmp_path) == []
 
     play(tmp_path, scenario)
+
+
+def test_a_model_that_makes_a_refused_call_again_and_again_is_told_no_and_then_its_run_ends(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        again = calls(("desk__send", {"amount": 900}))
+        model = Replies(again, again, again, again, again, says("Done."))
+        await stage.drive(await stage.queued(), model)
+        (asked,) = await stage.approving.waiting()
+        await stage.approving.decide(BOB, asked.id, "denied", "too much")
+        run = await stage.drive("run-1", model)
+        assert (run.status, await stage.approving.waiting()) == ("failed", [])
+        assert "made a call 3 times again that people had refused: `desk/send`" in run.cause
+        refused = [event for event in await stage.events() if isinstance(event, Denied)]
+        assert [event.why for event in refused] == ["user:bob denied this call: too much"] * 3
+        assert "Do not retry" in str(model.requests[1].messages[-1])
+        await stage.books()
+
+    play(tmp_path, scenario)
+
+
+def test_a_call_that_is_not_the_refused_one_is_asked_about(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Replies(calls(("desk__send", {"amount": 900})), calls(("desk__send", {"amount": 90})), says("Done."))
+        await stage.drive(await stage.queued(), model)
+        (asked,) = await stage.approving.waiting()
+        await stage.approving.decide(BOB, asked.id, "denied", "too much")
+        assert (await stage.drive("run-1", model)).status == "waiting"
+
+    play(tmp_path, scenario)
+
+
+# ---- in somebody's place
+
+
+async def away(stage: Stage, deputy: Subject = EVE, absent: Subject = BOB) -> None:
+    await stage.files.lasting.delegate(Delegation("D-1", absent.user, deputy.user, "acme", 0, 2**50))
+
+
+def test_who_is_away_lets_another_decide_and_his_word_is_recorded_as_that(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=20)
+            assert isinstance(await stage.approving.may_decide(EVE, asked), Deny)
+            await away(stage)
+            assert isinstance(await stage.approving.may_decide(replace(EVE, agent="agent:clerk"), asked), Deny)
+            done = await stage.approving.decide(EVE, asked.id, "approved")
+            assert isinstance(done, Approval)
+            assert [(vote.by, vote.on_behalf) for vote in done.decisions] == [("user:eve", "user:bob")]
+            assert isinstance(await client.call("desk__send", {"amount": 20}), Returned)
+
+    play(tmp_path, scenario)
+
+
+def test_a_deputy_can_do_no_more_than_who_is_away_and_nothing_that_is_denied_to_him(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=300)
+            await away(stage)
+            assert isinstance(await stage.approving.may_decide(EVE, asked), Deny)
+            stage.rule(RULES + "p, user:eve, *, */*, approve, , deny, not eve\n")
+            refused = await stage.approving.may_decide(EVE, asked)
+            assert isinstance(refused, Deny)
+            assert refused.why == "not eve"
+            stage.rule(RULES)
+            assert isinstance(await stage.approving.may_decide(EVE, asked), Allow)
+            await stage.files.lasting.end("D-1", "user:bob")
+            assert isinstance(await stage.approving.may_decide(EVE, asked), Deny)
+
+    play(tmp_path, scenario, LIMIT)
+
+
+def test_nobody_gets_a_yes_to_his_own_request_through_somebody_else(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=20)
+            await away(stage, deputy=ANN)
+            assert isinstance(await stage.approving.may_decide(ANN, asked), Deny)
+        async with stage.clients().run(BOB, "an editor") as client:
+            stage.rule(RULES + "p, user:bob, *, */*, call, , allow, bob works here\n")
+            await stage.files.lasting.end("D-1", "user:bob")
+            await stage.files.lasting.delegate(Delegation("D-2", BOB.user, EVE.user, "acme", 0, 2**50))
+            asked = await ask(stage, client, amount=20)
+            assert isinstance(await stage.approving.may_decide(EVE, asked), Deny)
+
+    play(tmp_path, scenario)
+
+
+def test_two_who_must_agree_are_not_one_and_his_deputy(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.rule(TWO.replace("p, user:eve, *, */*, approve, , allow, eve decides\n", ""))
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=20)
+            await away(stage)
+            await stage.approving.decide(BOB, asked.id, "approved")
+            with pytest.raises(Conflict, match="the yes of user:bob counts already"):
+                await stage.approving.decide(EVE, asked.id, "approved")
+
+    play(tmp_path, scenario, TWO)
+
+
+# ---- remembered
+
+
+SAFE = RULES + "o, *, *, desk/send, call, args.amount <= 500, remember=yes, small ones may be remembered\n"
+
+
+def always(*by: str, scope: Any = "session") -> Answer:
+    return Answer("approved", remember=Remember(scope, by, 2**42 if scope == "until" else None))
+
+
+def test_what_is_remembered_is_not_asked_again_and_the_verdict_says_whose_word_it_is(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=20, word="a")
+            assert isinstance(await stage.approving.answer(BOB, asked.id, always("amount")), Approval)
+            for word in ("a", "b", "c"):
+                assert isinstance(await client.call("desk__send", {"amount": 20, "word": word}), Returned)
+            assert isinstance(await client.call("desk__send", {"amount": 21, "word": "a"}), Held)
+            assert isinstance(await client.call("desk__send", {"amount": 20}), Held)
+            rests = [event.approval_id for event in await stage.events(client.run_id) if isinstance(event, Admitted)]
+            assert rests == [asked.id] * 3
+        async with stage.clients().run(ANN, "an editor") as client:
+            assert isinstance(await client.call("desk__send", {"amount": 20, "word": "d"}), Returned)
+            again = Call(client.run_id, "call/9", ANN, "desk/send", Arguments.parse({"amount": 20, "word": "e"}))
+            verdict = await stage.pipeline.follow(again, await client.work(), FIRST)
+            assert verdict.why.startswith(f"allowed by {asked.id} of user:bob, until ")
+        async with stage.clients().run(ANN, "another client") as client:
+            assert isinstance(await client.call("desk__send", {"amount": 20, "word": "d"}), Held)
+        (one,) = stage.files.lasting.remembered()
+        assert one.uses == 3
+
+    play(tmp_path, scenario, SAFE)
+
+
+def test_what_is_remembered_in_an_agents_run_counts_in_that_run(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        again = calls(("desk__send", {"amount": 20}))
+        model = Replies(again, again, says("Done."))
+        await stage.drive(await stage.queued(), model)
+        (asked,) = await stage.approving.waiting()
+        await stage.approving.answer(BOB, asked.id, always(scope="run"))
+        assert (await stage.drive("run-1", model)).status == "succeeded"
+        assert sent(tmp_path) == [{"amount": 20}] * 2
+        assert (await stage.drive(await stage.queued("run-2"), Replies(again, says("Done.")))).status == "waiting"
+        await stage.books()
+
+    play(tmp_path, scenario, SAFE)
+
+
+@pytest.mark.parametrize(
+    ("rules", "arguments", "by", "why"),
+    [
+        (RULES, {"amount": 20}, (), "unless an `o` line says `remember=yes`"),
+        (SAFE, {"amount": 900}, (), "unless an `o` line says `remember=yes`"),
+        (SAFE, {"word": "a"}, (), "unless an `o` line says `remember=yes`"),
+        (SAFE + "o, *, *, desk/*, call, , remember=no, never\n", {"amount": 20}, (), "counts once"),
+        (SAFE + "o, *, *, desk/*, call, , needs=2, two\n", {"amount": 20}, (), "they agree to each call"),
+        (SAFE, {"amount": 20}, ("customer",), "no argument `customer`"),
+    ],
+)
+def test_what_the_policy_excludes_is_not_remembered_and_not_answered_either(
+    tmp_path: Path, rules: str, arguments: dict[str, Any], by: tuple[str, ...], why: str
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, **arguments)
+            refused = await stage.approving.answer(BOB, asked.id, always(*by))
+            assert isinstance(refused, Deny)
+            assert why in refused.why
+            assert (await stage.files.approval(asked.id)).state == "pending"
+
+    play(tmp_path, scenario, rules)
+
+
+AFTERWARDS = [
+    ("it was taken back", None),
+    ("the policy excludes it", SAFE + "o, *, *, desk/*, call, , remember=no, never\n"),
+    ("whoever gave it may not any more", SAFE.replace("p, user:bob,", "p, user:carl,")),
+    ("whoever gave it may not agree to this one", SAFE.replace("approve, ,", "approve, args.amount != 20,")),
+    ("two must agree now", SAFE + "o, *, *, desk/*, call, , needs=2, two\n"),
+]
+
+
+@pytest.mark.parametrize("rules", [row[1] for row in AFTERWARDS], ids=[row[0] for row in AFTERWARDS])
+def test_it_counts_only_as_long_as_it_might_be_given_again(tmp_path: Path, rules: str | None) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=20)
+            await stage.approving.answer(BOB, asked.id, always(scope="until"))
+            for _ in range(2):
+                assert isinstance(await client.call("desk__send", {"amount": 20}), Returned)
+            if rules is None:
+                await stage.files.lasting.forget(stage.files.lasting.remembered()[0].id, "user:carl")
+            else:
+                stage.rule(rules)
+            assert isinstance(await client.call("desk__send", {"amount": 20}), Held)
+        assert len(sent(tmp_path)) == 2
+
+    play(tmp_path, scenario, SAFE)
+
+
+def test_a_line_that_denies_beats_what_is_remembered(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=20)
+            await stage.approving.answer(BOB, asked.id, always(scope="until"))
+            stage.rule(SAFE + "p, *, *, desk/send, call, , deny, closed\n")
+            assert isinstance(await client.call("desk__send", {"amount": 20}), Denied)
+        assert sent(tmp_path) == []
+
+    play(tmp_path, scenario, SAFE)
+
+
+# ---- how many at once
+
+
+def test_of_a_storm_of_questions_only_so_many_are_put_and_the_run_pauses(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        storm = calls(*[("desk__send", {"amount": n}) for n in range(40)])
+        model = Replies(storm, says("Done."))
+        run = await stage.drive(await stage.queued(), model)
+        assert (run.status, run.budget_spent) == ("paused", None)
+        assert "5 questions of this run wait for people already" in run.cause
+        waiting = await stage.approving.waiting()
+        assert len(waiting) == 5
+        for asked in waiting:
+            await stage.approving.decide(BOB, asked.id, "denied")
+        await stage.files.append("run-1", [Resumed("it was resumed")], lease=None)
+        assert (await stage.drive("run-1", model)).status == "paused"
+        assert len(await stage.approving.waiting()) == 5
+        await stage.books()
+
+    play(tmp_path, scenario, settings=CallSettings(questions=5))
+
+
+def test_a_client_that_storms_is_refused_and_nothing_more_is_asked(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            results = await asyncio.gather(*[client.call("desk__send", {"amount": n}) for n in range(30)])
+            assert sum(isinstance(result, Held) for result in results) == 5
+            refused = [result for result in results if isinstance(result, Denied)]
+            assert len(refused) == 25
+            assert {result.gate for result in refused} == {"within_budget"}
+        assert len(await stage.approving.waiting()) == 5
+
+    play(tmp_path, scenario, settings=CallSettings(questions=5))
