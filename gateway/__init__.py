@@ -18,7 +18,9 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     uris            which server a URI means
     catalogue       all that every server offers, as one immutable value
     budget          limits, spend, prices: arithmetic
-    approval        a question put to people about one exact call
+    approval        a question put to people about one exact call, what each of them said, and what came of it
+    lasting         what lasts beyond one answer: a yes that is remembered, and who decides for whom who is away
+    preview         what a person is shown of a call before he answers
     events          the facts of a run, and their JSON
     refusals        what the record keeps of a call that was refused
     run             a run is the fold of its events: the transition table, `apply()`, `fold()`
@@ -76,6 +78,7 @@ Paths: where something happens.
     aside           the duties of a long result, seen to in a thread
     hearing         what a run hears while it is under way
     admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
+    questions       the question that is put to people about a call
     pipeline        the path of a call: parse, judge, admit, forward, record
     turn            one question to a model: reserve, ask, settle
     loop            the path of a run: take the steps, until it waits or ends

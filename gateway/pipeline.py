@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
+from gateway.admission import FIRST, Admission, Attempt, CallSettings, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
 from gateway.aside import fulfilled_aside
 from gateway.budget import Spend
@@ -39,14 +39,16 @@ from gateway.call import (
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.duties import Duties
-from gateway.errors import BudgetExceeded, Conflict, ToolgateError
+from gateway.errors import BudgetExceeded, Conflict, ToolgateError, TooManyQuestions
 from gateway.events import Denied, Doubted, Held, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import rehearsed
-from gateway.gates import A_CALL, Facts, alike, cost, judge, pin
+from gateway.gates import A_CALL, Facts, alike, cost, covers, judge, pin, recalls
 from gateway.hearing import discreet, overheard
 from gateway.policy import LivePolicy, Policy, RunFacts
+from gateway.questions import open_about, question
 from gateway.refusals import denial
+from gateway.results import amended
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
 from gateway.task import Task
 from gateway.tracing import Forwarding, Interval, Tracing, meta_of
@@ -87,20 +89,12 @@ class Upstream(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CallSettings:
-    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`."""
-
-    timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
-    timeout: float = 60.0
-    approval_seconds: float = 7 * 24 * 3600.0
-    safe_to_repeat: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class OutOfBudget:
-    """The call does not fit any more. Nothing was recorded: a driven run pauses, and makes it once it fits."""
+    """The call does not fit any more, or (without a unit) too many questions of its run are open. Nothing was recorded:
+    a driven run pauses, and makes it once it fits.
+    """
 
-    unit: str
+    unit: str | None
     why: str
 
 
@@ -129,47 +123,65 @@ class Pipeline:
             denied = denial(proposal.key, proposal.path, proposal.arguments, no, proposal.action)
             return await self._refuse(replace(denied, policy=self._policy.current.digest), work)
         call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments, proposal.action)
-        facts, verdict = await self._judged(call, work, attempt)
+        call, facts, verdict = await self._judged(call, work, attempt)
         if isinstance(verdict, Allow):
             return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
         if verdict.gate == "within_budget" and work.driven:
             return OutOfBudget("tool_calls", verdict.why)
         if attempt.doubtful:  # it may have happened: neither a refusal nor a question would be the truth
             return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt.reserved)
-        if isinstance(verdict, Ask) and attempt.answer:
-            verdict = Deny("approved", "what people agreed to is not this call any more")
         if isinstance(verdict, Deny):
             return await self._deny(call, work, facts, verdict)
         try:
             return await self._hold(call, work, facts, verdict)
         except Conflict:  # the same call came twice at once, and the other one put the question
             return await self.call(proposal, work, attempt)
+        except TooManyQuestions as error:
+            return await self._out_of(call, work, facts, None, error)
 
-    async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
+    async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
         begin = time.time_ns()
-        facts, verdict = await self._weighed(call, work, attempt)
+        call, facts, verdict = await self._weighed(call, work, attempt)
         self._tracing.checked(call, work.place, verdict, facts, Interval(begin, time.time_ns()))
-        return facts, verdict
+        if isinstance(verdict, Ask) and attempt.answer:
+            verdict = Deny("approved", "what people agreed to is not this call any more")
+        return call, facts, verdict
 
-    async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
+    async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
         """An edit of the policy counts from the next call on, which waits for its end if it may be judged otherwise."""
         facts, edit = self._facts(self._policy.current, work, attempt), self._policy.coming
         if edit is not None and not (edit.policy and alike(call, facts, replace(facts, policy=edit.policy))):
             facts = self._facts(await self._policy.settled(), work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
-            facts = replace(facts, approval=await self._answer(call, work, attempt), sought=True)
+            call, facts = await self._answered(call, facts, work, attempt)
             verdict = judge(call, facts)
         if verdict.gate == "reachable":
             self._upstream.wake(call.server)
-        if isinstance(verdict, Allow) and attempt.answer and not _covers(facts, call):
+        if isinstance(verdict, Allow) and attempt.answer and not covers(call, facts):
             verdict = Ask("approved", "its approval has been used, or is not good any more")
-        return facts, verdict
+        return call, facts, verdict
+
+    async def _answered(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> tuple[Call, Facts]:
+        """What people said to it. What runs is what they agreed to: where they changed it, that call, judged anew."""
+        answer, server_pin = await self._answer(call, work, attempt), self._settings.identities.get(call.server, "")
+        facts = replace(facts, approval=answer, server_pin=server_pin, places=(call.run_id, work.session), sought=True)
+        edited = answer.in_place_of(call) if answer else None
+        if edited is not None and covers(edited, facts):
+            return edited, facts
+        if answer is None or answer.state == "pending":
+            facts = await self._remembered(call, facts)
+        return call, facts
+
+    async def _remembered(self, call: Call, facts: Facts) -> Facts:
+        """With an answer to an earlier call that counts for this one, too, if there is one."""
+        each = (replace(facts, approval=None, remembered=found) for found in await self._store.remembered(call))
+        return next((trial for trial in each if recalls(call, trial)), facts)
 
     async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
         """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
-        return (await self._weighed(call, work, attempt))[1]
+        return (await self._weighed(call, work, attempt))[2]
 
     def followed(self, task: Task, outcome: Outcome, begin: int, *, ended: bool) -> None:
         """What a server said of a task that it made of a call is looked at as its other answers are.
@@ -226,7 +238,8 @@ class Pipeline:
             return await self._store.approval(attempt.answer)
         if attempt.approval_id is None:
             found = await self._store.claimed(claim(call, driven=work.driven))
-            return found or await self._store.claimed(claim_again(call, driven=work.driven))
+            found = found or await self._store.claimed(claim_again(call, driven=work.driven))
+            return found or (await self._store.refused(call) if work.driven else None)
         used = await self._store.approval(attempt.approval_id)
         return replace(used, state="approved") if used.state == "consumed" else used
 
@@ -238,6 +251,13 @@ class Pipeline:
         kept = _denied(call, facts, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
         return await self._refuse(kept, work, restored(call, work, approval))
 
+    async def _out_of(
+        self, call: Call, work: Work, facts: Facts, unit: str | None, why: ToolgateError
+    ) -> Denied | OutOfBudget:
+        if work.driven:
+            return OutOfBudget(unit, str(why))
+        return await self._deny(call, work, facts, Deny("within_budget", str(why)))
+
     async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = ()) -> Denied:
         await self._store.append(work.place.run_id, [denied], lease=work.lease, changes=changes)
         return denied
@@ -247,37 +267,13 @@ class Pipeline:
 
         A question about a tool that has changed since is withdrawn: whoever answers it would agree to something else.
         """
-        thing, asked = facts.thing(call), facts.approval
-        seen = pin(thing) if thing else ""
-        joined = asked if asked and asked.state == "pending" and asked.pin == seen else None
-        approval = joined or self._question(call, seen, work, facts, verdict)
+        joined = open_about(call, facts)
+        approval = joined or question(call, facts, verdict, work, self._settings.approval_seconds)
         digest = facts.policy.digest
         held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action, digest)
-        changes = () if joined else (Open(approval),)
+        changes = () if joined else (Open(approval, self._settings.questions),)
         await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
         return held
-
-    def _question(self, call: Call, seen: str, work: Work, facts: Facts, verdict: Verdict) -> Approval:
-        now = round(facts.now.timestamp() * 1000)
-        return Approval(
-            id=f"A-{secrets.token_hex(16)}",
-            claim=claim(call, driven=work.driven),
-            run_id=call.run_id,
-            key=call.key,
-            user=call.subject.user,
-            agent=call.subject.agent,
-            tenant=call.subject.tenant,
-            path=call.path,
-            pin=seen,
-            arguments=call.arguments.text,
-            digest=call.digest,
-            policy=facts.policy.digest,
-            rule=verdict.rule,
-            why=verdict.why,
-            created=now,
-            expires=now + round(self._settings.approval_seconds * 1000),
-            action=call.action,
-        )
 
     async def _make(self, admission: Admission) -> CallResult:
         work, call = admission.work, admission.call
@@ -286,9 +282,7 @@ class Pipeline:
         try:
             await self._admit(admission)
         except BudgetExceeded as error:
-            if work.driven:
-                return OutOfBudget(error.unit, str(error))
-            return await self._deny(call, work, admission.facts, Deny("within_budget", str(error)))
+            return await self._out_of(call, work, admission.facts, error.unit, error)
         except Conflict:  # a parallel retry used the approval up: this one has to ask anew
             return await self.call(admission.proposal, work, admission.attempt)
         if admission.used_up is not None:
@@ -338,6 +332,8 @@ class Pipeline:
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
                 await asyncio.shield(self._record(admission, NO_OUTCOME))
             raise
+        if admission.facts.approval is not None:
+            outcome = amended(outcome, admission.facts.approval)
         self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
         return await self._record(admission, outcome)
 
@@ -379,15 +375,11 @@ class Pipeline:
         extracted = outcome if work.keeps_results else extract(outcome)
         kept = returned if extracted is outcome else replace(returned, outcome=outcome_to_json(extracted))
         settle = (Settle(work.account, price, spent),) if price.items() else ()
+        back = (*back, *admission.concluded(outcome))
         await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
         if returned.tainting and work.ear is not None and admission.facts.policy.traces:
             await work.ear.listen()
         return returned
-
-
-def _covers(facts: Facts, call: Call) -> bool:
-    thing, now = facts.thing(call), round(facts.now.timestamp() * 1000)
-    return bool(thing and facts.approval and facts.approval.allows(call, pin(thing), now))
 
 
 def _denied(call: Call, facts: Facts, verdict: Verdict) -> Denied:

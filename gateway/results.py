@@ -7,10 +7,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from gateway.approval import Approval
 from gateway.call import Answered, Deny, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
+from gateway.preview import changes
 
-__all__ = ["afar", "client_result", "decided_text", "denied_text", "failure_text", "held_text", "resolved_text"]
+__all__ = [
+    "afar",
+    "amended",
+    "client_result",
+    "decided_text",
+    "denied_text",
+    "failure_text",
+    "held_text",
+    "resolved_text",
+]
 __all__ += ["tool_result", "unforged"]
 
 OUR_KEYS = "toolgate/"  # what begins so in a result's `_meta` is said by the gateway
@@ -88,6 +99,21 @@ def client_result(event: Denied | Held | Returned | Doubted, outcome: Outcome | 
     if isinstance(event, Held):
         return _error_result(held_text(event), {"effect": "ask", "approval": event.approval_id, "rule": event.rule})
     return _error_result(failure_text(outcome), {"effect": "allow"})
+
+
+def amended(outcome: Outcome, approval: Approval) -> Outcome:
+    """The same object, unless a person changed the call before it was made: whoever made it is told what ran."""
+    changed = changes(approval)
+    if not changed:
+        return outcome
+    told = f"{approval.by} changed this call before it was made: {'; '.join(changed)}."
+    if isinstance(outcome, Refused):
+        return replace(outcome, message=f"{told} {outcome.message}")
+    if isinstance(outcome, Answered):
+        content = outcome.result.get("content")
+        blocks = content if isinstance(content, list) else []
+        return Answered({**outcome.result, "content": [_block(told), *blocks]})
+    return outcome
 
 
 def unforged(result: JsonObject) -> JsonObject:

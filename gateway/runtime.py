@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -343,6 +344,7 @@ def _call_settings(config: Config) -> CallSettings:
     return CallSettings(
         timeouts={server.name: server.word.call_timeout for server in servers},
         safe_to_repeat=[_qualified(server.name, glob) for server in servers for glob in server.word.safe_to_repeat],
+        identities={server.name: sha256(launch(server).encode()).hexdigest() for server in servers},
     )
 
 

@@ -28,7 +28,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
         "gateway.call", "gateway.budget",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
-        "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
+        "gateway.approval", "gateway.lasting", "gateway.preview",
+        "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.said", "gateway.spelling", "gateway.clues",
@@ -46,7 +47,10 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.auth",
         "providers.*",
     ),
-    "pipeline": ("gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.admission", "gateway.pipeline"),
+    "pipeline": (
+        "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.admission", "gateway.questions",
+        "gateway.pipeline",
+    ),
     "loop": (
         "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
