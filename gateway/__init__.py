@@ -23,7 +23,9 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     balances        what is taken and what is left, for people
     tolls           what calls of tools cost
     accounts        budgets that count over many runs: which count a call, and in which account
-    approval        a question put to people about one exact call
+    approval        a question put to people about one exact call, what each of them said, and what came of it
+    lasting         what lasts beyond one answer: a yes that is remembered, and who decides for whom who is away
+    preview         what a person is shown of a call before he answers
     events          the facts of a run, and their JSON
     refusals        what the record keeps of a call that was refused
     run             a run is the fold of its events: the transition table, `apply()`, `fold()`
@@ -65,6 +67,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
 
 Adapters: one library each, whose types do not leave it.
 
+    replacing       files replaced whole, by one writer at a time
     keyring         keys that seal what we keep or hand out
     guarded         an HTTP client that connects only to what `reach` lets it
     prices          what models cost, by a list
@@ -84,6 +87,7 @@ Paths: where something happens.
     reserving       bills as changes of the store: reserved, settled
     booking         what a call takes beside its run's budget
     parties         with whom the pipeline deals, and what it answers
+    questions       the question that is put to people about a call
     pipeline        the path of a call: parse, judge, admit, forward, record
     turn            one question to a model: reserve, ask, settle
     loop            the path of a run: take the steps, until it waits or ends

@@ -3,12 +3,25 @@
 Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 """
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 
 from gateway.accounts import Bill
 from gateway.approval import Approval, claim_again
 from gateway.budget import Spend
-from gateway.call import Action, Allow, Call, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
+from gateway.call import (
+    Action,
+    Allow,
+    Call,
+    InputRequired,
+    JsonObject,
+    Outcome,
+    Refused,
+    TaskCreated,
+    Unsent,
+    outcome_to_json,
+)
 from gateway.caller import NOBODY, Caller
 from gateway.duties import Duties
 from gateway.events import Admitted, Budgeted, Event, Obliged
@@ -16,12 +29,29 @@ from gateway.gates import Facts, cost, pin
 from gateway.hearing import Ear
 from gateway.profile import WHOLE, Profile
 from gateway.reserving import reserves
-from gateway.store import Again, Change, Consume, Lease, Once, Reserve, Restore, run_account
+from gateway.store import Again, Change, Conclude, Consume, Lease, Once, Recall, Reserve, Restore, run_account
 from gateway.task import Task
 from gateway.tracing import Place
 from gateway.values import value
+from gateway.verbatim import encode, whole
 
-__all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
+__all__ = ["FIRST", "Admission", "Attempt", "CallSettings", "Proposal", "Work", "restored"]
+
+
+@value(frozen=True, slots=True)
+class CallSettings:
+    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`.
+
+    `questions` is how many of one run may be open at once. `identities` says of each server, as a hash, how it is
+    started or reached: what people agree to is bound to it.
+    """
+
+    timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
+    timeout: float = 60.0
+    approval_seconds: float = 7 * 24 * 3600.0
+    safe_to_repeat: Sequence[str] = ()
+    questions: int = 20
+    identities: Mapping[str, str] = field(default_factory=dict)
 
 
 @value(frozen=True, slots=True)
@@ -32,7 +62,7 @@ class Work:
     approval. `seconds` is how long the run may still work. `of` is the run whose call this is, where the call has a run
     to itself: its budget is the other run's, and its result is read from the record. What is outside of
     `profile` is not there for it. Without `hints` the gates do not say which name may have
-    been meant: somebody else does. `ear` hears what untrusted servers say.
+    been meant: somebody else does. `ear` hears what untrusted servers say. `client` is the name of an MCP client.
     """
 
     place: Place
@@ -43,6 +73,12 @@ class Work:
     of: str | None = None
     hints: bool = True
     ear: Ear | None = None
+    client: str = ""
+
+    @property
+    def session(self) -> str:
+        """What its questions belong to: a client of the same name comes back in another run; an agent's run is one."""
+        return f"client:{self.client}" if self.client else self.place.run_id
 
     def caused_by(self, meta: JsonObject) -> "Work":
         """The same, with the client's place in its own trace, where its `_meta` names one."""
@@ -137,7 +173,7 @@ class Admission:
             reserved=self.price.to_json(),
             attempt=self.attempt.number,
             rule=self.verdict.rule,
-            approval_id=approval.id if approval else None,
+            approval_id=approval.id if approval else self._rests_on,
             action=call.action,
         )
 
@@ -150,6 +186,11 @@ class Admission:
     def price(self) -> Spend:
         """What it takes of its run's budget."""
         return cost(self.call.action) if self.facts.bill is None else self.facts.bill.amount
+
+    @property
+    def _rests_on(self) -> str | None:
+        """The approval of an earlier call that counts for this one, too."""
+        return self.facts.remembered.approval_id if self.facts.remembered else None
 
     @property
     def duties(self) -> Duties | None:
@@ -178,6 +219,8 @@ class Admission:
             claims, paces = self.bill.claims, self.bill.paces
             reserve = (*reserve, *reserves(claims, agreed=self.facts.approval is not None), *paces)
         used = (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
+        if self.facts.remembered is not None:
+            used = (*used, Recall(self.facts.remembered.id))
         return used if once is None else (*used, once)
 
     def task(self, created: TaskCreated, now: float) -> Task:
@@ -198,6 +241,14 @@ class Admission:
             created=round(now * 1000),
         )
 
+    def concluded(self, outcome: Outcome) -> tuple[Change, ...]:
+        """What is noted beside the approval on which it was made: which outcome it led to."""
+        approval = self.facts.approval
+        if approval is None or isinstance(outcome, Unsent | InputRequired):
+            return ()
+        text = encode({name: whole(item) for name, item in outcome_to_json(outcome).items()})
+        return (Conclude(approval.id, hashlib.sha256(text).hexdigest()),)
+
     def given_back(self, outcome: Outcome) -> tuple[Change, ...]:
         """What was used up for nothing: the server was not reached, or has only asked back. Answers that it refused may
         be mended.
@@ -208,5 +259,6 @@ class Admission:
 
 
 def restored(call: Call, work: Work, approval: Approval) -> tuple[Change, ...]:
-    """Makes an approval good again, for the same call."""
-    return (Restore(approval.id, claim_again(call, driven=work.driven)),)
+    """Makes an approval good again, for the same call: the one that was asked about, whoever changed it since."""
+    asked = call if approval.asked_for is None else replace(call, arguments=approval.asked.arguments)
+    return (Restore(approval.id, claim_again(asked, driven=work.driven)),)

@@ -1,21 +1,44 @@
-"""The path of an answer: who may give it is policy, and it is given once. Every channel comes through here."""
+"""The path of an answer: who may give it is policy, and it is given once. Every channel comes through here.
+
+    look    the question as it stands, and the facts of its run now
+    judge   may this person decide about this call, as he changed it, on his own or in the place of somebody who is away
+    count   the store adds his vote, and settles the question if it was the last one that it needed: one transaction
+
+An answer allows nothing by itself: the call is judged again when it is made.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway.approval import Approval
-from gateway.call import Deny, Subject, Verdict
+from gateway.approval import Approval, Remember, Said, Terms
+from gateway.call import Allow, Arguments, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
-from gateway.events import Decision
-from gateway.gates import Facts, judge_approver
+from gateway.gates import Facts, judge_approver, judge_deputy, may_agree, may_remember, query_of, terms_of
 from gateway.policy import LivePolicy, RunFacts
 from gateway.run import fold
+from gateway.schema import violation
 from gateway.sources import extended
 from gateway.store import Store
 
-__all__ = ["Approving"]
+__all__ = ["Answer", "Approving"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody says to a question, and how he was known. `edited` are the arguments that he agrees to instead;
+    `seen` is the digest of the call that he was shown, where his channel knows it. `remember` says for which other
+    calls a yes counts, too.
+    """
+
+    decision: Said
+    reason: str = ""
+    method: str = ""
+    edited: Arguments | None = None
+    stop: bool = False
+    seen: str | None = None
+    remember: Remember | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +56,38 @@ class Approving:
 
     async def may_decide(self, approver: Subject, approval: Approval) -> Verdict:
         """Allow or Deny, with the line that says so. What the policy asks about the run is the run as it is now."""
-        return judge_approver(approver, approval, await self._facts(approval))
+        return (await self._judged(approver, approval, await self._facts(approval)))[0]
+
+    async def _judged(self, approver: Subject, approval: Approval, facts: Facts) -> tuple[Verdict, str | None]:
+        """The verdict, and in whose place he decides, if not on his own."""
+        verdict = judge_approver(approver, approval, facts)
+        if isinstance(verdict, Deny) and verdict.rule is None and approver.agent is None:
+            for each in await self.store.standing_for(approver):
+                theirs = judge_deputy(approver, each.absent, approval, facts)
+                if isinstance(theirs, Allow):
+                    return theirs, each.absent
+        return verdict, None
+
+    async def decide(self, approver: Subject, approval_id: str, decision: Said, reason: str = "") -> Approval | Deny:
+        """The plain answer: yes or no to exactly what was asked. See `answer`."""
+        return await self.answer(approver, approval_id, Answer(decision, reason))
+
+    async def answer(self, approver: Subject, approval_id: str, answer: Answer) -> Approval | Deny:
+        """Answers a question: returns it, still open where more people must agree; or why this person may not answer.
+
+        Raises UnknownApproval, and Conflict when somebody else was first.
+        """
+        approval = await self.store.approval(approval_id)
+        if answer.decision == "escalated" and approval.escalate_to is None:
+            return Deny("approver", "no line says to whom this goes: write `escalate=role:...@2h` on an `o` line")
+        wanted = approval if answer.edited is None else approval.edited(answer.edited)
+        facts = await self._facts(wanted)
+        verdict, on_behalf = await self._judged(approver, wanted, facts)
+        wrong = verdict if isinstance(verdict, Deny) else _wrong(approver, wanted, facts, answer)
+        if wrong is not None:
+            return wrong
+        terms = replace(_terms(approval, wanted, facts, answer), on_behalf=on_behalf, remember=answer.remember)
+        return await self.store.decide(approval.id, answer.decision, approver.user, answer.reason, terms)
 
     async def _facts(self, approval: Approval) -> Facts:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
@@ -41,18 +95,52 @@ class Approving:
         asks = policy.traces and run.driver == "loop"
         heard = await asyncio.to_thread(extended, None, run.input, run.answers) if asks else None
         so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers, sources=heard)
-        return Facts(self.catalogue(), policy, datetime.now(UTC), run=so_far)
+        return Facts(self._known(approval), policy, datetime.now(UTC), run=so_far)
 
-    async def decide(
-        self, approver: Subject, approval_id: str, decision: Decision, reason: str = ""
-    ) -> Approval | Deny:
-        """Answers a question: returns it answered, or why this person may not answer it.
+    def _known(self, approval: Approval) -> Catalogue:
+        """What the servers offer; where this one is not there, its tool as it was when the question was put.
 
-        Raises UnknownApproval, and Conflict when somebody else was first.
+        The answer is good for that tool only, whatever there will be when the call is made.
         """
-        approval = await self.store.approval(approval_id)
-        facts = await self._facts(approval)
-        verdict = judge_approver(approver, approval, facts)
-        if isinstance(verdict, Deny):
-            return verdict
-        return await self.store.decide(approval.id, decision, approver.user, reason, facts.policy.digest)
+        there = self.catalogue()
+        tool = approval.tool if there.find(approval.action, approval.path) is None else None
+        return there if tool is None else Catalogue.of([tool])
+
+
+def _terms(approval: Approval, wanted: Approval, facts: Facts, answer: Answer) -> Terms:
+    needs = terms_of(wanted.call, facts).needs
+    return Terms(
+        answer.method, None, needs, facts.policy.digest, answer.edited, answer.stop, answer.seen or approval.digest
+    )
+
+
+def _wrong(approver: Subject, wanted: Approval, facts: Facts, answer: Answer) -> Deny | None:
+    """Why this answer can't be given by somebody who may give one."""
+    if answer.decision != "approved":
+        return None
+    unfit = _unfit(wanted, facts) if answer.edited else None
+    return unfit or (_forgotten(approver, wanted, facts, answer.remember) if answer.remember else None)
+
+
+def _forgotten(approver: Subject, wanted: Approval, facts: Facts, remember: Remember) -> Deny | None:
+    """Why a yes is not remembered: it would count for calls to which nobody agreed, or nobody may."""
+    missing = [name for name in remember.by if name not in wanted.call.arguments.value]
+    if missing:
+        return Deny("remember", f"the call has no argument `{missing[0]}` by which it could be remembered")
+    if terms_of(wanted.call, facts).needs > 1 or wanted.needs > 1:
+        return Deny("remember", "where several people must agree, they agree to each call")
+    if not may_remember(wanted.call, facts):
+        return Deny("remember", "a yes to this call counts once, unless an `o` line says `remember=yes`")
+    if not isinstance(may_agree(approver, wanted.call, facts), Allow):
+        return Deny("remember", "what somebody agrees to in another's place, or after an escalation, counts once")
+    return None
+
+
+def _unfit(wanted: Approval, facts: Facts) -> Deny | None:
+    """Why the changed call could not be made: its arguments do not fit the tool, or a line denies it."""
+    thing = facts.thing(wanted.call)
+    wrong = violation(thing, wanted.call.arguments) if isinstance(thing, Tool) else None
+    if wrong:
+        return Deny("valid", wrong)
+    decision = facts.policy.decide(query_of(wanted.call, facts))
+    return Deny("permitted", decision.why, decision.rule) if decision.effect == "deny" else None

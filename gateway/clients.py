@@ -27,7 +27,7 @@ from gateway.pipeline import CallResult, Pipeline, Upstream
 from gateway.policy import LivePolicy, RunFacts
 from gateway.profile import WHOLE, Profile
 from gateway.run import Run
-from gateway.store import Lease, Once, Store, run_account
+from gateway.store import Lease, Once, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.task import is_run_of_task
 from gateway.tracing import Place, Tracing
@@ -112,7 +112,7 @@ class Clients:
         queued = Queued("client", *who, input=title, limits=limits, tainted=tainted, servers=read)
         await self.store.append(run_id, [queued, Started(owner)], lease=None)
         lease = await self.store.acquire(run_id, owner, CLIENT_LEASE_SECONDS)
-        return ClientRun(self, Seat(run_id, subject, lease, profile, tainted, servers))
+        return ClientRun(self, Seat(run_id, subject, lease, profile, tainted, servers, title_of(title)))
 
     async def sweep(self) -> int:
         """Closes the runs of gateways that were killed; says how many. Their open questions stay."""
@@ -182,6 +182,7 @@ class Seat:
     profile: Profile = WHOLE
     tainted: bool = False
     servers: frozenset[str] | None = frozenset()
+    client: str = ""
 
 
 class ClientRun:
@@ -190,7 +191,7 @@ class ClientRun:
     def __init__(self, clients: Clients, seat: Seat) -> None:
         self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
-        self._numbers = itertools.count(1)
+        self._client, self._numbers = seat.client, itertools.count(1)
         self.ear, self._servers = Listening(tainted=seat.tainted), seat.servers  # what the run's events say
 
     @property
@@ -342,7 +343,8 @@ class ClientRun:
 
     async def work(self, *, hints: bool = True) -> Work:
         """What its calls are part of. Without `hints`, whoever answers says which name may have been meant."""
-        return Work(await self.place(), self._lease, profile=self.profile, hints=hints, ear=self.ear)
+        place = await self.place()
+        return Work(place, self._lease, profile=self.profile, hints=hints, ear=self.ear, client=self._client)
 
     async def place(self) -> Place:
         """Where in its run it is, and what is spent of its budget; the reservation sees what others spent meanwhile."""

@@ -12,10 +12,12 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
     - UnknownApproval      no such approval
     - UnknownTask          no such task, or somebody else's
     - UnknownKey           no such API key
+    - UnknownLasting       no such remembered answer or delegation
     - LeaseLost            another worker drives this run now
     - Conflict             somebody else was first; nothing was written
     - AlreadyUsed          it was good for one time; nothing was written
     - BudgetExceeded       a reservation does not fit; nothing was written
+    - TooManyQuestions     a run has asked people so much that is open; nothing was written
   + IllegalEvent           an event that may not follow: a bug, nothing was written
 
 Model backends have their own, `providers.ProviderError`.
@@ -36,9 +38,11 @@ __all__ = [
     "PolicyError",
     "Problem",
     "StoreError",
+    "TooManyQuestions",
     "ToolgateError",
     "UnknownApproval",
     "UnknownKey",
+    "UnknownLasting",
     "UnknownRun",
     "UnknownTask",
     "UpstreamUnavailable",
@@ -130,6 +134,21 @@ class UnknownKey(StoreError):
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"there is no API key `{key_id}`; `toolgate keys list` shows them")
+
+
+class UnknownLasting(StoreError):
+    """No remembered answer, or no delegation, that is in force has this id."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"there is no {what} `{name}` in force")
+
+
+class TooManyQuestions(StoreError):
+    """So many questions of one run are open that no more are put before people have answered some."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        super().__init__(f"{most} questions of this run wait for people already; no more is asked before they answer")
 
 
 class LeaseLost(StoreError):

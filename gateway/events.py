@@ -357,4 +357,6 @@ def event_from_json(value: Mapping[str, Any]) -> Event:
         known["calls"] = tuple(known.get("calls", ()))
     elif cls is Obliged:
         known["rules"] = tuple(known.get("rules", ()))
+    elif cls is Returned or cls is Budgeted:
+        known["left"] = tuple(known.get("left", ()))
     return cls(**known)

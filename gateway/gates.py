@@ -14,11 +14,13 @@ from gateway.approval import Approval
 from gateway.budget import Limits, Spend, excess, shown
 from gateway.call import Action, Allow, Ask, Call, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
-from gateway.duties import Duties
+from gateway.duties import Duties, strictest
+from gateway.lasting import Remembered
 from gateway.offer import Offer
 from gateway.outage import brief
 from gateway.params import misfit
 from gateway.policy import Decision, Policy, Query, RunFacts
+from gateway.policy.decide import principals
 from gateway.schema import violation
 from gateway.values import value
 from gateway.wording import closest
@@ -31,11 +33,18 @@ __all__ = [
     "alike",
     "awaited",
     "cost",
+    "covers",
     "judge",
     "judge_approver",
+    "judge_deputy",
     "judge_subscriber",
     "listed",
+    "may_agree",
+    "may_remember",
     "pin",
+    "query_of",
+    "recalls",
+    "terms_of",
 ]
 
 A_CALL, NOTHING = Spend(tool_calls=1), Spend()
@@ -46,9 +55,11 @@ class Facts:
     """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
     `bill` is what the call takes of other budgets than its run's, where there are any that count it.
 
-    `pinned` is the definition's hash that somebody relied on before (an approval, an earlier attempt), if any. `hints`:
-    whether a name that is not there is answered with one like it. `sought`: people's answers
-    were looked up, so without an `approval` there is none. `repeated`: the call was decided about before.
+    `server_pin` says how the call's server is started or reached, where an answer of people is at stake, `places` are
+    its run and its session, and `remembered` an answer to an earlier call, on which it may rest. `pinned` is the
+    definition's hash that somebody relied on before (an approval, an earlier attempt), if any. `hints`: whether a name
+    that is not there is answered with one like it. `sought`: people's answers were looked up, so without an `approval`
+    there is none. `repeated`: the call was decided about before.
     """
 
     catalogue: Catalogue
@@ -59,6 +70,9 @@ class Facts:
     taken: Spend = field(default_factory=Spend)
     bill: Bill | None = None
     approval: Approval | None = None
+    server_pin: str = ""
+    remembered: Remembered | None = None
+    places: tuple[str, ...] = ()
     pinned: str | None = None
     hints: bool = True
     sought: bool = False
@@ -218,22 +232,18 @@ def within_budget(case: Case) -> Verdict:
     if bill is None or bill.over is None:
         return _WITHIN_BUDGET
     claim, unit = bill.over
-    then, ends = claim.budget.then, claim.account.terms.ends
-    if then == "ask":
+    if claim.budget.then == "ask":
         return _agreed(case, claim.why(unit))
-    wait = None if ends is None else max(0.0, ends / 1000 - facts.now.timestamp())
-    return Deny("within_budget", claim.why(unit), stops=unit if then == "stop" else None, retry_after=wait)
+    stops = unit if claim.budget.then == "stop" else None
+    return Deny("within_budget", claim.why(unit), stops=stops, retry_after=claim.wait(facts.now))
 
 
 def _agreed(case: Case, why: str) -> Verdict:
     """People may let a call pass a limit, if the admin says so: this very call, once."""
-    asked, thing, now = case.facts.approval, case.thing, round(case.facts.now.timestamp() * 1000)
+    asked = case.facts.approval
     if asked is not None and asked.state == "denied":
-        reason = f": {asked.reason}" if asked.reason else ""
-        return Deny("within_budget", f"{why}, and {asked.decided_by} denied this call{reason}")
-    if thing and asked and asked.allows(case.call, pin(thing), now):
-        return _WITHIN_BUDGET
-    return Ask("within_budget", why)
+        return Deny("within_budget", f"{why}, and {asked.decided_by} denied this call")
+    return _WITHIN_BUDGET if covers(case.call, case.facts) else Ask("within_budget", why)
 
 
 def approved(case: Case) -> Verdict:
@@ -244,14 +254,60 @@ def approved(case: Case) -> Verdict:
     if facts.approval and facts.approval.state == "denied":
         reason = f": {facts.approval.reason}" if facts.approval.reason else ""
         return Deny("approved", f"{facts.approval.decided_by} denied this call{reason}", decision.rule)
-    thing, now = case.thing, round(facts.now.timestamp() * 1000)
-    if thing and facts.approval and facts.approval.allows(case.call, pin(thing), now):
-        by = f"approved by {facts.approval.decided_by}"
-        return Allow("approved", by, decision.rule, duties=decision.duties)
+    needs = decision.duties.needs if decision.duties else 1
+    if facts.approval and covers(case.call, facts) and facts.approval.agreed(needs):
+        return Allow("approved", f"approved by {facts.approval.by}", decision.rule, duties=decision.duties)
+    if facts.remembered and recalls(case.call, facts):
+        return Allow("approved", facts.remembered.said, decision.rule, duties=decision.duties)
     return Ask("approved", decision.why, decision.rule)
 
 
 _UNJUDGED = Deny("known", "there are no gates")
+
+
+def covers(call: Call, facts: Facts) -> bool:
+    """Whether the answer that people gave is a yes to exactly this call, and still good."""
+    thing, asked = facts.thing(call), facts.approval
+    return bool(thing and asked and asked.allows(call, pin(thing), _millis(facts.now), facts.server_pin))
+
+
+def recalls(call: Call, facts: Facts) -> bool:
+    """Whether an answer that people wanted to be remembered counts for this call: it is such a call, whoever gave it
+    might give it to this very one now, and the policy lets it be remembered.
+    """
+    thing, found = facts.thing(call), facts.remembered
+    if thing is None or found is None or not may_remember(call, facts):
+        return False
+    alike = found.covers(call, pin(thing), facts.server_pin, facts.places, _millis(facts.now))
+    return alike and isinstance(may_agree(Subject(found.by, found.tenant), call, facts), Allow)
+
+
+def may_remember(call: Call, facts: Facts) -> bool:
+    """Whether a yes to this call may count for others, too: not where a line says no, or two people must agree, or the
+    tool may destroy and no line that surely holds says yes.
+    """
+    said = terms_of(call, facts)
+    if said.remember is False or said.needs > 1:
+        return False
+    thing = facts.thing(call)
+    return thing is not None and (not (isinstance(thing, Tool) and thing.destructive) or _surely(call, facts))
+
+
+def _surely(call: Call, facts: Facts) -> bool:
+    """Whether a line that lets it be remembered holds: where that can't be decided it does not, as with any grant."""
+    query, policy = query_of(call, facts), facts.policy
+    saying = {each.where for each in policy.obligations if each.duties.remember}
+    return any(
+        rule.where in saying and (rule.when is None or rule.when.test(policy.scope(query, principal)) is True)
+        for principal in principals(call.subject)
+        for rule in policy.that_may_oblige(query, principal)
+    )
+
+
+def _millis(now: datetime) -> int:
+    return round(now.timestamp() * 1000)
+
+
 _KNOWN, _REACHABLE, _INTACT = Allow("known"), Allow("reachable"), Allow("intact")
 _VALID, _WITHIN_BUDGET = Allow("valid"), Allow("within_budget")
 GATES: tuple[Gate, ...] = (known, reachable, intact, valid, permitted, within_budget, approved)
@@ -282,23 +338,63 @@ def judge_subscriber(subject: Subject, resource: Offer, facts: Facts) -> Verdict
     return Deny("permitted", decision.why, decision.rule)
 
 
+def terms_of(call: Call, facts: Facts) -> Duties:
+    """What the policy's `o` lines say about the answer of people to this call: how many must agree, and so on."""
+    return strictest(each.duties for each in facts.policy.obliging(query_of(call, facts))) or _FREE
+
+
+def query_of(call: Call, facts: Facts) -> Query:
+    """A call as the policy is asked about it."""
+    return Query(call.subject, call.action, call.path, call.arguments.value, facts.thing(call), facts.run, facts.now)
+
+
 def judge_approver(approver: Subject, approval: Approval, facts: Facts) -> Verdict:
     """Whether this person may decide about this call. Approving is itself an action that the policy grants.
 
     An approver acts for himself, never through an agent, and within the call's tenant. Nobody decides about his own
-    request unless a line says so: the policy is told who made it.
+    request unless a line says so: the policy is told who made it. Once a question is escalated, those with the role
+    to which it went may decide, too, where no line denies it to them.
     """
+    verdict = may_agree(approver, approval.call, facts)
+    if isinstance(verdict, Allow) or verdict.rule is not None or not approval.escalated(_millis(facts.now)):
+        return verdict
+    roles = facts.policy.roles.of_member(approver.user, approver.tenant)
+    if _is_other_person(approver, approval.call.subject) and approval.escalate_to in roles:
+        return Allow("approver", f"it was escalated to {approval.escalate_to}")
+    return verdict
+
+
+def judge_deputy(approver: Subject, absent: str, approval: Approval, facts: Facts) -> Verdict:
+    """Whether this person may decide in the place of somebody who is away and said so: if that one might, and neither
+    of the two made the request, and no line denies it to this one.
+    """
+    own = may_agree(approver, approval.call, facts)
+    if isinstance(own, Deny) and own.rule is not None:
+        return own
+    if not _is_other_person(approver, approval.call.subject) or absent == approval.user:
+        return Deny("approver", "nobody approves their own request through somebody else")
+    theirs = judge_approver(Subject(absent, approver.tenant), approval, facts)
+    return replace(theirs, why=f"in the place of {absent}") if isinstance(theirs, Allow) else theirs
+
+
+def _is_other_person(approver: Subject, asking: Subject) -> bool:
+    plain = approver.agent is None and approver.user.startswith("user:")
+    return plain and approver.tenant == asking.tenant and approver.user != asking.user
+
+
+def may_agree(approver: Subject, call: Call, facts: Facts) -> Verdict:
+    """Whether the policy lets this person agree to this call."""
     if approver.agent is not None or not approver.user.startswith("user:"):
         return Deny("approver", "only a person may approve")
-    if approver.tenant != approval.tenant:
-        return Deny("approver", f"the call belongs to tenant `{approval.tenant}`")
-    call, thing = approval.call, facts.thing(approval.call)
-    query = Query(
-        approver, "approve", call.path, call.arguments.value, thing, facts.run, facts.now, requester=approval.user
-    )
+    if approver.tenant != call.subject.tenant:
+        return Deny("approver", f"the call belongs to tenant `{call.subject.tenant}`")
+    query = replace(query_of(call, facts), subject=approver, action="approve", requester=call.subject.user)
     decision = facts.policy.decide(query)
     if facts.policy.hear is not None:
         facts.policy.hear(query, decision)
     if decision.effect == "allow":
         return Allow("approver", decision.why, decision.rule)
     return Deny("approver", decision.why, decision.rule)
+
+
+_FREE = Duties()

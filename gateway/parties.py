@@ -1,7 +1,6 @@
 """With whom the pipeline deals, and what it answers."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.call import Call, JsonObject, Outcome
@@ -9,7 +8,7 @@ from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.events import Denied, Doubted, Held, Returned
 
-__all__ = ["CallResult", "CallSettings", "OutOfBudget", "Upstream"]
+__all__ = ["CallResult", "OutOfBudget", "Upstream"]
 
 
 class Upstream(Protocol):
@@ -39,20 +38,12 @@ class Upstream(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CallSettings:
-    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`."""
-
-    timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
-    timeout: float = 60.0
-    approval_seconds: float = 7 * 24 * 3600.0
-    safe_to_repeat: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class OutOfBudget:
-    """The call does not fit any more. Nothing was recorded: a driven run pauses, and makes it once it fits."""
+    """The call does not fit any more, or (without a unit) too many questions of its run are open. Nothing was recorded:
+    a driven run pauses, and makes it once it fits.
+    """
 
-    unit: str
+    unit: str | None
     why: str
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
+from gateway.admission import FIRST, Admission, Attempt, CallSettings, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
 from gateway.aside import fulfilled_aside
 from gateway.booking import Booking
@@ -37,16 +37,18 @@ from gateway.call import (
     says,
 )
 from gateway.duties import Duties
-from gateway.errors import BudgetExceeded, Conflict, ToolgateError
+from gateway.errors import BudgetExceeded, Conflict, ToolgateError, TooManyQuestions
 from gateway.events import Denied, Doubted, Event, Held, Obliged, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import rehearsed
-from gateway.gates import A_CALL, Facts, alike, judge, pin
+from gateway.gates import A_CALL, Facts, alike, covers, judge, pin, recalls
 from gateway.hearing import discreet, overheard
-from gateway.parties import CallResult, CallSettings, OutOfBudget, Upstream
+from gateway.parties import CallResult, OutOfBudget, Upstream
 from gateway.policy import LivePolicy, Policy, RunFacts
+from gateway.questions import open_about, question
 from gateway.refusals import denial
 from gateway.reserving import charged, settled, settled_in
+from gateway.results import amended
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
 from gateway.task import Task
 from gateway.tracing import Forwarding, Interval, Tracing, meta_of
@@ -88,51 +90,79 @@ class Pipeline:
             denied = denial(proposal.key, proposal.path, proposal.arguments, no, proposal.action)
             return await self._refuse(replace(denied, policy=self._policy.current.digest), work)
         call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments, proposal.action)
-        facts, verdict = await self._judged(call, work, attempt)
+        call, facts, verdict = await self._judged(call, work, attempt)
         if isinstance(verdict, Allow):
             return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
         if isinstance(verdict, Deny) and verdict.stops and work.driven:
             return OutOfBudget(verdict.stops, verdict.why)
         if attempt.doubtful:  # it may have happened: neither a refusal nor a question would be the truth
             return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt)
-        if isinstance(verdict, Ask) and attempt.answer:
-            verdict = Deny("approved", "what people agreed to is not this call any more")
         if isinstance(verdict, Deny):
             return await self._deny(call, work, facts, verdict)
         try:
             return await self._hold(call, work, facts, verdict)
         except Conflict:  # the same call came twice at once, and the other one put the question
             return await self.call(proposal, work, attempt)
+        except (TooManyQuestions, BudgetExceeded) as error:
+            return await self._out_of(call, work, facts, error)
 
-    async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Facts, Verdict]:
+    async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
         begin = time.time_ns()
-        facts, verdict = await self._weighed(call, work, attempt)
+        call, facts, verdict = await self._weighed(call, work, attempt)
         self._tracing.checked(call, work.place, verdict, facts, Interval(begin, time.time_ns()))
-        return facts, verdict
+        if isinstance(verdict, Ask) and attempt.answer:
+            verdict = Deny("approved", "what people agreed to is not this call any more")
+        return call, facts, verdict
 
-    async def _weighed(self, call: Call, work: Work, attempt: Attempt, *, counts: bool = True) -> tuple[Facts, Verdict]:
+    async def _weighed(
+        self, call: Call, work: Work, attempt: Attempt, *, counts: bool = True
+    ) -> tuple[Call, Facts, Verdict]:
         """An edit of the policy counts from the next call on, which waits for its end if it may be judged otherwise."""
         facts, edit = self._facts(self._policy.current, work, attempt), self._policy.coming
         if edit is not None and not (edit.policy and alike(call, facts, replace(facts, policy=edit.policy))):
             facts = self._facts(await self._policy.settled(), work, attempt)
-        if attempt.bill is not None:
-            facts = replace(facts, bill=attempt.bill)
-        elif counts and self._booking is not None and self._booking.counts:
-            facts = replace(facts, bill=await self._booking.bill(call, work, self._most(call), facts.now))
+        booking = self._booking if counts and self._booking is not None and self._booking.counts else None
+        if booking is not None or attempt.bill is not None:
+            facts = await self._billed(call, facts, work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
-            facts = replace(facts, approval=await self._answer(call, work, attempt), sought=True)
+            meant, facts = await self._answered(call, facts, work, attempt)
+            if booking is not None and meant is not call:  # people have changed it
+                facts = await self._billed(meant, facts, work, attempt)
+            call = meant
             verdict = judge(call, facts)
         if verdict.gate == "reachable":
             self._upstream.wake(call.server)
-        if isinstance(verdict, Allow) and attempt.answer and not _covers(facts, call):
+        if isinstance(verdict, Allow) and attempt.answer and not covers(call, facts):
             verdict = Ask("approved", "its approval has been used, or is not good any more")
-        return facts, verdict
+        return call, facts, verdict
+
+    async def _billed(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> Facts:
+        """With what it takes of other budgets than its run's."""
+        if attempt.bill is not None or self._booking is None:
+            return replace(facts, bill=attempt.bill)
+        return replace(facts, bill=await self._booking.bill(call, work, self._most(call), facts.now))
+
+    async def _answered(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> tuple[Call, Facts]:
+        """What people said to it. What runs is what they agreed to: where they changed it, that call, judged anew."""
+        answer, server_pin = await self._answer(call, work, attempt), self._settings.identities.get(call.server, "")
+        facts = replace(facts, approval=answer, server_pin=server_pin, places=(call.run_id, work.session), sought=True)
+        edited = answer.in_place_of(call) if answer else None
+        if edited is not None and covers(edited, facts):
+            return edited, facts
+        if answer is None or answer.state == "pending":
+            facts = await self._remembered(call, facts)
+        return call, facts
+
+    async def _remembered(self, call: Call, facts: Facts) -> Facts:
+        """With an answer to an earlier call that counts for this one, too, if there is one."""
+        each = (replace(facts, approval=None, remembered=found) for found in await self._store.remembered(call))
+        return next((trial for trial in each if recalls(call, trial)), facts)
 
     async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
         """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
-        return (await self._weighed(call, work, attempt, counts=False))[1]
+        return (await self._weighed(call, work, attempt, counts=False))[2]
 
     def followed(self, task: Task, outcome: Outcome, begin: int, *, ended: bool) -> None:
         """What a server said of a task that it made of a call is looked at as its other answers are.
@@ -192,7 +222,8 @@ class Pipeline:
             return await self._store.approval(attempt.answer)
         if attempt.approval_id is None:
             found = await self._store.claimed(claim(call, driven=work.driven))
-            return found or await self._store.claimed(claim_again(call, driven=work.driven))
+            found = found or await self._store.claimed(claim_again(call, driven=work.driven))
+            return found or (await self._store.refused(call) if work.driven else None)
         used = await self._store.approval(attempt.approval_id)
         return replace(used, state="approved") if used.state == "consumed" else used
 
@@ -204,57 +235,33 @@ class Pipeline:
         kept = _denied(call, facts, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
         return await self._refuse(kept, work, restored(call, work, approval))
 
-    async def _too_much(self, call: Call, work: Work, facts: Facts, error: BudgetExceeded) -> CallResult:
-        if work.driven and error.then == "stop":
-            return OutOfBudget(error.unit, str(error))
-        no = Deny("within_budget", str(error), retry_after=error.retry_after)
+    async def _out_of(
+        self, call: Call, work: Work, facts: Facts, why: BudgetExceeded | TooManyQuestions
+    ) -> Denied | OutOfBudget:
+        of_budget = why if isinstance(why, BudgetExceeded) else None
+        if work.driven and (of_budget is None or of_budget.then == "stop"):
+            return OutOfBudget(of_budget.unit if of_budget else None, str(why))
+        no = Deny("within_budget", str(why), retry_after=of_budget.retry_after if of_budget else None)
         return await self._deny(call, work, facts, no)
 
     async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = ()) -> Denied:
         await self._store.append(work.place.run_id, [denied], lease=work.lease, changes=changes)
         return denied
 
-    async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> CallResult:
+    async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Held:
         """Puts the question, or joins the one that is open about this very tool. Raises Conflict if another came first.
 
         A question about a tool that has changed since is withdrawn: whoever answers it would agree to something else.
         """
-        thing, asked = facts.thing(call), facts.approval
-        seen = pin(thing) if thing else ""
-        joined = asked if asked and asked.state == "pending" and asked.pin == seen else None
-        approval = joined or self._question(call, seen, work, facts, verdict)
+        joined = open_about(call, facts)
+        approval = joined or question(call, facts, verdict, work, self._settings.approval_seconds)
         digest = facts.policy.digest
         held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action, digest)
-        changes: tuple[Change, ...] = () if joined else (Open(approval),)
+        changes: tuple[Change, ...] = () if joined else (Open(approval, self._settings.questions),)
         if changes and self._booking is not None:
             changes = (*changes, *await self._booking.question(call, work, facts.now))
-        try:
-            await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
-        except BudgetExceeded as error:  # of questions to people
-            return await self._too_much(call, work, facts, error)
+        await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
         return held
-
-    def _question(self, call: Call, seen: str, work: Work, facts: Facts, verdict: Verdict) -> Approval:
-        now = round(facts.now.timestamp() * 1000)
-        return Approval(
-            id=f"A-{secrets.token_hex(16)}",
-            claim=claim(call, driven=work.driven),
-            run_id=call.run_id,
-            key=call.key,
-            user=call.subject.user,
-            agent=call.subject.agent,
-            tenant=call.subject.tenant,
-            path=call.path,
-            pin=seen,
-            arguments=call.arguments.text,
-            digest=call.digest,
-            policy=facts.policy.digest,
-            rule=verdict.rule,
-            why=verdict.why,
-            created=now,
-            expires=now + round(self._settings.approval_seconds * 1000),
-            action=call.action,
-        )
 
     async def _make(self, admission: Admission) -> CallResult:
         work, call = admission.work, admission.call
@@ -265,7 +272,7 @@ class Pipeline:
         except BudgetExceeded as error:
             if error.then == "ask":  # others were faster: now people are asked
                 return await self.call(admission.proposal, work, admission.attempt)
-            return await self._too_much(call, work, admission.facts, error)
+            return await self._out_of(call, work, admission.facts, error)
         except Conflict:  # a parallel retry used the approval up: this one has to ask anew
             return await self.call(admission.proposal, work, admission.attempt)
         if admission.used_up is not None:
@@ -318,6 +325,8 @@ class Pipeline:
                 await asyncio.shield(self._record(admission, NO_OUTCOME, when.millis))
             raise
         when = Interval(begin, time.time_ns())
+        if admission.facts.approval is not None:
+            outcome = amended(outcome, admission.facts.approval)
         self._tracing.forwarded(call, work.place, sent, outcome, when)
         return await self._record(admission, outcome, when.millis)
 
@@ -371,15 +380,11 @@ class Pipeline:
         settle: tuple[Change, ...] = (Settle(work.account, price, spent),) if price.items() else ()
         if admission.bill is not None:
             settle = (*settle, *settled(admission.bill, outcome, millis))
+        back = (*back, *admission.concluded(outcome))
         await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
         if returned.tainting and work.ear is not None and admission.facts.policy.traces:
             await work.ear.listen()
         return returned
-
-
-def _covers(facts: Facts, call: Call) -> bool:
-    thing, now = facts.thing(call), round(facts.now.timestamp() * 1000)
-    return bool(thing and facts.approval and facts.approval.allows(call, pin(thing), now))
 
 
 def _denied(call: Call, facts: Facts, verdict: Verdict) -> Denied:

@@ -13,7 +13,9 @@ __all__ = ["charged", "reserves", "settled", "settled_in"]
 
 def reserves(found: Sequence[Claim], *, agreed: bool = False) -> tuple[Change, ...]:
     """The reservations. `agreed`: people have let it pass the limits about which they are asked."""
-    return tuple(Reserve(one.account.name, one.amount, _limits(one, agreed=agreed), one.account.terms) for one in found)
+    return tuple(
+        Reserve(one.account.name, one.amount, _limits(one, agreed=agreed), one.account.proviso) for one in found
+    )
 
 
 def settled(bill: Bill, outcome: Outcome, millis: int) -> tuple[Change, ...]:

@@ -7,12 +7,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from gateway.approval import Approval
 from gateway.budget import shown
 from gateway.call import Answered, Deny, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
+from gateway.preview import changes
 
-__all__ = ["afar", "client_result", "decided_text", "denied_text", "failure_text", "held_text", "resolved_text"]
-__all__ += ["soon", "tool_result", "unforged"]
+__all__ = [
+    "afar",
+    "amended",
+    "client_result",
+    "decided_text",
+    "denied_text",
+    "failure_text",
+    "held_text",
+    "resolved_text",
+    "soon",
+]
+__all__ += ["tool_result", "unforged"]
 
 BALANCES = "toolgate/budgets"  # `[{"budget", "unit", "left", "limit", "low"}]`
 OUR_KEYS = "toolgate/"  # what begins so in a result's `_meta` is said by the gateway
@@ -106,6 +118,21 @@ def _with_balances(result: JsonObject, event: Denied | Held | Returned | Doubted
 def soon(event: Denied) -> dict[str, Any]:
     """In how many seconds the same call may fit, where that is known."""
     return {} if event.retry_after is None else {"retry_after": event.retry_after}
+
+
+def amended(outcome: Outcome, approval: Approval) -> Outcome:
+    """The same object, unless a person changed the call before it was made: whoever made it is told what ran."""
+    changed = changes(approval)
+    if not changed:
+        return outcome
+    told = f"{approval.by} changed this call before it was made: {'; '.join(changed)}."
+    if isinstance(outcome, Refused):
+        return replace(outcome, message=f"{told} {outcome.message}")
+    if isinstance(outcome, Answered):
+        content = outcome.result.get("content")
+        blocks = content if isinstance(content, list) else []
+        return Answered({**outcome.result, "content": [_block(told), *blocks]})
+    return outcome
 
 
 def unforged(result: JsonObject) -> JsonObject:

@@ -163,6 +163,7 @@ class Run:
     calls: Mapping[str, CallState] = field(default_factory=dict)
     spend: Spend = field(default_factory=Spend)  # settled
     denials: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)  # how often a call was made again that people had refused
     tainted: bool = False  # it has read what a server said that the admin does not trust
     servers: frozenset[str] | None = frozenset()  # those that have said anything to it; None: nobody knows which
     sent: Mapping[str, str] = field(default_factory=dict)  # of a client's run: the server of each call under way
@@ -279,6 +280,9 @@ def _change(run: Run, key: str, **changes: Any) -> Run:
 
 def _denied(run: Run, event: Denied) -> Run:
     changed = _change(run, event.key, status="done", text=denied_text(event))
+    if event.gate == "approved" and run.driver == "loop":
+        again = f"{event.path} {event.arguments}"
+        changed = replace(changed, refused={**run.refused, again: run.refused.get(again, 0) + 1})
     return replace(changed, denials=run.denials + (event.gate != "reachable"))  # that one is nobody's no
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -192,7 +193,7 @@ def open_offline(config: Config) -> Iterator[Offline]:
     budgets = LiveBudgets(config.policy.budgets, config.agents)
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
     try:
-        policy = open_policy(_paths(config), store.policies(config.policy.files))
+        policy = open_policy(_paths(config), store.policies(config.policy.files, config.policy.kept_versions))
         yield Offline(config, store, policy, budgets)
     finally:
         store.close()
@@ -205,7 +206,7 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
     `kind` is what this process says that it is, where it reports its policy.
     """
     with open_offline(config) as offline, opened_telemetry(config) as telemetry:
-        access, book = Access(config), offline.store.policies(config.policy.files)
+        access, book = Access(config), offline.store.policies(config.policy.files, config.policy.kept_versions)
         rollout = Rollout(offline.policy, book, _paths(config), telemetry, kind)
         rollout.also.append(offline.live_budgets.look)
         async with (
@@ -364,6 +365,7 @@ def _call_settings(config: Config) -> CallSettings:
     return CallSettings(
         timeouts={server.name: server.word.call_timeout for server in servers},
         safe_to_repeat=[_qualified(server.name, glob) for server in servers for glob in server.word.safe_to_repeat],
+        identities={server.name: sha256(launch(server).encode()).hexdigest() for server in servers},
     )
 
 

@@ -9,10 +9,21 @@ from dataclasses import dataclass
 
 from gateway.run import CallState, Run
 
-__all__ = ["MAX_MODEL_FAILURES", "AskModel", "Fail", "Finish", "ForgetReply", "MakeCalls", "Pause", "Reconcile"]
+__all__ = [
+    "MAX_MODEL_FAILURES",
+    "MAX_REFUSALS",
+    "AskModel",
+    "Fail",
+    "Finish",
+    "ForgetReply",
+    "MakeCalls",
+    "Pause",
+    "Reconcile",
+]
 __all__ += ["Rest", "Step", "Wait", "next_step"]
 
 MAX_MODEL_FAILURES = 3
+MAX_REFUSALS = 3  # of one call, after people have said no to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +116,15 @@ def _out_of_time(run: Run, now: int) -> Step | None:
     return Pause("millis", f"the run may work for {limit / 1000:g} s and has worked for {worked / 1000:.1f} s")
 
 
+def _insisting(run: Run, _now: int) -> Step | None:
+    """A model that was told not to retry, and does."""
+    worst = next((call for call, times in run.refused.items() if times >= MAX_REFUSALS), None)
+    if worst is None:
+        return None
+    why = f"the model made a call {MAX_REFUSALS} times again that people had refused: `{worst.partition(' ')[0]}`"
+    return Fail("insistence", why)
+
+
 def _calling(run: Run, _now: int) -> Step | None:
     return _of_calls(run, MakeCalls, "proposed", "approved")
 
@@ -150,6 +170,7 @@ _LADDER: tuple[Callable[[Run, int], Step | None], ...] = (
     _resting,
     _reconciling,
     _forgetting,
+    _insisting,
     _out_of_time,
     _calling,
     _waiting,

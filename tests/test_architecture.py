@@ -29,7 +29,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls",
         "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
-        "gateway.approval", "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
+        "gateway.approval", "gateway.lasting", "gateway.preview",
+        "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.said", "gateway.spelling", "gateway.clues",
@@ -37,7 +38,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.mentions", "gateway.redaction", "gateway.fulfilment",
         "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.gaps", "gateway.agents",
         "gateway.config",
-        "gateway.guard", "gateway.reach", "gateway.sdk",
+        "gateway.guard", "gateway.reach", "gateway.sdk", "gateway.replacing",
         "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
         "providers",
     ),
@@ -49,7 +50,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "pipeline": (
         "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.reserving", "gateway.admission",
-        "gateway.booking", "gateway.parties", "gateway.pipeline",
+        "gateway.questions", "gateway.booking", "gateway.parties", "gateway.pipeline",
     ),
     "loop": (
         "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",

@@ -11,9 +11,8 @@ from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
-    from gateway.approval import Approval
+    from gateway.approval import Approval, Said
     from gateway.call import Deny
-    from gateway.events import Decision
     from gateway.runtime import Offline
 
 __all__ = ["approvals_command", "approve_command", "deny_command"]
@@ -80,7 +79,7 @@ def deny_command(approval_id: str, reason: str, as_json: bool, caller: Caller) -
     return _decide(caller, approval_id, "denied", reason, as_json)
 
 
-def _decide(caller: Caller, approval_id: str, decision: "Decision", reason: str, as_json: bool) -> int:
+def _decide(caller: Caller, approval_id: str, decision: "Said", reason: str, as_json: bool) -> int:
     from gateway.call import Deny
     from gateway.visible import visible
 
@@ -100,7 +99,7 @@ def _decide(caller: Caller, approval_id: str, decision: "Decision", reason: str,
     return Exit.OK
 
 
-def _then(decision: "Decision", driver: str, run_id: str) -> str:
+def _then(decision: "Said", driver: str, run_id: str) -> str:
     """What comes next. A run that waits goes on by itself only where somebody keeps it open."""
     if driver == "client":
         return "the client makes the same call again" if decision == "approved" else "the caller is told"
@@ -108,9 +107,7 @@ def _then(decision: "Decision", driver: str, run_id: str) -> str:
     return f"{told}if its run does not go on by itself: toolgate resume {run_id}"
 
 
-async def _answer(
-    offline: "Offline", approval_id: str, decision: "Decision", reason: str
-) -> tuple["Approval | Deny", str]:
+async def _answer(offline: "Offline", approval_id: str, decision: "Said", reason: str) -> tuple["Approval | Deny", str]:
     """The answered question, or why not; and who drives its run."""
     await offline.store.expire()
     answer = await offline.approving.decide(offline.subject(), approval_id, decision, reason)

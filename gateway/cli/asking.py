@@ -14,12 +14,11 @@ from collections.abc import Awaitable, Callable
 from rich.console import Console
 from rich.text import Text
 
-from gateway.approval import Approval
+from gateway.approval import Approval, Said
 from gateway.approving import Approving
 from gateway.call import Deny, Subject
 from gateway.cli.columns import ago, within
 from gateway.errors import Conflict
-from gateway.events import Decision
 from gateway.store import Store
 from gateway.visible import visible
 
@@ -51,7 +50,7 @@ async def answer(approving: Approving, approver: Subject, approval: Approval, co
         console.print(f"  {visible(outcome.why)}", markup=False)
 
 
-def answered(line: str) -> tuple[Decision, str] | None:
+def answered(line: str) -> tuple[Said, str] | None:
     """`y`, `n`, or `n` and a reason; None for anything else, also for a yes with words behind it. Pure."""
     found = _ANSWER.fullmatch(line.strip())
     if found is None:
@@ -86,7 +85,7 @@ def _name(key: str) -> str:
     return key if key.isascii() and key.replace("-", "_").isidentifier() else visible(json.dumps(key))
 
 
-async def _asked(approver: Subject, console: Console) -> tuple[Decision, str]:
+async def _asked(approver: Subject, console: Console) -> tuple[Said, str]:
     _forget_typed()
     while True:
         prompt = Text.assemble("  ", (visible(approver.user), "yellow"), ", may it happen? (y/n, or n and a reason) ")
@@ -117,7 +116,7 @@ async def until(store: Store, happened: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _first(mine: Awaitable[tuple[Decision, str]], theirs: Awaitable[None]) -> tuple[Decision, str] | None:
+async def _first(mine: Awaitable[tuple[Said, str]], theirs: Awaitable[None]) -> tuple[Said, str] | None:
     """What comes first; the other one is given up."""
     tasks = asyncio.ensure_future(mine), asyncio.ensure_future(theirs)
     try:

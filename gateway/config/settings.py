@@ -200,11 +200,12 @@ class TelemetryConfig(Table):
 
 
 class PolicyConfig(Table):
-    """`[policy]`. `files` is one file of lines, or a folder of them."""
+    """`[policy]`. `files` is one file of lines, or a folder of them. The newest `kept_versions` stay in the store."""
 
     model: Path
     files: Path
     budgets: Path
+    kept_versions: Annotated[int, Field(ge=2, le=100_000)] = 100
 
 
 def _not_empty(value: object) -> object:

@@ -6,12 +6,10 @@ meant to be, and `undo` tells by its hash. A file that somebody has changed sinc
 and then it is kept beside the backup. Nothing is in the client's own folder but its file.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import secrets
-import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway.errors import ConfigError
+from gateway.replacing import replace_file
 
 __all__ = ["Change", "Failure", "Undone", "apply", "undo"]
 
@@ -98,7 +97,7 @@ def _back_up(changes: Sequence[Change], state: Path) -> None:
         folder.mkdir(parents=True, mode=0o700)
         for number, change in enumerate(changes):
             if change.before is not None:
-                _write(folder / f"{number}.before", change.before, 0o600)
+                replace_file(folder / f"{number}.before", change.before, 0o600)
         files = [_row(number, change) for number, change in enumerate(changes)]
         _write_manifest(folder, {"version": 1, "files": files})
     except OSError as error:
@@ -119,7 +118,7 @@ def _row(number: int, change: Change) -> dict[str, Any]:
 
 
 def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    _write(folder / _MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", 0o600)
+    replace_file(folder / _MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", 0o600)
 
 
 def _hash(data: bytes) -> str:
@@ -154,7 +153,7 @@ def _give_back(folder: Path, row: dict[str, Any], stuck: set[str], *, force: boo
             yield Undone(row["owner"], path, "refused", why)
             return
         if found != row["after"] and now is not None:
-            _write(folder / f"{row['backup']}.replaced", now, 0o600)
+            replace_file(folder / f"{row['backup']}.replaced", now, 0o600)
         yield _restored(folder, row, path)
     row["undone"] = True
 
@@ -163,7 +162,7 @@ def _restored(folder: Path, row: Mapping[str, Any], path: Path) -> Undone:
     if row["before"] is None:
         Path(os.path.realpath(path)).unlink(missing_ok=True)  # a link to where there was nothing stays one, too
         return Undone(row["owner"], path, "removed")
-    write_file(path, (folder / row["backup"]).read_bytes())
+    replace_file(path, (folder / row["backup"]).read_bytes(), new=0o600)
     return Undone(row["owner"], path, "restored")
 
 
@@ -179,54 +178,9 @@ def _write_unchanged(change: Change) -> None:
         raise OSError("it was changed while this was going on; do it again")
     if now is not None and _is_read_only(change.path):
         raise OSError("it is read-only")
-    write_file(change.path, change.after, mode=0o600 if change.owner == OURS else None)
+    replace_file(change.path, change.after, 0o600 if change.owner == OURS else None, new=0o600)
 
 
 def _is_read_only(path: Path) -> bool:
     """Also to root, who may do everything, when nobody is meant to."""
     return not os.access(path, os.W_OK) or not path.stat().st_mode & 0o222
-
-
-def write_file(path: Path, data: bytes, mode: int | None = None) -> None:
-    """Replaces a file in one step; it keeps its mode, unless `mode` is given, and a link to it stays one.
-
-    A new file may be read by its owner only. Raises OSError; then the file is as it was.
-    """
-    target = Path(os.path.realpath(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if mode is None:
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
-    _write(target, data, mode)
-
-
-def _write(target: Path, data: bytes, mode: int) -> None:
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            _keep_owner(file.fileno(), target)
-            os.fsync(file.fileno())
-        os.replace(temporary, target)  # noqa: PTH105 - what the tests stop at
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(target.parent)
-
-
-def _keep_owner(descriptor: int, target: Path) -> None:
-    """For root, who edits somebody's file: it stays that person's."""
-    if os.geteuid() == 0 and target.exists():
-        found = target.stat()
-        os.fchown(descriptor, found.st_uid, found.st_gid)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

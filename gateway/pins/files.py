@@ -1,16 +1,12 @@
 """`toolgate.lock` and the notes on disk: read whole, replaced whole, by one writer at a time.
 
-A new text is written beside the old one, synced, and takes its place under its name: whoever reads sees the one or the
-other. Writers take turns by a lock on a file of their own (flock, which ends with the process), and read again what
-they are about to change.
+Writers take turns by a lock on a file of their own, and read again what they are about to change.
 """
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +15,13 @@ from gateway.config.folders import Folders, shown_path
 from gateway.errors import ConfigError
 from gateway.pins import document, notes
 from gateway.pins.entries import Notes, Pins
+from gateway.replacing import replace_file, turn
 
 __all__ = ["MAX_BYTES", "PinFiles", "Stamp"]
 
 log = logging.getLogger("toolgate.pins")
 
 MAX_BYTES = 16_000_000
-PATIENCE = 2.0  # seconds for another writer to finish; none takes more than milliseconds
-_PAUSE = 0.01
 
 Stamp = tuple[int, int, int, int] | None
 """Times of modification and of change (ns), inode, size; None: it is not there, or can't be looked at."""
@@ -81,7 +76,7 @@ class PinFiles:
 
     def write(self, pins: Pins) -> None:
         """Replaces the pins; only within `turn`. Raises OSError."""
-        _replace(self.lock, document.dump(pins), 0o644)
+        _replace(self.lock, document.dump(pins))
 
     def write_notes(self, seen: Notes) -> None:
         """Replaces the notes; only within `turn`. Raises OSError."""
@@ -91,54 +86,17 @@ class PinFiles:
     def turn(self) -> Iterator[None]:
         """No other process writes meanwhile. Raises OSError, TimeoutError included."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.state / "pins.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _take(descriptor)
+        with turn(self.state / "pins.turn", "another process keeps the pins to itself"):
             yield
-        finally:
-            os.close(descriptor)
 
     @property
     def _notes(self) -> Path:
         return self.state / "held.json"
 
 
-def _take(descriptor: int) -> None:
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise TimeoutError("another process keeps the pins to itself") from None
-            time.sleep(_PAUSE)
-
-
-def _replace(path: Path, text: str, mode: int) -> None:
-    """All or nothing, also when the power fails. A link stays a link."""
+def _replace(path: Path, text: str, mode: int | None = None) -> None:
+    """All or nothing."""
     content = text.encode()
     if len(content) > MAX_BYTES:
         raise OSError(errno.EFBIG, f"it would be larger than {MAX_BYTES // 1_000_000} MB", str(path))
-    target = Path(os.path.realpath(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace_file(path, content, mode)

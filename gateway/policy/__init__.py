@@ -6,8 +6,8 @@ What decides is exported here. Read in this order: `rows` (below it `said`, `cel
 lists), `live` (reload; below it `taking`: which edit is taken). What admins use stands in modules of its own, so that a
 call does not pay for it:
 
-    explain    why a decision is what it is; below it `listing`, `misses` (what the nearest lines lack), `ways`
-               (with which values it would be another), `paths` and `saw`
+    explain    why a decision is what it is; below it `listing`, `misses` (what the nearest lines lack; under a model
+               of one's own: `custom_misses`), `ways` (with which values it would be another), `paths` and `saw`
     render     the same for a terminal
     recorded   a call of the record as a question; `run_words`: what a run has done, as one writes it
     powers     who can do what, whatever the arguments are; below it `outcomes` (what a condition can be at all) and

@@ -5,14 +5,14 @@ for one, a pattern where it compares names.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from gateway.policy.cells import Cell
 from gateway.policy.custom import Model
 from gateway.policy.globs import ToolGlob, is_wild
-from gateway.policy.rows import CELLS, UNEXPLAINED, Grant, Reader, Rule, Wrong, four_eyes
+from gateway.policy.rows import CELLS, UNEXPLAINED, Grant, Obligation, Reader, Row, Rule, Wrong, four_eyes
 from gateway.wording import listed
 
 __all__ = ["reader_of"]
@@ -20,7 +20,8 @@ __all__ = ["reader_of"]
 _TEXT = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
 _PRIORITY = re.compile(r"-?[0-9]{1,9}")
 _FALLBACKS: Mapping[str, Any] = {"sub": "*", "dom": "*", "act": "call", "when": None, "eft": "allow"}
-_NO_DUTIES = "take the line out (`deny` or `ask` instead), or put the shipped model.conf back"
+_DUTIES = "duties"
+_NO_DUTIES = "call the column something else in model.conf, or take the line out (`deny` or `ask` instead)"
 _ANY = ToolGlob.of("*/*")
 
 
@@ -35,11 +36,21 @@ def reader_of(model: Model) -> type[Reader]:
     """What reads the lines of a policy under this model."""
 
     class Custom(_Custom):
-        shapes: ClassVar = {"p": model.policy, **{name: _FIELDS[fields] for name, fields in model.roles.items()}}
+        shapes: ClassVar = {
+            "p": model.policy,
+            "o": _obliging(model.policy),
+            **{name: _FIELDS[fields] for name, fields in model.roles.items()},
+        }
         code: ClassVar = frozenset({model.policy.index("when") + 1}) if "when" in model.policy else frozenset()
 
     Custom.model = model
     return Custom
+
+
+def _obliging(columns: Sequence[str]) -> tuple[str, ...]:
+    """An `o` line is a `p` line with duties in the place of its effect; at the end, where a model has none."""
+    told = tuple(_DUTIES if name == "eft" else name for name in columns)
+    return told if _DUTIES in told else (*told, _DUTIES)
 
 
 _FIELDS = {2: ("member", "role"), 3: ("member", "role", "tenant")}
@@ -48,21 +59,37 @@ _FIELDS = {2: ("member", "role"), 3: ("member", "role", "tenant")}
 class _Custom(Reader):
     model: Model
 
-    def row(self) -> Rule | Grant | None:
+    def row(self) -> Row | None:
         before, kind = len(self._problems), self._cells[0]
-        if kind.text == "o":
-            self._note(
-                kind.column, "a model of one's own has no `o` lines: nothing would see to these duties", _NO_DUTIES
-            )
+        if kind.text == "o" and _DUTIES in self.model.policy:
+            message = "this model has a column `duties` of its own: nobody could tell which one an `o` line means"
+            self._note(kind.column, message, _NO_DUTIES)
         elif kind.text not in self.shapes:
             self._note(kind.column, f"unknown line type `{kind.text}`", f"this model has {listed(self.shapes)}")
         elif self._has_shape(self.shapes[kind.text]):
-            row = self._rule() if kind.text == "p" else self._grant()
+            row = self._rule() if kind.text == "p" else self._obligation() if kind.text == "o" else self._grant()
             return row if len(self._problems) == before else None
         return None
 
     def _rule(self) -> Rule:
         cells = dict(zip(self.model.policy, self._cells[1:], strict=True))
+        rule = self._read_as(cells, tuple("" if name == "why" else cell.text for name, cell in cells.items()))
+        self._check(rule, cells)
+        self._possible(rule, cells.get("eft", self._cells[0]), cells.get("when", self._cells[0]))
+        rule = rule if rule.why else replace(rule, why=UNEXPLAINED[rule.effect])
+        return four_eyes(rule)
+
+    def _obligation(self) -> Obligation:
+        """What Casbin gets of it says that it matches where a `p` line with these cells would."""
+        cells = dict(zip(self.shapes["o"], self._cells[1:], strict=True))
+        duties = cells.pop(_DUTIES)
+        told = tuple(cells[name].text if name in cells and name != "why" else "" for name in self.model.policy)
+        rule = replace(self._read_as({**cells, _DUTIES: duties}, told), effect="ask")
+        self._check(rule, cells)
+        return self._obliging(rule, cells["act"], duties)
+
+    def _read_as(self, cells: Mapping[str, Cell], told: tuple[str, ...]) -> Rule:
+        """`told` is what Casbin gets of it."""
         rule = Rule(
             self._file,
             self._line,
@@ -74,14 +101,17 @@ class _Custom(Reader):
             self._of(cells, "when"),
             self._of(cells, "eft"),
             cells["why"].text if "why" in cells else "",
-            (self._cells[0].column, *(cells[name].column if name in cells else 1 for name in _PLACES)),
-            tuple("" if name == "why" else cell.text for name, cell in cells.items()),
+            (self._cells[0].column, *self._places(cells)),
+            told,
         )
-        for name in cells.keys() - CELLS.keys() - {"why"}:
+        for name in cells.keys() - CELLS.keys() - {"why", _DUTIES}:
             self._read(cells[name], _priority if name == "priority" else _text, "")
-        self._check(rule, cells)
-        rule = rule if rule.why else replace(rule, why=UNEXPLAINED[rule.effect])
-        return four_eyes(rule)
+        return rule
+
+    def _places(self, cells: Mapping[str, Cell]) -> Iterator[int]:
+        for name in _PLACES:
+            cell = cells.get(name) or (cells.get(_DUTIES) if name == "eft" else None)
+            yield cell.column if cell else 1
 
     def _of(self, cells: Mapping[str, Cell], name: str) -> Any:
         """The value of a cell; of a column that this model lacks, what it then means."""
@@ -104,13 +134,12 @@ class _Custom(Reader):
         for name, value in (("sub", rule.who), ("dom", rule.tenant)):
             if name in cells and value == "*" and not self.model.matcher.takes_star(f"p.{name}"):
                 self._note(cells[name].column, f'`*` would never match: the matcher does not ask for `p.{name} == "*"`')
-        effect, when = cells.get("eft", self._cells[0]), cells.get("when", self._cells[0])
+        effect = cells.get("eft", self._cells[0])
         if rule.effect == "deny" and self.model.effect == "allow-override":
             hint = "take it out, or change the effect to `some(where (p.eft == allow)) && !some(where (p.eft == deny))`"
             self._note(effect.column, "under this effect no `deny` line counts", hint)
         if (rule.action, rule.effect) == ("approve", "allow") and "when" not in cells:
             self._note(self._cells[0].column, "without a column `when`, people could approve their own requests")
-        self._possible(rule, effect, when)
 
     def _grant(self) -> Grant:
         kind, member, role = (cell for cell in self._cells[:3])

@@ -156,6 +156,18 @@ class Policy:
         """The lines for this principal, action, tenant and object, whatever their conditions say."""
         return self._index.candidates(principal, query.subject.tenant, query.action, query.object)
 
+    def counting(self, query: Query, principal: str) -> frozenset[str]:
+        """Where the lines stand that take part in the decision, because their conditions say so."""
+        found, scope = self.candidates(query, principal), self.scope(query, principal)
+        lines = (*found.deny, *found.ask, *found.allow)
+        return frozenset(
+            rule.where for rule in lines if holds(rule.effect, rule.when.test(scope) if rule.when else True)
+        )
+
+    def alone(self, rule: Rule, *grants: Grant) -> "Policy":
+        """This line and no other, with more grants: to find out what it lacks."""
+        return Policy([rule], [*self.grants, *grants])
+
     def scope(self, query: Query, principal: str) -> Scope:
         """What conditions see."""
         return Scope(query, principal, self._index.roles_of(principal, query.subject.tenant))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from gateway.policy.condition import holds
+from gateway.policy.custom_misses import misses_under
 from gateway.policy.decide import Decision, Policy, principals
 from gateway.policy.listing import listed
 from gateway.policy.logic import UNDECIDED, Truth
@@ -78,12 +78,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`decision` is the policy's own; `answers` has one for each principal that must be allowed."""
+    """`decision` is the policy's own; `answers` has one for each principal that must be allowed.
+
+    `custom`: under a model of one's own, of which not every near miss can be told.
+    """
 
     query: Query
     decision: Decision
     digest: str
     answers: tuple[Answer, ...]
+    custom: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A stable shape for `--json`."""
@@ -113,9 +117,9 @@ def explain(policy: Policy, query: Query) -> Explanation:
     if query.action == "list":
         answers = tuple(_listing(policy, query, principal) for principal in principals(query.subject))
         decision = max((answer.decision for answer in answers), key=lambda found: _STRICTNESS[found.effect])
-        return Explanation(query, decision, policy.digest, answers)
+        return Explanation(query, decision, policy.digest, answers, policy.custom)
     answers = tuple(_answer(policy, query, principal) for principal in principals(query.subject))
-    return Explanation(query, policy.decide(query), policy.digest, answers)
+    return Explanation(query, policy.decide(query), policy.digest, answers, policy.custom)
 
 
 def _answer(policy: Policy, query: Query, principal: str) -> Answer:
@@ -139,18 +143,21 @@ def _told(policy: Policy, questions: Sequence[Query], principal: str, decision: 
     decider = next((rule for rule in policy.rules if rule.where == decision.rule), None)
     path = policy.roles.path(principal, decider.who, first.subject.tenant) if decider else ()
     wrong = policy.candidates(first, principal).wrong
-    near = misses(policy, last, scope) if decision.rule is None and not wrong else ()
+    near = (
+        (misses_under if policy.custom else misses)(policy, last, scope) if decision.rule is None and not wrong else ()
+    )
     way = _way(policy, first, principal, decision)
     return Answer(principal, decision, lines, tuple(map(_hop, path)), tuple(sorted(scope.roles)), near, way)
 
 
 def _lines(policy: Policy, query: Query, principal: str, decision: Decision) -> Iterator[Line]:
     found, scope = policy.candidates(query, principal), policy.scope(query, principal)
+    counting = policy.counting(query, principal)
     for rule in (*found.deny, *found.ask, *found.allow):
-        yield _line(rule, scope, decision)
+        yield _line(rule, scope, decision, counts=rule.where in counting)
 
 
-def _line(rule: Rule, scope: Scope, decision: Decision) -> Line:
+def _line(rule: Rule, scope: Scope, decision: Decision, *, counts: bool) -> Line:
     answer: Truth = rule.when.test(scope) if rule.when else True
     return Line(
         rule.where,
@@ -160,7 +167,7 @@ def _line(rule: Rule, scope: Scope, decision: Decision) -> Line:
         rule.when.text if rule.when else "",
         _named(answer),
         saw(rule.when.paths, scope) if rule.when else (),
-        holds(rule.effect, answer),
+        counts,
         rule.where == decision.rule,
     )
 

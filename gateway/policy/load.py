@@ -84,7 +84,7 @@ def _build(model: Source | None, sources: Sequence[Source], *, hollow: bool) -> 
         return Policy(rules, grants, digest, warnings, obligations)
     from gateway.policy.stock import CasbinPolicy  # it brings Casbin, which only a model of one's own needs
 
-    return CasbinPolicy(own, rules, grants, digest, [*_about(model.file, own), *warnings])
+    return CasbinPolicy(own, rows, digest, [*_about(model.file, own), *warnings])
 
 
 def own_model(model: Source, problems: list[Problem]) -> Model | None:

@@ -11,6 +11,7 @@ from gateway.policy.globs import covers
 __all__ = ["canonical", "loosens", "same"]
 
 _FREE = Duties()
+_REMEMBERS = {False: 0, None: 1, True: 2}
 
 
 def same(before: Duties | None, after: Duties | None) -> bool:
@@ -30,8 +31,15 @@ def loosens(before: Duties | None, after: Duties | None) -> bool:
         or (old.secrets and not new.secrets)
         or _more(old.max_result_bytes, new.max_result_bytes)
         or _more(old.seconds, new.seconds)
+        or _asks_less(old, new)
         or any(not any(_covers(path, field) for path in new.redact) for field in old.redact)
     )
+
+
+def _asks_less(old: Duties, new: Duties) -> bool:
+    """Of people: fewer of them, or others, or once for many calls."""
+    remembers = _REMEMBERS[new.remember] > _REMEMBERS[old.remember]
+    return new.needs < old.needs or remembers or (new.escalate is not None and new.escalate != old.escalate)
 
 
 def canonical(duties: Duties | None) -> Duties:

@@ -11,10 +11,10 @@ from gateway.policy.saw import saw
 from gateway.policy.scope import Query, Scope
 from gateway.policy.ways import nearest
 
-__all__ = ["Miss", "misses"]
+__all__ = ["MOST", "SOMEBODY", "Miss", "failing", "misses", "values"]
 
-_MISSES = 3
-_SOMEBODY = ("user:", "agent:")
+MOST = 3
+SOMEBODY = ("user:", "agent:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def misses(policy: Policy, query: Query, scope: Scope) -> tuple[Miss, ...]:
     near = sorted((one for one in found if one[0] == least), key=lambda one: one[1].tool.text.count("*"))
     return tuple(
         Miss(rule.where, rule.text, ", and ".join(missing), _change(rule, query, scope))
-        for _, rule, missing in near[:_MISSES]
+        for _, rule, missing in near[:MOST]
     )
 
 
@@ -48,14 +48,14 @@ def _missing(policy: Policy, rule: Rule, query: Query, scope: Scope) -> list[str
     server, _, name = query.object.partition("/")
     if (rule.effect, rule.action) != ("allow", query.action) or not rule.tool.matches(server, name):
         return []
-    if rule.who.startswith(_SOMEBODY) and rule.who != scope.principal:
+    if rule.who.startswith(SOMEBODY) and rule.who != scope.principal:
         return []  # nobody becomes another user or agent
     missing = []
     if _is_without(rule, scope):
         missing.append(_without(policy, rule.who, query, scope))
     if rule.tenant not in ("*", query.subject.tenant):
         missing.append(f"it is for tenant {rule.tenant}, not {query.subject.tenant}")
-    return missing + list(_failing(rule, scope))
+    return missing + list(failing(rule, scope))
 
 
 def _is_without(rule: Rule, scope: Scope) -> bool:
@@ -69,7 +69,8 @@ def _without(policy: Policy, role: str, query: Query, scope: Scope) -> str:
     return f"{scope.principal} does not have {role}"
 
 
-def _failing(rule: Rule, scope: Scope) -> Iterator[str]:
+def failing(rule: Rule, scope: Scope) -> Iterator[str]:
+    """The parts of its condition that don't hold, and what they saw."""
     for part in rule.when.parts if rule.when else ():
         answer = part.test(scope)
         if answer is not True:
@@ -94,17 +95,15 @@ def _change(rule: Rule, query: Query, scope: Scope) -> str:
         changes.append(f"the line `g, {scope.principal}, {rule.who}, {tenant}`")
     if rule.tenant not in ("*", query.subject.tenant):
         changes.append(f"tenant {rule.tenant}")
-    failing = [part for part in rule.when.parts if part.test(scope) is not True] if rule.when else []
-    values = _values(failing, query, scope)
-    return "" if values is None else " and ".join([*changes, *values])
+    found = values(rule, query, scope)
+    return "" if found is None else " and ".join([*changes, *found])
 
 
-def _values(failing: list[Part], query: Query, scope: Scope) -> list[str] | None:
-    """None: no values were found with which they hold."""
-    if not failing:
-        return []
-    said = [text for part in failing if (text := _of_tool(part))]
-    rest = [part for part in failing if not _of_tool(part)]
+def values(rule: Rule, query: Query, scope: Scope) -> list[str] | None:
+    """With which its condition holds; None: none were found."""
+    unmet = [part for part in rule.when.parts if part.test(scope) is not True] if rule.when else []
+    said = [text for part in unmet if (text := _of_tool(part))]
+    rest = [part for part in unmet if not _of_tool(part)]
     if not rest:
         return said
 

@@ -1,6 +1,7 @@
 """The cell `duties` of an `o` line -> `Duties`. Pure.
 
     redact=ssn customer.iban @secrets; max_result_bytes=64 KB; timeout=10 s; dry_run
+    needs=2; escalate=role:manager@2h; remember=no
 
 Several stand side by side with `;` between them. As strict as every other cell: what is not known is refused, with its
 place.
@@ -16,12 +17,16 @@ from gateway.wording import did_you_mean
 
 __all__ = ["DUTIES", "DutyError", "parse_duties"]
 
-DUTIES = ("redact", "max_result_bytes", "timeout", "dry_run")
+DUTIES = ("redact", "max_result_bytes", "timeout", "dry_run", "needs", "escalate", "remember")
 _SECRETS = "@secrets"
 _PATH = re.compile(r"[A-Za-z0-9_*?$:/@-]+(?:\.[A-Za-z0-9_*?$:/@-]+)*")
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)[ \t]*([A-Za-z]*)")
 _BYTES: Mapping[str, int] = {"B": 1, "KB": 1024, "KiB": 1024, "MB": 1024**2, "MiB": 1024**2}
 _SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "min": 60.0}
+_WAITS: Mapping[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_PEOPLE = re.compile(r"[1-9]")
+_ROLE = re.compile(r"(?:role|team):[A-Za-z0-9._@:|/\\+~=-]+?")
+_ESCALATE_HINT = "write `escalate=role:manager@2h`"
 _HINT = "write `redact=ssn; max_result_bytes=64 KB; timeout=10 s; dry_run`"
 
 
@@ -88,6 +93,26 @@ def _dry_run(duties: Duties, _value: str, _start: int) -> Duties:
     return replace(duties, dry_run=True)
 
 
+def _needs(duties: Duties, value: str, start: int) -> Duties:
+    if not _PEOPLE.fullmatch(value):
+        raise DutyError(start, f"`{value}` is not a number of people from 1 to 9", "write `needs=2`")
+    return replace(duties, needs=int(value))
+
+
+def _escalate(duties: Duties, value: str, start: int) -> Duties:
+    role, _, after = value.rpartition("@")
+    if not _ROLE.fullmatch(role.strip()):
+        raise DutyError(start, f"`{value}` does not say to which role, and after what time", _ESCALATE_HINT)
+    number, factor = _amount(after.strip(), start + value.rindex("@") + 1, _WAITS, "2 h")
+    return replace(duties, escalate=(role.strip(), number * factor))
+
+
+def _remember(duties: Duties, value: str, start: int) -> Duties:
+    if value not in ("yes", "no"):
+        raise DutyError(start, f"`{value}` is neither `yes` nor `no`", "write `remember=no`")
+    return replace(duties, remember=value == "yes")
+
+
 def _amount(value: str, start: int, units: Mapping[str, float], example: str) -> tuple[float, float]:
     found = _AMOUNT.fullmatch(value)
     if not found:
@@ -110,4 +135,7 @@ _READ: Mapping[str, Callable[[Duties, str, int], Duties]] = {
     "max_result_bytes": _size,
     "timeout": _timeout,
     "dry_run": _dry_run,
+    "needs": _needs,
+    "escalate": _escalate,
+    "remember": _remember,
 }

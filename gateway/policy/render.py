@@ -31,7 +31,7 @@ def render(explanation: Explanation) -> str:
     if decision.duties:
         lines.append(f"  duty  {decision.duties} ({', '.join(decision.duties.rules)})")
     for answer in explanation.answers:
-        lines += ["", *_answer(answer)]
+        lines += ["", *_answer(answer, custom=explanation.custom)]
     return "\n".join(map(visible, lines))
 
 
@@ -50,13 +50,13 @@ def render_past(past: Past, query: Query, digest: str) -> Iterator[str]:
     yield ""
 
 
-def _answer(answer: Answer) -> Iterator[str]:
+def _answer(answer: Answer, *, custom: bool) -> Iterator[str]:
     yield f"{answer.principal}: {answer.decision.effect}"
     if answer.path:
         yield "  role  " + " -> ".join([answer.principal, *(f"{hop.role} ({hop.rule})" for hop in answer.path)])
     elif answer.roles:
         yield "  roles " + ", ".join(answer.roles)
-    yield from _near(answer)
+    yield from _near(answer, custom=custom)
     if answer.way and not (answer.misses and answer.way.change in [miss.change for miss in answer.misses]):
         yield f"  way   {_WORD[answer.way.effect]} with {answer.way.change}"
     for line in answer.lines:
@@ -65,20 +65,24 @@ def _answer(answer: Answer) -> Iterator[str]:
         yield "  no line is about this"
 
 
-def _near(answer: Answer) -> Iterator[str]:
+def _near(answer: Answer, *, custom: bool) -> Iterator[str]:
     """What a default denial lacks: before all the lines that were looked at, since it is what one looks for."""
     for miss in answer.misses:
         yield f"  near  {miss.rule} would allow it, but {miss.missing}"
         if miss.change:
             yield f"        it would with {miss.change}"
-    if answer.lines and not answer.misses and answer.decision.rule is None:
+    if answer.misses or answer.decision.rule is not None:
+        return
+    if custom:
+        yield "  near  nothing that could be told: under this model.conf only Casbin knows what a line lacks"
+    elif answer.lines:
         yield "  near  nothing: no allow line is about this"
 
 
 def _line(line: Line) -> Iterator[str]:
     mark = ">" if line.decides else " "
     when = f"when {line.when}: {line.condition}" if line.when else "always"
-    note = "" if line.counts else ", so it does not count"
+    note = "" if line.counts else ", so it does not count" if line.condition != "true" else ", but it does not count"
     yield f"{mark} {line.effect:<5} {line.rule}  {when}{note}"
     if line.saw:
         yield "          " + ", ".join(f"{name} is {value}" for name, value in line.saw)

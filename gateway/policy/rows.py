@@ -166,13 +166,16 @@ class Reader:
 
     def _obligation(self) -> Obligation:
         action, _, duties = self._cells[4:7]
-        rule = self._about(None)
+        return self._obliging(self._about(None), action, duties)
+
+    def _obliging(self, rule: Rule, action: Cell, duties: Cell) -> Obligation:
+        """The line as one that obliges; notes what it can't."""
         found = self._read(duties, _duties, Duties())
         if rule.action not in _OBLIGED:
             self._note(action.column, f"a line for `{rule.action}` can't oblige", "write `call`, `read` or `get`")
         elif found.dry_run and rule.action != "call":
             self._note(duties.column, "only a `call` can be a dry run")
-        rule = replace(rule, cells=(str(found),), kind="o")
+        rule = replace(rule, cells=(*rule.cells, str(found)), kind="o")
         return Obligation(self._file, self._line, rule, replace(found, rules=(rule.where,)))
 
     def _grant(self) -> Grant:

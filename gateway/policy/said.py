@@ -27,7 +27,7 @@ class Rule(_Placed):
     """A `p` line. `when` None means always. `columns` holds where each cell stands, in the order of the file.
 
     Under a model of one's own, `cells` are those that Casbin gets, in the order of that model; else there are none. The
-    `kind` is `o` where it is the rule of an `Obligation`, and then `cells` holds the duties.
+    `kind` is `o` where it is the rule of an `Obligation`, and then the last of `cells` are the duties.
     """
 
     text: str
@@ -75,4 +75,4 @@ class Obligation(_Placed):
 
     @property
     def key(self) -> tuple[object, ...]:
-        return *replace(self.rule, cells=()).key, replace(self.duties, rules=())
+        return *replace(self.rule, cells=self.rule.cells[:-1]).key, replace(self.duties, rules=())

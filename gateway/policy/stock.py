@@ -32,7 +32,7 @@ from gateway.policy.index import Candidates, Index
 from gateway.policy.logic import UNDECIDED
 from gateway.policy.readings import always, sometimes
 from gateway.policy.roles import Roles
-from gateway.policy.rows import Grant, Rule
+from gateway.policy.rows import Grant, Obligation, Row, Rule
 from gateway.policy.scope import ANY_RUN, Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Effect
 
@@ -101,7 +101,7 @@ class _Engine:
 
     def _row(self, rule: Rule, told: Effect) -> list[str]:
         own = {"when": rule.where if rule.when else "", "eft": told}
-        return [own.get(name, cell) for name, cell in zip(self._model.policy, rule.cells, strict=True)]
+        return [own.get(name, cell) for name, cell in zip(self._model.policy, rule.cells, strict=rule.kind == "p")]
 
     # ---- the functions that a matcher may call
 
@@ -158,20 +158,16 @@ class _Engine:
 class CasbinPolicy(Policy):
     """A `Policy` whose model is not the shipped one. The same questions, the same answers; safe between threads."""
 
-    __slots__ = ("_alone", "_at_all", "_barring", "_each", "_inverted", "_members", "model")
+    __slots__ = ("_alone", "_at_all", "_barring", "_each", "_grants", "_inverted", "_members", "_obliged", "model")
 
     custom = True
 
-    def __init__(
-        self,
-        model: Model,
-        rules: Sequence[Rule],
-        grants: Sequence[Grant] = (),
-        digest: str = "",
-        warnings: Iterable[Problem] = (),
-    ) -> None:
-        super().__init__(rules, [grant for grant in grants if grant.kind == "g"], digest, warnings)
-        self.model = model
+    def __init__(self, model: Model, rows: Iterable[Row], digest: str = "", warnings: Iterable[Problem] = ()) -> None:
+        rows = tuple(rows)
+        rules, grants = [row for row in rows if isinstance(row, Rule)], [row for row in rows if isinstance(row, Grant)]
+        obligations = [row for row in rows if isinstance(row, Obligation)]
+        super().__init__(rules, [grant for grant in grants if grant.kind == "g"], digest, warnings, obligations)
+        self.model, self._grants = model, grants
         self._members = sorted({grant.member for grant in grants if grant.kind != "g"})
         self._inverted = model.effect == "allow-override"
         links = {name: _Links(grant for grant in grants if grant.kind == name) for name in model.roles}
@@ -182,6 +178,8 @@ class CasbinPolicy(Policy):
         self._alone = _Engine(model, _told(lines, alone), links, model.effect)
         self._barring = _Engine(model, _told(lines, {"deny": "allow"}), links, "allow-override")
         self._each = _Engine(model, _told(lines, _EVERY), links, "allow-override")
+        obliging = _told([each.rule for each in obligations], _EVERY)
+        self._obliged = _Engine(model, obliging, links, "allow-override") if obliging else None
 
     # ---- what `Policy` asks
 
@@ -199,6 +197,35 @@ class CasbinPolicy(Policy):
         found.sort(key=_place)
         deny, ask, allow = (tuple(rule for rule in found if rule.effect == effect) for effect in _ORDER)
         return Candidates(deny, ask, allow, any(rule.when for rule in found))
+
+    def counting(self, query: Query, principal: str) -> frozenset[str]:
+        """By priority, what stands behind the first line that allows or denies does not count."""
+        asked = _Asked(self.scope(query, principal), "exact")
+        found: list[Rule] = self._safely(lambda: self._each.matching(query, asked), [])
+        if self.model.effect == "priority":
+            first = next((at for at, rule in enumerate(found) if rule.effect != "ask"), len(found))
+            found = found[: first + 1]
+        return frozenset(rule.where for rule in found)
+
+    def alone(self, rule: Rule, *grants: Grant) -> Policy:
+        return CasbinPolicy(self.model, [rule, *self._grants, *grants])
+
+    def obliging(self, query: Query) -> list[Obligation]:
+        """The `o` lines that the matcher matches, for the user or for the agent, as it would match a `p` line."""
+        people = principals(query.subject) if self._obliged else ()
+        places = {rule.where for principal in people for rule in self._that_oblige(query, principal, "exact")}
+        return [each for each in self.obligations if each.where in places]
+
+    def that_may_oblige(self, query: Query, principal: str) -> tuple[Rule, ...]:
+        return tuple(self._that_oblige(query, principal, "any"))
+
+    def _that_oblige(self, query: Query, principal: str, reading: Reading) -> list[Rule]:
+        """Where Casbin can't say it, all of them."""
+        engine = self._obliged
+        if engine is None:
+            return []
+        asked = _Asked(self.scope(query, principal), reading)
+        return self._safely(lambda: engine.matching(query, asked), [each.rule for each in self.obligations])
 
     def visible(self, subject: Subject, thing: Tool | Offer, now: datetime, run: RunFacts = ANY_RUN) -> bool:
         """Whether its use could be allowed or asked for with some arguments, and no `list` line hides it."""

@@ -28,15 +28,24 @@ _MARKER = re.compile(rb"^[ \t]*" + SHRUNK.encode() + rb" from ([0-9a-f]{8,64})[ 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many `p` lines there are, and how many lines restrict: those of them that ask or deny, and all `o` lines."""
+    """How many `p` lines there are, and how many lines restrict: those of them that ask or deny, and all `o` lines.
+
+    `obliging` are the `o` lines among them; None: a version was kept that does not say.
+    """
 
     lines: int
     restricting: int
+    obliging: int | None = 0
 
     @classmethod
     def of(cls, policy: Policy) -> "Size":
-        asking = sum(rule.effect != "allow" for rule in policy.rules)
-        return cls(len(policy.rules), asking + len(policy.obligations))
+        asking, obliging = sum(rule.effect != "allow" for rule in policy.rules), len(policy.obligations)
+        return cls(len(policy.rules), asking + obliging, obliging)
+
+    @property
+    def asking(self) -> int:
+        """Lines that ask or deny."""
+        return self.restricting - (self.obliging or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ def take(sources: Sequence[Source], before: InForce | None, accepted: Collection
     policy = build(sources[0], sources=sources[1:], hollow=meant)
     if before is None or meant:
         return policy
-    why = loss(before.size, Size.of(policy)) or _gone(before, sources[1:], policy)
+    why = loss(_size(before), Size.of(policy)) or _gone(before, sources[1:], policy)
     if why is None:
         return policy
     marker = f"{SHRUNK} from {before.digest[:12]}"
@@ -69,20 +78,36 @@ def take(sources: Sequence[Source], before: InForce | None, accepted: Collection
 
 
 def loss(before: Size, now: Size) -> str | None:
-    """What was lost, if that is more than half of the lines, or of those that restrict."""
+    """What was lost, if that is more than half of the lines, of those that ask or deny, or of those that oblige: each
+    counted apart, for many of one kind would hide that another is gone.
+    """
     if before.lines and not now.lines:
         return f"none of the {before.lines} `p` lines in force is left"
     if before.lines >= FEW and now.lines * 2 < before.lines:
         return f"only {now.lines} of the {before.lines} `p` lines in force are left"
-    if before.restricting >= FEW and now.restricting * 2 < before.restricting:
-        return f"only {now.restricting} of the {before.restricting} `ask`, `deny` and `o` lines in force are left"
-    return None
+    if before.obliging is None:
+        return _less("`ask`, `deny` and `o`", before.restricting, now.restricting)
+    return _less("`ask` and `deny`", before.asking, now.asking) or _less("`o`", before.obliging, now.obliging or 0)
+
+
+def _less(kind: str, before: int, now: int) -> str | None:
+    return f"only {now} of the {before} {kind} lines in force are left" if before >= FEW and now * 2 < before else None
 
 
 def restrictions(policy: Policy, files: Collection[str] | None = None) -> frozenset[tuple[object, ...]]:
     """What its `ask`, `deny` and `o` lines say; only those of these files, if any are given."""
     rules = {rule.key for rule in policy.rules if rule.effect != "allow" and (files is None or rule.file in files)}
     return frozenset(rules | {one.key for one in policy.obligations if files is None or one.rule.file in files})
+
+
+def _size(before: InForce) -> Size:
+    """With its `o` lines counted apart, as far as its files can still be read."""
+    if before.size.obliging is not None or not before.sources:
+        return before.size
+    try:
+        return Size.of(build(before.sources[0], sources=before.sources[1:], hollow=True))
+    except PolicyError:
+        return before.size
 
 
 def _gone(before: InForce, sources: Sequence[Source], policy: Policy) -> str | None:

@@ -7,10 +7,12 @@ that it uses up. It is durable when `append` returns, and nothing has changed wh
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.accounts import Pace, Terms
-from gateway.approval import Approval
+from gateway.accounts import Pace, Proviso
+from gateway.approval import PLAIN, Approval, Said, Terms
 from gateway.budget import Limits, Spend
-from gateway.events import Decision, Event, Recorded
+from gateway.call import Call, Subject
+from gateway.events import Event, Recorded
+from gateway.lasting import Delegation, Remembered
 from gateway.run import Status
 from gateway.task import Task
 from gateway.values import value
@@ -18,12 +20,14 @@ from gateway.values import value
 __all__ = [
     "Again",
     "Change",
+    "Conclude",
     "Consume",
     "Finish",
     "Follow",
     "Lease",
     "Once",
     "Open",
+    "Recall",
     "Reserve",
     "Restore",
     "RunRow",
@@ -47,13 +51,13 @@ class Lease:
 class Reserve:
     """Hold an amount back from an account, if it fits below the limits; else the whole append fails.
 
-    `terms` are those of an account that is not a run's own.
+    `proviso` is that of an account that is not a run's own.
     """
 
     account: str
     amount: Spend
     limits: Limits
-    terms: Terms | None = None
+    proviso: Proviso | None = None
 
 
 @value(frozen=True, slots=True)
@@ -67,9 +71,10 @@ class Settle:
 
 @value(frozen=True, slots=True)
 class Open:
-    """Put a question to people."""
+    """Put a question to people, unless `most` of this run are open already (TooManyQuestions)."""
 
     approval: Approval
+    most: int | None = None
 
 
 @value(frozen=True, slots=True)
@@ -77,6 +82,21 @@ class Consume:
     """Use an approval up: from `approved` to `consumed`, once; else the whole append fails."""
 
     approval_id: str
+
+
+@value(frozen=True, slots=True)
+class Conclude:
+    """The outcome of the call that used an approval up, as a SHA-256 in hex."""
+
+    approval_id: str
+    digest: str
+
+
+@value(frozen=True, slots=True)
+class Recall:
+    """One more call rests on a remembered answer; if that is not in force any more, the whole append fails."""
+
+    remembered_id: str
 
 
 @value(frozen=True, slots=True)
@@ -123,7 +143,7 @@ class Again:
 
 TITLE_LENGTH = 80
 
-Change = Reserve | Settle | Pace | Open | Consume | Restore | Follow | Finish | Once | Again
+Change = Reserve | Settle | Pace | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once | Again
 
 
 @value(frozen=True, slots=True)
@@ -212,18 +232,29 @@ class Store(Protocol):
         """The newest question for this claim that is open, or approved and not used, or was denied within the hour."""
         ...
 
+    async def refused(self, call: Call) -> Approval | None:
+        """The newest no of a person to exactly this call of this run."""
+        ...
+
+    async def remembered(self, call: Call) -> Sequence[Remembered]:
+        """The answers in force that may count for this call, too."""
+        ...
+
+    async def standing_for(self, deputy: Subject) -> Sequence[Delegation]:
+        """Who lets this person decide in his place now."""
+        ...
+
     async def approvals(
         self, *, pending_only: bool = True, run_id: str | None = None, limit: int = 200
     ) -> Sequence[Approval]:
         """The oldest first, of all runs or of one. At most `limit`: whoever decides by their absence names a run."""
         ...
 
-    async def decide(
-        self, approval_id: str, decision: Decision, by: str, reason: str, policy: str | None = None
-    ) -> Approval:
-        """Answers a question and records `Decided` in its run. Raises Conflict when it was answered already.
+    async def decide(self, approval_id: str, decision: Said, by: str, reason: str, terms: Terms = PLAIN) -> Approval:
+        """Counts what somebody says to a question: returns it, still open where more people must agree.
 
-        `policy` is the digest of the policy that lets this person answer.
+        The vote, the answer that it completes, and `Decided` in the run are one transaction. Raises Conflict when it
+        was answered already, or when this person's word, or that of whom he stands for, counts already.
         """
         ...
 

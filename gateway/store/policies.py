@@ -67,10 +67,12 @@ class Access(Protocol):
 
 
 class PolicyBook:
-    """What is kept about the policy at one place. Every method may raise StoreError."""
+    """What is kept about the policy at one place, with the newest `kept` of its versions (2 at least). Every method may
+    raise StoreError.
+    """
 
-    def __init__(self, access: Access, place: str) -> None:
-        self._access, self.place = access, place
+    def __init__(self, access: Access, place: str, kept: int = KEPT) -> None:
+        self._access, self.place, self._kept = access, place, kept
 
     # ---- versions
 
@@ -102,7 +104,7 @@ class PolicyBook:
 
     async def keep(self, draft: Draft) -> bool:
         """Keeps a version, unless the newest says the same; says whether it did. The oldest go."""
-        return await self._access.write(lambda db: _keep(db, self.place, draft, self._access.now()))
+        return await self._access.write(lambda db: _keep(db, self.place, draft, self._access.now(), self._kept))
 
     def _versions(self, rest: str, *parameters: Any) -> Sequence[Version]:
         rows = self._access.read(f"{_VERSION} WHERE place = ? {rest}", self.place, *parameters)
@@ -170,7 +172,7 @@ class PolicyBook:
 
 def _version(row: Sequence[Any]) -> Version:
     number, digest, how, by, at, lines, restricting, in_force, folder, files = row
-    size = Size(lines, restricting)
+    size = Size(lines, restricting, None)
     return Version(number, digest, how, by, at, size, bool(in_force), bool(folder), Files.from_text(files))
 
 
@@ -179,7 +181,7 @@ def _candidate(row: Sequence[Any]) -> Candidate:
     return Candidate(digest, base, by, at, bool(folder), Files.from_text(files))
 
 
-def _keep(db: Ledger, place: str, draft: Draft, now: int) -> bool:
+def _keep(db: Ledger, place: str, draft: Draft, now: int, kept: int) -> bool:
     which = "in_force ORDER BY number DESC LIMIT 1" if draft.in_force else "digest = ?"
     known = (place,) if draft.in_force else (place, draft.digest)
     same = db.execute(f"SELECT digest FROM policy_versions WHERE place = ? AND {which}", known).fetchone()  # noqa: S608
@@ -187,7 +189,7 @@ def _keep(db: Ledger, place: str, draft: Draft, now: int) -> bool:
         return False
     row = (place, draft.digest, draft.how, draft.by, now, draft.size.lines, draft.size.restricting)
     db.execute(_KEEP, (*row, draft.in_force, draft.folder, draft.files.to_text(), place))
-    db.execute(_FORGET, {"place": place, "kept": KEPT, "bytes": KEPT_BYTES})
+    db.execute(_FORGET, {"place": place, "kept": kept, "bytes": KEPT_BYTES})
     return True
 
 

@@ -18,17 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from gateway.approval import Approval
+from gateway.approval import PLAIN, Approval, Said, Terms, Vote
 from gateway.balances import Booked
 from gateway.budget import Spend
-from gateway.call import JsonObject
+from gateway.call import Call, JsonObject, Subject
 from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
-from gateway.events import Decision, Event, Recorded, event_from_json
+from gateway.events import Event, Recorded, event_from_json
 from gateway.keys import ApiKey
-from gateway.store import Change, Lease, RunRow, record
+from gateway.lasting import Delegation, Remembered
+from gateway.store import Change, Lease, RunRow, answers, approvals, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
-from gateway.store.policies import PolicyBook
+from gateway.store.lasting import LastingBook
+from gateway.store.policies import KEPT, PolicyBook
 from gateway.store.writer import Transaction, Writer
 from gateway.task import Task
 
@@ -36,7 +38,7 @@ __all__ = ["SCHEMA_VERSION", "SqliteStore"]
 
 T = TypeVar("T")
 # The file at place n leads from version n to n + 1.
-MIGRATIONS = (
+MIGRATIONS: tuple[str, ...] = (
     "schema.sql",
     "keys.sql",
     "actions.sql",
@@ -44,6 +46,8 @@ MIGRATIONS = (
     "once.sql",
     "policies.sql",
     "sightings.sql",
+    "approvals.sql",
+    "lasting.sql",
     "windows.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -127,10 +131,10 @@ class SqliteStore:
         await self._write(lambda db: tx.release(db, lease))
 
     async def approval(self, approval_id: str) -> Approval:
-        row = self._meant(tx.SELECT_APPROVALS, approval_id)
+        row = self._meant(approvals.SELECT, approval_id)
         if row is None:
             raise UnknownApproval(approval_id)
-        return tx.approval(row)
+        return approvals.approval(row)
 
     async def claimed(self, claim: str) -> Approval | None:
         now = self._clock()
@@ -138,8 +142,24 @@ class SqliteStore:
             "WHERE claim = ? AND expires > ?"
             " AND (state IN ('pending', 'approved') OR (state = 'denied' AND decided_at > ?)) ORDER BY created DESC"
         )
-        rows = self._read(f"{tx.SELECT_APPROVALS} {where} LIMIT 1", claim, now, now - DENIAL_STANDS)
-        return tx.approval(rows[0]) if rows else None
+        rows = self._read(f"{approvals.SELECT} {where} LIMIT 1", claim, now, now - DENIAL_STANDS)
+        return approvals.approval(rows[0]) if rows else None
+
+    async def refused(self, call: Call) -> Approval | None:
+        where = "WHERE digest = ? AND run_id = ? AND state = 'denied' ORDER BY created DESC LIMIT 1"
+        rows = self._read(f"{approvals.SELECT} {where}", call.digest, call.run_id)
+        return approvals.approval(rows[0]) if rows else None
+
+    @property
+    def lasting(self) -> LastingBook:
+        """Remembered answers, and delegations."""
+        return LastingBook(_Access(self._read, self._write, self._clock))
+
+    async def remembered(self, call: Call) -> Sequence[Remembered]:
+        return self.lasting.about(call.subject, call.path)
+
+    async def standing_for(self, deputy: Subject) -> Sequence[Delegation]:
+        return self.lasting.standing_for(deputy.user, deputy.tenant)
 
     async def approvals(
         self, *, pending_only: bool = True, run_id: str | None = None, limit: int = 200
@@ -148,17 +168,15 @@ class SqliteStore:
         if run_id is not None:
             wanted["run_id = ?"] = run_id
         where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
-        rows = self._read(f"{tx.SELECT_APPROVALS} {where} ORDER BY created LIMIT ?", *wanted.values(), limit)
-        return [tx.approval(row) for row in rows]
+        rows = self._read(f"{approvals.SELECT} {where} ORDER BY created LIMIT ?", *wanted.values(), limit)
+        return [approvals.approval(row) for row in rows]
 
-    async def decide(
-        self, approval_id: str, decision: Decision, by: str, reason: str, policy: str | None = None
-    ) -> Approval:
-        answer = tx.Answer(approval_id, decision, by, reason, policy)
-        return await self._write(lambda db: tx.decide(db, answer, self._clock()))
+    async def decide(self, approval_id: str, decision: Said, by: str, reason: str, terms: Terms = PLAIN) -> Approval:
+        vote = Vote(by, self._clock(), decision, terms.method, reason, on_behalf=terms.on_behalf)
+        return await self._write(lambda db: answers.decide(db, approval_id, vote, terms))
 
     async def withdraw(self, approval_id: str, by: str, reason: str) -> bool:
-        return await self._write(lambda db: tx.withdraw(db, approval_id, by, reason, self._clock()))
+        return await self._write(lambda db: answers.withdraw(db, approval_id, by, reason, self._clock()))
 
     async def task(self, task_id: str) -> Task:
         rows = self._read(f"{tx.SELECT_TASKS} WHERE id = ?", task_id)
@@ -167,7 +185,7 @@ class SqliteStore:
         return tx.task(rows[0])
 
     async def expire(self) -> int:
-        return await self._write(lambda db: tx.expire(db, self._clock()))
+        return await self._write(lambda db: answers.expire(db, self._clock()))
 
     async def add_key(self, key: ApiKey) -> None:
         """Keeps an API key. Raises Conflict for an id that is taken."""
@@ -189,9 +207,9 @@ class SqliteStore:
             raise UnknownKey(key_id)
         return await self._write(lambda db: key_tx.revoke_key(db, row[0], self._clock()))
 
-    def policies(self, place: Path) -> PolicyBook:
-        """What is kept about the policy whose files are here."""
-        return PolicyBook(_Access(self._read, self._write, self._clock), str(place))
+    def policies(self, place: Path, kept: int = KEPT) -> PolicyBook:
+        """What is kept about the policy whose files are here: so many of its versions."""
+        return PolicyBook(_Access(self._read, self._write, self._clock), str(place), kept)
 
     async def note(self, process: str, catalogue: JsonObject) -> None:
         """Keeps what a process sees of the servers from now on: what policies look at (`record` reads it)."""

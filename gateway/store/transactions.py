@@ -7,25 +7,28 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gateway.accounts import Pace, Terms, Then
-from gateway.approval import Approval
+from gateway.accounts import Pace, Proviso, Then
 from gateway.budget import UNITS, Spend, Unit, excess, shown
-from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, IllegalEvent, LeaseLost, UnknownApproval, UnknownRun
-from gateway.events import Decided, Decision, Event, Queued, Returned, event_to_json
+from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, LeaseLost, UnknownRun
+from gateway.events import Event, Queued, Returned, event_to_json
 from gateway.run import ENDED, after
 from gateway.store import (
     Again,
     Change,
+    Conclude,
     Consume,
     Finish,
     Follow,
     Lease,
     Once,
     Open,
+    Recall,
     Reserve,
     Restore,
     RunRow,
     Settle,
+    approvals,
+    lasting,
     title_of,
 )
 from gateway.store.ledger import SELECT_SINCE, SELECT_TAKEN, SEQ, Ledger, Standing
@@ -34,28 +37,22 @@ from gateway.values import value
 from gateway.verbatim import encode, whole
 
 __all__ = [
-    "SELECT_APPROVALS",
     "SELECT_BOOKED",
     "SELECT_RUNS",
     "SELECT_SINCE",
     "SELECT_TAKEN",
     "SELECT_TASKS",
-    "Answer",
     "Append",
     "acquire",
     "append",
-    "approval",
-    "decide",
-    "expire",
     "release",
 ]
-__all__ += ["renew", "run_row", "task", "withdraw"]
+__all__ += ["renew", "run_row", "task"]
 
 Db = Ledger
 FORGOTTEN_AFTER = 2 * 86_400_000  # milliseconds after the end of a window: what was reserved in it is settled by then
 
 _RUN_COLUMNS = tuple(RunRow.__dataclass_fields__)
-_APPROVAL_COLUMNS = tuple(Approval.__dataclass_fields__)
 _TASK_COLUMNS = tuple(Task.__dataclass_fields__)
 SELECT_TASKS = f"SELECT {', '.join(_TASK_COLUMNS)} FROM tasks"  # noqa: S608 - columns of our own dataclass
 # What its events say is not written into the row of a run, too: a page less in each commit.
@@ -67,15 +64,10 @@ SELECT_RUNS = f"SELECT {', '.join(_BY_EVENTS.get(name, name) for name in _RUN_CO
 SELECT_BOOKED = (
     "SELECT account, unit, used, reserved FROM accounts WHERE account >= ? AND account < ? ORDER BY account, unit"
 )
-SELECT_APPROVALS = f"SELECT {', '.join(_APPROVAL_COLUMNS)} FROM approvals"  # noqa: S608 - as above
 
 
 def run_row(row: Sequence[Any]) -> RunRow:
     return RunRow(*row)
-
-
-def approval(row: Sequence[Any]) -> Approval:
-    return Approval(*row)
 
 
 def task(row: Sequence[Any]) -> Task:
@@ -90,17 +82,6 @@ class Append:
     events: Sequence[Event]
     lease: Lease | None = None
     changes: Sequence[Change] = ()
-
-
-@value(frozen=True, slots=True)
-class Answer:
-    """What somebody says to an approval."""
-
-    approval_id: str
-    decision: Decision
-    by: str
-    reason: str = ""
-    policy: str | None = None
 
 
 def append(db: Db, work: Append, now: int) -> int:
@@ -161,14 +142,14 @@ def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
 
 
 def _reserve(db: Db, change: Reserve, now: int) -> None:
-    terms = change.terms
-    since = None if terms is None else terms.since
+    proviso = change.proviso
+    since = None if proviso is None else proviso.since
     before = db.taken(change.account) if since is None else db.taken_since(since, change.account)
     unit = excess(change.limits, before, change.amount)
     if unit is not None:
-        raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(terms, now) if terms else ()))
-    if terms is not None and terms.over is not None:
-        _keep(db, change.account, terms.over, now)
+        raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(proviso, now) if proviso else ()))
+    if proviso is not None and proviso.over is not None:
+        _keep(db, change.account, proviso.over, now)
     for name, amount in change.amount.items():
         db.book(change.account, name, 0, amount)
 
@@ -176,16 +157,16 @@ def _reserve(db: Db, change: Reserve, now: int) -> None:
 def _excess_text(change: Reserve, unit: Unit, before: Spend) -> str:
     limit = getattr(change.limits, unit)
     wanted, gone = getattr(change.amount, unit), getattr(before, unit)
-    whose = f" of the budget {change.terms.label}" if change.terms else ""
+    whose = f" of the budget {change.proviso.label}" if change.proviso else ""
     return (
         f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}{whose};"
         f" {shown(unit, gone)} taken so far"
     )
 
 
-def _manner(terms: Terms, now: int) -> tuple[Then, float | None]:
+def _manner(proviso: Proviso, now: int) -> tuple[Then, float | None]:
     """What becomes of what does not fit, and in how many seconds it may."""
-    return terms.then, None if terms.ends is None else max(0.0, (terms.ends - now) / 1000)
+    return proviso.then, None if proviso.ends is None else max(0.0, (proviso.ends - now) / 1000)
 
 
 def _keep(db: Db, account: str, over: int, now: int) -> None:
@@ -226,40 +207,6 @@ def _often(pace: Pace) -> str:
     return f"one call in {shown('millis', max(1, pace.micros // 1000))}, and {pace.burst} at once"
 
 
-def _open(db: Db, change: Open, now: int) -> None:
-    asked = change.approval
-    db.execute(  # a question that is too old, or was about another tool of that name, makes room for this one
-        "UPDATE approvals SET state = CASE WHEN expires <= :now THEN 'expired' ELSE 'cancelled' END"
-        " WHERE claim = :claim AND state IN ('pending', 'approved')"
-        " AND (expires <= :now OR pin <> :pin OR digest <> :digest)",
-        {"claim": asked.claim, "now": now, "pin": asked.pin, "digest": asked.digest},
-    )
-    marks = ", ".join("?" * len(_APPROVAL_COLUMNS))
-    values = [getattr(asked, column) for column in _APPROVAL_COLUMNS]
-    try:
-        db.execute(f"INSERT INTO approvals ({', '.join(_APPROVAL_COLUMNS)}) VALUES ({marks})", values)  # noqa: S608
-    except sqlite3.IntegrityError:
-        raise Conflict("this question has been put already") from None
-
-
-def _consume(db: Db, change: Consume, now: int) -> None:
-    done = db.execute(
-        "UPDATE approvals SET state = 'consumed' WHERE id = ? AND state = 'approved' AND expires > ?",
-        (change.approval_id, now),
-    )
-    if done.rowcount != 1:
-        raise Conflict(f"approval `{change.approval_id}` has been used, or has expired")
-
-
-def _restore(db: Db, change: Restore, _now: int) -> None:
-    db.execute(
-        "UPDATE approvals SET state = 'approved', claim = :claim WHERE id = :id AND state IN ('approved', 'consumed')"
-        " AND NOT EXISTS (SELECT 1 FROM approvals AS other"
-        " WHERE other.claim = :claim AND other.id <> :id AND other.state IN ('pending', 'approved'))",
-        {"claim": change.claim, "id": change.approval_id},
-    )
-
-
 def _follow(db: Db, change: Follow, _now: int) -> None:
     marks = ", ".join("?" * len(_TASK_COLUMNS))
     values = [getattr(change.task, column) for column in _TASK_COLUMNS]
@@ -288,9 +235,11 @@ _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Reserve: _reserve,
     Settle: _settle,
     Pace: _pace,
-    Open: _open,
-    Consume: _consume,
-    Restore: _restore,
+    Open: approvals.put,
+    Consume: approvals.consume,
+    Conclude: approvals.conclude,
+    Recall: lasting.recall,
+    Restore: approvals.restore,
     Follow: _follow,
     Finish: _finish,
     Once: _once,
@@ -336,51 +285,3 @@ def release(db: Db, lease: Lease) -> None:
         "UPDATE runs SET owner = NULL, lease_until = 0 WHERE id = ? AND owner = ? AND epoch = ?",
         (lease.run_id, lease.owner, lease.epoch),
     )
-
-
-def decide(db: Db, answer: Answer, now: int) -> Approval:
-    """From `pending` to an answer, once, and the run's `Decided` with it."""
-    asked = _approval(db, answer.approval_id)
-    if asked.state != "pending":
-        raise Conflict(f"approval `{asked.id}` is {asked.state} already" + _decider(asked))
-    if answer.decision != "expired" and asked.expires <= now:
-        raise Conflict(f"approval `{asked.id}` expired before it was decided")
-    event = Decided(asked.key, asked.id, answer.decision, answer.by, answer.reason, answer.policy)
-    append(db, Append(asked.run_id, [event]), now)
-    db.execute(
-        "UPDATE approvals SET state = ?, decided_by = ?, decided_at = ?, reason = ? WHERE id = ?",
-        (answer.decision, answer.by, now, answer.reason, asked.id),
-    )
-    return _approval(db, asked.id)
-
-
-def _approval(db: Db, approval_id: str) -> Approval:
-    row = db.execute(f"{SELECT_APPROVALS} WHERE id = ?", (approval_id,)).fetchone()
-    if row is None:
-        raise UnknownApproval(approval_id)
-    return approval(row)
-
-
-def withdraw(db: Db, approval_id: str, by: str, reason: str, now: int) -> bool:
-    """From `pending`, or `approved` and not used, to `cancelled`, and the run's `Decided` with it."""
-    asked = _approval(db, approval_id)
-    if asked.state not in ("pending", "approved"):
-        return False
-    append(db, Append(asked.run_id, [Decided(asked.key, asked.id, "withdrawn", by, reason)]), now)
-    db.execute("UPDATE approvals SET state = 'cancelled' WHERE id = ?", (asked.id,))
-    return True
-
-
-def _decider(asked: Approval) -> str:
-    return f", by {asked.decided_by}" if asked.decided_by else ""
-
-
-def expire(db: Db, now: int) -> int:
-    """Says how many. A question whose run can't hear the answer is closed too: it must not keep the others open."""
-    late = db.execute("SELECT id FROM approvals WHERE state = 'pending' AND expires <= ?", (now,)).fetchall()
-    for (approval_id,) in late:
-        try:
-            decide(db, Answer(approval_id, "expired", "the clock"), now)
-        except (IllegalEvent, UnknownRun):  # raised before anything was written
-            db.execute("UPDATE approvals SET state = 'expired' WHERE id = ?", (approval_id,))
-    return len(late)

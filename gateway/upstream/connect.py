@@ -61,7 +61,8 @@ class Opening:
 
 async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connection:
     """Opens everything on `stack`, which the same task must close. Raises whatever went wrong."""
-    streams, pipes = await _open(stack, opening, link)
+    opened = await _open(stack, opening, link)
+    streams, pipes = opened.streams, opened.pipes
     exchange, talk = Exchange(), Talk(opening.name, link.doubt, opening.updated)
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
@@ -71,6 +72,8 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     await stack.enter_async_context(session)
     introduce = partial(introduced, session, dispatcher, opening.capabilities)
     await negotiate(session, opening.era, min(PROBE, opening.connect_timeout / 2), introduce)
+    if opened.http is not None and opening.capabilities:  # it may be asked, and before there is an answer
+        await opened.http.stream_opened()
     connection = Connection(session, dispatcher, exchange, link, talk, pid=pipes.pid if pipes else None)
     if isinstance(opening.transport, Http):
         _give_lanes(stack, connection, opening.transport, opening.connect_timeout)
@@ -92,18 +95,28 @@ def _give_lanes(stack: AsyncExitStack, connection: Connection, http: Http, conne
         stack.push_async_callback(connection.pools.aclose)
 
 
-async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> tuple[TransportStreams, Pipes | None]:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A transport: to a child process, over HTTP, or over what was before that."""
+
+    streams: TransportStreams
+    pipes: Pipes | None = None
+    http: SafeTransport | None = None
+
+
+async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> _Opened:
     transport = opening.transport
     if isinstance(transport, Stdio):
         pipes = await stack.enter_async_context(open_stdio(transport, opening.name, opening.reaper))
         link.explain = pipes.why
-        return (pipes.read, pipes.write), pipes
+        return _Opened((pipes.read, pipes.write), pipes)
     if transport.sse:
-        return await stack.enter_async_context(_sse(transport, opening, link)), None
-    client = _http_client(transport.headers, opening, SafeTransport(link.lose, inner=carrying(transport)))
+        return _Opened(await stack.enter_async_context(_sse(transport, opening, link)))
+    safe = SafeTransport(link.lose, inner=carrying(transport))
+    client = _http_client(transport.headers, opening, safe)
     await stack.enter_async_context(client)
     streams = streamable_http_client(transport.url, http_client=client, max_sse_event_size=wire.MAX_MESSAGE)
-    return await stack.enter_async_context(streams), None
+    return _Opened(await stack.enter_async_context(streams), http=safe)
 
 
 def _sse(transport: Http, opening: Opening, link: Link) -> Any:

@@ -21,6 +21,8 @@ __all__ = ["SafeTransport"]
 ERROR_BODY = 256 * 1024  # bytes of an error's body that are read in search of a JSON-RPC error
 LISTEN_SILENCE = 300.0  # seconds: a subscription that says nothing for longer is opened again
 NOTIFICATION_PATIENCE = 5.0  # seconds
+STREAM_PATIENCE = 1.0  # seconds for the stream of a session to open: some servers say nothing before there is news
+_SESSION = "mcp-session-id"
 
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 _LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64)
@@ -45,8 +47,24 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         self._broken = broken
         self._ceiling = ceiling
         self._fragile = fragile
+        self._in_session, self._heard = False, asyncio.Event()  # ... what came of the first GET
+
+    async def stream_opened(self) -> None:
+        """Waits a little for the stream on which a server of the older era says what belongs to no request, questions
+        among it: without one they are lost. Returns at once where there is no session, and so no stream.
+        """
+        if self._in_session:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._heard.wait(), STREAM_PATIENCE)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self._handled(request)
+        self._in_session = self._in_session or _SESSION in response.headers
+        if request.method == "GET":
+            self._heard.set()
+        return response
+
+    async def _handled(self, request: httpx2.Request) -> httpx2.Response:
         timeouts = dict(request.extensions.get("timeout") or {})
         request.extensions["timeout"] = timeouts | {"read": _read_timeout(request)}
         try:
@@ -71,7 +89,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
     async def _explained(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
         """An HTTP error as a JSON-RPC error: the server's own if it sent one, else what the status means."""
         body = await _read(response)
-        if response.status_code == 404 and "mcp-session-id" in request.headers:
+        if response.status_code == 404 and _SESSION in request.headers:
             return _json_rpc(request, transport_error("session_lost", "the server has forgotten the session"))
         if self._fragile:
             self._broken(f"the server answered HTTP {response.status_code}")

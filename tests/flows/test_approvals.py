@@ -37,6 +37,10 @@ import asyncio, sys
 from pathlib import Path
 from gateway.store.sqlite import SqliteStore
 async def decide():
+    if sys.argv[2] == "expired":  # a process in which the time is over
+        late = SqliteStore(Path(sys.argv[1]), clock=lambda: 2**50)
+        await late.expire()
+        return late.close()
     store = SqliteStore(Path(sys.argv[1]))
     for approval in await store.approvals():
         await store.decide(approval.id, sys.argv[2], "user:bob", "from afar")

@@ -36,7 +36,9 @@ CATALOGUE = Catalogue.of([a_tool("desk/put")], offers=[Offer("resource", "desk",
 
 def approval(call: Call) -> Approval:
     given: dict[str, Any] = dict.fromkeys(Approval.__dataclass_fields__, "")
-    return Approval(**given | {"id": "A-1", "action": call.action, "digest": call.digest, "state": "approved"})
+    return Approval(
+        **given | {"id": "A-1", "action": call.action, "digest": call.digest, "state": "approved", "asked_for": None}
+    )
 
 
 def admission(action: Action = "call", attempt: Attempt = Attempt(), *, approved: bool = False) -> Admission:  # noqa: B008

@@ -55,7 +55,7 @@ def test_the_call_that_will_run_is_the_one_that_was_asked_about() -> None:
 
 def test_an_approval_is_written_with_every_field() -> None:
     written = json.loads(json.dumps(YES.to_json()))
-    assert Approval(**written) == YES
+    assert Approval.from_json(written) == YES
 
 
 def test_an_agents_answer_is_claimed_by_that_call_of_that_run_and_a_clients_by_the_same_call_wherever() -> None:

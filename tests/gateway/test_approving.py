@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from gateway.approval import Approval
+from gateway.approval import Approval, Said
 from gateway.approving import Approving
 from gateway.call import Allow, Deny, Subject
 from gateway.catalogue import Catalogue
 from gateway.errors import Conflict, UnknownApproval
-from gateway.events import Cancelled, Decided, Decision
+from gateway.events import Cancelled, Decided
 from gateway.pipeline import CallSettings
 from tests.fixtures.parts import ANN, ANN_VIA_CLERK, BOB, RULES, Replies, Stage, calls, opened, says, tally
 
@@ -48,7 +48,9 @@ def test_a_question_shows_exactly_what_will_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("decision", ["approved", "denied"])
-def test_an_answer_is_recorded_in_the_run_with_who_gave_it_and_why(tmp_path: Path, decision: Decision) -> None:
+def test_an_answer_is_recorded_in_the_run_with_who_gave_it_and_why(
+    tmp_path: Path, decision: Literal["approved", "denied"]
+) -> None:
     async def scenario(stage: Stage, approval: Approval) -> None:
         answered = await stage.approving.decide(BOB, approval.id, decision, "because")
         assert isinstance(answered, Approval)
@@ -97,19 +99,29 @@ def test_who_may_answer_depends_on_the_arguments_and_on_the_policy_of_the_moment
     on_stage(tmp_path, scenario)
 
 
-def test_without_servers_a_condition_on_the_tool_grants_nothing(tmp_path: Path) -> None:
+def test_without_servers_a_condition_on_the_tool_looks_at_the_tool_as_it_was_asked_about(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, approval: Approval) -> None:
+        offline = Approving(stage.store, stage.policy, Catalogue)
+        for condition, verdict in (("tool.trusted", Allow), ("not tool.trusted", Deny), ("tool.read_only", Deny)):
+            stage.rule(RULES.replace("approve, ,", f"approve, {condition},"))
+            assert isinstance(await stage.approving.may_decide(BOB, approval), verdict)
+            assert isinstance(await offline.may_decide(BOB, approval), verdict)
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_question_of_which_no_tool_is_known_gives_a_condition_on_it_nothing(tmp_path: Path) -> None:
     async def scenario(stage: Stage, approval: Approval) -> None:
         stage.rule(RULES.replace("approve, ,", "approve, tool.trusted,"))
         offline = Approving(stage.store, stage.policy, Catalogue)
-        assert isinstance(await stage.approving.may_decide(BOB, approval), Allow)
-        assert isinstance(await offline.may_decide(BOB, approval), Deny)
+        assert isinstance(await offline.may_decide(BOB, replace(approval, risk=())), Deny)
 
     on_stage(tmp_path, scenario)
 
 
 def test_of_20_answers_at_once_exactly_one_counts(tmp_path: Path) -> None:
     async def scenario(stage: Stage, approval: Approval) -> None:
-        answers: list[Decision] = ["approved", "denied"] * 10
+        answers: list[Said] = ["approved", "denied"] * 10
         given = [stage.approving.decide(BOB, approval.id, answer) for answer in answers]
         results = await asyncio.gather(*given, return_exceptions=True)
         (counted,) = [result for result in results if isinstance(result, Approval)]

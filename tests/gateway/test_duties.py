@@ -14,6 +14,9 @@ duties = st.builds(
     max_result_bytes=_AMOUNT,
     seconds=_AMOUNT.map(lambda amount: None if amount is None else float(amount)),
     dry_run=st.booleans(),
+    needs=st.integers(1, 4),
+    escalate=st.none() | st.tuples(st.sampled_from(["role:boss", "role:cfo"]), st.sampled_from([60.0, 7200.0])),
+    remember=st.sampled_from([None, False]),
 )
 
 
@@ -51,3 +54,14 @@ def test_one_duty_more_never_allows_more(few: list[Duties], more: Duties) -> Non
     assert not before.dry_run or after.dry_run
     assert before.max_result_bytes is None or (after.max_result_bytes or 10**9) <= before.max_result_bytes
     assert before.seconds is None or (after.seconds or 10**9) <= before.seconds
+    assert before.needs <= after.needs
+    assert before.remember is None or after.remember is False
+
+
+def test_what_is_wanted_of_an_answer_is_said_as_it_would_be_written() -> None:
+    asking = Duties(needs=2, escalate=("role:manager", 7200.0), remember=False)
+    assert str(asking) == "needs=2; escalate=role:manager@7200 s; remember=no"
+    assert parse_duties(str(asking)) == asking
+    assert strictest([asking, Duties(needs=3, escalate=("role:cfo", 60.0), remember=True)]) == Duties(
+        needs=3, escalate=("role:cfo", 60.0), remember=False
+    )

@@ -346,6 +346,7 @@ def test_a_run_that_has_ended_takes_no_more_orders(project: Path) -> None:
 def an_approval(path: str) -> Approval:
     fields = dict.fromkeys(Approval.__dataclass_fields__, "")
     known = {"path": path, "user": "user:ann", "tenant": "default", "arguments": "{}", "created": 0, "expires": 1}
+    known |= {"escalates": None}
     return Approval(**{**fields, **known})  # type: ignore[arg-type] # every field has a value of its type or is unread
 
 

@@ -28,6 +28,7 @@ from gateway.events import (
 from gateway.run import ENDED, CallState, Run, apply, fold
 from gateway.steps import (
     MAX_MODEL_FAILURES,
+    MAX_REFUSALS,
     AskModel,
     Fail,
     Finish,
@@ -42,6 +43,7 @@ from gateway.steps import (
 )
 from tests.builders import (
     CLIENT,
+    NOON,
     QUEUED,
     STARTED,
     admitted,
@@ -429,3 +431,12 @@ def test_only_an_answer_from_people_lets_a_call_be_made_after_it_was_admitted(ev
     step = next_step(run, run.updated)
     if since_admitted is not None and isinstance(step, MakeCalls):
         assert any(isinstance(event, Decided) for event in since_admitted)
+
+
+def test_a_run_whose_model_makes_a_refused_call_again_and_again_fails() -> None:
+    refused = {"desk/send {}": MAX_REFUSALS - 1}
+    run = Run("r-1", "running", refused=refused)
+    assert not isinstance(next_step(run, NOON), Fail)
+    failed = next_step(replace(run, refused={"desk/send {}": MAX_REFUSALS}), NOON)
+    assert isinstance(failed, Fail)
+    assert failed.kind == "insistence"

@@ -132,8 +132,12 @@ def test_a_wait_for_people_is_a_span_whatever_they_answer(tmp_path: Path, answer
     async def scenario(stage: Stage) -> None:
         model = Replies(calls(("desk__send", {})), DONE)
         await stage.drive(await stage.queued(), model)
-        (question,) = await stage.approving.waiting()
-        decided = await stage.store.decide(question.id, answer, "user:bob", "")
+        (question,) = await stage.store.approvals(pending_only=False)
+        if answer == "expired":
+            await stage.store.expire()
+        else:
+            await stage.store.decide(question.id, answer, "user:bob", "")
+        decided = await stage.store.approval(question.id)
         assert (await stage.drive("run-1", model)).status == "succeeded"
         (wait,) = named(stage, "approval.wait")
         assert wait.attributes["human_gate"] == human_gate
@@ -145,7 +149,8 @@ def test_a_wait_for_people_is_a_span_whatever_they_answer(tmp_path: Path, answer
         asked = [span.attributes.get("human_gate") for span in named(stage, "policy.check")]
         assert asked == (["waiting", None] if answer == "approved" else ["waiting"])
 
-    on_stage(tmp_path, scenario)
+    seconds = 0.0 if answer == "expired" else 60.0
+    on_stage(tmp_path, scenario, settings=CallSettings(approval_seconds=seconds))
 
 
 def test_a_run_over_two_processes_is_one_tree(tmp_path: Path) -> None:

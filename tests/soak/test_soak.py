@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.events import Decision
+from gateway.approval import Said
 from gateway.store.sqlite import SqliteStore
 from tests.fixtures.told import tell
 from tests.soak.books import discrepancies
@@ -90,7 +90,7 @@ class Soak:
         lanes = [Lane(n, dice(n), place, self.seen, self._decide) for n in numbers]
         await asyncio.gather(*(lane.run(until, self._names) for lane in lanes))
 
-    async def _decide(self, approval_id: str, decision: Decision) -> None:
+    async def _decide(self, approval_id: str, decision: Said) -> None:
         await self.store.decide(approval_id, decision, "user:bob", "")
 
     async def _all_back(self) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.events import Decision
+from gateway.approval import Said
 from tests.soak.client import NONCE, Client
 from tests.soak.line import Answer, Line
 
 __all__ = ["Lane", "Seen"]
 
 Json = Mapping[str, Any]
-Decide = Callable[[str, Decision], Awaitable[None]]
+Decide = Callable[[str, Said], Awaitable[None]]
 PATIENCE = 120.0  # seconds for one answer, on a machine that has other things to do
 AWAY = (-31003, -31004)  # not sent, in doubt
 MODERN_ONES = ("rock2", "sand1", "sand3")

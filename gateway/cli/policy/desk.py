@@ -106,7 +106,7 @@ def opened(caller: Caller) -> Iterator[Desk]:
         finish(paths.model, paths.policy)
     store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
     try:
-        yield Desk(paths, store.policies(paths.policy), _by())
+        yield Desk(paths, store.policies(paths.policy, config.policy.kept_versions), _by())
     finally:
         store.close()
 

@@ -48,7 +48,7 @@ def fmt_command(files: tuple[Path, ...], check: bool, as_json: bool, caller: Cal
 def _write(source: "Source", content: bytes) -> None:
     """In one step. What somebody else has saved meanwhile is not overwritten. Raises ConfigError."""
     from gateway.errors import ConfigError
-    from gateway.hosts.changes import write_file
+    from gateway.replacing import replace_file
 
     path = Path(source.file)
     if content == source.content:
@@ -56,6 +56,6 @@ def _write(source: "Source", content: bytes) -> None:
     try:
         if path.read_bytes() != source.content:
             raise ConfigError.at(source.file, "it was changed while this was going on; do it again")
-        write_file(path, content)
+        replace_file(path, content)
     except OSError as error:
         raise ConfigError.at(source.file, f"can't be written: {error.strerror or error}") from None

@@ -32,20 +32,26 @@ def repeated(policy: Policy) -> Iterator[Problem]:
 
 def useless(policy: Policy) -> Iterator[Problem]:
     """Lines that can never decide anything, because of others."""
-    strict = _Overruling(policy)
-    grants = _grants(policy)
+    if policy.custom:  # what its lines reach, and which of them counts, only its matcher says
+        return
+    strict, grants = _Overruling(policy), _grants(policy)
+    people = _People(policy)
     for rule in policy.lines:
         if over := strict.of(rule):
             does = _VERBS["oblige" if over.kind == "o" else over.effect]
             message = f"this line never changes anything: {over.where} {does} everything that it matches"
             yield warning(rule, WHO, "never-decides", message, "delete it, or narrow the other")
-        elif rule.effect == "ask" and not any(_may_meet(rule, grant) for grant in _near(rule, grants)):
+        elif rule.effect == "ask" and not any(
+            _may_meet(rule, grant) and (rule.kind != "o" or people.may_be_both(rule.who, grant.who))
+            for grant in _near(rule, grants)
+        ):
             yield _without_allow(rule)
 
 
 def _without_allow(rule: Rule) -> Problem:
     if rule.kind == "o":
-        message = f"no line allows what this one is about (`{rule.tool.text}`): its duties never count"
+        whom = "" if rule.who == "*" else f" {rule.who}"
+        message = f"no line allows{whom} what this one is about (`{rule.tool.text}`): its duties never count"
         return warning(rule, OBJECT, "duty-without-allow", message, "`o` only obliges; add the `allow` line, too")
     message = f"no line allows what this one asks for (`{rule.tool.text}`): it is denied, and nobody is asked"
     return warning(rule, OBJECT, "ask-without-allow", message, "`ask` only restricts; add the `allow` line, too")
@@ -105,11 +111,11 @@ Grants = Mapping[tuple[str, str], Sequence[Rule]]
 
 
 def _grants(policy: Policy) -> Grants:
-    """The `allow` lines by action and server; each reach once, for who it is about does not matter here."""
-    found: dict[tuple[str, str], dict[tuple[str, str], Rule]] = defaultdict(dict)
+    """The `allow` lines by action and server; each reach once."""
+    found: dict[tuple[str, str], dict[tuple[str, str, str], Rule]] = defaultdict(dict)
     for rule in policy.rules:
         if rule.effect == "allow":
-            found[rule.action, _server(rule)].setdefault((rule.tool.text, rule.tenant), rule)
+            found[rule.action, _server(rule)].setdefault((rule.tool.text, rule.tenant, rule.who), rule)
     return {key: tuple(rules.values()) for key, rules in found.items()}
 
 
@@ -126,6 +132,24 @@ def _may_meet(ask: Rule, grant: Rule) -> bool:
         and ("*" in (ask.tenant, grant.tenant) or ask.tenant == grant.tenant)
         and (overlap(ask.tool.server, grant.tool.server) and overlap(ask.tool.name, grant.tool.name))
     )
+
+
+class _People:
+    """Who is who, in whatever tenant: everybody whom a `g` line names, with all that he has."""
+
+    def __init__(self, policy: Policy) -> None:
+        grants = policy.grants
+        tenants = {grant.tenant for grant in grants}
+        self._names: dict[str, set[str]] = {
+            member: {member}.union(*(policy.roles.of_member(member, tenant) for tenant in tenants))
+            for member in {grant.member for grant in grants}
+        }
+
+    def may_be_both(self, one: str, other: str) -> bool:
+        """Whether somebody can be meant by both. Nobody is in a group whom no line puts there."""
+        if one == other or "*" in (one, other):
+            return True
+        return any(one in names and other in names for names in self._names.values())
 
 
 def _conditions(rule: Rule) -> frozenset[str]:

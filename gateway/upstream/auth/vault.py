@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from gateway.call import Subject
 from gateway.errors import StoreError
 from gateway.keyring import Broken, KeyRing
+from gateway.replacing import replace_file
 from gateway.upstream.auth.grant import Grant
 
 __all__ = ["Binding", "Kept", "Vault"]
@@ -82,17 +82,7 @@ class Vault:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         text = json.dumps({"binding": asdict(binding), "grant": grant.to_json()}).encode()
         sealed = self._keys.seal(text, _PURPOSE + binding.digest.encode())
-        draft = self._folder / f".{secrets.token_hex(8)}"
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as opened:
-                opened.write(sealed)
-                opened.flush()
-                os.fsync(opened.fileno())
-            draft.replace(self._path(binding))
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
+        replace_file(self._path(binding), sealed, 0o600)
 
     def remove(self, binding: Binding) -> bool:
         """Whether there was one."""

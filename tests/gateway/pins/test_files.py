@@ -101,7 +101,7 @@ def test_a_file_without_bounds_is_neither_read_nor_written(files: PinFiles, monk
 
 
 def test_who_waits_too_long_for_his_turn_is_told(files: PinFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    monkeypatch.setattr("gateway.replacing.PATIENCE", 0.05)
     with files.turn(), pytest.raises(TimeoutError, match="another process"), files.turn():
         pass
 

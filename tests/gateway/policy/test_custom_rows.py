@@ -48,12 +48,56 @@ def test_a_spreadsheets_lines_are_read_too() -> None:
     assert read("\ufeff" + ",".join(f'"{cell}"' for cell in cells) + "\r").rules[0].cells == read(GOOD).rules[0].cells
 
 
-def test_a_line_that_obliges_is_an_error_that_says_why_and_what_to_do() -> None:
-    problem = refused(GOOD, "o, *, *, shop/*, call, , redact=ssn, keep")
-    assert str(problem) == (
-        "policy.csv:2:1: error: a model of one's own has no `o` lines: nothing would see to these duties"
-        " (take the line out (`deny` or `ask` instead), or put the shipped model.conf back)"
+def test_a_line_that_obliges_has_the_columns_of_the_model_and_duties_in_the_place_of_the_effect() -> None:
+    policy = read(GOOD, "o, user:ann, acme, shop/refund, call, args.amount > 1, redact=ssn, the boss")
+    (one,) = policy.obligations
+    assert (one.duties.redact, one.duties.rules) == (("ssn",), ("policy.csv:2",))
+    assert (one.rule.kind, one.rule.effect, one.rule.who) == ("o", "ask", "user:ann")
+    assert one.rule.when is not None
+    assert one.rule.columns[6] == 56
+
+
+def test_two_that_differ_in_a_column_of_the_models_own_are_not_the_same() -> None:
+    line = "o, user:ann, acme, shop/refund, call, , redact=ssn, "
+    assert not [found for found in read(GOOD, line + "a", line + "b").warnings if found.rule == "duplicate"]
+    assert [found.line for found in read(GOOD, line + "a", line + "a").warnings if found.rule == "duplicate"] == [3]
+
+
+def test_without_a_column_for_the_effect_duties_stand_last() -> None:
+    model = MODEL.replace("when, eft, owner", "when, owner").replace(
+        "when(p.when, r.ctx, p.eft)", "when(p.when, r.ctx)"
     )
+    model = model.replace(" && !some(where (p.eft == deny))", "")
+    good = GOOD.replace(" allow,", "")
+    (one,) = read(good, "o, user:ann, acme, shop/refund, call, , the boss, dry_run", model=model).obligations
+    assert one.duties.dry_run
+
+
+def test_a_model_with_a_column_of_that_name_has_no_lines_that_oblige() -> None:
+    model = MODEL.replace("owner", "duties")
+    problem = refused(GOOD, "o, user:ann, acme, shop/refund, call, , redact=ssn, x", model=model)
+    assert str(problem) == (
+        "policy.csv:2:1: error: this model has a column `duties` of its own: nobody could tell which one an `o` line"
+        " means (call the column something else in model.conf, or take the line out (`deny` or `ask` instead))"
+    )
+    assert read(GOOD, model=model).rules
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "part"),
+    [
+        ("o, *, acme, shop/refund, call, , redact=ssn, x", 4, "`*` would never match"),
+        ("o, user:ann, acme, shop/*, call, , redact=ssn, x", 20, "takes no pattern"),
+        ("o, user:ann, acme, shop/refund, approve, , redact=ssn, x", 33, "can't oblige"),
+        ("o, user:ann, acme, shop/refund, read, , dry_run, x", 41, "only a `call` can be a dry run"),
+        ("o, user:ann, acme, shop/refund, call, , redcat=ssn, x", 41, "unknown duty"),
+        ("o, user:ann, acme, shop/refund, call, , redact=ssn", 1, "`o` needs 7 fields"),
+    ],
+)
+def test_duties_that_could_never_count_are_mistakes_in_the_file(line: str, column: int, part: str) -> None:
+    problem = refused(GOOD, line)
+    assert (problem.line, problem.column) == (2, column)
+    assert part in problem.message
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,10 @@ def duties(text: str) -> Duties | None:
         ("dry_run", ""),
         ("dry_run", "redact=ssn"),
         ("redact=ssn", "timeout=1 s"),
+        ("needs=3", "needs=2"),
+        ("remember=no", ""),
+        ("", "remember=yes"),
+        ("", "escalate=role:boss@2h"),
     ],
 )
 def test_what_may_pass_that_could_not_is_looser(before: str, after: str) -> None:
@@ -42,6 +46,8 @@ def test_what_may_pass_that_could_not_is_looser(before: str, after: str) -> None
         ("redact=SSN", "redact=ssn iban"),
         ("max_result_bytes=2 KB", "max_result_bytes=1 KB"),
         ("timeout=2 s", "timeout=1 s; redact=ssn"),
+        ("", "needs=2; remember=no"),
+        ("escalate=role:boss@2h", "needs=2"),
         ("", "dry_run"),
         ("redact=ssn; timeout=1 s", "dry_run"),
     ],

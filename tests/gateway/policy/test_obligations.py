@@ -24,6 +24,9 @@ ALLOW = "p, *, *, */*, call, , allow, all may"
         ("max_result_bytes=2 MB;timeout=250ms", Duties(max_result_bytes=2_097_152, seconds=0.25)),
         ("timeout=10 s", Duties(seconds=10.0)),
         ("timeout=1.5 min", Duties(seconds=90.0)),
+        ("needs=2", Duties(needs=2)),
+        ("escalate=role:boss@2h; remember=no", Duties(escalate=("role:boss", 7200.0), remember=False)),
+        ("remember=yes; escalate = team:on@call @ 90 s", Duties(escalate=("team:on@call", 90.0), remember=True)),
     ],
 )
 def test_what_is_written_is_what_is_meant(text: str, duties: Duties) -> None:
@@ -52,6 +55,13 @@ def test_what_is_written_is_what_is_meant(text: str, duties: Duties) -> None:
         ("max_result_bytes=1e9 B", 17, "is not an amount", "write"),
         ("timeout=10", 8, "`10` has no unit", "write `10 s`"),
         ("timeout=10 KB", 8, "unknown unit `KB`", ""),
+        ("needs=0", 6, "`0` is not a number of people from 1 to 9", "write `needs=2`"),
+        ("needs=two", 6, "`two` is not a number of people", "write `needs=2`"),
+        ("escalate=role:boss", 9, "does not say to which role, and after what time", "role:manager@2h"),
+        ("escalate=user:bob@2h", 9, "does not say to which role", "role:manager@2h"),
+        ("escalate=role:boss@soon", 19, "`soon` is not an amount", "write `2 h`"),
+        ("escalate=role:boss@2 weeks", 19, "unknown unit `weeks`", ""),
+        ("remember=maybe", 9, "`maybe` is neither `yes` nor `no`", "write `remember=no`"),
         ("timeout=nan s", 8, "`nan s` is not an amount", "write"),
     ],
 )

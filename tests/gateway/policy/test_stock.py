@@ -86,6 +86,85 @@ def test_asking_for_what_is_no_name_is_denied(model: str) -> None:
     assert effect(policy, a_query("user:ann via agent:x")) == "allow"
 
 
+# ---- duties
+
+_DUTY = st.sampled_from(["redact=ssn", "dry_run", "max_result_bytes=1 KB", "timeout=1 s; redact=iban"])
+duty_lines = st.tuples(rule_lines(st.just("ask")), _DUTY).map(lambda two: _obliging(*two))
+
+
+def _obliging(line: str, duty: str) -> str:
+    """A line that asks, as one that obliges; as any action that has results."""
+    cells = line.removeprefix("p, ").rsplit(", ask, ", 1)[0]
+    for action in ("list", "approve", "admin", "subscribe", "complete"):
+        cells = cells.replace(f", {action},", ", call,")
+    return f"o, {cells}, {duty}, why"
+
+
+@settings(max_examples=100, deadline=None)
+@given(policy_lines, st.lists(duty_lines, min_size=1, max_size=4), st.lists(queries(), min_size=1, max_size=3))
+def test_duties_are_the_same_as_under_the_shipped_model(lines: list[str], more: list[str], asked: list[Query]) -> None:
+    more = [line for line in more if "dry_run" not in line or ", call, " in line]
+    ours, theirs = parse("\n".join([*lines, *more])), under(SAME, *lines, *more)
+    for query in asked:
+        assert theirs.decide(query) == ours.decide(query)
+        assert [each.where for each in theirs.obliging(query)] == [each.where for each in ours.obliging(query)]
+        for principal in (query.subject.user, "agent:a"):
+            mine, other = ours.that_may_oblige(query, principal), theirs.that_may_oblige(query, principal)
+            assert sorted(rule.where for rule in mine) == sorted(rule.where for rule in other)
+
+
+def test_whom_the_matcher_lets_pass_every_line_every_duty_holds() -> None:
+    """It errs to more: whatever makes a `p` line match makes an `o` line match."""
+    model = SAME.replace("m = ", 'm = r.sub == "user:root" || ')
+    policy = under(model, "p, user:ann, *, */*, call, , allow, y", "o, user:ann, *, */*, call, , redact=ssn, y")
+    for who in ("user:ann", "user:root"):
+        duties = policy.decide(a_query(who)).duties
+        assert duties is not None
+        assert duties.redact == ("ssn",)
+    assert policy.decide(a_query("user:eve")).duties is None
+
+
+def test_a_group_of_tools_may_have_duties() -> None:
+    model = SAME.replace("[policy_effect]", "g2 = _, _\n[policy_effect]").replace(
+        "tool(r.obj, p.obj)", "(tool(r.obj, p.obj) || g2(r.obj, p.obj))"
+    )
+    lines = ("p, *, *, */*, call, , allow, y", "o, *, *, money, call, , dry_run, y", "g2, shop/refund, money")
+    policy = under(model, *lines)
+    assert policy.decide(a_query(path="shop/refund")).duties is not None
+    assert policy.decide(a_query(path="shop/order")).duties is None
+
+
+def test_where_casbin_breaks_every_duty_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = under(SAME, "p, *, *, */*, call, , allow, y", "o, user:zoe, *, x/x, call, , dry_run, y")
+    assert policy.obliging(a_query()) == []
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("gateway.policy.stock._Engine.matching", broken)
+    assert [each.where for each in policy.obliging(a_query())] == ["policy.csv:2"]
+
+
+# ---- explained
+
+
+def test_by_priority_what_stands_behind_the_deciding_line_does_not_count() -> None:
+    policy = under(PRIORITY, "p, 1, *, *, */*, call, , allow, y", "p, 2, *, *, */*, call, , deny, n")
+    (answer,) = explain(policy, a_query()).answers
+    assert [(line.effect, line.counts, line.decides) for line in answer.lines] == [
+        ("deny", False, False),
+        ("allow", True, True),
+    ]
+
+
+def test_a_line_whose_condition_the_matcher_passes_over_counts() -> None:
+    model = SAME.replace("when(p.when, r.ctx, p.eft)", '(when(p.when, r.ctx, p.eft) || r.sub == "user:root")')
+    policy = under(model, "p, *, *, */*, call, args.amount < 5, allow, y")
+    for who, counts in (("user:root", True), ("user:bob", False)):
+        (answer,) = explain(policy, a_query(who, args={"amount": 9})).answers
+        assert [(line.condition, line.counts) for line in answer.lines] == [("false", counts)]
+
+
 # ---- `ask` only ever restricts, and the order of lines means nothing
 
 

@@ -1,5 +1,7 @@
 """Whether an edited policy may take the place of the one in force."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.errors import PolicyError
@@ -46,15 +48,13 @@ def test_what_loses_more_than_half_of_its_lines_says_that_it_is_meant_or_is_refu
 
 
 def test_what_loses_most_of_its_denials_is_refused_however_many_grants_are_left() -> None:
-    assert "only 1 of the 4 `ask`, `deny` and `o` lines in force are left" in refusal(lines(30, 1), lines(30, 4))
+    assert "only 1 of the 4 `ask` and `deny` lines in force are left" in refusal(lines(30, 1), lines(30, 4))
     assert len(take(sources(lines(30, 2)), before(lines(30, 4))).rules) == 32
 
 
 def test_what_loses_most_of_its_duties_is_refused_as_if_they_were_denials() -> None:
     in_force = lines(30, 1) + "".join(OBLIGE.format(n) for n in range(4))
-    assert "only 2 of the 5 `ask`, `deny` and `o` lines in force are left" in refusal(
-        lines(30, 1) + OBLIGE.format(0), in_force
-    )
+    assert "only 1 of the 4 `o` lines in force are left" in refusal(lines(30, 1) + OBLIGE.format(0), in_force)
     kept = lines(30, 1) + OBLIGE.format(0) + OBLIGE.format(1)
     assert len(take(sources(kept), before(in_force)).obligations) == 2
 
@@ -96,6 +96,23 @@ def test_an_emptied_policy_is_taken_only_if_it_is_meant_and_denies_everything(te
     assert take(sources(f"# policy: shrunk on purpose from {in_force.digest[:8]}\n{text}"), in_force).rules == ()
     with pytest.raises(PolicyError, match="there is no `p` line"):
         take(sources(f"# policy: shrunk on purpose from 00000000\n{text}"), in_force)
+
+
+def test_lines_that_ask_or_deny_and_lines_that_oblige_are_counted_apart() -> None:
+    """So that many of one kind do not hide that another is gone."""
+    assert loss(Size(9, 44, 40), Size(9, 42, 40)) is None
+    assert loss(Size(9, 44, 40), Size(9, 40, 40)) == "only 0 of the 4 `ask` and `deny` lines in force are left"
+    assert loss(Size(49, 44, 4), Size(49, 41, 1)) == "only 1 of the 4 `o` lines in force are left"
+    assert loss(Size(49, 44, None), Size(49, 20, 1)) == (
+        "only 20 of the 44 `ask`, `deny` and `o` lines in force are left"
+    )
+
+
+def test_a_version_that_was_kept_without_their_numbers_is_counted_again() -> None:
+    files = sources(lines(9) + "o, *, *, */*, call, , redact=ssn, x\n" * 4)
+    kept = InForce(take(files, None).digest, replace(Size.of(take(files, None)), obliging=None), files)
+    with pytest.raises(PolicyError, match="only 1 of the 4 `o` lines"):
+        take(sources(lines(9) + "o, *, *, */*, call, , redact=ssn, x\n"), kept)
 
 
 def test_what_says_the_same_is_no_loss() -> None:

@@ -1,7 +1,7 @@
 """Policy files that a command replaces: all of them or none, whenever it is killed."""
 
+import errno
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -66,13 +66,19 @@ def test_a_file_keeps_its_mode_and_a_link_stays_one(tmp_path: Path) -> None:
 
 
 def test_what_can_not_be_prepared_changes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    (desk.policy / f".c.csv.{os.getpid()}.new").symlink_to("/dev/full")  # in the way
-    monkeypatch.setattr("gateway.policy.writing._LEFT_OVER", re.compile("nothing"))
+    synced = iter([None, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))])
+
+    def fills_up(_descriptor: int) -> None:
+        if error := next(synced):
+            raise error
+
+    monkeypatch.setattr(os, "fsync", fills_up)
     begun: list[str] = []
     with pytest.raises(PolicyError, match=r"can't be written: .* .nothing was changed"):
         replace_files(desk.new, desk.model, desk.policy, lambda: begun.append("yes"))
     assert desk.now() == desk.old
     assert begun == []
+    assert desk.left_over() == []
     assert not is_being_written(desk.policy)
 
 
@@ -160,7 +166,7 @@ def test_what_a_living_command_does_is_not_finished_by_another(desk: Desk) -> No
 def test_of_two_commands_the_second_waits_for_the_first_and_gives_up_in_the_end(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.policy.writing.PATIENCE", 0.0)
+    monkeypatch.setattr("gateway.replacing.PATIENCE", 0.0)
 
     def begun() -> None:
         with pytest.raises(PolicyError, match="another command is writing the policy"):

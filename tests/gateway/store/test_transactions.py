@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gateway.store
-from gateway.accounts import Pace, Terms
-from gateway.approval import Approval
+from gateway.accounts import Pace, Proviso
+from gateway.approval import PLAIN, Approval, Vote
 from gateway.budget import UNITS, Limits, Spend, excess
 from gateway.call import Unsent
 from gateway.errors import (
@@ -28,7 +28,7 @@ from gateway.errors import (
     UnknownRun,
 )
 from gateway.events import Cancelled, Decided, Event, Failed, Queued, Resumed, Returned, Started, Succeeded, Waited
-from gateway.store import Again, Change, Consume, Lease, Once, Open, Reserve, Restore, Settle, run_account
+from gateway.store import Again, Change, Consume, Lease, Once, Open, Reserve, Restore, Settle, answers, run_account
 from gateway.store import transactions as tx
 from gateway.store.batch import Item, commit
 from gateway.store.ledger import Ledger
@@ -215,7 +215,7 @@ def empty() -> Iterator[sqlite3.Connection]:
     """The tables without a file, with a run in them."""
     folder = Path(gateway.store.__file__).parent
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        for name in ("schema.sql", "actions.sql", "once.sql"):
+        for name in ("schema.sql", "actions.sql", "once.sql", "approvals.sql"):
             db.executescript((folder / name).read_text())
         ledger = Ledger(db)
         tx.append(ledger, tx.Append("r-1", [QUEUED]), NOON)
@@ -356,7 +356,7 @@ def test_an_answer_is_kept_with_who_gave_it_and_the_run_hears_of_it(store: Sqlit
     assert last == Decided("t1/call/1", "A-1", "denied", "user:bob", "because")
 
 
-@pytest.mark.parametrize("decision", ["approved", "denied", "expired"])
+@pytest.mark.parametrize("decision", ["approved", "denied"])
 def test_what_is_decided_stays_decided(store: SqliteStore, store_path: Path, decision: Any) -> None:
     begin(store)
     ask(store, an_approval())
@@ -511,12 +511,16 @@ def test_an_approval_on_which_nothing_was_sent_is_good_again_once_and_for_the_cl
 
 
 @pytest.mark.parametrize("answer", ["denied", "expired"])
-def test_a_no_does_not_become_a_yes(store: SqliteStore, answer: Any) -> None:
+def test_a_no_does_not_become_a_yes(store: SqliteStore, clock: Clock, answer: Any) -> None:
     begin(store)
     ask(store, an_approval("A-1", claim="c"))
     append(store, changes=[Restore("A-1", "c")])
     assert state(store, "A-1") == "pending"
-    decide(store, "A-1", answer)
+    if answer == "expired":
+        clock.tick(HOUR)
+        asyncio.run(store.expire())
+    else:
+        decide(store, "A-1", answer)
     append(store, changes=[Restore("A-1", "c")])
     assert state(store, "A-1") == answer
 
@@ -646,12 +650,16 @@ _APPENDS = st.builds(
     st.lists(_CHANGES, max_size=2),
 )  # fmt: skip
 _BIDS = st.builds(tx.Bid, st.just("r-1"), st.sampled_from("ab"), st.sampled_from([None, "a", "b"]), st.just(1.0))
-_ANSWERS = st.builds(tx.Answer, st.sampled_from(["A-1", "A-2"]), st.sampled_from(["approved", "denied"]), st.just("x"))
+_ANSWERS = st.tuples(st.sampled_from(["A-1", "A-2"]), st.sampled_from(["approved", "denied"]))
+
+
+def _answered(db: Any, answer: Any, now: int) -> Approval:
+    return answers.decide(db, answer[0], Vote("user:x", now, answer[1]), PLAIN)
 
 
 def _made(db: sqlite3.Connection, batch: Sequence[tuple[Any, int]]) -> list[object]:
     """What came of works that share one commit."""
-    ways: dict[type[Any], Any] = {tx.Append: tx.append, tx.Bid: tx.acquire, tx.Answer: tx.decide}
+    ways: dict[type[Any], Any] = {tx.Append: tx.append, tx.Bid: tx.acquire, tuple: _answered}
     items = [
         Item(lambda ledger, work=work, now=now: ways[type(work)](ledger, work, now), None)  # type: ignore[misc]
         for work, now in batch
@@ -707,16 +715,16 @@ def test_what_is_good_for_one_time_is_used_once_until_nobody_takes_it_any_more()
 # ---- accounts of windows, and buckets
 
 
-def reserved(store: SqliteStore, account: str, limit: int, terms: Terms | None = None) -> None:
-    append(store, changes=[Reserve(account, A_CALL, Limits(tool_calls=limit), terms)])
+def reserved(store: SqliteStore, account: str, limit: int, proviso: Proviso | None = None) -> None:
+    append(store, changes=[Reserve(account, A_CALL, Limits(tool_calls=limit), proviso)])
 
 
 def test_what_does_not_fit_says_whose_budget_it_is_and_when_it_may(store: SqliteStore, clock: Clock) -> None:
     begin(store)
-    terms = Terms("`team`", "ask", ends=clock.now + 90_000, over=clock.now + 90_000)
-    reserved(store, "budget:team|x", 1, terms)
+    proviso = Proviso("`team`", "ask", ends=clock.now + 90_000, over=clock.now + 90_000)
+    reserved(store, "budget:team|x", 1, proviso)
     with pytest.raises(BudgetExceeded) as full:
-        reserved(store, "budget:team|x", 1, terms)
+        reserved(store, "budget:team|x", 1, proviso)
     assert (full.value.unit, full.value.then, full.value.retry_after) == ("tool_calls", "ask", 90.0)
     assert "would pass the limit of 1 tool call of the budget `team`" in str(full.value)
 
@@ -724,20 +732,20 @@ def test_what_does_not_fit_says_whose_budget_it_is_and_when_it_may(store: Sqlite
 def test_slices_of_a_window_that_slides_count_together(store: SqliteStore) -> None:
     begin(store)
     for name in ("b|01", "b|02", "b|02"):
-        reserved(store, name, 3, Terms("`b`", since="b|00"))
+        reserved(store, name, 3, Proviso("`b`", since="b|00"))
     with pytest.raises(BudgetExceeded):
-        reserved(store, "b|03", 3, Terms("`b`", since="b|01"))
-    reserved(store, "b|03", 3, Terms("`b`", since="b|02"))
+        reserved(store, "b|03", 3, Proviso("`b`", since="b|01"))
+    reserved(store, "b|03", 3, Proviso("`b`", since="b|02"))
     assert asyncio.run(store.spend_since("b|01", "b|03")) == Spend(tool_calls=4)
 
 
 def test_windows_that_are_long_over_are_forgotten_and_no_others(store: SqliteStore, clock: Clock) -> None:
     begin(store)
     for name, over in (("b|1", 60_000), ("b|2", 3_600_000)):
-        reserved(store, name, 9, Terms("`b`", over=clock.now + over))
-    reserved(store, "for ever", 9, Terms("`b`"))
+        reserved(store, name, 9, Proviso("`b`", over=clock.now + over))
+    reserved(store, "for ever", 9, Proviso("`b`"))
     clock.tick(60_001 + tx.FORGOTTEN_AFTER)
-    reserved(store, "b|3", 9, Terms("`b`", over=clock.now + 60_000))
+    reserved(store, "b|3", 9, Proviso("`b`", over=clock.now + 60_000))
     kept = {name: asyncio.run(store.spend(name)).tool_calls for name in ("b|1", "b|2", "b|3", "for ever")}
     assert kept == {"b|1": 0, "b|2": 1, "b|3": 1, "for ever": 1}
 

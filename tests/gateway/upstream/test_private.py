@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.call import Answered, InputRequired, JsonObject, Subject
-from gateway.upstream import ServerSpec, Stdio, Upstreams
+from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
 from gateway.upstream import private as under_test
 
 ROOT = Path(__file__).parents[3]
@@ -61,6 +63,34 @@ def test_each_client_is_asked_what_his_own_call_made_the_server_ask(call: Any) -
         assert {tuple(client.asked) for client in clients} == {("roots/list",) * 3}
 
     asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))
+
+
+@contextlib.contextmanager
+def asking(mode: str) -> Iterator[ServerSpec]:
+    """The server of `asking_http.py`."""
+    command = [sys.executable, "-S", str(ROOT / "tests" / "fixtures" / "asking_http.py"), mode]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield ServerSpec("e", Http(process.stdout.readline().strip()), era="legacy")
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(("mode", "asked"), [("slow", 1), ("quiet", 1), ("none", 0)])
+def test_the_first_question_is_not_lost_because_the_stream_for_it_is_slow_to_open(
+    mode: str, asked: int, call: Any
+) -> None:
+    async def scenario(spec: ServerSpec) -> None:
+        async with Upstreams({"e": spec}) as up:
+            client = Client("c")
+            outcome = await up.forward(call("e/act"), timeout=PATIENCE, meta={}, caller=client)
+            assert isinstance(outcome, Answered), outcome
+            assert ("lost" in str(outcome.result)) is not bool(asked)
+            assert client.asked == ["elicitation/create"] * asked
+
+    with asking(mode) as spec:
+        asyncio.run(asyncio.wait_for(scenario(spec), 2 * PATIENCE))
 
 
 def test_one_session_keeps_its_connection_and_a_modern_client_gets_a_free_one_again(call: Any) -> None:

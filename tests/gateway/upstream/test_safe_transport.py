@@ -97,6 +97,25 @@ def test_another_request_gets_a_plain_error() -> None:
     assert (response.status_code, response.content) == (503, b"")
 
 
+@pytest.mark.parametrize("status", [200, 405])
+def test_the_stream_of_a_session_is_waited_for_until_it_is_there_or_refused(status: int) -> None:
+    async def scenario() -> None:
+        session = {"mcp-session-id": "s"}
+        inner = Scripted(lambda request: httpx2.Response(status if request.method == "GET" else 200, headers=session))
+        transport = SafeTransport(list[str]().append, inner=inner)
+        async with httpx2.AsyncClient(transport=transport) as client:
+            await transport.stream_opened()  # there is no session
+            await client.post(URL)
+            waiting = asyncio.create_task(transport.stream_opened())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            await client.get(URL)
+            await waiting
+            await transport.stream_opened()
+
+    asyncio.run(scenario())
+
+
 def test_a_forgotten_session_is_told_by_the_answer_and_ends_nothing_before_it_is_there() -> None:
     response, broken, _ = sent(lambda _: httpx2.Response(404), headers={"mcp-session-id": "s"})
     assert fate_of(error_of(response)) == "session_lost"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.policy.model import MODEL
-from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.conftest import CONFIG, Command
 from tests.gateway.cli.policy.test_status import without_names
 
 ONE = "p, *, *, */*, call, , allow, café\r\n"
@@ -25,6 +25,21 @@ def test_versions_are_listed_the_newest_first(
     told = toolgate("policy", "versions", "--json").json
     assert [(one["in_force"], one["taken"]) for one in told] == [(True, True), (False, True)]
     golden("cli_policy_versions", without_names(toolgate("policy", "versions", "--json").json))
+
+
+def test_how_many_are_kept_is_configured(bare: Path, toolgate: Command) -> None:
+    (bare / "toolgate.toml").write_text(
+        CONFIG.replace("[servers.echo]\ntrusted = true\n", "[policy]\nkept_versions = 2\n")
+    )
+    for number in range(4):
+        with (bare / "policies" / "policy.csv").open("a") as file:
+            file.write(f"p, user:u{number}, *, echo/*, call, , allow, one more\n")
+        assert toolgate("policy", "reload").code == 0
+    assert [version["number"] for version in toolgate("policy", "versions", "--json").json] == [4, 3]
+    (bare / "toolgate.toml").write_text("[policy]\nkept_versions = 1\n")
+    refused = toolgate("policy", "versions")
+    assert refused.code == 3
+    assert "toolgate.toml:2:1: error: `policy.kept_versions` must be greater than or equal to 2" in refused.err
 
 
 def test_a_version_is_printed_as_it_was(bare: Path, child: Command) -> None:

@@ -117,6 +117,33 @@ def test_duties_that_other_lines_leave_nothing_to_do(lines: list[tuple[str, ...]
     assert [" ".join([*one.split(":", 3)[1:2], one.split()[1].rstrip(":")]) for one in found] == findings
 
 
+@pytest.mark.parametrize(
+    ("who", "allowed", "counts"),
+    [
+        ("user:ann", "user:ann", True),
+        ("user:ann", "*", True),
+        ("*", "user:ann", True),
+        ("user:ann", "role:staff", True),  # through role:support
+        ("role:support", "role:staff", True),
+        ("role:staff", "user:ann", True),
+        ("role:staff", "role:boss", True),  # bob is both
+        ("user:eve", "user:ann", False),
+        ("user:bob", "role:support", False),
+        ("role:support", "role:boss", False),
+        ("agent:a", "user:ann", False),
+    ],
+)
+def test_duties_count_if_somebody_is_meant_by_them_and_by_a_line_that_allows(
+    who: str, allowed: str, counts: bool
+) -> None:
+    people = "g, user:ann, role:support, acme\ng, role:support, role:staff, *\n"
+    people += "g, user:bob, role:boss, *\ng, user:bob, role:staff, acme\n"
+    text = f"p, {allowed}, *, shop/a, call, , allow, y\n{people}{KEEP.format(who, 'shop/a', '', 'dry_run')}"
+    found = [one for one in told(text) if "duty-without-allow" in one]
+    assert bool(found) is not counts
+    assert all(f"no line allows {who} what this one is about" in one for one in found)
+
+
 def test_duties_of_what_is_denied_never_count_and_lines_that_ask_leave_them_in_force() -> None:
     (found,) = told(GRANT + KEEP.format("user:ann", "shop/a", "", "dry_run") + "p, *, *, shop/a, call, , deny, n\n")
     assert found.startswith("policy.csv:2:4 never-decides: this line never changes anything: policy.csv:3 denies")

@@ -1,0 +1,57 @@
+"""The question that is put to people about a call which may not be made without them: a value.
+
+It holds all that an answer is bound to, and all that whoever answers has to know, as it is now.
+"""
+
+import secrets
+from dataclasses import replace
+
+from gateway.admission import Work
+from gateway.approval import Approval, claim, risks_of, schema_text
+from gateway.call import Call, Tool, Verdict
+from gateway.gates import Facts, pin, terms_of
+from gateway.preview import digest_of, preview
+
+__all__ = ["open_about", "question"]
+
+
+def open_about(call: Call, facts: Facts) -> Approval | None:
+    """The open question about this call, if it is about this very tool of this very server."""
+    thing, asked = facts.thing(call), facts.approval
+    if asked is None or asked.state != "pending":
+        return None
+    seen = pin(thing) if thing else ""
+    return asked if (asked.pin, asked.server_pin) == (seen, facts.server_pin) else None
+
+
+def question(call: Call, facts: Facts, verdict: Verdict, work: Work, seconds: float) -> Approval:
+    """A new one, which stands for so many seconds."""
+    now, thing, terms = round(facts.now.timestamp() * 1000), facts.thing(call), terms_of(call, facts)
+    tool = thing if isinstance(thing, Tool) else None
+    asked = Approval(
+        id=f"A-{secrets.token_hex(16)}",
+        claim=claim(call, driven=work.driven),
+        run_id=call.run_id,
+        key=call.key,
+        user=call.subject.user,
+        agent=call.subject.agent,
+        tenant=call.subject.tenant,
+        path=call.path,
+        pin=pin(thing) if thing else "",
+        arguments=call.arguments.text,
+        digest=call.digest,
+        policy=facts.policy.digest,
+        rule=verdict.rule,
+        why=verdict.why,
+        created=now,
+        expires=now + round(seconds * 1000),
+        action=call.action,
+        session=work.session,
+        server_pin=facts.server_pin,
+        needs=terms.needs,
+        escalate_to=terms.escalate[0] if terms.escalate else None,
+        escalates=now + round(terms.escalate[1] * 1000) if terms.escalate else None,
+        risk=risks_of(tool, tainted=facts.run.tainted),
+        schema=schema_text(tool),
+    )
+    return replace(asked, preview_digest=digest_of(preview(asked)))

@@ -1,0 +1,71 @@
+"""Whoever approves sees exactly what will run."""
+
+from dataclasses import replace
+
+from gateway.call import Arguments
+from gateway.preview import LONGEST, differences, digest_of, preview, shown
+from tests.builders import a_call, an_approval
+
+CALL = a_call("shop/refund", {"amount": 900, "note": "a\u202eb\x1b[2J\u200b"})
+ASKED = an_approval(call=CALL)
+
+
+def told(**changes: object) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in preview(replace(ASKED, **changes)):  # type: ignore[arg-type]
+        found.setdefault(line.label, []).append(line.text)
+    return found
+
+
+def test_every_value_is_spelled_out_and_what_is_invisible_in_it_too() -> None:
+    assert told()["with"] == ["amount = 900", r'note = "a\u{202e}b\u001b[2J\u{200b}"']
+    assert told()["call"] == ["shop/refund"]
+    assert told()["why"] == ["refunds are looked at  [policies/policy.csv:3]"]
+    assert preview(an_approval())[-1].text == "no arguments"
+
+
+def test_a_name_cant_pass_for_another_one_or_for_a_value() -> None:
+    call = a_call("shop/refund", {"a = 1\nb": 2})
+    assert [line.text for line in preview(an_approval(call=call)) if line.label == "with"] == [r'"a = 1\nb" = 2']
+
+
+def test_what_is_very_long_is_cut_with_its_length_and_its_hash_unless_somebody_wants_all_of_it() -> None:
+    long = an_approval(call=a_call("shop/refund", {"note": "x" * LONGEST}))
+    (cut,) = [line.text for line in preview(long) if line.label == "with"]
+    assert "…(4,002 characters, sha256 " in cut
+    assert len(cut) < 1_000
+    (whole,) = [line.text for line in preview(long, whole=True) if line.label == "with"]
+    assert whole == f'note = "{"x" * LONGEST}"'
+    assert shown("\u202e" * LONGEST, whole=False).count("202e") == 798
+
+
+def test_two_values_that_are_cut_alike_have_different_hashes() -> None:
+    left, right = (shown("x" * 3000 + middle + "x" * 3000, whole=False) for middle in "ab")
+    assert left != right
+
+
+def test_what_a_person_changed_is_shown_value_by_value() -> None:
+    changed = replace(ASKED, arguments='{"amount":100,"to":"o-1"}', asked_for='{"amount":900,"note":"x"}')
+    assert [line.text for line in preview(changed) if line.label == "changed"] == [
+        "amount: 900 -> 100",
+        'note: "x" -> nothing',
+        'to: nothing -> "o-1"',
+    ]
+
+
+def test_numbers_that_only_compare_equal_are_different() -> None:
+    before, after = Arguments.parse('{"a":1,"b":2}'), Arguments.parse('{"a":1.0,"b":2}')
+    assert differences(before, after) == ("a: 1 -> 1.0",)
+
+
+def test_what_is_risky_and_how_many_must_agree_is_said() -> None:
+    assert told(risk=("destructive", "open_world", "tainted"), needs=2)["risk"] == [
+        "may destroy; reaches outside; this run has read what an untrusted server said"
+    ]
+    assert told(needs=2)["needs"] == ["2 people who agree"]
+    assert "risk" not in told(risk=("read_only", "trusted"))
+
+
+def test_one_preview_has_one_digest_and_another_one_another() -> None:
+    assert digest_of(preview(ASKED)) == digest_of(preview(replace(ASKED, id="A-2", state="approved")))
+    assert digest_of(preview(ASKED)) != digest_of(preview(replace(ASKED, needs=2)))
