@@ -18,6 +18,10 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     uris            which server a URI means
     catalogue       all that every server offers, as one immutable value
     budget          limits, spend, prices: arithmetic
+    windows         the stretch of time in which a budget counts
+    zones           time zones by their name
+    tolls           what calls of tools cost
+    accounts        budgets that count over many runs: which count a call, and in which account
     approval        a question put to people about one exact call, what each of them said, and what came of it
     lasting         what lasts beyond one answer: a yes that is remembered, and who decides for whom who is away
     preview         what a person is shown of a call before he answers
@@ -65,6 +69,7 @@ Adapters: one library each, whose types do not leave it.
     replacing       files replaced whole, by one writer at a time
     keyring         keys that seal what we keep or hand out
     guarded         an HTTP client that connects only to what `reach` lets it
+    prices          what models cost, by a list
     store/          events, approvals, spend, leases and API keys, in SQLite
     auth/           who is asking over HTTP: API keys and access tokens
     upstream/       the MCP servers that we connect to: the only MCP client
@@ -79,6 +84,9 @@ Paths: where something happens.
     hearing         what a run hears while it is under way
     admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
     questions       the question that is put to people about a call
+    reserving       bills as changes of the store: reserved, settled
+    booking         what a call takes beside its run's budget
+    parties         with whom the pipeline deals, and what it answers
     pipeline        the path of a call: parse, judge, admit, forward, record
     turn            one question to a model: reserve, ask, settle
     loop            the path of a run: take the steps, until it waits or ends

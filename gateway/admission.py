@@ -4,10 +4,11 @@ Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 
+from gateway.accounts import Bill
 from gateway.approval import Approval, claim_again
+from gateway.budget import Spend
 from gateway.call import (
     Action,
     Allow,
@@ -22,33 +23,18 @@ from gateway.call import (
 )
 from gateway.caller import NOBODY, Caller
 from gateway.duties import Duties
-from gateway.events import Admitted, Event, Obliged
+from gateway.events import Admitted, Budgeted, Event, Obliged
 from gateway.gates import Facts, cost, pin
 from gateway.hearing import Ear
 from gateway.profile import WHOLE, Profile
+from gateway.reserving import reserves
 from gateway.store import Again, Change, Conclude, Consume, Lease, Once, Recall, Reserve, Restore, run_account
 from gateway.task import Task
 from gateway.tracing import Place
 from gateway.values import value
 from gateway.verbatim import encode, whole
 
-__all__ = ["FIRST", "Admission", "Attempt", "CallSettings", "Proposal", "Work", "restored"]
-
-
-@value(frozen=True, slots=True)
-class CallSettings:
-    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`.
-
-    `questions` is how many of one run may be open at once. `identities` says of each server, as a hash, how it is
-    started or reached: what people agree to is bound to it.
-    """
-
-    timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
-    timeout: float = 60.0
-    approval_seconds: float = 7 * 24 * 3600.0
-    safe_to_repeat: Sequence[str] = ()
-    questions: int = 20
-    identities: Mapping[str, str] = field(default_factory=dict)
+__all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
 
 
 @value(frozen=True, slots=True)
@@ -120,7 +106,7 @@ class Attempt:
     that the server answered the attempt before with questions (MCP's `input_required`): so it did not happen, it is
     judged like a new call, and an approval that the policy wants was not used up by it. `answer` is the approval on
     which the call is made, or not at all: it is not asked for again. `once` is what it uses up that is good for one
-    time: the answers to those questions.
+    time: the answers to those questions. `bill` is what the attempt before has reserved, where its run is not all.
     """
 
     number: int = 1
@@ -130,6 +116,7 @@ class Attempt:
     asked: bool = False
     answer: str | None = None
     once: Once | None = None
+    bill: Bill | None = None
 
     @property
     def doubtful(self) -> bool:
@@ -166,7 +153,7 @@ class Admission:
             arguments=call.arguments.text,
             pin=self.pin,
             policy=self.facts.policy.digest,
-            reserved=cost(call.action).to_json(),
+            reserved=self.price.to_json(),
             attempt=self.attempt.number,
             rule=self.verdict.rule,
             approval_id=approval.id if approval else self._rests_on,
@@ -179,6 +166,16 @@ class Admission:
         return self.facts.remembered.approval_id if self.facts.remembered else None
 
     @property
+    def bill(self) -> Bill | None:
+        """What it takes beside its run's budget."""
+        return self.facts.bill
+
+    @property
+    def price(self) -> Spend:
+        """What it takes of its run's budget."""
+        return cost(self.call.action) if self.facts.bill is None else self.facts.bill.amount
+
+    @property
     def duties(self) -> Duties | None:
         """What the policy wants of this call, beyond that it may be made."""
         return self.verdict.duties
@@ -186,8 +183,10 @@ class Admission:
     @property
     def events(self) -> tuple[Event, ...]:
         """What is written down before anything leaves."""
-        duties = self.duties
-        return (self.event,) if duties is None else (self.event, Obliged(self.call.key, duties.to_json(), duties.rules))
+        duties, bill, key = self.duties, self.bill, self.call.key
+        obliged = () if duties is None else (Obliged(key, duties.to_json(), duties.rules),)
+        budgeted = () if bill is None or not bill.accounts else (Budgeted(key, bill.accounts, bill.left),)
+        return (self.event, *obliged, *budgeted)
 
     @property
     def used_up(self) -> Approval | None:
@@ -196,9 +195,12 @@ class Admission:
 
     def changes(self, account: str) -> tuple[Change, ...]:
         """The reservation, and what is used up."""
-        price, once = cost(self.call.action), self.attempt.once
+        price, once = self.price, self.attempt.once
         free = self.attempt.reserved or not price.items()
-        reserve = () if free else (Reserve(account, price, self.work.place.limits),)
+        reserve: tuple[Change, ...] = () if free else (Reserve(account, price, self.work.place.limits),)
+        if self.bill is not None:
+            claims, paces = self.bill.claims, self.bill.paces
+            reserve = (*reserve, *reserves(claims, agreed=self.facts.approval is not None), *paces)
         used = (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
         if self.facts.remembered is not None:
             used = (*used, Recall(self.facts.remembered.id))

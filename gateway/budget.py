@@ -9,15 +9,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
-from operator import add, sub
-from typing import Literal
+from operator import add, attrgetter, sub
+from typing import Literal, get_args
 
 from gateway.values import value
 
 __all__ = ["NANOS", "UNITS", "Limits", "Price", "Spend", "Unit", "excess", "nanos", "shown", "usd"]
 
-Unit = Literal["turns", "tool_calls", "tokens", "nanos", "millis"]
-UNITS: tuple[Unit, ...] = ("turns", "tool_calls", "tokens", "nanos", "millis")
+Unit = Literal[
+    "turns",
+    "tool_calls",
+    "tokens",
+    "nanos",
+    "millis",
+    "input_tokens",
+    "output_tokens",
+    "model_calls",
+    "questions",
+    "errors",
+]
+UNITS: tuple[Unit, ...] = get_args(Unit)
 NANOS = 1_000_000_000
 MOST = 2**53 - 1  # of any amount: what JSON readers agree on, and sums of them fit a database's integer
 
@@ -34,13 +45,22 @@ def usd(amount: int) -> Decimal:
 
 @value(frozen=True, slots=True)
 class Limits:
-    """The most that one run may spend. None means no limit. `millis` is time at work; waiting for people is free."""
+    """The most that may be spent. None means no limit. `millis` is time at work; waiting for people is free.
+
+    A turn may need several `model_calls`, because one that failed is made again. `questions` are those to people;
+    `errors` are calls whose tool said that it failed.
+    """
 
     turns: int | None = None
     tool_calls: int | None = None
     tokens: int | None = None
     nanos: int | None = None
     millis: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    model_calls: int | None = None
+    questions: int | None = None
+    errors: int | None = None
 
     def strictest(self, other: "Limits") -> "Limits":
         """The smaller limit of each unit."""
@@ -68,6 +88,9 @@ def _first(a: int | None, b: int | None) -> int | None:
     return b if a is None else a
 
 
+_amounts = attrgetter(*UNITS)
+
+
 @lru_cache(1024)  # what one call costs is asked again and again
 def _items(amounts: tuple[int, ...]) -> tuple[tuple[Unit, int], ...]:
     return tuple((unit, amount) for unit, amount in zip(UNITS, amounts, strict=True) if amount)
@@ -82,6 +105,11 @@ class Spend:
     tokens: int = 0
     nanos: int = 0
     millis: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    model_calls: int = 0
+    questions: int = 0
+    errors: int = 0
 
     def __add__(self, other: "Spend") -> "Spend":
         return Spend(*map(add, self.amounts, other.amounts))
@@ -92,7 +120,16 @@ class Spend:
     @property
     def amounts(self) -> tuple[int, ...]:
         """One for each of UNITS."""
-        return self.turns, self.tool_calls, self.tokens, self.nanos, self.millis
+        amounts: tuple[int, ...] = _amounts(self)
+        return amounts
+
+    def under(self, limits: "Limits") -> "Spend":
+        """Only the units that these limits have."""
+        return Spend(**{unit: amount for unit, amount in self.items() if getattr(limits, unit) is not None})
+
+    def like(self, reserved: "Spend") -> "Spend":
+        """Only the units that were reserved."""
+        return Spend(**{unit: getattr(self, unit) for unit, _ in reserved.items()})
 
     def items(self) -> Sequence[tuple[Unit, int]]:
         """The units that are not zero."""
@@ -114,14 +151,32 @@ class Spend:
 
 @value(frozen=True, slots=True)
 class Price:
-    """What a model costs, in nanos a token ($3 a million tokens are 3,000 nanos a token)."""
+    """What a model costs, in nanos a token ($3 a million tokens are 3,000 nanos a token).
+
+    `cache_read` and `cache_write` are those of input that was, or is, kept by the backend; None: as all other input.
+    `tiers` are the prices of everything once the input has more tokens than so many, in ascending order.
+    """
 
     input: int = 0
     output: int = 0
+    cache_read: int | None = None
+    cache_write: int | None = None
+    tiers: tuple[tuple[int, "Price"], ...] = ()
 
-    def of(self, input_tokens: int, output_tokens: int) -> int:
-        """Nanos."""
-        return self.input * input_tokens + self.output * output_tokens
+    def of(self, input_tokens: int, output_tokens: int, cache_read: int = 0, cache_write: int = 0) -> int:
+        """Nanos. Input includes what is cached of it."""
+        now = self._at(input_tokens)
+        cached = ((now.cache_read, cache_read), (now.cache_write, cache_write))
+        more = sum((price - now.input) * tokens for price, tokens in cached if price is not None)
+        return now.input * input_tokens + more + now.output * output_tokens
+
+    def most(self, input_tokens: int, output_tokens: int) -> int:
+        """Nanos, if the dearest kind of input is all that there is."""
+        now = self._at(input_tokens)
+        return max(now.input, now.cache_write or 0) * input_tokens + now.output * output_tokens
+
+    def _at(self, input_tokens: int) -> "Price":
+        return next((price for start, price in reversed(self.tiers) if input_tokens > start), self)
 
 
 def excess(limits: Limits, taken: Spend, amount: Spend) -> Unit | None:

@@ -302,9 +302,11 @@ class Ask(_Decision):
 
 @value(frozen=True, slots=True)
 class Deny(_Decision):
-    """The call is not forwarded."""
+    """Not forwarded. `stops`: a run of ours pauses for this unit of a budget; in `retry_after` seconds it may fit."""
 
     effect: Literal["deny"] = "deny"
+    stops: str | None = None
+    retry_after: float | None = None
 
 
 Verdict = Allow | Ask | Deny

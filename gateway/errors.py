@@ -164,10 +164,14 @@ class AlreadyUsed(StoreError):
 
 
 class BudgetExceeded(StoreError):
-    """A reservation does not fit below its limit. `unit` is a `gateway.budget.Unit`; the text says how much is left."""
+    """A reservation does not fit below its limit. `unit` is a `gateway.budget.Unit`; the text says how much is left.
 
-    def __init__(self, unit: str, text: str) -> None:
-        self.unit = unit
+    `then` is what the admin wants to happen: a `gateway.accounts.Then`, and `stop` of a run's own budget.
+    `retry_after` is in seconds, where time will help.
+    """
+
+    def __init__(self, unit: str, text: str, then: str = "stop", retry_after: float | None = None) -> None:
+        self.unit, self.then, self.retry_after = unit, then, retry_after
         super().__init__(text)
 
 

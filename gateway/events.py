@@ -15,6 +15,7 @@ from gateway.values import value
 __all__ = [
     "EVENTS",
     "Admitted",
+    "Budgeted",
     "Cancelled",
     "Decided",
     "Decision",
@@ -106,7 +107,8 @@ class Denied:
     """A gate said no, and nothing was sent; the gate `reachable` says only that the server is away.
 
     `arguments` is canonical JSON text, or what could not be parsed. Of very long ones it is the beginning, and `whole`
-    says what there was: `{"bytes": 70000, "sha256": "..."}`. `policy` is the digest of the policy in force.
+    says what there was: `{"bytes": 70000, "sha256": "..."}`. `policy` is the digest of the policy in force. In
+    `retry_after` seconds the same call may fit, where a limit says so.
     """
 
     key: str
@@ -118,6 +120,7 @@ class Denied:
     whole: JsonObject | None = None
     action: Action = "call"
     policy: str | None = None
+    retry_after: int | None = None
 
 
 @value(frozen=True, slots=True)
@@ -177,6 +180,20 @@ class Obliged:
     key: str
     duties: JsonObject
     rules: tuple[str, ...] = ()
+
+
+@value(frozen=True, slots=True)
+class Budgeted:
+    """What a call (or a question to the model, `t1/model`) has reserved beside its run's budget: written together with
+    its `Admitted` or `ModelAsked`, only where there is anything.
+
+    `accounts` says how much of which account: whoever settles it, perhaps after a crash, settles just that. `left` is
+    what is left of each budget then: `{"budget", "unit", "left", "limit", "low"}`.
+    """
+
+    key: str
+    accounts: Mapping[str, Mapping[str, int]]
+    left: Sequence[JsonObject] = ()
 
 
 @value(frozen=True, slots=True)
@@ -265,6 +282,7 @@ Event = (
     | Held
     | Decided
     | Admitted
+    | Budgeted
     | Obliged
     | Returned
     | Doubted
@@ -288,6 +306,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "held": Held,
     "decided": Decided,
     "admitted": Admitted,
+    "budgeted": Budgeted,
     "obliged": Obliged,
     "returned": Returned,
     "doubted": Doubted,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 
+from gateway.accounts import Bill
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, excess, shown
 from gateway.call import Action, Allow, Ask, Call, Deny, Subject, Tool, Verdict
@@ -52,6 +53,7 @@ A_CALL, NOTHING = Spend(tool_calls=1), Spend()
 @value(frozen=True, slots=True)
 class Facts:
     """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
+    `bill` is what the call takes of other budgets than its run's, where there are any that count it.
 
     `server_pin` says how the call's server is started or reached, where an answer of people is at stake, `places` are
     its run and its session, and `remembered` an answer to an earlier call, on which it may rest. `pinned` is the
@@ -66,6 +68,7 @@ class Facts:
     run: RunFacts = field(default_factory=RunFacts)
     limits: Limits = field(default_factory=Limits)
     taken: Spend = field(default_factory=Spend)
+    bill: Bill | None = None
     approval: Approval | None = None
     server_pin: str = ""
     remembered: Remembered | None = None
@@ -115,16 +118,10 @@ class Case:
         """
         facts, hear = self.facts, self.facts.policy.hear
         open_still = isinstance(verdict, Ask) and not facts.sought
-        if (
-            hear is None
-            or self._decision is None
-            or self._query is None
-            or facts.repeated
-            or facts.approval
-            or open_still
-        ):
+        if hear is None or self._decision is None or self._query is None:
             return
-        hear(self._query, self._decision)
+        if not (facts.repeated or facts.approval or open_still):
+            hear(self._query, self._decision)
 
 
 Gate = Callable[[Case], Verdict]
@@ -219,11 +216,32 @@ def permitted(case: Case) -> Verdict:
 
 def within_budget(case: Case) -> Verdict:
     """One more call fits. The reservation, in the store's transaction, is what holds under parallel calls."""
-    facts = case.facts
-    unit = excess(facts.limits, facts.taken, cost(case.call.action))
-    if unit is None:
+    facts, bill = case.facts, case.facts.bill
+    unit = excess(facts.limits, facts.taken, cost(case.call.action) if bill is None else bill.amount)
+    if unit is not None:
+        why = f"the budget of {shown(unit, getattr(facts.limits, unit))} is used up"
+        return Deny("within_budget", why, stops=unit)
+    if bill is not None and bill.toll.nanos is None:
+        return Deny("within_budget", f"nobody knows what `{case.call.path}` costs, and what is not known is refused")
+    if bill is None or bill.over is None:
         return _WITHIN_BUDGET
-    return Deny("within_budget", f"the budget of {shown(unit, getattr(facts.limits, unit))} is used up")
+    claim, unit = bill.over
+    then, ends = claim.budget.then, claim.account.terms.ends
+    if then == "ask":
+        return _agreed(case, claim.why(unit))
+    wait = None if ends is None else max(0.0, ends / 1000 - facts.now.timestamp())
+    return Deny("within_budget", claim.why(unit), stops=unit if then == "stop" else None, retry_after=wait)
+
+
+def _agreed(case: Case, why: str) -> Verdict:
+    """People may let a call pass a limit, if the admin says so: this very call, once."""
+    asked, thing, now = case.facts.approval, case.thing, round(case.facts.now.timestamp() * 1000)
+    if asked is not None and asked.state == "denied":
+        reason = f": {asked.reason}" if asked.reason else ""
+        return Deny("within_budget", f"{why}, and {asked.decided_by} denied this call{reason}")
+    if thing and asked and asked.allows(case.call, pin(thing), now):
+        return _WITHIN_BUDGET
+    return Ask("within_budget", why)
 
 
 def approved(case: Case) -> Verdict:

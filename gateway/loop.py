@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from gateway.accounts import Bill
 from gateway.agents import Agent
 from gateway.agents.context import assemble, offered
+from gateway.booking import Booking
 from gateway.call import Tool
 from gateway.catalogue import Catalogue
 from gateway.errors import IllegalEvent
@@ -70,6 +72,7 @@ class Parts:
     catalogue: Callable[[], Catalogue]
     agent: Callable[[str | None], Agent]
     model: Callable[[str], Model]
+    booking: Booking | None = None
 
 
 class Loop:
@@ -209,9 +212,11 @@ class _Drive:
 
     async def _reconcile(self, call: CallState) -> CallResult | None:
         pipeline, held_back = self.parts.pipeline, call.status == "admitted"
+        bill = Bill.of_before(call.reserved, call.accounts) if held_back else None
+        attempt = Attempt(call.attempt + 1, call.pin, call.approval_id, held_back, bill=bill)
         if pipeline.may_repeat(call.path) and call.attempt < MAX_ATTEMPTS:
-            return await self._call(call, Attempt(call.attempt + 1, call.pin, call.approval_id, held_back))
-        result = await pipeline.doubt(call.key, self._work(), f"`{call.path}` may not simply be repeated", held_back)
+            return await self._call(call, attempt)
+        result = await pipeline.doubt(call.key, self._work(), f"`{call.path}` may not simply be repeated", attempt)
         if pipeline.only_reads(call.path):  # nothing can have happened: no person need be asked
             given_up = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
             await self.parts.store.append(self.run.id, [given_up], lease=self.lease)
@@ -219,7 +224,8 @@ class _Drive:
 
     def _turn(self, model: Model) -> Turn:
         parts = self.parts
-        return Turn(parts.store, parts.tracing, model, self.lease, self._resolved, self.watcher.streamed)
+        watch, booking = self.watcher.streamed, parts.booking
+        return Turn(parts.store, parts.tracing, model, self.lease, self._resolved, watch, booking)
 
     def _resolved(self, name: str) -> str:
         """By the tools that there are when the model has spoken: a server may have come back meanwhile."""

@@ -10,14 +10,14 @@ import contextlib
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Protocol
 
-from gateway.admission import FIRST, Admission, Attempt, CallSettings, Proposal, Work, restored
+from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
 from gateway.aside import fulfilled_aside
+from gateway.booking import Booking
 from gateway.budget import Spend
 from gateway.call import (
     Allow,
@@ -28,7 +28,6 @@ from gateway.call import (
     Deny,
     InDoubt,
     InputRequired,
-    JsonObject,
     Outcome,
     TaskCreated,
     Unsent,
@@ -36,18 +35,18 @@ from gateway.call import (
     outcome_to_json,
     says,
 )
-from gateway.caller import NOBODY, Caller
-from gateway.catalogue import Catalogue
 from gateway.duties import Duties
 from gateway.errors import BudgetExceeded, Conflict, ToolgateError, TooManyQuestions
-from gateway.events import Denied, Doubted, Held, Returned
+from gateway.events import Denied, Doubted, Event, Held, Obliged, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import rehearsed
-from gateway.gates import A_CALL, Facts, alike, cost, covers, judge, pin, recalls
+from gateway.gates import A_CALL, Facts, alike, covers, judge, pin, recalls
 from gateway.hearing import discreet, overheard
+from gateway.parties import CallResult, CallSettings, OutOfBudget, Upstream
 from gateway.policy import LivePolicy, Policy, RunFacts
 from gateway.questions import open_about, question
 from gateway.refusals import denial
+from gateway.reserving import charged, settled, settled_in
 from gateway.results import amended
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
 from gateway.task import Task
@@ -62,53 +61,20 @@ KEPT = "its approval is not used up"
 LATELY = 2048  # events that calls of one run can have written while one of them was admitted
 
 
-class Upstream(Protocol):
-    """The servers, as the pipeline needs them."""
-
-    @property
-    def catalogue(self) -> Catalogue: ...
-
-    async def forward(
-        self,
-        call: Call,
-        *,
-        timeout: float,
-        meta: JsonObject,
-        caller: Caller = NOBODY,
-        answers: JsonObject | None = None,
-    ) -> Outcome:
-        """Sends the call's exact arguments, once. Never raises for what a server does. `timeout` is in seconds.
-
-        `answers` are `inputResponses` and `requestState` of a further round.
-        """
-        ...
-
-    def wake(self, server: str) -> None:
-        """Somebody was refused because this server is away: it is tried again soon. Never waits."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OutOfBudget:
-    """The call does not fit any more, or (without a unit) too many questions of its run are open. Nothing was recorded:
-    a driven run pauses, and makes it once it fits.
-    """
-
-    unit: str | None
-    why: str
-
-
-CallResult = Denied | Held | Returned | Doubted | OutOfBudget
-
-
 class Pipeline:
     """Any number of calls may be under way at once."""
 
-    def __init__(
-        self, upstream: Upstream, store: Store, policy: LivePolicy, tracing: Tracing, settings: CallSettings
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it works with
+        self,
+        upstream: Upstream,
+        store: Store,
+        policy: LivePolicy,
+        tracing: Tracing,
+        settings: CallSettings,
+        booking: Booking | None = None,
     ) -> None:
         self._upstream, self._store, self._policy = upstream, store, policy
-        self._tracing, self._settings = tracing, settings
+        self._tracing, self._settings, self._booking = tracing, settings, booking
 
     async def call(self, proposal: Proposal, work: Work, attempt: Attempt = FIRST) -> CallResult:
         """Takes one call all the way, and returns the last fact about it.
@@ -126,10 +92,10 @@ class Pipeline:
         call, facts, verdict = await self._judged(call, work, attempt)
         if isinstance(verdict, Allow):
             return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
-        if verdict.gate == "within_budget" and work.driven:
-            return OutOfBudget("tool_calls", verdict.why)
+        if isinstance(verdict, Deny) and verdict.stops and work.driven:
+            return OutOfBudget(verdict.stops, verdict.why)
         if attempt.doubtful:  # it may have happened: neither a refusal nor a question would be the truth
-            return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt.reserved)
+            return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt)
         if isinstance(verdict, Deny):
             return await self._deny(call, work, facts, verdict)
         try:
@@ -137,7 +103,7 @@ class Pipeline:
         except Conflict:  # the same call came twice at once, and the other one put the question
             return await self.call(proposal, work, attempt)
         except TooManyQuestions as error:
-            return await self._out_of(call, work, facts, None, error)
+            return await self._too_much(call, work, facts, error)
 
     async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
@@ -148,11 +114,17 @@ class Pipeline:
             verdict = Deny("approved", "what people agreed to is not this call any more")
         return call, facts, verdict
 
-    async def _weighed(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
+    async def _weighed(
+        self, call: Call, work: Work, attempt: Attempt, *, counts: bool = True
+    ) -> tuple[Call, Facts, Verdict]:
         """An edit of the policy counts from the next call on, which waits for its end if it may be judged otherwise."""
         facts, edit = self._facts(self._policy.current, work, attempt), self._policy.coming
         if edit is not None and not (edit.policy and alike(call, facts, replace(facts, policy=edit.policy))):
             facts = self._facts(await self._policy.settled(), work, attempt)
+        if attempt.bill is not None:
+            facts = replace(facts, bill=attempt.bill)
+        elif counts and self._booking is not None and self._booking.counts:
+            facts = replace(facts, bill=await self._booking.bill(call, work, self._most(call), facts.now))
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
             call, facts = await self._answered(call, facts, work, attempt)
@@ -181,7 +153,7 @@ class Pipeline:
 
     async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
         """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
-        return (await self._weighed(call, work, attempt))[2]
+        return (await self._weighed(call, work, attempt, counts=False))[2]
 
     def followed(self, task: Task, outcome: Outcome, begin: int, *, ended: bool) -> None:
         """What a server said of a task that it made of a call is looked at as its other answers are.
@@ -190,11 +162,13 @@ class Pipeline:
         """
         self._tracing.followed(task, outcome, Interval(begin, time.time_ns()), ended=ended)
 
-    async def doubt(self, key: str, work: Work, why: str, reserved: bool) -> Doubted:
-        """Leaves it to a person to say what became of a call. It counts as made."""
-        spent = A_CALL if reserved else Spend()
-        doubted = Doubted(key, f"no answer came to this call, and {why}", spent.to_json())
-        settle = (Settle(run_account(work.place.run_id), A_CALL, A_CALL),) if reserved else ()
+    async def doubt(self, key: str, work: Work, why: str, attempt: Attempt) -> Doubted:
+        """Leaves it to a person to say what became of a call. It counts as made, if that is not settled yet."""
+        reserved, bill = attempt.reserved, attempt.bill
+        price = A_CALL if bill is None else bill.amount
+        doubted = Doubted(key, f"no answer came to this call, and {why}", (price if reserved else Spend()).to_json())
+        settle = (Settle(run_account(work.place.run_id), price, price),) if reserved else ()
+        settle = (*settle, *settled_in(bill.accounts)) if reserved and bill else settle
         await self._store.append(work.place.run_id, [doubted], lease=work.lease, changes=settle)
         return doubted
 
@@ -218,7 +192,8 @@ class Pipeline:
 
     def _facts(self, policy: Policy, work: Work, attempt: Attempt) -> Facts:
         place = work.place
-        taken = place.taken - A_CALL if attempt.reserved else place.taken  # it has its own place already
+        own = A_CALL if attempt.bill is None else attempt.bill.amount
+        taken = place.taken - own if attempt.reserved else place.taken  # it has its own place already
         heard = work.ear.sources if policy.traces and work.ear is not None else None
         return Facts(
             catalogue=work.profile.of(self._upstream.catalogue),
@@ -251,18 +226,23 @@ class Pipeline:
         kept = _denied(call, facts, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
         return await self._refuse(kept, work, restored(call, work, approval))
 
-    async def _out_of(
-        self, call: Call, work: Work, facts: Facts, unit: str | None, why: ToolgateError
-    ) -> Denied | OutOfBudget:
-        if work.driven:
-            return OutOfBudget(unit, str(why))
-        return await self._deny(call, work, facts, Deny("within_budget", str(why)))
+    async def _too_much(
+        self, call: Call, work: Work, facts: Facts, error: BudgetExceeded | TooManyQuestions
+    ) -> CallResult:
+        if isinstance(error, TooManyQuestions):
+            unit, then, retry_after = None, "stop", None
+        else:
+            unit, then, retry_after = error.unit, error.then, error.retry_after
+        if work.driven and then == "stop":
+            return OutOfBudget(unit, str(error))
+        no = Deny("within_budget", str(error), retry_after=retry_after)
+        return await self._deny(call, work, facts, no)
 
     async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = ()) -> Denied:
         await self._store.append(work.place.run_id, [denied], lease=work.lease, changes=changes)
         return denied
 
-    async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Held:
+    async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> CallResult:
         """Puts the question, or joins the one that is open about this very tool. Raises Conflict if another came first.
 
         A question about a tool that has changed since is withdrawn: whoever answers it would agree to something else.
@@ -271,8 +251,13 @@ class Pipeline:
         approval = joined or question(call, facts, verdict, work, self._settings.approval_seconds)
         digest = facts.policy.digest
         held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action, digest)
-        changes = () if joined else (Open(approval, self._settings.questions),)
-        await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
+        changes: tuple[Change, ...] = () if joined else (Open(approval, self._settings.questions),)
+        if changes and self._booking is not None:
+            changes = (*changes, *await self._booking.question(call, work, facts.now))
+        try:
+            await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
+        except BudgetExceeded as error:  # of questions to people
+            return await self._too_much(call, work, facts, error)
         return held
 
     async def _make(self, admission: Admission) -> CallResult:
@@ -282,7 +267,9 @@ class Pipeline:
         try:
             await self._admit(admission)
         except BudgetExceeded as error:
-            return await self._out_of(call, work, admission.facts, error.unit, error)
+            if error.then == "ask":  # others were faster: now people are asked
+                return await self.call(admission.proposal, work, admission.attempt)
+            return await self._too_much(call, work, admission.facts, error)
         except Conflict:  # a parallel retry used the approval up: this one has to ask anew
             return await self.call(admission.proposal, work, admission.attempt)
         if admission.used_up is not None:
@@ -305,8 +292,8 @@ class Pipeline:
         call, work = admission.call, admission.work
         if admission.attempt.doubtful:
             why = "it may not be sent again: the policy allows it only as a dry run"
-            return await self.doubt(call.key, work, why, admission.attempt.reserved)
-        _, *obliged = admission.events
+            return await self.doubt(call.key, work, why, admission.attempt)
+        obliged: list[Event] = [event for event in admission.events if isinstance(event, Obliged)]
         outcome = rehearsed(call, admission.facts.thing(call), duties)
         returned = Returned(call.key, outcome_to_json(outcome), {})
         facts = [replace(admission.event, reserved={}), *obliged, returned]
@@ -328,14 +315,16 @@ class Pipeline:
             if admission.duties is not None:
                 outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.facts.thing(call))
         except asyncio.CancelledError:
-            self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, Interval(begin, time.time_ns()))
+            when = Interval(begin, time.time_ns())
+            self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, when)
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
-                await asyncio.shield(self._record(admission, NO_OUTCOME))
+                await asyncio.shield(self._record(admission, NO_OUTCOME, when.millis))
             raise
         if admission.facts.approval is not None:
             outcome = amended(outcome, admission.facts.approval)
-        self._tracing.forwarded(call, work.place, sent, outcome, Interval(begin, time.time_ns()))
-        return await self._record(admission, outcome)
+        when = Interval(begin, time.time_ns())
+        self._tracing.forwarded(call, work.place, sent, outcome, when)
+        return await self._record(admission, outcome, when.millis)
 
     async def _send(self, admission: Admission, timeout: float) -> Outcome:
         """A server may have announced another tool of this name while the admission was written."""
@@ -351,30 +340,39 @@ class Pipeline:
     def _timeout(self, admission: Admission) -> float:
         """The shortest of what the admin, the policy and the run's budget leave."""
         work, duties = admission.work, admission.duties
-        timeout = self._settings.timeouts.get(admission.call.server, self._settings.timeout)
+        timeout, bill = self._most(admission.call), admission.bill
+        if bill is not None and bill.millis is not None:
+            timeout = min(timeout, bill.millis / 1000)
         if duties is not None and duties.seconds is not None:
             timeout = min(timeout, duties.seconds)
         return timeout if work.seconds is None else max(0.1, min(timeout, work.seconds))
 
-    async def _record(self, admission: Admission, outcome: Outcome) -> Returned:
+    def _most(self, call: Call) -> float:
+        return self._settings.timeouts.get(call.server, self._settings.timeout)
+
+    async def _record(self, admission: Admission, outcome: Outcome, millis: int = 0) -> Returned:
         """What was not sent, or only asked back, costs nothing and uses no approval up; all else that left counts.
 
         An agent's run is read again by whoever takes it up; of a client's, a long result is told by what identifies it.
         """
         call, work, back = admission.call, admission.work, admission.given_back(outcome)
-        price = cost(call.action)
+        price = admission.price
         if isinstance(outcome, Unsent) and back:
             outcome = Unsent(f"{outcome.why}; {KEPT}")
         if isinstance(outcome, TaskCreated):
             outcome = replace(outcome, id=f"T-{secrets.token_hex(16)}")
             back = (Follow(admission.task(outcome, time.time())),)
         spent = Spend() if isinstance(outcome, Unsent | InputRequired) else price
+        if admission.bill is not None:
+            spent = replace(charged(admission.bill, outcome), errors=0)
         returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(admission, outcome))
         if returned.tainting and work.ear is not None:
             work.ear.hear(call, returned.outcome, traces=admission.facts.policy.traces)
         extracted = outcome if work.keeps_results else extract(outcome)
         kept = returned if extracted is outcome else replace(returned, outcome=outcome_to_json(extracted))
-        settle = (Settle(work.account, price, spent),) if price.items() else ()
+        settle: tuple[Change, ...] = (Settle(work.account, price, spent),) if price.items() else ()
+        if admission.bill is not None:
+            settle = (*settle, *settled(admission.bill, outcome, millis))
         back = (*back, *admission.concluded(outcome))
         await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
         if returned.tainting and work.ear is not None and admission.facts.policy.traces:

@@ -18,11 +18,11 @@ from gateway.caller import nobody
 from gateway.clients import Clients
 from gateway.errors import IllegalEvent, LeaseLost, ToolgateError
 from gateway.events import Denied, Queued, Recorded, Returned, Started, Succeeded
-from gateway.gates import A_CALL
 from gateway.hearing import Ear
 from gateway.profile import Profile
+from gateway.reserving import settled_in
 from gateway.run import fold
-from gateway.standing import last_word, unanswered
+from gateway.standing import last_word, reserved_for, unanswered
 from gateway.store import Settle, run_account
 from gateway.store.lease import leased, owner_name
 from gateway.task import EXTENSION, run_of
@@ -112,9 +112,10 @@ class Redeeming:
         """One attempt. The last event of a call that has ended for good is followed by the end of its run."""
         run_id, lost = work.place.run_id, unanswered(begun)
         if lost is not None:
-            doubt = Returned(lost, outcome_to_json(InDoubt("the gateway was killed")), A_CALL.to_json())
-            settle = Settle(work.account, A_CALL, A_CALL)
-            await self._store.append(run_id, [doubt, Succeeded("")], lease=work.lease, changes=(settle,))
+            own, accounts = reserved_for(begun, lost)
+            doubt = Returned(lost, outcome_to_json(InDoubt("the gateway was killed")), own.to_json())
+            settle = (Settle(work.account, own, own), *settled_in(accounts))
+            await self._store.append(run_id, [doubt, Succeeded("")], lease=work.lease, changes=settle)
             return
         proposal = Proposal(f"call/{len(begun)}", approval.path, approval.arguments, caller=_LATER)
         await self._clients.pipeline.call(proposal, work, Attempt(answer=approval.id))

@@ -6,8 +6,9 @@ identifies the whole.
 
 import hashlib
 import json
+import math
 
-from gateway.call import Action, JsonObject, Verdict
+from gateway.call import Action, Deny, JsonObject, Verdict
 from gateway.events import Denied
 
 __all__ = ["KEPT_BYTES", "denial"]
@@ -27,7 +28,9 @@ def denial(
         text = given[:KEPT_BYTES].decode(errors="ignore")
         whole = {"bytes": len(given), "sha256": hashlib.sha256(given).hexdigest()}
     why = _cut(verdict.why, _KEPT_WHY)
-    return Denied(key, _cut(path, _KEPT_PATH), text, verdict.gate, why, verdict.rule, whole, action)
+    wait = verdict.retry_after if isinstance(verdict, Deny) else None
+    retry = None if wait is None else math.ceil(wait)
+    return Denied(key, _cut(path, _KEPT_PATH), text, verdict.gate, why, verdict.rule, whole, action, retry_after=retry)
 
 
 def _text(arguments: str | bytes | JsonObject) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from gateway.approval import Approval
+from gateway.budget import shown
 from gateway.call import Answered, Deny, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 from gateway.preview import changes
@@ -21,6 +22,7 @@ __all__ = [
     "failure_text",
     "held_text",
     "resolved_text",
+    "soon",
 ]
 __all__ += ["tool_result", "unforged"]
 
@@ -45,6 +47,8 @@ def denied_text(event: Denied) -> str:
         return f"Not reached: {event.why}. Nothing was sent; the same call may be made again later."
     rule = f" (rule {event.rule})" if event.rule else ""
     advice = "Correct the call." if event.gate in ("known", "valid") else "Do not retry this call."
+    if event.retry_after is not None:
+        advice = f"It may fit again in {shown('millis', event.retry_after * 1000)}; not before."
     return f"Denied: {event.why}{rule}. {advice}"
 
 
@@ -95,7 +99,8 @@ def client_result(event: Denied | Held | Returned | Doubted, outcome: Outcome | 
     if isinstance(outcome, Answered):
         return unforged(outcome.result)
     if isinstance(event, Denied):
-        return _error_result(denied_text(event), {"effect": "deny", "gate": event.gate, "rule": event.rule})
+        verdict = {"effect": "deny", "gate": event.gate, "rule": event.rule, **soon(event)}
+        return _error_result(denied_text(event), verdict)
     if isinstance(event, Held):
         return _error_result(held_text(event), {"effect": "ask", "approval": event.approval_id, "rule": event.rule})
     return _error_result(failure_text(outcome), {"effect": "allow"})
@@ -114,6 +119,11 @@ def amended(outcome: Outcome, approval: Approval) -> Outcome:
         blocks = content if isinstance(content, list) else []
         return Answered({**outcome.result, "content": [_block(told), *blocks]})
     return outcome
+
+
+def soon(event: Denied) -> dict[str, Any]:
+    """In how many seconds the same call may fit, where that is known."""
+    return {} if event.retry_after is None else {"retry_after": event.retry_after}
 
 
 def unforged(result: JsonObject) -> JsonObject:

@@ -15,6 +15,7 @@ from gateway.call import InDoubt, JsonObject, Outcome, Subject, outcome_from_jso
 from gateway.errors import IllegalEvent
 from gateway.events import (
     Admitted,
+    Budgeted,
     Cancelled,
     Decided,
     Denied,
@@ -58,6 +59,7 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Held: "running",
         Decided: "running",
         Admitted: "running",
+        Budgeted: "running",
         Obliged: "running",
         Returned: "running",
         Doubted: "running",
@@ -106,7 +108,10 @@ CallStatus = Literal["proposed", "held", "approved", "admitted", "in_doubt", "do
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """Where one call of the current turn stands. `text` is set when it ended without the server's own result."""
+    """Where one call of the current turn stands. `text` is set when it ended without the server's own result.
+
+    `accounts` is what it has reserved beside its run's budget.
+    """
 
     key: str
     id: str
@@ -117,6 +122,7 @@ class CallState:
     pin: str | None = None
     attempt: int = 0
     reserved: Spend = field(default_factory=Spend)
+    accounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     outcome: Outcome | None = None
     text: str = ""
 
@@ -148,6 +154,8 @@ class Run:
     turn: int = 0
     turn_began: int = 0
     asked: Spend | None = None  # reserved for a model call that has no answer yet
+    asked_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # and of which accounts beside its own
+    low: Mapping[str, JsonObject] = field(default_factory=dict)  # what is left of budgets that run low
     failures: tuple[ModelFailed, ...] = ()  # of the current turn's model call, in a row
     finish: str = ""
     messages: tuple[Mapping[str, Any], ...] = ()
@@ -228,7 +236,7 @@ def _queued(run: Run, event: Queued) -> Run:
 
 
 def _model_asked(run: Run, event: ModelAsked) -> Run:
-    return replace(run, turn=event.turn, asked=Spend.from_json(event.reserved))
+    return replace(run, turn=event.turn, asked=Spend.from_json(event.reserved), asked_of={})
 
 
 def _said(run: Run, message: Mapping[str, Any]) -> Run:
@@ -302,7 +310,16 @@ def _admitted(run: Run, event: Admitted) -> Run:
         pin=event.pin,
         approval_id=event.approval_id,
         reserved=Spend.from_json(event.reserved),
+        accounts={},
     )
+
+
+def _budgeted(run: Run, event: Budgeted) -> Run:
+    told = {f"{left['budget']}/{left['unit']}": left for left in event.left}
+    low = {name: left for name, left in {**run.low, **told}.items() if left["low"]}
+    if event.key in run.calls:
+        return _change(replace(run, low=low), event.key, accounts=event.accounts)
+    return replace(run, low=low, asked_of=event.accounts if run.asked is not None else {})
 
 
 def _returned(run: Run, event: Returned) -> Run:
@@ -365,6 +382,7 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Held: _held,
     Decided: _decided,
     Admitted: _admitted,
+    Budgeted: _budgeted,
     Returned: _returned,
     Doubted: _doubted,
     Resolved: _resolved,

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from gateway.access import Access
 from gateway.approving import Approving
+from gateway.booking import Booking
 from gateway.budget import Limits, Price
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
-from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch
+from gateway.config import Budgets, Config, LiveBudgets, ModelConfig, ResolvedStdio, ServerConfig, expand, launch
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
 from gateway.noting import noted
@@ -115,6 +116,7 @@ class Runtime:
     models: "Models"
     access: Access
     tracing: Tracing
+    booking: Booking
 
     @property
     def config(self) -> Config:
@@ -171,6 +173,7 @@ class Runtime:
             catalogue=lambda: self.upstream.catalogue,
             agent=lambda name: _agent(self.config, name or DEFAULT_AGENT),
             model=self.models.open,
+            booking=self.booking,
         )
         return Loop(parts)
 
@@ -211,9 +214,10 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
             open_servers(config, access, learns=True, patience=START_SECONDS) as upstream,
         ):
             tracing, models = Tracing(telemetry), Models(config)
-            pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config))
+            booking = Booking(offline.live_budgets, offline.store, offline.policy)
+            pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config), booking)
             async with noted(offline.store, upstream):
-                yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing)
+                yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing, booking)
 
 
 def _paths(config: Config) -> Paths:
@@ -273,7 +277,24 @@ class Models:
         configured = self._config.models[name]
         if configured.script is None:
             raise ConfigError.at("toolgate.toml", f"the model `{name}` has no script")
-        return Model(_scripted(configured.script), configured.name or name, configured.price or Price())
+        return Model(_scripted(configured.script), configured.name or name, self._price(name, configured))
+
+    def _price(self, name: str, configured: ModelConfig) -> Price:
+        """What is configured, else what the list says of its `name`; a script that plays nobody costs nothing."""
+        if configured.price is not None or configured.name is None:
+            return configured.price or Price()
+        from gateway.prices import listed
+
+        provider = None if configured.provider == "scripted" else configured.provider
+        unknown = self._config.prices
+        found = listed(configured.name, provider) or (Price() if unknown.unknown_models == "free" else unknown.price)
+        if found is None:
+            why = f"nobody knows what the model `{name}` (`{configured.name}`) costs"
+            hint = (
+                "give it `input_usd_per_million` and `output_usd_per_million`, or say how in [prices] `unknown_models`"
+            )
+            raise ConfigError.at("toolgate.toml", why, hint=hint)
+        return found
 
 
 def _scripted(path: Path) -> "Provider":

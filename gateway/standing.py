@@ -1,14 +1,15 @@
 """Where the task of a call stands that waits, or waited, for a person: read off its approval and its run. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.approval import Approval
+from gateway.budget import Spend
 from gateway.call import JsonObject, Refused, TaskCreated, Unsent, outcome_from_json
-from gateway.events import Admitted, Decided, Denied, Recorded, Returned
+from gateway.events import Admitted, Budgeted, Decided, Denied, Recorded, Returned
 from gateway.results import client_result, decided_text
 from gateway.task import error_of, state_of
 
-__all__ = ["last_word", "made_by", "told", "unanswered"]
+__all__ = ["last_word", "made_by", "reserved_for", "told", "unanswered"]
 
 
 def last_word(events: Sequence[Recorded]) -> Denied | Returned | None:
@@ -27,6 +28,18 @@ def unanswered(events: Sequence[Recorded]) -> str | None:
     answered = {recorded.event.key for recorded in events if isinstance(recorded.event, Returned)}
     admitted = [recorded.event.key for recorded in events if isinstance(recorded.event, Admitted)]
     return next((key for key in admitted if key not in answered), None)
+
+
+def reserved_for(events: Sequence[Recorded], key: str) -> tuple[Spend, Mapping[str, Mapping[str, int]]]:
+    """What a call has reserved of its run's budget, and of which other accounts."""
+    own = Spend()
+    accounts: Mapping[str, Mapping[str, int]] = {}
+    for event in (recorded.event for recorded in events):
+        if isinstance(event, Admitted) and event.key == key:
+            own, accounts = Spend.from_json(event.reserved), {}
+        elif isinstance(event, Budgeted) and event.key == key:
+            accounts = dict(event.accounts)
+    return own, accounts
 
 
 def told(approval: Approval, events: Sequence[Recorded], now: int) -> JsonObject:

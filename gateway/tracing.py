@@ -47,6 +47,11 @@ class Interval:
     start: int
     end: int
 
+    @property
+    def millis(self) -> int:
+        """How long, at least a millisecond: time is never rounded to nothing."""
+        return max(1, (self.end - self.start) // _MILLION)
+
 
 class _PlaceFacts(TypedDict):
     run_id: str

@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 
+from gateway.accounts import Bill
 from gateway.agents.context import estimated_tokens
+from gateway.booking import Booking
 from gateway.budget import Price, Spend
 from gateway.errors import BudgetExceeded
-from gateway.events import Event, ModelAnswered, ModelAsked, ModelFailed, Paused
+from gateway.events import Budgeted, Event, ModelAnswered, ModelAsked, ModelFailed, Paused
+from gateway.reserving import reserves, settled_in
 from gateway.run import Run
-from gateway.store import Lease, Reserve, Settle, Store, run_account
+from gateway.store import Change, Lease, Reserve, Settle, Store, run_account
 from gateway.tracing import Interval, Tracing
 from providers import Finish, Finished, Provider, ProviderError, Reply, Request, StreamEvent, message_to_json
 
@@ -47,7 +50,10 @@ class _Failure:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Everything that one question to the model needs. `resolve` turns an exposed name into a `server/tool` path."""
+    """Everything that one question to the model needs. `resolve` turns an exposed name into a `server/tool` path.
+
+    `booking` says which other budgets than the run's count it.
+    """
 
     store: Store
     tracing: Tracing
@@ -55,15 +61,18 @@ class Turn:
     lease: Lease
     resolve: Callable[[str], str]
     watch: Callable[[StreamEvent], None]
+    booking: Booking | None = None
 
     async def ask(self, run: Run, number: int, request: Request) -> ProviderError | None:
         """Asks once, and records what came of it. Returns how the backend failed, if it did. Raises StoreError."""
         reserved = self._reservation(run, number, request)
-        asked = ModelAsked(number, reserved.to_json())
+        asked, bill = ModelAsked(number, reserved.to_json()), await self._bill(run, reserved, request)
+        told = (Budgeted(f"t{number}/model", bill.accounts, bill.left),) if bill.claims else ()
+        own = Reserve(run_account(run.id), reserved, run.limits)
         try:
-            await self._append(run, asked, Reserve(run_account(run.id), reserved, run.limits))
+            await self._append(run, (asked, *told), own, *reserves(bill.claims))
         except BudgetExceeded as error:
-            await self._append(run, Paused("budget", str(error), error.unit))
+            await self._append(run, (Paused("budget", str(error), error.unit),))
             return None
         if 0 < run.turn < number:  # a turn ends where the next one begins
             self.tracing.stepped(run, "tool")
@@ -71,7 +80,11 @@ class Turn:
         reply = await self._reply(request)
         when = Interval(begin, time.time_ns())
         event = self._event(run, number, request, reply, reserved)
-        await self._append(run, event, Settle(run_account(run.id), reserved, Spend.from_json(event.spent)))
+        spent = Spend.from_json(event.spent)
+        took = replace(spent, millis=when.millis)
+        await self._append(
+            run, (event,), Settle(run_account(run.id), reserved, spent), *settled_in(bill.accounts, took)
+        )
         self.tracing.asked(run, event, request.timeout, when)
         return reply.error if isinstance(reply, _Failure) else None
 
@@ -80,27 +93,35 @@ class Turn:
         reserved = run.asked or Spend()
         spent = self._read(run, request, reserved)
         lost = ModelFailed(run.turn, "lost", "the worker died before the reply came", True, spent.to_json())
-        await self._append(run, lost, Settle(run_account(run.id), reserved, spent))
+        own = Settle(run_account(run.id), reserved, spent)
+        await self._append(run, (lost,), own, *settled_in(run.asked_of, spent))
+
+    async def _bill(self, run: Run, reserved: Spend, request: Request) -> Bill:
+        if self.booking is None or not self.booking.counts:
+            return Bill(reserved)
+        return await self.booking.question_to_model(run, reserved, request.timeout)
 
     def _event(
         self, run: Run, number: int, request: Request, reply: Reply | _Failure, reserved: Spend
     ) -> ModelAnswered | ModelFailed:
         if isinstance(reply, Reply):
             return self._answered(number, reply, reserved)
-        error, nothing = reply.error, replace(reserved, tokens=0, nanos=0)
+        error = reply.error
+        nothing = replace(reserved, tokens=0, nanos=0, input_tokens=0, output_tokens=0)
         spent = self._read(run, request, reserved) if reply.read else nothing
         return ModelFailed(number, error.kind, str(error), error.retryable, spent.to_json())
 
     def _read(self, run: Run, request: Request, reserved: Spend) -> Spend:
         """What a question costs that was read and not answered."""
         read = estimated_tokens(request, run)
-        return replace(reserved, tokens=read, nanos=self.model.price.of(read, 0))
+        return replace(reserved, tokens=read, nanos=self.model.price.of(read, 0), input_tokens=read, output_tokens=0)
 
     def _reservation(self, run: Run, number: int, request: Request) -> Spend:
         read = estimated_tokens(request, run)
-        nanos = self.model.price.of(read, request.max_output_tokens)
+        nanos = self.model.price.most(read, request.max_output_tokens)
         turns = 1 if number > run.turn else 0  # a retry is the same turn
-        return Spend(turns=turns, tokens=read + request.max_output_tokens, nanos=nanos)
+        most = request.max_output_tokens
+        return Spend(turns=turns, tokens=read + most, nanos=nanos, input_tokens=read, output_tokens=most, model_calls=1)
 
     async def _reply(self, request: Request) -> Reply | _Failure:
         heard = False
@@ -124,11 +145,14 @@ class Turn:
     def _answered(self, number: int, reply: Reply, reserved: Spend) -> ModelAnswered:
         """Tools run only if the reply is complete: the calls of one that was cut are kept as words, and not made."""
         usage = reply.usage
-        price = self.model.price.of(usage.input, usage.output)
+        price = max(0, self.model.price.of(usage.input, usage.output, usage.cache_read, usage.cache_write))
         spent = Spend(
             turns=reserved.turns,
             tokens=usage.total,
             nanos=price if reply.cost_nanos is None else max(0, reply.cost_nanos),
+            input_tokens=usage.input,
+            output_tokens=usage.output,
+            model_calls=1,
         )
         wishes = reply.message.tool_calls if reply.finish in _COMPLETE else ()
         calls = tuple(
@@ -138,6 +162,5 @@ class Turn:
         message = message_to_json(reply.message)
         return ModelAnswered(number, message, reply.finish, reply.model, asdict(usage), spent.to_json(), calls)
 
-    async def _append(self, run: Run, event: Event, *changes: Reserve | Settle) -> None:
-        events: Sequence[Event] = (event,)
+    async def _append(self, run: Run, events: Sequence[Event], *changes: Change) -> None:
         await self.store.append(run.id, events, lease=self.lease, changes=changes)

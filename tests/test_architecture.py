@@ -26,7 +26,8 @@ PACKAGES = ("gateway", "providers", "servers")
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
-        "gateway.call", "gateway.budget",
+        "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls",
+        "gateway.accounts",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.preview",
         "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
@@ -43,13 +44,13 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "adapters": (
         "gateway.keyring", "gateway.guarded", "gateway.store", "gateway.upstream", "gateway.telemetry",
-        "gateway.hosts", "gateway.pins",
+        "gateway.hosts", "gateway.pins", "gateway.prices",
         "gateway.auth",
         "providers.*",
     ),
     "pipeline": (
-        "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.admission", "gateway.questions",
-        "gateway.pipeline",
+        "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.reserving", "gateway.admission",
+        "gateway.booking", "gateway.questions", "gateway.parties", "gateway.pipeline",
     ),
     "loop": (
         "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",

@@ -28,10 +28,12 @@ def offered(agent: Agent, catalogue: Catalogue, visible: Callable[[Tool], bool])
 def assemble(agent: Agent, run: Run, model: str, tools: Sequence[ToolSpec], messages: Sequence[Message]) -> Request:
     """The request of the next turn. `model` is the provider's own name for it; the reply is as long as fits."""
     request = Request(model, agent.instructions, messages, tools, agent.max_output_tokens)
-    if run.limits.tokens is None:
-        return request
-    left = run.limits.tokens - (run.spend + run.reserved).tokens - estimated_tokens(request, run)
-    return replace(request, max_output_tokens=max(1, min(agent.max_output_tokens, left)))
+    taken, most = run.spend + run.reserved, [agent.max_output_tokens]
+    if run.limits.tokens is not None:
+        most.append(run.limits.tokens - taken.tokens - estimated_tokens(request, run))
+    if run.limits.output_tokens is not None:
+        most.append(run.limits.output_tokens - taken.output_tokens)
+    return replace(request, max_output_tokens=max(1, min(most)))
 
 
 def estimated_tokens(request: Request, run: Run) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.budget import UNITS, Limits, Spend, Unit, shown
 from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, TaskCreated, Unsent, outcome_from_json
 from gateway.events import (
+    Budgeted,
     Cancelled,
     Decided,
     Denied,
@@ -118,6 +119,18 @@ def _obliged(event: Obliged, calls: Calls) -> Line:
     return Line("·", "cyan", f"{_call(event.key, calls)}: with duties", visible(duties + _by(", ".join(event.rules))))
 
 
+def _budgeted(event: Budgeted, calls: Calls) -> Line | None:
+    """Only what runs low is worth a line."""
+    low = [left for left in event.left if left["low"]]
+    said = (
+        f"`{left['budget']}`: {shown(left['unit'], left['left'])} of {shown(left['unit'], left['limit'])}"
+        for left in low
+    )
+    return (
+        Line("·", "yellow", f"{_call(event.key, calls)}: left of the budget", visible("; ".join(said))) if low else None
+    )
+
+
 def _amount(value: Any) -> str:
     return " ".join(value) if isinstance(value, list) else str(value)
 
@@ -179,6 +192,7 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Held: _held,
     Decided: _decided,
     Obliged: _obliged,
+    Budgeted: _budgeted,
     Doubted: _doubted,
     Resolved: _resolved,
     Returned: _returned,

@@ -10,13 +10,17 @@ from decimal import Decimal
 __all__ = [
     "COUNT",
     "DOLLARS",
+    "PERCENT",
+    "RATE",
     "SECONDS",
     "TIME",
     "TOKENS",
     "Written",
     "count",
     "duration",
+    "percent",
     "price",
+    "rate",
     "seconds",
     "tokens",
     "usd",
@@ -25,6 +29,8 @@ __all__ = [
 _DIGITS = re.compile(r"[0-9]{1,16}")
 _TOKENS = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([km]?)(?: ?tokens?)?", re.IGNORECASE)
 _DOLLARS = re.compile(r"\$? ?([0-9]+(?:\.[0-9]+)?)")
+_PERCENT = re.compile(r"([0-9]{1,3}) ?%")
+_RATE = re.compile(r"([0-9]{1,9}) ?/ ?(second|minute|hour|day|s|m|h|d)")
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)")
 
 
@@ -41,6 +47,8 @@ COUNT = Written("integer", r"^\s*[0-9]{1,16}\s*$", "a whole number, such as 30")
 TOKENS = Written("integer", r"^\s*[0-9]+(\.[0-9]+)? ?[kKmM]?( ?[A-Za-z]+)?\s*$", '200000, "200k" or "1.5m tokens"')
 DOLLARS = Written("number", r"^\s*\$? ?[0-9]+(\.[0-9]+)?\s*$", 'US dollars, such as "$5.00"')
 TIME = Written(None, r"^\s*[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)\s*$", 'a time with its unit: "90s", "15m" or "2h"')
+PERCENT = Written(None, r"^\s*[0-9]{1,3} ?%\s*$", 'a part of the limit, such as "80%"')
+RATE = Written(None, r"^\s*[0-9]{1,9} ?/ ?(second|minute|hour|day|s|m|h|d)\s*$", 'calls in a time, such as "10/minute"')
 SECONDS = Written("number", r"^\s*[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)?\s*$", 'seconds, such as 60, or "2m"')
 
 _TIMES = {"": Decimal(1), "k": Decimal(1000), "m": Decimal(1_000_000)}
@@ -83,6 +91,22 @@ def duration(value: object) -> float:
     if match is None:
         raise ValueError('write a time with its unit: `"90s"`, `"15m"` or `"2h"`')
     return float(_bounded(Decimal(match[1]) * _SECONDS[match[2]], MOST_SECONDS))
+
+
+def percent(value: object) -> int:
+    """`"80%"`: from 1 to 100."""
+    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('write a part of the limit: `"80%"`')
+    return _whole(Decimal(match[1]), 100)
+
+
+def rate(value: object) -> tuple[int, int]:
+    """`"10/minute"`: how many, and in how many microseconds."""
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('write how many in which time: `"10/minute"`, `"2/s"`')
+    return _whole(Decimal(match[1]), MOST_COUNTED), int(_SECONDS[match[2][0]] * 1_000_000)
 
 
 def seconds(value: object) -> float:

@@ -1,4 +1,6 @@
-"""`budgets.toml`: what a run may spend. The stricter of two limits counts, and what is not said has a safe default."""
+"""`budgets.toml`: what a run may spend, and what many of them together. The strictest limit counts; what is not said of
+a run has a safe default.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +9,17 @@ from pathlib import Path
 
 from pydantic import Field
 
+from gateway.accounts import Budget, Rate
 from gateway.budget import Limits, nanos
+from gateway.config.budget_rules import BudgetRule, RateRule
 from gateway.config.documents import read_toml
 from gateway.config.findings import validated
 from gateway.config.folders import shown_path
 from gateway.config.places import Document, Place
 from gateway.config.settings import BudgetTable, Name, Table
+from gateway.config.tool_prices import Glob, ToolPrice, toll
 from gateway.errors import ConfigError, Problem
+from gateway.tolls import Tolls
 from gateway.wording import did_you_mean
 
 __all__ = ["SAFE", "Budgets", "BudgetsFile", "load_budgets", "parse_budget", "read_budgets"]
@@ -24,11 +30,14 @@ UNLIMITED = Limits()
 
 
 class BudgetsFile(Table):
-    """`budgets.toml`: limits of any run, of a client's session, and of single agents."""
+    """`budgets.toml`: limits of any run, of a client's session, of single agents, and of what `budget_rules` has."""
 
     run: BudgetTable = Field(default_factory=BudgetTable)
     clients: BudgetTable = Field(default_factory=BudgetTable)
     agents: Mapping[Name, BudgetTable] = {}
+    budgets: Mapping[Name, BudgetRule] = {}
+    rates: Mapping[Name, RateRule] = {}
+    prices: Mapping[Glob, ToolPrice] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +45,15 @@ class Budgets:
     """The limits of any run, and those of the agents that have their own.
 
     `for_clients` are those of an MCP client's session, which may last for days: without a word about it, none.
+    `standing` are those that count over many runs; `rates` say how often calls may come, and `tolls` what they cost.
     """
 
     run: Limits = SAFE
     for_clients: Limits = UNLIMITED
     agents: Mapping[str, Limits] = field(default_factory=dict)
+    standing: tuple[Budget, ...] = ()
+    rates: tuple[Rate, ...] = ()
+    tolls: Tolls = field(default_factory=Tolls)
     warnings: tuple[Problem, ...] = ()
 
     def limits_for(self, agent: str | None) -> Limits:
@@ -68,7 +81,10 @@ def read_budgets(document: Document, known_agents: Collection[str] | None = None
     agents = {name: budget.limits for name, budget in table.agents.items()}
     strangers = () if known_agents is None else sorted(agents.keys() - set(known_agents))
     warnings = tuple(_stranger(document, name, known_agents or ()) for name in strangers)
-    return Budgets(SAFE.replaced(table.run.limits), table.clients.limits, agents, warnings)
+    standing = tuple(rule.budget(name, str(document.at("budgets", name))) for name, rule in table.budgets.items())
+    rates = tuple(rule.found(name, str(document.at("rates", name))) for name, rule in table.rates.items())
+    tolls = Tolls({glob: toll(price) for glob, price in table.prices.items()})
+    return Budgets(SAFE.replaced(table.run.limits), table.clients.limits, agents, standing, rates, tolls, warnings)
 
 
 def parse_budget(items: Sequence[str]) -> Limits:

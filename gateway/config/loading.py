@@ -19,6 +19,7 @@ from gateway.config.settings import (
     ModelConfig,
     NetworkConfig,
     PolicyConfig,
+    PricesConfig,
     ProfileConfig,
     ServeConfig,
     ServerWord,
@@ -54,6 +55,10 @@ class Config:
     @property
     def models(self) -> Mapping[str, ModelConfig]:
         return self.settings.models
+
+    @property
+    def prices(self) -> PricesConfig:
+        return self.settings.prices
 
     @property
     def agents(self) -> Mapping[str, AgentConfig]:

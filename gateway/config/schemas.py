@@ -18,7 +18,7 @@ __all__ = ["SCHEMAS", "schema"]
 SCHEMAS: Mapping[str, type[Table]] = {"toolgate": Settings, "budgets": BudgetsFile}
 
 _DIALECT = "http://json-schema.org/draft-07/schema#"  # which editors of TOML know best
-_ABOUT = {"toolgate": "Toolgate's settings: toolgate.toml", "budgets": "What a run may spend: budgets.toml"}
+_ABOUT = {"toolgate": "Toolgate's settings: toolgate.toml", "budgets": "What runs may spend: budgets.toml"}
 _LEFT_OUT = ("required", "title", "default")
 _NULL = {"type": "null"}
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -43,6 +43,7 @@ __all__ = [
     "NetworkConfig",
     "OAuthConfig",
     "PolicyConfig",
+    "PricesConfig",
     "ProfileConfig",
     "ServeConfig",
     "ServerWord",
@@ -91,6 +92,7 @@ def _user(value: object) -> object:
 
 Name = Annotated[str, BeforeValidator(_name)]
 Count = Annotated[int, BeforeValidator(amounts.count), written(amounts.COUNT)]
+Tokens = Annotated[int, BeforeValidator(amounts.tokens), written(amounts.TOKENS)]
 PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price), written(amounts.DOLLARS)]
 
 
@@ -98,33 +100,40 @@ class BudgetTable(Table):
     """Limits as budgets.toml and `[agents.NAME.budgets]` write them. What is missing is not limited here."""
 
     turns: Count | None = None
+    model_calls: Count | None = None
     tool_calls: Count | None = None
-    tokens: Annotated[int, BeforeValidator(amounts.tokens), written(amounts.TOKENS)] | None = None
+    tokens: Tokens | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
     usd: Annotated[Decimal, BeforeValidator(amounts.usd), written(amounts.DOLLARS)] | None = None
     wall_time: Annotated[float, BeforeValidator(amounts.duration), written(amounts.TIME)] | None = None
+    questions: Count | None = None
 
     @property
     def limits(self) -> Limits:
         money = None if self.usd is None else nanos(self.usd)
         millis = None if self.wall_time is None else max(1, round(self.wall_time * 1000))
-        return Limits(self.turns, self.tool_calls, self.tokens, money, millis)
+        return Limits(
+            turns=self.turns,
+            tool_calls=self.tool_calls,
+            tokens=self.tokens,
+            nanos=money,
+            millis=millis,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            model_calls=self.model_calls,
+            questions=self.questions,
+        )
 
 
-class ModelConfig(Table):
-    """`[models.ALIAS]`. Prices are US dollars for a million tokens; without them the price list decides."""
+class Rate(Table):
+    """What tokens cost, in US dollars for a million of them."""
 
-    provider: Annotated[str, BeforeValidator(_provider), WithJsonSchema({"enum": [*PROVIDERS]})]
-    name: str | None = None
-    script: Path | None = None
-    base_url: WebAddress | None = Field(default=None, repr=False)
-    api_key_env: Annotated[str, BeforeValidator(_variable)] | None = None
     input_usd_per_million: PriceUsd | None = None
     output_usd_per_million: PriceUsd | None = None
 
     @model_validator(mode="after")
-    def _complete(self) -> "ModelConfig":
-        if self.provider == "scripted" and self.script is None:
-            raise ValueError("a scripted model needs `script`: the file that it plays")
+    def _both(self) -> Self:
         if (self.input_usd_per_million is None) != (self.output_usd_per_million is None):
             raise ValueError("`input_usd_per_million` and `output_usd_per_million` need each other")
         return self
@@ -135,6 +144,34 @@ class ModelConfig(Table):
         if self.input_usd_per_million is None or self.output_usd_per_million is None:
             return None
         return Price(nanos(self.input_usd_per_million / _MILLION), nanos(self.output_usd_per_million / _MILLION))
+
+
+class PricesConfig(Rate):
+    """`[prices]`: what becomes of a model whose price neither its own table nor the price list knows."""
+
+    unknown_models: Literal["refuse", "rate", "free"] = "refuse"
+
+    @model_validator(mode="after")
+    def _complete(self) -> "PricesConfig":
+        if (self.unknown_models == "rate") != (self.price is not None):
+            raise ValueError('`unknown_models = "rate"` and `input_usd_per_million` need each other')
+        return self
+
+
+class ModelConfig(Rate):
+    """`[models.ALIAS]`. Without prices the price list decides, by `name`."""
+
+    provider: Annotated[str, BeforeValidator(_provider), WithJsonSchema({"enum": [*PROVIDERS]})]
+    name: str | None = None
+    script: Path | None = None
+    base_url: WebAddress | None = Field(default=None, repr=False)
+    api_key_env: Annotated[str, BeforeValidator(_variable)] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ModelConfig":
+        if self.provider == "scripted" and self.script is None:
+            raise ValueError("a scripted model needs `script`: the file that it plays")
+        return self
 
 
 class AgentConfig(Table):
@@ -215,6 +252,7 @@ class Settings(Table):
     """The whole of toolgate.toml, with the environment, the flags and the defaults already merged in."""
 
     models: Mapping[Name, ModelConfig] = {}
+    prices: PricesConfig = Field(default_factory=PricesConfig)
     agents: Mapping[Name, AgentConfig] = {}
     store: StoreConfig
     telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig)

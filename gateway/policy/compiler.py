@@ -19,9 +19,10 @@ from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal,
 from gateway.policy.origins import ORIGINS, told
 from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind, Scope
 from gateway.policy.spelling import check_spelling, sign_hint
-from gateway.policy.zones import CLOCKS, UnknownZone, zone_named
+from gateway.policy.zones import CLOCKS
 from gateway.sources import Sources
 from gateway.wording import did_you_mean
+from gateway.zones import UnknownZone, zone_named
 
 __all__ = ["MAX_LENGTH", "MAX_NODES", "compile_condition"]
 

@@ -26,7 +26,7 @@ from gateway.call import (
 )
 from gateway.events import Denied, Held, Returned
 from gateway.pipeline import CallResult, OutOfBudget
-from gateway.results import client_result, denied_text, failure_text, held_text, unforged
+from gateway.results import client_result, denied_text, failure_text, held_text, soon, unforged
 from gateway.visible import shortened
 from gateway.wording import closest
 
@@ -68,7 +68,8 @@ def answer(result: CallResult) -> JsonObject | ServerError:
     match result:
         case Denied():
             code = NOT_SENT if result.gate == "reachable" else DENIED
-            return ServerError(code, denied_text(result), {"verdict": "deny", "gate": result.gate, "rule": result.rule})
+            data = {"verdict": "deny", "gate": result.gate, "rule": result.rule, **soon(result)}
+            return ServerError(code, denied_text(result), data)
         case Held():
             data = {"verdict": "ask", "approval": result.approval_id, "rule": result.rule}
             return ServerError(WAITING, held_text(result), data)

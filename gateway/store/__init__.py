@@ -7,6 +7,8 @@ that it uses up. It is durable when `append` returns, and nothing has changed wh
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.accounts import Pace
+from gateway.accounts import Terms as AccountTerms
 from gateway.approval import PLAIN, Approval, Said, Terms
 from gateway.budget import Limits, Spend
 from gateway.call import Call, Subject
@@ -48,11 +50,15 @@ class Lease:
 
 @value(frozen=True, slots=True)
 class Reserve:
-    """Hold an amount back from an account, if it fits below the limits; else the whole append fails."""
+    """Hold an amount back from an account, if it fits below the limits; else the whole append fails.
+
+    `terms` are those of an account that is not a run's own.
+    """
 
     account: str
     amount: Spend
     limits: Limits
+    terms: AccountTerms | None = None
 
 
 @value(frozen=True, slots=True)
@@ -138,7 +144,7 @@ class Again:
 
 TITLE_LENGTH = 80
 
-Change = Reserve | Settle | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once | Again
+Change = Reserve | Settle | Pace | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once | Again
 
 
 @value(frozen=True, slots=True)
@@ -201,6 +207,10 @@ class Store(Protocol):
 
     async def recent_spend(self, account: str) -> Spend:
         """The same as of the last commit of this process: what others have taken since is seen by the next one."""
+        ...
+
+    async def spend_since(self, first: str, account: str) -> Spend:
+        """The same of all accounts from `first` to this one, in the order of their names: slices of time."""
         ...
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:

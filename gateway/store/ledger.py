@@ -13,12 +13,13 @@ from typing import Any
 from gateway.budget import Spend
 from gateway.run import Status
 
-__all__ = ["SELECT_TAKEN", "SEQ", "Ledger", "Memory", "Standing"]
+__all__ = ["SELECT_SINCE", "SELECT_TAKEN", "SEQ", "Ledger", "Memory", "Standing"]
 
 MOST_REMEMBERED = 10_000  # runs and accounts
 
 SEQ = "(SELECT max(seq) FROM events WHERE run_id = runs.id)"
 SELECT_TAKEN = "SELECT unit, used + reserved FROM accounts WHERE account = ?"
+SELECT_SINCE = "SELECT unit, sum(used + reserved) FROM accounts WHERE account BETWEEN ? AND ? GROUP BY unit"
 _STANDING = f"SELECT status, {SEQ}, owner, epoch FROM runs WHERE id = ?"  # noqa: S608 - a constant
 _EVENT = "INSERT INTO events (run_id, seq, at, body) VALUES (?, ?, ?, ?)"
 _BOOK = (
@@ -127,6 +128,22 @@ class Ledger:
             self._memory.accounts[account] = dict(self._connection.execute(SELECT_TAKEN, (account,)).fetchall())
             known = self._memory.spend(account)
         return known or Spend()
+
+    def amount(self, account: str, unit: str) -> int:
+        """The same of any unit, also of one that is none of a budget."""
+        self.taken(account)
+        return self._memory.accounts[account].get(unit, 0)
+
+    def is_new(self, account: str) -> bool:
+        """Whether nothing was ever booked in it."""
+        self.taken(account)
+        return not self._memory.accounts[account]
+
+    def taken_since(self, first: str, account: str) -> Spend:
+        """The same of all accounts from `first` to this one."""
+        if self._booked:
+            self.flush()
+        return Spend.from_json(dict(self._connection.execute(SELECT_SINCE, (first, account)).fetchall()))
 
     def book(self, account: str, unit: str, used: int, reserved: int) -> None:
         """Changes both amounts by so much."""

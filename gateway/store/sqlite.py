@@ -47,6 +47,7 @@ MIGRATIONS: tuple[str, ...] = (
     "sightings.sql",
     "approvals.sql",
     "lasting.sql",
+    "windows.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
@@ -110,6 +111,9 @@ class SqliteStore:
     async def recent_spend(self, account: str) -> Spend:
         known = self._writer.spend(account)
         return await self.spend(account) if known is None else known
+
+    async def spend_since(self, first: str, account: str) -> Spend:
+        return Spend.from_json(dict(self._read(tx.SELECT_SINCE, first, account)))
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
         return await self._write(lambda db: tx.acquire(db, tx.Bid(run_id, owner, gone, seconds), self._clock()))

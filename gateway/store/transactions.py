@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gateway.accounts import Pace, Terms, Then
 from gateway.budget import UNITS, Spend, Unit, excess, shown
 from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, LeaseLost, UnknownRun
 from gateway.events import Event, Queued, Returned, event_to_json
@@ -30,13 +31,14 @@ from gateway.store import (
     lasting,
     title_of,
 )
-from gateway.store.ledger import SELECT_TAKEN, SEQ, Ledger, Standing
+from gateway.store.ledger import SELECT_SINCE, SELECT_TAKEN, SEQ, Ledger, Standing
 from gateway.task import Task
 from gateway.values import value
 from gateway.verbatim import encode, whole
 
 __all__ = [
     "SELECT_RUNS",
+    "SELECT_SINCE",
     "SELECT_TAKEN",
     "SELECT_TASKS",
     "Append",
@@ -47,6 +49,7 @@ __all__ = [
 __all__ += ["renew", "run_row", "task"]
 
 Db = Ledger
+FORGOTTEN_AFTER = 2 * 86_400_000  # milliseconds after the end of a window: what was reserved in it is settled by then
 
 _RUN_COLUMNS = tuple(RunRow.__dataclass_fields__)
 _TASK_COLUMNS = tuple(Task.__dataclass_fields__)
@@ -134,11 +137,15 @@ def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
     )
 
 
-def _reserve(db: Db, change: Reserve, _now: int) -> None:
-    before = db.taken(change.account)
+def _reserve(db: Db, change: Reserve, now: int) -> None:
+    terms = change.terms
+    since = None if terms is None else terms.since
+    before = db.taken(change.account) if since is None else db.taken_since(since, change.account)
     unit = excess(change.limits, before, change.amount)
     if unit is not None:
-        raise BudgetExceeded(unit, _excess_text(change, unit, before))
+        raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(terms, now) if terms else ()))
+    if terms is not None and terms.over is not None:
+        _keep(db, change.account, terms.over, now)
     for name, amount in change.amount.items():
         db.book(change.account, name, 0, amount)
 
@@ -146,7 +153,26 @@ def _reserve(db: Db, change: Reserve, _now: int) -> None:
 def _excess_text(change: Reserve, unit: Unit, before: Spend) -> str:
     limit = getattr(change.limits, unit)
     wanted, gone = getattr(change.amount, unit), getattr(before, unit)
-    return f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}; {shown(unit, gone)} taken so far"
+    whose = f" of the budget {change.terms.label}" if change.terms else ""
+    return (
+        f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}{whose};"
+        f" {shown(unit, gone)} taken so far"
+    )
+
+
+def _manner(terms: Terms, now: int) -> tuple[Then, float | None]:
+    """What becomes of what does not fit, and in how many seconds it may."""
+    return terms.then, None if terms.ends is None else max(0.0, (terms.ends - now) / 1000)
+
+
+def _keep(db: Db, account: str, over: int, now: int) -> None:
+    """Notes until when an account of a window is asked for, once; and forgets those that nobody asks for any more."""
+    if not db.is_new(account):
+        return
+    db.execute("INSERT OR IGNORE INTO windows (account, over) VALUES (?, ?)", (account, over))
+    late = now - FORGOTTEN_AFTER
+    db.execute("DELETE FROM accounts WHERE account IN (SELECT account FROM windows WHERE over < ?)", (late,))
+    db.execute("DELETE FROM windows WHERE over < ?", (late,))
 
 
 def _settle(db: Db, change: Settle, _now: int) -> None:
@@ -154,6 +180,27 @@ def _settle(db: Db, change: Settle, _now: int) -> None:
         used, reserved = getattr(change.spent, unit), getattr(change.reserved, unit)
         if used or reserved:
             db.book(change.account, unit, used, -reserved)
+
+
+PACED = "paced"  # the unit of a bucket: until when, in microseconds since 1970, its tokens are taken
+
+
+def _pace(db: Db, change: Pace, now: int) -> None:
+    """The bucket is kept as one number, the moment at which it will be full (the generic cell rate algorithm).
+
+    After a clock was set back, it is later than it can be: then the bucket has one token, and is right again.
+    """
+    before, moment, full = db.amount(change.account, PACED), now * 1000, change.micros * change.burst
+    until = max(before, moment) if before <= moment + full else moment + full - change.micros
+    wait = until + change.micros - full - moment
+    if wait > 0:
+        text = f"the rate {change.label} is {_often(change)}"
+        raise BudgetExceeded("tool_calls", text, "deny", wait / 1_000_000)
+    db.book(change.account, PACED, until + change.micros - before, 0)
+
+
+def _often(pace: Pace) -> str:
+    return f"one call in {shown('millis', max(1, pace.micros // 1000))}, and {pace.burst} at once"
 
 
 def _follow(db: Db, change: Follow, _now: int) -> None:
@@ -183,6 +230,7 @@ def _again(db: Db, change: Again, _now: int) -> None:
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Reserve: _reserve,
     Settle: _settle,
+    Pace: _pace,
     Open: approvals.put,
     Consume: approvals.consume,
     Conclude: approvals.conclude,

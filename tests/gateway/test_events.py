@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.events import (
     EVENTS,
     Admitted,
+    Budgeted,
     Cancelled,
     Decided,
     Denied,
@@ -108,6 +109,13 @@ SAMPLES: tuple[Event, ...] = (
         approval_id="A-00ff",
         action="read",
     ),
+    Budgeted(
+        key="t1/call/1",
+        accounts={
+            "budget:refunds|tenant=acme,subject=user:ann|00001795647600": {"tool_calls": 1, "nanos": 100_000_000}
+        },
+        left=[{"budget": "refunds", "unit": "tool_calls", "left": 3, "limit": 20, "low": True}],
+    ),
     Obliged(
         key="t1/call/1",
         duties={"redact": ["ssn", "@secrets"], "max_result_bytes": 65_536, "timeout": 10.0, "dry_run": True},
@@ -147,7 +155,7 @@ def test_events_from_before_other_actions_were_recorded_read_as_calls() -> None:
     old: list[dict[str, Any]] = json.loads((GOLDEN.parent / "events_before_actions.json").read_text(encoding="utf-8"))
     read = [event_from_json(written) for written in old]
     assert {event.action for event in read if isinstance(event, Denied | Held | Admitted)} == {"call"}
-    assert len(read) == len(SAMPLES) - 1  # nor were duties
+    assert len(read) == len(SAMPLES) - 2  # nor were duties, nor budgets over many runs
 
 
 def test_the_golden_file_has_every_event_once() -> None:
@@ -166,6 +174,7 @@ OLDEST: Mapping[str, set[str]] = {
     "decided": {"key", "approval_id", "decision", "by"},
     "admitted": {"key", "path", "arguments", "pin", "policy", "reserved"},
     "obliged": {"key", "duties"},
+    "budgeted": {"key", "accounts"},
     "returned": {"key", "outcome", "spent"},
     "doubted": {"key", "why"},
     "resolved": {"key", "resolution", "by"},
@@ -217,10 +226,13 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     str: _TEXT,
     str | None: st.none() | _TEXT,
     int: st.integers(),
+    int | None: st.none() | st.integers(),
     bool: st.booleans(),
     Mapping[str, int]: st.dictionaries(_TEXT, st.integers(), max_size=3),
     Mapping[str, Any]: _OBJECT,
     Mapping[str, Any] | None: st.none() | _OBJECT,
+    Mapping[str, Mapping[str, int]]: st.dictionaries(_TEXT, st.dictionaries(_TEXT, st.integers(), max_size=3)),
+    Sequence[Mapping[str, Any]]: st.lists(_OBJECT, max_size=3),
     Sequence[str] | None: st.none() | st.lists(_TEXT, max_size=3),
     tuple[str, ...]: st.lists(_TEXT, max_size=3).map(tuple),
     tuple[Mapping[str, Any], ...]: st.lists(_OBJECT, max_size=3).map(tuple),

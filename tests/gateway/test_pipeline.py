@@ -746,7 +746,8 @@ def test_in_an_agents_run_the_same_call_made_again_rides_on_the_approval_of_the_
         assert "it closed its output; its approval is not used up" in told
         assert "again later" in told
         assert (await stage.files.approval(question.id)).state == "consumed"
-        assert await stage.books() == Spend(turns=3, tool_calls=1, tokens=90, nanos=run.spend.nanos)
+        books = await stage.books()
+        assert (books.turns, books.tool_calls, books.tokens, books.nanos) == (3, 1, 90, run.spend.nanos)
         (arrived,) = arrivals(tmp_path, "send")
         assert arrived["meta"]["toolgate/idempotency-key"] == "run-1/t2/call/1"
 

@@ -17,6 +17,7 @@ from gateway.call import Refused, Subject, Unsent
 from gateway.errors import IllegalEvent
 from gateway.events import (
     EVENTS,
+    Budgeted,
     Cancelled,
     Event,
     Failed,
@@ -59,7 +60,8 @@ SAMPLES: Mapping[type[Event], Event] = {
     type(event): event
     for event in (
         QUEUED, STARTED, asked(2, tokens=9), replied(2, "shop/order"), failed(1), denied(1), held(1), decided(1),
-        admitted(1), Obliged("t1/call/1", {"dry_run": True}), returned(1), doubted(1), resolved(1, "happened"),
+        admitted(1), Obliged("t1/call/1", {"dry_run": True}),
+        Budgeted("t1/call/1", {"budget:team|": {"tool_calls": 1}}), returned(1), doubted(1), resolved(1, "happened"),
         Waited("approval"), Paused("budget", "spent"), LimitsRaised({"turns": 9}, "user:ann"),
         Resumed("it was resumed"), Succeeded("done"), Failed("server", "broken"), Cancelled("user:ann"),
     )
@@ -86,7 +88,7 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
         **dict.fromkeys(
             (
                 "started", "model_asked", "model_answered", "model_failed", "denied", "held", "decided", "admitted",
-                "obliged", "returned", "doubted", "resolved", "limits_raised",
+                "obliged", "budgeted", "returned", "doubted", "resolved", "limits_raised",
             ),
             "running",
         ),

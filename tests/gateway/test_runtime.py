@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.approval import Approval
-from gateway.budget import Limits
+from gateway.budget import Limits, Price
 from gateway.call import Allow, Arguments, Call, Deny, Subject, Unsent
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError, IllegalEvent, PolicyError, StoreError, UnknownRun
@@ -171,6 +172,25 @@ def test_a_model_is_opened_once_with_its_price(project: Path) -> None:
     models = Models(config(project))
     assert models.open("demo") is models.open("demo")
     assert models.open("demo").price.of(1, 1) == 18_000
+
+
+def priced(project: Path, name: str, prices: str = "") -> Price:
+    text = re.sub(r"(in|out)put_usd_per_million.*\n", "", CONFIG)
+    named = text.replace('provider = "scripted"', f'provider = "scripted"\nname = "{name}"', 1)
+    (project / "toolgate.toml").write_text(f"{named}\n{prices}")
+    return Models(config(project)).open("demo").price
+
+
+def test_without_a_price_of_its_own_a_model_costs_what_the_list_says(project: Path) -> None:
+    assert priced(project, "gpt-4o").of(1_000_000, 0) > 0
+
+
+def test_a_model_whose_price_nobody_knows_is_refused_counted_or_free_as_the_admin_says(project: Path) -> None:
+    with pytest.raises(ConfigError, match="nobody knows what the model `demo` \\(`nobody-9`\\) costs"):
+        priced(project, "nobody-9")
+    rate = '[prices]\nunknown_models = "rate"\ninput_usd_per_million = 3\noutput_usd_per_million = "$15"'
+    assert priced(project, "nobody-9", rate) == Price(3_000, 15_000)
+    assert priced(project, "nobody-9", '[prices]\nunknown_models = "free"') == Price()
 
 
 def test_a_script_can_be_named_instead_of_a_model(project: Path) -> None:

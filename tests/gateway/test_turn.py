@@ -70,7 +70,11 @@ def test_a_question_is_reserved_before_it_is_asked_and_settled_after(tmp_path: P
     assert reserved.turns == 1
     assert reserved.tokens > 100  # the longest reply, and what is read
     assert reserved.nanos == (reserved.tokens - 100) * 1000 + 100 * 2000
-    assert Spend.from_json(answer.spent) == Spend(turns=1, tokens=30, nanos=40_000) == asked.account
+    assert (
+        Spend.from_json(answer.spent)
+        == Spend(turns=1, tokens=30, nanos=40_000, input_tokens=20, output_tokens=10, model_calls=1)
+        == asked.account
+    )
     assert replace(asked.run.spend, millis=0) == asked.account
     assert (answer.finish, answer.model, answer.message["role"]) == ("stop", "tiny-1", "assistant")
     assert len(asked.streamed) == 3
@@ -140,8 +144,8 @@ def test_a_backend_that_refuses_is_recorded_by_kind_and_costs_a_turn_and_no_toke
     tmp_path: Path, kind: Any, retryable: bool
 ) -> None:
     asked = asking(tmp_path, Silent(ProviderError(kind, "no", retry_after=3.0)))
-    assert asked.last == ModelFailed(1, kind, "no", retryable, {"turns": 1})
-    assert asked.account == Spend(turns=1)
+    assert asked.last == ModelFailed(1, kind, "no", retryable, {"turns": 1, "model_calls": 1})
+    assert asked.account == Spend(turns=1, model_calls=1)
     assert asked.error is not None
     assert asked.error.retry_after == 3.0
 
@@ -170,7 +174,8 @@ def test_a_reply_that_began_and_never_came_whole_is_paid_for_as_far_as_it_was_re
     assert isinstance(asked.last, ModelFailed)
     assert (asked.last.kind, asked.last.why, asked.last.retryable) == (kind, why, True)
     reserved = Spend.from_json(asked.events[-2].reserved)  # type: ignore[union-attr]
-    assert asked.account == Spend(turns=1, tokens=reserved.tokens - 100, nanos=(reserved.tokens - 100) * 1000)
+    read = reserved.tokens - 100
+    assert asked.account == Spend(turns=1, tokens=read, nanos=read * 1000, input_tokens=read, model_calls=1)
     assert replace(asked.run.spend, millis=0) == asked.account
 
 

@@ -6,6 +6,7 @@ from gateway.cli.lines import Said, budget_line, line, recap
 from gateway.events import (
     EVENTS,
     Admitted,
+    Budgeted,
     Cancelled,
     Decided,
     Denied,
@@ -31,6 +32,7 @@ from gateway.run import Run
 
 KEY = "t1/call/1"
 CALLS = {KEY: Said("shop/refund", '{"amount":5}')}
+LOW = {"budget": "team", "unit": "nanos", "left": 500_000_000, "limit": 5_000_000_000, "low": True}
 EVIL = "\x1b[2J\u202e"
 
 
@@ -60,6 +62,10 @@ READS = [
         Obliged(KEY, {"redact": ["ssn", "@secrets"], "timeout": 2.0, "dry_run": True}, ("p.csv:4", "p.csv:5")),
         "· shop/refund: with duties | redact=ssn @secrets; timeout=2.0; dry_run  [p.csv:4, p.csv:5]",
     ),
+    (
+        Budgeted(KEY, {"budget:team|": {"nanos": 1}}, [LOW, LOW | {"low": False}]),
+        "· shop/refund: left of the budget | `team`: $0.5 of $5",
+    ),
     (Doubted(KEY, "silence"), f"? shop/refund ({KEY}): nobody knows whether it happened | silence"),
     (Resolved(KEY, "did_not_happen", "user:bob", "seen"), "! shop/refund: did not happen, says user:bob | seen"),
     (Waited("approval"), "‖ waiting for a person's approval | "),
@@ -80,6 +86,7 @@ SILENT: list[Event] = [
     ModelAsked(1, {}),
     ModelAnswered(1, {"role": "assistant", "parts": []}, "stop", "demo", {}, {}),
     Admitted(KEY, "shop/refund", "{}", "pin", "policy", {}),
+    Budgeted(KEY, {"budget:team|": {"nanos": 1}}, [LOW | {"low": False}]),
     ModelFailed(1, "auth", "the key is wrong", False),  # the run ends with it, and says why
 ]
 
@@ -91,6 +98,7 @@ HOSTILE: list[Event] = [
     returned(Refused(-1, EVIL)),
     returned(InDoubt(EVIL)),
     Obliged(KEY, {EVIL: [EVIL]}, (EVIL,)),
+    Budgeted(KEY, {}, [LOW | {"budget": EVIL}]),
     Doubted(KEY, EVIL),
     Resolved(KEY, "happened", EVIL, EVIL),
     ModelFailed(1, "network", EVIL, True),

@@ -34,7 +34,7 @@ def shipped() -> Iterator[tuple[str, str, str]]:
             keys = set(tomllib.loads(block))
             if "definition =" in block or "case" in keys:  # of toolgate.lock, of tests.toml
                 continue
-            name = "budgets" if {"run", "clients"} & keys else "toolgate"
+            name = "budgets" if {"run", "clients", "budgets"} & keys else "toolgate"
             yield f"{page.name}, block {number}", name, block
 
 

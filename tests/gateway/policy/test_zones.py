@@ -6,7 +6,8 @@ from gateway.policy.compiler import compile_condition
 from gateway.policy.condition import ConditionError
 from gateway.policy.logic import UNDECIDED
 from gateway.policy.scope import Scope
-from gateway.policy.zones import CLOCKS, zone_named
+from gateway.policy.zones import CLOCKS
+from gateway.zones import zone_named
 from tests.fixtures.policies import a_query
 
 SUMMER = datetime(2026, 6, 30, 22, 30, tzinfo=UTC)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gateway.store
+from gateway.accounts import Pace, Terms
 from gateway.approval import PLAIN, Approval, Vote
 from gateway.budget import UNITS, Limits, Spend, excess
 from gateway.call import Unsent
@@ -709,3 +710,99 @@ def test_what_is_good_for_one_time_is_used_once_until_nobody_takes_it_any_more()
         use(Once("t", NOON + 10), NOON + 10)
         use(Once("u", NOON + 99), NOON + 11)
         assert db.execute("SELECT token FROM once").fetchall() == [("u",)]
+
+
+# ---- accounts of windows, and buckets
+
+
+def reserved(store: SqliteStore, account: str, limit: int, terms: Terms | None = None) -> None:
+    append(store, changes=[Reserve(account, A_CALL, Limits(tool_calls=limit), terms)])
+
+
+def test_what_does_not_fit_says_whose_budget_it_is_and_when_it_may(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    terms = Terms("`team`", "ask", ends=clock.now + 90_000, over=clock.now + 90_000)
+    reserved(store, "budget:team|x", 1, terms)
+    with pytest.raises(BudgetExceeded) as full:
+        reserved(store, "budget:team|x", 1, terms)
+    assert (full.value.unit, full.value.then, full.value.retry_after) == ("tool_calls", "ask", 90.0)
+    assert "would pass the limit of 1 tool call of the budget `team`" in str(full.value)
+
+
+def test_slices_of_a_window_that_slides_count_together(store: SqliteStore) -> None:
+    begin(store)
+    for name in ("b|01", "b|02", "b|02"):
+        reserved(store, name, 3, Terms("`b`", since="b|00"))
+    with pytest.raises(BudgetExceeded):
+        reserved(store, "b|03", 3, Terms("`b`", since="b|01"))
+    reserved(store, "b|03", 3, Terms("`b`", since="b|02"))
+    assert asyncio.run(store.spend_since("b|01", "b|03")) == Spend(tool_calls=4)
+
+
+def test_windows_that_are_long_over_are_forgotten_and_no_others(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    for name, over in (("b|1", 60_000), ("b|2", 3_600_000)):
+        reserved(store, name, 9, Terms("`b`", over=clock.now + over))
+    reserved(store, "for ever", 9, Terms("`b`"))
+    clock.tick(60_001 + tx.FORGOTTEN_AFTER)
+    reserved(store, "b|3", 9, Terms("`b`", over=clock.now + 60_000))
+    kept = {name: asyncio.run(store.spend(name)).tool_calls for name in ("b|1", "b|2", "b|3", "for ever")}
+    assert kept == {"b|1": 0, "b|2": 1, "b|3": 1, "for ever": 1}
+
+
+PACE = Pace("rate:r|", "`r`", 6_000_000, 3)  # ten a minute, three at once
+
+
+def paced(store: SqliteStore) -> float | None:
+    """How long to wait, where it was refused."""
+    try:
+        append(store, changes=[PACE])
+    except BudgetExceeded as refused:
+        return refused.retry_after
+    return None
+
+
+def test_a_bucket_lets_as_many_through_as_it_has_and_then_as_fast_as_it_fills(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    assert [paced(store) for _ in range(4)] == [None, None, None, 6.0]
+    clock.tick(5_999)
+    assert paced(store) == 0.001
+    clock.tick(1)
+    assert [paced(store) for _ in range(2)] == [None, 6.0]
+    clock.tick(HOUR)
+    assert [paced(store) for _ in range(4)] == [None, None, None, 6.0]
+
+
+def test_a_clock_that_was_ahead_does_not_empty_a_bucket_for_ever(store: SqliteStore, clock: Clock) -> None:
+    begin(store)
+    clock.tick(HOUR)
+    assert [paced(store) for _ in range(3)] == [None] * 3
+    clock.tick(-HOUR)
+    assert [paced(store), paced(store)] == [None, 6.0]
+
+
+def test_what_a_rate_refuses_takes_nothing_and_books_nothing(store: SqliteStore) -> None:
+    begin(store)
+    assert [paced(store) for _ in range(3)] == [None] * 3
+    with pytest.raises(BudgetExceeded):
+        append(store, changes=[Reserve("budget:b|", A_CALL, FREE), PACE])
+    assert asyncio.run(store.spend("budget:b|")) == Spend()
+
+
+@given(st.lists(st.integers(0, 20_000), max_size=40))
+def test_in_no_stretch_of_time_more_pass_than_the_bucket_holds_and_gains(waits: list[int]) -> None:
+    """Against a clock of its own: `passed` are the moments at which a call was let through."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.execute("CREATE TABLE accounts (account, unit, used, reserved, PRIMARY KEY (account, unit))")
+    now, passed = NOON, list[int]()
+    for wait in waits:
+        now += wait
+        ledger = Ledger(db)
+        with contextlib.suppress(BudgetExceeded):
+            tx._CHANGES[Pace](ledger, PACE, now)  # noqa: SLF001 - one change, without a run around it
+            passed.append(now)
+        ledger.flush()
+    db.close()
+    for first, begin_ in enumerate(passed):
+        for last, end in enumerate(passed[first:], 1):
+            assert last <= PACE.burst + (end - begin_) * 1000 // PACE.micros

@@ -1,0 +1,278 @@
+"""Budgets that count over many runs: which of them a use of a tool or a model counts in, and in which account. Pure.
+
+A `Budget` is a table of budgets.toml. It keeps an account for each value of its `each` (a subject, a tool, ...) in each
+window; `only` says what counts at all. A `Use` is what is about to be spent, and by whom. A `Claim` is what that takes
+of one account: all claims of a call are reserved together, in the transaction that admits it. The strictest counts,
+because each must fit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Literal, get_args
+from urllib.parse import quote
+
+from gateway.budget import Limits, Spend, Unit, excess, shown
+from gateway.call import JsonObject, Subject
+from gateway.tolls import FREE, Toll
+from gateway.windows import Window
+
+__all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Pace", "Rate", "Scope"]
+__all__ += ["Terms", "Then", "Use", "claims"]
+
+Dimension = Literal["run", "session", "subject", "agent", "role", "tenant", "model", "server", "tool", "arguments"]
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+
+Then = Literal["deny", "stop", "ask", "tell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One call of a tool, or one question to a `model`. `roles` are those of user and agent; `driven`: by our loop.
+
+    `arguments` is their digest.
+    """
+
+    run_id: str
+    subject: Subject
+    driven: bool = False
+    roles: frozenset[str] = frozenset()
+    path: str = ""
+    arguments: str = ""
+    model: str = ""
+
+    def values(self, dimension: Dimension) -> Sequence[str]:
+        """What it is there: nothing, where that says nothing about it; several only of roles."""
+        match dimension:
+            case "role":
+                return sorted(self.roles)
+            case "session":
+                return () if self.driven else (self.run_id,)
+        value = self._value(dimension)
+        return (value,) if value else ()
+
+    def _value(self, dimension: Dimension) -> str | None:
+        match dimension:
+            case "run":
+                return self.run_id
+            case "subject":
+                return self.subject.user
+            case "agent":
+                return self.subject.agent
+            case "tenant":
+                return self.subject.tenant
+            case "model":
+                return self.model
+            case "server":
+                return self.path.partition("/")[0]
+            case "tool":
+                return self.path
+        return self.arguments and f"{self.path}#{self.arguments}"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the store needs to know of an account beside its name. Times are milliseconds since 1970.
+
+    `label` is how people know it. Where the window slides, `since` is the account of the first slice that counts, and
+    all from there to its own are one. From `ends` on, something may be free again; after `over` it may be forgotten.
+    `then` is what becomes of what does not fit.
+    """
+
+    label: str
+    then: Then = "deny"
+    since: str | None = None
+    ends: int | None = None
+    over: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where something is booked: `budget:team|tenant=acme|00001795262400`."""
+
+    name: str
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is counted: `only` what these globs fit, and for `each` value of these dimensions by itself."""
+
+    each: tuple[Dimension, ...] = ()
+    only: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
+
+    def keys(self, use: Use) -> Sequence[str]:
+        """`tenant=acme,subject=user:ann`: none for a use that it is not about, several for one of several roles."""
+        if not all(_matches(globs, use.values(dimension)) for dimension, globs in self.only.items()):
+            return ()
+        if not all(use.values(dimension) for dimension in self.each):
+            return ()
+        roles = [role for role in use.values("role") if self._is_about(role)] if "role" in self.each else [""]
+        return [self._key(use, role) for role in roles]
+
+    def asks_for(self, dimension: Dimension) -> bool:
+        return dimension in self.each or dimension in self.only
+
+    def _is_about(self, role: str) -> bool:
+        globs = self.only.get("role")
+        return globs is None or _matches(globs, (role,))
+
+    def _key(self, use: Use, role: str) -> str:
+        """Names mean somebody only within a tenant."""
+        named = any(dimension in ("subject", "agent", "role") for dimension in self.each)
+        each = ("tenant", *self.each) if named and "tenant" not in self.each else self.each
+        values = ((dimension, role if dimension == "role" else use.values(dimension)[0]) for dimension in each)
+        return ",".join(f"{dimension}={quote(value, safe=':/@#')}" for dimension, value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`where` is its place in a file. `warn_at` is the part of a limit, in percent, from which on it runs low."""
+
+    name: str
+    limits: Limits
+    scope: Scope = Scope()
+    window: Window | None = None
+    then: Then = "deny"
+    warn_at: int = 80
+    where: str = ""
+
+    def accounts(self, use: Use, now: datetime) -> Sequence[Account]:
+        """Where it counts this use, if it does."""
+        return [self._account(key, now) for key in self.scope.keys(use)]
+
+    def _account(self, key: str, now: datetime) -> Account:
+        base = f"budget:{self.name}|{key}"
+        label = _label(self.name, key)
+        if self.window is None:
+            return Account(base, Terms(label, self.then))
+        span = self.window.at(now)
+        since = None if span.since is None else _dated(base, span.since)
+        terms = Terms(label, self.then, since, span.ends * 1000, span.over * 1000)
+        return Account(_dated(base, span.start), terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often calls may follow one another in an account: a bucket of `burst` tokens, of which a call takes one, and
+    that gets a new one every `micros` microseconds.
+    """
+
+    account: str
+    label: str
+    micros: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A table of `[rates]`: so many calls of tools in so much time."""
+
+    name: str
+    micros: int
+    burst: int
+    scope: Scope = Scope()
+    where: str = ""
+
+    def paces(self, use: Use) -> Sequence[Pace]:
+        """What holds for a call, if it is about that."""
+        keys = self.scope.keys(use)
+        return [Pace(f"rate:{self.name}|{key}", _label(self.name, key), self.micros, self.burst) for key in keys]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a use takes of one account; `taken` is what was taken of it before, as far as is known.
+
+    `amount` has only what the budget limits.
+    """
+
+    budget: Budget
+    account: Account
+    amount: Spend
+    taken: Spend = field(default_factory=Spend)
+
+    @property
+    def over(self) -> Unit | None:
+        """The unit in which it does not fit."""
+        return excess(self.budget.limits, self.taken, self.amount)
+
+    def why(self, unit: Unit) -> str:
+        """What to tell whoever is refused."""
+        limit, gone = getattr(self.budget.limits, unit), getattr(self.taken, unit)
+        return f"the budget {self.account.terms.label} of {shown(unit, limit)} is used up ({shown(unit, gone)} taken)"
+
+    def left(self) -> Sequence[JsonObject]:
+        """What is left of each limit when this has been taken: `{"budget", "unit", "left", "limit", "low"}`."""
+        taken, limits = self.taken + self.amount, self.budget.limits
+        return [
+            {
+                "budget": self.budget.name,
+                "unit": unit,
+                "left": left,
+                "limit": (limit := getattr(limits, unit)),
+                "low": (limit - left) * 100 >= limit * self.budget.warn_at,
+            }
+            for unit, left in limits.left(taken).items()
+            if getattr(self.amount, unit)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What one call takes: `amount` of its run's budget, its claims, a token of each of `paces`. `toll` is its price;
+    `kept` is what an attempt before this one has reserved of which accounts, and serves for this one.
+    """
+
+    amount: Spend
+    claims: tuple[Claim, ...] = ()
+    kept: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    toll: Toll = FREE
+    paces: tuple[Pace, ...] = ()
+
+    @classmethod
+    def of_before(cls, reserved: Spend, accounts: Mapping[str, Mapping[str, int]]) -> "Bill":
+        """Of what an attempt before this one has reserved. What it was to cost at most is what it costs."""
+        return cls(reserved, kept=accounts, toll=Toll(reserved.nanos))
+
+    @property
+    def accounts(self) -> Mapping[str, Mapping[str, int]]:
+        """What is reserved of which accounts, once this is admitted."""
+        return {**self.kept, **{claim.account.name: claim.amount.to_json() for claim in self.claims}}
+
+    @property
+    def over(self) -> tuple[Claim, Unit] | None:
+        """The claim that does not fit: one that nobody can agree to, before one that people are asked about."""
+        found = [(claim, unit) for claim in self.claims if claim.budget.then != "tell" and (unit := claim.over)]
+        return min(found, key=lambda one: one[0].budget.then == "ask", default=None)
+
+    @property
+    def left(self) -> Sequence[JsonObject]:
+        """What is left of each budget when this has been taken."""
+        return [left for claim in self.claims for left in claim.left()]
+
+    @property
+    def millis(self) -> int | None:
+        """The time that was reserved for it: so long it may take."""
+        return min((claim.amount.millis for claim in self.claims if claim.amount.millis), default=None)
+
+
+def claims(budgets: Sequence[Budget], use: Use, amount: Spend, now: datetime) -> Sequence[Claim]:
+    """What this takes of which accounts. Those that limit nothing of it are left out."""
+    found = ((budget, amount.under(budget.limits)) for budget in budgets)
+    return [
+        Claim(budget, account, part) for budget, part in found if part.items() for account in budget.accounts(use, now)
+    ]
+
+
+def _label(name: str, key: str) -> str:
+    return f"`{name}` for {key}" if key else f"`{name}`"
+
+
+def _dated(base: str, seconds: int) -> str:
+    return f"{base}|{seconds:014d}"  # in the order of time as text, too
+
+
+def _matches(globs: Sequence[str], values: Sequence[str]) -> bool:
+    return any(fnmatchcase(value, glob) for glob in globs for value in values)

@@ -1,0 +1,41 @@
+"""Claims and bills as changes of the store: reserved with the admission, settled with the outcome. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gateway.accounts import Bill, Claim
+from gateway.budget import Limits, Spend
+from gateway.call import Answered, InputRequired, Outcome, TaskCreated, Unsent
+from gateway.store import Change, Reserve, Settle
+
+__all__ = ["charged", "reserves", "settled", "settled_in"]
+
+
+def reserves(found: Sequence[Claim], *, agreed: bool = False) -> tuple[Change, ...]:
+    """The reservations. `agreed`: people have let it pass the limits about which they are asked."""
+    return tuple(Reserve(one.account.name, one.amount, _limits(one, agreed=agreed), one.account.terms) for one in found)
+
+
+def settled(bill: Bill, outcome: Outcome, millis: int) -> tuple[Change, ...]:
+    """What really was spent of each account. `millis` is how long it took."""
+    spent = charged(bill, outcome)
+    return settled_in(bill.accounts, replace(spent, millis=millis) if spent.items() else spent)
+
+
+def charged(bill: Bill, outcome: Outcome) -> Spend:
+    """What was not sent, or only asked back, costs nothing; all else that left counts, whatever came of it."""
+    if isinstance(outcome, Unsent | InputRequired):
+        return Spend()
+    fine = isinstance(outcome, TaskCreated) or (isinstance(outcome, Answered) and not outcome.is_error)
+    return replace(bill.amount, errors=0 if fine else 1, nanos=bill.toll.charged(outcome))
+
+
+def settled_in(accounts: Mapping[str, Mapping[str, int]], spent: Spend | None = None) -> tuple[Change, ...]:
+    """What was reserved of these accounts, settled by what was spent. Without a word about that, it counts as made."""
+    reserved = ((name, Spend.from_json(amount)) for name, amount in accounts.items())
+    return tuple(Settle(name, amount, amount if spent is None else spent.like(amount)) for name, amount in reserved)
+
+
+def _limits(claim: Claim, *, agreed: bool) -> Limits:
+    free = claim.budget.then == "tell" or (agreed and claim.budget.then == "ask")
+    return Limits() if free else claim.budget.limits
