@@ -4,7 +4,6 @@ Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 
 from gateway.accounts import Bill
@@ -35,23 +34,7 @@ from gateway.tracing import Place
 from gateway.values import value
 from gateway.verbatim import encode, whole
 
-__all__ = ["FIRST", "Admission", "Attempt", "CallSettings", "Proposal", "Work", "restored"]
-
-
-@value(frozen=True, slots=True)
-class CallSettings:
-    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`.
-
-    `questions` is how many of one run may be open at once. `identities` says of each server, as a hash, how it is
-    started or reached: what people agree to is bound to it.
-    """
-
-    timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
-    timeout: float = 60.0
-    approval_seconds: float = 7 * 24 * 3600.0
-    safe_to_repeat: Sequence[str] = ()
-    questions: int = 20
-    identities: Mapping[str, str] = field(default_factory=dict)
+__all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
 
 
 @value(frozen=True, slots=True)

@@ -118,16 +118,10 @@ class Case:
         """
         facts, hear = self.facts, self.facts.policy.hear
         open_still = isinstance(verdict, Ask) and not facts.sought
-        if (
-            hear is None
-            or self._decision is None
-            or self._query is None
-            or facts.repeated
-            or facts.approval
-            or open_still
-        ):
+        if hear is None or self._decision is None or self._query is None:
             return
-        hear(self._query, self._decision)
+        if not (facts.repeated or facts.approval or open_still):
+            hear(self._query, self._decision)
 
 
 Gate = Callable[[Case], Verdict]

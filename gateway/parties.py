@@ -1,6 +1,7 @@
 """With whom the pipeline deals, and what it answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.call import Call, JsonObject, Outcome
@@ -8,7 +9,7 @@ from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.events import Denied, Doubted, Held, Returned
 
-__all__ = ["CallResult", "OutOfBudget", "Upstream"]
+__all__ = ["CallResult", "CallSettings", "OutOfBudget", "Upstream"]
 
 
 class Upstream(Protocol):
@@ -35,6 +36,22 @@ class Upstream(Protocol):
     def wake(self, server: str) -> None:
         """Somebody was refused because this server is away: it is tried again soon. Never waits."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`.
+
+    `questions` is how many of one run may be open at once. `identities` says of each server, as a hash, how it is
+    started or reached: what people agree to is bound to it.
+    """
+
+    timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
+    timeout: float = 60.0
+    approval_seconds: float = 7 * 24 * 3600.0
+    safe_to_repeat: Sequence[str] = ()
+    questions: int = 20
+    identities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

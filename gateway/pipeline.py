@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from gateway.admission import FIRST, Admission, Attempt, CallSettings, Proposal, Work, restored
+from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
 from gateway.approval import Approval, claim, claim_again
 from gateway.aside import fulfilled_aside
 from gateway.booking import Booking
@@ -43,7 +43,7 @@ from gateway.extracts import extract
 from gateway.fulfilment import rehearsed
 from gateway.gates import A_CALL, Facts, alike, covers, judge, pin, recalls
 from gateway.hearing import discreet, overheard
-from gateway.parties import CallResult, OutOfBudget, Upstream
+from gateway.parties import CallResult, CallSettings, OutOfBudget, Upstream
 from gateway.policy import LivePolicy, Policy, RunFacts
 from gateway.questions import open_about, question
 from gateway.refusals import denial
