@@ -119,10 +119,12 @@ def _say(found: "Backtest", seconds: float) -> None:
         gates = ", ".join(f"{gate} {count}" for gate, count in found.stopped.most_common())
         told.append(f"{counted(sum(found.stopped.values()), 'call')} ended at other gates: {gates}")
     check = found.check
+    unnamed = (
+        f"; and of {check.unnamed_reproduced} of {check.unnamed} of which the record does not say which policy did"
+    )
     told.append(
         "self-check: the policy in force says again what the record says"
-        f" of {check.reproduced} of {check.same} calls that it judged"
-        f" and {check.unnamed_reproduced} of {check.unnamed} of which the record does not say which policy did"
+        f" of {check.reproduced} of the {counted(check.same, 'call')} that it judged{unnamed if check.unnamed else ''}"
     )
     if check.differing:
         told.append(f"not as recorded: {', '.join(check.differing)}")

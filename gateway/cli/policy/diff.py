@@ -88,8 +88,9 @@ def _say(found: "Differences") -> None:
     groups = found.tally.groups
     more = sum(group.widens for group in groups)
     tried = f"{found.tried:,} requests tried, {counted(found.recorded, 'recorded call')}"
-    differences = f"{counted(len(groups), 'difference')}, {more or 'none'} of which permits more ({tried})"
-    told = [f"{counted(found.lines, 'changed line')}: {differences}"]
+    permits = f", {more or 'none'} of which permits more" if groups else ""
+    differences = counted(len(groups), "difference") + permits
+    told = [f"{counted(found.lines, 'changed line')}: {differences} ({tried})"]
     told += [f"no decision was found that {where} changes" for where in found.without_effect]
     if found.cut:
         told.append("not everything was tried: there are more people, tools or values than are looked at")
