@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["backtest_command"]
 
 
-@click.command("backtest", epilog=ends(Exit.CONFIG, error="something changes: see --fail-on"))
+@click.command("backtest", epilog=ends(error="something changes: see --fail-on"))
 @click.argument("new", metavar="NEW")
 @click.option("--since", default="7d", show_default=True, metavar="WHEN", help=f"From when on: {PERIOD}.")
 @click.option("--until", metavar="WHEN", help="Until when; until now if left out.")

@@ -24,7 +24,7 @@ _WORDS = {
 }
 
 
-@click.command("can", epilog=ends(Exit.CONFIG))
+@click.command("can", epilog=ends())
 @click.argument("who", metavar="WHO")
 @click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
 @click.option("--tenant", metavar="NAME", help="The organisation.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["diff_command"]
 
 
-@click.command("diff", epilog=ends(Exit.CONFIG, error="something changes: see --fail-on"))
+@click.command("diff", epilog=ends(error="something changes: see --fail-on"))
 @click.argument("policies", nargs=-1, required=True, metavar="[OLD] NEW")
 @click.option(
     "--since", default="7d", show_default=True, metavar="WHEN", help=f"Recorded calls since: {PERIOD}; or none."

@@ -38,7 +38,7 @@ class _Asked:
     call: str | None
 
 
-@click.command("explain", epilog=ends(Exit.CONFIG))
+@click.command("explain", epilog=ends())
 @click.option("--who", metavar="WHO", help="The same as --as.")
 @click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
 @click.option("--tool", "path", metavar="SERVER/TOOL", help="What is to be done.")

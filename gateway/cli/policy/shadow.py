@@ -19,7 +19,7 @@ __all__ = ["shadow_command"]
 STATUS = "status"
 
 
-@click.command("shadow", epilog=ends(Exit.CONFIG))
+@click.command("shadow", epilog=ends())
 @click.argument("new", metavar="NEW|status", required=False)
 @click.option(
     "--model", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE", help="A model of its own."

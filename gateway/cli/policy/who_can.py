@@ -23,7 +23,7 @@ __all__ = ["reason_lines", "who_can_command"]
 ACTIONS = ("call", "read", "get", "approve", "admin")
 
 
-@click.command("who-can", epilog=ends(Exit.CONFIG))
+@click.command("who-can", epilog=ends())
 @click.argument("path", metavar="SERVER/TOOL")
 @click.option("--args", "arguments", metavar="JSON", help="With these arguments; without them, with any.")
 @click.option("--action", type=click.Choice(ACTIONS), default="call", show_default=True, help="To do what with it.")
