@@ -23,7 +23,7 @@ from gateway.call import (
 )
 from gateway.caller import NOBODY, Caller
 from gateway.duties import Duties
-from gateway.events import Admitted, Budgeted, Event, Obliged
+from gateway.events import Admitted, Budgeted, Event, Obliged, Recognised
 from gateway.gates import Facts, cost, pin
 from gateway.hearing import Ear
 from gateway.profile import WHOLE, Profile
@@ -34,7 +34,7 @@ from gateway.tracing import Place
 from gateway.values import value
 from gateway.verbatim import encode, whole
 
-__all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "restored"]
+__all__ = ["FIRST", "Admission", "Attempt", "Proposal", "Work", "recognised", "restored"]
 
 
 @value(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class Admission:
         duties, bill, key = self.duties, self.bill, self.call.key
         obliged = () if duties is None else (Obliged(key, duties.to_json(), duties.rules),)
         budgeted = () if bill is None or not bill.accounts else (Budgeted(key, bill.accounts, bill.left()),)
-        return (self.event, *obliged, *budgeted)
+        return (*recognised(self.call, self.facts), self.event, *obliged, *budgeted)
 
     @property
     def used_up(self) -> Approval | None:
@@ -245,3 +245,8 @@ def restored(call: Call, work: Work, approval: Approval) -> tuple[Change, ...]:
     """Makes an approval good again, for the same call: the one that was asked about, whoever changed it since."""
     asked = call if approval.asked_for is None else replace(call, arguments=approval.asked.arguments)
     return (Restore(approval.id, claim_again(asked, driven=work.driven)),)
+
+
+def recognised(call: Call, facts: Facts) -> tuple[Event, ...]:
+    """What is written down of who asked, beside what becomes of the call: nothing, where no line asks for it."""
+    return (Recognised(call.key, call.subject.since),) if facts.policy.ages else ()

@@ -31,6 +31,7 @@ __all__ = [
     "Obliged",
     "Paused",
     "Queued",
+    "Recognised",
     "Recorded",
     "Resolution",
     "Resolved",
@@ -171,6 +172,18 @@ class Admitted:
 
 
 @value(frozen=True, slots=True)
+class Recognised:
+    """When the user had shown who he is, in seconds since 1970; None: nobody had said.
+
+    Written together with what became of the call (`Denied`, `Held`, `Admitted`), before it, and only where a line of
+    the policy asks for it.
+    """
+
+    key: str
+    since: float | None
+
+
+@value(frozen=True, slots=True)
 class Obliged:
     """The policy allows a call, with duties: written together with its `Admitted`, and only where there are any.
 
@@ -283,6 +296,7 @@ Event = (
     | Denied
     | Held
     | Decided
+    | Recognised
     | Admitted
     | Budgeted
     | Obliged
@@ -307,6 +321,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "denied": Denied,
     "held": Held,
     "decided": Decided,
+    "recognised": Recognised,
     "admitted": Admitted,
     "budgeted": Budgeted,
     "obliged": Obliged,

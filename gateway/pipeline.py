@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, restored
+from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, recognised, restored
 from gateway.approval import Approval, claim, claim_again
 from gateway.aside import fulfilled_aside
 from gateway.booking import Booking
@@ -231,9 +231,9 @@ class Pipeline:
         """A yes that people gave stays good while the server is away."""
         approval = await self._answer(call, work, FIRST) if verdict.gate == "reachable" else None
         if approval is None or approval.state != "approved":
-            return await self._refuse(_denied(call, facts, verdict), work)
+            return await self._refuse(_denied(call, facts, verdict), work, (), *recognised(call, facts))
         kept = _denied(call, facts, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
-        return await self._refuse(kept, work, restored(call, work, approval))
+        return await self._refuse(kept, work, restored(call, work, approval), *recognised(call, facts))
 
     async def _out_of(
         self, call: Call, work: Work, facts: Facts, why: BudgetExceeded | TooManyQuestions
@@ -244,8 +244,8 @@ class Pipeline:
         no = Deny("within_budget", str(why), retry_after=of_budget.retry_after if of_budget else None)
         return await self._deny(call, work, facts, no)
 
-    async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = ()) -> Denied:
-        await self._store.append(work.place.run_id, [denied], lease=work.lease, changes=changes)
+    async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = (), *before: Event) -> Denied:
+        await self._store.append(work.place.run_id, [*before, denied], lease=work.lease, changes=changes)
         return denied
 
     async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Held:
@@ -260,7 +260,8 @@ class Pipeline:
         changes: tuple[Change, ...] = () if joined else (Open(approval, self._settings.questions),)
         if changes and self._booking is not None:
             changes = (*changes, *await self._booking.question(call, work, facts.now))
-        await self._store.append(work.place.run_id, [held], lease=work.lease, changes=changes)
+        told = [*recognised(call, facts), held]
+        await self._store.append(work.place.run_id, told, lease=work.lease, changes=changes)
         return held
 
     async def _make(self, admission: Admission) -> CallResult:
@@ -299,7 +300,8 @@ class Pipeline:
         obliged: list[Event] = [event for event in admission.events if isinstance(event, Obliged)]
         outcome = rehearsed(call, admission.facts.thing(call), duties)
         returned = Returned(call.key, outcome_to_json(outcome), {})
-        facts = [replace(admission.event, reserved={}), *obliged, returned]
+        known = recognised(call, admission.facts)
+        facts = [*known, replace(admission.event, reserved={}), *obliged, returned]
         await self._store.append(call.run_id, facts, lease=work.lease)
         return returned
 

@@ -22,7 +22,7 @@ MOST_SHOWN = 200  # questions, on a page for people
 SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must not answer the only question there is
 
 
-@click.command("approvals", epilog=ends(Exit.CONFIG))
+@click.command("approvals", epilog=ends())
 @as_json
 @caller
 def approvals_command(as_json: bool, caller: Caller) -> int:
@@ -60,7 +60,7 @@ async def _doubted(offline: "Offline") -> list[str]:
     return [doubt for run in waiting for doubt in doubts(run)]
 
 
-@click.command("approve", epilog=ends(Exit.CONFIG, Exit.DENIED))
+@click.command("approve", epilog=ends(Exit.DENIED))
 @click.argument("approval_id", metavar="ID")
 @as_json
 @caller
@@ -69,7 +69,7 @@ def approve_command(approval_id: str, as_json: bool, caller: Caller) -> int:
     return _decide(caller, approval_id, "approved", "", as_json)
 
 
-@click.command("deny", epilog=ends(Exit.CONFIG, Exit.DENIED))
+@click.command("deny", epilog=ends(Exit.DENIED))
 @click.argument("approval_id", metavar="ID")
 @click.option("--reason", default="", metavar="TEXT", help="Told to the model.")
 @as_json

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["config_command"]
 
 
-@click.group("config", epilog=ends(Exit.CONFIG))
+@click.group("config", epilog=ends())
 def config_command() -> None:
     """Show the configuration, where each value comes from, and what there is to configure."""
 
 
-@config_command.command("show", epilog=ends(Exit.CONFIG))
+@config_command.command("show", epilog=ends())
 @click.option("--origin", is_flag=True, help="Say for each key who set it: file and line, environment, flag, default.")
 @as_json
 @caller

@@ -14,7 +14,7 @@ __all__ = ["connect_command"]
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-@click.command("connect", epilog=ends(Exit.CONFIG, Exit.UNREACHABLE))
+@click.command("connect", epilog=ends(Exit.UNREACHABLE))
 @click.argument("client")
 @click.option("--http", is_flag=True, help="By the address of `toolgate serve`, which must run then.")
 @click.option("--profile", metavar="NAME", help="Only this part of the gateway, `[profiles.NAME]` of toolgate.toml.")

@@ -19,7 +19,7 @@ __all__ = ["doctor_command"]
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-@click.command("doctor", epilog=ends(Exit.CONFIG, error="something fails"))
+@click.command("doctor", epilog=ends(error="something fails"))
 @as_json
 @located
 def doctor_command(as_json: bool, caller: Caller) -> int:

@@ -39,7 +39,7 @@ _WORDS: Mapping[Exit, str] = {
     Exit.BUDGET: "budget spent",
     Exit.INTERRUPTED: "interrupted",
 }
-_ANY = (Exit.OK, Exit.ERROR, Exit.USAGE, Exit.INTERRUPTED)  # of every command
+_ANY = (Exit.OK, Exit.ERROR, Exit.USAGE, Exit.CONFIG, Exit.INTERRUPTED)  # of every command
 
 
 def ends(*also: Exit, **here: str) -> str:

@@ -25,7 +25,7 @@ __all__ = ["import_command"]
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-@click.command("import", epilog=ends(Exit.CONFIG, Exit.UNREACHABLE))
+@click.command("import", epilog=ends(Exit.UNREACHABLE))
 @click.argument("clients", metavar="[CLIENT ...]", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Start the servers once and say what would be done; change no file.")

@@ -23,12 +23,12 @@ SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must
 LONGEST_NAME = 80
 
 
-@click.group("keys", epilog=ends(Exit.CONFIG))
+@click.group("keys", epilog=ends())
 def keys_command() -> None:
     """API keys, by which clients of `toolgate serve` say who they are. Only a hash of each is kept."""
 
 
-@keys_command.command("create", epilog=ends(Exit.CONFIG))
+@keys_command.command("create", epilog=ends())
 @click.option("--user", required=True, metavar="WHO", help="Whose it is: `user:ann`.")
 @click.option("--tenant", metavar="NAME", help="The organisation; without it, the configured one.")
 @click.option("--expires", metavar="TIME", help="In `90d`, in `12h`; without it, never.")
@@ -71,7 +71,7 @@ def create_command(
     return Exit.OK
 
 
-@keys_command.command("list", epilog=ends(Exit.CONFIG))
+@keys_command.command("list", epilog=ends())
 @as_json
 @located
 def list_command(as_json: bool, caller: Caller) -> int:
@@ -89,7 +89,7 @@ def list_command(as_json: bool, caller: Caller) -> int:
     return Exit.OK
 
 
-@keys_command.command("revoke", epilog=ends(Exit.CONFIG))
+@keys_command.command("revoke", epilog=ends())
 @click.argument("key_id", metavar="ID")
 @as_json
 @located

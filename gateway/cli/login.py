@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["login_command", "logout_command", "told"]
 
 
-@click.command("login", epilog=ends(Exit.CONFIG, Exit.UNREACHABLE))
+@click.command("login", epilog=ends(Exit.UNREACHABLE))
 @click.argument("server", required=False)
 @click.option("--list", "listing", is_flag=True, help="List the log-ins that are kept.")
 @click.option("--scope", "scopes", multiple=True, help="Ask for this scope too; may be given more than once.")
@@ -51,7 +51,7 @@ def login_command(
     return Exit.OK
 
 
-@click.command("logout", epilog=ends(Exit.CONFIG))
+@click.command("logout", epilog=ends())
 @click.argument("server")
 @as_json
 @caller

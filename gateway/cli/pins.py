@@ -22,7 +22,7 @@ __all__ = ["pins_command"]
 SHORTEST_PIN = 8  # of what a pin begins with
 
 
-@click.group("pins", invoke_without_command=True, epilog=ends(Exit.CONFIG))
+@click.group("pins", invoke_without_command=True, epilog=ends())
 @as_json
 @caller
 @click.pass_context
@@ -42,7 +42,7 @@ def pins_command(context: click.Context, as_json: bool, caller: Caller) -> int:
     return Exit.OK
 
 
-@pins_command.command("show", epilog=ends(Exit.CONFIG))
+@pins_command.command("show", epilog=ends())
 @click.argument("target", metavar="SERVER[/TOOL]")
 @as_json
 @caller
@@ -60,7 +60,7 @@ def show_command(target: str, as_json: bool, caller: Caller) -> int:
     return Exit.OK
 
 
-@pins_command.command("accept", epilog=ends(Exit.CONFIG))
+@pins_command.command("accept", epilog=ends())
 @click.argument("target", metavar="SERVER[/TOOL]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Whatever is held, of every server.")
 @click.option("--pin", metavar="HASH", help="Only if the tool's definition is this one, as `pins show` prints it.")

@@ -20,7 +20,7 @@ __all__ = ["resume_command", "run_command"]
 _WAIT = click.option("--wait/--no-wait", default=None, help="Wait for people's answers, or exit with code 7.")
 
 
-@click.command("run", epilog=ends(Exit.CONFIG, Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
+@click.command("run", epilog=ends(Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
 @click.argument("text")
 @click.option("--agent", metavar="NAME", help="Which of the configured agents; the first one if not said.")
 @click.option("--model", metavar="NAME", help="A configured model, or `scripted:FILE`.")
@@ -44,7 +44,7 @@ def run_command(
     return _interruptible(run(caller, errand, Manner.of(as_json=as_json, wait=wait)))
 
 
-@click.command("resume", epilog=ends(Exit.CONFIG, Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
+@click.command("resume", epilog=ends(Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
 @click.argument("run_id", metavar="RUN")
 @click.option("--budget", "budgets", multiple=True, metavar="UNIT=AMOUNT", help="New limits: `usd=10`, `tokens=1m`.")
 @_WAIT

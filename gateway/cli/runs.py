@@ -21,7 +21,7 @@ __all__ = ["cancel_command", "resolve_command", "runs_command"]
 RESOLUTIONS = ("happened", "did_not_happen", "give_up")
 
 
-@click.group("runs", invoke_without_command=True, epilog=ends(Exit.CONFIG))
+@click.group("runs", invoke_without_command=True, epilog=ends())
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="How many.")
 @as_json
 @caller
@@ -55,7 +55,7 @@ def runs_command(context: click.Context, limit: int, as_json: bool, caller: Call
     return Exit.OK
 
 
-@runs_command.command("show", epilog=ends(Exit.CONFIG))
+@runs_command.command("show", epilog=ends())
 @click.argument("run_id", metavar="RUN")
 @as_json
 @caller
@@ -73,7 +73,7 @@ def show_command(run_id: str, as_json: bool, caller: Caller) -> int:
     return Exit.OK
 
 
-@click.command("cancel", epilog=ends(Exit.CONFIG))
+@click.command("cancel", epilog=ends())
 @click.argument("run_id", metavar="RUN")
 @as_json
 @caller
@@ -90,7 +90,7 @@ def cancel_command(run_id: str, as_json: bool, caller: Caller) -> int:
     return Exit.OK
 
 
-@click.command("resolve", epilog=ends(Exit.CONFIG))
+@click.command("resolve", epilog=ends())
 @click.argument("run_id", metavar="RUN")
 @click.argument("key", metavar="CALL")
 @click.argument("resolution", type=click.Choice(RESOLUTIONS))

@@ -25,7 +25,7 @@ __all__ = ["serve_command"]
 YOUNG = 10_000  # objects made until young ones are looked through: a call makes hundreds, and they go by themselves
 
 
-@click.command("serve", epilog=ends(Exit.CONFIG))
+@click.command("serve", epilog=ends())
 @click.option("--stdio", is_flag=True, help="Over stdin and stdout, for a client that starts this program.")
 @click.option("--host", metavar="ADDRESS", help="Where to listen; beyond loopback only if clients log in.")
 @click.option("--port", metavar="NUMBER", help="0 takes a free one.")

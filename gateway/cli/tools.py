@@ -22,7 +22,7 @@ __all__ = ["call_command", "tools_command"]
 _AGENT = click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
 
 
-@click.command("tools", epilog=ends(Exit.CONFIG, Exit.UNREACHABLE))
+@click.command("tools", epilog=ends(Exit.UNREACHABLE))
 @_AGENT
 @click.option("--profile", metavar="NAME", help="Only this part of the gateway: `[profiles.NAME]`.")
 @as_json

@@ -188,7 +188,7 @@ def _disagreements(
         if agent.model is not None and agent.model not in settings.models:
             message = f"the agent `{name}` has the model `{agent.model}`, which no `[models.NAME]` describes"
             yield places["agents", name, "model"].problem(message, did_you_mean(agent.model, settings.models))
-    for name in settings.servers.keys() - entries.keys():
+    for name in (name for name in settings.servers if name not in entries):
         yield _speechless(places["servers", name], name, entries, folders)
     for name, entry in entries.items():
         yield from _misfits(name, entry, settings, places)

@@ -15,7 +15,7 @@ from gateway.offer import Offer
 from gateway.policy.decide import Decision, Policy, principals
 from gateway.policy.history import Recalled
 from gateway.policy.rows import Rule
-from gateway.policy.scope import Query
+from gateway.policy.scope import AUTH_AGE, Query
 from gateway.policy.seen import thing_of
 
 __all__ = ["Again", "Facts", "facts_of"]
@@ -33,10 +33,14 @@ _LACK: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A recorded call as a query, and those roots of conditions (`tool`, `args`) of which nobody knows."""
+    """A recorded call as a query, and those roots of conditions (`tool`, `args`) of which nobody knows.
+
+    `aged`: it is on record since when its subject had been recognised.
+    """
 
     query: Query
     lacking: tuple[str, ...] = ()
+    aged: bool = False
 
 
 def facts_of(call: Recalled, seen: Mapping[str, Any] | None) -> Facts:
@@ -46,7 +50,7 @@ def facts_of(call: Recalled, seen: Mapping[str, Any] | None) -> Facts:
     lacking = tuple(name for name, known in (("tool", thing), ("args", args)) if known is None)
     now = datetime.fromtimestamp(call.at / 1000, UTC)
     query = Query(call.subject, call.action, call.path, args, thing, call.run, now)
-    return Facts(query, lacking)
+    return Facts(query, lacking, call.aged)
 
 
 def _thing(call: Recalled, seen: Mapping[str, Any]) -> Tool | Offer | None:
@@ -70,7 +74,7 @@ class Again:
         self.policy = policy
         conditional = [(rule, rule.when) for rule in policy.lines if rule.when]
         self._roots = {id(rule): frozenset(path.root for path in when.paths) for rule, when in conditional}
-        self._strange = {id(rule): name for rule, _ in conditional if (name := _unrecorded(rule))}
+        self._strange = {id(rule): names for rule, _ in conditional if (names := _unrecorded(rule))}
 
     def decide(self, facts: Facts) -> Decision | str:
         """The decision; or, in words, what a line wants to know and nobody knows."""
@@ -84,8 +88,9 @@ class Again:
         if facts.query.action == "complete" and "tool" in facts.lacking:  # of a prompt or of a resource: who knows?
             yield _LACK["tool"]
         for rule in self._about(facts.query):
-            if id(rule) in self._strange:
-                yield f"`{self._strange[id(rule)]}` is not in the record"
+            for name in self._strange.get(id(rule), ()):
+                if not (facts.aged and name == AUTH_AGE):
+                    yield f"`{name}` is not in the record"
             roots = self._roots.get(id(rule), frozenset())
             yield from (_LACK[root] for root in facts.lacking if root in roots)
 
@@ -98,8 +103,8 @@ class Again:
                 yield from self.policy.that_may_oblige(asked, principal)
 
 
-def _unrecorded(rule: Rule) -> str | None:
-    """What its condition looks at that no record holds."""
+def _unrecorded(rule: Rule) -> tuple[str, ...]:
+    """What its condition looks at that no record holds, or not each one."""
     fixed = [path for path in (rule.when.paths if rule.when else ()) if path.root not in ("args", "now")]
     known = {f"{root}.{name}" for root, names in _RECORDED.items() for name in names}
-    return next((path.text for path in fixed if path.text not in known), None)
+    return tuple(path.text for path in fixed if path.text not in known)

@@ -22,7 +22,7 @@ from gateway.policy.logic import UNDECIDED
 from gateway.policy.readings import always, depends_on_time, sometimes
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Grant, Obligation, Rule
-from gateway.policy.scope import ANY_RUN, Query, RunFacts, Scope, use_of
+from gateway.policy.scope import ANY_RUN, AUTH_AGE, Query, RunFacts, Scope, use_of
 from gateway.policy.wording import Action, Effect
 from gateway.values import value
 
@@ -63,8 +63,9 @@ class Policy:
     """One immutable reading of the policy files. `digest` is the SHA-256 of their content, in hex.
 
     Safe to share between threads and tasks. `warnings` are findings that did not keep it from being used. `timed` says
-    that time alone may change an answer, in steps of a second; `traces`, that a line asks where a value came from.
-    Whoever decides about a call tells `hear`, if there is one: so a candidate is compared with what is in force.
+    that time alone may change an answer, in steps of a second; `traces`, that a line asks where a value came from;
+    `ages`, that one asks when the user has shown who he is. Whoever decides about a call tells `hear`, if there is one:
+    so a candidate is compared with what is in force.
     """
 
     custom = False  # decided by our own evaluator, under the shipped model
@@ -73,6 +74,7 @@ class Policy:
         "_hides",
         "_index",
         "_obliging",
+        "ages",
         "digest",
         "grants",
         "hear",
@@ -99,6 +101,7 @@ class Policy:
         self.timed = any(rule.when is not None and depends_on_time(rule.when) for rule in self.rules)
         self.obligations = tuple(obligations)
         self.traces = any(rule.when is not None and rule.when.traces for rule in self.lines)
+        self.ages = any(rule.when is not None and rule.when.mentions(AUTH_AGE) for rule in self.lines)
         self._hides = any(rule.action == "list" for rule in self.rules)
         self._index = Index(self.rules, self.roles)
         self._obliging = Index([each.rule for each in self.obligations], self.roles) if self.obligations else None

@@ -65,6 +65,9 @@ def is_being_written(policy: Path) -> bool:
     return journal_of(policy).exists()
 
 
+_NOT_THERE = "`toolgate policy rollback` brings back what was in force, `toolgate init` writes a starter"
+
+
 def read_sources(path: Path) -> list[Source]:
     """The file, or the folder's files by name. Raises PolicyError for what can't be read."""
     try:
@@ -73,7 +76,7 @@ def read_sources(path: Path) -> list[Source]:
             raise PolicyError.at(shown(path), "the folder holds no .csv file")
         return [_read(file) for file in files]
     except OSError as error:
-        hint = "`toolgate init` writes a starter" if isinstance(error, FileNotFoundError) else ""
+        hint = _NOT_THERE if isinstance(error, FileNotFoundError) else ""
         raise PolicyError.at(shown(path), f"can't be read: {error.strerror or error}", hint=hint) from None
 
 

@@ -6,7 +6,7 @@ step began; a client's call is judged by what its run is when it comes.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, get_args
 
 from gateway.call import Action, Subject
@@ -23,7 +23,8 @@ class Recalled:
     """A call that the policy judged. `effect` and `rule` are what it said, `policy` is its digest where that is known.
 
     `arguments` are JSON text, None where they were not kept whole, or are kept with the `approval`. `worker` is who
-    judged; `pin` the hash of the tool's definition, where known.
+    judged; `pin` the hash of the tool's definition, where known. `aged`: it is known since when the subject had been
+    recognised, or that nobody knew.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Recalled:
     pin: str | None = None
     policy: str | None = None
     approval: str | None = None
+    aged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Passed:
     """A run, event after event: `add` says what the policy was asked in this one, if anything."""
 
     __slots__ = (
-        "_active", "_client", "_held", "_reserved", "_running",
+        "_active", "_client", "_held", "_recognised", "_reserved", "_running",
         "_sent", "_servers", "_spent", "_step", "_subject", "_tainted", "_tried", "_worker",
     )  # fmt: skip
 
@@ -75,6 +77,7 @@ class Passed:
         self._reserved: dict[str, tuple[int, int, int]] = {}  # by call; the model's under no name
         self._step: RunFacts | None = None
         self._held: set[str] = set()
+        self._recognised: tuple[str, float | None] = ("", None)  # the call that is to be judged, and since when
         self._tried: set[str] = set()
 
     def add(self, at: int, event: Event) -> Recalled | Stopped | None:
@@ -122,6 +125,9 @@ class Passed:
         self._worker = event["worker"]
         self._running = self._running or self._step is None
 
+    def _recognise(self, event: Event) -> None:
+        self._recognised = event["key"], event["since"]
+
     def _reserve(self, event: Event) -> None:
         self._reserved[event.get("key", "")] = _amounts(event["reserved"])
 
@@ -166,10 +172,11 @@ class Passed:
         return self._recalled(at, event, "ask" if event.get("approval_id") else "allow", event["arguments"])
 
     def _recalled(self, at: int, event: Event, effect: Effect, arguments: str | None) -> Recalled:
+        key, since = self._recognised
         return Recalled(
             event["key"],
             at,
-            self._subject,
+            replace(self._subject, since=since) if key == event["key"] else self._subject,
             event.get("action", "call"),
             event["path"],
             arguments,
@@ -180,6 +187,7 @@ class Passed:
             event.get("pin"),
             event.get("policy"),
             event.get("approval_id"),
+            key == event["key"],
         )
 
     _ASKED: ClassVar[Mapping[str, Callable[["Passed", int, Event], Recalled | Stopped | None]]] = {
@@ -190,6 +198,7 @@ class Passed:
     _TOLD: ClassVar[Mapping[str, Callable[["Passed", Event], None]]] = {
         "queued": _queued,
         "started": _started,
+        "recognised": _recognise,
         "model_asked": _reserve,
         "model_answered": _model_said,
         "model_failed": _model_said,

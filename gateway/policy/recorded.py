@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.call import Arguments, ArgumentsError
-from gateway.events import Admitted, Denied, Held, Recorded, event_to_json
+from gateway.events import Admitted, Denied, Held, Recognised, Recorded, event_to_json
 from gateway.policy.history import Passed
 from gateway.policy.scope import Query, RunFacts
 from gateway.run import Run, fold
@@ -64,7 +64,7 @@ def past(run_id: str, events: Sequence[Recorded], key: str, arguments: str | Non
     before = fold(run_id, earlier)
     assert isinstance(event, Verdict)  # noqa: S101 - by the filter above
     query = Query(
-        before.subject,
+        replace(before.subject, since=_since(earlier, key)),
         event.action,
         event.path,
         _arguments(event, arguments),
@@ -73,6 +73,12 @@ def past(run_id: str, events: Sequence[Recorded], key: str, arguments: str | Non
         datetime.fromtimestamp(last.at / 1000, UTC),
     )
     return _with_verdict(run_id, last, event, query)
+
+
+def _since(earlier: Sequence[Recorded], key: str) -> float | None:
+    """When the user had shown who he is, if the policy of then asked for it."""
+    told = [one.event.since for one in earlier if isinstance(one.event, Recognised) and one.event.key == key]
+    return told[-1] if told else None
 
 
 def approval_of(events: Sequence[Recorded], key: str) -> str | None:

@@ -16,7 +16,19 @@ from gateway.policy.wording import Action
 from gateway.sources import Sources
 from gateway.values import value
 
-__all__ = ["ANY_RUN", "NAMES", "READINGS", "ROOTS", "WEEKDAYS", "Kind", "Query", "RunFacts", "Scope", "use_of"]
+__all__ = [
+    "ANY_RUN",
+    "AUTH_AGE",
+    "NAMES",
+    "READINGS",
+    "ROOTS",
+    "WEEKDAYS",
+    "Kind",
+    "Query",
+    "RunFacts",
+    "Scope",
+    "use_of",
+]
 
 Kind = Literal["bool", "number", "string", "list", "weekday", "object", "null", "any"]
 
@@ -113,6 +125,7 @@ def _of_tool(field_name: str) -> Callable[[Scope], Any]:
     return read
 
 
+AUTH_AGE = "subject.auth_age"
 _CLOCKS_DIFFER = 60.0  # seconds that ours may be behind of the clock of whoever issues tokens
 
 

@@ -344,6 +344,13 @@ def test_a_line_may_ask_how_long_ago_somebody_logged_in(project: Project, era: s
                     break  # what one person's program sends is one run there, in which his newest log-in counts
             with wire(gateway, era, key) as client:
                 assert text_of(client.call("echo__echo", {"text": "hi"})) == "hi"
+    again = project.give("policy", "backtest", "policies/policy.csv", "--json")
+    assert again.returncode == 0, again.stderr
+    told = json.loads(again.stdout)
+    check = told["self_check"]
+    assert told["can_not_be_decided"] == {}, "the record says since when he was known"
+    assert check["same"] == check["reproduced"] >= 3
+    assert told["recorded"]["deny"] >= 1
 
 
 def test_keys_rotate_while_we_are_running(project: Project) -> None:

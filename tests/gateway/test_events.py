@@ -28,6 +28,7 @@ from gateway.events import (
     Obliged,
     Paused,
     Queued,
+    Recognised,
     Recorded,
     Resolved,
     Resumed,
@@ -97,6 +98,7 @@ SAMPLES: tuple[Event, ...] = (
         reason="wrong order",
         policy="5193e4552009",
     ),
+    Recognised(key="t1/call/1", since=1764115200.5),
     Admitted(
         key="t1/call/1",
         path="shop/order",
@@ -155,7 +157,7 @@ def test_events_from_before_other_actions_were_recorded_read_as_calls() -> None:
     old: list[dict[str, Any]] = json.loads((GOLDEN.parent / "events_before_actions.json").read_text(encoding="utf-8"))
     read = [event_from_json(written) for written in old]
     assert {event.action for event in read if isinstance(event, Denied | Held | Admitted)} == {"call"}
-    assert len(read) == len(SAMPLES) - 2  # nor were duties, nor budgets over many runs
+    assert len(read) == len(SAMPLES) - 3  # nor were duties, nor budgets over many runs, nor who was recognised
 
 
 def test_the_golden_file_has_every_event_once() -> None:
@@ -173,6 +175,7 @@ OLDEST: Mapping[str, set[str]] = {
     "held": {"key", "path", "approval_id", "why"},
     "decided": {"key", "approval_id", "decision", "by"},
     "admitted": {"key", "path", "arguments", "pin", "policy", "reserved"},
+    "recognised": {"key", "since"},
     "obliged": {"key", "duties"},
     "budgeted": {"key", "accounts"},
     "returned": {"key", "outcome", "spent"},
@@ -227,6 +230,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     str | None: st.none() | _TEXT,
     int: st.integers(),
     int | None: st.none() | st.integers(),
+    float | None: st.none() | st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
     Mapping[str, int]: st.dictionaries(_TEXT, st.integers(), max_size=3),
     Mapping[str, Any]: _OBJECT,

@@ -24,6 +24,7 @@ from gateway.events import (
     LimitsRaised,
     Obliged,
     Paused,
+    Recognised,
     Recorded,
     Resumed,
     Succeeded,
@@ -60,7 +61,7 @@ SAMPLES: Mapping[type[Event], Event] = {
     type(event): event
     for event in (
         QUEUED, STARTED, asked(2, tokens=9), replied(2, "shop/order"), failed(1), denied(1), held(1), decided(1),
-        admitted(1), Obliged("t1/call/1", {"dry_run": True}),
+        Recognised("t1/call/1", 1764115200.5), admitted(1), Obliged("t1/call/1", {"dry_run": True}),
         Budgeted("t1/call/1", {"budget:team|": {"tool_calls": 1}}), returned(1), doubted(1), resolved(1, "happened"),
         Waited("approval"), Paused("budget", "spent"), LimitsRaised({"turns": 9}, "user:ann"),
         Resumed("it was resumed"), Succeeded("done"), Failed("server", "broken"), Cancelled("user:ann"),
@@ -88,7 +89,7 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
         **dict.fromkeys(
             (
                 "started", "model_asked", "model_answered", "model_failed", "denied", "held", "decided", "admitted",
-                "obliged", "budgeted", "returned", "doubted", "resolved", "limits_raised",
+                "recognised", "obliged", "budgeted", "returned", "doubted", "resolved", "limits_raised",
             ),
             "running",
         ),

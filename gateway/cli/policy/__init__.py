@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.cli.exits import Exit, ends
+from gateway.cli.exits import ends
 from gateway.cli.lazy import Lazy
 
 __all__ = ["COMMANDS", "policy_command"]
@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 policy_command = Lazy(
     COMMANDS,
     name="policy",
-    epilog=ends(Exit.CONFIG),
+    epilog=ends(),
     help=(
         "Check, test and explain a policy; say who may do what; compare it with another one, by what could be asked "
         "and by what was; bring an edit into force, or back. From nothing to a tested policy: docs/policies.md."

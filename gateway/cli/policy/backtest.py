@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["backtest_command"]
 
 
-@click.command("backtest", epilog=ends(Exit.CONFIG, error="something changes: see --fail-on"))
+@click.command("backtest", epilog=ends(error="something changes: see --fail-on"))
 @click.argument("new", metavar="NEW")
 @click.option("--since", default="7d", show_default=True, metavar="WHEN", help=f"From when on: {PERIOD}.")
 @click.option("--until", metavar="WHEN", help="Until when; until now if left out.")
@@ -119,10 +119,12 @@ def _say(found: "Backtest", seconds: float) -> None:
         gates = ", ".join(f"{gate} {count}" for gate, count in found.stopped.most_common())
         told.append(f"{counted(sum(found.stopped.values()), 'call')} ended at other gates: {gates}")
     check = found.check
+    unnamed = (
+        f"; and of {check.unnamed_reproduced} of {check.unnamed} of which the record does not say which policy did"
+    )
     told.append(
         "self-check: the policy in force says again what the record says"
-        f" of {check.reproduced} of {check.same} calls that it judged"
-        f" and {check.unnamed_reproduced} of {check.unnamed} of which the record does not say which policy did"
+        f" of {check.reproduced} of the {counted(check.same, 'call')} that it judged{unnamed if check.unnamed else ''}"
     )
     if check.differing:
         told.append(f"not as recorded: {', '.join(check.differing)}")

@@ -24,7 +24,7 @@ _WORDS = {
 }
 
 
-@click.command("can", epilog=ends(Exit.CONFIG))
+@click.command("can", epilog=ends())
 @click.argument("who", metavar="WHO")
 @click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
 @click.option("--tenant", metavar="NAME", help="The organisation.")
@@ -43,6 +43,7 @@ def can_command(who: str, agent: str | None, tenant: str | None, offline: bool, 
     from gateway.policy.powers import can
 
     say_nothing_of_servers()
+    _check_user(who)
     config = dataclasses.replace(caller, user=who, tenant=tenant).config()
     policy = load(config.policy.model, config.policy.files)
     known = pinned(config) if offline else asyncio.run(connected(config))
@@ -64,6 +65,15 @@ def can_command(who: str, agent: str | None, tenant: str | None, offline: bool, 
         click.echo(line)
     say_what_is_missing(known, offline=offline)
     return Exit.OK
+
+
+def _check_user(who: str) -> None:
+    """Raises BadParameter for what is no user, before the configuration is told that it is one."""
+    kind, colon, name = who.partition(":")
+    hints = {"agent": f"it is asked through: can user:ann --agent {name}", "role": "`policy who-can` has its answers"}
+    hints["team"] = hints["role"]
+    if colon and kind in hints:
+        raise click.BadParameter(f"`{ascii(who)[1:-1]}` is no user; {hints[kind]}", param_hint="WHO")
 
 
 def _lines(found: "Sequence[Power]") -> Iterator[str]:

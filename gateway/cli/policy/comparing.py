@@ -1,5 +1,6 @@
 """What `policy diff` and `policy backtest` have in common: which policy is meant, since when, and how changes read."""
 
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["MODEL_CHANGED", "PERIOD", "changes_as_text", "fail_on", "moment", "p
 PERIOD = "7d, 90m, 2026-11-20 or 2026-11-20T08:00"
 MODEL_CHANGED = "model.conf is another one: it may permit more than what is shown"
 _NAMED = 5  # people that a line names
+_ALIGNED = re.compile(r",[ \t]{2,}")  # columns of a file; here a line stands alone
 
 fail_on = click.option(
     "--fail-on",
@@ -73,7 +75,9 @@ def policy_at(given: str | None, config: "Config") -> "Policy":
     if given is None:
         return load(config.policy.model, config.policy.files)
     path = Path(given)
-    if not path.exists() and ":" in given:
+    if not path.exists() and ":" not in given:
+        raise click.BadParameter(f"there is no `{ascii(given)[1:-1]}`", param_hint="a policy")
+    if not path.exists():
         sources = _of_git(given)
         then = _model_of_git(given, sources[0].file.partition(":")[2], config.policy.model)
         return build(then or read_sources(config.policy.model)[0], sources=sources)
@@ -142,7 +146,8 @@ def changes_as_text(groups: "Sequence[Group]") -> Iterator[str]:
             before, after = (str(duties or "none") for duties in shown.duties)
             yield visible(f"  duties  {before} -> {after}")
         for cause in shown.causes:
-            yield visible(f"  {'-' if cause.side == 'old' else '+'} {cause.rule}  {cause.text}".rstrip())
+            line = _ALIGNED.sub(", ", cause.text)
+            yield visible(f"  {'-' if cause.side == 'old' else '+'} {cause.rule}  {line}".rstrip())
         yield visible(f"  who  {_people(group)}")
         yield visible(f"  such as  {_request(shown)}" + (f"  [{shown.call}]" if shown.call else ""))
         yield ""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["diff_command"]
 
 
-@click.command("diff", epilog=ends(Exit.CONFIG, error="something changes: see --fail-on"))
+@click.command("diff", epilog=ends(error="something changes: see --fail-on"))
 @click.argument("policies", nargs=-1, required=True, metavar="[OLD] NEW")
 @click.option(
     "--since", default="7d", show_default=True, metavar="WHEN", help=f"Recorded calls since: {PERIOD}; or none."
@@ -88,8 +88,9 @@ def _say(found: "Differences") -> None:
     groups = found.tally.groups
     more = sum(group.widens for group in groups)
     tried = f"{found.tried:,} requests tried, {counted(found.recorded, 'recorded call')}"
-    differences = f"{counted(len(groups), 'difference')}, {more or 'none'} of which permits more ({tried})"
-    told = [f"{counted(found.lines, 'changed line')}: {differences}"]
+    permits = f", {more or 'none'} of which permits more" if groups else ""
+    differences = counted(len(groups), "difference") + permits
+    told = [f"{counted(found.lines, 'changed line')}: {differences} ({tried})"]
     told += [f"no decision was found that {where} changes" for where in found.without_effect]
     if found.cut:
         told.append("not everything was tried: there are more people, tools or values than are looked at")

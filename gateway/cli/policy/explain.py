@@ -38,7 +38,7 @@ class _Asked:
     call: str | None
 
 
-@click.command("explain", epilog=ends(Exit.CONFIG))
+@click.command("explain", epilog=ends())
 @click.option("--who", metavar="WHO", help="The same as --as.")
 @click.option("--agent", metavar="NAME", help="Through this agent; both it and the user must be allowed.")
 @click.option("--tool", "path", metavar="SERVER/TOOL", help="What is to be done.")
@@ -146,8 +146,11 @@ def _arguments(text: str) -> "JsonObject":
 def _at(query: "Query", text: str) -> "Query":
     from datetime import UTC, datetime
 
-    with usage_of("--at"):
+    try:
         when = datetime.fromisoformat(text)
+    except ValueError:
+        said = f"`{ascii(text)[1:-1]}` is no time; write 2026-11-21T09:30"
+        raise click.BadParameter(said, param_hint="--at") from None
     return dataclasses.replace(query, now=when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC))
 
 

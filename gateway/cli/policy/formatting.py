@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["fmt_command"]
 
 
-@click.command("fmt", epilog=ends(Exit.CONFIG, error="with --check, a file would change"))
+@click.command("fmt", epilog=ends(error="with --check, a file would change"))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 when a file would change.")
 @as_json

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["lsp_command"]
 
 
-@click.command("lsp", epilog=ends(Exit.CONFIG))
+@click.command("lsp", epilog=ends())
 @click.option("--stdio", is_flag=True, help="As editors say it; there is no other way.")
 @as_json
 @located

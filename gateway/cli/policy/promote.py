@@ -11,7 +11,7 @@ from gateway.cli.policy.putting import put, say
 __all__ = ["promote_command"]
 
 
-@click.command("promote", epilog=ends(Exit.CONFIG, error="a process has not taken it in time"))
+@click.command("promote", epilog=ends(error="a process has not taken it in time"))
 @click.option("--force", is_flag=True, help="Also if the policy was edited since the candidate was put beside it.")
 @as_json
 @located

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["rollback_command"]
 
 
-@click.command("rollback", epilog=ends(Exit.CONFIG, error="a process has not taken it in time"))
+@click.command("rollback", epilog=ends(error="a process has not taken it in time"))
 @click.argument("digest", metavar="DIGEST", required=False)
 @as_json
 @located

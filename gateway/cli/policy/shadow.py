@@ -19,7 +19,7 @@ __all__ = ["shadow_command"]
 STATUS = "status"
 
 
-@click.command("shadow", epilog=ends(Exit.CONFIG))
+@click.command("shadow", epilog=ends())
 @click.argument("new", metavar="NEW|status", required=False)
 @click.option(
     "--model", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE", help="A model of its own."
@@ -37,6 +37,8 @@ def shadow_command(new: str | None, model: Path | None, off: bool, as_json: bool
     say_nothing_of_servers()
     if off == bool(new) or (off and model) or (new == STATUS and model):
         raise click.UsageError("give the candidate, or `status`, or --off")
+    if new and new != STATUS and not Path(new).exists():
+        raise click.BadParameter(f"there is no `{ascii(new)[1:-1]}`", param_hint="the candidate")
     with opened(caller) as desk:
         if off:
             return _off(desk, as_json=as_json)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["suggest_command"]
 
 
-@click.command("suggest", epilog=ends(Exit.CONFIG))
+@click.command("suggest", epilog=ends())
 @click.option("--since", default="7d", show_default=True, metavar="WHEN", help=f"From when on: {PERIOD}.")
 @click.option("--who", metavar="WHO", help="Only for this user or this agent: user:ann, agent:desk.")
 @click.option(

@@ -33,7 +33,7 @@ class _Asked:
         return self.coverage or self.least is not None
 
 
-@click.command("test", epilog=ends(Exit.CONFIG, error="a case fails, or too little is covered"))
+@click.command("test", epilog=ends(error="a case fails, or too little is covered"))
 @click.option(
     "--file",
     "files",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["show_command", "versions_command"]
 
 
-@click.command("versions", epilog=ends(Exit.CONFIG))
+@click.command("versions", epilog=ends())
 @as_json
 @located
 def versions_command(as_json: bool, caller: Caller) -> int:
@@ -34,7 +34,7 @@ def versions_command(as_json: bool, caller: Caller) -> int:
     return Exit.OK
 
 
-@click.command("show", epilog=ends(Exit.CONFIG))
+@click.command("show", epilog=ends())
 @click.argument("digest", metavar="DIGEST")
 @click.option("--file", "name", metavar="NAME", help="One of its files, such as model.conf.")
 @as_json

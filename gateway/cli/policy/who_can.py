@@ -23,7 +23,7 @@ __all__ = ["reason_lines", "who_can_command"]
 ACTIONS = ("call", "read", "get", "approve", "admin")
 
 
-@click.command("who-can", epilog=ends(Exit.CONFIG))
+@click.command("who-can", epilog=ends())
 @click.argument("path", metavar="SERVER/TOOL")
 @click.option("--args", "arguments", metavar="JSON", help="With these arguments; without them, with any.")
 @click.option("--action", type=click.Choice(ACTIONS), default="call", show_default=True, help="To do what with it.")
@@ -112,18 +112,15 @@ def _things(known: "Known", action: str) -> "list[Tool | Offer]":
 
 
 def _lines(found: "Sequence[Standing]") -> Iterator[str]:
-    """One line for each that can; those that can't together, for there are many."""
-    width = max((len(standing.principal) for standing in found), default=0)
-    denied: dict[tuple[str, ...], list[str]] = {}
+    """One line for all who get the same by the same lines in the same tenants."""
+    together: dict[tuple[str, ...], list[str]] = {}
     for standing in found:
-        if standing.verdict == "deny" and not standing.because:
-            denied.setdefault(standing.tenants, []).append(standing.principal)
-            continue
-        yield f"{standing.verdict:<8} {standing.principal:<{width}}  {_tenants(standing.tenants)}"
-        yield from reason_lines(standing.because)
-    for tenants, names in denied.items():
-        yield f"{'deny':<8} {', '.join(names)}  {_tenants(tenants)}"
-        yield "           no line allows it"
+        reasons = tuple(reason_lines(standing.because)) or ("           no line allows it",)
+        together.setdefault((standing.verdict, _tenants(standing.tenants), *reasons), []).append(standing.principal)
+    width = max((len(names[0]) for names in together.values() if len(names) == 1), default=0)
+    for (verdict, tenants, *lines), names in together.items():
+        yield f"{verdict:<8} {', '.join(names):<{width}}  {tenants}"
+        yield from lines
 
 
 def _tenants(tenants: tuple[str, ...]) -> str:

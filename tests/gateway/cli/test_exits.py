@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.exits import Exit, Stop, exit_of_error, exit_of_run
+from gateway.cli.exits import Exit, Stop, ends, exit_of_error, exit_of_run
 from gateway.errors import ConfigError, LeaseLost, PolicyError, Problem, ToolgateError, UpstreamUnavailable
 from gateway.run import Run, Status
 
@@ -54,3 +54,11 @@ def test_the_documentation_lists_every_code() -> None:
     text = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
     listed = re.findall(r"^\| (\d+) \| `(\w+)` \|", text, re.MULTILINE)
     assert {(int(number), name.upper()) for number, name in listed} == {(int(code), code.name) for code in Exit}
+
+
+def test_the_last_words_of_a_help_name_the_codes_of_every_command_and_its_own_with_what_they_mean_there() -> None:
+    assert ends() == "Exit codes: 0 ok, 1 error, 2 usage, 3 configuration, 130 interrupted."
+    assert ends(Exit.DENIED, error="a case fails") == (
+        "Exit codes: 0 ok, 1 error (or a case fails), 2 usage, 3 configuration, 6 denied, 130 interrupted."
+    )
+    assert all(str(code.value) in ends(*Exit) for code in Exit)

@@ -21,6 +21,7 @@ from gateway.events import (
     Obliged,
     Paused,
     Queued,
+    Recognised,
     Resolved,
     Resumed,
     Returned,
@@ -85,6 +86,7 @@ SILENT: list[Event] = [
     Started("host/1/a"),
     ModelAsked(1, {}),
     ModelAnswered(1, {"role": "assistant", "parts": []}, "stop", "demo", {}, {}),
+    Recognised(KEY, 17.5),
     Admitted(KEY, "shop/refund", "{}", "pin", "policy", {}),
     Budgeted(KEY, {"budget:team|": {"nanos": 1}}, [LOW | {"low": False}]),
     ModelFailed(1, "auth", "the key is wrong", False),  # the run ends with it, and says why

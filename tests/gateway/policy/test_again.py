@@ -67,6 +67,19 @@ def test_what_is_not_known_is_said_and_never_guessed(when: str, changes: dict[st
     assert isinstance(known, Decision)
 
 
+def test_how_long_ago_somebody_was_recognised_is_known_where_it_was_asked_for() -> None:
+    ann, then = Subject("user:ann", "acme", since=NOON / 1000 - 30), "subject.auth_age < 60"
+    found = said(then, subject=ann, aged=True)
+    assert isinstance(found, Decision)
+    assert found.effect == "allow"
+    unknown = said(then, subject=Subject("user:ann", "acme"), aged=True)  # nobody knew it then, either
+    assert isinstance(unknown, Decision)
+    assert unknown.effect == "deny"
+    assert said(then, subject=ann) == "`subject.auth_age` is not in the record"
+    words = "subject.auth_age < 60 and from_user(args.amount)"
+    assert "subject.auth_age" not in str(said(words, subject=ann, aged=True))
+
+
 def test_whether_a_completion_is_a_prompts_or_a_resources_must_be_known() -> None:
     policy = Again(parse("p, *, *, */*, get, , allow, x\np, *, *, */*, read, , deny, x"))
     known = policy.decide(facts_of(a_call(action="complete", path="shop/greet", pin=None), SEEN))

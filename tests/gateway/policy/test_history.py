@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.call import Refused, Unsent
-from gateway.events import Event, LimitsRaised, Paused, Resumed, Returned, Waited, event_to_json
+from gateway.events import Event, LimitsRaised, Paused, Recognised, Resumed, Returned, Waited, event_to_json
 from gateway.policy import RunFacts
 from gateway.policy.history import Passed, Recalled, Stopped
 from gateway.run import fold
@@ -107,6 +107,19 @@ def test_a_call_is_recalled_with_who_asked_what_was_said_and_by_whom() -> None:
     assert (refused.effect, refused.rule, refused.policy) == ("deny", "policy.csv:4", None)
     put = the_last(QUEUED, STARTED, *wanted(1, "shop/refund"), held(1))
     assert (put.effect, put.arguments, put.approval) == ("ask", None, "A-1.1")
+
+
+def test_since_when_somebody_had_been_recognised_belongs_to_one_call() -> None:
+    begun: list[Event] = [
+        CLIENT,
+        STARTED,
+        Recognised("t1/call/1", 17.5),
+        admitted(1),
+        Recognised("t1/call/2", None),
+        denied(2),
+    ]
+    found = [one for one in recalled([*begun, held(3)]) if isinstance(one, Recalled)]
+    assert [(one.subject.since, one.aged) for one in found] == [(17.5, True), (None, True), (None, False)]
 
 
 def test_a_call_counts_once_however_often_it_is_judged() -> None:

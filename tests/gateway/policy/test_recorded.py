@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from gateway.events import Admitted, Denied, Event, Held, Queued, Recorded, Returned, Started
+from gateway.events import Admitted, Denied, Event, Held, Queued, Recognised, Recorded, Returned, Started
 from gateway.policy.recorded import approval_of, calls_of, past
 from gateway.policy.scope import RunFacts
 from tests.builders import NOON, QUEUED, STARTED, asked, recorded, replied
@@ -38,6 +38,12 @@ def test_a_call_is_asked_again_with_what_the_run_had_done_until_then() -> None:
     assert (query.action, query.object, query.args) == ("call", "shop/refund", {"amount": 900})
     assert query.run == RunFacts(calls=1, tainted=True, servers=frozenset({"shop"}))
     assert query.now.timestamp() * 1000 == found.at == NOON + 5000
+
+
+def test_since_when_its_subject_had_been_recognised_is_known_where_it_was_asked_for() -> None:
+    events = record(Recognised("c1", 17.5), admitted("c1"), admitted("c2"))
+    assert past("r-1", events, "c1").query.subject.since == 17.5
+    assert past("r-1", events, "c2").query.subject.since is None
 
 
 def test_the_first_call_had_nothing_before_it() -> None:

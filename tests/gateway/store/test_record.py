@@ -1,6 +1,7 @@
 """The record read from end to end, by somebody who can write nothing."""
 
 import asyncio
+import contextlib
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_a_worker_saw_what_his_process_had_noted_last(store: SqliteStore, store_
         assert record.seen(mine, NOON + 1000) == {**SEEN, "tools": {}}
         assert record.seen(other, NOON + 5000) == SEEN
         assert record.seen("nobody/1/x.y", NOON + 5000) is None
-    with sqlite3.connect(store_path) as db:
+    with contextlib.closing(sqlite3.connect(store_path)) as db:
         assert db.execute("SELECT count(*) FROM catalogues").fetchone() == (2,)
 
 
@@ -91,7 +92,7 @@ def test_of_very_many_sightings_the_oldest_are_forgotten(
     for number in range(6):
         asyncio.run(store.note(f"here/{number}", {**SEEN, "tools": {f"shop/{number}": ["p", True, {}]}}))
         clock.tick(1000)
-    with sqlite3.connect(store_path) as db:
+    with contextlib.closing(sqlite3.connect(store_path)) as db:
         left = [process for (process,) in db.execute("SELECT process FROM sightings ORDER BY at")]
         assert db.execute("SELECT count(*) FROM catalogues").fetchone() == (4,)
     assert left == ["here/2", "here/3", "here/4", "here/5"]  # three after the fifth, and one more
@@ -99,7 +100,7 @@ def test_of_very_many_sightings_the_oldest_are_forgotten(
 
 def test_a_store_of_an_older_version_has_seen_nothing(store: SqliteStore, store_path: Path) -> None:
     append(store, "r-1", CLIENT, STARTED)
-    with sqlite3.connect(store_path) as db:
+    with contextlib.closing(sqlite3.connect(store_path)) as db:
         db.execute("DROP TABLE sightings")
     with opened(store_path) as record:
         assert record.seen(owner_name(), NOON) is None

@@ -2,6 +2,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.gateway.cli.conftest import POLICY, Command
 
 
@@ -49,3 +51,14 @@ def test_offline_and_when_the_server_is_down_it_is_told_from_the_pins(project: P
 
 def test_a_role_is_nobody_who_can(bare: Path, toolgate: Command) -> None:
     assert toolgate("policy", "can", "role:boss", "--offline").code == 2
+
+
+@pytest.mark.parametrize(
+    ("who", "hint"),
+    [("role:boss", "`policy who-can`"), ("agent:desk", "can user:ann --agent desk"), ("team:x", "who-can")],
+)
+def test_whoever_is_no_user_is_told_how_to_ask(who: str, hint: str, bare: Path, toolgate: Command) -> None:
+    told = toolgate("policy", "can", who, "--offline")
+    assert (told.code, told.out) == (2, "")
+    assert f"`{who}` is no user" in told.err
+    assert hint in told.err

@@ -131,3 +131,19 @@ def test_a_request_shows_the_facts_of_a_run_as_conditions_call_them_and_nothing_
     told = "\n".join(changes_as_text(diff(parse(base, "old.csv"), parse(base + line, "new.csv")).tally.groups))
     assert "usd=" in told
     assert not [word for word in ("known=", "nanos=", "millis=") if word in told]
+
+
+@pytest.mark.parametrize("command", [("diff", "nope.csv"), ("backtest", "nope.csv"), ("shadow", "nope.csv")])
+def test_a_policy_that_is_not_there_is_a_mistake_of_use(
+    command: tuple[str, ...], bare: Path, toolgate: Command
+) -> None:
+    told = toolgate("policy", *command)
+    assert (told.code, told.out) == (2, "")
+    assert "there is no `nope.csv`" in told.err
+    assert "init" not in told.err
+
+
+def test_a_line_is_shown_without_the_blanks_that_align_its_file() -> None:
+    new = f"{POLICY}p, *,        *,   echo/fail,   call,  args.a == 'x,  y',   deny,  it is aligned\n"
+    told = "\n".join(changes_as_text(diff(parse(POLICY, "old.csv"), parse(new, "new.csv")).tally.groups))
+    assert "p, *, *, echo/fail, call, args.a == 'x, y', deny, it is aligned" in told

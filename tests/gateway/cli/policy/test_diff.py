@@ -72,6 +72,6 @@ def test_the_tools_that_there_are_stand_for_what_patterns_match(project: Path, t
 def test_a_policy_that_is_none_is_refused(new: Path, toolgate: Command) -> None:
     (new / "bad.csv").write_text("p, everybody\n")
     assert toolgate("policy", "diff", "bad.csv").code == 3
-    assert toolgate("policy", "diff", "nothing.csv").code == 3
+    assert toolgate("policy", "diff", "nothing.csv").code == 2
     assert toolgate("policy", "diff", "a", "b", "c").code == 2
     assert toolgate("policy", "diff").code == 2

@@ -177,3 +177,9 @@ def test_a_pattern_is_no_tool(bare: Path, toolgate: Command) -> None:
     assert (told.code, told.out) == (2, "")
     assert "`shop/*` is a pattern, and this is about one tool" in told.err
     assert toolgate("policy", "explain", "--tool", "web/http://x/?q=1", "--action", "read", "--offline").code == 0
+
+
+def test_a_time_that_is_none_is_told_as_one_writes_it(bare: Path, toolgate: Command) -> None:
+    told = toolgate("policy", "explain", "--tool", "echo/add", "--at", "noon", "--offline")
+    assert told.code == 2
+    assert "`noon` is no time; write 2026-11-21T09:30" in told.err

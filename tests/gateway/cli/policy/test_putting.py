@@ -43,7 +43,7 @@ def test_what_can_not_be_written_is_no_version(bare: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", str(bare / "policies" / "policy.csv"))
 
-    monkeypatch.setattr("gateway.policy.writing._beside", full)
+    monkeypatch.setattr("gateway.policy.writing.staged", full)
     with opened(Caller(bare)) as desk:
         with pytest.raises(PolicyError, match="No space left on device"):
             put(desk, desk.on_disk(None), files(bare, LINE.format("new")), "promoted", folder=False)

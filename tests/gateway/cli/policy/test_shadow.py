@@ -45,7 +45,7 @@ def test_a_candidate_that_could_not_be_in_force_is_refused_with_its_own_place(ba
     assert failed.code == 3
     assert "new.csv:1:" in failed.err
     assert toolgate("policy", "shadow", "status").code == 1
-    assert toolgate("policy", "shadow", "nowhere.csv").code == 3
+    assert toolgate("policy", "shadow", "nowhere.csv").code == 2
 
 
 def test_a_folder_is_no_candidate_for_a_file(bare: Path, toolgate: Command) -> None:

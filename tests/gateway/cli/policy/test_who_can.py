@@ -32,7 +32,7 @@ def test_everybody_is_told_with_what_it_depends_on(bare: Path, toolgate: Command
         "depends  agent:desk  in every tenant",
         "           allow policies/policy.csv:2  the desk may",
         "           ask   policies/policy.csv:3  when args.a > 50",
-        "deny     *  in every tenant",
+        "deny     *           in every tenant",
         "           no line allows it",
         "deny     role:staff, user:ann  in every other tenant",
         "           no line allows it",
@@ -85,3 +85,15 @@ def test_a_pattern_that_matches_nothing_is_told_and_no_answer_about_its_letters(
     told = toolgate("policy", "who-can", "shop/*", "--offline")
     assert (told.code, told.out) == (1, "")
     assert told.err == "toolgate: `shop/*` matches nothing that is known from toolgate.lock\n"
+
+
+def test_all_who_get_the_same_by_the_same_lines_stand_together(bare: Path, toolgate: Command) -> None:
+    (bare / "policies" / "policy.csv").write_text(
+        "p, *, *, echo/*, call, , allow, free\n"
+        "p, role:staff, *, echo/add, call, , ask, sums\n"
+        "g, user:ann, role:staff, *\n"
+    )
+    assert toolgate("policy", "who-can", "echo/echo", "--offline").out.splitlines() == [
+        "allow    *, role:staff, user:ann  in every tenant",
+        "           allow policies/policy.csv:1  free",
+    ]
