@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from gateway.budget import Limits
+from gateway.budget import Limits, Spend
 from gateway.call import Subject
 from gateway.clients import ClientRun, Exchange, Seat, new_run_id
 from gateway.config import LiveBudgets
 from gateway.errors import StoreError
-from gateway.events import Admitted, Denied, Held, Queued, Returned, Started
+from gateway.events import Admitted, Budgeted, Denied, Held, Queued, Returned, Started
 from gateway.profile import Profile
 from gateway.serve.callers import Quiet
+from gateway.store import Reserve, run_account
 from gateway.store.lease import owner_name
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO, hostile
@@ -214,6 +215,25 @@ def test_only_the_runs_of_gateways_that_are_dead_are_swept_up(tmp_path: Path) ->
         assert rows == {living.run_id: "running", "r-dead": "failed", "r-loop": "running"}
         assert await app.clients.sweep() == 0
         await living.close()
+
+    within(tmp_path, scenario)
+
+
+def test_what_a_killed_gateways_call_had_reserved_is_settled_as_made_once(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        host = owner_name().partition("/")[0]
+        queued = Queued("client", ANN.user, ANN.tenant, input="dead")
+        await app.store.append("r-dead", [queued, Started("x")], lease=None)
+        one, other = run_account("r-dead"), "budget:b|"
+        spend, free = Spend(tool_calls=1), Limits()
+        admitted = Admitted("call/1", "echo/add", "{}", "pin", "policy", spend.to_json())
+        told = Budgeted("call/1", {other: spend.to_json()})
+        reserve = (Reserve(one, spend, free), Reserve(other, spend, free))
+        await app.store.append("r-dead", [admitted, told], lease=None, changes=reserve)
+        await app.store.acquire("r-dead", f"{host}/{2**22 + 1}/x", 3600.0)
+        await asyncio.gather(app.clients.sweep(), app.clients.sweep())
+        rows = [*await app.store.booked(one), *await app.store.booked(other)]
+        assert [(row.account, row.used, row.reserved) for row in rows] == [(one, 1, 0), (other, 1, 0)]
 
     within(tmp_path, scenario)
 
