@@ -1,4 +1,4 @@
-"""What the store makes durable: an admission with three budgets reserved, in one transaction, and group commit."""
+"""What the store makes durable: an admission, and three budgets in its transaction; and group commit."""
 
 import asyncio
 import sqlite3
@@ -6,15 +6,20 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from bench.scale import Scale
 from bench.table import Column, Row, Table
+from gateway.accounts import Bill, Budget, Scope, Use, claims
 from gateway.budget import Limits, Spend
-from gateway.events import Admitted, Queued, Started
-from gateway.store import Reserve
+from gateway.call import Subject
+from gateway.events import Admitted, Budgeted, Queued, Started
+from gateway.reserving import reserves
+from gateway.store import Reserve, run_account
 from gateway.store.sqlite import SqliteStore
+from gateway.windows import Window
 
 __all__ = ["admissions"]
 
@@ -30,29 +35,36 @@ _COLUMNS = (
     Column("rate_64", "a second x64", 0),
     Column("cpu_64", "CPU ms x64", 3),
     Column("times", "x64 / plain", 1),
+    Column("added", "added p50 ms", 3),
 )
 _NOTES = (
     "plain: one row inserted and committed, on one connection, one after the other; nothing read, nothing checked.",
 )
-_BUDGETS = tuple(
-    Reserve(account, Spend(tool_calls=1), Limits(tool_calls=10**9))
-    for account in ("run:bench", "agent:bench", "tenant:acme")
+_BUDGETS = (
+    Budget("subject", Limits(tool_calls=10**9), Scope(("subject",)), Window("day")),
+    Budget("tool", Limits(tool_calls=10**9), Scope(("tenant", "tool"))),
+    Budget("all", Limits(tool_calls=10**9), window=Window("month")),
 )
+_A_CALL = Spend(tool_calls=1)
 
 
 def admissions(scale: Scale) -> Table:
-    rows = [row for mode in MODES for row in (_plain(mode, scale), _ours(mode, scale))]
-    return Table("A durable admission, three budgets", _COLUMNS, _with_times(rows), _NOTES)
+    rows = [row for mode in MODES for row in _with_ratios(*_of_mode(mode, scale))]
+    return Table("A durable admission, without budgets and with three", _COLUMNS, rows, _NOTES)
 
 
-def _with_times(rows: Sequence[Row]) -> list[Row]:
-    """How many admissions there are to a plain commit in the same mode, which stands before."""
-    pairs = zip(rows[::2], rows[1::2], strict=True)
-    return [
-        row
-        for plain, ours in pairs
-        for row in (plain, Row(ours.label, {**ours.values, "times": _quotient(ours, plain)}))
-    ]
+def _of_mode(mode: Synchronous, scale: Scale) -> tuple[Row, Row, Row]:
+    return _plain(mode, scale), _ours(mode, scale, ()), _ours(mode, scale, _BUDGETS)
+
+
+def _with_ratios(plain: Row, free: Row, ours: Row) -> Sequence[Row]:
+    """How many admissions there are to a plain commit in the same mode, and what three budgets add to one."""
+    added = (ours.values["p50_1"] or 0.0) - (free.values["p50_1"] or 0.0)
+    return (
+        plain,
+        Row(free.label, {**free.values, "times": _quotient(free, plain)}),
+        Row(ours.label, {**ours.values, "times": _quotient(ours, plain), "added": added}),
+    )
 
 
 def _quotient(ours: Row, plain: Row) -> float:
@@ -76,35 +88,42 @@ def _plain(mode: Synchronous, scale: Scale) -> Row:
     return Row(f"plain commit, {mode}", values)
 
 
-def _ours(mode: Synchronous, scale: Scale) -> Row:
+def _ours(mode: Synchronous, scale: Scale, budgets: Sequence[Budget]) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "toolgate.db", synchronous=mode)
         try:
-            values = [asyncio.run(_lanes(store, lanes, scale.seconds)) for lanes in LANES]
+            values = [asyncio.run(_lanes(store, lanes, scale.seconds, budgets)) for lanes in LANES]
         finally:
             store.close()
-    return Row(f"toolgate, {mode}", {**values[0], **values[1]})
+    return Row(f"{'three' if budgets else 'no'} budgets, {mode}", {**values[0], **values[1]})
 
 
-async def _lanes(store: SqliteStore, lanes: int, seconds: float) -> dict[str, float]:
-    """Each lane admits calls to a run of its own, one after the other; all share the three budgets."""
+async def _lanes(store: SqliteStore, lanes: int, seconds: float, budgets: Sequence[Budget]) -> dict[str, float]:
+    """Each lane admits calls to a run of its own, one after the other; all share the budgets."""
     runs = [f"r-{lanes}-{number}" for number in range(lanes)]
     for run_id in runs:
         await store.append(run_id, [Queued("client", "user:bench", "acme"), Started("bench")], lease=None)
     begin, cpu = time.perf_counter(), time.process_time()
-    taken = await asyncio.gather(*(_lane(store, run_id, begin + seconds) for run_id in runs))
+    taken = await asyncio.gather(*(_lane(store, run_id, begin + seconds, budgets) for run_id in runs))
     return _values(
         lanes, [one for lane in taken for one in lane], time.perf_counter() - begin, time.process_time() - cpu
     )
 
 
-async def _lane(store: SqliteStore, run_id: str, until: float) -> list[float]:
-    """Seconds of each admission: of one at least, however loaded the machine is."""
+async def _lane(store: SqliteStore, run_id: str, until: float, budgets: Sequence[Budget]) -> list[float]:
+    """Seconds of each admission, from what counts it to the commit: of one at least, however loaded the machine is."""
+    use, own = (
+        Use(run_id, Subject("user:bench", "acme"), path="up/echo"),
+        Reserve(run_account(run_id), _A_CALL, Limits()),
+    )
     taken: list[float] = []
     while not taken or time.perf_counter() < until:
         started = time.perf_counter()
         event = Admitted(f"call/{len(taken)}", "up/echo", '{"text":"ping"}', "p" * 64, "d" * 64, {"tool_calls": 1})
-        await store.append(run_id, [event], lease=None, changes=_BUDGETS)
+        found = claims(budgets, use, _A_CALL, datetime.now(UTC)) if budgets else ()
+        bill = Bill(_A_CALL, tuple(found))
+        told = (Budgeted(event.key, bill.accounts, bill.left()),) if found else ()
+        await store.append(run_id, [event, *told], lease=None, changes=(own, *reserves(found)))
         taken.append(time.perf_counter() - started)
     return taken
 

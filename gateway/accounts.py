@@ -7,16 +7,18 @@ because each must fit.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Literal, get_args
 from urllib.parse import quote
 
 from gateway.budget import Limits, Spend, Unit, excess, shown
 from gateway.call import JsonObject, Subject
 from gateway.tolls import FREE, Toll
-from gateway.windows import Window
+from gateway.values import value
+from gateway.windows import Span, Window
 
 __all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Pace", "Rate", "Scope"]
 __all__ += ["Proviso", "Then", "Use", "claims"]
@@ -27,7 +29,7 @@ DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 Then = Literal["deny", "stop", "ask", "tell"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Use:
     """One call of a tool, or one question to a `model`. `roles` are those of user and agent; `driven`: by our loop.
 
@@ -71,7 +73,7 @@ class Use:
         return self.arguments and f"{self.path}#{self.arguments}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Proviso:
     """What the store needs to know of an account beside its name. Times are milliseconds since 1970.
 
@@ -87,7 +89,7 @@ class Proviso:
     over: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Account:
     """Where something is booked: `budget:team|tenant=acme|00001795262400`."""
 
@@ -95,7 +97,7 @@ class Account:
     proviso: Proviso
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Scope:
     """What is counted: `only` what these globs fit, and for `each` value of these dimensions by itself."""
 
@@ -122,11 +124,10 @@ class Scope:
         """Names mean somebody only within a tenant."""
         named = any(dimension in ("subject", "agent", "role") for dimension in self.each)
         each = ("tenant", *self.each) if named and "tenant" not in self.each else self.each
-        values = ((dimension, role if dimension == "role" else use.values(dimension)[0]) for dimension in each)
-        return ",".join(f"{dimension}={quote(value, safe=':/@#')}" for dimension, value in values)
+        return _written(tuple((one, role if one == "role" else use.values(one)[0]) for one in each))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Budget:
     """`where` is its place in a file. `warn_at` is the part of a limit, in percent, from which on it runs low."""
 
@@ -143,17 +144,10 @@ class Budget:
         return [self._account(key, now) for key in self.scope.keys(use)]
 
     def _account(self, key: str, now: datetime) -> Account:
-        base = f"budget:{self.name}|{key}"
-        label = _label(self.name, key)
-        if self.window is None:
-            return Account(base, Proviso(label, self.then))
-        span = self.window.at(now)
-        since = None if span.since is None else _dated(base, span.since)
-        proviso = Proviso(label, self.then, since, span.ends * 1000, span.over * 1000)
-        return Account(_dated(base, span.start), proviso)
+        return _account(self.name, key, self.then, None if self.window is None else self.window.at(now))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Pace:
     """How often calls may follow one another in an account: a bucket of `burst` tokens, of which a call takes one, and
     that gets a new one every `micros` microseconds.
@@ -165,7 +159,7 @@ class Pace:
     burst: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rate:
     """A table of `[rates]`: so many calls of tools in so much time."""
 
@@ -181,7 +175,7 @@ class Rate:
         return [Pace(f"rate:{self.name}|{key}", _label(self.name, key), self.micros, self.burst) for key in keys]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Claim:
     """What a use takes of one account; `taken` is what was taken of it before, as far as is known.
 
@@ -212,22 +206,21 @@ class Claim:
         """What is left of each limit when this, or what was spent of it in the end, has been taken:
         `{"budget", "unit", "left", "limit", "low"}`.
         """
-        limits = self.budget.limits
-        taken = self.taken + (self.amount if spent is None else spent.like(self.amount))
+        amount = self.amount if spent is None else spent.like(self.amount)
         return [
             {
                 "budget": self.budget.name,
                 "unit": unit,
-                "left": left,
-                "limit": (limit := getattr(limits, unit)),
+                "left": (left := max(0, limit - getattr(self.taken, unit) - getattr(amount, unit))),
+                "limit": limit,
                 "low": (limit - left) * 100 >= limit * self.budget.warn_at,
             }
-            for unit, left in limits.left(taken).items()
-            if getattr(self.amount, unit)
+            for unit, _ in self.amount.items()
+            if (limit := getattr(self.budget.limits, unit)) is not None
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Bill:
     """What one call takes: `amount` of its run's budget, its claims, a token of each of `paces`. `toll` is its price;
     `kept` is what an attempt before this one has reserved of which accounts, and serves for this one.
@@ -271,6 +264,22 @@ def claims(budgets: Sequence[Budget], use: Use, amount: Spend, now: datetime) ->
     return [
         Claim(budget, account, part) for budget, part in found if part.items() for account in budget.accounts(use, now)
     ]
+
+
+@lru_cache(4096)  # the same ones call again and again
+def _account(name: str, key: str, then: Then, span: Span | None) -> Account:
+    """In this window, if there is one."""
+    base, label = f"budget:{name}|{key}", _label(name, key)
+    if span is None:
+        return Account(base, Proviso(label, then))
+    since = None if span.since is None else _dated(base, span.since)
+    return Account(_dated(base, span.start), Proviso(label, then, since, span.ends * 1000, span.over * 1000))
+
+
+@lru_cache(4096)
+def _written(values: tuple[tuple[Dimension, str], ...]) -> str:
+    """`tenant=acme,subject=user:ann`: no name can be written so that it is another account's."""
+    return ",".join(f"{dimension}={quote(said, safe=':/@#')}" for dimension, said in values)
 
 
 def _label(name: str, key: str) -> str:

@@ -125,7 +125,7 @@ class Spend:
 
     def under(self, limits: "Limits") -> "Spend":
         """Only the units that these limits have."""
-        return Spend(**{unit: amount for unit, amount in self.items() if getattr(limits, unit) is not None})
+        return _under(self, limits)
 
     def like(self, reserved: "Spend") -> "Spend":
         """Only the units that were reserved."""
@@ -147,6 +147,11 @@ class Spend:
         if min(amounts) < 0 or max(amounts) > MOST:
             amounts = [min(max(0, amount), MOST) for amount in amounts]
         return cls(*amounts)
+
+
+@lru_cache(1024)
+def _under(spend: Spend, limits: Limits) -> Spend:
+    return Spend(**{unit: amount for unit, amount in spend.items() if getattr(limits, unit) is not None})
 
 
 @value(frozen=True, slots=True)

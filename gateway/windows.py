@@ -7,6 +7,7 @@ times a slice's worth less.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Literal
 
 __all__ = ["SLICES", "Length", "Span", "Window"]
@@ -41,9 +42,13 @@ class Window:
 
     def at(self, now: datetime) -> Span:
         """The span that this moment belongs to. `now` is aware."""
+        return _at(self, int(now.timestamp()))
+
+    def at_second(self, second: int) -> Span:
+        """The same of a second since 1970."""
         if self.sliding:
-            return self._slice(int(now.timestamp()))
-        begin = _begin(self.length, now.astimezone(self.zone))
+            return self._slice(second)
+        begin = _begin(self.length, datetime.fromtimestamp(second, self.zone))
         start, ends = int(begin.timestamp()), int(_end(self.length, begin).timestamp())
         return Span(start, ends, ends)
 
@@ -52,6 +57,11 @@ class Window:
         slice_ = length // SLICES
         start = now - now % slice_
         return Span(start, start + slice_, start + slice_ + length, start - length)
+
+
+@lru_cache(1024)  # many calls ask in the same second
+def _at(window: Window, second: int) -> Span:
+    return window.at_second(second)
 
 
 def _begin(length: Length, local: datetime) -> datetime:
