@@ -28,7 +28,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway", "gateway.errors", "gateway.names", "gateway.wording", "gateway.duties", "gateway.call",
         "gateway.budget",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
-        "gateway.approval", "gateway.lasting", "gateway.preview",
+        "gateway.approval", "gateway.lasting", "gateway.fatigue", "gateway.preview",
         "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
