@@ -20,6 +20,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     budget          limits, spend, prices: arithmetic
     windows         the stretch of time in which a budget counts
     zones           time zones by their name
+    balances        what is taken and what is left, for people
     tolls           what calls of tools cost
     accounts        budgets that count over many runs: which count a call, and in which account
     approval        a question put to people about one exact call, what each of them said, and what came of it
@@ -84,10 +85,10 @@ Paths: where something happens.
     aside           the duties of a long result, seen to in a thread
     hearing         what a run hears while it is under way
     admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
-    questions       the question that is put to people about a call
     reserving       bills as changes of the store: reserved, settled
     booking         what a call takes beside its run's budget
     parties         with whom the pipeline deals, and what it answers
+    questions       the question that is put to people about a call
     pipeline        the path of a call: parse, judge, admit, forward, record
     turn            one question to a model: reserve, ask, settle
     loop            the path of a run: take the steps, until it waits or ends

@@ -19,7 +19,7 @@ from gateway.tolls import FREE, Toll
 from gateway.windows import Window
 
 __all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Pace", "Rate", "Scope"]
-__all__ += ["Terms", "Then", "Use", "claims"]
+__all__ += ["Proviso", "Then", "Use", "claims"]
 
 Dimension = Literal["run", "session", "subject", "agent", "role", "tenant", "model", "server", "tool", "arguments"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
@@ -72,7 +72,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Proviso:
     """What the store needs to know of an account beside its name. Times are milliseconds since 1970.
 
     `label` is how people know it. Where the window slides, `since` is the account of the first slice that counts, and
@@ -92,7 +92,7 @@ class Account:
     """Where something is booked: `budget:team|tenant=acme|00001795262400`."""
 
     name: str
-    terms: Terms
+    proviso: Proviso
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +146,11 @@ class Budget:
         base = f"budget:{self.name}|{key}"
         label = _label(self.name, key)
         if self.window is None:
-            return Account(base, Terms(label, self.then))
+            return Account(base, Proviso(label, self.then))
         span = self.window.at(now)
         since = None if span.since is None else _dated(base, span.since)
-        terms = Terms(label, self.then, since, span.ends * 1000, span.over * 1000)
-        return Account(_dated(base, span.start), terms)
+        proviso = Proviso(label, self.then, since, span.ends * 1000, span.over * 1000)
+        return Account(_dated(base, span.start), proviso)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +198,22 @@ class Claim:
         """The unit in which it does not fit."""
         return excess(self.budget.limits, self.taken, self.amount)
 
+    def wait(self, now: datetime) -> float | None:
+        """In how many seconds something may be free again, where time will help."""
+        ends = self.account.proviso.ends
+        return None if ends is None else max(0.0, ends / 1000 - now.timestamp())
+
     def why(self, unit: Unit) -> str:
         """What to tell whoever is refused."""
         limit, gone = getattr(self.budget.limits, unit), getattr(self.taken, unit)
-        return f"the budget {self.account.terms.label} of {shown(unit, limit)} is used up ({shown(unit, gone)} taken)"
+        return f"the budget {self.account.proviso.label} of {shown(unit, limit)} is used up ({shown(unit, gone)} taken)"
 
-    def left(self) -> Sequence[JsonObject]:
-        """What is left of each limit when this has been taken: `{"budget", "unit", "left", "limit", "low"}`."""
-        taken, limits = self.taken + self.amount, self.budget.limits
+    def left(self, spent: Spend | None = None) -> Sequence[JsonObject]:
+        """What is left of each limit when this, or what was spent of it in the end, has been taken:
+        `{"budget", "unit", "left", "limit", "low"}`.
+        """
+        limits = self.budget.limits
+        taken = self.taken + (self.amount if spent is None else spent.like(self.amount))
         return [
             {
                 "budget": self.budget.name,
@@ -247,10 +255,9 @@ class Bill:
         found = [(claim, unit) for claim in self.claims if claim.budget.then != "tell" and (unit := claim.over)]
         return min(found, key=lambda one: one[0].budget.then == "ask", default=None)
 
-    @property
-    def left(self) -> Sequence[JsonObject]:
-        """What is left of each budget when this has been taken."""
-        return [left for claim in self.claims for left in claim.left()]
+    def left(self, spent: Spend | None = None) -> Sequence[JsonObject]:
+        """What is left of each budget when this has been taken; or when so much was spent of it, in the end."""
+        return [left for claim in self.claims for left in claim.left(spent)]
 
     @property
     def millis(self) -> int | None:

@@ -161,11 +161,6 @@ class Admission:
         )
 
     @property
-    def _rests_on(self) -> str | None:
-        """The approval of an earlier call that counts for this one, too."""
-        return self.facts.remembered.approval_id if self.facts.remembered else None
-
-    @property
     def bill(self) -> Bill | None:
         """What it takes beside its run's budget."""
         return self.facts.bill
@@ -174,6 +169,11 @@ class Admission:
     def price(self) -> Spend:
         """What it takes of its run's budget."""
         return cost(self.call.action) if self.facts.bill is None else self.facts.bill.amount
+
+    @property
+    def _rests_on(self) -> str | None:
+        """The approval of an earlier call that counts for this one, too."""
+        return self.facts.remembered.approval_id if self.facts.remembered else None
 
     @property
     def duties(self) -> Duties | None:
@@ -185,7 +185,7 @@ class Admission:
         """What is written down before anything leaves."""
         duties, bill, key = self.duties, self.bill, self.call.key
         obliged = () if duties is None else (Obliged(key, duties.to_json(), duties.rules),)
-        budgeted = () if bill is None or not bill.accounts else (Budgeted(key, bill.accounts, bill.left),)
+        budgeted = () if bill is None or not bill.accounts else (Budgeted(key, bill.accounts, bill.left()),)
         return (*recognised(self.call, self.facts), self.event, *obliged, *budgeted)
 
     @property

@@ -16,7 +16,7 @@ from gateway.budget import Limits
 from gateway.call import Action, Deny, JsonObject, Subject, Tool, outcome_from_json, says
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
-from gateway.earlier import NOTHING_READ, Read, read_by, together, who_is
+from gateway.earlier import MOST_READ, NOTHING_READ, Read, read_by, together, who_is
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.gaps import gaps
@@ -26,6 +26,7 @@ from gateway.offer import About, Offer
 from gateway.pipeline import CallResult, Pipeline, Upstream
 from gateway.policy import LivePolicy, RunFacts
 from gateway.profile import WHOLE, Profile
+from gateway.reserving import settled_of_lost
 from gateway.run import Run
 from gateway.store import Lease, Once, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
@@ -120,8 +121,11 @@ class Clients:
         lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
         lost = [row for row in lost if not is_run_of_task(row.id)]  # whoever asks for its task takes it up
         for row in lost:
+            known = await self.store.events(row.id) if row.seq <= MOST_READ else ()
+            settle = settled_of_lost(run_account(row.id), known)  # of a very long run all stays reserved
             with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
-                await self.store.append(row.id, [Failed("lost", "the gateway was killed")], lease=None)
+                why = Failed("lost", "the gateway was killed")
+                await self.store.append(row.id, [why], lease=None, changes=settle)
                 await self.trace_end(row.id)
         return len(lost)
 

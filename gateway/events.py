@@ -214,12 +214,14 @@ class Returned:
     """What came of an admitted call: `gateway.call.Outcome` as JSON.
 
     `tainting` says that the answer came from a server that the admin does not trust: from then on the run is tainted.
+    `left` is what is left of other budgets than the run's, as in `Budgeted`, now that it is settled.
     """
 
     key: str
     outcome: JsonObject
     spent: Mapping[str, int]
     tainting: bool = False
+    left: Sequence[JsonObject] = ()
 
 
 @value(frozen=True, slots=True)
@@ -370,4 +372,6 @@ def event_from_json(value: Mapping[str, Any]) -> Event:
         known["calls"] = tuple(known.get("calls", ()))
     elif cls is Obliged:
         known["rules"] = tuple(known.get("rules", ()))
+    elif cls is Returned or cls is Budgeted:
+        known["left"] = tuple(known.get("left", ()))
     return cls(**known)

@@ -226,22 +226,18 @@ def within_budget(case: Case) -> Verdict:
     if bill is None or bill.over is None:
         return _WITHIN_BUDGET
     claim, unit = bill.over
-    then, ends = claim.budget.then, claim.account.terms.ends
-    if then == "ask":
+    if claim.budget.then == "ask":
         return _agreed(case, claim.why(unit))
-    wait = None if ends is None else max(0.0, ends / 1000 - facts.now.timestamp())
-    return Deny("within_budget", claim.why(unit), stops=unit if then == "stop" else None, retry_after=wait)
+    stops = unit if claim.budget.then == "stop" else None
+    return Deny("within_budget", claim.why(unit), stops=stops, retry_after=claim.wait(facts.now))
 
 
 def _agreed(case: Case, why: str) -> Verdict:
     """People may let a call pass a limit, if the admin says so: this very call, once."""
-    asked, thing, now = case.facts.approval, case.thing, round(case.facts.now.timestamp() * 1000)
+    asked = case.facts.approval
     if asked is not None and asked.state == "denied":
-        reason = f": {asked.reason}" if asked.reason else ""
-        return Deny("within_budget", f"{why}, and {asked.decided_by} denied this call{reason}")
-    if thing and asked and asked.allows(case.call, pin(thing), now):
-        return _WITHIN_BUDGET
-    return Ask("within_budget", why)
+        return Deny("within_budget", f"{why}, and {asked.decided_by} denied this call")
+    return _WITHIN_BUDGET if covers(case.call, case.facts) else Ask("within_budget", why)
 
 
 def approved(case: Case) -> Verdict:

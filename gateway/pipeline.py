@@ -28,6 +28,7 @@ from gateway.call import (
     Deny,
     InDoubt,
     InputRequired,
+    JsonObject,
     Outcome,
     TaskCreated,
     Unsent,
@@ -102,8 +103,8 @@ class Pipeline:
             return await self._hold(call, work, facts, verdict)
         except Conflict:  # the same call came twice at once, and the other one put the question
             return await self.call(proposal, work, attempt)
-        except TooManyQuestions as error:
-            return await self._too_much(call, work, facts, error)
+        except (TooManyQuestions, BudgetExceeded) as error:
+            return await self._out_of(call, work, facts, error)
 
     async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
@@ -121,19 +122,27 @@ class Pipeline:
         facts, edit = self._facts(self._policy.current, work, attempt), self._policy.coming
         if edit is not None and not (edit.policy and alike(call, facts, replace(facts, policy=edit.policy))):
             facts = self._facts(await self._policy.settled(), work, attempt)
-        if attempt.bill is not None:
-            facts = replace(facts, bill=attempt.bill)
-        elif counts and self._booking is not None and self._booking.counts:
-            facts = replace(facts, bill=await self._booking.bill(call, work, self._most(call), facts.now))
+        booking = self._booking if counts and self._booking is not None and self._booking.counts else None
+        if booking is not None or attempt.bill is not None:
+            facts = await self._billed(call, facts, work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
-            call, facts = await self._answered(call, facts, work, attempt)
+            meant, facts = await self._answered(call, facts, work, attempt)
+            if booking is not None and meant is not call:  # people have changed it
+                facts = await self._billed(meant, facts, work, attempt)
+            call = meant
             verdict = judge(call, facts)
         if verdict.gate == "reachable":
             self._upstream.wake(call.server)
         if isinstance(verdict, Allow) and attempt.answer and not covers(call, facts):
             verdict = Ask("approved", "its approval has been used, or is not good any more")
         return call, facts, verdict
+
+    async def _billed(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> Facts:
+        """With what it takes of other budgets than its run's."""
+        if attempt.bill is not None or self._booking is None:
+            return replace(facts, bill=attempt.bill)
+        return replace(facts, bill=await self._booking.bill(call, work, self._most(call), facts.now))
 
     async def _answered(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> tuple[Call, Facts]:
         """What people said to it. What runs is what they agreed to: where they changed it, that call, judged anew."""
@@ -226,23 +235,20 @@ class Pipeline:
         kept = _denied(call, facts, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
         return await self._refuse(kept, work, restored(call, work, approval), *recognised(call, facts))
 
-    async def _too_much(
-        self, call: Call, work: Work, facts: Facts, error: BudgetExceeded | TooManyQuestions
-    ) -> CallResult:
-        if isinstance(error, TooManyQuestions):
-            unit, then, retry_after = None, "stop", None
-        else:
-            unit, then, retry_after = error.unit, error.then, error.retry_after
-        if work.driven and then == "stop":
-            return OutOfBudget(unit, str(error))
-        no = Deny("within_budget", str(error), retry_after=retry_after)
+    async def _out_of(
+        self, call: Call, work: Work, facts: Facts, why: BudgetExceeded | TooManyQuestions
+    ) -> Denied | OutOfBudget:
+        of_budget = why if isinstance(why, BudgetExceeded) else None
+        if work.driven and (of_budget is None or of_budget.then == "stop"):
+            return OutOfBudget(of_budget.unit if of_budget else None, str(why))
+        no = Deny("within_budget", str(why), retry_after=of_budget.retry_after if of_budget else None)
         return await self._deny(call, work, facts, no)
 
     async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = (), *before: Event) -> Denied:
         await self._store.append(work.place.run_id, [*before, denied], lease=work.lease, changes=changes)
         return denied
 
-    async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> CallResult:
+    async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Held:
         """Puts the question, or joins the one that is open about this very tool. Raises Conflict if another came first.
 
         A question about a tool that has changed since is withdrawn: whoever answers it would agree to something else.
@@ -254,11 +260,8 @@ class Pipeline:
         changes: tuple[Change, ...] = () if joined else (Open(approval, self._settings.questions),)
         if changes and self._booking is not None:
             changes = (*changes, *await self._booking.question(call, work, facts.now))
-        try:
-            told = [*recognised(call, facts), held]
-            await self._store.append(work.place.run_id, told, lease=work.lease, changes=changes)
-        except BudgetExceeded as error:  # of questions to people
-            return await self._too_much(call, work, facts, error)
+        told = [*recognised(call, facts), held]
+        await self._store.append(work.place.run_id, told, lease=work.lease, changes=changes)
         return held
 
     async def _make(self, admission: Admission) -> CallResult:
@@ -270,7 +273,7 @@ class Pipeline:
         except BudgetExceeded as error:
             if error.then == "ask":  # others were faster: now people are asked
                 return await self.call(admission.proposal, work, admission.attempt)
-            return await self._too_much(call, work, admission.facts, error)
+            return await self._out_of(call, work, admission.facts, error)
         except Conflict:  # a parallel retry used the approval up: this one has to ask anew
             return await self.call(admission.proposal, work, admission.attempt)
         if admission.used_up is not None:
@@ -310,7 +313,8 @@ class Pipeline:
 
     async def _forward(self, admission: Admission) -> Returned:
         call, work = admission.call, admission.work
-        sent = Forwarding(self._timeout(admission), admission.attempt.number, admission.facts.approval)
+        facts = admission.facts
+        sent = Forwarding(self._timeout(admission), admission.attempt.number, facts.approval, facts.bill)
         begin = time.time_ns()
         try:
             outcome = await self._send(admission, sent.timeout)
@@ -322,9 +326,9 @@ class Pipeline:
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
                 await asyncio.shield(self._record(admission, NO_OUTCOME, when.millis))
             raise
+        when = Interval(begin, time.time_ns())
         if admission.facts.approval is not None:
             outcome = amended(outcome, admission.facts.approval)
-        when = Interval(begin, time.time_ns())
         self._tracing.forwarded(call, work.place, sent, outcome, when)
         return await self._record(admission, outcome, when.millis)
 
@@ -365,9 +369,12 @@ class Pipeline:
             outcome = replace(outcome, id=f"T-{secrets.token_hex(16)}")
             back = (Follow(admission.task(outcome, time.time())),)
         spent = Spend() if isinstance(outcome, Unsent | InputRequired) else price
+        left: Sequence[JsonObject] = ()
         if admission.bill is not None:
-            spent = replace(charged(admission.bill, outcome), errors=0)
-        returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), self._taints(admission, outcome))
+            most = charged(admission.bill, outcome)
+            spent, left = replace(most, errors=0), admission.bill.left(replace(most, millis=millis))
+        tainting = self._taints(admission, outcome)
+        returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), tainting, left)
         if returned.tainting and work.ear is not None:
             work.ear.hear(call, returned.outcome, traces=admission.facts.policy.traces)
         extracted = outcome if work.keeps_results else extract(outcome)

@@ -6,14 +6,18 @@ from dataclasses import replace
 from gateway.accounts import Bill, Claim
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, InputRequired, Outcome, TaskCreated, Unsent
+from gateway.events import Recorded
+from gateway.standing import all_unanswered, reserved_for
 from gateway.store import Change, Reserve, Settle
 
-__all__ = ["charged", "reserves", "settled", "settled_in"]
+__all__ = ["charged", "reserves", "settled", "settled_in", "settled_of_lost"]
 
 
 def reserves(found: Sequence[Claim], *, agreed: bool = False) -> tuple[Change, ...]:
     """The reservations. `agreed`: people have let it pass the limits about which they are asked."""
-    return tuple(Reserve(one.account.name, one.amount, _limits(one, agreed=agreed), one.account.terms) for one in found)
+    return tuple(
+        Reserve(one.account.name, one.amount, _limits(one, agreed=agreed), one.account.proviso) for one in found
+    )
 
 
 def settled(bill: Bill, outcome: Outcome, millis: int) -> tuple[Change, ...]:
@@ -34,6 +38,17 @@ def settled_in(accounts: Mapping[str, Mapping[str, int]], spent: Spend | None = 
     """What was reserved of these accounts, settled by what was spent. Without a word about that, it counts as made."""
     reserved = ((name, Spend.from_json(amount)) for name, amount in accounts.items())
     return tuple(Settle(name, amount, amount if spent is None else spent.like(amount)) for name, amount in reserved)
+
+
+def settled_of_lost(account: str, events: Sequence[Recorded]) -> tuple[Change, ...]:
+    """Of all calls of a run whose process was killed, and that have no answer: they count as made. `account` is the
+    run's own.
+    """
+    found: list[Change] = []
+    for key in all_unanswered(events):
+        own, accounts = reserved_for(events, key)
+        found += [Settle(account, own, own), *settled_in(accounts)]
+    return tuple(found)
 
 
 def _limits(claim: Claim, *, agreed: bool) -> Limits:

@@ -26,6 +26,7 @@ __all__ = [
 ]
 __all__ += ["tool_result", "unforged"]
 
+BALANCES = "toolgate/budgets"  # `[{"budget", "unit", "left", "limit", "low"}]`
 OUR_KEYS = "toolgate/"  # what begins so in a result's `_meta` is said by the gateway
 
 
@@ -97,13 +98,26 @@ def tool_result(call_id: str, outcome: Outcome | None, text: str) -> dict[str, A
 def client_result(event: Denied | Held | Returned | Doubted, outcome: Outcome | None) -> JsonObject:
     """A `CallToolResult` for an MCP client. Raw when the server answered, but for words that only we may say."""
     if isinstance(outcome, Answered):
-        return unforged(outcome.result)
+        return _with_balances(unforged(outcome.result), event)
     if isinstance(event, Denied):
         verdict = {"effect": "deny", "gate": event.gate, "rule": event.rule, **soon(event)}
         return _error_result(denied_text(event), verdict)
     if isinstance(event, Held):
         return _error_result(held_text(event), {"effect": "ask", "approval": event.approval_id, "rule": event.rule})
     return _error_result(failure_text(outcome), {"effect": "allow"})
+
+
+def _with_balances(result: JsonObject, event: Denied | Held | Returned | Doubted) -> JsonObject:
+    """What is left of the budgets in which the call counts, where there are any."""
+    if not isinstance(event, Returned) or not event.left:
+        return result
+    meta = result.get("_meta")
+    return {**result, "_meta": {**(meta if isinstance(meta, Mapping) else {}), BALANCES: [*event.left]}}
+
+
+def soon(event: Denied) -> dict[str, Any]:
+    """In how many seconds the same call may fit, where that is known."""
+    return {} if event.retry_after is None else {"retry_after": event.retry_after}
 
 
 def amended(outcome: Outcome, approval: Approval) -> Outcome:
@@ -119,11 +133,6 @@ def amended(outcome: Outcome, approval: Approval) -> Outcome:
         blocks = content if isinstance(content, list) else []
         return Answered({**outcome.result, "content": [_block(told), *blocks]})
     return outcome
-
-
-def soon(event: Denied) -> dict[str, Any]:
-    """In how many seconds the same call may fit, where that is known."""
-    return {} if event.retry_after is None else {"retry_after": event.retry_after}
 
 
 def unforged(result: JsonObject) -> JsonObject:

@@ -9,7 +9,7 @@ from gateway.events import Admitted, Budgeted, Decided, Denied, Recorded, Return
 from gateway.results import client_result, decided_text
 from gateway.task import error_of, state_of
 
-__all__ = ["last_word", "made_by", "reserved_for", "told", "unanswered"]
+__all__ = ["all_unanswered", "last_word", "made_by", "reserved_for", "told", "unanswered"]
 
 
 def last_word(events: Sequence[Recorded]) -> Denied | Returned | None:
@@ -25,9 +25,14 @@ def last_word(events: Sequence[Recorded]) -> Denied | Returned | None:
 
 def unanswered(events: Sequence[Recorded]) -> str | None:
     """The key of a call that was admitted, and has no answer."""
+    return next(iter(all_unanswered(events)), None)
+
+
+def all_unanswered(events: Sequence[Recorded]) -> Sequence[str]:
+    """The keys of all such calls, in their order."""
     answered = {recorded.event.key for recorded in events if isinstance(recorded.event, Returned)}
     admitted = [recorded.event.key for recorded in events if isinstance(recorded.event, Admitted)]
-    return next((key for key in admitted if key not in answered), None)
+    return [key for key in dict.fromkeys(admitted) if key not in answered]
 
 
 def reserved_for(events: Sequence[Recorded], key: str) -> tuple[Spend, Mapping[str, Mapping[str, int]]]:

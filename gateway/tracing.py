@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
+from gateway.accounts import Bill
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend, usd
 from gateway.call import Answered, Call, InputRequired, JsonObject, Outcome, Subject, TaskCreated, Tool, Verdict
@@ -107,6 +108,13 @@ class Forwarding:
     timeout: float
     attempt: int
     approval: Approval | None
+    bill: Bill | None = None
+
+    @property
+    def low(self) -> list[str]:
+        """The budgets that are nearly used up by it: `refunds/tool_calls`."""
+        left = self.bill.left() if self.bill else ()
+        return sorted(f"{one['budget']}/{one['unit']}" for one in left if one["low"])
 
 
 class Tracing:
@@ -151,6 +159,7 @@ class Tracing:
             retry_count=sent.attempt - 1,
             policy_decision="ask" if sent.approval else "allow",
             human_gate="approved" if sent.approval else "not_required",
+            budgets_low=sent.low or None,
             result_findings=found.count or None,
             result_finding_kinds=found.kinds or None,
         )

@@ -67,7 +67,7 @@ class Turn:
         """Asks once, and records what came of it. Returns how the backend failed, if it did. Raises StoreError."""
         reserved = self._reservation(run, number, request)
         asked, bill = ModelAsked(number, reserved.to_json()), await self._bill(run, reserved, request)
-        told = (Budgeted(f"t{number}/model", bill.accounts, bill.left),) if bill.claims else ()
+        told = (Budgeted(f"t{number}/model", bill.accounts, bill.left()),) if bill.claims else ()
         own = Reserve(run_account(run.id), reserved, run.limits)
         try:
             await self._append(run, (asked, *told), own, *reserves(bill.claims))

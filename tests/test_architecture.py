@@ -27,7 +27,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
         "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls",
-        "gateway.accounts",
+        "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.fatigue", "gateway.preview",
         "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
@@ -50,7 +50,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "pipeline": (
         "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.reserving", "gateway.admission",
-        "gateway.booking", "gateway.questions", "gateway.parties", "gateway.pipeline",
+        "gateway.questions", "gateway.booking", "gateway.parties", "gateway.pipeline",
     ),
     "loop": (
         "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",

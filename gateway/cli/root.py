@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "cancel": ("runs", "End a run."),
     "resolve": ("runs", "Say what became of a call that nobody knows about."),
     "runs": ("runs", "List runs; `runs show RUN` prints a timeline."),
+    "budgets": ("budgets", "Show what is left of the budgets."),
     "approvals": ("approvals", "List the calls that wait for a person."),
     "approve": ("answering", "Let a call that waits happen, exactly as shown."),
     "deny": ("answering", "Refuse a call that waits."),

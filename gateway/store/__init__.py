@@ -7,8 +7,7 @@ that it uses up. It is durable when `append` returns, and nothing has changed wh
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.accounts import Pace
-from gateway.accounts import Terms as AccountTerms
+from gateway.accounts import Pace, Proviso
 from gateway.approval import PLAIN, Approval, Said, Terms
 from gateway.budget import Limits, Spend
 from gateway.call import Call, Subject
@@ -52,13 +51,13 @@ class Lease:
 class Reserve:
     """Hold an amount back from an account, if it fits below the limits; else the whole append fails.
 
-    `terms` are those of an account that is not a run's own.
+    `proviso` is that of an account that is not a run's own.
     """
 
     account: str
     amount: Spend
     limits: Limits
-    terms: AccountTerms | None = None
+    proviso: Proviso | None = None
 
 
 @value(frozen=True, slots=True)

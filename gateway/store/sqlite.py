@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from gateway.approval import PLAIN, Approval, Said, Terms, Vote
+from gateway.balances import Booked
 from gateway.budget import Spend
 from gateway.call import Call, JsonObject, Subject
 from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
@@ -114,6 +115,11 @@ class SqliteStore:
 
     async def spend_since(self, first: str, account: str) -> Spend:
         return Spend.from_json(dict(self._read(tx.SELECT_SINCE, first, account)))
+
+    async def booked(self, start: str) -> Sequence[Booked]:
+        """The rows of all accounts whose names begin so."""
+        rows = self._read(tx.SELECT_BOOKED, start, start + "\U0010ffff")
+        return [Booked(*row) for row in rows]
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
         return await self._write(lambda db: tx.acquire(db, tx.Bid(run_id, owner, gone, seconds), self._clock()))

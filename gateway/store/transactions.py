@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gateway.accounts import Pace, Terms, Then
+from gateway.accounts import Pace, Proviso, Then
 from gateway.budget import UNITS, Spend, Unit, excess, shown
 from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, LeaseLost, UnknownRun
 from gateway.events import Event, Queued, Returned, event_to_json
@@ -37,6 +37,7 @@ from gateway.values import value
 from gateway.verbatim import encode, whole
 
 __all__ = [
+    "SELECT_BOOKED",
     "SELECT_RUNS",
     "SELECT_SINCE",
     "SELECT_TAKEN",
@@ -60,6 +61,9 @@ _BY_EVENTS: Mapping[str, str] = {
     "updated": "(SELECT at FROM events WHERE run_id = runs.id ORDER BY seq DESC LIMIT 1) AS updated",
 }
 SELECT_RUNS = f"SELECT {', '.join(_BY_EVENTS.get(name, name) for name in _RUN_COLUMNS)} FROM runs"  # noqa: S608 - as above
+SELECT_BOOKED = (
+    "SELECT account, unit, used, reserved FROM accounts WHERE account >= ? AND account < ? ORDER BY account, unit"
+)
 
 
 def run_row(row: Sequence[Any]) -> RunRow:
@@ -138,14 +142,14 @@ def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
 
 
 def _reserve(db: Db, change: Reserve, now: int) -> None:
-    terms = change.terms
-    since = None if terms is None else terms.since
+    proviso = change.proviso
+    since = None if proviso is None else proviso.since
     before = db.taken(change.account) if since is None else db.taken_since(since, change.account)
     unit = excess(change.limits, before, change.amount)
     if unit is not None:
-        raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(terms, now) if terms else ()))
-    if terms is not None and terms.over is not None:
-        _keep(db, change.account, terms.over, now)
+        raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(proviso, now) if proviso else ()))
+    if proviso is not None and proviso.over is not None:
+        _keep(db, change.account, proviso.over, now)
     for name, amount in change.amount.items():
         db.book(change.account, name, 0, amount)
 
@@ -153,16 +157,16 @@ def _reserve(db: Db, change: Reserve, now: int) -> None:
 def _excess_text(change: Reserve, unit: Unit, before: Spend) -> str:
     limit = getattr(change.limits, unit)
     wanted, gone = getattr(change.amount, unit), getattr(before, unit)
-    whose = f" of the budget {change.terms.label}" if change.terms else ""
+    whose = f" of the budget {change.proviso.label}" if change.proviso else ""
     return (
         f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}{whose};"
         f" {shown(unit, gone)} taken so far"
     )
 
 
-def _manner(terms: Terms, now: int) -> tuple[Then, float | None]:
+def _manner(proviso: Proviso, now: int) -> tuple[Then, float | None]:
     """What becomes of what does not fit, and in how many seconds it may."""
-    return terms.then, None if terms.ends is None else max(0.0, (terms.ends - now) / 1000)
+    return proviso.then, None if proviso.ends is None else max(0.0, (proviso.ends - now) / 1000)
 
 
 def _keep(db: Db, account: str, over: int, now: int) -> None:

@@ -108,6 +108,7 @@ class ToolCall(Facts, total=False):
     retry_count: int | None
     policy_decision: str | None
     human_gate: HumanGate | None
+    budgets_low: list[str] | None  # those that count over many runs and are nearly used up: `refunds/tool_calls`
     result_findings: int | None  # what the screens found in the result; absent where there is nothing
     result_finding_kinds: Sequence[str] | None
 
@@ -190,6 +191,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "human_gate": ("human_gate",),
     "approval_id": ("toolgate.approval.id",),
     "waited_ms": ("toolgate.approval.waited_ms",),
+    "budgets_low": ("toolgate.budgets.low",),
     "result_findings": ("toolgate.result.findings",),
     "result_finding_kinds": ("toolgate.result.finding_kinds",),
     "definition_findings": ("toolgate.definition.findings",),

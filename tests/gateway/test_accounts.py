@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.accounts import Account, Bill, Budget, Claim, Pace, Rate, Scope, Terms, Use, claims
+from gateway.accounts import Account, Bill, Budget, Claim, Pace, Proviso, Rate, Scope, Use, claims
 from gateway.budget import Limits, Spend
 from gateway.call import Subject
 from gateway.windows import Window
@@ -60,7 +60,7 @@ def test_only_what_is_limited_is_claimed() -> None:
 
 def a_claim(taken: int, then: str = "deny", limit: int = 10) -> Claim:
     budget = Budget("b", Limits(tool_calls=limit), then=then)  # type: ignore[arg-type]
-    return Claim(budget, Account("budget:b|", Terms("`b`")), A_CALL, Spend(tool_calls=taken))
+    return Claim(budget, Account("budget:b|", Proviso("`b`")), A_CALL, Spend(tool_calls=taken))
 
 
 def test_what_nobody_can_agree_to_comes_before_what_people_are_asked_about() -> None:

@@ -406,6 +406,31 @@ def test_calls_that_come_too_fast_are_told_when_they_may_come_again(tmp_path: Pa
     on_stage(tmp_path, '[rates.r]\nrate = "3/hour"', scenario)
 
 
+def test_a_client_is_told_what_is_left_and_so_is_the_trace(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with client(stage) as run:
+            results = [await run.call("desk/look", {}) for _ in range(3)]
+        told = [client_result(result, outcome_from_json(result.outcome)) for result in results]  # type: ignore[union-attr, arg-type]
+        assert [one["_meta"]["toolgate/budgets"] for one in told] == [
+            [{"budget": "b", "unit": "tool_calls", "left": left, "limit": 3, "low": left == 0}] for left in (2, 1, 0)
+        ]
+        spans = [span for span in stage.recorder.spans if span.name == "tool.call"]
+        assert [span.attributes.get("toolgate.budgets.low") for span in spans] == [None, None, ["b/tool_calls"]]
+
+    on_stage(tmp_path, "[budgets.b]\ntool_calls = 3", scenario)
+
+
+def test_a_model_is_told_what_runs_low(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Replies(calls(("desk__look", {})), calls(("desk__look", {})), says("Done."))
+        assert (await stage.drive(await stage.queued(), model)).status == "succeeded"
+        told = ["Little is left" in request.system for request in model.requests]
+        assert told == [False, False, True]
+        assert "0 tool calls of 2 tool calls (`b`)" in model.requests[-1].system
+
+    on_stage(tmp_path, "[budgets.b]\ntool_calls = 2", scenario)
+
+
 def test_reading_and_listing_cost_nothing(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         async with client(stage) as run:

@@ -116,7 +116,7 @@ SAMPLES: tuple[Event, ...] = (
         accounts={
             "budget:refunds|tenant=acme,subject=user:ann|00001795647600": {"tool_calls": 1, "nanos": 100_000_000}
         },
-        left=[{"budget": "refunds", "unit": "tool_calls", "left": 3, "limit": 20, "low": True}],
+        left=({"budget": "refunds", "unit": "tool_calls", "left": 3, "limit": 20, "low": True},),
     ),
     Obliged(
         key="t1/call/1",
@@ -236,7 +236,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     Mapping[str, Any]: _OBJECT,
     Mapping[str, Any] | None: st.none() | _OBJECT,
     Mapping[str, Mapping[str, int]]: st.dictionaries(_TEXT, st.dictionaries(_TEXT, st.integers(), max_size=3)),
-    Sequence[Mapping[str, Any]]: st.lists(_OBJECT, max_size=3),
+    Sequence[Mapping[str, Any]]: st.lists(_OBJECT, max_size=3).map(tuple),
     Sequence[str] | None: st.none() | st.lists(_TEXT, max_size=3),
     tuple[str, ...]: st.lists(_TEXT, max_size=3).map(tuple),
     tuple[Mapping[str, Any], ...]: st.lists(_OBJECT, max_size=3).map(tuple),

@@ -1,5 +1,7 @@
-from gateway.parties import CallSettings
+from gateway.parties import CallResult, OutOfBudget
 
 
-def test_without_a_word_about_it_nothing_is_repeated_and_a_call_has_a_minute() -> None:
-    assert CallSettings() == CallSettings(timeouts={}, timeout=60.0, approval_seconds=604_800.0, safe_to_repeat=())
+def test_what_is_not_recorded_is_a_result_too() -> None:
+    paused: CallResult = OutOfBudget(None, "20 questions of this run wait for people already")
+    assert isinstance(paused, OutOfBudget)
+    assert paused.unit is None

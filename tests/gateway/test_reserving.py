@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.accounts import Account, Bill, Budget, Claim, Terms, Then
+from gateway.accounts import Account, Bill, Budget, Claim, Proviso, Then
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, TaskCreated, Unsent
 from gateway.reserving import reserves, settled, settled_in
@@ -13,7 +13,7 @@ LIMITS = Limits(tool_calls=1, errors=3, millis=90_000)
 
 
 def a_claim(then: Then) -> Claim:
-    return Claim(Budget("b", LIMITS, then=then), Account("budget:b|", Terms("`b`", then)), MOST)
+    return Claim(Budget("b", LIMITS, then=then), Account("budget:b|", Proviso("`b`", then)), MOST)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def a_claim(then: Then) -> Claim:
 )
 def test_people_can_let_a_call_pass_only_where_they_are_asked(then: Then, agreed: bool, limits: Limits) -> None:
     (reserve,) = reserves([a_claim(then)], agreed=agreed)
-    assert reserve == Reserve("budget:b|", MOST, limits, Terms("`b`", then))
+    assert reserve == Reserve("budget:b|", MOST, limits, Proviso("`b`", then))
 
 
 @pytest.mark.parametrize(

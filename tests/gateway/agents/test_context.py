@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.agents import Agent
-from gateway.agents.context import BYTES_A_TOKEN, assemble, estimated_tokens, offered
+from gateway.agents.context import BYTES_A_TOKEN, assemble, estimated_tokens, offered, running_low
 from gateway.catalogue import Catalogue
+from gateway.events import Budgeted
 from gateway.run import Run
 from providers import Request, ToolSpec, message_from_json
-from tests.builders import QUEUED, STARTED, a_tool, asked, folded, limited, made, play, replied, wanted
+from tests.builders import QUEUED, STARTED, a_tool, admitted, asked, folded, limited, made, play, replied, wanted
 
 AGENT = Agent("support", "Be kind.", max_output_tokens=1_000)
 CATALOGUE = Catalogue.of(
@@ -97,3 +98,19 @@ def test_a_request_is_never_estimated_at_less_than_a_third_of_its_bytes(said: st
 
 def test_an_agent_is_a_subject_that_policies_name() -> None:
     assert AGENT.subject == "agent:support"
+
+
+def test_while_there_is_enough_the_model_is_told_nothing_of_budgets() -> None:
+    assert request_of(folded(limited(turns=10, tool_calls=10), STARTED)).system == "Be kind."
+
+
+def test_what_runs_low_is_told_to_the_model() -> None:
+    run = folded(limited(tool_calls=1), STARTED, *wanted(1, "shop/refund"), *made(1))
+    assert running_low(run).startswith("Little is left of the budget: 0 tool calls of 1 tool call.")
+    left = {"budget": "refunds", "unit": "nanos", "left": 10**9, "limit": 10**10}
+    call = wanted(1, "shop/refund")
+    low = Budgeted("t1/call/1", {"budget:refunds|": {"nanos": 1}}, [left | {"low": True}])
+    run = folded(QUEUED, STARTED, *call, admitted(1), low)
+    assert request_of(run).system.startswith("Be kind.\n\nLittle is left of the budget: $1 of $10 (`refunds`).")
+    enough = Budgeted("t1/call/1", {}, [left | {"low": False}])
+    assert request_of(folded(QUEUED, STARTED, *call, admitted(1), low, enough)).system == "Be kind."

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gateway.store
-from gateway.accounts import Pace, Terms
+from gateway.accounts import Pace, Proviso
 from gateway.approval import PLAIN, Approval, Vote
 from gateway.budget import UNITS, Limits, Spend, excess
 from gateway.call import Unsent
@@ -715,16 +715,16 @@ def test_what_is_good_for_one_time_is_used_once_until_nobody_takes_it_any_more()
 # ---- accounts of windows, and buckets
 
 
-def reserved(store: SqliteStore, account: str, limit: int, terms: Terms | None = None) -> None:
-    append(store, changes=[Reserve(account, A_CALL, Limits(tool_calls=limit), terms)])
+def reserved(store: SqliteStore, account: str, limit: int, proviso: Proviso | None = None) -> None:
+    append(store, changes=[Reserve(account, A_CALL, Limits(tool_calls=limit), proviso)])
 
 
 def test_what_does_not_fit_says_whose_budget_it_is_and_when_it_may(store: SqliteStore, clock: Clock) -> None:
     begin(store)
-    terms = Terms("`team`", "ask", ends=clock.now + 90_000, over=clock.now + 90_000)
-    reserved(store, "budget:team|x", 1, terms)
+    proviso = Proviso("`team`", "ask", ends=clock.now + 90_000, over=clock.now + 90_000)
+    reserved(store, "budget:team|x", 1, proviso)
     with pytest.raises(BudgetExceeded) as full:
-        reserved(store, "budget:team|x", 1, terms)
+        reserved(store, "budget:team|x", 1, proviso)
     assert (full.value.unit, full.value.then, full.value.retry_after) == ("tool_calls", "ask", 90.0)
     assert "would pass the limit of 1 tool call of the budget `team`" in str(full.value)
 
@@ -732,20 +732,20 @@ def test_what_does_not_fit_says_whose_budget_it_is_and_when_it_may(store: Sqlite
 def test_slices_of_a_window_that_slides_count_together(store: SqliteStore) -> None:
     begin(store)
     for name in ("b|01", "b|02", "b|02"):
-        reserved(store, name, 3, Terms("`b`", since="b|00"))
+        reserved(store, name, 3, Proviso("`b`", since="b|00"))
     with pytest.raises(BudgetExceeded):
-        reserved(store, "b|03", 3, Terms("`b`", since="b|01"))
-    reserved(store, "b|03", 3, Terms("`b`", since="b|02"))
+        reserved(store, "b|03", 3, Proviso("`b`", since="b|01"))
+    reserved(store, "b|03", 3, Proviso("`b`", since="b|02"))
     assert asyncio.run(store.spend_since("b|01", "b|03")) == Spend(tool_calls=4)
 
 
 def test_windows_that_are_long_over_are_forgotten_and_no_others(store: SqliteStore, clock: Clock) -> None:
     begin(store)
     for name, over in (("b|1", 60_000), ("b|2", 3_600_000)):
-        reserved(store, name, 9, Terms("`b`", over=clock.now + over))
-    reserved(store, "for ever", 9, Terms("`b`"))
+        reserved(store, name, 9, Proviso("`b`", over=clock.now + over))
+    reserved(store, "for ever", 9, Proviso("`b`"))
     clock.tick(60_001 + tx.FORGOTTEN_AFTER)
-    reserved(store, "b|3", 9, Terms("`b`", over=clock.now + 60_000))
+    reserved(store, "b|3", 9, Proviso("`b`", over=clock.now + 60_000))
     kept = {name: asyncio.run(store.spend(name)).tool_calls for name in ("b|1", "b|2", "b|3", "for ever")}
     assert kept == {"b|1": 0, "b|2": 1, "b|3": 1, "for ever": 1}
 

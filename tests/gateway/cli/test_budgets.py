@@ -1,0 +1,78 @@
+import asyncio
+from pathlib import Path
+
+from gateway.budget import Limits, Spend
+from gateway.events import Queued
+from gateway.store import Reserve, Settle
+from gateway.store.sqlite import SqliteStore
+from tests.gateway.cli.conftest import Command
+
+A_CALL = Spend(tool_calls=1)
+
+
+def spent(project: Path, *accounts: str) -> None:
+    store = SqliteStore(project / ".toolgate" / "toolgate.db")
+    try:
+        changes = [
+            change for name in accounts for change in (Reserve(name, A_CALL, Limits()), Settle(name, A_CALL, A_CALL))
+        ]
+        queued = Queued("client", "user:ann", "default", input="an editor")
+        asyncio.run(store.append("r-1", [queued], lease=None, changes=changes))
+    finally:
+        store.close()
+
+
+def limited(project: Path) -> None:
+    (project / "policies" / "budgets.toml").write_text(
+        '[run]\nturns = 7\n[budgets.calls]\neach = "subject"\ntool_calls = 2\nwarn_at = "50%"\n'
+        '[budgets.money]\nusd = "$5"\nper = "day"\nthen = "ask"\n'
+    )
+    spent(project, "budget:calls|tenant=default,subject=user:ann", "budget:calls|tenant=default,subject=user:bob")
+
+
+def test_what_is_left_is_shown_in_columns(bare: Path, toolgate: Command) -> None:
+    limited(bare)
+    said = toolgate("budgets")
+    assert said.code == 0
+    ann, bob, money = said.out.splitlines()
+    assert ann == "calls  tenant=default,subject=user:ann  1 tool call of 2 tool calls left, low  deny"
+    assert bob.split()[1] == "tenant=default,subject=user:bob"
+    assert money.startswith("money  all")
+    assert "$5 of $5 left" in money
+    assert "ask" in money
+    assert "anew in" in money
+    assert "each run: 7 turns" in said.err
+
+
+def test_a_person_sees_what_is_left_to_him(bare: Path, toolgate: Command) -> None:
+    limited(bare)
+    rows = toolgate("budgets", "--as", "user:bob", "--tenant", "default", "--json").json["budgets"]
+    assert [(row["budget"], row["key"]) for row in rows] == [
+        ("calls", "tenant=default,subject=user:bob"),
+        ("money", ""),
+    ]
+
+
+def test_programs_read_it_as_json(bare: Path, toolgate: Command) -> None:
+    limited(bare)
+    said = toolgate("budgets", "--json").json
+    assert said["run"]["turns"] == 7
+    assert said["clients"] == {}
+    assert said["budgets"][0] == {
+        "budget": "calls",
+        "key": "tenant=default,subject=user:ann",
+        "unit": "tool_calls",
+        "limit": 2,
+        "used": 1,
+        "reserved": 0,
+        "left": 1,
+        "low": True,
+        "then": "deny",
+        "ends": None,
+    }
+
+
+def test_without_such_budgets_it_says_how_to_write_one(bare: Path, toolgate: Command) -> None:
+    said = toolgate("budgets")
+    assert (said.code, said.out) == (0, "")
+    assert "[budgets.NAME]" in said.err
