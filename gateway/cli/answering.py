@@ -32,7 +32,13 @@ _yes = click.option("--yes", is_flag=True, help="With --all: without asking once
 @click.argument("approval_id", metavar="[ID]", required=False)
 @click.option("--edit", metavar="JSON", help="Agree to other arguments: what this names is put in their place.")
 @click.option("--reason", default="", metavar="TEXT", help="Kept with the answer.")
-@click.option("--remember", type=click.Choice(["once", "run", "session", "until"]), default="once", show_default=True)
+@click.option(
+    "--remember",
+    type=click.Choice(["once", "run", "session", "until"]),
+    default="once",
+    show_default=True,
+    help="For how long the same call needs no other yes.",
+)
 @click.option("--until", metavar="DATE", help="With --remember until: `2026-12-01`, or `8h`.")
 @click.option("--by", metavar="NAMES", help="Remember by these arguments, whatever the others are: amount,customer.")
 @_many

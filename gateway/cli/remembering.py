@@ -81,12 +81,16 @@ def _told(one: "Remembered") -> str:
 
 @click.command("forget", epilog=ends(Exit.DENIED))
 @click.argument("remembered_id", metavar="ID")
+@as_json
 @caller
-def forget_command(remembered_id: str, caller: Caller) -> int:
+def forget_command(remembered_id: str, as_json: bool, caller: Caller) -> int:
     """Take back a remembered answer: from now on it counts for no call."""
     with caller.offline() as offline:
         asyncio.run(offline.store.lasting.forget(remembered_id, offline.subject().user))
-    click.echo(f"forgotten: {remembered_id}", err=True)
+    if as_json:
+        emit({"forgotten": remembered_id})
+    else:
+        click.echo(f"forgotten: {remembered_id}", err=True)
     return Exit.OK
 
 
@@ -136,10 +140,14 @@ def delegations_command(all_of_them: bool, as_json: bool, caller: Caller) -> int
 
 @click.command("end", epilog=ends(Exit.DENIED))
 @click.argument("delegation_id", metavar="ID")
+@as_json
 @caller
-def end_command(delegation_id: str, caller: Caller) -> int:
+def end_command(delegation_id: str, as_json: bool, caller: Caller) -> int:
     """End a delegation."""
     with caller.offline() as offline:
         asyncio.run(offline.store.lasting.end(delegation_id, offline.subject().user))
-    click.echo(f"ended: {delegation_id}", err=True)
+    if as_json:
+        emit({"ended": delegation_id})
+    else:
+        click.echo(f"ended: {delegation_id}", err=True)
     return Exit.OK
