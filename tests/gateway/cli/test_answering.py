@@ -1,5 +1,7 @@
 """Answers on the command line: changed, refused, remembered, to many at once."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +146,31 @@ def test_many_are_those_that_one_may_decide(project: Path, toolgate: Command) ->
 )
 def test_what_makes_no_sense_is_a_mistake_in_how_it_was_typed(bare: Path, toolgate: Command, words: Any) -> None:
     assert toolgate(*words).code == 2
+
+
+def test_a_person_approves_on_the_command_line_what_an_agent_wants_in_another_process(
+    project: Path, toolgate: Command, child: Command, env: Any
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "gateway.cli",
+        "run",
+        "add them",
+        "--model",
+        "scripted:sum.yaml",
+        "--json",
+        "--wait",
+    ]
+    agent = subprocess.Popen(command, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        (asked,) = toolgate("approvals", "watch", "--count", "1", "--json").lines
+        assert asked["state"] == "pending"
+        assert child("approve", asked["id"], "--edit", '{"b": 40}', *BOB).code == 0
+        out, _ = agent.communicate(timeout=60)
+    finally:
+        agent.kill()
+        agent.wait()
+    assert agent.returncode == 0
+    assert "user:bob changed this call before it was made: b: " in out
+    assert toolgate("approvals", "show", asked["id"], "--json").json["state"] == "consumed"
