@@ -26,14 +26,15 @@ from gateway.catalogue import Catalogue
 from gateway.errors import Conflict
 from gateway.events import Admitted, Queued, Started
 from gateway.pipeline import CallSettings, Pipeline
-from gateway.policy import Policy, parse
+from gateway.policy import LivePolicy
 from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Recorder
 from gateway.tracing import Place, Tracing
 from tests.builders import a_tool
+from tests.fixtures.parts import ROOT, write_policy
 
 HOUR = 3_600_000
-POLICY = parse("""\
+RULES = """\
 p, user:ann, *, */*, call, , allow, ann may
 p, *, *, */*, call, , ask, people look
 p, *, *, */*, call, args.amount > 1000, deny, nobody may
@@ -44,7 +45,7 @@ g, user:eve, role:approver, *
 g, user:ann, role:approver, *
 g, user:sue, role:boss, *
 g, user:ann, role:boss, *
-""")
+"""
 ANN = Subject("user:ann", "acme")
 PEOPLE = ["user:bob", "user:eve", "user:ann", "user:sue", "agent:bot"]
 CATALOGUE = Catalogue.of([a_tool("shop/refund", {"type": "object", "properties": {"amount": {"type": "integer"}}})])
@@ -52,10 +53,6 @@ CATALOGUE = Catalogue.of([a_tool("shop/refund", {"type": "object", "properties":
 
 class Killed(BaseException):
     """The process is gone in this moment: nothing that stands behind it is done."""
-
-
-class InForce:
-    current: Policy = POLICY
 
 
 class Shop:
@@ -98,8 +95,9 @@ class Gateway:
     def __init__(self, path: Path, arrived: list[str], clock: Any) -> None:
         self.store, self.shop = SqliteStore(path, clock=clock), Shop(arrived)
         settings = CallSettings(approval_seconds=24 * 3600.0, questions=4)
-        self.pipeline = Pipeline(self.shop, Slow(self.store), InForce(), Tracing(Recorder()), settings)
-        self.approving = Approving(self.store, InForce(), lambda: CATALOGUE)
+        policy = LivePolicy(ROOT / "policies" / "model.conf", write_policy(path.parent, RULES))
+        self.pipeline = Pipeline(self.shop, Slow(self.store), policy, Tracing(Recorder()), settings)
+        self.approving = Approving(self.store, policy, lambda: CATALOGUE)
 
 
 class Approvals(RuleBasedStateMachine):
