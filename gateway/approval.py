@@ -30,7 +30,7 @@ __all__ = [
     "claim_again",
     "risks_of",
 ]
-__all__ += ["schema_text"]
+__all__ += ["merged", "schema_text"]
 
 ApprovalState = Literal["pending", "approved", "denied", "expired", "consumed", "cancelled"]
 Scope = Literal["run", "session", "until"]
@@ -224,6 +224,17 @@ class Approval:
         """The inverse."""
         votes = tuple(Vote(**vote) for vote in value["decisions"])
         return cls(**{**value, "decisions": votes, "risk": tuple(value["risk"])})
+
+
+def merged(arguments: Arguments, patch: Mapping[str, Any]) -> Arguments:
+    """The arguments with a JSON merge patch (RFC 7396): what it names is replaced, what it says is null goes."""
+    return Arguments.parse(_merged(arguments.value, patch))
+
+
+def _merged(value: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
+    old = value if isinstance(value, Mapping) else {}
+    new = {key: _merged(old.get(key), item) if isinstance(item, Mapping) else item for key, item in patch.items()}
+    return {key: item for key, item in {**old, **new}.items() if patch.get(key, item) is not None}
 
 
 def risks_of(tool: Tool | None, *, tainted: bool) -> tuple[str, ...]:

@@ -17,12 +17,13 @@ from gateway.call import Allow, Arguments, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
 from gateway.gates import Facts, judge_approver, judge_deputy, may_agree, may_remember, query_of, terms_of
 from gateway.policy import LivePolicy, RunFacts
+from gateway.preview import Background
 from gateway.run import fold
 from gateway.schema import violation
 from gateway.sources import extended
 from gateway.store import Store
 
-__all__ = ["Answer", "Approving"]
+__all__ = ["Answer", "Approving", "alike"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,12 @@ class Approving:
         """The open questions of which the time is not over, the oldest first: of all runs, or of one."""
         await self.store.expire()
         return await self.store.approvals(run_id=run_id, limit=limit)
+
+    async def background(self, approval: Approval) -> Background:
+        """What an approver may want to know beside the call itself."""
+        run = fold(approval.run_id, await self.store.events(approval.run_id))
+        heard = extended(None, run.input, run.answers) if run.driver == "loop" else None
+        return Background(await self.store.last_like(approval), heard, run.spend, run.limits)
 
     async def may_decide(self, approver: Subject, approval: Approval) -> Verdict:
         """Allow or Deny, with the line that says so. What the policy asks about the run is the run as it is now."""
@@ -105,6 +112,14 @@ class Approving:
         there = self.catalogue()
         tool = approval.tool if there.find(approval.action, approval.path) is None else None
         return there if tool is None else Catalogue.of([tool])
+
+
+def alike(approvals: Sequence[Approval]) -> list[list[Approval]]:
+    """Questions about the very same call of the same subject stand together: for people they are one."""
+    groups: dict[tuple[str, str, int], list[Approval]] = {}
+    for approval in approvals:
+        groups.setdefault((approval.digest, approval.pin, approval.needs), []).append(approval)
+    return list(groups.values())
 
 
 def _terms(approval: Approval, wanted: Approval, facts: Facts, answer: Answer) -> Terms:

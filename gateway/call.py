@@ -183,11 +183,10 @@ class Tool:
     definition: JsonObject = field(repr=False)
     pin: str
     trusted: bool = False
+    path: str = field(init=False, compare=False, repr=False)  # `server/tool`, the name that people and policies use
 
-    @property
-    def path(self) -> str:
-        """`server/tool`, the name that people and policies use."""
-        return f"{self.server}/{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", f"{self.server}/{self.name}")
 
     @property
     def description(self) -> str:

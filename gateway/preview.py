@@ -7,14 +7,28 @@ that `digest_of` says what an approver had before him. What is too long is cut, 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from gateway import budget
 from gateway.approval import Approval
+from gateway.budget import Limits, Spend
 from gateway.call import Arguments
+from gateway.sources import Sources
 from gateway.visible import visible
 
-__all__ = ["LONGEST", "Line", "changes", "differences", "digest_of", "name_of", "preview", "shown"]
+__all__ = [
+    "LONGEST",
+    "Background",
+    "Line",
+    "background",
+    "changes",
+    "differences",
+    "digest_of",
+    "name_of",
+    "preview",
+    "shown",
+]
 
 LONGEST = 4_000  # characters of one value
 _ENDS = 400  # of them that are left of a longer one, at each end
@@ -59,6 +73,55 @@ def shown(value: Any, *, whole: bool = True) -> str:
 def name_of(key: str) -> str:
     """As it is if it is a plain word, else as JSON."""
     return key if key.isascii() and key.replace("-", "_").isidentifier() else visible(json.dumps(key))
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What else is known: the last such call that was agreed to, what the run has heard, what it has spent."""
+
+    before: Approval | None = None
+    sources: Sources | None = None
+    spend: Spend = field(default_factory=Spend)
+    limits: Limits = field(default_factory=Limits)
+
+
+def background(approval: Approval, known: Background) -> tuple[Line, ...]:
+    """What differs from the last such call, where each value came from, and what it costs."""
+    return (*_since(approval, known.before), *_origins(approval, known.sources), _cost(approval, known))
+
+
+def _since(approval: Approval, before: Approval | None) -> list[Line]:
+    if before is None:
+        return [Line("before", "no call of this tool by this user was agreed to before")]
+    changed = differences(before.call.arguments, approval.call.arguments)
+    pin = ["its definition: it is not the same any more"] if before.pin != approval.pin else []
+    told = [Line("unlike", text) for text in (*changed, *pin)]
+    who = f"the last one was agreed to by {visible(before.by)} ({before.id})"
+    return [Line("before", who if told else f"{who}, and is the same"), *told]
+
+
+def _origins(approval: Approval, sources: Sources | None) -> list[Line]:
+    """Of each argument whose origin is known. In doubt nothing is said."""
+    if sources is None:
+        return []
+    found = ((name_of(key), _origin(value, sources)) for key, value in approval.call.arguments.value.items())
+    return [Line("origin", f"{name} was {where}") for name, where in found if where]
+
+
+def _origin(value: Any, sources: Sources) -> str:
+    heard = sources.origin(value)
+    if heard is not None:
+        answer = f"in its answer to {visible(heard.key)}: nobody vouches for it"
+        return f"said by the server `{visible(heard.server)}`, {answer}"
+    return "in the user's own words" if sources.from_user(value) else ""
+
+
+def _cost(approval: Approval, known: Background) -> Line:
+    spent, limits = known.spend, known.limits
+    most = f" of {limits.tool_calls}" if limits.tool_calls is not None else ""
+    so_far = f"the run has made {spent.tool_calls}{most}"
+    money = f", and spent {budget.shown('nanos', spent.nanos)}" if spent.nanos else ""
+    return Line("cost", f"{'1 tool call' if approval.action == 'call' else 'nothing'}; {so_far}{money}")
 
 
 def _arguments(approval: Approval, *, whole: bool) -> list[Line]:

@@ -1,4 +1,4 @@
-"""`toolgate approvals`, `approve`, `deny`: what waits, exactly as it will run, and the answer. No server is started."""
+"""`toolgate approvals`: what waits for people, exactly as it will run. No server is started."""
 
 import asyncio
 import sys
@@ -7,26 +7,39 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit, Stop, ends
-from gateway.cli.options import Caller, as_json, caller, emit
+from gateway.cli.exits import Exit, ends
+from gateway.cli.lazy import Lazy
+from gateway.cli.options import Caller, as_json, caller, emit, only_behind
 
 if TYPE_CHECKING:
-    from gateway.approval import Approval, Said
-    from gateway.call import Deny
     from gateway.runtime import Offline
 
-__all__ = ["approvals_command", "approve_command", "deny_command"]
+__all__ = ["approvals_command"]
 
 RUNS_SEEN = 500  # the newest, among which calls in doubt are looked for
 MOST_SHOWN = 200  # questions, on a page for people
-SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must not answer the only question there is
+
+_BELOW = {
+    "show": ("watching", "One question, with all that is known about it."),
+    "watch": ("watching", "Questions as they come, until Ctrl-C."),
+    "escalate": ("answering", "Hand a question up to those with the role that its line names."),
+    "rules": ("habits", "How people answer each rule: which are always answered with yes?"),
+    "remembered": ("remembering", "The answers that count for more calls than one."),
+    "forget": ("remembering", "Take back a remembered answer."),
+    "delegate": ("remembering", "Let somebody decide in your place until a date."),
+    "delegations": ("remembering", "Who decides for whom."),
+    "end": ("remembering", "End a delegation."),
+}
 
 
-@click.command("approvals", epilog=ends())
+@click.group("approvals", invoke_without_command=True, cls=Lazy, table=_BELOW, epilog=ends())
 @as_json
 @caller
-def approvals_command(as_json: bool, caller: Caller) -> int:
-    """List the calls that wait for a person, the oldest first, with every argument."""
+@click.pass_context
+def approvals_command(context: click.Context, as_json: bool, caller: Caller) -> int:
+    """List the calls that wait for a person, the oldest first, with every argument. Identical ones are one question."""
+    if context.invoked_subcommand is not None:
+        return only_behind(context, "toolgate approvals {name} ...")
     with caller.offline() as offline:
         waiting = asyncio.run(offline.approving.waiting(limit=sys.maxsize))
         doubted = [] if as_json else asyncio.run(_doubted(offline))
@@ -36,14 +49,16 @@ def approvals_command(as_json: bool, caller: Caller) -> int:
     if not waiting and not doubted:
         click.echo("nothing waits for a person", err=True)
         return Exit.OK
+    from gateway.approving import alike
     from gateway.cli.asking import show_question
     from gateway.cli.console import console
 
     option = caller.tenant_option()
     paper, now = console(), time.time_ns() // 1_000_000
-    for approval in waiting[:MOST_SHOWN]:
-        show_question(paper, approval, now)
-        paper.print(f"  │ {'answer':>12}  toolgate approve {approval.id}{option(approval.tenant)}", markup=False)
+    for same in alike(waiting[:MOST_SHOWN]):
+        show_question(paper, same[0], now)
+        for approval in same:
+            paper.print(f"  │ {'answer':>12}  toolgate approve {approval.id}{option(approval.tenant)}", markup=False)
     if len(waiting) > MOST_SHOWN:
         click.echo(f"and {len(waiting) - MOST_SHOWN} more; --json lists them all", err=True)
     for doubt in doubted:
@@ -58,58 +73,3 @@ async def _doubted(offline: "Offline") -> list[str]:
     rows = await offline.store.run_rows(RUNS_SEEN)
     waiting = [await offline.run(row.id) for row in rows if row.status == "waiting"]
     return [doubt for run in waiting for doubt in doubts(run)]
-
-
-@click.command("approve", epilog=ends(Exit.DENIED))
-@click.argument("approval_id", metavar="ID")
-@as_json
-@caller
-def approve_command(approval_id: str, as_json: bool, caller: Caller) -> int:
-    """Let the call that waits as ID happen, once, exactly as shown."""
-    return _decide(caller, approval_id, "approved", "", as_json)
-
-
-@click.command("deny", epilog=ends(Exit.DENIED))
-@click.argument("approval_id", metavar="ID")
-@click.option("--reason", default="", metavar="TEXT", help="Told to the model.")
-@as_json
-@caller
-def deny_command(approval_id: str, reason: str, as_json: bool, caller: Caller) -> int:
-    """Refuse the call that waits as ID."""
-    return _decide(caller, approval_id, "denied", reason, as_json)
-
-
-def _decide(caller: Caller, approval_id: str, decision: "Said", reason: str, as_json: bool) -> int:
-    from gateway.call import Deny
-    from gateway.visible import visible
-
-    if len(approval_id) < SHORTEST_ID:
-        raise click.BadParameter(f"give at least the first {SHORTEST_ID} characters of the id", param_hint="ID")
-    with caller.offline() as offline:
-        answer, driver = asyncio.run(_answer(offline, approval_id, decision, reason))
-        who = offline.subject().user
-    if isinstance(answer, Deny):
-        rule = f" [{answer.rule}]" if answer.rule else ""
-        raise Stop(Exit.DENIED, f"{who} may not decide this: {visible(answer.why)}{rule}", {"rule": answer.rule})
-    if as_json:
-        emit(answer.to_json())
-        return Exit.OK
-    then = _then(decision, driver, answer.run_id)
-    click.echo(f"{decision} by {answer.decided_by}: {visible(answer.path)}; {then}", err=True)
-    return Exit.OK
-
-
-def _then(decision: "Said", driver: str, run_id: str) -> str:
-    """What comes next. A run that waits goes on by itself only where somebody keeps it open."""
-    if driver == "client":
-        return "the client makes the same call again" if decision == "approved" else "the caller is told"
-    told = "" if decision == "approved" else "the caller is told; "
-    return f"{told}if its run does not go on by itself: toolgate resume {run_id}"
-
-
-async def _answer(offline: "Offline", approval_id: str, decision: "Said", reason: str) -> tuple["Approval | Deny", str]:
-    """The answered question, or why not; and who drives its run."""
-    await offline.store.expire()
-    answer = await offline.approving.decide(offline.subject(), approval_id, decision, reason)
-    run_id = getattr(answer, "run_id", None)
-    return answer, (await offline.store.run_row(run_id)).driver if run_id else ""

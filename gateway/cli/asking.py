@@ -4,25 +4,26 @@ Only `y` or `yes` lets a call happen. What was typed before the question stood t
 """
 
 import asyncio
-import json
 import re
 import sys
 import termios
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from gateway.approval import Approval, Said
-from gateway.approving import Approving
+from gateway.approving import Answer, Approving
 from gateway.call import Deny, Subject
 from gateway.cli.columns import ago, within
+from gateway.cli.options import os_user
 from gateway.errors import Conflict
+from gateway.preview import Line, background, preview
 from gateway.store import Store
 from gateway.visible import visible
 
-__all__ = ["answer", "answered", "read_line", "show_question", "until"]
+__all__ = ["answer", "answered", "read_line", "show_lines", "show_question", "until"]
 
 LOOK_SECONDS = 0.2  # between two looks at whether anybody has written to the store
 IDLE_SECONDS = 5.0  # the longest time between two real looks: that a time is over is written by nobody
@@ -37,17 +38,22 @@ async def answer(approving: Approving, approver: Subject, approval: Approval, co
     Raises EOFError when nobody is there any more; then nothing is decided.
     """
     show_question(console, approval)
+    show_lines(console, background(approval, await approving.background(approval)))
     said = await _first(_asked(approver, console), _settled(approving, approval))
     if said is None:
         console.print("\n  somebody else has answered")
         return
     try:
-        outcome = await approving.decide(approver, approval.id, *said)
+        decision, reason = said
+        given = Answer(decision, reason, f"terminal, os user {os_user()}", seen=approval.digest)
+        outcome = await approving.answer(approver, approval.id, given)
     except Conflict as error:
         console.print(f"  {visible(str(error))}", markup=False)
         return
     if isinstance(outcome, Deny):
         console.print(f"  {visible(outcome.why)}", markup=False)
+    elif outcome.state == "pending":
+        console.print(f"  {outcome.needs - len(outcome.approvers)} more must agree", markup=False)
 
 
 def answered(line: str) -> tuple[Said, str] | None:
@@ -58,31 +64,25 @@ def answered(line: str) -> tuple[Said, str] | None:
     return ("approved", "") if found["yes"] else ("denied", (found["reason"] or "")[:MAX_REASON])
 
 
-def show_question(console: Console, approval: Approval, now: int | None = None) -> None:
+def show_question(console: Console, approval: Approval, now: int | None = None, *, whole: bool = False) -> None:
     """The exact call, its values spelled out, and the rule that asks. With `now` (ms since 1970) also how old it is."""
-    who = f"{approval.agent} for {approval.user}" if approval.agent else approval.user
-    lines = [
-        ("call", visible(approval.path)),
-        ("for", f"{visible(who)} · {visible(approval.tenant)}"),
-        ("why", visible(approval.why) + (f"  [{approval.rule}]" if approval.rule else "")),
-        *_arguments(approval.arguments),
-    ]
+    lines = [*preview(approval, whole=whole), *_agreed(approval)]
     if now is not None:
-        lines.append(("asked", f"{ago(approval.created, now)}; expires {within(now, approval.expires)}"))
+        lines.append(Line("asked", f"{ago(approval.created, now)}; expires {within(now, approval.expires)}"))
+        if approval.escalates is not None and approval.escalate_to is not None:
+            when = "now" if approval.escalated(now) else within(now, approval.escalates)
+            lines.append(Line("goes to", f"{approval.escalate_to} {when}"))
     console.print()
-    for label, text in lines:
-        console.print(Text.assemble((f"  │ {label:>12}  ", "yellow"), text), soft_wrap=True)
+    show_lines(console, lines)
 
 
-def _arguments(text: str) -> list[tuple[str, str]]:
-    """One line for each argument, the whole of each name and value: none can hide another or pass for two."""
-    named = [(_name(key), json.dumps(value, ensure_ascii=False)) for key, value in json.loads(text).items()]
-    return [("with", f"{key} = {visible(value)}") for key, value in named] or [("with", "no arguments")]
+def show_lines(console: Console, lines: Sequence[Line]) -> None:
+    for line in lines:
+        console.print(Text.assemble((f"  │ {line.label:>12}  ", "yellow"), line.text), soft_wrap=True)
 
 
-def _name(key: str) -> str:
-    """As it is if it is a plain word, else as JSON."""
-    return key if key.isascii() and key.replace("-", "_").isidentifier() else visible(json.dumps(key))
+def _agreed(approval: Approval) -> list[Line]:
+    return [Line("agreed", visible(" and ".join(approval.approvers)))] if approval.approvers else []
 
 
 async def _asked(approver: Subject, console: Console) -> tuple[Said, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.runtime import Offline, Runtime
 
-__all__ = ["Caller", "as_json", "caller", "emit", "located", "only_behind", "through", "usage_of"]
+__all__ = ["Caller", "as_json", "caller", "emit", "located", "only_behind", "os_user", "through", "usage_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,6 +111,16 @@ def emit(value: Any) -> None:
     import json
 
     click.echo(json.dumps(value, default=str))  # ASCII: no character in it can steer a terminal
+
+
+def os_user() -> str:
+    """Who the operating system says is at the keyboard; his number, where it has no name for him."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def only_behind(context: click.Context, usage: str) -> int:

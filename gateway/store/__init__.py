@@ -236,6 +236,10 @@ class Store(Protocol):
         """The newest no of a person to exactly this call of this run."""
         ...
 
+    async def last_like(self, approval: Approval) -> Approval | None:
+        """The last call of the same tool by the same user to which people agreed and which was made."""
+        ...
+
     async def remembered(self, call: Call) -> Sequence[Remembered]:
         """The answers in force that may count for this call, too."""
         ...

@@ -150,6 +150,12 @@ class SqliteStore:
         rows = self._read(f"{approvals.SELECT} {where}", call.digest, call.run_id)
         return approvals.approval(rows[0]) if rows else None
 
+    async def last_like(self, approval: Approval) -> Approval | None:
+        where = "WHERE path = ? AND user = ? AND tenant = ? AND state = 'consumed' AND id <> ? ORDER BY created DESC"
+        like = (approval.path, approval.user, approval.tenant, approval.id)
+        rows = self._read(f"{approvals.SELECT} {where} LIMIT 1", *like)
+        return approvals.approval(rows[0]) if rows else None
+
     @property
     def lasting(self) -> LastingBook:
         """Remembered answers, and delegations."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,20 @@ import pytest
 from gateway.approval import Approval
 from gateway.call import Answered, InDoubt, Outcome, outcome_from_json
 from gateway.clients import Exchange
-from gateway.events import Admitted, Doubted, Event, Held, ModelAnswered, ModelAsked, Obliged, Returned, Started
+from gateway.events import (
+    Admitted,
+    Denied,
+    Doubted,
+    Event,
+    Held,
+    ModelAnswered,
+    ModelAsked,
+    Obliged,
+    Queued,
+    Recognised,
+    Returned,
+    Started,
+)
 from gateway.screens.secrets import MASK
 from tests.fixtures.parts import ANN, BOB, PATIENCE, Replies, Stage, arrivals, calls, gate, opened, says, tally
 from tests.flows.test_sources import pages, text
@@ -213,6 +227,26 @@ def test_of_a_dry_run_nothing_arrives_and_nothing_is_spent_and_all_is_recorded(t
 
     on_stage(tmp_path, DRY, scenario)
     assert [arrived["arguments"]["amount"] for arrived in arrivals(tmp_path)] == [10]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_since_when_the_caller_was_known_is_recorded_before_each_verdict_where_a_line_asks(
+    tmp_path: Path, asks: bool
+) -> None:
+    lines = "p, *, *, desk/*, call, args.amount == 2, ask, why\np, *, *, desk/*, call, args.amount == 3, deny, n\n"
+    of_age = "p, user:bob, *, x/x, call, subject.auth_age > 9, deny, n\n" if asks else ""
+
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(replace(ANN, since=17.5), "a client") as client:
+            for amount in (1, 2, 3, 11):
+                await client.call("desk/send", {"word": "out", "amount": amount})
+            events = [one for one in await stage.events(client.run_id) if not isinstance(one, Started | Queued)]
+        judged = [type(one) for one in events if isinstance(one, Recognised | Admitted | Held | Denied)]
+        kinds = [Admitted, Held, Denied, Admitted]
+        assert judged == ([kind for each in kinds for kind in (Recognised, each)] if asks else kinds)
+        assert {one.since for one in events if isinstance(one, Recognised)} == ({17.5} if asks else set())
+
+    on_stage(tmp_path, DRY + lines + of_age, scenario)
 
 
 def test_an_agents_dry_run_goes_on(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def golden(folder: Path) -> Callable[[str, Any], None]:
 _HEX = re.compile(r"\b(r|A)-[0-9a-f]{8,}")
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _TIMES = {"at", "created", "updated", "expires", "decided_at", "lease_until", "millis"}
-_TOLD = {"owner", "worker"}
+_TOLD = {"owner", "worker", "method"}
 
 
 def _normal(value: Any, folder: str, key: str = "") -> Any:

@@ -113,13 +113,13 @@ def test_since_when_somebody_had_been_recognised_belongs_to_one_call() -> None:
     begun: list[Event] = [
         CLIENT,
         STARTED,
-        Recognised("t1/call/1", 17.5),
+        Recognised("t1/call/1", None),
         admitted(1),
-        Recognised("t1/call/2", None),
+        Recognised("t1/call/2", 17.5),
         denied(2),
     ]
     found = [one for one in recalled([*begun, held(3)]) if isinstance(one, Recalled)]
-    assert [(one.subject.since, one.aged) for one in found] == [(17.5, True), (None, True), (None, False)]
+    assert [(one.subject.since, one.aged) for one in found] == [(None, True), (17.5, True), (None, False)]
 
 
 def test_a_call_counts_once_however_often_it_is_judged() -> None:

@@ -156,6 +156,7 @@ def test_who_never_waits_hands_over_where_it_would_have_to(tmp_path: Path) -> No
     with (
         contextlib.closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None, factory=Slow, timeout=0)) as mine,
         contextlib.closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other,
+        contextlib.closing(made()) as nobody,
     ):
         mine.execute("CREATE TABLE t (a)")
         mine.other = other
@@ -164,7 +165,7 @@ def test_who_never_waits_hands_over_where_it_would_have_to(tmp_path: Path) -> No
         assert commit_begun(mine, items, Memory()) is False
         assert [item.error for item in items] == [None, None]
         other.execute("COMMIT")
-        mine.other = made()  # nobody is in the way any more
+        mine.other = nobody  # is in the way any more
         commit(mine, items)
         assert [type(item.error) for item in items] == [type(None), Conflict]
         assert mine.execute("SELECT count(*) FROM t").fetchone() == (1,)

@@ -1,0 +1,153 @@
+"""`toolgate approvals remembered`, `forget`, `delegate`, `delegations`, `end`: what lasts beyond one answer."""
+
+import asyncio
+import re
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.exits import Exit, Stop, ends
+from gateway.cli.options import Caller, as_json, caller, emit
+
+if TYPE_CHECKING:
+    from gateway.lasting import Remembered
+
+__all__ = ["date_of", "delegate_command", "delegations_command", "end_command", "forget_command", "remembered_command"]
+
+_SPAN = re.compile(r"([1-9][0-9]{0,4})\s*(min|h|d)")
+_UNITS = {"min": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def date_of(option: str, text: str) -> int:
+    """`2026-12-01`, `2026-12-01T14:00` (UTC), or from now on `8h`, `3d`: milliseconds since 1970. Raises BadParameter
+    for what is no time, or is over.
+    """
+    now, found = time.time_ns() // 1_000_000, _SPAN.fullmatch(text.strip())
+    try:
+        at = datetime.fromisoformat(text.strip()) if found is None else None
+    except ValueError:
+        raise click.BadParameter(f"`{text}` is no date; write 2026-12-01 or 8h", param_hint=option) from None
+    if at is None:
+        return now + int(found[1]) * _UNITS[found[2]] if found else now
+    millis = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    if millis <= now:
+        raise click.BadParameter(f"`{text}` is over already", param_hint=option)
+    return millis
+
+
+def _day(millis: int) -> str:
+    return datetime.fromtimestamp(millis / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+@click.command("remembered", epilog=ends())
+@click.option("--all", "all_of_them", is_flag=True, help="Also those that are over or were taken back.")
+@as_json
+@caller
+def remembered_command(all_of_them: bool, as_json: bool, caller: Caller) -> int:
+    """List the answers that count for more calls than the one they were given to."""
+    with caller.offline() as offline:
+        found = offline.store.lasting.remembered(all_of_them=all_of_them)
+    if as_json:
+        emit([one.to_json() for one in found])
+        return Exit.OK
+    for one in found:
+        click.echo(_told(one))
+    if not found:
+        click.echo("nothing is remembered", err=True)
+    return Exit.OK
+
+
+def _told(one: "Remembered") -> str:
+    from gateway.call import Arguments
+    from gateway.preview import name_of, shown
+    from gateway.visible import visible
+
+    value = Arguments.parse(one.arguments).value
+    names = one.fields or tuple(value)
+    exactly = ", ".join(f"{name_of(name)} = {shown(value[name], whole=False)}" for name in names) or "no arguments"
+    free = sorted(set(value) - set(names))
+    others = f"; whatever {', '.join(map(name_of, free))} may be" if free else ""
+    where = f" in {visible(one.place)}" if one.place else ""
+    who = f"{one.agent} for {one.user}" if one.agent else one.user
+    over = f"; taken back by {one.revoked_by}" if one.revoked else ""
+    return (
+        f"{one.id}  {visible(one.path)} by {visible(who)} with {exactly}{others}\n"
+        f"    {one.said}{where}; used {one.uses} times{over}"
+    )
+
+
+@click.command("forget", epilog=ends(Exit.DENIED))
+@click.argument("remembered_id", metavar="ID")
+@as_json
+@caller
+def forget_command(remembered_id: str, as_json: bool, caller: Caller) -> int:
+    """Take back a remembered answer: from now on it counts for no call."""
+    with caller.offline() as offline:
+        asyncio.run(offline.store.lasting.forget(remembered_id, offline.subject().user))
+    if as_json:
+        emit({"forgotten": remembered_id})
+    else:
+        click.echo(f"forgotten: {remembered_id}", err=True)
+    return Exit.OK
+
+
+@click.command("delegate", epilog=ends(Exit.DENIED))
+@click.argument("deputy", metavar="WHO")
+@click.option("--until", required=True, metavar="DATE", help="`2026-12-01`, or `3d`.")
+@as_json
+@caller
+def delegate_command(deputy: str, until: str, as_json: bool, caller: Caller) -> int:
+    """Let somebody decide in your place until a date: all that you might decide, and nothing that you asked for."""
+    from gateway.lasting import Delegation
+
+    with caller.offline() as offline:
+        me = offline.subject()
+        if not deputy.startswith("user:") or deputy == me.user:
+            raise Stop(Exit.USAGE, f"`{deputy}` is nobody else: write `user:eve`")
+        now = time.time_ns() // 1_000_000
+        made = Delegation(f"D-{secrets.token_hex(8)}", me.user, deputy, me.tenant, now, date_of("--until", until))
+        asyncio.run(offline.store.lasting.delegate(made))
+    if as_json:
+        emit(made.to_json())
+    click.echo(f"{made.id}: {deputy} decides for {me.user} until {_day(made.until)}", err=True)
+    return Exit.OK
+
+
+@click.command("delegations", epilog=ends())
+@click.option("--all", "all_of_them", is_flag=True, help="Also those that are over.")
+@as_json
+@caller
+def delegations_command(all_of_them: bool, as_json: bool, caller: Caller) -> int:
+    """List who decides for whom."""
+    from gateway.visible import visible
+
+    with caller.offline() as offline:
+        found = offline.store.lasting.delegations(all_of_them=all_of_them)
+    if as_json:
+        emit([one.to_json() for one in found])
+        return Exit.OK
+    for one in found:
+        over = f"; ended by {one.revoked_by}" if one.revoked else ""
+        told = f"{one.id}  {one.deputy} decides for {one.absent} ({one.tenant}) until {_day(one.until)}{over}"
+        click.echo(visible(told))
+    if not found:
+        click.echo("nobody decides for anybody", err=True)
+    return Exit.OK
+
+
+@click.command("end", epilog=ends(Exit.DENIED))
+@click.argument("delegation_id", metavar="ID")
+@as_json
+@caller
+def end_command(delegation_id: str, as_json: bool, caller: Caller) -> int:
+    """End a delegation."""
+    with caller.offline() as offline:
+        asyncio.run(offline.store.lasting.end(delegation_id, offline.subject().user))
+    if as_json:
+        emit({"ended": delegation_id})
+    else:
+        click.echo(f"ended: {delegation_id}", err=True)
+    return Exit.OK

@@ -1,0 +1,48 @@
+"""Which rules are always answered with yes."""
+
+import asyncio
+from pathlib import Path
+
+from gateway.approval import Vote
+from gateway.fatigue import ENOUGH
+from gateway.store import Open
+from gateway.store.sqlite import SqliteStore
+from tests.builders import CLIENT, NOON, STARTED, a_call, an_approval
+from tests.gateway.cli.conftest import Command
+
+
+def fill(project: Path, count: int) -> None:
+    store = SqliteStore(next(project.rglob("*.db"), project / ".toolgate" / "toolgate.db"))
+    asyncio.run(store.append("r-9", [CLIENT, STARTED], lease=None))
+    for n in range(count):
+        call = a_call("shop/refund", {"amount": n % 40, "customer": "c-1"})
+        vote = Vote("user:bob", NOON + 900, "approved", digest=call.digest)
+        asked = an_approval(f"A-{n}", call, claim=f"{n}", state="consumed", decisions=(vote,), decided_at=NOON + 900)
+        asyncio.run(store.append("r-9", [], lease=None, changes=[Open(asked)]))
+    store.close()
+
+
+def test_nobody_was_asked_yet(bare: Path, toolgate: Command) -> None:
+    assert toolgate("approvals", "rules").err == "nobody was asked yet\n"
+
+
+def test_a_rule_that_is_always_answered_with_yes_is_reported_with_what_to_leave_out(
+    bare: Path, toolgate: Command
+) -> None:
+    toolgate("approvals")
+    fill(bare, ENOUGH)
+    told = toolgate("approvals", "rules").out
+    assert "policies/policy.csv:3  50   0   0       100%  0.9 s" in told
+    assert "was answered with yes 50 of 50 times, half of them in less time than it takes to read one" in told
+    assert "shop/refund when " in told
+    assert "args.customer == 'c-1'" in told
+    (habit,) = toolgate("approvals", "rules", "--json").json
+    assert (habit["tired"], habit["rate"]) == (True, 1.0)
+    assert habit["proposal"].startswith("shop/refund when ")
+
+
+def test_a_few_answers_say_nothing(bare: Path, toolgate: Command) -> None:
+    toolgate("approvals")
+    fill(bare, ENOUGH - 1)
+    (habit,) = toolgate("approvals", "rules", "--json").json
+    assert (habit["tired"], habit["proposal"]) == (False, None)
