@@ -87,6 +87,8 @@ class Approving:
         approval = await self.store.approval(approval_id)
         if answer.decision == "escalated" and approval.escalate_to is None:
             return Deny("approver", "no line says to whom this goes: write `escalate=role:...@2h` on an `o` line")
+        if answer.decision != "approved":
+            answer = replace(answer, edited=None, remember=None)
         wanted = approval if answer.edited is None else approval.edited(answer.edited)
         facts = await self._facts(wanted)
         verdict, on_behalf = await self._judged(approver, wanted, facts)

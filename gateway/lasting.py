@@ -52,12 +52,12 @@ class Remembered:
         asked = (who.user, who.agent, who.tenant, call.path, call.action, pin, server_pin)
         mine = (self.user, self.agent, self.tenant, self.path, self.action, self.pin, self.server_pin)
         here = self.scope == "until" or self.place in places
-        return asked == mine and here and self.in_force(now) and self._alike(call.arguments)
+        return asked == mine and here and self.in_force(now) and self.alike(call.arguments)
 
     def in_force(self, now: int) -> bool:
         return self.revoked is None and now < self.until
 
-    def _alike(self, arguments: Arguments) -> bool:
+    def alike(self, arguments: Arguments) -> bool:
         """No other arguments than there were, and the picked ones as they were, to the letter."""
         known = Arguments.parse(self.arguments)
         if not self.fields:

@@ -25,7 +25,7 @@ def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
     if terms.seen not in (None, asked.digest):
         who = asked.decisions[-1].by if asked.decisions else "somebody"
         raise Conflict(f"the call of approval `{asked.id}` was changed meanwhile, by {who}; look at it again")
-    if terms.edited is not None:
+    if terms.edited is not None and vote.decision == "approved":
         asked = asked.edited(terms.edited)
     scope = terms.remember.scope if terms.remember else "once"
     vote = replace(vote, digest=asked.digest, scope=scope)

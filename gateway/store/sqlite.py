@@ -151,7 +151,9 @@ class SqliteStore:
         return approvals.approval(rows[0]) if rows else None
 
     async def last_like(self, approval: Approval) -> Approval | None:
-        where = "WHERE path = ? AND user = ? AND tenant = ? AND state = 'consumed' AND id <> ? ORDER BY created DESC"
+        where = (
+            "WHERE path = ? AND user = ? AND tenant = ? AND state = 'consumed' AND id <> ? ORDER BY consumed_at DESC"
+        )
         like = (approval.path, approval.user, approval.tenant, approval.id)
         rows = self._read(f"{approvals.SELECT} {where} LIMIT 1", *like)
         return approvals.approval(rows[0]) if rows else None

@@ -258,5 +258,5 @@ class Approvals(RuleBasedStateMachine):
 
 TestApprovals = Approvals.TestCase
 TestApprovals.settings = settings(
-    max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

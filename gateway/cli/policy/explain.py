@@ -69,12 +69,31 @@ def explain_command(who: str | None, offline: bool, as_json: bool, caller: Calle
     query = _changed(past.query, words) if past else _query(config, words)
     query = asyncio.run(informed(config, query, offline=offline))
     explanation = explain(policy, query)
+    lasting = _lasting(config, query) if explanation.decision.effect == "ask" else []
     if as_json:
-        recorded = {"recorded": past.to_json()} if past else {}
+        recorded: dict[str, object] = {"recorded": past.to_json()} if past else {}
+        recorded |= {"remembered": lasting} if lasting else {}
         emit(explanation.to_json() | {"tool_known": query.tool is not None} | recorded)
     else:
         _print(policy, query, past)
+        for said in lasting:
+            click.echo(f"\n  but   {said}, as long as the tool is the same and whoever agreed may agree to it")
     return Exit.OK
+
+
+def _lasting(config: "Config", query: "Query") -> list[str]:
+    """The answers to earlier calls that may count for this one, too, as the store has them."""
+    from contextlib import closing
+
+    from gateway.call import Arguments
+    from gateway.store.sqlite import SqliteStore
+
+    if query.args is None or query.action != "call" or not config.store.path.exists():
+        return []
+    arguments = Arguments.parse(query.args)
+    with closing(SqliteStore(config.store.path)) as store:
+        found = store.lasting.about(query.subject, query.object)
+    return [one.said for one in found if one.agent == query.subject.agent and one.alike(arguments)]
 
 
 def _print(policy: "Policy", query: "Query", past: "Past | None") -> None:

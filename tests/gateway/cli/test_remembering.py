@@ -27,6 +27,10 @@ def test_a_remembered_answer_is_listed_and_taken_back(project: Path, toolgate: C
     assert "echo/add by user:ann with a = 1; whatever b may be" in listed.out
     assert f"allowed by {asked} of user:bob, until " in listed.out
     assert "used 1 times" in listed.out
+    asks = ("policy", "explain", "--tool", "echo/add", "--offline")
+    assert f"allowed by {asked} of user:bob, until " in toolgate(*asks, "--args", '{"a": 1, "b": 7}').out
+    assert toolgate(*asks, "--args", '{"a": 1, "b": 7}', "--json").json["remembered"] != []
+    assert "allowed by A-" not in toolgate(*asks, "--args", '{"a": 2, "b": 7}').out
     (one,) = toolgate("approvals", "remembered", "--json").json
     assert toolgate("approvals", "forget", one["id"], *BOB).code == 0
     assert toolgate("call", "echo/add", '{"a": 1, "b": 6}').code == 7

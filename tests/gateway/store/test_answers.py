@@ -117,6 +117,12 @@ def test_a_yes_to_what_somebody_else_has_changed_meanwhile_is_none(store: Sqlite
     assert asyncio.run(store.approval("A-1")).approvers == ("user:eve",)
 
 
+def test_only_a_yes_changes_the_call(store: SqliteStore) -> None:
+    ask(store)
+    refused = say(store, "bob", "denied", edited=Arguments.parse('{"amount":100}'))
+    assert (refused.arguments, refused.asked_for) == (CALL.arguments.text, None)
+
+
 def test_to_escalate_is_no_answer(store: SqliteStore, clock: Clock) -> None:
     ask(store, escalate_to="role:boss", escalates=NOON + 900_000)
     clock.tick(7)
