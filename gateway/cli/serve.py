@@ -113,12 +113,14 @@ def _application(front: "Front", entry: "Entry", version: str) -> "Callable[[], 
 @contextlib.asynccontextmanager
 async def _front(runtime: "Runtime") -> "AsyncIterator[Front]":
     """What clients ask. At the end, every client's run is closed."""
+    from gateway.serve.consent import Consent
     from gateway.serve.front import Front
     from gateway.serve.sessions import Sessions
 
     await _sweep(runtime)
     sessions = Sessions(runtime.clients)
-    front = Front(sessions, runtime.upstream, _keys(runtime.config))
+    consent = Consent(runtime.approving) if runtime.config.approvals.ask_clients else None
+    front = Front(sessions, runtime.upstream, _keys(runtime.config), consent=consent)
     try:
         yield front
     finally:

@@ -15,6 +15,7 @@ from gateway.config.server_entry import HttpTemplate, ServerEntry
 from gateway.config.servers import alike, read_servers
 from gateway.config.settings import (
     AgentConfig,
+    ApprovalsConfig,
     IdentityConfig,
     ModelConfig,
     NetworkConfig,
@@ -95,6 +96,10 @@ class Config:
     @property
     def trust(self) -> TrustConfig:
         return self.settings.trust
+
+    @property
+    def approvals(self) -> ApprovalsConfig:
+        return self.settings.approvals
 
     def telemetry_headers(self, environ: Mapping[str, str]) -> Mapping[str, str]:
         """The headers for the collector, secrets included. Raises ConfigError for a variable that is not set."""

@@ -1,0 +1,119 @@
+"""The gateway's own questions to its clients: may this call, which a policy line asks about, be made?
+
+The admin turns it on (`[approvals] ask_clients`). A client that can show a form is asked for his own call instead of
+only being told that it waits; whoever answers is, to the policy, the subject of that client, so his word counts where a
+line lets him approve his own requests, and nowhere else: nobody else is asked, because nobody else is there. Where
+several people must agree, this channel has no voice: the program that made the call is not a second person.
+
+    clients of the handshake era are asked while their call waits (`Caller.ask`)
+    modern ones by an answer: what they carry (`states`) is the approval's id, and no more
+
+Whatever comes back goes through `gateway.approving`. A yes is not carried on to the call: it is made anew, and finds
+its answer in the store, as it would have found one given anywhere else.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.approval import Approval
+from gateway.approving import Answer, Approving
+from gateway.call import Allow, JsonObject
+from gateway.caller import Caller, CantAsk
+from gateway.errors import AlreadyUsed, Conflict
+from gateway.events import Held
+from gateway.form import form, reply
+from gateway.pipeline import CallResult
+from gateway.serve.asking import Asker
+from gateway.serve.questions import lacking
+from gateway.store import Once
+
+__all__ = ["METHOD", "PATIENCE", "Consent", "Question", "said_in"]
+
+METHOD = "elicitation"  # how an answer was given, in its vote
+PATIENCE = 600.0  # seconds that a call of the handshake era waits for its client's user
+_ASK = "elicitation/create"
+
+log = logging.getLogger("toolgate.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`params` are those of `elicitation/create`; `held` is what the client is told if it leads to nothing."""
+
+    approval: str
+    params: JsonObject
+    held: Held
+
+
+class Consent:
+    """`approving` is the one path of an answer. `patience` is in seconds."""
+
+    def __init__(self, approving: Approving, patience: float = PATIENCE) -> None:
+        self._approving, self._patience = approving, patience
+
+    async def question(self, result: CallResult, asker: Asker, caller: Caller) -> Question | None:
+        """What this client is asked about its call, if it is one that waits, and his answer could decide it."""
+        if not isinstance(result, Held) or lacking(_ASK, {}, caller.capabilities):
+            return None
+        approval = await self._approving.store.approval(result.approval_id)
+        if not await self._may_answer(asker, approval):
+            return None
+        params = form(approval if asker.local else _from_afar(approval))
+        return Question(approval.id, params, result) if params is not None else None
+
+    async def asked(self, question: Question, asker: Asker, caller: Caller) -> bool:
+        """Asks a client of the handshake era while it waits; whether its call is made anew now."""
+        try:
+            async with asyncio.timeout(self._patience):
+                said = await caller.ask(_ASK, question.params)
+        except (CantAsk, TimeoutError) as error:
+            log.debug("a client did not answer about approval %s: %s", question.approval, error)
+            return False
+        return await self._take(question.approval, asker, said)
+
+    async def answered(self, approval_id: str, once: Once | None, asker: Asker, said: Any) -> bool:
+        """Takes the answer that a modern client came back with; whether its call is made anew now.
+
+        What he carries is good for one answer. Raises AlreadyUsed.
+        """
+        if reply(said) is not None:
+            if once is None:
+                raise AlreadyUsed(approval_id)
+            run_id = (await self._approving.store.approval(approval_id)).run_id
+            await self._approving.store.append(run_id, [], lease=None, changes=(once,))
+        return await self._take(approval_id, asker, said)
+
+    async def held(self, approval_id: str) -> Held:
+        """What a client is told whose question still stands."""
+        asked = await self._approving.store.approval(approval_id)
+        return Held(asked.key, asked.path, asked.id, asked.why, asked.rule, asked.action, asked.policy)
+
+    async def _take(self, approval_id: str, asker: Asker, said: Any) -> bool:
+        """False where nothing was decided: the question stands, or he may not answer it."""
+        answer, approval = reply(said), await self._approving.store.approval(approval_id)
+        if answer is None or not await self._may_answer(asker, approval):
+            return False
+        decision, reason = answer
+        given = Answer(decision, reason, METHOD, seen=approval.asked.digest)
+        try:
+            return isinstance(await self._approving.answer(asker.subject, approval.id, given), Approval)
+        except Conflict:  # somebody else was first, or it is too late: who said no does not have it made
+            return decision == "approved"
+
+    async def _may_answer(self, asker: Asker, approval: Approval) -> bool:
+        alone = approval.needs == 1 and approval.asked_for is None and approval.call.subject == asker.subject
+        return alone and isinstance(await self._approving.may_decide(asker.subject, approval), Allow)
+
+
+def _from_afar(approval: Approval) -> Approval:
+    """As somebody elsewhere is told of it: not in which folder of this machine the line stands."""
+    return replace(approval, rule=approval.rule.rpartition("/")[2]) if approval.rule else approval
+
+
+def said_in(params: Mapping[str, Any], key: str) -> Any:
+    """The client's answer to one question, raw; None without one."""
+    responses = params.get("inputResponses")
+    return responses.get(key) if isinstance(responses, Mapping) else None
