@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # PyJWT is for those who take tokens
     from gateway.auth.jwks import KeySet
     from gateway.auth.tokens import Verified
 
-__all__ = ["challenges", "issuer_keys", "login", "profile", "profiles", "tokens"]
+__all__ = ["answers_over_http", "challenges", "issuer_keys", "login", "profile", "profiles", "tokens"]
 
 
 def login(config: Config, store: SqliteStore, verified: "Verified | None" = None) -> Login | None:
@@ -37,8 +37,18 @@ def challenges(config: Config) -> Challenges:
     by_path = {
         f"/mcp/{name}": frozenset(given.scopes) for name, given in config.profiles.items() if given.scopes is not None
     }
+    if answers_over_http(config):
+        by_path["/approvals"] = frozenset(config.approvals.scopes)
     resource = Resource(serve.oauth.resource, serve.oauth.issuer) if serve.oauth else None
     return Challenges(frozenset(serve.scopes), by_path, resource)
+
+
+def answers_over_http(config: Config) -> bool:
+    """Whether people answer at `/approvals`. Where nobody logs in, only if the admin says so: an agent that runs here,
+    too, could answer in their place.
+    """
+    http = config.approvals.http
+    return config.serve.asks_who if http is None else http
 
 
 def tokens(config: Config, oauth: OAuthConfig, verified: "Verified | None" = None) -> Who:

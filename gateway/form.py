@@ -15,7 +15,7 @@ from gateway.call import JsonObject
 from gateway.preview import preview
 from gateway.visible import visible
 
-__all__ = ["APPROVAL", "LONGEST", "form", "reply"]
+__all__ = ["APPROVAL", "LONGEST", "form", "opened", "page", "reply"]
 
 APPROVAL = "toolgate/approval"
 LONGEST = 8_000  # characters of a question; a call that takes more is looked at elsewhere, where there is room for it
@@ -47,6 +47,19 @@ def form(approval: Approval) -> JsonObject | None:
         return None
     known = {"id": approval.id, "digest": approval.digest}
     return {"mode": "form", "message": message, "requestedSchema": _FIELDS, "_meta": {APPROVAL: known}}
+
+
+def page(approval: Approval, url: str) -> JsonObject:
+    """The same for a client that only opens pages: where a person sees it, and says himself who he is."""
+    about = f"{visible(approval.path)}, for {visible(approval.user)}"
+    message = f"[Toolgate approval {approval.id}] A person must decide whether this call may be made: {about}."
+    known = {"id": approval.id, "digest": approval.digest}
+    return {"mode": "url", "message": message, "url": f"{url}/approvals/{approval.id}", "_meta": {APPROVAL: known}}
+
+
+def opened(result: Any) -> bool:
+    """Whether an `ElicitResult` says that the page is open: whatever happens there, happens there."""
+    return isinstance(result, Mapping) and result.get("action") == "accept" and "content" not in result
 
 
 def reply(result: Any) -> tuple[Said, str] | None:

@@ -12,12 +12,13 @@ from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
+    from gateway.auth import Authenticator
     from gateway.call import Subject
     from gateway.config import Config
     from gateway.keyring import KeyRing
     from gateway.runtime import Runtime
     from gateway.serve.asgi import App
-    from gateway.serve.door import Entry
+    from gateway.serve.door import Counter, Entry
     from gateway.serve.front import Front
 
 __all__ = ["serve_command"]
@@ -73,7 +74,7 @@ async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> 
     part = profile(config, name)
     async with open_runtime(config, "serve") as runtime:
         local = Asker(runtime.offline.subject(agent=_agent(agent)), part, local=True)
-        async with _front(runtime) as front:
+        async with _front(runtime, _keys(config)) as front:
             _settled()
             await serve_stdio(build_server(front, version("toolgate"), local), ending=front.changes.close)
 
@@ -93,8 +94,9 @@ async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> N
 
     given = config.serve
     check_host(given.host, logged_in=given.asks_who)  # before any server is started
-    async with open_runtime(config, "serve") as runtime, _front(runtime) as front:
-        entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)))
+    keys = _keys(config)
+    async with open_runtime(config, "serve") as runtime, _front(runtime, keys) as front:
+        entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)), keys)
         _settled()
         address = Address(given.host, given.port, given.grace)
         stamp = {"name": "toolgate", "version": version("toolgate")}
@@ -111,16 +113,19 @@ def _application(front: "Front", entry: "Entry", version: str) -> "Callable[[], 
 
 
 @contextlib.asynccontextmanager
-async def _front(runtime: "Runtime") -> "AsyncIterator[Front]":
+async def _front(runtime: "Runtime", keys: "KeyRing") -> "AsyncIterator[Front]":
     """What clients ask. At the end, every client's run is closed."""
+    from gateway.entrance import answers_over_http
     from gateway.serve.consent import Consent
     from gateway.serve.front import Front
     from gateway.serve.sessions import Sessions
 
     await _sweep(runtime)
     sessions = Sessions(runtime.clients)
-    consent = Consent(runtime.approving) if runtime.config.approvals.ask_clients else None
-    front = Front(sessions, runtime.upstream, _keys(runtime.config), consent=consent)
+    forms, url = runtime.config.approvals.ask_clients, runtime.config.approvals.url
+    url = url if answers_over_http(runtime.config) else None
+    consent = Consent(runtime.approving, forms=forms, url=url) if forms or url else None
+    front = Front(sessions, runtime.upstream, keys, consent=consent)
     try:
         yield front
     finally:
@@ -137,10 +142,11 @@ def _keys(config: "Config") -> "KeyRing":
     return load_keyring(config.folders.state / "sealing-keys", os.environ)
 
 
-def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
+def _entry(runtime: "Runtime", local: "Subject", keys: "KeyRing") -> "Entry":
     from datetime import UTC, datetime
+    from urllib.parse import urlsplit
 
-    from gateway.entrance import challenges, login, profiles
+    from gateway.entrance import answers_over_http, challenges, login, profiles
     from gateway.serve.door import Entry
     from gateway.serve.origins import Origins
     from gateway.serve.pages import Parts, Readiness, pages
@@ -153,13 +159,30 @@ def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
         may_use=lambda subject, name: offline.policy.current.may_use(subject, name, datetime.now(UTC)),
         digest=lambda: offline.policy.current.digest,
     )
+    authenticator = login(config, offline.store, runtime.access.verified if runtime.access.exchanges else None)
+    url = config.approvals.url
+    own = (url, urlsplit(url).netloc) if url else None
     return Entry(
         local=local,
-        authenticator=login(config, offline.store, runtime.access.verified if runtime.access.exchanges else None),
+        authenticator=authenticator,
+        counter=_counter(runtime, authenticator, keys) if answers_over_http(config) else None,
         profiles=profiles(config),
         pages=pages(challenges(config), Readiness(parts)),
-        origins=Origins(config.serve.allowed_hosts, config.serve.allowed_origins),
+        origins=Origins(
+            (*config.serve.allowed_hosts, *([own[1]] if own else [])),
+            (*config.serve.allowed_origins, *([own[0]] if own else [])),
+        ),
     )
+
+
+def _counter(runtime: "Runtime", authenticator: "Authenticator | None", keys: "KeyRing") -> "Counter":
+    """Where people answer."""
+    from gateway.serve.people.badge import Badges
+    from gateway.serve.people.counter import Counter
+    from gateway.serve.people.docket import Docket
+
+    secure = (runtime.config.approvals.url or "").startswith("https:")
+    return Counter(Docket(runtime.approving), Badges(keys), authenticator, secure).answer
 
 
 async def _sweep(runtime: "Runtime") -> None:

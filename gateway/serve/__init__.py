@@ -22,6 +22,7 @@ Start at `front`, then follow a call.
     instructions what he is told in the handshake
     envelope    what each era wants around a result
     strict      one message, read in the only way in which it can be read
+    people/     where people answer over HTTP: in JSON, and in a browser
     http, stdio the transports; `signals` is how both end
     asgi        the words of the first
     deadlines   times that hardly ever come, looked at together

@@ -8,6 +8,9 @@ several people must agree, this channel has no voice: the program that made the 
     clients of the handshake era are asked while their call waits (`Caller.ask`)
     modern ones by an answer: what they carry (`states`) is the approval's id, and no more
 
+Where people answer at pages of ours (`people`), a client that opens pages is led to the one about its call. There he
+says himself who he is, so it may be anybody; his client has only opened it.
+
 Whatever comes back goes through `gateway.approving`. A yes is not carried on to the call: it is made anew, and finds
 its answer in the store, as it would have found one given anywhere else.
 """
@@ -24,16 +27,18 @@ from gateway.call import Allow, JsonObject
 from gateway.caller import Caller, CantAsk
 from gateway.errors import AlreadyUsed, Conflict
 from gateway.events import Held
-from gateway.form import form, reply
+from gateway.form import form, opened, page, reply
 from gateway.pipeline import CallResult
 from gateway.serve.asking import Asker
-from gateway.serve.questions import lacking
+from gateway.serve.questions import for_the_handshake_era, lacking
 from gateway.store import Once
 
 __all__ = ["METHOD", "PATIENCE", "Consent", "Question", "said_in"]
 
 METHOD = "elicitation"  # how an answer was given, in its vote
 PATIENCE = 600.0  # seconds that a call of the handshake era waits for its client's user
+OPEN = 120.0  # seconds that a call waits for what happens on a page
+LOOK = 0.5  # seconds; how often it is looked whether something has
 _ASK = "elicitation/create"
 
 log = logging.getLogger("toolgate.serve")
@@ -49,26 +54,34 @@ class Question:
 
 
 class Consent:
-    """`approving` is the one path of an answer. `patience` is in seconds."""
+    """`approving` is the one path of an answer. With `forms`, clients are asked by forms; `url` is where pages are, if
+    they are to be led to one.
+    """
 
-    def __init__(self, approving: Approving, patience: float = PATIENCE) -> None:
-        self._approving, self._patience = approving, patience
+    def __init__(
+        self, approving: Approving, *, forms: bool = True, url: str | None = None, seconds: float = OPEN
+    ) -> None:
+        self._approving, self._forms, self._url, self._seconds = approving, forms, url, seconds
 
     async def question(self, result: CallResult, asker: Asker, caller: Caller) -> Question | None:
         """What this client is asked about its call, if it is one that waits, and his answer could decide it."""
-        if not isinstance(result, Held) or lacking(_ASK, {}, caller.capabilities):
+        by_form = self._forms and not lacking(_ASK, {}, caller.capabilities)
+        by_page = self._url is not None and not lacking(_ASK, {"mode": "url"}, caller.capabilities)
+        if not isinstance(result, Held) or not (by_form or by_page):
             return None
         approval = await self._approving.store.approval(result.approval_id)
-        if not await self._may_answer(asker, approval):
-            return None
-        params = form(approval if asker.local else _from_afar(approval))
+        params = None
+        if by_form and await self._may_answer(asker, approval):
+            params = form(approval if asker.local else _from_afar(approval))
+        if params is None and by_page:
+            params = page(approval, self._url or "")
         return Question(approval.id, params, result) if params is not None else None
 
     async def asked(self, question: Question, asker: Asker, caller: Caller) -> bool:
         """Asks a client of the handshake era while it waits; whether its call is made anew now."""
         try:
-            async with asyncio.timeout(self._patience):
-                said = await caller.ask(_ASK, question.params)
+            async with asyncio.timeout(PATIENCE):
+                said = await caller.ask(_ASK, for_the_handshake_era(_ASK, question.params))
         except (CantAsk, TimeoutError) as error:
             log.debug("a client did not answer about approval %s: %s", question.approval, error)
             return False
@@ -93,6 +106,8 @@ class Consent:
 
     async def _take(self, approval_id: str, asker: Asker, said: Any) -> bool:
         """False where nothing was decided: the question stands, or he may not answer it."""
+        if self._url is not None and opened(said):
+            return await self._settled(approval_id)
         answer, approval = reply(said), await self._approving.store.approval(approval_id)
         if answer is None or not await self._may_answer(asker, approval):
             return False
@@ -102,6 +117,15 @@ class Consent:
             return isinstance(await self._approving.answer(asker.subject, approval.id, given), Approval)
         except Conflict:  # somebody else was first, or it is too late: who said no does not have it made
             return decision == "approved"
+
+    async def _settled(self, approval_id: str) -> bool:
+        """Whether somebody decides while the page is open; the store is the only place where that is seen."""
+        store, until = self._approving.store, asyncio.get_running_loop().time() + self._seconds
+        while (await store.approval(approval_id)).state == "pending":
+            if asyncio.get_running_loop().time() >= until:
+                return False
+            await asyncio.sleep(LOOK)
+        return True
 
     async def _may_answer(self, asker: Asker, approval: Approval) -> bool:
         alone = approval.needs == 1 and approval.asked_for is None and approval.call.subject == asker.subject
