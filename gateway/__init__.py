@@ -33,6 +33,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person
     signature       which server asks: its name on each of its questions
+    notice          an approval as people elsewhere are told of it
     form            our own question to a client: may this call be made?
     steps           what happens next in a run, as a value
     results         what a model or a client is told about a call

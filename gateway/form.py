@@ -7,12 +7,12 @@ server: it is never looked at as one to ours.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.approval import Approval, Said
 from gateway.call import JsonObject
-from gateway.preview import preview
+from gateway.notice import lines
+from gateway.preview import Background
 from gateway.visible import visible
 
 __all__ = ["APPROVAL", "LONGEST", "form", "opened", "page", "reply"]
@@ -32,21 +32,19 @@ _FIELDS: JsonObject = {
 _SAID: Mapping[Any, Said] = {"approve": "approved", "deny": "denied"}
 
 
-def form(approval: Approval) -> JsonObject | None:
+def form(approval: Approval, known: Background) -> JsonObject | None:
     """The parameters of `elicitation/create`: exactly what will run, every value in full. None: it is too long."""
-    until = datetime.fromtimestamp(approval.expires / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     message = "\n".join(
         (
             f"[Toolgate approval {approval.id}] May this call be made?",
-            *(f"{line.label}: {line.text}" for line in preview(approval, whole=True)),
-            f"costs: {'one tool call' if approval.action == 'call' else 'nothing of a budget'}",
-            f"Approved, it runs once, exactly as shown. The question stands until {until}.",
+            *(f"{line.label}: {line.text}" for line in lines(approval, known)),
+            "Approved, it runs once, exactly as shown.",
         )
     )
     if len(message) > LONGEST:
         return None
-    known = {"id": approval.id, "digest": approval.digest}
-    return {"mode": "form", "message": message, "requestedSchema": _FIELDS, "_meta": {APPROVAL: known}}
+    about = {"id": approval.id, "digest": approval.digest}
+    return {"mode": "form", "message": message, "requestedSchema": _FIELDS, "_meta": {APPROVAL: about}}
 
 
 def page(approval: Approval, url: str) -> JsonObject:

@@ -31,7 +31,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.fatigue", "gateway.preview",
         "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
-        "gateway.task", "gateway.standing", "gateway.signature", "gateway.form",
+        "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.said", "gateway.spelling", "gateway.clues",
         "gateway.sources",

@@ -18,11 +18,11 @@ its answer in the store, as it would have found one given anywhere else.
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.approval import Approval
-from gateway.approving import Answer, Approving
+from gateway.approving import OWN_CLIENT, Answer, Approving
 from gateway.call import Allow, JsonObject
 from gateway.caller import Caller, CantAsk
 from gateway.errors import AlreadyUsed, Conflict
@@ -33,9 +33,8 @@ from gateway.serve.asking import Asker
 from gateway.serve.questions import for_the_handshake_era, lacking
 from gateway.store import Once
 
-__all__ = ["METHOD", "PATIENCE", "Consent", "Question", "said_in"]
+__all__ = ["PATIENCE", "Consent", "Question", "said_in"]
 
-METHOD = "elicitation"  # how an answer was given, in its vote
 PATIENCE = 600.0  # seconds that a call of the handshake era waits for its client's user
 OPEN = 120.0  # seconds that a call waits for what happens on a page
 LOOK = 0.5  # seconds; how often it is looked whether something has
@@ -72,7 +71,7 @@ class Consent:
         approval = await self._approving.store.approval(result.approval_id)
         params = None
         if by_form and await self._may_answer(asker, approval):
-            params = form(approval if asker.local else _from_afar(approval))
+            params = form(approval, await self._approving.background(approval))
         if params is None and by_page:
             params = page(approval, self._url or "")
         return Question(approval.id, params, result) if params is not None else None
@@ -112,7 +111,7 @@ class Consent:
         if answer is None or not await self._may_answer(asker, approval):
             return False
         decision, reason = answer
-        given = Answer(decision, reason, METHOD, seen=approval.asked.digest)
+        given = Answer(decision, reason, OWN_CLIENT, seen=approval.asked.digest)
         try:
             return isinstance(await self._approving.answer(asker.subject, approval.id, given), Approval)
         except Conflict:  # somebody else was first, or it is too late: who said no does not have it made
@@ -130,11 +129,6 @@ class Consent:
     async def _may_answer(self, asker: Asker, approval: Approval) -> bool:
         alone = approval.needs == 1 and approval.asked_for is None and approval.call.subject == asker.subject
         return alone and isinstance(await self._approving.may_decide(asker.subject, approval), Allow)
-
-
-def _from_afar(approval: Approval) -> Approval:
-    """As somebody elsewhere is told of it: not in which folder of this machine the line stands."""
-    return replace(approval, rule=approval.rule.rpartition("/")[2]) if approval.rule else approval
 
 
 def said_in(params: Mapping[str, Any], key: str) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.form import APPROVAL, LONGEST, form, reply
+from gateway.preview import Background
 from gateway.signature import signed
 from tests.builders import a_call, an_approval
 
@@ -13,25 +14,25 @@ ASKED = an_approval(call=CALL)
 
 
 def test_it_shows_exactly_what_will_run_why_what_it_costs_and_until_when() -> None:
-    asked = form(ASKED)
+    asked = form(ASKED, Background())
     assert asked
     first, *lines = asked["message"].split("\n")
     assert first == f"[Toolgate approval {ASKED.id}] May this call be made?"
     assert lines[:5] == [
         "call: shop/refund",
         "for: agent:support for user:ann · acme",
-        "why: refunds are looked at  [policies/policy.csv:3]",
+        "why: refunds are looked at  [policy.csv:3]",
         "with: amount = 900",
         r'with: note = "a\u{202e}b\u001b[2J\u{200b}"',
     ]
-    assert "costs: one tool call" in lines
-    assert "Approved, it runs once, exactly as shown." in lines[-1]
-    assert lines[-1].endswith("UTC.")
+    assert "cost: 1 tool call; the run has made 0" in lines
+    assert lines[-2].startswith("until: 20")
+    assert lines[-1] == "Approved, it runs once, exactly as shown."
     assert asked["_meta"] == {APPROVAL: {"id": ASKED.id, "digest": ASKED.digest}}
 
 
 def test_it_has_no_default_that_would_be_a_decision() -> None:
-    asked = form(ASKED)
+    asked = form(ASKED, Background())
     assert asked
     decision = asked["requestedSchema"]["properties"]["decision"]
     assert decision == {"type": "string", "title": "Your decision", "enum": ["approve", "deny"]}
@@ -39,11 +40,11 @@ def test_it_has_no_default_that_would_be_a_decision() -> None:
 
 
 def test_a_call_that_does_not_fit_whole_is_not_asked_about_here() -> None:
-    assert form(an_approval(call=a_call("shop/refund", {"note": "x" * LONGEST}))) is None
+    assert form(an_approval(call=a_call("shop/refund", {"note": "x" * LONGEST})), Background()) is None
 
 
 def test_no_servers_question_can_look_like_ours() -> None:
-    ours = form(ASKED)
+    ours = form(ASKED, Background())
     assert ours
     theirs = signed("Toolgate", "elicitation/create", ours)
     assert theirs["message"].startswith("Toolgate asks: [Toolgate approval")

@@ -5,16 +5,15 @@
 `digest` is that of the call that was shown: if it is another one by now, nobody has agreed to it (409).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
-from gateway.approval import Approval
 from gateway.approving import Answer
 from gateway.call import ArgumentsError, parse_json
 from gateway.identity import Identity
-from gateway.preview import Line, preview
+from gateway.notice import notice
 from gateway.serve.asgi import dumped
 from gateway.serve.people.docket import Docket, Refused, Shown
 from gateway.serve.people.visit import Visit
@@ -86,26 +85,7 @@ def _answer(said: Mapping[str, Any], method: str) -> Answer:
 
 
 def _told(shown: Shown) -> Mapping[str, Any]:
-    """An approval as whoever may see it is told of it. Times are milliseconds since 1970 (UTC)."""
-    approval = shown.approval
-    return {
-        **{name: getattr(approval, name) for name in _FIELDS},
-        "arguments": approval.call.arguments.value,
-        "agreed": list(approval.approvers),
-        "rule": approval.rule.rpartition("/")[2] if approval.rule else None,
-        "may_decide": shown.may,
-        "shown": [[line.label, line.text] for line in _lines(approval)],
-    }
-
-
-_FIELDS: Sequence[str] = (
-    *("id", "state", "action", "path", "digest", "user", "agent", "tenant", "why", "needs", "created", "expires"),
-    *("decided_by", "decided_at", "reason"),
-)
-
-
-def _lines(approval: Approval) -> Sequence[Line]:
-    return [line for line in preview(approval) if line.label != "why"]
+    return {**notice(shown.approval, shown.known), "may_decide": shown.may}
 
 
 def in_json(status: int, told: Mapping[str, Any], **headers: str) -> Response:

@@ -4,12 +4,14 @@ Of all others there is no word: whoever guesses an id is told the same as for on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.approval import Approval
 from gateway.approving import Answer, Approving
 from gateway.call import Allow, Deny, Subject
 from gateway.errors import Conflict, UnknownApproval
+from gateway.notice import short
+from gateway.preview import Background
 
 __all__ = ["MOST", "Docket", "Refused", "Shown"]
 
@@ -18,10 +20,11 @@ MOST = 1_000  # open questions that are looked through
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`may`: whether whoever sees it may decide it now."""
+    """`may`: whether whoever sees it may decide it now. `known` is what is known beside the call."""
 
     approval: Approval
     may: bool
+    known: Background = field(default_factory=Background)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +75,16 @@ class Docket:
         except Conflict as error:
             return Refused(409, str(error))
         if isinstance(taken, Deny):
-            return Refused(403, f"you may not decide this: {taken.why}", _short(taken.rule))
+            return Refused(403, f"you may not decide this: {taken.why}", short(taken.rule))
         return taken
 
     async def _looked_at(self, approval: Approval, subject: Subject) -> Shown | None:
         may = isinstance(await self.approving.may_decide(subject, approval), Allow)
-        return Shown(approval, may and approval.state == "pending") if may or _asked(approval, subject) else None
+        if not may and not _asked(approval, subject):
+            return None
+        known = await self.approving.background(approval)
+        return Shown(approval, may and approval.state == "pending", known)
 
 
 def _asked(approval: Approval, subject: Subject) -> bool:
     return (approval.user, approval.tenant) == (subject.user, subject.tenant)
-
-
-def _short(rule: str | None) -> str | None:
-    """In which folder of this machine a line stands is nobody's business elsewhere."""
-    return rule.rpartition("/")[2] if rule else rule

@@ -7,12 +7,12 @@ nobody may show a page of ours within his own. What decides is a form that is po
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from html import escape
 
 from gateway.approval import Approval
 from gateway.identity import Identity
-from gateway.preview import Line, preview
+from gateway.notice import lines
+from gateway.preview import Line
 from gateway.serve.people.docket import Shown
 from gateway.visible import visible
 
@@ -42,7 +42,7 @@ HEADERS: Mapping[str, str] = {
 def question_page(shown: Shown, who: Identity, token: str) -> str:
     """The question, with every value in full; and the form, for somebody who may answer it."""
     approval = shown.approval
-    head = f"<h1>May this call be made?</h1>{_rows(_lines(approval))}"
+    head = f"<h1>May this call be made?</h1>{_rows([Line('approval', approval.id), *lines(approval, shown.known)])}"
     return _page("May this call be made?", head + (_form(approval, token) if shown.may else _why_not(approval)), who)
 
 
@@ -100,18 +100,6 @@ def _state(approval: Approval) -> str:
         left = approval.needs - len(approval.approvers)
         return f"Your word counts; {left} more must agree."
     return f"This question is {approval.state}{by}."
-
-
-def _lines(approval: Approval) -> Sequence[Line]:
-    until = datetime.fromtimestamp(approval.expires / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    costs = "one tool call" if approval.action == "call" else "nothing of a budget"
-    why = Line("why", visible(approval.why) + (f"  [{_short(approval.rule)}]" if approval.rule else ""))
-    told = [why if line.label == "why" else line for line in preview(approval, whole=True)]
-    return [Line("approval", approval.id), *told, Line("costs", costs), Line("until", until)]
-
-
-def _short(rule: str) -> str:
-    return visible(rule.rpartition("/")[2])
 
 
 def _rows(lines: Sequence[Line]) -> str:
