@@ -74,7 +74,7 @@ async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> 
     part = profile(config, name)
     async with open_runtime(config, "serve") as runtime:
         local = Asker(runtime.offline.subject(agent=_agent(agent)), part, local=True)
-        async with _front(runtime, _keys(config)) as front:
+        async with _telling(runtime), _front(runtime, _keys(config)) as front:
             _settled()
             await serve_stdio(build_server(front, version("toolgate"), local), ending=front.changes.close)
 
@@ -95,7 +95,7 @@ async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> N
     given = config.serve
     check_host(given.host, logged_in=given.asks_who)  # before any server is started
     keys = _keys(config)
-    async with open_runtime(config, "serve") as runtime, _front(runtime, keys) as front:
+    async with open_runtime(config, "serve") as runtime, _telling(runtime), _front(runtime, keys) as front:
         entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)), keys)
         _settled()
         address = Address(given.host, given.port, given.grace)
@@ -146,7 +146,7 @@ def _entry(runtime: "Runtime", local: "Subject", keys: "KeyRing") -> "Entry":
     from datetime import UTC, datetime
     from urllib.parse import urlsplit
 
-    from gateway.entrance import answers_over_http, challenges, login, profiles
+    from gateway.entrance import challenges, login, profiles
     from gateway.serve.door import Entry
     from gateway.serve.origins import Origins
     from gateway.serve.pages import Parts, Readiness, pages
@@ -165,7 +165,7 @@ def _entry(runtime: "Runtime", local: "Subject", keys: "KeyRing") -> "Entry":
     return Entry(
         local=local,
         authenticator=authenticator,
-        counter=_counter(runtime, authenticator, keys) if answers_over_http(config) else None,
+        counter=_counter(runtime, authenticator, keys),
         profiles=profiles(config),
         pages=pages(challenges(config), Readiness(parts)),
         origins=Origins(
@@ -175,14 +175,36 @@ def _entry(runtime: "Runtime", local: "Subject", keys: "KeyRing") -> "Entry":
     )
 
 
-def _counter(runtime: "Runtime", authenticator: "Authenticator | None", keys: "KeyRing") -> "Counter":
-    """Where people answer."""
+def _counter(runtime: "Runtime", authenticator: "Authenticator | None", keys: "KeyRing") -> "Counter | None":
+    """Where people answer, if they do over HTTP."""
+    from gateway.entrance import answers_over_http, hook
     from gateway.serve.people.badge import Badges
     from gateway.serve.people.counter import Counter
     from gateway.serve.people.docket import Docket
+    from gateway.serve.people.signed import Signed
 
-    secure = (runtime.config.approvals.url or "").startswith("https:")
-    return Counter(Docket(runtime.approving), Badges(keys), authenticator, secure).answer
+    config, docket, chat = runtime.config, Docket(runtime.approving), hook(runtime.config)
+    is_open, webhook = answers_over_http(config), config.approvals.webhook
+    if not is_open and chat is None:
+        return None
+    secure = (config.approvals.url or "").startswith("https:")
+    tenant = (webhook.tenant if webhook else None) or config.identity.tenant
+    signed = Signed(docket, chat.key, webhook.users, tenant) if chat and webhook else None
+    return Counter(docket, Badges(keys), authenticator, secure, signed, is_open).answer
+
+
+def _telling(runtime: "Runtime") -> "contextlib.AbstractAsyncContextManager[None]":
+    """The webhook is told for as long as we serve, if there is one."""
+    from gateway.entrance import hook
+
+    config, chat = runtime.config, hook(runtime.config)
+    if chat is None or config.approvals.webhook is None:
+        return contextlib.nullcontext()
+    from gateway.reach import Reach
+    from gateway.telling import telling
+
+    outbox = runtime.offline.store.outbox(config.approvals.webhook.tenant or config.identity.tenant)
+    return telling(runtime.approving, outbox, chat, Reach.of(config.network.allow))
 
 
 async def _sweep(runtime: "Runtime") -> None:

@@ -101,6 +101,15 @@ class Config:
     def approvals(self) -> ApprovalsConfig:
         return self.settings.approvals
 
+    def webhook_secret(self, environ: Mapping[str, str]) -> str:
+        """That of `[approvals.webhook]`. Raises ConfigError for a variable that is not set."""
+        assert self.approvals.webhook  # noqa: S101 - whoever asks has looked
+        expanding = Expanding(variables(environ, self.folders.workspace))
+        place = self.places["approvals", "webhook", "secret"]
+        expanded = expanding.text(Template(self.approvals.webhook.secret, place))
+        expanding.finish()
+        return expanded
+
     def telemetry_headers(self, environ: Mapping[str, str]) -> Mapping[str, str]:
         """The headers for the collector, secrets included. Raises ConfigError for a variable that is not set."""
         expanding = Expanding(variables(environ, self.folders.workspace))

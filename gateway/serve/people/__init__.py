@@ -5,6 +5,7 @@
     docket      the questions that somebody may see, and his answer, on its one path (`gateway.approving`)
     api         ... in JSON
     page        ... as pages, without scripts
+    signed      ... signed by a chat tool, which says who pressed the button
     badge       who a browser is, and that a form came from our own page: sealed, nothing is kept here
 
 Whoever comes with a key or a token must have the scope of `[approvals] scopes` on it: the one that an agent works with

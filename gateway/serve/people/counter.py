@@ -19,6 +19,7 @@ from gateway.serve.people import page
 from gateway.serve.people.api import Api, no
 from gateway.serve.people.badge import LONGEST, SESSION_SECONDS, Badges
 from gateway.serve.people.docket import Docket, Refused
+from gateway.serve.people.signed import Signed
 from gateway.serve.people.visit import PREFIX, Visit
 from gateway.visible import visible
 
@@ -36,18 +37,27 @@ _WHO: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """`secure`: browsers come by https. Without an `authenticator` everybody is the one person there is."""
+    """`secure`: browsers come by https. Without an `authenticator` everybody is the one person there is. `signed` takes
+    the answers of a chat tool; where only those are taken, the rest is not `open`.
+    """
 
     docket: Docket
     badges: Badges
     authenticator: Authenticator | None = None
     secure: bool = False
+    signed: Signed | None = None
+    open: bool = True
 
     async def answer(self, visit: Visit) -> Response:
         """Never raises for what somebody sends."""
         if not visit.is_from_our_page:
             return no(403, "pages of other origins may not ask")
+        approval_id, _, rest = visit.path.partition("/")
         try:
+            if self.signed is not None and rest == "answer":
+                return await self.signed.answer(visit, approval_id)
+            if not self.open:
+                return no(404, "there is nothing here")
             if visit.path in (_LOG_IN, _LOG_OUT):
                 return await self._log_in(visit) if visit.path == _LOG_IN else self._log_out(visit)
             visit = replace(visit, who=await self._who(visit))
