@@ -25,14 +25,15 @@ def short(rule: str | None) -> str | None:
     return rule.rpartition("/")[2] if rule else rule
 
 
-def lines(approval: Approval, known: Background, *, whole: bool = True) -> tuple[Line, ...]:
-    """The call and what is known beside it; with `whole`, every value in full."""
+def lines(approval: Approval, known: Background | None, *, whole: bool = True) -> tuple[Line, ...]:
+    """The call and what is known beside it, if that was looked at; with `whole`, every value in full."""
     until = datetime.fromtimestamp(approval.expires / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     afar = replace(approval, rule=short(approval.rule))
-    return (*preview(afar, whole=whole), *background(approval, known), Line("until", until))
+    beside = background(approval, known) if known is not None else ()
+    return (*preview(afar, whole=whole), *beside, Line("until", until))
 
 
-def notice(approval: Approval, known: Background) -> JsonObject:
+def notice(approval: Approval, known: Background | None) -> JsonObject:
     """Times are milliseconds since 1970 (UTC). `digest` is what an answer must name."""
     return {
         **{name: getattr(approval, name) for name in _FIELDS},

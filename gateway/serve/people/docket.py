@@ -3,8 +3,9 @@
 Of all others there is no word: whoever guesses an id is told the same as for one that is not there.
 """
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from gateway.approval import Approval
 from gateway.approving import Answer, Approving
@@ -20,11 +21,11 @@ MOST = 1_000  # open questions that are looked through
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`may`: whether whoever sees it may decide it now. `known` is what is known beside the call."""
+    """`may`: whether whoever sees it may decide it now. `known` is what is known beside it, if it was looked at."""
 
     approval: Approval
     may: bool
-    known: Background = field(default_factory=Background)
+    known: Background | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,13 @@ class Docket:
     approving: Approving
 
     async def open(self, subject: Subject) -> Sequence[Shown]:
-        """The oldest first."""
-        waiting = await self.approving.waiting(limit=MOST)
-        mine = [approval for approval in waiting if approval.tenant == subject.tenant]
-        looked_at = [await self._looked_at(approval, subject) for approval in mine]
-        return [shown for shown in looked_at if shown is not None]
+        """The oldest first; what is known beside each call is for whoever looks at that one."""
+        found = []
+        for approval in await self.approving.waiting(limit=MOST):
+            if approval.tenant == subject.tenant and (shown := await self._looked_at(approval, subject)) is not None:
+                found.append(shown)
+            await asyncio.sleep(0)  # calls come first
+        return found
 
     async def one(self, subject: Subject, approval_id: str) -> Shown | None:
         """Also one that is over. Only by its whole id."""
@@ -60,7 +63,8 @@ class Docket:
             return None
         if approval.id != approval_id or approval.tenant != subject.tenant:
             return None
-        return await self._looked_at(approval, subject)
+        shown = await self._looked_at(approval, subject)
+        return replace(shown, known=await self.approving.background(approval)) if shown else None
 
     async def take(self, subject: Subject, approval_id: str, answer: Answer) -> Approval | Refused:
         """`answer.seen` is the digest of the call that he was shown: another one is not answered."""
@@ -82,8 +86,7 @@ class Docket:
         may = isinstance(await self.approving.may_decide(subject, approval), Allow)
         if not may and not _asked(approval, subject):
             return None
-        known = await self.approving.background(approval)
-        return Shown(approval, may and approval.state == "pending", known)
+        return Shown(approval, may and approval.state == "pending")
 
 
 def _asked(approval: Approval, subject: Subject) -> bool:
