@@ -33,6 +33,9 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person
     signature       which server asks: its name on each of its questions
+    notice          an approval as people elsewhere are told of it
+    webhook         messages that are signed, both ways
+    form            our own question to a client: may this call be made?
     steps           what happens next in a run, as a value
     results         what a model or a client is told about a call
     outage          why a server is away, for those who do not run the gateway
@@ -102,6 +105,7 @@ Paths: where something happens.
 The root, and the faces.
 
     access          how we get into servers: credentials, log-ins
+    telling         a chat tool is told of what waits, and of the answers
     noting          what the servers offer is written down when it changes: policies can be asked again later
     recalling       the record, as the questions that its calls put to the policy
     runtime         configuration in, running parts out: the only module that knows every class

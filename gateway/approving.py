@@ -23,7 +23,9 @@ from gateway.schema import violation
 from gateway.sources import extended
 from gateway.store import Store
 
-__all__ = ["Answer", "Approving", "alike"]
+OWN_CLIENT = "elicitation"  # how somebody was known who answered in the client that made the call
+
+__all__ = ["OWN_CLIENT", "Answer", "Approving", "alike"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ def _wrong(approver: Subject, wanted: Approval, facts: Facts, answer: Answer) ->
     """Why this answer can't be given by somebody who may give one."""
     if answer.decision != "approved":
         return None
+    if answer.method == OWN_CLIENT and max(wanted.needs, terms_of(wanted.call, facts).needs) > 1:
+        return Deny("approver", "where several people must agree, the client that made the call has no voice")
     unfit = _unfit(wanted, facts) if answer.edited else None
     return unfit or (_forgotten(approver, wanted, facts, answer.remember) if answer.remember else None)
 

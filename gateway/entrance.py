@@ -1,5 +1,6 @@
 """Who may come in over HTTP, and to which parts, as the configuration says it. Part of the root, beside `runtime`."""
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,14 @@ from gateway.errors import ConfigError
 from gateway.profile import WHOLE, Profile
 from gateway.reach import Reach
 from gateway.store.sqlite import SqliteStore
+from gateway.webhook import Hook, key_of
 from gateway.wording import did_you_mean
 
 if TYPE_CHECKING:  # PyJWT is for those who take tokens
     from gateway.auth.jwks import KeySet
     from gateway.auth.tokens import Verified
 
-__all__ = ["challenges", "issuer_keys", "login", "profile", "profiles", "tokens"]
+__all__ = ["answers_over_http", "challenges", "hook", "issuer_keys", "login", "profile", "profiles", "tokens"]
 
 
 def login(config: Config, store: SqliteStore, verified: "Verified | None" = None) -> Login | None:
@@ -37,8 +39,31 @@ def challenges(config: Config) -> Challenges:
     by_path = {
         f"/mcp/{name}": frozenset(given.scopes) for name, given in config.profiles.items() if given.scopes is not None
     }
+    if answers_over_http(config):
+        by_path["/approvals"] = frozenset(config.approvals.scopes)
     resource = Resource(serve.oauth.resource, serve.oauth.issuer) if serve.oauth else None
     return Challenges(frozenset(serve.scopes), by_path, resource)
+
+
+def answers_over_http(config: Config) -> bool:
+    """Whether people answer at `/approvals`. Where nobody logs in, only if the admin says so: an agent that runs here,
+    too, could answer in their place.
+    """
+    http = config.approvals.http
+    return config.serve.asks_who if http is None else http
+
+
+def hook(config: Config) -> Hook | None:
+    """The chat tool that is told of what waits. Raises ConfigError for a secret that is none."""
+    given = config.approvals.webhook
+    if given is None:
+        return None
+    pages = config.approvals.url if answers_over_http(config) else None
+    try:
+        return Hook(given.url, key_of(config.webhook_secret(os.environ)), pages)
+    except ValueError as error:
+        hint = "make one with `echo whsec_$(openssl rand -base64 32)`"
+        raise ConfigError.at("approvals.webhook.secret", str(error), hint=hint) from None
 
 
 def tokens(config: Config, oauth: OAuthConfig, verified: "Verified | None" = None) -> Who:

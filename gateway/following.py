@@ -159,7 +159,7 @@ class Following:
             approval = await self._store.approval(inquiry.task_id)
         except UnknownApproval:
             raise UnknownTask from None
-        of_a_client = approval.claim == approval.digest and approval.action == "call"
+        of_a_client = approval.claim == approval.asked.digest and approval.action == "call"
         its_own = of_a_client and _is_of(approval, inquiry.run)
         if approval.id != inquiry.task_id or not its_own:
             raise UnknownTask

@@ -2,7 +2,8 @@
 
 A client knows only us, so whoever reads a form can't see which of the servers behind us wants it. MCP 2026-07-28,
 Elicitation: clients must say clearly which server is asking. The name is the admin's, it is read before all else, and
-nothing in the server's own words can wipe it out.
+nothing in the server's own words can wipe it out. What only the gateway says in `_meta` (`gateway.form` puts its own
+questions so) no server can say.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.call import JsonObject
+from gateway.results import OUR_KEYS
 from gateway.visible import visible
 
 __all__ = ["SERVER", "signed", "signed_result"]
@@ -22,7 +24,10 @@ _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # backspaces, escapes 
 def signed(server: str, method: str, params: JsonObject) -> JsonObject:
     """The parameters of a server's question with its name: in `_meta`, and before what people are told."""
     meta = params.get("_meta")
-    named = {**params, "_meta": {**(meta if isinstance(meta, Mapping) else {}), SERVER: server}}
+    kept = (
+        {key: each for key, each in meta.items() if not key.startswith(OUR_KEYS)} if isinstance(meta, Mapping) else {}
+    )
+    named = {**params, "_meta": {**kept, SERVER: server}}
     message = params.get("message")
     if method == "elicitation/create" and isinstance(message, str):
         named["message"] = f"{server} asks: {_STEERING.sub(lambda found: visible(found[0]), message)}"

@@ -68,7 +68,7 @@ def told(approval: Approval, events: Sequence[Recorded], now: int) -> JsonObject
     if approval.state in ("expired", "pending") or (approval.state == "approved" and now >= approval.expires):
         late = Decided(approval.key, approval.id, "expired", "the clock")
         return _completed(approval, decided_text(late), approval.expires)
-    by = f"Approved by {approval.decided_by}."
+    by = f"Approved by {approval.by}."
     return state_of(approval, "working", f"{by}{_why_not_yet(events)}", events[-1].at if events else decided)
 
 

@@ -31,7 +31,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.fatigue", "gateway.preview",
         "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
-        "gateway.task", "gateway.standing", "gateway.signature",
+        "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.said", "gateway.spelling", "gateway.clues",
         "gateway.sources",
@@ -56,7 +56,10 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
-    "root": ("gateway.access", "gateway.noting", "gateway.recalling", "gateway.runtime", "gateway.entrance"),
+    "root": (
+        "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling", "gateway.runtime",
+        "gateway.entrance",
+    ),
     "serve": ("gateway.serve",),
     "cli": ("gateway.cli",),
 }  # fmt: skip
@@ -81,7 +84,9 @@ LIBRARIES: Mapping[str, Library] = {
     "mcp": Library("mcp", ("gateway.upstream", "gateway.serve", "servers")),
     "mcp_types": Library("mcp-types", ("gateway.upstream", "gateway.serve", "servers")),
     "cryptography": Library("cryptography", ("gateway.keyring",)),
-    "httpx2": Library("httpx2", ("gateway.upstream", "gateway.guarded", "gateway.auth.jwks", "providers")),
+    "httpx2": Library(
+        "httpx2", ("gateway.upstream", "gateway.guarded", "gateway.auth.jwks", "gateway.telling", "providers")
+    ),
     "jwt": Library("pyjwt", ("gateway.auth",)),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.sdk", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it

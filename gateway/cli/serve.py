@@ -12,12 +12,13 @@ from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
+    from gateway.auth import Authenticator
     from gateway.call import Subject
     from gateway.config import Config
     from gateway.keyring import KeyRing
     from gateway.runtime import Runtime
     from gateway.serve.asgi import App
-    from gateway.serve.door import Entry
+    from gateway.serve.door import Counter, Entry
     from gateway.serve.front import Front
 
 __all__ = ["serve_command"]
@@ -73,7 +74,7 @@ async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> 
     part = profile(config, name)
     async with open_runtime(config, "serve") as runtime:
         local = Asker(runtime.offline.subject(agent=_agent(agent)), part, local=True)
-        async with _front(runtime) as front:
+        async with _telling(runtime), _front(runtime, _keys(config)) as front:
             _settled()
             await serve_stdio(build_server(front, version("toolgate"), local), ending=front.changes.close)
 
@@ -93,8 +94,9 @@ async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> N
 
     given = config.serve
     check_host(given.host, logged_in=given.asks_who)  # before any server is started
-    async with open_runtime(config, "serve") as runtime, _front(runtime) as front:
-        entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)))
+    keys = _keys(config)
+    async with open_runtime(config, "serve") as runtime, _telling(runtime), _front(runtime, keys) as front:
+        entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)), keys)
         _settled()
         address = Address(given.host, given.port, given.grace)
         stamp = {"name": "toolgate", "version": version("toolgate")}
@@ -111,14 +113,19 @@ def _application(front: "Front", entry: "Entry", version: str) -> "Callable[[], 
 
 
 @contextlib.asynccontextmanager
-async def _front(runtime: "Runtime") -> "AsyncIterator[Front]":
+async def _front(runtime: "Runtime", keys: "KeyRing") -> "AsyncIterator[Front]":
     """What clients ask. At the end, every client's run is closed."""
+    from gateway.entrance import answers_over_http
+    from gateway.serve.consent import Consent
     from gateway.serve.front import Front
     from gateway.serve.sessions import Sessions
 
     await _sweep(runtime)
     sessions = Sessions(runtime.clients)
-    front = Front(sessions, runtime.upstream, _keys(runtime.config))
+    forms, url = runtime.config.approvals.ask_clients, runtime.config.approvals.url
+    url = url if answers_over_http(runtime.config) else None
+    consent = Consent(runtime.approving, forms=forms, url=url) if forms or url else None
+    front = Front(sessions, runtime.upstream, keys, consent=consent)
     try:
         yield front
     finally:
@@ -135,8 +142,9 @@ def _keys(config: "Config") -> "KeyRing":
     return load_keyring(config.folders.state / "sealing-keys", os.environ)
 
 
-def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
+def _entry(runtime: "Runtime", local: "Subject", keys: "KeyRing") -> "Entry":
     from datetime import UTC, datetime
+    from urllib.parse import urlsplit
 
     from gateway.entrance import challenges, login, profiles
     from gateway.serve.door import Entry
@@ -151,13 +159,52 @@ def _entry(runtime: "Runtime", local: "Subject") -> "Entry":
         may_use=lambda subject, name: offline.policy.current.may_use(subject, name, datetime.now(UTC)),
         digest=lambda: offline.policy.current.digest,
     )
+    authenticator = login(config, offline.store, runtime.access.verified if runtime.access.exchanges else None)
+    url = config.approvals.url
+    own = (url, urlsplit(url).netloc) if url else None
     return Entry(
         local=local,
-        authenticator=login(config, offline.store, runtime.access.verified if runtime.access.exchanges else None),
+        authenticator=authenticator,
+        counter=_counter(runtime, authenticator, keys),
         profiles=profiles(config),
         pages=pages(challenges(config), Readiness(parts)),
-        origins=Origins(config.serve.allowed_hosts, config.serve.allowed_origins),
+        origins=Origins(
+            (*config.serve.allowed_hosts, *([own[1]] if own else [])),
+            (*config.serve.allowed_origins, *([own[0]] if own else [])),
+        ),
     )
+
+
+def _counter(runtime: "Runtime", authenticator: "Authenticator | None", keys: "KeyRing") -> "Counter | None":
+    """Where people answer, if they do over HTTP."""
+    from gateway.entrance import answers_over_http, hook
+    from gateway.serve.people.badge import Badges
+    from gateway.serve.people.counter import Counter
+    from gateway.serve.people.docket import Docket
+    from gateway.serve.people.signed import Signed
+
+    config, docket, chat = runtime.config, Docket(runtime.approving), hook(runtime.config)
+    is_open, webhook = answers_over_http(config), config.approvals.webhook
+    if not is_open and chat is None:
+        return None
+    secure = (config.approvals.url or "").startswith("https:")
+    tenant = (webhook.tenant if webhook else None) or config.identity.tenant
+    signed = Signed(docket, chat.key, webhook.users, tenant) if chat and webhook else None
+    return Counter(docket, Badges(keys), authenticator, secure, signed, is_open).answer
+
+
+def _telling(runtime: "Runtime") -> "contextlib.AbstractAsyncContextManager[None]":
+    """The webhook is told for as long as we serve, if there is one."""
+    from gateway.entrance import hook
+
+    config, chat = runtime.config, hook(runtime.config)
+    if chat is None or config.approvals.webhook is None:
+        return contextlib.nullcontext()
+    from gateway.reach import Reach
+    from gateway.telling import telling
+
+    outbox = runtime.offline.store.outbox(config.approvals.webhook.tenant or config.identity.tenant)
+    return telling(runtime.approving, outbox, chat, Reach.of(config.network.allow))
 
 
 async def _sweep(runtime: "Runtime") -> None:

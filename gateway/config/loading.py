@@ -15,6 +15,7 @@ from gateway.config.server_entry import HttpTemplate, ServerEntry
 from gateway.config.servers import alike, read_servers
 from gateway.config.settings import (
     AgentConfig,
+    ApprovalsConfig,
     IdentityConfig,
     ModelConfig,
     NetworkConfig,
@@ -95,6 +96,19 @@ class Config:
     @property
     def trust(self) -> TrustConfig:
         return self.settings.trust
+
+    @property
+    def approvals(self) -> ApprovalsConfig:
+        return self.settings.approvals
+
+    def webhook_secret(self, environ: Mapping[str, str]) -> str:
+        """That of `[approvals.webhook]`. Raises ConfigError for a variable that is not set."""
+        assert self.approvals.webhook  # noqa: S101 - whoever asks has looked
+        expanding = Expanding(variables(environ, self.folders.workspace))
+        place = self.places["approvals", "webhook", "secret"]
+        expanded = expanding.text(Template(self.approvals.webhook.secret, place))
+        expanding.finish()
+        return expanded
 
     def telemetry_headers(self, environ: Mapping[str, str]) -> Mapping[str, str]:
         """The headers for the collector, secrets included. Raises ConfigError for a variable that is not set."""

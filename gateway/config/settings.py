@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from gateway.budget import Limits, Price, nanos
 from gateway.config import amounts
 from gateway.config.auth_word import AuthWord
+from gateway.config.channels import ApprovalsConfig
 from gateway.config.network import NetworkConfig
 from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig
 from gateway.config.table import (
@@ -36,6 +37,7 @@ __all__ = [
     "NAME",
     "PROVIDERS",
     "AgentConfig",
+    "ApprovalsConfig",
     "BudgetTable",
     "Era",
     "IdentityConfig",
@@ -261,5 +263,6 @@ class Settings(Table):
     identity: IdentityConfig
     network: NetworkConfig = Field(default_factory=NetworkConfig)
     trust: TrustConfig = Field(default_factory=TrustConfig)
+    approvals: ApprovalsConfig = Field(default_factory=ApprovalsConfig)
     servers: Mapping[Name, ServerWord] = {}
     profiles: Mapping[Name, ProfileConfig] = {}

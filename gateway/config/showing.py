@@ -71,7 +71,7 @@ def _shown(path: KeyPath, value: object) -> str:
 
 def _text(path: KeyPath) -> Callable[[str], str]:
     """How a text at this path is shown."""
-    if path[-1] in ("endpoint", "base_url"):
+    if path[-1] in ("endpoint", "base_url") or path == ("approvals", "webhook", "url"):
         return masking.shown_url
     if path[:2] == ("telemetry", "headers"):
         return lambda text: masking.shown_named(str(path[-1]), text)

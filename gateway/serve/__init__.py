@@ -11,6 +11,7 @@ Start at `front`, then follow a call.
     application the SDK's server over HTTP; `later` makes it when a request needs it
     exchanges   a request that goes on to a server, in as many rounds as it takes; `kinds` is the table of such requests
     states      what a modern client carries from one round to the next, sealed
+    consent     our own questions to clients: may this call be made?
     parking     calls of older servers that wait for a modern client's answer
     questions   what a client must have declared to be asked
     callers     who waits for an answer, and hears and is asked meanwhile
@@ -21,6 +22,7 @@ Start at `front`, then follow a call.
     instructions what he is told in the handshake
     envelope    what each era wants around a result
     strict      one message, read in the only way in which it can be read
+    people/     where people answer over HTTP: in JSON, and in a browser
     http, stdio the transports; `signals` is how both end
     asgi        the words of the first
     deadlines   times that hardly ever come, looked at together

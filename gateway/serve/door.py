@@ -2,7 +2,8 @@
 
 Not too large, from a place that may ask, while we are open; then the pages that anybody may see; then who is asking,
 and for which part. The first rung that fails answers. What got through has an `Asker` in its scope, and its
-`Authorization` header is gone: nothing behind the door can pass it on.
+`Authorization` header is gone: nothing behind the door can pass it on. Who comes to answer (`people`) has a `Visit`
+there instead.
 """
 
 import time
@@ -19,8 +20,9 @@ from gateway.identity import Identity
 from gateway.profile import WHOLE, Profile
 from gateway.serve.asking import ASKER, STILL, Asker, Standing, Still
 from gateway.serve.origins import Origins
+from gateway.serve.people.visit import PREFIX, Visit, is_here, is_visit_of_a_page
 
-__all__ = ["MAX_BODY", "MCP_PATH", "Door", "Entry", "Page"]
+__all__ = ["MAX_BODY", "MCP_PATH", "VISIT", "Door", "Entry", "Page"]
 
 Scope = MutableMapping[str, Any]
 Headers = list[tuple[bytes, bytes]]
@@ -28,7 +30,11 @@ Headers = list[tuple[bytes, bytes]]
 # A page that anybody may see; it is told who asks, None for somebody who did not log in.
 Page = Callable[[Identity | None], Coroutine[Any, Any, Response]]
 
+# Answers a visit at `/approvals`.
+Counter = Callable[[Visit], Coroutine[Any, Any, Response]]
+
 MCP_PATH = "/mcp"
+VISIT = "toolgate.visit"  # where a request's `Visit` stands in its state
 MAX_BODY = 4 * 1024 * 1024
 MAX_HEADERS = 100
 MAX_HEAD = 32 * 1024  # bytes
@@ -45,13 +51,15 @@ _REASONS: Mapping[int, str] = {
 class Entry:
     """Who may come in. Without an `authenticator`, everybody is `local`; with one, nobody is.
 
-    `agent` is the agent of the policy's through which all clients ask, if one is named.
+    `agent` is the agent of the policy's through which all clients ask, if one is named. Without a `counter`, nobody
+    answers over HTTP.
     """
 
     local: Subject
     authenticator: Authenticator | None = None
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     pages: Mapping[str, Page] = field(default_factory=dict)
+    counter: Counter | None = None
     origins: Origins = field(default_factory=Origins)
     max_body: int = MAX_BODY
 
@@ -85,13 +93,18 @@ class Door:
 
         `scope["headers"]` is a list of stripped pairs. The path of a profile becomes that of all.
         """
-        refused = self._looked_at(scope["headers"])
+        path: str = scope["path"]
+        answers = self._entry.counter is not None and is_here(path)
+        refused = self._looked_at(_headers_of(scope) if answers else scope["headers"])
         if refused is not None:
             return _closing(*refused)
         if self._closed:
             return _closing(503, "the gateway is about to end", {"retry-after": str(RETRY_SECONDS)})
-        path: str = scope["path"]
-        who = await self._who(scope["headers"], path)
+        who = await self._who(scope["headers"], PREFIX if answers else path)
+        if answers:
+            visit = Visit(scope["method"], path.removeprefix(PREFIX).strip("/"), scope["headers"], who)
+            scope.setdefault("state", {})[VISIT] = visit
+            return None
         if path in self._entry.pages:
             return await self._page(path, scope["method"], who)
         if isinstance(who, Refusal):
@@ -103,6 +116,12 @@ class Door:
             scope.setdefault("state", {})[STILL] = _still(self._entry.authenticator, who, scope["headers"], path)
         _admit(scope, _asker(who.subject, who.subject.since, self._entry.local.agent, profile))
         return None
+
+    async def answer(self, visit: Visit) -> Response:
+        """Of somebody who was let in to answer."""
+        if self._entry.counter is None:
+            raise LookupError("nobody answers here")
+        return await self._entry.counter(visit)
 
     def _looked_at(self, headers: Headers) -> tuple[int, str] | None:
         size = 0
@@ -128,6 +147,13 @@ class Door:
         if path in (MCP_PATH, f"{MCP_PATH}/"):
             return WHOLE
         return self._entry.profiles.get(path.removeprefix(f"{MCP_PATH}/")) if path.startswith(f"{MCP_PATH}/") else None
+
+
+def _headers_of(scope: Scope) -> Headers:
+    """Those by which a visit is looked at: where the link stood that led to a page is nobody's business."""
+    headers: Headers = scope["headers"]
+    of_a_page = is_visit_of_a_page(scope["method"], headers)
+    return [(name, value) for name, value in headers if not (of_a_page and name == b"sec-fetch-site")]
 
 
 def _admit(scope: Scope, asker: Asker) -> None:

@@ -6,16 +6,20 @@ Header values are trimmed (RFC 9110 section 5.5), because not every parser does 
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, with_message
 from gateway.serve.deadlines import Deadlines
-from gateway.serve.door import MAX_BODY, Door
+from gateway.serve.door import MAX_BODY, VISIT, Door
+from gateway.serve.people.visit import Visit
 from gateway.serve.strict import INVALID_REQUEST, Malformed, read
 
 __all__ = ["Edge"]
 
 BODY_SECONDS = 30.0
+MAX_VISIT = 64 * 1024  # bytes
+_CLOSE = (b"connection", b"close")
 
 
 class Edge:
@@ -43,6 +47,8 @@ class Edge:
         scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"] if name != b"last-event-id"]
         if (answer := await self._door.let_in(scope)) is not None:
             await answer(scope, receive, send)
+        elif (visit := scope["state"].get(VISIT)) is not None:
+            await self._visit(visit, scope, receive, send)
         elif scope["method"] == "POST":
             await self._post(scope, receive, send)
         else:
@@ -63,6 +69,19 @@ class Edge:
             await _refuse(send, 400, error)
             return
         await self._app(with_message(scope, message), _replay(body, receive), send)
+
+    async def _visit(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+        """Somebody comes to answer: what he says is short."""
+        try:
+            body = await self._in_time(_body(receive, MAX_VISIT))
+        except TimeoutError:
+            await answer_json(send, 408, dumped({"error": "the body did not come in time"}), _CLOSE)
+            return
+        if body is None:
+            await answer_json(send, 413, dumped({"error": f"an answer has at most {MAX_VISIT} bytes"}), _CLOSE)
+            return
+        answer = await self._door.answer(replace(visit, body=body))
+        await answer(scope, receive, send)
 
     async def _in_time(self, body: Coroutine[Any, Any, bytes | None]) -> bytes | None:
         """Raises TimeoutError."""
@@ -139,4 +158,4 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(send: Send, status: int, error: Malformed) -> None:
-    await answer_json(send, status, dumped(error.answer), (b"connection", b"close"))
+    await answer_json(send, status, dumped(error.answer), _CLOSE)

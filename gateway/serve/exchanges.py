@@ -1,8 +1,9 @@
 """A request that goes on to a server, in as many rounds as it takes, whatever the two sides speak.
 
-A server that needs input asks for it. One of the modern era answers with its questions (`input_required`); one of the
-older era asks in the middle of the call. A client of the modern era is asked by an answer, and comes back with what he
-says (`states`, `parking`); one of the older era is asked while he waits.
+A server that needs input asks for it, and so does the gateway where a person must agree first (`consent`). A server of
+the modern era answers with its questions (`input_required`); one of the older era asks in the middle of the call. A
+client of the modern era is asked by an answer, and comes back with what he says (`states`, `parking`); one of the older
+era is asked while he waits.
 """
 
 import asyncio
@@ -16,11 +17,13 @@ from gateway.call import InputRequired, JsonObject, outcome_from_json
 from gateway.caller import Caller, CantAsk, asks
 from gateway.clients import Exchange, Round
 from gateway.errors import AlreadyUsed
-from gateway.events import Denied, Returned
+from gateway.events import Denied, Held, Returned
 from gateway.following import Following
+from gateway.form import APPROVAL
 from gateway.keyring import KeyRing
 from gateway.pipeline import CallResult
 from gateway.results import unforged
+from gateway.serve.consent import Consent, Question, said_in
 from gateway.serve.envelope import passed_on
 from gateway.serve.kinds import Answer, Kind
 from gateway.serve.parking import Asked, Gone, Parking
@@ -34,6 +37,7 @@ __all__ = ["Exchanges", "Request"]
 
 MOST_ROUNDS = 20  # of one request of a client of the older era, who does not see them
 _USED = "This `requestState` has been used; make the request again without it"
+_ROUND = ("inputResponses", "requestState")  # what a later round adds to a request
 PAUSE = 0.1  # seconds; doubled each time that a server wants to be asked again without a question
 
 
@@ -66,11 +70,18 @@ class _Pending:
 
 
 class Exchanges:
-    """`keys` seal what modern clients carry from one round to the next."""
+    """`keys` seal what modern clients carry from one round to the next. Without `consent` nobody is asked to agree."""
 
-    def __init__(self, sessions: Sessions, keys: KeyRing, following: Following, parking: Parking | None = None) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        keys: KeyRing,
+        following: Following,
+        parking: Parking | None = None,
+        consent: Consent | None = None,
+    ) -> None:
         self._sessions, self._states, self._following = sessions, States(keys), following
-        self._parking = parking or Parking()
+        self._parking, self._consent = parking or Parking(), consent
 
     async def close(self) -> None:
         """Ends the calls that wait for their clients. Before the runs are closed."""
@@ -82,10 +93,17 @@ class Exchanges:
             return await self._by_answers(kind, request)
         made = await self._made(kind, request, Exchange(request.caller))
         for number in range(MOST_ROUNDS):
-            if not isinstance(made, _Pending):
-                return made
-            answers = await _asked(made, request.caller, PAUSE * 2**number)
-            made = await self._made(kind, request, Exchange(request.caller, answers, made.round))
+            match made:
+                case _Pending():
+                    answers = await _asked(made, request.caller, PAUSE * 2**number)
+                    exchange = Exchange(request.caller, answers, made.round)
+                case Question():
+                    if not await self._agreed(made, request):
+                        return kind.told(request.client.asker.told(made.held))
+                    exchange = Exchange(request.caller)
+                case _:
+                    return made
+            made = await self._made(kind, request, exchange)
         raise MCPError(types.INTERNAL_ERROR, f"The server asked more than {MOST_ROUNDS} times")
 
     async def _by_answers(self, kind: Kind, request: Request) -> Answer:
@@ -95,8 +113,10 @@ class Exchanges:
         carried = self._states.opened(sealed, self._bond(kind, request)) if isinstance(sealed, str) else Carried()
         if carried.parked is not None:
             return self._told(await self._resumed(carried.parked, request), kind, request)
+        if carried.approval is not None:
+            return await self._answered(carried, kind, request)
 
-        async def work(caller: Caller) -> Answer | _Pending:
+        async def work(caller: Caller) -> Answer | _Pending | Question:
             answers = _answers(params, carried.state)
             return await self._made(kind, request, Exchange(caller, answers, carried.round, carried.once))
 
@@ -107,6 +127,26 @@ class Exchanges:
             return self._told(await begun, kind, request)
         except AlreadyUsed:
             raise MCPError(types.INVALID_PARAMS, _USED) from None
+
+    # ---- may it be made?
+
+    async def _agreed(self, question: Question, request: Request) -> bool:
+        return self._consent is not None and await self._consent.asked(question, request.client.asker, request.caller)
+
+    async def _answered(self, carried: Carried, kind: Kind, request: Request) -> Answer:
+        """A modern client comes back with his answer to our question: his call is made anew, without it."""
+        approval, asker, consent = carried.approval or "", request.client.asker, self._consent
+        said = said_in(request.params, APPROVAL)
+        try:
+            again = consent is not None and await consent.answered(approval, carried.once, asker, said)
+        except AlreadyUsed:
+            raise MCPError(types.INVALID_PARAMS, _USED) from None
+        if consent is not None and not again:
+            return kind.told(asker.told(await consent.held(approval)))
+        params = {key: each for key, each in request.params.items() if key not in _ROUND}
+        return await self._by_answers(kind, Request(request.client, params, request.caller))
+
+    # ----
 
     def _bond(self, kind: Kind, request: Request) -> Bond:
         path = kind.path(self._sessions.viewer(request.client).catalogue, request.params)
@@ -126,8 +166,12 @@ class Exchanges:
             text = "Nothing waits for this answer any more; make the request again without `requestState`"
             raise MCPError(types.INVALID_PARAMS, text) from None
 
-    def _told(self, made: Answer | _Pending | Asked, kind: Kind, request: Request) -> Answer:
+    def _told(self, made: Answer | _Pending | Question | Asked, kind: Kind, request: Request) -> Answer:
         match made:
+            case Question(approval, params):
+                state = self._states.sealed(Carried(approval=approval), self._bond(kind, request))
+                asked = {APPROVAL: {"method": "elicitation/create", "params": params}}
+                return {"resultType": "input_required", "inputRequests": asked, "requestState": state}
             case Asked(parked, questions):
                 state = self._states.sealed(Carried(parked=parked), self._bond(kind, request))
                 return {"resultType": "input_required", "inputRequests": dict(questions), "requestState": state}
@@ -142,7 +186,7 @@ class Exchanges:
                 return {**made.result, "requestState": state}
         return made
 
-    async def _made(self, kind: Kind, request: Request, exchange: Exchange) -> Answer | _Pending:
+    async def _made(self, kind: Kind, request: Request, exchange: Exchange) -> Answer | _Pending | Question:
         """One round: what the client is told, or what the server asks."""
         params = request.params
         async with self._sessions.run(request.client) as run:
@@ -155,7 +199,15 @@ class Exchanges:
                 return task
             if isinstance(result, Denied) and run.hides(result):
                 return kind.hidden(run, params)
+        if isinstance(result, Held) and (question := await self._question(result, kind, request)):
+            return question
         return kind.told(request.client.asker.told(result))
+
+    async def _question(self, held: Held, kind: Kind, request: Request) -> Question | None:
+        """What his client is asked about a call that waits, where it can be asked."""
+        if self._consent is None or not kind.has_rounds:
+            return None
+        return await self._consent.question(held, request.client.asker, request.caller)
 
 
 def _questions_in(result: CallResult) -> JsonObject | None:

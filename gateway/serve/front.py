@@ -17,6 +17,7 @@ from gateway.following import Following, Servers
 from gateway.keyring import KeyRing
 from gateway.offer import Offer
 from gateway.serve.changes import Changes, Sources
+from gateway.serve.consent import Consent
 from gateway.serve.exchanges import Exchanges, Request
 from gateway.serve.instructions import instructions
 from gateway.serve.kinds import KINDS, Answer
@@ -43,10 +44,17 @@ class Front:
     Close it before the sessions.
     """
 
-    def __init__(self, sessions: Sessions, sources: Behind, keys: KeyRing, parking: Parking | None = None) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        sources: Behind,
+        keys: KeyRing,
+        parking: Parking | None = None,
+        consent: Consent | None = None,
+    ) -> None:
         self._sessions = sessions
         self._following = Following(sessions.clients, sources)
-        self._exchanges = Exchanges(sessions, keys, self._following, parking)
+        self._exchanges = Exchanges(sessions, keys, self._following, parking, consent)
         self.tasks = TaskMethods(sessions, self._following)
         self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
         self.changes = Changes(sources, sessions.clients.policy)

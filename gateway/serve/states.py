@@ -52,7 +52,8 @@ class Bond:
 
 @value(frozen=True, slots=True)
 class Carried:
-    """`state` is the server's own, `round` the one that it began; or `parked` names a call that waits here.
+    """`state` is the server's own, `round` the one that it began; or `parked` names a call that waits here; or
+    `approval` a question of our own, which is in the store.
 
     `once` is what is used up by whoever comes back with it.
     """
@@ -60,6 +61,7 @@ class Carried:
     state: str | None = None
     round: Round | None = None
     parked: str | None = None
+    approval: str | None = None
     once: Once | None = field(default=None, compare=False)
 
 
@@ -78,6 +80,7 @@ class States:
                 "state": carried.state,
                 "round": [further.run_id, further.key, further.number] if further else None,
                 "parked": carried.parked,
+                "approval": carried.approval,
             }
         )
         return base64.urlsafe_b64encode(self._keys.seal(text.encode(), bond.to_bytes())).decode()
@@ -93,4 +96,4 @@ class States:
             raise MCPError(types.INVALID_PARAMS, "This `requestState` is too old; make the request again without it")
         once = Once(carried["once"], math.ceil(carried["until"] * 1000)) if "once" in carried else None
         further = Round(*carried["round"]) if carried["round"] else None
-        return Carried(carried["state"], further, carried["parked"], once)
+        return Carried(carried["state"], further, carried["parked"], carried.get("approval"), once)

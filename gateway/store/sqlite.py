@@ -30,6 +30,7 @@ from gateway.store import Change, Lease, RunRow, answers, approvals, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.lasting import LastingBook
+from gateway.store.outbox import Outbox
 from gateway.store.policies import KEPT, PolicyBook
 from gateway.store.writer import Transaction, Writer
 from gateway.task import Task
@@ -49,6 +50,7 @@ MIGRATIONS: tuple[str, ...] = (
     "approvals.sql",
     "lasting.sql",
     "windows.sql",
+    "outbox.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 10.0
@@ -218,6 +220,10 @@ class SqliteStore:
     def policies(self, place: Path, kept: int = KEPT) -> PolicyBook:
         """What is kept about the policy whose files are here: so many of its versions."""
         return PolicyBook(_Access(self._read, self._write, self._clock), str(place), kept)
+
+    def outbox(self, tenant: str) -> Outbox:
+        """What a webhook has still to be told about this tenant's approvals."""
+        return Outbox(_Access(self._read, self._write, self._clock), tenant)
 
     async def note(self, process: str, catalogue: JsonObject) -> None:
         """Keeps what a process sees of the servers from now on: what policies look at (`record` reads it)."""

@@ -2,6 +2,7 @@
 wait for a person. A client that does not know tasks is answered as ever.
 """
 
+import asyncio
 import contextlib
 import json
 import signal
@@ -15,7 +16,8 @@ from typing import Any
 import mcp_types as types
 import pytest
 
-from gateway.call import Answered, InDoubt, Outcome, TaskCreated, outcome_from_json
+from gateway.approval import PLAIN, Terms
+from gateway.call import Answered, Arguments, InDoubt, Outcome, TaskCreated, outcome_from_json
 from gateway.events import Admitted, Decided, Denied, Held, Returned
 from gateway.task import EXTENSION
 from tests.fixtures.everything.starting import command
@@ -114,6 +116,35 @@ def test_a_call_that_waits_for_a_person_is_a_task_that_ends_with_the_tools_resul
     assert [call["arguments"] for call in arrived(place)] == [{"word": "a"}]
     admitted = [fact for fact in place.facts() if isinstance(fact, Admitted)]
     assert [fact.approval_id for fact in admitted] == [task]
+
+
+def answered(place: Place, task: str, who: str, terms: Terms = PLAIN) -> None:
+    """As somebody answers in another process."""
+    with place.store() as store:
+        asyncio.run(store.decide(task, "approved", who, "", terms))
+
+
+def test_what_a_person_changed_is_what_its_task_makes_and_tells(place: Place, servers: Mapping[str, Any]) -> None:
+    with served(place, servers) as (client, _):
+        task = client.call("tally__send", {"word": "a"})["taskId"]
+        answered(place, task, "user:bob", Terms(edited=Arguments.parse({"word": "b"})))
+        state = client.until(task, ended)
+        assert state["status"] == "completed"
+        assert not state["result"].get("isError"), state
+        assert 'word: "a" -> "b"' in json.dumps(state["result"]).replace("\\", "")
+    assert [call["arguments"] for call in arrived(place)] == [{"word": "b"}]
+
+
+def test_a_task_waits_until_as_many_people_have_agreed_as_must(place: Place, servers: Mapping[str, Any]) -> None:
+    place.policy(ALLOW, ASK, "o, *, *, tally/*, call, , needs=2, two look at it")
+    with served(place, servers) as (client, _):
+        task = client.call("tally__send", {"word": "a"})["taskId"]
+        answered(place, task, "user:bob")
+        assert client.get(task)["status"] == "working"
+        assert arrived(place) == []
+        answered(place, task, "user:carl")
+        assert client.until(task, ended)["status"] == "completed"
+    assert [call["arguments"] for call in arrived(place)] == [{"word": "a"}]
 
 
 def test_killed_between_the_approval_and_the_call_another_gateway_makes_it_once(

@@ -1,7 +1,8 @@
 // The TypeScript SDK's client, told what to do: `node client.mjs legacy|auto URL | COMMAND ARGUMENT...`.
 //
 // Standard input is a JSON array of steps, {"list": true} or {"call": NAME, "arguments": {...}}; what comes back is
-// printed as one JSON object: {"version": ..., "results": [...]}, where an error is {"code": ..., "message": ...}.
+// printed as one JSON object: {"version": ..., "results": [...], "asked": [...]}, where an error is {"code": ...,
+// "message": ...}. With ELICIT in the environment, a JSON `ElicitResult`, it answers every question so.
 
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
@@ -29,9 +30,18 @@ async function taken(client, step) {
 }
 
 const steps = await input();
-const client = new Client({ name: "typescript-sdk", version: "1" }, { versionNegotiation: { mode } });
+const said = process.env.ELICIT ? JSON.parse(process.env.ELICIT) : null;
+const capabilities = said ? { elicitation: { form: {} } } : {};
+const client = new Client({ name: "typescript-sdk", version: "1" }, { capabilities, versionNegotiation: { mode } });
+const asked = [];
+if (said) {
+  client.setRequestHandler("elicitation/create", async (request) => {
+    asked.push(request.params.message);
+    return said;
+  });
+}
 await client.connect(transport());
 const results = [];
 for (const step of steps) results.push(await taken(client, step));
-console.log(JSON.stringify({ version: client.getNegotiatedProtocolVersion(), results }));
+console.log(JSON.stringify({ version: client.getNegotiatedProtocolVersion(), results, asked }));
 await client.close();

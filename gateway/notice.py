@@ -1,0 +1,44 @@
+"""An approval as people elsewhere are told of it: line by line, and as JSON. Pure.
+
+Elsewhere is a client, a browser, a chat tool. They see the same call as the command line, with every value; but not in
+which folder of this machine the line stands that asks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from gateway.approval import Approval
+from gateway.call import JsonObject
+from gateway.preview import Background, Line, background, preview
+
+__all__ = ["lines", "notice", "short"]
+
+_FIELDS: Sequence[str] = (
+    *("id", "state", "action", "path", "digest", "user", "agent", "tenant", "why", "needs", "created", "expires"),
+    *("decided_by", "decided_at", "reason"),
+)
+
+
+def short(rule: str | None) -> str | None:
+    """`policy.csv:3` of `/srv/toolgate/policies/policy.csv:3`."""
+    return rule.rpartition("/")[2] if rule else rule
+
+
+def lines(approval: Approval, known: Background | None, *, whole: bool = True) -> tuple[Line, ...]:
+    """The call and what is known beside it, if that was looked at; with `whole`, every value in full."""
+    until = datetime.fromtimestamp(approval.expires / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    afar = replace(approval, rule=short(approval.rule))
+    beside = background(approval, known) if known is not None else ()
+    return (*preview(afar, whole=whole), *beside, Line("until", until))
+
+
+def notice(approval: Approval, known: Background | None) -> JsonObject:
+    """Times are milliseconds since 1970 (UTC). `digest` is what an answer must name."""
+    return {
+        **{name: getattr(approval, name) for name in _FIELDS},
+        "arguments": approval.call.arguments.value,
+        "agreed": list(approval.approvers),
+        "rule": short(approval.rule),
+        "shown": [[line.label, line.text] for line in lines(approval, known, whole=False)],
+    }

@@ -1,0 +1,93 @@
+"""The questions that somebody may see, which are those that he may decide and those that he has asked; and his answer.
+
+Of all others there is no word: whoever guesses an id is told the same as for one that is not there.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gateway.approval import Approval
+from gateway.approving import Answer, Approving
+from gateway.call import Allow, Deny, Subject
+from gateway.errors import Conflict, UnknownApproval
+from gateway.notice import short
+from gateway.preview import Background
+
+__all__ = ["MOST", "Docket", "Refused", "Shown"]
+
+MOST = 1_000  # open questions that are looked through
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """`may`: whether whoever sees it may decide it now. `known` is what is known beside it, if it was looked at."""
+
+    approval: Approval
+    may: bool
+    known: Background | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an answer was not taken, with the HTTP status that says so."""
+
+    status: int
+    why: str
+    rule: str | None = None
+
+
+_NOT_THERE = Refused(404, "there is no such approval, or it is not yours to see")
+
+
+@dataclass(frozen=True, slots=True)
+class Docket:
+    """A subject here has no agent."""
+
+    approving: Approving
+
+    async def open(self, subject: Subject) -> Sequence[Shown]:
+        """The oldest first; what is known beside each call is for whoever looks at that one."""
+        found = []
+        for approval in await self.approving.waiting(limit=MOST):
+            if approval.tenant == subject.tenant and (shown := await self._looked_at(approval, subject)) is not None:
+                found.append(shown)
+            await asyncio.sleep(0)  # calls come first
+        return found
+
+    async def one(self, subject: Subject, approval_id: str) -> Shown | None:
+        """Also one that is over. Only by its whole id."""
+        try:
+            approval = await self.approving.store.approval(approval_id)
+        except UnknownApproval:
+            return None
+        if approval.id != approval_id or approval.tenant != subject.tenant:
+            return None
+        shown = await self._looked_at(approval, subject)
+        return replace(shown, known=await self.approving.background(approval)) if shown else None
+
+    async def take(self, subject: Subject, approval_id: str, answer: Answer) -> Approval | Refused:
+        """`answer.seen` is the digest of the call that he was shown: another one is not answered."""
+        await self.approving.store.expire()
+        shown = await self.one(subject, approval_id)
+        if shown is None:
+            return _NOT_THERE
+        if answer.seen != shown.approval.digest:
+            return Refused(409, "the call is not the one that you were shown; look at it again")
+        try:
+            taken = await self.approving.answer(subject, approval_id, answer)
+        except Conflict as error:
+            return Refused(409, str(error))
+        if isinstance(taken, Deny):
+            return Refused(403, f"you may not decide this: {taken.why}", short(taken.rule))
+        return taken
+
+    async def _looked_at(self, approval: Approval, subject: Subject) -> Shown | None:
+        may = isinstance(await self.approving.may_decide(subject, approval), Allow)
+        if not may and not _asked(approval, subject):
+            return None
+        return Shown(approval, may and approval.state == "pending")
+
+
+def _asked(approval: Approval, subject: Subject) -> bool:
+    return (approval.user, approval.tenant) == (subject.user, subject.tenant)

@@ -1,0 +1,95 @@
+"""What a webhook has still to be told about the approvals of one tenant, in SQLite. The caller begins and commits.
+
+Nothing is put here on the path of a call: the approvals themselves say what has to be told, whoever made or answered
+them, in whichever process, and before whichever crash. Here stands only how far the telling has come. Whoever takes a
+message has it for a while; if he dies, another one takes it: it is told at least once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gateway.store.ledger import Ledger
+from gateway.store.policies import Access
+
+__all__ = ["LEASE", "Delivery", "Outbox", "What"]
+
+What = Literal["approval.requested", "approval.decided"]
+
+LEASE = 45_000  # milliseconds that whoever took a message has to deliver it
+_AT_ONCE = 20
+
+_NEW = """
+INSERT OR IGNORE INTO deliveries (approval_id, event, tenant, due)
+SELECT id, 'approval.requested', tenant, :now FROM approvals
+WHERE state = 'pending' AND tenant = :tenant AND expires > :now
+"""
+_OVER = """
+INSERT OR IGNORE INTO deliveries (approval_id, event, tenant, due)
+SELECT told.approval_id, 'approval.decided', told.tenant, :now FROM deliveries AS told
+JOIN approvals ON approvals.id = told.approval_id
+WHERE told.event = 'approval.requested' AND told.tenant = :tenant AND approvals.state <> 'pending'
+"""
+_DUE = """
+SELECT approval_id, event, attempts FROM deliveries AS mine WHERE tenant = :tenant AND done = 0 AND due <= :now
+AND (event = 'approval.requested' OR NOT EXISTS (SELECT 1 FROM deliveries AS first
+  WHERE first.approval_id = mine.approval_id AND first.event = 'approval.requested' AND first.done = 0))
+ORDER BY due, approval_id LIMIT :most
+"""
+_TAKE = "UPDATE deliveries SET attempts = attempts + 1, due = ? WHERE approval_id = ? AND event = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that is to be sent now. `attempt` counts from 1."""
+
+    approval_id: str
+    event: What
+    attempt: int
+
+
+class Outbox:
+    """Every method may raise StoreError. Times are milliseconds since 1970."""
+
+    def __init__(self, access: Access, tenant: str) -> None:
+        self._access, self._tenant = access, tenant
+
+    async def take(self) -> Sequence[Delivery]:
+        """Those that are due, the oldest first: nobody else gets them for the time of LEASE."""
+        return await self._access.write(lambda db: _take(db, self._tenant, self._access.now()))
+
+    async def sent(self, delivery: Delivery) -> None:
+        """It was taken, or is given up. After the last one nothing is left of the approval here."""
+        await self._access.write(lambda db: _sent(db, delivery))
+
+    async def put_off(self, delivery: Delivery, milliseconds: int) -> None:
+        due = self._access.now() + milliseconds
+        row = (due, delivery.approval_id, delivery.event)
+        sql = "UPDATE deliveries SET due = ? WHERE approval_id = ? AND event = ?"
+        await self._access.write(lambda db: db.execute(sql, row))
+
+    def next_due(self) -> int | None:
+        """When one that was put off is to be sent again."""
+        rows: Sequence[Any] = self._access.read(
+            "SELECT min(due) FROM deliveries WHERE tenant = ? AND done = 0", self._tenant
+        )
+        return rows[0][0] if rows else None
+
+
+def _take(db: Ledger, tenant: str, now: int) -> list[Delivery]:
+    db.execute(_NEW, {"tenant": tenant, "now": now})
+    db.execute(_OVER, {"tenant": tenant, "now": now})
+    rows = db.execute(_DUE, {"tenant": tenant, "now": now, "most": _AT_ONCE}).fetchall()
+    for approval_id, event, _ in rows:
+        db.execute(_TAKE, (now + LEASE, approval_id, event))
+    return [Delivery(approval_id, event, attempts + 1) for approval_id, event, attempts in rows]
+
+
+def _sent(db: Ledger, delivery: Delivery) -> None:
+    if delivery.event == "approval.decided":
+        db.execute("DELETE FROM deliveries WHERE approval_id = ?", (delivery.approval_id,))
+    else:
+        db.execute(
+            "UPDATE deliveries SET done = 1 WHERE approval_id = ? AND event = ?",
+            (delivery.approval_id, delivery.event),
+        )

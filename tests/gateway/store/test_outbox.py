@@ -1,0 +1,106 @@
+"""What a webhook has still to be told, over many processes and crashes."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gateway.events import Held, Queued, Started
+from gateway.store import Open
+from gateway.store.outbox import LEASE, Delivery, What
+from gateway.store.sqlite import SqliteStore
+from tests.builders import NOON, a_call, an_approval
+
+REQUESTED: What = "approval.requested"
+DECIDED: What = "approval.decided"
+
+
+class Clock:
+    now = NOON
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def within(tmp_path: Path, scenario: Callable[[SqliteStore, Clock], Coroutine[Any, Any, None]]) -> None:
+    clock = Clock()
+    store = SqliteStore(tmp_path / "store.db", clock=clock)
+    try:
+        asyncio.run(scenario(store, clock))
+    finally:
+        store.close()
+
+
+async def ask(store: SqliteStore, approval_id: str = "A-1", tenant: str = "acme") -> None:
+    call = replace(a_call(), run_id=f"r-{approval_id}")
+    asked = an_approval(approval_id, call, claim=approval_id, tenant=tenant)
+    queued = Queued("client", "user:ann", tenant, None, input="x", limits={})
+    held = Held(call.key, call.path, approval_id, "why", None)
+    await store.append(call.run_id, [queued, Started("me"), held], lease=None, changes=(Open(asked),))
+
+
+def test_a_question_and_its_answer_are_told_in_this_order_and_then_nothing_is_left(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, clock: Clock) -> None:
+        outbox = store.outbox("acme")
+        assert list(await outbox.take()) == []
+        await ask(store)
+        (first,) = await outbox.take()
+        assert first == Delivery("A-1", REQUESTED, 1)
+        await store.decide("A-1", "approved", "user:bob", "")
+        assert list(await outbox.take()) == []  # the first one is still under way
+        await outbox.sent(first)
+        (second,) = await outbox.take()
+        assert second == Delivery("A-1", DECIDED, 1)
+        await outbox.sent(second)
+        assert list(await outbox.take()) == []
+        assert outbox.next_due() is None
+
+    within(tmp_path, scenario)
+
+
+def test_of_two_who_take_each_gets_others_and_what_one_leaves_behind_is_sent_again(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, clock: Clock) -> None:
+        await ask(store)
+        await ask(store, "A-2")
+        one = await store.outbox("acme").take()
+        assert {delivery.approval_id for delivery in one} == {"A-1", "A-2"}
+        assert list(await store.outbox("acme").take()) == []
+        clock.now += LEASE + 1
+        again = await store.outbox("acme").take()
+        assert {(delivery.approval_id, delivery.attempt) for delivery in again} == {("A-1", 2), ("A-2", 2)}
+
+    within(tmp_path, scenario)
+
+
+def test_what_is_put_off_comes_when_it_is_due(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, clock: Clock) -> None:
+        outbox = store.outbox("acme")
+        await ask(store)
+        (first,) = await outbox.take()
+        await outbox.put_off(first, 5_000)
+        assert outbox.next_due() == NOON + 5_000
+        clock.now += 4_999
+        assert list(await outbox.take()) == []
+        clock.now += 1
+        assert [delivery.attempt for delivery in await outbox.take()] == [2]
+
+    within(tmp_path, scenario)
+
+
+def test_one_tenant_is_told_nothing_of_another(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, clock: Clock) -> None:
+        await ask(store, tenant="globex")
+        assert list(await store.outbox("acme").take()) == []
+        assert len(await store.outbox("globex").take()) == 1
+
+    within(tmp_path, scenario)
+
+
+def test_a_question_that_was_answered_before_anybody_looked_is_not_told(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, clock: Clock) -> None:
+        await ask(store)
+        await store.decide("A-1", "denied", "user:bob", "")
+        assert list(await store.outbox("acme").take()) == []
+
+    within(tmp_path, scenario)
