@@ -148,8 +148,10 @@ class SqliteStore:
         return approvals.approval(rows[0]) if rows else None
 
     async def refused(self, call: Call) -> Approval | None:
-        where = "WHERE digest = ? AND run_id = ? AND state = 'denied' ORDER BY created DESC LIMIT 1"
-        rows = self._read(f"{approvals.SELECT} {where}", call.digest, call.run_id)
+        same = "(digest = ? OR (path = ? AND action = ? AND asked_for = ?))"  # also where somebody had changed it
+        where = f"WHERE run_id = ? AND state = 'denied' AND {same} ORDER BY created DESC LIMIT 1"
+        like = (call.run_id, call.digest, call.path, call.action, call.arguments.text)
+        rows = self._read(f"{approvals.SELECT} {where}", *like)
         return approvals.approval(rows[0]) if rows else None
 
     async def last_like(self, approval: Approval) -> Approval | None:

@@ -289,6 +289,22 @@ def test_a_model_that_makes_a_refused_call_again_and_again_is_told_no_and_then_i
     play(tmp_path, scenario)
 
 
+def test_a_call_that_one_changed_and_another_refused_is_refused_as_it_was_made(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        again = calls(("desk__send", {"amount": 900}))
+        model = Replies(again, again, says("Done."))
+        await stage.drive(await stage.queued(), model)
+        (asked,) = await stage.approving.waiting()
+        await stage.approving.answer(BOB, asked.id, edit(amount=100))
+        await stage.approving.decide(EVE, asked.id, "denied", "neither")
+        assert (await stage.drive("run-1", model)).status == "succeeded"
+        assert [event.why for event in await stage.events() if isinstance(event, Denied)] == [
+            "user:eve denied this call: neither"
+        ]
+
+    play(tmp_path, scenario, TWO)
+
+
 def test_a_call_that_is_not_the_refused_one_is_asked_about(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         model = Replies(calls(("desk__send", {"amount": 900})), calls(("desk__send", {"amount": 90})), says("Done."))
