@@ -40,7 +40,16 @@ if TYPE_CHECKING:  # the MCP SDK costs half a second to import; who only passes 
     from gateway.upstream import ServerSpec, Upstreams
     from providers import Provider
 
-__all__ = ["DEFAULT_AGENT", "Models", "Offline", "Runtime", "open_offline", "open_runtime", "open_servers"]
+__all__ = [
+    "DEFAULT_AGENT",
+    "Models",
+    "Offline",
+    "Runtime",
+    "call_settings",
+    "open_offline",
+    "open_runtime",
+    "open_servers",
+]
 __all__ += ["opened_telemetry", "server_spec"]
 
 START_SECONDS = 10.0  # so long the others wait for a server that is slow to start; then it is missing until it is there
@@ -215,7 +224,7 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
         ):
             tracing, models = Tracing(telemetry), Models(config)
             booking = Booking(offline.live_budgets, offline.store, offline.policy)
-            pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, _call_settings(config), booking)
+            pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, call_settings(config), booking)
             async with noted(offline.store, upstream):
                 yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing, booking)
 
@@ -360,11 +369,13 @@ def _own_limits(config: Config, agent: str) -> Limits:
     return found.budgets.limits if found else Limits()
 
 
-def _call_settings(config: Config) -> CallSettings:
+def call_settings(config: Config) -> CallSettings:
+    """What the admin says about calls."""
     servers = config.servers.values()
     return CallSettings(
         timeouts={server.name: server.word.call_timeout for server in servers},
         safe_to_repeat=[_qualified(server.name, glob) for server in servers for glob in server.word.safe_to_repeat],
+        questions=config.approvals.questions,
         identities={server.name: sha256(launch(server).encode()).hexdigest() for server in servers},
     )
 

@@ -52,12 +52,14 @@ class WebhookConfig(Table):
 
 
 class ApprovalsConfig(Table):
-    """`[approvals]`. `ask_clients`: a client that shows forms is asked about its own calls.
+    """`[approvals]`. `questions` is how many of one run may wait for people at once. `ask_clients`: a client that shows
+    forms is asked about its own calls.
 
     `http`: people answer at `/approvals`; None: where they log in. `scopes` is what a key or a token must have there.
     `url` is where people reach it, in links. `webhook` is told of what waits.
     """
 
+    questions: Annotated[int, Field(ge=1, le=1000)] = 20
     ask_clients: bool = False
     http: bool | None = None
     scopes: Scopes = ("approvals",)

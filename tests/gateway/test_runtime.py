@@ -13,7 +13,16 @@ from gateway.call import Allow, Arguments, Call, Deny, Subject, Unsent
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError, IllegalEvent, PolicyError, StoreError, UnknownRun
 from gateway.events import Admitted, Doubted, ModelAnswered, ModelAsked, Paused, Queued, Started
-from gateway.runtime import DEFAULT_AGENT, Models, Runtime, open_offline, open_runtime, open_servers, server_spec
+from gateway.runtime import (
+    DEFAULT_AGENT,
+    Models,
+    Runtime,
+    call_settings,
+    open_offline,
+    open_runtime,
+    open_servers,
+    server_spec,
+)
 from gateway.telemetry import Silent
 from gateway.upstream import Http, Stdio
 from gateway.upstream.spec import redacted
@@ -166,6 +175,11 @@ def test_the_admins_word_goes_with_the_server(project: Path) -> None:
 
 
 # ---- models and agents
+
+
+def test_how_many_questions_a_run_may_have_open_is_the_admins_word(project: Path) -> None:
+    (project / "toolgate.toml").write_text(f"{CONFIG}[approvals]\nquestions = 3\n")
+    assert call_settings(config(project)).questions == 3
 
 
 def test_a_model_is_opened_once_with_its_price(project: Path) -> None:

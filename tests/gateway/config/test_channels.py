@@ -13,6 +13,13 @@ def test_no_client_is_asked_about_its_own_calls_unless_the_admin_says_so() -> No
         ApprovalsConfig.model_validate({"ask_clients": "yes"})
 
 
+def test_a_run_has_room_for_one_question_at_least() -> None:
+    assert ApprovalsConfig.model_validate({}).questions == 20
+    assert ApprovalsConfig.model_validate({"questions": 3}).questions == 3
+    with pytest.raises(ValidationError):
+        ApprovalsConfig.model_validate({"questions": 0})
+
+
 def test_people_answer_over_http_where_they_log_in_and_need_a_scope_of_its_own() -> None:
     given = ApprovalsConfig.model_validate({})
     assert (given.http, given.scopes, given.url, given.webhook) == (None, ("approvals",), None, None)
