@@ -22,7 +22,8 @@ async def clients(config: Config) -> list[Finding]:
     serve = config.serve
     if not serve.asks_who:
         who = config.identity.user
-        return [_open(serve.host) or Finding("ok", "clients", f"no log-in: whoever reaches {serve.host} is {who}")]
+        open_to = _open(serve.host) or Finding("ok", "clients", f"no log-in: whoever reaches {serve.host} is {who}")
+        return [open_to, *_answering(config)]
     found = [Finding("ok", "clients", _ways(config))] if is_loopback(serve.host) else [_in_the_clear(serve.host)]
     found += keys(await _keys(config), _now()) if serve.api_keys else []
     return found + (await _issuer(config) if serve.oauth else [])
@@ -31,6 +32,13 @@ async def clients(config: Config) -> list[Finding]:
 def _ways(config: Config) -> str:
     ways = ["API keys"] if config.serve.api_keys else []
     return "they log in with " + " or ".join([*ways, "access tokens"] if config.serve.oauth else ways)
+
+
+def _answering(config: Config) -> Iterator[Finding]:
+    """Where nobody logs in."""
+    if config.approvals.http:
+        detail = "whatever runs on this machine may approve what it asked for: `/approvals` is open, and nobody logs in"
+        yield Finding("warn", "approvals", detail, "set `api_keys = true` under [serve], or leave `http` out")
 
 
 def _open(host: str) -> Finding | None:

@@ -33,6 +33,10 @@ def test_on_loopback_nobody_need_log_in(bare: Path) -> None:
     assert finding == Finding("ok", "clients", "no log-in: whoever reaches 127.0.0.1 is user:ann")
 
 
+def test_that_agents_could_approve_over_http_is_said_where_nobody_logs_in(bare: Path) -> None:
+    assert found(with_settings(bare, "[approvals]\nhttp = true\n")) == [("ok", "clients"), ("warn", "approvals")]
+
+
 def test_beyond_loopback_somebody_must(bare: Path) -> None:
     (finding,) = asyncio.run(clients(with_settings(bare, '[serve]\nhost = "0.0.0.0"\n')))
     assert (finding.level, "api_keys" in finding.mend) == ("fail", True)
