@@ -187,10 +187,9 @@ def _counter(runtime: "Runtime", authenticator: "Authenticator | None", keys: "K
     is_open, webhook = answers_over_http(config), config.approvals.webhook
     if not is_open and chat is None:
         return None
-    secure = (config.approvals.url or "").startswith("https:")
     tenant = (webhook.tenant if webhook else None) or config.identity.tenant
     signed = Signed(docket, chat.key, webhook.users, tenant) if chat and webhook else None
-    return Counter(docket, Badges(keys), authenticator, secure, signed, is_open).answer
+    return Counter(docket, Badges(keys), authenticator, config.approvals.url, signed, is_open).answer
 
 
 def _telling(runtime: "Runtime") -> "contextlib.AbstractAsyncContextManager[None]":

@@ -37,20 +37,20 @@ _WHO: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """`secure`: browsers come by https. Without an `authenticator` everybody is the one person there is. `signed` takes
-    the answers of a chat tool; where only those are taken, the rest is not `open`.
+    """`url` is where browsers reach us, if it is said. Without an `authenticator` everybody is the one person there is.
+    `signed` takes the answers of a chat tool; where only those are taken, the rest is not `open`.
     """
 
     docket: Docket
     badges: Badges
     authenticator: Authenticator | None = None
-    secure: bool = False
+    url: str | None = None
     signed: Signed | None = None
     open: bool = True
 
     async def answer(self, visit: Visit) -> Response:
         """Never raises for what somebody sends."""
-        if not visit.is_from_our_page:
+        if not visit.is_from_our_page(self.url):
             return no(403, "pages of other origins may not ask")
         approval_id, _, rest = visit.path.partition("/")
         try:
@@ -99,11 +99,15 @@ class Counter:
         return self._with_cookie(_to(_LOG_IN), "", 0) if visit.method == "POST" else no(405, "post it", allow="POST")
 
     @property
+    def _secure(self) -> bool:
+        return self.url is not None and self.url.startswith("https:")
+
+    @property
     def _cookie(self) -> str:
-        return "__Secure-toolgate" if self.secure else "toolgate"
+        return "__Secure-toolgate" if self._secure else "toolgate"
 
     def _with_cookie(self, response: Response, value: str, seconds: int) -> Response:
-        secure = "; Secure" if self.secure else ""
+        secure = "; Secure" if self._secure else ""
         response.headers["set-cookie"] = (
             f"{self._cookie}={value}; Path={PREFIX}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
         )

@@ -43,11 +43,14 @@ class Visit:
             return "text/html" in self.header(b"accept")
         return self.header(b"content-type").partition(";")[0].strip() == "application/x-www-form-urlencoded"
 
-    @property
-    def is_from_our_page(self) -> bool:
-        """Whether it is from a page of this very host and port, as far as a browser says: programs say nothing."""
-        origin = self.header(b"origin")
-        return not origin or origin.partition("://")[2].lower() == self.header(b"host").lower()
+    def is_from_our_page(self, url: str | None = None) -> bool:
+        """Whether it is from a page of this very host and port, as far as a browser says: programs say nothing.
+
+        `url` is where people reach us, if a proxy tells us another host.
+        """
+        origin = self.header(b"origin").lower()
+        known = url is not None and origin == url.lower()
+        return not origin or known or origin.partition("://")[2] == self.header(b"host").lower()
 
     @property
     def form(self) -> Mapping[str, str]:

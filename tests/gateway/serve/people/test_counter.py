@@ -46,7 +46,9 @@ class Browser:
         self.asked, self.store, self.keys, self.cookie = asked, app.store, Keys(), ""
         docket = Docket(Approving(app.store, app.clients.policy, lambda: app.upstreams.catalogue))
         keys = Badges(KeyRing([bytes(32)]))
-        self.counter = Counter(docket, keys, self.keys if logs_in else None, secure=logs_in)
+        self.counter = Counter(
+            docket, keys, self.keys if logs_in else None, url="https://gate.example" if logs_in else None
+        )
         self.who: Identity | Refusal = NOBODY if logs_in else Identity(BOB)
 
     async def get(self, path: str, *headers: tuple[bytes, bytes]) -> Response:

@@ -44,7 +44,15 @@ def test_a_browser_gets_pages_and_sends_forms_and_programs_json() -> None:
 )
 def test_a_page_is_ours_only_at_this_very_host_and_port(origin: bytes | None, ours: bool) -> None:
     headers = [(b"host", b"gate.example"), *([(b"origin", origin)] if origin else [])]
-    assert visit("POST", *headers).is_from_our_page is ours
+    assert visit("POST", *headers).is_from_our_page() is ours
+
+
+def test_behind_a_proxy_that_tells_another_host_a_page_is_ours_where_the_admin_says_that_we_are() -> None:
+    asked = visit("POST", (b"host", b"127.0.0.1:8765"), (b"origin", b"https://gate.example"))
+    assert asked.is_from_our_page("https://gate.example")
+    assert not asked.is_from_our_page("http://gate.example")
+    assert not asked.is_from_our_page("https://other.example")
+    assert not asked.is_from_our_page()
 
 
 def test_a_form_is_read_in_one_way_only() -> None:
