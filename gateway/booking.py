@@ -111,5 +111,5 @@ class Booking:
         scopes = [one.scope for one in now.standing] + [one.scope for one in now.rates]
         if not any(scope.asks_for("role") for scope in scopes):
             return frozenset()
-        roles, names = self.policy.current.roles, [name for name in (who.user, who.agent) if name]
+        roles, names = self.policy.glance.roles, [name for name in (who.user, who.agent) if name]
         return frozenset(role for name in names for role in roles.of_member(name, who.tenant))

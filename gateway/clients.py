@@ -230,17 +230,17 @@ class ClientRun:
 
     def missing(self) -> Mapping[str, str]:
         """What is missing from its lists, and why (`gaps`)."""
-        return gaps(self.catalogue, self._clients.policy.current, self.subject, datetime.now(UTC))
+        return gaps(self.catalogue, self._clients.policy.glance, self.subject, datetime.now(UTC))
 
     def _visible(self, found: Iterable[tuple[str, T]]) -> Sequence[tuple[str, T]]:
-        catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
+        catalogue, policy, now = self.catalogue, self._clients.policy.glance, datetime.now(UTC)
         return [(name, thing) for name, thing in found if listed(thing, catalogue, policy, self.subject, now)]
 
     def offers(self, path: str, action: Action = "call") -> bool:
         """Whether it may use this with some arguments; also whatever is missing together with a server of
         which it may use anything.
         """
-        catalogue, policy, now = self.catalogue, self._clients.policy.current, datetime.now(UTC)
+        catalogue, policy, now = self.catalogue, self._clients.policy.glance, datetime.now(UTC)
         thing = catalogue.find(action, path)
         if thing is None:
             return awaited(path.partition("/")[0], catalogue, policy, self.subject, now)

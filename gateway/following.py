@@ -210,7 +210,7 @@ class Following:
         """Written down before it leaves, like a call."""
         run, answers = inquiry.run, inquiry.answers if action == "update" else None
         said = {"taskId": task.id} | ({} if answers is None else {"inputResponses": answers})
-        key, policy = run.new_key(action), self._clients.policy.current.digest
+        key, policy = run.new_key(action), self._clients.policy.glance.digest
         text = Arguments.parse(said).text
         await run.record([Admitted(key, task.path, text, task.pin, policy, {}, action=action)])
         outcome = await self._said(task, action, inquiry, duties)

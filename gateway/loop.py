@@ -174,7 +174,7 @@ class _Drive:
         await self._all([self._reconcile(call) for call in step.calls])
 
     async def _listen(self) -> None:
-        if self.parts.policy.current.traces:
+        if self.parts.policy.glance.traces:
             await self.ear.listen()
 
     async def wait(self, step: Wait) -> None:
@@ -246,7 +246,7 @@ class _Drive:
 
     def _offer(self) -> "_Offer":
         """What the model is shown: made anew when the servers' tools or the policy change."""
-        catalogue, policy = self.parts.catalogue(), self.parts.policy.current
+        catalogue, policy = self.parts.catalogue(), self.parts.policy.glance
         if self.tools is None or self.tools.catalogue is not catalogue or self.tools.policy != policy.digest:
             now, subject = datetime.now(UTC), self.run.subject
 

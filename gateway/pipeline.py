@@ -88,7 +88,7 @@ class Pipeline:
         except ArgumentsError as error:
             no = Deny("valid", str(error))
             denied = denial(proposal.key, proposal.path, proposal.arguments, no, proposal.action)
-            return await self._refuse(replace(denied, policy=self._policy.current.digest), work)
+            return await self._refuse(replace(denied, policy=self._policy.glance.digest), work)
         call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments, proposal.action)
         call, facts, verdict = await self._judged(call, work, attempt)
         if isinstance(verdict, Allow):
@@ -119,9 +119,10 @@ class Pipeline:
         self, call: Call, work: Work, attempt: Attempt, *, counts: bool = True
     ) -> tuple[Call, Facts, Verdict]:
         """An edit of the policy counts from the next call on, which waits for its end if it may be judged otherwise."""
-        facts, edit = self._facts(self._policy.current, work, attempt), self._policy.coming
-        if edit is not None and not (edit.policy and alike(call, facts, replace(facts, policy=edit.policy))):
-            facts = self._facts(await self._policy.settled(), work, attempt)
+        facts = self._facts(self._policy.glance, work, attempt)
+        if self._policy.coming is not None:
+            policy = await self._policy.settled(lambda coming: alike(call, facts, replace(facts, policy=coming)))
+            facts = self._facts(policy, work, attempt)
         booking = self._booking if counts and self._booking is not None and self._booking.counts else None
         if booking is not None or attempt.bill is not None:
             facts = await self._billed(call, facts, work, attempt)

@@ -125,7 +125,8 @@ class Rollout:
         _finish(self._paths)
         accepted = self._book.accepted()
         self._live.accept(accepted)
-        policy, problem = self._live.current, self._live.problem
+        policy = await self._live.settled()
+        problem = self._live.problem
         if problem is not None and (newest := self._book.in_force_digest()) is not None:
             self._live.accept({newest})  # another process has taken it, from what was in force in between
         await self._keep(policy, accepted)

@@ -156,8 +156,8 @@ def _entry(runtime: "Runtime", local: "Subject", keys: "KeyRing") -> "Entry":
         write=offline.store.check,
         problem=lambda: offline.policy.problem,
         servers=lambda: {status.name: status.state == "ready" for status in runtime.upstream.status()},
-        may_use=lambda subject, name: offline.policy.current.may_use(subject, name, datetime.now(UTC)),
-        digest=lambda: offline.policy.current.digest,
+        may_use=lambda subject, name: offline.policy.glance.may_use(subject, name, datetime.now(UTC)),
+        digest=lambda: offline.policy.glance.digest,
     )
     authenticator = login(config, offline.store, runtime.access.verified if runtime.access.exchanges else None)
     url = config.approvals.url

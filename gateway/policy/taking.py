@@ -11,6 +11,7 @@ its own digest, accepted with `toolgate policy reload --force`.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -18,11 +19,13 @@ from gateway.errors import PolicyError
 from gateway.policy.decide import Policy
 from gateway.policy.files import Source
 from gateway.policy.load import build, digest_of
+from gateway.policy.said import Grant
 from gateway.policy.wording import SHRUNK
 
-__all__ = ["FEW", "InForce", "Size", "loss", "marked", "restrictions", "take"]
+__all__ = ["FEW", "InForce", "Size", "binding", "loss", "marked", "restrictions", "take"]
 
 FEW = 4  # of fewer lines than this, half are lost by any honest edit
+_GRANT = re.compile(rb'^[ \t"]*g\d*[ \t"]*,', re.MULTILINE)
 _MARKER = re.compile(rb"^[ \t]*" + SHRUNK.encode() + rb" from ([0-9a-f]{8,64})[ \t]*\r?$", re.MULTILINE)
 
 
@@ -69,7 +72,7 @@ def take(sources: Sequence[Source], before: InForce | None, accepted: Collection
     policy = build(sources[0], sources=sources[1:], hollow=meant)
     if before is None or meant:
         return policy
-    why = loss(_size(before), Size.of(policy)) or _gone(before, sources[1:], policy)
+    why = loss(_size(before), Size.of(policy)) or _gone(before, sources[1:], policy) or _ungranted(before, policy)
     if why is None:
         return policy
     marker = f"{SHRUNK} from {before.digest[:12]}"
@@ -95,9 +98,31 @@ def _less(kind: str, before: int, now: int) -> str | None:
 
 
 def restrictions(policy: Policy, files: Collection[str] | None = None) -> frozenset[tuple[object, ...]]:
-    """What its `ask`, `deny` and `o` lines say; only those of these files, if any are given."""
+    """What its `ask`, `deny` and `o` lines say, and the `g` lines that say for whom; only those of these files, if any
+    are given.
+    """
     rules = {rule.key for rule in policy.rules if rule.effect != "allow" and (files is None or rule.file in files)}
-    return frozenset(rules | {one.key for one in policy.obligations if files is None or one.rule.file in files})
+    duties = {one.key for one in policy.obligations if files is None or one.rule.file in files}
+    return frozenset(rules | duties | {one.key for one in binding(policy) if files is None or one.file in files})
+
+
+def binding(policy: Policy) -> Sequence[Grant]:
+    """The `g` lines without which a line that restricts would miss somebody: those that give a role to which one
+    speaks, also by way of others. Where a condition looks at roles, or the model is one's own, each may be one.
+    """
+    looks = any(rule.when is not None and rule.when.mentions("subject.roles") for rule in policy.lines)
+    if policy.custom or looks:
+        return policy.grants
+    roles = {rule.who for rule in policy.lines if rule.effect != "allow"}
+    members = defaultdict(set)
+    for grant in policy.grants:
+        members[grant.role].add(grant.member)
+    queue = [role for role in members if role in roles]
+    while queue:
+        more = members[queue.pop()] - roles
+        roles |= more
+        queue += more
+    return [grant for grant in policy.grants if grant.role in roles]
 
 
 def _size(before: InForce) -> Size:
@@ -123,7 +148,21 @@ def _gone(before: InForce, sources: Sequence[Source], policy: Policy) -> str | N
     for file in sorted(gone):
         if lost := len(restrictions(old, {file}) - now):
             lines = "line" if lost == 1 else "lines"
-            return f"`{file}` is gone, and with it {lost} `ask`, `deny` or `o` {lines} in force"
+            return f"`{file}` is gone, and with it {lost} `ask`, `deny`, `o` or `g` {lines} in force"
+    return None
+
+
+def _ungranted(before: InForce, policy: Policy) -> str | None:
+    """Most of the `g` lines that say whom a line restricts are lost. The old ones are only read where some are gone."""
+    if len(policy.grants) >= sum(len(_GRANT.findall(source.content)) for source in before.sources[1:]):
+        return None
+    try:
+        old = binding(build(before.sources[0], sources=before.sources[1:], hollow=True))
+    except PolicyError:  # as this version of Toolgate reads it
+        return None
+    left = len({one.key for one in old} & {one.key for one in policy.grants})
+    if len(old) >= FEW and left * 2 < len(old):
+        return f"only {left} of the {len(old)} `g` lines in force that say whom a line restricts are left"
     return None
 
 

@@ -109,7 +109,9 @@ class CurrentPolicy(Protocol):
     """The policy in force: another value after a reload."""
 
     @property
-    def current(self) -> Policy: ...
+    def glance(self) -> Policy: ...
+
+    async def settled(self) -> Policy: ...
 
 
 class Changes:
@@ -200,10 +202,10 @@ class Changes:
                     listener.list_changed(kind)
 
     async def _look(self) -> None:
-        before = self._policy.current
+        before = self._policy.glance
         while True:
             await asyncio.sleep(POLICY_LOOK)
-            now = self._policy.current
+            now = await self._policy.settled()
             if now is not before:
                 await self._tell_of(before, now)
             before = now

@@ -97,7 +97,7 @@ class Lists:
         return joined
 
     def _forget_what_is_not_true(self) -> None:
-        policy = self._sessions.clients.policy.current
+        policy = self._sessions.clients.policy.glance
         second = int(datetime.now(UTC).timestamp()) if policy.timed else None
         times = _Times(self._sessions.catalogue, policy, second)
         if times.same(self._times):

@@ -5,17 +5,19 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier, Event, Thread, Timer
+from threading import Barrier, Event, Thread, Timer, get_ident
+from typing import Any
 
 import pytest
 
 from gateway.errors import PolicyError
-from gateway.policy import LivePolicy, load
+from gateway.policy import LivePolicy, Policy, load
 from gateway.policy.decide import Decision
 from gateway.policy.files import Source, journal_of
 from gateway.policy.live import LONGEST, LOSES, SETTLES, Caution, Coming
 from gateway.policy.model import MODEL
 from gateway.policy.scope import Query
+from gateway.policy.taking import take
 from tests.fixtures.policies import a_query
 
 ALLOW = "p, user:ann, *, shop/refund, call, , allow, may\n"
@@ -207,7 +209,7 @@ def test_a_file_that_denied_and_leaves_a_folder_is_refused_until_it_is_meant_and
     assert effect(live) == "deny"
     (folder / "b.csv").unlink()
     assert effect(live) == "deny"
-    assert "b.csv` is gone, and with it 1 `ask`, `deny` or `o` line in force" in str(live.problem)
+    assert "b.csv` is gone, and with it 1 `ask`, `deny`, `o` or `g` line in force" in str(live.problem)
     live.accept({load(desk.model, folder).digest})
     caplog.clear()
     for _ in range(3):
@@ -558,6 +560,58 @@ def test_who_waits_for_a_file_that_lost_a_denial_gets_what_it_says_and_may_know_
     assert live.coming.policy.decide(a_query()).effect == "allow"
     assert settled(live) == "allow"
     assert live.coming is None
+
+
+def test_a_file_that_lost_members_of_a_role_that_is_denied_may_still_be_growing(desk: Desk) -> None:
+    desk.policy.write_text(DENIED)
+    live = desk.live(caution=Caution(loses=LOSES))
+    desk.policy.write_text(DENIED.replace("g, user:ann, role:blocked, *\n", ""))
+    assert effect(live) == "deny"
+    desk.clock.now += LOSES
+    assert effect(live) == "allow"
+
+
+def test_an_edit_is_read_in_a_thread_while_the_loop_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = desk.live()
+    begun, go_on, here = Event(), Event(), get_ident()
+    reading: list[int] = []
+
+    def slow(*given: Any) -> Policy:
+        reading.append(get_ident())
+        begun.set()
+        assert go_on.wait(10)
+        return take(*given)
+
+    async def scenario() -> str:
+        desk.policy.write_text(DENIED)
+        assert live.glance.decide(a_query()).effect == "allow"
+        assert live.coming == Coming()
+        waiting = asyncio.create_task(live.settled())
+        await asyncio.to_thread(begun.wait, 10)
+        assert live.glance.decide(a_query()).effect == "allow"  # the loop goes on while it is read
+        assert not waiting.done()
+        go_on.set()
+        return (await waiting).decide(a_query()).effect
+
+    monkeypatch.setattr("gateway.policy.live.take", slow)
+    assert asyncio.run(scenario()) == "deny"
+    assert reading
+    assert here not in reading
+
+
+def test_an_edit_that_makes_no_difference_to_who_asks_is_not_waited_for(desk: Desk) -> None:
+    desk.policy.write_text(DENIED)
+    live = patient(desk, Caution(loses=1e6))
+    desk.policy.write_text(ALLOW)
+
+    async def scenario(same: bool) -> bool:
+        task = asyncio.create_task(live.settled(lambda policy: same and len(policy.rules) == 1))
+        done, _ = await asyncio.wait([task], timeout=5 if same else 0.2)
+        task.cancel()
+        return bool(done)
+
+    assert asyncio.run(scenario(same=True))
+    assert not asyncio.run(scenario(same=False))
 
 
 def test_a_broken_edit_is_waited_for_no_longer_than_until_it_is_refused(desk: Desk) -> None:

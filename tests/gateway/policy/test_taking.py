@@ -141,7 +141,37 @@ def in_force(*files: Source) -> InForce:
     return InForce(policy.digest, Size.of(policy), files)
 
 
+SUSPENDED = "p, role:suspended, *, */*, call, , deny, suspended\n"
+MEMBERS = "g, user:{}, role:suspended, *\n"
+
+
+def members(count: int) -> str:
+    return "".join(MEMBERS.format(f"u{number}") for number in range(count))
+
+
+def test_what_loses_most_of_those_whom_a_line_restricts_is_refused() -> None:
+    old = in_force(*sources(lines(3) + SUSPENDED + members(4)))
+    with pytest.raises(PolicyError, match="only 1 of the 4 `g` lines in force that say whom a line restricts are left"):
+        take(sources(lines(3) + SUSPENDED + members(1)), old)
+    assert len(take(sources(lines(3) + SUSPENDED + members(2)), old).grants) == 2
+    chain = "p, role:out, *, */*, call, , deny, out\ng, role:suspended, role:out, *\n"
+    through = in_force(*sources(lines(3) + chain + members(4)))
+    with pytest.raises(PolicyError, match="only 1 of the 5 `g` lines"):
+        take(sources(lines(3) + chain), through)
+
+
+def test_roles_that_only_grant_may_be_lost() -> None:
+    sales = "p, role:suspended, *, shop/*, call, , allow, may\n"
+    old = in_force(*sources(lines(3) + sales + members(6)))
+    assert take(sources(lines(3) + sales), old).grants == ()
+    looks = "p, *, *, shop/*, call, 'role:suspended' in subject.roles, ask, they are asked\n"
+    old = in_force(*sources(lines(3) + looks + members(6)))
+    with pytest.raises(PolicyError, match="only 0 of the 6 `g` lines"):
+        take(sources(lines(3) + looks), old)
+
+
 LOSSES = {
+    "g": f"{SUSPENDED}g, user:eve, role:suspended, *\n",
     "deny": DENY.format(1),
     "ask": "p, *, *, shop/t0, call, , ask, careful\n",
     "o": "o, *, *, shop/t0, call, , redact=ssn, privacy\n",
@@ -151,13 +181,21 @@ LOSSES = {
 @pytest.mark.parametrize("line", LOSSES.values(), ids=LOSSES)
 def test_a_file_that_restricted_does_not_go_unless_it_is_meant(line: str) -> None:
     before = in_force(*folder(a=lines(3), b=line))
-    with pytest.raises(PolicyError, match=r"`b\.csv` is gone, and with it 1 `ask`, `deny` or `o` line in force"):
+    with pytest.raises(
+        PolicyError, match=r"`b\.csv` is gone, and with it [12] `ask`, `deny`, `o` or `g` lines? in force"
+    ):
         take(folder(a=lines(3)), before)
     marker = f"# policy: shrunk on purpose from {before.digest[:12]}\n"
     taken = take(folder(a=marker + lines(3)), before)
     assert len(taken.rules) == 3
     left = folder(a=lines(3))
     assert take(left, before, {digest_of(left[0], left[1:])}).obligations == ()
+
+
+def test_a_file_of_members_whom_a_line_of_another_file_restricts_does_not_go() -> None:
+    before = in_force(*folder(a=lines(3) + SUSPENDED, roles=members(2)))
+    with pytest.raises(PolicyError, match=r"`roles\.csv` is gone, and with it 2 `ask`, `deny`, `o` or `g` lines"):
+        take(folder(a=lines(3) + SUSPENDED), before)
 
 
 def test_a_file_that_granted_or_whose_lines_stand_elsewhere_may_go() -> None:

@@ -83,8 +83,11 @@ class Servers:
     def forget(self, key: str) -> None:
         self.forgotten.append(key)
 
+    async def settled(self) -> Policy:
+        return self.glance
+
     @property
-    def current(self) -> Policy:
+    def glance(self) -> Policy:
         """The policy in force, which is looked at here."""
         self.looks += 1
         self._look.release()
