@@ -161,6 +161,7 @@ def test_nobody_is_shown_what_another_may_see(tmp_path: Path) -> None:
     async def scenario(made: Desk) -> None:
         lines = "p, user:ann, *, echo/*, call, , allow, hers\np, user:bob, *, echo/echo, call, , allow, his\n"
         (tmp_path / "policy.csv").write_text(HEAD + lines)
+        await made.app.sessions.clients.policy.settled()
         lists = Lists(made.app.sessions)
 
         def seen(user: str, tenant: str = "acme") -> list[str]:
@@ -192,6 +193,7 @@ def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         tools = [path.partition("/")[2] for path in made.app.upstreams.catalogue.tools if path.startswith("echo/")]
         lines = [f"p, user:u{n}, *, echo/{name}, call, , allow, x\n" for n, name in enumerate(tools)]
         (tmp_path / "policy.csv").write_text(HEAD + "".join(lines) + "p, user:all, *, */*, call, , allow, x\n")
+        await made.app.sessions.clients.policy.settled()
         lists = Lists(made.app.sessions)
         for _ in range(2):
             for n, name in [*enumerate(tools), ("all", "")]:
