@@ -40,7 +40,8 @@ def test_one_quick_run_measures_everything_and_prints_it_as_json() -> None:
         table = report[name]
         assert len(table["rows"]) == rows, name
         assert all(row[ALWAYS[name]] > 0 for row in table["rows"]), name
-        assert all(set(table["columns"]) <= set(row) or name == "store" for row in table["rows"]), name
+        always = {column for column in table["columns"] if not column.endswith("of_limit")}  # not every size has one
+        assert all(always <= set(row) or name == "store" for row in table["rows"]), name
 
 
 def test_each_lane_is_measured_once_at_least_also_when_no_time_is_left_on_a_loaded_machine() -> None:
