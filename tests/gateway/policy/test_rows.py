@@ -88,6 +88,10 @@ P = "p, *, *, bank/send, call, , "  # then the effect, and why
         ("p, *, *, */*, approve, , ask, why", "1:26", ["a line for `approve` can't `ask`"]),
         # text
         ("p, *, *, */*, call, , deny, why\u202e", "1:32", ["invisible character U+202E"]),
+        ("p, *, *, */*, call, , deny, blocked\r# end", "1:36", ["U+000D", "save the file with the line ends LF"]),
+        ("# finance\rp, *, *, */*, call, , deny, blocked", "1:10", ["U+000D", "save the file with the line ends LF"]),
+        ("# finance\u2028p, *, *, */*, call, , deny, why", "1:10", ["invisible character U+2028", "delete it"]),
+        ("  # finance\f", "1:12", ["invisible character U+000C"]),
     ],
 )
 def test_a_mistake_is_reported_with_its_place_and_a_hint(line: str, place: str | None, parts: list[str]) -> None:
