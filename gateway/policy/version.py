@@ -14,8 +14,8 @@ from gateway.policy.taking import InForce, Size
 __all__ = ["Files", "How", "Version"]
 
 How = Literal["started", "edited", "forced", "promoted", "rolled back", "replaced"]
-"""`started`: a process found it when it began. `replaced`: it stood in the files when a command put others there, and no
-process had taken it."""
+"""`started`: a process found it when it began. `replaced`: it stood in the files when a command put others there, and
+no process had taken it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,9 @@ def _sources(tables: Sequence[Path]) -> list[Source]:
 
 
 def _members(folder: Path) -> list[Path]:
-    found = sorted(file for file in folder.iterdir() if file.suffix.lower() in _PARSERS and not file.name.startswith("."))
+    found = sorted(
+        file for file in folder.iterdir() if file.suffix.lower() in _PARSERS and not file.name.startswith(".")
+    )
     if not found:
         raise PolicyError.at(folder.as_posix(), "the folder holds no .csv or .toml file")
     return found
