@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-__all__ = ["Cell", "CellError", "split_line"]
+__all__ = ["Cell", "CellError", "closing_nothing", "not_closed", "split_line"]
 
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 _OPENING = frozenset(_CLOSING.values())
@@ -151,13 +151,13 @@ def _code_end(text: str, start: int) -> int:
             return at
         found = _TELLING.search(text, at + 1)
     if opened:
-        raise CellError(opened[-1][1] + 1, f"`{opened[-1][0]}` opens here and is never closed")
+        raise CellError(opened[-1][1] + 1, *not_closed(opened[-1][0]))
     return -1
 
 
 def _close(opened: list[tuple[str, int]], char: str, at: int) -> None:
     if not opened or opened.pop()[0] != _CLOSING[char]:
-        raise CellError(at + 1, f"`{char}` closes nothing")
+        raise CellError(at + 1, *closing_nothing(char))
 
 
 def _string_end(text: str, start: int) -> int:
@@ -165,5 +165,17 @@ def _string_end(text: str, start: int) -> int:
     while at < len(text) and text[at] != text[start]:
         at += 2 if text[at] == "\\" else 1
     if at >= len(text):
-        raise CellError(start + 1, f"the quote {text[start]} opens here and is never closed")
+        raise CellError(start + 1, *not_closed(text[start]))
     return at
+
+
+def not_closed(sign: str) -> tuple[str, str]:
+    """Message and hint for a bracket or a quote that opens."""
+    closing = next((closing for closing, opening in _CLOSING.items() if opening == sign), sign)
+    what = f"`{sign}`" if sign in _OPENING else f"the quote {sign}"
+    return f"{what} opens here and is never closed", f"close it with `{closing}`"
+
+
+def closing_nothing(sign: str) -> tuple[str, str]:
+    """Message and hint for a bracket that closes."""
+    return f"`{sign}` closes nothing", f"take it out, or write the `{_CLOSING[sign]}` that it belongs to"
