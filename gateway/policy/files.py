@@ -5,6 +5,7 @@ The policy is one file, or a folder whose `*.csv` files count as one: their orde
 what a file system says about the files without reading them; another stamp means that they should be read again.
 """
 
+import errno
 import os
 import pwd
 import stat
@@ -84,7 +85,11 @@ def is_being_written(policy: Path) -> bool:
 
 _NOT_READ = "a folder within the policy's folder is not read, and it holds .csv files"
 _MOVE = "move them up into the policy's folder, or this folder out of it"
-_NOT_THERE = "`toolgate policy rollback` brings back what was in force, `toolgate init` writes a starter"
+_HINTS = {
+    errno.ENOENT: "`toolgate policy rollback` brings back what was in force, `toolgate init` writes a starter",
+    errno.ELOOP: "the symbolic link leads back to itself; make it lead to the file",
+    errno.EACCES: "let the user that Toolgate runs as read it",
+}
 
 
 def read_sources(path: Path) -> list[Source]:
@@ -97,8 +102,9 @@ def read_sources(path: Path) -> list[Source]:
             raise PolicyError.at(shown(path), "the folder holds no .csv file")
         return [_read(file) for file in files]
     except OSError as error:
-        hint = _NOT_THERE if isinstance(error, FileNotFoundError) else ""
-        raise PolicyError.at(shown(path), f"can't be read: {error.strerror or error}", hint=hint) from None
+        name = shown(Path(error.filename)) if isinstance(error.filename, str) else shown(path)
+        hint = _HINTS.get(error.errno or 0, "")
+        raise PolicyError.at(name, f"can't be read: {error.strerror or error}", hint=hint) from None
 
 
 def _read(file: Path) -> Source:
@@ -138,6 +144,13 @@ def writable_by_all(path: Path) -> list[Problem]:
 def shown(path: Path) -> str:
     """The name by which people know a file: relative to where we stand, if it lies below."""
     try:
-        return path.resolve().relative_to(Path.cwd()).as_posix() if path.is_absolute() else path.as_posix()
-    except (OSError, ValueError, RuntimeError):  # the last: symbolic links that go round in a circle
+        return _resolved(path).relative_to(Path.cwd()).as_posix() if path.is_absolute() else path.as_posix()
+    except (OSError, ValueError, RuntimeError):
         return path.as_posix()
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:  # symbolic links that go round in a circle
+        return path.parent.resolve() / path.name

@@ -59,6 +59,19 @@ def test_what_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
         read_sources(tmp_path / "huge.csv")
 
 
+def test_a_link_in_a_circle_is_an_error_that_names_it_from_where_we_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder, loop = tmp_path / "policy.d", tmp_path / "policy.d" / "a.csv"
+    folder.mkdir()
+    loop.symlink_to(loop)
+    said = "^policy.d/a.csv: error: can't be read: Too many levels of symbolic links .*make it lead to the file"
+    for path in (loop, folder):
+        with pytest.raises(PolicyError, match=said):
+            read_sources(path)
+
+
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "policy.csv")
     with pytest.raises(PolicyError, match="not a regular file"):

@@ -92,7 +92,11 @@ def test_a_policy_that_nobody_has_decided_by_is_what_a_promote_replaces(bare: Pa
     assert toolgate("policy", "rollback").code == 0
     assert file.read_text() == before
     told = toolgate("policy", "versions", "--json").json
-    assert [(one["how"], one["taken"]) for one in told] == [("rolled back", True), ("promoted", True), ("replaced", False)]
+    assert [(one["how"], one["taken"]) for one in told] == [
+        ("rolled back", True),
+        ("promoted", True),
+        ("replaced", False),
+    ]
     assert "never taken" in toolgate("policy", "versions").out
 
 
