@@ -10,11 +10,13 @@ import unicodedata
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-__all__ = ["Cell", "CellError", "split_line"]
+__all__ = ["Cell", "CellError", "closing_nothing", "not_closed", "split_line"]
 
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 _OPENING = frozenset(_CLOSING.values())
 _BLANK = " \t"
+_JOINING = "\t\u200c\u200d"  # in a comment: words of some languages and some pictures are written with them
+_LONE_CR = "it ends no line here: save the file with the line ends LF or CRLF"
 _CELL = r"""[ \t]*+(?:"([^"]*+)"[ \t]*+|((?!")[^'",(){}\[\]]*+))"""  # one that can be read in one way
 _MORE = 7  # cells behind the first, at most
 _PLAIN = re.compile(_CELL + f"(?:,{_CELL}" * _MORE + ")?" * _MORE + r"\Z")
@@ -49,8 +51,13 @@ def split_line(text: str, code: AbstractSet[int] = frozenset()) -> tuple[Cell, .
     """The cells of a line; none for a blank line or a comment. `code` numbers the columns that hold code, from 0.
 
     Raises CellError for control and invisible characters, an open quote or bracket, and text behind a closing quote.
+    In a comment, too: some editors show a line of its own where a character ends one for them, and here it would not
+    count.
     """
-    if not text.strip(_BLANK) or text.lstrip(_BLANK).startswith("#"):
+    if not text.strip(_BLANK):
+        return ()
+    if text.lstrip(_BLANK).startswith("#"):
+        _refuse_invisible(text, allowed=_JOINING)
         return ()
     _refuse_invisible(text)
     return _plain(text) or _any(text, code)
@@ -80,12 +87,13 @@ def _any(text: str, code: AbstractSet[int]) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _refuse_invisible(text: str) -> None:
+def _refuse_invisible(text: str, allowed: str = "\t") -> None:
     if text.isascii() and text.isprintable():
         return
     for offset, char in enumerate(text):
-        if char != "\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-            raise CellError(offset + 1, f"invisible character U+{ord(char):04X}", "delete it")
+        if char not in allowed and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            hint = _LONE_CR if char == "\r" else "delete it"
+            raise CellError(offset + 1, f"invisible character U+{ord(char):04X}", hint)
 
 
 def _cell(text: str, at: int, *, code: bool) -> tuple[Cell, int]:
@@ -143,13 +151,13 @@ def _code_end(text: str, start: int) -> int:
             return at
         found = _TELLING.search(text, at + 1)
     if opened:
-        raise CellError(opened[-1][1] + 1, f"`{opened[-1][0]}` opens here and is never closed")
+        raise CellError(opened[-1][1] + 1, *not_closed(opened[-1][0]))
     return -1
 
 
 def _close(opened: list[tuple[str, int]], char: str, at: int) -> None:
     if not opened or opened.pop()[0] != _CLOSING[char]:
-        raise CellError(at + 1, f"`{char}` closes nothing")
+        raise CellError(at + 1, *closing_nothing(char))
 
 
 def _string_end(text: str, start: int) -> int:
@@ -157,5 +165,17 @@ def _string_end(text: str, start: int) -> int:
     while at < len(text) and text[at] != text[start]:
         at += 2 if text[at] == "\\" else 1
     if at >= len(text):
-        raise CellError(start + 1, f"the quote {text[start]} opens here and is never closed")
+        raise CellError(start + 1, *not_closed(text[start]))
     return at
+
+
+def not_closed(sign: str) -> tuple[str, str]:
+    """Message and hint for a bracket or a quote that opens."""
+    closing = next((closing for closing, opening in _CLOSING.items() if opening == sign), sign)
+    what = f"`{sign}`" if sign in _OPENING else f"the quote {sign}"
+    return f"{what} opens here and is never closed", f"close it with `{closing}`"
+
+
+def closing_nothing(sign: str) -> tuple[str, str]:
+    """Message and hint for a bracket that closes."""
+    return f"`{sign}` closes nothing", f"take it out, or write the `{_CLOSING[sign]}` that it belongs to"

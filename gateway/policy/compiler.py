@@ -18,7 +18,8 @@ from gateway.policy.logic import UNDECIDED, negation
 from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal, reader
 from gateway.policy.origins import ORIGINS, told
 from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind, Scope
-from gateway.policy.spelling import check_spelling, sign_hint
+from gateway.policy.spelling import check_spelling
+from gateway.policy.syntax import not_a_condition
 from gateway.policy.zones import CLOCKS
 from gateway.sources import Sources
 from gateway.wording import did_you_mean
@@ -72,7 +73,7 @@ def _parse(text: str) -> ast.expr:
     try:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        raise _syntax(text, error) from None
+        raise not_a_condition(text, error) from None
     except (ValueError, MemoryError, RecursionError):
         raise ConditionError(0, "too deeply nested to read") from None
     if len(text) <= MAX_NODES:  # each part has a character of its own
@@ -88,11 +89,6 @@ def _operands(tree: ast.expr) -> list[ast.expr]:
     if not (isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And)):
         return [tree]
     return [operand for value in tree.values for operand in _operands(value)]
-
-
-def _syntax(text: str, error: SyntaxError) -> ConditionError:
-    offset = max(0, min(len(text), (error.offset or 1) - 1))  # Python counts from 1
-    return ConditionError(offset, f"not a condition: {error.msg}", sign_hint(text))
 
 
 class _Compiler:

@@ -1,9 +1,11 @@
 """Policy files -> text. The one place of this package that reads the disk; `writing` is the one that writes it.
 
-The policy is one file, or a folder whose `*.csv` files count as one: their order means nothing. A `Stamp` is what a
-file system says about the files without reading them; another stamp means that they should be read again.
+The policy is one file, or a folder whose `*.csv` files count as one: their order means nothing, nor does the case of
+`.csv`. Files of a folder within it don't count, and stand in the way: somebody took them for a part of it. A `Stamp` is
+what a file system says about the files without reading them; another stamp means that they should be read again.
 """
 
+import errno
 import os
 import pwd
 import stat
@@ -12,8 +14,8 @@ from pathlib import Path
 
 from gateway.errors import PolicyError, Problem
 
-__all__ = ["MAX_BYTES", "Source", "Stamp", "is_being_written", "journal_of", "newest_of", "owner_of"]
-__all__ += ["read_sources", "shown", "stamp_of", "writable_by_all"]
+__all__ = ["MAX_BYTES", "Source", "Stamp", "is_being_written", "is_table", "journal_of", "members", "newest_of"]
+__all__ += ["owner_of", "read_sources", "shown", "stamp_of", "writable_by_all"]
 
 MAX_BYTES = 16_000_000
 
@@ -36,7 +38,7 @@ def stamp_of(path: Path) -> Stamp:
         found = os.stat(path)  # noqa: PTH116 - on the path of every call: half the cost of Path.stat
         here = _stamp(path, found)
         return (
-            (here, *(_stamp(file, file.stat()) for file in _members(path))) if stat.S_ISDIR(found.st_mode) else (here,)
+            (here, *(_stamp(file, file.stat()) for file in members(path))) if stat.S_ISDIR(found.st_mode) else (here,)
         )
     except OSError:
         return ()
@@ -46,8 +48,24 @@ def _stamp(file: Path, found: os.stat_result) -> tuple[str, int, int, int, int]:
     return str(file), found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
-def _members(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix == ".csv" and not file.name.startswith("."))
+def members(folder: Path) -> list[Path]:
+    """The files that count in a policy's folder, by name. Raises OSError."""
+    return sorted(file for file in folder.iterdir() if is_table(file.name))
+
+
+def is_table(name: str) -> bool:
+    """Whether a file of this name counts in a policy's folder."""
+    return name.lower().endswith(".csv") and not name.startswith(".")
+
+
+def _within(folder: Path) -> list[Problem]:
+    """Folders in a policy's folder that hold what looks like a part of it. Not hidden ones: a ConfigMap has them."""
+    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [Problem(shown(path), 0, 0, _NOT_READ, _MOVE) for path in inner if not is_table(path.name) and _tables(path)]
+
+
+def _tables(folder: Path) -> bool:
+    return any(is_table(name) for _, _, names in os.walk(folder) for name in names)
 
 
 def newest_of(now: Stamp, then: Stamp) -> float:
@@ -65,19 +83,28 @@ def is_being_written(policy: Path) -> bool:
     return journal_of(policy).exists()
 
 
-_NOT_THERE = "`toolgate policy rollback` brings back what was in force, `toolgate init` writes a starter"
+_NOT_READ = "a folder within the policy's folder is not read, and it holds .csv files"
+_MOVE = "move them up into the policy's folder, or this folder out of it"
+_HINTS = {
+    errno.ENOENT: "`toolgate policy rollback` brings back what was in force, `toolgate init` writes a starter",
+    errno.ELOOP: "the symbolic link leads back to itself; make it lead to the file",
+    errno.EACCES: "let the user that Toolgate runs as read it",
+}
 
 
 def read_sources(path: Path) -> list[Source]:
     """The file, or the folder's files by name. Raises PolicyError for what can't be read."""
     try:
-        files = _members(path) if path.is_dir() else [path]
+        files = members(path) if path.is_dir() else [path]
+        if wrong := _within(path) if path.is_dir() else []:
+            raise PolicyError(wrong)
         if not files:
             raise PolicyError.at(shown(path), "the folder holds no .csv file")
         return [_read(file) for file in files]
     except OSError as error:
-        hint = _NOT_THERE if isinstance(error, FileNotFoundError) else ""
-        raise PolicyError.at(shown(path), f"can't be read: {error.strerror or error}", hint=hint) from None
+        name = shown(Path(error.filename)) if isinstance(error.filename, str) else shown(path)
+        hint = _HINTS.get(error.errno or 0, "")
+        raise PolicyError.at(name, f"can't be read: {error.strerror or error}", hint=hint) from None
 
 
 def _read(file: Path) -> Source:
@@ -92,7 +119,7 @@ def _read(file: Path) -> Source:
 def owner_of(path: Path) -> str:
     """Whose the file is that was written last, by the name that this machine knows; empty where there is none."""
     try:
-        files = [path, *_members(path)] if path.is_dir() else [path]
+        files = [path, *members(path)] if path.is_dir() else [path]
         newest = max((file.stat() for file in files), key=lambda found: found.st_mtime_ns)
     except OSError:
         return ""
@@ -106,7 +133,7 @@ def writable_by_all(path: Path) -> list[Problem]:
     """A warning for each file that anybody on this machine may change (POSIX; elsewhere modes say nothing)."""
     if os.name != "posix":
         return []
-    files = [path, *_members(path)] if path.is_dir() else [path]
+    files = [path, *members(path)] if path.is_dir() else [path]
     return [
         Problem(shown(file), 0, 0, "anybody on this machine may change this file", "chmod o-w", "warning", "open-file")
         for file in files
@@ -117,6 +144,13 @@ def writable_by_all(path: Path) -> list[Problem]:
 def shown(path: Path) -> str:
     """The name by which people know a file: relative to where we stand, if it lies below."""
     try:
-        return path.resolve().relative_to(Path.cwd()).as_posix() if path.is_absolute() else path.as_posix()
-    except (OSError, ValueError, RuntimeError):  # the last: symbolic links that go round in a circle
+        return _resolved(path).relative_to(Path.cwd()).as_posix() if path.is_absolute() else path.as_posix()
+    except (OSError, ValueError, RuntimeError):
         return path.as_posix()
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:  # symbolic links that go round in a circle
+        return path.parent.resolve() / path.name

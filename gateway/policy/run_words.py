@@ -1,4 +1,7 @@
-"""What a run has done before, as one writes it: `tainted=true,calls=3,usd=0.25,servers=shop+mail`. Pure."""
+"""What a run has done before, as one writes it: `tainted=true,calls=3,usd=0.25,servers=shop+mail`. Pure.
+
+Among these words may stand `auth_age=300`, which is about who asks: seconds since he showed who he is.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,7 +12,7 @@ from gateway.budget import nanos
 from gateway.policy.scope import RunFacts
 from gateway.wording import did_you_mean
 
-__all__ = ["WORDS", "run_facts", "said_of", "written"]
+__all__ = ["WORDS", "auth_age", "run_facts", "said_of", "written"]
 
 _YES = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -20,12 +23,30 @@ def run_facts(text: str, start: RunFacts = RunFacts()) -> RunFacts:  # noqa: B00
     for word in filter(None, map(str.strip, text.split(","))):
         name, equals, value = word.partition("=")
         if name not in WORDS:
-            raise ValueError(f"there is no fact `{name}`; {did_you_mean(name, WORDS)}")
+            raise ValueError(f"there is no fact `{name}`; {did_you_mean(name, (*WORDS, 'auth_age'))}")
         try:
             facts = WORDS[name](facts, value.strip() if equals else "true")
         except (ValueError, KeyError, ArithmeticError):
             raise ValueError(f"`{word}` can't be read; write `{_USAGE[name]}`") from None
     return facts
+
+
+def auth_age(text: str) -> tuple[float | None, str]:
+    """Seconds since the subject showed who he is, None if no word says it; and the words that are about the run.
+
+    Raises ValueError.
+    """
+    found, rest = None, []
+    for word in text.split(","):
+        name, _, value = word.strip().partition("=")
+        if name != "auth_age":
+            rest.append(word)
+            continue
+        try:
+            found = float(_count(value.strip()))
+        except ValueError:
+            raise ValueError(f"`{word.strip()}` can't be read; write `auth_age=300`, in seconds") from None
+    return found, ",".join(rest)
 
 
 def said_of(run: RunFacts) -> Mapping[str, Any]:

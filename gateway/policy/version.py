@@ -14,7 +14,8 @@ from gateway.policy.taking import InForce, Size
 __all__ = ["Files", "How", "Version"]
 
 How = Literal["started", "edited", "forced", "promoted", "rolled back", "replaced"]
-"""`started`: a process found it when it began. `replaced`: it stood in the files and was never in force."""
+"""`started`: a process found it when it began. `replaced`: it stood in the files when a command put others there, and
+no process had taken it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Files:
 class Version:
     """`by` is the owner of the file that was written last, or the user of the command. `at` is in milliseconds.
 
-    `in_force`: it came into force; the newest of those is what is in force. `folder`: its files stood in one.
+    `in_force`: it came into force, or it stood in the files, and whoever came would have taken it (`replaced`, but not
+    `taken`); the newest of those is what is in force. `folder`: its files stood in one.
     """
 
     number: int
@@ -77,6 +79,11 @@ class Version:
         """As what is in force while the files at these places are read."""
         return InForce(self.digest, self.size, self.files.sources(model, policy, folder=self.folder))
 
+    @property
+    def taken(self) -> bool:
+        """Whether some process has decided by it, as far as is known."""
+        return self.in_force and self.how != "replaced"
+
     def to_json(self, newest: "Version | None" = None) -> dict[str, Any]:
         """Without the files. `newest` is the version in force: this one, where none is given."""
         return {
@@ -88,7 +95,7 @@ class Version:
             "lines": self.size.lines,
             "restricting": self.size.restricting,
             "in_force": self.in_force and (newest or self).number == self.number,
-            "taken": self.in_force,
+            "taken": self.taken,
         }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gateway.errors import PolicyError
-from gateway.policy.files import journal_of, shown
+from gateway.policy.files import journal_of, members, shown
 from gateway.policy.version import Files
 from gateway.replacing import LEFT_OVER, put, replace_file, staged, turn
 
@@ -65,8 +65,7 @@ def _changed(files: Files, model: Path, policy: Path) -> Mapping[Path, bytes | N
     """What each file shall hold that holds something else; None: it shall not be there."""
     wanted: dict[Path, bytes | None] = {model: files.model}
     if policy.is_dir():
-        there = {file for file in policy.iterdir() if file.suffix == ".csv" and not file.name.startswith(".")}
-        wanted |= dict.fromkeys(sorted(there))
+        wanted |= dict.fromkeys(members(policy))
         wanted |= {policy / Path(name).name: content for name, content in files.policy}
     else:
         wanted[policy] = files.policy[0][1]
@@ -78,7 +77,7 @@ def _sweep(model: Path, policy: Path) -> None:
     for folder in {Path(os.path.realpath(path)).parent for path in (model, policy)} | {policy}:
         for path in folder.glob(".*.new"):
             left = LEFT_OVER.fullmatch(path.name)
-            if left and left["of"].endswith(_OURS):
+            if left and left["of"].lower().endswith(_OURS):
                 path.unlink()
 
 

@@ -85,7 +85,9 @@ class PolicyBook:
         return rows[0][0] if rows else None
 
     def previous(self) -> Version | None:
-        """The newest that was in force and says something else than the one that is."""
+        """The newest that was in force, or stood in the files and could have been, and says something else than the one
+        that is.
+        """
         rest = f"AND in_force AND digest <> ({_NEWEST}) ORDER BY number DESC LIMIT 1"
         return next(iter(self._versions(rest, self.place)), None)
 

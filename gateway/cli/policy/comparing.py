@@ -98,7 +98,7 @@ def _of_git(given: str) -> "list[Source]":
 
     revision, _, path = given.partition(":")
     names = _git(given, "ls-tree", "-r", "--name-only", "--full-name", revision, path.rstrip("/") or ".").splitlines()
-    tables = [name for name in names if name.endswith(".csv") and not name.endswith("/tests.csv")]
+    tables = [name for name in names if name.lower().endswith(".csv") and not name.endswith("/tests.csv")]
     if not tables:
         raise click.BadParameter(f"`{given}` holds no .csv file", param_hint="a policy")
     return [Source(f"{revision}:{name}", _git(given, "show", f"{revision}:{name}").encode()) for name in tables]

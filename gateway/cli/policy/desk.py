@@ -69,14 +69,14 @@ class Desk:
             return OnDisk(sources, digest, None, problem)
 
     def draft(self, found: OnDisk, how: "How") -> "Draft":
-        """What is on disk, to be kept; in force if it may be."""
+        """What is on disk, to be kept; in force if it may be, so that a rollback finds it."""
         from gateway.policy.taking import Size
         from gateway.policy.version import Files
         from gateway.store.policies import Draft
 
         size = Size.of(found.policy) if found.policy else Size(0, 0)
         files, folder = Files.of(found.sources), self.paths.policy.is_dir()
-        return Draft(found.digest or "", how, self.by, size, folder, files, how != "replaced")
+        return Draft(found.digest or "", how, self.by, size, folder, files, found.policy is not None)
 
     def running(self) -> "list[Replica]":
         """The processes that decide by this policy, as far as they have reported and are not known to be dead."""

@@ -45,7 +45,7 @@ class _Asked:
 @click.option("--action", type=click.Choice(ACTIONS), help="What is to be done with it.  [default: call]")
 @click.option("--args", "arguments", metavar="JSON", help="The arguments; without them, conditions on them are open.")
 @click.option("--requester", metavar="WHO", help="For the action approve: who asked for the call.")
-@click.option("--run-facts", metavar="FACTS", help="What the run has done: `tainted=true,calls=3,usd=0.25`.")
+@click.option("--run-facts", metavar="FACTS", help="What the run has done, `tainted,calls=3,usd=0.25`, and auth_age.")
 @click.option("--at", metavar="TIME", help="When: `2026-11-21T09:30`, in UTC if it says nothing else.")
 @click.option("--run", metavar="RUN", help="A call of this run, as it is in the record ...")
 @click.option("--call", metavar="KEY", help="... by its key; without one, the last that was decided.")
@@ -145,14 +145,24 @@ def is_pattern(path: str, action: str) -> bool:
 
 def _changed(query: "Query", asked: _Asked) -> "Query":
     """The question with the arguments, the run and the time that were typed."""
-    from gateway.policy.run_words import run_facts
-
     if asked.arguments is not None:
         query = dataclasses.replace(query, args=_arguments(asked.arguments))
-    if asked.run_facts is not None:
-        with usage_of("--run-facts"):
-            query = dataclasses.replace(query, run=run_facts(asked.run_facts, query.run))
-    return query if asked.at is None else _at(query, asked.at)
+    if asked.at is not None:
+        query = _at(query, asked.at)
+    return query if asked.run_facts is None else _with_facts(query, asked.run_facts)
+
+
+def _with_facts(query: "Query", text: str) -> "Query":
+    """The question with what these words say of the run and, counted from the time that it is about, of its subject."""
+    from gateway.policy.run_words import auth_age, run_facts
+
+    with usage_of("--run-facts"):
+        age, words = auth_age(text)
+        query = dataclasses.replace(query, run=run_facts(words, query.run))
+    if age is None:
+        return query
+    subject = dataclasses.replace(query.subject, since=query.now.timestamp() - age)
+    return dataclasses.replace(query, subject=subject)
 
 
 def _arguments(text: str) -> "JsonObject":

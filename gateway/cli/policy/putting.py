@@ -17,7 +17,7 @@ __all__ = ["put", "say"]
 def put(desk: Desk, found: OnDisk, files: "Files", how: "How", *, folder: bool) -> list[str]:
     """Makes the files say this, as the version in force from now on, and returns those that were changed.
 
-    What stood in them is kept, also if it was never in force. Raises PolicyError for what can't be used or written.
+    What stood in them is kept, also if no process has taken it. Raises PolicyError for what can't be used or written.
     """
     from gateway.errors import PolicyError
     from gateway.policy.files import shown

@@ -71,6 +71,7 @@ def _test(config: "Config", asked: _Asked, *, as_json: bool) -> int:
     policy = load(config.policy.model, config.policy.files)
     cases = _cases(config, asked)
     found = report(policy, cases, pinned(config).catalogue.find, least=asked.least, deep=asked.deep)
+    found = found.partly() if _has_others(config, asked) else found
     if asked.junit:
         from gateway.policy.cases.junit import junit
 
@@ -82,6 +83,15 @@ def _test(config: "Config", asked: _Asked, *, as_json: bool) -> int:
 
         print_report(found, asked.coverage, whole=asked.pattern is None)
     return Exit.OK if found.ok else Exit.ERROR
+
+
+def _has_others(config: "Config", asked: _Asked) -> bool:
+    """Whether there are cases beside the policy that are not among those that were asked for."""
+    from gateway.policy.cases.reading import tables_beside
+
+    given = [path.resolve() for path in asked.files]
+    beside = [table.resolve() for table in tables_beside(config.policy.files)]
+    return bool(given) and any(table not in given and table.parent not in given for table in beside)
 
 
 def _cases(config: "Config", asked: _Asked) -> "Sequence[Case]":

@@ -69,7 +69,7 @@ def _words(version: "Version", in_force: "Version | None") -> tuple[str, ...]:
     from gateway.visible import visible
 
     now = time.time_ns() // 1_000_000
-    state = "in force" if in_force and version.number == in_force.number else "" if version.in_force else "never taken"
+    state = "in force" if in_force and version.number == in_force.number else "" if version.taken else "never taken"
     came = f"{version.how} by {visible(version.by) or 'nobody known'}"
     lines = f"{version.size.lines} lines" if version.in_force else ""
     return str(version.number), short(version.digest), ago(version.at, now), came, lines, state

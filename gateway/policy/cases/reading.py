@@ -54,7 +54,7 @@ def parse_cases(file: str, content: bytes) -> list[Case]:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
         raise PolicyError.at(file, "not UTF-8", line, column, "save the file as UTF-8") from None
-    found = _PARSERS.get(Path(file).suffix, parse_table)(file, text)
+    found = _PARSERS.get(Path(file).suffix.lower(), parse_table)(file, text)
     if not found:
         raise PolicyError.at(file, "there is no case", hint="was the file cut? delete it if it is not needed")
     return found
@@ -66,7 +66,9 @@ def _sources(tables: Sequence[Path]) -> list[Source]:
 
 
 def _members(folder: Path) -> list[Path]:
-    found = sorted(file for file in folder.iterdir() if file.suffix in _PARSERS and not file.name.startswith("."))
+    found = sorted(
+        file for file in folder.iterdir() if file.suffix.lower() in _PARSERS and not file.name.startswith(".")
+    )
     if not found:
         raise PolicyError.at(folder.as_posix(), "the folder holds no .csv or .toml file")
     return found

@@ -1,7 +1,7 @@
 """All that came of putting cases to a policy, as one value and as JSON. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.errors import Problem
@@ -21,7 +21,7 @@ EXPLAINED = 100  # failures; of more, only the first ones are explained
 @dataclass(frozen=True, slots=True)
 class Report:
     """`because` explains failures, by the place of their cases. `missing` are lines that restrict and that no case
-    tests; nothing is said of them where only some cases were chosen.
+    tests.
     """
 
     found: Sequence[Outcome]
@@ -37,6 +37,10 @@ class Report:
     @property
     def ok(self) -> bool:
         return not self.failures and self.covered.reaches(self.least)
+
+    def partly(self) -> "Report":
+        """The same where there are more cases than these: only lines that one of these is about are missing."""
+        return replace(self, missing=missing_tests(self.covered, partly=True))
 
     @property
     def problems(self) -> list[Problem]:

@@ -57,6 +57,8 @@ def test_each_cell_knows_its_column_also_behind_doubled_quotes() -> None:
         ("p, a\ufeffb", 5, "U+FEFF"),
         ("p, a\rb", 5, "U+000D"),
         ("p, a\u2028b", 5, "U+2028"),
+        ("# a\rb", 4, "U+000D"),
+        ("# a\x1eb", 4, "U+001E"),
     ],
 )
 def test_a_line_that_cannot_be_split_in_one_way_is_refused_with_its_column(line: str, column: int, part: str) -> None:
@@ -91,3 +93,7 @@ def column_of_error(text: str) -> int:
 def test_a_line_that_is_read_quickly_is_read_as_any_other_is(text: str, code: frozenset[int]) -> None:
     if cells := _plain(text):
         assert _any(text, code) == cells
+
+
+def test_a_comment_may_be_in_every_language() -> None:
+    assert split_line("# \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645, \U0001f469\u200d\U0001f4bb,\ttoo") == ()

@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,35 @@ from gateway.policy.files import MAX_BYTES, read_sources, stamp_of, writable_by_
 
 
 def test_a_folder_is_its_csv_files_by_name(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.csv", ".hidden.csv", "c.csv~", "notes.txt"):
+    for name in ("b.csv", "a.csv", "D.CSV", ".hidden.csv", "c.csv~", "e.csv.bak", "notes.txt"):
         (tmp_path / name).write_text(name)
-    assert [source.content for source in read_sources(tmp_path)] == [b"a.csv", b"b.csv"]
+    assert [source.content for source in read_sources(tmp_path)] == [b"D.CSV", b"a.csv", b"b.csv"]
+    assert len(stamp_of(tmp_path)) == 4  # the folder, too
+
+
+def test_files_in_a_folder_within_the_folder_are_not_passed_over_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    policy = tmp_path / "policy.d"
+    for name in ("a.csv", "finance/deny/b.CSV", "old/c.csv", "..data/a.csv", "notes/readme.md", "empty/.x.csv"):
+        (policy / name).parent.mkdir(parents=True, exist_ok=True)
+        (policy / name).write_text(name)
+    with pytest.raises(PolicyError) as caught:
+        read_sources(policy)
+    assert [str(problem).partition(" (")[0] for problem in caught.value.problems] == [
+        f"policy.d/{name}: error: a folder within the policy's folder is not read, and it holds .csv files"
+        for name in ("finance", "old")
+    ]
+    shutil.rmtree(policy / "finance")
+    shutil.rmtree(policy / "old")
+    assert [source.file for source in read_sources(policy)] == ["policy.d/a.csv"]
+
+
+def test_a_folder_that_is_called_as_a_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(PolicyError, match=r"a\.csv: error: not a regular file"):
+        read_sources(tmp_path)
 
 
 def test_names_are_shown_from_where_we_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,6 +57,19 @@ def test_what_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
     os.truncate(tmp_path / "huge.csv", MAX_BYTES + 1)
     with pytest.raises(PolicyError, match="larger than"):
         read_sources(tmp_path / "huge.csv")
+
+
+def test_a_link_in_a_circle_is_an_error_that_names_it_from_where_we_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder, loop = tmp_path / "policy.d", tmp_path / "policy.d" / "a.csv"
+    folder.mkdir()
+    loop.symlink_to(loop)
+    said = "^policy.d/a.csv: error: can't be read: Too many levels of symbolic links .*make it lead to the file"
+    for path in (loop, folder):
+        with pytest.raises(PolicyError, match=said):
+            read_sources(path)
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:

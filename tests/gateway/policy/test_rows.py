@@ -51,10 +51,14 @@ P = "p, *, *, bank/send, call, , "  # then the effect, and why
         ("g, user:a, role:b", "1:1", ["`g` needs 3 fields (member, role, tenant), found 2"]),
         ("g, user:a, role:b, acme, 2027-01-01", "1:26", ["`g` needs 3 fields", "found 4"]),
         # conditions
-        ("p, *, *, */*, call, (args.a, deny, why", "1:21", ["`(` opens here and is never closed"]),
-        ("p, *, *, */*, call, args.a), deny, why", "1:27", ["`)` closes nothing"]),
+        ("p, *, *, */*, call, (args.a, deny, why", "1:21", ["`(` opens here and is never closed (close it with `)`)"]),
+        (
+            "p, *, *, */*, call, args.a), deny, why",
+            "1:27",
+            ["`)` closes nothing (take it out, or write the `(` that it belongs to)"],
+        ),
         ("p, *, *, */*, call, amount > 1, deny, why", "1:21", ["condition: unknown name `amount`", "`args.amount`"]),
-        ("p, *, *, */*, call, args.a ==, deny, why", None, ["condition: not a condition"]),
+        ("p, *, *, */*, call, args.a ==, deny, why", "1:28", ["condition: `==` has nothing behind it (write what"]),
         ("p, *, *, */*, call, 'text', deny, why", "1:21", ["is not a yes-or-no question"]),
         ('p, *, *, */*, call, "args.a == ""x"" and b", deny, why', "1:42", ["unknown name `b`"]),
         ('p, *, *, */*, call, "  b", deny, why', "1:24", ["unknown name `b`"]),
@@ -88,6 +92,10 @@ P = "p, *, *, bank/send, call, , "  # then the effect, and why
         ("p, *, *, */*, approve, , ask, why", "1:26", ["a line for `approve` can't `ask`"]),
         # text
         ("p, *, *, */*, call, , deny, why\u202e", "1:32", ["invisible character U+202E"]),
+        ("p, *, *, */*, call, , deny, blocked\r# end", "1:36", ["U+000D", "save the file with the line ends LF"]),
+        ("# finance\rp, *, *, */*, call, , deny, blocked", "1:10", ["U+000D", "save the file with the line ends LF"]),
+        ("# finance\u2028p, *, *, */*, call, , deny, why", "1:10", ["invisible character U+2028", "delete it"]),
+        ("  # finance\f", "1:12", ["invisible character U+000C"]),
     ],
 )
 def test_a_mistake_is_reported_with_its_place_and_a_hint(line: str, place: str | None, parts: list[str]) -> None:

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from gateway.policy import RunFacts
-from gateway.policy.run_words import run_facts, said_of, written
+from gateway.policy.run_words import auth_age, run_facts, said_of, written
 
 
 def test_facts_are_read_on_top_of_others() -> None:
@@ -42,3 +42,13 @@ def test_what_a_run_has_done_is_written_as_it_is_read(run: RunFacts, text: str) 
 def test_what_is_no_fact_is_told_with_how_to_write_it(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         run_facts(text)
+
+
+def test_among_them_may_stand_how_long_ago_the_subject_showed_who_he_is() -> None:
+    assert auth_age("tainted, auth_age=300,calls=3") == (300.0, "tainted,calls=3")
+    assert auth_age("calls=3") == (None, "calls=3")
+    for wrong in ("auth_age", "auth_age=-1", "auth_age=long"):
+        with pytest.raises(ValueError, match="write `auth_age=300`, in seconds"):
+            auth_age(wrong)
+    with pytest.raises(ValueError, match="did you mean `auth_age`"):
+        run_facts("auth_aeg=3")

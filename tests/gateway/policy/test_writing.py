@@ -46,9 +46,10 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_all_files_are_replaced_and_what_is_in_no_version_goes(desk: Desk) -> None:
+    (desk.policy / "B2.CSV").write_text(OLD["b.csv"])
     written = replace_files(desk.new, desk.model, desk.policy)
     assert desk.now() == desk.new
-    assert [path.name for path in written] == ["model.conf", "a.csv", "b.csv", "c.csv"]
+    assert [path.name for path in written] == ["model.conf", "B2.CSV", "a.csv", "b.csv", "c.csv"]
     assert desk.left_over() == []
     assert replace_files(desk.new, desk.model, desk.policy) == []
 

@@ -183,3 +183,16 @@ def test_a_time_that_is_none_is_told_as_one_writes_it(bare: Path, toolgate: Comm
     told = toolgate("policy", "explain", "--tool", "echo/add", "--at", "noon", "--offline")
     assert told.code == 2
     assert "`noon` is no time; write 2026-11-21T09:30" in told.err
+
+
+def test_how_long_ago_somebody_showed_who_he_is_can_be_said(bare: Path, toolgate: Command) -> None:
+    policy = bare / "policies" / "policy.csv"
+    policy.write_text(policy.read_text() + "p, *, *, echo/*, call, subject.auth_age > 900, ask, log in again\n")
+    asked = ("policy", "explain", "--who", "user:ann", "--tool", "echo/echo", "--args", '{"text": "x"}', "--json")
+    at = ("--at", "2026-11-21T09:30")
+    verdicts = [
+        toolgate(*asked, *more).json["effect"]
+        for more in ((), ("--run-facts", "auth_age=300"), ("--run-facts", "calls=1,auth_age=901", *at))
+    ]
+    assert verdicts == ["ask", "allow", "ask"]
+    assert toolgate(*asked, "--run-facts", "auth_age=soon").code == 2

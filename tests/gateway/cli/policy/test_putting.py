@@ -24,7 +24,9 @@ def test_what_is_put_is_in_force_from_then_on_and_what_was_there_is_kept(bare: P
         in_force = desk.book.in_force()
         assert in_force is not None
         assert (in_force.how, in_force.by) == ("promoted", desk.by)
-        assert desk.book.version(before.digest or "").in_force is False
+        previous = desk.book.previous()
+        assert previous is not None
+        assert (previous.digest, previous.how, previous.taken) == (before.digest, "replaced", False)
         assert in_force.digest in desk.book.accepted()
         assert desk.on_disk(in_force).digest == in_force.digest
 

@@ -80,3 +80,33 @@ def test_a_folder_can_not_take_the_place_of_a_file(file: Path, bare: Path, toolg
     failed = toolgate("policy", "rollback", digest)
     assert failed.code == 3
     assert "it is a folder, and what should be in force was a file" in failed.err
+
+
+def test_a_policy_that_nobody_has_decided_by_is_what_a_promote_replaces(bare: Path, toolgate: Command) -> None:
+    file = bare / "policies" / "policy.csv"
+    before = file.read_text()
+    (bare / "next.csv").write_text(TEXTS[0])
+    assert toolgate("policy", "shadow", "next.csv").code == 0
+    assert toolgate("policy", "promote").code == 0
+    assert file.read_text() == TEXTS[0]
+    assert toolgate("policy", "rollback").code == 0
+    assert file.read_text() == before
+    told = toolgate("policy", "versions", "--json").json
+    assert [(one["how"], one["taken"]) for one in told] == [
+        ("rolled back", True),
+        ("promoted", True),
+        ("replaced", False),
+    ]
+    assert "never taken" in toolgate("policy", "versions").out
+
+
+def test_an_edit_that_nobody_has_decided_by_is_what_comes_back_and_not_what_was_before_it(
+    file: Path, toolgate: Command
+) -> None:
+    edited = f"{TEXTS[2]}# an edit\n"
+    file.write_text(edited)
+    (file.parent / "next.csv").write_text(TEXTS[0])
+    assert toolgate("policy", "shadow", "policies/next.csv").code == 0
+    assert toolgate("policy", "promote").code == 0
+    assert toolgate("policy", "rollback").code == 0
+    assert file.read_text() == edited

@@ -156,3 +156,21 @@ def _spent(child: Command, *, cases: int) -> float:
 
 def test_what_is_printed_is_plain_json(bare: Path, child: Command) -> None:
     assert json.loads(child("policy", "check", "--json").out)["ok"] is True
+
+
+def test_of_one_table_among_others_lines_that_it_is_not_about_are_no_concern(bare: Path, toolgate: Command) -> None:
+    (bare / "more.csv").write_text("name, who, tool, expect\nnobody, user:eve, mail/send, deny\n")
+    (bare / "policies" / "tests.toml").write_text(
+        '[[case]]\nname = "b"\nwho = "user:eve"\ntool = "mail/send"\nexpect = "deny"\n'
+    )
+
+    def missing(*files: str) -> int:
+        options = [option for file in files for option in ("--file", file)]
+        return toolgate("policy", "test", *options).out.count("no case tests this")
+
+    assert missing("more.csv") == 0
+    assert missing("policies/tests.toml") == 0
+    assert missing() == missing("policies/tests.csv", "policies/tests.toml") == 2
+    for table in ("tests.csv", "tests.toml"):  # then these are all the cases that there are
+        (bare / "policies" / table).unlink()
+    assert missing("more.csv") == 3

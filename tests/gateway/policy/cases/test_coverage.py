@@ -112,3 +112,8 @@ def test_a_line_that_obliges_is_covered_where_its_duties_count_and_tested_where_
     assert [problem.line for problem in missing_tests(tested)] == [2]
     (use,) = found.lines[3].branches
     assert use.seen == {"false": 1, "undecidable": 1}
+
+
+def test_where_there_are_more_cases_only_lines_that_one_of_these_is_about_are_missed() -> None:
+    assert [problem.line for problem in missing_tests(covered(SMALL), partly=True)] == [2, 3, 4]
+    assert missing_tests(covered("other, user:eve, mail/send, {}, deny"), partly=True) == []

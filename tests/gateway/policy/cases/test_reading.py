@@ -22,8 +22,8 @@ def test_both_formats_beside_the_policy_are_found(tmp_path: Path) -> None:
 
 
 def test_a_folder_counts_for_its_files(tmp_path: Path) -> None:
-    (tmp_path / "b.csv").write_text(TABLE)
-    (tmp_path / "a.toml").write_text(DOCUMENT)
+    (tmp_path / "b.CSV").write_text(TABLE)
+    (tmp_path / "a.TOML").write_text(DOCUMENT)
     (tmp_path / ".c.csv").write_text("half")
     (tmp_path / "notes.md").write_text("# notes")
     assert names(tmp_path) == ["of the document", "of the table"]
