@@ -51,6 +51,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
     gaps            what is missing from the lists that somebody is shown
+    fieldnames      whether a key is a redacted field, however it is written
     mentions        whether a text tells a redacted field in another way than as a field
     redaction       results without what a policy keeps back
     fulfilment      an outcome as the duties of its call leave it

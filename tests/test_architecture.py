@@ -35,7 +35,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.said", "gateway.spelling", "gateway.clues",
         "gateway.sources",
-        "gateway.mentions", "gateway.redaction", "gateway.fulfilment",
+        "gateway.fieldnames", "gateway.mentions", "gateway.redaction", "gateway.fulfilment",
         "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.gaps", "gateway.agents",
         "gateway.config",
         "gateway.guard", "gateway.reach", "gateway.sdk", "gateway.replacing",
