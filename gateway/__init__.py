@@ -46,6 +46,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     bounded         JSON Schema keywords whose cost is bounded
     sources         where a value came from: the user's words, or an untrusted server's
     said            whether somebody's words hold a text or a number to the letter
+    rewritings      what a text's markup shows, and what is written otherwise and means the same
     spelling        a text as its words, whichever way it is spelled
     clues           what texts leave behind, and what in a value is found again among it
     policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
