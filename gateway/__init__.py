@@ -46,11 +46,13 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     bounded         JSON Schema keywords whose cost is bounded
     sources         where a value came from: the user's words, or an untrusted server's
     said            whether somebody's words hold a text or a number to the letter
+    rewritings      what a text's markup shows, and what is written otherwise and means the same
     spelling        a text as its words, whichever way it is spelled
     clues           what texts leave behind, and what in a value is found again among it
     policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
     gaps            what is missing from the lists that somebody is shown
+    fieldnames      whether a key is a redacted field, however it is written
     mentions        whether a text tells a redacted field in another way than as a field
     redaction       results without what a policy keeps back
     fulfilment      an outcome as the duties of its call leave it

@@ -125,7 +125,8 @@ def _telling_of(leaf: str | float) -> tuple[Iterable[Sequence[str]], bool]:
     if not isinstance(leaf, str):
         return map(words, forms(leaf)), True
     read, whole = spellings(leaf)
-    numbers = forms(float(leaf) if "." in leaf else int(leaf)) if _PLAIN_NUMBER.fullmatch(leaf) else ()
+    number = next(filter(_PLAIN_NUMBER.fullmatch, read), None)
+    numbers = forms(float(number) if "." in number else int(number)) if number else ()
     return chain(chain.from_iterable(map(_telling, read)), map(words, numbers)), whole
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from gateway.fieldnames import holder
+
 __all__ = ["Mentions"]
 
 _MANY = 3  # letters and digits from which on what is redacted is looked for within longer texts
@@ -35,7 +37,9 @@ class Mentions:
     """The names of fields (globs, without what they stand in), and what has been taken from them."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = [[_flat(piece) for piece in _words(name)] for name in names]
+        every = list(names)
+        self._names = [[_flat(piece) for piece in _words(name)] for name in every]
+        self._holders = [holder(name) for name in dict.fromkeys(every)]
         self._whole: set[str] = set()
         self._ends: dict[int, set[str]] = {}
         self._letters: set[int] = set()  # lengths of which some end has no digit
@@ -71,7 +75,7 @@ class Mentions:
         readable = _readable(text)
         flat = _flat(readable)
         speaks = self._speaks(flat)
-        label = speaks and len(text) <= _SHORT and self._names_one(readable, flat)
+        label = speaks and len(text) <= _SHORT and (self._names_one(readable, flat) or self._holds_one(text))
         return label, self._repeats(flat) or (speaks and not text.isalpha())
 
     def tells(self, text: str) -> bool:
@@ -101,6 +105,9 @@ class Mentions:
 
     def _speaks(self, flat: str) -> bool:
         return any(all(piece in flat for piece in name) for name in self._names)
+
+    def _holds_one(self, text: str) -> bool:
+        return any(holds(text) for holds in self._holders)
 
     def _names_one(self, readable: str, flat: str) -> bool:
         words = [_flat(word) for word in _words(readable)]

@@ -1,11 +1,11 @@
 """Results without what a policy keeps back: named fields wherever they stand, and what has the form of a secret. Pure.
 
-A field is named by the end of its path (`iban`, `customer.iban`, `*_token`): at any depth, in lists too, whatever the
-case of its letters. It is looked for in structured content, and in texts that are JSON, also JSON within a string. What
-can't be looked into (prose, where fields are named; images and other binary data) is withheld whole: half a redaction
-is none. So is what tells a field in another way: a string that speaks of its name, a value beside its name, what has
-been redacted once more. When in doubt, too much is withheld. A result that holds nothing of it comes back as the object
-that it was.
+A field is named by the end of its path (`iban`, `customer.iban`, `*_token`): at any depth, in lists too, however its
+key is written (`gateway.fieldnames`); and where a key may not be shown, its value may not be either. It is looked for
+in structured content, and in texts that are JSON, also JSON within a string. What can't be looked into (prose, where
+fields are named; images and other binary data) is withheld whole: half a redaction is none. So is what tells a field in
+another way: a string that speaks of its name, a value beside its name, what has been redacted once more. When in doubt,
+too much is withheld. A result that holds nothing of it comes back as the object that it was.
 """
 
 import json
@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from gateway.call import JsonObject
 from gateway.duties import Duties
+from gateway.fieldnames import FieldNames
 from gateway.mentions import Mentions
-from gateway.policy.globs import compile_glob
 from gateway.screens.secrets import MASK, masked
 
 __all__ = ["WITHHELD", "Redactor"]
@@ -58,7 +58,7 @@ class Redactor:
     """
 
     def __init__(self, duties: Duties) -> None:
-        self._fields = [[compile_glob(step) for step in path.casefold().split(".")] for path in duties.redact]
+        self._fields = FieldNames(duties.redact) if duties.redact else None
         self._mentions = Mentions(path.rpartition(".")[2] for path in duties.redact)
         self._secrets = duties.secrets
         self._said: frozenset[str] = frozenset()  # what the structured content still says, as JSON texts
@@ -66,8 +66,7 @@ class Redactor:
         self._bare = _bare(None)  # where in what is looked at values have no names
         self._unclear = False  # whether a field's name stands among the values of what is looked at
         self._collecting = False  # what is redacted; then nothing is changed
-        self._paths: dict[_Path, bool] = {}  # whether they are redacted
-        self._keys: dict[str, str] = {}  # what is shown of them
+        self._keys: dict[str, bool] = {}  # whether they tell something
         self._texts: dict[str, tuple[bool, bool]] = {}  # `Mentions.look`
         self._read: dict[str, Any] = {}  # as JSON; or the error
 
@@ -111,7 +110,7 @@ class Redactor:
             return self._blocks(item)
         if key in ("result", "error") and isinstance(item, Mapping):
             return self._result(item)
-        if self._named((key.casefold(),)):
+        if key in _KEYS and self._fields and self._fields.is_one(key):
             self._take(item)
             return MASK
         return self._of_block(key, item)
@@ -149,11 +148,10 @@ class Redactor:
     def _of_block(self, key: str, item: Any) -> Any:
         if key in ("resource", "content"):
             return self._blocks(item)
-        if key not in _KEYS and self._named((key.casefold(),)):
-            self._take(item)
+        if key not in _KEYS and self._is_withheld((key,), item):
             return MASK
         if not isinstance(item, str):
-            return self._document(item, () if isinstance(item, list) else (key.casefold(),))
+            return self._document(item, () if isinstance(item, list) else (key,))
         if item in _FRAME.get(key, ()) or (key == "mimeType" and _MIME.fullmatch(item)):
             return item
         return self._uri(item) if key == "uri" else self._prose(item)
@@ -219,28 +217,36 @@ class Redactor:
     def _object(self, value: JsonObject, path: _Path) -> JsonObject:
         new: dict[str, Any] = {}
         for key, item in value.items():
-            here = (*path, key.casefold())
-            if self._named(here):
-                self._take(item)
-                new[self._clean(key)] = MASK
+            here = (*path, key)
+            if self._is_withheld(here, item):
+                new[self._key(key)] = MASK
             else:
-                new[self._key(key)] = self._value(item, here)
+                new[self._clean(key)] = self._value(item, here)
         return value if self._collecting or _same(value, new) else new
 
     def _take(self, value: Any) -> None:
         if self._collecting:
             self._mentions.take(value)
 
+    def _is_withheld(self, path: _Path, item: Any) -> bool:
+        """Whether it is the value of a field, or of a key that may not be shown: nobody knows what that is of."""
+        if self._fields and self._fields.named(path):
+            self._take(item)
+            return True
+        return self._hides(path[-1])
+
     def _top(self, key: str) -> str:
         return key if key in _KEYS else self._key(key)
 
     def _key(self, key: str) -> str:
+        return MASK if self._hides(key) else self._clean(key)
+
+    def _hides(self, key: str) -> bool:
         """A name that is none tells something."""
-        if self._collecting:
-            return key
+        if self._collecting or not self._fields:
+            return False
         if key not in self._keys:
-            hidden = self._fields and not self._mentions.may_name(key)
-            self._keys[key] = MASK if hidden else self._clean(key)
+            self._keys[key] = not (self._fields.is_one(key) or self._mentions.may_name(key))
         return self._keys[key]
 
     def _string(self, text: str, path: _Path) -> str:
@@ -291,16 +297,6 @@ class Redactor:
             return text
         clean = masked(text)
         return text if clean == text else clean
-
-    def _named(self, path: _Path) -> bool:
-        if path not in self._paths:
-            self._paths[path] = any(_ends(path, steps) for steps in self._fields)
-        return self._paths[path]
-
-
-def _ends(path: _Path, steps: list[Any]) -> bool:
-    end = path[-len(steps) :]
-    return len(end) == len(steps) and all(matches(name) for matches, name in zip(steps, end, strict=True))
 
 
 def _bare(value: Any) -> tuple[_Path, ...]:

@@ -1,7 +1,8 @@
 """A text as its words, whichever way it is spelled: to find again in one text what stood in another. Pure.
 
 The case, the width and the accents of letters, signs between words and what shows nothing do not count. What JSON,
-HTML, URLs, domain names and Unicode's tags write in other signs is read, however often it was written so.
+HTML, URLs, domain names and Unicode's tags write in other signs is read, however often it was written so; and what
+markup shows of it, digits of all scripts, and some other ways to write the same (`gateway.rewritings`).
 """
 
 import html
@@ -11,6 +12,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from urllib.parse import unquote
+
+from gateway.rewritings import rewritings
 
 __all__ = ["forms", "in_row", "plain", "runs", "spellings", "words"]
 
@@ -30,6 +33,8 @@ _WORD = re.compile(
 )
 _RUN = re.compile(r"\d+|[^\W\d]+")  # inside of a word: `acct12345678`
 
+_DIGIT = re.compile(r"[^\D0-9]")  # of another script
+
 _ESCAPE = re.compile(r"[\\%]u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\U([0-9a-fA-F]{8})|\\[nrtbf]")
 _AMPERSAND = re.compile("&(?:amp;)+")
 _PERCENT = re.compile("%(?:25)*(?=[0-9a-fA-F]{2})")
@@ -38,15 +43,17 @@ _TAG = re.compile("[\U000e0020-\U000e007e]")  # ASCII that shows nothing, and th
 
 
 def spellings(text: str) -> tuple[list[str], bool]:
-    """As it is, and with all decoded that is written in other signs; and whether nothing is left to decode.
+    """As it is, and with all decoded that is written in other signs, each in all its `rewritings`; and whether nothing
+    is left to decode.
 
-    Tags are read both ways: as nothing, and as the letters that they stand for.
+    Unicode's tags are read both ways: as nothing, and as the letters that they stand for.
     """
     found, whole = dict[str, None](), True
     for start in dict.fromkeys([text, _untagged(text)]):
         raw = plain(start)
         decoded, all_of_it = _decoded(raw)
-        found |= {raw: None, decoded: None}
+        for reading in dict.fromkeys([raw, decoded]):
+            found |= {reading: None, **dict.fromkeys(rewritings(reading))}
         whole = whole and all_of_it
     return list(found), whole
 
@@ -56,7 +63,8 @@ def plain(text: str) -> str:
     if text.isascii():
         return text.encode("ascii").translate(None, _CONTROLS).decode("ascii")
     bare = _DROPPED.sub("", unicodedata.normalize("NFKD", _DROPPED.sub("", text)))  # a letter and its accents are apart
-    return unicodedata.normalize("NFKC", bare).replace("\u3002", ".")  # a browser takes it for the dot of a name (IDNA)
+    read = _DIGIT.sub(lambda found: str(unicodedata.digit(found[0])), unicodedata.normalize("NFKC", bare))
+    return read.replace("\u3002", ".")  # a browser takes it for the dot of a name (IDNA)
 
 
 def words(text: str) -> list[str]:

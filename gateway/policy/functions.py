@@ -7,9 +7,11 @@ them. `has` is not here: it takes a path, not a value, so the compiler knows it;
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from gateway.policy.globs import compile_glob
 from gateway.policy.logic import UNDECIDED, conjunction
@@ -79,7 +81,8 @@ def _any_match(globs: Sequence[str]) -> Run:
 
 # ---- mail addresses ----
 
-_ADDRESS = re.compile(r"[!#-'*+./0-9=?A-Z^-~-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)")  # RFC 5322 dot-atom, plainly
+# Of what RFC 5322 allows in a name, what no mail program ever took for a way: not `%`, `!`, `=`, `/` or `|`.
+_ADDRESS = re.compile(r"\w[\w+'-]*(?:\.[\w+'-]+)*@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)", re.ASCII)
 _DOMAIN = re.compile(r"(?:\*\.)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 
 
@@ -102,25 +105,67 @@ def _in_domain(domains: Sequence[str]) -> Run:
 
 # ---- paths ----
 
-_DRIVE = re.compile(r"[A-Za-z]:")
-_ENCODED = re.compile(r"%(?:2[eEfF]|5[cC]|00)")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_/-]++|(?<=[A-Za-z0-9_-])\.(?=[A-Za-z0-9_-]))++")  # most paths: no more is looked at
+_ENCODED = re.compile(r"%(?:2[eEfF]|5[cC]|3[aAbB]|7[eE]|[01][0-9a-fA-F]|[uU][0-9a-fA-F]{4})")
+# `..` and other steps that end in a dot, or begin or end in a blank; a home or a scheme (a drive, too); NTFS's streams.
+_DOUBTFUL = re.compile(r"[\\;\x00-\x1f\x7f]|^~|^[A-Za-z][A-Za-z0-9+.-]*:|::|(?:^|/)\s|\s(?:/|\Z)|[^/]\.(?:/|\Z)")
+_HEX = re.compile(r"%[0-9a-fA-F]{2}")
+_SIGNS = frozenset("./\\~%:;")
+# Some programs take these for `/`, `\` or `.`, though Unicode does not.
+_ALIKE = frozenset("\u00a5\u20a9\u2044\u2215\u2216\u29f5\u29f8\u29f9\u3002\uff61")
+
+_Steps = tuple[bool, tuple[str, ...]]
 
 
-def _steps(path: str) -> tuple[bool, tuple[str, ...]] | None:
-    """(absolute, steps) of a plain POSIX path; None for what could mean another place than it says."""
-    doubtful = "\\" in path or "\x00" in path or path.startswith("~") or _DRIVE.match(path) or _ENCODED.search(path)
-    steps = tuple(step for step in path.split("/") if step not in ("", "."))
-    return None if not path or doubtful or ".." in steps else (path.startswith("/"), steps)
+def _readings(path: str) -> list[_Steps] | None:
+    """(absolute, steps) of a plain POSIX path, as it stands and decoded as in a URL; None for what could mean another
+    place than it says.
+    """
+    if _PLAIN.fullmatch(path):
+        return [_split(path)]
+    if not path or _ENCODED.search(path):
+        return None
+    texts = [path, _decoded(path)] if "%" in path else [path]
+    found = [_steps(text) for text in texts]
+    return [steps for steps in found if steps] if all(found) else None
+
+
+def _decoded(path: str) -> str:
+    """What no UTF-8 is (`%c0%ae`), or is encoded once more, may be read as anything: a backslash stands for it."""
+    try:
+        text = unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return "\\"
+    return "\\" if text != path and _HEX.search(text) else text
+
+
+def _steps(text: str) -> _Steps | None:
+    if _DOUBTFUL.search(text) or (not text.isascii() and any(map(_is_doubtful, text))):
+        return None
+    return _split(text)
+
+
+def _split(text: str) -> _Steps:
+    return text.startswith("/"), tuple([step for step in text.split("/") if step not in ("", ".")])
+
+
+def _is_doubtful(sign: str) -> bool:
+    """Whether some program takes it for another sign, or for none."""
+    return not sign.isascii() and (
+        sign in _ALIKE
+        or unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        or not _SIGNS.isdisjoint(unicodedata.normalize("NFKC", sign))
+    )
 
 
 def _under(roots: Sequence[str]) -> Run:
-    wanted = [_steps(root) for root in roots]
+    wanted = [_readings(root) for root in roots]
     for root, found in zip(roots, wanted, strict=True):
         if found is None:
             raise ValueError(f"`{root}` is not a plain path with `/` between its parts and without `..`")
 
     def one(path: str) -> Any:
-        here = _steps(path)
+        here = _readings(path)
         if here is None:
             return UNDECIDED
         answers = [_below(here, root) for root in wanted if root]
@@ -129,9 +174,18 @@ def _under(roots: Sequence[str]) -> Run:
     return _on_text(one)
 
 
-def _below(here: tuple[bool, tuple[str, ...]], root: tuple[bool, tuple[str, ...]]) -> Any:
-    """A relative path and an absolute root can't be compared: nobody knows where the server stands."""
-    return UNDECIDED if here[0] != root[0] else here[1][: len(root[1])] == root[1]
+def _below(here: list[_Steps], root: list[_Steps]) -> Any:
+    """A relative path and an absolute root can't be compared: nobody knows where the server stands. Nor is anything
+    said of what is below as it stands, and is not when it is decoded, or the other way round.
+    """
+    if here[0][0] != root[0][0]:
+        return UNDECIDED
+    below = _begins(here[0][1], root[0][1])
+    return below if below == _begins(here[-1][1], root[-1][1]) else UNDECIDED
+
+
+def _begins(steps: tuple[str, ...], above: tuple[str, ...]) -> bool:
+    return steps[: len(above)] == above
 
 
 # ---- addresses of the network ----
@@ -142,9 +196,27 @@ _URL = re.compile(
 )
 
 
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last part of a host: browsers read an address
+
+
 def _host(url: str) -> Any:
     found = _URL.fullmatch(url)
-    return found[1].lower().strip("[]").removesuffix(".") if found else UNDECIDED
+    if not found:
+        return UNDECIDED
+    if found[1].startswith("["):
+        return _address(found[1][1:-1])
+    host = found[1].lower().removesuffix(".")
+    labels = host.split(".")
+    if not all(labels):
+        return UNDECIDED
+    return _address(host) if _NUMBER.fullmatch(labels[-1]) else host
+
+
+def _address(text: str) -> Any:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return UNDECIDED
 
 
 def _in_cidr(networks: Sequence[str]) -> Run:

@@ -29,7 +29,7 @@ def test_another_string_does_not(text: str) -> None:
     assert not Mentions(["ssn"]).tells(text)
 
 
-@pytest.mark.parametrize("text", ["ssn", "SSN:", "S.S.N.", "SSN number", "[ssn]", "customer ssn"])
+@pytest.mark.parametrize("text", ["ssn", "SSN:", "S.S.N.", "SSN number", "[ssn]", "customer ssn", "customerSsn"])
 def test_a_name_among_values_is_a_label(text: str) -> None:
     assert Mentions(["ssn"]).is_label(text)
     assert not Mentions(["iban"]).is_label(text)

@@ -44,6 +44,43 @@ def test_a_field_goes_in_structured_content_and_in_its_text_alike(field: str, va
     assert SSN not in json.dumps(found)
 
 
+_WRITTEN = [
+    *("customer ssn", "ssn:", "ssn ", " SSN", "SSN#", "ssn (full)", "ssn[0]", "user[ssn]", "@ssn", "ns:ssn", "$ssn"),
+    *(
+        "s.s.n",
+        "ssn.value",
+        "ssn/value",
+        "customer_ssn",
+        "ssnNumber",
+        "S.S.N.",
+        "\uff53\uff53\uff4e",
+        "s\u200bsn",
+        "%73sn",
+    ),
+]
+
+
+@pytest.mark.parametrize("key", _WRITTEN)
+def test_a_key_that_holds_its_name_as_a_word_is_the_field(key: str) -> None:
+    value = {"name": "ann", key: SSN, "memo": f"it is {SSN}", "rows": [{"n": {key: {"of": SSN}}}]}
+    found = redacted({**text(json.dumps(value)), "structuredContent": value, key: SSN, "_meta": {key: SSN}}, "ssn")
+    assert SSN not in json.dumps(found)
+    assert found["structuredContent"]["name"] == "ann"
+    assert MASK in found["structuredContent"].values()
+    assert SSN not in str(redacted({"content": [{"type": "text", "text": "{}", key: SSN}]}, "ssn"))
+
+
+@pytest.mark.parametrize("value", [SSN, 123456789, {"a": [SSN]}])
+def test_where_a_key_is_hidden_its_value_is_too(value: Any) -> None:
+    found = redacted(text(structuredContent={"name": "ann", "classn ame": value, "it": 1}), "ssn")
+    assert found["structuredContent"] == {"name": "ann", MASK: MASK, "it": 1}
+
+
+def test_a_star_before_a_field_stands_for_nothing_too() -> None:
+    found = redacted(text(structuredContent={"iban": "DE1", "a": {"iban": "DE2"}, "b": 1}), "*.iban")
+    assert found["structuredContent"] == {"iban": MASK, "a": {"iban": MASK}, "b": 1}
+
+
 def test_elements_and_fields_that_stand_as_texts_of_their_own_go_too() -> None:
     rows = [{"ssn": SSN, "n": 1}, {"ssn": SSN, "n": 2}]
     found = redacted(text(*map(json.dumps, rows), structuredContent={"result": rows}), "ssn")

@@ -60,6 +60,10 @@ def test_all_match_and_any_match(value: Any, every: Any, some: Any) -> None:
         ("Ann <ann@acme.com>", U), ("a@acme.com,b@evil.org", U), ("a@evil.org@acme.com", U), (" a@acme.com", U),
         ("a@acme.com\n", U), ("acme.com", U), ("a@\u0430cme.com", U), ("", U), ([], U), (5, U), (["a@acme.com", 5], U),
         ('"a b"@acme.com', U), ("a@acme.com\r\nBcc: x@evil.org", U),
+        ("o'neil+x.y_z-1@acme.com", True), ("eve%evil.com@acme.com", U), ("evil.com!x@acme.com", U),
+        ("eve=evil.com@acme.com", U), ("a/b@acme.com", U), ("|sh@acme.com", U), ("-oX@acme.com", U),
+        ("a..b@acme.com", U),
+        (".a@acme.com", U), ("a.@acme.com", U), ("#a@acme.com", U), ("a@acme.com.", U), ("\u00e4@acme.com", U),
     ],
 )  # fmt: skip
 def test_in_domain(value: Any, expected: Any) -> None:
@@ -74,10 +78,30 @@ def test_in_domain(value: Any, expected: Any) -> None:
         ("notes/../etc", U), ("notes/..", U), ("../notes/a", U), ("/notes/a", U), ("~/notes", U), ("C:/notes", U),
         ("notes\\..\\etc", U), ("notes/%2e%2e/etc", U), ("notes/%2E./x", U), ("notes/a\x00.md", U), ("", U), (5, U),
         (["notes/a"], U), (None, U),
+        # what some program reads as `..`, as `/`, or as nothing
+        ("notes/%252e%252e/x", U), ("notes/%c0%ae%c0%ae/x", U), ("notes/\uff0e\uff0e/x", U), ("notes/.. /x", U),
+        ("notes/..;/x", U), ("notes/..;a=b/x", U), ("notes/ ../x", U), ("notes/.../x", U), ("notes/. ./x", U),
+        ("notes/%u002e%u002e/x", U), ("notes/%ef%bc%8e%ef%bc%8e/x", U), ("notes/%25u002e./x", U), ("notes/\u2025/x", U),
+        ("notes/.\u200b./x", U), ("notes/.\t./x", U), ("notes\u2215..\u2215x", U), ("notes/\uff3c..", U),
+        ("notes/a\n", U),
+        ("notes/.%20./x", U), ("notes/..%20/x", U), ("notes/..%0a/x", U), ("notes/..%3b/x", U), (" notes/x", U),
+        ("notes/x ", U),
+        ("file:notes/x", U), ("notes::$INDEX_ALLOCATION/x", U), ("notes./x", U), ("notes /x", U), ("notes;/x", U),
+        ("notes/\udc2e\udc2e/x", U), ("notes/%2525", U), ("notes/%", True), ("notes/100% x", True),
+        ("notes/a%20b.md", True),
+        ("notes/M\u00fcller \u738b.md", True), ("notes/M%C3%BCller.md", True), ("notes/.git", True),
+        ("notes/a..b", True),
+        ("notes/12:30.md", True), ("notes/~x", True), ("n%6ftes/x", U), ("other/n%6ftes", False),
     ],
 )  # fmt: skip
 def test_under_a_relative_folder(value: Any, expected: Any) -> None:
     assert call("under", value, "notes/") is expected
+
+
+def test_a_folder_with_a_percent_sign_in_its_name_is_found() -> None:
+    assert call("under", "a%20b/c", "a%20b") is True
+    assert call("under", "a b/c", "a%20b") is U
+    assert call("under", "a c/c", "a%20b") is False
 
 
 @pytest.mark.parametrize(
@@ -97,6 +121,11 @@ def test_under_absolute_folders(value: Any, expected: Any) -> None:
         ("https://acme.com@evil.org/", U), ("https://acme.com\\@evil.org", U), ("https:acme.com", U), ("//acme.com", U),
         ("https://acme.com /", U), ("https://acme.com\t.evil.org", U),
         ("https://\u0430cme.com", U), ("https://a%63me.com", U),
+        ("http://evil.com../", U), ("http://.evil.com/", U), ("http://evil..com/", U), ("http://./", U),
+        ("http://../", U),
+        ("http://2130706433/", U), ("http://0x7f.1/", U), ("http://127.1/", U), ("http://010.0.0.1/", U),
+        ("http://1.2.3.4./", "1.2.3.4"),
+        ("http://[0:0:0:0:0:0:0:1]/", "::1"), ("http://[::1::]/", U), ("http://[.]/", U), ("http://a.1b/", "a.1b"),
         ("acme.com", U), ("", U), (5, U), ("file:///etc/passwd", U), ("https://acme.com/\n", U),
     ],
 )  # fmt: skip

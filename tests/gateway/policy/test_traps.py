@@ -310,6 +310,31 @@ def test_a_value_of_another_kind_never_gets_round_a_limit(value: object) -> None
     assert outcome("p, *, *, */*, call, not (args.amount > 10000), allow, y", query) == "deny"
 
 
+# (what it is about, the condition, a value): some program reads each of them as another place than it says
+DISGUISED = [
+    ("a path: `..` encoded twice", "under(args.a, 'notes')", "notes/%252e%252e/x"),
+    ("a path: `..` in too many bytes", "under(args.a, 'notes')", "notes/%c0%ae%c0%ae/x"),
+    ("a path: `..` in full width", "under(args.a, 'notes')", "notes/\uff0e\uff0e/x"),
+    ("a path: `..` with a blank behind it", "under(args.a, 'notes')", "notes/.. /x"),
+    ("a path: `..` with a parameter", "under(args.a, 'notes')", "notes/..;/x"),
+    ("an address: a way in the name, with `%`", "in_domain(args.a, 'acme.com')", "eve%evil.com@acme.com"),
+    ("an address: a way in the name, with `!`", "in_domain(args.a, 'acme.com')", "evil.com!x@acme.com"),
+    ("a host with two dots behind it", "host(args.a) == 'evil.com.'", "http://evil.com../"),
+    ("a host as a number", "host(args.a) == '2130706433'", "http://2130706433/"),
+]
+
+
+@pytest.mark.parametrize(("trap", "when", "value"), DISGUISED, ids=[trap for trap, *_ in DISGUISED])
+def test_what_may_mean_another_place_than_it_says_is_granted_nothing_and_restricted(
+    trap: str, when: str, value: str
+) -> None:
+    query = a_query(args={"a": value})
+    for condition in (when, f"not ({when})", f"not {when}", when.replace("==", "!=")):
+        cell = f'"{condition}"'
+        assert outcome(f"p, *, *, */*, call, {cell}, allow, y", query) == "deny"
+        assert outcome(denying(cell), query) == "deny"
+
+
 @pytest.mark.parametrize("name", ["items", "keys", "values", "get", "copy", "pop", "__class__", "__len__"])
 def test_names_of_methods_are_names_of_arguments(name: str) -> None:
     """In Casbin, "`r.args.items/keys/values/get/copy` name dict methods, not arguments"."""
