@@ -195,9 +195,12 @@ def _facts(shown: "Counted") -> Iterator[str]:
 
 
 def _origins(shown: "Counted") -> Iterator[str]:
-    """Who has said the arguments, where a line asks for it."""
+    """Who has said which argument, where a line asks for it."""
+    from gateway.policy.origins import told
+
     sources = shown.query.run.sources
     if sources is None or not any(name.startswith("from_") for name in shown.looks_at):
         return
-    whose = {"the user": sources.said, "an untrusted server": sources.heard}
-    yield f"arguments said by {' and '.join(who for who, said in whose.items() if said) or 'nobody'}"
+    for name, value in (shown.query.args or {}).items():
+        found = told(sources, value)
+        yield f"{name} from {found if isinstance(found, str) else 'an unknown source'}"

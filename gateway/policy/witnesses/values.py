@@ -33,7 +33,7 @@ class Missing(Enum):
 
 MISSING: Final = Missing.MISSING
 ORIGINS: Final[Steps] = ("run", "origins")
-"""Where the values of the arguments came from: asked for by `from_user` and `from_untrusted`, and by no name."""
+"""Where the value of an argument came from, whose steps follow: asked for by `from_user` and `from_untrusted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ def _question(node: ast.expr) -> Iterator[Atom]:
         case ast.Compare():
             yield from _comparison(node)
         case ast.Call(func=ast.Name(id="from_user" | "from_untrusted"), args=[first]):
-            yield Atom(ORIGINS, ())
-            yield from _under_functions(first, ["a"])
+            traced = steps_of(_innermost(first))[1:]
+            yield Atom((*ORIGINS, *traced), ())
+            yield from _under_functions(first, ["a" + "".join(map(str, traced))])  # no other argument's
         case ast.Call(func=ast.Name(id=name), args=[first, *fixed]):
             texts = [literal for one in fixed for literal in _literals(one)]
             yield from _under_functions(first, _TRIED.get(name, _anything)(texts))
@@ -80,6 +81,7 @@ def _comparison(node: ast.Compare) -> Iterator[Atom]:
     for side in sides:
         if next(_literals(side), MISSING) is MISSING and not isinstance(side, ast.List | ast.Tuple):
             values = near(known) + (_containers(known) if contains and side is not sides[0] else [])
+            values += _parts_of(sides[-1]) if contains and side is sides[0] else []
             yield from _under_functions(side, values or ([1, 2, "a", "b"] if len(paths) > 1 else []), paths)
 
 
@@ -119,7 +121,9 @@ def steps_of(node: ast.expr) -> Steps:
         match node:
             case ast.Attribute(value=inner, attr=name):
                 steps.append(name)
-            case ast.Subscript(value=inner, slice=ast.Constant(value=str() | int() as index)):
+            case ast.Subscript(value=inner, slice=slice) if isinstance(
+                index := next(_literals(slice), None), str | int
+            ):
                 steps.append(index)
             case _:
                 return ()
@@ -173,6 +177,14 @@ def _times(text: str) -> Values:
     with contextlib.suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(text)
         return [(moment + timedelta(seconds=seconds)).isoformat() for seconds in (-1, 1)]
+    return []
+
+
+def _parts_of(node: ast.expr) -> Values:
+    """What a text that is looked into holds: nothing, its words, its ends."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return ["", *text.split(), text[:1], text[-1:], text[1:]]
     return []
 
 

@@ -163,8 +163,39 @@ CONDITIONS = [
     ("subject.tenant == 'acme'", "subject.tenant == 'umbrella'"),
     ("'role:r' in subject.roles", "true"),
     ("subject.agent == ''", "subject.agent == 'agent:desk'"),
+    ("subject.auth_age > 9", "subject.auth_age > 999999"),
+    ("subject.auth_age < 900", "subject.auth_age < 90000"),
+    ("args.cur == 'EUR USD'", "args.cur in 'EUR USD'"),
+    ("args.rows[2].x == 'q'", "args.rows[-1].x == 'q'"),
+    ("args.rows[0] == 'q'", "args.rows[0] == 'q' and args.rows[-1] == 'z'"),
+    ("from_untrusted(args.to) and from_user(args.to)", "from_untrusted(args.to) and from_user(args.cc)"),
+    ("from_untrusted(args.to) or from_user(args.to)", "from_untrusted(args.cc) or from_user(args.to)"),
 ]
 LINES = ["p, agent:desk, *, */*, call, , allow, desk", "g, user:bob, role:r, *"]
+
+
+LOOSER = [
+    ("ask", "subject.auth_age > 9", "subject.auth_age > 999999"),
+    ("deny", "subject.auth_age > 900", "subject.auth_age > 90000"),
+    ("allow", "subject.auth_age < 900", "subject.auth_age < 90000"),
+    ("allow", "args.cur == 'EUR USD'", "args.cur in 'EUR USD'"),
+    ("allow", "args.rows[2].x == 'q'", "args.rows[-1].x == 'q'"),
+    (
+        "allow",
+        "from_untrusted(args.to) and from_user(args.to)",
+        "from_untrusted(args.to) and from_user(args.cc)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("effect", "before", "after"), LOOSER)
+def test_a_change_of_a_condition_that_permits_more_is_told_as_one(effect: str, before: str, after: str) -> None:
+    broad = "" if effect == "allow" else ALLOW
+    old, new = (
+        f'p, *, *, z/*, call, , allow, a\np, *, *, */*, call, "{when}", {effect}, x\n{broad}'
+        for when in (before, after)
+    )
+    assert any(group.widens for group in compared(old, new).tally.groups)
 
 
 @pytest.mark.parametrize(("before", "after"), CONDITIONS)
