@@ -31,6 +31,7 @@ _AUTH_AGE: Steps = ("subject", "auth_age")
 _RUN = {"calls": ("calls", 1), "tokens": ("tokens", 1), "usd": ("nanos", 1_000_000_000), "seconds": ("millis", 1000)}
 _OFFERS = ("read", "get", "subscribe", "complete")
 _MOST_NUMBERS = 24
+_LONG = 1_000
 _ORIGINS = ((), ("said",), ("read",), ("said", "read"), None)  # of one argument; None: nobody knows
 
 
@@ -119,7 +120,14 @@ def _other_kind(values: Sequence[Any]) -> Any:
 
 def _once(values: Iterable[Any]) -> tuple[Any, ...]:
     """Each once, in this order; 1 and true are two."""
-    return tuple({(type(value), repr(value)): value for value in values}.values())
+    return tuple({(type(value), _apart(value)): value for value in values}.values())
+
+
+def _apart(value: Any) -> object:
+    """What tells it apart from others of its type; a long list is the same one each time (`values`)."""
+    if isinstance(value, list) and len(value) > _LONG:
+        return id(value)
+    return value if isinstance(value, str) else repr(value)
 
 
 def _numbers(values: Iterable[Any]) -> list[Any]:
@@ -235,7 +243,7 @@ def _args(given: Mapping[Steps, Any]) -> dict[str, Any]:
     back = [steps for steps in given if _counted_back(steps)]
     for steps in given:
         if steps not in back:
-            _put(args, steps, _own(given[steps]))
+            _put(args, steps, _own(steps, given))
     most: dict[Steps, int] = {}  # by the list, items that are counted from its end
     for steps in back:
         for place, step in enumerate(steps):
@@ -244,7 +252,7 @@ def _args(given: Mapping[Steps, Any]) -> dict[str, Any]:
     for steps in sorted(most, key=len):
         _lengthened(args, steps, most[steps], whole=steps in given)
     for steps in back:
-        _put(args, steps, _own(given[steps]))
+        _put(args, steps, _own(steps, given))
     return args
 
 
@@ -252,9 +260,11 @@ def _counted_back(steps: Steps) -> bool:
     return any(isinstance(step, int) and step < 0 for step in steps)
 
 
-def _own(value: Any) -> Any:
+def _own(steps: Steps, given: Mapping[Steps, Any]) -> Any:
     """No other request sees what is put into it."""
-    return value.copy() if isinstance(value, list | dict) else value
+    value = given[steps]
+    into = any(len(other) > len(steps) and other[: len(steps)] == steps for other in given)
+    return value.copy() if into and isinstance(value, list | dict) else value
 
 
 def _lengthened(args: dict[str, Any], steps: Steps, by: int, *, whole: bool) -> None:

@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
 from gateway.policy.witnesses.expressions import matching
 
-__all__ = ["MISSING", "ORIGINS", "Atom", "Missing", "Steps", "atoms", "near", "steps_of"]
+__all__ = ["LONGEST", "MISSING", "ORIGINS", "Atom", "Missing", "Steps", "atoms", "beyond", "near", "steps_of"]
 
 Step = str | int
 Steps = tuple[Step, ...]
 Values = list[Any]
 
-_LONGEST = 1_000  # characters or items of a value that is made to have a length
+LONGEST = 100_000
+"""Characters, or items, of the longest value that is made to have a length."""
 
 
 class Missing(Enum):
@@ -50,6 +52,22 @@ class Atom:
 def atoms(text: str) -> list[Atom]:
     """Of the text of a condition that was compiled before."""
     return list(_question(ast.parse(text.strip(), mode="eval").body))
+
+
+@lru_cache(8192)
+def beyond(text: str) -> tuple[int, ...]:
+    """The lengths with which a condition compares, and which no value is made to have: more than `LONGEST`."""
+    found: list[int] = []
+    for node in ast.walk(ast.parse(text.strip(), mode="eval")):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            numbers = [number for side in sides for number in _literals(side) if type(number) is int]
+            found += [number for number in numbers if number > LONGEST and any(map(_is_length, sides))]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_length(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
 
 
 def _question(node: ast.expr) -> Iterator[Atom]:
@@ -258,8 +276,14 @@ _TRIED: Mapping[str, Callable[[Sequence[Any]], Values]] = {
 
 
 def _of_length(values: Values) -> Values:
-    lengths = sorted({value for value in values if type(value) is int and 0 <= value <= _LONGEST})
-    return [made for length in lengths for made in ("x" * length, ["x"] * length)]
+    lengths = sorted({value for value in values if type(value) is int and 0 <= value <= LONGEST + 1})
+    return [made for length in lengths for made in ("x" * length, _items(length))]
+
+
+@lru_cache(64)
+def _items(length: int) -> list[str]:
+    """The same list each time: so it can be told apart from others without being looked through."""
+    return ["x"] * length
 
 
 def _both_cases(values: Values) -> Values:
