@@ -171,6 +171,10 @@ class Policy:
         """This line and no other, with more grants: to find out what it lacks."""
         return Policy([rule], [*self.grants, *grants])
 
+    def granting(self, grant: Grant) -> "Policy":
+        """The same lines with one more grant: to find out what it would change."""
+        return Policy(self.rules, [*self.grants, grant])
+
     def scope(self, query: Query, principal: str) -> Scope:
         """What conditions see."""
         return Scope(query, principal, self._index.roles_of(principal, query.subject.tenant))

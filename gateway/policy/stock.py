@@ -210,6 +210,9 @@ class CasbinPolicy(Policy):
     def alone(self, rule: Rule, *grants: Grant) -> Policy:
         return CasbinPolicy(self.model, [rule, *self._grants, *grants])
 
+    def granting(self, grant: Grant) -> Policy:
+        return CasbinPolicy(self.model, [*self.rules, *self._grants, grant])
+
     def obliging(self, query: Query) -> list[Obligation]:
         """The `o` lines that the matcher matches, for the user or for the agent, as it would match a `p` line."""
         people = principals(query.subject) if self._obliged else ()
