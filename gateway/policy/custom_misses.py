@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.policy.decide import Policy
-from gateway.policy.misses import MOST, SOMEBODY, Miss, failing, values
+from gateway.policy.misses import MOST, SOMEBODY, Miss, failing, would_do
 from gateway.policy.rows import Grant, Rule
 from gateway.policy.scope import Query, Scope
 
@@ -39,27 +39,29 @@ def _near(policy: Policy, query: Query, scope: Scope) -> list[Rule]:
 
 def _miss(policy: Policy, rule: Rule, query: Query, scope: Scope) -> tuple[int, Miss] | None:
     """How much it lacks, and what; None where that can't be told."""
-    for lacks, change in _lacks(policy, rule, query, scope):
+    for lacks, change, there, asked in _lacks(policy, rule, query, scope):
         missing = [*([lacks] if lacks else []), *failing(rule, scope)]
         if not missing:  # it matches, and yet it is not what counts
             return None
-        found = values(rule, query, scope)
-        would = "" if found is None else " and ".join([*([change] if change else []), *found])
+        would = would_do(there, rule, asked, scope.principal, [change] if change else [])
         return len(missing), Miss(rule.where, rule.text, ", and ".join(missing), would)
     return None
 
 
-def _lacks(policy: Policy, rule: Rule, query: Query, scope: Scope) -> Iterator[tuple[str, str]]:
-    """What else the matcher would have to see, and what would do: the first with which it matches."""
+def _lacks(policy: Policy, rule: Rule, query: Query, scope: Scope) -> Iterator[tuple[str, str, Policy, Query]]:
+    """What else the matcher would have to see, and what would do: the first with which it matches. With the policy and
+    the question that there are then.
+    """
     principal, tenant = scope.principal, query.subject.tenant
     if policy.alone(rule).candidates(query, principal).allow:
-        yield "", ""
+        yield "", "", policy, query
     if rule.who not in (principal, "*", *scope.roles):
         for where, written in ((tenant, f", {tenant}"), ("*", "")):  # roles by tenant, and roles without
             grant = Grant("", 0, principal, rule.who, where)
             if policy.alone(rule, grant).candidates(query, principal).allow:
-                yield f"{principal} does not have {rule.who}", f"the line `g, {principal}, {rule.who}{written}`"
+                line = f"the line `g, {principal}, {rule.who}{written}`"
+                yield f"{principal} does not have {rule.who}", line, policy.granting(grant), query
     if rule.tenant not in ("*", tenant):
         there = replace(query, subject=replace(query.subject, tenant=rule.tenant))
         if policy.alone(rule).candidates(there, principal).allow:
-            yield f"it is for tenant {rule.tenant}, not {tenant}", f"tenant {rule.tenant}"
+            yield f"it is for tenant {rule.tenant}, not {tenant}", f"tenant {rule.tenant}", policy, there

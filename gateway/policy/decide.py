@@ -171,6 +171,10 @@ class Policy:
         """This line and no other, with more grants: to find out what it lacks."""
         return Policy([rule], [*self.grants, *grants])
 
+    def granting(self, *grants: Grant) -> "Policy":
+        """The same `p` lines with more grants: to find out what these would change."""
+        return Policy(self.rules, [*self.grants, *grants])
+
     def scope(self, query: Query, principal: str) -> Scope:
         """What conditions see."""
         return Scope(query, principal, self._index.roles_of(principal, query.subject.tenant))
@@ -243,7 +247,7 @@ class Policy:
     def _resting(self, base: Query, principal: str) -> Decision:
         """Allowed wherever the base could be allowed or asked for, with some arguments."""
         scope = self.scope(base, principal)
-        if self._bounds_of(base, principal)[0] == "deny":
+        if self.bounds_of(base, principal)[0] == "deny":
             return self.judge(base, principal)
         line = next(rule for rule in self.candidates(base, principal).allow if sometimes(rule, scope))
         return Decision("allow", line.where, line.why, principal)
@@ -257,10 +261,11 @@ class Policy:
         """The mildest and the strictest answer that some arguments could get."""
         if not _is_agent(query.subject.agent):
             return "deny", "deny"
-        bounds = [self._bounds_of(query, principal) for principal in principals(query.subject)]
+        bounds = [self.bounds_of(query, principal) for principal in principals(query.subject)]
         return max((best for best, _ in bounds), key=_strictness), max((worst for _, worst in bounds), key=_strictness)
 
-    def _bounds_of(self, query: Query, principal: str) -> tuple[Effect, Effect]:
+    def bounds_of(self, query: Query, principal: str) -> tuple[Effect, Effect]:
+        """The same for one of the subject's principals alone."""
         found, scope = self.candidates(query, principal), self.scope(query, principal)
         if not _usable(found, scope):
             return "deny", "deny"

@@ -13,8 +13,9 @@ from gateway.policy.decide import Policy
 from gateway.policy.history import Recalled, Stopped
 from gateway.policy.rows import Rule
 from gateway.policy.tally import Counted, Tally
-from gateway.policy.witnesses.asking import Asking, Known
+from gateway.policy.witnesses.asking import Asking, Known, Meeting
 from gateway.policy.witnesses.search import Search
+from gateway.policy.witnesses.values import beyond
 
 __all__ = ["MOST_TRIED", "Differences", "diff"]
 
@@ -31,12 +32,13 @@ Remembered = tuple[str, Recalled | Stopped, Mapping[str, Any] | None]
 
 class Differences:
     """What was found. `tried` is how many requests were made, `recorded` how many calls both policies decided; `cut`:
-    not everything was tried.
+    not everything was tried. `too_long` are the lines that ask for a length that no value was made to have, and which.
     """
 
     def __init__(self, pair: Pair, known: Known = _NOTHING) -> None:
         self.pair, self.tally, self._known = pair, Tally(), known
         self.tried, self.recorded, self.cut = 0, 0, False
+        self.too_long: dict[str, int] = {}
         self._counted: set[object] = set()
 
     @property
@@ -59,8 +61,17 @@ class Differences:
         return [rule.where for side, rules in sides.items() for rule in rules if (side, rule.where) not in named]
 
     def fails(self, on: str) -> bool:
-        """As `Tally.fails`. Another model counts as one that permits more: what was tried proves nothing else."""
-        return self.tally.fails(on) or (self.pair.model_changed and on != "none")
+        """As `Tally.fails`. Another model, and a length that was not tried, count as what permits more: what was tried
+        proves nothing else.
+        """
+        return self.tally.fails(on) or (on != "none" and (self.pair.model_changed or bool(self.too_long)))
+
+    @property
+    def unseen(self) -> list[str]:
+        """The lines that changed, if no request and no call shows a difference: that proves nothing."""
+        if self.tally.groups:
+            return []
+        return [rule.where for rule in (*self.pair.only_old, *self.pair.only_new)]
 
     def add(self, change: Change, call: str = "") -> None:
         """A recorded call, by its name, or a request that was made up: each kind of these counts once."""
@@ -91,10 +102,12 @@ class Differences:
             "model_changed": self.pair.model_changed,
             "requests_tried": self.tried,
             "recorded_calls": self.recorded,
-            "cut": self.cut,
+            "cut": self.cut or bool(self.too_long),
+            "too_long": self.too_long,
             "counts": dict(self.tally.counts()),
             "changes": [group.to_json() for group in self.tally.groups],
             "without_effect": self.without_effect,
+            "unseen": self.unseen,
         }
 
 
@@ -116,6 +129,7 @@ def diff(old: Policy, new: Policy, known: Known = _NOTHING, most: int = MOST_TRI
         share = max(_FEWEST, (most - found.tried) // (len(about) - place))
         search = Search(pair, share)
         for meeting in asking.worlds(focus, whom, pairs):
+            found.too_long |= _too_long(pair, meeting)
             for change in search.changes(meeting, focus):
                 found.add(change)
             if search.left <= 0:
@@ -131,6 +145,13 @@ def _changed(pair: Pair) -> Sequence[Rule]:
     if not pair.model_changed:
         return (*pair.only_new, *pair.only_old)
     return list({rule.key: rule for rule in (*pair.new.lines, *pair.old.lines)}.values())
+
+
+def _too_long(pair: Pair, meeting: Meeting) -> dict[str, int]:
+    """By line, the length that it asks for. What a line denies in both policies does not differ, however long it is."""
+    changed = {rule.where for rule in (*pair.only_old, *pair.only_new)}
+    asking = [rule for rule in meeting.lines if rule.effect != "deny" or rule.where in changed]
+    return {rule.where: max(found) for rule in asking if rule.when and (found := beyond(rule.when.text))}
 
 
 def _by_role(pair: Pair, asking: Asking) -> list[tuple[Rule, Sequence[str]]]:

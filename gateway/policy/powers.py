@@ -14,8 +14,9 @@ from gateway.call import Subject, Tool
 from gateway.policy.condition import holds
 from gateway.policy.decide import Policy, Summary, principals
 from gateway.policy.outcomes import outcomes
+from gateway.policy.readings import depends_on_time
 from gateway.policy.rows import Grant, Rule
-from gateway.policy.scope import Query, RunFacts
+from gateway.policy.scope import ANY_RUN, Query, RunFacts
 from gateway.policy.wording import GROUPS, Effect
 
 __all__ = ["ELSEWHERE", "Because", "Power", "Standing", "can", "who_can"]
@@ -116,19 +117,20 @@ class _Probed:
         groups = {rule.who for rule in policy.rules if rule.who.startswith(_GROUPS)} | {g.role for g in policy.grants}
         probes = [Grant("", 0, f"user:({group})", group, "*") for group in sorted(groups)]
         self._given = policy
-        self._policy = Policy(policy.rules, (*policy.grants, *probes))
+        self._policy = policy.granting(*probes)
 
     def tenants(self) -> list[str]:
-        """All that the policy names, and one that it does not."""
+        """All that the policy names, also in a matcher of its own, and one that it does not."""
         rows: list[Rule | Grant] = [*self._given.rules, *self._given.grants]
-        return [*sorted({row.tenant for row in rows} - {"*"}), ELSEWHERE]
+        named = {row.tenant for row in rows} | {text for column, text in _compared_in(self._given) if column == "r.dom"}
+        return [*sorted(name for name in named if name != "*" and not name.startswith("p.")), ELSEWHERE]
 
     def names(self) -> set[str]:
-        """Everybody who is named, also within conditions."""
+        """Everybody who is named, also within conditions, and in a matcher of one's own."""
         named = {rule.who for rule in self._given.rules} | {"*"}
         for grant in self._given.grants:
             named |= {grant.member, grant.role}
-        texts = {rule.when.text for rule in self._given.rules if rule.when}
+        texts = {rule.when.text for rule in self._given.rules if rule.when} | {_matcher_of(self._given)}
         return named | {found[1] or found[2] for text in texts for found in _NAMED.finditer(text)}
 
     def answer(self, query: Query, name: str, tenant: str) -> tuple[Summary, tuple[Because, ...]]:
@@ -141,6 +143,17 @@ class _Probed:
         return verdict, tuple(replace(line, principal=name, path=line.path[own:]) for line in because)
 
 
+def _matcher_of(policy: Policy) -> str:
+    """Of a model of one's own, which may name people."""
+    model = getattr(policy, "model", None)
+    return str(model.matcher.text) if model else ""
+
+
+def _compared_in(policy: Policy) -> frozenset[tuple[str, str]]:
+    model = getattr(policy, "model", None)
+    return model.matcher.compared if model else frozenset()
+
+
 class _Look:
     """One principal's lines, and of each whether it always counts, sometimes, or never."""
 
@@ -149,17 +162,29 @@ class _Look:
         self._scope = policy.scope(query, principal)
         found = policy.candidates(query, principal)
         self._counts = [(rule, self._counting(rule)) for rule in (*found.deny, *found.ask, *found.allow)]
+        self._said = self._bounds()
 
     def verdict(self) -> Summary:
         best, worst = self.best(), self.worst()
         return best if best == worst else "depends"
 
+    def _bounds(self) -> tuple[Effect, Effect] | None:
+        """What Casbin says under a model of one's own, of any run, as far as time has no say in it."""
+        timed = any(rule.when is not None and depends_on_time(rule.when) for rule, _ in self._counts)
+        if not self._policy.custom or timed:
+            return None
+        return self._policy.bounds_of(replace(self._query, run=ANY_RUN), self._principal)
+
     def best(self) -> Effect:
+        if self._said:
+            return self._said[0]
         if self._always("deny") or not self._sometimes("allow"):
             return "deny"
         return "ask" if self._always("ask") else "allow"
 
     def worst(self) -> Effect:
+        if self._said:
+            return self._said[1]
         if self._sometimes("deny") or not self._always("allow"):
             return "deny"
         return "ask" if self._sometimes("ask") else "allow"

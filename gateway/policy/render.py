@@ -13,6 +13,7 @@ __all__ = ["render", "render_past"]
 
 _WORD = {"allow": "allowed", "ask": "a person must agree", "deny": "denied"}
 _THEN = {"allow": "sent", "ask": "a person was asked", "deny": "denied"}
+_NOTHING = "no single change of values was found with which it would"
 _LISTED = {"allow": "listed", "ask": "listed", "deny": "not listed"}
 
 
@@ -69,8 +70,7 @@ def _near(answer: Answer, *, custom: bool) -> Iterator[str]:
     """What a default denial lacks: before all the lines that were looked at, since it is what one looks for."""
     for miss in answer.misses:
         yield f"  near  {miss.rule} would allow it, but {miss.missing}"
-        if miss.change:
-            yield f"        it would with {miss.change}"
+        yield f"        it would with {miss.change}" if miss.change else f"        {_NOTHING}"
     if answer.misses or answer.decision.rule is not None:
         return
     if custom:

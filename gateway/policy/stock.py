@@ -210,6 +210,9 @@ class CasbinPolicy(Policy):
     def alone(self, rule: Rule, *grants: Grant) -> Policy:
         return CasbinPolicy(self.model, [rule, *self._grants, *grants])
 
+    def granting(self, *grants: Grant) -> Policy:
+        return CasbinPolicy(self.model, [*self.rules, *self._grants, *grants])
+
     def obliging(self, query: Query) -> list[Obligation]:
         """The `o` lines that the matcher matches, for the user or for the agent, as it would match a `p` line."""
         people = principals(query.subject) if self._obliged else ()
@@ -242,7 +245,7 @@ class CasbinPolicy(Policy):
         listing = replace(query, action="list")
         return self._safely(lambda: self._asked(self._barring, listing, principal, "best")[0], True)
 
-    def _bounds_of(self, query: Query, principal: str) -> tuple[Effect, Effect]:
+    def bounds_of(self, query: Query, principal: str) -> tuple[Effect, Effect]:
         if self._misasked(query, principal):
             return "deny", "deny"
         return self._safely(lambda: self._span(query, principal), ("deny", "deny"))

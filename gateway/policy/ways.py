@@ -57,7 +57,7 @@ class _Knob:
 
 def nearest(conditions: Iterable[str], query: Query, good: Callable[[Query], bool]) -> Change | None:
     """The smallest change that makes the question a good one: of one value if that will do, else of two."""
-    knobs = _knobs(conditions, query)
+    knobs = _knobs(list(dict.fromkeys(conditions)), query)
     tries = 0
     for number in (1, 2):
         for turned in combinations(knobs, number):
@@ -87,16 +87,30 @@ def _shown(value: Any) -> str:
     return words[value] if value is None or isinstance(value, bool) else repr(value)
 
 
-def _knobs(conditions: Iterable[str], query: Query) -> list[_Knob]:
+def _knobs(conditions: Sequence[str], query: Query) -> list[_Knob]:
     found: dict[str, list[Any]] = {}
     of: dict[str, ast.expr] = {}
-    for text in dict.fromkeys(conditions):
+    for text in conditions:
         for node, value in _tried(ast.parse(text, mode="eval").body):
             name = ast.unparse(node)
             of.setdefault(name, node)
             found.setdefault(name, []).append(value)
+    for one, other in _compared(conditions):
+        there = value_at(query.args or {}, steps) if (steps := steps_of(of[other])) else UNDECIDED
+        found[one] += [*found[other], *([] if there is UNDECIDED else [there])]
     knobs = (_knob(name, of[name], values, query) for name, values in found.items())
     return [knob for knob in knobs if knob is not None]
+
+
+def _compared(conditions: Iterable[str]) -> list[tuple[str, str]]:
+    """The arguments that are compared with one another, each way: `args.a == args.b`."""
+    found: list[tuple[str, str]] = []
+    for node in (node for text in conditions for node in ast.walk(ast.parse(text, mode="eval"))):
+        sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        for left, right in pairwise(sides):
+            if steps_of(left) and steps_of(right):
+                found += [(ast.unparse(left), ast.unparse(right)), (ast.unparse(right), ast.unparse(left))]
+    return found
 
 
 def _knob(name: str, node: ast.expr, values: list[Any], query: Query) -> _Knob | None:

@@ -4,7 +4,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,7 @@ __all__ = ["MODEL_CHANGED", "PERIOD", "changes_as_text", "fail_on", "moment", "p
 PERIOD = "7d, 90m, 2026-11-20 or 2026-11-20T08:00"
 MODEL_CHANGED = "model.conf is another one: it may permit more than what is shown"
 _NAMED = 5  # people that a line names
+_LONG, _SHOWN = 200, 10  # characters of a text, or items of a list
 _ALIGNED = re.compile(r",[ \t]{2,}")  # columns of a file; here a line stands alone
 
 fail_on = click.option(
@@ -172,10 +173,22 @@ def _request(shown: "Counted") -> str:
     import json
 
     query = shown.query
-    args = "" if query.args is None else " " + json.dumps(query.args, ensure_ascii=False, default=str)
+    args = "" if query.args is None else " " + json.dumps(_brief(query.args), ensure_ascii=False, default=str)
     asked = f"{query.subject} ({query.subject.tenant}) {query.action} {query.object}{args}"
     facts = " ".join(_facts(shown))
     return f"{asked}  with {facts}" if facts else asked
+
+
+def _brief(value: Any) -> Any:
+    """What is long by its beginning, and how long it is."""
+    if isinstance(value, dict):
+        return {key: _brief(item) for key, item in value.items()}
+    if isinstance(value, str) and len(value) > _LONG:
+        return f"{value[:_SHOWN]}... ({len(value):,} characters)"
+    if isinstance(value, list):
+        more = [f"... ({len(value):,} items)"] if len(value) > _LONG else []
+        return [*map(_brief, value[:_SHOWN] if more else value), *more]
+    return value
 
 
 def _facts(shown: "Counted") -> Iterator[str]:
@@ -195,9 +208,12 @@ def _facts(shown: "Counted") -> Iterator[str]:
 
 
 def _origins(shown: "Counted") -> Iterator[str]:
-    """Who has said the arguments, where a line asks for it."""
+    """Who has said which argument, where a line asks for it."""
+    from gateway.policy.origins import told
+
     sources = shown.query.run.sources
     if sources is None or not any(name.startswith("from_") for name in shown.looks_at):
         return
-    whose = {"the user": sources.said, "an untrusted server": sources.heard}
-    yield f"arguments said by {' and '.join(who for who, said in whose.items() if said) or 'nobody'}"
+    for name, value in (shown.query.args or {}).items():
+        found = told(sources, value)
+        yield f"{name} from {found if isinstance(found, str) else 'an unknown source'}"

@@ -85,13 +85,23 @@ def _add_recorded(config: "Config", found: "Differences", since: str) -> None:
 
 def _say(found: "Differences") -> None:
     """What was looked at, and what was not."""
+    from gateway.policy.witnesses.values import LONGEST
+
     groups = found.tally.groups
     more = sum(group.widens for group in groups)
     tried = f"{found.tried:,} requests tried, {counted(found.recorded, 'recorded call')}"
     permits = f", {more or 'none'} of which permits more" if groups else ""
     differences = counted(len(groups), "difference") + permits
     told = [f"{counted(found.lines, 'changed line')}: {differences} ({tried})"]
-    told += [f"no decision was found that {where} changes" for where in found.without_effect]
+    if found.unseen:
+        which = f"the line {found.unseen[0]}" if len(found.unseen) == 1 else f"the lines {', '.join(found.unseen)}"
+        told.append(f"{which} changed, and no request that was tried shows a difference")
+    else:
+        told += [f"no decision was found that {where} changes" for where in found.without_effect]
+    told += [
+        f"not everything was tried: {where} asks for a length of {length:,}, and none is made above {LONGEST:,}"
+        for where, length in found.too_long.items()
+    ]
     if found.cut:
         told.append("not everything was tried: there are more people, tools or values than are looked at")
     for line in told:

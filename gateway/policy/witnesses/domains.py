@@ -11,6 +11,8 @@ from typing import Any
 
 from gateway.call import Subject, Tool
 from gateway.offer import Offer
+from gateway.policy.logic import UNDECIDED
+from gateway.policy.paths import value_at
 from gateway.policy.scope import Query, RunFacts
 from gateway.policy.witnesses.values import MISSING, ORIGINS, Atom, Steps, atoms
 from gateway.sources import Sources
@@ -25,10 +27,12 @@ Domains = Mapping[Steps, Sequence[Any]]
 
 _TOOL: Steps = ("tool",)
 _REQUESTER: Steps = ("requester",)
+_AUTH_AGE: Steps = ("subject", "auth_age")
 _RUN = {"calls": ("calls", 1), "tokens": ("tokens", 1), "usd": ("nanos", 1_000_000_000), "seconds": ("millis", 1000)}
 _OFFERS = ("read", "get", "subscribe", "complete")
 _MOST_NUMBERS = 24
-_ORIGINS = ((), ("said",), ("read",), ("said", "read"), None)  # of all arguments; None: nobody knows
+_LONG = 1_000
+_ORIGINS = ((), ("said",), ("read",), ("said", "read"), None)  # of one argument; None: nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def _domain(path: Steps, tried: Mapping[Steps, list[Any]], world: World) -> Doma
             return dict(_arguments(path, tried[path]))
         case "tool":
             return {_TOOL: _things(world, tried)}
-        case "run" if path == ORIGINS:
+        case "run" if _is_origin(path):
             return {path: _ORIGINS}
         case "run":
             return {path: _once(_run_facts(path, tried[path]))}
@@ -76,7 +80,13 @@ def _domain(path: Steps, tried: Mapping[Steps, list[Any]], world: World) -> Doma
             return _moments(path, tried[path])
         case "subject" if path[1:] == ("is_requester",):
             return {_REQUESTER: (ELSE, world.subject.user, None)}
+        case "subject" if path == _AUTH_AGE:
+            return {path: _once([None, *_numbers(_around(tried[path]))])}
     return {}
+
+
+def _is_origin(path: Steps) -> bool:
+    return path[: len(ORIGINS)] == ORIGINS
 
 
 # ---- arguments
@@ -87,8 +97,13 @@ def _arguments(path: Steps, values: list[Any]) -> Iterator[tuple[Steps, Sequence
     if len(path) == 1:
         yield from ((("args", name), (MISSING, "a")) for name in values if isinstance(name, str) and name)
         return
-    others = _once([*values, *_between(values)])
+    others = _once(_around(values))
     yield path, _once([MISSING, *others, _other_kind(others), None])
+
+
+def _around(values: Sequence[Any]) -> list[Any]:
+    """The values, and what is between two that are neighbours."""
+    return [*values, *_between(values)]
 
 
 def _between(values: Sequence[Any]) -> list[float]:
@@ -105,7 +120,14 @@ def _other_kind(values: Sequence[Any]) -> Any:
 
 def _once(values: Iterable[Any]) -> tuple[Any, ...]:
     """Each once, in this order; 1 and true are two."""
-    return tuple({(type(value), repr(value)): value for value in values}.values())
+    return tuple({(type(value), _apart(value)): value for value in values}.values())
+
+
+def _apart(value: Any) -> object:
+    """What tells it apart from others of its type; a long list is the same one each time (`values`)."""
+    if isinstance(value, list) and len(value) > _LONG:
+        return id(value)
+    return value if isinstance(value, str) else repr(value)
 
 
 def _numbers(values: Iterable[Any]) -> list[Any]:
@@ -184,23 +206,74 @@ def _times(values: Iterable[Any]) -> Iterator[datetime]:
 
 def built(world: World, chosen: Mapping[Steps, Any]) -> Query:
     """The request with these choices; whatever is not chosen is as it usually is."""
-    args: dict[str, Any] = {}
-    for path, value in chosen.items():
-        if path[0] == "args" and value is not MISSING:
-            _put(args, path[1:], value)
-    thing = chosen.get(_TOOL) or thing_in(world)
+    args = _args({path[1:]: value for path, value in chosen.items() if path[0] == "args" and value is not MISSING})
+    thing, now = chosen.get(_TOOL) or thing_in(world), _now(chosen)
     requester = chosen.get(_REQUESTER, ELSE) if world.action == "approve" else None
-    run = replace(_run(chosen), sources=_sources(args, chosen.get(ORIGINS)))
-    return Query(world.subject, world.action, world.object, args, thing, run, _now(chosen), requester)
+    run = replace(_run(chosen), sources=_sources(args, chosen))
+    return Query(_subject(world, chosen, now), world.action, world.object, args, thing, run, now, requester)
 
 
-def _sources(args: dict[str, Any], origins: Sequence[str] | None) -> Sources | None:
-    """Whoever said the arguments said nothing else."""
-    if origins is None:
+def _subject(world: World, chosen: Mapping[Steps, Any], now: datetime) -> Subject:
+    """Who showed so long ago who he is, if that matters."""
+    age = chosen.get(_AUTH_AGE)
+    return world.subject if age is None else replace(world.subject, since=now.timestamp() - age)
+
+
+def _sources(args: Mapping[str, Any], chosen: Mapping[Steps, Any]) -> Sources | None:
+    """Whoever said some of the arguments said nothing else."""
+    origins = {path[len(ORIGINS) :]: origin for path, origin in chosen.items() if _is_origin(path)}
+    if not origins or None in origins.values():
         return None
-    text = json.dumps(args, ensure_ascii=False)
-    sources = Sources(text if "said" in origins else "")
-    return sources.hearing("somewhere", "read", {"text": text}) if "read" in origins else sources
+    said, read = (
+        [value_at(args, steps) for steps, origin in origins.items() if origin and whose in origin]
+        for whose in ("said", "read")
+    )
+    sources = Sources(_as_text(said))
+    return sources.hearing("somewhere", "read", {"text": _as_text(read)}) if read else sources
+
+
+def _as_text(values: Sequence[Any]) -> str:
+    given = [value for value in values if value is not UNDECIDED]
+    return json.dumps(given, ensure_ascii=False) if given else ""
+
+
+def _args(given: Mapping[Steps, Any]) -> dict[str, Any]:
+    """What is counted from the end of a list stands behind all that is counted from its beginning."""
+    args: dict[str, Any] = {}
+    back = [steps for steps in given if _counted_back(steps)]
+    for steps in given:
+        if steps not in back:
+            _put(args, steps, _own(steps, given))
+    most: dict[Steps, int] = {}  # by the list, items that are counted from its end
+    for steps in back:
+        for place, step in enumerate(steps):
+            if isinstance(step, int) and step < 0:
+                most[steps[:place]] = max(-step, most.get(steps[:place], 0))
+    for steps in sorted(most, key=len):
+        _lengthened(args, steps, most[steps], whole=steps in given)
+    for steps in back:
+        _put(args, steps, _own(steps, given))
+    return args
+
+
+def _counted_back(steps: Steps) -> bool:
+    return any(isinstance(step, int) and step < 0 for step in steps)
+
+
+def _own(steps: Steps, given: Mapping[Steps, Any]) -> Any:
+    """No other request sees what is put into it."""
+    value = given[steps]
+    into = any(len(other) > len(steps) and other[: len(steps)] == steps for other in given)
+    return value.copy() if into and isinstance(value, list | dict) else value
+
+
+def _lengthened(args: dict[str, Any], steps: Steps, by: int, *, whole: bool) -> None:
+    """Makes room at the end of a list. One that is given as a whole keeps its length if it can."""
+    if value_at(args, steps) is UNDECIDED or value_at(args, steps) is None:
+        _put(args, steps, [])
+    found = value_at(args, steps)
+    if isinstance(found, list):
+        found.extend([None] * (max(0, by - len(found)) if whole else by))
 
 
 def _put(args: dict[str, Any], steps: Steps, value: Any) -> None:

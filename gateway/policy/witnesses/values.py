@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
 from gateway.policy.witnesses.expressions import matching
 
-__all__ = ["MISSING", "ORIGINS", "Atom", "Missing", "Steps", "atoms", "near", "steps_of"]
+__all__ = ["LONGEST", "MISSING", "ORIGINS", "Atom", "Missing", "Steps", "atoms", "beyond", "near", "steps_of"]
 
 Step = str | int
 Steps = tuple[Step, ...]
 Values = list[Any]
 
-_LONGEST = 1_000  # characters or items of a value that is made to have a length
+LONGEST = 100_000
+"""Characters, or items, of the longest value that is made to have a length."""
 
 
 class Missing(Enum):
@@ -33,7 +35,7 @@ class Missing(Enum):
 
 MISSING: Final = Missing.MISSING
 ORIGINS: Final[Steps] = ("run", "origins")
-"""Where the values of the arguments came from: asked for by `from_user` and `from_untrusted`, and by no name."""
+"""Where the value of an argument came from, whose steps follow: asked for by `from_user` and `from_untrusted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,22 @@ def atoms(text: str) -> list[Atom]:
     return list(_question(ast.parse(text.strip(), mode="eval").body))
 
 
+@lru_cache(8192)
+def beyond(text: str) -> tuple[int, ...]:
+    """The lengths with which a condition compares, and which no value is made to have: more than `LONGEST`."""
+    found: list[int] = []
+    for node in ast.walk(ast.parse(text.strip(), mode="eval")):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            numbers = [number for side in sides for number in _literals(side) if type(number) is int]
+            found += [number for number in numbers if number > LONGEST and any(map(_is_length, sides))]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_length(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
+
+
 def _question(node: ast.expr) -> Iterator[Atom]:
     """What to try so that a yes-or-no question is answered both ways."""
     match node:
@@ -63,8 +81,9 @@ def _question(node: ast.expr) -> Iterator[Atom]:
         case ast.Compare():
             yield from _comparison(node)
         case ast.Call(func=ast.Name(id="from_user" | "from_untrusted"), args=[first]):
-            yield Atom(ORIGINS, ())
-            yield from _under_functions(first, ["a"])
+            traced = steps_of(_innermost(first))[1:]
+            yield Atom((*ORIGINS, *traced), ())
+            yield from _under_functions(first, ["a" + "".join(map(str, traced))])  # no other argument's
         case ast.Call(func=ast.Name(id=name), args=[first, *fixed]):
             texts = [literal for one in fixed for literal in _literals(one)]
             yield from _under_functions(first, _TRIED.get(name, _anything)(texts))
@@ -80,6 +99,7 @@ def _comparison(node: ast.Compare) -> Iterator[Atom]:
     for side in sides:
         if next(_literals(side), MISSING) is MISSING and not isinstance(side, ast.List | ast.Tuple):
             values = near(known) + (_containers(known) if contains and side is not sides[0] else [])
+            values += _parts_of(sides[-1]) if contains and side is sides[0] else []
             yield from _under_functions(side, values or ([1, 2, "a", "b"] if len(paths) > 1 else []), paths)
 
 
@@ -119,7 +139,9 @@ def steps_of(node: ast.expr) -> Steps:
         match node:
             case ast.Attribute(value=inner, attr=name):
                 steps.append(name)
-            case ast.Subscript(value=inner, slice=ast.Constant(value=str() | int() as index)):
+            case ast.Subscript(value=inner, slice=slice) if isinstance(
+                index := next(_literals(slice), None), str | int
+            ):
                 steps.append(index)
             case _:
                 return ()
@@ -173,6 +195,14 @@ def _times(text: str) -> Values:
     with contextlib.suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(text)
         return [(moment + timedelta(seconds=seconds)).isoformat() for seconds in (-1, 1)]
+    return []
+
+
+def _parts_of(node: ast.expr) -> Values:
+    """What a text that is looked into holds: nothing, its words, its ends."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return ["", *text.split(), text[:1], text[-1:], text[1:]]
     return []
 
 
@@ -246,8 +276,14 @@ _TRIED: Mapping[str, Callable[[Sequence[Any]], Values]] = {
 
 
 def _of_length(values: Values) -> Values:
-    lengths = sorted({value for value in values if type(value) is int and 0 <= value <= _LONGEST})
-    return [made for length in lengths for made in ("x" * length, ["x"] * length)]
+    lengths = sorted({value for value in values if type(value) is int and 0 <= value <= LONGEST + 1})
+    return [made for length in lengths for made in ("x" * length, _items(length))]
+
+
+@lru_cache(64)
+def _items(length: int) -> list[str]:
+    """The same list each time: so it can be told apart from others without being looked through."""
+    return ["x"] * length
 
 
 def _both_cases(values: Values) -> Values:

@@ -52,3 +52,14 @@ def test_a_line_that_matches_and_is_not_what_counts_lacks_nothing() -> None:
     ]
     ahead = under(PRIORITY, "p, 1, *, *, */*, call, , deny, n", "p, 2, *, *, */*, call, , allow, y")
     assert near(ahead, a_query()) == []
+
+
+def test_under_a_model_of_ones_own_what_is_proposed_is_put_to_casbin_too() -> None:
+    policy = under(SAME, "p, *, *, shop/*, call, args.a > 10 and args.a < 5, allow, y")
+    assert [change for _, change in near(policy, a_query(args={"a": 3}))] == [""]
+    lines = "p, *, *, shop/*, call, args.a <= 100, allow, y", "p, *, *, shop/*, call, args.a > 50, deny, n"
+    assert [change for _, change in near(under(SAME, lines[0]), a_query(args={"a": 101}))] == ["args.a = 100"]
+    own = "p, role:a, *, shop/*, call, \"not 'role:a' in subject.roles\", allow, y"
+    assert [change for _, change in near(under(SAME, own), a_query())] == [""]
+    asked = under(SAME, *lines, 'p, *, *, shop/*, call, "args.a > 60", ask, n')
+    assert near(asked, a_query(args={"a": 101})) == []  # a line denies it

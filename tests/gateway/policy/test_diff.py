@@ -163,8 +163,39 @@ CONDITIONS = [
     ("subject.tenant == 'acme'", "subject.tenant == 'umbrella'"),
     ("'role:r' in subject.roles", "true"),
     ("subject.agent == ''", "subject.agent == 'agent:desk'"),
+    ("subject.auth_age > 9", "subject.auth_age > 999999"),
+    ("subject.auth_age < 900", "subject.auth_age < 90000"),
+    ("args.cur == 'EUR USD'", "args.cur in 'EUR USD'"),
+    ("args.rows[2].x == 'q'", "args.rows[-1].x == 'q'"),
+    ("args.rows[0] == 'q'", "args.rows[0] == 'q' and args.rows[-1] == 'z'"),
+    ("from_untrusted(args.to) and from_user(args.to)", "from_untrusted(args.to) and from_user(args.cc)"),
+    ("from_untrusted(args.to) or from_user(args.to)", "from_untrusted(args.cc) or from_user(args.to)"),
 ]
 LINES = ["p, agent:desk, *, */*, call, , allow, desk", "g, user:bob, role:r, *"]
+
+
+LOOSER = [
+    ("ask", "subject.auth_age > 9", "subject.auth_age > 999999"),
+    ("deny", "subject.auth_age > 900", "subject.auth_age > 90000"),
+    ("allow", "subject.auth_age < 900", "subject.auth_age < 90000"),
+    ("allow", "args.cur == 'EUR USD'", "args.cur in 'EUR USD'"),
+    ("allow", "args.rows[2].x == 'q'", "args.rows[-1].x == 'q'"),
+    (
+        "allow",
+        "from_untrusted(args.to) and from_user(args.to)",
+        "from_untrusted(args.to) and from_user(args.cc)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("effect", "before", "after"), LOOSER)
+def test_a_change_of_a_condition_that_permits_more_is_told_as_one(effect: str, before: str, after: str) -> None:
+    broad = "" if effect == "allow" else ALLOW
+    old, new = (
+        f'p, *, *, z/*, call, , allow, a\np, *, *, */*, call, "{when}", {effect}, x\n{broad}'
+        for when in (before, after)
+    )
+    assert any(group.widens for group in compared(old, new).tally.groups)
 
 
 @pytest.mark.parametrize(("before", "after"), CONDITIONS)
@@ -183,6 +214,32 @@ def test_a_line_behind_many_conditions_is_found_though_not_everything_is_tried()
     found = compared("\n".join(noise), "\n".join([*noise, line]))
     assert ("deny", "allow", ["new.csv:7"]) in found_in(found)
     assert found_in(compared("\n".join([*noise, line]), "\n".join(noise)))[0][:2] == ("allow", "deny")
+
+
+@pytest.mark.parametrize("name", ["args.note", "args.rows[0].note"])
+def test_a_long_limit_that_is_raised_is_told(name: str) -> None:
+    old, new = (f"{ALLOW}\np, *, *, z/*, call, len({name}) > {length}, deny, x" for length in (2_000, 20_000))
+    found = compared(old, new)
+    assert found_in(found) == [("deny", "allow", ["old.csv:2"])]
+    assert (found.too_long, found.to_json()["cut"]) == ({}, False)
+
+
+def test_a_length_that_nothing_was_made_to_have_is_told_and_counts_as_a_difference() -> None:
+    old, new = (f"{ALLOW}\np, *, *, z/*, call, len(args.note) > {length}, deny, x" for length in (200_000, 300_000))
+    found = compared(old, new)
+    assert found.too_long == {"old.csv:2": 200_000, "new.csv:2": 300_000}
+    assert [found.fails(on) for on in ("any", "widen", "none")] == [True, True, False]
+    assert (found.to_json()["cut"], found.to_json()["too_long"]) == (True, found.too_long)
+    other = compared(old, f"{old}\np, *, *, */*, call, args.n > 1, deny, x")
+    assert other.too_long == {}  # what that line denies, it denies in both
+
+
+def test_a_changed_condition_of_which_nothing_shows_a_difference_is_named() -> None:
+    old, new = (f"{ALLOW}\np, *, *, z/*, call, {when}, deny, x" for when in ("args.a > 1", "args.a > 1 and true"))
+    found = compared(old, new)
+    assert (found.tally.groups, found.unseen) == ([], ["old.csv:2", "new.csv:2"])
+    assert found.to_json()["unseen"] == found.unseen
+    assert compared(old, ALLOW).unseen == []
 
 
 # ---- who and what

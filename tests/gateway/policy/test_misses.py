@@ -48,3 +48,49 @@ def test_what_is_missing_and_what_would_do(line: str, missing: str, change: str)
 
 def test_nobody_becomes_another_user() -> None:
     assert missed("p, user:ann, *, shop/*, call, , allow, y") == []
+
+
+@pytest.mark.parametrize(
+    ("when", "args"),
+    [
+        ("args.a > 10 and args.a < 5", {"a": 3}),
+        ("args.a == 3 and args.a != 3", {"a": 3}),
+        ("args.a == 'x' and len(args.a) > 5", {}),
+        ("run.calls > 5 and run.calls < 3", {}),
+    ],
+)
+def test_nothing_is_proposed_where_no_values_meet_the_whole_condition(when: str, args: dict[str, object]) -> None:
+    (found,) = missed(f"p, *, *, shop/*, call, {when}, allow, y", args=args)
+    assert found.change == ""
+
+
+def test_what_is_proposed_meets_the_parts_that_hold_already_too() -> None:
+    (found,) = missed("p, *, *, shop/*, call, \"args.a in ['x','y'] and args.a == args.b\", allow, y", args={})
+    assert found.change == "args.a = 'x' and args.b = 'x'"
+    (other,) = missed("p, *, *, shop/*, call, args.a > 10 and args.a < 50, allow, y", args={"a": 3})
+    assert other.change == "args.a = 11"
+
+
+def test_a_role_that_the_line_does_not_want_is_not_proposed() -> None:
+    (found,) = missed("p, role:a, *, shop/*, call, \"not 'role:a' in subject.roles\", allow, y")
+    assert (found.missing, found.change) == ("user:eve does not have role:a", "")
+
+
+def test_what_another_line_denies_is_not_proposed() -> None:
+    lines = "p, *, *, shop/*, call, args.a <= 100, allow, y\np, *, *, shop/*, call, args.a > {}, deny, n"
+    (found,) = missed(lines.format(50), args={"a": 101})
+    assert found.change == "args.a = 50"
+    (none,) = missed(lines.format(-9) + "\np, *, *, shop/*, call, args.a < 0, deny, n", args={"a": 101})
+    assert none.change == ""
+
+
+def test_hints_are_only_believed_of_a_tool_that_is_trusted() -> None:
+    tool = a_tool("shop/refund", trusted=False)
+    (found,) = missed("p, *, *, shop/*, call, tool.read_only, allow, y", tool=tool)
+    assert found.change == "tool.read_only = true and tool.trusted = true"
+    (none,) = missed("p, *, *, shop/*, call, tool.read_only and not tool.trusted, allow, y", tool=tool)
+    assert none.change == ""
+    (both,) = missed("p, *, *, shop/*, call, tool.read_only and tool.destructive, allow, y", tool=a_tool("shop/refund"))
+    assert both.change == ""
+    (unknown,) = missed("p, *, *, shop/*, call, tool.read_only, allow, y")
+    assert unknown.change == "tool.read_only = true"

@@ -8,6 +8,7 @@ from gateway.call import Subject
 from gateway.policy import Query, RunFacts, parse
 from gateway.policy.powers import ELSEWHERE, Standing, can, who_can
 from tests.fixtures.policies import a_query, a_tool, policy_lines, queries
+from tests.gateway.policy.test_stock import PRIORITY, SAME, under
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 POLICY = parse(
@@ -139,3 +140,38 @@ def test_what_depends_can_come_out_either_way(amount: object) -> None:
     assert standing.verdict == "depends"
     got = POLICY.judge(a_query(args={"amount": amount}, tool=REFUND), "user:ann").effect
     assert got == ("allow" if amount == 5 else "deny")
+
+
+# ---- under a model of one's own
+
+LINES = "p, role:a, *, shop/*, call, , allow, y", "g, user:ann, role:a, *"
+
+
+def standings(model: str, *lines: str) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+    query = Query(Subject("user:x", "acme"), "call", "shop/refund", None, REFUND, RunFacts(), NOW)
+    found: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for one in who_can(under(model, *lines), query):
+        found.setdefault(one.principal, []).append((one.verdict, one.tenants))
+    return found
+
+
+def test_who_is_named_by_a_matcher_alone_is_listed_with_what_casbin_says() -> None:
+    root = SAME.replace('(p.sub == "*" ||', '(r.sub == "user:eve" || p.sub == "*" ||')
+    assert root != SAME
+    everywhere = {"*": "deny", "role:a": "allow", "user:ann": "allow", "user:eve": "allow"}
+    assert standings(root, *LINES) == {name: [(verdict, ("*",))] for name, verdict in everywhere.items()}
+    barred = SAME.replace("m = ", 'm = r.sub != "user:ann" && ')
+    assert standings(barred, *LINES)["user:ann"] == [("deny", ("*",))]
+    by_dom = SAME.replace("m = ", 'm = r.dom == "beta" && ')
+    assert standings(by_dom, *LINES)["user:ann"] == [("allow", ("beta",)), ("deny", (ELSEWHERE,))]
+
+
+def test_by_priority_the_verdict_is_that_of_the_first_line() -> None:
+    lines = "p, 1, user:ann, *, shop/*, call, , allow, y", "p, 2, *, *, */*, call, , deny, n"
+    assert standings(PRIORITY, *lines)["user:ann"] == [("allow", ("*",))]
+    (power,) = can(under(PRIORITY, *lines), Subject("user:ann", "acme"), [REFUND], NOW)
+    assert power.verdict == "allow"
+    (other,) = can(under(PRIORITY, *lines), Subject("user:bob", "acme"), [REFUND], NOW)
+    assert other.verdict == "deny"
+    asked = "p, *, *, shop/*, call, args.amount > 5, ask, n"
+    assert standings(SAME, *LINES, asked)["user:ann"] == [("depends", ("*",))]

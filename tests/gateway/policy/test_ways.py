@@ -30,6 +30,8 @@ def change(when: str, args: dict[str, Any], *, run: RunFacts = RunFacts()) -> st
         ("under(args.path, '/srv/work')", {"path": "/etc"}, "args.path = '/srv/work/x'"),
         ("matches(args.name, 'a*b')", {}, "args.name = 'ab'"),
         ("in_domain(args.to, 'acme.com')", {"to": "x@evil.com"}, "args.to = 'someone@acme.com'"),
+        ("args.a in ['x', 'y'] and args.a == args.b", {}, "args.a = 'x' and args.b = 'x'"),
+        ("args.a == args.b", {"a": 7}, "args.b = 7"),
         ("in_cidr(args.ip, '10.0.0.0/8')", {"ip": "8.8.8.8"}, "args.ip = '10.0.0.0'"),
         ("host(args.url) == 'acme.com'", {"url": "http://x/"}, "args.url = 'https://acme.com/'"),
         ("any_match(args.tags, 'red*')", {"tags": ["blue"]}, "args.tags = ['redx']"),

@@ -79,7 +79,7 @@ def test_a_request_says_who_said_its_arguments_where_a_line_asks_for_it() -> Non
     line = "p, user:bob, *, mail/send, call, from_user(args.to) and not from_untrusted(args.to), allow, y\n"
     found = diff(parse(base, "old.csv"), parse(base + line, "new.csv"))
     told = "\n".join(changes_as_text(found.tally.groups))
-    assert told.count("  with arguments said by the user\n") == 1
+    assert told.count("  with to from the user's own words\n") == 1
 
 
 def test_duties_are_shown_with_their_line() -> None:

@@ -75,3 +75,25 @@ def test_a_policy_that_is_none_is_refused(new: Path, toolgate: Command) -> None:
     assert toolgate("policy", "diff", "nothing.csv").code == 2
     assert toolgate("policy", "diff", "a", "b", "c").code == 2
     assert toolgate("policy", "diff").code == 2
+
+
+def test_what_was_not_tried_is_said_and_ends_badly(bare: Path, toolgate: Command) -> None:
+    limit = "p, *, *, echo/*, call, len(args.text) > {}, deny, too long\n"
+    (bare / "old.csv").write_text(POLICY + limit.format(200_000))
+    (bare / "new.csv").write_text(POLICY + limit.format(300_000))
+    found = toolgate("policy", "diff", "old.csv", "new.csv", "--fail-on", "widen")
+    assert found.code == 1
+    assert "asks for a length of 300,000, and none is made above 100,000" in found.err
+    lines = len(POLICY.splitlines()) + 1
+    changed = f"the lines old.csv:{lines}, new.csv:{lines} changed, and no request that was tried shows a difference"
+    assert changed in found.err
+    assert toolgate("policy", "diff", "old.csv", "new.csv", "--fail-on", "none").code == 0
+
+
+def test_a_long_text_is_shown_by_its_beginning(bare: Path, toolgate: Command) -> None:
+    limit = "p, *, *, echo/*, call, len(args.text) > {}, deny, too long\n"
+    (bare / "old.csv").write_text(POLICY + limit.format(2_000))
+    (bare / "new.csv").write_text(POLICY + limit.format(20_000))
+    found = toolgate("policy", "diff", "old.csv", "new.csv")
+    assert '{"text": "xxxxxxxxxx... (2,001 characters)"}' in found.out
+    assert len(found.out) < 1_000

@@ -103,6 +103,10 @@ def test_what_would_change_the_answer_is_shown(bare: Path, toolgate: Command) ->
     assert "it would with args.a = 100" in denied
     tainted = toolgate(*asked, "--args", '{"a": 1}', "--run-facts", "tainted=true,calls=3").out
     assert "it would with run.tainted = false" in tainted
+    rewrite(bare, "p, user:ann, *, echo/add, call, args.a > 10 and args.a < 5, allow, never\n")
+    never = toolgate(*asked, "--args", '{"a": 3}').out
+    assert "it would with args" not in never
+    assert "no single change of values was found with which it would" in never
 
 
 def test_a_time_can_be_named(bare: Path, toolgate: Command) -> None:

@@ -79,6 +79,9 @@ def test_the_request_has_what_was_chosen_and_is_else_ordinary() -> None:
         ({("args", "a"): 1, ("args", "a", "b"): 2}, {"a": 1}),
         ({("args", "a", -1): 2}, {"a": [2]}),
         ({("args", "a", 0, "b"): 2}, {"a": [{"b": 2}]}),
+        ({("args", "a", -1, "b"): 1, ("args", "a", 1, "b"): 2}, {"a": [None, {"b": 2}, {"b": 1}]}),
+        ({("args", "a"): [1, 2], ("args", "a", -1): 3}, {"a": [1, 3]}),
+        ({("args", "a", -2): 1, ("args", "a", -1, 0): 2}, {"a": [1, [2]]}),
     ],
 )
 def test_values_that_do_not_go_together_do_no_harm(chosen: Any, args: dict[str, Any]) -> None:
@@ -97,3 +100,27 @@ def test_a_run_is_tried_having_heard_a_server_and_not_and_nobody_knowing() -> No
     runs = [built(WORLD, {("run", "servers"): servers}).run.servers for servers in tries]
     assert runs[0] == built(WORLD, {}).run.servers == frozenset()
     assert {frozenset({"mail"}), frozenset({"other"}), None} <= set(runs)
+
+
+def test_what_one_request_puts_into_a_list_no_other_one_sees() -> None:
+    chosen: Any = {("args", "a"): [1, 2], ("args", "a", 0): 3}
+    assert built(WORLD, chosen).args == {"a": [3, 2]}
+    assert chosen["args", "a"] == [1, 2]
+
+
+def test_somebody_has_shown_who_he_is_at_below_and_above_the_age_and_never() -> None:
+    ages = tried("subject.auth_age > 9")["subject", "auth_age"]
+    assert ages[0] is None
+    assert {8, 9, 10} <= set(ages)
+    assert built(WORLD, {}).subject.since is None
+    assert built(WORLD, {("subject", "auth_age"): 10}).subject.since == NOON.timestamp() - 10
+
+
+def test_each_argument_comes_from_somewhere_of_its_own() -> None:
+    origins: Any = {("run", "origins", "to"): ("said",), ("run", "origins", "cc"): ("read",)}
+    assert {*origins, ("args", "to"), ("args", "cc")} == set(tried("from_user(args.to) and from_user(args.cc)"))
+    sources = built(WORLD, {("args", "to"): "ato", ("args", "cc"): "acc", **origins}).run.sources
+    assert sources is not None
+    assert [sources.from_user(value) for value in ("ato", "acc")] == [True, False]
+    assert [sources.from_untrusted(value) for value in ("ato", "acc")] == [False, True]
+    assert built(WORLD, {**origins, ("run", "origins", "to"): None}).run.sources is None

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from gateway.policy.witnesses.values import MISSING, atoms, near, steps_of
+from gateway.policy.witnesses.values import MISSING, atoms, beyond, near, steps_of
 
 PATHS = ("args", "a")
 
@@ -33,6 +33,8 @@ def tried(text: str, path: tuple[str | int, ...] = PATHS) -> list[Any]:
         ("under(args.a, '/srv')", ["/srv", "/srv/a", "/srvx", "/srv/../a", "/a", "a"]),
         ("in_cidr(args.a, '10.0.0.0/8')", ["10.0.0.0", "10.255.255.255", "9.255.255.255", "11.0.0.0", "no address"]),
         ("len(args.a) > 2", ["xx", ["x", "x", "x"]]),
+        ("len(args.a) > 20000", ["x" * 20_000, "x" * 20_001, ["x"] * 20_001]),
+        ("args.a in 'EUR USD'", ["EUR", "USD", "", "EUR USD", "E", "D"]),
         ("lower(args.a) == 'on'", ["on", "ON"]),
         ("host(args.a) == 'acme.com'", ["https://acme.com/", "https://acme.comx/"]),
         ("args.a < '2026-12-01'", ["2026-11-30", "2026-12-01", "2026-12-02"]),
@@ -52,6 +54,7 @@ def test_two_values_that_are_compared_are_tried_alike() -> None:
 
 def test_paths_may_go_through_objects_and_lists() -> None:
     assert tried('args.a["b c"][0].d == 1', ("args", "a", "b c", 0, "d"))[:1] == [1]
+    assert tried("args.a[-1].d == 1", ("args", "a", -1, "d"))[:1] == [1]
     assert atoms("5 == 6") == []
 
 
@@ -69,3 +72,8 @@ def test_a_clock_elsewhere_is_tried_at_every_hour_of_ours() -> None:
 def test_what_is_no_path_has_no_steps() -> None:
     assert steps_of(ast.parse("f(x).y", mode="eval").body) == ()
     assert steps_of(ast.parse("true", mode="eval").body) == ()
+
+
+def test_lengths_that_nothing_is_made_to_have_are_told() -> None:
+    assert beyond("len(args.a) > 200000 or 300000 >= len(args.b)") == (200_000, 300_000)
+    assert beyond("len(args.a) > 100000 and args.b > 200000") == ()
