@@ -12,6 +12,7 @@ __all__ = ["numbers", "samples", "texts"]
 
 _RANGES: Mapping[str, Sequence[int]] = {"now.hour": range(24), "now.minute": range(60)}
 _ALWAYS_THERE = ("now.", "run.")
+_NEVER_NEGATIVE = ("run.", "subject.auth_age")
 _NOT_ALWAYS = ("run.servers",)
 _ANOTHER: Any = {}  # of a kind that no written value has
 
@@ -37,7 +38,7 @@ def _values(name: str, kind: str, written: Sequence[Any]) -> Iterator[Any]:
             edges = [edge for value in written if _is_number(value) for edge in (floor(value), ceil(value))]
             yield from (found for found in numbers([0, *edges]) if found >= 0 and found == int(found))
         else:
-            counted = name.startswith("run.")
+            counted = name.startswith(_NEVER_NEGATIVE)
             yield from (found for found in numbers([0, *written] if counted else written) if found >= 0 or not counted)
     elif kind == "string":
         yield from texts(written)

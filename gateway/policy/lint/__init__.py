@@ -8,6 +8,7 @@ Each kind of finding is a module:
     people       roles, members and tenants that are not there
     impossible   texts that a name can never be, by how such texts are written; below it
     sayings      the texts that a condition compares with what it knows
+    never        parts of a condition that can never be true, or never again
     named        conditions about tools, servers, roles and tenants that are not there
     tools        patterns that match no tool, arguments that no tool takes
     kinds        arguments of another kind, or with other values, than the schema says; below it
@@ -20,6 +21,7 @@ Each kind of finding is a module:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from gateway.catalogue import Catalogue
@@ -33,6 +35,7 @@ from gateway.policy.lint.finding import of_error
 from gateway.policy.lint.ignoring import ignored, left
 from gateway.policy.lint.impossible import impossible
 from gateway.policy.lint.named import unheard_of
+from gateway.policy.lint.never import never
 from gateway.policy.lint.people import People, strangers, unreachable
 from gateway.policy.lint.tools import against
 from gateway.policy.load import build
@@ -67,14 +70,16 @@ def check(
         return Checked(tuple(of_error(problem, "invalid-policy") for problem in error.problems))
     wishes, wrong = ignored(sources)
     open_files = [problem for path in (model, policy) for problem in writable_by_all(Path(path))]
-    told = [*found.warnings, *open_files, *wrong, *findings(found, catalogue, people), *more]
+    told = [*found.warnings, *open_files, *wrong, *findings(found, catalogue, people, datetime.now(UTC).date()), *more]
     kept = left(told, wishes)
     return Checked(tuple(sorted(kept, key=_place)), len(told) - len(kept))
 
 
-def findings(policy: Policy, catalogue: Catalogue | None = None, people: People | None = None) -> list[Problem]:
+def findings(
+    policy: Policy, catalogue: Catalogue | None = None, people: People | None = None, today: date | None = None
+) -> list[Problem]:
     """The lints alone; what is None is not known, and nothing is compared with it. Pure."""
-    found = [problem for line in policy.lines for problem in (*doubtful(line), *impossible(line))]
+    found = [problem for line in policy.lines for problem in (*doubtful(line), *impossible(line), *never(line, today))]
     found += [problem for one in policy.obligations for problem in idle(one)]
     found += [*repeated(policy), *useless(policy), *unreachable(policy), *unheard_of(policy, catalogue, people)]
     if people is not None:

@@ -15,6 +15,7 @@ from gateway.wording import listed
 __all__ = ["impossible"]
 
 _KINDS = ("user:", "agent:", "role:", "team:")
+_PIN = re.compile(r"[0-9a-f]{64}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -64,6 +65,12 @@ def _host(saying: Saying) -> _Doubt | None:
     return _small(saying)
 
 
+def _pin(saying: Saying) -> _Doubt | None:
+    if saying.ranked or saying.glob or _PIN.fullmatch(saying.value):
+        return None
+    return _Doubt("a pin is a SHA-256, 64 of `0` to `9` and `a` to `f`", "copy it from toolgate.lock")
+
+
 def _day(saying: Saying) -> _Doubt | None:
     """Also where days are compared: as texts, `'31.12.2026'` is behind all of them."""
     if saying.glob or _is_day(saying.value):
@@ -92,4 +99,5 @@ _CHECKS: Mapping[str, _Check] = {
     "now.date": _day,
     "date": _day,
     "now.iso": _moment,
+    "tool.pin": _pin,
 }

@@ -9,7 +9,7 @@ from gateway.call import Tool
 from gateway.errors import Problem
 from gateway.policy.lint.finding import CONDITION, warning
 from gateway.policy.lint.schemas import ANY, Place, Places
-from gateway.policy.lint.uses import Use, uses
+from gateway.policy.lint.uses import Pair, Use, pairs, uses
 from gateway.policy.rows import Rule
 from gateway.wording import did_you_mean, listed
 
@@ -32,6 +32,28 @@ def mismatches(rule: Rule, matching: Sequence[Tool], known: Places) -> Iterator[
             seen.add(asked)
             places = [(tool, known.of(tool, use.steps)) for tool in matching]
             yield from _of_use(rule, use, [(tool, place) for tool, place in places if not place.absent])
+    yield from _of_pairs(rule, matching, known)
+
+
+def _of_pairs(rule: Rule, matching: Sequence[Tool], known: Places) -> Iterator[Problem]:
+    """Two arguments that are compared with one another, and never are of the same kind."""
+    for pair in pairs(rule.when) if rule.when else ():
+        places = [(tool, known.of(tool, pair.steps), known.of(tool, pair.other)) for tool in matching]
+        wrong = [one for one in places if not (one[1].absent or one[2].absent) and not _go_together(pair, *one[1:])]
+        if wrong and (rule.effect != "allow" or len(wrong) == len(places)):
+            tool, left, right = wrong[0]
+            message = f"in {tool.path} `{pair.text}` is {_kinds(left)}, and `{pair.of}` is {_kinds(right)}: "
+            message += f"that can't be decided, {_then(rule)}"
+            yield warning(rule, (CONDITION, pair.text), "wrong-type", message)
+
+
+def _go_together(pair: Pair, left: Place, right: Place) -> bool:
+    """Whether some values of these types can be compared; in a text or an object only a text is looked for."""
+    if not pair.among:
+        return bool(left.types & right.types) or "null" in left.types | right.types
+    of_items = right.items.types if right.items else ANY
+    in_list = "array" in right.types and bool(left.types & of_items)
+    return in_list or ("string" in left.types and not right.types.isdisjoint(("string", "object")))
 
 
 def _of_use(rule: Rule, use: Use, places: Sequence[tuple[Tool, Place]]) -> Iterator[Problem]:

@@ -56,7 +56,7 @@ def _of_pair(text: str, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> Ite
     among = isinstance(sign, ast.In | ast.NotIn)
     if not among or isinstance(literal_of(right), list):  # else a part of a text is asked for
         yield from _of_sides(text, left, right, ranked=isinstance(sign, _RANKS))
-    if not among or _is_list(right):
+    if not among or _is_list(right) or _fact(right) == "lower":  # each part of a text in small letters is in them
         yield from _of_sides(text, right, left, ranked=isinstance(sign, _RANKS))
 
 

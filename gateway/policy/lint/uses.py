@@ -14,7 +14,7 @@ from gateway.policy.outcomes import literal_of
 from gateway.policy.paths import Steps, steps_of
 from gateway.policy.scope import NAMES, Kind
 
-__all__ = ["Use", "uses"]
+__all__ = ["Pair", "Use", "pairs", "uses"]
 
 _TYPE: Mapping[Kind, str] = {
     "bool": "boolean", "number": "number", "string": "string", "list": "array", "weekday": "string",
@@ -38,6 +38,34 @@ class Use:
     values: tuple[Any, ...] = ()
     against: str = ""
     guard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two arguments that are compared with one another. `among`: the one is looked for in the other."""
+
+    text: str
+    steps: Steps
+    of: str
+    other: Steps
+    among: bool
+
+
+def pairs(condition: Condition) -> tuple[Pair, ...]:
+    """Each once, in the order of the text."""
+    return _pairs(condition.text)
+
+
+@lru_cache(4096)
+def _pairs(text: str) -> tuple[Pair, ...]:
+    found: list[Pair] = []
+    for node in ast.walk(ast.parse(text, mode="eval")):
+        sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        for left, sign, right in zip(sides, getattr(node, "ops", ()), sides[1:], strict=False):
+            if (steps := steps_of(left)) and (other := steps_of(right)):
+                among = isinstance(sign, ast.In | ast.NotIn)
+                found.append(Pair(_source(text, left), steps, _source(text, right), other, among))
+    return tuple(dict.fromkeys(found))
 
 
 def uses(condition: Condition) -> tuple[Use, ...]:
@@ -102,13 +130,14 @@ def _of_pair(text: str, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Itera
 
 
 def _of_membership(text: str, item: ast.expr, container: ast.expr) -> Iterator[Use]:
-    listed = literal_of(container)
+    listed, found = literal_of(container), literal_of(item)
+    if steps_of(container) == () and isinstance(found, str):  # `'order' in args` asks what `has(args.order)` does
+        yield Use(f"args.{found}", (found,), guard=True)
     if isinstance(listed, list):
         wants = frozenset(_type_of(value) for value in listed) or ANY
         yield from _of_value(text, item, wants, _source(text, container), tuple(listed))
     else:
         yield from _of_value(text, item, ANY, "")
-    found = literal_of(item)
     wants = frozenset({"array", "object", "string"} if type(found) is str else {"array"})
     for use in _of_value(text, container, ANY if found is UNDECIDED else wants, _source(text, item)):
         of_items = ANY if found is UNDECIDED or use.against.startswith("`") else frozenset({_type_of(found)})

@@ -23,6 +23,7 @@ def test_what_everybody_may_do_to_all_of_a_server_is_told(line: str, column: int
         ("args.a > 1 and args.a > 'b'", "never-true", "can never be true"),
         ("now.hour > 23", "never-true", "can never be true"),
         ("run.calls < 0", "never-true", "can never be true"),
+        ("subject.auth_age < 0", "never-true", "can never be true"),
         ("matches(args.a, 'x*') and not matches(args.a, 'x*')", "never-true", "can never be true"),
         ("has(args.a) or not has(args.a)", "always-true", "is always true (leave the column `when` empty"),
         ("now.hour >= 0", "always-true", "is always true"),

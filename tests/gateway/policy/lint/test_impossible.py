@@ -22,6 +22,8 @@ def on(when: str) -> list[str]:
         ("'support' in subject.roles", 30, "write `'role:support'`"),
         ("any_match(subject.roles, 'supp*')", 55, "write `'role:supp*'`"),
         ("args.a == 1 and lower(args.x) == 'O-1'", 63, "write `'o-1'`"),
+        ("'X' in lower(args.x)", 30, "write `'x'`"),
+        ("tool.pin == 'abc'", 42, "copy it from toolgate.lock"),
         ("host(args.x) == 'Evil.com'", 46, "write `'evil.com'`"),
         ("host(args.x) == 'https://evil.com/x'", 46, "write `'example.com'`"),
         ("now.date == '31.12.2026'", 42, "write year, month and day"),
@@ -47,6 +49,8 @@ def test_a_text_that_can_never_be_there_is_told_at_its_place(when: str, column: 
         "host(args.x) == 'evil.com' or 'Evil' in args.x",
         "now.date == '2026-12-31' or now.iso > '2026-12-31T10:00'",
         "'ann' in subject.user",
+        "'x' in lower(args.x)",
+        f"tool.pin == '{'a' * 64}' or matches(tool.pin, 'abc*')",
         "subject.user > 'm'",
     ],
 )

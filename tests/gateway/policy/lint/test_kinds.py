@@ -40,6 +40,9 @@ def on(when: str, effect: str = "deny") -> list[str]:
         ("args.count in ['1', '2']", 36, "it is compared with `['1', '2']`"),
         ("len(args.count) > 3", 40, "`len` needs"),
         ("args.count == subject.user", 36, "compared with `subject.user`"),
+        ("args.amount == args.count", 36, "`args.amount` is a string, and `args.count` is a number: that can't"),
+        ("args.count in args.amount", 36, "`args.count` is a number, and `args.amount` is a string: that can't"),
+        ("args.count in args.tags", 36, "and `args.tags` is a list of strings"),
     ],
 )
 def test_an_argument_of_another_kind_is_told_with_what_follows(when: str, column: int, part: str) -> None:
@@ -67,7 +70,9 @@ def test_an_argument_of_another_kind_is_told_with_what_follows(when: str, column
         "in_domain(args.tags, 'acme.com')",
         "args.lines[0].price < 3",
         "args.amount in ['1', '2']",
-        "args.amount == args.count",
+        "args.amount == args.maybe or args.either == args.count",
+        "args.amount in args.tags or args.count in args.sizes",
+        "args.amount in args.maybe",
         "not args.flag",
     ],
 )

@@ -35,6 +35,7 @@ AWAY = {"away": "connection refused"}
             24,
             ["shop/order has no argument `amount`, so this line always restricts it", "`has(args.amount) and ...`"],
         ),
+        ("p, user:ann, *, shop/refund, call, 'order' in args, deny, y", 36, ["has the argument `order`", "`order_id`"]),
         ("p, *, *, bank/list, call, args.iban == 'x', deny, y", 27, ["has the argument `iban`"]),
     ],
 )
