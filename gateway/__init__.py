@@ -45,6 +45,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     shapes          the same at a glance, for the schemas that nearly all tools have
     bounded         JSON Schema keywords whose cost is bounded
     sources         where a value came from: the user's words, or an untrusted server's
+    reckoning       whether the words beside a number leave it what it is
     said            whether somebody's words hold a text or a number to the letter
     rewritings      what a text's markup shows, and what is written otherwise and means the same
     spelling        a text as its words, whichever way it is spelled

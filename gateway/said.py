@@ -4,34 +4,20 @@ It errs to one side only: what may be a part of something longer, or be reckoned
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-__all__ = ["all_said"]
+from gateway.reckoning import BETWEEN, CLOSE, END, GROUPING, OPEN, is_currency, is_plain_after, is_plain_before
 
-_OPEN = "\"'`([{<\u00ab\u201c\u2018\u201e"
-_CLOSE = "\"'`)]}>\u00bb\u201d\u2019"
-_END = ".,;:!?"
+__all__ = ["all_said"]
 
 _NUMBER = re.compile(r"(?<![0-9])(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,40})?(?![0-9])")
 _THOUSAND = re.compile(r"[0-9]{1,3}\.[0-9]{3}")  # in half of the world `1.000` is a thousand times as much
 _MINUS = "-\u2212"
 _BEGINS_WITH_NUMBER = re.compile(r"[-+\u2212]?[.,]?\d")
-_GROUPING = ".,'`\u00b4_\u00b7\u02bc\u02d9\u066b\u066c\u2018\u2019\u2032"
-_BLANK = " \t\r\n\f\v\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-_BETWEEN = _GROUPING + _BLANK
 _MAX_PLACES = 1_000
 _NEAR = 64  # characters on each side of a number that are looked at
-_BEFORE = frozenset({"minus", "negative", "plus", "times", "x", "e", "\u00d7"})
-_AFTER = frozenset(
-    {
-        *("e", "x", "times", "percent", "per", "percents", "permille", "prozent", "dozen"),
-        *("k", "m", "b", "mn", "bn", "tn", "mio", "mrd", "lakh", "crore", "hundred", "thousand"),
-        *("million", "millions", "billion", "billions", "trillion", "tausend", "millionen", "milliarden"),
-        *("mille", "milliards", "mil", "millones"),
-    }
-)
+_FIGURE = re.compile(r"[-+\u2212]?[.,]?\d+(?:[.,]\d+)?")
 
 
 def all_said(leaves: Iterable[str | int | float], said: str) -> bool | None:
@@ -69,16 +55,20 @@ def _places(leaf: str, said: str) -> Iterator[int]:
 def _stands_alone(text: str, start: int, end: int) -> bool:
     """Between blanks, quotes or brackets, or before the sign that ends a sentence: nothing longer is meant."""
     before, after, then = text[start - 1 : start] if start else "", text[end : end + 1], text[end + 1 : end + 2]
-    begins = not before or before.isspace() or before in _OPEN
-    free = not then or then.isspace() or then in _CLOSE
-    ends = not after or after.isspace() or after in _CLOSE or (after in _END and free)
+    begins = not before or before.isspace() or before in OPEN
+    free = not then or then.isspace() or then in CLOSE
+    ends = not after or after.isspace() or after in CLOSE or (after in END and free)
     return begins and ends and _is_no_part(text, start, end)
 
 
 def _is_no_part(text: str, start: int, end: int) -> bool:
-    """Of a text that begins or ends with a number: that these are not parts of longer ones."""
-    first = not _BEGINS_WITH_NUMBER.match(text, start, end) or _begins(text, start)
-    return first and (not text[end - 1].isnumeric() or _ends(text, end))
+    """Of a text that begins or ends with a number: that these are not parts of longer ones. What is nothing but a
+    number is none that is reckoned with, either.
+    """
+    leaf = text[start:end]
+    strict = _FIGURE.fullmatch("".join(sign for sign in leaf if not (is_currency(sign) or sign.isspace()))) is not None
+    first = not (_BEGINS_WITH_NUMBER.match(leaf) or strict) or _begins(text, start, strict=strict)
+    return first and (not (leaf[-1].isnumeric() or strict) or _ends(text, end, strict=strict))
 
 
 # ---- numbers
@@ -95,54 +85,51 @@ def _numbers(said: str) -> Iterator[Decimal]:
             yield Decimal(found[0]) * (-1 if below else 1)
 
 
-def _begins(text: str, start: int) -> bool:
+def _begins(text: str, start: int, *, strict: bool = True) -> bool:
     """Whether what is before it neither belongs to a number that begins there nor is done to it."""
     near = text[max(0, start - _NEAR) : start]
+    return _touches_none_before(near, whole=start <= _NEAR) and is_plain_before(near, strict=strict)
+
+
+def _touches_none_before(near: str, *, whole: bool) -> bool:
     left = near.rstrip()
     if not left:
-        return start <= _NEAR
+        return whole
     last = left[-1]
     if left == near:
-        return (
-            last != "<"
-            and (last in _OPEN or _is_currency(last) or last == "#")
-            and _is_apart(left[:-1], start <= _NEAR)
-        )
-    if last in _GROUPING:
-        return _is_apart(left, start <= _NEAR)
-    return _is_free(last) and left.split()[-1].strip(_OPEN).lower() not in _BEFORE
+        return last != "<" and (last in OPEN or is_currency(last) or last == "#") and _is_apart(left[:-1], whole=whole)
+    if last in GROUPING:
+        return _is_apart(left, whole=whole)
+    return _is_free(last)
 
 
-def _is_apart(left: str, whole: bool) -> bool:
+def _is_apart(left: str, *, whole: bool) -> bool:
     """Whether there is no number, nor a sign to reckon with, right before signs that may group digits."""
-    rest = left.rstrip(_BETWEEN)
+    rest = left.rstrip(BETWEEN)
     return _is_free(rest[-1]) if rest else whole
 
 
-def _ends(text: str, end: int) -> bool:
+def _ends(text: str, end: int, *, strict: bool = True) -> bool:
     """Whether what is after it neither goes on with it nor is done to it."""
     near = text[end : end + _NEAR]
+    return _touches_none_after(near, whole=end + _NEAR >= len(text)) and is_plain_after(near, strict=strict)
+
+
+def _touches_none_after(near: str, *, whole: bool) -> bool:
     right = near.lstrip()
     if right == near and right:
         if not _closes(right):
             return False
         right = right[1:]
-    right = right.lstrip(_BETWEEN)
-    if not right:
-        return end + _NEAR >= len(text)
-    word = re.match(r"\w+", right)
-    return _is_free(right[0]) and (word is None or word[0].lower() not in _AFTER)
+    right = right.lstrip(BETWEEN)
+    return _is_free(right[0]) if right else whole
 
 
 def _closes(right: str) -> bool:
     """Whether the sign right after a number ends it."""
-    if right[0] in _END:
-        return not right[1:2] or right[1].isspace() or right[1] in _CLOSE
-    return right[0] != ">" and (right[0] in _CLOSE or _is_currency(right[0]))
-
-
-def _is_currency(sign: str) -> bool:
-    return unicodedata.category(sign) == "Sc"
+    if right[0] in END:
+        return not right[1:2] or right[1].isspace() or right[1] in CLOSE
+    return right[0] != ">" and (right[0] in CLOSE or is_currency(right[0]))
 
 
 def _is_free(sign: str) -> bool:
@@ -150,4 +137,4 @@ def _is_free(sign: str) -> bool:
     if sign in "<>":
         return False
     letter = sign.isalpha() and not sign.isnumeric()
-    return letter or sign in _OPEN + _CLOSE + _END or sign == "#" or _is_currency(sign)
+    return letter or sign in OPEN + CLOSE + END or sign == "#" or is_currency(sign)

@@ -33,7 +33,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
-        "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.said",
+        "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
         "gateway.rewritings", "gateway.spelling", "gateway.clues",
         "gateway.sources",
         "gateway.fieldnames", "gateway.mentions", "gateway.redaction", "gateway.fulfilment",

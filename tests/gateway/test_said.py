@@ -31,6 +31,19 @@ from gateway.said import all_said
         ("500 EUR for 3 people", "500 EUR"),
         ("Pay 500 now", "500"),
         ("Rue Verte 12, Paris", "Rue Verte 12"),
+        ("refund 500 euros to O-1001", 500),
+        ("refund 500 euros to O-1001", "O-1001"),
+        ("refund order 4711 today", 4711),
+        ("Send bob@acme.com 500 USD for the chairs", 500),
+        ("The total of 500, please", 500),
+        ("2 tickets for EUR 500", 2),
+        ("2 tickets for EUR 500", 500),
+        ("Pay 500\nThanks", 500),
+        ("Bob:\n500", 500),
+        ('{"amount": 500}', 500),
+        ("Pay them 500 $ now", 500),
+        ("\u00dcberweise 500 Euro an Bob", 500),
+        ("Pay 300 EUR, and 500 EUR to Bob", 500),
     ],
 )
 def test_what_stands_by_itself_was_said(said: str, value: Any) -> None:
@@ -106,6 +119,88 @@ def test_nor_was_a_part_of_anything_else(said: str) -> None:
         assert all_said([part], f"Pay {said} now") is False
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            "pay 500 grand",
+            "pay 500 Tsd",
+            "pay 500 Tsd.",
+            "500\u00a2",
+            "500 \u00a2",
+            "\u00a2500",
+            "500 cents",
+            "500 EUR cents",
+        ),
+        *(
+            "one million 500",
+            "one million EUR 500",
+            "one million, 500",
+            "twice 500",
+            "twice $500",
+            "twice EUR 500",
+            "500 EUR twice",
+        ),
+        *(
+            'twice "500"',
+            '"500" grand',
+            "(twice) 500",
+            "twice exactly 500",
+            "half of 500",
+            "double the 500",
+            "a thousand and 500",
+        ),
+        *(
+            "500 EUR each",
+            "500 EUR per head",
+            "500 EUR/day",
+            "500 EUR-cents",
+            "500 in thousands",
+            "500 is half",
+            "500 zillion",
+        ),
+        *(
+            "500 myriads",
+            "400 to 500",
+            "500 to 600",
+            "500 and a half",
+            "three 500",
+            "zwei 500",
+            "500 by 3",
+            "500\nmillion",
+        ),
+        *(
+            "$500 million",
+            "500 \u20ac Mio",
+            "500 (thousand)",
+            "500, times 3",
+            "pay \u24e3wice 500",
+            "500 \u00d7 3",
+            "500 K",
+            "x 500",
+        ),
+        *("a few 500", "dozens of 500", "500 basis points", "500 lakhs"),
+    ],
+)
+def test_nor_was_a_number_beside_a_word_that_may_multiply_or_divide(said: str) -> None:
+    for value in (500, "500"):
+        assert all_said([value], said) is False, value
+
+
+@pytest.mark.parametrize("said", ["twice $500", "$500 grand", "$500 Tsd", "$500 EUR cents"])
+def test_nor_was_a_text_that_is_a_number_with_its_unit(said: str) -> None:
+    assert all_said(["$500"], said) is False
+    assert all_said(["$500"], "Pay $500 today") is True
+
+
+@given(st.text(st.characters(categories=["L"]), min_size=1, max_size=9))
+def test_of_words_that_nobody_knows_none_may_stand_beside_a_number(word: str) -> None:
+    odd = f"q{word}q"
+    assert all_said([500], f"Pay {odd} 500") is False
+    assert all_said([500], f"Pay 500 {odd}") is False
+    assert all_said([500], f"Pay 500 EUR {odd}") is False
+
+
 def test_numbers_are_compared_exactly() -> None:
     assert all_said([2**53 + 1], "9007199254740992") is False
     assert all_said([2.0**53], "9007199254740993") is False
@@ -129,6 +224,7 @@ _AROUND = st.text(st.sampled_from("0123456789 .,'_-%^*e\u00a0\u202f\u2019\u2212\
 @example("1 ", 500, "")
 @example("2**", 500, "")
 @example("", 500, " %")
+@example("0e.'", 1, "")
 def test_a_number_among_digits_and_signs_is_said_only_if_none_touches_it(before: str, number: int, after: str) -> None:
     left, right = before.rstrip(), after.lstrip()
     alone = not left or left[-1].isalpha()
