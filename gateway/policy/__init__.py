@@ -1,8 +1,8 @@
 """One immutable, fully checked reading of the policy files, and what admins do with it.
 
 What decides is exported here. Read in this order: `rows` (below it `said`, `cells`, `globs`, `obligations`,
-`compiler` with `quick`, `spelling`, `syntax`, `comparisons`, `functions` with `moments`, `patterns` and `zones`, `origins`,
-`logic`, `condition`, `scope`), `load` (files to `Policy`), `decide` (the answer; below it `index`, `roles`, and
+`compiler` with `quick`, `spelling`, `syntax`, `comparisons`, `functions` with `moments`, `patterns` and `zones`,
+`origins`, `logic`, `condition`, `scope`), `load` (files to `Policy`), `decide` (the answer; below it `index`, `roles`, and
 `readings` for lists), `live` (reload; below it `taking`: which edit is taken). What admins use stands in modules of its
 own, so that a call does not pay for it:
 
