@@ -1,5 +1,7 @@
 """Conditions that are read without a parser are read as with it."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,7 @@ WRITTEN = (
     "'x''y'",
     "true",
 )
-ARGS = [
+ARGS: list[dict[str, Any]] = [
     {},
     {"a": 5},
     {"a": 12.5, "b": "x"},
