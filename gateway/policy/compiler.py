@@ -17,6 +17,7 @@ from gateway.policy.functions import FUNCTIONS, Function
 from gateway.policy.logic import UNDECIDED, negation
 from gateway.policy.nodes import Expr, all_of, any_of, binary, is_null, literal, reader
 from gateway.policy.origins import ORIGINS, told
+from gateway.policy.quick import quickly
 from gateway.policy.scope import NAMES, ROOTS, WEEKDAYS, Kind, Scope
 from gateway.policy.spelling import check_spelling
 from gateway.policy.syntax import not_a_condition
@@ -57,6 +58,10 @@ _NO_PLACE = {
 
 def compile_condition(text: str) -> Condition:
     """Raises ConditionError for what is not a condition, with the offset in `text` and, where possible, a hint."""
+    return quickly(text) or _compiled(text)
+
+
+def _compiled(text: str) -> Condition:
     tree = _parse(text)
     compiler = _Compiler(text)
     parts = tuple(compiler.part(operand) for operand in _operands(tree))

@@ -6,7 +6,9 @@ each `*` (atomic groups never go back). Casbin's own matchers are not used: each
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from gateway.values import value
 
 __all__ = ["ToolGlob", "compile_glob", "covers", "is_wild", "overlap"]
 
@@ -22,9 +24,11 @@ def compile_glob(glob: str) -> Matcher:
     words = glob.strip("*")
     if not words:
         return (lambda _text: True) if glob else (lambda text: not text)
-    if is_wild(words):
+    if "?" in words:
         pattern = re.compile(_regex(glob), re.DOTALL)
         return lambda text: pattern.fullmatch(text) is not None
+    if "*" in words:
+        return _pieces(*re.split(r"\*+", glob))
     return _LITERAL[glob[0] == "*", glob[-1] == "*"](words)
 
 
@@ -34,6 +38,24 @@ _LITERAL: Mapping[tuple[bool, bool], Callable[[str], Matcher]] = {  # a third of
     (True, False): lambda words: lambda text: text.endswith(words),
     (True, True): lambda words: lambda text: words in text,
 }
+
+
+def _pieces(first: str, *rest: str) -> Matcher:
+    """What stands between stars, one behind the other. Looked for without a pattern: to make one takes 50 us."""
+    *middle, last = rest
+
+    def matches(text: str) -> bool:
+        if not (text.startswith(first) and text.endswith(last)):
+            return False
+        at, end = len(first), len(text) - len(last)
+        for piece in middle:
+            found = text.find(piece, at, end)
+            if found < 0:
+                return False
+            at = found + len(piece)
+        return at <= end
+
+    return matches
 
 
 def _regex(glob: str) -> str:
@@ -48,7 +70,7 @@ def _literal(piece: str) -> str:
     return "".join("." if char == "?" else re.escape(char) for char in piece)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ToolGlob:
     """A `server/tool` pattern: two globs, split at the first slash. `server` never matches beyond that slash."""
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Generic, TypeVar
 
-from gateway.policy.globs import Matcher, compile_glob, is_wild
+from gateway.policy.globs import Matcher, is_wild
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Rule
 from gateway.policy.wording import Effect
@@ -61,11 +61,9 @@ class _Shelf(Generic[T]):
 
     __slots__ = ("_globs", "_texts")
 
-    def __init__(self, things: Mapping[str, T]) -> None:
+    def __init__(self, things: Mapping[str, T], matchers: Mapping[str, Matcher]) -> None:
         self._texts = {text: thing for text, thing in things.items() if not is_wild(text)}
-        self._globs: tuple[tuple[Matcher, T], ...] = tuple(
-            (compile_glob(glob), thing) for glob, thing in things.items() if is_wild(glob)
-        )
+        self._globs = tuple([(matchers[glob], thing) for glob, thing in things.items() if is_wild(glob)])
 
     def __iter__(self) -> Iterator[T]:
         yield from self._texts.values()
@@ -197,12 +195,16 @@ def _if_short(find: Callable[[_Standing, str, str], Candidates]) -> Callable[[_S
 
 def _servers(rows: Iterable[_Row]) -> _Servers:
     of: dict[str, dict[str, list[_Row]]] = defaultdict(lambda: defaultdict(list))
+    servers: dict[str, Matcher] = {}
+    names: dict[str, Matcher] = {}
     for row in rows:
         tool = row[1].tool
         of[tool.server][tool.name].append(row)
-    return _Shelf(
-        {server: _Shelf({name: tuple(found) for name, found in names.items()}) for server, names in of.items()}
-    )
+        servers[tool.server], names[tool.name] = tool.matches_server, tool.matches_name
+    shelves = {
+        server: _Shelf({name: tuple(found) for name, found in named.items()}, names) for server, named in of.items()
+    }
+    return _Shelf(shelves, servers)
 
 
 def _place(rule: Rule) -> tuple[str, int]:

@@ -17,6 +17,9 @@ DUTY_WORDS: Mapping[str, str] = {
     "max_result_bytes": "max_result_bytes=64 KB: withholds a result that is larger (B, KB, MB)",
     "timeout": "timeout=10 s: ends the call after that time (ms, s, min)",
     "dry_run": "dry_run: judges and records the call, and answers what would have been sent; nothing leaves",
+    "needs": "needs=2: so many different people must agree, where a line asks (1 to 9)",
+    "escalate": "escalate=role:manager@2h: after that time those with the role may answer, too",
+    "remember": "remember=no: a yes counts for this call alone; remember=yes: it may count for others like it",
 }
 ORIGIN_WORDS: Mapping[str, str] = {
     "from_user": "from_user(args.x): whether every text and number in it stands in the user's own words",

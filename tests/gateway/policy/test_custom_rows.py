@@ -109,7 +109,7 @@ def test_duties_that_could_never_count_are_mistakes_in_the_file(line: str, colum
         ("p, ann, acme, shop/refund, call, , deny, x", 4, "is not a name with its kind in front"),
         ("p, user:ann, acme, shop/refund, calls, , deny, x", 33, "unknown action"),
         ("p, user:ann, acme, shop/refund, call, , Deny, x", 41, "unknown effect"),
-        ("p, user:ann, acme, shop/refund, call, args.a >, deny, x", 39, "condition:"),
+        ("p, user:ann, acme, shop/refund, call, args.a >, deny, x", 46, "condition:"),
         ("p, user:ann, acme, shop/refund, call, , deny", 1, "`p` needs 7 fields"),
         ("p, user:ann, acme, shop/refund, call, , deny, ", 47, "is not a plain text"),
         ("p, user:ann, acme, shop/refund, list, , allow, x", 41, "a line for `list` can't `allow`"),

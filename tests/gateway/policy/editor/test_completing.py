@@ -21,8 +21,14 @@ def offered(line: str) -> list[str]:
         ("o, *, *, ", ["*/*", "mail/*", "shop/*", "mail/send", "shop/order", "shop/refund"]),
         ("o, *, *, */*, ", ["call", "read", "get"]),
         ("o, *, *, shop/refund, call, args.", ["amount", "note"]),
-        ("o, *, *, */*, call, , ", ["redact=", "max_result_bytes=", "timeout=", "dry_run"]),
-        ("o, *, *, */*, call, , redact=ssn; ti", ["max_result_bytes=", "timeout=", "dry_run"]),
+        (
+            "o, *, *, */*, call, , ",
+            ["redact=", "max_result_bytes=", "timeout=", "dry_run", "needs=", "escalate=", "remember="],
+        ),
+        (
+            "o, *, *, */*, call, , redact=ssn; ti",
+            ["max_result_bytes=", "timeout=", "dry_run", "needs=", "escalate=", "remember="],
+        ),
         ("o, *, *, */*, call, , redact=ssn @s", ["@secrets"]),
         ("o, *, *, */*, call, , timeout=1", []),
         ("o, *, *, */*, call, , dry_run, ", []),
