@@ -378,7 +378,7 @@ def test_clients_are_told_where_tokens_come_from_and_what_they_lack(project: Pro
             for path in (where[1], "/.well-known/oauth-protected-resource"):
                 metadata = httpx2.get(base + path).json()
                 assert (metadata["resource"], metadata["authorization_servers"]) == (RESOURCE, [issuer.url])
-                assert metadata["scopes_supported"] == ["part", "use"]
+                assert metadata["scopes_supported"] == ["approvals", "part", "use"]
             allowed = {
                 ("", "use"): 200,
                 ("", "part"): 403,
