@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from gateway.config.auth_word import Secret
-from gateway.config.serving import SafeAddress, Scopes
+from gateway.config.serving import SafeAddress, Scopes, User
 from gateway.config.table import Table, is_web_address
-from gateway.errors import ConfigError
-from gateway.identity import TENANT, user_subject
+from gateway.identity import TENANT
 
 __all__ = ["ApprovalsConfig", "WebhookConfig"]
 
@@ -30,14 +29,6 @@ def _hook(value: object) -> object:
     return value
 
 
-def _user(value: object) -> object:
-    try:
-        return user_subject(value) if isinstance(value, str) else value
-    except ConfigError as error:
-        problem = error.problems[0]
-        raise ValueError(f"{problem.message}; {problem.hint}") from None
-
-
 class WebhookConfig(Table):
     """`[approvals.webhook]`: who is told of what waits, and whose signed answers are taken.
 
@@ -48,7 +39,7 @@ class WebhookConfig(Table):
     url: Annotated[str, BeforeValidator(_hook)] = Field(repr=False)
     secret: Secret = Field(repr=False)
     tenant: Annotated[str, Field(pattern=f"^{TENANT.pattern}$")] | None = None
-    users: Mapping[str, Annotated[str, BeforeValidator(_user)]] = {}
+    users: Mapping[str, User] = {}
 
 
 class ApprovalsConfig(Table):

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gateway.claims import Template as ClaimTemplate
 from gateway.config.table import Seconds, Strings, Table, ToolGlobs, is_web_address, items
-from gateway.identity import SCOPE, TENANT
+from gateway.errors import ConfigError
+from gateway.identity import SCOPE, TENANT, user_subject
 from gateway.wording import did_you_mean
 
 __all__ = ["OAuthConfig", "ProfileConfig", "ServeConfig"]
@@ -60,8 +61,17 @@ def _tenant_template(value: object) -> object:
     return value
 
 
+def _user(value: object) -> object:
+    try:
+        return user_subject(value) if isinstance(value, str) else value
+    except ConfigError as error:
+        problem = error.problems[0]
+        raise ValueError(f"{problem.message}; {problem.hint}") from None
+
+
 SafeAddress = Annotated[str, BeforeValidator(_https)]
 Scopes = Annotated[tuple[str, ...], BeforeValidator(_scopes)]
+User = Annotated[str, BeforeValidator(_user)]
 
 
 class OAuthConfig(Table):

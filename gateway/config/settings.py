@@ -16,7 +16,7 @@ from gateway.config import amounts
 from gateway.config.auth_word import AuthWord
 from gateway.config.channels import ApprovalsConfig
 from gateway.config.network import NetworkConfig
-from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig
+from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig, User
 from gateway.config.table import (
     Seconds,
     Strings,
@@ -28,8 +28,6 @@ from gateway.config.table import (
     items,
     written,
 )
-from gateway.errors import ConfigError
-from gateway.identity import user_subject
 from gateway.screens.finding import Kind
 from gateway.wording import did_you_mean
 
@@ -82,14 +80,6 @@ def _variable(value: object) -> object:
     if isinstance(value, str) and not _VARIABLE.fullmatch(value):  # not shown: it may be the key itself
         raise ValueError("must be the name of an environment variable; the key itself does not belong here")
     return value
-
-
-def _user(value: object) -> object:
-    try:
-        return user_subject(value) if isinstance(value, str) else value
-    except ConfigError as error:
-        problem = error.problems[0]
-        raise ValueError(f"{problem.message}; {problem.hint}") from None
 
 
 Name = Annotated[str, BeforeValidator(_name)]
@@ -219,7 +209,7 @@ def _not_empty(value: object) -> object:
 class IdentityConfig(Table):
     """`[identity]`: who is asking, when nobody says who."""
 
-    user: Annotated[str, BeforeValidator(_user)]
+    user: User
     tenant: Annotated[str, BeforeValidator(_not_empty), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$")] = (
         "default"
     )
