@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from gateway.approval import Approval
 from gateway.budget import Limits
 from gateway.call import Call, Outcome
 from gateway.events import Cancelled, Decision, LimitsRaised
 from gateway.pipeline import CallSettings
 from tests.fixtures.parts import (
     BOB,
+    PATIENCE,
     ROOT,
     RULES,
     Replies,
@@ -61,6 +63,14 @@ async def decided_elsewhere(stage: Stage, decision: Decision) -> None:
     """Another process answers everything that is open."""
     command = [sys.executable, "-c", DECIDE, str(stage.folder / "toolgate.db"), decision]
     await asyncio.to_thread(subprocess.run, command, cwd=ROOT, check=True)
+
+
+async def first_asked(stage: Stage) -> Approval:
+    """The question of a call that is held beside others, once it is put."""
+    async with asyncio.timeout(PATIENCE):
+        while not (questions := await stage.approving.waiting()):  # noqa: ASYNC110 - nobody says that it was put
+            await asyncio.sleep(0)
+    return questions[0]
 
 
 def told(model: Replies) -> list[Any]:
@@ -135,7 +145,7 @@ def test_an_answer_that_comes_while_other_calls_are_under_way_is_used_at_once(tm
             model = Replies(calls(("desk__send", {}), ("desk__hold", {"port": held.port})), DONE)
             driving = asyncio.create_task(stage.drive(await stage.queued(), model))
             await held.arrived()
-            (question,) = await stage.approving.waiting()
+            question = await first_asked(stage)
             await stage.approving.decide(BOB, question.id, "approved")
             held.open.set()
             assert (await driving).status == "succeeded"
