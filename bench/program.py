@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-__all__ = ["ROOT", "Program", "cpu_ms", "rss_mb", "running"]
+__all__ = ["ROOT", "Program", "cpu_ms", "rss_mb", "running", "started"]
 
 ROOT = Path(__file__).parent.parent
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -18,11 +18,11 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class Program:
     """Started at once; `first_line()` waits until it is ready."""
 
-    def __init__(self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `stop`
-        self._name = " ".join(arguments)
+        self._name = " ".join(command)
         self._process = subprocess.Popen(
-            [sys.executable, *arguments],
+            command,
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdin=subprocess.DEVNULL,
@@ -52,7 +52,14 @@ class Program:
 @contextlib.contextmanager
 def running(arguments: Sequence[str], cwd: Path = ROOT, environment: Mapping[str, str] = _NOTHING) -> Iterator[Program]:
     """`python ARGUMENTS` until the block ends."""
-    program = Program(arguments, cwd, environment)
+    with started([sys.executable, *arguments], cwd, environment) as program:
+        yield program
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], cwd: Path = ROOT, environment: Mapping[str, str] = _NOTHING) -> Iterator[Program]:
+    """Any program until the block ends."""
+    program = Program(command, cwd, environment)
     try:
         yield program
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.admissions import admissions
 from bench.backtests import backtests
+from bench.bridges import bridges
 from bench.calls import calls, large_calls
 from bench.decisions import decisions
 from bench.listing import listings
@@ -31,13 +32,16 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "backtest": backtests,
 }
 
+ON_DEMAND: Mapping[str, Callable[[Scale], Table]] = {"peer": bridges}  # they take what is not installed here
+_NAMES = ", ".join([*MEASUREMENTS, *ON_DEMAND])
+
 
 def main() -> None:
     arguments = _parsed()
     scale = QUICK if arguments.quick else FULL
     report: dict[str, Any] = {"machine": _machine(), "quick": arguments.quick}
     for name in arguments.names or MEASUREMENTS:
-        table = MEASUREMENTS[name](scale)
+        table = ({**MEASUREMENTS, **ON_DEMAND})[name](scale)
         report[name] = as_json(table)
         if not arguments.json:
             print(as_text(table), end="\n\n", flush=True)
@@ -47,15 +51,15 @@ def main() -> None:
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser("./dev bench", description=__doc__)
-    parser.add_argument("names", nargs="*", type=_measurement, metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument("names", nargs="*", type=_measurement, metavar="NAME", help=_NAMES)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes: to see that it works")
     return parser.parse_args()
 
 
 def _measurement(name: str) -> str:
-    if name not in MEASUREMENTS:
-        raise argparse.ArgumentTypeError(f"there is no measurement `{name}`; there are {', '.join(MEASUREMENTS)}")
+    if name not in {*MEASUREMENTS, *ON_DEMAND}:
+        raise argparse.ArgumentTypeError(f"there is no measurement `{name}`; there are {_NAMES}")
     return name
 
 
