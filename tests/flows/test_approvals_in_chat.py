@@ -3,6 +3,7 @@
 import contextlib
 import json
 import queue
+import sqlite3
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from gateway.store.outbox import LEASE
 from gateway.webhook import headers_of, key_of, verified
 from tests.fixtures.served import FIXTURES, PATIENCE, Gateway, approval_in, text_of
 from tests.fixtures.serving import Project
@@ -120,6 +122,12 @@ def test_a_button_in_a_chat_tool_has_the_call_made_once(project: Project, chat: 
     assert SECRET not in project.log
 
 
+def expire_deliveries(project: Project) -> None:
+    """The time goes by that whoever took a message has to deliver it."""
+    with contextlib.closing(sqlite3.connect(project.folder / ".toolgate" / "toolgate.db")) as store, store:
+        assert store.execute("UPDATE deliveries SET due = due - ?", (LEASE,)).rowcount == 1
+
+
 def test_a_message_outlives_the_gateway_that_could_not_deliver_it(project: Project, chat: Chat) -> None:
     chat.status = 500
     with contextlib.ExitStack() as stack:
@@ -127,6 +135,7 @@ def test_a_message_outlives_the_gateway_that_could_not_deliver_it(project: Proje
         approval = waits(gateway)
         assert chat.next()[0] == f"{approval}.approval.requested"
         gateway.kill()
+    expire_deliveries(project)
     chat.status = 200
     with project.serve() as one, project.serve() as two:
         message, told = chat.next()
