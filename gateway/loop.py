@@ -233,7 +233,8 @@ class _Drive:
 
     def _request(self, model: Model) -> Request:
         request = assemble(self._agent(), self.run, model.name, self._offer().tools, self._conversation())
-        return replace(request, timeout=min(model.timeout, _seconds_left(self.run) or model.timeout))
+        total = min(model.deadlines.total, _seconds_left(self.run) or model.deadlines.total)
+        return replace(request, deadlines=replace(model.deadlines, total=total))
 
     def _agent(self) -> Agent:
         name = self.run.subject.agent

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from gateway.accounts import Bill
 from gateway.agents.context import estimated_tokens
@@ -21,7 +21,7 @@ from gateway.reserving import reserves, settled_in
 from gateway.run import Run
 from gateway.store import Change, Lease, Reserve, Settle, Store, run_account
 from gateway.tracing import Interval, Tracing
-from providers import Finish, Finished, Provider, ProviderError, Reply, Request, StreamEvent, message_to_json
+from providers import Deadlines, Finish, Finished, Provider, ProviderError, Reply, Request, StreamEvent, message_to_json
 
 __all__ = ["Model", "Turn"]
 
@@ -32,12 +32,12 @@ log = logging.getLogger("toolgate.turn")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A backend, and what it calls the model. `timeout` is in seconds, for a whole reply."""
+    """A backend, and what it calls the model."""
 
     provider: Provider
     name: str
     price: Price
-    timeout: float = 120.0
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Turn:
         await self._append(
             run, (event,), Settle(run_account(run.id), reserved, spent), *settled_in(bill.accounts, took)
         )
-        self.tracing.asked(run, event, request.timeout, when)
+        self.tracing.asked(run, event, request.deadlines.total, when)
         return reply.error if isinstance(reply, _Failure) else None
 
     async def forget(self, run: Run, request: Request) -> None:
@@ -99,7 +99,7 @@ class Turn:
     async def _bill(self, run: Run, reserved: Spend, request: Request) -> Bill:
         if self.booking is None or not self.booking.counts:
             return Bill(reserved)
-        return await self.booking.question_to_model(run, reserved, request.timeout)
+        return await self.booking.question_to_model(run, reserved, request.deadlines.total)
 
     def _event(
         self, run: Run, number: int, request: Request, reply: Reply | _Failure, reserved: Spend
@@ -124,16 +124,16 @@ class Turn:
         return Spend(turns=turns, tokens=read + most, nanos=nanos, input_tokens=read, output_tokens=most, model_calls=1)
 
     async def _reply(self, request: Request) -> Reply | _Failure:
-        heard = False
+        heard, total = False, request.deadlines.total
         try:
-            async with asyncio.timeout(request.timeout), aclosing(self.model.provider.stream(request)) as events:
+            async with asyncio.timeout(total), aclosing(self.model.provider.stream(request)) as events:
                 async for event in events:
                     heard = True
                     self.watch(event)
                     if isinstance(event, Finished):
                         return event.reply
         except TimeoutError:
-            return _Failure(ProviderError("timeout", f"no whole reply within {request.timeout:g} s"), read=True)
+            return _Failure(ProviderError("timeout", f"no whole reply within {total:g} s"), read=True)
         except ProviderError as error:
             return _Failure(error, heard)
         except Exception as broken:  # a defect of an adapter: it must not take the turn along

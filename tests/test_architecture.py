@@ -41,7 +41,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.config",
         "gateway.guard", "gateway.reach", "gateway.sdk", "gateway.replacing",
         "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
-        "providers",
+        "providers", "providers.message", "providers.request", "providers.reply",
     ),
     "adapters": (
         "gateway.keyring", "gateway.guarded", "gateway.store", "gateway.upstream", "gateway.telemetry",

@@ -24,6 +24,7 @@ from providers import (
     ThinkingDelta,
     ToolCall,
     ToolCallArgumentsDelta,
+    ToolCallDone,
     ToolCallStarted,
     ToolSpec,
     Usage,
@@ -165,6 +166,7 @@ def _told(message: Message) -> Iterator[StreamEvent]:
         if isinstance(part, ToolCall):
             yield ToolCallStarted(calls, part.id, part.name)
             yield ToolCallArgumentsDelta(calls, part.arguments)
+            yield ToolCallDone(calls)
             calls += 1
         elif isinstance(part, Text | Thinking):
             delta: Callable[[str], StreamEvent] = TextDelta if isinstance(part, Text) else ThinkingDelta

@@ -103,7 +103,7 @@ def test_time_at_work_limits_a_model_that_does_not_answer(tmp_path: Path, monkey
 
     class Slow(Replies):
         async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
-            if request.timeout < 1:
+            if request.deadlines.total < 1:
                 await asyncio.Event().wait()
             async for event in super().stream(request):
                 yield event

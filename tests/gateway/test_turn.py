@@ -17,11 +17,13 @@ from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Recorder
 from gateway.tracing import Tracing
 from gateway.turn import Model, Turn
-from providers import Finished, Message, ProviderError, Reply, Request, StreamEvent, Text, Usage
+from providers import Deadlines, Finished, Message, ProviderError, Reply, Request, StreamEvent, Text, Usage
 from providers import Started as Streaming
 from tests.fixtures.parts import Cut, Replies, calls, queued, says
 
-REQUEST = Request("tiny", "Be brief.", [Message("user", (Text("Go."),))], max_output_tokens=100, timeout=30.0)
+REQUEST = Request(
+    "tiny", "Be brief.", [Message("user", (Text("Go."),))], max_output_tokens=100, deadlines=Deadlines(total=30.0)
+)
 PRICE = Price(1000, 2000)
 
 
@@ -170,7 +172,7 @@ UNFINISHED: list[tuple[str, Callable[[], Any], str]] = [
 def test_a_reply_that_began_and_never_came_whole_is_paid_for_as_far_as_it_was_read(
     tmp_path: Path, kind: str, provider: Callable[[], Any], why: str
 ) -> None:
-    asked = asking(tmp_path, provider(), request=replace(REQUEST, timeout=0.05))
+    asked = asking(tmp_path, provider(), request=replace(REQUEST, deadlines=Deadlines(total=0.05)))
     assert isinstance(asked.last, ModelFailed)
     assert (asked.last.kind, asked.last.why, asked.last.retryable) == (kind, why, True)
     reserved = Spend.from_json(asked.events[-2].reserved)  # type: ignore[union-attr]
@@ -269,7 +271,7 @@ def test_the_stream_is_closed_when_a_reply_is_given_up(tmp_path: Path) -> None:
             finally:
                 closed.append("closed")
 
-    asking(tmp_path, Closing(), request=replace(REQUEST, timeout=0.01))
+    asking(tmp_path, Closing(), request=replace(REQUEST, deadlines=Deadlines(total=0.01)))
     assert closed == ["closed"]
 
 

@@ -26,6 +26,7 @@ from providers import (
     ThinkingDelta,
     ToolCall,
     ToolCallArgumentsDelta,
+    ToolCallDone,
     ToolCallStarted,
     ToolSpec,
 )
@@ -68,6 +69,7 @@ def test_a_reply_is_streamed_in_words_and_ends_once() -> None:
         TextDelta("morning!\n"),
         ToolCallStarted(0, "c1_1", "a__b"),
         ToolCallArgumentsDelta(0, '{"x": "ü"}'),
+        ToolCallDone(0),
     ]
     assert isinstance(last, Finished)
     assert last.reply.message.parts == (

@@ -1,0 +1,79 @@
+"""What a model is asked, and where it is asked: values. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from providers.message import Message
+
+__all__ = ["Deadlines", "Effort", "Endpoint", "Host", "Request", "ToolSpec"]
+
+Effort = Literal["none", "low", "medium", "high", "max"]
+
+Host = Literal["direct", "azure", "bedrock", "vertex"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model sees it. `name` matches `^[A-Za-z][A-Za-z0-9_-]{0,63}$`.
+
+    `strict` asks the backend to let the model write only arguments that fit; it is dropped where the schema is not one
+    that the backend can be strict about.
+    """
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds until the first event of a reply, between two events, and for the whole reply."""
+
+    first: float = 120.0
+    between: float = 120.0
+    total: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything that a model is told.
+
+    `tool_choice` is `auto`, `any` (it must call one), `none`, or the name of the tool that it must call. Without
+    `parallel` it makes one call at a time. `effort` is how much it may think, None what the backend does by itself.
+    `output_schema` is the JSON Schema of an answer in JSON. `stop` are texts at which it ends. Requests with one
+    `cache_key` begin alike, and are best answered where the last one was.
+    """
+
+    model: str
+    system: str
+    messages: Sequence[Message]
+    tools: Sequence[ToolSpec] = ()
+    max_output_tokens: int = 4096
+    tool_choice: str = "auto"
+    parallel: bool = True
+    effort: Effort | None = None
+    output_schema: Mapping[str, Any] | None = None
+    stop: Sequence[str] = ()
+    cache_key: str | None = None
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model backend is, and how it is spoken to. Its `repr` shows no secret.
+
+    `name` tells backends apart: what one signs goes back to the same name only. Without a `base_url` it is where the
+    wire format comes from. `profile` names the deviations of a compatible endpoint. `extra` is merged into the body of
+    each request. At a `host` other than `direct`, `options` are the SDK's own: `region`, `project`, `api_version`.
+    """
+
+    name: str
+    api_key: str = field(default="", repr=False)
+    base_url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    profile: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    host: Host = "direct"
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
