@@ -99,6 +99,5 @@ def _head(who: Identity | None) -> str:
         return "<header><span>Toolgate</span></header>"
     name = f"{text_of(who.subject.user)} · {text_of(who.subject.tenant)}"
     out = '<form method="post" action="/approvals/logout"><button type="submit">Log out</button></form>'
-    return (
-        f'<header><a href="/approvals">Calls that wait</a><span>{name}</span>{out if who.by != LOCAL else ""}</header>'
-    )
+    leave = out if who.by != LOCAL else ""
+    return f'<header><a href="/approvals">Calls that wait</a><span>{name}</span>{leave}</header>'

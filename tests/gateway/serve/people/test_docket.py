@@ -17,7 +17,6 @@ from tests.fixtures.waiting_call import ANN, BOB, ESCALATES, EVE, REMEMBERS, a_q
 
 def within(tmp_path: Path, scenario: Callable[[Docket, Approval], Awaitable[None]], *more: str) -> None:
     async def work() -> None:
-        tmp_path.mkdir(exist_ok=True)
         async with asyncio.timeout(60), opened(setup(tmp_path, *more)) as app:
             docket = Docket(Approving(app.store, app.clients.policy, lambda: app.upstreams.catalogue))
             await scenario(docket, await a_question(app))
@@ -41,7 +40,8 @@ def test_it_is_seen_by_who_asked_and_by_who_may_decide_and_by_nobody_else(tmp_pa
 def test_who_looks_at_one_is_told_what_else_he_may_say(tmp_path: Path) -> None:
     async def scenario(docket: Docket, asked: Approval) -> None:
         shown, asker = await docket.one(BOB, asked.id), await docket.one(ANN, asked.id)
-        assert shown and asker
+        assert shown
+        assert asker
         assert (shown.choices, asker.choices) == (Choices(True, "role:boss"), Choices())
 
     within(tmp_path, scenario, ESCALATES, REMEMBERS)
@@ -51,6 +51,7 @@ def test_who_looks_at_one_is_told_what_else_he_may_say(tmp_path: Path) -> None:
         assert shown
         assert shown.choices == Choices()
 
+    (tmp_path / "plain").mkdir()
     within(tmp_path / "plain", plain)
 
 

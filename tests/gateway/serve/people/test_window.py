@@ -35,8 +35,9 @@ class Screen:
 
     async def press(self, page: Response, decision: str, **form: str) -> Response:
         (token,) = re.findall(r'name="token" value="([^"]+)"', text(page))
-        kept = {"arguments": unescape(found) for found in re.findall(r'name="arguments" value="([^"]*)"', text(page))}
-        return await self.post({"token": token, "decision": decision, **kept, **form})
+        kept = re.findall(r'name="(arguments)" value="([^"]*)"', text(page))
+        hidden = {name: unescape(value) for name, value in kept}
+        return await self.post({"token": token, "decision": decision, **hidden, **form})
 
     async def post(self, form: Mapping[str, str]) -> Response:
         headers = [(b"content-type", b"application/x-www-form-urlencoded")]
