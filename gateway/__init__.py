@@ -25,6 +25,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     accounts        budgets that count over many runs: which count a call, and in which account
     approval        a question put to people about one exact call, what each of them said, and what came of it
     lasting         what lasts beyond one answer: a yes that is remembered, and who decides for whom who is away
+    answer          what somebody says to a question, read in one way whichever channel it comes by
     fatigue         how people answer, by the rule that asked
     preview         what a person is shown of a call before he answers
     events          the facts of a run, and their JSON

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway.approval import Approval, Remember, Said, Terms
-from gateway.call import Allow, Arguments, Deny, Subject, Tool, Verdict
+from gateway.answer import Answer
+from gateway.approval import Approval, Remember, Said, Terms, merged
+from gateway.call import Allow, ArgumentsError, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
 from gateway.gates import Facts, judge_approver, judge_deputy, may_agree, may_remember, query_of, terms_of
 from gateway.policy import LivePolicy, RunFacts
@@ -25,23 +26,15 @@ from gateway.store import Store
 
 OWN_CLIENT = "elicitation"  # how somebody was known who answered in the client that made the call
 
-__all__ = ["OWN_CLIENT", "Answer", "Approving", "alike"]
+__all__ = ["OWN_CLIENT", "Approving", "Choices", "alike"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What somebody says to a question, and how he was known. `edited` are the arguments that he agrees to instead;
-    `seen` is the digest of the call that he was shown, where his channel knows it. `remember` says for which other
-    calls a yes counts, too.
-    """
+class Choices:
+    """What somebody who may decide can say beside yes and no: that his yes is remembered, and that others decide."""
 
-    decision: Said
-    reason: str = ""
-    method: str = ""
-    edited: Arguments | None = None
-    stop: bool = False
-    seen: str | None = None
-    remember: Remember | None = None
+    remember: bool = False
+    escalate_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +80,37 @@ class Approving:
         Raises UnknownApproval, and Conflict when somebody else was first.
         """
         approval = await self.store.approval(approval_id)
+        judged = await self._weighed(approver, approval, answer)
+        if isinstance(judged, Deny):
+            return judged
+        return await self.store.decide(approval.id, answer.decision, approver.user, answer.reason, judged[1])
+
+    async def draft(self, approver: Subject, approval: Approval, answer: Answer) -> Approval | Deny:
+        """The question as this answer would leave its call, or why he may not answer so. Nothing is counted."""
+        judged = await self._weighed(approver, approval, answer)
+        return judged if isinstance(judged, Deny) else judged[0]
+
+    async def choices(self, approver: Subject, approval: Approval) -> Choices:
+        """What somebody may say to an open question who may decide about it."""
+        kept = await self.draft(approver, approval, Answer("approved", remember=Remember("run")))
+        up = approval.escalate_to if not approval.escalated(_now()) else None
+        return Choices(isinstance(kept, Approval), up)
+
+    async def _weighed(self, approver: Subject, approval: Approval, answer: Answer) -> tuple[Approval, Terms] | Deny:
+        """The question about the call to which he agrees, and the terms on which that counts."""
         if answer.decision == "escalated" and approval.escalate_to is None:
             return Deny("approver", "no line says to whom this goes: write `escalate=role:...@2h` on an `o` line")
-        if answer.decision != "approved":
-            answer = replace(answer, edited=None, remember=None)
+        try:
+            answer = _alone(answer, approval)
+        except ArgumentsError as error:
+            return Deny("valid", str(error))
         wanted = approval if answer.edited is None else approval.edited(answer.edited)
         facts = await self._facts(wanted)
         verdict, on_behalf = await self._judged(approver, wanted, facts)
         wrong = verdict if isinstance(verdict, Deny) else _wrong(approver, wanted, facts, answer)
         if wrong is not None:
             return wrong
-        terms = replace(_terms(approval, wanted, facts, answer), on_behalf=on_behalf, remember=answer.remember)
-        return await self.store.decide(approval.id, answer.decision, approver.user, answer.reason, terms)
+        return wanted, replace(_terms(approval, wanted, facts, answer), on_behalf=on_behalf, remember=answer.remember)
 
     async def _facts(self, approval: Approval) -> Facts:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
@@ -124,6 +136,23 @@ def alike(approvals: Sequence[Approval]) -> list[list[Approval]]:
     for approval in approvals:
         groups.setdefault((approval.digest, approval.pin, approval.needs), []).append(approval)
     return list(groups.values())
+
+
+def _now() -> int:
+    return round(datetime.now(UTC).timestamp() * 1000)
+
+
+def _alone(answer: Answer, approval: Approval) -> Answer:
+    """Without what does not belong to its decision, and with the whole arguments in place of what he would change.
+
+    Arguments that are as they were are no other ones. Raises ArgumentsError.
+    """
+    if answer.decision != "approved":
+        return replace(answer, edited=None, edit=None, remember=None, stop=answer.stop and answer.decision == "denied")
+    before = approval.call.arguments
+    edited = answer.edited if answer.edit is None else merged(before, answer.edit)
+    same = edited is None or edited.digest == before.digest
+    return replace(answer, edited=None if same else edited, edit=None, stop=False)
 
 
 def _terms(approval: Approval, wanted: Approval, facts: Facts, answer: Answer) -> Terms:

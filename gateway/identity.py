@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from gateway.call import Subject
 from gateway.errors import ConfigError
 
-__all__ = ["SCOPE", "TENANT", "Identity", "local_user", "user_name", "user_subject"]
+__all__ = ["LOCAL", "SCOPE", "TENANT", "Identity", "local_user", "user_name", "user_subject"]
 
+LOCAL = "the operating system"  # says who whoever started us is
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")  # RFC 6749 section 3.3
 
@@ -34,7 +35,7 @@ class Identity:
     subject: Subject
     scopes: AbstractSet[str] = frozenset()
     expires: float | None = None
-    by: str = "the operating system"
+    by: str = LOCAL
 
 
 def local_user() -> str:

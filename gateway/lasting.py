@@ -5,6 +5,7 @@ they were, or to those of them that the approver picked. It ends by itself, may 
 only as long as whoever gave it might give it again to the very call that rests on it (`gates.recalls`).
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,30 @@ from typing import Any
 
 from gateway.approval import Approval, Remember, Scope
 from gateway.call import Action, Arguments, Call
+from gateway.visible import visible
 
-__all__ = ["LONGEST_SESSION", "Delegation", "Remembered", "remembered"]
+__all__ = ["LONGEST_SESSION", "Delegation", "Remembered", "moment", "remembered"]
 
 LONGEST_SESSION = 8 * 3_600_000  # milliseconds that a yes for a run or a session is remembered at most
+_SPAN = re.compile(r"([1-9][0-9]{0,4})\s*(min|h|d)")
+_UNITS: Mapping[str, int] = {"min": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def moment(text: str, now: int) -> int:
+    """`2026-12-01`, `2026-12-01T14:00` (UTC), or from now on `8h`, `3d`: milliseconds since 1970. Raises ValueError for
+    what is no time, or is over.
+    """
+    found = _SPAN.fullmatch(text.strip())
+    if found is not None:
+        return now + int(found[1]) * _UNITS[found[2]]
+    try:
+        at = datetime.fromisoformat(text.strip())
+        millis = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise ValueError(f"`{visible(text)}` is no date; write 2026-12-01 or 8h") from None
+    if millis <= now:
+        raise ValueError(f"`{text}` is over already")
+    return millis
 
 
 @dataclass(frozen=True, slots=True)

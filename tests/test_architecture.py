@@ -29,7 +29,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls",
         "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
-        "gateway.approval", "gateway.lasting", "gateway.fatigue", "gateway.preview",
+        "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
         "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",

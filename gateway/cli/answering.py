@@ -13,9 +13,9 @@ from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, caller, emit, os_user
 
 if TYPE_CHECKING:
+    from gateway.answer import Answer
     from gateway.approval import Approval, Remember
-    from gateway.approving import Answer
-    from gateway.call import Arguments, Deny
+    from gateway.call import Deny, JsonObject
     from gateway.runtime import Offline
 
 __all__ = ["approve_command", "deny_command", "escalate_command"]
@@ -63,15 +63,15 @@ def approve_command(
 
     With --edit with other arguments: they are checked and judged like any, and whoever made the call is told.
     """
-    from gateway.approving import Answer
+    from gateway.answer import Answer
 
-    remembering = _remember(remember, until, by)
-    given = Answer("approved", reason, _method(), remember=remembering)
+    changed = _edit(edit) if edit is not None else None
+    given = Answer("approved", reason, _method(), remember=_remember(remember, until, by), edit=changed)
     if many:
         if edit is not None or approval_id is not None:
             raise click.UsageError("--all takes neither an ID nor --edit")
         return _all(caller, given, where, yes=yes, as_json=as_json)
-    return _one(caller, approval_id, given, as_json, edit)
+    return _one(caller, approval_id, given, as_json)
 
 
 @click.command("deny", epilog=ends(Exit.DENIED))
@@ -94,7 +94,7 @@ def deny_command(
     caller: Caller,
 ) -> int:
     """Refuse the call that waits as ID. A model that makes it again is told no again, and then its run ends."""
-    from gateway.approving import Answer
+    from gateway.answer import Answer
 
     given = Answer("denied", reason, _method(), stop=stop)
     if many:
@@ -111,7 +111,7 @@ def deny_command(
 @caller
 def escalate_command(approval_id: str, reason: str, as_json: bool, caller: Caller) -> int:
     """Hand a question up, now, to those with the role that its `o` line names."""
-    from gateway.approving import Answer
+    from gateway.answer import Answer
 
     return _one(caller, approval_id, Answer("escalated", reason, _method()), as_json)
 
@@ -134,13 +134,21 @@ def _remember(scope: str, until: str | None, by: str | None) -> "Remember | None
     return Remember(scope, names, date_of("--until", until) if until else None)  # type: ignore[arg-type] # a choice
 
 
-def _one(caller: Caller, approval_id: str | None, given: "Answer", as_json: bool, edit: str | None = None) -> int:
+def _edit(text: str) -> "JsonObject":
+    from gateway.call import Arguments
+    from gateway.cli.options import usage_of
+
+    with usage_of("--edit"):
+        return Arguments.parse(text).value
+
+
+def _one(caller: Caller, approval_id: str | None, given: "Answer", as_json: bool) -> int:
     from gateway.call import Deny
 
     if approval_id is None or len(approval_id) < SHORTEST_ID:
         raise click.BadParameter(f"give at least the first {SHORTEST_ID} characters of the id", param_hint="ID")
     with caller.offline() as offline:
-        answer, driver = asyncio.run(_answer(offline, approval_id, given, edit))
+        answer, driver = asyncio.run(_answer(offline, approval_id, given))
         who = offline.subject().user
     if isinstance(answer, Deny):
         raise _refused(who, answer)
@@ -185,28 +193,12 @@ def _then(answer: "Approval", driver: str, *, stopped: bool) -> str:
     return f"{told}if its run does not go on by itself: toolgate resume {answer.run_id}"
 
 
-async def _answer(
-    offline: "Offline", approval_id: str, given: "Answer", edit: str | None
-) -> tuple["Approval | Deny", str]:
+async def _answer(offline: "Offline", approval_id: str, given: "Answer") -> tuple["Approval | Deny", str]:
     """The answered question, or why not; and who drives its run."""
-    from dataclasses import replace
-
     await offline.store.expire()
-    if edit is not None:
-        asked = await offline.store.approval(approval_id)
-        given = replace(given, edited=_edited(asked, edit), seen=asked.digest)
     answer = await offline.approving.answer(offline.subject(), approval_id, given)
     run_id = getattr(answer, "run_id", None)
     return answer, (await offline.store.run_row(run_id)).driver if run_id else ""
-
-
-def _edited(asked: "Approval", edit: str) -> "Arguments":
-    from gateway.approval import merged
-    from gateway.call import Arguments
-    from gateway.cli.options import usage_of
-
-    with usage_of("--edit"):
-        return merged(asked.call.arguments, Arguments.parse(edit).value)
 
 
 # ---- many at once

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from gateway.answer import Answer
 from gateway.approval import Approval, Said
-from gateway.approving import Answer, Approving
+from gateway.approving import Approving
 from gateway.call import Deny, Subject
 from gateway.cli.columns import ago, within
 from gateway.cli.options import os_user

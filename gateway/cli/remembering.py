@@ -1,7 +1,6 @@
 """`toolgate approvals remembered`, `forget`, `delegate`, `delegations`, `end`: what lasts beyond one answer."""
 
 import asyncio
-import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -10,32 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit, Stop, ends
-from gateway.cli.options import Caller, as_json, caller, emit
+from gateway.cli.options import Caller, as_json, caller, emit, usage_of
 
 if TYPE_CHECKING:
     from gateway.lasting import Remembered
 
 __all__ = ["date_of", "delegate_command", "delegations_command", "end_command", "forget_command", "remembered_command"]
 
-_SPAN = re.compile(r"([1-9][0-9]{0,4})\s*(min|h|d)")
-_UNITS = {"min": 60_000, "h": 3_600_000, "d": 86_400_000}
-
 
 def date_of(option: str, text: str) -> int:
-    """`2026-12-01`, `2026-12-01T14:00` (UTC), or from now on `8h`, `3d`: milliseconds since 1970. Raises BadParameter
-    for what is no time, or is over.
-    """
-    now, found = time.time_ns() // 1_000_000, _SPAN.fullmatch(text.strip())
-    try:
-        at = datetime.fromisoformat(text.strip()) if found is None else None
-    except ValueError:
-        raise click.BadParameter(f"`{text}` is no date; write 2026-12-01 or 8h", param_hint=option) from None
-    if at is None:
-        return now + int(found[1]) * _UNITS[found[2]] if found else now
-    millis = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
-    if millis <= now:
-        raise click.BadParameter(f"`{text}` is over already", param_hint=option)
-    return millis
+    """Milliseconds since 1970 (`lasting.moment`). Raises BadParameter."""
+    from gateway.lasting import moment
+
+    with usage_of(option):
+        return moment(text, time.time_ns() // 1_000_000)
 
 
 def _day(millis: int) -> str:

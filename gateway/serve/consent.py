@@ -21,8 +21,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.answer import Answer
 from gateway.approval import Approval
-from gateway.approving import OWN_CLIENT, Answer, Approving
+from gateway.approving import OWN_CLIENT, Approving
 from gateway.call import Allow, JsonObject
 from gateway.caller import Caller, CantAsk
 from gateway.errors import AlreadyUsed, Conflict

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from gateway.answer import Answer
 from gateway.approval import Approval, Remember
-from gateway.approving import Answer
 from gateway.call import Allow, Arguments, Call, Deny, Subject, outcome_from_json
 from gateway.errors import Conflict
 from gateway.events import Admitted, Denied, Held, Resumed, Returned

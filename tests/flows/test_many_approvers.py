@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gateway.admission import Proposal, Work
+from gateway.answer import Answer
 from gateway.approval import Approval
-from gateway.approving import Answer, Approving
+from gateway.approving import Approving
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, Arguments, Call, Outcome, Subject, Unsent
 from gateway.catalogue import Catalogue

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.approval import Remember
-from gateway.lasting import LONGEST_SESSION, Delegation, Remembered, remembered
+from gateway.lasting import LONGEST_SESSION, Delegation, Remembered, moment, remembered
 from tests.builders import ANN, NOON, a_call, an_approval
 
 CALL = a_call("shop/refund", '{"amount": 100, "customer": "c-1", "note": "x"}')
@@ -86,3 +86,24 @@ def test_a_delegation_has_an_end() -> None:
     assert not made.in_force(NOON + 10)
     assert not replace(made, revoked=NOON + 1).in_force(NOON + 2)
     assert made.to_json()["absent"] == "user:bob"
+
+
+@pytest.mark.parametrize(
+    ("text", "millis"),
+    [
+        ("8h", NOON + 8 * 3_600_000),
+        (" 3 d ", NOON + 3 * 86_400_000),
+        ("15min", NOON + 900_000),
+        ("2026-12-01", 1_796_083_200_000),
+        ("2026-12-01T14:00", 1_796_083_200_000 + 14 * 3_600_000),
+        ("2026-12-01T14:00+02:00", 1_796_083_200_000 + 12 * 3_600_000),
+    ],
+)
+def test_a_moment_is_a_date_or_a_span_from_now(text: str, millis: int) -> None:
+    assert moment(text, NOON) == millis
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0h", "8", "2020-01-01", "99999d9", "1e3h"])
+def test_what_is_no_moment_or_is_over_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no date|is over already"):
+        moment(text, NOON)

@@ -4,7 +4,10 @@
     counter     which of the rooms below answers it
     docket      the questions that somebody may see, and his answer, on its one path (`gateway.approving`)
     api         ... in JSON
-    page        ... as pages, without scripts
+    window      ... on pages: one shows, its own form answers
+    page        what is on a page
+    forms       what somebody can say there
+    look        how it looks, without scripts
     signed      ... signed by a chat tool, which says who pressed the button
     badge       who a browser is, and that a form came from our own page: sealed, nothing is kept here
 

@@ -1,16 +1,16 @@
 """The questions in JSON: `GET /approvals`, `GET /approvals/ID`, `POST /approvals/ID`.
 
-    {"decision": "approved" | "denied", "reason": "...", "digest": "..."}
-
-`digest` is that of the call that was shown: if it is another one by now, nobody has agreed to it (409).
+An answer is read as `gateway.answer` says. Its `digest` is that of the call that was shown: if it is another one by
+now, nobody has agreed to it (409).
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
-from gateway.approving import Answer
+from gateway.answer import Answer, Unclear, answer_of
 from gateway.call import ArgumentsError, parse_json
 from gateway.identity import Identity
 from gateway.notice import notice
@@ -18,11 +18,11 @@ from gateway.serve.asgi import dumped
 from gateway.serve.people.docket import Docket, Refused, Shown
 from gateway.serve.people.visit import Visit
 
-__all__ = ["LONGEST_REASON", "Api", "in_json", "no"]
+__all__ = ["Api", "in_json", "no"]
 
-LONGEST_REASON = 2_000  # characters
-_KEYS = {"decision", "reason", "digest"}
-_HINT = 'send `{"decision": "approved" or "denied", "reason": "...", "digest": "..."}`'
+_HINT = (
+    'send `{"decision": "approved" or "denied", "digest": "...", "reason": "..."}`; docs/approvals-channels.md has more'
+)
 
 
 class Api:
@@ -58,34 +58,18 @@ def _given(visit: Visit, method: str) -> Answer | Refused:
     if visit.header(b"content-type").partition(";")[0].strip() != "application/json":
         return Refused(415, "an answer is `application/json`")
     try:
-        said = parse_json(visit.body)
+        return answer_of(parse_json(visit.body), method, time.time_ns() // 1_000_000)
     except (ArgumentsError, RecursionError):
         return Refused(400, f"the body is no JSON that can be read in one way; {_HINT}")
-    if not isinstance(said, dict):
-        return Refused(400, f"the body is no object; {_HINT}")
-    flaw = _flaw(said)
-    return Refused(400, f"{flaw}; {_HINT}") if flaw else _answer(said, method)
-
-
-def _flaw(said: Mapping[str, Any]) -> str | None:
-    if said.keys() - _KEYS:
-        return "there is a key that means nothing here"
-    if said.get("decision") not in ("approved", "denied"):
-        return "`decision` must be `approved` or `denied`"
-    if not isinstance(said.get("digest"), str):
-        return "`digest` must be that of the call that you were shown"
-    reason = said.get("reason", "")
-    if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
-        return f"`reason` must be a text of at most {LONGEST_REASON} characters"
-    return None
-
-
-def _answer(said: Mapping[str, Any], method: str) -> Answer:
-    return Answer(said["decision"], said.get("reason", ""), method, seen=said["digest"])
+    except Unclear as flaw:
+        return Refused(400, f"{flaw}; {_HINT}")
 
 
 def _told(shown: Shown) -> Mapping[str, Any]:
-    return {**notice(shown.approval, shown.known), "may_decide": shown.may}
+    """For somebody who looks at one: what else he may say to it."""
+    more = shown.choices
+    choices = {"may_remember": more.remember, "escalate_to": more.escalate_to} if more else {}
+    return {**notice(shown.approval, shown.known), "may_decide": shown.may, **choices}
 
 
 def in_json(status: int, told: Mapping[str, Any], **headers: str) -> Response:

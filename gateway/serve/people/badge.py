@@ -3,7 +3,7 @@ has them can read it, and nothing has to be kept.
 
 The cookie holds the key or the token that was presented, and it is asked again each time whether that is good: one that
 is revoked opens no page any more. A form's token is bound to the person, his cookie and the approval, and holds the
-digest of the call that the page showed.
+digest of the call that the page showed, and of the one that he would have in its place.
 """
 
 import base64
@@ -11,16 +11,25 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from gateway.identity import Identity
 from gateway.keyring import Broken, KeyRing
 
-__all__ = ["FORM_SECONDS", "LONGEST", "SESSION_SECONDS", "Badges"]
+__all__ = ["FORM_SECONDS", "LONGEST", "SESSION_SECONDS", "Badges", "Page"]
 
 SESSION_SECONDS = 8 * 3600.0
 FORM_SECONDS = 3600.0
 LONGEST = 2_500  # characters of what is presented: a browser keeps cookies of 4 KB
 _SESSION, _FORM = b"toolgate page session", "toolgate page form"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page showed: the digest of the call as it stands, and of the call as he changed it there, if he did."""
+
+    digest: str
+    changed: str | None = None
 
 
 class Badges:
@@ -38,15 +47,19 @@ class Badges:
         found = self._opened(cookie, _SESSION)
         return found.get("credential") if found else None
 
-    def token(self, who: Identity, cookie: str, approval_id: str, digest: str) -> str:
+    def token(self, who: Identity, cookie: str, approval_id: str, page: Page) -> str:
         """What a form carries."""
-        said = {"digest": digest, "until": self._clock() + FORM_SECONDS}
+        said: dict[str, object] = {
+            "digest": page.digest,
+            "changed": page.changed,
+            "until": self._clock() + FORM_SECONDS,
+        }
         return self._sealed(said, _bound(who, cookie, approval_id))
 
-    def digest(self, token: str, who: Identity, cookie: str, approval_id: str) -> str | None:
-        """Of the call that the page showed; None where the form is not of this person's own page."""
+    def page(self, token: str, who: Identity, cookie: str, approval_id: str) -> Page | None:
+        """What the page showed; None where the form is not of this person's own page."""
         found = self._opened(token, _bound(who, cookie, approval_id))
-        return found.get("digest") if found else None
+        return Page(found["digest"], found.get("changed")) if found else None
 
     def _sealed(self, said: dict[str, object], bound: bytes) -> str:
         return base64.urlsafe_b64encode(self._keys.seal(json.dumps(said).encode(), bound)).decode().rstrip("=")

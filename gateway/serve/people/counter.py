@@ -11,23 +11,21 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from gateway.approving import Answer
 from gateway.auth import Authenticator, Refusal
 from gateway.errors import ToolgateError
 from gateway.identity import Identity
 from gateway.serve.people import page
 from gateway.serve.people.api import Api, no
 from gateway.serve.people.badge import LONGEST, SESSION_SECONDS, Badges
-from gateway.serve.people.docket import Docket, Refused
+from gateway.serve.people.docket import Docket
 from gateway.serve.people.signed import Signed
 from gateway.serve.people.visit import PREFIX, Visit
-from gateway.visible import visible
+from gateway.serve.people.window import Window, html
 
 __all__ = ["Counter"]
 
 _ID = re.compile(r"A-[0-9a-f]{32}")
 _LOG_IN, _LOG_OUT = "login", "logout"
-_REASON = 500  # characters
 _WHO: Mapping[int, str] = {
     401: "This key or token is not good here.",
     403: "This key or token was not made for approving: it lacks the scope of `[approvals] scopes`.",
@@ -85,14 +83,14 @@ class Counter:
     async def _log_in(self, visit: Visit) -> Response:
         """What is presented is sealed into a cookie, and kept nowhere."""
         if self.authenticator is None or visit.method != "POST" or not visit.wants_page:
-            return _html(200, page.log_in_page("")) if self.authenticator else _to("")
+            return html(200, page.log_in_page("")) if self.authenticator else _to("")
         form = visit.form
         credential, at = form.get("credential", "").strip(), _known(form.get("at", ""))
         if not credential.isascii() or not credential.isprintable() or len(credential) > LONGEST:
-            return _html(400, page.log_in_page(at, f"It has at most {LONGEST} characters, all of them plain."))
+            return html(400, page.log_in_page(at, f"It has at most {LONGEST} characters, all of them plain."))
         who = await self._presented(self.authenticator, credential)
         if isinstance(who, Refusal):
-            return _html(who.status, page.log_in_page(at, _WHO[who.status]))
+            return html(who.status, page.log_in_page(at, _WHO[who.status]))
         return self._with_cookie(_to(at), self.badges.cookie(credential), round(SESSION_SECONDS))
 
     def _log_out(self, visit: Visit) -> Response:
@@ -118,35 +116,9 @@ class Counter:
     async def _page(self, visit: Visit) -> Response:
         if isinstance(visit.who, Refusal):
             why = "" if visit.who.status == 401 else _WHO[visit.who.status]
-            return _html(visit.who.status, page.log_in_page(_known(visit.path), why))
-        who = _himself(visit.who)
-        if not visit.path:
-            return _html(200, page.list_page(await self.docket.open(who.subject), who))
-        if not visit.reads:
-            return await self._posted(visit, who)
-        shown = await self.docket.one(who.subject, visit.path)
-        if shown is None:
-            return _html(404, page.message_page("Not there", "There is no such approval, or it is not yours to see."))
-        token = self.badges.token(who, visit.cookie(self._cookie), shown.approval.id, shown.approval.digest)
-        return _html(200, page.question_page(shown, who, token))
-
-    async def _posted(self, visit: Visit, who: Identity) -> Response:
-        form, decision = visit.form, visit.form.get("decision")
-        digest = self.badges.digest(form.get("token", ""), who, visit.cookie(self._cookie), visit.path)
-        if digest is None or decision not in ("approved", "denied"):
-            return _html(
-                403, page.message_page("Not taken", "This form is too old, or not from your page: open it again.")
-            )
-        answer = Answer(
-            "approved" if decision == "approved" else "denied",
-            visible(form.get("reason", ""))[:_REASON],
-            f"{who.by}, in a browser",
-            seen=digest,
-        )
-        taken = await self.docket.take(who.subject, visit.path, answer)
-        if isinstance(taken, Refused):
-            return _html(taken.status, page.message_page("Not taken", taken.why))
-        return _html(200, page.answered_page(taken, who))
+            return html(visit.who.status, page.log_in_page(_known(visit.path), why))
+        window = Window(self.docket, self.badges, _himself(visit.who), visit.cookie(self._cookie))
+        return await window.answer(visit)
 
 
 def _himself(who: Identity) -> Identity:
@@ -156,10 +128,6 @@ def _himself(who: Identity) -> Identity:
 
 def _known(approval_id: str) -> str:
     return approval_id if _ID.fullmatch(approval_id) else ""
-
-
-def _html(status: int, text: str) -> Response:
-    return Response(text.encode(), status, dict(page.HEADERS))
 
 
 def _to(path: str) -> Response:

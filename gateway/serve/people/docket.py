@@ -7,8 +7,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gateway.answer import Answer
 from gateway.approval import Approval
-from gateway.approving import Answer, Approving
+from gateway.approving import Approving, Choices
 from gateway.call import Allow, Deny, Subject
 from gateway.errors import Conflict, UnknownApproval
 from gateway.notice import short
@@ -21,11 +22,14 @@ MOST = 1_000  # open questions that are looked through
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`may`: whether whoever sees it may decide it now. `known` is what is known beside it, if it was looked at."""
+    """`may`: whether whoever sees it may decide it now, and what he can say beside yes and no, if it was looked at;
+    `known` is what is known beside it, as well.
+    """
 
     approval: Approval
     may: bool
     known: Background | None = None
+    choices: Choices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Refused:
 
 
 _NOT_THERE = Refused(404, "there is no such approval, or it is not yours to see")
+_ANOTHER = Refused(409, "the call is not the one that you were shown; look at it again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,20 @@ class Docket:
         if approval.id != approval_id or approval.tenant != subject.tenant:
             return None
         shown = await self._looked_at(approval, subject)
-        return replace(shown, known=await self.approving.background(approval)) if shown else None
+        if shown is None:
+            return None
+        choices = await self.approving.choices(subject, approval) if shown.may else Choices()
+        return replace(shown, known=await self.approving.background(approval), choices=choices)
+
+    async def draft(self, subject: Subject, approval_id: str, answer: Answer) -> Shown | Refused:
+        """The question as this answer would leave its call, for somebody to look at before he gives it."""
+        shown = await self.one(subject, approval_id)
+        if shown is None:
+            return _NOT_THERE
+        if answer.seen != shown.approval.digest:
+            return _ANOTHER
+        drafted = await self.approving.draft(subject, shown.approval, answer)
+        return _no(drafted) if isinstance(drafted, Deny) else replace(shown, approval=drafted)
 
     async def take(self, subject: Subject, approval_id: str, answer: Answer) -> Approval | Refused:
         """`answer.seen` is the digest of the call that he was shown: another one is not answered."""
@@ -73,20 +91,25 @@ class Docket:
         if shown is None:
             return _NOT_THERE
         if answer.seen != shown.approval.digest:
-            return Refused(409, "the call is not the one that you were shown; look at it again")
+            return _ANOTHER
         try:
             taken = await self.approving.answer(subject, approval_id, answer)
         except Conflict as error:
             return Refused(409, str(error))
-        if isinstance(taken, Deny):
-            return Refused(403, f"you may not decide this: {taken.why}", short(taken.rule))
-        return taken
+        return _no(taken) if isinstance(taken, Deny) else taken
 
     async def _looked_at(self, approval: Approval, subject: Subject) -> Shown | None:
         may = isinstance(await self.approving.may_decide(subject, approval), Allow)
         if not may and not _asked(approval, subject):
             return None
         return Shown(approval, may and approval.state == "pending")
+
+
+def _no(denied: Deny) -> Refused:
+    """He may not decide, or nobody can decide so."""
+    if denied.gate == "approver":
+        return Refused(403, f"you may not decide this: {denied.why}", short(denied.rule))
+    return Refused(422, f"nobody can answer so: {denied.why}", short(denied.rule))
 
 
 def _asked(approval: Approval, subject: Subject) -> bool:

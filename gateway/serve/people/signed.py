@@ -1,7 +1,8 @@
 """Signed answers of a chat tool: `POST /approvals/ID/answer`.
 
-    {"approval": "A-…", "user": "U024BE7LH", "decision": "approved" | "denied", "digest": "...", "reason": "..."}
+    {"approval": "A-…", "user": "U024BE7LH", "decision": "approved", "digest": "...", ...}
 
+What is said is read as `gateway.answer` says, beside whose word about which approval it is.
 The signature (`gateway.webhook`) says that the tool sent it; who pressed the button, the tool says, and who that is to
 the policy, the admin: `[approvals.webhook.users]`. Each message counts once, in all gateways on this store.
 """
@@ -13,10 +14,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from gateway.approving import Answer
+from gateway.answer import KEYS, Answer, answer_of
 from gateway.call import ArgumentsError, Subject, parse_json
 from gateway.errors import AlreadyUsed, UnknownApproval
-from gateway.serve.people.api import LONGEST_REASON, in_json, no
+from gateway.serve.people.api import in_json, no
 from gateway.serve.people.docket import Docket, Refused
 from gateway.serve.people.visit import Visit
 from gateway.store import Once
@@ -25,7 +26,7 @@ from gateway.webhook import WINDOW, Flaw, verified
 
 __all__ = ["Signed"]
 
-_KEYS = {"approval", "user", "decision", "digest", "reason"}
+_OURS = {"approval", "user"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,18 @@ class Signed:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in visit.headers}
         try:
             message_id = verified(self.key, headers, visit.body, self.clock())
-            said = _read(visit.body, approval_id)
+            presser, said = _read(visit.body, approval_id)
+            answer = answer_of(said, f"the chat tool, as {shortened(presser, 80)}", round(self.clock() * 1000))
         except Flaw as flaw:
             return no(401, f"not taken: {flaw}")
         except ValueError as flaw:
             return no(400, f"not taken: {flaw}")
-        user = self.users.get(said["user"])
+        user = self.users.get(presser)
         if user is None:
-            return no(403, f"`[approvals.webhook.users]` does not say who `{shortened(said['user'], 80)}` is")
-        return await self._counted(approval_id, message_id, Subject(user, self.tenant), said)
+            return no(403, f"`[approvals.webhook.users]` does not say who `{shortened(presser, 80)}` is")
+        return await self._counted(approval_id, message_id, Subject(user, self.tenant), answer)
 
-    async def _counted(self, approval_id: str, message_id: str, who: Subject, said: Mapping[str, Any]) -> Response:
+    async def _counted(self, approval_id: str, message_id: str, who: Subject, answer: Answer) -> Response:
         store, until = self.docket.approving.store, round((self.clock() + 2 * WINDOW) * 1000)
         try:
             run_id = (await store.approval(approval_id)).run_id
@@ -63,29 +65,21 @@ class Signed:
             return no(404, "there is no such approval")
         except AlreadyUsed:
             return no(409, "this message was taken before")
-        method = f"the chat tool, as {shortened(said['user'], 80)}"
-        taken = await self.docket.take(
-            who, approval_id, Answer(said["decision"], said.get("reason", ""), method, seen=said["digest"])
-        )
+        taken = await self.docket.take(who, approval_id, answer)
         if isinstance(taken, Refused):
             return no(taken.status, taken.why, rule=taken.rule)
-        return in_json(
-            200, {"id": taken.id, "state": taken.state, "needs": taken.needs, "agreed": list(taken.approvers)}
-        )
+        agreed = {"needs": taken.needs, "agreed": list(taken.approvers)}
+        return in_json(200, {"id": taken.id, "state": taken.state, "digest": taken.digest, **agreed})
 
 
-def _read(body: bytes, approval_id: str) -> Mapping[str, Any]:
-    """Raises ValueError."""
+def _read(body: bytes, approval_id: str) -> tuple[str, Mapping[str, Any]]:
+    """Who pressed the button, and what that says. Raises ValueError."""
     try:
         said = parse_json(body)
     except (ArgumentsError, RecursionError):
         raise ValueError("the body is no JSON that can be read in one way") from None
-    if not isinstance(said, dict) or said.keys() - _KEYS or not _KEYS - {"reason"} <= said.keys():
-        raise ValueError("it says `approval`, `user`, `decision`, `digest`, and `reason` if anything")
-    if not all(isinstance(each, str) for each in said.values()) or len(said.get("reason", "")) > LONGEST_REASON:
-        raise ValueError(f"its values are texts, and a reason has at most {LONGEST_REASON} characters")
-    if said["decision"] not in ("approved", "denied"):
-        raise ValueError("`decision` is `approved` or `denied`")
+    if not isinstance(said, dict) or said.keys() - _OURS - KEYS or not all(isinstance(said.get(k), str) for k in _OURS):
+        raise ValueError("it says `approval`, `user`, `decision`, `digest`, and what else goes with an answer")
     if said["approval"] != approval_id:
         raise ValueError("it is about another approval than its address")
-    return said
+    return said["user"], {key: value for key, value in said.items() if key in KEYS}

@@ -10,7 +10,7 @@ from gateway.identity import Identity
 __all__ = ["PREFIX", "Visit", "is_here", "is_visit_of_a_page"]
 
 PREFIX = "/approvals"
-MOST_FIELDS = 20  # of a form
+MOST_FIELDS = 60  # of a form
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -12,12 +12,13 @@ from starlette.responses import Response
 from gateway.approval import Approval
 from gateway.approving import Approving
 from gateway.call import Subject
+from gateway.events import Cancelled
 from gateway.identity import Identity
 from gateway.serve.people.api import Api
 from gateway.serve.people.docket import Docket
 from gateway.serve.people.visit import Visit
 from tests.fixtures.gateway_app import App, opened
-from tests.fixtures.waiting_call import ANN, BOB, EVE, a_question, setup
+from tests.fixtures.waiting_call import ANN, BOB, ESCALATES, EVE, REMEMBERS, a_question, setup
 
 JSON = (b"content-type", b"application/json")
 ID = "A-" + "0" * 32
@@ -40,9 +41,9 @@ class Room:
         return await self.ask("POST", self.asked.id, BOB, {"decision": "approved", "digest": self.asked.digest} | said)
 
 
-def within(tmp_path: Path, scenario: Callable[[Room], Awaitable[None]]) -> None:
+def within(tmp_path: Path, scenario: Callable[[Room], Awaitable[None]], *more: str) -> None:
     async def work() -> None:
-        async with asyncio.timeout(60), opened(setup(tmp_path)) as app:
+        async with asyncio.timeout(60), opened(setup(tmp_path, *more)) as app:
             await scenario(Room(app, await a_question(app)))
 
     asyncio.run(work())
@@ -58,7 +59,7 @@ def test_it_tells_the_exact_call_and_what_it_is_bound_to(tmp_path: Path) -> None
         one = await room.ask("GET", room.asked.id)
         more = [line for line in body(one)["shown"] if line not in listed["shown"]]
         assert [label for label, _ in more] == ["before", "cost"]
-        assert {**body(one), "shown": 0} == {**listed, "shown": 0}
+        assert {**body(one), "shown": 0} == {**listed, "shown": 0, "may_remember": False, "escalate_to": None}
         assert one.headers["cache-control"] == "no-store"
         assert listed["arguments"] == {"word": "a"}
         assert (listed["digest"], listed["state"], listed["may_decide"]) == (room.asked.digest, "pending", True)
@@ -87,7 +88,11 @@ def test_a_yes_and_a_no_are_counted_with_how_their_author_was_known(tmp_path: Pa
         ({"digest": None}, 400, "`digest`"),
         ({"decision": "approve"}, 400, "`decision`"),
         ({"decision": ["approved"]}, 400, "`decision`"),
-        ({"decision": "escalated"}, 400, "`decision`"),
+        ({"decision": "escalated"}, 403, "no line says to whom this goes"),
+        ({"remember": {"scope": "run"}}, 422, "counts once"),
+        ({"edit": {"word": 3}}, 422, "word"),
+        ({"edit": [3]}, 400, "`edit`"),
+        ({"stop": True}, 400, "`stop` goes with"),
         ({"reason": 3}, 400, "`reason`"),
         ({"reason": "x" * 2_001}, 400, "`reason`"),
         ({"approver": "user:eve"}, 400, "a key that means nothing"),
@@ -101,6 +106,30 @@ def test_a_wrong_answer_is_refused_with_what_is_wrong(tmp_path: Path, said: Any,
         assert (await room.store.approval(room.asked.id)).state == "pending"
 
     within(tmp_path, scenario)
+
+
+def test_a_yes_may_change_the_call_and_may_be_remembered(tmp_path: Path) -> None:
+    async def scenario(room: Room) -> None:
+        answer = await room.decide(edit={"word": "b"}, remember={"scope": "run", "by": ["word"]})
+        told = body(answer)
+        assert (answer.status_code, told["state"], told["arguments"]) == (200, "approved", {"word": "b"})
+        assert told["digest"] != room.asked.digest
+        assert ["changed", 'word: "a" -> "b"'] in told["shown"]
+        (kept,) = room.store.lasting.remembered()
+        assert (kept.scope, kept.fields, kept.place) == ("run", ("word",), room.asked.run_id)
+
+    within(tmp_path, scenario, REMEMBERS)
+
+
+def test_a_no_may_end_the_run_and_a_question_may_be_handed_up(tmp_path: Path) -> None:
+    async def scenario(room: Room) -> None:
+        up = await room.decide(decision="escalated", reason="too much for me")
+        assert (up.status_code, body(up)["state"]) == (200, "pending")
+        assert (await room.store.approval(room.asked.id)).escalates is not None
+        assert (await room.decide(decision="denied", stop=True)).status_code == 200
+        assert isinstance((await room.store.events(room.asked.run_id))[-1].event, Cancelled)
+
+    within(tmp_path, scenario, ESCALATES)
 
 
 def test_what_can_be_read_in_two_ways_is_not_read(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from html import unescape
 
+from gateway.approval import Vote
 from gateway.call import Subject
 from gateway.identity import Identity
 from gateway.serve.people.docket import Shown
@@ -34,6 +35,23 @@ def test_only_who_may_decide_gets_a_form_and_it_is_posted() -> None:
     assert 'name="token" value="token"' in shown
     for one in (Shown(ASKED, may=False), Shown(replace(ASKED, state="denied"), may=False)):
         assert "<form" not in question_page(one, BOB, "token")
+
+
+def test_identical_calls_stand_together_and_who_only_asked_is_told_that_others_decide() -> None:
+    same = [Shown(replace(ASKED, id=f"A-{number}"), may=True) for number in range(3)]
+    other = Shown(an_approval("A-9", a_call("shop/refund", {"amount": 1}, run_id="r-2")), may=False)
+    shown = list_page([*same, other], BOB)
+    assert shown.count('<a href="/approvals/A-') == 2
+    assert "3 times" in shown
+    assert "somebody else decides" in shown
+
+
+def test_where_it_stands_is_said_after_each_answer() -> None:
+    up = replace(ASKED, escalate_to="role:boss", decisions=(Vote("user:bob", 1, "escalated"),))
+    half = replace(ASKED, needs=2, decisions=(Vote("user:bob", 1, "approved", digest=ASKED.digest),))
+    assert "It goes to role:boss now." in answered_page(up, BOB)
+    assert "1 more must agree" in answered_page(half, BOB)
+    assert "is denied by user:bob" in answered_page(replace(ASKED, state="denied", decided_by="user:bob"), BOB)
 
 
 def test_no_page_runs_anything_or_can_be_framed() -> None:

@@ -17,7 +17,7 @@ from gateway.serve.people.signed import Signed
 from gateway.serve.people.visit import Visit
 from gateway.webhook import SIGNATURE, WINDOW, headers_of
 from tests.fixtures.gateway_app import App, opened
-from tests.fixtures.waiting_call import a_question, setup
+from tests.fixtures.waiting_call import ESCALATES, a_question, setup
 
 KEY = bytes(range(32))
 NOW = 1_800_000_000.0
@@ -55,9 +55,9 @@ class Chat:
         return (await self.store.approval(self.asked.id)).state
 
 
-def within(tmp_path: Path, scenario: Callable[[Chat], Awaitable[None]]) -> None:
+def within(tmp_path: Path, scenario: Callable[[Chat], Awaitable[None]], *more: str) -> None:
     async def work() -> None:
-        async with asyncio.timeout(60), opened(setup(tmp_path)) as app:
+        async with asyncio.timeout(60), opened(setup(tmp_path, *more)) as app:
             await scenario(Chat(app, await a_question(app)))
 
     asyncio.run(work())
@@ -73,6 +73,17 @@ def test_a_button_in_the_chat_tool_is_the_answer_of_whoever_the_admin_says_that_
     within(tmp_path, scenario)
 
 
+def test_a_button_may_change_the_call_or_hand_it_up(tmp_path: Path) -> None:
+    async def scenario(chat: Chat) -> None:
+        up = await chat.send(chat.body(decision="escalated"))
+        assert (up.status_code, json.loads(bytes(up.body))["state"]) == (200, "pending")
+        done = await chat.send(chat.body(edit={"word": "b"}))
+        told, kept = json.loads(bytes(done.body)), await chat.store.approval(chat.asked.id)
+        assert (told["state"], told["digest"], kept.arguments) == ("approved", kept.digest, '{"word":"b"}')
+
+    within(tmp_path, scenario, ESCALATES)
+
+
 @pytest.mark.parametrize(
     ("said", "status"),
     [
@@ -82,6 +93,7 @@ def test_a_button_in_the_chat_tool_is_the_answer_of_whoever_the_admin_says_that_
         ({"user": "user:bob"}, 403),
         ({"user": 1}, 400),
         ({"decision": "yes"}, 400),
+        ({"edit": {"word": 3}}, 422),
         ({"digest": "0" * 64}, 409),
         ({"approval": "A-" + "0" * 32}, 400),
         ({"tenant": "globex"}, 400),
