@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,25 @@ from providers import (
     message_to_json,
 )
 from providers.scripted.condition import miss
+from providers.scripted.faults import Fault, altered, error_of
 from providers.scripted.nodes import ScriptError, Where
 from providers.scripted.place import Place, place_of
-from providers.scripted.script import Failure, Script, Turn, parsed
+from providers.scripted.script import Failure, Script, ToolUse, Turn, parsed
 from providers.scripted.template import Form, filled
 
-__all__ = ["ScriptedProvider"]
+__all__ = ["Played", "ScriptedProvider", "tokens_of"]
 
 _ENDED = "(the script has ended)"
 _WORDS = re.compile(r"\S*\s+|\S+")
 _CHARACTERS_PER_TOKEN = 4  # an estimate, as good as any for a model that reads nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A reply, and what goes wrong on its way."""
+
+    reply: Reply
+    fault: Fault | None = None
 
 
 class ScriptedProvider:
@@ -68,17 +78,34 @@ class ScriptedProvider:
 
         Raises ProviderError: as a `fail:` says, or `script` if an expectation or a reference is not met.
         """
+        played = await self.play(request)
+        error = error_of(played.fault) if played.fault else None
+        events = [Started(request.model), *_told(played.reply.message), Finished(played.reply)]
+        if error is not None and played.fault is not None:
+            heard = 0 if played.fault.kind in ("status", "html", "silent") else played.fault.after(len(events))
+            events = events[:heard]
+        for event in events:
+            yield event
+        if error is not None:
+            raise error
+
+    async def play(self, request: Request) -> Played:
+        """The same at once, for a server that plays the fault itself. Raises ProviderError as `stream` does."""
         place = place_of(self._script, request.messages)
         turn = self._turn(place)
         _check(turn, place)
-        if turn.failure:
-            self._fail(turn.failure, place, request)
+        if turn.failure and self._again((turn.where, "fail"), place, request, turn.failure.times):
+            raise _failed(turn.failure)
         await asyncio.sleep(turn.delay)
         reply = _reply(turn, place, request)
-        yield Started(request.model)
-        for event in _told(reply.message):
-            yield event
-        yield Finished(reply)
+        fault = turn.fault
+        if fault is None or not self._again((turn.where, "fault"), place, request, fault.times):
+            return Played(reply)
+        return Played(altered(reply, fault), fault)
+
+    async def count(self, request: Request) -> int:
+        """The tokens of a request: characters divided by 4."""
+        return tokens_of(request)
 
     def _turn(self, place: Place) -> Turn:
         if place.step >= len(self._script.steps):
@@ -87,12 +114,16 @@ class ScriptedProvider:
         assert isinstance(step, Turn)  # noqa: S101 - `place_of` has passed all forks
         return step
 
-    def _fail(self, failure: Failure, place: Place, request: Request) -> None:
-        heard = repr((place.step, place.played, request.messages))
+    def _again(self, what: tuple[Where, str], place: Place, request: Request, times: int) -> bool:
+        """Whether this happens once more to this conversation; 0 times is always."""
+        heard = repr((what, place.step, place.played, request.messages))
         conversation = hashlib.sha256(heard.encode(errors="surrogatepass")).hexdigest()
-        if self._failed[conversation] < failure.times:
-            self._failed[conversation] += 1
-            raise ProviderError(failure.kind, failure.message, retry_after=failure.retry_after)
+        self._failed[conversation] += 1
+        return times == 0 or self._failed[conversation] <= times
+
+
+def _failed(failure: Failure) -> ProviderError:
+    return ProviderError(failure.kind, failure.message, retry_after=failure.retry_after)
 
 
 def _check(turn: Turn, place: Place) -> None:
@@ -106,7 +137,7 @@ def _reply(turn: Turn, place: Place, request: Request) -> Reply:
     message = Message("assistant", tuple(_parts(turn, place, request.tools)))
     return Reply(
         message=message,
-        finish="tool_calls" if turn.calls else "stop",
+        finish=turn.finish or ("tool_calls" if turn.calls else "stop"),
         usage=_usage(turn, message, request),
         model=request.model,
         response_id=f"scripted-{place.turn}",
@@ -122,8 +153,12 @@ def _parts(turn: Turn, place: Place, tools: Sequence[ToolSpec]) -> Iterator[Part
     if turn.say is not None:
         yield Text(_written(turn.say, turn, place), next(marks, {}))
     for index, use in enumerate(turn.calls, 1):
-        arguments = json.dumps(_filled(use.args, turn, place), ensure_ascii=False)
+        arguments = _arguments(use, turn, place)
         yield ToolCall(f"c{place.turn}_{index}", _exposed(use.tool, tools), arguments, next(marks, {}))
+
+
+def _arguments(use: ToolUse, turn: Turn, place: Place) -> str:
+    return json.dumps(_filled(use.args, turn, place), ensure_ascii=False) if use.raw is None else use.raw
 
 
 def _filled(form: Form, turn: Turn, place: Place) -> Any:
@@ -139,15 +174,22 @@ def _written(form: Form, turn: Turn, place: Place) -> str:
 
 
 def _usage(turn: Turn, message: Message, request: Request) -> Usage:
+    said, tokens = "".join(_spoken(part) for part in message.parts), turn.tokens
+    return Usage(
+        input=tokens_of(request) if tokens.input is None else tokens.input,
+        output=_tokens(len(said)) if tokens.output is None else tokens.output,
+        cache_read=tokens.cache_read,
+        cache_write=tokens.cache_write,
+        reasoning=tokens.reasoning,
+        estimated=tokens.input is None or tokens.output is None,
+    )
+
+
+def tokens_of(request: Request) -> int:
+    """An estimate: characters divided by 4."""
     heard = [request.system, *(json.dumps(message_to_json(item)) for item in request.messages)]
     offered = (f"{tool.name}{tool.description}{json.dumps(tool.input_schema)}" for tool in request.tools)
-    said = "".join(_spoken(part) for part in message.parts)
-    read = sum(len(text) for text in (*heard, *offered))
-    return Usage(
-        input=_tokens(read) if turn.input_tokens is None else turn.input_tokens,
-        output=_tokens(len(said)) if turn.output_tokens is None else turn.output_tokens,
-        estimated=turn.input_tokens is None or turn.output_tokens is None,
-    )
+    return _tokens(sum(len(text) for text in (*heard, *offered)))
 
 
 def _tokens(characters: int) -> int:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import get_args
 
-from providers import ProviderErrorKind
+from providers import Finish, ProviderErrorKind
 from providers.scripted.condition import Condition, condition
+from providers.scripted.faults import Fault
+from providers.scripted.faults import parsed as fault_of
 from providers.scripted.nodes import (
     Node,
     ScriptError,
@@ -33,15 +35,20 @@ __all__ = ["END", "Choice", "Failure", "Fork", "Script", "ToolUse", "Turn", "par
 END = "end"  # the label behind the last step
 _NANOS = 1_000_000_000
 _KINDS = tuple(kind for kind in get_args(ProviderErrorKind) if kind != "script")  # how real backends fail
+_FINISHES = tuple(finish for finish in get_args(Finish) if finish not in ("cancelled", "error"))  # those have no reply
 
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A call to be made. `tool` is `server/tool`, or a name as the model sees it; `name` is its `as`."""
+    """A call to be made. `tool` is `server/tool`, or a name as the model sees it; `name` is its `as`.
+
+    `raw` are its arguments as the model writes them, JSON or not; without it they are `args` as JSON.
+    """
 
     tool: str
     args: Form
     name: str | None
+    raw: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,22 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a reply is said to have taken, where the script says it. `input` includes what came from the cache."""
+
+    input: int | None = None
+    output: int | None = None
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One reply. `cost_nanos` is in billionths of a US dollar, `delay` in seconds, `goto` the step after it."""
+    """One reply. `cost_nanos` is in billionths of a US dollar, `delay` in seconds, `goto` the step after it.
+
+    `finish` says why it ends, where that does not follow from its calls; `fault` is what goes wrong on its way.
+    """
 
     where: Where
     expect: tuple[Condition, ...] = ()
@@ -64,8 +85,9 @@ class Turn:
     say: Form = None
     calls: tuple[ToolUse, ...] = ()
     failure: Failure | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    fault: Fault | None = None
+    finish: Finish | None = None
+    tokens: Tokens = Tokens()
     cost_nanos: int | None = None
     delay: float = 0.0
     repeat: int = 1
@@ -98,7 +120,8 @@ class Script:
 
 _FORK_KEYS = ("label", "branch")
 _TURN_KEYS = (
-    "label", "expect", "think", "say", "call", "calls", "fail", "usage", "cost_usd", "delay_ms", "repeat", "goto",
+    "label", "expect", "think", "say", "call", "calls", "fail", "fault", "finish", "usage", "cost_usd", "delay_ms",
+    "repeat", "goto",
 )  # fmt: skip
 
 
@@ -162,7 +185,6 @@ def _turn(node: Node, labels: Mapping[str, int]) -> Turn:
     found = fields(node, _TURN_KEYS)
     if not {"say", "call", "calls"} & set(found):
         raise refused(node, "a step needs `say`, `call` or `calls` (or `branch`)")
-    usage = fields(found["usage"], ("input", "output")) if "usage" in found else {}
     return Turn(
         where=where(node),
         expect=_conditions(found.get("expect")),
@@ -170,8 +192,9 @@ def _turn(node: Node, labels: Mapping[str, int]) -> Turn:
         say=_text(found.get("say")),
         calls=_calls(found),
         failure=_failure(found["fail"]) if "fail" in found else None,
-        input_tokens=whole(usage["input"]) if "input" in usage else None,
-        output_tokens=whole(usage["output"]) if "output" in usage else None,
+        fault=_fault(found["fault"]) if "fault" in found else None,
+        finish=_finish(found["finish"]) if "finish" in found else None,
+        tokens=_tokens(found["usage"]) if "usage" in found else Tokens(),
         cost_nanos=int(Decimal(str(number(found["cost_usd"]))) * _NANOS) if "cost_usd" in found else None,
         delay=number(found["delay_ms"]) / 1000 if "delay_ms" in found else 0.0,
         repeat=whole(found["repeat"], 1) if "repeat" in found else 1,
@@ -194,13 +217,37 @@ def _calls(found: Mapping[str, Node]) -> tuple[ToolUse, ...]:
 
 
 def _tool_use(node: Node) -> ToolUse:
-    found = fields(node, ("tool", "args", "as"))
+    found = fields(node, ("tool", "args", "raw", "as"))
     if "tool" not in found or not text_of(found["tool"]):
         raise refused(node, "a call needs `tool: server/tool`")
     args = compiled(found["args"]) if "args" in found else {}
     if not isinstance(args, dict):
         raise refused(found["args"], "`args` must be keys with values")
-    return ToolUse(text_of(found["tool"]), args, text_of(found["as"]) if "as" in found else None)
+    if "args" in found and "raw" in found:
+        raise refused(found["raw"], "a call has either `args` or `raw`")
+    raw = text_of(found["raw"]) if "raw" in found else None
+    return ToolUse(text_of(found["tool"]), args, text_of(found["as"]) if "as" in found else None, raw)
+
+
+def _tokens(node: Node) -> Tokens:
+    counts = {name: whole(count) for name, count in fields(node, Tokens.__dataclass_fields__).items()}
+    tokens = Tokens(**counts)
+    if tokens.cache_read + tokens.cache_write > (tokens.input or 0):
+        raise refused(node, "`input` includes `cache_read` and `cache_write`, so it can't be less")
+    return tokens
+
+
+def _finish(node: Node) -> Finish:
+    one_of(node, text_of(node), _FINISHES, "reason to end")
+    finish: Finish = node.value
+    return finish
+
+
+def _fault(node: Node) -> Fault:
+    try:
+        return fault_of(text_of(node), times=1)
+    except ValueError as error:
+        raise refused(node, str(error)) from None
 
 
 def _failure(node: Node) -> Failure:

@@ -33,7 +33,7 @@ def test_every_key_is_read() -> None:
     look, fork, order, sorry = parsed(WHOLE, "s.yaml").steps
     assert isinstance(look, Turn)
     assert (look.think, look.say, look.delay, look.cost_nanos) == ("Let me look.", "One moment.", 0.25, 1_500_000)
-    assert (look.input_tokens, look.output_tokens) == (100, 20)
+    assert (look.tokens.input, look.tokens.output) == (100, 20)
     assert look.failure == Failure("rate_limit", "slow down", 1.5, 2)
     assert [(use.tool, use.args, use.name) for use in look.calls] == [
         ("shop/get_stock", {"sku": "OIL-CHAIN"}, "stock"),

@@ -1,0 +1,79 @@
+"""A body of Responses as the request that any model hears. Pure. Raises `checks.Refused` as the API would."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from providers import Message, Part, Request, Role, Text, Thinking, ToolCall, ToolSpec
+from providers.fake.checks import fit
+from providers.fake.responses.rules import keep
+from providers.fake.responses.shapes import COUNT, RESPONSES
+from providers.fake.results import result
+from providers.fake.wire import Ask
+
+__all__ = ["read"]
+
+
+def read(body: Any, *, counting: bool = False) -> Ask:
+    """`counting` for `/v1/responses/input_tokens`, which takes less."""
+    fit(body, COUNT if counting else RESPONSES)
+    keep(body)
+    heard = body.get("input", "")
+    items = [{"role": "user", "content": heard}] if isinstance(heard, str) else heard
+    request = Request(
+        model=body.get("model") or "",
+        system=body.get("instructions") or "",
+        messages=tuple(_messages(items)),
+        tools=tuple(_tool(tool) for tool in body.get("tools", ())),
+        max_output_tokens=body.get("max_output_tokens") or 0,
+    )
+    reasoning = body.get("reasoning") or {}
+    wants = {"sealed"} if "reasoning.encrypted_content" in (body.get("include") or ()) else set()
+    wants |= {"summary"} if reasoning.get("summary") else set()
+    return Ask(request, bool(body.get("stream")), frozenset(wants))
+
+
+def _tool(tool: Mapping[str, Any]) -> ToolSpec:
+    return ToolSpec(tool["name"], tool.get("description") or "", tool["parameters"] or {})
+
+
+def _messages(items: Sequence[Mapping[str, Any]]) -> Iterator[Message]:
+    """Items of one reply that follow one another are one message."""
+    role: Role | None = None
+    parts: list[Part] = []
+    for item in items:
+        speaks, said = _speaker(item), tuple(_parts(item))
+        if role is not None and not (speaks == role and role in ("assistant", "tool")):
+            yield Message(role, tuple(parts))
+            parts = []
+        role = speaks
+        parts += said
+    if role is not None:
+        yield Message(role, tuple(parts))
+
+
+def _speaker(item: Mapping[str, Any]) -> Role:
+    match item.get("type", "message"):
+        case "function_call_output":
+            return "tool"
+        case "function_call" | "reasoning":
+            return "assistant"
+    role: Role = "system" if item["role"] == "developer" else item["role"]
+    return role
+
+
+def _parts(item: Mapping[str, Any]) -> Iterator[Part]:
+    match item.get("type", "message"):
+        case "function_call_output":
+            yield result(item["call_id"], _text(item["output"]))
+        case "function_call":
+            yield ToolCall(item["call_id"], item["name"], item["arguments"])
+        case "reasoning":
+            yield Thinking("".join(part["text"] for part in item["summary"]))
+        case _:
+            yield Text(_text(item["content"]))
+
+
+def _text(content: str | list[Mapping[str, Any]]) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text") or part.get("refusal") or f"[{part['type']}]" for part in content)
