@@ -20,6 +20,7 @@ from providers import (
     StreamEvent,
 )
 from providers.clock import CLOCK, Clock
+from providers.fitting import Ability, fitted
 from providers.own_errors import cut
 
 __all__ = ["MOVES", "Candidate", "Failover"]
@@ -37,7 +38,8 @@ MOVES: frozenset[ProviderErrorKind] = frozenset(
 class Candidate:
     """A model by the name that people know it by, and by its backend's own.
 
-    `most_output` is the longest reply that it can give, in tokens; `effort` is what it is asked for if nobody says.
+    `most_output` is the longest reply that it can give, in tokens; `effort` is what it is asked for if nobody says;
+    `lacks` is what it can't do.
     """
 
     name: str
@@ -45,16 +47,13 @@ class Candidate:
     provider: Provider
     most_output: int | None = None
     effort: Effort | None = None
+    lacks: frozenset[Ability] = frozenset()
 
     def asked(self, request: Request) -> Request:
         """The request as this model takes it."""
         most = request.max_output_tokens if self.most_output is None else self.most_output
-        return replace(
-            request,
-            model=self.model,
-            max_output_tokens=min(request.max_output_tokens, most),
-            effort=request.effort or self.effort,
-        )
+        most, effort = min(request.max_output_tokens, most), request.effort or self.effort
+        return fitted(replace(request, model=self.model, max_output_tokens=most, effort=effort), self.lacks)
 
 
 class Failover:
