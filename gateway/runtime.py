@@ -360,8 +360,8 @@ def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
         known = ", ".join(f"`{agent}`" for agent in config.agents) or "none"
         raise ConfigError.at(where, f"there is no agent `{name}`", hint=f"configured: {known}")
     found = config.agents[name]
-    model = found.model or next(iter(config.models), "")
-    return Agent(name, found.instructions, model, found.tools, found.max_output_tokens)
+    model = ",".join(found.model) or next(iter(config.models), "")
+    return Agent(name, found.instructions, model, found.tools, found.max_output_tokens or 4096)
 
 
 def _own_limits(config: Config, agent: str) -> Limits:

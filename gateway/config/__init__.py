@@ -1,6 +1,7 @@
 """What Toolgate is told: `toolgate.toml`, `.mcp.json`, `budgets.toml`, the environment and the flags.
 
-Reading order: `settings` (what may be said), `server_entry` and `servers` (which servers), `auth_word` (how to get into
+Reading order: `settings` (what may be said), `models`, `endpoints`, `model_names` and `choosing` (which model is meant
+by a name, and where it is served), `server_entry` and `servers` (which servers), `auth_word` (how to get into
 them) and `network`, `folders` and `layers` (who is heard first), `loading` (all of it at once), `expansion` and
 `resolved_auth` (secrets, at the last moment), `showing` and `masking` (what people see of it), `budgets`, `starter`
 (what `toolgate init` writes). Below them: `table` is what all tables share; `places`, `documents`, `toml_lines` and

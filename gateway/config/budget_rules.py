@@ -19,8 +19,8 @@ from pydantic import BeforeValidator, WithJsonSchema, model_validator
 from gateway.accounts import Budget, Dimension, Rate, Scope, Then
 from gateway.budget import UNITS, Limits
 from gateway.config import amounts
-from gateway.config.settings import BudgetTable, Count
-from gateway.config.table import Table, items, written
+from gateway.config.settings import BudgetTable
+from gateway.config.table import Count, Table, items, written
 from gateway.windows import Length, Window
 from gateway.zones import UnknownZone, zone_named
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from gateway.config.choosing import model_findings
 from gateway.config.documents import read_json, read_toml
 from gateway.config.expansion import Expanding, ServerConfig, variables
 from gateway.config.findings import validated
@@ -198,10 +199,7 @@ def _errors(problems: Sequence[Problem]) -> bool:
 def _disagreements(
     settings: Settings, entries: Mapping[str, ServerEntry], places: Mapping[KeyPath, Place], folders: Folders
 ) -> Iterator[Problem]:
-    for name, agent in settings.agents.items():
-        if agent.model is not None and agent.model not in settings.models:
-            message = f"the agent `{name}` has the model `{agent.model}`, which no `[models.NAME]` describes"
-            yield places["agents", name, "model"].problem(message, did_you_mean(agent.model, settings.models))
+    yield from model_findings(settings, places)
     for name in (name for name in settings.servers if name not in entries):
         yield _speechless(places["servers", name], name, entries, folders)
     for name, entry in entries.items():

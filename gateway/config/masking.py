@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gateway.config.templates import Variable, pieces
 
-__all__ = ["HIDDEN", "looks_secret", "shown_argument", "shown_named", "shown_text", "shown_url"]
+__all__ = ["HIDDEN", "looks_issued", "looks_secret", "shown_argument", "shown_named", "shown_text", "shown_url"]
 
 HIDDEN = "***"
 
@@ -31,6 +31,11 @@ _FLAG = re.compile(r"--?[\w-]+")
 def looks_secret(text: str) -> bool:
     """Whether the text itself looks like a token or a key, whatever it is called."""
     return bool(_ISSUED.search(text) or _RANDOM.search(text))
+
+
+def looks_issued(text: str) -> bool:
+    """Whether somebody who issues tokens writes them like this: a guess that takes no ordinary name for one."""
+    return bool(_ISSUED.search(text))
 
 
 def shown_named(name: str, text: str) -> str:

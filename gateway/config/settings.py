@@ -7,21 +7,26 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from gateway.budget import Limits, Price, nanos
+from gateway.budget import Limits, nanos
 from gateway.config import amounts
 from gateway.config.auth_word import AuthWord
 from gateway.config.channels import ApprovalsConfig
+from gateway.config.endpoints import EndpointConfig
+from gateway.config.model_names import in_row
+from gateway.config.models import ModelConfig, PricesConfig
 from gateway.config.network import NetworkConfig
 from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig, User
 from gateway.config.table import (
+    Count,
     Seconds,
     Strings,
     Table,
     Template,
+    Tokens,
     ToolGlobs,
     WebAddress,
     is_web_address,
@@ -29,14 +34,13 @@ from gateway.config.table import (
     written,
 )
 from gateway.screens.finding import Kind
-from gateway.wording import did_you_mean
 
 __all__ = [
     "NAME",
-    "PROVIDERS",
     "AgentConfig",
     "ApprovalsConfig",
     "BudgetTable",
+    "EndpointConfig",
     "Era",
     "IdentityConfig",
     "ModelConfig",
@@ -55,13 +59,9 @@ __all__ = [
     "is_web_address",
 ]
 
-PROVIDERS = ("scripted",)  # grows with the modules in providers/
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]|_(?!_)){0,63}")
 
 Era = Literal["auto", "legacy", "modern"]
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MILLION = 1_000_000
 
 
 def _name(value: object) -> object:
@@ -70,22 +70,17 @@ def _name(value: object) -> object:
     return value
 
 
-def _provider(value: object) -> object:
-    if isinstance(value, str) and value not in PROVIDERS:
-        raise ValueError(f"there is no provider `{value}`; {did_you_mean(value, PROVIDERS)}")
-    return value
-
-
-def _variable(value: object) -> object:
-    if isinstance(value, str) and not _VARIABLE.fullmatch(value):  # not shown: it may be the key itself
-        raise ValueError("must be the name of an environment variable; the key itself does not belong here")
-    return value
-
-
 Name = Annotated[str, BeforeValidator(_name)]
-Count = Annotated[int, BeforeValidator(amounts.count), written(amounts.COUNT)]
-Tokens = Annotated[int, BeforeValidator(amounts.tokens), written(amounts.TOKENS)]
-PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price), written(amounts.DOLLARS)]
+
+
+def _models(value: object) -> object:
+    names = in_row(value) if isinstance(value, str) else items(value)
+    if names == ():
+        raise ValueError("it is empty: leave it out, or name a model")
+    return names
+
+
+_MODELS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 
 
 class BudgetTable(Table):
@@ -118,61 +113,16 @@ class BudgetTable(Table):
         )
 
 
-class Rate(Table):
-    """What tokens cost, in US dollars for a million of them."""
-
-    input_usd_per_million: PriceUsd | None = None
-    output_usd_per_million: PriceUsd | None = None
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.input_usd_per_million is None) != (self.output_usd_per_million is None):
-            raise ValueError("`input_usd_per_million` and `output_usd_per_million` need each other")
-        return self
-
-    @property
-    def price(self) -> Price | None:
-        """Nanos a token, rounded up; None when no price is given here."""
-        if self.input_usd_per_million is None or self.output_usd_per_million is None:
-            return None
-        return Price(nanos(self.input_usd_per_million / _MILLION), nanos(self.output_usd_per_million / _MILLION))
-
-
-class PricesConfig(Rate):
-    """`[prices]`: what becomes of a model whose price neither its own table nor the price list knows."""
-
-    unknown_models: Literal["refuse", "rate", "free"] = "refuse"
-
-    @model_validator(mode="after")
-    def _complete(self) -> "PricesConfig":
-        if (self.unknown_models == "rate") != (self.price is not None):
-            raise ValueError('`unknown_models = "rate"` and `input_usd_per_million` need each other')
-        return self
-
-
-class ModelConfig(Rate):
-    """`[models.ALIAS]`. Without prices the price list decides, by `name`."""
-
-    provider: Annotated[str, BeforeValidator(_provider), WithJsonSchema({"enum": [*PROVIDERS]})]
-    name: str | None = None
-    script: Path | None = None
-    base_url: WebAddress | None = Field(default=None, repr=False)
-    api_key_env: Annotated[str, BeforeValidator(_variable)] | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> "ModelConfig":
-        if self.provider == "scripted" and self.script is None:
-            raise ValueError("a scripted model needs `script`: the file that it plays")
-        return self
-
-
 class AgentConfig(Table):
-    """`[agents.NAME]`. `tools` is what its model is shown; what it may call is the policy's affair."""
+    """`[agents.NAME]`. `tools` is what its model is shown; what it may call is the policy's affair.
+
+    `model` is one name, or several that are asked one after another when one fails.
+    """
 
     instructions: str = ""
-    model: str | None = None
+    model: Annotated[tuple[str, ...], BeforeValidator(_models), WithJsonSchema(_MODELS)] = ()
     tools: ToolGlobs = ("*/*",)
-    max_output_tokens: Count = 4096
+    max_output_tokens: Count | None = None
     budgets: BudgetTable = Field(default_factory=BudgetTable)
 
 
@@ -244,6 +194,7 @@ class Settings(Table):
     """The whole of toolgate.toml, with the environment, the flags and the defaults already merged in."""
 
     models: Mapping[Name, ModelConfig] = {}
+    endpoints: Mapping[Name, EndpointConfig] = {}
     prices: PricesConfig = Field(default_factory=PricesConfig)
     agents: Mapping[Name, AgentConfig] = {}
     store: StoreConfig

@@ -73,7 +73,9 @@ def _text(path: KeyPath) -> Callable[[str], str]:
     """How a text at this path is shown."""
     if path[-1] in ("endpoint", "base_url") or path == ("approvals", "webhook", "url"):
         return masking.shown_url
-    if path[:2] == ("telemetry", "headers"):
+    if path[:2] == ("telemetry", "headers") or (
+        path[0] in ("models", "endpoints") and path[2] in ("headers", "options")
+    ):
         return lambda text: masking.shown_named(str(path[-1]), text)
     return lambda text: text
 

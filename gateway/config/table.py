@@ -1,5 +1,7 @@
 """What all tables of a TOML file have in common, and the kinds of value that several of them hold. Pure."""
 
+import re
+from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -8,7 +10,23 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 from gateway.config import amounts
 from gateway.config.templates import pieces
 
-__all__ = ["Seconds", "Strings", "Table", "Template", "ToolGlobs", "WebAddress", "is_web_address", "items", "written"]
+__all__ = [
+    "VARIABLE",
+    "Count",
+    "PriceUsd",
+    "Seconds",
+    "Strings",
+    "Table",
+    "Template",
+    "Tokens",
+    "ToolGlobs",
+    "WebAddress",
+    "is_web_address",
+    "items",
+    "written",
+]
+
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Table(BaseModel):
@@ -61,8 +79,11 @@ def written(amount: amounts.Written) -> WithJsonSchema:
     return WithJsonSchema(said | ({"anyOf": [{"type": amount.number}, text]} if amount.number else text))
 
 
+Count = Annotated[int, BeforeValidator(amounts.count), written(amounts.COUNT)]
+PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price), written(amounts.DOLLARS)]
 Seconds = Annotated[float, BeforeValidator(amounts.seconds), written(amounts.SECONDS)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(items)]
 Template = Annotated[str, BeforeValidator(_template)]
+Tokens = Annotated[int, BeforeValidator(amounts.tokens), written(amounts.TOKENS)]
 ToolGlobs = Annotated[tuple[str, ...], BeforeValidator(_tool_globs)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]

@@ -98,7 +98,7 @@ def test_in_the_users_own_file_it_may_be_meant_for_another_project(project: Path
 def test_an_agent_needs_a_model_that_is_described(project: Path) -> None:
     toml = "[models.demo]\nprovider = 'scripted'\nscript = 'x.yaml'\n[agents.a]\nmodel = 'dmeo'"
     (told,) = refused(project, toml)
-    assert told.startswith("toolgate.toml:5:1: error: the agent `a` has the model `dmeo`")
+    assert told.startswith("toolgate.toml:5:1: error: the agent `a`: there is no model `dmeo`")
     assert "did you mean `demo`?" in told
 
 

@@ -7,12 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.budget import Limits, Price
+from gateway.config.models import ModelConfig
 from gateway.config.settings import (
     NAME,
     AgentConfig,
     BudgetTable,
     IdentityConfig,
-    ModelConfig,
     ServerWord,
     Settings,
     Table,

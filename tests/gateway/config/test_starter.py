@@ -31,7 +31,7 @@ def test_a_new_project_has_everything_that_it_needs_and_loads_without_a_warning(
     assert config.warnings == ()
     assert sorted(config.servers) == ["shop", "workspace"]
     assert all(server.word.trusted for server in config.servers.values())
-    assert config.agents["assistant"].model == "demo"
+    assert config.agents["assistant"].model == ("demo",)
     script = config.models["demo"].script
     assert script is not None
     assert script.is_file()

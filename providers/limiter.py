@@ -1,0 +1,149 @@
+"""Rate limits, shared by all that ask the same endpoint in this process: who asks too soon waits for his turn.
+
+What may go is what the admin says, and what the endpoint has said by refusing: after a 429 nobody asks before the time
+that it named. `Paced` is a backend behind such a limit.
+"""
+
+import json
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from providers import Finished, Provider, ProviderError, Request, StreamEvent, Text, Thinking, ToolCall, ToolResult
+from providers.bucket import Bucket
+from providers.clock import CLOCK, Clock
+from providers.own_errors import Unsent
+
+__all__ = ["Limiter", "OverOurLimit", "Paced", "Rates", "weight"]
+
+BYTES_A_TOKEN = 3  # as budgets estimate, on the safe side
+_SPREAD = 1.0  # seconds, at most, between those who were held up together
+_UNKNOWN = 5.0  # seconds of rest after a 429 that names no time
+
+
+class OverOurLimit(Unsent):
+    """Its turn would come too late. `retry_after` says when it would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """In a minute; None: as much as the endpoint lets us."""
+
+    requests: float | None = None
+    tokens: float | None = None
+
+
+class Limiter:
+    """One endpoint's limits, as this process knows them."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        rates: Rates | None = None,
+        clock: Clock = CLOCK,
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        rates = rates or Rates()
+        self.endpoint = endpoint
+        self._clock, self._draw = clock, draw
+        self._requests = None if rates.requests is None else Bucket.full(rates.requests, clock.now())
+        self._tokens = None if rates.tokens is None else Bucket.full(rates.tokens, clock.now())
+        self._held_until = 0.0
+
+    @property
+    def held(self) -> float:
+        """Seconds for which the endpoint wants nothing from us."""
+        return max(0.0, self._held_until - self._clock.now())
+
+    @property
+    def weighs(self) -> bool:
+        """Whether it matters how many tokens a request has."""
+        return self._tokens is not None
+
+    async def admit(self, tokens: float, patience: float) -> None:
+        """Returns when this request may go. Raises OverOurLimit if that takes more seconds than there are."""
+        wait = self._take(tokens)
+        if wait > patience:
+            self._give_back(1.0, tokens)
+            text = f"`{self.endpoint}` may be asked again in {wait:.0f} s, which is too late"
+            raise OverOurLimit("rate_limit", text, retry_after=wait)
+        try:
+            while wait > 0:
+                await self._clock.sleep(wait)
+                wait = self.held  # somebody else may have been refused meanwhile
+                wait += self._draw(0.0, _SPREAD) if wait else 0.0
+        except BaseException:
+            self._give_back(1.0, tokens)
+            raise
+
+    def settle(self, reserved: float, used: float) -> None:
+        """What a request took in the end."""
+        self._give_back(0.0, reserved - used)
+
+    def refused(self, retry_after: float | None) -> None:
+        """The endpoint says that it was too much."""
+        rest = _UNKNOWN if retry_after is None else retry_after
+        self._held_until = max(self._held_until, self._clock.now() + rest)
+
+    def _take(self, tokens: float) -> float:
+        now, waits = self._clock.now(), [0.0]
+        if self._requests is not None:
+            self._requests, wait = self._requests.taken(1.0, now)
+            waits.append(wait)
+        if self._tokens is not None:
+            self._tokens, wait = self._tokens.taken(tokens, now)
+            waits.append(wait)
+        held = self.held
+        return max(*waits, held + self._draw(0.0, _SPREAD) if held else 0.0)
+
+    def _give_back(self, requests: float, tokens: float) -> None:
+        now = self._clock.now()
+        if self._requests is not None:
+            self._requests = self._requests.given_back(requests, now)
+        if self._tokens is not None:
+            self._tokens = self._tokens.given_back(tokens, now)
+
+
+class Paced:
+    """A backend that is asked only as often as its endpoint wants. `patience` is how long a request waits, in seconds;
+    never past its own deadline.
+    """
+
+    def __init__(self, provider: Provider, limiter: Limiter, patience: float = 60.0) -> None:
+        self._provider, self._limiter, self._patience = provider, limiter, patience
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        reserved = weight(request) if self._limiter.weighs else 0.0
+        await self._limiter.admit(reserved, min(self._patience, request.deadlines.total))
+        try:
+            async with aclosing(self._provider.stream(request)) as events:
+                async for event in events:
+                    if isinstance(event, Finished) and event.reply.usage.total:
+                        self._limiter.settle(reserved, event.reply.usage.total)
+                    yield event
+        except ProviderError as error:
+            if error.kind == "rate_limit":
+                self._limiter.refused(error.retry_after)
+            raise
+
+
+def weight(request: Request) -> float:
+    """Tokens that a request may take, about: all that is read, and the longest reply."""
+    size = len(request.system) + sum(
+        len(tool.name) + len(tool.description) + len(json.dumps(tool.input_schema)) for tool in request.tools
+    )
+    size += sum(_size(part) for message in request.messages for part in message.parts)
+    return size / BYTES_A_TOKEN + request.max_output_tokens
+
+
+def _size(part: object) -> int:
+    match part:
+        case Text(text) | Thinking(text):
+            return len(text)
+        case ToolCall(arguments=arguments):
+            return len(arguments)
+        case ToolResult(content=content):
+            return sum(len(str(block.get("text", ""))) for block in content)
+        case _:
+            return BYTES_A_TOKEN * 1000  # a picture is about a thousand tokens
