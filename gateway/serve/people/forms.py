@@ -28,6 +28,8 @@ __all__ = ["LONGEST_EDIT", "MOST_PICKS", "WORDS", "question_form", "said_in"]
 LONGEST_EDIT = 12_000  # characters of arguments that are changed on a page; longer ones by JSON or the command line
 MOST_PICKS = 40  # arguments by which a yes can be remembered on a page
 _REASON = 500  # characters
+# Enter in a field presses the first button of its form, and a form whose first button can't be pressed is not sent.
+_NO_DEFAULT = '<button type="submit" disabled hidden></button>'
 _WHY = (
     f'<p><label>Why (whoever called is told)<input type="text" name="reason" maxlength="{_REASON}" '
     'autocomplete="off"></label></p>'
@@ -51,6 +53,7 @@ def question_form(approval: Approval, choices: Choices, token: str, *, changed: 
     parts = (
         f'<form method="post" action="/approvals/{escape(approval.id)}">',
         f'<input type="hidden" name="token" value="{escape(token)}">',
+        _NO_DEFAULT,
         _WHY,
         '<div class="say">',
         _button("approved", go, "go"),

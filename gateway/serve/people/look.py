@@ -17,7 +17,7 @@ __all__ = ["HEADERS", "rows", "shell", "text_of"]
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c1f24;--faint:#5b6472;--paper:#fff;--back:#f3f5f8;--edge:#d5dae1;--go:#0b5cad;
---go-ink:#fff;--mind:#b25a00;--mind-back:#fff4e5}
+--go-ink:#fff;--mind:#9a4b00;--mind-back:#fff4e5}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e9ee;--faint:#9aa4b2;--paper:#1b1f26;--back:#12151a;--edge:#343b46;
 --go:#6db3f8;--go-ink:#0b1420;--mind:#f0a64a;--mind-back:#2b2317}}
 *{box-sizing:border-box}
@@ -50,7 +50,8 @@ select:focus-visible{outline:.15rem solid var(--go);outline-offset:.1rem}
 header button{padding:.15rem .6rem;font-size:.9rem}
 details{margin-top:1rem;border-top:1px solid var(--edge);padding-top:.75rem}summary{cursor:pointer;font-weight:600}
 @media (max-width:34rem){body{padding:.6rem}main{padding:.75rem}th{display:block;width:auto;padding:.5rem .5rem 0}
-td{display:block;padding:.1rem .5rem .4rem}tr.again th{display:none}.say button{flex:1 1 100%}}
+td{display:block;padding:.1rem .5rem .4rem}tr.mind td{box-shadow:inset .25rem 0 var(--mind)}
+tr.again th{display:none}.say button{flex:1 1 100%}}
 """
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _RULES = f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

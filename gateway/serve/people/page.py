@@ -15,9 +15,11 @@ from gateway.preview import Line
 from gateway.serve.people.docket import Shown
 from gateway.serve.people.forms import question_form
 from gateway.serve.people.look import HEADERS, rows, shell, text_of
-from gateway.visible import visible
+from gateway.visible import shortened, visible
 
 __all__ = ["HEADERS", "answered_page", "list_page", "log_in_page", "message_page", "question_page"]
+
+_WIDTH = 160  # characters of a call's arguments in the list; its own page has them all
 
 
 def question_page(shown: Shown, who: Identity, token: str, *, changed: bool = False) -> str:
@@ -49,7 +51,8 @@ def _entry(approval: Approval, many: int, *, may: bool) -> str:
     whose = "" if may else " · asked by you: somebody else decides"
     return (
         f'<tr><td><a href="/approvals/{escape(approval.id)}">{text_of(approval.path)}</a>{times}{whose}\n'
-        f"{text_of(approval.user)}: {text_of(approval.why)}</td></tr>"
+        f"{text_of(approval.user)}: {text_of(approval.why)}\n"
+        f"{escape(shortened(approval.arguments, _WIDTH))}</td></tr>"
     )
 
 
