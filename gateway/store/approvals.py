@@ -1,10 +1,9 @@
-"""Approvals in SQLite: the row, and what happens to it together with an append. The caller begins and commits.
+"""Approvals in the store: the row, and what happens to it together with an append. The caller begins and commits.
 
 Every change is one statement that says from which state it leads: of any number that come at once one finds it there.
 """
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -19,7 +18,7 @@ __all__ = ["SELECT", "approval", "conclude", "consume", "found", "put", "restore
 _COLUMNS = tuple(Approval.__dataclass_fields__)
 SELECT = f"SELECT {', '.join(_COLUMNS)} FROM approvals"  # noqa: S608 - columns of our own dataclass
 _MARKS = ", ".join("?" * len(_COLUMNS))
-_INSERT = f"INSERT INTO approvals ({', '.join(_COLUMNS)}) VALUES ({_MARKS})"  # noqa: S608 - as above
+_INSERT = f"INSERT INTO approvals ({', '.join(_COLUMNS)}) VALUES ({_MARKS}) ON CONFLICT DO NOTHING"  # noqa: S608 - as above
 # A question that is too old, or was about another tool of that name, or needed fewer people, makes room for this one.
 _MAKE_ROOM = """
 UPDATE approvals SET state = CASE WHEN expires <= :now THEN 'expired' ELSE 'cancelled' END
@@ -81,10 +80,8 @@ def put(db: Ledger, change: Open, now: int) -> None:
     )
     if change.most is not None and db.execute(_OPEN_OF_RUN, (change.approval.run_id, now)).fetchone()[0] >= change.most:
         raise TooManyQuestions(change.most)
-    try:
-        db.execute(_INSERT, tuple(row.values()))
-    except sqlite3.IntegrityError:
-        raise Conflict("this question has been put already") from None
+    if db.execute(_INSERT, tuple(row.values())).rowcount != 1:
+        raise Conflict("this question has been put already")
 
 
 def consume(db: Ledger, change: Consume, now: int) -> None:

@@ -1,6 +1,5 @@
-"""API keys in SQLite, as functions of a ledger. The caller begins and commits."""
+"""API keys, as functions of a ledger. The caller begins and commits."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,10 +22,9 @@ def add_key(db: Ledger, key: ApiKey) -> None:
     """Raises Conflict for an id that is taken."""
     marks = ", ".join("?" * len(_COLUMNS))
     values = [" ".join(key.scopes) if column == "scopes" else getattr(key, column) for column in _COLUMNS]
-    try:
-        db.execute(f"INSERT INTO api_keys ({', '.join(_COLUMNS)}) VALUES ({marks})", values)  # noqa: S608 - as above
-    except sqlite3.IntegrityError:
-        raise Conflict(f"there is an API key `{key.id}` already") from None
+    sql = f"INSERT INTO api_keys ({', '.join(_COLUMNS)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+    if db.execute(sql, values).rowcount != 1:
+        raise Conflict(f"there is an API key `{key.id}` already")
 
 
 def revoke_key(db: Ledger, key_id: str, now: int) -> ApiKey:

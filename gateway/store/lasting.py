@@ -1,4 +1,4 @@
-"""Remembered answers and delegations in SQLite. The caller begins and commits.
+"""Remembered answers and delegations. The caller begins and commits.
 
 `LastingBook` is what the rest of the program sees of them.
 """

@@ -1,4 +1,4 @@
-"""What a webhook has still to be told about the approvals of one tenant, in SQLite. The caller begins and commits.
+"""What a webhook has still to be told about the approvals of one tenant. The caller begins and commits.
 
 Nothing is put here on the path of a call: the approvals themselves say what has to be told, whoever made or answered
 them, in whichever process, and before whichever crash. Here stands only how far the telling has come. Whoever takes a
@@ -20,15 +20,17 @@ LEASE = 45_000  # milliseconds that whoever took a message has to deliver it
 _AT_ONCE = 20
 
 _NEW = """
-INSERT OR IGNORE INTO deliveries (approval_id, event, tenant, due)
+INSERT INTO deliveries (approval_id, event, tenant, due)
 SELECT id, 'approval.requested', tenant, :now FROM approvals
 WHERE state = 'pending' AND tenant = :tenant AND expires > :now
+ON CONFLICT DO NOTHING
 """
 _OVER = """
-INSERT OR IGNORE INTO deliveries (approval_id, event, tenant, due)
+INSERT INTO deliveries (approval_id, event, tenant, due)
 SELECT told.approval_id, 'approval.decided', told.tenant, :now FROM deliveries AS told
 JOIN approvals ON approvals.id = told.approval_id
 WHERE told.event = 'approval.requested' AND told.tenant = :tenant AND approvals.state <> 'pending'
+ON CONFLICT DO NOTHING
 """
 _DUE = """
 SELECT approval_id, event, attempts FROM deliveries AS mine WHERE tenant = :tenant AND done = 0 AND due <= :now

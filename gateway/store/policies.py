@@ -1,4 +1,4 @@
-"""Policies in SQLite: versions, what was accepted, the candidate, and who runs which. The caller begins and commits.
+"""Policies: versions, what was accepted, the candidate, and who runs which. The caller begins and commits.
 
 `PolicyBook` is what the rest of the program sees of it, for one place: the path of the policy's files. Its reads are
 point look-ups, and wait for nobody.
@@ -25,7 +25,7 @@ KEPT_BYTES = 64_000_000  # of their files, together; the two newest are kept wha
 _ACCEPTED = 20
 
 _VERSION = "SELECT number, digest, how, by, at, lines, restricting, in_force, folder, files FROM policy_versions"
-_NEWEST = "SELECT digest FROM policy_versions WHERE place = ? AND in_force ORDER BY number DESC LIMIT 1"
+_NEWEST = "SELECT digest FROM policy_versions WHERE place = ? AND in_force <> 0 ORDER BY number DESC LIMIT 1"
 _CANDIDATE = "SELECT digest, base, by, at, folder, files FROM policy_candidates WHERE place = ?"
 _TALLY = "SELECT seen, differed, failed, unheard FROM policy_candidates WHERE place = ?"
 _REPLICA = "SELECT id, place, kind, started, digest, since, beat, problem, candidate FROM policy_processes"
@@ -38,8 +38,8 @@ DELETE FROM policy_versions WHERE place = :place AND number IN (
   SELECT number FROM (
     SELECT number, row_number() OVER newest AS nth, sum(length(files)) OVER newest AS bytes
     FROM policy_versions WHERE place = :place WINDOW newest AS (ORDER BY number DESC)
-  ) WHERE nth > :kept OR (nth > 2 AND bytes > :bytes)
-) AND number <> (SELECT max(number) FROM policy_versions WHERE place = :place AND in_force)
+  ) AS ranked WHERE nth > :kept OR (nth > 2 AND bytes > :bytes)
+) AND number <> (SELECT max(number) FROM policy_versions WHERE place = :place AND in_force <> 0)
 """
 
 
@@ -78,7 +78,7 @@ class PolicyBook:
 
     def in_force(self) -> Version | None:
         """The version that came into force last."""
-        return next(iter(self._versions("AND in_force ORDER BY number DESC LIMIT 1")), None)
+        return next(iter(self._versions("AND in_force <> 0 ORDER BY number DESC LIMIT 1")), None)
 
     def in_force_digest(self) -> str | None:
         rows = self._access.read(_NEWEST, self.place)
@@ -88,7 +88,7 @@ class PolicyBook:
         """The newest that was in force, or stood in the files and could have been, and says something else than the one
         that is.
         """
-        rest = f"AND in_force AND digest <> ({_NEWEST}) ORDER BY number DESC LIMIT 1"
+        rest = f"AND in_force <> 0 AND digest <> ({_NEWEST}) ORDER BY number DESC LIMIT 1"
         return next(iter(self._versions(rest, self.place)), None)
 
     def versions(self) -> Sequence[Version]:
@@ -184,7 +184,7 @@ def _candidate(row: Sequence[Any]) -> Candidate:
 
 
 def _keep(db: Ledger, place: str, draft: Draft, now: int, kept: int) -> bool:
-    which = "in_force ORDER BY number DESC LIMIT 1" if draft.in_force else "digest = ?"
+    which = "in_force <> 0 ORDER BY number DESC LIMIT 1" if draft.in_force else "digest = ?"
     known = (place,) if draft.in_force else (place, draft.digest)
     same = db.execute(f"SELECT digest FROM policy_versions WHERE place = ? AND {which}", known).fetchone()  # noqa: S608
     if same is not None and same[0] == draft.digest:
@@ -196,7 +196,11 @@ def _keep(db: Ledger, place: str, draft: Draft, now: int, kept: int) -> bool:
 
 
 def _accept(db: Ledger, place: str, digest: str, by: str, now: int) -> None:
-    db.execute("INSERT OR REPLACE INTO policy_accepted VALUES (?, ?, ?, ?)", (place, digest, by, now))
+    db.execute(
+        "INSERT INTO policy_accepted VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (place, digest) DO UPDATE SET by = excluded.by, at = excluded.at",
+        (place, digest, by, now),
+    )
     db.execute(
         "DELETE FROM policy_accepted WHERE place = ? AND digest NOT IN"
         " (SELECT digest FROM policy_accepted WHERE place = ? ORDER BY at DESC, digest LIMIT ?)",
@@ -246,5 +250,5 @@ def _count_one(db: Ledger, place: str, found: Found) -> None:
 
 def _report(db: Ledger, it: Replica) -> None:
     row = (it.id, it.place, it.kind, it.started, it.digest, it.since, it.beat, it.problem, it.candidate)
-    db.execute("INSERT OR REPLACE INTO policy_processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-    db.execute("DELETE FROM policy_processes WHERE beat < ?", (it.beat - FORGOTTEN_AFTER,))
+    db.execute("DELETE FROM policy_processes WHERE id = ? OR beat < ?", (it.id, it.beat - FORGOTTEN_AFTER))
+    db.execute("INSERT INTO policy_processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)

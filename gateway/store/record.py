@@ -40,6 +40,10 @@ FROM events WHERE run_id = ? ORDER BY seq
 _APPROVAL = "SELECT arguments, pin, policy, state, decided_by FROM approvals WHERE id = ?"
 _HAS_SIGHTINGS = "SELECT 1 FROM sqlite_schema WHERE name = 'sightings'"
 _SIGHTINGS = "SELECT at, catalogue FROM sightings WHERE process = ? ORDER BY at"
+_SIGHTED = (
+    "INSERT INTO sightings (process, at, catalogue) VALUES (?, ?, ?)"
+    " ON CONFLICT (process, at) DO UPDATE SET catalogue = excluded.catalogue"
+)
 _NOTED = 50_000  # sightings that are kept: 6 MB; one is written by each process that starts, and when servers change
 _SLACK = 5_000  # that may be more before the oldest go, so that it is not looked for again and again
 _OLDEST = "DELETE FROM sightings WHERE at <= (SELECT at FROM sightings ORDER BY at DESC LIMIT 1 OFFSET ?)"
@@ -126,8 +130,8 @@ def note(db: Ledger, process: str, at: int, catalogue: Mapping[str, Any]) -> Non
     """Writes down what a process sees from now on, and forgets the oldest of very many. In a transaction."""
     body = json.dumps(catalogue, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     name = hashlib.sha256(body.encode()).hexdigest()
-    db.execute("INSERT OR IGNORE INTO catalogues (id, body) VALUES (?, ?)", (name, body))
-    db.execute("INSERT OR REPLACE INTO sightings (process, at, catalogue) VALUES (?, ?, ?)", (process, at, name))
+    db.execute("INSERT INTO catalogues (id, body) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, body))
+    db.execute(_SIGHTED, (process, at, name))
     if db.execute("SELECT count(*) FROM sightings").fetchone()[0] > _NOTED + _SLACK:
         db.execute(_OLDEST, (_NOTED,))
         db.execute(_UNSEEN)

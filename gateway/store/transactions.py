@@ -3,7 +3,6 @@
 Every function either does all of its work or raises; `writer` rolls back what it had done by then.
 """
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -173,7 +172,7 @@ def _keep(db: Db, account: str, over: int, now: int) -> None:
     """Notes until when an account of a window is asked for, once; and forgets those that nobody asks for any more."""
     if not db.is_new(account):
         return
-    db.execute("INSERT OR IGNORE INTO windows (account, over) VALUES (?, ?)", (account, over))
+    db.execute("INSERT INTO windows (account, over) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, over))
     late = now - FORGOTTEN_AFTER
     db.execute("DELETE FROM accounts WHERE account IN (SELECT account FROM windows WHERE over < ?)", (late,))
     db.execute("DELETE FROM windows WHERE over < ?", (late,))
@@ -221,10 +220,9 @@ def _finish(db: Db, change: Finish, _now: int) -> None:
 
 def _once(db: Db, change: Once, now: int) -> None:
     db.execute("DELETE FROM once WHERE until < ?", (now,))
-    try:
-        db.execute("INSERT INTO once (token, until) VALUES (?, ?)", (change.token, change.until))
-    except sqlite3.IntegrityError:
-        raise AlreadyUsed(change.token) from None
+    row = (change.token, change.until)
+    if db.execute("INSERT INTO once (token, until) VALUES (?, ?) ON CONFLICT DO NOTHING", row).rowcount != 1:
+        raise AlreadyUsed(change.token)
 
 
 def _again(db: Db, change: Again, _now: int) -> None:
