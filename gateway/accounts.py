@@ -18,7 +18,7 @@ from gateway.budget import Limits, Spend, Unit, excess, shown
 from gateway.call import JsonObject, Subject
 from gateway.tolls import FREE, Toll
 from gateway.values import value
-from gateway.windows import Span, Window
+from gateway.windows import Window
 
 __all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Pace", "Rate", "Scope"]
 __all__ += ["Proviso", "Then", "Use", "claims"]
@@ -28,9 +28,18 @@ DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 Then = Literal["deny", "stop", "ask", "tell"]
 
+_NOTHING = Spend()
+
+
+class _Read:
+    """What was read off a use already: every budget asks it."""
+
+    __slots__ = ("_said",)
+    _said: Mapping[Dimension, str]
+
 
 @value(frozen=True, slots=True)
-class Use:
+class Use(_Read):
     """One call of a tool, or one question to a `model`. `roles` are those of user and agent; `driven`: by our loop.
 
     `arguments` is their digest.
@@ -44,33 +53,35 @@ class Use:
     arguments: str = ""
     model: str = ""
 
+    @property
+    def said(self) -> Mapping[Dimension, str]:
+        """What it is in each dimension but `role`: empty, where that says nothing about it."""
+        try:
+            return self._said
+        except AttributeError:
+            object.__setattr__(self, "_said", self._read())
+            return self._said
+
     def values(self, dimension: Dimension) -> Sequence[str]:
-        """What it is there: nothing, where that says nothing about it; several only of roles."""
-        match dimension:
-            case "role":
-                return sorted(self.roles)
-            case "session":
-                return () if self.driven else (self.run_id,)
-        value = self._value(dimension)
+        """The same as a list: several only of roles."""
+        if dimension == "role":
+            return sorted(self.roles)
+        value = self.said[dimension]
         return (value,) if value else ()
 
-    def _value(self, dimension: Dimension) -> str | None:
-        match dimension:
-            case "run":
-                return self.run_id
-            case "subject":
-                return self.subject.user
-            case "agent":
-                return self.subject.agent
-            case "tenant":
-                return self.subject.tenant
-            case "model":
-                return self.model
-            case "server":
-                return self.path.partition("/")[0]
-            case "tool":
-                return self.path
-        return self.arguments and f"{self.path}#{self.arguments}"
+    def _read(self) -> Mapping[Dimension, str]:
+        who, path = self.subject, self.path
+        return {
+            "run": self.run_id,
+            "session": "" if self.driven else self.run_id,
+            "subject": who.user,
+            "agent": who.agent or "",
+            "tenant": who.tenant,
+            "model": self.model,
+            "server": path.partition("/")[0],
+            "tool": path,
+            "arguments": self.arguments and f"{path}#{self.arguments}",
+        }
 
 
 @value(frozen=True, slots=True)
@@ -106,12 +117,11 @@ class Scope:
 
     def keys(self, use: Use) -> Sequence[str]:
         """`tenant=acme,subject=user:ann`: none for a use that it is not about, several for one of several roles."""
-        if not all(_matches(globs, use.values(dimension)) for dimension, globs in self.only.items()):
+        if self.only and not all(_matches(globs, use.values(dimension)) for dimension, globs in self.only.items()):
             return ()
-        if not all(use.values(dimension) for dimension in self.each):
-            return ()
-        roles = [role for role in use.values("role") if self._is_about(role)] if "role" in self.each else [""]
-        return [self._key(use, role) for role in roles]
+        if "role" in self.each:
+            return [key for role in use.values("role") if self._is_about(role) for key in self._keys(use, role)]
+        return self._keys(use, "")
 
     def asks_for(self, dimension: Dimension) -> bool:
         return dimension in self.each or dimension in self.only
@@ -120,11 +130,12 @@ class Scope:
         globs = self.only.get("role")
         return globs is None or _matches(globs, (role,))
 
-    def _key(self, use: Use, role: str) -> str:
-        """Names mean somebody only within a tenant."""
-        named = any(dimension in ("subject", "agent", "role") for dimension in self.each)
-        each = ("tenant", *self.each) if named and "tenant" not in self.each else self.each
-        return _written(tuple((one, role if one == "role" else use.values(one)[0]) for one in each))
+    def _keys(self, use: Use, role: str) -> Sequence[str]:
+        """One, with this role where it counts by roles; none, where something is not said."""
+        said, names = use.said, _names(self.each)
+        values = tuple([role if name == "role" else said[name] for name in names])
+        asked = values[len(values) - len(self.each) :]  # the tenant that is put before them is there, or has no name
+        return () if "" in asked else (_written(names, values),)
 
 
 @value(frozen=True, slots=True)
@@ -144,7 +155,10 @@ class Budget:
         return [self._account(key, now) for key in self.scope.keys(use)]
 
     def _account(self, key: str, now: datetime) -> Account:
-        return _account(self.name, key, self.then, None if self.window is None else self.window.at(now))
+        if self.window is None:
+            return _account(self.name, key, self.then)
+        span = self.window.at(now)
+        return _account(self.name, key, self.then, span.start, span.ends, span.over, span.since)
 
 
 @value(frozen=True, slots=True)
@@ -185,7 +199,7 @@ class Claim:
     budget: Budget
     account: Account
     amount: Spend
-    taken: Spend = field(default_factory=Spend)
+    taken: Spend = _NOTHING
 
     @property
     def over(self) -> Unit | None:
@@ -260,26 +274,37 @@ class Bill:
 
 def claims(budgets: Sequence[Budget], use: Use, amount: Spend, now: datetime) -> Sequence[Claim]:
     """What this takes of which accounts. Those that limit nothing of it are left out."""
-    found = ((budget, amount.under(budget.limits)) for budget in budgets)
-    return [
-        Claim(budget, account, part) for budget, part in found if part.items() for account in budget.accounts(use, now)
-    ]
+    found: list[Claim] = []
+    for budget in budgets:
+        part = amount.under(budget.limits)
+        if part.items():
+            found += [Claim(budget, account, part) for account in budget.accounts(use, now)]
+    return found
 
 
 @lru_cache(4096)  # the same ones call again and again
-def _account(name: str, key: str, then: Then, span: Span | None) -> Account:
-    """In this window, if there is one."""
+def _account(
+    name: str, key: str, then: Then, start: int = 0, ends: int | None = None, over: int = 0, since: int | None = None
+) -> Account:
+    """In the span that `gateway.windows.Span` describes so, if there is one."""
     base, label = f"budget:{name}|{key}", _label(name, key)
-    if span is None:
+    if ends is None:
         return Account(base, Proviso(label, then))
-    since = None if span.since is None else _dated(base, span.since)
-    return Account(_dated(base, span.start), Proviso(label, then, since, span.ends * 1000, span.over * 1000))
+    first = None if since is None else _dated(base, since)
+    return Account(_dated(base, start), Proviso(label, then, first, ends * 1000, over * 1000))
+
+
+@lru_cache(256)
+def _names(each: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    """Names mean somebody only within a tenant."""
+    named = any(dimension in ("subject", "agent", "role") for dimension in each)
+    return ("tenant", *each) if named and "tenant" not in each else each
 
 
 @lru_cache(4096)
-def _written(values: tuple[tuple[Dimension, str], ...]) -> str:
+def _written(names: tuple[Dimension, ...], values: tuple[str, ...]) -> str:
     """`tenant=acme,subject=user:ann`: no name can be written so that it is another account's."""
-    return ",".join(f"{dimension}={quote(said, safe=':/@#')}" for dimension, said in values)
+    return ",".join(f"{name}={quote(said, safe=':/@#')}" for name, said in zip(names, values, strict=True))
 
 
 def _label(name: str, key: str) -> str:

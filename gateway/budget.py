@@ -10,11 +10,11 @@ from dataclasses import fields
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 from operator import add, attrgetter, sub
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from gateway.values import value
 
-__all__ = ["NANOS", "UNITS", "Limits", "Price", "Spend", "Unit", "excess", "nanos", "shown", "usd"]
+__all__ = ["NANOS", "UNITS", "Amounts", "Limits", "Price", "Spend", "Unit", "excess", "nanos", "shown", "usd"]
 
 Unit = Literal[
     "turns",
@@ -43,8 +43,15 @@ def usd(amount: int) -> Decimal:
     return Decimal(amount) / NANOS
 
 
+class _Limited:
+    """What was read off limits already."""
+
+    __slots__ = ("_units",)
+    _units: frozenset[Unit]
+
+
 @value(frozen=True, slots=True)
-class Limits:
+class Limits(_Limited):
     """The most that may be spent. None means no limit. `millis` is time at work; waiting for people is free.
 
     A turn may need several `model_calls`, because one that failed is made again. `questions` are those to people;
@@ -61,6 +68,16 @@ class Limits:
     model_calls: int | None = None
     questions: int | None = None
     errors: int | None = None
+
+    @property
+    def units(self) -> frozenset[Unit]:
+        """What is limited."""
+        try:
+            return self._units
+        except AttributeError:
+            units = frozenset(unit for unit in UNITS if getattr(self, unit) is not None)
+            object.__setattr__(self, "_units", units)
+            return units
 
     def strictest(self, other: "Limits") -> "Limits":
         """The smaller limit of each unit."""
@@ -91,13 +108,15 @@ def _first(a: int | None, b: int | None) -> int | None:
 _amounts = attrgetter(*UNITS)
 
 
-@lru_cache(1024)  # what one call costs is asked again and again
-def _items(amounts: tuple[int, ...]) -> tuple[tuple[Unit, int], ...]:
-    return tuple((unit, amount) for unit, amount in zip(UNITS, amounts, strict=True) if amount)
+class _Read:
+    """What was read off a value already: one call asks the same amount a dozen times."""
+
+    __slots__ = ("_items",)
+    _items: tuple[tuple[Unit, int], ...]
 
 
 @value(frozen=True, slots=True)
-class Spend:
+class Spend(_Read):
     """What has been spent or is reserved."""
 
     turns: int = 0
@@ -123,17 +142,26 @@ class Spend:
         amounts: tuple[int, ...] = _amounts(self)
         return amounts
 
+    def get(self, unit: Unit, default: int = 0, /) -> int:
+        """The amount of one unit, as of a mapping."""
+        return getattr(self, unit, default)
+
     def under(self, limits: "Limits") -> "Spend":
         """Only the units that these limits have."""
-        return _under(self, limits)
+        return _part(self.items(), limits.units)
 
     def like(self, reserved: "Spend") -> "Spend":
         """Only the units that were reserved."""
         return Spend(**{unit: getattr(self, unit) for unit, _ in reserved.items()})
 
-    def items(self) -> Sequence[tuple[Unit, int]]:
+    def items(self) -> tuple[tuple[Unit, int], ...]:
         """The units that are not zero."""
-        return _items(self.amounts)
+        try:
+            return self._items
+        except AttributeError:
+            items = tuple((unit, amount) for unit, amount in zip(UNITS, self.amounts, strict=True) if amount)
+            object.__setattr__(self, "_items", items)
+            return items
 
     def to_json(self) -> dict[str, int]:
         return dict(self.items())
@@ -149,9 +177,9 @@ class Spend:
         return cls(*amounts)
 
 
-@lru_cache(1024)
-def _under(spend: Spend, limits: Limits) -> Spend:
-    return Spend(**{unit: amount for unit, amount in spend.items() if getattr(limits, unit) is not None})
+@lru_cache(1024)  # what one call costs is asked again and again
+def _part(items: tuple[tuple[Unit, int], ...], units: frozenset[Unit]) -> Spend:
+    return Spend(**{unit: amount for unit, amount in items if unit in units})
 
 
 @value(frozen=True, slots=True)
@@ -184,14 +212,20 @@ class Price:
         return next((price for start, price in reversed(self.tiers) if input_tokens > start), self)
 
 
-def excess(limits: Limits, taken: Spend, amount: Spend) -> Unit | None:
+class Amounts(Protocol):
+    """What is taken of some units: a `Spend`, or a mapping of them."""
+
+    def get(self, unit: Unit, default: int, /) -> int: ...
+
+
+def excess(limits: Limits, taken: Amounts, amount: Spend) -> Unit | None:
     """The first unit in which `amount` more than what is taken (spent or reserved) would pass a limit; else None.
 
     The one place that decides whether something fits: the gate and the store's transaction both ask here.
     """
     for unit, wanted in amount.items():
         limit = getattr(limits, unit)
-        if limit is not None and getattr(taken, unit) + wanted > limit:
+        if limit is not None and taken.get(unit, 0) + wanted > limit:
             return unit
     return None
 

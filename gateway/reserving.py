@@ -12,6 +12,8 @@ from gateway.store import Change, Reserve, Settle
 
 __all__ = ["charged", "reserves", "settled", "settled_in", "settled_of_lost"]
 
+_FREE = Limits()
+
 
 def reserves(found: Sequence[Claim], *, agreed: bool = False) -> tuple[Change, ...]:
     """The reservations. `agreed`: people have let it pass the limits about which they are asked."""
@@ -53,4 +55,4 @@ def settled_of_lost(account: str, events: Sequence[Recorded]) -> tuple[Change, .
 
 def _limits(claim: Claim, *, agreed: bool) -> Limits:
     free = claim.budget.then == "tell" or (agreed and claim.budget.then == "ask")
-    return Limits() if free else claim.budget.limits
+    return _FREE if free else claim.budget.limits

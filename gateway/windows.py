@@ -7,7 +7,6 @@ times a slice's worth less.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Literal
 
 __all__ = ["SLICES", "Length", "Span", "Window"]
@@ -32,8 +31,15 @@ class Span:
     since: int | None = None
 
 
+class _Seen:
+    """The span that was asked for last: nearly always it is the next one, too."""
+
+    __slots__ = ("_last",)
+    _last: Span
+
+
 @dataclass(frozen=True, slots=True)
-class Window:
+class Window(_Seen):
     """`zone` says when a day begins; a window that slides begins nowhere."""
 
     length: Length
@@ -42,7 +48,12 @@ class Window:
 
     def at(self, now: datetime) -> Span:
         """The span that this moment belongs to. `now` is aware."""
-        return _at(self, int(now.timestamp()))
+        second = int(now.timestamp())
+        last: Span | None = getattr(self, "_last", None)
+        if last is None or not last.start <= second < last.ends:
+            last = self.at_second(second)
+            object.__setattr__(self, "_last", last)
+        return last
 
     def at_second(self, second: int) -> Span:
         """The same of a second since 1970."""
@@ -57,11 +68,6 @@ class Window:
         slice_ = length // SLICES
         start = now - now % slice_
         return Span(start, start + slice_, start + slice_ + length, start - length)
-
-
-@lru_cache(1024)  # many calls ask in the same second
-def _at(window: Window, second: int) -> Span:
-    return window.at_second(second)
 
 
 def _begin(length: Length, local: datetime) -> datetime:

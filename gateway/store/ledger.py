@@ -6,7 +6,7 @@ connection makes all the commits, what it looked up stays true from one to the n
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,36 +41,49 @@ class Standing:
 class Memory:
     """What was looked up, for as long as nobody else writes: of one connection, for one transaction or for all that
     follow each other. What is not committed is not to be remembered: `clear` it.
+
+    `accounts` has what is spent and reserved by account and unit; `slices` the same of all accounts from one to another,
+    by what comes before the time in their names.
     """
 
     def __init__(self) -> None:
         self.runs: dict[str, Standing | None] = {}
         self.accounts: dict[str, dict[str, int]] = {}
-        self._spends: dict[str, Spend] = {}
+        self.slices: dict[str, dict[tuple[str, str], dict[str, int]]] = {}
         self._version: int | None = None
 
     def clear(self) -> None:
         self.runs.clear()
         self.accounts.clear()
-        self._spends.clear()
+        self.slices.clear()
 
     def check(self, connection: sqlite3.Connection) -> None:
         """At the beginning of a transaction: has another connection written since? SQLite counts their commits."""
         version: int = connection.execute("PRAGMA data_version").fetchone()[0]
-        if version != self._version or len(self.runs) + len(self.accounts) > MOST_REMEMBERED:
+        if version != self._version or len(self.runs) + len(self.accounts) + len(self.slices) > MOST_REMEMBERED:
             self.clear()
         self._version = version
 
     def spend(self, account: str) -> Spend | None:
         """What is spent and reserved in an account, if that is known."""
-        if account not in self._spends and account in self.accounts:
-            self._spends[account] = Spend.from_json(self.accounts[account])
-        return self._spends.get(account)
+        known = self.accounts.get(account)
+        return None if known is None else Spend.from_json(known)
 
     def book(self, account: str, unit: str, change: int) -> None:
-        if change and (known := self.accounts.get(account)) is not None:
-            known[unit] = max(0, known.get(unit, 0) + change)  # as `Spend.from_json` would read it
-            self._spends.pop(account, None)
+        known = self.accounts.get(account)
+        if known is not None:
+            known[unit] = max(0, known.get(unit, 0) + change)
+        if self.slices:
+            for (first, last), sums in self.slices.get(_undated(account), _NONE).items():
+                if first <= account <= last:
+                    sums[unit] = max(0, sums.get(unit, 0) + change)
+
+
+_NONE: dict[tuple[str, str], dict[str, int]] = {}
+
+
+def _undated(account: str) -> str:
+    return account.rpartition("|")[0]
 
 
 class Ledger:
@@ -119,31 +132,31 @@ class Ledger:
     def add_event(self, run_id: str, seq: int, at: int, body: str) -> None:
         self._events.append((run_id, seq, at, body))
 
-    def taken(self, account: str) -> Spend:
-        """What is spent and reserved in an account."""
-        known = self._memory.spend(account)
+    def taken(self, account: str) -> Mapping[str, int]:
+        """What is spent and reserved in an account, by unit. Never below 0. It changes with what is booked."""
+        known = self._memory.accounts.get(account)
         if known is None:
             if self._booked:
                 self.flush()
-            self._memory.accounts[account] = dict(self._connection.execute(SELECT_TAKEN, (account,)).fetchall())
-            known = self._memory.spend(account)
-        return known or Spend()
+            known = self._amounts(SELECT_TAKEN, account)
+            self._memory.accounts[account] = known
+        return known
 
-    def amount(self, account: str, unit: str) -> int:
-        """The same of any unit, also of one that is none of a budget."""
-        self.taken(account)
-        return self._memory.accounts[account].get(unit, 0)
+    def taken_since(self, first: str, account: str) -> Mapping[str, int]:
+        """The same of all accounts from `first` to this one: slices of time."""
+        slices = self._memory.slices.setdefault(_undated(account), {})
+        known = slices.get((first, account))
+        if known is None:
+            if self._booked:
+                self.flush()
+            known = self._amounts(SELECT_SINCE, first, account)
+            slices.clear()  # of the slices before, nobody asks any more
+            slices[first, account] = known
+        return known
 
-    def is_new(self, account: str) -> bool:
-        """Whether nothing was ever booked in it."""
-        self.taken(account)
-        return not self._memory.accounts[account]
-
-    def taken_since(self, first: str, account: str) -> Spend:
-        """The same of all accounts from `first` to this one."""
-        if self._booked:
-            self.flush()
-        return Spend.from_json(dict(self._connection.execute(SELECT_SINCE, (first, account)).fetchall()))
+    def _amounts(self, sql: str, *accounts: str) -> dict[str, int]:
+        """Never below 0: more given back than there was fills nothing up."""
+        return {unit: max(0, amount) for unit, amount in self._connection.execute(sql, accounts).fetchall()}
 
     def book(self, account: str, unit: str, used: int, reserved: int) -> None:
         """Changes both amounts by so much."""

@@ -4,12 +4,13 @@ Every function either does all of its work or raises; `writer` rolls back what i
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateway.accounts import Pace, Proviso, Then
-from gateway.budget import UNITS, Spend, Unit, excess, shown
+from gateway.budget import Unit, excess, shown
 from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, LeaseLost, UnknownRun
-from gateway.events import Event, Queued, Returned, event_to_json
+from gateway.events import Event, Queued, Returned, event_name
 from gateway.run import ENDED, after
 from gateway.store import (
     Again,
@@ -108,10 +109,9 @@ def append(db: Db, work: Append, now: int) -> int:
 
 
 def _write_event(db: Db, run_id: str, seq: int, event: Event, now: int) -> None:
-    told = event_to_json(event)
     if isinstance(event, Returned):
-        told["outcome"] = {name: whole(item) for name, item in event.outcome.items()}
-    db.add_event(run_id, seq, now, encode(told).decode())
+        event = replace(event, outcome={name: whole(item) for name, item in event.outcome.items()})
+    db.add_event(run_id, seq, now, f'{{"event":"{event_name(event)}",{encode(event)[1:].decode()}')
 
 
 def _withdraw(db: Db, run_id: str) -> None:
@@ -153,9 +153,9 @@ def _reserve(db: Db, change: Reserve, now: int) -> None:
         db.book(change.account, name, 0, amount)
 
 
-def _excess_text(change: Reserve, unit: Unit, before: Spend) -> str:
+def _excess_text(change: Reserve, unit: Unit, before: Mapping[str, int]) -> str:
     limit = getattr(change.limits, unit)
-    wanted, gone = getattr(change.amount, unit), getattr(before, unit)
+    wanted, gone = change.amount.get(unit), before.get(unit, 0)
     whose = f" of the budget {change.proviso.label}" if change.proviso else ""
     return (
         f"{shown(unit, wanted)} more would pass the limit of {shown(unit, limit)}{whose};"
@@ -170,7 +170,7 @@ def _manner(proviso: Proviso, now: int) -> tuple[Then, float | None]:
 
 def _keep(db: Db, account: str, over: int, now: int) -> None:
     """Notes until when an account of a window is asked for, once; and forgets those that nobody asks for any more."""
-    if not db.is_new(account):
+    if db.taken(account):
         return
     db.execute("INSERT INTO windows (account, over) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, over))
     late = now - FORGOTTEN_AFTER
@@ -179,10 +179,13 @@ def _keep(db: Db, account: str, over: int, now: int) -> None:
 
 
 def _settle(db: Db, change: Settle, _now: int) -> None:
-    for unit in UNITS:
-        used, reserved = getattr(change.spent, unit), getattr(change.reserved, unit)
-        if used or reserved:
-            db.book(change.account, unit, used, -reserved)
+    held, spent = change.reserved, change.spent
+    for unit, reserved in held.items():
+        db.book(change.account, unit, spent.get(unit), -reserved)
+    if spent is not held:
+        for unit, used in spent.items():
+            if not held.get(unit):
+                db.book(change.account, unit, used, 0)
 
 
 PACED = "paced"  # the unit of a bucket: until when, in microseconds since 1970, its tokens are taken
@@ -193,7 +196,7 @@ def _pace(db: Db, change: Pace, now: int) -> None:
 
     After a clock was set back, it is later than it can be: then the bucket has one token, and is right again.
     """
-    before, moment, full = db.amount(change.account, PACED), now * 1000, change.micros * change.burst
+    before, moment, full = db.taken(change.account).get(PACED, 0), now * 1000, change.micros * change.burst
     until = max(before, moment) if before <= moment + full else moment + full - change.micros
     wait = until + change.micros - full - moment
     if wait > 0:

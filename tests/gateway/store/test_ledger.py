@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -45,26 +45,39 @@ def test_a_run_is_known_with_what_was_written_down(ledger: Ledger) -> None:
 
 
 def test_an_account_is_known_with_what_was_booked(ledger: Ledger) -> None:
-    assert ledger.taken("a") == Spend()
+    assert ledger.taken("a") == {}
     ledger.book("a", "tokens", 0, 5)
     ledger.book("a", "tokens", 3, -5)
     ledger.book("b", "turns", 1, 0)
-    assert (ledger.taken("a"), ledger.taken("b")) == (Spend(tokens=3), Spend(turns=1))
+    assert (ledger.taken("a"), ledger.taken("b")) == ({"tokens": 3}, {"turns": 1})
     ledger.book("b", "turns", -4, 0)  # more is given back than there was: as it would be read
-    assert ledger.taken("b") == Spend()
+    assert ledger.taken("b") == {"turns": 0}
     rows = ledger.execute("SELECT account, unit, used, reserved FROM accounts ORDER BY 1").fetchall()
     assert rows == [("a", "tokens", 3, 0), ("b", "turns", -3, 0)]
+    assert ledger.taken("b") == {"turns": 0}
+
+
+def test_slices_of_time_are_known_together_with_what_was_booked(ledger: Ledger) -> None:
+    for slice_, used in (("s|00", 90), ("s|01", 1), ("s|02", 2), ("s|04", 40), ("z|02", 90)):
+        ledger.book(slice_, "turns", used, 0)
+    assert ledger.taken_since("s|01", "s|03") == {"turns": 3}
+    for slice_, used in (("s|00", 90), ("s|01", 10), ("s|03", 20), ("s|04", 40), ("z|03", 90)):
+        ledger.book(slice_, "turns", used, 0)
+    assert ledger.taken_since("s|01", "s|03") == {"turns": 33}
+    assert ledger.taken_since("s|02", "s|04") == {"turns": 102}
+    ledger.flush()
+    assert ledger.taken_since("s|01", "s|03") == {"turns": 33}
 
 
 def test_what_a_statement_changes_is_seen(ledger: Ledger) -> None:
     assert ledger.run("r") is not None
-    assert ledger.taken("a") == Spend()
+    assert ledger.taken("a") == {}
     ledger.execute("UPDATE runs SET status = 'cancelled', owner = 'o', epoch = 4")
     ledger.execute("INSERT INTO accounts VALUES ('a', 'turns', 1, 1)")
     run = ledger.run("r")
     assert run is not None
     assert (run.status, run.owner, run.epoch) == ("cancelled", "o", 4)
-    assert ledger.taken("a") == Spend(turns=2)
+    assert ledger.taken("a") == {"turns": 2}
 
 
 def test_what_one_connection_looked_up_stays_true_until_another_one_writes(tmp_path: Path) -> None:
@@ -76,23 +89,23 @@ def test_what_one_connection_looked_up_stays_true_until_another_one_writes(tmp_p
         mine.executescript("PRAGMA journal_mode = WAL;" + schema)
         memory, asked = Memory(), list[str]()
 
-        def taken() -> Spend:
+        def taken() -> Mapping[str, int]:
             asked.clear()
             mine.execute("BEGIN IMMEDIATE")
             memory.check(mine)
             mine.set_trace_callback(asked.append)
             ledger = Ledger(mine, memory)
-            found = ledger.taken("a")
+            found = dict(ledger.taken("a"))
             ledger.book("a", "turns", 1, 0)
             ledger.flush()
             mine.set_trace_callback(None)
             mine.execute("COMMIT")
             return found
 
-        assert [taken(), taken()] == [Spend(), Spend(turns=1)]
+        assert [taken(), taken()] == [{}, {"turns": 1}]
         assert [statement.split()[0] for statement in asked] == ["INSERT"]
         other.execute("UPDATE accounts SET used = 7")
-        assert taken() == Spend(turns=7)
+        assert taken() == {"turns": 7}
         assert memory.spend("a") == Spend(turns=8)
         memory.clear()
         assert memory.spend("a") is None
