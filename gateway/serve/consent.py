@@ -9,7 +9,8 @@ several people must agree, this channel has no voice: the program that made the 
     modern ones by an answer: what they carry (`states`) is the approval's id, and no more
 
 Where people answer at pages of ours (`people`), a client that opens pages is led to the one about its call. There he
-says himself who he is, so it may be anybody; his client has only opened it.
+says himself who he is, so it may be anybody; his client has only opened it, and whatever else it says of a page is no
+answer. One of the handshake era is told when the page has been answered, if its call still waits for that.
 
 Whatever comes back goes through `gateway.approving`. A yes is not carried on to the call: it is made anew, and finds
 its answer in the store, as it would have found one given anywhere else.
@@ -39,7 +40,7 @@ __all__ = ["PATIENCE", "Consent", "Question", "said_in"]
 PATIENCE = 600.0  # seconds that a call of the handshake era waits for its client's user
 OPEN = 120.0  # seconds that a call waits for what happens on a page
 LOOK = 0.5  # seconds; how often it is looked whether something has
-_ASK = "elicitation/create"
+_ASK, _COMPLETE = "elicitation/create", "notifications/elicitation/complete"
 
 log = logging.getLogger("toolgate.serve")
 
@@ -72,20 +73,24 @@ class Consent:
         approval = await self._approving.store.approval(result.approval_id)
         params = None
         if by_form and await self._may_answer(asker, approval):
-            params = form(approval, await self._approving.background(approval))
+            params = await self._form(approval)
         if params is None and by_page:
             params = page(approval, self._url or "")
         return Question(approval.id, params, result) if params is not None else None
 
     async def asked(self, question: Question, asker: Asker, caller: Caller) -> bool:
         """Asks a client of the handshake era while it waits; whether its call is made anew now."""
+        params = for_the_handshake_era(_ASK, question.params)
         try:
             async with asyncio.timeout(PATIENCE):
-                said = await caller.ask(_ASK, for_the_handshake_era(_ASK, question.params))
+                said = await caller.ask(_ASK, params)
         except (CantAsk, TimeoutError) as error:
             log.debug("a client did not answer about approval %s: %s", question.approval, error)
             return False
-        return await self._take(question.approval, asker, said)
+        taken = await self._take(question.approval, asker, said)
+        if taken and "elicitationId" in params:
+            caller.hear(_COMPLETE, {"elicitationId": params["elicitationId"]})
+        return taken
 
     async def answered(self, approval_id: str, once: Once | None, asker: Asker, said: Any) -> bool:
         """Takes the answer that a modern client came back with; whether its call is made anew now.
@@ -109,7 +114,7 @@ class Consent:
         if self._url is not None and opened(said):
             return await self._settled(approval_id)
         answer, approval = reply(said), await self._approving.store.approval(approval_id)
-        if answer is None or not await self._may_answer(asker, approval):
+        if answer is None or not await self._may_answer(asker, approval) or await self._form(approval) is None:
             return False
         decision, reason = answer
         given = Answer(decision, reason, OWN_CLIENT, seen=approval.asked.digest)
@@ -126,6 +131,10 @@ class Consent:
                 return False
             await asyncio.sleep(LOOK)
         return True
+
+    async def _form(self, approval: Approval) -> JsonObject | None:
+        """The form by which a client is asked about this call, if it is; only one who was shown the call may answer."""
+        return form(approval, await self._approving.background(approval)) if self._forms else None
 
     async def _may_answer(self, asker: Asker, approval: Approval) -> bool:
         alone = approval.needs == 1 and approval.asked_for is None and approval.call.subject == asker.subject

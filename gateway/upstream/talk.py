@@ -21,6 +21,7 @@ from gateway.signature import signed
 __all__ = ["Talk", "weight"]
 
 QUESTIONS = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
+COMPLETE = "notifications/elicitation/complete"  # MCP 2025-11-25; the next version has none
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 MOST_QUESTIONS = 32  # open at once on one connection
 
@@ -58,6 +59,7 @@ class Talk:
         self._callers: dict[str | int, Caller] = {}  # by request id, which is the progress token too; the newest last
         self._questions: dict[str | int, asyncio.Task[None]] = {}
         self._limits: dict[str | int, _Limit] = {}
+        self._pages: dict[str, Caller] = {}  # by the id under which a page was shown to him
 
     @contextmanager
     def serving(self, request_id: str | int, caller: Caller, limit: Timeout | None = None) -> Iterator[None]:
@@ -77,6 +79,7 @@ class Talk:
 
     def hush(self) -> None:
         """Nobody is there any more whom a question could be for."""
+        self._pages.clear()
         for task in self._questions.values():
             task.cancel()
 
@@ -91,6 +94,8 @@ class Talk:
             self._logged(params, caller)
         elif method == "notifications/cancelled":
             self._withdrawn(params)
+        elif method == COMPLETE:
+            self._completed(params)
         elif method == "notifications/resources/updated" and isinstance(params.get("uri"), str):
             self.updated(params["uri"])
         elif method in _LISTS:
@@ -117,6 +122,9 @@ class Talk:
                 limit.go_on()
 
     async def _answer(self, request: types.JSONRPCRequest, caller: Caller, send: Send) -> None:
+        page = (request.params or {}).get("elicitationId")
+        if isinstance(page, str) and not caller.modern and len(self._pages) < MOST_QUESTIONS:
+            self._pages[page] = caller
         try:
             result = await caller.ask(request.method, signed(self._name, request.method, request.params or {}))
         except CantAsk as error:
@@ -142,6 +150,13 @@ class Talk:
             return
         if weight(params.get("level")) >= weight(caller.log_level):
             caller.hear("notifications/message", params)
+
+    def _completed(self, params: JsonObject) -> None:
+        """What somebody did on a page is done: told to him to whom that page was shown, once, while he is served."""
+        page = params.get("elicitationId")
+        caller = self._pages.pop(page, None) if isinstance(page, str) else None
+        if caller is not None:
+            caller.hear(COMPLETE, {"elicitationId": page})
 
     def _withdrawn(self, params: JsonObject) -> None:
         """The server does not want an answer any more."""

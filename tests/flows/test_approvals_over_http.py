@@ -1,5 +1,6 @@
 """People answer `toolgate serve` over HTTP: as programs in JSON, and in a browser; an agent's key is not enough."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import mcp
 import mcp_types as types
 import pytest
+from mcp.client.streamable_http import streamable_http_client
 
 from tests.fixtures.served import FIXTURES, PATIENCE, Gateway, Wire, approval_in, request, text_of
 from tests.fixtures.serving import Project
@@ -128,6 +131,61 @@ def test_a_client_that_opens_pages_is_led_there_and_its_call_goes_on(project: Pr
             assert http.post(f"/approvals/{approval}", json=said).status_code == 200
         back = {"requestState": asked["requestState"], "inputResponses": {key: {"action": "accept"}}}
         assert text_of(call(wire, agents, _meta=meta, **back)) == "send done"
+
+
+async def led(gateway: Gateway, key: str, mode: Any, bob: httpx2.AsyncClient) -> tuple[str, Any, list[str]]:
+    """The official SDK's client, whose user opens the page to which it leads him. Bob answers there.
+
+    Returns its version, the result of the call, and what happened: `shown ID`, `complete ID`.
+    """
+    happened: list[str] = []
+
+    async def opened(_context: Any, params: Any) -> types.ElicitResult:
+        assert params.mode == "url"
+        happened.append(f"shown {getattr(params, 'elicitation_id', None)}")
+        page = f"/approvals/{params.url.rpartition('/')[2]}"
+        digest = (await bob.get(page)).json()["digest"]
+        answer = await bob.post(page, json={"decision": "approved", "digest": digest})
+        assert answer.status_code == 200, answer.text
+        return types.ElicitResult(action="accept")
+
+    async def heard(message: Any) -> None:
+        if isinstance(message, types.ElicitCompleteNotification):
+            happened.append(f"complete {message.params.elicitation_id}")
+
+    async with (
+        httpx2.AsyncClient(headers={"authorization": f"Bearer {key}"}, timeout=PATIENCE) as http,
+        mcp.Client(
+            streamable_http_client(gateway.url, http_client=http),
+            mode=mode,
+            cache=None,
+            elicitation_callback=opened,
+            message_handler=heard,
+        ) as client,
+    ):
+        result = await client.call_tool("tally__send", {"word": "a"})
+        return str(client.protocol_version), result.model_dump(by_alias=True, mode="json"), happened
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_the_sdks_own_client_is_led_to_the_page_and_its_call_is_made(project: Project, mode: Any) -> None:
+    """One of the handshake era is told when the page has been answered; the next version has no such message."""
+
+    async def work(gateway: Gateway, agents: str, bobs: str) -> tuple[str, Any, list[str]]:
+        base, headers = gateway.url.removesuffix("/mcp"), {"authorization": f"Bearer {bobs}"}
+        async with httpx2.AsyncClient(base_url=base, headers=headers, timeout=PATIENCE) as bob:
+            return await led(gateway, agents, mode, bob)
+
+    with served(project, f'{SERVE}[approvals]\nurl = "https://gate.example"\n') as gateway:
+        agents, bobs = project.key("user:ann"), project.key("user:bob", "--scope", "approvals")
+        version, result, happened = asyncio.run(work(gateway, agents, bobs))
+    assert text_of(result) == "send done"
+    assert arrived(project) == [{"word": "a"}]
+    shown = happened[0].removeprefix("shown ")
+    if mode == "legacy":
+        assert (version, happened) == ("2025-11-25", [f"shown {shown}", f"complete {shown}"])
+    else:
+        assert (version, happened) == ("2026-07-28", ["shown None"])
 
 
 def test_where_nobody_logs_in_nobody_answers_over_http_unless_the_admin_says_so(project: Project) -> None:

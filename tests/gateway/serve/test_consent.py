@@ -38,9 +38,11 @@ APPROVE: Json = {"action": "accept", "content": {"decision": "approve"}}
 DENY: Json = {"action": "accept", "content": {"decision": "deny", "reason": "not now"}}
 
 
-def within(tmp_path: Path, scenario: Callable[[App], Awaitable[None]], *lines: str, asks: bool = True) -> None:
+def within(
+    tmp_path: Path, scenario: Callable[[App], Awaitable[None]], *lines: str, asks: bool = True, **more: Any
+) -> None:
     tally = {"command": sys.executable, "args": ["-S", str(FIXTURES / "tally_server.py"), str(tmp_path / "calls")]}
-    setup = Setup(tmp_path, {"tally": spec("tally", {**tally, "era": "legacy"})}, asks=asks)
+    setup = Setup(tmp_path, {"tally": spec("tally", {**tally, "era": "legacy"})}, asks=asks, **more)
     setup.write_policy(*(lines or (ALLOW, ASK, ALONE)))
 
     async def work() -> None:
@@ -76,8 +78,10 @@ class Waiting:
     log_level: str | None = None
     asked: list[Json] = field(default_factory=list)
     meanwhile: Callable[[], Awaitable[None]] | None = None
+    heard: list[Any] = field(default_factory=list)
 
-    def hear(self, method: str, params: JsonObject) -> None: ...
+    def hear(self, method: str, params: JsonObject) -> None:
+        self.heard.append((method, params))
 
     async def ask(self, method: str, params: JsonObject) -> JsonObject:
         self.asked.append({"method": method, **params})
@@ -335,3 +339,65 @@ def test_a_client_that_goes_away_while_it_is_asked_leaves_the_question(tmp_path:
         assert arrived(tmp_path) == [{"word": "a"}]
 
     within(tmp_path, scenario)
+
+
+URL = "https://gate.example"
+PAGES: Json = {"elicitation": {"url": {}}}
+BOTH: Json = {"elicitation": {"url": {}, "form": {}}}
+OPENED: Json = {"action": "accept"}
+COMPLETE = "notifications/elicitation/complete"
+
+
+def test_who_was_led_to_a_page_is_told_when_it_has_been_answered_and_his_call_is_made(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        async def bob() -> None:
+            (approval,) = await app.store.approvals()
+            await app.store.decide(approval.id, "approved", "user:bob", "")
+
+        caller = Waiting(OPENED, capabilities=PAGES, meanwhile=bob)
+        assert not (await wait(app, caller)).get("isError")
+        (question,) = caller.asked
+        assert question["url"].startswith(f"{URL}/approvals/A-")
+        assert caller.heard == [(COMPLETE, {"elicitationId": question["elicitationId"]})]
+        assert arrived(tmp_path) == [{"word": "a"}]
+
+    within(tmp_path, scenario, asks=False, url=URL)
+
+
+def test_nobody_is_told_that_a_page_was_answered_that_was_not(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        caller = Waiting(OPENED, capabilities=PAGES)
+        assert "toolgate approve" in text(await wait(app, caller))
+        assert caller.heard == []
+
+    within(tmp_path, scenario, asks=False, url=URL, open_seconds=0.0)
+
+
+@pytest.mark.parametrize("said", [APPROVE, DENY, {"action": "decline"}, {"action": "cancel"}])
+def test_what_a_client_says_of_a_page_is_no_answer_where_clients_are_not_asked(tmp_path: Path, said: Json) -> None:
+    """A line lets him decide: on the page, where he shows who he is."""
+
+    async def scenario(app: App) -> None:
+        asked = await ask(app, SEND, capabilities=PAGES)
+        assert asked["inputRequests"][APPROVAL]["params"]["mode"] == "url"
+        await ask(app, back(asked, said), capabilities=PAGES)
+        await wait(app, Waiting(said, capabilities=PAGES))
+        assert [(one.state, one.decisions) for one in await approvals(app)] == [("pending", ())]
+
+    within(tmp_path, scenario, asks=False, url=URL, open_seconds=0.0)
+    assert arrived(tmp_path) == []
+
+
+def test_a_client_that_was_not_shown_the_call_does_not_approve_it(tmp_path: Path) -> None:
+    """It is too long for a form, so he is led to its page."""
+    long: Json = {"name": "tally__send", "arguments": {"word": "x" * 9_000}}
+
+    async def scenario(app: App) -> None:
+        asked = await ask(app, long, capabilities=BOTH)
+        assert asked["inputRequests"][APPROVAL]["params"]["mode"] == "url"
+        again = {**long, "requestState": asked["requestState"], "inputResponses": {APPROVAL: APPROVE}}
+        await ask(app, again, capabilities=BOTH)
+        assert [one.state for one in await approvals(app)] == ["pending"]
+
+    within(tmp_path, scenario, url=URL, open_seconds=0.0)
+    assert arrived(tmp_path) == []

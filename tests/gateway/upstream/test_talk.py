@@ -183,3 +183,42 @@ def test_the_time_in_which_people_are_asked_does_not_count() -> None:
                 assert (limit.when() or 0) - asyncio.get_running_loop().time() <= left
 
     asyncio.run(scenario())
+
+
+def test_that_a_page_was_answered_is_told_once_to_him_to_whom_it_was_shown() -> None:
+    async def work() -> None:
+        talk, ann, bob, sent = quiet(), Client("a"), Client("b"), Sent()
+        page = {"mode": "url", "message": "?", "url": "https://shop.example", "elicitationId": "e-1"}
+        asked = types.JSONRPCRequest(jsonrpc="2.0", id=1, method="elicitation/create", params=page)
+        done = {"method": "notifications/elicitation/complete", "params": {"elicitationId": "e-1"}}
+        with talk.serving(1, ann):
+            talk.hear(done)  # nobody was shown such a page
+            assert talk.asked(asked, sent)
+            await sent.one.wait()
+            with talk.serving(2, bob):
+                for other in ("e-2", None, ["e-1"]):
+                    talk.hear({**done, "params": {"elicitationId": other}})
+                talk.hear({**done, "params": {"elicitationId": "e-1", "_meta": {"toolgate/x": 1}}})
+                talk.hear(done)
+        assert ann.heard == [("notifications/elicitation/complete", {"elicitationId": "e-1"})]
+        assert bob.heard == []
+
+    asyncio.run(work())
+
+
+def test_a_modern_client_and_one_that_is_gone_hear_nothing_of_a_page() -> None:
+    async def work() -> None:
+        page = {"mode": "url", "message": "?", "url": "https://shop.example", "elicitationId": "e-1"}
+        asked = types.JSONRPCRequest(jsonrpc="2.0", id=1, method="elicitation/create", params=page)
+        done = {"method": "notifications/elicitation/complete", "params": {"elicitationId": "e-1"}}
+        for client, while_served in ((Client("a", modern=True), True), (Client("a"), False)):
+            talk, sent = quiet(), Sent()
+            with talk.serving(1, client):
+                assert talk.asked(asked, sent)
+                await sent.one.wait()
+                if while_served:
+                    talk.hear(done)
+            talk.hear(done)
+            assert client.heard == []
+
+    asyncio.run(work())
