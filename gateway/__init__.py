@@ -97,7 +97,8 @@ Paths: where something happens.
     parties         with whom the pipeline deals, and what it answers
     questions       the question that is put to people about a call
     pipeline        the path of a call: parse, judge, admit, forward, record
-    turn            one question to a model: reserve, ask, settle
+    backend         a model as it is asked and billed
+    turn            one question to a model: reserve, ask, settle, for each attempt
     loop            the path of a run: take the steps, until it waits or ends
     earlier         what clients have read in the runs that they had before
     clients         a session without a model of ours: the same path for MCP clients

@@ -77,8 +77,11 @@ class Started:
 
 @value(frozen=True, slots=True)
 class ModelAsked:
+    """`model` is the one that is asked, where several may be, one after another."""
+
     turn: int
     reserved: Mapping[str, int]
+    model: str = ""
 
 
 @value(frozen=True, slots=True)
@@ -96,11 +99,17 @@ class ModelAnswered:
 
 @value(frozen=True, slots=True)
 class ModelFailed:
+    """One attempt at a reply. `then` is how it goes on by itself: `again`, or the name of the model that is asked next;
+    empty where it does not.
+    """
+
     turn: int
     kind: str
     why: str
     retryable: bool
     spent: Mapping[str, int] = field(default_factory=dict)
+    model: str = ""
+    then: str = ""
 
 
 @value(frozen=True, slots=True)

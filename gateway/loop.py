@@ -225,7 +225,7 @@ class _Drive:
     def _turn(self, model: Model) -> Turn:
         parts = self.parts
         watch, booking = self.watcher.streamed, parts.booking
-        return Turn(parts.store, parts.tracing, model, self.lease, self._resolved, watch, booking)
+        return Turn(parts.store, parts.tracing, model, self.lease, self._resolved, watch, booking, self._catch_up)
 
     def _resolved(self, name: str) -> str:
         """By the tools that there are when the model has spoken: a server may have come back meanwhile."""

@@ -157,6 +157,7 @@ class Run:
     turn_began: int = 0
     asked: Spend | None = None  # reserved for a model call that has no answer yet
     asked_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # and of which accounts beside its own
+    asked_model: str = ""  # by whom, where several models may be asked
     low: Mapping[str, JsonObject] = field(default_factory=dict)  # what is left of budgets that run low
     failures: tuple[ModelFailed, ...] = ()  # of the current turn's model call, in a row
     finish: str = ""
@@ -238,7 +239,7 @@ def _queued(run: Run, event: Queued) -> Run:
 
 
 def _model_asked(run: Run, event: ModelAsked) -> Run:
-    return replace(run, turn=event.turn, asked=Spend.from_json(event.reserved), asked_of={})
+    return replace(run, turn=event.turn, asked=Spend.from_json(event.reserved), asked_of={}, asked_model=event.model)
 
 
 def _said(run: Run, message: Mapping[str, Any]) -> Run:

@@ -135,8 +135,8 @@ def _waiting(run: Run, _now: int) -> Step | None:
 
 
 def _failing(run: Run, _now: int) -> Step | None:
-    counted = [failure for failure in run.failures if failure.kind != "lost"]  # a worker that died is not the model
-    if not counted:
+    counted = [failure for failure in run.failures if failure.kind != "lost" and not failure.then]
+    if not counted:  # a worker that died is not the model; and what goes on by itself was only interrupted
         return None
     last = counted[-1]
     if last.retryable and len(counted) < MAX_MODEL_FAILURES:

@@ -24,7 +24,7 @@ from gateway.telemetry import attributes as said
 from gateway.telemetry.span import Attributes, Kind, Link, SpanName, link_to
 from gateway.values import value
 
-__all__ = ["IDEMPOTENCY_KEY", "Interval", "Place", "Tracing", "meta_about", "meta_of", "reloaded"]
+__all__ = ["IDEMPOTENCY_KEY", "Asked", "Interval", "Place", "Tracing", "meta_about", "meta_of", "reloaded"]
 
 IDEMPOTENCY_KEY = "toolgate/idempotency-key"
 _NOT_OURS_TO_PASS_ON = frozenset({"baggage", "tracestate"})  # they may name people, and belong to another trace
@@ -117,6 +117,24 @@ class Forwarding:
         return sorted(f"{one['budget']}/{one['unit']}" for one in left if one["low"])
 
 
+@value(frozen=True, slots=True)
+class Asked:
+    """How a model was asked: `model` by its provider's own name. Times are in seconds; `then` is how it goes on after a
+    failure: `again`, or the model that is asked next.
+    """
+
+    model: str
+    provider: str
+    timeout: float
+    address: str | None = None
+    port: int | None = None
+    max_output_tokens: int | None = None
+    effort: str | None = None
+    first_seconds: float | None = None
+    response_id: str = ""
+    then: str = ""
+
+
 class Tracing:
     """Turns facts into spans for `telemetry`; `on` says whether anybody wants them."""
 
@@ -202,7 +220,7 @@ class Tracing:
         when = Interval(approval.created * _MILLION, approval.decided_at * _MILLION)
         self._emit("approval.wait", place, f"{call.key}/approval/{approval.id}", when, attributes)
 
-    def asked(self, run: Run, answer: ModelAnswered | ModelFailed, timeout: float, when: Interval) -> None:
+    def asked(self, run: Run, answer: ModelAnswered | ModelFailed, asked: Asked, when: Interval) -> None:
         """One attempt at a model's reply: what came, or how it failed. `run` is as it was before it was asked."""
         if not self.on:
             return
@@ -210,12 +228,19 @@ class Tracing:
             **Place.of(run).facts,
             **(_reply_facts(answer) if isinstance(answer, ModelAnswered) else {}),
             step_id=f"t{answer.turn}",
-            model=run.model,
-            provider=run.model.partition(":")[0],
+            model=asked.model,
+            provider=asked.provider or None,
             cost_usd=float(usd(answer.spent.get("nanos", 0))),
-            timeout_ms=round(timeout * 1000),
+            timeout_ms=round(asked.timeout * 1000),
             retry_count=len(run.failures),
             stream=True,
+            max_output_tokens=asked.max_output_tokens,
+            effort=asked.effort,
+            first_chunk_seconds=asked.first_seconds,
+            response_id=asked.response_id or None,
+            server_address=asked.address,
+            server_port=asked.port,
+            goes_on_with=asked.then or None,
         )
         key = f"t{answer.turn}/model" + (f"#{len(run.failures) + 1}" if run.failures else "")
         error = answer.kind if isinstance(answer, ModelFailed) else None

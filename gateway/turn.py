@@ -1,58 +1,74 @@
-"""One question to a model: reserve, ask, settle. Whatever goes wrong becomes a `ModelFailed`, never a lost turn.
+"""One question to a model: reserve, ask, settle, for each attempt. Whatever goes wrong becomes a `ModelFailed`, never a
+lost turn.
 
-An answer that never came whole is not free: a backend that had begun to answer, or was given up after its time, has
-read the question, so what was read is counted as spent.
+The provider may ask again, or ask another model (`Retrying`, `MovedOn`). Each attempt is reserved before it is made and
+settled when it has failed, so that a budget stops the next one; and each is recorded, and has its span.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 
 from gateway.accounts import Bill
 from gateway.agents.context import estimated_tokens
+from gateway.backend import Backend, Heard, Model, answered, failed, reservation, spent
 from gateway.booking import Booking
-from gateway.budget import Price, Spend
+from gateway.budget import Spend
 from gateway.errors import BudgetExceeded
 from gateway.events import Budgeted, Event, ModelAnswered, ModelAsked, ModelFailed, Paused
 from gateway.reserving import reserves, settled_in
-from gateway.run import Run
+from gateway.run import Run, fold
 from gateway.store import Change, Lease, Reserve, Settle, Store, run_account
-from gateway.tracing import Interval, Tracing
-from providers import Deadlines, Finish, Finished, Provider, ProviderError, Reply, Request, StreamEvent, message_to_json
+from gateway.tracing import Asked, Interval, Tracing
+from providers import (
+    Finish,
+    Finished,
+    MovedOn,
+    ProviderError,
+    Reply,
+    Request,
+    Retrying,
+    StreamEvent,
+    Usage,
+    message_to_json,
+)
 
-__all__ = ["Model", "Turn"]
+__all__ = ["Backend", "Model", "Turn"]
 
 _COMPLETE: frozenset[Finish] = frozenset({"stop", "tool_calls"})
+_MILLION = 1_000_000
+_NANOS = 1_000_000_000
 
 log = logging.getLogger("toolgate.turn")
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A backend, and what it calls the model."""
-
-    provider: Provider
-    name: str
-    price: Price
-    deadlines: Deadlines = field(default_factory=Deadlines)
+async def _unheard() -> None:
+    """Nobody wants to know at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
-    """No whole reply. `read` says that the question had been read by then, and has to be paid for."""
+class _Attempt:
+    """`run` is as it was before it was made; `read` is how many tokens the question has, about."""
 
-    error: ProviderError
-    read: bool
+    run: Run
+    number: int
+    request: Request
+    backend: Backend
+    read: int
+    reserved: Spend
+    bill: Bill
+    heard: Heard
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Everything that one question to the model needs. `resolve` turns an exposed name into a `server/tool` path.
 
-    `booking` says which other budgets than the run's count it.
+    `booking` says which other budgets than the run's count it. `recorded` is called when an attempt has been recorded
+    and the turn goes on.
     """
 
     store: Store
@@ -62,105 +78,171 @@ class Turn:
     resolve: Callable[[str], str]
     watch: Callable[[StreamEvent], None]
     booking: Booking | None = None
+    recorded: Callable[[], Awaitable[None]] = _unheard
 
     async def ask(self, run: Run, number: int, request: Request) -> ProviderError | None:
-        """Asks once, and records what came of it. Returns how the backend failed, if it did. Raises StoreError."""
-        reserved = self._reservation(run, number, request)
-        asked, bill = ModelAsked(number, reserved.to_json()), await self._bill(run, reserved, request)
-        told = (Budgeted(f"t{number}/model", bill.accounts, bill.left()),) if bill.claims else ()
-        own = Reserve(run_account(run.id), reserved, run.limits)
-        try:
-            await self._append(run, (asked, *told), own, *reserves(bill.claims))
-        except BudgetExceeded as error:
-            await self._append(run, (Paused("budget", str(error), error.unit),))
+        """Asks, and records what came of it. Returns how the backend failed, if it did. Raises StoreError."""
+        attempt = await self._begun(run, number, request, self.model.first)
+        if attempt is None:
             return None
         if 0 < run.turn < number:  # a turn ends where the next one begins
             self.tracing.stepped(run, "tool")
-        begin = time.time_ns()
-        reply = await self._reply(request)
-        when = Interval(begin, time.time_ns())
-        event = self._event(run, number, request, reply, reserved)
-        spent = Spend.from_json(event.spent)
-        took = replace(spent, millis=when.millis)
-        await self._append(
-            run, (event,), Settle(run_account(run.id), reserved, spent), *settled_in(bill.accounts, took)
-        )
-        self.tracing.asked(run, event, request.deadlines.total, when)
-        return reply.error if isinstance(reply, _Failure) else None
+        async with aclosing(self.model.provider.stream(request)) as events:
+            came: Reply | ProviderError | None
+            attempt, came = await self._followed(attempt, events)
+        if came is None:
+            return None
+        await self._ended(attempt, came)
+        return came if isinstance(came, ProviderError) else None
 
     async def forget(self, run: Run, request: Request) -> None:
         """A reply that was lost with its worker. What it read has been paid for; it is settled, and asked again."""
-        reserved = run.asked or Spend()
-        spent = self._read(run, request, reserved)
-        lost = ModelFailed(run.turn, "lost", "the worker died before the reply came", True, spent.to_json())
-        own = Settle(run_account(run.id), reserved, spent)
-        await self._append(run, (lost,), own, *settled_in(run.asked_of, spent))
+        reserved, backend = run.asked or Spend(), self.model.backend(run.asked_model)
+        cost = spent(backend, Usage(estimated_tokens(request, run)), reserved)
+        why = "the worker died before the reply came"
+        lost = ModelFailed(run.turn, "lost", why, True, cost.to_json(), run.asked_model)
+        own = Settle(run_account(run.id), reserved, cost)
+        await self._append(run, (lost,), own, *settled_in(run.asked_of, cost))
+
+    # ---- an attempt begins
+
+    async def _begun(
+        self, run: Run, number: int, request: Request, backend: Backend, delay: float = 0.0
+    ) -> _Attempt | None:
+        """Reserved and recorded; None when it does not fit the budget, and the run is paused.
+
+        What the question has in tokens is an estimate on the safe side. Only where that does not fit is it counted.
+        """
+        read = estimated_tokens(request, run)
+        try:
+            return await self._reserved(run, number, request, backend, read, delay)
+        except BudgetExceeded as error:
+            exact = await backend.count(request) if backend.count else None
+            if exact is None or exact >= read:
+                await self._paused(run, error)
+                return None
+        try:
+            return await self._reserved(run, number, request, backend, exact, delay)
+        except BudgetExceeded as error:
+            await self._paused(run, error)
+            return None
+
+    async def _reserved(  # noqa: PLR0913, PLR0917 - what an attempt is made of
+        self, run: Run, number: int, request: Request, backend: Backend, read: int, delay: float
+    ) -> _Attempt:
+        """Raises BudgetExceeded."""
+        reserved = reservation(backend, read, request, new_turn=number > run.turn)
+        bill = await self._bill(run, reserved, request)
+        asked = ModelAsked(number, reserved.to_json(), backend.name)
+        told = (Budgeted(f"t{number}/model", bill.accounts, bill.left()),) if bill.claims else ()
+        own = Reserve(run_account(run.id), reserved, run.limits)
+        await self._append(run, (asked, *told), own, *reserves(bill.claims))
+        heard = Heard(time.time_ns() + round(delay * _NANOS))
+        return _Attempt(run, number, request, backend, read, reserved, bill, heard)
+
+    async def _paused(self, run: Run, error: BudgetExceeded) -> None:
+        await self._append(run, (Paused("budget", str(error), error.unit),))
 
     async def _bill(self, run: Run, reserved: Spend, request: Request) -> Bill:
         if self.booking is None or not self.booking.counts:
             return Bill(reserved)
         return await self.booking.question_to_model(run, reserved, request.deadlines.total)
 
-    def _event(
-        self, run: Run, number: int, request: Request, reply: Reply | _Failure, reserved: Spend
-    ) -> ModelAnswered | ModelFailed:
-        if isinstance(reply, Reply):
-            return self._answered(number, reply, reserved)
-        error = reply.error
-        nothing = replace(reserved, tokens=0, nanos=0, input_tokens=0, output_tokens=0)
-        spent = self._read(run, request, reserved) if reply.read else nothing
-        return ModelFailed(number, error.kind, str(error), error.retryable, spent.to_json())
+    # ---- it is under way
 
-    def _read(self, run: Run, request: Request, reserved: Spend) -> Spend:
-        """What a question costs that was read and not answered."""
-        read = estimated_tokens(request, run)
-        return replace(reserved, tokens=read, nanos=self.model.price.of(read, 0), input_tokens=read, output_tokens=0)
+    async def _followed(
+        self, attempt: _Attempt, events: AsyncGenerator[StreamEvent, None]
+    ) -> tuple[_Attempt, Reply | ProviderError | None]:
+        """The last attempt, and what came of it; None when the budget ended it."""
+        total = attempt.request.deadlines.total
+        until = asyncio.get_running_loop().time() + total
+        while True:
+            event = await self._next(events, until, total)
+            if isinstance(event, ProviderError):
+                return attempt, event
+            if isinstance(event, Retrying | MovedOn):
+                following = await self._again(attempt, event)
+                if following is None:
+                    return attempt, None
+                attempt = following
+            else:
+                attempt.heard.hear(event, time.time_ns())
+            self.watch(event)
+            if isinstance(event, Finished):
+                return attempt, event.reply
 
-    def _reservation(self, run: Run, number: int, request: Request) -> Spend:
-        read = estimated_tokens(request, run)
-        nanos = self.model.price.most(read, request.max_output_tokens)
-        turns = 1 if number > run.turn else 0  # a retry is the same turn
-        most = request.max_output_tokens
-        return Spend(turns=turns, tokens=read + most, nanos=nanos, input_tokens=read, output_tokens=most, model_calls=1)
-
-    async def _reply(self, request: Request) -> Reply | _Failure:
-        heard, total = False, request.deadlines.total
+    async def _next(
+        self, events: AsyncGenerator[StreamEvent, None], until: float, total: float
+    ) -> StreamEvent | ProviderError:
+        """The next event, or how it failed instead."""
         try:
-            async with asyncio.timeout(total), aclosing(self.model.provider.stream(request)) as events:
-                async for event in events:
-                    heard = True
-                    self.watch(event)
-                    if isinstance(event, Finished):
-                        return event.reply
+            async with asyncio.timeout_at(until):
+                event = await anext(events, None)
         except TimeoutError:
-            return _Failure(ProviderError("timeout", f"no whole reply within {total:g} s"), read=True)
+            return ProviderError("timeout", f"no whole reply within {total:g} s")
         except ProviderError as error:
-            return _Failure(error, heard)
+            return error
         except Exception as broken:  # a defect of an adapter: it must not take the turn along
             log.debug("a model backend failed", exc_info=True)
             why = f"the adapter of this backend failed: {type(broken).__name__}"  # its text may hold a secret
-            return _Failure(ProviderError("protocol", why), heard)
-        return _Failure(ProviderError("protocol", "the reply ended before it was complete"), heard)
+            return ProviderError("protocol", why)
+        return event or ProviderError("protocol", "the reply ended before it was complete")
 
-    def _answered(self, number: int, reply: Reply, reserved: Spend) -> ModelAnswered:
+    async def _again(self, attempt: _Attempt, event: Retrying | MovedOn) -> _Attempt | None:
+        """One attempt is over, and the next begins, perhaps with another model."""
+        then, delay = (event.model, 0.0) if isinstance(event, MovedOn) else ("again", event.delay)
+        await self._ended(attempt, event.error, then)
+        run = fold(attempt.run.id, await self.store.events(attempt.run.id, attempt.run.seq), attempt.run)
+        await self.recorded()
+        backend = self.model.backend(then) if isinstance(event, MovedOn) else attempt.backend
+        return await self._begun(run, attempt.number, attempt.request, backend, delay)
+
+    # ---- it is over
+
+    async def _ended(self, attempt: _Attempt, came: Reply | ProviderError, then: str = "") -> None:
+        """Recorded, settled, traced. `then` is how it goes on by itself after a failure."""
+        when = Interval(attempt.heard.began, max(attempt.heard.began, time.time_ns()))
+        event, cost = self._event(attempt, came, then)
+        took = replace(cost, millis=when.millis)
+        own = Settle(run_account(attempt.run.id), attempt.reserved, cost)
+        await self._append(attempt.run, (event,), own, *settled_in(attempt.bill.accounts, took))
+        self.tracing.asked(attempt.run, event, self._asked(attempt, came, then), when)
+
+    def _event(
+        self, attempt: _Attempt, came: Reply | ProviderError, then: str
+    ) -> tuple[ModelAnswered | ModelFailed, Spend]:
+        backend, number = attempt.backend, attempt.number
+        if isinstance(came, Reply):
+            cost = answered(backend, came, attempt.reserved)
+            return self._answered(number, came, cost), cost
+        cost = failed(backend, attempt.read, attempt.heard, came, attempt.reserved)
+        again = came.retryable or bool(then)
+        return ModelFailed(number, came.kind, str(came), again, cost.to_json(), backend.name, then), cost
+
+    def _answered(self, number: int, reply: Reply, cost: Spend) -> ModelAnswered:
         """Tools run only if the reply is complete: the calls of one that was cut are kept as words, and not made."""
-        usage = reply.usage
-        price = max(0, self.model.price.of(usage.input, usage.output, usage.cache_read, usage.cache_write))
-        spent = Spend(
-            turns=reserved.turns,
-            tokens=usage.total,
-            nanos=price if reply.cost_nanos is None else max(0, reply.cost_nanos),
-            input_tokens=usage.input,
-            output_tokens=usage.output,
-            model_calls=1,
-        )
         wishes = reply.message.tool_calls if reply.finish in _COMPLETE else ()
         calls = tuple(
             {"key": f"t{number}/call/{index}", "id": wish.id, "path": self.resolve(wish.name)}
             for index, wish in enumerate(wishes, 1)
         )
-        message = message_to_json(reply.message)
-        return ModelAnswered(number, message, reply.finish, reply.model, asdict(usage), spent.to_json(), calls)
+        message, usage = message_to_json(reply.message), asdict(reply.usage)
+        return ModelAnswered(number, message, reply.finish, reply.model, usage, cost.to_json(), calls)
+
+    def _asked(self, attempt: _Attempt, came: Reply | ProviderError, then: str) -> Asked:
+        backend, request = attempt.backend, attempt.request
+        return Asked(
+            model=backend.model,
+            provider=backend.system,
+            timeout=request.deadlines.total,
+            address=backend.address,
+            port=backend.port,
+            max_output_tokens=min(request.max_output_tokens, backend.most_output or request.max_output_tokens),
+            effort=request.effort or backend.effort,
+            first_seconds=attempt.heard.seconds_to_first,
+            response_id=came.response_id if isinstance(came, Reply) else "",
+            then=then,
+        )
 
     async def _append(self, run: Run, events: Sequence[Event], *changes: Change) -> None:
         await self.store.append(run.id, events, lease=self.lease, changes=changes)

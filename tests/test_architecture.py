@@ -54,7 +54,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.questions", "gateway.booking", "gateway.parties", "gateway.pipeline",
     ),
     "loop": (
-        "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",
+        "gateway.backend", "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
     "root": (

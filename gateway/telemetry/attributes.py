@@ -81,7 +81,7 @@ class AgentStep(Facts, total=False):
 
 
 class LlmCall(Facts, _Tokens, total=False):
-    """Facts of `llm.call`: one logical call of a model, with its retries. Times are as their names say."""
+    """Facts of `llm.call`: one attempt at a model's reply. Times are as their names say."""
 
     model: Required[str]
     provider: str | None
@@ -95,6 +95,8 @@ class LlmCall(Facts, _Tokens, total=False):
     server_port: int | None
     timeout_ms: int | None
     retry_count: int | None
+    effort: str | None
+    goes_on_with: str | None  # after a failure: `again`, or the model that is asked next
 
 
 class ToolCall(Facts, total=False):
@@ -161,6 +163,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "provider": ("gen_ai.provider.name",),
     "stream": ("gen_ai.request.stream",),
     "max_output_tokens": ("gen_ai.request.max_tokens",),
+    "effort": ("gen_ai.request.reasoning.level",),
+    "goes_on_with": ("toolgate.model.goes_on_with",),
     "response_model": ("gen_ai.response.model",),
     "response_id": ("gen_ai.response.id",),
     "finish_reasons": ("gen_ai.response.finish_reasons",),

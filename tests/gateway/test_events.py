@@ -55,7 +55,7 @@ SAMPLES: tuple[Event, ...] = (
         limits={"turns": 20, "nanos": 500_000_000},
     ),
     Started(worker="host/4711/0123abcd"),
-    ModelAsked(turn=1, reserved={"turns": 1, "tokens": 4_500}),
+    ModelAsked(turn=1, reserved={"turns": 1, "tokens": 4_500}, model="anthropic:claude-x"),
     ModelAnswered(
         turn=1,
         message={
@@ -71,7 +71,15 @@ SAMPLES: tuple[Event, ...] = (
         spent={"turns": 1, "tokens": 430, "nanos": 1_650_000},
         calls=({"key": "t1/call/1", "id": "c1", "path": "shop/order"},),
     ),
-    ModelFailed(turn=2, kind="overloaded", why="try later", retryable=True, spent={"turns": 1}),
+    ModelFailed(
+        turn=2,
+        kind="overloaded",
+        why="try later",
+        retryable=True,
+        spent={"turns": 1},
+        model="anthropic:claude-x",
+        then="openai:gpt-x",
+    ),
     Denied(
         key="t1/call/1",
         path="shop/refund",

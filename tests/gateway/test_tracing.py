@@ -290,7 +290,7 @@ def test_when_telemetry_is_off_nothing_is_even_built(tmp_path: Path) -> None:
     tracing.forwarded(nothing, nothing, nothing, nothing, Interval(0, 0))
     tracing.followed(nothing, nothing, Interval(0, 0), ended=True)
     tracing.waited(nothing, nothing, nothing)
-    tracing.asked(nothing, nothing, 0.0, Interval(0, 0))
+    tracing.asked(nothing, nothing, nothing, Interval(0, 0))
     tracing.stepped(nothing, "tool")
     tracing.ended(nothing)
 

@@ -16,9 +16,25 @@ from gateway.store import run_account
 from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Recorder
 from gateway.tracing import Tracing
-from gateway.turn import Model, Turn
-from providers import Deadlines, Finished, Message, ProviderError, Reply, Request, StreamEvent, Text, Usage
+from gateway.turn import Backend, Model, Turn
+from providers import (
+    Deadlines,
+    Finished,
+    Message,
+    MovedOn,
+    ProviderError,
+    Reply,
+    Request,
+    Retrying,
+    StreamEvent,
+    Text,
+    TextDelta,
+    Usage,
+    UsageUpdate,
+)
 from providers import Started as Streaming
+from providers.own_errors import GaveUp, Unsent
+from tests.fixtures.acting import Acting
 from tests.fixtures.parts import Cut, Replies, calls, queued, says
 
 REQUEST = Request(
@@ -43,14 +59,21 @@ class Asked:
         return self.events[-1]
 
 
-def asking(folder: Path, provider: Any, *, limits: Limits = Limits(), request: Request = REQUEST) -> Asked:  # noqa: B008
+def asking(
+    folder: Path,
+    provider: Any,
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    request: Request = REQUEST,
+    backends: tuple[Backend, ...] = (),
+) -> Asked:
     async def scenario() -> Asked:
         store, recorder, streamed = SqliteStore(folder / "t.db"), Recorder(), list[StreamEvent]()
         try:
             await store.append("r", [queued(limits=limits), Started("w")], lease=None)
             lease = await store.acquire("r", "w", 60)
             assert lease is not None
-            model = Model(provider, "tiny", PRICE)
+            model = Model(provider, "tiny", PRICE, backends=backends)
             turn = Turn(store, Tracing(recorder), model, lease, lambda name: name.replace("__", "/"), streamed.append)
             error = await turn.ask(fold("r", await store.events("r")), 1, request)
             recorded = await store.events("r")
@@ -278,3 +301,115 @@ def test_the_stream_is_closed_when_a_reply_is_given_up(tmp_path: Path) -> None:
 def test_a_reply_with_text_and_no_calls_leaves_nothing_to_do(tmp_path: Path) -> None:
     reply: Reply = says("Done.", usage=Usage())
     assert asking(tmp_path, Replies(reply)).run.calls == {}
+
+
+# ---- several attempts, several models
+
+BUSY = ProviderError("overloaded", "busy")
+CHEAP = Backend("openai:b", "b", Price(10, 20), "openai", "api.example", 443, most_output=50)
+DEAR = Backend("anthropic:a", "a", PRICE, "anthropic", effort="low")
+
+
+def test_each_attempt_is_reserved_and_settled_on_its_own(tmp_path: Path) -> None:
+    provider = Acting([[Streaming("a"), TextDelta("x" * 30), Retrying(2, 0.0, BUSY), Finished(says("Done."))]])
+    asked = asking(tmp_path, provider)
+    first, failed, second, answer = asked.events[-4:]
+    assert isinstance(first, ModelAsked)
+    assert isinstance(second, ModelAsked)
+    assert isinstance(failed, ModelFailed)
+    assert (failed.kind, failed.retryable, failed.then) == ("overloaded", True, "again")
+    reserved = Spend.from_json(first.reserved)
+    read = reserved.input_tokens
+    assert Spend.from_json(failed.spent) == Spend(
+        turns=1,
+        tokens=read + 10,  # what it had read, and what it had said
+        nanos=read * 1000 + 10 * 2000,
+        input_tokens=read,
+        output_tokens=10,
+        model_calls=1,
+    )
+    assert Spend.from_json(second.reserved) == replace(reserved, turns=0)
+    assert isinstance(answer, ModelAnswered)
+    assert asked.account == Spend.from_json(failed.spent) + Spend.from_json(answer.spent)
+    assert (asked.account.turns, asked.account.model_calls) == (1, 2)
+    assert [type(event).__name__ for event in asked.streamed] == ["Started", "TextDelta", "Retrying", "Finished"]
+    assert asked.run.failures == ()
+
+
+def test_what_a_broken_reply_said_that_it_used_is_what_it_cost(tmp_path: Path) -> None:
+    usage = Usage(input=700, output=3, cache_read=600)
+    asked = asking(tmp_path, Acting([[Streaming("a"), UsageUpdate(usage), TextDelta("Hi"), BUSY]]))
+    assert (asked.account.input_tokens, asked.account.output_tokens) == (700, 3)
+
+
+def test_a_retry_that_does_not_fit_the_budget_is_not_made(tmp_path: Path) -> None:
+    provider = Acting([[Streaming("a"), Retrying(2, 0.0, BUSY), Finished(says("never"))]])
+    asked = asking(tmp_path, provider, limits=Limits(model_calls=1))
+    assert isinstance(asked.last, Paused)
+    assert asked.last.unit == "model_calls"
+    assert [event for event in asked.streamed if isinstance(event, Finished)] == []
+    assert (provider.open, asked.run.asked) == (0, None)
+    assert asked.account.model_calls == 1
+
+
+def test_another_model_costs_what_it_costs_and_is_told_in_the_record_and_the_trace(tmp_path: Path) -> None:
+    gave_up = GaveUp(BUSY, 4)
+    asked = asking(tmp_path, Acting([[MovedOn("openai:b", gave_up), Finished(says("Done."))]]), backends=(DEAR, CHEAP))
+    first, failed, second, answer = asked.events[-4:]
+    assert isinstance(first, ModelAsked)
+    assert isinstance(second, ModelAsked)
+    assert (first.model, second.model) == ("anthropic:a", "openai:b")
+    assert isinstance(failed, ModelFailed)
+    assert (failed.model, failed.then, failed.why, failed.retryable) == (
+        "anthropic:a", "openai:b", "busy (attempt 4)", True,
+    )  # fmt: skip
+    read = Spend.from_json(first.reserved).input_tokens
+    assert second.reserved["nanos"] == read * 10 + 50 * 20  # no more than the longest reply that it can give
+    assert isinstance(answer, ModelAnswered)
+    assert answer.spent["nanos"] == 20 * 10 + 10 * 20
+    gone, came = asked.recorder.spans
+    assert (gone.key, came.key, gone.error, came.error) == ("t1/model", "t1/model#2", "overloaded", None)
+    assert gone.attributes["toolgate.model.goes_on_with"] == "openai:b"
+    assert gone.attributes["gen_ai.request.reasoning.level"] == "low"
+    assert came.attributes["gen_ai.provider.name"] == "openai"
+    assert came.attributes["gen_ai.request.model"] == "b"
+    assert came.attributes["gen_ai.request.max_tokens"] == 50
+    assert (came.attributes["server.address"], came.attributes["server.port"]) == ("api.example", 443)
+
+
+def test_what_was_never_sent_is_no_call_of_a_model(tmp_path: Path) -> None:
+    resting = GaveUp(Unsent("overloaded", "it rests", retry_after=10.0), 1)
+    asked = asking(tmp_path, Acting([[MovedOn("openai:b", resting), Finished(says("Done."))]]), backends=(DEAR, CHEAP))
+    assert (asked.account.model_calls, asked.account.turns) == (1, 1)
+
+
+def test_who_gave_up_is_not_asked_again(tmp_path: Path) -> None:
+    asked = asking(tmp_path, Silent(GaveUp(BUSY, 4)))
+    assert (asked.last.retryable, asked.last.then, asked.last.why) == (False, "", "busy (attempt 4)")
+
+
+async def _counts(_request: Request) -> int | None:
+    return 1
+
+
+async def _does_not_count(_request: Request) -> int | None:
+    return None
+
+
+@pytest.mark.parametrize(("count", "asks"), [(_counts, True), (_does_not_count, False)])
+def test_a_question_that_does_not_fit_by_its_estimate_is_counted(tmp_path: Path, count: Any, asks: bool) -> None:
+    backend = replace(DEAR, count=count)
+    asked = asking(tmp_path, Replies(says("Done.")), limits=Limits(tokens=102), backends=(backend,))
+    assert isinstance(asked.last, ModelAnswered if asks else Paused)
+    if asks:
+        (question,) = [event for event in asked.events if isinstance(event, ModelAsked)]
+        assert question.reserved["input_tokens"] == 1
+
+
+def test_a_question_that_fits_by_its_estimate_is_not_counted(tmp_path: Path) -> None:
+    async def never(_request: Request) -> int | None:
+        raise AssertionError("it was counted")
+
+    assert isinstance(
+        asking(tmp_path, Replies(says("Done.")), backends=(replace(DEAR, count=never),)).last, ModelAnswered
+    )

@@ -1,0 +1,138 @@
+"""A model as it is asked, billed and traced; and what a question costs, however it ends. Pure.
+
+An answer that never came whole is not free: a backend that had begun to answer, or was given up after its time, has
+read the question; so what was read, and what had come of the answer, is counted as spent.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from gateway.agents.context import BYTES_A_TOKEN
+from gateway.budget import Price, Spend
+from providers import (
+    Deadlines,
+    Provider,
+    ProviderError,
+    Reply,
+    Request,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallArgumentsDelta,
+    ToolCallStarted,
+    Usage,
+    UsageUpdate,
+)
+from providers.own_errors import was_sent
+
+__all__ = ["Backend", "Heard", "Model", "answered", "failed", "reservation", "spent"]
+
+_WORDS = (TextDelta, ThinkingDelta, ToolCallStarted, ToolCallArgumentsDelta)
+_NANOS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One model: its `name` for people, and its provider's own for it. `system`, `address` and `port` are for traces.
+
+    `most_output` is the longest reply that it can give, in tokens. `count` says how many tokens a request has, or None.
+    """
+
+    name: str
+    model: str
+    price: Price
+    system: str = ""
+    address: str | None = None
+    port: int | None = None
+    most_output: int | None = None
+    effort: str | None = None
+    count: Callable[[Request], Awaitable[int | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a run asks: a provider, behind which there may be several backends, in this order.
+
+    `name` and `price` are the first one's; `window` is how many tokens it can read, where that is known.
+    """
+
+    provider: Provider
+    name: str
+    price: Price
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    window: int | None = None
+    backends: tuple[Backend, ...] = ()
+
+    @property
+    def first(self) -> Backend:
+        """Whoever is asked before all others."""
+        return self.backends[0] if self.backends else Backend("", self.name, self.price)
+
+    def backend(self, name: str) -> Backend:
+        """The one of this name; the first, for a name that is not (any more) among them."""
+        return next((backend for backend in self.backends if backend.name == name), self.first)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What has come of one attempt's reply until now. Times are in nanoseconds since 1970."""
+
+    began: int
+    first: int | None = None
+    anything: bool = False
+    size: int = 0  # bytes of words
+    usage: Usage | None = None
+
+    def hear(self, event: StreamEvent, now: int) -> None:
+        self.anything = True
+        if isinstance(event, UsageUpdate):
+            self.usage = event.usage
+        elif isinstance(event, _WORDS):
+            self.first = self.first or now
+            self.size += 0 if isinstance(event, ToolCallStarted) else len(event.text.encode(errors="surrogatepass"))
+
+    @property
+    def seconds_to_first(self) -> float | None:
+        """Until the first word of the reply."""
+        return None if self.first is None else max(0, self.first - self.began) / _NANOS
+
+
+def reservation(backend: Backend, read: int, request: Request, *, new_turn: bool) -> Spend:
+    """The most that a question may take. `read` is how many tokens it has; another attempt is no new turn."""
+    most = min(request.max_output_tokens, backend.most_output or request.max_output_tokens)
+    return Spend(
+        turns=int(new_turn),
+        tokens=read + most,
+        nanos=backend.price.most(read, most),
+        input_tokens=read,
+        output_tokens=most,
+        model_calls=1,
+    )
+
+
+def answered(backend: Backend, reply: Reply, reserved: Spend) -> Spend:
+    """What a whole reply has cost: what its backend says, else by its price."""
+    cost = spent(backend, reply.usage, reserved)
+    return cost if reply.cost_nanos is None else replace(cost, nanos=max(0, reply.cost_nanos))
+
+
+def failed(backend: Backend, read: int, heard: Heard, error: ProviderError, reserved: Spend) -> Spend:
+    """What an attempt has cost that failed."""
+    nothing = replace(reserved, tokens=0, nanos=0, input_tokens=0, output_tokens=0)
+    if not was_sent(error):
+        return replace(nothing, model_calls=0)
+    if not (heard.anything or error.kind == "timeout"):
+        return nothing
+    usage = heard.usage or Usage()
+    return spent(backend, replace(usage, input=usage.input or read, output=_output(usage, heard)), reserved)
+
+
+def spent(backend: Backend, usage: Usage, reserved: Spend) -> Spend:
+    """By its price."""
+    nanos = max(0, backend.price.of(usage.input, usage.output, usage.cache_read, usage.cache_write))
+    return replace(reserved, tokens=usage.total, nanos=nanos, input_tokens=usage.input, output_tokens=usage.output)
+
+
+def _output(usage: Usage, heard: Heard) -> int:
+    """What it says, or what was seen of it, whichever is more."""
+    return max(usage.output, heard.size // BYTES_A_TOKEN)
