@@ -135,9 +135,10 @@ class Writer:
     # ---- in the thread
 
     def _work(self) -> None:
+        memory = Memory()
         with contextlib.closing(self._connection):
             while batch := self._next_batch():
-                commit(self._connection, batch)
+                commit(self._connection, batch, memory)
                 self._answer(batch)
 
     def _next_batch(self) -> list[Item]:
@@ -191,7 +192,7 @@ class _Inline:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:  # the thread finds out what is wrong, with the time to wait
             return False
-        return commit_begun(self._connection, items, self._memory)
+        return commit_begun(self._connection, items, self._memory, waits=False)
 
     def forget(self) -> None:
         """Another connection of this process is about to write."""
