@@ -22,6 +22,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     zones           time zones by their name
     balances        what is taken and what is left, for people
     tolls           what calls of tools cost
+    failures        which failures of tools are the same
     accounts        budgets that count over many runs: which count a call, and in which account
     approval        a question put to people about one exact call, what each of them said, and what came of it
     lasting         what lasts beyond one answer: a yes that is remembered, and who decides for whom who is away

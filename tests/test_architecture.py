@@ -26,7 +26,7 @@ PACKAGES = ("gateway", "providers", "servers")
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
-        "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls",
+        "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls", "gateway.failures",
         "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",

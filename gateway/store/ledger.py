@@ -42,8 +42,8 @@ class Memory:
     """What was looked up, for as long as nobody else writes: of one connection, for one transaction or for all that
     follow each other. What is not committed is not to be remembered: `clear` it.
 
-    `accounts` has what is spent and reserved by account and unit; `slices` the same of all accounts from one to another,
-    by what comes before the time in their names.
+    `accounts` has what is spent and reserved by account and unit; `slices` the same of all accounts from one to
+    another, by what comes before the time in their names.
     """
 
     def __init__(self) -> None:

@@ -712,6 +712,35 @@ def test_what_is_good_for_one_time_is_used_once_until_nobody_takes_it_any_more()
         assert db.execute("SELECT token FROM once").fetchall() == [("u",)]
 
 
+# ---- errors that are told apart
+
+
+def errs(db: Ledger, failure: str, account: str = "b") -> int:
+    """How many errors the account has, after one more of this name."""
+    one = Spend(errors=1)
+    changes: list[Change] = [Reserve(account, one, FREE), Settle(account, one, one, failure)]
+    tx.append(db, tx.Append("r-1", [], None, changes), NOON)
+    return Spend.from_json(db.taken(account)).errors
+
+
+def test_an_account_has_as_many_errors_as_the_most_frequent_one() -> None:
+    with in_memory() as db:
+        assert [errs(db, name) for name in "abcaabbb"] == [1, 1, 1, 2, 3, 3, 3, 4]
+        assert errs(db, "a", "another") == 1
+        assert errs(db, "") == 5  # nobody knows what it was
+        rows = db.execute("SELECT unit, used, reserved FROM accounts WHERE account = 'b'").fetchall()
+        assert rows == [("error:a", 3, 0), ("error:b", 4, 0), ("error:c", 1, 0), ("errors", 5, 0)]
+
+
+def test_an_account_tells_only_so_many_errors_apart() -> None:
+    with in_memory() as db:
+        assert {errs(db, f"e{n}") for n in range(tx.FAILURES)} == {1}
+        assert [errs(db, f"f{n}") for n in range(3)] == [1, 2, 3]
+        assert errs(db, "e7") == 3
+        units = db.execute("SELECT count(*) FROM accounts WHERE unit LIKE 'error:%'").fetchone()
+        assert units == (tx.FAILURES + 1,)
+
+
 # ---- accounts of windows, and buckets
 
 
