@@ -106,6 +106,7 @@ LIBRARIES: Mapping[str, Library] = {
     "genai_prices": Library("genai-prices", ("gateway.prices",)),
     "opentelemetry": Library("opentelemetry-sdk", ("gateway.telemetry",)),
     "opentelemetry.exporter": Library("opentelemetry-exporter-otlp-proto-http", ("gateway.telemetry",)),
+    "psycopg": Library("psycopg", ("gateway.store.postgres",)),  # the extra `postgres`
     "sqlite3": Library(None, ("gateway.store", "servers.shop", "gateway.cli.scenes")),  # the demo counts orders
 }
 
