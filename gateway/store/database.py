@@ -39,6 +39,7 @@ DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again
 class DatabaseStore(ABC):
     """A `gateway.store.Store`. Close it to commit what waits; a killed process loses nothing that was acknowledged."""
 
+    place: str  # where it is, for people: never with a secret
     _now: Callable[[], int]  # milliseconds since 1970, by the clock that counts
 
     @abstractmethod

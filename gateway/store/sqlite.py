@@ -44,6 +44,7 @@ class SqliteStore(DatabaseStore):
     ) -> None:
         """Opens or makes the file. `clock` gives milliseconds since 1970. Raises StoreError."""
         self._path, self._synchronous, self._now = path, synchronous, clock
+        self.place = str(path)
         with contextlib.ExitStack() as opened:
             try:
                 _make_private(path)

@@ -44,6 +44,7 @@ class PostgresStore(DatabaseStore):
         """`clock` gives milliseconds since 1970, in the place of the server's. Raises StoreError."""
         self._address, server = address(url), ServerClock()
         self._now = clock or server.now
+        self.place = self._address.shown
 
         def connect() -> Session:
             return Session(self._address)
