@@ -11,8 +11,15 @@ from tests.fixtures.stores import Place, store_at
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """Where an empty store is."""
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where an empty store is, or is to be."""
+    sqlite: bool = request.param == "sqlite"
+    return tmp_path / "data" / "toolgate.db" if sqlite else request.getfixturevalue("postgres").emptied()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where no store is yet."""
     if request.param == "sqlite":
         yield tmp_path / "data" / "toolgate.db"
         return

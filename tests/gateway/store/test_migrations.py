@@ -75,17 +75,17 @@ def newest(place: Place) -> list[Any]:
 
 
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
-def test_a_store_of_an_earlier_version_is_brought_up_to_date(place: Place, version: int) -> None:
-    of_version(place, version)
-    store = store_at(place)
+def test_a_store_of_an_earlier_version_is_brought_up_to_date(bare: Place, version: int) -> None:
+    of_version(bare, version)
+    store = store_at(bare)
     asked = asyncio.run(store.approval("A-1"))
     assert (asked.action, asked.state, asked.by, asked.reason) == ("call", "denied", "user:bob", "no")
     assert [row.title for row in asyncio.run(store.run_rows())] == ["a title"]
     assert asyncio.run(store.append("r-1", [Started("x")], lease=None)) == 3
     assert [event.at for event in asyncio.run(store.events("r-1"))][:2] == [7, 8]
     store.close()
-    assert version_of(place) == SCHEMA_VERSION
-    assert shape(place) == newest(place)
+    assert version_of(bare) == SCHEMA_VERSION
+    assert shape(bare) == newest(bare)
 
 
 def test_the_version_is_how_many_steps_there_are() -> None:
@@ -94,33 +94,33 @@ def test_the_version_is_how_many_steps_there_are() -> None:
     assert [*statements(SCHEMA_VERSION)] == []
 
 
-def test_of_many_that_open_an_old_store_at_once_one_migrates(place: Place) -> None:
-    of_version(place, 1)
+def test_of_many_that_open_an_old_store_at_once_one_migrates(bare: Place) -> None:
+    of_version(bare, 1)
     with ThreadPoolExecutor(8) as pool:
-        stores = list(pool.map(lambda _: store_at(place), range(8)))
+        stores = list(pool.map(lambda _: store_at(bare), range(8)))
     for store in stores:
         asyncio.run(store.append("r-1", [Started("x")], lease=None))
         store.close()
-    assert len(tables(place)["events"]) == 10
+    assert len(tables(bare)["events"]) == 10
 
 
-def test_a_migration_that_fails_changes_nothing(place: Place) -> None:
-    of_version(place, 1)
-    execute(place, "CREATE TABLE api_keys (somebody TEXT, other TEXT)")
-    before = tables(place)
+def test_a_migration_that_fails_changes_nothing(bare: Place) -> None:
+    of_version(bare, 1)
+    execute(bare, "CREATE TABLE api_keys (somebody TEXT, other TEXT)")
+    before = tables(bare)
     with pytest.raises(StoreError, match="can't be opened"):
-        store_at(place)
-    assert tables(place) == before
-    assert version_of(place) == 1
+        store_at(bare)
+    assert tables(bare) == before
+    assert version_of(bare) == 1
 
 
-def test_the_store_of_a_newer_version_is_left_alone(place: Place) -> None:
-    store_at(place).close()
-    if isinstance(place, Path):
-        execute(place, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+def test_the_store_of_a_newer_version_is_left_alone(bare: Place) -> None:
+    store_at(bare).close()
+    if isinstance(bare, Path):
+        execute(bare, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     else:
-        execute(place, "UPDATE store_schema SET version = version + 1")
-    before = tables(place)
+        execute(bare, "UPDATE store_schema SET version = version + 1")
+    before = tables(bare)
     with pytest.raises(StoreError, match="was written by a newer Toolgate; update this one"):
-        store_at(place)
-    assert tables(place) == before
+        store_at(bare)
+    assert tables(bare) == before

@@ -20,6 +20,7 @@ from gateway.store.sqlite import SCHEMA_VERSION, SqliteStore
 from tests.builders import (
     QUEUED,
     STARTED,
+    Clock,
     an_approval,
     made,
     returned,
@@ -37,6 +38,13 @@ def raw(path: Path) -> Iterator[sqlite3.Connection]:
     """The file, as a program that is not ours has it."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         yield db
+
+
+@pytest.fixture
+def store(store_path: Path, clock: Clock) -> Iterator[SqliteStore]:
+    opened = SqliteStore(store_path, clock=clock)
+    yield opened
+    opened.close()
 
 
 # ---- opening
