@@ -80,7 +80,7 @@ Adapters: one library each, whose types do not leave it.
     keyring         keys that seal what we keep or hand out
     guarded         an HTTP client that connects only to what `reach` lets it
     prices          what models cost, by a list
-    store/          events, approvals, spend, leases and API keys, in SQLite
+    store/          events, approvals, spend, leases and API keys, in SQLite or PostgreSQL
     auth/           who is asking over HTTP: API keys and access tokens
     upstream/       the MCP servers that we connect to: the only MCP client
     telemetry/      finished spans, to OTLP or nowhere

@@ -28,7 +28,8 @@ from gateway.pipeline import CallSettings, Pipeline
 from gateway.policy import LivePolicy, load
 from gateway.rollout import Paths, Rollout, open_policy, rolled_out
 from gateway.run import Run, fold
-from gateway.store.sqlite import SqliteStore
+from gateway.store.database import DatabaseStore
+from gateway.store.opening import is_made, open_store
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tracing import Tracing
 
@@ -61,7 +62,7 @@ class Offline:
     """What can be had without starting a server: the store, the policy, the budgets."""
 
     config: Config
-    store: SqliteStore
+    store: DatabaseStore
     policy: LivePolicy
     live_budgets: LiveBudgets
 
@@ -197,10 +198,10 @@ def open_offline(config: Config) -> Iterator[Offline]:
 
     A policy that can't be used now and was in force before stays in force; without one, nothing is made.
     """
-    if not config.store.path.exists():
+    if not is_made(config):
         load(config.policy.model, config.policy.files)
     budgets = LiveBudgets(config.policy.budgets, config.agents)
-    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
+    store = open_store(config)
     try:
         policy = open_policy(_paths(config), store.policies(config.policy.files, config.policy.kept_versions))
         yield Offline(config, store, policy, budgets)

@@ -106,6 +106,7 @@ LIBRARIES: Mapping[str, Library] = {
     "genai_prices": Library("genai-prices", ("gateway.prices",)),
     "opentelemetry": Library("opentelemetry-sdk", ("gateway.telemetry",)),
     "opentelemetry.exporter": Library("opentelemetry-exporter-otlp-proto-http", ("gateway.telemetry",)),
+    "psycopg": Library("psycopg", ("gateway.store.postgres",)),  # the extra `postgres`
     "sqlite3": Library(None, ("gateway.store", "servers.shop", "gateway.cli.scenes")),  # the demo counts orders
 }
 
@@ -116,6 +117,7 @@ BY_NAME: Mapping[str, str] = {"tzdata": "zoneinfo's zones"}
 LAZY: Mapping[str, str] = {
     "gateway.cli": "`toolgate --help` must not load what only one command needs",
     "gateway.access": "most servers want no token, and `toolgate login --help` loads no SDK",
+    "gateway.store.opening": "only who keeps a store in PostgreSQL loads its driver",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
     "gateway.entrance": "only those who take access tokens pay for the keys that check them",
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",

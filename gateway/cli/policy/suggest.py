@@ -70,11 +70,12 @@ def _read(config: "Config", start: int) -> "tuple[Sequence[Refused], Sequence[An
     """
     from gateway.policy.suggest import Answered, Refused, questions
     from gateway.recalling import recalled
-    from gateway.store.record import Period, opened
+    from gateway.store.opening import is_made, open_record
+    from gateway.store.record import Period
 
-    if not config.store.path.exists():
+    if not is_made(config):
         return (), ()
-    with opened(config.store.path) as record:
+    with open_record(config) as record:
         found = list(questions(recalled(record, Period(start)), record.answer))
     refused = [one for one in found if isinstance(one, Refused)]
     return sorted(refused, key=_at), sorted((one for one in found if isinstance(one, Answered)), key=_at)

@@ -396,7 +396,7 @@ def test_the_log_does_not_grow_without_bound_under_steady_load(inline: Desk) -> 
         return work
 
     async def scenario() -> int:
-        await inline.writer.run(lambda db: db.execute("CREATE TABLE texts (n INTEGER PRIMARY KEY, x)").close())
+        await inline.writer.run(lambda db: db.execute("CREATE TABLE texts (n INTEGER PRIMARY KEY, x)").rowcount)
         most = 0
         for n in range(16 * TURNS):
             await inline.writer.run(fat(n))
