@@ -1,5 +1,8 @@
 """What a tool answered, where the wire carries only a text: OpenAI's formats do not say that it was an error. Pure."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from providers import ToolResult
 
 __all__ = ["result"]
@@ -8,5 +11,7 @@ __all__ = ["result"]
 _ERRORS = ("Denied", "Not executed yet", "Error")
 
 
-def result(call_id: str, text: str) -> ToolResult:
-    return ToolResult(call_id, [{"type": "text", "text": text}], text.startswith(_ERRORS))
+def result(call_id: str, content: Sequence[Mapping[str, Any]]) -> ToolResult:
+    """`content` are MCP's content blocks."""
+    said = "".join(block.get("text", "") for block in content)
+    return ToolResult(call_id, content, said.startswith(_ERRORS))
