@@ -52,6 +52,7 @@ class FakeModel:
         self._answering = Answering(provider)
         self._numbers, self._befell = 0, Counter[str]()
         self._lines: set[Line] = set()
+        self.connections = 0  # ever made
 
     @classmethod
     def from_file(cls, path: str | Path) -> "FakeModel":
@@ -80,6 +81,7 @@ class FakeModel:
     def _line(self) -> Line:
         line = Line(self._handle, self._lines.discard)
         self._lines.add(line)
+        self.connections += 1
         return line
 
     async def _handle(self, received: Received, line: Line) -> None:
