@@ -29,9 +29,10 @@ def test_what_is_known_later_takes_the_place_of_what_was_known() -> None:
 def test_who_waits_for_answers_is_told_when_they_have_ended() -> None:
     async def scenario() -> None:
         record = Record()
-        waiting = asyncio.create_task(record.until(2))
+        waiting, come = asyncio.create_task(record.until(2)), asyncio.create_task(record.begun(2))
         await record.put(replace(_heard(1), ended="whole"))
         await record.put(_heard(2))
+        await come
         assert not waiting.done()
         await record.put(replace(_heard(2), ended="left"))
         assert [heard.ended for heard in await waiting] == ["whole", "left"]
