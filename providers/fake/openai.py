@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from providers import File, Image
 from providers.fake.checks import Refused, Text
 from providers.fake.wire import Complaint
 
-__all__ = ["NAME", "WORDS", "error", "error_fields", "owned", "strictly"]
+__all__ = ["NAME", "WORDS", "error", "error_fields", "file", "image", "owned", "strictly"]
 
 NAME = Text(r"[a-zA-Z0-9_-]+", least=1, most=64)
 WORDS = re.compile(r"\S*\s+|\S+")  # how a text comes
@@ -24,6 +25,17 @@ _ERRORS: Mapping[str, tuple[str, str | None]] = {
     "overloaded": ("server_error", "overloaded"),
     "server": ("server_error", "server_error"),
 }
+
+
+def image(url: str) -> Image:
+    """A picture at a URL, or in it."""
+    kind, comma, data = url.removeprefix("data:").partition(";base64,")
+    return Image(kind, data) if comma and url.startswith("data:") else Image("", url=url)
+
+
+def file(said: Mapping[str, Any]) -> File:
+    kind, _, data = str(said.get("file_data", "")).removeprefix("data:").partition(";base64,")
+    return File(said.get("filename", ""), kind, data)
 
 
 def owned(model: str) -> bool:
