@@ -115,6 +115,7 @@ The root, and the faces.
     noting          what the servers offer is written down when it changes: policies can be asked again later
     recalling       the record, as the questions that its calls put to the policy
     models          which backend answers to the name of a model
+    model_list      what is known of each model that is configured
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server

@@ -28,7 +28,7 @@ from providers import Connected, Deadlines, Endpoint, Provider, ProviderError
 from providers.breaker import Breaker, Guarded
 from providers.circuit import Open, Rule
 from providers.clock import CLOCK, Clock
-from providers.discreet import Discreet
+from providers.discreet import Discreet, told
 from providers.failover import Candidate, Failover
 from providers.late import Late
 from providers.limiter import Limiter, Paced, Rates
@@ -126,6 +126,17 @@ class Models:
         from gateway.prices import window
 
         return window(found.model, found.served.prices)
+
+    async def reach(self, found: Chosen) -> frozenset[str] | None:
+        """As `providers.reaching`, where this model is served. Raises ProviderError, ConfigError."""
+        from providers.reaching import reached
+
+        assert found.served is not None  # noqa: S101 - whoever asks has looked
+        endpoint, secrets = self._endpoint(found.name, found.served)
+        try:
+            return await reached(found.served.provider, endpoint)
+        except ProviderError as error:
+            raise told(error, secrets) from None
 
     async def aclose(self) -> None:
         """Closes all connections. No request may be under way."""

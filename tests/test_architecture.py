@@ -58,7 +58,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
     "root": (
-        "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling", "gateway.models", "gateway.runtime",
+        "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
+        "gateway.models", "gateway.model_list", "gateway.runtime",
         "gateway.entrance",
     ),
     "serve": ("gateway.serve",),
