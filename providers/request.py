@@ -8,7 +8,7 @@ from providers.message import Message
 
 __all__ = ["Deadlines", "Effort", "Endpoint", "Host", "Request", "ToolSpec"]
 
-Effort = Literal["none", "low", "medium", "high", "max"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 Host = Literal["direct", "azure", "bedrock", "vertex"]
 

@@ -104,6 +104,8 @@ LIBRARIES: Mapping[str, Library] = {
     "lsprotocol": Library("lsprotocol", ("gateway.cli.policy.language_server",)),
     "rich": Library("rich", ("gateway.cli",)),
     "yaml": Library("pyyaml", ("providers.scripted",)),
+    "anthropic": Library("anthropic", ("providers.anthropic",)),
+    "openai": Library("openai", ("providers.wire.openai_client",)),
     "genai_prices": Library("genai-prices", ("gateway.prices",)),
     "opentelemetry": Library("opentelemetry-sdk", ("gateway.telemetry",)),
     "opentelemetry.exporter": Library("opentelemetry-exporter-otlp-proto-http", ("gateway.telemetry",)),
@@ -129,6 +131,8 @@ LAZY: Mapping[str, str] = {
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
     "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
     "gateway.wording": "only a wrong word pays for looking up what is like it",
+    "providers.anthropic": "the SDK takes a second and more, and only who asks such a model pays",
+    "providers.wire.openai_client": "so does OpenAI's, for half a second",
     "servers.program": "`mcp` is imported after the flags have been read",
 }
 

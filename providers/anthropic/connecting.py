@@ -1,0 +1,67 @@
+"""A client of Anthropic's SDK, as a provider. The SDK takes a second and more to load, and is loaded here only."""
+
+from typing import Any
+
+from providers import Connected
+from providers.anthropic.decoding import MessagesDecoder
+from providers.anthropic.encoding import encoded
+from providers.reply import ProviderError
+from providers.request import Endpoint, Request
+from providers.wire.backend import Backend, Counter, Format, origin_of, who_is
+from providers.wire.client import made
+from providers.wire.line import Line
+
+__all__ = ["connect"]
+
+_BASE_URL = "https://api.anthropic.com"  # said, so that no environment variable says another
+_COUNTED = frozenset({"messages", "model", "system", "tools", "tool_choice", "thinking", "output_config"})
+_HOSTS = {"azure": "AsyncAnthropicFoundry", "bedrock": "AsyncAnthropicBedrockMantle", "vertex": "AsyncAnthropicVertex"}
+
+
+class AnthropicBackend(Backend):
+    """Streams replies, and counts."""
+
+    def __init__(self, endpoint: Endpoint, client: Any) -> None:
+        line = Line(client, who_is(endpoint))
+
+        def encode(request: Request) -> dict[str, Any]:
+            return encoded(request, origin_of(endpoint, request))
+
+        def decoder(request: Request) -> MessagesDecoder:
+            return MessagesDecoder(request, origin_of(endpoint, request))
+
+        super().__init__(line, Format("/v1/messages", encode, decoder), endpoint.extra)
+        self._counter = Counter(line, "/v1/messages/count_tokens", encode, _COUNTED)
+
+    async def count(self, request: Request) -> int:
+        """The input tokens of a request, cached ones included. Raises ProviderError."""
+        return await self._counter.count(request)
+
+
+def connect(endpoint: Endpoint) -> Connected:
+    """A backend that speaks Messages. Raises ProviderError for an endpoint that can't be one."""
+    return AnthropicBackend(endpoint, _client(endpoint))
+
+
+def _client(endpoint: Endpoint) -> Any:
+    import anthropic
+
+    if endpoint.host != "direct":
+        keyed = {"api_key": endpoint.api_key} if endpoint.api_key else {}
+        placed = {"base_url": endpoint.base_url} if endpoint.base_url else {}
+        client = getattr(anthropic, _HOSTS[endpoint.host])
+        return made(endpoint, client, open_telemetry=False, **_of_vertex(endpoint, keyed), **placed)
+    if not endpoint.api_key:
+        raise who_is(endpoint).says(ProviderError("auth", "there is no API key"))
+    return made(
+        endpoint,
+        anthropic.AsyncAnthropic,
+        api_key=endpoint.api_key,
+        base_url=endpoint.base_url or _BASE_URL,
+        open_telemetry=False,
+    )
+
+
+def _of_vertex(endpoint: Endpoint, keyed: dict[str, str]) -> dict[str, str]:
+    """Vertex calls its key a token."""
+    return {"access_token": keyed["api_key"]} if endpoint.host == "vertex" and keyed else keyed
