@@ -5,7 +5,6 @@ Each is the same chain, outermost first: one model after another (`Failover`), e
 (`Discreet`), connected when it is first asked (`Late`). What is shared by all runs of a process is shared here.
 """
 
-import importlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -41,9 +40,14 @@ Connect = Callable[[str, Endpoint], Connected]
 
 def connected(provider: str, endpoint: Endpoint) -> Connected:
     """A backend that speaks this provider's language. Its SDK is loaded here, and not before."""
-    formats = {"anthropic": "anthropic", "openai": "openai_responses", "compatible": "openai_chat"}
-    backend: Connected = importlib.import_module(f"providers.{formats[provider]}").connect(endpoint)
-    return backend
+    match provider:
+        case "anthropic":
+            from providers.anthropic import connect
+        case "openai":
+            from providers.openai_responses import connect
+        case _:
+            from providers.openai_chat import connect
+    return connect(endpoint)
 
 
 @dataclass(frozen=True, slots=True)

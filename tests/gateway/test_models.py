@@ -1,6 +1,8 @@
 """Which backend answers to a name, with what it is asked, and what all runs of a process share."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -314,3 +316,27 @@ def test_a_name_that_means_nothing_is_answered_where_it_was_said(tmp_path: Path,
 
     with timeless() as runner:
         runner.run(scenario())
+
+
+def test_no_sdk_is_loaded_before_its_model_is_asked(tmp_path: Path) -> None:
+    """In a process of its own: what this one has loaded counts for nothing."""
+    (tmp_path / "toolgate.toml").write_text(TABLES)
+    environ = {"ANTHROPIC_API_KEY": KEY, "OPENAI_API_KEY": "sk-open", "TEAM": "blue-team", "HOME": str(tmp_path)}
+    script = """\
+import asyncio, sys
+from pathlib import Path
+from gateway.config import load_config
+from gateway.models import Models
+import gateway.loop, gateway.runtime
+
+SDKS = {"anthropic", "openai"}
+models = Models(load_config(Path(sys.argv[1]), {"HOME": sys.argv[1]}))
+row = models.open("fast,dear,compatible:q@lab")
+print(sorted(SDKS & set(sys.modules)))
+asyncio.run(row.first.count.__self__._there())
+print(sorted(SDKS & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, env=environ
+    )
+    assert done.stdout.splitlines() == ["[]", "['anthropic']"]
