@@ -158,7 +158,7 @@ def served(name: str, endpoints: Mapping[str, EndpointConfig]) -> Served:
     if said is None and known is None:
         raise KeyError(name)
     said, base = said or EndpointConfig(), known or _BuiltIn("compatible", needed=False)
-    key = said.api_key_env or base.key
+    key = said.api_key_env or (base.key if said.host == "direct" else None)  # elsewhere it is no key of theirs
     return Served(
         name=name,
         provider=said.provider or base.provider,

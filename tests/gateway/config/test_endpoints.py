@@ -36,6 +36,8 @@ def test_an_endpoint_of_ones_own_is_compatible_unless_it_says_otherwise_and_its_
     assert (azure.provider, azure.key, azure.key_needed, azure.system) == ("openai", "AZURE_KEY", True, "azure")
     bedrock = served("aws", {"aws": said(provider="anthropic", host="bedrock", options={"region": "eu-west-1"})})
     assert (bedrock.key_needed, bedrock.system) == (False, "aws.bedrock")
+    moved = served("anthropic", {"anthropic": said(host="bedrock", options={"region": "eu-west-1"})})
+    assert moved.key is None  # Anthropic's key is nothing for AWS
 
 
 def test_nobody_knows_an_endpoint_that_nobody_describes() -> None:
