@@ -81,6 +81,7 @@ Adapters: one library each, whose types do not leave it.
     guarded         an HTTP client that connects only to what `reach` lets it
     prices          what models cost, by a list
     store/          events, approvals, spend, leases and API keys, in SQLite or PostgreSQL
+    resting         which model endpoints are left alone just now
     auth/           who is asking over HTTP: API keys and access tokens
     upstream/       the MCP servers that we connect to: the only MCP client
     telemetry/      finished spans, to OTLP or nowhere
@@ -114,6 +115,8 @@ The root, and the faces.
     telling         a chat tool is told of what waits, and of the answers
     noting          what the servers offer is written down when it changes: policies can be asked again later
     recalling       the record, as the questions that its calls put to the policy
+    models          which backend answers to the name of a model
+    model_list      what is known of each model that is configured
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server

@@ -11,10 +11,12 @@ from gateway.agents.context import BYTES_A_TOKEN
 from gateway.budget import Price, Spend
 from providers import (
     Deadlines,
+    MovedOn,
     Provider,
     ProviderError,
     Reply,
     Request,
+    Retrying,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
@@ -84,6 +86,8 @@ class Heard:
     usage: Usage | None = None
 
     def hear(self, event: StreamEvent, now: int) -> None:
+        if isinstance(event, Retrying | MovedOn):
+            return  # they tell of the attempt before
         self.anything = True
         if isinstance(event, UsageUpdate):
             self.usage = event.usage

@@ -9,7 +9,7 @@ from genai_prices.types import TieredPrices
 
 from gateway.budget import Price, nanos
 
-__all__ = ["listed"]
+__all__ = ["listed", "window"]
 
 _MILLION = 1_000_000
 
@@ -25,6 +25,14 @@ def listed(model: str, provider: str | None = None) -> Price | None:
     base, *dearer = (_price([_at(part, start) for part in parts]) for start in (0, *starts))
     known = [(start, price) for start, price in zip(starts, dearer, strict=True) if price is not None]
     return None if base is None or len(known) < len(starts) else replace(base, tiers=tuple(known))
+
+
+def window(model: str, provider: str | None = None) -> int | None:
+    """How many tokens a model can read, by the same list; None where it does not say."""
+    try:
+        return calc_price(Usage(input_tokens=0, output_tokens=0), model, provider_id=provider).model.context_window
+    except LookupError:
+        return None
 
 
 def _at(price: Decimal | TieredPrices | None, start: int) -> Decimal | None:

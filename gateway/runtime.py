@@ -10,19 +10,20 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.access import Access
 from gateway.approving import Approving
 from gateway.booking import Booking
-from gateway.budget import Limits, Price
+from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
-from gateway.config import Budgets, Config, LiveBudgets, ModelConfig, ResolvedStdio, ServerConfig, expand, launch
+from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch
+from gateway.config.model_names import chained
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
+from gateway.models import Models
 from gateway.noting import noted
 from gateway.pipeline import CallSettings, Pipeline
 from gateway.policy import LivePolicy, load
@@ -37,13 +38,10 @@ if TYPE_CHECKING:  # the MCP SDK costs half a second to import; who only passes 
     from gateway.agents import Agent
     from gateway.loop import Loop, Watcher
     from gateway.pins.keeper import Keeper
-    from gateway.turn import Model
     from gateway.upstream import ServerSpec, Upstreams
-    from providers import Provider
 
 __all__ = [
     "DEFAULT_AGENT",
-    "Models",
     "Offline",
     "Runtime",
     "call_settings",
@@ -54,6 +52,7 @@ __all__ = [
 __all__ += ["opened_telemetry", "server_spec"]
 
 START_SECONDS = 10.0  # so long the others wait for a server that is slow to start; then it is missing until it is there
+MAX_OUTPUT_TOKENS = 4096  # of one answer, where neither the agent nor its model says
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
 
@@ -123,7 +122,7 @@ class Runtime:
     upstream: "Upstreams"
     telemetry: Telemetry
     pipeline: Pipeline
-    models: "Models"
+    models: Models
     access: Access
     tracing: Tracing
     booking: Booking
@@ -226,7 +225,7 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
             tracing, models = Tracing(telemetry), Models(config)
             booking = Booking(offline.live_budgets, offline.store, offline.policy)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, call_settings(config), booking)
-            async with noted(offline.store, upstream):
+            async with noted(offline.store, upstream), contextlib.aclosing(models):
                 yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing, booking)
 
 
@@ -261,61 +260,6 @@ def _keeper(config: Config, *, learns: bool) -> "Keeper":
     new_tools = {name: server.word.new_tools for name, server in servers}
     trust = Trust(new_tools, config.trust.accept_changes, frozenset(config.trust.hold_on))
     return Keeper(PinFiles.of(config.folders), trust, {name: launch(server) for name, server in servers}, learns=learns)
-
-
-class Models:
-    """The model backends, each opened once."""
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._open: dict[str, Model] = {}
-
-    def open(self, name: str, where: str = "toolgate.toml") -> "Model":
-        """A configured model, or `scripted:FILE`. Raises ConfigError; `where` is what named it."""
-        if name not in self._open:
-            self._open[name] = self._made(name, where)
-        return self._open[name]
-
-    def _made(self, name: str, where: str) -> "Model":
-        from gateway.turn import Model
-
-        if name.startswith("scripted:"):
-            return Model(_scripted(Path(name.removeprefix("scripted:"))), name, Price())
-        if name not in self._config.models:
-            known = ", ".join(f"`{model}`" for model in self._config.models) or "none"
-            raise ConfigError.at(where, f"there is no model `{name}`", hint=f"configured: {known}; or scripted:FILE")
-        configured = self._config.models[name]
-        if configured.script is None:
-            raise ConfigError.at("toolgate.toml", f"the model `{name}` has no script")
-        return Model(_scripted(configured.script), configured.name or name, self._price(name, configured))
-
-    def _price(self, name: str, configured: ModelConfig) -> Price:
-        """What is configured, else what the list says of its `name`; a script that plays nobody costs nothing."""
-        if configured.price is not None or configured.name is None:
-            return configured.price or Price()
-        from gateway.prices import listed
-
-        provider = None if configured.provider == "scripted" else configured.provider
-        unknown = self._config.prices
-        found = listed(configured.name, provider) or (Price() if unknown.unknown_models == "free" else unknown.price)
-        if found is None:
-            why = f"nobody knows what the model `{name}` (`{configured.name}`) costs"
-            hint = (
-                "give it `input_usd_per_million` and `output_usd_per_million`, or say how in [prices] `unknown_models`"
-            )
-            raise ConfigError.at("toolgate.toml", why, hint=hint)
-        return found
-
-
-def _scripted(path: Path) -> "Provider":
-    from providers.scripted import ScriptedProvider, ScriptError
-
-    try:
-        return ScriptedProvider.from_file(path)
-    except ScriptError as error:
-        raise ConfigError.at(error.file, error.message, error.line, error.column) from None
-    except OSError as error:
-        raise ConfigError.at(str(path), f"the script can't be read: {error.strerror}") from None
 
 
 def server_spec(server: ServerConfig, access: Access | None = None) -> "ServerSpec":
@@ -361,8 +305,10 @@ def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
         known = ", ".join(f"`{agent}`" for agent in config.agents) or "none"
         raise ConfigError.at(where, f"there is no agent `{name}`", hint=f"configured: {known}")
     found = config.agents[name]
-    model = ",".join(found.model) or next(iter(config.models), "")
-    return Agent(name, found.instructions, model, found.tools, found.max_output_tokens or 4096)
+    names = found.model or tuple(config.models)[:1]
+    said = config.models.get(names[0]) if names else None
+    most = found.max_output_tokens or (said.max_output_tokens if said else None) or MAX_OUTPUT_TOKENS
+    return Agent(name, found.instructions, chained(names), found.tools, most)
 
 
 def _own_limits(config: Config, agent: str) -> Limits:

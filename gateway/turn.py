@@ -35,6 +35,7 @@ from providers import (
     Usage,
     message_to_json,
 )
+from providers.own_errors import cut
 
 __all__ = ["Backend", "Model", "Turn"]
 
@@ -63,6 +64,13 @@ class _Attempt:
     heard: Heard
 
 
+@dataclass(slots=True)
+class _Current:
+    """The attempt that is under way: another one when it has failed and the provider goes on."""
+
+    attempt: _Attempt
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Everything that one question to the model needs. `resolve` turns an exposed name into a `server/tool` path.
@@ -87,12 +95,12 @@ class Turn:
             return None
         if 0 < run.turn < number:  # a turn ends where the next one begins
             self.tracing.stepped(run, "tool")
+        current = _Current(attempt)
         async with aclosing(self.model.provider.stream(request)) as events:
-            came: Reply | ProviderError | None
-            attempt, came = await self._followed(attempt, events)
+            came = await self._came(current, events)
         if came is None:
             return None
-        await self._ended(attempt, came)
+        await self._ended(current.attempt, came)
         return came if isinstance(came, ProviderError) else None
 
     async def forget(self, run: Run, request: Request) -> None:
@@ -150,43 +158,51 @@ class Turn:
 
     # ---- it is under way
 
-    async def _followed(
-        self, attempt: _Attempt, events: AsyncGenerator[StreamEvent, None]
-    ) -> tuple[_Attempt, Reply | ProviderError | None]:
-        """The last attempt, and what came of it; None when the budget ended it."""
-        total = attempt.request.deadlines.total
-        until = asyncio.get_running_loop().time() + total
-        while True:
-            event = await self._next(events, until, total)
-            if isinstance(event, ProviderError):
-                return attempt, event
-            if isinstance(event, Retrying | MovedOn):
-                following = await self._again(attempt, event)
-                if following is None:
-                    return attempt, None
-                attempt = following
-            else:
-                attempt.heard.hear(event, time.time_ns())
-            self.watch(event)
-            if isinstance(event, Finished):
-                return attempt, event.reply
+    async def _came(self, current: _Current, events: AsyncGenerator[StreamEvent, None]) -> Reply | ProviderError | None:
+        """What came of the last attempt; None when the budget ended it. The deadline is that of all together."""
+        total = current.attempt.request.deadlines.total
+        late = ProviderError("timeout", f"no whole reply within {total:g} s")
+        try:
+            async with asyncio.timeout(total) as clock:
+                while True:
+                    event = await self._next(events, late)
+                    if isinstance(event, ProviderError):
+                        return event
+                    if isinstance(event, Retrying | MovedOn) and not await self._goes_on(current, event, clock):
+                        return None
+                    current.attempt.heard.hear(event, time.time_ns())
+                    self.watch(event)
+                    if isinstance(event, Finished):
+                        return event.reply
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            return late
 
     async def _next(
-        self, events: AsyncGenerator[StreamEvent, None], until: float, total: float
+        self, events: AsyncGenerator[StreamEvent, None], late: ProviderError
     ) -> StreamEvent | ProviderError:
         """The next event, or how it failed instead."""
         try:
-            async with asyncio.timeout_at(until):
-                event = await anext(events, None)
+            event = await anext(events, None)
         except TimeoutError:
-            return ProviderError("timeout", f"no whole reply within {total:g} s")
+            return late
         except ProviderError as error:
             return error
         except Exception as broken:  # a defect of an adapter: it must not take the turn along
             log.debug("a model backend failed", exc_info=True)
             why = f"the adapter of this backend failed: {type(broken).__name__}"  # its text may hold a secret
             return ProviderError("protocol", why)
-        return event or ProviderError("protocol", "the reply ended before it was complete")
+        return event or cut()
+
+    async def _goes_on(self, current: _Current, event: Retrying | MovedOn, clock: asyncio.Timeout) -> bool:
+        """What is written down meanwhile is not cut short by the deadline."""
+        until = clock.when()
+        clock.reschedule(None)
+        following = await self._again(current.attempt, event)
+        clock.reschedule(until)
+        current.attempt = following or current.attempt
+        return following is not None
 
     async def _again(self, attempt: _Attempt, event: Retrying | MovedOn) -> _Attempt | None:
         """One attempt is over, and the next begins, perhaps with another model."""

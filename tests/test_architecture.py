@@ -45,7 +45,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "adapters": (
         "gateway.keyring", "gateway.guarded", "gateway.store", "gateway.upstream", "gateway.telemetry",
-        "gateway.hosts", "gateway.pins", "gateway.prices",
+        "gateway.hosts", "gateway.pins", "gateway.prices", "gateway.resting",
         "gateway.auth",
         "providers.*",
     ),
@@ -58,7 +58,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
     "root": (
-        "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling", "gateway.runtime",
+        "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
+        "gateway.models", "gateway.model_list", "gateway.runtime",
         "gateway.entrance",
     ),
     "serve": ("gateway.serve",),
@@ -120,6 +121,7 @@ LAZY: Mapping[str, str] = {
     "gateway.cli": "`toolgate --help` must not load what only one command needs",
     "gateway.access": "most servers want no token, and `toolgate login --help` loads no SDK",
     "gateway.store.opening": "only who keeps a store in PostgreSQL loads its driver",
+    "gateway.models": "an SDK takes a second to load, and the price list a third of one",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
     "gateway.entrance": "only those who take access tokens pay for the keys that check them",
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",

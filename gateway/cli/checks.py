@@ -23,6 +23,7 @@ from gateway.cli.policy import knowing
 from gateway.config import Config, ServerConfig, expand, load_budgets
 from gateway.errors import ConfigError, Problem, StoreError
 from gateway.guard import foreign_claims
+from gateway.models import Models
 from gateway.names import split_path
 from gateway.pins.accepting import waiting
 from gateway.pins.entries import Notes, Pins
@@ -31,7 +32,7 @@ from gateway.pins.things import kind_of, things
 from gateway.policy import Policy, load
 from gateway.policy.cases import run_tests, tables_beside
 from gateway.policy.lint import check
-from gateway.runtime import Models, open_servers
+from gateway.runtime import open_servers
 from gateway.store import RunRow
 from gateway.store.migrations import SCHEMA_VERSION
 from gateway.store.opening import is_made, open_store
@@ -280,21 +281,20 @@ def budgets(config: Config) -> Iterator[Finding]:
 
 
 def models(config: Config) -> Iterator[Finding]:
-    """Whether each model's script can be played, or its key is there. No model is called."""
+    """Whether each model's script can be played, or its key is there. No model is called: that is `models --check`."""
     opened = Models(config)
-    for name, model in config.models.items():
+    agents = {name: None for agent in config.agents.values() for name in agent.model}
+    for name in {**config.models, **agents}:
         what = f"model {name}"
-        if model.api_key_env is not None and not os.environ.get(model.api_key_env):
-            detail = f"the environment variable `{model.api_key_env}` is not set"
-            yield Finding("fail", what, detail, "set it to the key before you start Toolgate")
-            continue
         try:
             opened.open(name)
+            found = opened.choose(name, "toolgate.toml")
         except ConfigError as error:
             yield from (_wrong(what, problem) for problem in error.problems)
         else:
-            yield Finding("ok", what, f"{model.provider}, ready")
-    if not config.models:
+            where = f"{found.model} at {found.served.name}" if found.served else "a script"
+            yield Finding("ok", what, f"{where}, ready")
+    if not config.models and not agents:
         yield Finding("warn", "models", "none is configured", "add [models.NAME] to toolgate.toml")
 
 

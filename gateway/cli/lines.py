@@ -173,6 +173,10 @@ def _model_failed(event: ModelFailed, _calls: Calls) -> Line | None:
     """What may pass. What may not ends the run, and the line of that says why."""
     if not event.retryable:
         return None
+    if event.then:
+        who = visible(event.model) or "the model"
+        goes_on = "it is asked again" if event.then == "again" else f"{visible(event.then)} goes on"
+        return Line("↻", "yellow", f"{who} failed ({visible(event.kind)}): {goes_on}", visible(event.why))
     return Line("✗", "red", f"the model failed ({visible(event.kind)})", visible(event.why))
 
 

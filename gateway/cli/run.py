@@ -23,7 +23,7 @@ _WAIT = click.option("--wait/--no-wait", default=None, help="Wait for people's a
 @click.command("run", epilog=ends(Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
 @click.argument("text")
 @click.option("--agent", metavar="NAME", help="Which of the configured agents; the first one if not said.")
-@click.option("--model", metavar="NAME", help="A configured model, or `scripted:FILE`.")
+@click.option("--model", metavar="NAME", help="A configured model, `anthropic:NAME` and the like, or several: `A,B`.")
 @click.option("--budget", "budgets", multiple=True, metavar="UNIT=AMOUNT", help="`usd=1`, `tokens=20k`, `turns=5`.")
 @_WAIT
 @as_json
@@ -69,9 +69,12 @@ def _limits(budgets: Sequence[str]) -> "Limits":
 
 def _absolute(model: str | None) -> str | None:
     """`scripted:FILE` from wherever the run is taken up again."""
-    if model is None or not model.startswith("scripted:"):
+    if model is None or "scripted:" not in model:
         return model
-    return f"scripted:{Path(model.removeprefix('scripted:')).resolve()}"
+    from gateway.config.model_names import chained, in_row
+
+    names = (name.partition("scripted:") for name in in_row(model))
+    return chained(tuple(f"{mark}{Path(rest).resolve()}" if mark else name for name, mark, rest in names))
 
 
 def _interruptible(work: Coroutine[Any, Any, int]) -> int:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from gateway.cli.folding import Flow, show
 from gateway.cli.lines import Line, Said, line
-from gateway.events import Admitted, Held, ModelAnswered, Recorded
+from gateway.events import Admitted, Held, ModelAnswered, ModelFailed, Recorded
 from gateway.visible import visible
 from providers import StreamEvent, TextDelta, ThinkingDelta
 
@@ -42,6 +42,8 @@ class LiveView:
         self._know(recorded)
         if isinstance(recorded.event, ModelAnswered):
             self._answered(recorded.event)
+        elif isinstance(recorded.event, ModelFailed):
+            self._streamed = False  # what was shown of this reply is void: what follows is another
         described = line(recorded.event, self._calls)
         if described is not None:
             self._stop_talking()

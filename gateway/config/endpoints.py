@@ -95,26 +95,35 @@ class _BuiltIn:
     free: bool = False
 
 
+def _elsewhere(base_url: str, key: str, prices: str | None = None, system: str = "") -> _BuiltIn:
+    """One that speaks Chat Completions, and wants a key."""
+    return _BuiltIn("compatible", base_url, key, system=system, prices=prices)
+
+
+def _at_home(base_url: str, key: str) -> _BuiltIn:
+    """One that people run themselves."""
+    return _BuiltIn("compatible", base_url, key, needed=False, free=True)
+
+
 BUILT_IN: Mapping[str, _BuiltIn] = {
     "anthropic": _BuiltIn("anthropic", None, "ANTHROPIC_API_KEY", prices="anthropic"),
     "openai": _BuiltIn("openai", None, "OPENAI_API_KEY", prices="openai"),
-    "ollama": _BuiltIn("compatible", "http://127.0.0.1:11434/v1", "OLLAMA_API_KEY", needed=False, free=True),
-    "vllm": _BuiltIn("compatible", "http://127.0.0.1:8000/v1", "VLLM_API_KEY", needed=False, free=True),
-    "llamacpp": _BuiltIn("compatible", "http://127.0.0.1:8080/v1", "LLAMACPP_API_KEY", needed=False, free=True),
-    "groq": _BuiltIn("compatible", "https://api.groq.com/openai/v1", "GROQ_API_KEY", prices="groq"),
-    "openrouter": _BuiltIn("compatible", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", prices="openrouter"),
-    "gemini": _BuiltIn(
-        "compatible",
-        "https://generativelanguage.googleapis.com/v1beta/openai/",
-        "GEMINI_API_KEY",
-        system="gcp.gemini",
-        prices="google",
+    "ollama": _at_home("http://localhost:11434/v1", "OLLAMA_API_KEY"),
+    "vllm": _at_home("http://localhost:8000/v1", "VLLM_API_KEY"),
+    "llamacpp": _at_home("http://localhost:8080/v1", "LLAMACPP_API_KEY"),
+    "lmstudio": _at_home("http://localhost:1234/v1", "LMSTUDIO_API_KEY"),
+    "groq": _elsewhere("https://api.groq.com/openai/v1", "GROQ_API_KEY", "groq"),
+    "openrouter": _elsewhere("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", "openrouter"),
+    "gemini": _elsewhere(
+        "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY", "google", "gcp.gemini"
     ),
-    "deepseek": _BuiltIn("compatible", "https://api.deepseek.com", "DEEPSEEK_API_KEY", prices="deepseek"),
-    "mistral": _BuiltIn(
-        "compatible", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", system="mistral_ai", prices="mistral"
-    ),
-    "xai": _BuiltIn("compatible", "https://api.x.ai/v1", "XAI_API_KEY", system="x_ai", prices="x-ai"),
+    "deepseek": _elsewhere("https://api.deepseek.com", "DEEPSEEK_API_KEY", "deepseek"),
+    "mistral": _elsewhere("https://api.mistral.ai/v1", "MISTRAL_API_KEY", "mistral", "mistral_ai"),
+    "xai": _elsewhere("https://api.x.ai/v1", "XAI_API_KEY", "x-ai", "x_ai"),
+    "together": _elsewhere("https://api.together.xyz/v1", "TOGETHER_API_KEY", "together"),
+    "fireworks": _elsewhere("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", "fireworks"),
+    "cerebras": _elsewhere("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "cerebras"),
+    "moonshot": _elsewhere("https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", "moonshotai"),
 }
 _HOSTS: Mapping[Host, str] = {"azure": "azure.ai.openai", "bedrock": "aws.bedrock", "vertex": "gcp.vertex_ai"}
 
@@ -149,7 +158,7 @@ def served(name: str, endpoints: Mapping[str, EndpointConfig]) -> Served:
     if said is None and known is None:
         raise KeyError(name)
     said, base = said or EndpointConfig(), known or _BuiltIn("compatible", needed=False)
-    key = said.api_key_env or base.key
+    key = said.api_key_env or (base.key if said.host == "direct" else None)  # elsewhere it is no key of theirs
     return Served(
         name=name,
         provider=said.provider or base.provider,

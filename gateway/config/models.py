@@ -14,7 +14,7 @@ from gateway.wording import did_you_mean
 
 __all__ = ["Effort", "ModelConfig", "PricesConfig", "Rate"]
 
-Effort = Literal["none", "low", "medium", "high", "max"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Ability = Literal["tools", "images", "files", "effort", "parallel_calls", "output_schema"]
 
 _MILLION = 1_000_000

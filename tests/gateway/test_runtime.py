@@ -13,9 +13,9 @@ from gateway.call import Allow, Arguments, Call, Deny, Subject, Unsent
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError, IllegalEvent, PolicyError, StoreError, UnknownRun
 from gateway.events import Admitted, Doubted, ModelAnswered, ModelAsked, Paused, Queued, Started
+from gateway.models import Models
 from gateway.runtime import (
     DEFAULT_AGENT,
-    Models,
     Runtime,
     call_settings,
     open_offline,

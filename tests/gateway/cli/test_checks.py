@@ -232,9 +232,9 @@ def test_a_script_that_can_be_played_is_ready_and_a_missing_one_fails(bare: Path
 
 
 def test_a_key_is_looked_for_and_never_shown(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = append(bare, '[models.far]\nprovider = "scripted"\nscript = "talk.yaml"\napi_key_env = "FAR_KEY"\n')
+    found = append(bare, '[models.far]\nprovider = "anthropic"\nname = "claude-opus-4-5"\napi_key_env = "FAR_KEY"\n')
     missing = [finding for finding in checks.models(found) if finding.what == "model far"]
-    assert [(finding.level, "`FAR_KEY` is not set" in finding.detail) for finding in missing] == [("fail", True)]
+    assert [(finding.level, "FAR_KEY: it is not set" in finding.detail) for finding in missing] == [("fail", True)]
     monkeypatch.setenv("FAR_KEY", SECRET)
     findings = list(checks.models(found))
     assert levels(findings) == ["ok", "ok"]

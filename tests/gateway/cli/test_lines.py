@@ -73,6 +73,15 @@ READS = [
     (Waited("doubt"), "‖ waiting for a person to say what became of a call | "),
     (LimitsRaised({"tokens": 2000, "nanos": 10**9}, "user:bob"), "! budget raised to 2,000 tokens, $1 by user:bob | "),
     (ModelFailed(1, "overloaded", "come back", True), "✗ the model failed (overloaded) | come back"),
+    (
+        ModelFailed(1, "overloaded", "come back", True, {}, "anthropic:a", "again"),
+        "↻ anthropic:a failed (overloaded): it is asked again | come back",
+    ),
+    (
+        ModelFailed(1, "auth", "no such key", True, {}, "anthropic:a", "openai:b"),
+        "↻ anthropic:a failed (auth): openai:b goes on | no such key",
+    ),
+    (ModelFailed(1, "server", "", True, then="again"), "↻ the model failed (server): it is asked again | "),
     (Paused("budget", "spent", "tokens"), "‖ paused (budget) | spent"),
     (Resumed("people answered"), "▸ resumed | people answered"),
     (Resumed("it was resumed"), "▸ resumed | "),

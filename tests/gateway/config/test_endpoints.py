@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.config.endpoints import BUILT_IN, EndpointConfig, languages, served
+from providers.openai_chat.profiles import PROFILES
 
 
 def said(**keys: object) -> EndpointConfig:
@@ -35,6 +36,8 @@ def test_an_endpoint_of_ones_own_is_compatible_unless_it_says_otherwise_and_its_
     assert (azure.provider, azure.key, azure.key_needed, azure.system) == ("openai", "AZURE_KEY", True, "azure")
     bedrock = served("aws", {"aws": said(provider="anthropic", host="bedrock", options={"region": "eu-west-1"})})
     assert (bedrock.key_needed, bedrock.system) == (False, "aws.bedrock")
+    moved = served("anthropic", {"anthropic": said(host="bedrock", options={"region": "eu-west-1"})})
+    assert moved.key is None  # Anthropic's key is nothing for AWS
 
 
 def test_nobody_knows_an_endpoint_that_nobody_describes() -> None:
@@ -51,3 +54,17 @@ def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated(key: str) ->
 
 def test_a_variable_may_have_a_long_name() -> None:
     assert said(api_key_env="MY_COMPANYS_ANTHROPIC_API_KEY_NUMBER_2").api_key_env
+
+
+@pytest.mark.parametrize("name", [name for name, known in BUILT_IN.items() if known.provider == "compatible"])
+def test_what_is_built_in_is_where_its_profile_says(name: str) -> None:
+    profile, found = PROFILES[name], served(name, {})
+    assert found.profile == name
+    assert found.base_url == profile.base_url
+    assert not profile.key or found.key == profile.key
+
+
+def test_every_profile_is_built_in() -> None:
+    assert set(PROFILES) - {"", "openai"} == {
+        name for name, known in BUILT_IN.items() if known.provider == "compatible"
+    }

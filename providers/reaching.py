@@ -1,0 +1,58 @@
+"""Whether an endpoint answers, takes our key, and knows a model: its list of models is asked for, which costs nothing.
+
+All three wire formats have the same list: `GET /models` answers `{"data": [{"id": ...}]}`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+
+from providers import Endpoint, ProviderError, ProviderErrorKind
+
+__all__ = ["reached"]
+
+_AT = {"anthropic": "https://api.anthropic.com/v1", "openai": "https://api.openai.com/v1"}
+_VERSION = {"anthropic-version": "2026-10-21"}
+_KINDS: Mapping[int, ProviderErrorKind] = {401: "auth", 403: "permission", 429: "rate_limit", 529: "overloaded"}
+_NO_LIST = frozenset({404, 405, 501})
+
+
+async def reached(provider: str, endpoint: Endpoint, seconds: float = 10.0) -> frozenset[str] | None:
+    """The names of the endpoint's models; None where it answers and has no such list. Raises ProviderError."""
+    headers = {**endpoint.headers, **({"authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {})}
+    headers |= _VERSION if provider == "anthropic" else {}
+    try:
+        async with httpx2.AsyncClient(timeout=seconds, follow_redirects=False) as client:
+            answer = await client.get(_url(provider, endpoint), headers=headers)
+    except httpx2.TimeoutException:
+        raise ProviderError("timeout", f"no answer within {seconds:g} s") from None
+    except httpx2.HTTPError as error:
+        raise ProviderError("network", f"it can't be reached ({type(error).__name__})") from None
+    if answer.status_code in _NO_LIST:
+        return None
+    if answer.status_code != 200:
+        raise _refused(answer.status_code)
+    return _names(answer.content)
+
+
+def _url(provider: str, endpoint: Endpoint) -> str:
+    """Anthropic's SDK adds the version to the address itself."""
+    if provider == "anthropic" and endpoint.base_url:
+        return f"{endpoint.base_url.rstrip('/')}/v1/models"
+    return f"{(endpoint.base_url or _AT.get(provider, '')).rstrip('/')}/models"
+
+
+def _refused(status: int) -> ProviderError:
+    kind = _KINDS.get(status, "server" if status >= 500 else "protocol")
+    why = {"auth": "it does not take the key", "permission": "the key may not ask it"}.get(kind, "it refuses")
+    return ProviderError(kind, f"{why} (HTTP {status})", status=status)
+
+
+def _names(body: bytes) -> frozenset[str]:
+    try:
+        said: Any = json.loads(body)
+        return frozenset(str(each["id"]).removeprefix("models/") for each in said["data"])  # as Gemini writes them
+    except (ValueError, LookupError, TypeError):
+        raise ProviderError("protocol", "what it answers is no list of models: is the URL right?") from None

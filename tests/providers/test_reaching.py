@@ -1,0 +1,121 @@
+"""Whether an endpoint answers, over a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+
+from providers import Endpoint, ProviderError
+from providers.reaching import reached
+
+KEY = "sk-hunter2hunter2"
+
+
+@asynccontextmanager
+async def answering(status: int, body: bytes, asked: list[bytes]) -> AsyncIterator[str]:
+    """Answers every request with this."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            head = f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+def looked(
+    provider: str, status: int, body: bytes, path: str = "/v1", headers: Mapping[str, str] = {}
+) -> tuple[object, str]:
+    """What came of it, and the head of the request."""
+
+    async def scenario() -> tuple[object, str]:
+        asked: list[bytes] = []
+        async with answering(status, body, asked) as url:
+            endpoint = Endpoint("it", KEY, f"{url}{path}", headers)
+            try:
+                return await reached(provider, endpoint), asked[0].decode()
+            except ProviderError as error:
+                return error, asked[0].decode()
+
+    return asyncio.run(scenario())
+
+
+LISTED = b'{"object": "list", "data": [{"id": "gpt-4o"}, {"id": "models/gemini-3"}]}'
+
+
+@pytest.mark.parametrize(("provider", "path"), [("anthropic", ""), ("openai", "/v1"), ("compatible", "/v1/")])
+def test_the_list_of_models_is_asked_for_with_the_key(provider: str, path: str) -> None:
+    found, head = looked(provider, 200, LISTED, path, {"x-team": "blue"})
+    assert found == {"gpt-4o", "gemini-3"}
+    assert head.startswith("GET /v1/models HTTP/1.1")
+    assert f"authorization: Bearer {KEY}" in head
+    assert "x-team: blue" in head
+    assert ("anthropic-version" in head) == (provider == "anthropic")
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_an_endpoint_without_a_list_is_reached_all_the_same(status: int) -> None:
+    assert looked("compatible", status, b"no")[0] is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "said"),
+    [
+        (401, b"", "auth", "it does not take the key (HTTP 401)"),
+        (403, b"", "permission", "the key may not ask it (HTTP 403)"),
+        (429, b"", "rate_limit", "it refuses (HTTP 429)"),
+        (503, b"", "server", "it refuses (HTTP 503)"),
+        (302, b"", "protocol", "it refuses (HTTP 302)"),
+        (200, b"<html>", "protocol", "what it answers is no list of models: is the URL right?"),
+        (200, b"[]", "protocol", "what it answers is no list of models: is the URL right?"),
+        (200, b'{"data": [1]}', "protocol", "what it answers is no list of models: is the URL right?"),
+    ],
+)
+def test_a_refusal_is_an_error_that_says_which_and_shows_no_key(status: int, body: bytes, kind: str, said: str) -> None:
+    error, _ = looked("openai", status, body)
+    assert isinstance(error, ProviderError)
+    assert (error.kind, str(error)) == (kind, said)
+
+
+def test_who_does_not_answer_can_not_be_reached() -> None:
+    async def closed() -> str:
+        async with answering(200, b"", []) as url:
+            return url
+
+    async def scenario() -> None:
+        with pytest.raises(ProviderError, match="can't be reached") as error:
+            await reached("openai", Endpoint("it", KEY, await closed()))
+        assert error.value.kind == "network"
+
+    asyncio.run(scenario())
+
+
+def test_who_answers_too_late_is_not_waited_for() -> None:
+    async def scenario() -> None:
+        async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await over.wait()
+            finally:
+                writer.close()
+
+        over = asyncio.Event()
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        try:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            with pytest.raises(ProviderError, match=r"no answer within 0.1 s"):
+                await reached("openai", Endpoint("it", KEY, url), 0.1)
+        finally:
+            over.set()
+            server.close()
+
+    asyncio.run(scenario())
