@@ -122,12 +122,16 @@ class Shop:
 
     def __init__(self, world: World, arrived: list[Arrival]) -> None:
         self.fate, self._world, self._arrived = "answers", world, arrived
+        self.meanwhile: Any = None  # what happens while the next call is under way
 
     @property
     def catalogue(self) -> Catalogue:
         return catalogue(self._world.version)
 
     async def forward(self, call: Call, **_more: Any) -> Outcome:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
         if self.fate == "away":
             return Unsent("the server is away")
         amount, pin = call.arguments.value["amount"], self.catalogue.tools["shop/refund"].pin
@@ -236,6 +240,16 @@ class Approvals(RuleBasedStateMachine):
 
         self.run(all_of_them())
 
+    @rule(run_id=askers, which=gateways)
+    def many_at_once(self, run_id: str, which: int) -> None:
+        """More questions than may be open."""
+        self.gateways[which].shop.fate = "answers"
+
+        async def all_of_them() -> None:
+            await asyncio.gather(*(self.calling(self.gateways[which], run_id, amount) for amount in range(1, MOST + 3)))
+
+        self.run(all_of_them())
+
     # ---- what happens: answers
 
     def looked_at(self, pick: int) -> Approval | None:
@@ -323,6 +337,19 @@ class Approvals(RuleBasedStateMachine):
         self.run(self.gateways[0].store.lasting.delegate(made))
         self.two_answer_and_it_is_retried(0, run_id, amount, deputy, absent, 0, 0)
 
+    @rule(run_id=askers, who=st.permutations(["user:bob", "user:eve", "user:ann"]))
+    def the_same_call_is_made_while_one_is_under_way_that_never_left(self, run_id: str, who: Sequence[str]) -> None:
+        """Its answer is good again, unless another question stands in its place by then."""
+        self.retries_at_once(run_id, 50)
+        for asked in [one for one in self.all_approvals() if one.state == "pending"]:
+            for each in who:
+                self.run(self.says(0, each, asked))
+        here, there = self.gateways
+        here.shop.fate, there.shop.fate = "away", "answers"
+        here.shop.meanwhile = lambda: self.calling(there, run_id, 50)
+        self.run(self.calling(here, run_id, 50))
+        here.shop.meanwhile = None
+
     # ---- what happens: all else
 
     @rule(hours=st.sampled_from([1, 3, 25]))
@@ -338,14 +365,17 @@ class Approvals(RuleBasedStateMachine):
         """Another process takes its place. What it had not committed is lost with it."""
         self.gateways[which] = self.started()
 
-    @rule(run_id=askers, who=people)
-    def the_policy_comes_to_want_more_people_between_an_answer_and_its_use(self, run_id: str, who: str) -> None:
+    @rule(run_id=askers, who=people, before=st.booleans())
+    def the_policy_comes_to_want_more_people(self, run_id: str, who: str, before: bool) -> None:
+        """Before somebody answers, or between his answer and its use."""
         self.wants_two(strict=False)
         self.retries_at_once(run_id, 50)
         asked = self.looked_at(0)
-        self.wants_two(strict=True)
+        if before:
+            self.wants_two(strict=True)
         if asked is not None:
             self.run(self.says(0, who, asked))
+        self.wants_two(strict=True)
         self.retries_at_once(run_id, 50)
 
     @rule(strict=st.booleans())
