@@ -58,7 +58,7 @@ g, user:sue, role:boss, *
 g, user:ann, role:boss, *
 """
 STRICT = RULES + "o, *, *, */*, call, , needs=2, two look at all of it\n"
-APPROVERS, BOSSES = {"user:bob", "user:eve", "user:ann"}, {"user:sue", "user:ann"}
+APPROVERS, BOSSES = ("user:bob", "user:eve", "user:ann"), ("user:sue", "user:ann")
 ASKERS = {"r-1": Subject("user:ann", "acme"), "r-2": Subject("user:bob", "acme")}
 PEOPLE = ["user:bob", "user:eve", "user:ann", "user:sue", "user:dan", "agent:bot"]
 SCHEMA = {"type": "object", "properties": {"amount": {"type": "integer"}}}
@@ -295,7 +295,7 @@ class Approvals(RuleBasedStateMachine):
         self.run(both())
         self.retries_at_once(run_id, amount)
 
-    @rule(run_id=askers, who=st.permutations(["user:bob", "user:eve", "user:ann"]), edit=st.sampled_from([60, 800]))
+    @rule(run_id=askers, who=st.permutations(APPROVERS), edit=st.sampled_from([60, 800]))
     def somebody_answers_what_was_changed_since_he_saw_it(self, run_id: str, who: Sequence[str], edit: int) -> None:
         self.retries_at_once(run_id, 900)
         for asked in [one for one in self.all_approvals() if one.state == "pending"]:
@@ -311,23 +311,18 @@ class Approvals(RuleBasedStateMachine):
         one=people,
         other=people,
         hours=st.sampled_from([0, 3]),
-        jump=st.sampled_from([0, 0, 25]),
     )
     def two_answer_and_it_is_retried(
-        self, which: int, run_id: str, amount: int, one: str, other: str, hours: int, jump: int
+        self, which: int, run_id: str, amount: int, one: str, other: str, hours: int
     ) -> None:
-        """What people usually do, so that the rest of it meets answers that are in the middle of something; the answer
-        may run out in the moment in which it is used.
-        """
+        """What people usually do, so that the rest of it meets answers that are in the middle of something."""
         self.retries_at_once(run_id, amount)
         self.world.later += hours * HOUR
         for who in (one, other):
             asked = self.looked_at(0)
             if asked is not None:
                 self.run(self.says(which, who, asked))
-        self.world.jump = jump * HOUR
         self.retries_at_once(run_id, amount)
-        self.world.jump = 0
 
     @rule(run_id=askers, amount=amounts, absent=people, deputy=people)
     def somebody_lets_another_one_decide(self, run_id: str, amount: int, absent: str, deputy: str) -> None:
@@ -335,15 +330,33 @@ class Approvals(RuleBasedStateMachine):
         until = self.world.now + DAY
         made = Delegation(f"D-{self.world.now}-{self.keys}", absent, deputy, "acme", self.world.now, until)
         self.run(self.gateways[0].store.lasting.delegate(made))
-        self.two_answer_and_it_is_retried(0, run_id, amount, deputy, absent, 0, 0)
+        self.two_answer_and_it_is_retried(0, run_id, amount, deputy, absent, 0)
 
-    @rule(run_id=askers, who=st.permutations(["user:bob", "user:eve", "user:ann"]))
-    def the_same_call_is_made_while_one_is_under_way_that_never_left(self, run_id: str, who: Sequence[str]) -> None:
-        """Its answer is good again, unless another question stands in its place by then."""
-        self.retries_at_once(run_id, 50)
-        for asked in [one for one in self.all_approvals() if one.state == "pending"]:
-            for each in who:
+    def agreed_to(self, run_id: str, amount: int) -> None:
+        """Whoever may has said yes, and it is not used yet."""
+        self.retries_at_once(run_id, amount)
+        for asked in [one for one in self.all_approvals() if one.state == "pending" and one.run_id == run_id]:
+            for each in APPROVERS:
                 self.run(self.says(0, each, asked))
+
+    @rule(run_id=askers, amount=amounts, hours=st.sampled_from([23, 25]))
+    def an_answer_is_used_late(self, run_id: str, amount: int, hours: int) -> None:
+        """Or too late: its time is over in the moment in which it is used."""
+        self.agreed_to(run_id, amount)
+        self.world.jump = hours * HOUR
+        self.retries_at_once(run_id, amount)
+        self.world.jump = 0
+
+    @rule(run_id=askers, amount=amounts)
+    def the_tool_is_another_one_by_the_time_that_an_answer_is_used(self, run_id: str, amount: int) -> None:
+        self.agreed_to(run_id, amount)
+        self.world.version += 1
+        self.retries_at_once(run_id, amount)
+
+    @rule(run_id=askers)
+    def the_same_call_is_made_while_one_is_under_way_that_never_left(self, run_id: str) -> None:
+        """Its answer is good again, unless another question stands in its place by then."""
+        self.agreed_to(run_id, 50)
         here, there = self.gateways
         here.shop.fate, there.shop.fate = "away", "answers"
         here.shop.meanwhile = lambda: self.calling(there, run_id, 50)
@@ -382,10 +395,6 @@ class Approvals(RuleBasedStateMachine):
     def wants_two(self, strict: bool) -> None:
         self.world.strict = strict
         write_policy(self.path.parent, STRICT if strict else RULES)
-
-    @rule()
-    def the_tool_is_another_one(self) -> None:
-        self.world.version += 1
 
     # ---- what holds
 
@@ -430,7 +439,7 @@ class Approvals(RuleBasedStateMachine):
             spoken |= whose
             assert asked.user not in whose, "somebody decided about his own request"
             up = asked.escalates is not None and vote.at >= asked.escalates
-            assert (vote.on_behalf or vote.by) in (APPROVERS | BOSSES if up else APPROVERS)
+            assert (vote.on_behalf or vote.by) in (APPROVERS + BOSSES if up else APPROVERS)
             assert (vote.by, asked.id, amount) in self.said, "a yes to what he has not seen"
             assert asked.created <= vote.at < asked.expires
 
