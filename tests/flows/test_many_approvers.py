@@ -62,6 +62,7 @@ APPROVERS, BOSSES = ("user:bob", "user:eve", "user:ann"), ("user:sue", "user:ann
 ASKERS = {"r-1": Subject("user:ann", "acme"), "r-2": Subject("user:bob", "acme")}
 PEOPLE = ["user:bob", "user:eve", "user:ann", "user:sue", "user:dan", "agent:bot"]
 SCHEMA = {"type": "object", "properties": {"amount": {"type": "integer"}}}
+STEP = 30.0  # seconds
 MOST = 4  # open questions of one run
 OVER = {"denied", "expired", "cancelled"}
 
@@ -204,7 +205,8 @@ class Approvals(RuleBasedStateMachine):
         return gateway
 
     def run(self, work: Any) -> Any:
-        return self.runner.run(work)
+        """No step is endless."""
+        return self.runner.run(asyncio.wait_for(work, STEP))
 
     def teardown(self) -> None:
         if hasattr(self, "exits"):
