@@ -38,6 +38,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     webhook         messages that are signed, both ways
     form            our own question to a client: may this call be made?
     steps           what happens next in a run, as a value
+    insistence      a client that makes a refused call again and again
     results         what a model or a client is told about a call
     outage          why a server is away, for those who do not run the gateway
     extracts        what the record keeps of a long result

@@ -30,7 +30,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
-        "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
+        "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
