@@ -131,7 +131,7 @@ class Clients:
         return len(lost)
 
     async def trace_end(self, run_id: str, cause: str = "lost") -> None:
-        """The root of a run's spans, sent when it has ended, and why if it failed. Nothing is read if nobody wants it."""
+        """The root of a run's spans, sent when it has ended, with why it failed. Unread where nobody wants it."""
         if self.tracing is None or not self.tracing.on:
             return
         row, taken = await self.store.run_row(run_id), await self.store.spend(run_account(run_id))

@@ -140,7 +140,8 @@ async def led(gateway: Gateway, key: str, mode: Any, bob: httpx2.AsyncClient) ->
     """
     happened: list[str] = []
 
-    async def opened(_context: Any, params: Any) -> types.ElicitResult:
+    async def opened(context: Any, params: Any) -> types.ElicitResult:
+        del context
         assert params.mode == "url"
         happened.append(f"shown {getattr(params, 'elicitation_id', None)}")
         page = f"/approvals/{params.url.rpartition('/')[2]}"

@@ -33,7 +33,7 @@ from gateway.budget import Limits, Spend
 from gateway.call import Answered, Arguments, Call, Outcome, Subject, Unsent
 from gateway.catalogue import Catalogue
 from gateway.errors import Conflict
-from gateway.events import Admitted, Queued, Started
+from gateway.events import Admitted, Event, Queued, Started
 from gateway.lasting import Delegation
 from gateway.pipeline import CallSettings, Pipeline
 from gateway.policy import LivePolicy
@@ -196,7 +196,7 @@ class Approvals(RuleBasedStateMachine):
         self.over: dict[str, str] = {}
         self.gateways = [self.started(), self.started()]
         for run_id, who in ASKERS.items():
-            begun = [Queued("client", who.user, who.tenant), Started("x")]
+            begun: list[Event] = [Queued("client", who.user, who.tenant), Started("x")]
             self.run(self.gateways[0].store.append(run_id, begun, lease=None))
 
     def started(self) -> Gateway:
