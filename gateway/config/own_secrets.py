@@ -8,10 +8,13 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
-from gateway.config.expansion import ResolvedHttp, ResolvedServer, expand
+from gateway.config.endpoints import BUILT_IN
+from gateway.config.expansion import ResolvedHttp, ResolvedServer, expand, variables
 from gateway.config.loading import Config
 from gateway.config.masking import looks_secret, names_secret
+from gateway.config.places import DEFAULT
 from gateway.config.resolved_auth import resolve_auth
+from gateway.config.templates import Template, Unset
 from gateway.credentials import words_of
 from gateway.errors import ConfigError
 
@@ -33,7 +36,20 @@ def own_secrets(config: Config, environ: Mapping[str, str]) -> frozenset[str]:
     if config.approvals.webhook is not None:
         with contextlib.suppress(ConfigError):
             found.add(config.webhook_secret(environ))
+    found.update(_of_models(config, environ))
     return frozenset(word for text in found for word in words_of(text))
+
+
+def _of_models(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    """The keys of whoever serves models, also of those that need no table."""
+    tables = (*config.settings.models.values(), *config.settings.endpoints.values())
+    keys = {*(table.api_key_env for table in tables), *(known.key for known in BUILT_IN.values())}
+    yield from (environ[key] for key in keys if key and environ.get(key))
+    known = variables(environ, config.folders.workspace)
+    for table in tables:
+        for name, text in table.headers.items():
+            with contextlib.suppress(Unset):
+                yield from _named({name: Template(text, DEFAULT).expand(known)})
 
 
 def _of_server(server: ResolvedServer) -> Iterator[str]:

@@ -26,6 +26,12 @@ issuer = "https://issuer.example"
 client_secret = "${WEB_CLIENT}"
 [telemetry]
 headers = {"x-api-key" = "${COLLECTOR}"}
+[models.one]
+provider = "compatible"
+name = "one"
+base_url = "https://models.example/v1"
+api_key_env = "ONE_KEY"
+headers = {x-token = "${ONE_TOKEN}", x-region = "eu-central-1", x-key = "${NOT_SET}"}
 [approvals.webhook]
 url = "https://hook.example"
 secret = "${HOOK}"
@@ -36,6 +42,9 @@ ENVIRON = {
     "WEB": "web-secret",
     "WEB_CLIENT": "client-secret",
     "COLLECTOR": "collector-secret",
+    "ONE_KEY": "key-of-one",
+    "ONE_TOKEN": "token-of-one",
+    "GROQ_API_KEY": "gsk-of-groq",
     "HOOK": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 
@@ -54,5 +63,8 @@ def test_every_credential_is_known_and_folders_and_regions_are_none(tmp_path: Pa
         "web-secret",
         "client-secret",
         "collector-secret",
+        "key-of-one",
+        "token-of-one",
+        "gsk-of-groq",
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     }
