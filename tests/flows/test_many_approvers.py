@@ -344,6 +344,20 @@ class Approvals(RuleBasedStateMachine):
             for each in APPROVERS:
                 self.run(self.says(0, each, asked))
 
+    @rule(run_id=askers, amount=amounts, first=st.sampled_from(["approved", "denied"]))
+    def somebody_answers_what_is_over(self, run_id: str, amount: int, first: str) -> None:
+        """What was used, refused, or is too old; and the call is made again."""
+        self.retries_at_once(run_id, amount)
+        before = self.waiting(run_id, amount)
+        for asked in before:
+            for each in APPROVERS:
+                self.run(self.says(0, each, asked, decision=first))
+        self.retries_at_once(run_id, amount)
+        for asked in before:
+            for each in APPROVERS:
+                self.run(self.says(1, each, asked))
+        self.retries_at_once(run_id, amount)
+
     @rule(run_id=askers, amount=amounts, hours=st.sampled_from([23, 25]))
     def an_answer_is_used_late(self, run_id: str, amount: int, hours: int) -> None:
         """Or too late: its time is over in the moment in which it is used."""
