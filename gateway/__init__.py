@@ -39,6 +39,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     webhook         messages that are signed, both ways
     form            our own question to a client: may this call be made?
     steps           what happens next in a run, as a value
+    insistence      a client that makes a refused call again and again
     results         what a model or a client is told about a call
     outage          why a server is away, for those who do not run the gateway
     extracts        what the record keeps of a long result
@@ -68,6 +69,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     wording         how a wrong word is answered: did you mean ...?
     verbatim        JSON that goes through as the text that it was, and JSON written
     visible         text from elsewhere, safe to look at
+    credentials     our own secrets, found again where they turn up in what somebody else says
     screens/        what deceives in definitions and results: hidden text, false names, words meant for the model; and
                     what has the form of a secret
     reach           which addresses somebody else's words may make us connect to

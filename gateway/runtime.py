@@ -19,7 +19,7 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
-from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch
+from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch, own_secrets
 from gateway.config.model_names import chained
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
@@ -73,7 +73,7 @@ class Offline:
     @property
     def approving(self) -> Approving:
         """Without servers, a condition on the tool can't be decided; so it grants nothing."""
-        return Approving(self.store, self.policy, Catalogue)
+        return Approving(self.store, self.policy, Catalogue, lambda: self.budgets.tolls)
 
     def subject(self, user: str | None = None, tenant: str | None = None, agent: str | None = None) -> Subject:
         """Who is asking: what was given, else what is configured."""
@@ -134,7 +134,7 @@ class Runtime:
     @property
     def approving(self) -> Approving:
         offline = self.offline
-        return Approving(offline.store, offline.policy, lambda: self.upstream.catalogue)
+        return Approving(offline.store, offline.policy, lambda: self.upstream.catalogue, lambda: offline.budgets.tolls)
 
     @property
     def clients(self) -> Clients:
@@ -324,6 +324,7 @@ def call_settings(config: Config) -> CallSettings:
         safe_to_repeat=[_qualified(server.name, glob) for server in servers for glob in server.word.safe_to_repeat],
         questions=config.approvals.questions,
         identities={server.name: sha256(launch(server).encode()).hexdigest() for server in servers},
+        secrets=lambda: own_secrets(config, os.environ),
     )
 
 

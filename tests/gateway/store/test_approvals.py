@@ -86,3 +86,18 @@ def test_the_same_question_is_not_put_twice_even_if_somebody_changed_its_call(st
     change(store, Open(edited))
     with pytest.raises(Conflict, match="has been put already"):
         change(store, Open(an_approval("A-2", call)))
+
+
+@pytest.mark.parametrize("state", ["pending", "denied", "expired", "cancelled"])
+def test_what_nobody_has_agreed_to_is_not_made_good_again(store: SqliteStore, state: Any) -> None:
+    change(store, Open(an_approval(state=state)), Restore("A-1", "again"))
+    assert (kept(store).state, kept(store).claim) == (state, an_approval().claim)
+
+
+@pytest.mark.parametrize(("state", "now"), [("pending", "consumed"), ("approved", "consumed"), ("denied", "approved")])
+def test_what_another_question_stands_for_by_now_is_not_made_good_again(
+    store: SqliteStore, state: Any, now: str
+) -> None:
+    change(store, Open(an_approval(state="approved")), Consume("A-1"))
+    change(store, Open(an_approval("A-2", state=state)), Restore("A-1", an_approval().claim))
+    assert kept(store).state == now
