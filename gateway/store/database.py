@@ -149,7 +149,7 @@ class DatabaseStore(ABC):
     @property
     def lasting(self) -> LastingBook:
         """Remembered answers, and delegations."""
-        return LastingBook(_Access(self._read, self._write, self._now))
+        return LastingBook(_Access(self._read, self._reading, self._write, self._now))
 
     async def remembered(self, call: Call) -> Sequence[Remembered]:
         return await self._reading(lambda: self.lasting.about(call.subject, call.path))
@@ -205,11 +205,11 @@ class DatabaseStore(ABC):
 
     def policies(self, place: Path, kept: int = KEPT) -> PolicyBook:
         """What is kept about the policy whose files are here: so many of its versions."""
-        return PolicyBook(_Access(self._read, self._write, self._now), str(place), kept)
+        return PolicyBook(_Access(self._read, self._reading, self._write, self._now), str(place), kept)
 
     def outbox(self, tenant: str) -> Outbox:
         """What a webhook has still to be told about this tenant's approvals."""
-        return Outbox(_Access(self._read, self._write, self._now), tenant)
+        return Outbox(_Access(self._read, self._reading, self._write, self._now), tenant)
 
     async def note(self, process: str, catalogue: JsonObject) -> None:
         """Keeps what a process sees of the servers from now on: what policies look at (`record` reads it)."""
@@ -229,5 +229,6 @@ class _Access:
     """The store, as functions elsewhere use it."""
 
     read: Callable[..., list[Any]]
+    reading: Callable[[Callable[[], Any]], Awaitable[Any]]
     write: Callable[[Transaction[Any]], Awaitable[Any]]
     now: Callable[[], int]

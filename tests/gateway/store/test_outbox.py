@@ -54,7 +54,7 @@ def test_a_question_and_its_answer_are_told_in_this_order_and_then_nothing_is_le
         assert second == Delivery("A-1", DECIDED, 1)
         await outbox.sent(second)
         assert list(await outbox.take()) == []
-        assert outbox.next_due() is None
+        assert await outbox.next_due() is None
 
     within(place, scenario)
 
@@ -79,7 +79,7 @@ def test_what_is_put_off_comes_when_it_is_due(place: Place) -> None:
         await ask(store)
         (first,) = await outbox.take()
         await outbox.put_off(first, 5_000)
-        assert outbox.next_due() == NOON + 5_000
+        assert await outbox.next_due() == NOON + 5_000
         clock.now += 4_999
         assert list(await outbox.take()) == []
         clock.now += 1

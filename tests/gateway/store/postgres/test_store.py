@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import signal
+import threading
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -134,3 +136,10 @@ def test_the_password_is_in_nothing_that_it_says(postgres: Server, url: str) -> 
         with pytest.raises(StoreError, match="can't be read") as found:
             store._read("SELECT nothing")  # noqa: SLF001 - an error of the database
         assert "s3cret" not in str(found.value)
+
+
+def test_whoever_shares_the_event_loop_looks_at_policies_in_a_thread(url: str) -> None:
+    with contextlib.closing(PostgresStore(url)) as store:
+        book = store.policies(Path("/p"))
+        name = asyncio.run(book.look(lambda: threading.current_thread().name))
+    assert name.startswith("toolgate-store-read")
