@@ -12,7 +12,7 @@ _REFUSED = ("Denied", "Not executed yet")  # how Toolgate's own refusals begin
 
 
 def result(call_id: str, content: Sequence[Mapping[str, Any]]) -> ToolResult:
-    """`content` are MCP's content blocks. One that begins with `Error:` is an error, without that word."""
+    """`content` are MCP's content blocks. What begins with `Error:` is an error, and is said without that word."""
     first = str(content[0].get("text", "")) if content else ""
     if not first.startswith(_MARK):
         return ToolResult(call_id, content, first.startswith(_REFUSED))

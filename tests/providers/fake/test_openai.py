@@ -4,7 +4,7 @@ import pytest
 
 from providers import File, Image
 from providers.fake.checks import Refused
-from providers.fake.openai import error, file, image, owned, strictly
+from providers.fake.openai import error, file, image, owned, strictly, thinks
 from providers.fake.wire import Complaint
 from tests.fixtures.fake import CLOSED, SCHEMA
 
@@ -15,6 +15,14 @@ from tests.fixtures.fake import CLOSED, SCHEMA
 )
 def test_openais_own_models_are_known_by_their_names(model: str, own: bool) -> None:
     assert owned(model) == own
+
+
+@pytest.mark.parametrize(
+    ("model", "so"),
+    [("gpt-6", True), ("o3", True), ("gpt-4o", False), ("gpt-3.5", False), ("chatgpt-4", False), ("q", False)],
+)
+def test_those_that_think_are_known_by_their_names(model: str, so: bool) -> None:
+    assert thinks(model) == so
 
 
 def test_an_error_has_the_apis_type_and_code() -> None:

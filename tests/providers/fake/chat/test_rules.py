@@ -74,6 +74,10 @@ def test_openais_own_models_refuse_more(path: str, value: Any, message: str) -> 
     assert refused(CHAT, changed(CHAT_BODY, path, value)) is None
 
 
+def test_openais_earlier_models_take_what_their_successors_refuse() -> None:
+    assert refused(CHAT, {**CHAT_BODY, "model": "gpt-4o", "max_tokens": 10, "temperature": 0.2}) is None
+
+
 def test_openais_own_models_think_without_tools() -> None:
     assert refused(CHAT, changed({**_GPT, "reasoning_effort": "high"}, "tools", ...)) is None
     assert refused(CHAT, {**_GPT, "reasoning_effort": "none", "temperature": 0.2}) is None
