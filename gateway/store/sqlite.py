@@ -92,8 +92,9 @@ class SqliteStore:
     ) -> int:
         return await self._write(lambda db: tx.append(db, tx.Append(run_id, events, lease, changes), self._clock()))
 
-    async def events(self, run_id: str, after: int = 0) -> Sequence[Recorded]:
-        rows = self._read("SELECT seq, at, body FROM events WHERE run_id = ? AND seq > ? ORDER BY seq", run_id, after)
+    async def events(self, run_id: str, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
+        limit = "" if most is None else f" LIMIT {most:d}"
+        rows = self._read(f"{tx.SELECT_EVENTS}{limit}", run_id, after)
         try:
             return [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
         except KeyError as unknown:
