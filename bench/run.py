@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bench.adapters import adapters
 from bench.admissions import admissions
 from bench.backtests import backtests
 from bench.bridges import bridges
@@ -28,6 +29,7 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "start": starts,
     "first": startups,
     "list": listings,
+    "provider": adapters,
     "store": admissions,
     "backtest": backtests,
 }

@@ -19,11 +19,12 @@ ROWS = {
     "start": 3,
     "first": 5,
     "list": 4,
+    "provider": 3,
     "store": 6,
     "backtest": 2,
 }
 ALWAYS = {"call": "p50", "decision": "p50", "policy": "load", "turn": "early_wall", "start": "wall"}
-ALWAYS |= {"first": "first", "list": "p50", "store": "rate_1", "backtest": "rate"}
+ALWAYS |= {"provider": "call", "first": "first", "list": "p50", "store": "rate_1", "backtest": "rate"}
 
 
 def bench(*arguments: str) -> str:
