@@ -41,8 +41,7 @@ _COLUMNS = (
     Column("call_ratio", "ours / SDK", 2),
 )
 _NOTES = (
-    f"CPU. Events: a reply of {EVENTS:,} words, a chunk each, less one of a dozen. Calls: that short one, asked with "
-    f"{TURNS} turns and {TOOLS} tools.",
+    f"CPU. Events: a reply of {EVENTS:,} words, a chunk each, less one of a dozen. Calls: that, after {TURNS} turns.",
     "the SDK: its client's `create(stream=True)`, given the body that ours writes, its events read and thrown away.",
     "ours: the same client, from a Request to a Reply: the body is written, the events are ours, and none of its own.",
     "each the least of its rounds.",

@@ -22,6 +22,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     zones           time zones by their name
     balances        what is taken and what is left, for people
     tolls           what calls of tools cost
+    failures        which failures of tools are the same
     accounts        budgets that count over many runs: which count a call, and in which account
     approval        a question put to people about one exact call, what each of them said, and what came of it
     lasting         what lasts beyond one answer: a yes that is remembered, and who decides for whom who is away
@@ -38,6 +39,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     webhook         messages that are signed, both ways
     form            our own question to a client: may this call be made?
     steps           what happens next in a run, as a value
+    insistence      a client that makes a refused call again and again
     results         what a model or a client is told about a call
     outage          why a server is away, for those who do not run the gateway
     extracts        what the record keeps of a long result
@@ -67,6 +69,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     wording         how a wrong word is answered: did you mean ...?
     verbatim        JSON that goes through as the text that it was, and JSON written
     visible         text from elsewhere, safe to look at
+    credentials     our own secrets, found again where they turn up in what somebody else says
     screens/        what deceives in definitions and results: hidden text, false names, words meant for the model; and
                     what has the form of a secret
     reach           which addresses somebody else's words may make us connect to
@@ -79,8 +82,8 @@ Adapters: one library each, whose types do not leave it.
     keyring         keys that seal what we keep or hand out
     guarded         an HTTP client that connects only to what `reach` lets it
     prices          what models cost, by a list
+    store/          events, approvals, spend, leases and API keys, in SQLite or PostgreSQL
     resting         which model endpoints are left alone just now
-    store/          events, approvals, spend, leases and API keys, in SQLite
     auth/           who is asking over HTTP: API keys and access tokens
     upstream/       the MCP servers that we connect to: the only MCP client
     telemetry/      finished spans, to OTLP or nowhere

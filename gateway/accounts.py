@@ -21,12 +21,16 @@ from gateway.values import value
 from gateway.windows import Window
 
 __all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Pace", "Rate", "Scope"]
-__all__ += ["Proviso", "Then", "Use", "claims"]
+__all__ += ["Proviso", "Then", "Use", "claims", "tells_errors_apart"]
 
-Dimension = Literal["run", "session", "subject", "agent", "role", "tenant", "model", "server", "tool", "arguments"]
+Dimension = Literal[
+    "run", "session", "subject", "agent", "role", "tenant", "model", "server", "tool", "arguments", "error"
+]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 Then = Literal["deny", "stop", "ask", "tell"]
+
+EACH = "each"  # what stands in the name of an account in which every error is counted by itself
 
 _NOTHING = Spend()
 
@@ -81,6 +85,7 @@ class Use(_Read):
             "server": path.partition("/")[0],
             "tool": path,
             "arguments": self.arguments and f"{path}#{self.arguments}",
+            "error": path and EACH,
         }
 
 
@@ -156,9 +161,9 @@ class Budget:
 
     def _account(self, key: str, now: datetime) -> Account:
         if self.window is None:
-            return _account(self.name, key, self.then)
+            return _account(self.name, key, self.then, None)
         span = self.window.at(now)
-        return _account(self.name, key, self.then, span.start, span.ends, span.over, span.since)
+        return _account(self.name, key, self.then, (span.since, span.start, span.ends, span.over))
 
 
 @value(frozen=True, slots=True)
@@ -272,6 +277,11 @@ class Bill:
         return min((claim.amount.millis for claim in self.claims if claim.amount.millis), default=None)
 
 
+def tells_errors_apart(account: str) -> bool:
+    """Whether the errors that are counted there are those of the kind that came most often."""
+    return f"error={EACH}" in account.split("|")[1].split(",")
+
+
 def claims(budgets: Sequence[Budget], use: Use, amount: Spend, now: datetime) -> Sequence[Claim]:
     """What this takes of which accounts. Those that limit nothing of it are left out."""
     found: list[Claim] = []
@@ -282,14 +292,16 @@ def claims(budgets: Sequence[Budget], use: Use, amount: Spend, now: datetime) ->
     return found
 
 
+_Times = tuple[int | None, int, int, int]  # `since`, `start`, `ends` and `over` of a `gateway.windows.Span`
+
+
 @lru_cache(4096)  # the same ones call again and again
-def _account(
-    name: str, key: str, then: Then, start: int = 0, ends: int | None = None, over: int = 0, since: int | None = None
-) -> Account:
-    """In the span that `gateway.windows.Span` describes so, if there is one."""
+def _account(name: str, key: str, then: Then, times: _Times | None) -> Account:
+    """In this window, if there is one."""
     base, label = f"budget:{name}|{key}", _label(name, key)
-    if ends is None:
+    if times is None:
         return Account(base, Proviso(label, then))
+    since, start, ends, over = times
     first = None if since is None else _dated(base, since)
     return Account(_dated(base, start), Proviso(label, then, first, ends * 1000, over * 1000))
 

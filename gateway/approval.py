@@ -18,6 +18,7 @@ from typing import Any, Literal
 from gateway.call import Action, Arguments, Call, Subject, Tool
 
 __all__ = [
+    "CREDENTIAL",
     "PLAIN",
     "Approval",
     "ApprovalState",
@@ -36,6 +37,7 @@ ApprovalState = Literal["pending", "approved", "denied", "expired", "consumed", 
 Scope = Literal["run", "session", "until"]
 Said = Literal["approved", "denied", "escalated"]
 
+CREDENTIAL = "credential:"  # in `risk`, before the name of an argument that holds a secret of the gateway's own
 _LONGEST_SCHEMA = 64_000  # characters; without it a changed call is looked at when it is made
 _HINTS: Mapping[str, str] = {
     "read_only": "readOnlyHint",
@@ -114,8 +116,9 @@ class Approval:
 
     `server_pin` says how the server is started or reached, as a hash. `needs` is how many different people must agree;
     from `escalates` on those with the role `escalate_to` may, too. `risk` is what was known of the call when it was
-    asked about: the hints of its tool, `trusted`, and `tainted` for its run; `schema` is the tool's input schema.
-    `preview_digest` is that of what a person is shown; `result_digest` of the outcome, once there is one.
+    asked about: the hints of its tool, `trusted`, `tainted` for its run, `credential:NAME` of an argument that holds
+    one of ours; `schema` is the tool's input schema. `preview_digest` is that of what a person is shown, and
+    `result_digest` of the outcome, once there is one.
     """
 
     id: str
@@ -162,6 +165,15 @@ class Approval:
     def asked(self) -> Call:
         """The call that was asked about: another one than `call` only where a person has changed it."""
         return self.call if self.asked_for is None else replace(self.call, arguments=Arguments.parse(self.asked_for))
+
+    @cached_property
+    def withheld(self) -> frozenset[str]:
+        """The names of the arguments that nobody is shown, as they hold a secret of the gateway's own. Not of what an
+        approver has put in the place of one.
+        """
+        found = frozenset(word.removeprefix(CREDENTIAL) for word in self.risk if word.startswith(CREDENTIAL))
+        now, asked = self.call.arguments.value, self.asked.arguments.value
+        return frozenset(name for name in found if name in now and now[name] == asked.get(name))
 
     @property
     def tool(self) -> Tool | None:

@@ -23,6 +23,7 @@ from gateway.run import fold
 from gateway.schema import violation
 from gateway.sources import extended
 from gateway.store import Store
+from gateway.tolls import Tolls
 
 OWN_CLIENT = "elicitation"  # how somebody was known who answered in the client that made the call
 
@@ -39,11 +40,12 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Approving:
-    """Lists what waits for people, and takes their answers."""
+    """Lists what waits for people, and takes their answers. `tolls` are what calls of tools cost now."""
 
     store: Store
     policy: LivePolicy
     catalogue: Callable[[], Catalogue]
+    tolls: Callable[[], Tolls] = Tolls
 
     async def waiting(self, run_id: str | None = None, *, limit: int = 200) -> Sequence[Approval]:
         """The open questions of which the time is not over, the oldest first: of all runs, or of one."""
@@ -54,7 +56,8 @@ class Approving:
         """What an approver may want to know beside the call itself."""
         run = fold(approval.run_id, await self.store.events(approval.run_id))
         heard = extended(None, run.input, run.answers) if run.driver == "loop" else None
-        return Background(await self.store.last_like(approval), heard, run.spend, run.limits)
+        last = await self.store.last_like(approval)
+        return Background(last, heard, run.spend, run.limits, self.tolls().of(approval.path))
 
     async def may_decide(self, approver: Subject, approval: Approval) -> Verdict:
         """Allow or Deny, with the line that says so. What the policy asks about the run is the run as it is now."""

@@ -5,7 +5,7 @@ A reservation is made before anything is spent and settled after; what is reserv
 parallel calls can't overspend together. The store does both in the transaction that records why.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache

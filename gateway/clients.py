@@ -22,6 +22,7 @@ from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Suc
 from gateway.gaps import gaps
 from gateway.gates import Facts, awaited, judge_subscriber, listed
 from gateway.hearing import Listening
+from gateway.insistence import Insistence
 from gateway.offer import About, Offer
 from gateway.pipeline import CallResult, Pipeline, Upstream
 from gateway.policy import LivePolicy, RunFacts
@@ -129,8 +130,8 @@ class Clients:
                 await self.trace_end(row.id)
         return len(lost)
 
-    async def trace_end(self, run_id: str) -> None:
-        """The root of a run's spans, which is sent when it has ended. Nothing is read where nobody wants it."""
+    async def trace_end(self, run_id: str, cause: str = "lost") -> None:
+        """The root of a run's spans, sent when it has ended, with why it failed. Unread where nobody wants it."""
         if self.tracing is None or not self.tracing.on:
             return
         row, taken = await self.store.run_row(run_id), await self.store.spend(run_account(run_id))
@@ -143,7 +144,7 @@ class Clients:
             created=row.created,
             updated=row.updated,
             spend=taken,
-            cause="lost" if row.status == "failed" else "",
+            cause=cause if row.status == "failed" else "",
         )
         self.tracing.ended(ended)
 
@@ -196,6 +197,7 @@ class ClientRun:
         self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
         self._client, self._numbers = seat.client, itertools.count(1)
+        self._insistence = Insistence()
         self.ear, self._servers = Listening(tainted=seat.tainted), seat.servers  # what the run's events say
 
     @property
@@ -317,10 +319,16 @@ class ClientRun:
         further = asked.round is not None and asked.round.run_id == self.run_id
         key = asked.round.key if asked.round and further else self.new_key(action)
         attempt = Attempt(asked.round.number, asked=True, once=asked.once) if asked.round else FIRST
+        if self._insistence.why:
+            refused = self._insistence.refusal(key, path, arguments, action)
+            await self.record([refused])
+            return refused
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
         result = await self._clients.pipeline.call(proposal, await self.work(hints=asked.caller is NOBODY), attempt)
         if isinstance(result, Returned):
             self._hear(path, result)
+        else:
+            self._insistence.heard(result)
         return result
 
     def _hear(self, path: str, returned: Returned) -> None:
@@ -380,7 +388,9 @@ class ClientRun:
 
         `output` is a word on how it ended, for the list of runs.
         """
-        await self._clients.store.append(self.run_id, [Succeeded(output)], lease=self._lease)
+        why = self._insistence.why
+        end = Failed("insistence", why) if why else Succeeded(output)
+        await self._clients.store.append(self.run_id, [end], lease=self._lease)
         if self._lease is not None:
             await self._clients.store.release(self._lease)
-        await self._clients.trace_end(self.run_id)
+        await self._clients.trace_end(self.run_id, f"insistence: {why}")

@@ -13,7 +13,7 @@ from gateway.config.serving import OAuthConfig
 from gateway.errors import ConfigError
 from gateway.profile import WHOLE, Profile
 from gateway.reach import Reach
-from gateway.store.sqlite import SqliteStore
+from gateway.store.database import DatabaseStore
 from gateway.webhook import Hook, key_of
 from gateway.wording import did_you_mean
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # PyJWT is for those who take tokens
 __all__ = ["answers_over_http", "challenges", "hook", "issuer_keys", "login", "profile", "profiles", "tokens"]
 
 
-def login(config: Config, store: SqliteStore, verified: "Verified | None" = None) -> Login | None:
+def login(config: Config, store: DatabaseStore, verified: "Verified | None" = None) -> Login | None:
     """What is asked of each request; None where nobody need log in. `verified` is told of each good token."""
     serve = config.serve
     if not serve.asks_who:

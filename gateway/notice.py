@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from gateway.approval import Approval
 from gateway.call import JsonObject
-from gateway.preview import Background, Line, background, preview
+from gateway.preview import Background, Line, background, preview, value_of
 
 __all__ = ["lines", "notice", "short"]
 
@@ -37,8 +37,14 @@ def notice(approval: Approval, known: Background | None) -> JsonObject:
     """Times are milliseconds since 1970 (UTC). `digest` is what an answer must name."""
     return {
         **{name: getattr(approval, name) for name in _FIELDS},
-        "arguments": approval.call.arguments.value,
+        "arguments": _arguments(approval),
         "agreed": list(approval.approvers),
         "rule": short(approval.rule),
         "shown": [[line.label, line.text] for line in lines(approval, known, whole=False)],
     }
+
+
+def _arguments(approval: Approval) -> JsonObject:
+    """As they are, but for a value that holds a secret of the gateway's own: its place says so."""
+    given, kept_back = approval.call.arguments.value, approval.withheld
+    return {name: value_of(approval, name) if name in kept_back else value for name, value in given.items()}

@@ -1,6 +1,6 @@
 """With whom the pipeline deals, and what it answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -43,7 +43,8 @@ class CallSettings:
     """What the admin says about calls. Times are seconds; `safe_to_repeat` are globs of `server/tool`.
 
     `questions` is how many of one run may be open at once. `identities` says of each server, as a hash, how it is
-    started or reached: what people agree to is bound to it.
+    started or reached: what people agree to is bound to it. `secrets` are the gateway's own, as they are then: no
+    question shows them.
     """
 
     timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
@@ -52,6 +53,7 @@ class CallSettings:
     safe_to_repeat: Sequence[str] = ()
     questions: int = 20
     identities: Mapping[str, str] = field(default_factory=dict)
+    secrets: Callable[[], Collection[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

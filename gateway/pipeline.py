@@ -255,7 +255,7 @@ class Pipeline:
         A question about a tool that has changed since is withdrawn: whoever answers it would agree to something else.
         """
         joined = open_about(call, facts)
-        approval = joined or question(call, facts, verdict, work, self._settings.approval_seconds)
+        approval = joined or question(call, facts, verdict, work, self._settings)
         digest = facts.policy.digest
         held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action, digest)
         changes: tuple[Change, ...] = () if joined else (Open(approval, self._settings.questions),)

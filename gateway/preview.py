@@ -1,20 +1,23 @@
 """What a person is shown of a call before he answers: exactly what will run, whichever channel shows it. Pure.
 
 Every value is spelled out, what is invisible in it as an escape. Two previews of one call are the same to the byte, so
-that `digest_of` says what an approver had before him. What is too long is cut, with its length and its hash.
+that `digest_of` says what an approver had before him. What is too long is cut, with its length and its hash. A value
+that holds one of the gateway's own secrets is not shown, wherever it would stand: who approves need not know it.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway import budget
-from gateway.approval import Approval
+from gateway.approval import CREDENTIAL, Approval
 from gateway.budget import Limits, Spend
 from gateway.call import Arguments
 from gateway.sources import Sources
+from gateway.tolls import FREE, Toll
 from gateway.visible import visible
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "name_of",
     "preview",
     "shown",
+    "value_of",
 ]
 
 LONGEST = 4_000  # characters of one value
@@ -77,12 +81,27 @@ def name_of(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What else is known: the last such call that was agreed to, what the run has heard, what it has spent."""
+    """What else is known: the last such call that was agreed to, what the run has heard, what it has spent, and what
+    such a call costs.
+    """
 
     before: Approval | None = None
     sources: Sources | None = None
     spend: Spend = field(default_factory=Spend)
     limits: Limits = field(default_factory=Limits)
+    toll: Toll = FREE
+
+
+def value_of(approval: Approval, name: str, *, whole: bool = True) -> str:
+    """One argument of the call that will run, as everybody is shown it."""
+    value = approval.call.arguments.value[name]
+    return _kept_back(value) if name in approval.withheld else shown(value, whole=whole)
+
+
+def _kept_back(value: Any) -> str:
+    return (
+        f"(not shown: it holds a credential of this gateway; {len(json.dumps(value, ensure_ascii=False)):,} characters)"
+    )
 
 
 def background(approval: Approval, known: Background) -> tuple[Line, ...]:
@@ -93,7 +112,8 @@ def background(approval: Approval, known: Background) -> tuple[Line, ...]:
 def _since(approval: Approval, before: Approval | None) -> list[Line]:
     if before is None:
         return [Line("before", "no call of this tool by this user was agreed to before")]
-    changed = differences(before.call.arguments, approval.call.arguments)
+    old, new = before.call.arguments, approval.call.arguments
+    changed = differences(old, new, before.withheld | approval.withheld)
     pin = ["its definition: it is not the same any more"] if before.pin != approval.pin else []
     told = [Line("unlike", text) for text in (*changed, *pin)]
     who = f"the last one was agreed to by {visible(before.by)} ({before.id})"
@@ -121,27 +141,43 @@ def _cost(approval: Approval, known: Background) -> Line:
     most = f" of {limits.tool_calls}" if limits.tool_calls is not None else ""
     so_far = f"the run has made {spent.tool_calls}{most}"
     money = f", and spent {budget.shown('nanos', spent.nanos)}" if spent.nanos else ""
-    return Line("cost", f"{'1 tool call' if approval.action == 'call' else 'nothing'}; {so_far}{money}")
+    price = _price(known.toll) if approval.action == "call" else ""
+    return Line("cost", f"{'1 tool call' if approval.action == 'call' else 'nothing'}{price}; {so_far}{money}")
+
+
+def _price(toll: Toll) -> str:
+    if toll.nanos is None:
+        return ", and nobody knows its price: it will be refused"
+    most = "at most " if toll.meta else ""
+    return f", {most}{budget.shown('nanos', toll.nanos)}" if toll.nanos else ""
 
 
 def _arguments(approval: Approval, *, whole: bool) -> list[Line]:
     """One line for each argument, the whole of each name and value: none can hide another or pass for two."""
-    given = approval.call.arguments.value.items()
-    lines = [Line("with", f"{name_of(key)} = {shown(value, whole=whole)}") for key, value in given]
+    names = approval.call.arguments.value
+    lines = [Line("with", f"{name_of(key)} = {value_of(approval, key, whole=whole)}") for key in names]
     return lines or [Line("with", "no arguments")]
 
 
 def changes(approval: Approval) -> tuple[str, ...]:
     """What a person has changed: `amount: 900 -> 100`."""
-    return () if approval.asked_for is None else differences(approval.asked.arguments, approval.call.arguments)
+    if approval.asked_for is None:
+        return ()
+    kept_back = frozenset(word.removeprefix(CREDENTIAL) for word in approval.risk if word.startswith(CREDENTIAL))
+    return differences(approval.asked.arguments, approval.call.arguments, kept_back)
 
 
-def differences(before: Arguments, after: Arguments) -> tuple[str, ...]:
-    """Each argument that is not the same: `amount: 900 -> 100`, `note: "x" -> nothing`."""
+def differences(before: Arguments, after: Arguments, kept_back: AbstractSet[str] = frozenset()) -> tuple[str, ...]:
+    """Each argument that is not the same: `amount: 900 -> 100`, `note: "x" -> nothing`; of those that are kept back
+    only that.
+    """
     old, new = before.value, after.value
-    keys = [*old, *(key for key in new if key not in old)]
+    keys = [key for key in (*old, *(key for key in new if key not in old)) if _differs(old, new, key)]
     return tuple(
-        f"{name_of(key)}: {_or_nothing(old, key)} -> {_or_nothing(new, key)}" for key in keys if _differs(old, new, key)
+        f"{name_of(key)}: not what it was (not shown: it held, or holds, a credential of this gateway)"
+        if key in kept_back
+        else f"{name_of(key)}: {_or_nothing(old, key)} -> {_or_nothing(new, key)}"
+        for key in keys
     )
 
 
@@ -163,6 +199,7 @@ _SAID = {
 
 def _risks(approval: Approval) -> list[Line]:
     found = [words for name, words in _SAID.items() if name in approval.risk]
+    found += [f"`{name_of(name)}` holds a credential of this gateway" for name in sorted(approval.withheld)]
     return [Line("risk", "; ".join(found))] if found else []
 
 

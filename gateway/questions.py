@@ -7,9 +7,11 @@ import secrets
 from dataclasses import replace
 
 from gateway.admission import Work
-from gateway.approval import Approval, claim, risks_of, schema_text
+from gateway.approval import CREDENTIAL, Approval, claim, risks_of, schema_text
 from gateway.call import Call, Tool, Verdict
+from gateway.credentials import holding
 from gateway.gates import Facts, pin, terms_of
+from gateway.parties import CallSettings
 from gateway.preview import digest_of, preview
 
 __all__ = ["open_about", "question"]
@@ -24,8 +26,8 @@ def open_about(call: Call, facts: Facts) -> Approval | None:
     return asked if (asked.pin, asked.server_pin) == (seen, facts.server_pin) else None
 
 
-def question(call: Call, facts: Facts, verdict: Verdict, work: Work, seconds: float) -> Approval:
-    """A new one, which stands for so many seconds."""
+def question(call: Call, facts: Facts, verdict: Verdict, work: Work, settings: CallSettings) -> Approval:
+    """A new one."""
     now, thing, terms = round(facts.now.timestamp() * 1000), facts.thing(call), terms_of(call, facts)
     tool = thing if isinstance(thing, Tool) else None
     asked = Approval(
@@ -44,14 +46,17 @@ def question(call: Call, facts: Facts, verdict: Verdict, work: Work, seconds: fl
         rule=verdict.rule,
         why=verdict.why,
         created=now,
-        expires=now + round(seconds * 1000),
+        expires=now + round(settings.approval_seconds * 1000),
         action=call.action,
         session=work.session,
         server_pin=facts.server_pin,
         needs=terms.needs,
         escalate_to=terms.escalate[0] if terms.escalate else None,
         escalates=now + round(terms.escalate[1] * 1000) if terms.escalate else None,
-        risk=risks_of(tool, tainted=facts.run.tainted),
+        risk=(
+            *risks_of(tool, tainted=facts.run.tainted),
+            *(f"{CREDENTIAL}{name}" for name in holding(call.arguments, settings.secrets())),
+        ),
         schema=schema_text(tool),
     )
     return replace(asked, preview_digest=digest_of(preview(asked)))

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gateway.accounts import Bill, Claim
+from gateway.accounts import Bill, Claim, tells_errors_apart
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, InputRequired, Outcome, TaskCreated, Unsent
 from gateway.events import Recorded
+from gateway.failures import failure_of
 from gateway.standing import all_unanswered, reserved_for
 from gateway.store import Change, Reserve, Settle
 
@@ -25,7 +26,8 @@ def reserves(found: Sequence[Claim], *, agreed: bool = False) -> tuple[Change, .
 def settled(bill: Bill, outcome: Outcome, millis: int) -> tuple[Change, ...]:
     """What really was spent of each account. `millis` is how long it took."""
     spent = charged(bill, outcome)
-    return settled_in(bill.accounts, replace(spent, millis=millis) if spent.items() else spent)
+    spent = replace(spent, millis=millis) if spent.items() else spent
+    return settled_in(bill.accounts, spent, failure_of(outcome) if spent.errors else "")
 
 
 def charged(bill: Bill, outcome: Outcome) -> Spend:
@@ -36,10 +38,19 @@ def charged(bill: Bill, outcome: Outcome) -> Spend:
     return replace(bill.amount, errors=0 if fine else 1, nanos=bill.toll.charged(outcome))
 
 
-def settled_in(accounts: Mapping[str, Mapping[str, int]], spent: Spend | None = None) -> tuple[Change, ...]:
-    """What was reserved of these accounts, settled by what was spent. Without a word about that, it counts as made."""
-    reserved = ((name, Spend.from_json(amount)) for name, amount in accounts.items())
-    return tuple(Settle(name, amount, amount if spent is None else spent.like(amount)) for name, amount in reserved)
+def settled_in(
+    accounts: Mapping[str, Mapping[str, int]], spent: Spend | None = None, failure: str = ""
+) -> tuple[Change, ...]:
+    """What was reserved of these accounts, settled by what was spent. Without a word about that, it counts as made.
+
+    `failure` names what went wrong, for accounts that tell errors apart.
+    """
+    return tuple(_settled(name, Spend.from_json(amount), spent, failure) for name, amount in accounts.items())
+
+
+def _settled(account: str, reserved: Spend, spent: Spend | None, failure: str) -> Settle:
+    told = failure if failure and reserved.errors and tells_errors_apart(account) else ""
+    return Settle(account, reserved, reserved if spent is None else spent.like(reserved), told)
 
 
 def settled_of_lost(account: str, events: Sequence[Recorded]) -> tuple[Change, ...]:

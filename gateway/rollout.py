@@ -123,15 +123,16 @@ class Rollout:
 
     async def _see_to_it(self, *, report: bool) -> None:
         _finish(self._paths)
-        accepted = self._book.accepted()
+        accepted = await self._book.look(self._book.accepted)
         self._live.accept(accepted)
         policy = await self._live.settled()
         problem = self._live.problem
-        if problem is not None and (newest := self._book.in_force_digest()) is not None:
+        newest = None if problem is None else await self._book.look(self._book.in_force_digest)
+        if newest is not None:
             self._live.accept({newest})  # another process has taken it, from what was in force in between
         await self._keep(policy, accepted)
         self._tell(policy, problem)
-        self._follow()
+        await self._follow()
         await self._compare()
         if report:
             await self._report(problem)
@@ -156,12 +157,12 @@ class Rollout:
 
     # ---- the candidate
 
-    def _follow(self) -> None:
+    async def _follow(self) -> None:
         """A candidate is compared from the next decision on, until it is taken away."""
-        digest = self._book.candidate_digest()
+        digest = await self._book.look(self._book.candidate_digest)
         if digest == (self._candidate[0].digest if self._candidate else None):
             return
-        candidate = self._book.candidate() if digest else None
+        candidate = await self._book.look(self._book.candidate) if digest else None
         self._candidate = (candidate, self._built(candidate)) if candidate else None
         self._heard.clear()
         self._live.overheard(self._hear if self._candidate and self._candidate[1] else None)

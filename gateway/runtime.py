@@ -19,7 +19,7 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
-from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch
+from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch, own_secrets
 from gateway.config.model_names import chained
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
@@ -29,7 +29,8 @@ from gateway.pipeline import CallSettings, Pipeline
 from gateway.policy import LivePolicy, load
 from gateway.rollout import Paths, Rollout, open_policy, rolled_out
 from gateway.run import Run, fold
-from gateway.store.sqlite import SqliteStore
+from gateway.store.database import DatabaseStore
+from gateway.store.opening import is_made, open_store
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tracing import Tracing
 
@@ -60,7 +61,7 @@ class Offline:
     """What can be had without starting a server: the store, the policy, the budgets."""
 
     config: Config
-    store: SqliteStore
+    store: DatabaseStore
     policy: LivePolicy
     live_budgets: LiveBudgets
 
@@ -72,7 +73,7 @@ class Offline:
     @property
     def approving(self) -> Approving:
         """Without servers, a condition on the tool can't be decided; so it grants nothing."""
-        return Approving(self.store, self.policy, Catalogue)
+        return Approving(self.store, self.policy, Catalogue, lambda: self.budgets.tolls)
 
     def subject(self, user: str | None = None, tenant: str | None = None, agent: str | None = None) -> Subject:
         """Who is asking: what was given, else what is configured."""
@@ -133,7 +134,7 @@ class Runtime:
     @property
     def approving(self) -> Approving:
         offline = self.offline
-        return Approving(offline.store, offline.policy, lambda: self.upstream.catalogue)
+        return Approving(offline.store, offline.policy, lambda: self.upstream.catalogue, lambda: offline.budgets.tolls)
 
     @property
     def clients(self) -> Clients:
@@ -196,10 +197,10 @@ def open_offline(config: Config) -> Iterator[Offline]:
 
     A policy that can't be used now and was in force before stays in force; without one, nothing is made.
     """
-    if not config.store.path.exists():
+    if not is_made(config):
         load(config.policy.model, config.policy.files)
     budgets = LiveBudgets(config.policy.budgets, config.agents)
-    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
+    store = open_store(config)
     try:
         policy = open_policy(_paths(config), store.policies(config.policy.files, config.policy.kept_versions))
         yield Offline(config, store, policy, budgets)
@@ -323,6 +324,7 @@ def call_settings(config: Config) -> CallSettings:
         safe_to_repeat=[_qualified(server.name, glob) for server in servers for glob in server.word.safe_to_repeat],
         questions=config.approvals.questions,
         identities={server.name: sha256(launch(server).encode()).hexdigest() for server in servers},
+        secrets=lambda: own_secrets(config, os.environ),
     )
 
 

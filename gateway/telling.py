@@ -59,7 +59,7 @@ class Telling:
 
     async def once(self) -> int:
         """Sends what is due; says how many were taken."""
-        version, due = await self._approving.store.version(), self._outbox.next_due()
+        version, due = await self._approving.store.version(), await self._outbox.next_due()
         if version == self._seen and (due is None or due > self._clock() * 1000):
             return 0
         await self._approving.store.expire()

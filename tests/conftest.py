@@ -4,9 +4,9 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, settings
 from gateway.store.sqlite import SqliteStore
 from tests.builders import Clock
 from tests.fixtures.told import tell, told
+
+if TYPE_CHECKING:
+    from tests.fixtures.postgres import Server
 
 # The machine may be busy: how long an example takes says nothing about whether it is right.
 settings.register_profile("toolgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -60,6 +63,24 @@ def our_logs() -> Iterator[None]:
     handlers = list(ours.handlers)
     yield
     ours.handlers[:] = handlers
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Server"]:
+    """A PostgreSQL for all tests of this process that ask for one."""
+    from tests.fixtures.postgres import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Callable[[], str | None]:
+    """Twice: None for a file, or else the URL of a store in PostgreSQL, which is emptied with each call."""
+    if request.param == "sqlite":
+        return lambda: None
+    server: Server = request.getfixturevalue("postgres")
+    return server.emptied
 
 
 @pytest.fixture

@@ -26,18 +26,19 @@ PACKAGES = ("gateway", "providers", "servers")
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
-        "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls",
+        "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls", "gateway.failures",
         "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
-        "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps",
+        "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
         "gateway.rewritings", "gateway.spelling", "gateway.clues",
         "gateway.sources",
         "gateway.fieldnames", "gateway.mentions", "gateway.redaction", "gateway.fulfilment",
-        "gateway.visible", "gateway.screens", "gateway.policy", "gateway.gates", "gateway.gaps", "gateway.agents",
+        "gateway.visible", "gateway.credentials",
+        "gateway.screens", "gateway.policy", "gateway.gates", "gateway.gaps", "gateway.agents",
         "gateway.config",
         "gateway.guard", "gateway.reach", "gateway.sdk", "gateway.replacing",
         "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
@@ -109,6 +110,7 @@ LIBRARIES: Mapping[str, Library] = {
     "genai_prices": Library("genai-prices", ("gateway.prices",)),
     "opentelemetry": Library("opentelemetry-sdk", ("gateway.telemetry",)),
     "opentelemetry.exporter": Library("opentelemetry-exporter-otlp-proto-http", ("gateway.telemetry",)),
+    "psycopg": Library("psycopg", ("gateway.store.postgres",)),  # the extra `postgres`
     "sqlite3": Library(None, ("gateway.store", "servers.shop", "gateway.cli.scenes")),  # the demo counts orders
 }
 
@@ -119,6 +121,7 @@ BY_NAME: Mapping[str, str] = {"tzdata": "zoneinfo's zones"}
 LAZY: Mapping[str, str] = {
     "gateway.cli": "`toolgate --help` must not load what only one command needs",
     "gateway.access": "most servers want no token, and `toolgate login --help` loads no SDK",
+    "gateway.store.opening": "only who keeps a store in PostgreSQL loads its driver",
     "gateway.models": "an SDK takes a second to load, and the price list a third of one",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
     "gateway.entrance": "only those who take access tokens pay for the keys that check them",

@@ -34,7 +34,8 @@ from gateway.policy.cases import run_tests, tables_beside
 from gateway.policy.lint import check
 from gateway.runtime import open_servers
 from gateway.store import RunRow
-from gateway.store.sqlite import SCHEMA_VERSION, SqliteStore
+from gateway.store.migrations import SCHEMA_VERSION
+from gateway.store.opening import is_made, open_store
 from gateway.telemetry import destination
 
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import
@@ -107,21 +108,25 @@ def settings(config: Config) -> Iterator[Finding]:
 
 async def store(config: Config) -> list[Finding]:
     """Whether the store can be read and written; and whether the clock goes on from where it was."""
-    path = config.store.path
-    if not path.exists():
-        return [_new_store(path), *clock(_now(), [])]
+    if not is_made(config):
+        return [_new_store(config.store.path), *clock(_now(), [])]
+    in_file = config.store.url is None
     try:
-        opened = SqliteStore(path, synchronous=config.store.synchronous)
-    except StoreError as error:
-        return [Finding("fail", "store", str(error), "move the file away, or name another one under [store] path")]
+        opened = open_store(config)
+    except (StoreError, ConfigError) as error:
+        mend = "move the file away, or name another one under [store] path" if in_file else "see [store] url"
+        return [Finding("fail", "store", str(error), mend)]
     try:
         await opened.expire()  # a transaction that writes, if only the answers that nobody gave in time
         rows = await opened.run_rows(1)
     except StoreError as error:
-        return [Finding("fail", "store", str(error), "see that the disk is not full and the file may be written")]
+        mend = "see that the disk is not full and the file may be written" if in_file else "see [store] url"
+        return [Finding("fail", "store", str(error), mend)]
     finally:
         opened.close()
-    detail = f"{_near(path)}: version {SCHEMA_VERSION}, opens and takes writes"
+    detail = (
+        f"{_near(config.store.path) if in_file else opened.place}: version {SCHEMA_VERSION}, opens and takes writes"
+    )
     return [Finding("ok", "store", detail), *clock(_now(), rows)]
 
 

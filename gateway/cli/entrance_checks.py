@@ -10,7 +10,7 @@ from gateway.config import Config
 from gateway.errors import StoreError
 from gateway.keys import ApiKey
 from gateway.serve.origins import is_loopback
-from gateway.store.sqlite import SqliteStore
+from gateway.store.opening import is_made, open_store
 
 __all__ = ["clients", "profiles"]
 
@@ -70,10 +70,10 @@ def keys(found: Sequence[ApiKey], now: int) -> Iterator[Finding]:
 
 async def _keys(config: Config) -> Sequence[ApiKey]:
     """None, where the store can't be read: that is another finding."""
-    if not config.store.path.exists():
+    if not is_made(config):
         return ()
     try:
-        store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
+        store = open_store(config)
     except StoreError:
         return ()
     try:

@@ -1,6 +1,7 @@
 """`toolgate fake-model`: a local server that plays a script in the wire formats of model backends."""
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,9 +75,12 @@ def _fake(script: Path | None, fault: str | None, models: tuple[str, ...]) -> "F
 
 
 async def _serve(fake: "FakeModel", port: int, *, as_json: bool) -> None:
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    for end in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(end, ended.set)
     async with fake.listening(port=port):
         _announce(fake.url, as_json=as_json)
-        await asyncio.Event().wait()
+        await ended.wait()
 
 
 def _announce(url: str, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from gateway.cli.options import Caller, as_json, emit, located, usage_of
 if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.keys import ApiKey
-    from gateway.store.sqlite import SqliteStore
+    from gateway.store.database import DatabaseStore
 
 __all__ = ["keys_command"]
 
@@ -105,14 +105,14 @@ def revoke_command(key_id: str, as_json: bool, caller: Caller) -> int:
     return Exit.OK
 
 
-def _in_store(config: "Config", work: "Callable[[SqliteStore], Awaitable[T]]") -> T:
+def _in_store(config: "Config", work: "Callable[[DatabaseStore], Awaitable[T]]") -> T:
     """Raises StoreError. The policy is not looked at: a broken one must not keep a key from being revoked."""
-    from gateway.store.sqlite import SqliteStore
+    from gateway.store.opening import open_store
 
-    async def done(store: SqliteStore) -> T:
+    async def done(store: "DatabaseStore") -> T:
         return await work(store)
 
-    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
+    store = open_store(config)
     try:
         return asyncio.run(done(store))
     finally:

@@ -3,9 +3,9 @@
 Reading order: `settings` (what may be said), `models`, `endpoints`, `model_names` and `choosing` (which model is meant
 by a name, and where it is served), `server_entry` and `servers` (which servers), `auth_word` (how to get into
 them) and `network`, `folders` and `layers` (who is heard first), `loading` (all of it at once), `expansion` and
-`resolved_auth` (secrets, at the last moment), `showing` and `masking` (what people see of it), `budgets`, `starter`
-(what `toolgate init` writes). Below them: `table` is what all tables share; `places`, `documents`, `toml_lines` and
-`jsonc` know in which line something stands; `findings` says what is wrong with it.
+`resolved_auth` (secrets, at the last moment), `own_secrets` (all that there are), `showing` and `masking` (what people
+see of it), `budgets`, `starter` (what `toolgate init` writes). Below them: `table` is what all tables share; `places`,
+`documents`, `toml_lines` and `jsonc` know in which line something stands; `findings` says what is wrong with it.
 """
 
 from gateway.config.budgets import SAFE, Budgets, load_budgets, parse_budget
@@ -13,6 +13,7 @@ from gateway.config.expansion import ResolvedHttp, ResolvedServer, ResolvedStdio
 from gateway.config.layers import Flag
 from gateway.config.live_budgets import LiveBudgets
 from gateway.config.loading import Config, load_config
+from gateway.config.own_secrets import own_secrets
 from gateway.config.resolved_auth import ResolvedAuth, resolve_auth
 from gateway.config.settings import AgentConfig, ModelConfig, Settings
 from gateway.config.showing import Origin, launch, origins
@@ -41,6 +42,7 @@ __all__ = [
     "load_budgets",
     "load_config",
     "origins",
+    "own_secrets",
     "parse_budget",
     "resolve_auth",
     "write_starter",

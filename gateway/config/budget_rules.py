@@ -32,7 +32,7 @@ _SIGNS: Mapping[Dimension, tuple[str, ...]] = {
     "role": ("role:", "team:"),
 }
 _OF_MODELS = frozenset({"turns", "model_calls", "tokens", "input_tokens", "output_tokens"})
-_OF_TOOLS: tuple[Dimension, ...] = ("server", "tool", "arguments")
+_OF_TOOLS: tuple[Dimension, ...] = ("server", "tool", "arguments", "error")
 
 
 def _several(value: object) -> object:
@@ -115,6 +115,8 @@ class BudgetRule(_Scoped, BudgetTable):
 
     def _may_count(self, limited: Sequence[str]) -> None:
         """What can never be reached is a mistake: it would limit nothing."""
+        if "error" in self.each and (self.sliding or limited != ["errors"]):
+            raise ValueError("`error` in `each` is about `errors`, in a window that does not slide, and nothing else")
         of_tools = [name for name in _OF_TOOLS if name in self.each or getattr(self, name, None)]
         of_models = "model" in self.each or bool(self.model)
         if of_tools and of_models:
@@ -145,6 +147,8 @@ class RateRule(_Scoped):
     def _of_tools(self) -> "RateRule":
         if "model" in self.each or self.model:
             raise ValueError("a rate is about tools' calls: take `model` out")
+        if "error" in self.each:
+            raise ValueError("a call has no error before it is made: take `error` out")
         return self
 
     def found(self, name: str, where: str) -> Rate:

@@ -12,6 +12,7 @@ from gateway.config.fields import field_type, from_text
 from gateway.config.folders import Folders
 from gateway.config.places import DEFAULT, Document, KeyPath, Place
 from gateway.config.settings import Settings
+from gateway.config.stores import store_of_layer
 from gateway.errors import Problem
 from gateway.wording import did_you_mean
 
@@ -49,7 +50,8 @@ class Layer:
 
 def file_layer(document: Document, home: Path) -> Layer:
     """A file; its relative paths start at its folder."""
-    return Layer(_anchored(document.value, document.folder, home), document.places)
+    value, places, problems = store_of_layer(document.value, document.places)
+    return Layer(_anchored(value, document.folder, home), places, problems)
 
 
 def default_layer(user: str, folders: Folders) -> Layer:
@@ -97,8 +99,8 @@ def merged(layers: Sequence[Layer]) -> tuple[Mapping[str, Any], Mapping[KeyPath,
 
 def _said(said: Sequence[tuple[Place, tuple[str, ...], str]], cwd: Path, home: Path) -> Layer:
     """Single keys, each with the text that somebody gave it."""
-    value: dict[str, Any] = {}
-    places: dict[KeyPath, Place] = {}
+    value: Mapping[str, Any] = {}
+    places: Mapping[KeyPath, Place] = {}
     problems: list[Problem] = []
     for place, path, text in said:
         kind = field_type(Settings, path)
@@ -106,8 +108,9 @@ def _said(said: Sequence[tuple[Place, tuple[str, ...], str]], cwd: Path, home: P
             problems.append(_unknown(place, path))
             continue
         value = _over(value, _nested(path, from_text(kind, text)))
-        places |= {path[:end]: place for end in range(1, len(path) + 1)}
-    return Layer(_anchored(value, cwd, home), places, tuple(problems))
+        places = {**places, **{path[:end]: place for end in range(1, len(path) + 1)}}
+    value, places, wrong = store_of_layer(value, places)
+    return Layer(_anchored(value, cwd, home), places, (*problems, *wrong))
 
 
 def _unknown(place: Place, path: tuple[str, ...]) -> Problem:

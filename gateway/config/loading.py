@@ -111,6 +111,18 @@ class Config:
         expanding.finish()
         return expanded
 
+    def store_url(self, environ: Mapping[str, str]) -> str | None:
+        """Where the store is in PostgreSQL, password included; None for a file.
+
+        Raises ConfigError for a variable that is not set.
+        """
+        if self.store.url is None:
+            return None
+        expanding = Expanding(variables(environ, self.folders.workspace))
+        expanded = expanding.text(Template(self.store.url, self.places["store", "url"]))
+        expanding.finish()
+        return expanded
+
     def telemetry_headers(self, environ: Mapping[str, str]) -> Mapping[str, str]:
         """The headers for the collector, secrets included. Raises ConfigError for a variable that is not set."""
         expanding = Expanding(variables(environ, self.folders.workspace))

@@ -10,7 +10,16 @@ from urllib.parse import urlsplit
 
 from gateway.config.templates import Variable, pieces
 
-__all__ = ["HIDDEN", "looks_issued", "looks_secret", "shown_argument", "shown_named", "shown_text", "shown_url"]
+__all__ = [
+    "HIDDEN",
+    "looks_issued",
+    "looks_secret",
+    "names_secret",
+    "shown_argument",
+    "shown_named",
+    "shown_text",
+    "shown_url",
+]
 
 HIDDEN = "***"
 
@@ -38,9 +47,14 @@ def looks_issued(text: str) -> bool:
     return bool(_ISSUED.search(text))
 
 
+def names_secret(name: str) -> bool:
+    """Whether what goes by this name is a token, a key, a password."""
+    return bool(_SECRET_NAME.search(name))
+
+
 def shown_named(name: str, text: str) -> str:
     """A header or an environment variable: its placeholders, and its literal text unless that may be a secret."""
-    return _shown(text, hide=bool(_SECRET_NAME.search(name)))
+    return _shown(text, hide=names_secret(name))
 
 
 def shown_text(text: str) -> str:

@@ -27,6 +27,8 @@ def schema(name: str) -> dict[str, Any]:
     """The schema of `toolgate.toml` or of `budgets.toml`. Raises KeyError for another name."""
     made = SCHEMAS[name].model_json_schema(mode="validation", schema_generator=_Generator)
     said = _without(made)
+    if name == "toolgate":
+        said["$defs"]["StoreConfig"]["type"] = ["object", "string"]  # `stores` says what the text means
     return {"$schema": _DIALECT, "title": _ABOUT[name], **said}
 
 

@@ -20,6 +20,7 @@ from gateway.config.model_names import in_row
 from gateway.config.models import ModelConfig, PricesConfig
 from gateway.config.network import NetworkConfig
 from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig, User
+from gateway.config.stores import POSTGRES
 from gateway.config.table import (
     Count,
     Seconds,
@@ -126,10 +127,22 @@ class AgentConfig(Table):
     budgets: BudgetTable = Field(default_factory=BudgetTable)
 
 
+def _store_url(value: object) -> object:
+    if isinstance(value, str) and not value.startswith((*POSTGRES, "${")):
+        raise ValueError("a store is `sqlite:///PATH` or `postgresql://HOST/DATABASE`")
+    return value
+
+
+StoreUrl = Annotated[Template, BeforeValidator(_store_url)]
+
+
 class StoreConfig(Table):
-    """`[store]`. `full` survives a power cut after each commit, `normal` a crash of the process."""
+    """`[store]`. With a `url` the store is in PostgreSQL, else in the file at `path`; what is this machine's alone is
+    beside it. `synchronous` is about the file: `full` survives a power cut, `normal` a crash of the process.
+    """
 
     path: Path
+    url: StoreUrl | None = Field(default=None, repr=False)
     synchronous: Literal["normal", "full"] = "normal"
 
 

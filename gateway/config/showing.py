@@ -71,7 +71,7 @@ def _shown(path: KeyPath, value: object) -> str:
 
 def _text(path: KeyPath) -> Callable[[str], str]:
     """How a text at this path is shown."""
-    if path[-1] in ("endpoint", "base_url") or path == ("approvals", "webhook", "url"):
+    if path[-1] in ("endpoint", "base_url") or path in (("approvals", "webhook", "url"), ("store", "url")):
         return masking.shown_url
     if path[:2] == ("telemetry", "headers") or (
         path[0] in ("models", "endpoints") and path[2] in ("headers", "options")

@@ -62,11 +62,15 @@ class Reserve:
 
 @value(frozen=True, slots=True)
 class Settle:
-    """Give a reservation back, and count what was really spent."""
+    """Give a reservation back, and count what was really spent.
+
+    An error with the name `failure` counts with others of that name only: the account has as many as the most frequent.
+    """
 
     account: str
     reserved: Spend
     spent: Spend
+    failure: str = ""
 
 
 @value(frozen=True, slots=True)

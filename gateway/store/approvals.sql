@@ -13,6 +13,7 @@ ALTER TABLE approvals ADD COLUMN preview_digest TEXT NOT NULL DEFAULT '';
 ALTER TABLE approvals ADD COLUMN consumed_at INTEGER;
 ALTER TABLE approvals ADD COLUMN result_digest TEXT;
 
+-- SQLite only: what had been answered before
 UPDATE approvals SET decisions = json_array(json_object(
     'by', decided_by, 'at', coalesce(decided_at, created), 'decision', iif(state = 'denied', 'denied', 'approved'),
     'comment', reason, 'digest', digest))

@@ -34,36 +34,40 @@ class Item:
         self.error: BaseException | None = None
 
 
-def commit(connection: sqlite3.Connection, batch: Sequence[Item]) -> None:
-    """Runs and commits them; each has its result or its error then. Nothing is written when SQLite itself fails."""
+def commit(connection: sqlite3.Connection, batch: Sequence[Item], memory: Memory | None = None) -> None:
+    """Runs and commits them; each has its result or its error then. Nothing is written when SQLite itself fails.
+
+    `memory` is the connection's, if it has one.
+    """
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         _fail(batch, error)
     else:
-        commit_begun(connection, batch)
+        commit_begun(connection, batch, memory)
 
 
-def commit_begun(connection: sqlite3.Connection, batch: Sequence[Item], memory: Memory | None = None) -> bool:
-    """The same in a transaction that has begun. `memory` is the connection's, if it has one.
+def commit_begun(
+    connection: sqlite3.Connection, batch: Sequence[Item], memory: Memory | None = None, *, waits: bool = True
+) -> bool:
+    """The same in a transaction that has begun.
 
-    False, and nothing was written: such a connection never waits, and it would have to, to begin once more.
+    False, and nothing was written: it would have had to begin once more, and this connection never `waits`.
     """
+    known = memory or Memory()
     try:
         if memory is not None:
             memory.check(connection)
-        known = memory or Memory()
         if not _together(connection, batch, known):
             known.clear()
             connection.execute("ROLLBACK")
-            if not _begun_anew(connection, waits=memory is None):
+            if not _begun_anew(connection, waits=waits):
                 return False
             for item in batch:
                 _apart(connection, item)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        if memory is not None:
-            memory.clear()
+        known.clear()
         with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back itself: then there is nothing to do
             connection.execute("ROLLBACK")
         _fail(batch, error)

@@ -1,17 +1,18 @@
 """What the transactions of one commit share: each run and account is looked up once for all of them, and what they
-write of events and spend is written together at the end. All else goes to SQLite at once, and finds everything there.
+write of events and spend is written together at the end. All else goes to the database at once, and finds all of it
+there.
 
 A statement costs more than what it does; under load one commit holds dozens of calls, often of one run. Where one
 connection makes all the commits, what it looked up stays true from one to the next, until another one has written.
 """
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.budget import Spend
 from gateway.run import Status
+from gateway.store.connection import Connection, Cursor
 
 __all__ = ["SELECT_SINCE", "SELECT_TAKEN", "SEQ", "Ledger", "Memory", "Standing"]
 
@@ -24,7 +25,7 @@ _STANDING = f"SELECT status, {SEQ}, owner, epoch FROM runs WHERE id = ?"  # noqa
 _EVENT = "INSERT INTO events (run_id, seq, at, body) VALUES (?, ?, ?, ?)"
 _BOOK = (
     "INSERT INTO accounts (account, unit, used, reserved) VALUES (?, ?, ?, ?) ON CONFLICT (account, unit)"
-    " DO UPDATE SET used = used + excluded.used, reserved = reserved + excluded.reserved"
+    " DO UPDATE SET used = accounts.used + excluded.used, reserved = accounts.reserved + excluded.reserved"
 )
 
 
@@ -42,8 +43,8 @@ class Memory:
     """What was looked up, for as long as nobody else writes: of one connection, for one transaction or for all that
     follow each other. What is not committed is not to be remembered: `clear` it.
 
-    `accounts` has what is spent and reserved by account and unit; `slices` the same of all accounts from one to another,
-    by what comes before the time in their names.
+    `accounts` has what is spent and reserved by account and unit; `slices` the same of all accounts from one to
+    another, by what comes before the time in their names.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ class Memory:
         self.accounts.clear()
         self.slices.clear()
 
-    def check(self, connection: sqlite3.Connection) -> None:
+    def check(self, connection: Connection) -> None:
         """At the beginning of a transaction: has another connection written since? SQLite counts their commits."""
         version: int = connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version or len(self.runs) + len(self.accounts) + len(self.slices) > MOST_REMEMBERED:
@@ -89,20 +90,20 @@ def _undated(account: str) -> str:
 class Ledger:
     """A connection within a transaction. Whoever made it calls `flush` before the commit."""
 
-    def __init__(self, connection: sqlite3.Connection, memory: Memory | None = None) -> None:
+    def __init__(self, connection: Connection, memory: Memory | None = None) -> None:
         self._connection = connection
         self._memory = memory or Memory()
         self._booked: dict[tuple[str, str], list[int]] = {}
         self._events: list[tuple[str, int, int, str]] = []
 
-    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+    def execute(self, sql: str, parameters: Any = ()) -> Cursor:
         """A statement, after all that was written down here. What was looked up is not believed any more."""
         self.flush()
         self._memory.clear()
         return self._connection.execute(sql, parameters)
 
     def flush(self) -> None:
-        """Writes what is not written yet. Raises what SQLite raises."""
+        """Writes what is not written yet. Raises what the database raises."""
         if self._events:
             events, self._events = self._events, []
             self._write(_EVENT, events)

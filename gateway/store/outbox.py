@@ -70,11 +70,10 @@ class Outbox:
         sql = "UPDATE deliveries SET due = ? WHERE approval_id = ? AND event = ?"
         await self._access.write(lambda db: db.execute(sql, row))
 
-    def next_due(self) -> int | None:
+    async def next_due(self) -> int | None:
         """When one that was put off is to be sent again."""
-        rows: Sequence[Any] = self._access.read(
-            "SELECT min(due) FROM deliveries WHERE tenant = ? AND done = 0", self._tenant
-        )
+        sql = "SELECT min(due) FROM deliveries WHERE tenant = ? AND done = 0"
+        rows: Sequence[Any] = await self._access.reading(lambda: self._access.read(sql, self._tenant))
         return rows[0][0] if rows else None
 
 

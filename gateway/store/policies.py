@@ -57,9 +57,13 @@ class Draft:
 
 
 class Access(Protocol):
-    """A store, as far as it is needed here. `write` is a transaction, `now` in milliseconds."""
+    """A store, as far as it is needed here. `reading` is a look at it that keeps nobody waiting, `write` a transaction,
+    `now` in milliseconds.
+    """
 
     def read(self, sql: str, *parameters: Any) -> Sequence[Any]: ...
+
+    def reading(self, look: Callable[[], T]) -> Awaitable[T]: ...
 
     def write(self, work: Callable[[Ledger], T]) -> Awaitable[T]: ...
 
@@ -73,6 +77,10 @@ class PolicyBook:
 
     def __init__(self, access: Access, place: str, kept: int = KEPT) -> None:
         self._access, self.place, self._kept = access, place, kept
+
+    async def look(self, at: Callable[[], T]) -> T:
+        """One of the reads below, for who shares an event loop: it waits for a database elsewhere in a thread."""
+        return await self._access.reading(at)
 
     # ---- versions
 

@@ -16,21 +16,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gateway.errors import StoreError
+from gateway.store.connection import Connection
 from gateway.store.lease import process_of
 from gateway.store.ledger import Ledger
 
-__all__ = ["Asked", "Period", "Record", "note", "opened"]
+__all__ = ["LONG", "Asked", "Period", "Record", "note", "opened", "shortened"]
 
-_LONG = 2_000  # characters of an event, from which on SQLite takes out what is not wanted
+LONG = 2_000  # characters of an event, from which on what is not wanted is taken out
 _KEPT = 64  # catalogues, and processes, that are remembered while reading
 
 _RUNS = (
-    "SELECT id FROM runs WHERE created < :until AND (:user IS NULL OR user = :user)"
+    "SELECT id FROM runs WHERE created < :until AND (CAST(:user AS TEXT) IS NULL OR user = :user)"
     " AND (SELECT at FROM events WHERE run_id = runs.id ORDER BY seq DESC LIMIT 1) >= :since ORDER BY created, id"
 )
 _EVENTS = f"""
 SELECT at, CASE
-    WHEN length(body) < {_LONG} THEN body
+    WHEN length(body) < {LONG} THEN body
     WHEN body LIKE '{{"event":"returned"%'
         THEN json_set(body, '$.outcome', json_object('kind', json_extract(body, '$.outcome.kind')))
     WHEN body LIKE '{{"event":"model_answered"%' THEN json_remove(body, '$.message')
@@ -85,21 +86,21 @@ def opened(path: Path) -> Iterator["Record"]:
 class Record:
     """Everything comes in the order in which it happened; runs in that in which they began."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._notes_sightings = bool(connection.execute(_HAS_SIGHTINGS).fetchone())  # an older Toolgate wrote none
+        self._has_sightings = self._notes_sightings()
         self._sightings = lru_cache(_KEPT)(self._sightings_of)
         self._catalogue = lru_cache(_KEPT)(self._catalogue_of)
 
     def runs(self, period: Period) -> Iterator[str]:
         """The ids of the runs in which something happened then."""
         wanted = {"since": period.since, "until": period.until, "user": period.user}
-        for (run_id,) in self._connection.execute(_RUNS, wanted):
+        for (run_id,) in self._each(_RUNS, wanted):
             yield run_id
 
     def events(self, run_id: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """All events of a run as `(at, JSON)`, from its first: what a call met is the sum of what was before it."""
-        for at, body in self._connection.execute(_EVENTS, (run_id,)):
+        for at, body in self._each(_EVENTS, (run_id,)):
             yield at, json.loads(body)
 
     def asked(self, approval_id: str) -> Asked | None:
@@ -117,13 +118,27 @@ class Record:
         place = bisect_right(times, at)
         return self._catalogue(catalogues[place - 1]) if place else None
 
+    def _notes_sightings(self) -> bool:
+        return bool(self._connection.execute(_HAS_SIGHTINGS).fetchone())  # an older Toolgate wrote none
+
+    def _each(self, sql: str, parameters: Any) -> Iterator[Any]:
+        """Rows, of which only some are here at a time."""
+        return iter(self._connection.execute(sql, parameters))
+
     def _sightings_of(self, process: str) -> tuple[list[int], list[str]]:
-        rows = self._connection.execute(_SIGHTINGS, (process,)).fetchall() if self._notes_sightings else []
+        rows = self._connection.execute(_SIGHTINGS, (process,)).fetchall() if self._has_sightings else []
         return [at for at, _ in rows], [catalogue for _, catalogue in rows]
 
     def _catalogue_of(self, catalogue: str) -> Mapping[str, Any] | None:
         row = self._connection.execute(_CATALOGUE, (catalogue,)).fetchone()
         return None if row is None else json.loads(row[0])
+
+
+def shortened(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A long event without what models said and servers answered, as `_EVENTS` has it."""
+    if event["event"] == "returned":
+        return {**event, "outcome": {"kind": event["outcome"].get("kind")}}
+    return {name: item for name, item in event.items() if name != "message" or event["event"] != "model_answered"}
 
 
 def note(db: Ledger, process: str, at: int, catalogue: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
--- The tables of a store, version 1. `PRAGMA user_version` holds the version; migrations only ever add.
+-- The tables of a store, version 1. The database holds its version (`migrations`), and migrations only ever add.
 
 CREATE TABLE runs (
     id          TEXT PRIMARY KEY,

@@ -180,12 +180,27 @@ def _keep(db: Db, account: str, over: int, now: int) -> None:
 
 def _settle(db: Db, change: Settle, _now: int) -> None:
     held, spent = change.reserved, change.spent
+    if change.failure and spent.errors:
+        spent = replace(spent, errors=_counted(db, change))
     for unit, reserved in held.items():
         db.book(change.account, unit, spent.get(unit), -reserved)
     if spent is not held:
         for unit, used in spent.items():
             if not held.get(unit):
                 db.book(change.account, unit, used, 0)
+
+
+FAILURES = 100  # that one account tells apart; what comes after them is one more
+OTHERS = "others"
+
+
+def _counted(db: Db, change: Settle) -> int:
+    """How many errors more the account has, once this one is counted with those of its name."""
+    known = {unit: count for unit, count in db.taken(change.account).items() if unit.startswith("error:")}
+    name = f"error:{change.failure}"
+    unit = name if name in known or len(known) < FAILURES else f"error:{OTHERS}"
+    db.book(change.account, unit, 1, 0)
+    return 1 if known.get(unit, 0) >= max(known.values(), default=0) else 0
 
 
 PACED = "paced"  # the unit of a bucket: until when, in microseconds since 1970, its tokens are taken

@@ -14,6 +14,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from gateway.budget import Spend
@@ -32,8 +33,17 @@ TURNS = 250  # commits of the loop, about 5 pages of the log each, before it is 
 class Writer:
     """`await run(transaction)` returns its result once it is committed, or raises what it raised."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], *, inline: bool = False) -> None:
-        """`connect` makes a connection that another thread may use; what it raises comes out here."""
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        *,
+        inline: bool = False,
+        made_by: Callable[[Any, Sequence[Item]], None] | None = None,
+    ) -> None:
+        """`connect` makes a connection that another thread may use; what it raises comes out here. `made_by` makes the
+        commits with it, if they are not SQLite's.
+        """
+        self._made_by = made_by
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._connection = connect()
         self._here = _Inline(connect()) if inline else None
@@ -46,8 +56,8 @@ class Writer:
         self._thread.start()
 
     async def run(self, work: Transaction[T]) -> T:
-        """Raises StoreError for whatever SQLite can't do (the disk is full, the database locked or malformed), and
-        what `work` raises itself: nothing of it was written then. `work` may be run more than once.
+        """Raises StoreError for whatever the database can't do (the disk is full, it is locked or malformed), and what
+        `work` raises itself: nothing of it was written then. `work` may be run more than once.
         """
         loop = asyncio.get_running_loop()
         item, first = Item(work, None), self._is_first(loop)
@@ -135,9 +145,10 @@ class Writer:
     # ---- in the thread
 
     def _work(self) -> None:
+        made_by = self._made_by or partial(commit, memory=Memory())
         with contextlib.closing(self._connection):
             while batch := self._next_batch():
-                commit(self._connection, batch)
+                made_by(self._connection, batch)
                 self._answer(batch)
 
     def _next_batch(self) -> list[Item]:
@@ -191,7 +202,7 @@ class _Inline:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:  # the thread finds out what is wrong, with the time to wait
             return False
-        return commit_begun(self._connection, items, self._memory)
+        return commit_begun(self._connection, items, self._memory, waits=False)
 
     def forget(self) -> None:
         """Another connection of this process is about to write."""

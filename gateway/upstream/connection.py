@@ -113,11 +113,13 @@ class Connection:
         """A request without side effects: its raw result, whatever it is. Raises MCPError or TimeoutError."""
         if self.pool is None:
             return await self._ask_dispatched(method, {**params, "_meta": self._meta({})}, timeout)
-        request_id = self._ids()
+        request_id, late = self._ids(), asyncio.get_running_loop().time() + timeout
         stamped = {**params, "_meta": self._meta({})}
         body = wire.dump({"jsonrpc": "2.0", "id": request_id, "method": method, "params": stamped})
         reply = await post(self.pool, self.carrier, None, Message(request_id, body, self._headers(method)), timeout)
         if not isinstance(reply, Replied):
+            if asyncio.get_running_loop().time() >= late:
+                raise TimeoutError(reply.why)
             fate: outcomes.Fate = "unsent" if isinstance(reply, Unsent) else "in_doubt"
             raise MCPError.from_error_data(outcomes.transport_error(fate, reply.why))
         if error := outcomes.error_in(reply.message):

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["BadResponse", "Body", "Head", "header_lines", "parse_head", "request_line"]
+__all__ = ["REST", "BadResponse", "Body", "Head", "header_lines", "parse_head", "request_line"]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00\r\n]*")
 _REMEMBERED = 512  # bytes of a head
 _REPEATED = frozenset({"mcp-method", "mcp-name", "mcp-protocol-version"})  # the same in many requests, and no secret
+USUAL_REST = 5.0  # seconds after which uvicorn and Node close a connection on which nothing is asked
+LONGEST_REST = 60.0
+MARGIN = 2.0  # seconds by which we are sooner: whoever writes while his server closes does not know what became of it
+REST = USUAL_REST - MARGIN
+_TOLD = re.compile(r"(?i)\btimeout=(\d{1,9})\b")
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?")
 
 Body = int | Literal["chunked", "until_close"]
@@ -33,6 +38,13 @@ class Head:
     @property
     def content_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def rest(self) -> float:
+        """For how many seconds the connection may be used again: less than the server waits, as far as it says so."""
+        told = self.headers.get("keep-alive")
+        said = None if told is None else _TOLD.search(told)
+        return max(0.0, min(USUAL_REST if said is None else float(said[1]), LONGEST_REST) - MARGIN)
 
 
 def request_line(target: str) -> bytes:

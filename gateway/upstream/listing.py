@@ -120,11 +120,10 @@ async def list_everything(session: ClientSession, ask: Ask, server: str, *, trus
     offers, rejected = listing.offers, dict(listing.rejected)
     for kind in kinds:
         try:
-            more = await list_offers(ask, server, kind, trusted=trusted)
+            more = await _sure(ask, server, kind, trusted=trusted)
         except MCPError as error:
-            fate = fate_of(error)
-            if fate == "unsent" or (fate is not None and error.code == types.CONNECTION_CLOSED):
-                raise  # the server went away: what it offered before stays known, and is not taken for gone
+            if _went_away(error):
+                raise  # what it offered before stays known, and is not taken for gone
             if error.code != types.METHOD_NOT_FOUND:  # templates are often left out
                 rejected[f"{server}/({_OFFERS[kind][1]})"] = f"they could not be listed: {error.message}"
             continue
@@ -133,6 +132,21 @@ async def list_everything(session: ClientSession, ask: Ask, server: str, *, trus
             continue
         offers, rejected = (*offers, *more.offers), {**rejected, **more.rejected}
     return Listing(listing.tools, rejected, offers, _about(session))
+
+
+async def _sure(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:
+    """As `list_offers`; a connection that broke off may mean that the server went away, which the next one tells."""
+    try:
+        return await list_offers(ask, server, kind, trusted=trusted)
+    except MCPError as error:
+        if fate_of(error) != "in_doubt" or _went_away(error):
+            raise
+    return await list_offers(ask, server, kind, trusted=trusted)
+
+
+def _went_away(error: MCPError) -> bool:
+    fate = fate_of(error)
+    return fate == "unsent" or (fate is not None and error.code == types.CONNECTION_CLOSED)
 
 
 def _about(session: ClientSession) -> About:

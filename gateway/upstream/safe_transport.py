@@ -13,10 +13,11 @@ import httpx2
 import mcp_types as types
 
 from gateway.upstream import wire
+from gateway.upstream.http1 import REST
 from gateway.upstream.meter import STREAM, Meter
 from gateway.upstream.outcomes import of_status, transport_error
 
-__all__ = ["SafeTransport"]
+__all__ = ["LIMITS", "SafeTransport"]
 
 ERROR_BODY = 256 * 1024  # bytes of an error's body that are read in search of a JSON-RPC error
 LISTEN_SILENCE = 300.0  # seconds: a subscription that says nothing for longer is opened again
@@ -25,7 +26,7 @@ STREAM_PATIENCE = 1.0  # seconds for the stream of a session to open: some serve
 _SESSION = "mcp-session-id"
 
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
-_LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64)
+LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64, keepalive_expiry=REST)
 
 
 class SafeTransport(httpx2.AsyncBaseTransport):
@@ -43,7 +44,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         ceiling: int = wire.MAX_MESSAGE,
         fragile: bool = False,
     ) -> None:
-        self._inner = inner or httpx2.AsyncHTTPTransport(limits=_LIMITS)
+        self._inner = inner or httpx2.AsyncHTTPTransport(limits=LIMITS)
         self._broken = broken
         self._ceiling = ceiling
         self._fragile = fragile

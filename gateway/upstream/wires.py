@@ -107,6 +107,7 @@ class Wire(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard = select.poll()
+        self._stale = 0.0  # from then on it is not used again
         self._meter = Meter(STREAM)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -125,8 +126,9 @@ class Wire(asyncio.Protocol):
         return self._transport is None or self._transport.is_closing()
 
     def usable(self) -> bool:
-        """Whether nothing was heard of it since it was put aside, be it that the system knows and the loop not yet."""
-        return not self.closing and not self._heard.poll(0)
+        """Whether it was put aside lately, and nothing was heard of it since, be it that the loop does not know yet."""
+        fresh = asyncio.get_running_loop().time() < self._stale
+        return fresh and not self.closing and not self._heard.poll(0)
 
     def drop(self) -> None:
         if self._transport is not None:
@@ -174,7 +176,9 @@ class Wire(asyncio.Protocol):
     def _rest(self, exchange: Exchange) -> None:
         self._exchange = None
         self._quiet()
-        if exchange.response.head is not None and exchange.response.head.keep_alive and not exchange.response.rest:
+        head = exchange.response.head
+        if head is not None and head.keep_alive and not exchange.response.rest:
+            self._stale = asyncio.get_running_loop().time() + head.rest
             self._free(self)
         else:
             self.drop()

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from providers import Message, ProviderError, Reply, Usage
+from providers.fake.cache import PromptCache
 from providers.fake.checks import Refused
 from providers.fake.line import Received
 from providers.fake.plan import PAGE, Action, End, Head, Send, complaint_of, planned, refusal
@@ -15,7 +16,7 @@ from providers.scripted import ScriptedProvider
 from providers.scripted.faults import ODD, Fault, altered, parsed
 from providers.scripted.playing import Played, tokens_of
 
-__all__ = ["Answer", "answered", "broken"]
+__all__ = ["Answer", "Answering", "broken"]
 
 _EMPTY = Reply(Message("assistant", ()), "stop", Usage(), "")
 
@@ -42,29 +43,52 @@ def broken(form: Format, complaint: Complaint, headers: Mapping[str, str]) -> An
     return Answer(tuple(refusal(form, complaint, headers)), complaint.status, error=complaint.message)
 
 
-async def answered(
-    provider: ScriptedProvider, received: Received, route: Route, number: int, fault: Fault | None
-) -> Answer:
-    """The answer to one request. `fault` comes before what the script says of faults."""
-    form, headers = route.form, headers_of(route.form, number)
-    if fault is not None and (found := _before(form, fault, headers)):
-        return found
+class Answering:
+    """Plays one script to whoever asks, and remembers which prompts it has read."""
+
+    def __init__(self, provider: ScriptedProvider) -> None:
+        self._provider, self._cache = provider, PromptCache()
+
+    async def answer(self, received: Received, route: Route, number: int, fault: Fault | None) -> Answer:
+        """The answer to one request. `fault` comes before what the script says of faults."""
+        form, headers = route.form, headers_of(route.form, number)
+        if fault is not None and (found := _before(form, fault, headers)):
+            return found
+        try:
+            ask = _read(received, route)
+        except Refused as error:
+            return broken(form, said(form, error), headers)
+        if route.counting:
+            return _counted(form, ask, headers)
+        try:
+            played = await self._provider.play(ask.request)
+        except ProviderError as error:
+            return _failed(form, error, ask, number)
+        reply = self._metered(ask, played.reply)
+        befell = played.fault if fault is None else fault
+        return _told(form, ask, number, Played(altered(reply, fault), befell))
+
+    def _metered(self, ask: Ask, reply: Reply) -> Reply:
+        """The reply with the tokens that were cached, unless the script counts them."""
+        read, written = self._cache.look(ask.request.model, ask.prompt)
+        if not reply.usage.estimated:
+            return reply
+        read = min(read, reply.usage.input)
+        written = min(written, reply.usage.input - read)
+        return replace(reply, usage=replace(reply.usage, cache_read=read, cache_write=written))
+
+
+def _read(received: Received, route: Route) -> Ask:
     try:
-        ask = form.read(received.json(), counting=route.counting)
+        return route.form.read(received.json(), counting=route.counting)
     except ValueError as error:
-        return broken(
-            form, Complaint(400, "invalid", f"We could not parse the JSON body of your request: {error}"), headers
-        )
-    except Refused as error:
-        return broken(form, said(form, error), headers)
-    if route.counting:
-        sent = body(form.counted(tokens_of(ask.request)))
-        return Answer((Head(200, {"content-type": "application/json", **headers}, len(sent)), Send(sent), End()), 200)
-    try:
-        played = await provider.play(ask.request)
-    except ProviderError as error:
-        return _failed(form, error, ask, number)
-    return _told(form, ask, number, played if fault is None else Played(altered(played.reply, fault), fault))
+        sentence = f"We could not parse the JSON body of your request: {error}"
+        raise Refused((), "rule", sentence) from None
+
+
+def _counted(form: Format, ask: Ask, headers: Mapping[str, str]) -> Answer:
+    sent = body(form.counted(tokens_of(ask.request)))
+    return Answer((Head(200, {"content-type": "application/json", **headers}, len(sent)), Send(sent), End()), 200)
 
 
 def _told(form: Format, ask: Ask, number: int, played: Played) -> Answer:

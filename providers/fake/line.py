@@ -78,8 +78,11 @@ class Line(asyncio.StreamReaderProtocol):
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(0)  # `drain` waits until all is with the system
         try:
-            while not writer.is_closing():
-                await self._handler(await _request(reader, writer), self)
+            lasting = True
+            while lasting and not writer.is_closing():
+                received = await _request(reader, writer)
+                lasting = received.headers.get("connection", "").lower() != "close"
+                await self._handler(received, self)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
             pass  # the client went, or speaks no HTTP
         finally:
@@ -104,7 +107,9 @@ class Line(asyncio.StreamReaderProtocol):
 async def _request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Received:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     line, *lines = head.rstrip("\r\n").split("\r\n")
-    method, path, _ = line.split(" ", 2)
+    method, path, version = line.split(" ", 2)
+    if not version.startswith("HTTP/1."):
+        raise ValueError("this is not HTTP/1")
     headers = {name.strip().lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}
     if headers.get("expect") == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

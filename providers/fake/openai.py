@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from providers import File, Image
 from providers.fake.checks import Refused, Text
 from providers.fake.wire import Complaint
 
-__all__ = ["NAME", "WORDS", "error", "error_fields", "owned", "strictly"]
+__all__ = ["NAME", "WORDS", "error", "error_fields", "file", "image", "owned", "strictly", "thinks"]
 
 NAME = Text(r"[a-zA-Z0-9_-]+", least=1, most=64)
 WORDS = re.compile(r"\S*\s+|\S+")  # how a text comes
 
 _OWN = re.compile(r"(?:gpt-|o\d|chatgpt-)")
+_EARLIER = re.compile(r"(?:gpt-[34]|chatgpt-)")
 
 _ERRORS: Mapping[str, tuple[str, str | None]] = {
     "invalid": ("invalid_request_error", None),
@@ -26,9 +28,25 @@ _ERRORS: Mapping[str, tuple[str, str | None]] = {
 }
 
 
+def image(url: str) -> Image:
+    """A picture at a URL, or in it."""
+    kind, comma, data = url.removeprefix("data:").partition(";base64,")
+    return Image(kind, data) if comma and url.startswith("data:") else Image("", url=url)
+
+
+def file(said: Mapping[str, Any]) -> File:
+    kind, _, data = str(said.get("file_data", "")).removeprefix("data:").partition(";base64,")
+    return File(said.get("filename", ""), kind, data)
+
+
 def owned(model: str) -> bool:
     """Whether a model is named as OpenAI's own are. The others are spoken to as compatible servers are."""
     return bool(_OWN.match(model))
+
+
+def thinks(model: str) -> bool:
+    """Whether it is one of OpenAI's own that think: those refuse what their forerunners took."""
+    return owned(model) and not _EARLIER.match(model)
 
 
 def error_fields(complaint: Complaint) -> tuple[str, str | None]:

@@ -61,6 +61,11 @@ class Record:
         async with self._changed:
             self._changed.notify_all()
 
+    async def begun(self, number: int) -> None:
+        """Waits until so many requests have come."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: len(self._heard) >= number)
+
     async def until(self, ended: int) -> tuple[Heard, ...]:
         """Waits until so many requests have been answered, or left. Returns all."""
         async with self._changed:

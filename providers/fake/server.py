@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from providers.fake.answering import Answer, answered, broken
+from providers.fake.answering import Answer, Answering, broken
 from providers.fake.line import Line, Received
 from providers.fake.models import listed, one
 from providers.fake.plan import Action, End, Head, Send
@@ -49,9 +49,10 @@ class FakeModel:
         self.fault, self.models = fault, tuple(models)
         self.record = Record()
         self.url = ""
-        self._provider = provider
+        self._answering = Answering(provider)
         self._numbers, self._befell = 0, Counter[str]()
         self._lines: set[Line] = set()
+        self.connections = 0  # ever made
 
     @classmethod
     def from_file(cls, path: str | Path) -> "FakeModel":
@@ -80,6 +81,7 @@ class FakeModel:
     def _line(self) -> Line:
         line = Line(self._handle, self._lines.discard)
         self._lines.add(line)
+        self.connections += 1
         return line
 
     async def _handle(self, received: Received, line: Line) -> None:
@@ -107,7 +109,7 @@ class FakeModel:
             fault = self._fault(received)
         except ValueError as error:
             return broken(route.form, Complaint(400, "invalid", f"{HEADER}: {error}"), headers)
-        return await answered(self._provider, received, route, number, fault)
+        return await self._answering.answer(received, route, number, fault)
 
     def _models(self, received: Received, route: Route, headers: Mapping[str, str]) -> Answer:
         name = received.path.removeprefix("/v1/models").removeprefix("/")

@@ -16,6 +16,7 @@ __all__ = [
     "Step",
     "Told",
     "Trouble",
+    "as_text",
     "body",
     "frame",
     "headers_of",
@@ -31,11 +32,13 @@ _ARGUMENTS = 12  # characters of a tool's arguments that come at once
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request that its API would take. `wants` are words of the format's own, such as `usage`."""
+    """A request that its API would take. `wants` are words of the format's own, such as `usage`; `prompt` are the
+    pieces of its beginning that may be cached."""
 
     request: Request
     stream: bool
     wants: frozenset[str] = frozenset()
+    prompt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +100,17 @@ class Format:
 
 def frame(event: Event) -> bytes:
     """The event as bytes (WHATWG HTML, section 9.2)."""
-    data = event.data if isinstance(event.data, str) else _text(event.data)
+    data = event.data if isinstance(event.data, str) else as_text(event.data)
     name = f"event: {event.name}\n" if event.name else ""
-    return f"{name}data: {data}\n\n".encode()
+    return f"{name}data: {data}\n\n".encode("utf-8", "surrogatepass")
 
 
 def body(value: Mapping[str, Any]) -> bytes:
-    return _text(value).encode()
+    return as_text(value).encode("utf-8", "surrogatepass")
 
 
-def _text(value: Mapping[str, Any]) -> str:
+def as_text(value: Mapping[str, Any]) -> str:
+    """JSON on one line, as short as it goes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

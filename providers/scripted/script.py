@@ -23,6 +23,7 @@ from providers.scripted.nodes import (
     items,
     number,
     one_of,
+    plain,
     refused,
     text_of,
     where,
@@ -244,8 +245,10 @@ def _finish(node: Node) -> Finish:
 
 
 def _fault(node: Node) -> Fault:
+    value = plain(node)  # `fault: 503` is a number
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else text_of(node)
     try:
-        return fault_of(text_of(node), times=1)
+        return fault_of(text, times=1)
     except ValueError as error:
         raise refused(node, str(error)) from None
 

@@ -15,6 +15,7 @@ from gateway.errors import Conflict
 from gateway.events import Admitted, Denied, Held, Resumed, Returned
 from gateway.lasting import Delegation
 from gateway.pipeline import FIRST, CallSettings
+from gateway.steps import MAX_REFUSALS
 from tests.fixtures.parts import ANN, BOB, RULES, Replies, Stage, arrivals, calls, opened, says, tally
 
 EVE, BOSS = Subject("user:eve", "acme"), Subject("user:boss", "acme")
@@ -531,3 +532,31 @@ def test_a_client_that_storms_is_refused_and_nothing_more_is_asked(tmp_path: Pat
         assert len(await stage.approving.waiting()) == 5
 
     play(tmp_path, scenario, settings=CallSettings(questions=5))
+
+
+# ---- who insists
+
+
+def test_a_client_that_insists_on_a_refused_call_ends_its_session_and_no_other(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        clients = stage.clients()
+        async with clients.run(ANN, "an editor") as client, clients.run(ANN, "another one") as other:
+            asked = await ask(stage, client, amount=20)
+            await stage.approving.decide(BOB, asked.id, "denied", "not now")
+            for _ in range(1 + MAX_REFUSALS):
+                refused = await client.call("desk__send", {"amount": 20})
+                assert isinstance(refused, Denied)
+                assert "not now" in refused.why
+            for name, arguments in (("desk__look", {}), ("desk__send", {"amount": 1})):
+                ended = await client.call(name, arguments)
+                assert isinstance(ended, Denied)
+                assert "this session has ended: a call was made 3 times again" in ended.why
+            assert isinstance(await other.call("desk__look", {}), Returned)
+        assert (await stage.files.run_row(client.run_id)).status == "failed"
+        assert (await stage.files.run_row(other.run_id)).status == "succeeded"
+        async with clients.run(ANN, "an editor") as again:
+            assert isinstance(await again.call("desk__look", {}), Returned)
+            assert isinstance(await again.call("desk__send", {"amount": 20}), Denied)
+
+    play(tmp_path, scenario)
+    assert sent(tmp_path) == []

@@ -140,7 +140,8 @@ async def led(gateway: Gateway, key: str, mode: Any, bob: httpx2.AsyncClient) ->
     """
     happened: list[str] = []
 
-    async def opened(_context: Any, params: Any) -> types.ElicitResult:
+    async def opened(context: Any, params: Any) -> types.ElicitResult:
+        del context
         assert params.mode == "url"
         happened.append(f"shown {getattr(params, 'elicitation_id', None)}")
         page = f"/approvals/{params.url.rpartition('/')[2]}"
@@ -186,6 +187,33 @@ def test_the_sdks_own_client_is_led_to_the_page_and_its_call_is_made(project: Pr
         assert (version, happened) == ("2025-11-25", [f"shown {shown}", f"complete {shown}"])
     else:
         assert (version, happened) == ("2026-07-28", ["shown None"])
+
+
+def test_a_credential_of_ours_that_turns_up_in_a_call_is_shown_to_nobody_who_approves(project: Project) -> None:
+    secret = "tally-0123456789"
+    arguments = ["-S", str(FIXTURES / "tally_server.py"), str(project.folder / "calls")]
+    entry = {"command": sys.executable, "args": arguments, "env": {"TALLY_TOKEN": secret}}
+    project.write(SERVE, {"tally": entry}, *LINES)
+    leak = {"name": "tally__send", "arguments": {"word": f"psst: {secret}"}}
+    with project.serve() as gateway, gateway.client("modern") as wire:
+        agents, bobs = project.key("user:ann"), project.key("user:bob", "--scope", "approvals")
+        approval = approval_in(call(wire, agents, **leak))
+        with people(gateway, bobs) as http:
+            told = http.get(f"/approvals/{approval}")
+            page = http.get(f"/approvals/{approval}", headers={"accept": "text/html"})
+            listed = http.get("/approvals", headers={"accept": "text/html"})
+            for text in (
+                told.text,
+                page.text,
+                listed.text,
+                project.give("approvals", "show", approval, "--full").stdout,
+            ):
+                assert secret not in text
+                assert "holds a credential of this gateway" in text
+            said = {"decision": "approved", "digest": told.json()["digest"]}
+            assert http.post(f"/approvals/{approval}", json=said).status_code == 200
+        assert text_of(call(wire, agents, **leak)) == "send done"
+    assert arrived(project) == [leak["arguments"]]
 
 
 def test_where_nobody_logs_in_nobody_answers_over_http_unless_the_admin_says_so(project: Project) -> None:

@@ -18,11 +18,11 @@ import pytest
 
 from gateway.events import Resolved
 from gateway.run import ENDED, Run, fold
-from gateway.store.sqlite import SqliteStore
 from gateway.tracing import IDEMPOTENCY_KEY as KEY
 from tests.fixtures.parts import ROOT, arrivals, queued
 from tests.fixtures.project import Project
 from tests.fixtures.served import ECHO, PATIENCE, Wire
+from tests.fixtures.stores import execute, place_in, put_into, store_at
 from tests.fixtures.told import tell
 
 BUDGETS = """\
@@ -72,9 +72,8 @@ def drive() -> Iterator[Kill]:
         out.close()
 
 
-def begin(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    store = SqliteStore(folder / "toolgate.db")
+def begin(folder: Path, database: str | None) -> Path:
+    store = store_at(place_in(put_into(folder, database)))
     try:
         asyncio.run(store.append("run-1", [queued()], lease=None))
     finally:
@@ -86,7 +85,7 @@ def attend(folder: Path) -> Run:
     """A person says of each call in doubt what is true."""
 
     async def scenario() -> Run:
-        store = SqliteStore(folder / "toolgate.db")
+        store = store_at(place_in(folder))
         try:
             run = fold("run-1", await store.events("run-1"))
             for call in run.calls.values():
@@ -113,19 +112,17 @@ def see_through(drive: Kill, folder: Path) -> Run:
 def books(folder: Path) -> tuple[Counter[str], Counter[str]]:
     """What the accounts of budgets say is spent, and what is reserved: by budget and unit."""
     used, reserved = Counter[str](), Counter[str]()
-    with closing(sqlite3.connect(folder / "toolgate.db")) as db:
-        rows = db.execute("SELECT account, unit, used, reserved FROM accounts WHERE account LIKE 'budget:%'")
-        for account, unit, settled, held in rows:
-            name = f"{account.partition('|')[0].removeprefix('budget:')}/{unit}"
-            used[name] += settled
-            reserved[name] += held
+    sql = "SELECT account, unit, used, reserved FROM accounts WHERE account LIKE 'budget:%'"
+    for account, unit, settled, held in execute(place_in(folder), sql):
+        name = f"{account.partition('|')[0].removeprefix('budget:')}/{unit}"
+        used[name] += settled
+        reserved[name] += held
     return used, reserved
 
 
 def held_back(folder: Path) -> Counter[str]:
     """What the record says is reserved and not settled."""
-    with closing(sqlite3.connect(folder / "toolgate.db")) as db:
-        rows = db.execute("SELECT body FROM events WHERE run_id = 'run-1' ORDER BY seq").fetchall()
+    rows = execute(place_in(folder), "SELECT body FROM events WHERE run_id = 'run-1' ORDER BY seq")
     held: dict[str, Mapping[str, Mapping[str, int]]] = {}
     for event in (json.loads(body) for (body,) in rows):
         key = event.get("key") or f"t{event.get('turn')}/model"
@@ -142,18 +139,19 @@ def held_back(folder: Path) -> Counter[str]:
 
 
 def test_killed_in_each_state_of_a_reservation_nothing_is_lost_and_nothing_counts_twice(
-    drive: Kill, tmp_path: Path
+    drive: Kill, tmp_path: Path, database: Callable[[], str | None]
 ) -> None:
-    whole = begin(tmp_path / "whole")
+    whole = begin(tmp_path / "whole", database())
     see_through(drive, whole)
     moments = (whole / "points.txt").read_text().splitlines()
     right, left_over = books(whole)
     assert not +left_over
     assert (right["calls/tool_calls"], right["calls/nanos"], right["calls/errors"]) == (2, 200_000_000, 1)
-    tell("state of the reservation when the process was killed | reserved then | spent in the end")
+    kept = "in PostgreSQL" if isinstance(place_in(whole), str) else "in SQLite"
+    tell(f"state of the reservation when the process was killed ({kept}) | reserved then | spent in the end")
     wrong = []
-    for number in range(len(moments)):
-        folder = begin(tmp_path / str(number))
+    for number in range(0, len(moments), 1 if kept == "in SQLite" else 3):
+        folder = begin(tmp_path / str(number), database())
         assert drive(folder, number) == signal.SIGKILL
         moment = (folder / "points.txt").read_text().splitlines()[-1]
         _, reserved = books(folder)

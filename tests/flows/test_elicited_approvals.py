@@ -30,6 +30,7 @@ from tests.fixtures.served import (
     request,
     text_of,
 )
+from tests.fixtures.serving import Project
 
 Json = dict[str, Any]
 
@@ -43,6 +44,7 @@ REFUSE: Json = {"action": "accept", "content": {"decision": "deny", "reason": "n
 SEND: Json = {"call": "tally__send", "arguments": {"word": "a"}}
 FORMS: Json = {"elicitation": {"form": {}}}
 VERSIONS = {"auto": MODERN, "legacy": LEGACY}
+ERAS = {"auto": "modern", "legacy": "legacy"}
 
 
 @pytest.fixture
@@ -184,3 +186,28 @@ def test_a_client_without_forms_is_told_as_ever_what_waits(place: Place) -> None
             with gateway.client(era) as wire:
                 result = wire.call(SEND["call"], SEND["arguments"])
                 assert approval_in(result) in text_of(result)
+
+
+@pytest.mark.parametrize(("client", "mode"), [(python, "legacy"), (typescript, "auto")])
+def test_by_the_front_door_people_approve_refuse_and_answer_on_the_command_line(
+    tmp_path: Path, client: Any, mode: str
+) -> None:
+    """`toolgate serve` as an admin sets it up, clients of two makes and eras, `toolgate approve` as a process."""
+    project = Project(tmp_path)
+    arguments = ["-S", str(FIXTURES / "tally_server.py"), str(tmp_path / "calls")]
+    settings = '[identity]\nuser = "user:ann"\n[approvals]\nask_clients = true\n'
+    bob = "p, user:bob, *, tally/*, approve, , allow, bob decides"
+    project.write(settings, {"tally": {"command": sys.executable, "args": arguments}}, *POLICY, bob)
+    with project.serve() as gateway:
+        version, approved, (question,) = client(mode, gateway, APPROVE)
+        _, refused, _ = client(mode, gateway, {"action": "decline"})
+        with gateway.client(ERAS[mode]) as wire:  # it shows no forms
+            still = wire.call("tally__send", {"word": "b"})
+            said = project.give("approve", approval_in(still), "--as", "user:bob")
+            assert (said.returncode, "approved by user:bob: tally/send" in said.stderr) == (0, True), said.stderr
+            assert text_of(wire.call("tally__send", {"word": "b"})) == "send done"
+    assert (version, text_of(approved)) == (VERSIONS[mode], "send done")
+    assert question.startswith("[Toolgate approval A-")
+    assert "user:ann denied this call" in text_of(refused)
+    calls = [json.loads(line)["arguments"] for line in (tmp_path / "calls").read_text().splitlines()]
+    assert calls == [{"word": "a"}, {"word": "b"}]

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.call import Subject
 from gateway.events import Denied, Held, Returned
 from tests.fixtures.killed import CALL, MOMENTS, TWO
 from tests.fixtures.parts import ANN, BOB, ROOT, RULES, Stage, arrivals, opened, tally
+from tests.fixtures.stores import put_into
 
 EVE = Subject("user:eve", "acme")
 ROWS: list[tuple[str, ...]] = []
@@ -40,9 +41,9 @@ def table(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        print(f"\n{'killed when':<38} {'approval':<9} {'then the same call':<18} reached")  # noqa: T201
-        for moment, state, then, reached in sorted(ROWS, key=lambda row: list(MOMENTS).index(row[0])):
-            print(f"{moment:<38} {state:<9} {then:<18} {reached}")  # noqa: T201
+        print(f"\n{'killed when':<38} {'approval':<9} {'then the same call':<18} reached  store")  # noqa: T201
+        for moment, state, then, reached, kept in sorted(ROWS, key=lambda row: (row[4], list(MOMENTS).index(row[0]))):
+            print(f"{moment:<38} {state:<9} {then:<18} {reached:<8} {kept}")  # noqa: T201
 
 
 def kill(folder: Path, moment: str) -> None:
@@ -57,8 +58,10 @@ async def after(stage: Stage) -> list[Approval]:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_in_each_state_of_an_approval_nothing_is_lost_and_nothing_happens_twice(
-    tmp_path: Path, moment: str
+    tmp_path: Path, moment: str, database: Callable[[], str | None]
 ) -> None:
+    url = database()
+    put_into(tmp_path, url)
     kill(tmp_path, moment)
     expected, reached = AFTERWARDS[moment]
 
@@ -75,7 +78,8 @@ def test_killed_in_each_state_of_an_approval_nothing_is_lost_and_nothing_happens
                     assert isinstance(await client.call("desk__send", CALL), Returned)
                 assert isinstance(await client.call("desk__send", CALL), Held | Denied)
             state = before[0].state if before else "none"
-            ROWS.append((moment, state, type(then).__name__, str(len(arrivals(tmp_path, "send")))))
+            kept = "PostgreSQL" if url else "SQLite"
+            ROWS.append((moment, state, type(then).__name__, str(len(arrivals(tmp_path, "send"))), kept))
             sent = [each["arguments"] for each in arrivals(tmp_path, "send")]
             assert sent == [{"amount": 100} if "another amount" in moment else CALL] * reached
 

@@ -184,6 +184,32 @@ def test_errors_are_counted_when_they_happen(tmp_path: Path) -> None:
     on_stage(tmp_path, '[budgets.b]\neach = ["run", "tool"]\nerrors = 2', scenario)
 
 
+def test_the_same_error_again_and_again_is_stopped_and_another_one_is_not(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with client(stage) as run:
+            others = ("no such order 17", "out of stock", "not today", "no such customer")
+            assert [await made(run, "desk/fail", says=text) for text in others] == [True] * 4
+            assert await made(run, "desk/fail", says="No such order 18")
+            assert await made(run, "desk/fail", says="out of stock")
+            assert await made(run, "desk/fail", says="no such order 19")
+            assert not await made(run, "desk/fail", says="something new")  # who knows? Its tool is in a loop
+            assert await made(run, "desk/look")
+            assert isinstance(await run.call("desk/fail", {}), Denied)
+        (taken,) = [spend for name, spend in (await stage.taken("b")).items() if "fail" in name]
+        assert taken == Spend(errors=3)
+
+    on_stage(tmp_path, '[budgets.b]\neach = ["run", "tool", "error"]\nerrors = 3', scenario)
+
+
+def test_parallel_calls_with_the_same_error_are_made_no_more_often_than_that(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with client(stage) as run:
+            results = await asyncio.gather(*(made(run, "desk/fail", n=n) for n in range(20)))
+        assert sum(results) == len(arrivals(tmp_path)) == 3
+
+    on_stage(tmp_path, '[budgets.b]\neach = ["run", "error"]\nerrors = 3', scenario)
+
+
 def test_the_same_call_again_and_again_is_asked_about(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         async with client(stage) as run:

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from gateway.budget import Limits, Spend
 from gateway.call import Arguments
+from gateway.notice import notice
 from gateway.preview import LONGEST, Background, background, differences, digest_of, preview, shown
 from gateway.sources import Sources
+from gateway.tolls import FREE, META, Toll
 from tests.builders import a_call, an_approval
 
 CALL = a_call("shop/refund", {"amount": 900, "note": "a\u202eb\x1b[2J\u200b"})
@@ -105,3 +107,33 @@ def test_where_a_value_came_from_is_said_where_it_is_known() -> None:
 def test_what_it_costs_is_said() -> None:
     known = Background(spend=Spend(tool_calls=3, nanos=2_000_000), limits=Limits(tool_calls=10))
     assert background(ASKED, known)[-1].text == "1 tool call; the run has made 3 of 10, and spent $0.002"
+
+
+def test_what_the_tool_costs_is_said() -> None:
+    def cost(toll: Toll) -> str:
+        return background(ASKED, Background(toll=toll))[-1].text
+
+    assert cost(Toll(50_000_000)) == "1 tool call, $0.05; the run has made 0"
+    assert cost(Toll(50_000_000, META)) == "1 tool call, at most $0.05; the run has made 0"
+    assert cost(Toll(None)) == "1 tool call, and nobody knows its price: it will be refused; the run has made 0"
+    assert cost(FREE) == "1 tool call; the run has made 0"
+
+
+def test_a_value_that_holds_a_secret_of_ours_is_shown_nowhere() -> None:
+    call = a_call("shop/refund", {"amount": 900, "note": "Bearer tok-0123456789"})
+    asked = an_approval(call=call, risk=("destructive", "credential:note"))
+    edited = asked.edited(Arguments.parse({"amount": 900, "note": "nothing"}))
+    same = asked.edited(Arguments.parse({"amount": 1, "note": "Bearer tok-0123456789"}))
+    texts = []
+    for one in (asked, edited, same):
+        before = an_approval("A-0", call, risk=asked.risk)
+        lines = [*preview(one), *preview(one, whole=True)]
+        lines += [*background(one, Background(before)), *background(before, Background(one))]
+        texts += [line.text for line in lines]
+        assert "tok-" not in str([*lines, notice(one, Background())])
+    assert "note = (not shown: it holds a credential of this gateway; 23 characters)" in texts
+    assert "may destroy; `note` holds a credential of this gateway" in texts
+    assert 'note = "nothing"' in texts
+    assert "note: not what it was (not shown: it held, or holds, a credential of this gateway)" in texts
+    assert notice(asked, None)["arguments"]["amount"] == 900
+    assert asked.call == call

@@ -100,7 +100,7 @@ def test_what_is_not_taken_is_put_off_and_its_address_is_not_logged(
         assert await told.once() == 0  # it is not due yet
         assert len(chat.heard) == 1
         outbox = app.store.outbox("acme")
-        due = outbox.next_due()
+        due = await outbox.next_due()
         assert due is not None
         assert due > asked.created
 

@@ -91,12 +91,12 @@ def _run(
 ) -> "tuple[Backtest, float]":
     from gateway.policy.backtest import Backtest
     from gateway.recalling import recalled
-    from gateway.store.record import opened
+    from gateway.store.opening import is_made, open_record
 
     found = Backtest(policy_at(None, config), policy_at(new, config))
     begin = time.perf_counter()
-    if config.store.path.exists():
-        with opened(config.store.path) as record:
+    if is_made(config):
+        with open_record(config) as record:
             for run_id, call, seen in recalled(record, period, wanted):
                 found.add(run_id, call, seen)
     return found, time.perf_counter() - begin

@@ -98,13 +98,13 @@ def opened(caller: Caller) -> Iterator[Desk]:
     """
     from gateway.policy.writing import finish
     from gateway.rollout import Paths
-    from gateway.store.sqlite import SqliteStore
+    from gateway.store.opening import open_store
 
     config = caller.config()
     paths = Paths(config.policy.model, config.policy.files)
     with contextlib.suppress(OSError):  # then the command itself says what is wrong
         finish(paths.model, paths.policy)
-    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
+    store = open_store(config)
     try:
         yield Desk(paths, store.policies(paths.policy, config.policy.kept_versions), _by())
     finally:

@@ -75,11 +75,12 @@ def _known(config: "Config", *, servers: bool) -> "Mapping[str, Tool | Offer]":
 def _add_recorded(config: "Config", found: "Differences", since: str) -> None:
     """The calls that were made, which both policies decide."""
     from gateway.recalling import recalled
-    from gateway.store.record import Period, opened
+    from gateway.store.opening import is_made, open_record
+    from gateway.store.record import Period
 
     start = None if since == "none" else moment("--since", since, time.time_ns() // 1_000_000)
-    if start is not None and not found.pair.same and config.store.path.exists():
-        with opened(config.store.path) as record:
+    if start is not None and not found.pair.same and is_made(config):
+        with open_record(config) as record:
             found.add_recorded(recalled(record, Period(start)))
 
 

@@ -86,12 +86,12 @@ def _lasting(config: "Config", query: "Query") -> list[str]:
     from contextlib import closing
 
     from gateway.call import Arguments
-    from gateway.store.sqlite import SqliteStore
+    from gateway.store.opening import is_made, open_store
 
-    if query.args is None or query.action != "call" or not config.store.path.exists():
+    if query.args is None or query.action != "call" or not is_made(config):
         return []
     arguments = Arguments.parse(query.args)
-    with closing(SqliteStore(config.store.path)) as store:
+    with closing(open_store(config)) as store:
         found = store.lasting.about(query.subject, query.object)
     return [one.said for one in found if one.agent == query.subject.agent and one.alike(arguments)]
 
@@ -186,13 +186,13 @@ def _at(query: "Query", text: str) -> "Query":
 async def _past(config: "Config", asked: _Asked) -> "Past":
     """The recorded call that is meant. Raises UnknownRun."""
     from gateway.policy.recorded import approval_of, calls_of, past
-    from gateway.store.sqlite import SqliteStore
+    from gateway.store.opening import open_store
 
     if asked.path or asked.action or asked.agent:
         raise click.UsageError(
             "a recorded call has its own tool, action and agent: leave out --tool, --action, --agent"
         )
-    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
+    store = open_store(config)
     try:
         row = await store.run_row(asked.run or "")
         events = await store.events(row.id)

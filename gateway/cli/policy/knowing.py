@@ -85,11 +85,12 @@ async def people(config: "Config") -> "People":
     from gateway.errors import StoreError
     from gateway.policy.lint.people import People
     from gateway.runtime import DEFAULT_AGENT
+    from gateway.store.opening import is_made
 
     members = {config.identity.user, *(f"agent:{name}" for name in config.agents or (DEFAULT_AGENT,))}
     by_token = config.serve.oauth is not None
     configured = People(frozenset(members), frozenset({config.identity.tenant}), by_token=by_token)
-    if not config.store.path.exists():
+    if not is_made(config):
         return configured
     try:
         found = await _recorded(config)
@@ -102,9 +103,9 @@ async def people(config: "Config") -> "People":
 
 async def _recorded(config: "Config") -> "People":
     from gateway.policy.lint.people import People
-    from gateway.store.sqlite import SqliteStore
+    from gateway.store.opening import open_store
 
-    store = SqliteStore(config.store.path, synchronous=config.store.synchronous)
+    store = open_store(config)
     try:
         keys, runs = await store.keys(), await store.run_rows(_RUNS)
         approvals = await store.approvals(pending_only=False, limit=_RUNS)

@@ -1,5 +1,7 @@
 """`toolgate policy suggest`: lines that would have allowed what was denied, printed and never applied."""
 
+import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -43,17 +45,28 @@ def suggest_command(since: str, who: str | None, from_approvals: bool, as_json: 
     _check_model(policy)
     refused, answered = _read(config, start)
     found = reliefs(policy, answered, who) if from_approvals else suggestions(policy, refused, who)
+    tired = _always_agreed_to(caller) if config.store.path.exists() else []
     if as_json:
-        emit({"since": start, **found.to_json()})
+        emit({"since": start, **found.to_json(), "always_approved": tired})
         return Exit.OK
-    from gateway.cli.policy.suggest_view import print_reliefs, print_suggestions
+    from gateway.cli.policy.suggest_view import print_reliefs, print_suggestions, print_tired
     from gateway.policy.suggest import Reliefs
 
     if isinstance(found, Reliefs):
         print_reliefs(found)
     else:
         print_suggestions(found)
+        print_tired(tired)
     return Exit.OK
+
+
+def _always_agreed_to(caller: Caller) -> list[str]:
+    """The rules that ask for nothing: people say yes (`gateway.fatigue`). Whenever they were asked."""
+    from gateway.fatigue import habits
+
+    with caller.offline() as offline:
+        asked = asyncio.run(offline.store.approvals(pending_only=False, limit=sys.maxsize))
+    return [habit.rule for habit in habits(asked) if habit.tired]
 
 
 def _check_model(policy: "Policy") -> None:
@@ -70,11 +83,12 @@ def _read(config: "Config", start: int) -> "tuple[Sequence[Refused], Sequence[An
     """
     from gateway.policy.suggest import Answered, Refused, questions
     from gateway.recalling import recalled
-    from gateway.store.record import Period, opened
+    from gateway.store.opening import is_made, open_record
+    from gateway.store.record import Period
 
-    if not config.store.path.exists():
+    if not is_made(config):
         return (), ()
-    with opened(config.store.path) as record:
+    with open_record(config) as record:
         found = list(questions(recalled(record, Period(start)), record.answer))
     refused = [one for one in found if isinstance(one, Refused)]
     return sorted(refused, key=_at), sorted((one for one in found if isinstance(one, Answered)), key=_at)

@@ -12,7 +12,7 @@ from gateway.policy.suggest.asking import Agreed
 from gateway.policy.suggest.lines import Blocked
 from gateway.visible import visible
 
-__all__ = ["print_reliefs", "print_suggestions"]
+__all__ = ["print_reliefs", "print_suggestions", "print_tired"]
 
 _DOES = {"call": "to", "read": "to read", "get": "to get"}
 
@@ -34,6 +34,15 @@ def print_reliefs(found: Reliefs) -> None:
     _say(found.left_out)
     told = f"{counted(found.answers, 'answer')} of people: {counted(len(found.suggested), 'suggestion')}"
     click.echo(told, err=True)
+
+
+def print_tired(rules: Sequence[str]) -> None:
+    for rule in rules:
+        click.echo(
+            visible(f"{rule} asks, and is nearly always answered with yes: `toolgate approvals rules`"), err=True
+        )
+    if rules:
+        click.echo("`toolgate policy suggest --from-approvals` writes lines that ask about less", err=True)
 
 
 def _print_blocks(blocks: Sequence[Iterator[str]]) -> None:

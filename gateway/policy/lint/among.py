@@ -5,12 +5,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from gateway.duties import Duties
 from gateway.errors import Problem
 from gateway.policy.decide import Policy
 from gateway.policy.globs import is_wild, overlap
 from gateway.policy.lint.finding import OBJECT, WHO, warning
 from gateway.policy.loosening import canonical, loosens, same
 from gateway.policy.rows import Rule
+from gateway.policy.wording import Effect
 
 __all__ = ["repeated", "useless"]
 
@@ -34,8 +36,8 @@ def useless(policy: Policy) -> Iterator[Problem]:
     """Lines that can never decide anything, because of others."""
     if policy.custom:  # what its lines reach, and which of them counts, only its matcher says
         return
-    strict, grants = _Overruling(policy), _grants(policy)
-    people = _People(policy)
+    strict, grants, people = _Overruling(policy), _reaching(policy, "allow"), _People(policy)
+    answers = _Answers(policy, people)
     for rule in policy.lines:
         if over := strict.of(rule):
             does = _VERBS["oblige" if over.kind == "o" else over.effect]
@@ -46,6 +48,9 @@ def useless(policy: Policy) -> Iterator[Problem]:
             for grant in _near(rule, grants)
         ):
             yield _without_allow(rule)
+        elif said := answers.idle(rule):
+            message = f"no line asks anybody about `{rule.tool.text}`: `{said}` counts only where a budget asks"
+            yield warning(rule, OBJECT, "duty-without-ask", message, "`o` asks nobody; add the `ask` line, too")
 
 
 def _without_allow(rule: Rule) -> Problem:
@@ -110,11 +115,11 @@ def _server(rule: Rule) -> str:
 Grants = Mapping[tuple[str, str], Sequence[Rule]]
 
 
-def _grants(policy: Policy) -> Grants:
-    """The `allow` lines by action and server; each reach once."""
+def _reaching(policy: Policy, effect: Effect) -> Grants:
+    """The `p` lines with this effect, by action and server; each reach once."""
     found: dict[tuple[str, str], dict[tuple[str, str, str], Rule]] = defaultdict(dict)
     for rule in policy.rules:
-        if rule.effect == "allow":
+        if rule.effect == effect and rule.kind == "p":
             found[rule.action, _server(rule)].setdefault((rule.tool.text, rule.tenant, rule.who), rule)
     return {key: tuple(rules.values()) for key, rules in found.items()}
 
@@ -150,6 +155,24 @@ class _People:
         if one == other or "*" in (one, other):
             return True
         return any(one in names and other in names for names in self._names.values())
+
+
+class _Answers:
+    """What `o` lines want of the answers of people."""
+
+    def __init__(self, policy: Policy, people: _People) -> None:
+        self._asks, self._people = _reaching(policy, "ask"), people
+        self._duties = {one.where: one.duties for one in policy.obligations}
+
+    def idle(self, rule: Rule) -> str:
+        """What this line wants of them, where no line asks anybody whom it is about: `needs=2`; else nothing."""
+        duties = self._duties.get(rule.where) if rule.kind == "o" else None
+        if duties is None:
+            return ""
+        said = str(Duties(needs=duties.needs, escalate=duties.escalate, remember=duties.remember))
+        near = _near(rule, self._asks) if said else ()
+        asked = any(_may_meet(rule, ask) and self._people.may_be_both(rule.who, ask.who) for ask in near)
+        return "" if asked else said
 
 
 def _conditions(rule: Rule) -> frozenset[str]:

@@ -35,6 +35,7 @@ RULES: Mapping[str, str] = {
     "never-decides": "another line says the same of all that this line matches, or overrules it",
     "ask-without-allow": "an `ask` line about what no line allows; `ask` only restricts",
     "duty-without-allow": "an `o` line about what no line allows; `o` only obliges",
+    "duty-without-ask": "an `o` line about the answers of people, and no line asks them; only a budget might",
     "idle-duty": "a duty that another one of the same line leaves nothing to do",
     "duplicate": "a line that stands twice, perhaps in other words",
     "never-true": "a condition that no values make true",

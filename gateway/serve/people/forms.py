@@ -18,8 +18,8 @@ from typing import Any
 from gateway.answer import Unclear
 from gateway.approval import Approval
 from gateway.approving import Choices
-from gateway.call import Arguments, JsonObject
-from gateway.preview import name_of, shown
+from gateway.call import JsonObject
+from gateway.preview import name_of, value_of
 from gateway.serve.people.look import text_of
 from gateway.visible import hides, visible
 
@@ -60,8 +60,8 @@ def question_form(approval: Approval, choices: Choices, token: str, *, changed: 
         "" if changed else _refusals(choices),
         f'<a href="/approvals/{escape(approval.id)}">Back, unchanged</a>' if changed else "",
         "</div>",
-        f'<input type="hidden" name="arguments" value="{escape(arguments.text)}">' if changed else _change(arguments),
-        _remember(arguments) if choices.remember else "",
+        f'<input type="hidden" name="arguments" value="{escape(arguments.text)}">' if changed else _change(approval),
+        _remember(approval) if choices.remember else "",
         "</form>",
     )
     return "".join(parts)
@@ -80,9 +80,9 @@ def _refusals(choices: Choices) -> str:
     )
 
 
-def _change(arguments: Arguments) -> str:
-    text = _spelled(arguments.value)
-    if len(text) > LONGEST_EDIT:
+def _change(approval: Approval) -> str:
+    text = _spelled(approval.call.arguments.value)
+    if len(text) > LONGEST_EDIT or approval.withheld:
         return ""
     return (
         "<details><summary>Change it before it is made</summary>"
@@ -99,14 +99,14 @@ def _spelled(value: Any) -> str:
     return "".join(json.dumps(each)[1:-1] if each != "\n" and hides(each) else each for each in text)
 
 
-def _remember(arguments: Arguments) -> str:
-    value = list(arguments.value.items())
+def _remember(approval: Approval) -> str:
+    names = list(approval.call.arguments.value)
     picks = "".join(
         f'<label class="pick"><input type="checkbox" name="{_PICK}{number}" checked> '
-        f"{text_of(name_of(key))} = {text_of(shown(item, whole=False))}</label>"
-        for number, (key, item) in enumerate(value)
+        f"{text_of(name_of(key))} = {text_of(value_of(approval, key, whole=False))}</label>"
+        for number, key in enumerate(names)
     )
-    few = 0 < len(value) <= MOST_PICKS
+    few = 0 < len(names) <= MOST_PICKS
     which = "Such calls have the same (at least one of these):" if few else "Such calls have the very same arguments."
     return (
         "<details><summary>Let such calls be made without asking again</summary>"

@@ -11,7 +11,7 @@ from gateway.approval import Approval
 from gateway.approving import Choices, alike
 from gateway.identity import Identity
 from gateway.notice import lines
-from gateway.preview import Line
+from gateway.preview import Line, name_of, value_of
 from gateway.serve.people.docket import Shown
 from gateway.serve.people.forms import question_form
 from gateway.serve.people.look import HEADERS, rows, shell, text_of
@@ -47,12 +47,14 @@ def list_page(shown: Sequence[Shown], who: Identity) -> str:
 
 
 def _entry(approval: Approval, many: int, *, may: bool) -> str:
+    names = approval.call.arguments.value
+    given = ", ".join(f"{name_of(name)} = {value_of(approval, name, whole=False)}" for name in names)
     times = f" · {many} times" if many > 1 else ""
     whose = "" if may else " · asked by you: somebody else decides"
     return (
         f'<tr><td><a href="/approvals/{escape(approval.id)}">{text_of(approval.path)}</a>{times}{whose}\n'
         f"{text_of(approval.user)}: {text_of(approval.why)}\n"
-        f"{escape(shortened(approval.arguments, _WIDTH))}</td></tr>"
+        f"{escape(shortened(given, _WIDTH))}</td></tr>"
     )
 
 

@@ -21,15 +21,13 @@ from gateway.upstream.auth.credentials import Carrier, Credentials
 from gateway.upstream.auth.scopes import challenge_in, lacking, named
 from gateway.upstream.outcomes import TRANSPORT_ERROR, Fate, transport_error
 from gateway.upstream.pool import Pool, Replied
+from gateway.upstream.safe_transport import LIMITS
 from gateway.upstream.spec import Http
 from gateway.upstream.wire import dump
 from gateway.upstream.wires import Hear
 from gateway.values import value
 
 __all__ = ["CarryingTransport", "Message", "carrying", "certificates", "post"]
-
-_LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64)  # as `SafeTransport` has them
-
 
 @value(frozen=True, slots=True)
 class Message:
@@ -181,7 +179,7 @@ async def _told(
 
 def carrying(http: Http) -> httpx2.AsyncBaseTransport:
     """What `SafeTransport` wraps: with credentials for a server that wants to know who is there."""
-    inner = httpx2.AsyncHTTPTransport(limits=_LIMITS, verify=certificates(http.url))
+    inner = httpx2.AsyncHTTPTransport(limits=LIMITS, verify=certificates(http.url))
     return inner if http.carrier is None else CarryingTransport(http.carrier, http.url, inner)
 
 

@@ -7,9 +7,9 @@ from providers import Message, Part, Request, Text, Thinking, ToolCall, ToolSpec
 from providers.fake.chat.rules import keep
 from providers.fake.chat.shapes import COMPLETIONS
 from providers.fake.checks import fit
-from providers.fake.openai import owned
+from providers.fake.openai import file, image, owned
 from providers.fake.results import result
-from providers.fake.wire import Ask
+from providers.fake.wire import Ask, as_text
 
 __all__ = ["read"]
 
@@ -30,7 +30,8 @@ def read(body: Any, *, counting: bool = False) -> Ask:
     )
     usage = (body.get("stream_options") or {}).get("include_usage")
     wants = (["usage"] if usage else []) + ([] if owned(body["model"]) else ["thinking"])
-    return Ask(request, bool(body.get("stream")), frozenset(wants))
+    prompt = tuple(as_text(piece) for piece in (*body.get("tools", ()), *messages))
+    return Ask(request, bool(body.get("stream")), frozenset(wants), prompt)
 
 
 def _text(content: Any) -> str:
@@ -44,7 +45,8 @@ def _tool(function: Mapping[str, Any]) -> ToolSpec:
 def _message(item: Mapping[str, Any]) -> Message:
     match item["role"]:
         case "tool":
-            return Message("tool", (result(item["tool_call_id"], _text(item["content"])),))
+            said = {"type": "text", "text": _text(item["content"])}
+            return Message("tool", (result(item["tool_call_id"], [said]),))
         case "assistant":
             return Message("assistant", tuple(_reply(item)))
         case "user":
@@ -57,7 +59,13 @@ def _said(content: str | list[Mapping[str, Any]]) -> Iterator[Part]:
         yield Text(content)
         return
     for part in content:
-        yield Text(part["text"] if part["type"] == "text" else f"[{part['type']}]")
+        match part["type"]:
+            case "text":
+                yield Text(part["text"])
+            case "image_url":
+                yield image(part["image_url"]["url"])
+            case "file":
+                yield file(part["file"])
 
 
 def _reply(item: Mapping[str, Any]) -> Iterator[Part]:

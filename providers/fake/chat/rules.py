@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.fake.checks import Refused
-from providers.fake.openai import owned, strictly
+from providers.fake.openai import owned, strictly, thinks
 
 __all__ = ["keep"]
 
@@ -53,7 +53,7 @@ def _tools(tools: Sequence[Mapping[str, Any]]) -> None:
 
 def _own(body: Mapping[str, Any]) -> None:
     """What only OpenAI's own models refuse."""
-    if body.get("max_tokens") is not None:
+    if body.get("max_tokens") is not None and thinks(body["model"]):
         sentence = (
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
         )
@@ -65,7 +65,7 @@ def _own(body: Mapping[str, Any]) -> None:
             "Please use /v1/responses or set reasoning_effort to 'none'."
         )
         raise Refused(("reasoning_effort",), "rule", sentence)
-    if body.get("temperature") not in (None, 1) and effort != "none":
+    if body.get("temperature") not in (None, 1) and effort != "none" and thinks(body["model"]):
         sentence = "Unsupported parameter: 'temperature' is not supported with this model."
         raise Refused(("temperature",), "rule", sentence, "unsupported_parameter")
     for place, message in enumerate(body["messages"]):

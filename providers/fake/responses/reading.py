@@ -5,10 +5,11 @@ from typing import Any
 
 from providers import Message, Part, Request, Role, Text, Thinking, ToolCall, ToolSpec
 from providers.fake.checks import fit
+from providers.fake.openai import file, image
 from providers.fake.responses.rules import keep
 from providers.fake.responses.shapes import COUNT, RESPONSES
 from providers.fake.results import result
-from providers.fake.wire import Ask
+from providers.fake.wire import Ask, as_text
 
 __all__ = ["read"]
 
@@ -29,7 +30,8 @@ def read(body: Any, *, counting: bool = False) -> Ask:
     reasoning = body.get("reasoning") or {}
     wants = {"sealed"} if "reasoning.encrypted_content" in (body.get("include") or ()) else set()
     wants |= {"summary"} if reasoning.get("summary") else set()
-    return Ask(request, bool(body.get("stream")), frozenset(wants))
+    pieces = (*body.get("tools", ()), {"instructions": request.system}, *items)
+    return Ask(request, bool(body.get("stream")), frozenset(wants), tuple(as_text(piece) for piece in pieces))
 
 
 def _tool(tool: Mapping[str, Any]) -> ToolSpec:
@@ -64,16 +66,38 @@ def _speaker(item: Mapping[str, Any]) -> Role:
 def _parts(item: Mapping[str, Any]) -> Iterator[Part]:
     match item.get("type", "message"):
         case "function_call_output":
-            yield result(item["call_id"], _text(item["output"]))
+            yield result(item["call_id"], _returned(item["output"]))
         case "function_call":
             yield ToolCall(item["call_id"], item["name"], item["arguments"])
         case "reasoning":
             yield Thinking("".join(part["text"] for part in item["summary"]))
         case _:
-            yield Text(_text(item["content"]))
+            content = item["content"]
+            for part in [{"type": "input_text", "text": content}] if isinstance(content, str) else content:
+                yield _said(part)
 
 
-def _text(content: str | list[Mapping[str, Any]]) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text") or part.get("refusal") or f"[{part['type']}]" for part in content)
+def _said(part: Mapping[str, Any]) -> Part:
+    match part["type"]:
+        case "input_image":
+            return image(part.get("image_url") or "")
+        case "input_file":
+            return file(part)
+    return Text(part.get("text") or part.get("refusal") or "")
+
+
+def _returned(output: str | list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """As an MCP server would have said it."""
+    if isinstance(output, str):
+        return [{"type": "text", "text": output}]
+    return [_block(part) for part in output]
+
+
+def _block(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    if part["type"] == "input_text":
+        return {"type": "text", "text": part["text"]}
+    if part["type"] == "input_image":
+        found = image(part.get("image_url") or "")
+        return {"type": "image", "data": found.data or found.url, "mimeType": found.media_type}
+    held = file(part)
+    return {"type": "resource", "data": held.data, "mimeType": held.media_type}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.fake.checks import Refused
-from providers.fake.openai import owned, strictly
+from providers.fake.openai import strictly, thinks
 from providers.fake.seals import opened
 
 __all__ = ["keep"]
@@ -17,7 +17,7 @@ def keep(body: Mapping[str, Any]) -> None:
         raise Refused(("previous_response_id",), "rule", sentence, "previous_response_not_found")
     if body.get("background"):
         raise Refused(("background",), "rule", "This server does not answer in the background.")
-    if body.get("temperature") not in (None, 1) and owned(body.get("model") or ""):
+    if body.get("temperature") not in (None, 1) and thinks(body.get("model") or ""):
         sentence = "Unsupported parameter: 'temperature' is not supported with this model."
         raise Refused(("temperature",), "rule", sentence, "unsupported_parameter")
     _tools(body)

@@ -41,6 +41,18 @@ def test_a_rule_that_is_always_answered_with_yes_is_reported_with_what_to_leave_
     assert habit["proposal"].startswith("shop/refund when ")
 
 
+def test_whoever_asks_for_lines_that_allow_more_is_told_of_what_is_always_agreed_to(
+    bare: Path, toolgate: Command
+) -> None:
+    assert "asks, and is nearly always" not in toolgate("policy", "suggest").err
+    toolgate("approvals")
+    fill(bare, ENOUGH)
+    told = toolgate("policy", "suggest").err
+    assert "policies/policy.csv:3 asks, and is nearly always answered with yes: `toolgate approvals rules`" in told
+    assert "`toolgate policy suggest --from-approvals` writes lines that ask about less" in told
+    assert toolgate("policy", "suggest", "--json").json["always_approved"] == ["policies/policy.csv:3"]
+
+
 def test_a_few_answers_say_nothing(bare: Path, toolgate: Command) -> None:
     toolgate("approvals")
     fill(bare, ENOUGH - 1)

@@ -78,6 +78,9 @@ def test_without_a_word_about_it_all_share_one_account_for_ever_and_too_much_is_
         ('tokens = 3\ntool = "a/*"', "a tool takes no `tokens`: take `tool` out"),
         ('usd = 3\ntool = "a/*"\nmodel = "m"', "nothing is both a model's and a tool's"),
         ('usd = 3\nmodel = "m"\nthen = "ask"', "people are asked about tools' calls"),
+        ('tool_calls = 3\neach = "error"', "`error` in `each` is about `errors`"),
+        ('errors = 3\nper = "day"\nsliding = true\neach = "error"', "in a window that does not slide"),
+        ('errors = 3\neach = ["model", "error"]', "nothing is both a model's and a tool's"),
         ("usd = -3", "`budgets.b.usd`: must be more than 0"),
         ('usd = 3\nwarn_at = "101%"', "`budgets.b.warn_at`: must be at most 100"),
         ("usd = 3\nwarn_at = 80", '`budgets.b.warn_at`: write a part of the limit: `"80%"`'),
@@ -122,6 +125,7 @@ def test_a_rate_may_have_another_scope_and_more_at_once() -> None:
         ('rate = "10"', 'error: `rates.r.rate`: write how many in which time: `"10/minute"`'),
         ('rate = "0/s"', "error: `rates.r.rate`: must be more than 0"),
         ('rate = "1/s"\nmodel = "m"', "a rate is about tools' calls"),
+        ('rate = "1/s"\neach = "error"', "a call has no error before it is made: take `error` out"),
         ('rate = "1/s"\nbrust = 3', "did you mean `burst`?"),
     ],
 )

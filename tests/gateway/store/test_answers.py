@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,9 @@ from gateway.call import Arguments
 from gateway.errors import Conflict
 from gateway.events import Cancelled, Decided
 from gateway.store import Open
-from gateway.store.sqlite import SqliteStore
+from gateway.store.database import DatabaseStore
 from tests.builders import NOON, QUEUED, STARTED, Clock, a_call, an_approval, held
+from tests.fixtures.stores import Place, store_at
 
 CALL = a_call("shop/refund", '{"amount":900}')
 ASKED = an_approval(call=CALL)
@@ -26,26 +26,26 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[SqliteStore]:
-    kept = SqliteStore(tmp_path / "toolgate.db", clock=clock)
+def store(place: Place, clock: Clock) -> Iterator[DatabaseStore]:
+    kept = store_at(place, clock=clock)
     asyncio.run(kept.append("r-1", [QUEUED, STARTED], lease=None))
     yield kept
     kept.close()
 
 
-def ask(store: SqliteStore, **more: Any) -> None:
+def ask(store: DatabaseStore, **more: Any) -> None:
     asyncio.run(store.append("r-1", [held(1, approval_id="A-1")], lease=None, changes=[Open(replace(ASKED, **more))]))
 
 
-def say(store: SqliteStore, by: str, decision: Any = "approved", **terms: Any) -> Approval:
+def say(store: DatabaseStore, by: str, decision: Any = "approved", **terms: Any) -> Approval:
     return asyncio.run(store.decide("A-1", decision, f"user:{by}", "because", Terms(**terms)))
 
 
-def last(store: SqliteStore) -> Any:
+def last(store: DatabaseStore) -> Any:
     return asyncio.run(store.events("r-1"))[-1].event
 
 
-def test_one_who_agrees_is_enough_unless_more_are_needed(store: SqliteStore) -> None:
+def test_one_who_agrees_is_enough_unless_more_are_needed(store: DatabaseStore) -> None:
     ask(store)
     assert say(store, "bob", method="a test").state == "approved"
     (vote,) = asyncio.run(store.approval("A-1")).decisions
@@ -54,7 +54,7 @@ def test_one_who_agrees_is_enough_unless_more_are_needed(store: SqliteStore) -> 
     )  # fmt: skip
 
 
-def test_of_two_who_are_needed_the_first_leaves_it_open_and_the_run_hears_of_the_last(store: SqliteStore) -> None:
+def test_of_two_who_are_needed_the_first_leaves_it_open_and_the_run_hears_of_the_last(store: DatabaseStore) -> None:
     ask(store, needs=2)
     before = last(store)
     first = say(store, "bob")
@@ -65,7 +65,7 @@ def test_of_two_who_are_needed_the_first_leaves_it_open_and_the_run_hears_of_the
     assert asyncio.run(store.approval("A-1")) == second
 
 
-def test_nobodys_yes_counts_twice(store: SqliteStore) -> None:
+def test_nobodys_yes_counts_twice(store: DatabaseStore) -> None:
     ask(store, needs=2)
     say(store, "bob")
     with pytest.raises(Conflict, match="the yes of user:bob counts already; 1 more must agree"):
@@ -75,7 +75,7 @@ def test_nobodys_yes_counts_twice(store: SqliteStore) -> None:
     assert say(store, "eve", on_behalf="user:carl").state == "approved"
 
 
-def test_who_stood_for_somebody_does_not_speak_once_more_for_himself(store: SqliteStore) -> None:
+def test_who_stood_for_somebody_does_not_speak_once_more_for_himself(store: DatabaseStore) -> None:
     ask(store, needs=3)
     say(store, "eve", on_behalf="user:carl")
     for by in ("eve", "carl"):
@@ -83,21 +83,21 @@ def test_who_stood_for_somebody_does_not_speak_once_more_for_himself(store: Sqli
             say(store, by)
 
 
-def test_one_no_is_enough_even_from_somebody_who_had_agreed(store: SqliteStore) -> None:
+def test_one_no_is_enough_even_from_somebody_who_had_agreed(store: DatabaseStore) -> None:
     ask(store, needs=3)
     say(store, "bob")
     assert say(store, "bob", "denied").state == "denied"
 
 
 def test_more_people_than_were_needed_when_it_was_asked_are_needed_if_the_policy_says_so_now(
-    store: SqliteStore,
+    store: DatabaseStore,
 ) -> None:
     ask(store)
     assert say(store, "bob", needs=2).state == "pending"
     assert say(store, "eve", needs=1).state == "approved"  # and never fewer than anybody was told
 
 
-def test_a_yes_counts_for_the_call_that_was_seen_and_not_for_another(store: SqliteStore) -> None:
+def test_a_yes_counts_for_the_call_that_was_seen_and_not_for_another(store: DatabaseStore) -> None:
     ask(store, needs=2)
     say(store, "bob")
     changed = say(store, "eve", edited=Arguments.parse('{"amount":100}'))
@@ -109,7 +109,7 @@ def test_a_yes_counts_for_the_call_that_was_seen_and_not_for_another(store: Sqli
     assert done.asked == CALL
 
 
-def test_a_yes_to_what_somebody_else_has_changed_meanwhile_is_none(store: SqliteStore) -> None:
+def test_a_yes_to_what_somebody_else_has_changed_meanwhile_is_none(store: DatabaseStore) -> None:
     ask(store, needs=2)
     say(store, "eve", edited=Arguments.parse('{"amount":100}'))
     with pytest.raises(Conflict, match="was changed meanwhile, by user:eve"):
@@ -117,13 +117,13 @@ def test_a_yes_to_what_somebody_else_has_changed_meanwhile_is_none(store: Sqlite
     assert asyncio.run(store.approval("A-1")).approvers == ("user:eve",)
 
 
-def test_only_a_yes_changes_the_call(store: SqliteStore) -> None:
+def test_only_a_yes_changes_the_call(store: DatabaseStore) -> None:
     ask(store)
     refused = say(store, "bob", "denied", edited=Arguments.parse('{"amount":100}'))
     assert (refused.arguments, refused.asked_for) == (CALL.arguments.text, None)
 
 
-def test_to_escalate_is_no_answer(store: SqliteStore, clock: Clock) -> None:
+def test_to_escalate_is_no_answer(store: DatabaseStore, clock: Clock) -> None:
     ask(store, escalate_to="role:boss", escalates=NOON + 900_000)
     clock.tick(7)
     escalated = say(store, "bob", "escalated")
@@ -133,7 +133,7 @@ def test_to_escalate_is_no_answer(store: SqliteStore, clock: Clock) -> None:
     assert say(store, "bob").state == "approved"
 
 
-def test_a_no_may_stop_the_run_in_the_same_breath(store: SqliteStore) -> None:
+def test_a_no_may_stop_the_run_in_the_same_breath(store: DatabaseStore) -> None:
     ask(store)
     assert say(store, "bob", "denied", stop=True).state == "denied"
     assert last(store) == Cancelled("user:bob", "because")
@@ -141,7 +141,7 @@ def test_a_no_may_stop_the_run_in_the_same_breath(store: SqliteStore) -> None:
     assert asyncio.run(store.approval("A-1")).state == "denied"
 
 
-def test_what_the_clock_answered_is_nobodys_vote(store: SqliteStore, clock: Clock) -> None:
+def test_what_the_clock_answered_is_nobodys_vote(store: DatabaseStore, clock: Clock) -> None:
     ask(store, needs=2)
     say(store, "bob")
     clock.now = ASKED.expires

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,9 @@ import pytest
 from gateway.approval import Approval, Vote
 from gateway.errors import Conflict
 from gateway.store import Conclude, Consume, Open, Restore
-from gateway.store.sqlite import SqliteStore
+from gateway.store.database import DatabaseStore
 from tests.builders import CLIENT, NOON, STARTED, Clock, a_call, an_approval
+from tests.fixtures.stores import Place, store_at
 
 FULL = replace(
     an_approval(),
@@ -37,28 +37,28 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[SqliteStore]:
-    kept = SqliteStore(tmp_path / "toolgate.db", clock=clock)
+def store(place: Place, clock: Clock) -> Iterator[DatabaseStore]:
+    kept = store_at(place, clock=clock)
     asyncio.run(kept.append("r-1", [CLIENT, STARTED], lease=None))
     yield kept
     kept.close()
 
 
-def change(store: SqliteStore, *changes: Open | Consume | Conclude | Restore) -> None:
+def change(store: DatabaseStore, *changes: Open | Consume | Conclude | Restore) -> None:
     asyncio.run(store.append("r-1", [], lease=None, changes=changes))
 
 
-def kept(store: SqliteStore, approval_id: str = "A-1") -> Approval:
+def kept(store: DatabaseStore, approval_id: str = "A-1") -> Approval:
     return asyncio.run(store.approval(approval_id))
 
 
-def test_all_that_a_question_is_bound_to_comes_back_as_it_was(store: SqliteStore) -> None:
+def test_all_that_a_question_is_bound_to_comes_back_as_it_was(store: DatabaseStore) -> None:
     change(store, Open(FULL))
     assert kept(store) == FULL
     assert Approval.from_json(FULL.to_json()) == replace(FULL, schema=None)
 
 
-def test_when_it_was_used_and_what_came_of_it_is_noted(store: SqliteStore, clock: Clock) -> None:
+def test_when_it_was_used_and_what_came_of_it_is_noted(store: DatabaseStore, clock: Clock) -> None:
     change(store, Open(an_approval(state="approved")))
     clock.tick(5)
     change(store, Consume("A-1"))
@@ -69,20 +69,35 @@ def test_when_it_was_used_and_what_came_of_it_is_noted(store: SqliteStore, clock
         change(store, Consume("A-1"))
 
 
-def test_what_is_good_again_was_not_used(store: SqliteStore) -> None:
+def test_what_is_good_again_was_not_used(store: DatabaseStore) -> None:
     change(store, Open(an_approval(state="approved")), Consume("A-1"), Restore("A-1", "again"))
     assert (kept(store).state, kept(store).consumed_at, kept(store).claim) == ("approved", None, "again")
 
 
 @pytest.mark.parametrize("other", [{"pin": "pin-2"}, {"server_pin": "server-2"}, {"needs": 2}, {"digest": "other"}])
-def test_a_yes_to_something_else_makes_room_for_a_new_question(store: SqliteStore, other: dict[str, Any]) -> None:
+def test_a_yes_to_something_else_makes_room_for_a_new_question(store: DatabaseStore, other: dict[str, Any]) -> None:
     change(store, Open(an_approval(state="approved")), Open(an_approval("A-2", **other)))
     assert (kept(store).state, kept(store, "A-2").state) == ("cancelled", "pending")
 
 
-def test_the_same_question_is_not_put_twice_even_if_somebody_changed_its_call(store: SqliteStore) -> None:
+def test_the_same_question_is_not_put_twice_even_if_somebody_changed_its_call(store: DatabaseStore) -> None:
     call = a_call("shop/refund", '{"amount": 900}')
     edited = an_approval(call=a_call("shop/refund", '{"amount": 100}'), state="approved", asked_for=call.arguments.text)
     change(store, Open(edited))
     with pytest.raises(Conflict, match="has been put already"):
         change(store, Open(an_approval("A-2", call)))
+
+
+@pytest.mark.parametrize("state", ["pending", "denied", "expired", "cancelled"])
+def test_what_nobody_has_agreed_to_is_not_made_good_again(store: SqliteStore, state: Any) -> None:
+    change(store, Open(an_approval(state=state)), Restore("A-1", "again"))
+    assert (kept(store).state, kept(store).claim) == (state, an_approval().claim)
+
+
+@pytest.mark.parametrize(("state", "now"), [("pending", "consumed"), ("approved", "consumed"), ("denied", "approved")])
+def test_what_another_question_stands_for_by_now_is_not_made_good_again(
+    store: SqliteStore, state: Any, now: str
+) -> None:
+    change(store, Open(an_approval(state="approved")), Consume("A-1"))
+    change(store, Open(an_approval("A-2", state=state)), Restore("A-1", an_approval().claim))
+    assert kept(store).state == now

@@ -162,7 +162,7 @@ def test_who_never_waits_hands_over_where_it_would_have_to(tmp_path: Path) -> No
         mine.other = other
         items = [Item(lambda db: db.execute("INSERT INTO t VALUES (1)"), None), Item(fail, None)]
         mine.execute("BEGIN IMMEDIATE")
-        assert commit_begun(mine, items, Memory()) is False
+        assert commit_begun(mine, items, Memory(), waits=False) is False
         assert [item.error for item in items] == [None, None]
         other.execute("COMMIT")
         mine.other = nobody  # is in the way any more

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,9 @@ from gateway.call import Subject
 from gateway.errors import Conflict, UnknownLasting
 from gateway.lasting import Delegation, Remembered
 from gateway.store import Open, Recall
-from gateway.store.sqlite import SqliteStore
+from gateway.store.database import DatabaseStore
 from tests.builders import CLIENT, NOON, STARTED, Clock, a_call, an_approval, held
+from tests.fixtures.stores import Place, store_at
 
 CALL = a_call("shop/refund", '{"amount": 100}')
 EVE = Subject("user:eve", "acme")
@@ -24,34 +24,34 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[SqliteStore]:
-    kept = SqliteStore(tmp_path / "toolgate.db", clock=clock)
+def store(place: Place, clock: Clock) -> Iterator[DatabaseStore]:
+    kept = store_at(place, clock=clock)
     question = Open(an_approval(call=CALL))
     asyncio.run(kept.append("r-1", [CLIENT, STARTED, held(1, approval_id="A-1")], lease=None, changes=[question]))
     yield kept
     kept.close()
 
 
-def remember(store: SqliteStore, decision: str = "approved") -> None:
+def remember(store: DatabaseStore, decision: str = "approved") -> None:
     terms = Terms(remember=Remember("until", ("amount",), NOON + 1_000))
     asyncio.run(store.decide("A-1", decision, "user:bob", "", terms))  # type: ignore[arg-type]
 
 
-def found(store: SqliteStore) -> Remembered:
+def found(store: DatabaseStore) -> Remembered:
     (one,) = asyncio.run(store.remembered(CALL))
     return one
 
 
-def rest_on(store: SqliteStore, name: str) -> None:
+def rest_on(store: DatabaseStore, name: str) -> None:
     asyncio.run(store.append("r-1", [], lease=None, changes=[Recall(name)]))
 
 
-def test_a_yes_that_is_to_be_remembered_is_kept_with_the_answer_and_a_no_is_not(store: SqliteStore) -> None:
+def test_a_yes_that_is_to_be_remembered_is_kept_with_the_answer_and_a_no_is_not(store: DatabaseStore) -> None:
     remember(store, "denied")
     assert asyncio.run(store.remembered(CALL)) == []
 
 
-def test_it_is_found_for_calls_of_the_same_tool_by_the_same_user(store: SqliteStore) -> None:
+def test_it_is_found_for_calls_of_the_same_tool_by_the_same_user(store: DatabaseStore) -> None:
     remember(store)
     one = found(store)
     assert (one.approval_id, one.by, one.fields, one.until) == ("A-1", "user:bob", ("amount",), NOON + 1_000)
@@ -60,7 +60,7 @@ def test_it_is_found_for_calls_of_the_same_tool_by_the_same_user(store: SqliteSt
     assert asyncio.run(store.remembered(a_call("shop/refund", subject=EVE))) == []
 
 
-def test_each_use_is_counted_and_what_is_over_or_taken_back_is_used_no_more(store: SqliteStore, clock: Clock) -> None:
+def test_each_use_is_counted_and_what_is_over_or_taken_back_is_used_no_more(store: DatabaseStore, clock: Clock) -> None:
     remember(store)
     one = found(store)
     rest_on(store, one.id)
@@ -78,7 +78,7 @@ def test_each_use_is_counted_and_what_is_over_or_taken_back_is_used_no_more(stor
         asyncio.run(store.lasting.forget(one.id, "user:carl"))
 
 
-def test_a_delegation_is_listed_until_it_is_over_or_ended(store: SqliteStore, clock: Clock) -> None:
+def test_a_delegation_is_listed_until_it_is_over_or_ended(store: DatabaseStore, clock: Clock) -> None:
     made = Delegation("D-1", "user:bob", EVE.user, EVE.tenant, NOON, NOON + 10)
     asyncio.run(store.lasting.delegate(made))
     assert asyncio.run(store.standing_for(EVE)) == store.lasting.delegations() == [made]

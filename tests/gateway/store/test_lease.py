@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,17 +14,17 @@ from gateway.errors import LeaseLost, StoreError, UnknownRun
 from gateway.events import Started
 from gateway.store import Lease
 from gateway.store import lease as module
+from gateway.store.database import DatabaseStore
 from gateway.store.lease import is_dead, leased, owner_name
-from gateway.store.sqlite import SqliteStore
 from tests.builders import QUEUED, STARTED, Clock
-from tests.fixtures.stores import cue, line_of, tables, worker
+from tests.fixtures.stores import Place, cue, line_of, store_at, tables, worker
 
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
 HOST = socket.gethostname()
 
 
 @pytest.fixture
-def run(store: SqliteStore) -> str:
+def run(store: DatabaseStore) -> str:
     """A run that anybody may drive."""
     asyncio.run(store.append("r-1", [QUEUED, STARTED], lease=None))
     return "r-1"
@@ -37,7 +36,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEASE_SECONDS", 0.03)
 
 
-def owner_of(store: SqliteStore) -> str | None:
+def owner_of(store: DatabaseStore) -> str | None:
     return asyncio.run(store.run_row("r-1")).owner
 
 
@@ -86,7 +85,7 @@ def test_of_the_processes_of_another_machine_nothing_is_known() -> None:
 # ---- holding
 
 
-def test_a_run_is_driven_by_one_and_let_go_at_the_end(store: SqliteStore, run: str) -> None:
+def test_a_run_is_driven_by_one_and_let_go_at_the_end(store: DatabaseStore, run: str) -> None:
     async def scenario() -> None:
         async with leased(store, run) as lease:
             assert (await store.run_row(run)).owner == lease.owner
@@ -101,7 +100,7 @@ def test_a_run_is_driven_by_one_and_let_go_at_the_end(store: SqliteStore, run: s
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyError, asyncio.CancelledError])
-def test_it_is_let_go_when_the_work_fails(store: SqliteStore, run: str, error: type[BaseException]) -> None:
+def test_it_is_let_go_when_the_work_fails(store: DatabaseStore, run: str, error: type[BaseException]) -> None:
     async def scenario() -> None:
         async with leased(store, run):
             raise error
@@ -111,7 +110,7 @@ def test_it_is_let_go_when_the_work_fails(store: SqliteStore, run: str, error: t
     assert owner_of(store) is None
 
 
-def test_an_id_may_be_cut_short(store: SqliteStore, run: str) -> None:
+def test_an_id_may_be_cut_short(store: DatabaseStore, run: str) -> None:
     async def scenario() -> Lease:
         async with leased(store, run[:-1]) as lease:
             return lease
@@ -119,14 +118,14 @@ def test_an_id_may_be_cut_short(store: SqliteStore, run: str) -> None:
     assert asyncio.run(scenario()).run_id == "r-1"
 
 
-def test_nobody_drives_what_is_not_there(store: SqliteStore) -> None:
+def test_nobody_drives_what_is_not_there(store: DatabaseStore) -> None:
     with pytest.raises(UnknownRun):
         asyncio.run(leased(store, "r-none").__aenter__())
 
 
 @pytest.mark.usefixtures("fast")
 def test_the_heart_beats_as_long_as_the_work_takes(
-    store: SqliteStore, run: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    store: DatabaseStore, run: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beats = asyncio.Semaphore(0)
     renew = store.renew
@@ -152,7 +151,7 @@ def test_the_heart_beats_as_long_as_the_work_takes(
 
 
 @pytest.mark.usefixtures("fast")
-def test_whoever_loses_a_lease_is_stopped_and_told(store: SqliteStore, run: str) -> None:
+def test_whoever_loses_a_lease_is_stopped_and_told(store: DatabaseStore, run: str) -> None:
     async def drive() -> None:
         async with leased(store, run) as lease:
             assert await store.acquire(run, "here/9/thief", 60.0, gone=lease.owner)
@@ -170,7 +169,7 @@ def test_whoever_loses_a_lease_is_stopped_and_told(store: SqliteStore, run: str)
 
 
 @pytest.mark.usefixtures("fast")
-def test_whoever_is_cancelled_is_cancelled_even_if_the_lease_is_lost_too(store: SqliteStore, run: str) -> None:
+def test_whoever_is_cancelled_is_cancelled_even_if_the_lease_is_lost_too(store: DatabaseStore, run: str) -> None:
     async def drive(begun: asyncio.Event) -> None:
         async with leased(store, run) as lease:
             begun.set()
@@ -193,7 +192,7 @@ def test_whoever_is_cancelled_is_cancelled_even_if_the_lease_is_lost_too(store: 
 
 @pytest.mark.usefixtures("fast")
 def test_a_store_that_fails_for_a_moment_stops_nobody(
-    store: SqliteStore, run: str, monkeypatch: pytest.MonkeyPatch
+    store: DatabaseStore, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renew, beats = store.renew, list[Lease]()
 
@@ -215,7 +214,7 @@ def test_a_store_that_fails_for_a_moment_stops_nobody(
 
 
 def test_a_lease_that_cant_be_given_back_hides_no_error(
-    store: SqliteStore, run: str, monkeypatch: pytest.MonkeyPatch
+    store: DatabaseStore, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(_lease: Lease) -> None:
         raise StoreError("the store could not write: database or disk is full")
@@ -233,16 +232,16 @@ def test_a_lease_that_cant_be_given_back_hides_no_error(
 
 
 @pytest.fixture
-def shared(store_path: Path) -> Iterator[SqliteStore]:
+def shared(place: Place) -> Iterator[DatabaseStore]:
     """A store with the real clock, as other processes have it, and a run in it."""
-    opened = SqliteStore(store_path)
+    opened = store_at(place)
     asyncio.run(opened.append("r-1", [QUEUED, STARTED], lease=None))
     yield opened
     opened.close()
 
 
-def test_a_worker_that_was_killed_is_followed_at_once(shared: SqliteStore, store_path: Path) -> None:
-    with worker("hold", store_path, "r-1") as process:
+def test_a_worker_that_was_killed_is_followed_at_once(shared: DatabaseStore, place: Place) -> None:
+    with worker("hold", place, "r-1") as process:
         owner = line_of(process)
         assert owner_of(shared) == owner
         process.kill()
@@ -257,8 +256,8 @@ def test_a_worker_that_was_killed_is_followed_at_once(shared: SqliteStore, store
     assert asyncio.run(shared.run_row("r-1")).updated < until  # it would have had the lease for much longer
 
 
-def test_a_worker_that_lives_is_not_followed(shared: SqliteStore, store_path: Path) -> None:
-    with worker("hold", store_path, "r-1") as process:
+def test_a_worker_that_lives_is_not_followed(shared: DatabaseStore, place: Place) -> None:
+    with worker("hold", place, "r-1") as process:
         owner = line_of(process)
         with pytest.raises(LeaseLost, match=f"is being driven by {owner}"):
             asyncio.run(leased(shared, "r-1").__aenter__())
@@ -267,8 +266,8 @@ def test_a_worker_that_lives_is_not_followed(shared: SqliteStore, store_path: Pa
     assert owner_of(shared) is None
 
 
-def test_a_worker_that_was_frozen_can_record_nothing_when_it_wakes(shared: SqliteStore, store_path: Path) -> None:
-    with worker("freeze", store_path, "r-1", "here/1/frozen", 0.3) as process:
+def test_a_worker_that_was_frozen_can_record_nothing_when_it_wakes(shared: DatabaseStore, place: Place) -> None:
+    with worker("freeze", place, "r-1", "here/1/frozen", 0.3) as process:
         assert line_of(process) == "ready"
         cue(process)
         assert line_of(process) == "done done"  # and its lease is long now
@@ -276,16 +275,16 @@ def test_a_worker_that_was_frozen_can_record_nothing_when_it_wakes(shared: Sqlit
         new = asyncio.run(shared.acquire("r-1", "here/2/new", 60.0, gone="here/1/frozen"))
         assert new is not None
         asyncio.run(shared.append("r-1", [Started(new.owner)], lease=new))
-        before = tables(store_path)
+        before = tables(place)
         os.kill(process.pid, signal.SIGCONT)
         for _ in range(3):
             cue(process)
             assert line_of(process) == "LeaseLost LeaseLost"
-    assert tables(store_path) == before
+    assert tables(place) == before
 
 
-def test_a_worker_that_is_frozen_for_longer_than_its_lease_is_followed(shared: SqliteStore, store_path: Path) -> None:
-    with worker("freeze", store_path, "r-1", "here/1/frozen", 0.2) as process:
+def test_a_worker_that_is_frozen_for_longer_than_its_lease_is_followed(shared: DatabaseStore, place: Place) -> None:
+    with worker("freeze", place, "r-1", "here/1/frozen", 0.2) as process:
         assert line_of(process) == "ready"
         os.kill(process.pid, signal.SIGSTOP)
         new = asyncio.run(asyncio.wait_for(_as_soon_as_possible(shared), PATIENCE))
@@ -295,7 +294,7 @@ def test_a_worker_that_is_frozen_for_longer_than_its_lease_is_followed(shared: S
     assert asyncio.run(shared.append("r-1", [Started(new.owner)], lease=new)) == 3
 
 
-async def _as_soon_as_possible(store: SqliteStore) -> Lease:
+async def _as_soon_as_possible(store: DatabaseStore) -> Lease:
     while (lease := await store.acquire("r-1", "here/2/new", 60.0)) is None:  # noqa: ASYNC110 - nothing else tells
         await asyncio.sleep(0.01)
     return lease

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from gateway.events import Held, Queued, Started
 from gateway.store import Open
+from gateway.store.database import DatabaseStore
 from gateway.store.outbox import LEASE, Delivery, What
-from gateway.store.sqlite import SqliteStore
 from tests.builders import NOON, a_call, an_approval
+from tests.fixtures.stores import Place, store_at
 
 REQUESTED: What = "approval.requested"
 DECIDED: What = "approval.decided"
@@ -23,16 +23,16 @@ class Clock:
         return self.now
 
 
-def within(tmp_path: Path, scenario: Callable[[SqliteStore, Clock], Coroutine[Any, Any, None]]) -> None:
+def within(place: Place, scenario: Callable[[DatabaseStore, Clock], Coroutine[Any, Any, None]]) -> None:
     clock = Clock()
-    store = SqliteStore(tmp_path / "store.db", clock=clock)
+    store = store_at(place, clock=clock)
     try:
         asyncio.run(scenario(store, clock))
     finally:
         store.close()
 
 
-async def ask(store: SqliteStore, approval_id: str = "A-1", tenant: str = "acme") -> None:
+async def ask(store: DatabaseStore, approval_id: str = "A-1", tenant: str = "acme") -> None:
     call = replace(a_call(), run_id=f"r-{approval_id}")
     asked = an_approval(approval_id, call, claim=approval_id, tenant=tenant)
     queued = Queued("client", "user:ann", tenant, None, input="x", limits={})
@@ -40,8 +40,8 @@ async def ask(store: SqliteStore, approval_id: str = "A-1", tenant: str = "acme"
     await store.append(call.run_id, [queued, Started("me"), held], lease=None, changes=(Open(asked),))
 
 
-def test_a_question_and_its_answer_are_told_in_this_order_and_then_nothing_is_left(tmp_path: Path) -> None:
-    async def scenario(store: SqliteStore, clock: Clock) -> None:
+def test_a_question_and_its_answer_are_told_in_this_order_and_then_nothing_is_left(place: Place) -> None:
+    async def scenario(store: DatabaseStore, clock: Clock) -> None:
         outbox = store.outbox("acme")
         assert list(await outbox.take()) == []
         await ask(store)
@@ -54,13 +54,13 @@ def test_a_question_and_its_answer_are_told_in_this_order_and_then_nothing_is_le
         assert second == Delivery("A-1", DECIDED, 1)
         await outbox.sent(second)
         assert list(await outbox.take()) == []
-        assert outbox.next_due() is None
+        assert await outbox.next_due() is None
 
-    within(tmp_path, scenario)
+    within(place, scenario)
 
 
-def test_of_two_who_take_each_gets_others_and_what_one_leaves_behind_is_sent_again(tmp_path: Path) -> None:
-    async def scenario(store: SqliteStore, clock: Clock) -> None:
+def test_of_two_who_take_each_gets_others_and_what_one_leaves_behind_is_sent_again(place: Place) -> None:
+    async def scenario(store: DatabaseStore, clock: Clock) -> None:
         await ask(store)
         await ask(store, "A-2")
         one = await store.outbox("acme").take()
@@ -70,37 +70,37 @@ def test_of_two_who_take_each_gets_others_and_what_one_leaves_behind_is_sent_aga
         again = await store.outbox("acme").take()
         assert {(delivery.approval_id, delivery.attempt) for delivery in again} == {("A-1", 2), ("A-2", 2)}
 
-    within(tmp_path, scenario)
+    within(place, scenario)
 
 
-def test_what_is_put_off_comes_when_it_is_due(tmp_path: Path) -> None:
-    async def scenario(store: SqliteStore, clock: Clock) -> None:
+def test_what_is_put_off_comes_when_it_is_due(place: Place) -> None:
+    async def scenario(store: DatabaseStore, clock: Clock) -> None:
         outbox = store.outbox("acme")
         await ask(store)
         (first,) = await outbox.take()
         await outbox.put_off(first, 5_000)
-        assert outbox.next_due() == NOON + 5_000
+        assert await outbox.next_due() == NOON + 5_000
         clock.now += 4_999
         assert list(await outbox.take()) == []
         clock.now += 1
         assert [delivery.attempt for delivery in await outbox.take()] == [2]
 
-    within(tmp_path, scenario)
+    within(place, scenario)
 
 
-def test_one_tenant_is_told_nothing_of_another(tmp_path: Path) -> None:
-    async def scenario(store: SqliteStore, clock: Clock) -> None:
+def test_one_tenant_is_told_nothing_of_another(place: Place) -> None:
+    async def scenario(store: DatabaseStore, clock: Clock) -> None:
         await ask(store, tenant="globex")
         assert list(await store.outbox("acme").take()) == []
         assert len(await store.outbox("globex").take()) == 1
 
-    within(tmp_path, scenario)
+    within(place, scenario)
 
 
-def test_a_question_that_was_answered_before_anybody_looked_is_not_told(tmp_path: Path) -> None:
-    async def scenario(store: SqliteStore, clock: Clock) -> None:
+def test_a_question_that_was_answered_before_anybody_looked_is_not_told(place: Place) -> None:
+    async def scenario(store: DatabaseStore, clock: Clock) -> None:
         await ask(store)
         await store.decide("A-1", "denied", "user:bob", "")
         assert list(await store.outbox("acme").take()) == []
 
-    within(tmp_path, scenario)
+    within(place, scenario)

@@ -14,8 +14,8 @@ from gateway.policy.shadow import MOST, Candidate, Difference, Found, Tally
 from gateway.policy.taking import Size
 from gateway.policy.version import Files
 from gateway.store import policies as module
+from gateway.store.database import DatabaseStore
 from gateway.store.policies import Draft, PolicyBook
-from gateway.store.sqlite import SqliteStore
 from tests.builders import Clock
 
 PLACE = Path("/etc/toolgate/policy.csv")
@@ -26,7 +26,7 @@ REPLICA = Replica("host/1/ab.cd", str(PLACE), "serve", 1, "d" * 64, 1, 10)
 
 
 @pytest.fixture
-def book(store: SqliteStore) -> PolicyBook:
+def book(store: DatabaseStore) -> PolicyBook:
     return store.policies(PLACE)
 
 
@@ -87,7 +87,7 @@ def test_a_version_is_found_by_the_beginning_of_its_digest(book: PolicyBook) -> 
 
 
 def test_what_is_kept_is_bounded_and_what_is_in_force_stays(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    store: DatabaseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = store.policies(PLACE, 3)
     done(book.keep(draft("a")))
@@ -100,7 +100,7 @@ def test_what_is_kept_is_bounded_and_what_is_in_force_stays(
     assert digests(book) == "32"
 
 
-def test_policies_of_other_places_are_not_seen(store: SqliteStore, book: PolicyBook) -> None:
+def test_policies_of_other_places_are_not_seen(store: DatabaseStore, book: PolicyBook) -> None:
     other = store.policies(Path("/elsewhere"))
     done(other.keep(draft("a")))
     done(other.accept("a" * 64, "ann"))

@@ -3,36 +3,26 @@
 import asyncio
 import concurrent.futures
 import contextlib
-import json
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.budget import Limits, Spend
-from gateway.errors import StoreError, UnknownApproval, UnknownRun
+from gateway.errors import StoreError
 from gateway.events import Event, Started
-from gateway.run import fold
 from gateway.store import Open, Reserve
 from gateway.store import sqlite as module
 from gateway.store.sqlite import SCHEMA_VERSION, SqliteStore
 from tests.builders import (
-    NOON,
     QUEUED,
     STARTED,
     Clock,
-    a_call,
-    admitted,
     an_approval,
-    decided,
-    denied,
-    held,
     made,
-    replied,
     returned,
     wanted,
 )
@@ -48,6 +38,13 @@ def raw(path: Path) -> Iterator[sqlite3.Connection]:
     """The file, as a program that is not ours has it."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         yield db
+
+
+@pytest.fixture
+def store(store_path: Path, clock: Clock) -> Iterator[SqliteStore]:
+    opened = SqliteStore(store_path, clock=clock)
+    yield opened
+    opened.close()
 
 
 # ---- opening
@@ -126,131 +123,6 @@ def test_of_many_that_open_a_new_store_at_once_one_makes_the_tables(tmp_path: Pa
         append(store, QUEUED, run_id=f"r-{number}")
         store.close()
     assert len(tables(path)["runs"]) == 16
-
-
-# ---- reading
-
-
-def test_events_come_back_as_they_were_in_order_and_with_their_time(store: SqliteStore, clock: Clock) -> None:
-    events = (QUEUED, STARTED, *wanted(1, "shop/a", "shop/b"), denied(1), held(2), decided(2), admitted(2), returned(2))
-    for event in events:
-        clock.tick(10)
-        append(store, event)
-    found = asyncio.run(store.events("r-1"))
-    assert [recorded.event for recorded in found] == list(events)
-    assert [recorded.seq for recorded in found] == list(range(1, len(events) + 1))
-    assert [recorded.at for recorded in found] == [NOON + 10 * n for n in range(1, len(events) + 1)]
-    assert asyncio.run(store.events("r-1", after=7)) == found[7:]
-    assert asyncio.run(store.events("r-none")) == []
-    assert fold("r-1", found).seq == len(events)
-
-
-@pytest.mark.parametrize(
-    "text", ["\ud800 alone", "\x00\x1b[31m\n", "\u202egnp.exe", "'; DROP TABLE events; --", "ü" * 3_000_000]
-)
-def test_whatever_a_model_or_a_tool_says_can_be_kept(store: SqliteStore, text: str) -> None:
-    reply = replied(1, say=text)
-    append(store, QUEUED, STARTED, reply)
-    assert asyncio.run(store.events("r-1"))[-1].event == reply
-
-
-def test_the_newest_runs_are_listed_first(store: SqliteStore, clock: Clock) -> None:
-    for number in range(5):
-        clock.tick(1)
-        append(store, QUEUED, run_id=f"r-{number}")
-    assert [row.id for row in asyncio.run(store.run_rows(3))] == ["r-4", "r-3", "r-2"]
-
-
-def find_run(store: SqliteStore, text: str) -> str:
-    return asyncio.run(store.run_row(text)).id
-
-
-def find_approval(store: SqliteStore, text: str) -> str:
-    return asyncio.run(store.approval(text)).id
-
-
-@pytest.mark.parametrize(
-    ("text", "meant"), [("r-1", "r-1"), ("r-12", "r-12"), ("r-123", "r-123"), ("r-2", "r-20"), ("r-20", "r-20")]
-)
-def test_an_id_may_be_cut_short_as_long_as_it_means_one(store: SqliteStore, text: str, meant: str) -> None:
-    for run_id in ("r-1", "r-12", "r-123", "r-20"):
-        approval = an_approval(f"A{run_id}", call=a_call(run_id=run_id))
-        append(store, QUEUED, STARTED, run_id=run_id, changes=[Open(approval)])
-    assert find_run(store, text) == meant
-    assert find_approval(store, f"A{text}") == f"A{meant}"
-
-
-@pytest.mark.parametrize("text", ["", "r", "r-3", "R-1", "%", "r_1", "_", "r-1\x00", "\udc80", "r-12345", "\U0010ffff"])
-def test_an_id_that_means_none_or_several_is_unknown(store: SqliteStore, text: str) -> None:
-    for run_id in ("r-12", "r-13"):
-        append(store, QUEUED, run_id=run_id)
-    with pytest.raises(UnknownRun):
-        find_run(store, text)
-
-
-def test_nothing_does_not_mean_the_only_one_there_is(store: SqliteStore) -> None:
-    """`toolgate approve "$ID"` with an unset variable approves nothing."""
-    append(store, QUEUED, STARTED, changes=[Open(an_approval("A-1"))])
-    with pytest.raises(UnknownApproval):
-        find_approval(store, "")
-    with pytest.raises(UnknownRun):
-        find_run(store, "")
-
-
-def test_questions_are_listed_oldest_first_and_those_that_are_open_by_default(store: SqliteStore) -> None:
-    append(store, QUEUED, STARTED)
-    for number in (3, 1, 2):
-        asked = an_approval(f"A-{number}", claim=f"c{number}", created=NOON + number)
-        append(store, held(number), changes=[Open(asked)])
-    asyncio.run(store.decide("A-2", "denied", "user:bob", "no"))
-    assert [approval.id for approval in asyncio.run(store.approvals())] == ["A-1", "A-3"]
-    assert [approval.id for approval in asyncio.run(store.approvals(pending_only=False))] == ["A-1", "A-2", "A-3"]
-    assert len(asyncio.run(store.approvals(limit=1))) == 1
-    first = an_approval("A-1", claim="c1", created=NOON + 1)
-    assert asyncio.run(store.approval("A-1")) == first
-
-
-def test_the_questions_of_a_run_are_found_however_many_others_wait(store: SqliteStore) -> None:
-    append(store, QUEUED, STARTED, changes=[Open(an_approval(f"A-{n:03}", claim=f"c{n}")) for n in range(200)])
-    mine = an_approval("A-mine", claim="mine", call=a_call(run_id="r-2"), created=NOON + 1)
-    append(store, QUEUED, STARTED, run_id="r-2", changes=[Open(mine)])
-    assert mine not in asyncio.run(store.approvals())
-    assert asyncio.run(store.approvals(run_id="r-2")) == [mine]
-    assert asyncio.run(store.approvals(run_id="r-2", pending_only=False)) == [mine]
-    assert asyncio.run(store.approvals(run_id="r-none")) == []
-
-
-def test_the_version_changes_whenever_any_process_has_written(store: SqliteStore, store_path: Path) -> None:
-    async def version() -> int:
-        return await store.version()
-
-    first = asyncio.run(version())
-    assert asyncio.run(version()) == first
-    append(store, QUEUED)
-    second = asyncio.run(version())
-    assert second != first
-    other = SqliteStore(store_path)
-    append(other, STARTED)
-    other.close()
-    assert asyncio.run(version()) != second
-
-
-def test_an_event_of_a_newer_version_is_an_error_that_says_what_to_do(store: SqliteStore, store_path: Path) -> None:
-    append(store, QUEUED)
-    with raw(store_path) as db:
-        body = json.dumps({"event": "teleported", "to": "mars"})
-        db.execute("INSERT INTO events VALUES ('r-1', 2, 0, ?)", (body,))
-    with pytest.raises(StoreError, match="run `r-1` holds 'teleported', which this version does not know; update it"):
-        asyncio.run(store.events("r-1"))
-
-
-def test_a_closed_store_says_so(store: SqliteStore) -> None:
-    append(store, QUEUED)
-    store.close()
-    store.close()
-    for work in (store.events("r-1"), store.spend("a"), store.run_rows(), store.version(), store.expire()):
-        with pytest.raises(StoreError, match="closed"):
-            asyncio.run(work)
 
 
 # ---- trouble
@@ -347,12 +219,6 @@ def test_a_store_that_cant_start_its_writer_is_refused_when_it_is_opened(
         SqliteStore(store_path)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         opened[0].execute("SELECT 1")
-
-
-def test_a_name_that_is_no_text_is_refused_when_it_is_kept(store: SqliteStore) -> None:
-    with pytest.raises(StoreError, match="the store can't keep this"):
-        append(store, replace(QUEUED, tenant="ac\udc80me"))
-    assert append(store, QUEUED) == 1
 
 
 @pytest.mark.parametrize("synchronous", ["normal", "full"])

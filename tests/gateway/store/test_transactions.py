@@ -31,8 +31,8 @@ from gateway.events import Cancelled, Decided, Event, Failed, Queued, Resumed, R
 from gateway.store import Again, Change, Consume, Lease, Once, Open, Reserve, Restore, Settle, answers, run_account
 from gateway.store import transactions as tx
 from gateway.store.batch import Item, commit
+from gateway.store.database import DatabaseStore
 from gateway.store.ledger import Ledger
-from gateway.store.sqlite import SqliteStore
 from tests.builders import (
     A_CALL,
     CLIENT,
@@ -46,41 +46,41 @@ from tests.builders import (
     held,
     returned,
 )
-from tests.fixtures.stores import line_of, ready, tables, worker
+from tests.fixtures.stores import Place, execute, line_of, ready, tables, worker
 
 FREE = Limits()
 HOUR = 3_600_000
 LAST_YEAR = Lease("r-1", "here/0/old", 1)
 
 
-def begin(store: SqliteStore, *events: Event, run_id: str = "r-1") -> None:
+def begin(store: DatabaseStore, *events: Event, run_id: str = "r-1") -> None:
     asyncio.run(store.append(run_id, events or (QUEUED, STARTED), lease=None))
 
 
-def append(store: SqliteStore, *events: Event, run_id: str = "r-1", **rest: Any) -> int:
+def append(store: DatabaseStore, *events: Event, run_id: str = "r-1", **rest: Any) -> int:
     return asyncio.run(store.append(run_id, events, **({"lease": None} | rest)))
 
 
-def take(store: SqliteStore, owner: str = "here/1/a", seconds: float = 15.0, gone: str | None = None) -> Lease | None:
+def take(store: DatabaseStore, owner: str = "here/1/a", seconds: float = 15.0, gone: str | None = None) -> Lease | None:
     return asyncio.run(store.acquire("r-1", owner, seconds, gone))
 
 
-def ask(store: SqliteStore, approval: Approval) -> None:
+def ask(store: DatabaseStore, approval: Approval) -> None:
     """Puts a question, in a run that is there."""
     question = held(1, approval_id=approval.id)
     append(store, question, run_id=approval.run_id, changes=[Open(approval)])
 
 
-def decide(store: SqliteStore, approval_id: str, decision: Any = "approved", by: str = "user:bob") -> Approval:
+def decide(store: DatabaseStore, approval_id: str, decision: Any = "approved", by: str = "user:bob") -> Approval:
     return asyncio.run(store.decide(approval_id, decision, by, "because"))
 
 
-def claimed(store: SqliteStore, claim: str) -> str | None:
+def claimed(store: DatabaseStore, claim: str) -> str | None:
     found = asyncio.run(store.claimed(claim))
     return found.id if found else None
 
 
-def state(store: SqliteStore, approval_id: str) -> str:
+def state(store: DatabaseStore, approval_id: str) -> str:
     return asyncio.run(store.approval(approval_id)).state
 
 
@@ -130,27 +130,27 @@ BROKEN = {
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_an_append_that_fails_in_its_last_part_leaves_nothing(
-    store: SqliteStore, store_path: Path, broken: Broken
+    store: DatabaseStore, place: Place, broken: Broken
 ) -> None:
     begin(store)
     ask(store, an_approval("A-yes", claim="yes"))
     ask(store, an_approval("A-open", claim="open"))
     decide(store, "A-yes")
-    before = tables(store_path)
+    before = tables(place)
     with pytest.raises(broken.error):
         append(store, *broken.events, run_id=broken.run_id, changes=broken.changes, lease=broken.lease)
-    assert tables(store_path) == before
+    assert tables(place) == before
     append(store, admitted(1), changes=GOOD)  # and the rest of it was right
     assert state(store, "A-yes") == "consumed"
 
 
-def test_an_append_says_how_far_the_run_is(store: SqliteStore) -> None:
+def test_an_append_says_how_far_the_run_is(store: DatabaseStore) -> None:
     assert append(store, QUEUED) == 1
     assert append(store, STARTED, admitted(1)) == 3
     assert append(store, changes=[Reserve("run:r-1", A_CALL, FREE)]) == 3
 
 
-def test_the_row_of_a_run_follows_its_events(store: SqliteStore, clock: Clock) -> None:
+def test_the_row_of_a_run_follows_its_events(store: DatabaseStore, clock: Clock) -> None:
     begin(store, replace(QUEUED, input="  What\n time " + "x" * 100))
     clock.tick(5)
     append(store, STARTED, Waited("approval"))
@@ -163,7 +163,7 @@ def test_the_row_of_a_run_follows_its_events(store: SqliteStore, clock: Clock) -
 # ---- budgets
 
 
-def test_two_hundred_reservations_at_once_against_a_limit_of_ten_make_exactly_ten(store: SqliteStore) -> None:
+def test_two_hundred_reservations_at_once_against_a_limit_of_ten_make_exactly_ten(store: DatabaseStore) -> None:
     begin(store)
 
     async def scenario() -> Sequence[object]:
@@ -178,16 +178,16 @@ def test_two_hundred_reservations_at_once_against_a_limit_of_ten_make_exactly_te
     assert len(asyncio.run(store.events("r-1"))) == 2 + 10
 
 
-def test_two_hundred_reservations_by_several_processes_make_exactly_ten(store: SqliteStore, store_path: Path) -> None:
+def test_two_hundred_reservations_by_several_processes_make_exactly_ten(store: DatabaseStore, place: Place) -> None:
     begin(store)
     with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(worker("reserve", store_path, "shared", 10, 50)) for _ in range(4)]
+        workers = [stack.enter_context(worker("reserve", place, "shared", 10, 50)) for _ in range(4)]
         ready(*workers)
         assert sum(int(line_of(process)) for process in workers) == 10
     assert asyncio.run(store.spend("shared")) == Spend(tool_calls=10)
 
 
-def test_a_reservation_that_does_not_fit_says_in_which_unit_and_how_much_is_left(store: SqliteStore) -> None:
+def test_a_reservation_that_does_not_fit_says_in_which_unit_and_how_much_is_left(store: DatabaseStore) -> None:
     begin(store)
     append(store, changes=[Reserve("run:r-1", Spend(tokens=900), FREE)])
     with pytest.raises(BudgetExceeded) as refused:
@@ -196,7 +196,7 @@ def test_a_reservation_that_does_not_fit_says_in_which_unit_and_how_much_is_left
     assert str(refused.value) == "200 tokens more would pass the limit of 1,000 tokens; 900 tokens taken so far"
 
 
-def test_what_is_settled_gives_back_what_was_not_spent(store: SqliteStore) -> None:
+def test_what_is_settled_gives_back_what_was_not_spent(store: DatabaseStore) -> None:
     begin(store)
     reserved, spent = Spend(tokens=500, turns=1), Spend(tokens=120, turns=1, nanos=7)
     append(store, changes=[Reserve("run:r-1", reserved, FREE)])
@@ -262,7 +262,7 @@ def _within(limits: Limits, spend: Spend) -> bool:
 # ---- who drives
 
 
-def test_one_drives_and_the_next_one_only_after_he_let_go(store: SqliteStore) -> None:
+def test_one_drives_and_the_next_one_only_after_he_let_go(store: DatabaseStore) -> None:
     begin(store)
     lease = take(store, "here/1/a")
     assert lease == Lease("r-1", "here/1/a", 1)
@@ -272,7 +272,7 @@ def test_one_drives_and_the_next_one_only_after_he_let_go(store: SqliteStore) ->
     assert take(store, "here/2/b") == Lease("r-1", "here/2/b", 2)
 
 
-def test_a_lease_that_ran_out_or_whose_owner_is_gone_is_taken_over(store: SqliteStore, clock: Clock) -> None:
+def test_a_lease_that_ran_out_or_whose_owner_is_gone_is_taken_over(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     take(store, "here/1/a", 15.0)
     clock.tick(14_999)
@@ -282,7 +282,7 @@ def test_a_lease_that_ran_out_or_whose_owner_is_gone_is_taken_over(store: Sqlite
     assert take(store, "here/3/c", gone="here/2/b") == Lease("r-1", "here/3/c", 3)
 
 
-def test_of_many_who_want_to_drive_one_does(store: SqliteStore) -> None:
+def test_of_many_who_want_to_drive_one_does(store: DatabaseStore) -> None:
     begin(store)
 
     async def scenario() -> Sequence[Lease | None]:
@@ -292,13 +292,13 @@ def test_of_many_who_want_to_drive_one_does(store: SqliteStore) -> None:
 
 
 def test_whoever_was_taken_over_can_record_nothing_and_renew_nothing(
-    store: SqliteStore, store_path: Path, clock: Clock
+    store: DatabaseStore, place: Place, clock: Clock
 ) -> None:
     begin(store)
     old = take(store, "here/1/a")
     clock.tick(60_000)
     new = take(store, "here/2/b")
-    before = tables(store_path)
+    before = tables(place)
     assert old is not None
     for events in ([STARTED], [Succeeded("yes")], []):
         with pytest.raises(LeaseLost):
@@ -306,11 +306,11 @@ def test_whoever_was_taken_over_can_record_nothing_and_renew_nothing(
     with pytest.raises(LeaseLost):
         asyncio.run(store.renew(old, 60.0))
     asyncio.run(store.release(old))  # a late goodbye does not let a third one in
-    assert tables(store_path) == before
+    assert tables(place) == before
     assert append(store, STARTED, lease=new) == 3
 
 
-def test_a_lease_of_the_same_name_from_an_earlier_time_is_fenced_off_too(store: SqliteStore, clock: Clock) -> None:
+def test_a_lease_of_the_same_name_from_an_earlier_time_is_fenced_off_too(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     old = take(store, "here/1/a")
     clock.tick(60_000)
@@ -319,7 +319,7 @@ def test_a_lease_of_the_same_name_from_an_earlier_time_is_fenced_off_too(store: 
         append(store, STARTED, lease=old)
 
 
-def test_a_heart_beat_keeps_others_out(store: SqliteStore, clock: Clock) -> None:
+def test_a_heart_beat_keeps_others_out(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     lease = take(store, seconds=15.0)
     assert lease is not None
@@ -329,7 +329,7 @@ def test_a_heart_beat_keeps_others_out(store: SqliteStore, clock: Clock) -> None
     assert take(store, "here/2/b") is None
 
 
-def test_after_letting_go_nothing_more_can_be_recorded(store: SqliteStore) -> None:
+def test_after_letting_go_nothing_more_can_be_recorded(store: DatabaseStore) -> None:
     begin(store)
     lease = take(store)
     assert lease is not None
@@ -338,7 +338,7 @@ def test_after_letting_go_nothing_more_can_be_recorded(store: SqliteStore) -> No
         append(store, STARTED, lease=lease)
 
 
-def test_nobody_drives_a_run_that_is_not_there(store: SqliteStore) -> None:
+def test_nobody_drives_a_run_that_is_not_there(store: DatabaseStore) -> None:
     with pytest.raises(UnknownRun):
         take(store)
 
@@ -346,7 +346,7 @@ def test_nobody_drives_a_run_that_is_not_there(store: SqliteStore) -> None:
 # ---- questions and answers
 
 
-def test_an_answer_is_kept_with_who_gave_it_and_the_run_hears_of_it(store: SqliteStore, clock: Clock) -> None:
+def test_an_answer_is_kept_with_who_gave_it_and_the_run_hears_of_it(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     ask(store, an_approval())
     clock.tick(7)
@@ -357,17 +357,17 @@ def test_an_answer_is_kept_with_who_gave_it_and_the_run_hears_of_it(store: Sqlit
 
 
 @pytest.mark.parametrize("decision", ["approved", "denied"])
-def test_what_is_decided_stays_decided(store: SqliteStore, store_path: Path, decision: Any) -> None:
+def test_what_is_decided_stays_decided(store: DatabaseStore, place: Place, decision: Any) -> None:
     begin(store)
     ask(store, an_approval())
     decide(store, "A-1", decision)
-    before = tables(store_path)
+    before = tables(place)
     with pytest.raises(Conflict, match=f"approval `A-1` is {decision} already, by user:bob"):
         decide(store, "A-1", "approved", "user:eve")
-    assert tables(store_path) == before
+    assert tables(place) == before
 
 
-def test_nobody_answers_too_late(store: SqliteStore, clock: Clock) -> None:
+def test_nobody_answers_too_late(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     ask(store, an_approval())
     clock.tick(HOUR)
@@ -375,19 +375,19 @@ def test_nobody_answers_too_late(store: SqliteStore, clock: Clock) -> None:
         decide(store, "A-1")
 
 
-def test_nobody_answers_what_was_not_asked(store: SqliteStore) -> None:
+def test_nobody_answers_what_was_not_asked(store: DatabaseStore) -> None:
     with pytest.raises(UnknownApproval):
         decide(store, "A-none")
 
 
-def test_of_two_approvers_at_the_same_time_exactly_one_decides(store: SqliteStore, store_path: Path) -> None:
+def test_of_two_approvers_at_the_same_time_exactly_one_decides(store: DatabaseStore, place: Place) -> None:
     begin(store)
     questions = [f"A-{number}" for number in range(20)]
     for approval_id in questions:
         ask(store, an_approval(approval_id, claim=approval_id, expires=2 * NOON))  # their clock is the real one
     with (
-        worker("decide", store_path, "user:bob", *questions) as bob,
-        worker("decide", store_path, "user:eve", *reversed(questions)) as eve,
+        worker("decide", place, "user:bob", *questions) as bob,
+        worker("decide", place, "user:eve", *reversed(questions)) as eve,
     ):
         ready(bob, eve)
         said = {
@@ -402,7 +402,7 @@ def test_of_two_approvers_at_the_same_time_exactly_one_decides(store: SqliteStor
     assert sum(isinstance(event, Decided) for event in answers) == len(questions)
 
 
-def test_of_many_approvers_in_one_process_exactly_one_decides(store: SqliteStore) -> None:
+def test_of_many_approvers_in_one_process_exactly_one_decides(store: DatabaseStore) -> None:
     begin(store)
     ask(store, an_approval())
 
@@ -415,7 +415,7 @@ def test_of_many_approvers_in_one_process_exactly_one_decides(store: SqliteStore
     assert sum(isinstance(result, Conflict) for result in results) == 19
 
 
-def test_an_approval_is_used_up_exactly_once_by_fifty_calls_at_once(store: SqliteStore) -> None:
+def test_an_approval_is_used_up_exactly_once_by_fifty_calls_at_once(store: DatabaseStore) -> None:
     begin(store)
     ask(store, an_approval())
     decide(store, "A-1")
@@ -431,7 +431,7 @@ def test_an_approval_is_used_up_exactly_once_by_fifty_calls_at_once(store: Sqlit
     assert len(asyncio.run(store.events("r-1"))) == before + 1
 
 
-def test_an_approval_that_is_too_old_cant_be_used(store: SqliteStore, clock: Clock) -> None:
+def test_an_approval_that_is_too_old_cant_be_used(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     ask(store, an_approval())
     decide(store, "A-1")
@@ -440,7 +440,7 @@ def test_an_approval_that_is_too_old_cant_be_used(store: SqliteStore, clock: Clo
         append(store, admitted(1), changes=[Consume("A-1")])
 
 
-def test_the_same_question_is_put_once(store: SqliteStore) -> None:
+def test_the_same_question_is_put_once(store: DatabaseStore) -> None:
     begin(store)
     ask(store, an_approval("A-1", claim="c"))
     with pytest.raises(Conflict, match="put already"):
@@ -458,7 +458,7 @@ def test_the_same_question_is_put_once(store: SqliteStore) -> None:
 )
 @pytest.mark.parametrize("answered", [False, True])
 def test_an_old_question_makes_room_for_one_about_something_else(
-    store: SqliteStore, clock: Clock, change: dict[str, Any], old_state: str, answered: bool
+    store: DatabaseStore, clock: Clock, change: dict[str, Any], old_state: str, answered: bool
 ) -> None:
     begin(store)
     ask(store, an_approval("A-1", claim="c"))
@@ -470,7 +470,7 @@ def test_an_old_question_makes_room_for_one_about_something_else(
     assert claimed(store, "c") == "A-2"
 
 
-def test_a_claim_finds_what_is_open_or_agreed_or_lately_refused(store: SqliteStore, clock: Clock) -> None:
+def test_a_claim_finds_what_is_open_or_agreed_or_lately_refused(store: DatabaseStore, clock: Clock) -> None:
     begin(store, CLIENT, STARTED)
     assert claimed(store, "c") is None
     ask(store, an_approval("A-1", claim="c", expires=NOON + 5 * HOUR))
@@ -488,7 +488,7 @@ def test_a_claim_finds_what_is_open_or_agreed_or_lately_refused(store: SqliteSto
     assert claimed(store, "c") is None
 
 
-def test_a_claim_does_not_find_what_is_too_old(store: SqliteStore, clock: Clock) -> None:
+def test_a_claim_does_not_find_what_is_too_old(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     ask(store, an_approval("A-1", claim="c"))
     clock.tick(HOUR)
@@ -497,7 +497,7 @@ def test_a_claim_does_not_find_what_is_too_old(store: SqliteStore, clock: Clock)
 
 
 def test_an_approval_on_which_nothing_was_sent_is_good_again_once_and_for_the_claim_that_is_named(
-    store: SqliteStore,
+    store: DatabaseStore,
 ) -> None:
     begin(store)
     ask(store, an_approval("A-1", claim="c"))
@@ -511,7 +511,7 @@ def test_an_approval_on_which_nothing_was_sent_is_good_again_once_and_for_the_cl
 
 
 @pytest.mark.parametrize("answer", ["denied", "expired"])
-def test_a_no_does_not_become_a_yes(store: SqliteStore, clock: Clock, answer: Any) -> None:
+def test_a_no_does_not_become_a_yes(store: DatabaseStore, clock: Clock, answer: Any) -> None:
     begin(store)
     ask(store, an_approval("A-1", claim="c"))
     append(store, changes=[Restore("A-1", "c")])
@@ -525,7 +525,7 @@ def test_a_no_does_not_become_a_yes(store: SqliteStore, clock: Clock, answer: An
     assert state(store, "A-1") == answer
 
 
-def test_a_question_that_was_put_anew_stands_and_the_old_yes_stays_used(store: SqliteStore) -> None:
+def test_a_question_that_was_put_anew_stands_and_the_old_yes_stays_used(store: DatabaseStore) -> None:
     begin(store)
     ask(store, an_approval("A-1", claim="c"))
     decide(store, "A-1")
@@ -535,7 +535,7 @@ def test_a_question_that_was_put_anew_stands_and_the_old_yes_stays_used(store: S
     assert (state(store, "A-1"), state(store, "A-2")) == ("consumed", "pending")
 
 
-def test_a_yes_is_not_good_again_in_a_run_that_was_cancelled(store: SqliteStore) -> None:
+def test_a_yes_is_not_good_again_in_a_run_that_was_cancelled(store: DatabaseStore) -> None:
     begin(store)
     ask(store, an_approval("A-1", claim="c"))
     decide(store, "A-1")
@@ -548,7 +548,7 @@ def test_a_yes_is_not_good_again_in_a_run_that_was_cancelled(store: SqliteStore)
 # ---- the end of questions
 
 
-def test_questions_that_nobody_answered_in_time_are_answered_by_the_clock(store: SqliteStore, clock: Clock) -> None:
+def test_questions_that_nobody_answered_in_time_are_answered_by_the_clock(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     ask(store, an_approval("A-1", claim="a"))
     ask(store, an_approval("A-2", claim="b", expires=NOON + 2 * HOUR))
@@ -561,14 +561,13 @@ def test_questions_that_nobody_answered_in_time_are_answered_by_the_clock(store:
 
 
 def test_a_question_whose_run_cant_hear_an_answer_does_not_keep_the_others_open(
-    store: SqliteStore, store_path: Path, clock: Clock
+    store: DatabaseStore, place: Place, clock: Clock
 ) -> None:
     begin(store, run_id="r-1")
     begin(store, run_id="r-2")
     ask(store, an_approval("A-1", claim="a"))
     ask(store, an_approval("A-2", call=a_call(run_id="r-2")))
-    with contextlib.closing(sqlite3.connect(store_path, isolation_level=None)) as db:
-        db.execute("UPDATE runs SET status = 'cancelled' WHERE id = 'r-1'")  # as no transaction of ours leaves it
+    execute(place, "UPDATE runs SET status = 'cancelled' WHERE id = 'r-1'")  # as no transaction of ours leaves it
     clock.tick(HOUR)
     assert asyncio.run(store.expire()) == 2
     assert (state(store, "A-1"), state(store, "A-2")) == ("expired", "expired")
@@ -576,7 +575,7 @@ def test_a_question_whose_run_cant_hear_an_answer_does_not_keep_the_others_open(
 
 
 @pytest.mark.parametrize("end", [Cancelled("user:ann"), Succeeded("yes"), Failed("server", "broken")])
-def test_an_agents_run_that_has_ended_asks_nothing_any_more(store: SqliteStore, end: Event) -> None:
+def test_an_agents_run_that_has_ended_asks_nothing_any_more(store: DatabaseStore, end: Event) -> None:
     begin(store)
     begin(store, run_id="r-2")
     ask(store, an_approval("A-1", claim="a"))
@@ -592,7 +591,7 @@ def test_an_agents_run_that_has_ended_asks_nothing_any_more(store: SqliteStore, 
 
 
 @pytest.mark.parametrize("end", [Succeeded(""), Failed("lost", "the gateway was killed")])
-def test_a_client_that_went_may_come_back_for_its_answer(store: SqliteStore, end: Event) -> None:
+def test_a_client_that_went_may_come_back_for_its_answer(store: DatabaseStore, end: Event) -> None:
     begin(store, CLIENT, STARTED)
     ask(store, an_approval("A-1", claim="c"))
     append(store, end)
@@ -603,21 +602,21 @@ def test_a_client_that_went_may_come_back_for_its_answer(store: SqliteStore, end
     assert state(store, "A-1") == "consumed"
 
 
-def test_a_clients_run_that_was_cancelled_asks_nothing_any_more(store: SqliteStore) -> None:
+def test_a_clients_run_that_was_cancelled_asks_nothing_any_more(store: DatabaseStore) -> None:
     begin(store, CLIENT, STARTED)
     ask(store, an_approval("A-1", claim="c"))
     append(store, Cancelled("user:ann"))
     assert state(store, "A-1") == "cancelled"
 
 
-def test_a_run_that_ended_stays_ended_for_the_results_of_calls_that_were_under_way(store: SqliteStore) -> None:
+def test_a_run_that_ended_stays_ended_for_the_results_of_calls_that_were_under_way(store: DatabaseStore) -> None:
     begin(store)
     append(store, admitted(1), Cancelled("user:ann"))
     append(store, returned(1))
     assert asyncio.run(store.run_row("r-1")).status == "cancelled"
 
 
-def test_a_queued_event_makes_a_run_and_nothing_else_does(store: SqliteStore) -> None:
+def test_a_queued_event_makes_a_run_and_nothing_else_does(store: DatabaseStore) -> None:
     for event in (STARTED, Succeeded("yes"), Cancelled("user:ann"), Started("x")):
         with pytest.raises(UnknownRun):
             append(store, event, run_id="r-new")
@@ -712,14 +711,43 @@ def test_what_is_good_for_one_time_is_used_once_until_nobody_takes_it_any_more()
         assert db.execute("SELECT token FROM once").fetchall() == [("u",)]
 
 
+# ---- errors that are told apart
+
+
+def errs(db: Ledger, failure: str, account: str = "b") -> int:
+    """How many errors the account has, after one more of this name."""
+    one = Spend(errors=1)
+    changes: list[Change] = [Reserve(account, one, FREE), Settle(account, one, one, failure)]
+    tx.append(db, tx.Append("r-1", [], None, changes), NOON)
+    return Spend.from_json(db.taken(account)).errors
+
+
+def test_an_account_has_as_many_errors_as_the_most_frequent_one() -> None:
+    with in_memory() as db:
+        assert [errs(db, name) for name in "abcaabbb"] == [1, 1, 1, 2, 3, 3, 3, 4]
+        assert errs(db, "a", "another") == 1
+        assert errs(db, "") == 5  # nobody knows what it was
+        rows = db.execute("SELECT unit, used, reserved FROM accounts WHERE account = 'b'").fetchall()
+        assert rows == [("error:a", 3, 0), ("error:b", 4, 0), ("error:c", 1, 0), ("errors", 5, 0)]
+
+
+def test_an_account_tells_only_so_many_errors_apart() -> None:
+    with in_memory() as db:
+        assert {errs(db, f"e{n}") for n in range(tx.FAILURES)} == {1}
+        assert [errs(db, f"f{n}") for n in range(3)] == [1, 2, 3]
+        assert errs(db, "e7") == 3
+        units = db.execute("SELECT count(*) FROM accounts WHERE unit LIKE 'error:%'").fetchone()
+        assert units == (tx.FAILURES + 1,)
+
+
 # ---- accounts of windows, and buckets
 
 
-def reserved(store: SqliteStore, account: str, limit: int, proviso: Proviso | None = None) -> None:
+def reserved(store: DatabaseStore, account: str, limit: int, proviso: Proviso | None = None) -> None:
     append(store, changes=[Reserve(account, A_CALL, Limits(tool_calls=limit), proviso)])
 
 
-def test_what_does_not_fit_says_whose_budget_it_is_and_when_it_may(store: SqliteStore, clock: Clock) -> None:
+def test_what_does_not_fit_says_whose_budget_it_is_and_when_it_may(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     proviso = Proviso("`team`", "ask", ends=clock.now + 90_000, over=clock.now + 90_000)
     reserved(store, "budget:team|x", 1, proviso)
@@ -729,7 +757,7 @@ def test_what_does_not_fit_says_whose_budget_it_is_and_when_it_may(store: Sqlite
     assert "would pass the limit of 1 tool call of the budget `team`" in str(full.value)
 
 
-def test_slices_of_a_window_that_slides_count_together(store: SqliteStore) -> None:
+def test_slices_of_a_window_that_slides_count_together(store: DatabaseStore) -> None:
     begin(store)
     for name in ("b|01", "b|02", "b|02"):
         reserved(store, name, 3, Proviso("`b`", since="b|00"))
@@ -739,7 +767,7 @@ def test_slices_of_a_window_that_slides_count_together(store: SqliteStore) -> No
     assert asyncio.run(store.spend_since("b|01", "b|03")) == Spend(tool_calls=4)
 
 
-def test_windows_that_are_long_over_are_forgotten_and_no_others(store: SqliteStore, clock: Clock) -> None:
+def test_windows_that_are_long_over_are_forgotten_and_no_others(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     for name, over in (("b|1", 60_000), ("b|2", 3_600_000)):
         reserved(store, name, 9, Proviso("`b`", over=clock.now + over))
@@ -753,7 +781,7 @@ def test_windows_that_are_long_over_are_forgotten_and_no_others(store: SqliteSto
 PACE = Pace("rate:r|", "`r`", 6_000_000, 3)  # ten a minute, three at once
 
 
-def paced(store: SqliteStore) -> float | None:
+def paced(store: DatabaseStore) -> float | None:
     """How long to wait, where it was refused."""
     try:
         append(store, changes=[PACE])
@@ -762,7 +790,9 @@ def paced(store: SqliteStore) -> float | None:
     return None
 
 
-def test_a_bucket_lets_as_many_through_as_it_has_and_then_as_fast_as_it_fills(store: SqliteStore, clock: Clock) -> None:
+def test_a_bucket_lets_as_many_through_as_it_has_and_then_as_fast_as_it_fills(
+    store: DatabaseStore, clock: Clock
+) -> None:
     begin(store)
     assert [paced(store) for _ in range(4)] == [None, None, None, 6.0]
     clock.tick(5_999)
@@ -773,7 +803,7 @@ def test_a_bucket_lets_as_many_through_as_it_has_and_then_as_fast_as_it_fills(st
     assert [paced(store) for _ in range(4)] == [None, None, None, 6.0]
 
 
-def test_a_clock_that_was_ahead_does_not_empty_a_bucket_for_ever(store: SqliteStore, clock: Clock) -> None:
+def test_a_clock_that_was_ahead_does_not_empty_a_bucket_for_ever(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     clock.tick(HOUR)
     assert [paced(store) for _ in range(3)] == [None] * 3
@@ -781,7 +811,7 @@ def test_a_clock_that_was_ahead_does_not_empty_a_bucket_for_ever(store: SqliteSt
     assert [paced(store), paced(store)] == [None, 6.0]
 
 
-def test_what_a_rate_refuses_takes_nothing_and_books_nothing(store: SqliteStore) -> None:
+def test_what_a_rate_refuses_takes_nothing_and_books_nothing(store: DatabaseStore) -> None:
     begin(store)
     assert [paced(store) for _ in range(3)] == [None] * 3
     with pytest.raises(BudgetExceeded):

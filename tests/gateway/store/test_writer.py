@@ -13,7 +13,7 @@ import pytest
 from gateway.errors import Conflict, StoreError
 from gateway.store import writer as under_test
 from gateway.store.batch import Item, commit
-from gateway.store.ledger import Ledger
+from gateway.store.ledger import Ledger, Memory
 from gateway.store.writer import MAX_BATCH, TURNS, Writer
 
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
@@ -344,10 +344,10 @@ def test_what_one_caller_wrote_first_is_first_across_the_hand_over(
 ) -> None:
     """The thread has taken the first one, and not begun it yet: the second one must not overtake it on the loop."""
 
-    def late(connection: sqlite3.Connection, batch: Sequence[Item]) -> None:
+    def late(connection: sqlite3.Connection, batch: Sequence[Item], memory: Memory) -> None:
         inline.busy.set()
         assert inline.gate.wait(PATIENCE)
-        commit(connection, batch)
+        commit(connection, batch, memory)
 
     monkeypatch.setattr(under_test, "commit", late)
 
@@ -396,7 +396,7 @@ def test_the_log_does_not_grow_without_bound_under_steady_load(inline: Desk) -> 
         return work
 
     async def scenario() -> int:
-        await inline.writer.run(lambda db: db.execute("CREATE TABLE texts (n INTEGER PRIMARY KEY, x)").close())
+        await inline.writer.run(lambda db: db.execute("CREATE TABLE texts (n INTEGER PRIMARY KEY, x)").rowcount)
         most = 0
         for n in range(16 * TURNS):
             await inline.writer.run(fat(n))

@@ -66,3 +66,14 @@ def test_a_request_is_written_as_it_is_given() -> None:
 def test_a_header_that_would_change_the_request_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValueError, match="characters that HTTP does not allow"):
         header_lines([(name, value)])
+
+
+@pytest.mark.parametrize(
+    ("told", "rest"),
+    [
+        (b"", 3), (b"keep-alive: timeout=5\r\n", 3), (b"Keep-Alive: max=9, Timeout=20\r\n", 18),
+        (b"keep-alive: timeout=1\r\n", 0), (b"keep-alive: timeout=86400\r\n", 58), (b"keep-alive: soon\r\n", 3),
+    ],
+)  # fmt: skip
+def test_a_connection_rests_for_less_time_than_its_server_gives_it(told: bytes, rest: float) -> None:
+    assert parse_head(b"HTTP/1.1 200 OK\r\n" + told + b"content-length: 0\r\n\r\n").rest == rest

@@ -87,14 +87,17 @@ def test_an_answer_without_a_list_is_an_error(page: Any) -> None:
         listed({None: page})
 
 
-def everything(error: MCPError) -> Any:
-    """The listing of a server that answers so when it is asked for its templates."""
+def everything(*errors: MCPError) -> Any:
+    """The listing of a server that answers so each time that it is asked for its templates, and then with none."""
+    left = list(errors)
     capabilities = types.ServerCapabilities(tools=types.ToolsCapability(), resources=types.ResourcesCapability())
     session = SimpleNamespace(server_capabilities=capabilities, instructions=None, protocol_version="2025-11-25")
 
     async def ask(method: str, _params: Mapping[str, Any]) -> Any:
         if method == "resources/templates/list":
-            raise error
+            if left:
+                raise left.pop(0)
+            return {"resourceTemplates": [{"uriTemplate": "a:{b}", "name": "t"}]}
         return {"tools": [TOOL]} if method == "tools/list" else {"resources": [{"uri": "a:b", "name": "r"}]}
 
     return asyncio.run(list_everything(cast("ClientSession", session), ask, "s", trusted=True))
@@ -116,3 +119,16 @@ def test_a_list_that_the_server_refuses_is_noted_and_the_rest_stays() -> None:
 def test_a_server_that_dies_while_it_lists_has_not_given_up_what_it_offers(lost: MCPError) -> None:
     with pytest.raises(MCPError):
         everything(lost)
+
+
+BROKEN_OFF = MCPError.from_error_data(transport_error("in_doubt", "the connection was reset"))
+UNREACHABLE = MCPError.from_error_data(transport_error("unsent", "connection refused"))
+
+
+def test_a_connection_that_broke_off_is_looked_into_before_a_list_is_taken_for_missing() -> None:
+    assert [offer.name for offer in everything(BROKEN_OFF).offers] == ["a:b", "a:{b}"]  # it is back already
+    with pytest.raises(MCPError, match="refused"):  # it went away
+        everything(BROKEN_OFF, UNREACHABLE)
+    listing = everything(BROKEN_OFF, BROKEN_OFF)  # this one list breaks it off each time
+    assert "reset" in listing.rejected["s/(resourceTemplates)"]
+    assert list(listing.tools) == ["act"]

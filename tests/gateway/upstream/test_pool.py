@@ -291,6 +291,17 @@ def test_a_connection_that_the_server_closed_while_it_was_idle_is_not_used() -> 
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("said", "connections"), [(b"", 1), (b"keep-alive: timeout=2\r\n", 2)])
+def test_a_connection_that_its_server_is_about_to_close_is_not_used(said: bytes, connections: int) -> None:
+    async def scenario() -> None:
+        async with served(answers(JSON + said + length(ANSWER))) as (url, seen), pooled(url) as pool:
+            assert isinstance(await post(pool), Replied)
+            assert isinstance(await post(pool), Replied)
+            assert seen.connections == connections
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(("status", "kind"), [(401, "Refused"), (307, "Refused"), (500, "InDoubt"), (503, "InDoubt")])
 def test_an_http_error_without_json_rpc_is_told_by_its_status(status: int, kind: str) -> None:
     response = b"HTTP/1.1 %d X\r\ncontent-type: text/plain\r\n" % status + length(b"no")

@@ -31,6 +31,7 @@ from providers import (
     ToolSpec,
 )
 from providers.scripted import ScriptedProvider, ScriptError
+from providers.scripted.faults import parsed as parse
 from providers.scripted.script import parsed
 
 GO = (Message("user", (Text("go"),)),)
@@ -116,6 +117,55 @@ def test_a_failure_is_played_as_often_as_the_script_says_in_each_conversation() 
                 _events(provider, request)
             assert (caught.value.kind, caught.value.retry_after, caught.value.retryable) == ("rate_limit", 2, True)
         assert _reply(provider, request).message.text == "ok"
+
+
+@pytest.mark.parametrize(
+    ("fault", "heard", "kind"),
+    [("429 retry_after=2", 0, "rate_limit"), ("cut after=2", 2, "protocol"), ("reset after=0", 0, "network"),
+     ("hang after=-1", 5, "timeout"), ("silent", 0, "timeout"), ("html", 0, "protocol"), ("error", 3, "overloaded")],
+)  # fmt: skip
+def test_a_fault_is_the_failure_of_a_provider_that_meets_it_once_in_each_conversation(
+    fault: str, heard: int, kind: str
+) -> None:
+    provider = _provider(f"  - {{say: one two three four, fault: {fault}}}")
+
+    async def scenario() -> tuple[list[StreamEvent], ProviderError]:
+        events: list[StreamEvent] = []
+        stream = provider.stream(_request())
+        while True:
+            try:
+                events.append(await anext(stream))
+            except ProviderError as error:
+                return events, error
+
+    (broken, failed), whole = asyncio.run(scenario()), _events(provider, _request())
+    assert (broken, len(whole)) == (whole[:heard], 6)
+    assert (failed.kind, str(failed)) == (kind, f"the script fails here with `{parse(fault).kind}`")
+
+
+def test_a_fault_that_only_sounds_strange_changes_the_arguments_or_nothing() -> None:
+    call = "call: {tool: a/b, args: {x: 1}}"
+    broken = _reply(_provider(f"  - {{{call}, fault: bad-arguments}}"), _request())
+    assert (broken.message.tool_calls[0].arguments, broken.finish) == ("{'x': 1}", "tool_calls")
+    cut = _reply(_provider(f"  - {{{call}, fault: cut-arguments}}"), _request())
+    assert (cut.message.tool_calls[0].arguments, cut.finish) == ('{"x"', "length")
+    assert _reply(_provider("  - {say: x, fault: slow}"), _request()).message.text == "x"
+
+
+def test_a_script_may_say_the_arguments_as_they_are_written_and_why_a_reply_ends() -> None:
+    reply = _reply(_provider("  - {call: {tool: a/b, raw: '{oh'}, finish: length}"), _request())
+    assert (reply.message.tool_calls[0].arguments, reply.finish) == ("{oh", "length")
+
+
+def test_a_script_may_say_what_was_cached_and_thought() -> None:
+    steps = "  - {say: x, usage: {input: 100, output: 9, cache_read: 60, cache_write: 10, reasoning: 5}}"
+    usage = _reply(_provider(steps), _request()).usage
+    assert (usage.cache_read, usage.cache_write, usage.reasoning) == (60, 10, 5)
+
+
+def test_a_request_can_be_counted_before_it_is_played() -> None:
+    provider = _provider("  - say: x")
+    assert asyncio.run(provider.count(_request())) == _reply(provider, _request()).usage.input
 
 
 def test_an_expectation_that_is_not_met_is_an_error_with_its_place() -> None:

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from providers.scripted.faults import Fault
 from providers.scripted.nodes import ScriptError
-from providers.scripted.script import Failure, Fork, Turn, parsed
+from providers.scripted.script import Failure, Fork, Tokens, Turn, parsed
 
 WHOLE = """
 steps:
@@ -13,10 +14,12 @@ steps:
     calls:
       - {tool: shop/get_stock, args: {sku: OIL-CHAIN}, as: stock}
       - {tool: shop/get_customer, args: {customer_id: C-1}}
-    usage: {input: 100, output: 20}
+    usage: {input: 100, output: 20, cache_read: 60, cache_write: 10, reasoning: 5}
     cost_usd: 0.0015
     delay_ms: 250
     fail: {kind: rate_limit, retry_after: 1.5, times: 2, message: slow down}
+    fault: cut after=2
+    finish: length
   - branch:
       - {when: {call: stock, at: stock, equals: 0}, goto: sorry}
       - {when: [{is_error: true}, {denied: true}], goto: look}
@@ -26,6 +29,8 @@ steps:
     goto: end
   - label: sorry
     say: Sorry.
+    fault: 503
+    call: {tool: a/b, raw: '{"sku": '}
 """
 
 
@@ -33,7 +38,8 @@ def test_every_key_is_read() -> None:
     look, fork, order, sorry = parsed(WHOLE, "s.yaml").steps
     assert isinstance(look, Turn)
     assert (look.think, look.say, look.delay, look.cost_nanos) == ("Let me look.", "One moment.", 0.25, 1_500_000)
-    assert (look.tokens.input, look.tokens.output) == (100, 20)
+    assert look.tokens == Tokens(100, 20, 60, 10, 5)
+    assert (look.fault, look.finish) == (Fault("cut", {"after": "2"}, 1), "length")
     assert look.failure == Failure("rate_limit", "slow down", 1.5, 2)
     assert [(use.tool, use.args, use.name) for use in look.calls] == [
         ("shop/get_stock", {"sku": "OIL-CHAIN"}, "stock"),
@@ -44,7 +50,8 @@ def test_every_key_is_read() -> None:
     assert isinstance(order, Turn)
     assert (len(order.expect), order.repeat, order.goto, len(order.calls)) == (1, 3, 4, 1)
     assert isinstance(sorry, Turn)
-    assert (sorry.say, sorry.calls, sorry.goto, sorry.repeat) == ("Sorry.", (), None, 1)
+    assert (sorry.say, sorry.goto, sorry.repeat) == ("Sorry.", None, 1)
+    assert (sorry.calls[0].raw, sorry.fault) == ('{"sku": ', Fault("status", {"status": "503"}, 1))
 
 
 def test_a_script_may_be_json() -> None:
@@ -75,6 +82,12 @@ def test_a_script_may_be_json() -> None:
         ("steps:\n  - {say: x, fail: {times: 1}}", "`fail` needs a `kind`"),
         ("steps:\n  - {say: x, repeat: 0}", "expected a whole number from 1, found `0`"),
         ("steps:\n  - {say: x, usage: {inputs: 1}}", "unknown key `inputs`; did you mean `input`?"),
+        ("steps:\n  - {say: x, usage: {input: 1, cache_read: 2}}", "s.yaml:2:21: `input` includes `cache_read`"),
+        ("steps:\n  - {say: x, fault: cutt}", "s.yaml:2:21: there is no fault `cutt`"),
+        ("steps:\n  - {say: x, fault: true}", "s.yaml:2:21: expected a text, found `true`"),
+        ("steps:\n  - {say: x, finish: lenght}", "unknown reason to end `lenght`; did you mean `length`?"),
+        ("steps:\n  - {say: x, finish: cancelled}", "unknown reason to end `cancelled`"),
+        ("steps:\n  - call: {tool: a/b, args: {}, raw: x}", "a call has either `args` or `raw`"),
         ("steps:\n  - {say: x, cost_usd: -1}", "expected a number from 0"),
         ("steps:\n  - say: 'hi ${calls.order.id}'", "s.yaml:2:10: no call is named `order`; known: none"),
         (

@@ -150,3 +150,29 @@ def test_duties_of_what_is_denied_never_count_and_lines_that_ask_leave_them_in_f
     asked = GRANT + "p, *, *, shop/*, call, , ask, n\n"
     assert told(asked + KEEP.format("user:ann", "shop/a", "", "dry_run")) == []
     assert told(GRANT + KEEP.format("*", "shop/*", "", "dry_run") + "p, *, *, shop/a, call, , ask, n\n") == []
+
+
+ASK = "p, {}, *, {}, call, {}, ask, look\n"
+
+
+@pytest.mark.parametrize(
+    ("duties", "asks", "idle"),
+    [
+        ("needs=2", [], "needs=2"),
+        ("needs=2; timeout=2 s", [], "needs=2"),
+        ("remember=no", [("*", "bank/*", "")], "remember=no"),
+        ("remember=yes", [("role:staff", "shop/*", "")], "remember=yes"),
+        ("escalate=role:boss@2h", [("*", "shop/b", "")], "escalate=role:boss@7200 s"),
+        ("needs=2", [("*", "shop/*", "args.x == 1")], ""),
+        ("needs=2", [("user:ann", "*/a", "")], ""),
+        ("timeout=2 s", [], ""),
+    ],
+)
+def test_what_is_wanted_of_answers_counts_where_a_line_asks(
+    duties: str, asks: list[tuple[str, str, str]], idle: str
+) -> None:
+    lines = "".join(ASK.format(*ask) for ask in asks)
+    text = f"p, *, *, */*, call, , allow, y\n{lines}{KEEP.format('user:ann', 'shop/a', '', duties)}"
+    found = [one for one in told(text) if "duty-without-ask" in one]
+    assert bool(found) == bool(idle)
+    assert all(f"no line asks anybody about `shop/a`: `{idle}` counts only where a budget asks" in one for one in found)

@@ -1,0 +1,234 @@
+"""What a store in a database does, whichever database it is: the methods of `gateway.store.Store`, and the other parts
+of a store (API keys, policies, what lasts, what webhooks are told), as reads and transactions in SQL.
+
+The SQL is written once, in what SQLite and PostgreSQL both understand: upserts say `ON CONFLICT`, numbers are compared
+and are no conditions, a table in FROM has a name. What differs stands in `sqlite` and in `postgres`: how a connection
+is had, how transactions share a commit, whose clock counts.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gateway.approval import PLAIN, Approval, Said, Terms, Vote
+from gateway.balances import Booked
+from gateway.budget import Spend
+from gateway.call import Call, JsonObject, Subject
+from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
+from gateway.events import Event, Recorded, event_from_json
+from gateway.keys import ApiKey
+from gateway.lasting import Delegation, Remembered
+from gateway.store import Change, Lease, RunRow, answers, approvals, record
+from gateway.store import keys as key_tx
+from gateway.store import transactions as tx
+from gateway.store.batch import Transaction
+from gateway.store.lasting import LastingBook
+from gateway.store.outbox import Outbox
+from gateway.store.policies import KEPT, PolicyBook
+from gateway.task import Task
+
+__all__ = ["DatabaseStore"]
+
+T = TypeVar("T")
+DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
+
+
+class DatabaseStore(ABC):
+    """A `gateway.store.Store`. Close it to commit what waits; a killed process loses nothing that was acknowledged."""
+
+    place: str  # where it is, for people: never with a secret
+    _now: Callable[[], int]  # milliseconds since 1970, by the clock that counts
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Writes what is there already. Raises StoreError where nothing can be written."""
+
+    @abstractmethod
+    async def version(self) -> int:
+        """As `Store` says."""
+
+    @abstractmethod
+    async def _write(self, work: Transaction[T]) -> T:
+        """What it returns, when it is committed. It may be run more than once."""
+
+    @abstractmethod
+    def _read(self, sql: str, *parameters: Any) -> list[Any]:
+        """Rows, in this thread."""
+
+    @abstractmethod
+    async def _reading(self, look: Callable[[], T]) -> T:
+        """What it returns, which reads: where that may take time, in a thread that has it."""
+
+    async def _rows(self, sql: str, *parameters: Any) -> list[Any]:
+        return await self._reading(lambda: self._read(sql, *parameters))
+
+    # ---- runs
+
+    async def append(
+        self, run_id: str, events: Sequence[Event], *, lease: Lease | None, changes: Sequence[Change] = ()
+    ) -> int:
+        return await self._write(lambda db: tx.append(db, tx.Append(run_id, events, lease, changes), self._now()))
+
+    async def events(self, run_id: str, after: int = 0) -> Sequence[Recorded]:
+        rows = await self._rows(
+            "SELECT seq, at, body FROM events WHERE run_id = ? AND seq > ? ORDER BY seq", run_id, after
+        )
+        try:
+            return [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
+        except KeyError as unknown:
+            raise StoreError(f"run `{run_id}` holds {unknown}, which this version does not know; update it") from None
+
+    async def run_row(self, run_id: str) -> RunRow:
+        row = await self._meant(tx.SELECT_RUNS, run_id)
+        if row is None:
+            raise UnknownRun(run_id)
+        return tx.run_row(row)
+
+    async def run_rows(self, limit: int = 50) -> Sequence[RunRow]:
+        return [tx.run_row(row) for row in await self._rows(f"{tx.SELECT_RUNS} ORDER BY created DESC LIMIT ?", limit)]
+
+    async def spend(self, account: str) -> Spend:
+        return Spend.from_json(dict(await self._rows(tx.SELECT_TAKEN, account)))
+
+    async def recent_spend(self, account: str) -> Spend:
+        return await self.spend(account)
+
+    async def spend_since(self, first: str, account: str) -> Spend:
+        return Spend.from_json(dict(await self._rows(tx.SELECT_SINCE, first, account)))
+
+    async def booked(self, start: str) -> Sequence[Booked]:
+        """The rows of all accounts whose names begin so."""
+        rows = await self._rows(tx.SELECT_BOOKED, start, start + "\U0010ffff")
+        return [Booked(*row) for row in rows]
+
+    async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
+        return await self._write(lambda db: tx.acquire(db, tx.Bid(run_id, owner, gone, seconds), self._now()))
+
+    async def renew(self, lease: Lease, seconds: float) -> None:
+        await self._write(lambda db: tx.renew(db, lease, self._now() + round(seconds * 1000)))
+
+    async def release(self, lease: Lease) -> None:
+        await self._write(lambda db: tx.release(db, lease))
+
+    async def approval(self, approval_id: str) -> Approval:
+        row = await self._meant(approvals.SELECT, approval_id)
+        if row is None:
+            raise UnknownApproval(approval_id)
+        return approvals.approval(row)
+
+    async def claimed(self, claim: str) -> Approval | None:
+        now = self._now()
+        where = (
+            "WHERE claim = ? AND expires > ?"
+            " AND (state IN ('pending', 'approved') OR (state = 'denied' AND decided_at > ?)) ORDER BY created DESC"
+        )
+        rows = await self._rows(f"{approvals.SELECT} {where} LIMIT 1", claim, now, now - DENIAL_STANDS)
+        return approvals.approval(rows[0]) if rows else None
+
+    async def refused(self, call: Call) -> Approval | None:
+        same = "(digest = ? OR (path = ? AND action = ? AND asked_for = ?))"  # also where somebody had changed it
+        where = f"WHERE run_id = ? AND state = 'denied' AND {same} ORDER BY created DESC LIMIT 1"
+        like = (call.run_id, call.digest, call.path, call.action, call.arguments.text)
+        rows = await self._rows(f"{approvals.SELECT} {where}", *like)
+        return approvals.approval(rows[0]) if rows else None
+
+    async def last_like(self, approval: Approval) -> Approval | None:
+        where = (
+            "WHERE path = ? AND user = ? AND tenant = ? AND state = 'consumed' AND id <> ? ORDER BY consumed_at DESC"
+        )
+        like = (approval.path, approval.user, approval.tenant, approval.id)
+        rows = await self._rows(f"{approvals.SELECT} {where} LIMIT 1", *like)
+        return approvals.approval(rows[0]) if rows else None
+
+    @property
+    def lasting(self) -> LastingBook:
+        """Remembered answers, and delegations."""
+        return LastingBook(_Access(self._read, self._reading, self._write, self._now))
+
+    async def remembered(self, call: Call) -> Sequence[Remembered]:
+        return await self._reading(lambda: self.lasting.about(call.subject, call.path))
+
+    async def standing_for(self, deputy: Subject) -> Sequence[Delegation]:
+        return await self._reading(lambda: self.lasting.standing_for(deputy.user, deputy.tenant))
+
+    async def approvals(
+        self, *, pending_only: bool = True, run_id: str | None = None, limit: int = 200
+    ) -> Sequence[Approval]:
+        wanted: dict[str, object] = {"state = 'pending' AND expires > ?": self._now()} if pending_only else {}
+        if run_id is not None:
+            wanted["run_id = ?"] = run_id
+        where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
+        rows = await self._rows(f"{approvals.SELECT} {where} ORDER BY created LIMIT ?", *wanted.values(), limit)
+        return [approvals.approval(row) for row in rows]
+
+    async def decide(self, approval_id: str, decision: Said, by: str, reason: str, terms: Terms = PLAIN) -> Approval:
+        vote = Vote(by, self._now(), decision, terms.method, reason, on_behalf=terms.on_behalf)
+        return await self._write(lambda db: answers.decide(db, approval_id, vote, terms))
+
+    async def withdraw(self, approval_id: str, by: str, reason: str) -> bool:
+        return await self._write(lambda db: answers.withdraw(db, approval_id, by, reason, self._now()))
+
+    async def task(self, task_id: str) -> Task:
+        rows = await self._rows(f"{tx.SELECT_TASKS} WHERE id = ?", task_id)
+        if not rows:
+            raise UnknownTask
+        return tx.task(rows[0])
+
+    async def expire(self) -> int:
+        return await self._write(lambda db: answers.expire(db, self._now()))
+
+    async def add_key(self, key: ApiKey) -> None:
+        """Keeps an API key. Raises Conflict for an id that is taken."""
+        await self._write(lambda db: key_tx.add_key(db, key))
+
+    async def key(self, key_id: str) -> ApiKey | None:
+        """The API key with exactly this id."""
+        rows = await self._rows(f"{key_tx.SELECT_KEYS} WHERE id = ?", key_id)
+        return key_tx.api_key(rows[0]) if rows else None
+
+    async def keys(self) -> Sequence[ApiKey]:
+        """All API keys, the oldest first, revoked ones included."""
+        return [key_tx.api_key(row) for row in await self._rows(f"{key_tx.SELECT_KEYS} ORDER BY created, id")]
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        """From now on it lets nobody in. A unique prefix of its id will do. Raises UnknownKey."""
+        row = await self._meant(key_tx.SELECT_KEYS, key_id)
+        if row is None:
+            raise UnknownKey(key_id)
+        return await self._write(lambda db: key_tx.revoke_key(db, row[0], self._now()))
+
+    def policies(self, place: Path, kept: int = KEPT) -> PolicyBook:
+        """What is kept about the policy whose files are here: so many of its versions."""
+        return PolicyBook(_Access(self._read, self._reading, self._write, self._now), str(place), kept)
+
+    def outbox(self, tenant: str) -> Outbox:
+        """What a webhook has still to be told about this tenant's approvals."""
+        return Outbox(_Access(self._read, self._reading, self._write, self._now), tenant)
+
+    async def note(self, process: str, catalogue: JsonObject) -> None:
+        """Keeps what a process sees of the servers from now on: what policies look at (`record` reads it)."""
+        at = self._now()
+        await self._write(lambda db: record.note(db, process, at, catalogue))
+
+    async def _meant(self, select: str, start: str) -> Any:
+        """The row with this id, or else the only one whose id starts so. Nothing starts with nothing."""
+        end = start + "\U0010ffff"
+        rows = await self._rows(f"{select} WHERE id >= ? AND id < ? ORDER BY id LIMIT 2", start, end)
+        sure = start and rows and (len(rows) == 1 or rows[0][0] == start)
+        return rows[0] if sure else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """The store, as functions elsewhere use it."""
+
+    read: Callable[..., list[Any]]
+    reading: Callable[[Callable[[], Any]], Awaitable[Any]]
+    write: Callable[[Transaction[Any]], Awaitable[Any]]
+    now: Callable[[], int]

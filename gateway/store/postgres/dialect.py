@@ -1,0 +1,38 @@
+"""Our SQL as PostgreSQL says it. Pure.
+
+Names are compared byte by byte, as SQLite does (`COLLATE "C"`): ids are looked up by how they begin, and slices of time
+are added up from one name to another. `user` is a function in PostgreSQL unless it is quoted.
+"""
+
+import re
+from functools import lru_cache
+
+from gateway.store.migrations import SQLITE_ONLY
+
+__all__ = ["statement", "tables"]
+
+_USER = re.compile(r"(?<!%\()(?<![\w\"'])user(?![\w\"'])")
+_NAMED = re.compile(r"(?<![\w:]):(\w+)")
+_COMMENT = re.compile(r"^--.*\n?", re.MULTILINE)
+
+
+@lru_cache(1024)
+def statement(sql: str, *, named: bool) -> bytes:
+    """A statement whose parameters are marked `?`, or `:name`, as psycopg takes it."""
+    text = sql.replace("%", "%%")
+    text = _NAMED.sub(r"%(\1)s", text) if named else text.replace("?", "%s")
+    return _USER.sub('"user"', text).encode()
+
+
+def tables(sql: str) -> str | None:
+    """A statement of a migration; None for one that is not for PostgreSQL."""
+    if SQLITE_ONLY in sql:
+        return None
+    text = _COMMENT.sub("", sql)
+    for pattern, said in (
+        (r"\)( STRICT,)? WITHOUT ROWID\s*$", ")"),
+        (r"\bINTEGER\b", "BIGINT"),
+        (r"\bTEXT\b", 'TEXT COLLATE "C"'),
+    ):
+        text = re.sub(pattern, said, text)
+    return _USER.sub('"user"', text).strip() or None

@@ -1,0 +1,87 @@
+"""One connection. It commits each statement by itself, unless somebody begins a transaction."""
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.adapt import Dumper
+from psycopg.conninfo import make_conninfo
+from psycopg.postgres import types
+from psycopg.types.numeric import IntLoader
+
+from gateway.errors import StoreError
+from gateway.store.connection import Cursor
+from gateway.store.postgres.address import Address
+from gateway.store.postgres.dialect import statement
+
+__all__ = ["BUSY_SECONDS", "Session"]
+
+BUSY_SECONDS = 10  # who waits longer for others, or leaves others waiting longer, is given up
+
+_NUMBERS = itertools.count()  # of cursors: each has a name of its own
+
+# A process that freezes within a transaction, or is cut off from the server, holds nobody up for longer than this.
+_SETTINGS = f"""
+SET lock_timeout = '{BUSY_SECONDS}s'; SET idle_in_transaction_session_timeout = '{BUSY_SECONDS}s';
+SET statement_timeout = '30s'; SET client_min_messages = error;
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
+"""
+
+
+class _Bit(Dumper):
+    """What is true or false in Python is 1 or 0 in our tables."""
+
+    oid = types["int4"].oid
+
+    def dump(self, obj: bool) -> bytes:
+        return b"1" if obj else b"0"
+
+
+class Session:
+    """A `gateway.store.connection.Connection`. Raises what psycopg raises."""
+
+    def __init__(self, address: Address) -> None:
+        """Raises StoreError for a server that can't be used."""
+        try:
+            self._db = psycopg.connect(make_conninfo(address.url, **address.options), autocommit=True)
+        except (psycopg.Error, UnicodeError, ValueError) as error:
+            raise StoreError(f"the store `{address.shown}` can't be opened: {address.explained(error)}") from None
+        encoding = self._db.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            self._db.close()
+            raise StoreError(f"the store `{address.shown}` can't be opened: it keeps text as {encoding}, not as UTF8")
+        self._db.adapters.register_dumper(bool, _Bit)
+        self._db.adapters.register_loader("numeric", IntLoader)  # sums of whole numbers
+        self.script(_SETTINGS)
+
+    @property
+    def lost(self) -> bool:
+        """Whether there is no way back to the server on this connection."""
+        return self._db.closed
+
+    def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), /) -> Cursor:
+        return self._db.execute(statement(sql, named=isinstance(parameters, Mapping)), parameters)
+
+    def executemany(self, sql: str, rows: Sequence[Any], /) -> object:
+        with self._db.cursor() as cursor:
+            cursor.executemany(statement(sql, named=False), rows)
+        return None
+
+    def each(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Iterator[Any]:
+        """Rows, of which only some are here at a time. Within a transaction."""
+        with self._db.cursor(name=f"each_{next(_NUMBERS)}") as cursor:
+            yield from cursor.execute(statement(sql, named=isinstance(parameters, Mapping)), parameters)
+
+    def script(self, sql: str) -> list[Any]:
+        """Several statements in one message, in PostgreSQL's words; the rows of the last one that has any."""
+        cursor, rows = self._db.execute(sql.encode()), list[Any]()
+        while True:
+            rows = cursor.fetchall() if cursor.description else rows
+            if not cursor.nextset():
+                return rows
+
+    def close(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            self._db.close()

@@ -1,0 +1,145 @@
+"""What is special about a store in PostgreSQL. What holds for both kinds is shown beside, over both."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from gateway.budget import Limits, Spend
+from gateway.errors import StoreError
+from gateway.events import Started
+from gateway.store import Reserve
+from gateway.store.postgres.store import PostgresStore
+from tests.builders import NOON, QUEUED
+from tests.fixtures.postgres import Server
+from tests.fixtures.stores import execute, line_of, tables, worker
+
+ONE = Spend(turns=1)
+
+
+@pytest.mark.parametrize("acknowledged", [1, 17, 150])
+def test_whatever_a_killed_process_acknowledged_is_there(url: str, acknowledged: int) -> None:
+    """And a reservation is there exactly when the event is that it was made with."""
+    with worker("write", url, "w") as process:
+        lines = [line_of(process) for _ in range(acknowledged)]
+        process.kill()
+        assert process.stdout is not None
+        lines += process.stdout.read().splitlines(keepends=False)
+    promised: dict[str, int] = {}
+    for line in lines:
+        if len(words := line.split()) == 2:  # the last line may have been cut
+            promised[words[0]] = max(promised.get(words[0], 0), int(words[1]))
+    assert promised
+    with contextlib.closing(PostgresStore(url)) as store:
+        for run_id, seq in promised.items():
+            events = asyncio.run(store.events(run_id))
+            assert [recorded.seq for recorded in events] == list(range(1, len(events) + 1))
+            assert len(events) >= seq
+            assert asyncio.run(store.spend(f"run:{run_id}")) == Spend(turns=len(events) - 1)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restarted", "crashed"])
+def test_while_the_server_is_restarted_nothing_is_lost_and_nothing_is_doubled(
+    postgres: Server, url: str, how: signal.Signals
+) -> None:
+    writers, each = 5, 60
+
+    async def write(store: PostgresStore, number: int, enough: asyncio.Event) -> int:
+        run_id = f"r-{number}"
+        await store.append(run_id, [QUEUED], lease=None)
+        for count in range(each):
+            change = Reserve(f"run:{run_id}", ONE, Limits())
+            await store.append(run_id, [Started("w")], lease=None, changes=[change])
+            if count == each // 3:
+                enough.set()
+        return each
+
+    async def scenario() -> None:
+        with contextlib.closing(PostgresStore(url)) as store:
+            enough = asyncio.Event()
+            tasks = [asyncio.create_task(write(store, number, enough)) for number in range(writers)]
+            await enough.wait()
+            await asyncio.to_thread(postgres.stop, how)
+            await asyncio.to_thread(postgres.start)
+            assert await asyncio.gather(*tasks) == [each] * writers
+            for number in range(writers):
+                events = await store.events(f"r-{number}")
+                assert [recorded.seq for recorded in events] == list(range(1, each + 2))
+                assert await store.spend(f"run:r-{number}") == Spend(turns=each)
+
+    asyncio.run(scenario())
+
+
+def test_times_are_the_servers(url: str) -> None:
+    with contextlib.closing(PostgresStore(url)) as store:
+        asyncio.run(store.append("r-1", [QUEUED], lease=None))
+        created = asyncio.run(store.run_row("r-1")).created
+    now = execute(url, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")[0][0]
+    assert now - 60_000 < created < now + 60_000
+    assert created > NOON
+
+
+def test_whoever_can_not_make_tables_is_told_how_he_may(postgres: Server) -> None:
+    with contextlib.closing(postgres.connected()) as db, contextlib.suppress(psycopg.errors.DuplicateObject):
+        db.execute("CREATE ROLE guest LOGIN")
+    with pytest.raises(StoreError, match=r"permission denied for schema public .*GRANT CREATE"):
+        PostgresStore(postgres.url(user="guest"))
+
+
+def test_somebody_elses_tables_are_left_alone(url: str) -> None:
+    execute(url, "CREATE TABLE runs (marathon TEXT)")
+    before = tables(url)
+    with pytest.raises(StoreError, match=r"can't be opened: .*database or a schema of its own"):
+        PostgresStore(url)
+    assert tables(url) == before
+
+
+def test_a_replica_is_refused_with_what_to_do(url: str) -> None:
+    PostgresStore(url).close()
+    reading = url.replace("options=", "options=-cdefault_transaction_read_only%3Don%20")
+    with contextlib.closing(PostgresStore(reading)) as store, pytest.raises(StoreError, match="name the primary"):
+        asyncio.run(store.append("r-1", [QUEUED], lease=None))
+
+
+def test_whatever_isolation_is_the_default_a_limit_holds(url: str) -> None:
+    """With a snapshot from before the lock, everybody would find the account as it was."""
+    strict = url.replace("options=", "options=-cdefault_transaction_isolation%3Drepeatable%5C%20read%20")
+
+    async def scenario() -> int:
+        with contextlib.closing(PostgresStore(strict)) as one, contextlib.closing(PostgresStore(strict)) as other:
+            await one.append("r-1", [QUEUED], lease=None)
+            change = Reserve("a", ONE, Limits(turns=10))
+            works = (store.append("r-1", [], lease=None, changes=[change]) for store in (one, other) * 20)
+            results = await asyncio.gather(*works, return_exceptions=True)
+            return sum(isinstance(result, int) for result in results)
+
+    assert asyncio.run(scenario()) == 10
+
+
+def test_two_stores_in_one_database_do_not_see_each_other(postgres: Server, url: str) -> None:
+    with (
+        postgres.schema() as other_url,
+        contextlib.closing(PostgresStore(url)) as one,
+        contextlib.closing(PostgresStore(other_url)) as other,
+    ):
+        asyncio.run(one.append("r-1", [QUEUED], lease=None))
+        assert asyncio.run(other.run_rows()) == []
+
+
+def test_the_password_is_in_nothing_that_it_says(postgres: Server, url: str) -> None:
+    with contextlib.closing(PostgresStore(url.replace("postgres@", "postgres:s3cret@"))) as store:
+        assert "s3cret" not in repr(vars(store))
+        with pytest.raises(StoreError, match="can't be read") as found:
+            store._read("SELECT nothing")  # noqa: SLF001 - an error of the database
+        assert "s3cret" not in str(found.value)
+
+
+def test_whoever_shares_the_event_loop_looks_at_policies_in_a_thread(url: str) -> None:
+    with contextlib.closing(PostgresStore(url)) as store:
+        book = store.policies(Path("/p"))
+        name = asyncio.run(book.look(lambda: threading.current_thread().name))
+    assert name.startswith("toolgate-store-read")

@@ -1,0 +1,126 @@
+"""A store of each earlier version becomes one of this version, in place, with all that it kept."""
+
+import asyncio
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.errors import StoreError
+from gateway.events import Started
+from gateway.store.migrations import MIGRATIONS, SCHEMA_VERSION, statements
+from gateway.store.postgres.dialect import tables as in_postgres
+from tests.fixtures.stores import Place, execute, store_at, tables
+
+RUN = "('r-1', 'running', 'client', 'user:ann', 'acme', NULL, 'a title', 1, 1, 0, NULL, 0, 0)"
+EVENTS = (
+    """('r-1', 1, 7, '{"event":"queued","driver":"client","user":"user:ann","tenant":"acme","limits":{}}')""",
+    """('r-1', 2, 8, '{"event":"started","worker":"w"}')""",
+)
+APPROVAL = (
+    "('A-1', 'claim', 'r-1', 't1/call/1', 'user:ann', NULL, 'acme', 'shop/refund', 'pin-1', '{}', 'digest', 'policy',"
+    " NULL, 'why', 1, 9000000000000, 'denied', 'user:bob', 5, 'no')"
+)
+
+COLUMNS = (
+    'id, claim, run_id, key, "user", agent, tenant, path, pin, arguments, digest, policy, rule, why, created, expires,'
+    " state, decided_by, decided_at, reason"
+)
+ROWS = (("runs", RUN), *(("events", event) for event in EVENTS), (f"approvals ({COLUMNS})", APPROVAL))
+
+
+def of_version(place: Place, version: int) -> None:
+    """A store as that version left it, with a run in it, and a question that was answered with no."""
+    steps = list(statements(0, version))
+    if isinstance(place, Path):
+        place.parent.mkdir(exist_ok=True)
+        for step in steps:
+            execute(place, step)
+    else:
+        execute(place, ";".join(filter(None, map(in_postgres, steps))))
+    for what, row in ROWS:
+        execute(place, f"INSERT INTO {what} VALUES {row}")  # noqa: S608 - our own words
+    if isinstance(place, Path):
+        execute(place, f"PRAGMA user_version = {version}")
+    else:
+        execute(place, "CREATE TABLE store_schema (version BIGINT NOT NULL)")
+        execute(place, f"INSERT INTO store_schema VALUES ({version})")  # noqa: S608 - a number
+
+
+def version_of(place: Place) -> int:
+    said = "PRAGMA user_version" if isinstance(place, Path) else "SELECT version FROM store_schema"
+    return int(execute(place, said)[0][0])
+
+
+def shape(place: Place) -> list[Any]:
+    """The columns of all tables: their names, types, and whether they may be empty."""
+    if isinstance(place, Path):
+        return [(name, execute(place, f"PRAGMA table_info({name})")) for name in tables(place)]
+    told = "table_name, column_name, data_type, is_nullable, column_default, collation_name"
+    mine = "FROM information_schema.columns WHERE table_schema = current_schema()"
+    return execute(place, f"SELECT {told} {mine} ORDER BY table_name, ordinal_position")
+
+
+def newest(place: Place) -> list[Any]:
+    """The columns of a new store of the same kind, made in its place."""
+    if isinstance(place, Path):
+        place = place.with_name("another.db")
+    else:
+        execute(place, "DROP SCHEMA IF EXISTS another CASCADE; CREATE SCHEMA another")
+        place = re.sub(r"search_path%3D\w+", "search_path%3Danother", place)
+    store_at(place).close()
+    return shape(place)
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_a_store_of_an_earlier_version_is_brought_up_to_date(bare: Place, version: int) -> None:
+    of_version(bare, version)
+    store = store_at(bare)
+    asked = asyncio.run(store.approval("A-1"))
+    assert (asked.action, asked.state, asked.by, asked.reason) == ("call", "denied", "user:bob", "no")
+    assert [row.title for row in asyncio.run(store.run_rows())] == ["a title"]
+    assert asyncio.run(store.append("r-1", [Started("x")], lease=None)) == 3
+    assert [event.at for event in asyncio.run(store.events("r-1"))][:2] == [7, 8]
+    store.close()
+    assert version_of(bare) == SCHEMA_VERSION
+    assert shape(bare) == newest(bare)
+
+
+def test_the_version_is_how_many_steps_there_are() -> None:
+    assert len(MIGRATIONS) == SCHEMA_VERSION
+    assert [*statements(0, 1), *statements(1)] == [*statements(0)]
+    assert [*statements(SCHEMA_VERSION)] == []
+
+
+def test_of_many_that_open_an_old_store_at_once_one_migrates(bare: Place) -> None:
+    of_version(bare, 1)
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: store_at(bare), range(8)))
+    for store in stores:
+        asyncio.run(store.append("r-1", [Started("x")], lease=None))
+        store.close()
+    assert len(tables(bare)["events"]) == 10
+
+
+def test_a_migration_that_fails_changes_nothing(bare: Place) -> None:
+    of_version(bare, 1)
+    execute(bare, "CREATE TABLE api_keys (somebody TEXT, other TEXT)")
+    before = tables(bare)
+    with pytest.raises(StoreError, match="can't be opened"):
+        store_at(bare)
+    assert tables(bare) == before
+    assert version_of(bare) == 1
+
+
+def test_the_store_of_a_newer_version_is_left_alone(bare: Place) -> None:
+    store_at(bare).close()
+    if isinstance(bare, Path):
+        execute(bare, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    else:
+        execute(bare, "UPDATE store_schema SET version = version + 1")
+    before = tables(bare)
+    with pytest.raises(StoreError, match="was written by a newer Toolgate; update this one"):
+        store_at(bare)
+    assert tables(bare) == before
