@@ -5,13 +5,14 @@ What goes by the name of a secret, or looks like one, is one; a folder or a regi
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
-from gateway.config.endpoints import BUILT_IN
+from gateway.config.endpoints import BUILT_IN, EndpointConfig
 from gateway.config.expansion import ResolvedHttp, ResolvedServer, expand, variables
 from gateway.config.loading import Config
 from gateway.config.masking import looks_secret, names_secret
+from gateway.config.models import ModelConfig
 from gateway.config.places import DEFAULT
 from gateway.config.resolved_auth import resolve_auth
 from gateway.config.templates import Template, Unset
@@ -42,7 +43,10 @@ def own_secrets(config: Config, environ: Mapping[str, str]) -> frozenset[str]:
 
 def _of_models(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     """The keys of whoever serves models, also of those that need no table."""
-    tables = (*config.settings.models.values(), *config.settings.endpoints.values())
+    tables: Sequence[ModelConfig | EndpointConfig] = (
+        *config.settings.models.values(),
+        *config.settings.endpoints.values(),
+    )
     keys = {*(table.api_key_env for table in tables), *(known.key for known in BUILT_IN.values())}
     yield from (environ[key] for key in keys if key and environ.get(key))
     known = variables(environ, config.folders.workspace)

@@ -29,6 +29,7 @@ from gateway.values import value
 
 __all__ = ["CarryingTransport", "Message", "carrying", "certificates", "post"]
 
+
 @value(frozen=True, slots=True)
 class Message:
     """One JSON-RPC request, as the pool sends it."""

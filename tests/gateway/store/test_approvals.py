@@ -89,14 +89,14 @@ def test_the_same_question_is_not_put_twice_even_if_somebody_changed_its_call(st
 
 
 @pytest.mark.parametrize("state", ["pending", "denied", "expired", "cancelled"])
-def test_what_nobody_has_agreed_to_is_not_made_good_again(store: SqliteStore, state: Any) -> None:
+def test_what_nobody_has_agreed_to_is_not_made_good_again(store: DatabaseStore, state: Any) -> None:
     change(store, Open(an_approval(state=state)), Restore("A-1", "again"))
     assert (kept(store).state, kept(store).claim) == (state, an_approval().claim)
 
 
 @pytest.mark.parametrize(("state", "now"), [("pending", "consumed"), ("approved", "consumed"), ("denied", "approved")])
 def test_what_another_question_stands_for_by_now_is_not_made_good_again(
-    store: SqliteStore, state: Any, now: str
+    store: DatabaseStore, state: Any, now: str
 ) -> None:
     change(store, Open(an_approval(state="approved")), Consume("A-1"))
     change(store, Open(an_approval("A-2", state=state)), Restore("A-1", an_approval().claim))
