@@ -74,10 +74,12 @@ class Booking:
             return None
         return Bill(amount, tuple(found), toll=toll, paces=tuple(paces))
 
-    async def question_to_model(self, run: Run, reserved: Spend, timeout: float) -> Bill:
-        """What one question to a model takes. `reserved` is what it takes of its run's budget."""
+    async def question_to_model(self, run: Run, reserved: Spend, timeout: float, model: str = "") -> Bill:
+        """What one question to a model takes. `reserved` is what it takes of its run's budget; `model` is the one that
+        is asked, where a run may ask several.
+        """
         most = replace(reserved, millis=round(timeout * 1000))
-        use = Use(run.id, run.subject, True, self._roles(run.subject), model=run.model)
+        use = Use(run.id, run.subject, True, self._roles(run.subject), model=model or run.model)
         found = claims(self.budgets.current.standing, use, most, datetime.now(UTC))
         return Bill(reserved, tuple([await self._seen(claim) for claim in found]))
 

@@ -8,7 +8,7 @@ Each is the same chain, outermost first: one model after another (`Failover`), e
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from gateway.config.places import DEFAULT
 from gateway.config.templates import Template
 from gateway.errors import ConfigError
 from gateway.resting import Rest, Rests
-from providers import Connected, Deadlines, Endpoint, Provider, ProviderError
+from providers import Connected, Deadlines, Endpoint, Provider, ProviderError, Request
 from providers.breaker import Breaker, Guarded
 from providers.circuit import Open, Rule
 from providers.clock import CLOCK, Clock
@@ -167,19 +167,22 @@ class Models:
                 candidate, Backend(found.name, found.model, price, "scripted", effort=effort), Deadlines(), None
             )
         late, provider = self._behind(found.name, served, alone=alone)
-        host = urlsplit(served.base_url or "")
-        backend = Backend(
-            found.name, found.model, price, served.system, host.hostname, host.port, most, effort, late.count
-        )
         candidate = Candidate(found.name, found.model, provider, most, effort, lacks)
+        host = urlsplit(served.base_url or "")
+
+        async def count(request: Request) -> int | None:
+            return await late.count(candidate.asked(request))
+
+        backend = Backend(found.name, found.model, price, served.system, host.hostname, host.port, most, effort, count)
         times = served.said.deadlines
         return _One(candidate, backend, Deadlines(times.first, times.between, times.total), self.window(found))
 
     def _behind(self, name: str, served: Served, *, alone: bool) -> tuple[Late, Provider]:
         endpoint, secrets = self._endpoint(name, served)
-        late = Late(lambda: self._connect(served.provider, endpoint))
-        self._late.append(late)
         shared, retries = self._shared_at(served), served.said.retries
+        listening = replace(endpoint, heard=shared.limiter.heard)
+        late = Late(lambda: self._connect(served.provider, listening))
+        self._late.append(late)
         paced = Paced(Discreet(late, secrets), shared.limiter, retries.longest_wait)
         patience = Patience(retries.attempts, longest=retries.longest_wait, for_circuit=alone)
         return late, Persistent(Guarded(paced, shared.breaker), patience, self._clock)

@@ -140,7 +140,7 @@ class Turn:
     ) -> _Attempt:
         """Raises BudgetExceeded."""
         reserved = reservation(backend, read, request, new_turn=number > run.turn)
-        bill = await self._bill(run, reserved, request)
+        bill = await self._bill(run, reserved, request, backend)
         asked = ModelAsked(number, reserved.to_json(), backend.name)
         told = (Budgeted(f"t{number}/model", bill.accounts, bill.left()),) if bill.claims else ()
         own = Reserve(run_account(run.id), reserved, run.limits)
@@ -151,10 +151,10 @@ class Turn:
     async def _paused(self, run: Run, error: BudgetExceeded) -> None:
         await self._append(run, (Paused("budget", str(error), error.unit),))
 
-    async def _bill(self, run: Run, reserved: Spend, request: Request) -> Bill:
+    async def _bill(self, run: Run, reserved: Spend, request: Request, backend: Backend) -> Bill:
         if self.booking is None or not self.booking.counts:
             return Bill(reserved)
-        return await self.booking.question_to_model(run, reserved, request.deadlines.total)
+        return await self.booking.question_to_model(run, reserved, request.deadlines.total, backend.name)
 
     # ---- it is under way
 

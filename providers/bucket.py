@@ -1,4 +1,4 @@
-"""How much may go at a time, as arithmetic: a bucket that holds a minute's worth, and fills up evenly. Pure.
+"""How much may go at a time, as arithmetic: a bucket that holds so much, and fills up evenly. Pure.
 
 Whoever takes more than there is waits until it has filled up so far: the level goes below zero, so the next one waits
 behind him. Times are seconds.
@@ -13,36 +13,33 @@ _MINUTE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """`capacity` is what may go in a minute; `level` is what was there at the time `at`."""
+    """`capacity` is what may go at once, `per_second` what comes back; `level` is what was there at the time `at`."""
 
     capacity: float
+    per_second: float
     level: float
     at: float
 
     @classmethod
     def full(cls, per_minute: float, now: float) -> "Bucket":
-        return cls(per_minute, per_minute, now)
+        """It holds a minute's worth."""
+        return cls(per_minute, per_minute / _MINUTE, per_minute, now)
 
     def filled(self, now: float) -> "Bucket":
         """As it is now."""
-        level = min(self.capacity, self.level + max(0.0, now - self.at) * self.capacity / _MINUTE)
+        level = min(self.capacity, self.level + max(0.0, now - self.at) * self.per_second)
         return replace(self, level=level, at=max(now, self.at))
 
     def taken(self, amount: float, now: float) -> tuple["Bucket", float]:
         """The bucket without this amount, and how long whoever takes it has to wait.
 
-        What is more than a minute's worth waits for a full bucket, and is in debt after that.
+        What is more than it holds waits for a full bucket, and is in debt after that.
         """
         there = self.filled(now)
         short = min(amount, self.capacity) - there.level
-        return replace(there, level=there.level - amount), max(0.0, short * _MINUTE / self.capacity)
+        return replace(there, level=there.level - amount), max(0.0, short / self.per_second)
 
     def given_back(self, amount: float, now: float) -> "Bucket":
         """What was taken and not used; less than nothing for what was used and not taken."""
         there = self.filled(now)
         return replace(there, level=min(self.capacity, there.level + amount))
-
-    def resized(self, per_minute: float, now: float) -> "Bucket":
-        """The same under another limit: what is taken stays taken."""
-        there = self.filled(now)
-        return replace(there, capacity=per_minute, level=min(per_minute, there.level + per_minute - there.capacity))

@@ -1,16 +1,18 @@
 """Rate limits, shared by all that ask the same endpoint in this process: who asks too soon waits for his turn.
 
-What may go is what the admin says, and what the endpoint has said by refusing: after a 429 nobody asks before the time
-that it named. `Paced` is a backend behind such a limit.
+What may go is what the admin says, and what the endpoint says: in its headers how much more it takes, and after a 429
+nobody asks before the time that it named. `Paced` is a backend behind such a limit.
 """
 
 import json
 import random
-from collections.abc import AsyncGenerator, Callable
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from providers import Finished, Provider, ProviderError, Request, StreamEvent, Text, Thinking, ToolCall, ToolResult
+from providers.allowance import allowance
 from providers.bucket import Bucket
 from providers.clock import CLOCK, Clock
 from providers.own_errors import Unsent
@@ -19,6 +21,7 @@ __all__ = ["Limiter", "OverOurLimit", "Paced", "Rates", "weight"]
 
 BYTES_A_TOKEN = 3  # as budgets estimate, on the safe side
 _SPREAD = 1.0  # seconds, at most, between those who were held up together
+_Name = tuple[str, str]  # of what, and whose limit
 _UNKNOWN = 5.0  # seconds of rest after a 429 that names no time
 
 
@@ -47,8 +50,11 @@ class Limiter:
         rates = rates or Rates()
         self.endpoint = endpoint
         self._clock, self._draw = clock, draw
-        self._requests = None if rates.requests is None else Bucket.full(rates.requests, clock.now())
-        self._tokens = None if rates.tokens is None else Bucket.full(rates.tokens, clock.now())
+        self._buckets: dict[_Name, Bucket] = {
+            (what, "ours"): Bucket.full(rate, clock.now())
+            for what, rate in (("requests", rates.requests), ("tokens", rates.tokens))
+            if rate is not None
+        }
         self._held_until = 0.0
 
     @property
@@ -59,13 +65,13 @@ class Limiter:
     @property
     def weighs(self) -> bool:
         """Whether it matters how many tokens a request has."""
-        return self._tokens is not None
+        return ("tokens", "ours") in self._buckets
 
     async def admit(self, tokens: float, patience: float) -> None:
         """Returns when this request may go. Raises OverOurLimit if that takes more seconds than there are."""
         wait = self._take(tokens)
         if wait > patience:
-            self._give_back(1.0, tokens)
+            self._give_back(tokens)
             text = f"`{self.endpoint}` may be asked again in {wait:.0f} s, which is too late"
             raise OverOurLimit("rate_limit", text, retry_after=wait)
         try:
@@ -74,12 +80,21 @@ class Limiter:
                 wait = self.held  # somebody else may have been refused meanwhile
                 wait += self._draw(0.0, _SPREAD) if wait else 0.0
         except BaseException:
-            self._give_back(1.0, tokens)
+            self._give_back(tokens)
             raise
 
     def settle(self, reserved: float, used: float) -> None:
-        """What a request took in the end."""
-        self._give_back(0.0, reserved - used)
+        """What a request took in the end, of our own limit: the endpoint counts for itself."""
+        name = ("tokens", "ours")
+        if name in self._buckets:
+            self._buckets[name] = self._buckets[name].given_back(reserved - used, self._clock.now())
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """What the endpoint says with an answer: how much more it takes, and when it takes all again."""
+        for what in ("requests", "tokens"):
+            said = allowance(headers, what, time.time())
+            if said is not None and said.per_second is not None:
+                self._buckets[what, "theirs"] = Bucket(said.limit, said.per_second, said.left, self._clock.now())
 
     def refused(self, retry_after: float | None) -> None:
         """The endpoint says that it was too much."""
@@ -87,22 +102,25 @@ class Limiter:
         self._held_until = max(self._held_until, self._clock.now() + rest)
 
     def _take(self, tokens: float) -> float:
-        now, waits = self._clock.now(), [0.0]
-        if self._requests is not None:
-            self._requests, wait = self._requests.taken(1.0, now)
+        now, held = self._clock.now(), self.held
+        waits = [0.0, held + self._draw(0.0, _SPREAD) if held else 0.0]
+        for name, bucket in self._buckets.items():
+            self._buckets[name], wait = bucket.taken(_amount(name, tokens), now)
             waits.append(wait)
-        if self._tokens is not None:
-            self._tokens, wait = self._tokens.taken(tokens, now)
-            waits.append(wait)
-        held = self.held
-        return max(*waits, held + self._draw(0.0, _SPREAD) if held else 0.0)
+        return max(waits)
 
-    def _give_back(self, requests: float, tokens: float) -> None:
+    def _give_back(self, tokens: float) -> None:
+        """Nothing was sent."""
         now = self._clock.now()
-        if self._requests is not None:
-            self._requests = self._requests.given_back(requests, now)
-        if self._tokens is not None:
-            self._tokens = self._tokens.given_back(tokens, now)
+        for name, bucket in self._buckets.items():
+            self._buckets[name] = bucket.given_back(_amount(name, tokens), now)
+
+
+def _amount(name: _Name, tokens: float) -> float:
+    """What a request takes of a bucket. Of the endpoint's own tokens it is one: our estimate of how many it will count
+    is on the safe side, and nobody should wait for what it would let through.
+    """
+    return tokens if name == ("tokens", "ours") else 1.0
 
 
 class Paced:

@@ -1,6 +1,6 @@
 """What a model is asked, and where it is asked: values. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -67,6 +67,7 @@ class Endpoint:
     `name` tells backends apart: what one signs goes back to the same name only. Without a `base_url` it is where the
     wire format comes from. `profile` names the deviations of a compatible endpoint. `extra` is merged into the body of
     each request. At a `host` other than `direct`, `options` are the SDK's own: `region`, `project`, `api_version`.
+    `heard` is told the headers of each answer, their names in small letters: what more it takes stands there.
     """
 
     name: str
@@ -77,3 +78,4 @@ class Endpoint:
     extra: Mapping[str, Any] = field(default_factory=dict)
     host: Host = "direct"
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    heard: Callable[[Mapping[str, str]], None] | None = field(default=None, repr=False, compare=False)

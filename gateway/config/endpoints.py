@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from gateway.config.masking import looks_issued
 from gateway.config.table import VARIABLE, Count, Seconds, Table, Template, Tokens, WebAddress
+from gateway.wording import did_you_mean
 
 __all__ = [
     "BUILT_IN",
@@ -30,6 +31,13 @@ Networked = Literal["anthropic", "openai", "compatible"]
 def _variable(value: object) -> object:
     if isinstance(value, str) and (not VARIABLE.fullmatch(value) or looks_issued(value)):  # it may be the key itself
         raise ValueError("must be the name of an environment variable; the key itself does not belong here")
+    return value
+
+
+def _profile(value: object) -> object:
+    known = [name for name, one in BUILT_IN.items() if one.provider == "compatible"]
+    if isinstance(value, str) and value not in known:
+        raise ValueError(f"there is no profile `{value}`; {did_you_mean(value, known)}")
     return value
 
 
@@ -66,7 +74,7 @@ class EndpointConfig(Table):
     """
 
     provider: Networked | None = None
-    profile: str | None = None
+    profile: Annotated[str, BeforeValidator(_profile)] | None = None
     base_url: WebAddress | None = Field(default=None, repr=False)
     api_key_env: Variable | None = None
     headers: Mapping[str, Template] = Field(default={}, repr=False)

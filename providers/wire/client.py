@@ -1,7 +1,7 @@
 """What every SDK's client is made with: our HTTP client, no retries, and nothing that the environment says."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -28,7 +28,10 @@ def made(endpoint: Endpoint, client: Callable[..., Any], **how: Any) -> Any:
 
     Redirects are not followed: a header that holds a key would go along.
     """
-    http = httpx2.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False, verify=_trusted())
+    hooks = {"response": [_telling(endpoint.heard)]} if endpoint.heard else {}
+    http = httpx2.AsyncClient(
+        timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False, verify=_trusted(), event_hooks=hooks
+    )
     ours = {"max_retries": 0, "http_client": http, "timeout": _TIMEOUT, "default_headers": dict(endpoint.headers)}
     try:
         built = client(**how, **endpoint.options, **ours)
@@ -38,3 +41,10 @@ def made(endpoint: Endpoint, client: Callable[..., Any], **how: Any) -> Any:
     if endpoint.host == "direct":
         built._custom_headers = dict(endpoint.headers)  # noqa: SLF001 - else an environment variable adds to them
     return built
+
+
+def _telling(heard: Callable[[Mapping[str, str]], None]) -> Callable[[httpx2.Response], Awaitable[None]]:
+    async def tell(response: httpx2.Response) -> None:
+        heard(response.headers)
+
+    return tell

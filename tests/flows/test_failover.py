@@ -1,8 +1,9 @@
 """A run that begins with one provider and ends with another, over real sockets: nothing is lost, and all is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import pytest
 
 from gateway.config import load_config
 from gateway.events import ModelAnswered, ModelAsked, ModelFailed, Returned
+from gateway.models import connected
 from gateway.runtime import Runtime, open_runtime
+from providers import Endpoint, ToolSpec
 from providers.fake import FakeModel
 from tests.fixtures import nursery
+from tests.fixtures.acting import ASKED, heard
 from tests.fixtures.project import Project
 
 KEY = "sk-ant-hunter2hunter2"
@@ -109,3 +113,22 @@ def test_no_key_is_in_the_store_nor_beside_it(tmp_path: Path) -> None:
     written = [path for path in (tmp_path / "project").rglob("*") if path.is_file()]
     assert any(path.name == "toolgate.db" for path in written)
     assert [path for path in written if b"hunter2" in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_the_headers_of_each_backend_are_heard(tmp_path: Path, name: str) -> None:
+    """Over a real socket, through each SDK: also those of a refusal."""
+    told: list[Mapping[str, str]] = []
+
+    async def scenario() -> None:
+        async with playing(tmp_path, "first", FIRST) as fake:
+            url = fake.url if name == "anthropic" else f"{fake.url}/v1"
+            provider = name if name in ("anthropic", "openai") else "compatible"
+            late = connected(provider, Endpoint(name, KEY, url, heard=told.append))
+            await heard(
+                late, replace(ASKED, model="fake-model", tools=[ToolSpec("echo__echo", "", {"type": "object"})])
+            )
+            await late.aclose()
+
+    asyncio.run(scenario())
+    assert [each["content-type"].partition(";")[0] for each in told] == ["text/event-stream"]

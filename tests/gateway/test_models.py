@@ -320,20 +320,21 @@ def test_a_name_that_means_nothing_is_answered_where_it_was_said(tmp_path: Path,
 
 def test_no_sdk_is_loaded_before_its_model_is_asked(tmp_path: Path) -> None:
     """In a process of its own: what this one has loaded counts for nothing."""
-    (tmp_path / "toolgate.toml").write_text(TABLES)
+    (tmp_path / "toolgate.toml").write_text(f'{TABLES}[endpoints.anthropic]\nbase_url = "http://127.0.0.1:9"\n')
     environ = {"ANTHROPIC_API_KEY": KEY, "OPENAI_API_KEY": "sk-open", "TEAM": "blue-team", "HOME": str(tmp_path)}
     script = """\
 import asyncio, sys
 from pathlib import Path
 from gateway.config import load_config
 from gateway.models import Models
+from providers import Request
 import gateway.loop, gateway.runtime
 
 SDKS = {"anthropic", "openai"}
 models = Models(load_config(Path(sys.argv[1]), {"HOME": sys.argv[1]}))
 row = models.open("fast,dear,compatible:q@lab")
 print(sorted(SDKS & set(sys.modules)))
-asyncio.run(row.first.count.__self__._there())
+assert asyncio.run(row.first.count(Request("x", "", []))) is None  # nobody is there
 print(sorted(SDKS & set(sys.modules)))
 """
     done = subprocess.run(

@@ -16,8 +16,8 @@ def test_a_minutes_worth_goes_at_once_and_what_is_more_waits_until_there_is_as_m
     assert waits == [0.0] * 60 + [1.0, 2.0]
 
 
-def test_what_is_more_than_a_minutes_worth_waits_for_a_full_bucket_and_not_for_ever() -> None:
-    bucket, wait = Bucket(60.0, 0.0, 0.0).taken(1000.0, 0.0)
+def test_what_is_more_than_a_bucket_holds_waits_for_a_full_one_and_not_for_ever() -> None:
+    bucket, wait = Bucket(60.0, 1.0, 0.0, 0.0).taken(1000.0, 0.0)
     assert wait == 60.0
     assert bucket.taken(1.0, 60.0)[1] == pytest.approx(941.0)
 
@@ -26,12 +26,6 @@ def test_what_was_not_used_is_given_back() -> None:
     bucket, _ = Bucket.full(60.0, 0.0).taken(60.0, 0.0)
     assert bucket.given_back(59.0, 0.0).taken(59.0, 0.0)[1] == 0.0
     assert bucket.given_back(-30.0, 0.0).taken(1.0, 0.0)[1] == pytest.approx(31.0)
-
-
-def test_a_new_limit_leaves_taken_what_is_taken() -> None:
-    bucket, _ = Bucket.full(60.0, 0.0).taken(50.0, 0.0)
-    assert bucket.resized(100.0, 0.0).level == 50.0
-    assert bucket.resized(20.0, 0.0).level == -30.0
 
 
 @given(st.floats(1, 200), amounts)

@@ -191,3 +191,42 @@ def test_a_reply_without_usage_leaves_the_estimate() -> None:
 
     with timeless() as runner:
         runner.run(scenario())
+
+
+def limits(left: int, *, limit: int = 60, reset: str = "60s", what: str = "requests") -> dict[str, str]:
+    return {
+        f"x-ratelimit-limit-{what}": str(limit),
+        f"x-ratelimit-remaining-{what}": str(left),
+        f"x-ratelimit-reset-{what}": reset,
+    }
+
+
+def test_what_the_endpoint_says_that_it_takes_is_kept_to() -> None:
+    async def scenario() -> None:
+        backend, shared = Acting([answer()]), limiter()
+        shared.heard(limits(2))
+        await asyncio.gather(*(heard(Paced(backend, shared)) for _ in range(4)))
+        assert backend.at == pytest.approx([0.0, 0.0, 60 / 58, 2 * 60 / 58])
+        shared.heard(limits(60))  # nothing is missing: it says nothing about how fast it fills up
+        shared.heard({"x-ratelimit-limit-requests": "nonsense"})
+        await heard(Paced(backend, shared))
+        assert backend.at[-1] == pytest.approx(3 * 60 / 58)
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+def test_of_the_endpoints_tokens_only_their_end_is_waited_for() -> None:
+    """How it counts them we do not know: whom it would let through is not held up."""
+
+    async def scenario() -> None:
+        backend, shared = Acting([answer(usage=Usage(10, 10))]), limiter()
+        request = replace(ASKED, max_output_tokens=50_000)
+        shared.heard(limits(40_000, limit=80_000, what="tokens"))
+        await heard(Paced(backend, shared), request)
+        shared.heard(limits(0, limit=80_000, reset="20s", what="tokens"))
+        await heard(Paced(backend, shared), request)
+        assert backend.at == pytest.approx([0.0, 20 / 80_000])
+
+    with timeless() as runner:
+        runner.run(scenario())

@@ -52,6 +52,11 @@ def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated(key: str) ->
     assert "hunter2" not in str(wrong.value).lower()
 
 
+def test_a_profile_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValidationError, match="there is no profile `olama`; did you mean `ollama`"):
+        said(profile="olama")
+
+
 def test_a_variable_may_have_a_long_name() -> None:
     assert said(api_key_env="MY_COMPANYS_ANTHROPIC_API_KEY_NUMBER_2").api_key_env
 
