@@ -104,7 +104,7 @@ Paths: where something happens.
     backend         a model as it is asked and billed
     turn            one question to a model: reserve, ask, settle, for each attempt
     loop            the path of a run: take the steps, until it waits or ends
-    earlier         what clients have read in the runs that they had before
+    earlier         what clients have done in the runs that they had before
     clients         a session without a model of ours: the same path for MCP clients
     redeeming       the path of a call that people agreed to, made for a task
     following       how a client follows its tasks, whoever made them

@@ -1,17 +1,19 @@
-"""What clients have read in earlier runs: the same client at work goes on where it was, as far as taint is concerned.
+"""What clients have done in earlier runs: the same client at work goes on where it was, as far as taint is concerned.
 
 Who is the same is told by a run's record: the same subject, who gives himself the same name.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
 from gateway.call import Subject
 from gateway.events import Failed, Succeeded
 from gateway.run import fold
+from gateway.standing import NOTHING_HELD, Held, held_back
 from gateway.store import RunRow, Store, title_of
 
-__all__ = ["MOST_READ", "NOTHING_READ", "Read", "Who", "read_by", "read_until", "together", "who_is"]
+__all__ = ["MOST_READ", "NOTHING_READ", "Read", "Who", "held_by", "read_by", "read_until", "together", "who_is"]
 
 MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
@@ -37,6 +39,15 @@ async def read_until(store: Store, end: float, seconds: float) -> Mapping[Who, R
         if row.created < end * 1000:
             read.setdefault(_who(row), []).append(await _read_in(store, row, since))
     return {client: together(all_read) for client, all_read in read.items()}
+
+
+async def held_by(store: Store, run_id: str) -> Held:
+    """What a run's calls have reserved that have no answer. A long one is read in pages, and others have their turn."""
+    held, after = NOTHING_HELD, 0
+    while page := await store.events(run_id, after, MOST_READ):
+        held, after = held_back(page, held), page[-1].seq
+        await asyncio.sleep(0)
+    return held
 
 
 def who_is(subject: Subject, title: str) -> Who:
