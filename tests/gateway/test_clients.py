@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-
 from gateway import earlier
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, Subject, outcome_to_json
