@@ -97,9 +97,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             images=False,
             thoughts="reasoning_content",
         ),
-        "mistral": Profile(
-            "https://api.mistral.ai/v1", "MISTRAL_API_KEY", usage=False, parallel=True, ids=NINE
-        ),
+        "mistral": Profile("https://api.mistral.ai/v1", "MISTRAL_API_KEY", usage=False, parallel=True, ids=NINE),
         "xai": Profile(
             "https://api.x.ai/v1",
             "XAI_API_KEY",
