@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from providers import Finish, Text, Thinking, ToolCall, Usage
+from providers.fake.chat.makers import call_id, maker, thought_signature
 from providers.fake.openai import WORDS, error
 from providers.fake.wire import Complaint, Event, Told, pieces
 
@@ -71,8 +72,11 @@ def _deltas(told: Told, place: int, call: ToolCall) -> Iterator[Mapping[str, Any
 def _call(told: Told, place: int, call: ToolCall, arguments: Any) -> dict[str, Any]:
     if "dict-arguments" in told.odd:
         arguments = _parsed(call.arguments)
-    found: dict[str, Any] = {"index": place, "id": f"call_{call.id}", "type": "function"}
+    identity = call_id(told.ask.request.model, call.id)
+    found: dict[str, Any] = {"index": place, "id": identity, "type": "function"}
     found["function"] = {"name": call.name, "arguments": arguments}
+    if maker(told.ask.request.model) == "gemini" and place == 0:
+        found["extra_content"] = {"google": {"thought_signature": thought_signature(identity)}}
     if "no-index" in told.odd:
         found["index"] = None
     if "no-id" in told.odd:
