@@ -100,6 +100,8 @@ def test_a_refusal_has_a_field_of_its_own() -> None:
 def test_compatible_servers_have_their_ways() -> None:
     assert [call["index"] for call in _calls(odd={"no-index"})] == [None, None]
     assert [call["id"] for call in _calls(odd={"no-id"})] == [None, None]
+    assert [(call["index"], call["id"]) for call in _calls(odd={"bare-calls"})] == [(None, None), (None, None)]
+    assert [(call["index"], call["id"]) for call in _calls(odd={"same-index"})] == [(0, "call_c1_1"), (0, "call_c1_2")]
     assert [call["function"]["arguments"] for call in _calls(odd={"dict-arguments"})] == [{"x": "long enough"}, {}]
     assert _whole(odd={"stop-with-calls"})["choices"][0]["finish_reason"] == "stop"
     assert _whole(odd={"unknown-stop"})["choices"][0]["finish_reason"] == "brand_new_reason"
