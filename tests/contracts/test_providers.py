@@ -165,6 +165,30 @@ def _shows(text: str, *, is_error: bool = False) -> Callable[[ToolCall], ToolRes
     return lambda call: ToolResult(call.id, [{"type": "text", "text": text}], is_error)
 
 
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_conversation_whose_beginning_was_left_out_goes_on(member: str) -> None:
+    """As a run does that has outgrown its model's window."""
+
+    async def scenario(scene: Scene) -> None:
+        messages: tuple[Message, ...] = GO
+        for _ in range(2):
+            events, _ = await heard(scene.provider, scene.request(messages))
+            reply = reply_of(events).message
+            results = tuple(_shows("7")(call) for call in reply.tool_calls)
+            messages = (*messages, reply, Message("tool", results))
+        shorter = (Message("user", (Text("(What was said before was left out.)"),)), *messages[-2:])
+        events, error = await heard(scene.provider, scene.request(shorter))
+        assert error is None
+        assert reply_of(events).message.text == "the third"
+
+    call = "{tool: shop/look, args: {}}"
+    _with(
+        member,
+        f"  - {{say: the first, call: {call}}}\n  - {{say: the second, call: {call}}}\n  - say: the third",
+        scenario,
+    )
+
+
 @pytest.mark.parametrize("member", WIRES)
 def test_pictures_reach_a_model_that_can_see(member: str) -> None:
     picture = Image("image/png", "iVBORw0KGgo=")
