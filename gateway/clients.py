@@ -4,6 +4,7 @@ A client's session is a run without a model: its calls take the same path, meet 
 record.
 """
 
+import asyncio
 import contextlib
 import itertools
 import secrets
@@ -29,6 +30,7 @@ from gateway.policy import LivePolicy, RunFacts
 from gateway.profile import WHOLE, Profile
 from gateway.reserving import settled_of_lost
 from gateway.run import Run
+from gateway.standing import NOTHING_HELD, Held, held_back
 from gateway.store import Lease, Once, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.task import is_run_of_task
@@ -122,13 +124,20 @@ class Clients:
         lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
         lost = [row for row in lost if not is_run_of_task(row.id)]  # whoever asks for its task takes it up
         for row in lost:
-            known = await self.store.events(row.id) if row.seq <= MOST_READ else ()
-            settle = settled_of_lost(run_account(row.id), known)  # of a very long run all stays reserved
+            settle = settled_of_lost(run_account(row.id), await self._held_back(row.id))
             with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
                 why = Failed("lost", "the gateway was killed")
                 await self.store.append(row.id, [why], lease=None, changes=settle)
                 await self.trace_end(row.id)
         return len(lost)
+
+    async def _held_back(self, run_id: str) -> Held:
+        """What its calls have reserved that have no answer. A long run is read in pages, and others have their turn."""
+        held, after = NOTHING_HELD, 0
+        while page := await self.store.events(run_id, after, MOST_READ):
+            held, after = held_back(page, held), page[-1].seq
+            await asyncio.sleep(0)
+        return held
 
     async def trace_end(self, run_id: str, cause: str = "lost") -> None:
         """The root of a run's spans, sent when it has ended, with why it failed. Unread where nobody wants it."""

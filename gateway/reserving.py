@@ -6,9 +6,8 @@ from dataclasses import replace
 from gateway.accounts import Bill, Claim, tells_errors_apart
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, InputRequired, Outcome, TaskCreated, Unsent
-from gateway.events import Recorded
 from gateway.failures import failure_of
-from gateway.standing import all_unanswered, reserved_for
+from gateway.standing import Held
 from gateway.store import Change, Reserve, Settle
 
 __all__ = ["charged", "reserves", "settled", "settled_in", "settled_of_lost"]
@@ -53,13 +52,12 @@ def _settled(account: str, reserved: Spend, spent: Spend | None, failure: str) -
     return Settle(account, reserved, reserved if spent is None else spent.like(reserved), told)
 
 
-def settled_of_lost(account: str, events: Sequence[Recorded]) -> tuple[Change, ...]:
+def settled_of_lost(account: str, held: Held) -> tuple[Change, ...]:
     """Of all calls of a run whose process was killed, and that have no answer: they count as made. `account` is the
-    run's own.
+    run's own, `held` what they had reserved.
     """
     found: list[Change] = []
-    for key in all_unanswered(events):
-        own, accounts = reserved_for(events, key)
+    for own, accounts in held.values():
         found += [Settle(account, own, own), *settled_in(accounts)]
     return tuple(found)
 

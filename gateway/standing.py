@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from gateway.approval import Approval
 from gateway.budget import Spend
 from gateway.call import JsonObject, Refused, TaskCreated, Unsent, outcome_from_json
-from gateway.events import Admitted, Budgeted, Decided, Denied, Recorded, Returned
+from gateway.events import Admitted, Budgeted, Decided, Denied, Doubted, Recorded, Returned
 from gateway.results import client_result, decided_text
 from gateway.task import error_of, state_of
 
-__all__ = ["all_unanswered", "last_word", "made_by", "reserved_for", "told", "unanswered"]
+__all__ = ["NOTHING_HELD", "Held", "held_back", "last_word", "made_by", "reserved_for", "told", "unanswered"]
+
+Held = Mapping[str, tuple[Spend, Mapping[str, Mapping[str, int]]]]
+NOTHING_HELD: Held = {}
 
 
 def last_word(events: Sequence[Recorded]) -> Denied | Returned | None:
@@ -25,14 +28,26 @@ def last_word(events: Sequence[Recorded]) -> Denied | Returned | None:
 
 def unanswered(events: Sequence[Recorded]) -> str | None:
     """The key of a call that was admitted, and has no answer."""
-    return next(iter(all_unanswered(events)), None)
-
-
-def all_unanswered(events: Sequence[Recorded]) -> Sequence[str]:
-    """The keys of all such calls, in their order."""
     answered = {recorded.event.key for recorded in events if isinstance(recorded.event, Returned)}
-    admitted = [recorded.event.key for recorded in events if isinstance(recorded.event, Admitted)]
-    return [key for key in dict.fromkeys(admitted) if key not in answered]
+    admitted = (recorded.event.key for recorded in events if isinstance(recorded.event, Admitted))
+    return next((key for key in admitted if key not in answered), None)
+
+
+def held_back(events: Sequence[Recorded], before: Held = NOTHING_HELD) -> Held:
+    """What calls have reserved that have no answer, by key: of their run's budget, and of which other accounts.
+
+    `before` is the same of all events before these.
+    """
+    held = dict(before)
+    for event in (recorded.event for recorded in events):
+        match event:
+            case Admitted():
+                held[event.key] = (Spend.from_json(event.reserved), {})
+            case Budgeted() if event.key in held:
+                held[event.key] = (held[event.key][0], dict(event.accounts))
+            case Returned() | Doubted():
+                held.pop(event.key, None)
+    return held
 
 
 def reserved_for(events: Sequence[Recorded], key: str) -> tuple[Spend, Mapping[str, Mapping[str, int]]]:

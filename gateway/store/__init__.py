@@ -192,8 +192,8 @@ class Store(Protocol):
         """
         ...
 
-    async def events(self, run_id: str, after: int = 0) -> Sequence[Recorded]:
-        """The events with a seq above `after`, in order. Empty for an unknown run."""
+    async def events(self, run_id: str, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
+        """The events with a seq above `after`, in order; the first so many. Empty for an unknown run."""
         ...
 
     async def run_row(self, run_id: str) -> RunRow:

@@ -75,10 +75,9 @@ class DatabaseStore(ABC):
     ) -> int:
         return await self._write(lambda db: tx.append(db, tx.Append(run_id, events, lease, changes), self._now()))
 
-    async def events(self, run_id: str, after: int = 0) -> Sequence[Recorded]:
-        rows = await self._rows(
-            "SELECT seq, at, body FROM events WHERE run_id = ? AND seq > ? ORDER BY seq", run_id, after
-        )
+    async def events(self, run_id: str, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
+        limit = "" if most is None else f" LIMIT {most:d}"
+        rows = await self._rows(f"{tx.SELECT_EVENTS}{limit}", run_id, after)
         try:
             return [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
         except KeyError as unknown:

@@ -29,6 +29,11 @@ _BOOK = (
 )
 
 
+_NOTE = "INSERT INTO windows (account, over) VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET over = excluded.over"
+_OVER = "SELECT account FROM windows WHERE over < ? ORDER BY over LIMIT ?"
+_FORGET = ("DELETE FROM accounts WHERE account = ?", "DELETE FROM windows WHERE account = ?")
+
+
 @dataclass(slots=True)
 class Standing:
     """Where a run stands; `seq` is that of its last event."""
@@ -95,6 +100,7 @@ class Ledger:
         self._memory = memory or Memory()
         self._booked: dict[tuple[str, str], list[int]] = {}
         self._events: list[tuple[str, int, int, str]] = []
+        self._noted: dict[str, int] = {}
 
     def execute(self, sql: str, parameters: Any = ()) -> Cursor:
         """A statement, after all that was written down here. What was looked up is not believed any more."""
@@ -110,6 +116,9 @@ class Ledger:
         if self._booked:
             booked, self._booked = self._booked, {}
             self._write(_BOOK, [(*key, *amounts) for key, amounts in booked.items()])
+        if self._noted:
+            noted, self._noted = self._noted, {}
+            self._write(_NOTE, list(noted.items()))
 
     def _write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         if len(rows) == 1:
@@ -165,3 +174,19 @@ class Ledger:
         amounts[0] += used
         amounts[1] += reserved
         self._memory.book(account, unit, used + reserved)
+
+    def note(self, account: str, over: int) -> None:
+        """After this moment nobody asks for the account."""
+        self._noted[account] = over
+
+    def over(self, moment: int, most: int) -> Sequence[str]:
+        """Accounts for which nobody has asked since before this moment, as they were noted: so many of the oldest."""
+        return [name for (name,) in self._connection.execute(_OVER, (moment, most)) if name not in self._noted]
+
+    def forget(self, accounts: Sequence[str]) -> None:
+        """As if nothing had ever been booked in them."""
+        self.flush()
+        for statement in _FORGET if accounts else ():
+            self._write(statement, [(account,) for account in accounts])
+        for account in accounts:
+            self._memory.accounts.pop(account, None)

@@ -38,6 +38,7 @@ from gateway.verbatim import encode, whole
 
 __all__ = [
     "SELECT_BOOKED",
+    "SELECT_EVENTS",
     "SELECT_RUNS",
     "SELECT_SINCE",
     "SELECT_TAKEN",
@@ -50,6 +51,7 @@ __all__ = [
 __all__ += ["renew", "run_row", "task"]
 
 Db = Ledger
+FORGOTTEN_AT_ONCE = 50  # for each that is new: so there are never many, and nobody waits long
 FORGOTTEN_AFTER = 2 * 86_400_000  # milliseconds after the end of a window: what was reserved in it is settled by then
 
 _RUN_COLUMNS = tuple(RunRow.__dataclass_fields__)
@@ -61,6 +63,7 @@ _BY_EVENTS: Mapping[str, str] = {
     "updated": "(SELECT at FROM events WHERE run_id = runs.id ORDER BY seq DESC LIMIT 1) AS updated",
 }
 SELECT_RUNS = f"SELECT {', '.join(_BY_EVENTS.get(name, name) for name in _RUN_COLUMNS)} FROM runs"  # noqa: S608 - as above
+SELECT_EVENTS = "SELECT seq, at, body FROM events WHERE run_id = ? AND seq > ? ORDER BY seq"
 SELECT_BOOKED = (
     "SELECT account, unit, used, reserved FROM accounts WHERE account >= ? AND account < ? ORDER BY account, unit"
 )
@@ -169,13 +172,15 @@ def _manner(proviso: Proviso, now: int) -> tuple[Then, float | None]:
 
 
 def _keep(db: Db, account: str, over: int, now: int) -> None:
-    """Notes until when an account of a window is asked for, once; and forgets those that nobody asks for any more."""
+    """Notes until when an account is asked for, once; and forgets some of those that nobody asks for any more."""
     if db.taken(account):
         return
-    db.execute("INSERT INTO windows (account, over) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, over))
-    late = now - FORGOTTEN_AFTER
-    db.execute("DELETE FROM accounts WHERE account IN (SELECT account FROM windows WHERE over < ?)", (late,))
-    db.execute("DELETE FROM windows WHERE over < ?", (late,))
+    db.note(account, over)
+    late = db.over(now - FORGOTTEN_AFTER, FORGOTTEN_AT_ONCE)
+    buckets = {name: until for name in late if (until := db.taken(name).get(PACED, 0) // 1000) >= now}
+    for name, until in buckets.items():
+        db.note(name, until)  # it has been used since
+    db.forget([name for name in late if name not in buckets])
 
 
 def _settle(db: Db, change: Settle, _now: int) -> None:
@@ -217,6 +222,7 @@ def _pace(db: Db, change: Pace, now: int) -> None:
     if wait > 0:
         text = f"the rate {change.label} is {_often(change)}"
         raise BudgetExceeded("tool_calls", text, "deny", wait / 1_000_000)
+    _keep(db, change.account, (until + change.micros) // 1000, now)
     db.book(change.account, PACED, until + change.micros - before, 0)
 
 

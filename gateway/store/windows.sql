@@ -1,4 +1,5 @@
--- Accounts of windows of time, and from when on (milliseconds since 1970) nobody asks for them: so they can be forgotten.
+-- Accounts of windows of time, and buckets of rates; and from when on (milliseconds since 1970) nobody asks for them: so
+-- they can be forgotten. A bucket may have been used since.
 
 CREATE TABLE windows (
     account TEXT PRIMARY KEY,

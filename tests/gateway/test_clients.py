@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+import gateway.clients as under_test
 from gateway.budget import Limits, Spend
-from gateway.call import Subject
+from gateway.call import Answered, Subject, outcome_to_json
 from gateway.clients import ClientRun, Exchange, Seat, new_run_id
 from gateway.config import LiveBudgets
 from gateway.errors import StoreError
 from gateway.events import Admitted, Budgeted, Denied, Held, Queued, Returned, Started
 from gateway.profile import Profile
 from gateway.serve.callers import Quiet
-from gateway.store import Reserve, run_account
+from gateway.store import Reserve, Settle, run_account
 from gateway.store.lease import owner_name
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO, hostile
@@ -234,6 +235,37 @@ def test_what_a_killed_gateways_call_had_reserved_is_settled_as_made_once(tmp_pa
         await asyncio.gather(app.clients.sweep(), app.clients.sweep())
         rows = [*await app.store.booked(one), *await app.store.booked(other)]
         assert [(row.account, row.used, row.reserved) for row in rows] == [(one, 1, 0), (other, 1, 0)]
+
+    within(tmp_path, scenario)
+
+
+def test_what_was_reserved_anywhere_in_a_very_long_run_is_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "MOST_READ", 3)  # what is read of it at once
+    spend = Spend(tool_calls=1)
+
+    async def admit(app: App, number: int, *, answered: bool) -> None:
+        key, other = f"call/{number}", "budget:b|"
+        admitted = Admitted(key, "echo/add", "{}", "pin", "policy", spend.to_json())
+        told = Budgeted(key, {other: spend.to_json()})
+        reserve = (Reserve(run_account("r-dead"), spend, Limits()), Reserve(other, spend, Limits()))
+        await app.store.append("r-dead", [admitted, told], lease=None, changes=reserve)
+        if answered:
+            returned = Returned(key, outcome_to_json(Answered({})), spend.to_json())
+            settle = (Settle(run_account("r-dead"), spend, spend), Settle(other, spend, spend))
+            await app.store.append("r-dead", [returned], lease=None, changes=settle)
+
+    async def scenario(app: App) -> None:
+        host = owner_name().partition("/")[0]
+        queued = Queued("client", ANN.user, ANN.tenant, input="dead")
+        await app.store.append("r-dead", [queued, Started("x")], lease=None)
+        for number in range(12):
+            await admit(app, number, answered=number not in (0, 7, 11))
+        await app.store.acquire("r-dead", f"{host}/{2**22 + 1}/x", 3600.0)
+        assert await app.clients.sweep() == 1
+        rows = [*await app.store.booked(run_account("r-dead")), *await app.store.booked("budget:b|")]
+        assert [(row.used, row.reserved) for row in rows] == [(12, 0), (12, 0)]
 
     within(tmp_path, scenario)
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from gateway.approval import Approval
+from gateway.budget import Spend
 from gateway.call import Answered, InDoubt, Outcome, Refused, TaskCreated, Unsent, outcome_to_json
-from gateway.events import Admitted, Denied, Event, Queued, Recorded, Returned, Started
-from gateway.standing import last_word, made_by, told, unanswered
+from gateway.events import Admitted, Budgeted, Denied, Doubted, Event, Queued, Recorded, Returned, Started
+from gateway.standing import held_back, last_word, made_by, told, unanswered
 from tests.builders import an_approval
 
 NOW, LATER = 1_000, 9_000
@@ -50,6 +51,36 @@ def test_the_state_follows_from_the_record(
     assert (state["taskId"], state["status"]) == (approval.id, status)
     assert text in state["statusMessage"]
     assert ("result" in state, "error" in state) == (status == "completed", status == "failed")
+
+
+def admitted(key: str, calls: int = 1) -> tuple[Event, ...]:
+    return (
+        Admitted(key, "a/b", "{}", "", "", {"tool_calls": calls}),
+        Budgeted(key, {"budget:b|": {"tool_calls": calls}}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "held"),
+    [
+        (admitted("c/1"), {"c/1": 1}),
+        ((*admitted("c/1"), *admitted("c/2"), came(Answered({}), "c/1")), {"c/2": 1}),
+        ((*admitted("c/1"), Doubted("c/1", "gone")), {}),
+        ((*admitted("c/1"), came(Unsent("down"), "c/1"), *admitted("c/1", 2)), {"c/1": 2}),
+        ((*admitted("c/1"), *admitted("c/1", 2)[:1]), {"c/1": None}),
+        ((Budgeted("t1/model", {"budget:b|": {"tokens": 7}}), came(Answered({}), "c/9")), {}),
+    ],
+)
+def test_what_calls_hold_back_that_have_no_answer(facts: tuple[Event, ...], held: dict[str, int | None]) -> None:
+    """None: it was admitted again, and of other accounts nobody has said anything yet."""
+    expected = {
+        key: (Spend(tool_calls=calls or 2), {} if calls is None else {"budget:b|": {"tool_calls": calls}})
+        for key, calls in held.items()
+    }
+    told = events(*facts)
+    assert held_back(told) == expected
+    for cut in range(len(told)):  # in pages it is the same
+        assert held_back(told[cut:], held_back(told[:cut])) == expected
 
 
 def test_a_server_that_was_not_reached_has_said_nothing() -> None:

@@ -778,6 +778,36 @@ def test_windows_that_are_long_over_are_forgotten_and_no_others(store: DatabaseS
     assert kept == {"b|1": 0, "b|2": 1, "b|3": 1, "for ever": 1}
 
 
+def test_what_is_over_is_forgotten_a_few_at_a_time_the_oldest_first(
+    store: DatabaseStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tx, "FORGOTTEN_AT_ONCE", 2)
+    begin(store)
+    for number in (3, 1, 5, 2, 4):
+        reserved(store, f"b|{number}", 9, Proviso("`b`", over=clock.now + number))
+    clock.tick(HOUR + tx.FORGOTTEN_AFTER)
+    seen = []
+    for number in (6, 7, 7, 8):
+        reserved(store, f"b|{number}", 9, Proviso("`b`", over=clock.now + HOUR))
+        seen.append([row.account for row in asyncio.run(store.booked("b|"))])
+    assert seen == [
+        ["b|3", "b|4", "b|5", "b|6"],
+        ["b|5", "b|6", "b|7"],
+        ["b|5", "b|6", "b|7"],
+        ["b|6", "b|7", "b|8"],
+    ]
+
+
+def test_what_was_forgotten_and_is_asked_for_again_is_new(store: DatabaseStore, clock: Clock) -> None:
+    begin(store)
+    reserved(store, "b|1", 1, Proviso("`b`", over=clock.now))
+    clock.tick(1 + tx.FORGOTTEN_AFTER)
+    reserved(store, "b|2", 1, Proviso("`b`", over=clock.now + HOUR))
+    reserved(store, "b|1", 1, Proviso("`b`", over=clock.now + HOUR))
+    with pytest.raises(BudgetExceeded):
+        reserved(store, "b|1", 1, Proviso("`b`", over=clock.now + HOUR))
+
+
 PACE = Pace("rate:r|", "`r`", 6_000_000, 3)  # ten a minute, three at once
 
 
@@ -811,6 +841,24 @@ def test_a_clock_that_was_ahead_does_not_empty_a_bucket_for_ever(store: Database
     assert [paced(store), paced(store)] == [None, 6.0]
 
 
+def test_a_bucket_that_is_full_again_is_forgotten_and_one_that_is_used_is_not(
+    store: DatabaseStore, clock: Clock
+) -> None:
+    begin(store)
+    often, rarely = replace(PACE, account="rate:often"), replace(PACE, account="rate:rarely")
+    append(store, changes=[often, rarely])
+    for _ in range(3):  # each time somebody new comes, the old ones are looked at
+        clock.tick(HOUR + tx.FORGOTTEN_AFTER)
+        append(store, changes=[often, often, often])
+        with pytest.raises(BudgetExceeded):
+            append(store, changes=[often])
+        append(store, changes=[replace(PACE, account=f"rate:{clock.now}")])
+        with pytest.raises(BudgetExceeded):
+            append(store, changes=[often])
+    buckets = [row.account for row in asyncio.run(store.booked("rate:"))]
+    assert buckets == [f"rate:{clock.now}", "rate:often"]
+
+
 def test_what_a_rate_refuses_takes_nothing_and_books_nothing(store: DatabaseStore) -> None:
     begin(store)
     assert [paced(store) for _ in range(3)] == [None] * 3
@@ -824,6 +872,7 @@ def test_in_no_stretch_of_time_more_pass_than_the_bucket_holds_and_gains(waits: 
     """Against a clock of its own: `passed` are the moments at which a call was let through."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.execute("CREATE TABLE accounts (account, unit, used, reserved, PRIMARY KEY (account, unit))")
+    db.execute("CREATE TABLE windows (account PRIMARY KEY, over)")
     now, passed = NOON, list[int]()
     for wait in waits:
         now += wait
