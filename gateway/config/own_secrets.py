@@ -50,8 +50,9 @@ def _of_models(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     keys = {*(table.api_key_env for table in tables), *(known.key for known in BUILT_IN.values())}
     yield from (environ[key] for key in keys if key and environ.get(key))
     known = variables(environ, config.folders.workspace)
-    for table in tables:
-        for name, text in table.headers.items():
+    texts = [*(table.headers for table in tables), *(one.options for one in config.settings.endpoints.values())]
+    for named in texts:
+        for name, text in named.items():
             with contextlib.suppress(Unset):
                 yield from _named({name: Template(text, DEFAULT).expand(known)})
 

@@ -62,7 +62,11 @@ async def playing(folder: Path, name: str, script: str) -> AsyncIterator[FakeMod
 
 
 def played(
-    folder: Path, first: str, second: str, work: Callable[[Runtime, FakeModel, FakeModel], Coroutine[Any, Any, None]]
+    folder: Path,
+    first: str,
+    second: str,
+    work: Callable[[Runtime, FakeModel, FakeModel], Coroutine[Any, Any, None]],
+    budgets: str = "",
 ) -> None:
     async def scenario() -> None:
         async with playing(folder, "first", FIRST) as one, playing(folder, "second", SECOND) as other:
@@ -71,6 +75,7 @@ def played(
             ]
             tables = TABLES.format(first=first, second=second, first_url=urls[0], second_url=urls[1])
             project = Project.of(folder / "project", {"echo": nursery.entry("echo_server.py", "stdio")}, tables)
+            (project.folder / "policies" / "budgets.toml").write_text(budgets)
             async with open_runtime(load_config(project.folder, {"HOME": str(folder)})) as runtime:
                 await work(runtime, one, other)
 
@@ -101,6 +106,16 @@ def test_a_run_goes_on_with_another_provider_and_its_calls_and_results(tmp_path:
         assert run.reserved.amounts == (0,) * len(run.reserved.amounts)
 
     played(tmp_path, first, second, work)
+
+
+def test_a_budget_of_one_model_counts_only_that_one(tmp_path: Path) -> None:
+    async def work(runtime: Runtime, one: FakeModel, other: FakeModel) -> None:
+        row = f"{LANGUAGES['anthropic']},{LANGUAGES['openai']}"
+        run = await runtime.drive(await runtime.submit("Go.", runtime.subject_for(None), model=row))
+        assert (run.status, run.budget_spent, run.turn) == ("paused", "model_calls", 3)  # its second question
+
+    budget = '[budgets.other]\nmodel = "openai:*"\nmodel_calls = 1\n'
+    played(tmp_path, "anthropic", "openai", work, budget)
 
 
 def test_no_key_is_in_the_store_nor_beside_it(tmp_path: Path) -> None:

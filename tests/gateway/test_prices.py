@@ -6,7 +6,7 @@ import pytest
 from genai_prices import Usage, calc_price
 
 from gateway.budget import NANOS, Price
-from gateway.prices import listed
+from gateway.prices import listed, window
 
 MODELS = [("gpt-6-sol", "openai"), ("claude-opus-5-5", "anthropic"), ("gpt-4o", "openai"), ("gemini-2.5-pro", "google")]
 USES = [(1_000, 0, 0, 100), (1_000, 900, 0, 100), (900_000, 10, 20, 5_000), (0, 0, 0, 0), (1, 0, 0, 1)]
@@ -43,3 +43,8 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert isinstance(listed("gpt-4o"), Price)
+
+
+def test_how_much_a_model_can_read_is_in_the_list_too() -> None:
+    assert window("claude-opus-4-5", "anthropic") == 200_000
+    assert window("nobody-9") is None

@@ -191,6 +191,13 @@ def test_a_model_that_fails_is_asked_three_times() -> None:
     )
 
 
+def test_attempts_that_go_on_by_themselves_are_no_reason_to_end_a_run() -> None:
+    """They are in the record when a worker dies between two of them, or when a budget ended them and was raised."""
+    again = replace(failed(1), then="again")
+    tries = [event for _ in range(MAX_MODEL_FAILURES + 1) for event in (asked(1), again)]
+    play(QUEUED, STARTED, *tries, STARTED, "ask 1 attempt 5", asked(1), failed(1), "ask 1 attempt 6", *said(1, "x"))
+
+
 def test_failures_are_forgiven_once_the_model_answers() -> None:
     play(
         *(QUEUED, STARTED, asked(1), failed(1), asked(1), failed(1), asked(1), replied(1, "shop/a"), *made(1)),

@@ -36,6 +36,15 @@ def test_a_broken_script_is_named_with_its_line(bare: Path, toolgate: Command) -
     assert "none.yaml" in missing.err
 
 
+def test_several_models_may_be_named_and_the_next_goes_on_when_one_fails(bare: Path, toolgate: Command) -> None:
+    (bare / "bad.yaml").write_text("steps:\n  - fail: {kind: auth, message: no such key}\n    say: never\n")
+    done = toolgate("run", "hi", "--model", "scripted:bad.yaml,demo", "--json")
+    assert done.code == 0
+    assert done.lines[0]["model"] == f"scripted:{(bare / 'bad.yaml').resolve()},demo"
+    (failed,) = [line for line in done.lines if line["event"] == "model_failed"]
+    assert (failed["kind"], failed["why"], failed["then"]) == ("auth", "no such key", "demo")
+
+
 def test_a_budget_is_read_in_the_words_of_budgets_toml(bare: Path, toolgate: Command) -> None:
     done = toolgate("run", "hi", "--budget", "usd=1", "--budget", "tokens=20k", "--json")
     assert done.lines[0]["limits"]["nanos"] == 1_000_000_000

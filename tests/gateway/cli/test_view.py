@@ -4,7 +4,7 @@ from rich.console import Console
 
 from gateway.cli.lines import Line
 from gateway.cli.view import LiveView, show_line
-from gateway.events import Admitted, Event, Held, ModelAnswered, Queued, Recorded, Returned, Succeeded
+from gateway.events import Admitted, Event, Held, ModelAnswered, ModelFailed, Queued, Recorded, Returned, Succeeded
 from providers import TextDelta, ThinkingDelta
 
 
@@ -44,6 +44,19 @@ def test_words_come_as_they_are_said_and_facts_on_lines_of_their_own() -> None:
 def test_words_that_this_process_did_not_hear_are_shown_from_the_record() -> None:
     shown = Shown().record(said("Let me look."), Succeeded(""))
     assert shown.lines == ["  Let me look.", "  ■ done"]
+
+
+def test_a_reply_that_broke_off_is_told_and_the_next_one_shown_whole() -> None:
+    broke = ModelFailed(1, "network", "cut", True, {}, "anthropic:a", "again")
+    shown = Shown().hear("Let me lo").record(broke).hear("Let me look.").record(said("Let me look."), Succeeded(""))
+    assert shown.lines == [
+        "  Let me lo",
+        "  ↻ anthropic:a failed (network): it is asked again  cut",
+        "  Let me look.",
+        "  ■ done",
+    ]
+    unheard = Shown().hear("Let me lo").record(broke, said("Let me look."))
+    assert unheard.lines[-1] == "  Let me look."  # by another process, say
 
 
 def test_line_breaks_at_the_end_make_no_empty_lines() -> None:

@@ -32,6 +32,10 @@ name = "one"
 base_url = "https://models.example/v1"
 api_key_env = "ONE_KEY"
 headers = {x-token = "${ONE_TOKEN}", x-region = "eu-central-1", x-key = "${NOT_SET}"}
+[endpoints.aws]
+provider = "anthropic"
+host = "bedrock"
+options = {aws_region = "eu-west-1", aws_secret_key = "${AWS_SECRET}"}
 [approvals.webhook]
 url = "https://hook.example"
 secret = "${HOOK}"
@@ -45,6 +49,7 @@ ENVIRON = {
     "ONE_KEY": "key-of-one",
     "ONE_TOKEN": "token-of-one",
     "GROQ_API_KEY": "gsk-of-groq",
+    "AWS_SECRET": "secret-of-aws",
     "HOOK": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 
@@ -66,5 +71,6 @@ def test_every_credential_is_known_and_folders_and_regions_are_none(tmp_path: Pa
         "key-of-one",
         "token-of-one",
         "gsk-of-groq",
+        "secret-of-aws",
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     }
