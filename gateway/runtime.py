@@ -297,7 +297,7 @@ def opened_telemetry(config: Config) -> Iterator[Telemetry]:
 
 
 def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
-    from gateway.agents import Agent
+    from gateway.agents import Agent, Context
 
     if name not in config.agents:
         if name == DEFAULT_AGENT and not config.agents:
@@ -308,7 +308,8 @@ def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
     names = found.model or tuple(config.models)[:1]
     said = config.models.get(names[0]) if names else None
     most = found.max_output_tokens or (said.max_output_tokens if said else None) or MAX_OUTPUT_TOKENS
-    return Agent(name, found.instructions, chained(names), found.tools, most)
+    context = Context(**{**dict(found.context), "compact_at": found.context.compact_at / 100})
+    return Agent(name, found.instructions, chained(names), found.tools, most, context)
 
 
 def _own_limits(config: Config, agent: str) -> Limits:

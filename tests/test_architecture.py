@@ -30,7 +30,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
-        "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
+        "gateway.conversation", "gateway.asked", "gateway.events", "gateway.transitions", "gateway.weight",
+        "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
@@ -55,7 +56,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.questions", "gateway.booking", "gateway.parties", "gateway.pipeline",
     ),
     "loop": (
-        "gateway.backend", "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",
+        "gateway.backend", "gateway.turn", "gateway.fitting", "gateway.loop",
+        "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
     "root": (

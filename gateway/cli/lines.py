@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.budget import UNITS, Limits, Spend, Unit, shown
 from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, TaskCreated, Unsent, outcome_from_json
+from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.events import (
     Budgeted,
     Cancelled,
@@ -165,6 +166,8 @@ _OUTCOMES: Mapping[type[Outcome], Callable[[Any, str], tuple[str, str, str, str]
 
 
 def _waited(event: Waited, _calls: Calls) -> Line:
+    if event.cause == "user":
+        return Line("‖", "yellow", "waiting for the user", visible(event.why))
     what = " to say what became of a call" if event.cause == "doubt" else "'s approval"
     return Line("‖", "yellow", f"waiting for a person{what}")
 
@@ -190,6 +193,23 @@ def _raised(event: LimitsRaised, _calls: Calls) -> Line:
     return Line("!", "green", f"budget raised to {limits} by {visible(event.by)}")
 
 
+def _searched(event: Searched, _calls: Calls) -> Line:
+    found = ", ".join(map(visible, event.found)) or "nothing"
+    text = f"looked for tools: {shortened(event.query, _TITLE_WIDTH)}"
+    return (
+        Line("✗", "yellow", "looked for tools in a way that can't be read")
+        if event.is_error
+        else Line("·", "cyan", text, found)
+    )
+
+
+def _compacted(event: Compacted, _calls: Calls) -> Line:
+    gone = event.left_out
+    parts = [f"{gone[what]:,} {what}" for what in ("messages", "results") if gone.get(what)] or ["long parts"]
+    stands = f"; a summary of {visible(event.by)} stands for them" if event.by else ""
+    return Line("~", "cyan", f"{' and '.join(parts)} are told no more", f"{gone.get('bytes', 0):,} bytes{stands}")
+
+
 _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Queued: _queued,
     Denied: _denied,
@@ -208,6 +228,12 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Succeeded: lambda _event, _: Line("■", "green", "done"),
     Failed: _failed,
     Cancelled: lambda event, _: Line("■", "red", f"cancelled by {visible(event.by)}", visible(event.why)),
+    UserSpoke: lambda event, _: Line("▸", "bold", visible(event.by), shortened(event.text, _ARGUMENTS_WIDTH)),
+    Interrupted: lambda event, _: Line("‖", "yellow", f"stopped by {visible(event.by)}"),
+    Pinned: lambda event, _: Line("!", "cyan", "pinned", shortened(event.text, _ARGUMENTS_WIDTH)),
+    ModelChosen: lambda event, _: Line("!", "cyan", f"goes on with the model {visible(event.model)}"),
+    Searched: _searched,
+    Compacted: _compacted,
 }
 
 

@@ -40,7 +40,7 @@ class LiveView:
         if recorded.seq <= self._seen.get(recorded.run_id, 0):
             return
         self._know(recorded)
-        if isinstance(recorded.event, ModelAnswered):
+        if isinstance(recorded.event, ModelAnswered) and recorded.event.purpose == "answer":
             self._answered(recorded.event)
         elif isinstance(recorded.event, ModelFailed):
             self._streamed = False  # what was shown of this reply is void: what follows is another
