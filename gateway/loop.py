@@ -42,6 +42,7 @@ from gateway.steps import (
     Wait,
     broken,
     next_step,
+    users_turn,
 )
 from gateway.store import Lease, Store
 from gateway.store.lease import leased
@@ -143,7 +144,7 @@ class _Drive:
         elif self.run.status == "paused":
             await self._append(Resumed("it was resumed"))
         elif not isinstance(next_step(replace(self.run, status="running"), _now()), Wait):
-            await self._append(Resumed("people answered"))
+            await self._append(Resumed("the user goes on" if users_turn(self.run) else "people answered"))
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may cancel the run meanwhile: then what the step records may not follow."""

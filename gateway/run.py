@@ -385,7 +385,7 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Doubted: _doubted,
     Resolved: _resolved,
     LimitsRaised: _limits_raised,
-    Waited: lambda run, event: replace(run, cause=event.cause),
+    Waited: lambda run, event: replace(run, cause=event.why or event.cause),
     Paused: lambda run, event: replace(run, cause=event.why, budget_spent=event.unit),
     Resumed: lambda run, _: replace(run, cause="", budget_spent=None),
     Succeeded: lambda run, event: replace(run, output=event.output),

@@ -154,8 +154,18 @@ class Runtime:
         """The configured user through this agent; the first one configured, if none is named."""
         return self.offline.subject(agent=f"agent:{agent or next(iter(self.config.agents), DEFAULT_AGENT)}")
 
+    def model_of(self, agent: str | None) -> str:
+        """Which model this agent (the first one, if none is named) has by its configuration. Raises ConfigError."""
+        return _agent(self.config, agent or next(iter(self.config.agents), DEFAULT_AGENT), "--agent").model
+
     async def submit(
-        self, text: str, subject: Subject, *, model: str | None = None, limits: Limits | None = None
+        self,
+        text: str,
+        subject: Subject,
+        *,
+        model: str | None = None,
+        limits: Limits | None = None,
+        conversation: bool = False,
     ) -> str:
         """Queues a run and returns its id. Raises ConfigError for an agent or a model that is not configured."""
         agent = _agent(self.config, (subject.agent or "").removeprefix("agent:"), "--agent")
@@ -164,7 +174,8 @@ class Runtime:
         most = self.offline.budgets.limits_for(agent.name).strictest(_own_limits(self.config, agent.name))
         run_id = new_run_id()
         given = most.replaced(limits or Limits()).to_json()
-        queued = Queued("loop", subject.user, subject.tenant, subject.agent, model, text, given)
+        who = (subject.user, subject.tenant, subject.agent)
+        queued = Queued("loop", *who, model, text, given, conversation=conversation)
         await self.offline.store.append(run_id, [queued], lease=None)
         return run_id
 

@@ -21,7 +21,7 @@ __all__ = [
     "Pause",
     "Reconcile",
 ]
-__all__ += ["Rest", "Step", "Wait", "broken", "next_step"]
+__all__ += ["Rest", "Step", "Wait", "broken", "next_step", "users_turn"]
 
 MAX_MODEL_FAILURES = 3
 MAX_REFUSALS = 3  # of one call, after people have said no to it
@@ -96,6 +96,12 @@ def next_step(run: Run, now: int) -> Step:
         if step is not None:
             return step
     return AskModel(run.turn if run.failures else run.turn + 1, len(run.failures) + 1)
+
+
+def users_turn(run: Run) -> bool:
+    """Whether a conversation waits for nothing but what its user says next."""
+    open_calls = any(call.status in ("held", "doubted") for call in run.calls.values())
+    return run.conversation and run.status == "waiting" and not open_calls
 
 
 def _resting(run: Run, _now: int) -> Step | None:

@@ -106,6 +106,7 @@ LIBRARIES: Mapping[str, Library] = {
     "pygls": Library("pygls", ("gateway.cli.policy.language_server",)),  # the extra `lsp`
     "lsprotocol": Library("lsprotocol", ("gateway.cli.policy.language_server",)),
     "rich": Library("rich", ("gateway.cli",)),
+    "prompt_toolkit": Library("prompt-toolkit", ("gateway.cli.prompting",)),
     "yaml": Library("pyyaml", ("providers.scripted",)),
     "anthropic": Library("anthropic", ("providers.anthropic",)),
     "openai": Library("openai", ("providers.wire.openai_client",)),

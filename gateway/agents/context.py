@@ -15,7 +15,16 @@ from gateway.errors import ContextTooSmall
 from gateway.run import Run
 from providers import Message, Request, Text, ToolSpec
 
-__all__ = ["BYTES_A_TOKEN", "assemble", "estimated_tokens", "room_of", "running_low", "system_of", "window_of"]
+__all__ = [
+    "BYTES_A_TOKEN",
+    "WARN_AT",
+    "assemble",
+    "estimated_tokens",
+    "room_of",
+    "running_low",
+    "system_of",
+    "window_of",
+]
 
 WARN_AT = 80  # percent of a run's own limits
 _PINNED = "Keep in mind, however long the conversation becomes:"

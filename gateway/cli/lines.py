@@ -30,7 +30,7 @@ from gateway.events import (
 from gateway.run import ENDED, Run
 from gateway.visible import shortened, visible
 
-__all__ = ["Line", "Said", "budget_line", "doubts", "line", "recap"]
+__all__ = ["Line", "Said", "amount_of", "budget_line", "doubts", "line", "recap"]
 
 _ARGUMENTS_WIDTH = 96
 _TITLE_WIDTH = 40
@@ -73,12 +73,13 @@ def recap(run: Run) -> Line:
     before = " and ".join(shown(unit, getattr(run.spend, unit)) for unit in ("turns", "tool_calls"))
     why = f"{visible(run.cause)} · " if run.status in ("failed", "cancelled") else ""
     detail = f"{why}all of it: toolgate runs show {run.id}"
-    return Line("▸", "bold", f"{shortened(run.input, _TITLE_WIDTH)}  {verb} after {before}", detail)
+    title = run.messages[0]["parts"][0]["text"] if run.messages else run.input  # what was said first
+    return Line("▸", "bold", f"{shortened(title, _TITLE_WIDTH)}  {verb} after {before}", detail)
 
 
 def budget_line(limits: Limits, spend: Spend) -> str:
     """`1,240 of 500,000 tokens · $0.0031 of $5 · …`"""
-    parts = [_of(unit, getattr(spend, unit), limit) for unit, limit in _set(limits)]
+    parts = [amount_of(unit, getattr(spend, unit), limit) for unit, limit in _set(limits)]
     return " · ".join(parts) if parts else "no limits"
 
 
@@ -86,7 +87,8 @@ def _set(limits: Limits) -> list[tuple[Unit, int]]:
     return [(unit, limit) for unit in UNITS if (limit := getattr(limits, unit)) is not None]
 
 
-def _of(unit: Unit, amount: int, limit: int) -> str:
+def amount_of(unit: Unit, amount: int, limit: int) -> str:
+    """`1,240 of 500,000 tokens`."""
     spent = shown(unit, amount) if unit in ("nanos", "millis") else f"{amount:,}"
     return f"{spent} of {shown(unit, limit)}"
 
@@ -167,7 +169,8 @@ _OUTCOMES: Mapping[type[Outcome], Callable[[Any, str], tuple[str, str, str, str]
 
 def _waited(event: Waited, _calls: Calls) -> Line:
     if event.cause == "user":
-        return Line("‖", "yellow", "waiting for the user", visible(event.why))
+        waits = Line("‖", "yellow", "waiting for the user")
+        return Line("✗", "red", "no answer", visible(event.why)) if event.why else waits
     what = " to say what became of a call" if event.cause == "doubt" else "'s approval"
     return Line("‖", "yellow", f"waiting for a person{what}")
 
