@@ -16,7 +16,7 @@ from gateway.budget import Limits
 from gateway.call import Action, Deny, JsonObject, Subject, Tool, outcome_from_json, says
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
-from gateway.earlier import NOTHING_READ, Read, held_by, read_by, together, who_is
+from gateway.earlier import NOTHING_READ, Read, held_in, read_by, together, who_is
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.gaps import gaps
@@ -122,7 +122,7 @@ class Clients:
         lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
         lost = [row for row in lost if not is_run_of_task(row.id)]  # whoever asks for its task takes it up
         for row in lost:
-            settle = settled_of_lost(run_account(row.id), await held_by(self.store, row.id))
+            settle = settled_of_lost(run_account(row.id), await held_in(self.store, row.id))
             with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
                 why = Failed("lost", "the gateway was killed")
                 await self.store.append(row.id, [why], lease=None, changes=settle)

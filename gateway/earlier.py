@@ -1,6 +1,7 @@
 """What clients have done in earlier runs: the same client at work goes on where it was, as far as taint is concerned.
 
-Who is the same is told by a run's record: the same subject, who gives himself the same name.
+Who is the same is told by a run's record: the same subject, who gives himself the same name. And what the calls of a
+run have left behind whose gateway was killed.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from gateway.run import fold
 from gateway.standing import NOTHING_HELD, Held, held_back
 from gateway.store import RunRow, Store, title_of
 
-__all__ = ["MOST_READ", "NOTHING_READ", "Read", "Who", "held_by", "read_by", "read_until", "together", "who_is"]
+__all__ = ["MOST_READ", "NOTHING_READ", "Read", "Who", "held_in", "read_by", "read_until", "together", "who_is"]
 
 MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
@@ -39,15 +40,6 @@ async def read_until(store: Store, end: float, seconds: float) -> Mapping[Who, R
         if row.created < end * 1000:
             read.setdefault(_who(row), []).append(await _read_in(store, row, since))
     return {client: together(all_read) for client, all_read in read.items()}
-
-
-async def held_by(store: Store, run_id: str) -> Held:
-    """What a run's calls have reserved that have no answer. A long one is read in pages, and others have their turn."""
-    held, after = NOTHING_HELD, 0
-    while page := await store.events(run_id, after, MOST_READ):
-        held, after = held_back(page, held), page[-1].seq
-        await asyncio.sleep(0)
-    return held
 
 
 def who_is(subject: Subject, title: str) -> Who:
@@ -79,3 +71,12 @@ async def _read_in(store: Store, row: RunRow, since: int) -> Read:
     worked = [recorded.at for recorded in events if not isinstance(recorded.event, Succeeded | Failed)]
     run = fold(row.id, events)
     return (run.tainted, run.servers) if worked[-1] >= since else NOTHING_READ
+
+
+async def held_in(store: Store, run_id: str) -> Held:
+    """What the calls of a run have reserved that have no answer. It is read in pages, and others have their turn."""
+    held, after = NOTHING_HELD, 0
+    while page := await store.events(run_id, after, MOST_READ):
+        held, after = held_back(page, held), page[-1].seq
+        await asyncio.sleep(0)
+    return held

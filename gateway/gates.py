@@ -264,7 +264,7 @@ def covers(call: Call, facts: Facts) -> bool:
     thing, asked = facts.thing(call), facts.approval
     if asked is None or asked.policy != facts.policy.digest:
         return False
-    return bool(thing and asked and asked.allows(call, pin(thing), _millis(facts.now), facts.server_pin))
+    return bool(thing and asked.allows(call, pin(thing), _millis(facts.now), facts.server_pin))
 
 
 def recalls(call: Call, facts: Facts) -> bool:

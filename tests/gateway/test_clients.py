@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway import earlier
+import gateway.earlier as under_test
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, Subject, outcome_to_json
 from gateway.clients import ClientRun, Exchange, Seat, new_run_id
@@ -242,7 +242,7 @@ def test_what_a_killed_gateways_call_had_reserved_is_settled_as_made_once(tmp_pa
 def test_what_was_reserved_anywhere_in_a_very_long_run_is_settled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(earlier, "MOST_READ", 3)  # what is read of it at once
+    monkeypatch.setattr(under_test, "MOST_READ", 3)  # what is read of it at once
     spend = Spend(tool_calls=1)
 
     async def admit(app: App, number: int, *, answered: bool) -> None:
