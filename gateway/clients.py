@@ -4,7 +4,6 @@ A client's session is a run without a model: its calls take the same path, meet 
 record.
 """
 
-import asyncio
 import contextlib
 import itertools
 import secrets
@@ -30,7 +29,6 @@ from gateway.policy import LivePolicy, RunFacts
 from gateway.profile import WHOLE, Profile
 from gateway.reserving import settled_of_lost
 from gateway.run import Run
-from gateway.standing import NOTHING_HELD, Held, held_back
 from gateway.store import Lease, Once, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.task import is_run_of_task
@@ -130,14 +128,6 @@ class Clients:
                 await self.store.append(row.id, [why], lease=None, changes=settle)
                 await self.trace_end(row.id)
         return len(lost)
-
-    async def _held_back(self, run_id: str) -> Held:
-        """What its calls have reserved that have no answer. A long run is read in pages, and others have their turn."""
-        held, after = NOTHING_HELD, 0
-        while page := await self.store.events(run_id, after, MOST_READ):
-            held, after = held_back(page, held), page[-1].seq
-            await asyncio.sleep(0)
-        return held
 
     async def trace_end(self, run_id: str, cause: str = "lost") -> None:
         """The root of a run's spans, sent when it has ended, with why it failed. Unread where nobody wants it."""
