@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers import File, Image
-from providers.fake.checks import Refused, Text
+from providers.fake.checks import SCHEMA, Refused, Text, fit
 from providers.fake.wire import Complaint
 
 __all__ = ["NAME", "WORDS", "error", "error_fields", "file", "image", "owned", "strictly", "thinks"]
@@ -64,6 +64,7 @@ def strictly(name: str, schema: Any, path: tuple[str | int, ...]) -> None:
     """Raises Refused for a schema that strict mode does not take (structured outputs, supported schemas)."""
     for context, part in _objects(schema, ()):
         where = f"Invalid schema for function '{name}': In context={context}"
+        fit(part, SCHEMA, path)
         if part.get("additionalProperties") is not False:
             sentence = f"{where}, 'additionalProperties' is required to be supplied and to be false."
             raise Refused(path, "rule", sentence, "invalid_function_parameters")

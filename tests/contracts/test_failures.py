@@ -138,6 +138,15 @@ def test_an_error_says_which_request_it_was(member: str) -> None:
     _with(member, f"  - {{{_SAYS}}}", scenario)
 
 
+@pytest.mark.parametrize("member", WIRES)
+def test_who_is_answered_with_a_web_page_is_told_so(member: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        _, error = await heard(scene.provider, scene.request())
+        assert "`text/html`" in str(error)
+
+    _with(member, f"  - {{{_SAYS}}}", scenario, fault="html")
+
+
 def test_in_responses_a_response_that_failed_is_an_error() -> None:
     async def scenario(scene: Scene) -> None:
         events, error = await heard(scene.provider, scene.request())
