@@ -41,7 +41,7 @@ _COLUMNS = (
     Column("call_ratio", "ours / SDK", 2),
 )
 _NOTES = (
-    f"CPU. Events: a reply of {EVENTS:,} words, a chunk each, less one of a dozen. Calls: that, after {TURNS} turns.",
+    f"CPU. Events: a reply of {EVENTS:,} words less one of a dozen. Calls: that one, {TURNS} turns, {TOOLS} tools.",
     "the SDK: its client's `create(stream=True)`, given the body that ours writes, its events read and thrown away.",
     "ours: the same client, from a Request to a Reply: the body is written, the events are ours, and none of its own.",
     "each the least of its rounds.",
@@ -60,8 +60,8 @@ class _Kind:
 
 def adapters(scale: Scale) -> Table:
     """One row for each wire format."""
-    rounds = 2 * scale.rounds - 1
-    rows = [asyncio.run(_row(name, kind, rounds)) for name, kind in _kinds().items()]
+    rounds, words = 2 * scale.rounds - 1, EVENTS if scale.slowest else EVENTS // 10
+    rows = [asyncio.run(_row(name, kind, rounds, words)) for name, kind in _kinds().items()]
     return Table("An adapter beyond its SDK", _COLUMNS, rows, _NOTES)
 
 
@@ -91,12 +91,12 @@ def _kinds() -> Mapping[str, _Kind]:
     }
 
 
-async def _row(label: str, kind: _Kind, rounds: int) -> Row:
-    long, short = _chunks(kind.form, EVENTS), _chunks(kind.form, 12)
+async def _row(label: str, kind: _Kind, rounds: int, words: int) -> Row:
+    long, short = _chunks(kind.form, words), _chunks(kind.form, 12)
     found: dict[str, list[float]] = {}
     for _ in range(rounds):  # one after the other, so that a busy minute befalls both
         for name, chunks in (("long", long), ("short", short)):
-            times = 1 if name == "long" else 8
+            times = 1 if name == "long" else 2 + rounds
             found.setdefault(f"sdk_{name}", []).append(await _cpu(_sdk(kind, chunks), times))
             found.setdefault(name, []).append(await _cpu(_ours(kind, chunks), times))
     best = {name: min(values) for name, values in found.items()}  # CPU: what is more is the machine

@@ -31,7 +31,11 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     preview         what a person is shown of a call before he answers
     events          the facts of a run, and their JSON
     refusals        what the record keeps of a call that was refused
-    run             a run is the fold of its events: the transition table, `apply()`, `fold()`
+    conversation    what happens in a conversation beside questions and calls: what the user says, what is told no more
+    asked           what models were asked, and what came of it
+    transitions     what may follow what in a run: a table
+    weight          how much a message is for a model
+    run             a run is the fold of its events: `apply()`, `fold()`
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person
     signature       which server asks: its name on each of its questions
@@ -60,7 +64,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     mentions        whether a text tells a redacted field in another way than as a field
     redaction       results without what a policy keeps back
     fulfilment      an outcome as the duties of its call leave it
-    agents/         what an agent is, and what its model is told
+    agents/         what an agent is, and what its model is told: all that fits its window
     config/         toolgate.toml, .mcp.json, budgets.toml, the environment and the flags
     identity        who is asking
     keys            API keys, of which only a hash is kept
@@ -103,8 +107,9 @@ Paths: where something happens.
     pipeline        the path of a call: parse, judge, admit, forward, record
     backend         a model as it is asked and billed
     turn            one question to a model: reserve, ask, settle, for each attempt
+    fitting         what a model is told fits its window: less is told, and it is recorded
     loop            the path of a run: take the steps, until it waits or ends
-    earlier         what clients have read in the runs that they had before
+    earlier         what clients have done in the runs that they had before
     clients         a session without a model of ours: the same path for MCP clients
     redeeming       the path of a call that people agreed to, made for a task
     following       how a client follows its tasks, whoever made them

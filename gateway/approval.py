@@ -52,7 +52,8 @@ class Vote:
     """What one person said, at `at` (milliseconds since 1970). `method` is how he was known to be who he is.
 
     `on_behalf` is who let him decide in his place. `digest` is that of the call which he saw, with his own changes: a
-    yes to another one does not count. `scope` is how long it is remembered: `once`, `run`, `session` or `until`.
+    yes to another one does not count, nor one under another policy than the approval's: `policy` is its digest. `scope`
+    is how long it is remembered: `once`, `run`, `session` or `until`.
     """
 
     by: str
@@ -63,6 +64,7 @@ class Vote:
     scope: str = "once"
     on_behalf: str | None = None
     digest: str = ""
+    policy: str = ""
 
     @property
     def people(self) -> frozenset[str]:
@@ -107,7 +109,7 @@ PLAIN = Terms()
 @dataclass(frozen=True)
 class Approval:
     """Bound to who asks, in which run of which session, for which tool (by pin) of which server with which arguments,
-    under which policy.
+    under which policy (by its digest, as it was when the last answer was given).
 
     `claim` is what may pick the answer up: the call's own key in an agent's run; for an MCP client, which comes back
     with a new request, the digest of who, what and how. `arguments` is the canonical text that will run, whatever
@@ -198,7 +200,8 @@ class Approval:
     def votes(self) -> tuple[Vote, ...]:
         """Every yes to the call that will run. A person who said no afterwards has taken his back."""
         last = {vote.by: vote for vote in self.decisions if vote.decision != "escalated"}
-        return tuple(vote for vote in last.values() if vote.decision == "approved" and vote.digest == self.digest)
+        good = [vote for vote in last.values() if vote.decision == "approved" and vote.digest == self.digest]
+        return tuple(vote for vote in good if vote.policy in ("", self.policy))  # older ones do not say
 
     @property
     def approvers(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ A client's session is a run without a model: its calls take the same path, meet 
 record.
 """
 
-import asyncio
 import contextlib
 import itertools
 import secrets
@@ -17,7 +16,7 @@ from gateway.budget import Limits
 from gateway.call import Action, Deny, JsonObject, Subject, Tool, outcome_from_json, says
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
-from gateway.earlier import MOST_READ, NOTHING_READ, Read, read_by, together, who_is
+from gateway.earlier import NOTHING_READ, Read, held_in, read_by, together, who_is
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.gaps import gaps
@@ -30,7 +29,6 @@ from gateway.policy import LivePolicy, RunFacts
 from gateway.profile import WHOLE, Profile
 from gateway.reserving import settled_of_lost
 from gateway.run import Run
-from gateway.standing import NOTHING_HELD, Held, held_back
 from gateway.store import Lease, Once, Store, run_account, title_of
 from gateway.store.lease import is_dead, owner_name
 from gateway.task import is_run_of_task
@@ -124,20 +122,12 @@ class Clients:
         lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
         lost = [row for row in lost if not is_run_of_task(row.id)]  # whoever asks for its task takes it up
         for row in lost:
-            settle = settled_of_lost(run_account(row.id), await self._held_back(row.id))
+            settle = settled_of_lost(run_account(row.id), await held_in(self.store, row.id))
             with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
                 why = Failed("lost", "the gateway was killed")
                 await self.store.append(row.id, [why], lease=None, changes=settle)
                 await self.trace_end(row.id)
         return len(lost)
-
-    async def _held_back(self, run_id: str) -> Held:
-        """What its calls have reserved that have no answer. A long run is read in pages, and others have their turn."""
-        held, after = NOTHING_HELD, 0
-        while page := await self.store.events(run_id, after, MOST_READ):
-            held, after = held_back(page, held), page[-1].seq
-            await asyncio.sleep(0)
-        return held
 
     async def trace_end(self, run_id: str, cause: str = "lost") -> None:
         """The root of a run's spans, sent when it has ended, with why it failed. Unread where nobody wants it."""

@@ -1,17 +1,20 @@
-"""What clients have read in earlier runs: the same client at work goes on where it was, as far as taint is concerned.
+"""What clients have done in earlier runs: the same client at work goes on where it was, as far as taint is concerned.
 
-Who is the same is told by a run's record: the same subject, who gives himself the same name.
+Who is the same is told by a run's record: the same subject, who gives himself the same name. And what the calls of a
+run have left behind whose gateway was killed.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
 from gateway.call import Subject
 from gateway.events import Failed, Succeeded
 from gateway.run import fold
+from gateway.standing import NOTHING_HELD, Held, held_back
 from gateway.store import RunRow, Store, title_of
 
-__all__ = ["MOST_READ", "NOTHING_READ", "Read", "Who", "read_by", "read_until", "together", "who_is"]
+__all__ = ["MOST_READ", "NOTHING_READ", "Read", "Who", "held_in", "read_by", "read_until", "together", "who_is"]
 
 MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
@@ -68,3 +71,12 @@ async def _read_in(store: Store, row: RunRow, since: int) -> Read:
     worked = [recorded.at for recorded in events if not isinstance(recorded.event, Succeeded | Failed)]
     run = fold(row.id, events)
     return (run.tainted, run.servers) if worked[-1] >= since else NOTHING_READ
+
+
+async def held_in(store: Store, run_id: str) -> Held:
+    """What the calls of a run have reserved that have no answer. It is read in pages, and others have their turn."""
+    held, after = NOTHING_HELD, 0
+    while page := await store.events(run_id, after, MOST_READ):
+        held, after = held_back(page, held), page[-1].seq
+        await asyncio.sleep(0)
+    return held

@@ -18,6 +18,7 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
     - AlreadyUsed          it was good for one time; nothing was written
     - BudgetExceeded       a reservation does not fit; nothing was written
     - TooManyQuestions     a run has asked people so much that is open; nothing was written
+  + ContextTooSmall        instructions and tools leave no room for a conversation
   + IllegalEvent           an event that may not follow: a bug, nothing was written
 
 Model backends have their own, `providers.ProviderError`.
@@ -32,6 +33,7 @@ __all__ = [
     "BudgetExceeded",
     "ConfigError",
     "Conflict",
+    "ContextTooSmall",
     "IllegalEvent",
     "LeaseLost",
     "LogInNeeded",
@@ -173,6 +175,10 @@ class BudgetExceeded(StoreError):
     def __init__(self, unit: str, text: str, then: str = "stop", retry_after: float | None = None) -> None:
         self.unit, self.then, self.retry_after = unit, then, retry_after
         super().__init__(text)
+
+
+class ContextTooSmall(ToolgateError):
+    """The window of a model has no room for a conversation beside instructions, pinned texts and tools."""
 
 
 class IllegalEvent(ToolgateError):

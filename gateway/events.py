@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
 from typing import Any, Literal
 
+from gateway.asked import ModelAnswered, ModelAsked, ModelFailed
 from gateway.call import Action, Deed, JsonObject
+from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.values import value
 
 __all__ = [
@@ -54,7 +56,7 @@ class Queued:
     """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's.
 
     `tainted` and `servers` are what it brings along: in the run before this one, the same client read untrusted text,
-    and what these servers said; `servers` None: nobody knows which.
+    and what these servers said; `servers` None: nobody knows which. In a `conversation`, the user goes on.
     """
 
     driver: Literal["loop", "client"]
@@ -66,6 +68,7 @@ class Queued:
     limits: Mapping[str, int] = field(default_factory=dict)
     tainted: bool = False
     servers: Sequence[str] | None = field(default_factory=list)
+    conversation: bool = False
 
 
 @value(frozen=True, slots=True)
@@ -73,43 +76,6 @@ class Started:
     """A worker drives the run from here on; again after another one died."""
 
     worker: str
-
-
-@value(frozen=True, slots=True)
-class ModelAsked:
-    """`model` is the one that is asked, where several may be, one after another."""
-
-    turn: int
-    reserved: Mapping[str, int]
-    model: str = ""
-
-
-@value(frozen=True, slots=True)
-class ModelAnswered:
-    """`message` is a `providers.Message` as JSON; `calls` are `{"key", "id", "path"}`, resolved once, in its order."""
-
-    turn: int
-    message: JsonObject
-    finish: str
-    model: str
-    usage: JsonObject
-    spent: Mapping[str, int]
-    calls: tuple[JsonObject, ...] = ()
-
-
-@value(frozen=True, slots=True)
-class ModelFailed:
-    """One attempt at a reply. `then` is how it goes on by itself: `again`, or the name of the model that is asked next;
-    empty where it does not.
-    """
-
-    turn: int
-    kind: str
-    why: str
-    retryable: bool
-    spent: Mapping[str, int] = field(default_factory=dict)
-    model: str = ""
-    then: str = ""
 
 
 @value(frozen=True, slots=True)
@@ -254,9 +220,10 @@ class Resolved:
 
 @value(frozen=True, slots=True)
 class Waited:
-    """Nothing more can be done until people answer: the driver lets go."""
+    """Nothing more can be done until people answer: the driver lets go. `why` says what went wrong, if anything did."""
 
-    cause: Literal["approval", "doubt"]
+    cause: Literal["approval", "doubt", "user"]
+    why: str = ""
 
 
 @value(frozen=True, slots=True)
@@ -319,6 +286,12 @@ Event = (
     | Succeeded
     | Failed
     | Cancelled
+    | UserSpoke
+    | Interrupted
+    | Pinned
+    | ModelChosen
+    | Searched
+    | Compacted
 )
 
 EVENTS: Mapping[str, type[Event]] = {
@@ -344,7 +317,16 @@ EVENTS: Mapping[str, type[Event]] = {
     "succeeded": Succeeded,
     "failed": Failed,
     "cancelled": Cancelled,
+    "user_spoke": UserSpoke,
+    "interrupted": Interrupted,
+    "pinned": Pinned,
+    "model_chosen": ModelChosen,
+    "searched": Searched,
+    "compacted": Compacted,
 }
+_TUPLES: Mapping[type[Event], str] = {
+    ModelAnswered: "calls", Obliged: "rules", Returned: "left", Budgeted: "left", Searched: "content"
+}  # fmt: skip
 _NAMES: Mapping[type[Event], str] = {cls: name for name, cls in EVENTS.items()}
 _FIELDS: Mapping[type[Event], frozenset[str]] = {
     cls: frozenset(field.name for field in fields(cls)) for cls in EVENTS.values()
@@ -377,10 +359,6 @@ def event_from_json(value: Mapping[str, Any]) -> Event:
     """The inverse. Raises KeyError for an unknown event; fields that a newer version added are left out."""
     cls = EVENTS[value["event"]]
     known = {name: item for name, item in value.items() if name in _FIELDS[cls]}
-    if cls is ModelAnswered:
-        known["calls"] = tuple(known.get("calls", ()))
-    elif cls is Obliged:
-        known["rules"] = tuple(known.get("rules", ()))
-    elif cls is Returned or cls is Budgeted:
-        known["left"] = tuple(known.get("left", ()))
+    if (many := _TUPLES.get(cls)) is not None:
+        known[many] = tuple(known.get(many, ()))
     return cls(**known)

@@ -260,9 +260,11 @@ _UNJUDGED = Deny("known", "there are no gates")
 
 
 def covers(call: Call, facts: Facts) -> bool:
-    """Whether the answer that people gave is a yes to exactly this call, and still good."""
+    """Whether the answer that people gave is a yes to exactly this call, under this very policy, and still good."""
     thing, asked = facts.thing(call), facts.approval
-    return bool(thing and asked and asked.allows(call, pin(thing), _millis(facts.now), facts.server_pin))
+    if asked is None or asked.policy != facts.policy.digest:
+        return False
+    return bool(thing and asked.allows(call, pin(thing), _millis(facts.now), facts.server_pin))
 
 
 def recalls(call: Call, facts: Facts) -> bool:

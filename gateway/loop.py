@@ -15,23 +15,40 @@ from typing import Any, Protocol
 
 from gateway.accounts import Bill
 from gateway.agents import Agent
-from gateway.agents.context import assemble, offered
+from gateway.agents.context import window_of
+from gateway.agents.offering import OURS, Offer, answered, offer, wanted
 from gateway.booking import Booking
 from gateway.call import Tool
 from gateway.catalogue import Catalogue
-from gateway.errors import IllegalEvent
+from gateway.conversation import Purpose, Searched
+from gateway.errors import ContextTooSmall, IllegalEvent
 from gateway.events import Decided, Event, Failed, Paused, Recorded, Resolved, Resumed, Started, Succeeded, Waited
+from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
 from gateway.hearing import OfRun
 from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, Proposal, Work
 from gateway.policy import LivePolicy
 from gateway.run import ENDED, CallState, Run, fold
-from gateway.steps import AskModel, Fail, Finish, ForgetReply, MakeCalls, Pause, Reconcile, Rest, Step, Wait, next_step
+from gateway.steps import (
+    AskModel,
+    Fail,
+    Finish,
+    ForgetReply,
+    MakeCalls,
+    Pause,
+    Reconcile,
+    Rest,
+    Step,
+    Wait,
+    broken,
+    next_step,
+    users_turn,
+)
 from gateway.store import Lease, Store
 from gateway.store.lease import leased
 from gateway.tracing import Place, Tracing
 from gateway.turn import Model, Turn
-from providers import Message, Request, StreamEvent, ToolSpec, message_from_json
+from providers import Request, StreamEvent, ToolCall
 
 __all__ = ["BACKOFF", "LONGEST_PAUSE", "MAX_ATTEMPTS", "Loop", "Parts", "Watcher", "backoff"]
 
@@ -94,13 +111,13 @@ class Loop:
 
 @dataclass(slots=True)
 class _Drive:
-    """One worker's time with one run. `run` and `messages` are what the store's events fold to, kept up with."""
+    """One worker's time with one run. `run` is what the store's events fold to, kept up with."""
 
     parts: Parts
     lease: Lease
     watcher: Watcher
     run: Run = field(init=False)
-    messages: list[Message] = field(default_factory=list)
+    fitting: Fitting = field(default_factory=Fitting)
     tools: "_Offer | None" = None
     ear: OfRun = field(init=False)
     refusals: list[Decided] = field(default_factory=list)  # not told of yet
@@ -127,7 +144,7 @@ class _Drive:
         elif self.run.status == "paused":
             await self._append(Resumed("it was resumed"))
         elif not isinstance(next_step(replace(self.run, status="running"), _now()), Wait):
-            await self._append(Resumed("people answered"))
+            await self._append(Resumed("the user goes on" if users_turn(self.run) else "people answered"))
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may cancel the run meanwhile: then what the step records may not follow."""
@@ -157,12 +174,20 @@ class _Drive:
         if step.attempt > 1:
             await asyncio.sleep(backoff(step.attempt, self.retry_after))
         model = self.parts.model(self.run.model)
-        error = await self._turn(model).ask(self.run, step.turn, self._request(model))
-        self.retry_after = error.retry_after if error else None
+        teller = self._teller(model)
+        try:
+            if not await self.fitting.fits(self.run, step.turn, teller):
+                return  # a step was taken towards it, and what comes next is asked anew
+        except ContextTooSmall as error:
+            end = broken(self.run, "context_window", str(error))
+            await _TAKE[type(end)](self, end)
+            return
+        failure = await self._turn(model).ask(self.run, step.turn, self._timed(model, teller))
+        self.retry_after = failure.retry_after if failure else None
 
     async def forget(self, _step: ForgetReply) -> None:
         model = self.parts.model(self.run.model)
-        await self._turn(model).forget(self.run, self._request(model))
+        await self._turn(model, self.run.asked_for).forget(self.run, self._timed(model, self._teller(model)))
 
     async def make(self, step: MakeCalls) -> None:
         await self._listen()
@@ -178,7 +203,9 @@ class _Drive:
             await self.ear.listen()
 
     async def wait(self, step: Wait) -> None:
-        await self._append(Waited("doubt" if step.cause == "doubt" else "approval"))
+        if step.cause == "user":
+            self.parts.tracing.stepped(self.run, "failure" if step.why else "answer")
+        await self._append(Waited(step.cause, step.why))
 
     async def pause(self, step: Pause) -> None:
         await self._append(Paused("budget", step.why, step.unit))
@@ -202,9 +229,20 @@ class _Drive:
         if spent:
             await self._append(Paused("budget", spent[0].why, spent[0].unit))
 
-    async def _call(self, call: CallState, attempt: Attempt) -> CallResult:
+    async def _call(self, call: CallState, attempt: Attempt) -> CallResult | None:
+        if call.path in OURS:
+            await self._search(call)
+            return None
         proposal = Proposal(call.key, call.path, call.arguments)
         return await self.parts.pipeline.call(proposal, self._work(), attempt)
+
+    async def _search(self, call: CallState) -> None:
+        """Lists what may be listed: nothing leaves, so there is nothing to judge. What is found is called like all."""
+        made = self._offer(self.parts.model(self.run.model)).offer
+        told = answered(call.path, call.arguments, made)
+        found = [self._resolved(name) for name in told.found]
+        searched = Searched(call.key, told.query, found, told.content, told.is_error)
+        await self.parts.store.append(self.run.id, [searched], lease=self.lease)
 
     def _work(self) -> Work:
         place = Place.of(self.run, f"t{self.run.turn}")
@@ -222,17 +260,31 @@ class _Drive:
             await self.parts.store.append(self.run.id, [given_up], lease=self.lease)
         return result
 
-    def _turn(self, model: Model) -> Turn:
+    def _turn(self, model: Model, purpose: Purpose = "answer") -> Turn:
         parts = self.parts
-        watch, booking = self.watcher.streamed, parts.booking
-        return Turn(parts.store, parts.tracing, model, self.lease, self._resolved, watch, booking, self._catch_up)
+        watch = self.watcher.streamed if purpose == "answer" else _unheard
+        how = (parts.booking, self._catch_up, purpose)
+        return Turn(parts.store, parts.tracing, model, self.lease, self._wanted, watch, *how)
+
+    def _wanted(self, wish: ToolCall) -> Mapping[str, str]:
+        made = self._offer(self.parts.model(self.run.model)).offer
+        return wanted(wish, made, self._resolved)
 
     def _resolved(self, name: str) -> str:
         """By the tools that there are when the model has spoken: a server may have come back meanwhile."""
         return self.parts.catalogue().resolve(name)
 
-    def _request(self, model: Model) -> Request:
-        request = assemble(self._agent(), self.run, model.name, self._offer().tools, self._conversation())
+    def _teller(self, model: Model) -> Teller:
+        async def ask(request: Request) -> None:
+            await self._turn(model, "summary").ask(self.run, self.run.turn, self._within_time(model, request))
+
+        made = self._offer(model).offer
+        return Teller(self._agent(), model, made, self._append, ask, self.parts.tracing)
+
+    def _timed(self, model: Model, teller: Teller) -> Request:
+        return self._within_time(model, self.fitting.request(self.run, teller))
+
+    def _within_time(self, model: Model, request: Request) -> Request:
         total = min(model.deadlines.total, _seconds_left(self.run) or model.deadlines.total)
         return replace(request, deadlines=replace(model.deadlines, total=total))
 
@@ -240,21 +292,18 @@ class _Drive:
         name = self.run.subject.agent
         return self.parts.agent(name.partition(":")[2] if name else None)
 
-    def _conversation(self) -> Sequence[Message]:
-        """The run's messages, each parsed once."""
-        self.messages.extend(message_from_json(message) for message in self.run.messages[len(self.messages) :])
-        return tuple(self.messages)
-
-    def _offer(self) -> "_Offer":
-        """What the model is shown: made anew when the servers' tools or the policy change."""
-        catalogue, policy = self.parts.catalogue(), self.parts.policy.glance
-        if self.tools is None or self.tools.catalogue is not catalogue or self.tools.policy != policy.digest:
+    def _offer(self, model: Model) -> "_Offer":
+        """What the model is shown: made anew when the servers' tools, the policy or the window change."""
+        catalogue, policy, agent = self.parts.catalogue(), self.parts.policy.glance, self._agent()
+        window = window_of(agent, model.window)
+        if self.tools is None or not self.tools.of(catalogue, policy.digest, window):
             now, subject = datetime.now(UTC), self.run.subject
 
             def visible(tool: Tool) -> bool:
                 return listed(tool, catalogue, policy, subject, now)
 
-            self.tools = _Offer(catalogue, policy.digest, offered(self._agent(), catalogue, visible))
+            made = offer(agent, catalogue, visible, window)
+            self.tools = _Offer(catalogue, policy.digest, window, made)
         return self.tools
 
     async def _trace_refusal(self, refusal: Decided) -> None:
@@ -273,7 +322,16 @@ class _Drive:
 class _Offer:
     catalogue: Catalogue
     policy: str
-    tools: tuple[ToolSpec, ...]
+    window: int
+    offer: Offer
+
+    def of(self, catalogue: Catalogue, policy: str, window: int) -> bool:
+        """Whether it is what they make."""
+        return self.catalogue is catalogue and (self.policy, self.window) == (policy, window)
+
+
+def _unheard(_event: StreamEvent) -> None:
+    """Nobody hears a summary being written."""
 
 
 _TAKE: Mapping[type[Step], Callable[[_Drive, Any], Awaitable[None]]] = {

@@ -1,18 +1,29 @@
 """A run is the fold of its events. Pure: no clock, no I/O.
 
-`TRANSITIONS` says what may follow what: an absent entry is illegal. `apply()` makes the next state; `gateway.steps`
+`gateway.transitions` says what may follow what. `apply()` makes the next state; `gateway.steps`
 says as a value what happens next. Nothing else decides the course of a run, so any process can take one up after any
 crash.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, Literal
 
 from gateway.budget import Limits, Spend
-from gateway.call import InDoubt, JsonObject, Outcome, Subject, outcome_from_json, says
-from gateway.errors import IllegalEvent
+from gateway.call import Answered, InDoubt, JsonObject, Outcome, Subject, outcome_from_json, says
+from gateway.conversation import (
+    STOPPED,
+    WHOLE,
+    Compacted,
+    Compaction,
+    Interrupted,
+    ModelChosen,
+    Pinned,
+    Purpose,
+    Searched,
+    UserSpoke,
+)
 from gateway.events import (
     Admitted,
     Budgeted,
@@ -27,10 +38,8 @@ from gateway.events import (
     ModelAnswered,
     ModelAsked,
     ModelFailed,
-    Obliged,
     Paused,
     Queued,
-    Recognised,
     Recorded,
     Resolved,
     Resumed,
@@ -38,81 +47,20 @@ from gateway.events import (
     Started,
     Succeeded,
     Waited,
-    event_name,
 )
 from gateway.results import decided_text, denied_text, resolved_text, tool_result
+from gateway.transitions import ENDED, FROM_OUTSIDE, TRANSITIONS, Status, after
+from gateway.weight import weight
 
 __all__ = ["ENDED", "TRANSITIONS", "Answer", "CallState", "Run", "Status", "after", "apply", "fold"]
-
-Status = Literal["queued", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
-
-ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
-
-TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
-    None: {Queued: "queued"},
-    "queued": {Started: "running", Cancelled: "cancelled", LimitsRaised: "queued"},
-    "running": {
-        Started: "running",
-        ModelAsked: "running",
-        ModelAnswered: "running",
-        ModelFailed: "running",
-        Denied: "running",
-        Held: "running",
-        Decided: "running",
-        Recognised: "running",
-        Admitted: "running",
-        Budgeted: "running",
-        Obliged: "running",
-        Returned: "running",
-        Doubted: "running",
-        Resolved: "running",
-        LimitsRaised: "running",
-        Waited: "waiting",
-        Paused: "paused",
-        Succeeded: "succeeded",
-        Failed: "failed",
-        Cancelled: "cancelled",
-    },
-    "waiting": {
-        Started: "waiting",
-        Decided: "waiting",
-        Resolved: "waiting",
-        LimitsRaised: "waiting",
-        Resumed: "running",
-        Cancelled: "cancelled",
-    },
-    "paused": {
-        Started: "paused",
-        Decided: "paused",
-        Resolved: "paused",
-        LimitsRaised: "paused",
-        Resumed: "running",
-        Cancelled: "cancelled",
-    },
-    "succeeded": {Returned: "succeeded", Decided: "succeeded"},
-    "failed": {Returned: "failed", Decided: "failed"},
-    "cancelled": {Returned: "cancelled", ModelAnswered: "cancelled", ModelFailed: "cancelled"},
-}
-
-
-def after(status: Status | None, event: Event) -> Status:
-    """The status that follows. Raises IllegalEvent for what the table does not have."""
-    try:
-        return TRANSITIONS[status][type(event)]
-    except KeyError:
-        raise IllegalEvent(f"`{event_name(event)}` may not follow in a run that is {status or 'not queued'}") from None
-
-
-_FROM_OUTSIDE: frozenset[type[Event]] = frozenset({Decided, Resolved, LimitsRaised, Cancelled})
 
 CallStatus = Literal["proposed", "held", "approved", "admitted", "in_doubt", "doubted", "done"]
 
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """Where one call of the current turn stands. `text` is set when it ended without the server's own result.
-
-    `accounts` is what it has reserved beside its run's budget.
+    """Where a call of the current turn stands. `text` is set when it ended without the server's own result, `accounts`
+    is what it has reserved beside its run's budget.
     """
 
     key: str
@@ -158,11 +106,18 @@ class Run:
     asked: Spend | None = None  # reserved for a model call that has no answer yet
     asked_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # and of which accounts beside its own
     asked_model: str = ""  # by whom, where several models may be asked
+    asked_for: Purpose = "answer"
     low: Mapping[str, JsonObject] = field(default_factory=dict)  # what is left of budgets that run low
     failures: tuple[ModelFailed, ...] = ()  # of the current turn's model call, in a row
     finish: str = ""
     messages: tuple[Mapping[str, Any], ...] = ()
-    size: int = 0  # of the messages as JSON, in bytes: what a request will about cost is read off it
+    compaction: Compaction = WHOLE  # what of them the model is told
+    size: int = 0  # of what it is told of them, in bytes: what a request will about cost is read off it
+    draft: str = ""  # a summary that the model has written, and that is not in force yet
+    draft_failed: bool = False  # it was asked for one, and could not
+    conversation: bool = False  # after an answer the user goes on
+    unsaid: tuple[str, ...] = ()  # what he said while calls were open
+    pinned: tuple[str, ...] = ()
     calls: Mapping[str, CallState] = field(default_factory=dict)
     spend: Spend = field(default_factory=Spend)  # settled
     denials: int = 0
@@ -207,24 +162,20 @@ def apply(run: Run, recorded: Recorded) -> Run:
         seq=recorded.seq,
         created=run.created or recorded.at,
         updated=recorded.at,
-        active=run.active if type(event) in _FROM_OUTSIDE else recorded.at,
+        active=run.active if type(event) in FROM_OUTSIDE else recorded.at,
         turn_began=run.turn_began if changed.turn == run.turn else recorded.at,
         spend=changed.spend + Spend(millis=_worked(run, recorded)),
     )
 
 
 def _worked(run: Run, recorded: Recorded) -> int:
-    """Milliseconds at work since the last event: not while it waits, nor between a crash and the take-over.
-
-    What comes from outside may come in between the two, so it says nothing about work.
-    """
+    """Milliseconds at work since the last event: not while it waits, nor between a crash and the take-over."""
     idle = run.status != "running" or isinstance(recorded.event, Started) or run.driver == "client"
-    return 0 if idle or type(recorded.event) in _FROM_OUTSIDE else max(0, recorded.at - run.active)
+    return 0 if idle or type(recorded.event) in FROM_OUTSIDE else max(0, recorded.at - run.active)
 
 
 def _queued(run: Run, event: Queued) -> Run:
     subject = Subject(event.user, event.tenant, event.agent)
-    message = {"role": "user", "parts": [{"kind": "text", "text": event.input}]}
     queued = replace(
         run,
         driver=event.driver,
@@ -234,23 +185,26 @@ def _queued(run: Run, event: Queued) -> Run:
         limits=Limits(**event.limits),
         tainted=event.tainted,
         servers=None if event.servers is None else frozenset(event.servers),
+        conversation=event.conversation,
     )
-    return _said(queued, message) if event.driver == "loop" else queued
+    return _said(queued, _from_user(event.input)) if event.driver == "loop" else queued
 
 
 def _model_asked(run: Run, event: ModelAsked) -> Run:
-    return replace(run, turn=event.turn, asked=Spend.from_json(event.reserved), asked_of={}, asked_model=event.model)
+    asked = Spend.from_json(event.reserved)
+    return replace(run, turn=event.turn, asked=asked, asked_of={}, asked_model=event.model, asked_for=event.purpose)
 
 
 def _said(run: Run, message: Mapping[str, Any]) -> Run:
-    size = len(json.dumps(message, ensure_ascii=False).encode(errors="surrogatepass"))
-    return replace(run, messages=(*run.messages, message), size=run.size + size)
+    return replace(run, messages=(*run.messages, message), size=run.size + weight(message))
 
 
 def _model_answered(run: Run, event: ModelAnswered) -> Run:
+    if event.purpose == "summary":
+        return _drafted(run, event)
     wishes = [part for part in event.message["parts"] if part["kind"] == "tool_call"]
     states = [
-        CallState(call["key"], wish["id"], call["path"], wish["arguments"])
+        CallState(call["key"], wish["id"], call["path"], call.get("arguments", wish["arguments"]))
         for call, wish in zip(event.calls, wishes, strict=False)  # a reply that was cut has wishes and no calls
     ]
     return replace(
@@ -263,8 +217,18 @@ def _model_answered(run: Run, event: ModelAnswered) -> Run:
     )
 
 
+def _drafted(run: Run, event: ModelAnswered) -> Run:
+    """A summary is no part of the conversation, before it takes the place of one (`Compacted`)."""
+    text = "".join(part["text"] for part in event.message["parts"] if part["kind"] == "text").strip()
+    spend = run.spend + Spend.from_json(event.spent)
+    return replace(run, asked=None, draft=text, draft_failed=not text, spend=spend)
+
+
 def _model_failed(run: Run, event: ModelFailed) -> Run:
-    return replace(run, asked=None, failures=(*run.failures, event), spend=run.spend + Spend.from_json(event.spent))
+    spend = run.spend + Spend.from_json(event.spent)
+    if event.purpose == "summary":  # a worker that died is no reason not to ask again
+        return replace(run, asked=None, draft_failed=event.kind != "lost", spend=spend)
+    return replace(run, asked=None, failures=(*run.failures, event), spend=spend)
 
 
 def _change(run: Run, key: str, **changes: Any) -> Run:
@@ -278,7 +242,8 @@ def _change(run: Run, key: str, **changes: Any) -> Run:
     if any(call.status != "done" for call in calls.values()):
         return replace(run, calls=calls)
     parts = [tool_result(call.id, call.outcome, call.text) for call in calls.values()]
-    return replace(_said(run, {"role": "tool", "parts": parts}), calls={})
+    heard = replace(_said(run, {"role": "tool", "parts": parts}), calls={}, unsaid=())
+    return reduce(_said, map(_from_user, run.unsaid), heard)
 
 
 def _denied(run: Run, event: Denied) -> Run:
@@ -376,6 +341,36 @@ def _limits_raised(run: Run, event: LimitsRaised) -> Run:
     return replace(run, limits=run.limits.replaced(Limits(**event.limits)))
 
 
+def _from_user(text: str) -> JsonObject:
+    return {"role": "user", "parts": [{"kind": "text", "text": text}]}
+
+
+def _user_spoke(run: Run, event: UserSpoke) -> Run:
+    """He goes on: what went wrong before is behind him. His words stand behind the results of calls, never between."""
+    heard = replace(run, input=f"{run.input}\n{event.text}", failures=(), refused={}, finish="")
+    if run.calls:
+        return replace(heard, unsaid=(*run.unsaid, event.text))
+    return _said(heard, _from_user(event.text))
+
+
+def _interrupted(run: Run, _event: Interrupted) -> Run:
+    """What was sent is not undone; what was not, is not sent any more."""
+    for call in tuple(run.calls.values()):
+        if call.status in ("proposed", "held", "approved"):
+            run = _change(run, call.key, status="done", text=STOPPED)
+    return replace(run, cause="user")
+
+
+def _searched(run: Run, event: Searched) -> Run:
+    outcome = Answered({"content": list(event.content), "isError": event.is_error})
+    return _change(run, event.key, status="done", outcome=outcome)
+
+
+def _compacted(run: Run, event: Compacted) -> Run:
+    compaction = Compaction(event.results, event.messages, event.summary, event.cut, event.longest)
+    return replace(run, compaction=compaction, size=event.size, draft="", draft_failed=False)
+
+
 _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Queued: _queued,
     ModelAsked: _model_asked,
@@ -390,10 +385,16 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Doubted: _doubted,
     Resolved: _resolved,
     LimitsRaised: _limits_raised,
-    Waited: lambda run, event: replace(run, cause=event.cause),
+    Waited: lambda run, event: replace(run, cause=event.why or event.cause),
     Paused: lambda run, event: replace(run, cause=event.why, budget_spent=event.unit),
     Resumed: lambda run, _: replace(run, cause="", budget_spent=None),
     Succeeded: lambda run, event: replace(run, output=event.output),
     Failed: lambda run, event: replace(run, cause=f"{event.kind}: {event.why}"),
     Cancelled: lambda run, event: replace(run, cause=event.why),
+    UserSpoke: _user_spoke,
+    Interrupted: _interrupted,
+    Pinned: lambda run, event: replace(run, pinned=(*run.pinned, event.text)),
+    ModelChosen: lambda run, event: replace(run, model=event.model),
+    Searched: _searched,
+    Compacted: _compacted,
 }

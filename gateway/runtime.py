@@ -154,8 +154,18 @@ class Runtime:
         """The configured user through this agent; the first one configured, if none is named."""
         return self.offline.subject(agent=f"agent:{agent or next(iter(self.config.agents), DEFAULT_AGENT)}")
 
+    def model_of(self, agent: str | None) -> str:
+        """Which model this agent (the first one, if none is named) has by its configuration. Raises ConfigError."""
+        return _agent(self.config, agent or next(iter(self.config.agents), DEFAULT_AGENT), "--agent").model
+
     async def submit(
-        self, text: str, subject: Subject, *, model: str | None = None, limits: Limits | None = None
+        self,
+        text: str,
+        subject: Subject,
+        *,
+        model: str | None = None,
+        limits: Limits | None = None,
+        conversation: bool = False,
     ) -> str:
         """Queues a run and returns its id. Raises ConfigError for an agent or a model that is not configured."""
         agent = _agent(self.config, (subject.agent or "").removeprefix("agent:"), "--agent")
@@ -164,7 +174,8 @@ class Runtime:
         most = self.offline.budgets.limits_for(agent.name).strictest(_own_limits(self.config, agent.name))
         run_id = new_run_id()
         given = most.replaced(limits or Limits()).to_json()
-        queued = Queued("loop", subject.user, subject.tenant, subject.agent, model, text, given)
+        who = (subject.user, subject.tenant, subject.agent)
+        queued = Queued("loop", *who, model, text, given, conversation=conversation)
         await self.offline.store.append(run_id, [queued], lease=None)
         return run_id
 
@@ -297,7 +308,7 @@ def opened_telemetry(config: Config) -> Iterator[Telemetry]:
 
 
 def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
-    from gateway.agents import Agent
+    from gateway.agents import Agent, Context
 
     if name not in config.agents:
         if name == DEFAULT_AGENT and not config.agents:
@@ -308,7 +319,8 @@ def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
     names = found.model or tuple(config.models)[:1]
     said = config.models.get(names[0]) if names else None
     most = found.max_output_tokens or (said.max_output_tokens if said else None) or MAX_OUTPUT_TOKENS
-    return Agent(name, found.instructions, chained(names), found.tools, most)
+    context = Context(**{**dict(found.context), "compact_at": found.context.compact_at / 100})
+    return Agent(name, found.instructions, chained(names), found.tools, most, context)
 
 
 def _own_limits(config: Config, agent: str) -> Limits:

@@ -121,6 +121,8 @@ class Sources:
 def extended(known: Sources | None, said: str | None, answers: Sequence[Answer]) -> Sources:
     """What is known of a run, after all its answers; those that `known` has are not looked at again."""
     sources = known or Sources(said)
+    if sources.said != said:  # the user goes on
+        sources = replace(sources, said=said)
     for answer in answers[sources.read :]:
         sources = sources.after(heard_in(answer))
     return sources

@@ -6,6 +6,7 @@ crash, or of a time-out: steps are only asked for when nothing is in flight.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from gateway.run import CallState, Run
 
@@ -20,7 +21,7 @@ __all__ = [
     "Pause",
     "Reconcile",
 ]
-__all__ += ["Rest", "Step", "Wait", "next_step"]
+__all__ += ["Rest", "Step", "Wait", "broken", "next_step", "users_turn"]
 
 MAX_MODEL_FAILURES = 3
 MAX_REFUSALS = 3  # of one call, after people have said no to it
@@ -55,9 +56,10 @@ class AskModel:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing more can be done until people answer."""
+    """Nothing more can be done until people answer; in a conversation, until the user goes on (`user`)."""
 
-    cause: str
+    cause: Literal["approval", "doubt", "user"]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,12 @@ def next_step(run: Run, now: int) -> Step:
     return AskModel(run.turn if run.failures else run.turn + 1, len(run.failures) + 1)
 
 
+def users_turn(run: Run) -> bool:
+    """Whether a conversation waits for nothing but what its user says next."""
+    open_calls = any(call.status in ("held", "doubted") for call in run.calls.values())
+    return run.conversation and run.status == "waiting" and not open_calls
+
+
 def _resting(run: Run, _now: int) -> Step | None:
     return None if run.status == "running" and run.driver == "loop" else Rest()
 
@@ -122,7 +130,7 @@ def _insisting(run: Run, _now: int) -> Step | None:
     if worst is None:
         return None
     why = f"the model made a call {MAX_REFUSALS} times again that people had refused: `{worst.partition(' ')[0]}`"
-    return Fail("insistence", why)
+    return broken(run, "insistence", why)
 
 
 def _calling(run: Run, _now: int) -> Step | None:
@@ -141,15 +149,20 @@ def _failing(run: Run, _now: int) -> Step | None:
     last = counted[-1]
     if last.retryable and len(counted) < MAX_MODEL_FAILURES:
         return None
-    return Fail(last.kind, last.why)
+    return broken(run, last.kind, last.why)
 
 
 def _finishing(run: Run, _now: int) -> Step | None:
     if not _answered(run):
         return None
     if run.finish == "stop":
-        return Finish(_text(run))
-    return Fail(run.finish, f"the model stopped with `{run.finish}`")
+        return Wait("user") if run.conversation else Finish(_text(run))
+    return broken(run, run.finish, f"the model stopped with `{run.finish}`")
+
+
+def broken(run: Run, kind: str, why: str) -> Step:
+    """The run fails; but who is there to talk to may know better."""
+    return Wait("user", f"{kind}: {why}") if run.conversation else Fail(kind, why)
 
 
 def _answered(run: Run) -> bool:

@@ -242,7 +242,8 @@ class Tracing:
             server_port=asked.port,
             goes_on_with=asked.then or None,
         )
-        key = f"t{answer.turn}/model" + (f"#{len(run.failures) + 1}" if run.failures else "")
+        what = "model" if answer.purpose == "answer" else f"summary/{when.start}"
+        key = f"t{answer.turn}/{what}" + (f"#{len(run.failures) + 1}" if run.failures else "")
         error = answer.kind if isinstance(answer, ModelFailed) else None
         self._emit("llm.call", Place.of(run, f"t{answer.turn}"), key, when, attributes, error=error, kind="client")
 
@@ -252,6 +253,13 @@ class Tracing:
             return
         attributes = said.agent_step(**Place.of(run).facts, step_id=f"t{run.turn}", step_kind=kind, model=run.model)
         self._emit("agent.step", Place.of(run), f"t{run.turn}", _lasting(run.turn_began, run.updated), attributes)
+
+    def compacted(self, run: Run, turn: int, when: Interval) -> None:
+        """From this turn on the model is told less; `run` is as it was before."""
+        if not self.on:
+            return
+        attributes = said.agent_step(**Place.of(run).facts, step_id=f"t{turn}", step_kind="compaction", model=run.model)
+        self._emit("agent.step", Place.of(run), f"t{turn}/compaction/{when.start}", when, attributes)
 
     def ended(self, run: Run) -> None:
         """The whole run, once, when it has ended."""

@@ -8,7 +8,7 @@ settled when it has failed, so that a budget stops the next one; and each is rec
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 
@@ -17,6 +17,7 @@ from gateway.agents.context import estimated_tokens
 from gateway.backend import Backend, Heard, Model, answered, failed, reservation, spent
 from gateway.booking import Booking
 from gateway.budget import Spend
+from gateway.conversation import Purpose
 from gateway.errors import BudgetExceeded
 from gateway.events import Budgeted, Event, ModelAnswered, ModelAsked, ModelFailed, Paused
 from gateway.reserving import reserves, settled_in
@@ -32,6 +33,7 @@ from providers import (
     Request,
     Retrying,
     StreamEvent,
+    ToolCall,
     Usage,
     message_to_json,
 )
@@ -73,20 +75,22 @@ class _Current:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Everything that one question to the model needs. `resolve` turns an exposed name into a `server/tool` path.
+    """Everything that one question to the model needs. `resolve` says which call a wish means: its `server/tool` path,
+    and its arguments where they are not the wish's own.
 
     `booking` says which other budgets than the run's count it. `recorded` is called when an attempt has been recorded
-    and the turn goes on.
+    and the turn goes on. A question for a summary is no turn, and makes no calls.
     """
 
     store: Store
     tracing: Tracing
     model: Model
     lease: Lease
-    resolve: Callable[[str], str]
+    resolve: Callable[[ToolCall], Mapping[str, str]]
     watch: Callable[[StreamEvent], None]
     booking: Booking | None = None
     recorded: Callable[[], Awaitable[None]] = _unheard
+    purpose: Purpose = "answer"
 
     async def ask(self, run: Run, number: int, request: Request) -> ProviderError | None:
         """Asks, and records what came of it. Returns how the backend failed, if it did. Raises StoreError."""
@@ -108,7 +112,8 @@ class Turn:
         reserved, backend = run.asked or Spend(), self.model.backend(run.asked_model)
         cost = spent(backend, Usage(estimated_tokens(request, run)), reserved)
         why = "the worker died before the reply came"
-        lost = ModelFailed(run.turn, "lost", why, True, cost.to_json(), run.asked_model)
+        told = (run.turn, "lost", why, True, cost.to_json(), run.asked_model)
+        lost = ModelFailed(*told, purpose=run.asked_for)
         own = Settle(run_account(run.id), reserved, cost)
         await self._append(run, (lost,), own, *settled_in(run.asked_of, cost))
 
@@ -141,7 +146,7 @@ class Turn:
         """Raises BudgetExceeded."""
         reserved = reservation(backend, read, request, new_turn=number > run.turn)
         bill = await self._bill(run, reserved, request, backend)
-        asked = ModelAsked(number, reserved.to_json(), backend.name)
+        asked = ModelAsked(number, reserved.to_json(), backend.name, self.purpose)
         told = (Budgeted(f"t{number}/model", bill.accounts, bill.left()),) if bill.claims else ()
         own = Reserve(run_account(run.id), reserved, run.limits)
         await self._append(run, (asked, *told), own, *reserves(bill.claims))
@@ -233,17 +238,20 @@ class Turn:
             return self._answered(number, came, cost), cost
         cost = failed(backend, attempt.read, attempt.heard, came, attempt.reserved)
         again = came.retryable or bool(then)
-        return ModelFailed(number, came.kind, str(came), again, cost.to_json(), backend.name, then), cost
+        told = (number, came.kind, str(came), again, cost.to_json(), backend.name, then)
+        return ModelFailed(*told, self.purpose), cost
 
     def _answered(self, number: int, reply: Reply, cost: Spend) -> ModelAnswered:
         """Tools run only if the reply is complete: the calls of one that was cut are kept as words, and not made."""
-        wishes = reply.message.tool_calls if reply.finish in _COMPLETE else ()
+        complete = reply.finish in _COMPLETE and self.purpose == "answer"
+        wishes = reply.message.tool_calls if complete else ()
         calls = tuple(
-            {"key": f"t{number}/call/{index}", "id": wish.id, "path": self.resolve(wish.name)}
+            {"key": f"t{number}/call/{index}", "id": wish.id, **self.resolve(wish)}
             for index, wish in enumerate(wishes, 1)
         )
         message, usage = message_to_json(reply.message), asdict(reply.usage)
-        return ModelAnswered(number, message, reply.finish, reply.model, usage, cost.to_json(), calls)
+        told = (number, message, reply.finish, reply.model, usage, cost.to_json(), calls)
+        return ModelAnswered(*told, self.purpose)
 
     def _asked(self, attempt: _Attempt, came: Reply | ProviderError, then: str) -> Asked:
         backend, request = attempt.backend, attempt.request

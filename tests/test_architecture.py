@@ -30,7 +30,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
-        "gateway.events", "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
+        "gateway.conversation", "gateway.asked", "gateway.events", "gateway.transitions", "gateway.weight",
+        "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
@@ -55,7 +56,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.questions", "gateway.booking", "gateway.parties", "gateway.pipeline",
     ),
     "loop": (
-        "gateway.backend", "gateway.turn", "gateway.loop", "gateway.earlier", "gateway.clients", "gateway.redeeming",
+        "gateway.backend", "gateway.turn", "gateway.fitting", "gateway.loop",
+        "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
     "root": (
@@ -104,6 +106,7 @@ LIBRARIES: Mapping[str, Library] = {
     "pygls": Library("pygls", ("gateway.cli.policy.language_server",)),  # the extra `lsp`
     "lsprotocol": Library("lsprotocol", ("gateway.cli.policy.language_server",)),
     "rich": Library("rich", ("gateway.cli",)),
+    "prompt_toolkit": Library("prompt-toolkit", ("gateway.cli.prompting",)),
     "yaml": Library("pyyaml", ("providers.scripted",)),
     "anthropic": Library("anthropic", ("providers.anthropic",)),
     "openai": Library("openai", ("providers.wire.openai_client",)),

@@ -1,9 +1,38 @@
-"""What an agent is: instructions, a model, and the tools that it may see. Pure."""
+"""What an agent is: instructions, a model, and the tools that it may see; and what its model is told. Pure.
+
+offering    which tools a model is shown: all of them, or two with which it finds them
+searching   the tools that a query means
+history     a run's conversation, as far as a model is told of it
+shortening  a message with less in it
+compaction  what is told no more, when the window is full
+summary     what a model is told to put in fewer words
+context     one request, put together of these
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Agent"]
+__all__ = ["DEFAULT_WINDOW", "Agent", "Context"]
+
+DEFAULT_WINDOW = 128_000  # tokens, of a model of which nobody has said how many it takes
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """How much an agent's model is told. `window` and `reserve` (kept free for the reply) are tokens.
+
+    When `compact_at` of what fits is full, less is told. The results of the newest `keep_recent` exchanges stay whole
+    as long as that is possible, and so do texts that are `pinned`. Where there are more than `tools_before_search`
+    tools, or they fill a fifth of the window, the model searches them; those that `always` names it is shown.
+    """
+
+    window: int | None = None
+    reserve: int | None = None
+    compact_at: float = 0.8
+    keep_recent: int = 4
+    tools_before_search: int = 100
+    always: Sequence[str] = ()
+    pinned: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +44,7 @@ class Agent:
     model: str = ""
     tools: Sequence[str] = ("*/*",)
     max_output_tokens: int = 4096
+    context: Context = Context()
 
     @property
     def subject(self) -> str:

@@ -1,36 +1,69 @@
-"""What a model is told in one turn, and how much of it there is. Pure."""
+"""What a model is told in one turn, and how much of it there is. Pure.
 
-import json
-from collections.abc import Callable, Sequence
+Its order is stable, so that prompt caches hit: tools, instructions and pinned texts, the conversation; what changes
+from turn to turn (how much of the budget is left) stands at the end.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
-from gateway.agents import Agent
+from gateway.agents import DEFAULT_WINDOW, Agent
+from gateway.agents.compaction import BYTES_A_TOKEN, LEAST_ROOM, Room
+from gateway.agents.offering import Offered
 from gateway.budget import shown
-from gateway.call import Tool
-from gateway.catalogue import Catalogue
+from gateway.errors import ContextTooSmall
 from gateway.run import Run
-from providers import Message, Request, ToolSpec
+from providers import Message, Request, Text, ToolSpec
 
-__all__ = ["assemble", "estimated_tokens", "offered", "running_low"]
+__all__ = [
+    "BYTES_A_TOKEN",
+    "WARN_AT",
+    "assemble",
+    "estimated_tokens",
+    "room_of",
+    "running_low",
+    "system_of",
+    "window_of",
+]
 
 WARN_AT = 80  # percent of a run's own limits
-BYTES_A_TOKEN = 3  # on the safe side for most languages, and for JSON; a provider that can count does better
+_PINNED = "Keep in mind, however long the conversation becomes:"
 
 
-def offered(agent: Agent, catalogue: Catalogue, visible: Callable[[Tool], bool]) -> tuple[ToolSpec, ...]:
-    """The tools that this agent's model is shown, in a stable order (providers cache prompts by prefix)."""
-    return tuple(
-        ToolSpec(name, tool.description, tool.input_schema)
-        for name, path in catalogue.names.items()
-        if any(fnmatchcase(path, glob) for glob in agent.tools) and visible(tool := catalogue.tools[path])
-    )
+def window_of(agent: Agent, of_model: int | None) -> int:
+    """Tokens: the smaller of what the agent is given and what its model takes."""
+    known = [tokens for tokens in (agent.context.window, of_model) if tokens is not None]
+    return min(known, default=DEFAULT_WINDOW)
+
+
+def system_of(agent: Agent, run: Run) -> str:
+    """The instructions, and what is pinned."""
+    pinned = [f"- {text}" for text in (*agent.context.pinned, *run.pinned)]
+    return "\n\n".join(text for text in (agent.instructions, "\n".join([_PINNED, *pinned]) if pinned else "") if text)
+
+
+def room_of(agent: Agent, run: Run, tools: Sequence[ToolSpec], window: int, scale: float = 1.0) -> Room:
+    """How much conversation fits beside the rest. `scale` is how many tokens there really are to each estimated one.
+
+    Raises ContextTooSmall.
+    """
+    context = agent.context
+    reserve = min(context.reserve or agent.max_output_tokens, window // 2)
+    fixed = (_bytes(system_of(agent, run)) + _size_of(tools)) / BYTES_A_TOKEN * scale
+    room = Room.of((window - reserve - fixed) / scale, context.compact_at)
+    if room.mark < LEAST_ROOM:
+        raise ContextTooSmall(
+            f"the window of {window:,} tokens has no room for a conversation: instructions, pinned texts and tools take"
+            f" {round(fixed):,}, and {reserve:,} are kept for the reply"
+        )
+    return room
 
 
 def assemble(agent: Agent, run: Run, model: str, tools: Sequence[ToolSpec], messages: Sequence[Message]) -> Request:
     """The request of the next turn. `model` is the provider's own name for it; the reply is as long as fits."""
-    system = "\n\n".join(text for text in (agent.instructions, running_low(run)) if text)
-    request = Request(model, system, messages, tools, agent.max_output_tokens)
+    low = running_low(run)
+    told = (*messages, Message("user", (Text(low, {"aside": True}),))) if low else messages
+    request = Request(model, system_of(agent, run), told, tools, agent.max_output_tokens, cache_key=run.id)
     taken, most = run.spend + run.reserved, [agent.max_output_tokens]
     if run.limits.tokens is not None:
         most.append(run.limits.tokens - taken.tokens - estimated_tokens(request, run))
@@ -58,11 +91,12 @@ def running_low(run: Run) -> str:
 
 def estimated_tokens(request: Request, run: Run) -> int:
     """How many input tokens a request will cost at most, about: counted in bytes of its text and JSON."""
-    return (_bytes(request.system) + sum(map(_size, request.tools)) + run.size) // BYTES_A_TOKEN + 1
+    low = _bytes(running_low(run))
+    return (_bytes(request.system) + _size_of(request.tools) + run.size + low) // BYTES_A_TOKEN + 1
 
 
-def _size(tool: ToolSpec) -> int:
-    return _bytes(tool.name) + _bytes(tool.description) + len(json.dumps(tool.input_schema))
+def _size_of(tools: Sequence[ToolSpec]) -> int:
+    return tools.size if isinstance(tools, Offered) else Offered(tools).size
 
 
 def _bytes(text: str) -> int:

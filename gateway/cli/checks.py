@@ -21,7 +21,7 @@ from gateway.cli.log_in_checks import log_ins
 from gateway.cli.options import Caller
 from gateway.cli.policy import knowing
 from gateway.config import Config, ServerConfig, expand, load_budgets
-from gateway.errors import ConfigError, Problem, StoreError
+from gateway.errors import ConfigError, PolicyError, Problem, StoreError
 from gateway.guard import foreign_claims
 from gateway.models import Models
 from gateway.names import split_path
@@ -32,6 +32,7 @@ from gateway.pins.things import kind_of, things
 from gateway.policy import Policy, load
 from gateway.policy.cases import run_tests, tables_beside
 from gateway.policy.lint import check
+from gateway.policy.lint.budgets import unfound
 from gateway.runtime import open_servers
 from gateway.store import RunRow
 from gateway.store.migrations import SCHEMA_VERSION
@@ -63,7 +64,8 @@ async def examine(caller: Caller) -> list[Finding]:
     except ConfigError as error:  # of the pins: nothing is believed before they can be read
         return [*findings, *(_wrong("pins", problem) for problem in error.problems)]
     findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *profiles(config, catalogue)]
-    findings += [*pins(config, catalogue), *policy(config, catalogue), *budgets(config), *models(config)]
+    findings += [*pins(config, catalogue), *policy(config, catalogue), *await budgets(config, catalogue)]
+    findings += models(config)
     return [*findings, *await clients(config), *await telemetry(config)]
 
 
@@ -265,16 +267,25 @@ def _tests(config: Config, found: Policy, table: Path) -> Iterator[Finding]:
         yield Finding("ok", "policy tests", "all hold")
 
 
-def budgets(config: Config) -> Iterator[Finding]:
-    """What a run may spend."""
+async def budgets(config: Config, catalogue: Catalogue) -> list[Finding]:
+    """What a run may spend, and names in the file that nothing has."""
     try:
         found = load_budgets(config.policy.budgets, config.agents)
     except ConfigError as error:
-        yield from (_wrong("budgets", problem) for problem in error.problems)
-        return
-    yield from (_wrong("budgets", problem) for problem in found.warnings)
+        return [_wrong("budgets", problem) for problem in error.problems]
+    told = list(found.warnings)
+    if found.named:
+        told += unfound(found.named, await knowing.there(config, catalogue, _policy(config)))
     limits = " · ".join(shown(unit, limit) for unit, limit in found.run.left(Spend()).items())
-    yield Finding("ok", "budgets", f"a run may spend {limits}")
+    return [*(_wrong("budgets", problem) for problem in told), Finding("ok", "budgets", f"a run may spend {limits}")]
+
+
+def _policy(config: Config) -> Policy | None:
+    """None where it can't be used, which is told elsewhere."""
+    try:
+        return load(config.policy.model, config.policy.files)
+    except PolicyError:
+        return None
 
 
 # ---- models and telemetry

@@ -22,10 +22,11 @@ from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run
 from gateway.runtime import Runtime
+from gateway.steps import users_turn
 from gateway.visible import visible
 from providers import StreamEvent
 
-__all__ = ["Errand", "Manner", "resume", "run"]
+__all__ = ["Errand", "JsonLines", "Manner", "answer_of", "driven", "print_answer", "raise_by", "resume", "run", "warn"]
 
 
 _SPELLED = {"nanos": "usd", "millis": "wall_time"}  # units that people call something else
@@ -86,7 +87,7 @@ class Manner:
 async def run(caller: Caller, errand: Errand, manner: Manner) -> int:
     """Queues a run and sees it through. Returns the exit code. Raises ConfigError, StoreError."""
     async with caller.runtime() as runtime:
-        _warn(runtime, manner)
+        warn(runtime, manner)
         subject = runtime.subject_for(errand.agent)
         run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits)
         manner = replace(manner, option=caller.tenant_option()(subject.tenant))
@@ -99,7 +100,7 @@ async def resume(caller: Caller, run_id: str, limits: Limits, manner: Manner) ->
     Raises UnknownRun, StoreError, IllegalEvent, LeaseLost.
     """
     async with caller.runtime() as runtime:
-        _warn(runtime, manner)
+        warn(runtime, manner)
         found = await runtime.offline.run(run_id)
         history = await runtime.offline.store.events(found.id)
         if limits != Limits():
@@ -111,7 +112,7 @@ async def resume(caller: Caller, run_id: str, limits: Limits, manner: Manner) ->
         return await _see_through(runtime, found.id, manner, _recapped(found, history, manner))
 
 
-def _warn(runtime: Runtime, manner: Manner) -> None:
+def warn(runtime: Runtime, manner: Manner) -> None:
     for problem in (*runtime.config.warnings, *runtime.offline.budgets.warnings):
         manner.say(visible(str(problem)))
 
@@ -127,17 +128,23 @@ def _recapped(found: Run, history: Sequence[Recorded], manner: Manner) -> Watche
 
 
 async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: Watcher) -> int:
-    """Drives, asks, and drives on, until the run ends or nobody here can help it."""
+    """Drives it, and says how it ended, or how it goes on."""
     try:
-        found = await runtime.drive(run_id, watcher)
-        while found.status == "waiting" and await _answered(runtime, found, manner):
-            found = await runtime.drive(run_id, watcher)
+        found = await driven(runtime, run_id, manner, watcher)
     except asyncio.CancelledError:
         await asyncio.shield(_interrupted(runtime, run_id))
         manner.say(f"interrupted; go on with: toolgate resume {run_id}")
         return Exit.INTERRUPTED
     _conclude(found, manner)
     return exit_of_run(found)
+
+
+async def driven(runtime: Runtime, run_id: str, manner: Manner, watcher: Watcher) -> Run:
+    """Drives, asks, and drives on, until the run ends or nobody here can help it."""
+    found = await runtime.drive(run_id, watcher)
+    while found.status == "waiting" and not users_turn(found) and await _answered(runtime, found, manner):
+        found = await runtime.drive(run_id, watcher)
+    return found
 
 
 async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
@@ -181,7 +188,10 @@ def _conclude(found: Run, manner: Manner) -> None:
         return
     manner.console.print(f"  {found.id} · {budget_line(found.limits, found.spend)}", style="dim", markup=False)
     if found.status == "succeeded":
-        _print_answer(found.output, heard=manner.heard)
+        print_answer(found.output, heard=manner.heard)
+    elif users_turn(found):
+        print_answer(answer_of(found), heard=manner.heard)
+        manner.say(f"go on with: toolgate chat --resume {found.id}")
     elif found.status == "waiting":
         _tell(found, [], manner)
         held = any(call.status == "held" for call in found.calls.values())
@@ -195,10 +205,23 @@ def _conclude(found: Run, manner: Manner) -> None:
 
 def _more(unit: str | None) -> str:
     """The option that gives a run more of what it has spent."""
-    return f" --budget {_SPELLED.get(unit, unit)}=AMOUNT" if unit else ""
+    return f" --budget {raise_by(unit)}" if unit else ""
 
 
-def _print_answer(output: str, *, heard: bool) -> None:
+def raise_by(unit: str) -> str:
+    """How people write more of it: `usd=AMOUNT`."""
+    return f"{_SPELLED.get(unit, unit)}=AMOUNT"
+
+
+def answer_of(found: Run) -> str:
+    """The model's last words, if the last word was its own."""
+    last = found.messages[-1]
+    return (
+        "".join(part["text"] for part in last["parts"] if part["kind"] == "text") if last["role"] == "assistant" else ""
+    )
+
+
+def print_answer(output: str, *, heard: bool) -> None:
     """To stdout, as it is; but a terminal that has shown it already is not told twice."""
     if not (heard and sys.stdout.isatty() and sys.stderr.isatty()):
         click.echo("\n".join(map(visible, output.split("\n"))) if sys.stdout.isatty() else output)

@@ -81,9 +81,15 @@ def exit_of_run(run: "Run") -> Exit:
     """How a command that drove a run ends."""
     if run.status == "paused":
         return Exit.BUDGET if run.budget_spent else Exit.INTERRUPTED
-    if run.status == "failed" and run.cause.partition(":")[0] in _UNREACHABLE:
-        return Exit.UNREACHABLE
+    if run.status == "waiting" and run.conversation and not run.calls:  # what it was asked for is done, or failed
+        return Exit.OK if run.cause == "user" else _of_failure(run.cause)
+    if run.status == "failed":
+        return _of_failure(run.cause)
     return _OF_STATUS.get(run.status, Exit.ERROR)
+
+
+def _of_failure(cause: str) -> Exit:
+    return Exit.UNREACHABLE if cause.partition(":")[0] in _UNREACHABLE else Exit.ERROR
 
 
 def exit_of_error(error: ToolgateError) -> Exit:

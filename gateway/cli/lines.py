@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.budget import UNITS, Limits, Spend, Unit, shown
 from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, TaskCreated, Unsent, outcome_from_json
+from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.events import (
     Budgeted,
     Cancelled,
@@ -29,7 +30,7 @@ from gateway.events import (
 from gateway.run import ENDED, Run
 from gateway.visible import shortened, visible
 
-__all__ = ["Line", "Said", "budget_line", "doubts", "line", "recap"]
+__all__ = ["Line", "Said", "amount_of", "budget_line", "doubts", "line", "recap"]
 
 _ARGUMENTS_WIDTH = 96
 _TITLE_WIDTH = 40
@@ -72,12 +73,13 @@ def recap(run: Run) -> Line:
     before = " and ".join(shown(unit, getattr(run.spend, unit)) for unit in ("turns", "tool_calls"))
     why = f"{visible(run.cause)} · " if run.status in ("failed", "cancelled") else ""
     detail = f"{why}all of it: toolgate runs show {run.id}"
-    return Line("▸", "bold", f"{shortened(run.input, _TITLE_WIDTH)}  {verb} after {before}", detail)
+    title = run.messages[0]["parts"][0]["text"] if run.messages else run.input  # what was said first
+    return Line("▸", "bold", f"{shortened(title, _TITLE_WIDTH)}  {verb} after {before}", detail)
 
 
 def budget_line(limits: Limits, spend: Spend) -> str:
     """`1,240 of 500,000 tokens · $0.0031 of $5 · …`"""
-    parts = [_of(unit, getattr(spend, unit), limit) for unit, limit in _set(limits)]
+    parts = [amount_of(unit, getattr(spend, unit), limit) for unit, limit in _set(limits)]
     return " · ".join(parts) if parts else "no limits"
 
 
@@ -85,7 +87,8 @@ def _set(limits: Limits) -> list[tuple[Unit, int]]:
     return [(unit, limit) for unit in UNITS if (limit := getattr(limits, unit)) is not None]
 
 
-def _of(unit: Unit, amount: int, limit: int) -> str:
+def amount_of(unit: Unit, amount: int, limit: int) -> str:
+    """`1,240 of 500,000 tokens`."""
     spent = shown(unit, amount) if unit in ("nanos", "millis") else f"{amount:,}"
     return f"{spent} of {shown(unit, limit)}"
 
@@ -165,6 +168,9 @@ _OUTCOMES: Mapping[type[Outcome], Callable[[Any, str], tuple[str, str, str, str]
 
 
 def _waited(event: Waited, _calls: Calls) -> Line:
+    if event.cause == "user":
+        waits = Line("‖", "yellow", "waiting for the user")
+        return Line("✗", "red", "no answer", visible(event.why)) if event.why else waits
     what = " to say what became of a call" if event.cause == "doubt" else "'s approval"
     return Line("‖", "yellow", f"waiting for a person{what}")
 
@@ -190,6 +196,23 @@ def _raised(event: LimitsRaised, _calls: Calls) -> Line:
     return Line("!", "green", f"budget raised to {limits} by {visible(event.by)}")
 
 
+def _searched(event: Searched, _calls: Calls) -> Line:
+    found = ", ".join(map(visible, event.found)) or "nothing"
+    text = f"looked for tools: {shortened(event.query, _TITLE_WIDTH)}"
+    return (
+        Line("✗", "yellow", "looked for tools in a way that can't be read")
+        if event.is_error
+        else Line("·", "cyan", text, found)
+    )
+
+
+def _compacted(event: Compacted, _calls: Calls) -> Line:
+    gone = event.left_out
+    parts = [f"{gone[what]:,} {what}" for what in ("messages", "results") if gone.get(what)] or ["long parts"]
+    stands = f"; a summary of {visible(event.by)} stands for them" if event.by else ""
+    return Line("~", "cyan", f"{' and '.join(parts)} are told no more", f"{gone.get('bytes', 0):,} bytes{stands}")
+
+
 _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Queued: _queued,
     Denied: _denied,
@@ -208,6 +231,12 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Succeeded: lambda _event, _: Line("■", "green", "done"),
     Failed: _failed,
     Cancelled: lambda event, _: Line("■", "red", f"cancelled by {visible(event.by)}", visible(event.why)),
+    UserSpoke: lambda event, _: Line("▸", "bold", visible(event.by), shortened(event.text, _ARGUMENTS_WIDTH)),
+    Interrupted: lambda event, _: Line("‖", "yellow", f"stopped by {visible(event.by)}"),
+    Pinned: lambda event, _: Line("!", "cyan", "pinned", shortened(event.text, _ARGUMENTS_WIDTH)),
+    ModelChosen: lambda event, _: Line("!", "cyan", f"goes on with the model {visible(event.model)}"),
+    Searched: _searched,
+    Compacted: _compacted,
 }
 
 

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "See everything at work in a few seconds, offline and without a key."),
     "doctor": ("doctor", "Check the whole set-up, with a mend for each finding."),
     "run": ("run", "Let an agent work on a task."),
+    "chat": ("chat", "Talk with an agent; --resume goes on with an earlier conversation."),
     "resume": ("run", "Go on with a run that waits, is paused, or lost its worker."),
     "cancel": ("runs", "End a run."),
     "resolve": ("runs", "Say what became of a call that nobody knows about."),

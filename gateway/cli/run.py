@@ -15,7 +15,7 @@ from gateway.errors import ConfigError
 if TYPE_CHECKING:
     from gateway.budget import Limits
 
-__all__ = ["resume_command", "run_command"]
+__all__ = ["absolute", "interruptible", "limits_of", "resume_command", "run_command"]
 
 _WAIT = click.option("--wait/--no-wait", default=None, help="Wait for people's answers, or exit with code 7.")
 
@@ -40,8 +40,8 @@ def run_command(
     """Let an agent work on TEXT, and watch it."""
     from gateway.cli.driving import Errand, Manner, run
 
-    errand = Errand(text, agent, _absolute(model), _limits(budgets))
-    return _interruptible(run(caller, errand, Manner.of(as_json=as_json, wait=wait)))
+    errand = Errand(text, agent, absolute(model), limits_of(budgets))
+    return interruptible(run(caller, errand, Manner.of(as_json=as_json, wait=wait)))
 
 
 @click.command("resume", epilog=ends(Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
@@ -54,10 +54,10 @@ def resume_command(run_id: str, budgets: Sequence[str], wait: bool | None, as_js
     """Go on with RUN: one that waits, that is paused, or that lost its worker."""
     from gateway.cli.driving import Manner, resume
 
-    return _interruptible(resume(caller, run_id, _limits(budgets), Manner.of(as_json=as_json, wait=wait)))
+    return interruptible(resume(caller, run_id, limits_of(budgets), Manner.of(as_json=as_json, wait=wait)))
 
 
-def _limits(budgets: Sequence[str]) -> "Limits":
+def limits_of(budgets: Sequence[str]) -> "Limits":
     """What `--budget` says. Raises UsageError: a flag that is wrong is no file that is wrong."""
     from gateway.config import parse_budget
 
@@ -67,7 +67,7 @@ def _limits(budgets: Sequence[str]) -> "Limits":
         raise click.UsageError(str(error)) from None
 
 
-def _absolute(model: str | None) -> str | None:
+def absolute(model: str | None) -> str | None:
     """`scripted:FILE` from wherever the run is taken up again."""
     if model is None or "scripted:" not in model:
         return model
@@ -77,7 +77,7 @@ def _absolute(model: str | None) -> str | None:
     return chained(tuple(f"{mark}{Path(rest).resolve()}" if mark else name for name, mark, rest in names))
 
 
-def _interruptible(work: Coroutine[Any, Any, int]) -> int:
+def interruptible(work: Coroutine[Any, Any, int]) -> int:
     """SIGTERM ends a run as Ctrl-C does: noted, and ready to be resumed."""
 
     async def main() -> int:

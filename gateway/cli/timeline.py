@@ -54,7 +54,8 @@ def _texts(recorded: Recorded, said: dict[str, Said], sent: dict[str, int]) -> l
 def _words(event: ModelAnswered) -> list[Text]:
     words = " ".join(part["text"] for part in event.message["parts"] if part["kind"] == "text")
     usage = f"{event.usage.get('input', 0)} tokens in, {event.usage.get('output', 0)} out"
-    head = Text.assemble(("· ", "cyan"), (f"turn {event.turn}: {event.model}", "cyan"), (f"  {usage}", "dim"))
+    what = f"turn {event.turn}" if event.purpose == "answer" else "a summary of the conversation"
+    head = Text.assemble(("· ", "cyan"), (f"{what}: {event.model}", "cyan"), (f"  {usage}", "dim"))
     return [head, Text("  " + shortened(words, _TEXT_WIDTH), style="italic")] if words.strip() else [head]
 
 

@@ -25,22 +25,26 @@ class LiveView:
         self._flow = Flow(console, _INDENT)
         self._talking = False  # in the middle of a line of the model's
         self._breaks = ""  # line breaks that came and were not printed: there may be nothing behind them
+        self._style = ""
         self._streamed = False  # this reply's words have been shown as they came
         self._seen: dict[str, int] = {}  # run -> the last seq that was shown: a run is shown once, however often driven
 
     def streamed(self, event: StreamEvent) -> None:
-        """Words as they come."""
-        if isinstance(event, TextDelta):
-            self._say(event.text, "")
-        elif isinstance(event, ThinkingDelta):
-            self._say(event.text, "dim italic")
+        """Words as they come; thoughts on lines of their own."""
+        if not isinstance(event, TextDelta | ThinkingDelta):
+            return
+        style = "" if isinstance(event, TextDelta) else "dim italic"
+        if self._talking and style != self._style:
+            self._stop_talking()
+        self._style = style
+        self._say(event.text, style)
 
     def recorded(self, recorded: Recorded) -> None:
         """One fact, on a line of its own."""
         if recorded.seq <= self._seen.get(recorded.run_id, 0):
             return
         self._know(recorded)
-        if isinstance(recorded.event, ModelAnswered):
+        if isinstance(recorded.event, ModelAnswered) and recorded.event.purpose == "answer":
             self._answered(recorded.event)
         elif isinstance(recorded.event, ModelFailed):
             self._streamed = False  # what was shown of this reply is void: what follows is another
@@ -55,7 +59,7 @@ class LiveView:
             self._know(recorded)
 
     def _know(self, recorded: Recorded) -> None:
-        self._seen[recorded.run_id] = recorded.seq
+        self._seen[recorded.run_id] = max(recorded.seq, self._seen.get(recorded.run_id, 0))
         event = recorded.event
         if isinstance(event, Admitted):
             self._calls[event.key] = Said(event.path, event.arguments)

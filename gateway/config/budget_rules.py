@@ -48,6 +48,13 @@ def _zone(value: object) -> object:
     return value
 
 
+def _paths(globs: object) -> None:
+    """Raises ValueError for a tool without its server: it would match none."""
+    for glob in globs if isinstance(globs, tuple) else ():
+        if isinstance(glob, str) and "/" not in glob and "*" not in glob:
+            raise ValueError(f"`tool`: `{glob}` is no `server/tool`: write `*/{glob}` for that of any server")
+
+
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 Globs = Annotated[tuple[str, ...], BeforeValidator(_several), WithJsonSchema(_ONE_OR_MORE)]
 Zone = Annotated[str, BeforeValidator(_zone)]
@@ -75,6 +82,7 @@ class _Scoped(Table):
             for glob in globs if isinstance(globs, tuple) else ():
                 if isinstance(glob, str) and not glob.startswith((*signs, "*")):
                     raise ValueError(f"`{dimension}`: `{glob}` is nobody; write `{signs[0]}{glob}`")
+        _paths(_several(value.get("tool", ())) if isinstance(value, dict) else ())
         return value
 
     @property

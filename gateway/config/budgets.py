@@ -2,14 +2,14 @@
 a run has a safe default.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from pydantic import Field
 
-from gateway.accounts import Budget, Rate
+from gateway.accounts import Budget, Dimension, Rate
 from gateway.budget import Limits, nanos
 from gateway.config.budget_rules import BudgetRule, RateRule
 from gateway.config.documents import read_toml
@@ -22,7 +22,7 @@ from gateway.errors import ConfigError, Problem
 from gateway.tolls import Tolls
 from gateway.wording import did_you_mean
 
-__all__ = ["SAFE", "Budgets", "BudgetsFile", "load_budgets", "parse_budget", "read_budgets"]
+__all__ = ["SAFE", "Budgets", "BudgetsFile", "Named", "load_budgets", "parse_budget", "read_budgets"]
 
 SAFE = Limits(turns=30, tool_calls=100, tokens=500_000, nanos=nanos(Decimal(5)), millis=30 * 60 * 1000)
 
@@ -41,11 +41,21 @@ class BudgetsFile(Table):
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A glob in the file, and what it is to fit: what fits nothing limits nothing."""
+
+    dimension: Dimension
+    glob: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Budgets:
     """The limits of any run, and those of the agents that have their own.
 
     `for_clients` are those of an MCP client's session, which may last for days: without a word about it, none.
     `standing` are those that count over many runs; `rates` say how often calls may come, and `tolls` what they cost.
+    `named` is what these are about.
     """
 
     run: Limits = SAFE
@@ -54,6 +64,7 @@ class Budgets:
     standing: tuple[Budget, ...] = ()
     rates: tuple[Rate, ...] = ()
     tolls: Tolls = field(default_factory=Tolls)
+    named: tuple[Named, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     def limits_for(self, agent: str | None) -> Limits:
@@ -84,7 +95,19 @@ def read_budgets(document: Document, known_agents: Collection[str] | None = None
     standing = tuple(rule.budget(name, str(document.at("budgets", name))) for name, rule in table.budgets.items())
     rates = tuple(rule.found(name, str(document.at("rates", name))) for name, rule in table.rates.items())
     tolls = Tolls({glob: toll(price) for glob, price in table.prices.items()})
-    return Budgets(SAFE.replaced(table.run.limits), table.clients.limits, agents, standing, rates, tolls, warnings)
+    runs, named = SAFE.replaced(table.run.limits), tuple(_named(document, table))
+    return Budgets(runs, table.clients.limits, agents, standing, rates, tolls, named, warnings)
+
+
+def _named(document: Document, table: BudgetsFile) -> Iterator[Named]:
+    rules: Mapping[str, Mapping[str, BudgetRule | RateRule]] = {"budgets": table.budgets, "rates": table.rates}
+    for section, by_name in rules.items():
+        for name, rule in by_name.items():
+            for dimension, globs in rule.scope.only.items():
+                for number, glob in enumerate(globs):
+                    yield Named(dimension, glob, document.at(section, name, dimension, number))
+    for glob in table.prices:
+        yield Named("tool", glob, document.at("prices", glob))
 
 
 def parse_budget(items: Sequence[str]) -> Limits:

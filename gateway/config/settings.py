@@ -41,6 +41,7 @@ __all__ = [
     "AgentConfig",
     "ApprovalsConfig",
     "BudgetTable",
+    "ContextConfig",
     "EndpointConfig",
     "Era",
     "IdentityConfig",
@@ -114,6 +115,18 @@ class BudgetTable(Table):
         )
 
 
+class ContextConfig(Table):
+    """`[agents.NAME.context]`: how much its model is told, and when less of it. docs/context.md explains it."""
+
+    window: Tokens | None = None
+    reserve: Tokens | None = None
+    compact_at: Annotated[int, BeforeValidator(amounts.percent), written(amounts.PERCENT)] = 80
+    keep_recent: Count = 4
+    tools_before_search: Count = 100
+    always: ToolGlobs = ()
+    pinned: Strings = ()
+
+
 class AgentConfig(Table):
     """`[agents.NAME]`. `tools` is what its model is shown; what it may call is the policy's affair.
 
@@ -125,6 +138,7 @@ class AgentConfig(Table):
     tools: ToolGlobs = ("*/*",)
     max_output_tokens: Count | None = None
     budgets: BudgetTable = Field(default_factory=BudgetTable)
+    context: ContextConfig = Field(default_factory=ContextConfig)
 
 
 def _store_url(value: object) -> object:

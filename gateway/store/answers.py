@@ -28,12 +28,13 @@ def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
     if terms.edited is not None and vote.decision == "approved":
         asked = asked.edited(terms.edited)
     scope = terms.remember.scope if terms.remember else "once"
-    vote = replace(vote, digest=asked.digest, scope=scope)
+    asked = replace(asked, policy=terms.policy or asked.policy)
+    vote = replace(vote, digest=asked.digest, policy=asked.policy, scope=scope)
     _check_new(asked, vote)
     asked = replace(asked, decisions=(*asked.decisions, vote), needs=max(asked.needs, terms.needs))
     if vote.decision == "escalated":
         asked = replace(asked, escalates=min(vote.at, asked.escalates or vote.at))
-    rewrite(db, asked, "decisions", "needs", "escalates", "arguments", "digest", "asked_for")
+    rewrite(db, asked, "decisions", "needs", "policy", "escalates", "arguments", "digest", "asked_for")
     if vote.decision == "denied" or (vote.decision == "approved" and len(asked.approvers) >= asked.needs):
         return _settle(db, asked, vote, terms)
     return asked

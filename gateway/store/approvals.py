@@ -19,12 +19,13 @@ _COLUMNS = tuple(Approval.__dataclass_fields__)
 SELECT = f"SELECT {', '.join(_COLUMNS)} FROM approvals"  # noqa: S608 - columns of our own dataclass
 _MARKS = ", ".join("?" * len(_COLUMNS))
 _INSERT = f"INSERT INTO approvals ({', '.join(_COLUMNS)}) VALUES ({_MARKS}) ON CONFLICT DO NOTHING"  # noqa: S608 - as above
-# A question that is too old, or was about another tool of that name, or needed fewer people, makes room for this one.
+# A question that is too old, or was about another tool of that name, or needed fewer people, makes room for this one;
+# so does a yes that was given under another policy.
 _MAKE_ROOM = """
 UPDATE approvals SET state = CASE WHEN expires <= :now THEN 'expired' ELSE 'cancelled' END
 WHERE claim = :claim AND state IN ('pending', 'approved')
   AND (expires <= :now OR pin <> :pin OR server_pin <> :server_pin OR needs < :needs
-       OR (digest <> :digest AND asked_for IS NULL))
+       OR (digest <> :digest AND asked_for IS NULL) OR (state = 'approved' AND policy <> :policy))
 """
 _OPEN_OF_RUN = "SELECT count(*) FROM approvals WHERE state = 'pending' AND run_id = ? AND expires > ?"
 _CONSUME = """
@@ -76,7 +77,8 @@ def put(db: Ledger, change: Open, now: int) -> None:
     """Raises Conflict where the same question stands, and TooManyQuestions."""
     row = _row(change.approval)
     db.execute(
-        _MAKE_ROOM, {name: row[name] for name in ("claim", "pin", "server_pin", "needs", "digest")} | {"now": now}
+        _MAKE_ROOM,
+        {name: row[name] for name in ("claim", "pin", "server_pin", "needs", "digest", "policy")} | {"now": now},
     )
     if change.most is not None and db.execute(_OPEN_OF_RUN, (change.approval.run_id, now)).fetchone()[0] >= change.most:
         raise TooManyQuestions(change.most)

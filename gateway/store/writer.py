@@ -14,7 +14,6 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from gateway.budget import Spend
@@ -145,7 +144,8 @@ class Writer:
     # ---- in the thread
 
     def _work(self) -> None:
-        made_by = self._made_by or partial(commit, memory=Memory())
+        memory = Memory()
+        made_by = self._made_by or (lambda connection, batch: commit(connection, batch, memory))
         with contextlib.closing(self._connection):
             while batch := self._next_batch():
                 made_by(self._connection, batch)

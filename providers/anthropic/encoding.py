@@ -11,7 +11,7 @@ from providers.message import File, Image, Message, Opaque, Part, Text, Thinking
 from providers.request import Request, ToolSpec
 from providers.wire.content import IMAGES, Piece, described, pieces, shown, text_of
 from providers.wire.remembered import remembered
-from providers.wire.schemas import may_be_strict, of_object, plain_keys
+from providers.wire.schemas import closed, may_be_strict, of_object, plain_keys
 from providers.wire.text import arguments_of, clean, clean_json, name_of
 from providers.wire.turns import prepared
 
@@ -56,10 +56,10 @@ def _leading(messages: Sequence[Message]) -> int:
 def _tool_fields(request: Request, messages: Sequence[Message]) -> Json:
     if request.tools:
         return {"tools": _tools(request.tools), "tool_choice": _choice(request)}
-    called = sorted({call.name for message in messages for call in message.tool_calls})
+    called = sorted({name_of(call.name) for message in messages for call in message.tool_calls})
     if not called:
         return {}
-    known = [{"name": name_of(name), "input_schema": {"type": "object", "properties": {}}} for name in called]
+    known = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in called]
     return {"tools": known, "tool_choice": {"type": "none"}}  # calls in a conversation need tools beside it
 
 
@@ -91,7 +91,7 @@ def _thinking(request: Request) -> Json:
     effort = _EFFORTS.get(request.effort or "none", request.effort)
     config: Json = {"effort": effort} if effort else {}
     if request.output_schema is not None:
-        config["format"] = {"type": "json_schema", "schema": clean_json(of_object(request.output_schema))}
+        config["format"] = {"type": "json_schema", "schema": clean_json(closed(of_object(request.output_schema)))}
     body: Json = {"output_config": config} if config else {}
     if request.effort == "none":
         body["thinking"] = {"type": "disabled"}

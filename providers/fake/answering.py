@@ -8,6 +8,7 @@ from providers import Message, ProviderError, Reply, Usage
 from providers.fake.cache import PromptCache
 from providers.fake.checks import Refused
 from providers.fake.line import Received
+from providers.fake.marks import marked, recognised
 from providers.fake.plan import PAGE, Action, End, Head, Send, complaint_of, planned, refusal
 from providers.fake.routes import Route
 from providers.fake.wire import Ask, Complaint, Format, Told, body, headers_of
@@ -61,10 +62,10 @@ class Answering:
         if route.counting:
             return _counted(form, ask, headers)
         try:
-            played = await self._provider.play(ask.request)
+            played = await self._provider.play(replace(ask.request, messages=recognised(ask.request.messages)))
         except ProviderError as error:
             return _failed(form, error, ask, number)
-        reply = self._metered(ask, played.reply)
+        reply = self._metered(ask, marked(played.reply))
         befell = played.fault if fault is None else fault
         return _told(form, ask, number, Played(altered(reply, fault), befell))
 

@@ -29,7 +29,7 @@ class Profile:
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     system: Literal["system", "developer"] = "system"
     usage: bool = True
-    any: Literal["required", "any", ""] = "required"
+    any: Literal["required", ""] = "required"
     named: bool = True
     parallel: bool = False
     strict: bool = False
@@ -97,9 +97,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             images=False,
             thoughts="reasoning_content",
         ),
-        "mistral": Profile(
-            "https://api.mistral.ai/v1", "MISTRAL_API_KEY", usage=False, any="any", parallel=True, ids=NINE
-        ),
+        "mistral": Profile("https://api.mistral.ai/v1", "MISTRAL_API_KEY", usage=False, parallel=True, ids=NINE),
         "xai": Profile(
             "https://api.x.ai/v1",
             "XAI_API_KEY",

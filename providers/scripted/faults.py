@@ -36,13 +36,20 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "cut-arguments": ("the output limit cuts the arguments of the last call", {}),
     "no-index": ("compatible servers: calls without an index", {}),
     "no-id": ("compatible servers: calls without an id", {}),
+    "bare-calls": ("compatible servers: calls without an index and without an id", {}),
+    "same-index": ("compatible servers: every call has the index 0", {}),
     "dict-arguments": ("compatible servers: arguments as an object, not as a text", {}),
     "stop-with-calls": ("compatible servers: calls, and `stop` as the reason for the end", {}),
     "no-usage": ("compatible servers: no token counts", {}),
 }  # fmt: skip
 
 # Those that change what is said, and not how it is sent.
-ODD = frozenset({"unknown-stop", "no-index", "no-id", "dict-arguments", "stop-with-calls", "no-usage"})
+ODD = frozenset(
+    {
+        "unknown-stop", "no-usage",
+        "no-index", "no-id", "bare-calls", "same-index", "dict-arguments", "stop-with-calls",
+    }
+)  # fmt: skip
 
 _NUMBERED = re.compile(r"[45]\d\d")
 _SETTING = re.compile(r"(?P<name>\w+)=(?:\"(?P<quoted>[^\"]*)\"|(?P<plain>\S+))")

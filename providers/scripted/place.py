@@ -60,7 +60,14 @@ def _exchanges(messages: Sequence[Message]) -> Iterator[_Exchange]:
 
 
 def _said(messages: Sequence[Message]) -> str | None:
-    return next((message.text for message in reversed(messages) if message.role == "user"), None)
+    return next(
+        (message.text for message in reversed(messages) if message.role == "user" and not _aside(message)), None
+    )
+
+
+def _aside(message: Message) -> bool:
+    """What the gateway adds to the user's words is not the user's."""
+    return all(part.meta.get("aside") for part in message.parts)
 
 
 def _marked(place: Place, reply: Message) -> Place:

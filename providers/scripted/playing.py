@@ -116,10 +116,16 @@ class ScriptedProvider:
 
     def _again(self, what: tuple[Where, str], place: Place, request: Request, times: int) -> bool:
         """Whether this happens once more to this conversation; 0 times is always."""
-        heard = repr((what, place.step, place.played, request.messages))
+        heard = repr((what, place.step, place.played, _settled(request.messages)))
         conversation = hashlib.sha256(heard.encode(errors="surrogatepass")).hexdigest()
         self._failed[conversation] += 1
         return times == 0 or self._failed[conversation] <= times
+
+
+def _settled(messages: Sequence[Message]) -> Sequence[Message]:
+    """The conversation until its last reply: whoever says more after a failure is still in the same one."""
+    last = max((at for at, message in enumerate(messages) if message.role != "user"), default=0)
+    return messages[: last + 1]
 
 
 def _failed(failure: Failure) -> ProviderError:

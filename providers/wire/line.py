@@ -22,6 +22,9 @@ from providers.wire.sse import Events
 
 __all__ = ["Answer", "Line"]
 
+_KNOWN = (ProviderError, httpx2.HTTPError, TimeoutError)
+_TRUSTED = ("anthropic", "openai")  # they say what is missing: a package, a log-in
+
 MAX_REPLY = 128 * 1024 * 1024  # bytes: no model says as much
 _LAST_WORDS = 0.5  # seconds for the end of a stream whose reply is whole, so that its connection can be used again
 
@@ -118,8 +121,9 @@ class Answer:
 
     def failure(self, error: Exception) -> ProviderError:
         """Whatever was raised, as a failure of this backend."""
-        request_id = self.request_id if hasattr(self, "_response") else None
-        return self._line.who.says(_known(error), request_id)
+        if hasattr(self, "_response"):
+            return self._line.who.says(_known(error), self.request_id)
+        return self._line.who.says(_unsent(error) or _known(error))
 
     async def _sent(self) -> httpx2.Response:
         response = await self._line.client.post(
@@ -146,6 +150,19 @@ class Answer:
         return read
 
 
+def _unsent(error: Exception) -> ProviderError | None:
+    """Why a request could not even be sent. None if it was, or if it may be tried again."""
+    cause = error.__cause__ if isinstance(error.__cause__, httpx2.HTTPError) else error
+    if isinstance(cause, httpx2.LocalProtocolError):
+        return ProviderError("bad_request", "a header can't be sent: is there a line break in the key?")
+    if isinstance(cause, httpx2.UnsupportedProtocol | httpx2.InvalidURL):
+        return ProviderError("bad_request", "its URL can't be asked")
+    if isinstance(error, _KNOWN) or hasattr(error, "response") or type(error).__name__ == "APIConnectionError":
+        return None
+    said = f": {error}" if type(error).__module__.partition(".")[0] in _TRUSTED else ""
+    return ProviderError("bad_request", f"the request could not be made ({type(error).__name__}{said})")
+
+
 def _known(error: Exception) -> ProviderError:
     """A failure of our own, of the SDK or of HTTP, as one that is known."""
     if isinstance(error, ProviderError):
@@ -163,7 +180,7 @@ def _known(error: Exception) -> ProviderError:
         return ProviderError("network", f"the connection broke ({type(cause).__name__})")
     if isinstance(error, ValueError):  # JSON that is none, or no UTF-8
         return ProviderError("protocol", "it sent an event that is not JSON")
-    return ProviderError("protocol", f"the request could not be made ({type(error).__name__})")
+    return ProviderError("protocol", f"its answer could not be read ({type(error).__name__})")
 
 
 def _text(response: httpx2.Response) -> str:

@@ -199,7 +199,9 @@ def test_arguments_that_the_limit_cut_come_with_the_reason(member: str) -> None:
     _with(member, f"  - {{{_CALLS}, fault: cut-arguments}}", scenario)
 
 
-@pytest.mark.parametrize("fault", ["no-index", "no-id", "dict-arguments", "stop-with-calls", "no-usage"])
+@pytest.mark.parametrize(
+    "fault", ["no-index", "no-id", "bare-calls", "same-index", "dict-arguments", "stop-with-calls", "no-usage"]
+)
 def test_the_ways_of_compatible_servers_make_no_difference(fault: str) -> None:
     steps = "calls: [{tool: shop/look, args: {sku: A}}, {tool: shop/talk, args: {}}, {tool: shop/look, args: {sku: B}}]"
 

@@ -3,11 +3,14 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from providers import (
+    Effort,
+    Endpoint,
     Finished,
     Image,
     Message,
@@ -27,9 +30,11 @@ from providers import (
     message_from_json,
     message_to_json,
 )
+from providers.openai_chat import connect
+from providers.openai_chat.profiles import PROFILES
 from providers.scripted import ScriptedProvider
 from providers.scripted.script import parsed
-from tests.fixtures.members import GO, MEMBERS, WIRES, Member, Scene, heard, plain, plain_reply, reply_of
+from tests.fixtures.members import GO, LOOK, MEMBERS, WIRES, Member, Scene, heard, plain, plain_reply, reply_of
 
 _USAGE = "usage: {input: 100, output: 20, cache_read: 60, reasoning: 5}"
 SCRIPTS = {
@@ -160,6 +165,30 @@ def _shows(text: str, *, is_error: bool = False) -> Callable[[ToolCall], ToolRes
     return lambda call: ToolResult(call.id, [{"type": "text", "text": text}], is_error)
 
 
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_conversation_whose_beginning_was_left_out_goes_on(member: str) -> None:
+    """As a run does that has outgrown its model's window."""
+
+    async def scenario(scene: Scene) -> None:
+        messages: tuple[Message, ...] = GO
+        for _ in range(2):
+            events, _ = await heard(scene.provider, scene.request(messages))
+            reply = reply_of(events).message
+            results = tuple(_shows("7")(call) for call in reply.tool_calls)
+            messages = (*messages, reply, Message("tool", results))
+        shorter = (Message("user", (Text("(What was said before was left out.)"),)), *messages[-2:])
+        events, error = await heard(scene.provider, scene.request(shorter))
+        assert error is None
+        assert reply_of(events).message.text == "the third"
+
+    call = "{tool: shop/look, args: {}}"
+    _with(
+        member,
+        f"  - {{say: the first, call: {call}}}\n  - {{say: the second, call: {call}}}\n  - say: the third",
+        scenario,
+    )
+
+
 @pytest.mark.parametrize("member", WIRES)
 def test_pictures_reach_a_model_that_can_see(member: str) -> None:
     picture = Image("image/png", "iVBORw0KGgo=")
@@ -200,6 +229,38 @@ def test_a_whole_request_is_one_that_the_api_takes(member: str) -> None:
         assert (await heard(scene.provider, bare))[1] is None
 
     _with(member, "  - {say: x}", scenario)
+
+
+_MODELS = {"openai": "gpt-6-fake", "gemini": "gemini-fake", "mistral": "mistral-fake"}  # the fake knows their ways
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_each_compatible_endpoint_is_told_only_what_it_takes(profile: str) -> None:
+    """A conversation with a thought, calls side by side and an error, at each of the profiles."""
+    steps = SCRIPTS["thoughts"] + "\n" + SCRIPTS["calls side by side"] + "\n  - {expect: {is_error: true}, say: So.}"
+
+    async def scenario(scene: Scene) -> None:
+        endpoint = Endpoint(profile or "any", "sk-fake-0001", f"{scene.asked.url}/v1", profile=profile)
+        messages: tuple[Message, ...] = GO
+        provider = connect(endpoint)
+        asked = replace(scene, model=_MODELS.get(profile, "fake-model"))
+        effort: Effort | None = None if profile == "openai" else "low"
+        try:
+            for text in ("7", "Denied: no."):
+                events, error = await heard(provider, asked.request(messages, effort=effort, parallel=False))
+                assert error is None, error
+                reply = reply_of(events).message
+                results = tuple(_shows(text, is_error=text != "7")(call) for call in reply.tool_calls)
+                messages = (*messages, reply, Message("tool", results))
+            for choice in ("auto", "any", "none", "shop__look"):
+                request = asked.request(messages, tool_choice=choice, effort=effort, output_schema=LOOK.input_schema)
+                events, error = await heard(provider, request)
+                assert error is None, f"{choice}: {error}"
+                assert reply_of(events).message.text == "So."
+        finally:
+            await provider.aclose()
+
+    _with("openai_chat", steps, scenario)
 
 
 @pytest.mark.parametrize("member", MEMBERS)

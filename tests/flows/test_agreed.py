@@ -242,15 +242,54 @@ def test_an_approver_whose_limit_the_request_passes_may_agree_to_less(tmp_path: 
     play(tmp_path, scenario, LIMIT)
 
 
-def test_a_line_that_comes_to_deny_the_changed_call_beats_the_yes_to_it(tmp_path: Path) -> None:
+def test_under_another_policy_a_yes_is_none_and_people_are_asked_again(tmp_path: Path) -> None:
+    """Whatever has changed in it: who agreed has agreed under another one. Who answers now answers under this one."""
+
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            first = await ask(stage, client, amount=20)
+            await stage.approving.decide(BOB, first.id, "approved")
+            stage.rule(RULES + "# a word\n")
+            again = await ask(stage, client, amount=20)
+            assert (again.id != first.id, again.state) == (True, "pending")
+            assert (await stage.files.approval(first.id)).state == "cancelled"
+            stage.rule(RULES + "# another word\n")
+            await stage.approving.decide(BOB, again.id, "approved")
+            answered = await stage.files.approval(again.id)
+            assert answered.policy == answered.decisions[0].policy != again.policy
+            assert isinstance(await client.call("desk__send", {"amount": 20}), Returned)
+        assert sent(tmp_path) == [{"amount": 20}]
+
+    play(tmp_path, scenario)
+
+
+def test_of_two_the_yes_that_was_given_under_another_policy_is_given_again(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=20)
+            await stage.approving.decide(BOB, asked.id, "approved")
+            stage.rule(TWO + "# a word\n")
+            first = await stage.approving.decide(EVE, asked.id, "approved")
+            assert isinstance(first, Approval)
+            assert (first.state, first.approvers) == ("pending", ("user:eve",))
+            done = await stage.approving.decide(BOB, asked.id, "approved")
+            assert isinstance(done, Approval)
+            assert done.by == "user:bob and user:eve"
+            assert isinstance(await client.call("desk__send", {"amount": 20}), Returned)
+
+    play(tmp_path, scenario, TWO)
+
+
+def test_what_somebody_agreed_to_in_place_of_a_call_is_no_yes_under_a_line_that_denies_it(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         async with stage.clients().run(ANN, "an editor") as client:
             asked = await ask(stage, client, amount=900)
             await stage.approving.answer(BOB, asked.id, edit(amount=100))
             stage.rule(RULES + "p, *, *, desk/send, call, args.amount == 100, deny, not that one\n")
-            denied = await client.call("desk__send", {"amount": 900})
-            assert isinstance(denied, Denied)
-            assert denied.why == "not that one"
+            again = await ask(stage, client, amount=900)
+            refused = await stage.approving.answer(BOB, again.id, edit(amount=100))
+            assert isinstance(refused, Deny)
+            assert refused.why == "not that one"
         assert sent(tmp_path) == []
 
     play(tmp_path, scenario)

@@ -106,6 +106,13 @@ class Arrival:
     amount: int
     needs: int
     pin: str
+    policy: str
+
+
+def counted(asked: Approval) -> list[Vote]:
+    """Every yes to what will run, under the policy under which it was settled, as the record has it."""
+    good = (asked.digest, asked.policy)
+    return [each for each in asked.decisions if (each.decision, each.digest, each.policy) == ("approved", *good)]
 
 
 class Ahead(datetime):
@@ -121,7 +128,8 @@ class Ahead(datetime):
 class Shop:
     """What the pipeline needs of servers. `fate` is what becomes of the next call."""
 
-    def __init__(self, world: World, arrived: list[Arrival]) -> None:
+    def __init__(self, world: World, arrived: list[Arrival], policy: LivePolicy) -> None:
+        self._policy = policy
         self.fate, self._world, self._arrived = "answers", world, arrived
         self.meanwhile: Any = None  # what happens while the next call is under way
 
@@ -136,7 +144,8 @@ class Shop:
         if self.fate == "away":
             return Unsent("the server is away")
         amount, pin = call.arguments.value["amount"], self.catalogue.tools["shop/refund"].pin
-        self._arrived.append(Arrival(call.idempotency_key, amount, self._world.needs(amount), pin))
+        policy = (await self._policy.settled()).digest
+        self._arrived.append(Arrival(call.idempotency_key, amount, self._world.needs(amount), pin, policy))
         if self.fate == "dies":
             raise Killed
         return Answered({"content": [{"type": "text", "text": "done"}]})
@@ -170,9 +179,9 @@ class Gateway:
     """One process."""
 
     def __init__(self, path: Path, world: World, arrived: list[Arrival]) -> None:
-        self.store, self.shop = SqliteStore(path, clock=lambda: world.now), Shop(world, arrived)
-        settings = CallSettings(approval_seconds=DAY / 1000, questions=MOST)
         policy = LivePolicy(ROOT / "policies" / "model.conf", path.parent / "policy.csv")
+        self.store, self.shop = SqliteStore(path, clock=lambda: world.now), Shop(world, arrived, policy)
+        settings = CallSettings(approval_seconds=DAY / 1000, questions=MOST)
         slow: Any = Slow(self.store, world)
         self.pipeline = Pipeline(self.shop, slow, policy, Tracing(Recorder()), settings)
         self.approving = Approving(slow, policy, lambda: self.shop.catalogue)
@@ -343,6 +352,20 @@ class Approvals(RuleBasedStateMachine):
         for asked in self.waiting(run_id, amount):
             for each in APPROVERS:
                 self.run(self.says(0, each, asked))
+        assert not self.waiting(run_id, amount), "whoever may has said yes, and it is still open"
+
+    @rule(run_id=askers, edit=st.sampled_from([60, 800]))
+    def two_agree_to_a_change(self, run_id: str, edit: int) -> None:
+        """One changes it, the other one has seen that."""
+        one, other = (who for who in APPROVERS if who != ASKERS[run_id].user)
+        self.retries_at_once(run_id, 900)
+        for asked in self.waiting(run_id, 900):
+            self.run(self.says(0, one, asked, edit))
+            changed = self.run(self.gateways[1].store.approval(asked.id))
+            assert changed.call.arguments.value == {"amount": edit}
+            self.run(self.says(1, other, changed))
+            assert self.run(self.gateways[1].store.approval(asked.id)).state == "approved"
+        self.retries_at_once(run_id, 900)
 
     @rule(run_id=askers, amount=amounts, first=st.sampled_from(["approved", "denied"]))
     def somebody_answers_what_is_over(self, run_id: str, amount: int, first: str) -> None:
@@ -409,6 +432,13 @@ class Approvals(RuleBasedStateMachine):
         self.wants_two(strict=True)
         self.retries_at_once(run_id, 50)
 
+    @rule(run_id=askers, amount=amounts)
+    def the_policy_is_another_one_by_the_time_that_an_answer_is_used(self, run_id: str, amount: int) -> None:
+        self.agreed_to(run_id, amount)
+        self.keys += 1
+        write_policy(self.path.parent, f"{STRICT if self.world.strict else RULES}# {self.keys}\n")
+        self.retries_at_once(run_id, amount)
+
     @rule(strict=st.booleans())
     def wants_two(self, strict: bool) -> None:
         self.world.strict = strict
@@ -444,8 +474,9 @@ class Approvals(RuleBasedStateMachine):
             assert arrival.amount <= 1000
             assert asked.consumed_at is not None
             assert asked.consumed_at < asked.expires
-            votes = [each for each in asked.decisions if each.decision == "approved" and each.digest == asked.digest]
+            votes = counted(asked)
             assert len(votes) >= arrival.needs
+            assert (asked.policy, event.policy) == (arrival.policy, arrival.policy)
             self.check_votes(asked, votes, arrival.amount)
         assert len(used) == len(set(used)), "a yes was used twice"
 
@@ -480,9 +511,8 @@ class Approvals(RuleBasedStateMachine):
             return
         for one in self.all_approvals():
             if one.state == "approved":
-                votes = [each for each in one.decisions if each.decision == "approved" and each.digest == one.digest]
-                assert len(votes) >= one.needs
-                self.check_votes(one, votes, one.call.arguments.value["amount"])
+                assert len(counted(one)) >= one.needs
+                self.check_votes(one, counted(one), one.call.arguments.value["amount"])
 
     @invariant()
     def one_question_stands_for_one_call_and_not_too_many_for_one_run(self) -> None:

@@ -450,9 +450,9 @@ def test_a_model_is_told_what_runs_low(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         model = Replies(calls(("desk__look", {})), calls(("desk__look", {})), says("Done."))
         assert (await stage.drive(await stage.queued(), model)).status == "succeeded"
-        told = ["Little is left" in request.system for request in model.requests]
+        told = ["Little is left" in request.messages[-1].text for request in model.requests]
         assert told == [False, False, True]
-        assert "0 tool calls of 2 tool calls (`b`)" in model.requests[-1].system
+        assert "0 tool calls of 2 tool calls (`b`)" in model.requests[-1].messages[-1].text
 
     on_stage(tmp_path, "[budgets.b]\ntool_calls = 2", scenario)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import gateway.clients as under_test
+import gateway.earlier as under_test
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, Subject, outcome_to_json
 from gateway.clients import ClientRun, Exchange, Seat, new_run_id

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.events import (
     EVENTS,
     Admitted,
@@ -145,6 +146,25 @@ SAMPLES: tuple[Event, ...] = (
     Succeeded(output="It is on its way."),
     Failed(kind="refused", why="the model stopped with `refusal`"),
     Cancelled(by="user:ann", why="not needed any more"),
+    UserSpoke(text="And o-18?", by="user:ann"),
+    Interrupted(by="user:ann"),
+    Pinned(text="Orders begin with o-.", by="user:ann"),
+    ModelChosen(model="other", by="user:ann"),
+    Searched(
+        key="t1/call/1",
+        query="refund",
+        found=["shop/refund"],
+        content=({"type": "text", "text": "1 of 200 tools"},),
+    ),
+    Compacted(
+        turn=7,
+        results=9,
+        messages=5,
+        summary="Ann wants her money back.",
+        size=4_200,
+        left_out={"messages": 4, "results": 2, "bytes": 90_000},
+        by="demo-1",
+    ),
 )
 
 
@@ -165,7 +185,7 @@ def test_events_from_before_other_actions_were_recorded_read_as_calls() -> None:
     old: list[dict[str, Any]] = json.loads((GOLDEN.parent / "events_before_actions.json").read_text(encoding="utf-8"))
     read = [event_from_json(written) for written in old]
     assert {event.action for event in read if isinstance(event, Denied | Held | Admitted)} == {"call"}
-    assert len(read) == len(SAMPLES) - 3  # nor were duties, nor budgets over many runs, nor who was recognised
+    assert len(read) == len(SAMPLES) - 9  # nor were duties, budgets over many runs, who was recognised, conversations
 
 
 def test_the_golden_file_has_every_event_once() -> None:
@@ -196,6 +216,12 @@ OLDEST: Mapping[str, set[str]] = {
     "succeeded": {"output"},
     "failed": {"kind", "why"},
     "cancelled": {"by"},
+    "user_spoke": {"text", "by"},
+    "interrupted": {"by"},
+    "pinned": {"text", "by"},
+    "model_chosen": {"model", "by"},
+    "searched": {"key", "query", "found", "content"},
+    "compacted": {"turn", "results", "messages", "summary", "size"},
 }
 
 
@@ -246,6 +272,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     Mapping[str, Mapping[str, int]]: st.dictionaries(_TEXT, st.dictionaries(_TEXT, st.integers(), max_size=3)),
     Sequence[Mapping[str, Any]]: st.lists(_OBJECT, max_size=3).map(tuple),
     Sequence[str] | None: st.none() | st.lists(_TEXT, max_size=3),
+    Sequence[str]: st.lists(_TEXT, max_size=3),
     tuple[str, ...]: st.lists(_TEXT, max_size=3).map(tuple),
     tuple[Mapping[str, Any], ...]: st.lists(_OBJECT, max_size=3).map(tuple),
 }

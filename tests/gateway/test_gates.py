@@ -77,7 +77,7 @@ def asked(made: Call | None = None, **changes: object) -> Approval:
         pin=tool().pin,
         arguments=made.arguments.text,
         digest=made.digest,
-        policy="p",
+        policy=parse(RULES).digest,
         rule=None,
         why="w",
         created=MILLIS,
@@ -183,13 +183,15 @@ STALE = [
     ("expired unanswered", call(20), {"state": "expired"}),
     ("not answered yet", call(20), {"state": "pending"}),
     ("too old by now", call(20), {"expires": MILLIS}),
+    ("under another policy", call(20), {"policy": "other"}),
 ]
 
 
 @pytest.mark.parametrize(("made", "changes"), [row[1:] for row in STALE], ids=[row[0] for row in STALE])
 def test_a_yes_to_something_else_is_no_yes(made: Call, changes: dict[str, object]) -> None:
     everybody = parse(f"p, *, *, shop/*, call, , allow, all\n{RULES}")
-    verdict = judge(made, facts(approval=asked(call(20), **changes), policy=everybody))
+    old = asked(call(20), **{"policy": everybody.digest} | changes)
+    verdict = judge(made, facts(approval=old, policy=everybody))
     assert verdict == Ask("approved", "more than 10 is read by a person", "policy.csv:4")
 
 
@@ -342,9 +344,10 @@ def test_a_budget_of_calls_is_about_tools() -> None:
 
 def test_a_yes_to_a_tool_of_that_name_is_none_to_reading_and_the_other_way_round() -> None:
     wanted = reading("note:2")
-    yes = replace(asked(wanted), pin="", action="read")
+    now = shelf().policy.digest
+    yes = replace(asked(wanted), pin="", action="read", policy=now)
     assert isinstance(judge(wanted, shelf(approval=yes)), Allow)
-    as_call = asked(replace(wanted, action="call"), pin="")
+    as_call = asked(replace(wanted, action="call"), pin="", policy=now)
     assert isinstance(judge(wanted, shelf(approval=as_call)), Ask)
 
 

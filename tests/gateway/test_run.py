@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.budget import Limits, Spend
 from gateway.call import Refused, Subject, Unsent
+from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.errors import IllegalEvent
 from gateway.events import (
     EVENTS,
@@ -65,6 +66,9 @@ SAMPLES: Mapping[type[Event], Event] = {
         Budgeted("t1/call/1", {"budget:team|": {"tool_calls": 1}}), returned(1), doubted(1), resolved(1, "happened"),
         Waited("approval"), Paused("budget", "spent"), LimitsRaised({"turns": 9}, "user:ann"),
         Resumed("it was resumed"), Succeeded("done"), Failed("server", "broken"), Cancelled("user:ann"),
+        UserSpoke("more", "user:ann"), Interrupted("user:ann"), Pinned("a fact", "user:ann"),
+        ModelChosen("other", "user:ann"), Searched("t1/call/1", "refund", ["shop/refund"], ()),
+        Compacted(2, 3, 1, "in short", 100),
     )
 }  # fmt: skip
 
@@ -84,15 +88,17 @@ RUNS: Mapping[Status | None, Run] = {
 
 ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
     None: {"queued": "queued"},
-    "queued": {"started": "running", "cancelled": "cancelled", "limits_raised": "queued"},
+    "queued": {"started": "running", "cancelled": "cancelled", "limits_raised": "queued", "pinned": "queued"},
     "running": {
         **dict.fromkeys(
             (
                 "started", "model_asked", "model_answered", "model_failed", "denied", "held", "decided", "admitted",
                 "recognised", "obliged", "budgeted", "returned", "doubted", "resolved", "limits_raised",
+                "user_spoke", "pinned", "model_chosen", "searched", "compacted",
             ),
             "running",
         ),
+        "interrupted": "waiting",
         "waited": "waiting",
         "paused": "paused",
         "succeeded": "succeeded",
@@ -101,11 +107,13 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
     },
     "waiting": {
         **dict.fromkeys(("started", "decided", "resolved", "limits_raised"), "waiting"),
+        **dict.fromkeys(("user_spoke", "pinned", "model_chosen", "interrupted"), "waiting"),
         "resumed": "running",
         "cancelled": "cancelled",
     },
     "paused": {
         **dict.fromkeys(("started", "decided", "resolved", "limits_raised"), "paused"),
+        **dict.fromkeys(("user_spoke", "pinned", "model_chosen"), "paused"),
         "resumed": "running",
         "cancelled": "cancelled",
     },

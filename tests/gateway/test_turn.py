@@ -1,7 +1,7 @@
 """One question to a model: what is reserved, what is recorded, what it costs, however it ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from providers import (
     StreamEvent,
     Text,
     TextDelta,
+    ToolCall,
     Usage,
     UsageUpdate,
 )
@@ -41,6 +42,10 @@ REQUEST = Request(
     "tiny", "Be brief.", [Message("user", (Text("Go."),))], max_output_tokens=100, deadlines=Deadlines(total=30.0)
 )
 PRICE = Price(1000, 2000)
+
+
+def _meant(wish: ToolCall) -> Mapping[str, str]:
+    return {"path": wish.name.replace("__", "/")}
 
 
 @dataclass
@@ -74,7 +79,7 @@ def asking(
             lease = await store.acquire("r", "w", 60)
             assert lease is not None
             model = Model(provider, "tiny", PRICE, backends=backends)
-            turn = Turn(store, Tracing(recorder), model, lease, lambda name: name.replace("__", "/"), streamed.append)
+            turn = Turn(store, Tracing(recorder), model, lease, _meant, streamed.append)
             error = await turn.ask(fold("r", await store.events("r")), 1, request)
             recorded = await store.events("r")
             account = await store.spend(run_account("r"))
@@ -237,7 +242,7 @@ def test_a_worker_that_lost_its_lease_asks_nothing(tmp_path: Path) -> None:
         lease = await store.acquire("r", "w", 60)
         assert lease is not None
         assert await store.acquire("r", "other", 60, gone="w")
-        turn = Turn(store, Tracing(Recorder()), Model(provider, "tiny", PRICE), lease, str, lambda _event: None)
+        turn = Turn(store, Tracing(Recorder()), Model(provider, "tiny", PRICE), lease, _meant, lambda _event: None)
         with pytest.raises(LeaseLost):
             await turn.ask(fold("r", await store.events("r")), 1, REQUEST)
         store.close()
@@ -253,7 +258,9 @@ def test_a_reply_that_was_lost_with_its_worker_is_settled_at_what_was_read(tmp_p
         lease = await store.acquire("r", "w", 60)
         assert lease is not None
         begun = asyncio.Event()
-        turn = Turn(store, Tracing(Recorder()), Model(Hanging(), "tiny", PRICE), lease, str, lambda _event: begun.set())
+        turn = Turn(
+            store, Tracing(Recorder()), Model(Hanging(), "tiny", PRICE), lease, _meant, lambda _event: begun.set()
+        )
         asked = asyncio.create_task(turn.ask(fold("r", await store.events("r")), 1, REQUEST))
         await begun.wait()
         asked.cancel()

@@ -37,15 +37,12 @@ async def serving(*answer: bytes, end: str = "close") -> AsyncIterator[Served]:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                served.requests.append(await _request(reader))
-                writer.writelines(answer)
-                await writer.drain()
-                if end != "keep":
-                    break
-            await _ended(served, reader, writer, end)
-        writer.close()
+        try:
+            await _answered(served, answer, end, reader, writer)
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     served.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -58,10 +55,19 @@ async def serving(*answer: bytes, end: str = "close") -> AsyncIterator[Served]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _ended(served: Served, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, end: str) -> None:
-    if end == "wait":
-        await reader.read()
-        served.hung_up.set()
+async def _answered(
+    served: Served, answer: Sequence[bytes], end: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        more = True
+        while more:
+            served.requests.append(await _request(reader))
+            writer.writelines(answer)
+            await writer.drain()
+            more = end == "keep"
+        if end == "wait":
+            await reader.read()
+            served.hung_up.set()
     if end == "reset":
         _reset(writer)
 

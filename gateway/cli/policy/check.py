@@ -83,7 +83,8 @@ async def _looked(config: "Config", *, servers: bool, tests: bool) -> _Looked:
             known = await connected(config) if servers else pinned(config)
         report, more = _tested(config, known) if tests else (None, ())
         checked = check(*files, known.catalogue if known else None, await people(config), more)
-    return _Looked((*checked.problems, *_of_budgets(config)), checked.left_out, known, report)
+    told = await _of_budgets(config, known, usable=checked.usable)
+    return _Looked((*checked.problems, *told), checked.left_out, known, report)
 
 
 def _tested(config: "Config", known: "Known | None") -> "tuple[Report | None, Sequence[Problem]]":
@@ -104,16 +105,24 @@ def _tested(config: "Config", known: "Known | None") -> "tuple[Report | None, Se
     return found, found.problems
 
 
-def _of_budgets(config: "Config") -> "list[Problem]":
+async def _of_budgets(config: "Config", known: "Known | None", *, usable: bool) -> "list[Problem]":
+    """`usable`: the policy can be read, so that it is known which roles there are."""
+    from gateway.cli.policy.knowing import there
     from gateway.config import load_budgets
     from gateway.errors import ConfigError
+    from gateway.policy import load
+    from gateway.policy.lint.budgets import unfound
     from gateway.policy.lint.finding import of_error
 
     try:
-        found = load_budgets(config.policy.budgets, config.agents).warnings
+        found = load_budgets(config.policy.budgets, config.agents)
     except ConfigError as error:
-        found = error.problems
-    return [of_error(problem, "invalid-budget") for problem in found]
+        return [of_error(problem, "invalid-budget") for problem in error.problems]
+    told = [of_error(problem, "invalid-budget") for problem in found.warnings]
+    if not found.named:
+        return told
+    policy = load(config.policy.model, config.policy.files) if usable else None
+    return [*told, *unfound(found.named, await there(config, known.catalogue if known else None, policy))]
 
 
 def _to_json(looked: _Looked, *, strict: bool) -> dict[str, object]:

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from gateway.catalogue import Catalogue
     from gateway.config import Config
     from gateway.offer import Offer
+    from gateway.policy import Policy
+    from gateway.policy.lint.budgets import There
     from gateway.policy.lint.people import People
 
-__all__ = ["Known", "connected", "people", "pinned", "say_what_is_missing"]
+__all__ = ["Known", "connected", "people", "pinned", "say_what_is_missing", "there"]
 
 _RUNS = 5000  # of the newest, that are looked at for who has been here
 
@@ -99,6 +101,15 @@ async def people(config: "Config") -> "People":
         return configured
     closed = found.closed and not by_token
     return People(found.members | configured.members, found.tenants | configured.tenants, closed, by_token)
+
+
+async def there(config: "Config", catalogue: "Catalogue | None", policy: "Policy | None") -> "There":
+    """What the names in budgets.toml are compared with. `policy` says which roles there are."""
+    from gateway.policy.lint.budgets import There
+
+    models = {*config.models, *(name for agent in config.agents.values() for name in agent.model)}
+    roles = None if policy is None else {grant.role for grant in policy.grants}
+    return There(config.servers, models, catalogue, roles, await people(config))
 
 
 async def _recorded(config: "Config") -> "People":

@@ -15,6 +15,7 @@ Each kind of finding is a module:
     schemas      what a schema says of one path
     uses         what a condition does with each argument
     destructive  tools that destroy, and nothing stands in between
+    budgets      names in budgets.toml that nothing has
     ignoring     `# check: ignore RULE`
     sarif        the findings for code-scanning tools
 """

@@ -28,6 +28,7 @@ RULES: Mapping[str, str] = {
     "unknown-tenant": "a tenant that no `g` line, no API key, no run and no configuration knows",
     "unknown-server": "a server that is not connected",
     "unknown-tool": "a pattern that matches no tool",
+    "unknown-model": "a model that toolgate.toml does not have",
     "unknown-argument": "an argument that a tool's input schema does not have",
     "wrong-type": "an argument is compared with a value that its input schema does not allow it to be",
     "unknown-value": "an argument is compared with a value that the schema's `enum` does not have",

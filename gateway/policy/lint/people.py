@@ -12,7 +12,7 @@ from gateway.policy.rows import Grant, Rule
 from gateway.policy.wording import GROUPS
 from gateway.wording import closest, did_you_mean
 
-__all__ = ["People", "strangers", "tenant_hint", "unreachable"]
+__all__ = ["People", "member_hint", "strangers", "tenant_hint", "unreachable"]
 
 _GROUPS = tuple(f"{group}:" for group in GROUPS)
 _MEMBER, _TENANT_OF_GRANT = 1, 3  # cells of a `g` line
@@ -83,13 +83,21 @@ def _stranger(row: Rule | Grant, people: People, seen: set[str]) -> Iterator[Pro
     if name in seen or name == "*" or name.startswith(_GROUPS) or name in people.members:
         return
     seen.add(name)
+    hint = member_hint(name, people)
+    if hint is not None:
+        message = f"no API key, no run and no configuration knows the {name.partition(':')[0]} `{name}`"
+        yield warning(row, cell, "unknown-member", message, hint)
+
+
+def member_hint(name: str, people: People) -> str | None:
+    """What to say of a user or an agent that nobody knows; None if the name may be right."""
+    if name in people.members:
+        return None
     kind = name.partition(":")[0]
     like = closest(name, (known for known in people.members if known.startswith(f"{kind}:")))
     closed = people.closed and kind == "user"  # whoever starts a gateway names its agent
     slip = like is not None and _slip(name, like)
-    if closed or slip:
-        message = f"no API key, no run and no configuration knows the {kind} `{name}`"
-        yield warning(row, cell, "unknown-member", message, f"did you mean `{like}`?" if slip else "")
+    return (f"did you mean `{like}`?" if slip else "") if closed or slip else None
 
 
 def _strange_tenant(row: Rule | Grant, people: People, named: set[str], seen: set[str]) -> Iterator[Problem]:

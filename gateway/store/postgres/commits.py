@@ -32,6 +32,11 @@ __all__ = ["Commits", "ServerClock"]
 _PAUSE = 0.1  # seconds between two attempts to reach a server that is away
 # What one transaction did wrong, which takes nobody else down. All other errors are everybody's.
 _ITS_OWN = (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError)
+# Nothing is noted of a transaction that wrote nothing: it leaves no trace, and nobody is woken by it.
+_NOTE = (
+    "INSERT INTO store_writers (name, number, at) SELECT ?, ?, ? WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
+    " ON CONFLICT (name) DO UPDATE SET number = excluded.number, at = excluded.at"
+)
 _ONCE_MORE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 
@@ -84,8 +89,12 @@ class Commits:
             if self._in_doubt and self._is_made():
                 self._leave()
                 return None
-            self._run(batch)
-            self._end()
+            if not self._together(batch):
+                self._leave()
+                self._begin()
+                for item in batch:
+                    self._apart(item)
+                self._end()
         except (psycopg.Error, StoreError) as error:
             self._leave()
             return error
@@ -103,21 +112,17 @@ class Commits:
         with contextlib.suppress(psycopg.Error):
             self._session.script("ROLLBACK")
 
-    def _end(self) -> None:
-        """Nothing is noted of a transaction that wrote nothing: it leaves no trace, and nobody is woken by it."""
+    def _end(self, ledger: Ledger | None = None) -> None:
+        """Writes what the ledger has not written yet, and commits: one message."""
         self._in_doubt = True
         try:
-            self._session.script(self._commit())
+            with self._session.together():
+                if ledger is not None:
+                    ledger.flush()
+                self._session.execute(_NOTE, (self._name, self._number, self._clock.now()))
+                self._session.execute("COMMIT")
         finally:
             self._in_doubt = self._session.lost
-
-    def _commit(self) -> str:
-        return (
-            "INSERT INTO store_writers (name, number, at)"
-            f" SELECT '{self._name}', {self._number}, {self._clock.now()}"
-            " WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
-            " ON CONFLICT (name) DO UPDATE SET number = excluded.number, at = excluded.at; COMMIT"
-        )
 
     def _is_made(self) -> bool:
         """Whether the commit of this number was made before the connection was lost."""
@@ -125,21 +130,13 @@ class Commits:
         self._in_doubt = False  # from here on it is known
         return rows == [(self._number,)]
 
-    def _run(self, batch: Sequence[Item]) -> None:
-        if self._together(batch):
-            return
-        self._session.script("ROLLBACK")
-        self._begin()
-        for item in batch:
-            self._apart(item)
-
     def _together(self, batch: Sequence[Item]) -> bool:
-        """Whether none of them failed by its own doing."""
+        """Whether none of them failed by its own doing: then they are committed."""
         ledger = Ledger(self._session)
         try:
             for item in batch:
                 item.error, item.result = None, item.work(ledger)
-            ledger.flush()
+            self._end(ledger)
         except _ITS_OWN:
             return False
         except psycopg.Error:

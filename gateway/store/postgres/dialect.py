@@ -9,10 +9,11 @@ from functools import lru_cache
 
 from gateway.store.migrations import SQLITE_ONLY
 
-__all__ = ["statement", "tables"]
+__all__ = ["several", "statement", "tables"]
 
 _USER = re.compile(r"(?<!%\()(?<![\w\"'])user(?![\w\"'])")
 _NAMED = re.compile(r"(?<![\w:]):(\w+)")
+_VALUES = re.compile(r"VALUES (\([^()]*\))")
 _COMMENT = re.compile(r"^--.*\n?", re.MULTILINE)
 
 
@@ -22,6 +23,11 @@ def statement(sql: str, *, named: bool) -> bytes:
     text = sql.replace("%", "%%")
     text = _NAMED.sub(r"%(\1)s", text) if named else text.replace("?", "%s")
     return _USER.sub('"user"', text).encode()
+
+
+def several(sql: str, rows: int) -> str:
+    """An INSERT of one row as one of so many."""
+    return _VALUES.sub(lambda found: f"VALUES {', '.join([found[1]] * rows)}", sql, count=1)
 
 
 def tables(sql: str) -> str | None:

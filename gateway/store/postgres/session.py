@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
@@ -14,7 +15,7 @@ from psycopg.types.numeric import IntLoader
 from gateway.errors import StoreError
 from gateway.store.connection import Cursor
 from gateway.store.postgres.address import Address
-from gateway.store.postgres.dialect import statement
+from gateway.store.postgres.dialect import several, statement
 
 __all__ = ["BUSY_SECONDS", "Session"]
 
@@ -65,9 +66,13 @@ class Session:
         return self._db.execute(statement(sql, named=isinstance(parameters, Mapping)), parameters)
 
     def executemany(self, sql: str, rows: Sequence[Any], /) -> object:
-        with self._db.cursor() as cursor:
-            cursor.executemany(statement(sql, named=False), rows)
-        return None
+        """One statement with all rows, for an INSERT; the driver would make as many of it as there are rows."""
+        parameters = [item for row in rows for item in row]
+        return self._db.execute(statement(several(sql, len(rows)), named=False), parameters)
+
+    def together(self) -> AbstractContextManager[object]:
+        """What is executed within goes to the server in one message; what fails is raised at the end."""
+        return self._db.pipeline()
 
     def each(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Iterator[Any]:
         """Rows, of which only some are here at a time. Within a transaction."""

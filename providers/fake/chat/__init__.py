@@ -2,7 +2,7 @@
 (a request that its rules allow), `writing` (a reply).
 
 A model named as OpenAI's own are (`gpt-`, `o3`) is as strict as theirs. Any other is a compatible server's: it takes
-`max_tokens` and shows its thinking as `reasoning_content`.
+`max_tokens` and shows its thinking as `reasoning_content`. `makers` knows those with ways of their own.
 """
 
 from providers.fake.chat.reading import read

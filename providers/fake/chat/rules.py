@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from providers.fake.chat.makers import NINE, SKIPPED, maker, thought_signature
 from providers.fake.checks import Refused
 from providers.fake.openai import owned, strictly, thinks
 
@@ -19,6 +20,9 @@ def keep(body: Mapping[str, Any]) -> None:
     if owned(body["model"]):
         _own(body)
     _answers(body["messages"])
+    peculiar = _PECULIAR.get(maker(body["model"]))
+    if peculiar is not None:
+        peculiar(body["messages"])
 
 
 def _together(body: Mapping[str, Any]) -> None:
@@ -53,7 +57,23 @@ def _tools(tools: Sequence[Mapping[str, Any]]) -> None:
 
 def _own(body: Mapping[str, Any]) -> None:
     """What only OpenAI's own models refuse."""
-    if body.get("max_tokens") is not None and thinks(body["model"]):
+    if thinks(body["model"]):
+        _thinking(body)
+    if "reasoning" in body:
+        raise Refused(("reasoning",), "unknown")
+    if body.get("tool_choice") == "any":
+        raise Refused(("tool_choice",), "value", "should match pattern '^none|auto|required$'")
+    for place, message in enumerate(body["messages"]):
+        for name in sorted({"reasoning_content", "reasoning", "reasoning_details"} & set(message)):
+            raise Refused(("messages", place, name), "unknown")
+        for at, call in enumerate(message.get("tool_calls", ())):
+            if "extra_content" in call:
+                raise Refused(("messages", place, "tool_calls", at, "extra_content"), "unknown")
+
+
+def _thinking(body: Mapping[str, Any]) -> None:
+    """What those refuse that think."""
+    if body.get("max_tokens") is not None:
         sentence = (
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
         )
@@ -65,15 +85,9 @@ def _own(body: Mapping[str, Any]) -> None:
             "Please use /v1/responses or set reasoning_effort to 'none'."
         )
         raise Refused(("reasoning_effort",), "rule", sentence)
-    if body.get("temperature") not in (None, 1) and effort != "none" and thinks(body["model"]):
+    if body.get("temperature") not in (None, 1) and effort != "none":
         sentence = "Unsupported parameter: 'temperature' is not supported with this model."
         raise Refused(("temperature",), "rule", sentence, "unsupported_parameter")
-    for place, message in enumerate(body["messages"]):
-        for name in {"reasoning_content", "reasoning"} & set(message):
-            raise Refused(("messages", place, name), "unknown")
-        for at, call in enumerate(message.get("tool_calls", ())):
-            if "extra_content" in call:
-                raise Refused(("messages", place, "tool_calls", at, "extra_content"), "unknown")
 
 
 def _answers(messages: Sequence[Mapping[str, Any]]) -> None:
@@ -111,3 +125,31 @@ def _said(place: int, message: Mapping[str, Any]) -> None:
     if message["role"] == "assistant" and empty:
         sentence = "Invalid value for 'content': expected a string, got null."
         raise Refused(("messages", f"[{place}]", "content"), "rule", sentence)
+
+
+def _of_gemini(messages: Sequence[Mapping[str, Any]]) -> None:
+    """What Gemini signs goes back: on the first call of each reply since the user spoke last."""
+    since = max((place for place, message in enumerate(messages) if message["role"] == "user"), default=0)
+    for place, message in enumerate(messages):
+        calls = message.get("tool_calls", ())
+        if place < since or not calls:
+            continue
+        google = calls[0].get("extra_content", {}).get("google", {})
+        if google.get("thought_signature") not in (thought_signature(calls[0]["id"]), SKIPPED):
+            sentence = (
+                f"Function call `{calls[0]['function']['name']}` in the {place + 1}. content block is missing a "
+                "`thought_signature`."
+            )
+            raise Refused(("messages", f"[{place}]"), "rule", sentence)
+
+
+def _of_mistral(messages: Sequence[Mapping[str, Any]]) -> None:
+    ids = [call["id"] for message in messages for call in message.get("tool_calls", ())]
+    ids += [message["tool_call_id"] for message in messages if message["role"] == "tool"]
+    for given in ids:
+        if not NINE.fullmatch(given):
+            sentence = f"Tool call id was {given} but must be a-z, A-Z, 0-9, with a length of 9."
+            raise Refused(("messages",), "rule", sentence)
+
+
+_PECULIAR = {"gemini": _of_gemini, "mistral": _of_mistral}

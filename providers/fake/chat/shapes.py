@@ -32,6 +32,7 @@ _ASSISTANT = Form(
     {
         **_NAMED, "content": Maybe(Either(Many(_FROM_ASSISTANT, least=1))), "refusal": Maybe(Text()),
         "tool_calls": Many(_CALL, least=1), "reasoning_content": Maybe(Text()), "reasoning": Maybe(Text()),
+        "reasoning_details": Many(dict),
     },
 )  # fmt: skip
 _MESSAGE = Tagged(
@@ -65,11 +66,12 @@ COMPLETIONS = Form(
         "stream": Maybe(bool),
         "stream_options": Maybe(Form({}, {"include_usage": bool, "include_obfuscation": bool})),
         "tools": Many(_TOOL, least=1, most=128),
-        "tool_choice": Either(_CHOSEN, Text("none|auto|required")),
+        "tool_choice": Either(_CHOSEN, Text("none|auto|required|any")),
         "parallel_tool_calls": bool,
         "max_tokens": Maybe(Number(1)),
         "max_completion_tokens": Maybe(Number(1)),
         "reasoning_effort": Maybe(Word(("none", "minimal", "low", "medium", "high", "xhigh", "max"))),
+        "reasoning": dict,
         "response_format": _ANSWER,
         "stop": Maybe(Either(Many(Text(), least=1, most=4))),
         "prompt_cache_key": Maybe(Text()), "prompt_cache_options": dict, "prompt_cache_retention": Maybe(Text()),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from providers import Finish, Text, Thinking, ToolCall, Usage
+from providers.fake.chat.makers import call_id, maker, thought_signature
 from providers.fake.openai import WORDS, error
 from providers.fake.wire import Complaint, Event, Told, pieces
 
@@ -12,6 +13,8 @@ __all__ = ["counted", "events", "interrupted", "whole"]
 
 _DONE = Event(None, "[DONE]")
 _CREATED = 1_798_000_000  # the fake stands still in time: the same script gives the same bytes
+
+_AT_ONCE = frozenset({"no-index", "no-id", "bare-calls", "same-index", "dict-arguments"})
 
 _REASONS: Mapping[Finish, str] = {
     "stop": "stop",
@@ -60,7 +63,7 @@ def _chunks(told: Told) -> Iterator[Mapping[str, Any]]:
 
 def _deltas(told: Told, place: int, call: ToolCall) -> Iterator[Mapping[str, Any]]:
     """A compatible server that gives no index, no id or an object sends each call at once."""
-    if told.odd & {"no-index", "no-id", "dict-arguments"}:
+    if told.odd & _AT_ONCE:
         yield _call(told, place, call, call.arguments)
         return
     yield _call(told, place, call, "")
@@ -71,12 +74,17 @@ def _deltas(told: Told, place: int, call: ToolCall) -> Iterator[Mapping[str, Any
 def _call(told: Told, place: int, call: ToolCall, arguments: Any) -> dict[str, Any]:
     if "dict-arguments" in told.odd:
         arguments = _parsed(call.arguments)
-    found: dict[str, Any] = {"index": place, "id": f"call_{call.id}", "type": "function"}
+    identity = call_id(told.ask.request.model, call.id)
+    found: dict[str, Any] = {"index": place, "id": identity, "type": "function"}
     found["function"] = {"name": call.name, "arguments": arguments}
-    if "no-index" in told.odd:
+    if maker(told.ask.request.model) == "gemini" and place == 0:
+        found["extra_content"] = {"google": {"thought_signature": thought_signature(identity)}}
+    if told.odd & {"no-index", "bare-calls"}:
         found["index"] = None
-    if "no-id" in told.odd:
+    if told.odd & {"no-id", "bare-calls"}:
         found["id"] = None
+    if "same-index" in told.odd:
+        found["index"] = 0
     return found
 
 

@@ -2,54 +2,24 @@
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.agents import Agent
-from gateway.agents.context import BYTES_A_TOKEN, assemble, estimated_tokens, offered, running_low
-from gateway.catalogue import Catalogue
+from gateway.agents.compaction import BYTES_A_TOKEN
+from gateway.agents.context import assemble, estimated_tokens, running_low
 from gateway.events import Budgeted
 from gateway.run import Run
 from providers import Request, ToolSpec, message_from_json
-from tests.builders import QUEUED, STARTED, a_tool, admitted, asked, folded, limited, made, play, replied, wanted
+from tests.builders import QUEUED, STARTED, admitted, asked, folded, limited, made, play, replied, wanted
 
 AGENT = Agent("support", "Be kind.", max_output_tokens=1_000)
-CATALOGUE = Catalogue.of(
-    [a_tool(path, description=f"does {path}") for path in ("shop/refund", "bank/send", "shop/order", "shop.eu/x")]
-)
 
 
 def request_of(run: Run, agent: Agent = AGENT, tools: tuple[ToolSpec, ...] = ()) -> Request:
     return assemble(agent, run, "demo-1", tools, [message_from_json(message) for message in run.messages])
-
-
-@pytest.mark.parametrize(
-    ("globs", "names"),
-    [
-        (("*/*",), ["bank__send", "shop__order", "shop__refund"]),
-        (("shop/*",), ["shop__order", "shop__refund"]),
-        (("*/refund", "bank/*"), ["bank__send", "shop__refund"]),
-        (("SHOP/*", "shop", "refund", "shop__refund"), []),  # case counts, and a glob is for paths
-        ((), []),
-    ],
-)
-def test_an_agent_is_shown_the_tools_that_its_globs_name_in_a_stable_order(globs: Any, names: list[str]) -> None:
-    tools = offered(replace(AGENT, tools=globs), CATALOGUE, lambda _: True)
-    assert [tool.name for tool in tools if not tool.name.startswith("shop_eu")] == names
-
-
-def test_a_tool_that_no_policy_line_could_allow_is_not_shown() -> None:
-    tools = offered(AGENT, CATALOGUE, lambda tool: tool.path != "bank/send")
-    assert "bank__send" not in [tool.name for tool in tools]
-
-
-def test_a_tool_is_shown_with_the_servers_own_words_and_schema() -> None:
-    schema = {"type": "object", "properties": {"amount": {"type": "number"}}, "x-own": 1}
-    tool = a_tool("shop/refund", schema, description="Pays back.")
-    assert offered(AGENT, Catalogue.of([tool]), lambda _: True) == (ToolSpec("shop__refund", "Pays back.", schema),)
 
 
 def test_a_request_has_the_agents_instructions_and_the_whole_conversation() -> None:
@@ -111,6 +81,8 @@ def test_what_runs_low_is_told_to_the_model() -> None:
     call = wanted(1, "shop/refund")
     low = Budgeted("t1/call/1", {"budget:refunds|": {"nanos": 1}}, [left | {"low": True}])
     run = folded(QUEUED, STARTED, *call, admitted(1), low)
-    assert request_of(run).system.startswith("Be kind.\n\nLittle is left of the budget: $1 of $10 (`refunds`).")
+    request = request_of(run)
+    assert request.system == "Be kind."  # what changes from turn to turn stands at the end: caches go by the beginning
+    assert request.messages[-1].text.startswith("Little is left of the budget: $1 of $10 (`refunds`).")
     enough = Budgeted("t1/call/1", {}, [left | {"low": False}])
-    assert request_of(folded(QUEUED, STARTED, *call, admitted(1), low, enough)).system == "Be kind."
+    assert request_of(folded(QUEUED, STARTED, *call, admitted(1), low, enough)).messages[-1].role != "user"

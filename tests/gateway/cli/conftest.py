@@ -15,7 +15,7 @@ import pytest
 from gateway.cli.root import toolgate as run_command
 from tests.fixtures import nursery
 from tests.gateway.cli.parser import codes_of
-from tests.gateway.cli.terminal import PATIENCE, Terminal
+from tests.gateway.cli.terminal import PATIENCE, Answering, Terminal
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -185,6 +185,29 @@ def terminal(folder: Path, env: Mapping[str, str]) -> Callable[..., Terminal]:
         return Terminal(arguments, folder, {**env, **more})
 
     return give
+
+
+TALK = """
+steps:
+  - think: Somebody greets me.
+    say: Hello! What can I do for you?
+    usage: {input: 100, output: 20}
+    cost_usd: 0.01
+  - call: {tool: echo/add, args: {a: 1, b: 2}}
+  - say: It is three.
+  - fail: {kind: auth, message: the key is wrong}
+    say: Here I am again.
+  - say: This takes its time.
+    delay_ms: 600000
+  - say: Where were we?
+"""
+
+
+@pytest.fixture
+def talks(project: Path, env: Mapping[str, str]) -> Callable[..., Answering]:
+    """`with talks("--model", "scripted:chat.yaml") as shown:` on a terminal that answers."""
+    (project / "chat.yaml").write_text(TALK)
+    return lambda *arguments: Answering(*arguments, folder=project, env=env)
 
 
 @pytest.fixture

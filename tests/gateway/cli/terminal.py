@@ -1,11 +1,14 @@
 """A command on a terminal of its own, driven as a person drives it: read what stands there, type, press Ctrl-C."""
 
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,3 +76,33 @@ class Terminal:
             return False
         self.raw += data.decode(errors="replace")
         return bool(data)
+
+
+class Answering(Terminal):
+    """A terminal of 30 lines that says where its cursor is when it is asked, as real ones do."""
+
+    def __init__(self, *arguments: str, folder: Path, env: Mapping[str, str]) -> None:
+        super().__init__(("chat", *arguments), folder, env)
+        self._prompts = 0
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+
+    def _read(self, seconds: float) -> bool:
+        asked = self.raw.count("\x1b[6n")
+        read = super()._read(seconds)
+        for _ in range(self.raw.count("\x1b[6n") - asked):
+            self.type("\x1b[1;1R")
+        return read
+
+    def say(self, text: str, answer: str = "") -> None:
+        """Types it at the next prompt, and returns when the answer stands there."""
+        while self.raw.count("\x1b[6n") <= self._prompts:
+            assert self._read(PATIENCE), f"no prompt came; there is:\n{self.screen}"
+        self._prompts = self.raw.count("\x1b[6n")
+        self.type(text)
+        if answer:
+            self.until(answer)
+
+    def leave(self) -> None:
+        """Ctrl-D at the next prompt."""
+        self.say(CTRL_D)
+        assert self.end() == 0, self.screen

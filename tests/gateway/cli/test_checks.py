@@ -214,12 +214,16 @@ def test_a_policy_test_that_fails_and_one_that_can_not_be_read_fail(bare: Path) 
 
 
 def test_budgets_are_said_as_people_write_them(bare: Path) -> None:
-    (found,) = checks.budgets(config(bare))
-    assert found.detail == "a run may spend 30 turns · 100 tool calls · 500,000 tokens · $5 · 30 min"
-    (bare / "policies" / "budgets.toml").write_text("[agents.stranger]\nturns = 3\n")
-    assert levels([*checks.budgets(config(bare))]) == ["warn", "ok"]
-    (bare / "policies" / "budgets.toml").write_text("[run]\nturnss = 3\n")
-    assert levels([*checks.budgets(config(bare))]) == ["fail"]
+    def found(text: str) -> list[Finding]:
+        (bare / "policies" / "budgets.toml").write_text(text)
+        return asyncio.run(checks.budgets(config(bare), Catalogue()))
+
+    (one,) = found("")
+    assert one.detail == "a run may spend 30 turns · 100 tool calls · 500,000 tokens · $5 · 30 min"
+    assert levels(found("[agents.stranger]\nturns = 3\n")) == ["warn", "ok"]
+    assert levels(found("[run]\nturnss = 3\n")) == ["fail"]
+    warned, _ = found('[budgets.b]\nusd = 1\nrole = "role:nobody"\n')
+    assert (warned.level, warned.detail) == ("warn", "policies/budgets.toml:3:1: nobody has `role:nobody`")
 
 
 # ---- models and telemetry

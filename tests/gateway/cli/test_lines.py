@@ -3,6 +3,7 @@ import pytest
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, InDoubt, Refused, Unsent, outcome_to_json
 from gateway.cli.lines import Said, budget_line, line, recap
+from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.events import (
     EVENTS,
     Admitted,
@@ -71,6 +72,23 @@ READS = [
     (Resolved(KEY, "did_not_happen", "user:bob", "seen"), "! shop/refund: did not happen, says user:bob | seen"),
     (Waited("approval"), "‖ waiting for a person's approval | "),
     (Waited("doubt"), "‖ waiting for a person to say what became of a call | "),
+    (Waited("user", "auth: the key is wrong"), "✗ no answer | auth: the key is wrong"),
+    (Waited("user"), "‖ waiting for the user | "),
+    (UserSpoke("And tomorrow?", "user:ann"), "▸ user:ann | And tomorrow?"),
+    (Interrupted("user:ann"), "‖ stopped by user:ann | "),
+    (Pinned("It is summer.", "user:ann"), "! pinned | It is summer."),
+    (ModelChosen("big", "user:ann"), "! goes on with the model big | "),
+    (Searched(KEY, "refund", ["shop/refund", "bank/send"], ()), "· looked for tools: refund | shop/refund, bank/send"),
+    (Searched(KEY, "moon", [], ()), "· looked for tools: moon | nothing"),
+    (Searched(KEY, "", [], (), True), "✗ looked for tools in a way that can't be read | "),
+    (
+        Compacted(7, 9, 5, "In short.", 99, left_out={"messages": 4, "results": 2, "bytes": 90_000}, by="demo"),
+        "~ 4 messages and 2 results are told no more | 90,000 bytes; a summary of demo stands for them",
+    ),
+    (
+        Compacted(7, 9, 0, "", 99, 9, 64, left_out={"messages": 0, "results": 0, "bytes": 7}),
+        "~ long parts are told no more | 7 bytes",
+    ),
     (LimitsRaised({"tokens": 2000, "nanos": 10**9}, "user:bob"), "! budget raised to 2,000 tokens, $1 by user:bob | "),
     (ModelFailed(1, "overloaded", "come back", True), "✗ the model failed (overloaded) | come back"),
     (
@@ -118,6 +136,13 @@ HOSTILE: list[Event] = [
     Cancelled(EVIL, EVIL),
     LimitsRaised({}, EVIL),
     Resumed(EVIL),
+    Waited("user", EVIL),
+    UserSpoke(EVIL, EVIL),
+    Interrupted(EVIL),
+    Pinned(EVIL, "user:ann"),
+    ModelChosen(EVIL, "user:ann"),
+    Searched(KEY, EVIL, [EVIL], ()),
+    Compacted(7, 9, 5, EVIL, 99, by=EVIL),
 ]
 
 

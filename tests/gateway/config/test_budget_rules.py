@@ -73,6 +73,7 @@ def test_without_a_word_about_it_all_share_one_account_for_ever_and_too_much_is_
         ('tool_calls = 3\nzone = "UTC"', "`zone` and `sliding` are about a window: say `per`, too"),
         ("tool_calls = 3\nsliding = true", "`zone` and `sliding` are about a window: say `per`, too"),
         ('tool_calls = 3\nper="day"\nsliding = true\nzone = "UTC"', "begins nowhere, so it has no `zone`"),
+        ('tool_calls = 3\ntool = "refund"', "`tool`: `refund` is no `server/tool`: write `*/refund`"),
         ('tool_calls = 3\nsubject = "ann"', "`subject`: `ann` is nobody; write `user:ann`"),
         ('tool_calls = 3\nrole = ["role:a", "b"]', "`role`: `b` is nobody; write `role:b`"),
         ('tokens = 3\ntool = "a/*"', "a tool takes no `tokens`: take `tool` out"),

@@ -127,19 +127,20 @@ def test_nobody_drives_what_is_not_there(store: DatabaseStore) -> None:
 def test_the_heart_beats_as_long_as_the_work_takes(
     store: DatabaseStore, run: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    beats = asyncio.Semaphore(0)
+    beat = asyncio.Event()
     renew = store.renew
 
     async def heard(lease: Lease, seconds: float) -> None:
         await renew(lease, seconds)
-        beats.release()
+        beat.set()
 
     async def scenario() -> None:
         async with leased(store, run):
             for _ in range(5):
                 clock.tick(25)
-                await beats.acquire()  # perhaps on its way since before the tick
-                await beats.acquire()
+                for _ in range(2):  # the first is perhaps on its way since before the tick
+                    beat.clear()
+                    await beat.wait()
                 assert (await store.run_row(run)).lease_until == clock.now + 30
 
     monkeypatch.setattr(store, "renew", heard)

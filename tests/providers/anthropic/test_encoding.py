@@ -143,6 +143,6 @@ def test_at_most_twenty_tools_are_strict_and_only_those_that_can_be() -> None:
 
 
 def test_calls_of_a_conversation_have_tools_beside_them_though_none_are_offered() -> None:
-    body = said(user("Hi"), Message("assistant", (ToolCall("a", "old", "{}"),)))
-    assert [tool["name"] for tool in body["tools"]] == ["old"]
+    body = said(user("Hi"), Message("assistant", tuple(ToolCall(name, name, "{}") for name in ("old", "o d", "o.d"))))
+    assert [tool["name"] for tool in body["tools"]] == ["o_d", "old"]
     assert body["tool_choice"] == {"type": "none"}

@@ -78,7 +78,7 @@ def test_openai_itself_takes_more() -> None:
     ("profile", "choice", "written"),
     [
         ("openai", "any", "required"),
-        ("mistral", "any", "any"),
+        ("mistral", "any", "required"),
         ("ollama", "any", None),
         ("openai", "none", "none"),
         ("openai", "shop__look", {"type": "function", "function": {"name": "shop__look"}}),

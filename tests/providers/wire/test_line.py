@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from providers import Deadlines, Endpoint, Finished, ProviderError
+from providers.anthropic import connect as anthropic_connect
 from providers.openai_chat import connect
 from providers.wire import line
 from tests.providers.serving import asked, events, head, serving, sse
@@ -191,6 +192,38 @@ def test_a_server_that_is_not_there_is_a_failure_of_the_network() -> None:
 
     error = asyncio.run(scenario())
     assert (error.kind, "can't be reached" in str(error)) == ("network", True)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("sk-hush\nhush", "a header can't be sent"), ("sk-hüsh-hush", "could not be made")]
+)
+def test_a_request_that_can_not_be_sent_is_not_tried_again(key: str, words: str) -> None:
+    async def scenario() -> ProviderError:
+        async with serving(head()) as served:
+            provider = connect(Endpoint("tiny-home", key, served.url))
+            with pytest.raises(ProviderError) as failed:
+                await events(provider)
+            await provider.aclose()
+            assert served.requests == []
+            return failed.value
+
+    error = asyncio.run(scenario())
+    assert not error.retryable
+    assert words in str(error)
+    assert "hush" not in str(error)
+
+
+def test_what_an_sdk_lacks_is_told_in_its_words() -> None:
+    async def scenario() -> ProviderError:
+        provider = anthropic_connect(Endpoint("v", host="vertex", options={"region": "global", "project_id": "p"}))
+        with pytest.raises(ProviderError) as failed:
+            await events(provider)
+        await provider.aclose()
+        return failed.value
+
+    error = asyncio.run(scenario())
+    assert not error.retryable
+    assert "google" in str(error)
 
 
 def test_a_reply_is_not_read_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,17 @@ def test_budgets_are_checked_with_it(bare: Path, toolgate: Command) -> None:
     assert "budgets.toml:2:1: error: there is no key `turnss`" in checked.out
 
 
+def test_names_in_budgets_that_nothing_has_are_told(bare: Path, toolgate: Command) -> None:
+    budgets = bare / "policies" / "budgets.toml"
+    budgets.write_text('[budgets.b]\nusd = "$1"\nserver = ["shop", "ehco"]\n')
+    checked = toolgate("policy", "check")
+    assert checked.code == 0
+    assert "budgets.toml:3:11: warning: no server is called `shop` [unknown-server]" in checked.out
+    rewrite(bare, POLICY + "p, user:ann, *, echo/*, call, , alow, typo\n")  # nobody knows which roles there are
+    budgets.write_text('[budgets.b]\nusd = "$1"\nrole = "role:x"\n')
+    assert "role:x" not in toolgate("policy", "check").out
+
+
 def test_with_servers_lines_are_compared_with_the_tools_that_are_there(project: Path, toolgate: Command) -> None:
     rewrite(project, POLICY + "p, user:bob, *, echo/ehco, call, , allow, typo\n")
     assert toolgate("policy", "check").out == ""

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.errors import Conflict, StoreError
 from gateway.store.batch import Item
+from gateway.store.connection import Cursor
 from gateway.store.ledger import Ledger
 from gateway.store.postgres import commits as module
 from gateway.store.postgres.address import address
@@ -17,6 +19,7 @@ from gateway.store.postgres.commits import Commits, ServerClock
 from gateway.store.postgres.session import Session
 from gateway.store.postgres.store import PostgresStore
 
+PATIENCE = 30.0  # seconds: only a test that hangs takes them
 Moment = Literal["before", "after"]
 
 
@@ -25,13 +28,20 @@ class Cut(Session):
 
     moment: Moment | None = None
 
-    def script(self, sql: str) -> list[Any]:
-        if not sql.endswith("; COMMIT") or self.moment is None:
-            return super().script(sql)
+    @contextlib.contextmanager
+    def together(self) -> Iterator[object]:
+        with super().together():
+            yield None
         if self.moment == "after":
-            super().script(sql)
-        self.close()
-        raise psycopg.OperationalError("server closed the connection unexpectedly")
+            self.close()
+        if self.moment is not None:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
+        if sql == "COMMIT" and self.moment == "before":
+            self.close()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return super().execute(sql, parameters)
 
 
 class Desk:
@@ -138,29 +148,34 @@ def test_a_connection_that_was_lost_before_is_replaced(desk: Desk) -> None:
     assert (desk.commit(insert(1)), desk.numbers()) == ([1], [1])
 
 
-def test_one_writes_at_a_time(desk: Desk) -> None:
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
+def test_one_writes_at_a_time_and_sees_what_was_written_before(desk: Desk, isolation: str) -> None:
+    """Whatever the server's default is: with a snapshot from before the lock, everybody would find what was there."""
     begun, go = threading.Event(), threading.Event()
 
     def slow(db: Ledger) -> int:
         seen: int = db.execute("SELECT count(*) FROM numbers").fetchone()[0]
         begun.set()
-        go.wait(30)
+        go.wait(PATIENCE)
         return insert(seen)(db)
 
     other = Commits(desk.connect, address(desk.url), desk.clock)
+    for session in desk.sessions:
+        session.script(f"SET default_transaction_isolation = '{isolation}'")
     thread = threading.Thread(target=desk.commit, args=(slow,))
     thread.start()
-    begun.wait(30)
+    begun.wait(PATIENCE)
     batch = [Item(slow, None)]
     second = threading.Thread(target=other.commit, args=(batch,))
     second.start()
     waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while desk.ask(waits) != [(1,)]:
+    until = time.monotonic() + PATIENCE
+    while desk.ask(waits) != [(1,)] and time.monotonic() < until and second.is_alive():
         threading.Event().wait(0.01)
     assert desk.numbers() == []  # the second one waits for the first, and has seen nothing yet
     go.set()
-    thread.join()
-    second.join()
+    thread.join(PATIENCE)
+    second.join(PATIENCE)
     other.close()
     assert (batch[0].result, desk.numbers()) == (1, [0, 1])
 
@@ -183,16 +198,16 @@ def test_a_process_that_freezes_within_a_transaction_holds_nobody_up_and_writes_
     def sleep(db: Ledger) -> str:
         before = db.execute("SELECT count(*) FROM numbers").fetchone()[0]
         asleep.set()
-        awake.wait(30)
+        awake.wait(PATIENCE)
         return f"{before}, {insert(9)(db)}"
 
     batch = [Item(sleep, None)]
     thread = threading.Thread(target=frozen.commit, args=(batch,))
     thread.start()
-    asleep.wait(30)
+    asleep.wait(PATIENCE)
     assert desk.commit(insert(1)) == [1]  # it waits for a tenth of a second, and not for ever
     awake.set()
-    thread.join()
+    thread.join(PATIENCE)
     frozen.close()
     assert (batch[0].error, batch[0].result) == (None, "1, 9")  # it has begun anew, and sees what was written since
     assert desk.numbers() == [1, 9]

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.store.migrations import statements
-from gateway.store.postgres.dialect import statement, tables
+from gateway.store.postgres.dialect import several, statement, tables
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,9 @@ def test_no_word_of_sqlite_is_left_in_any_migration() -> None:
     said = [made for step in statements(0) if (made := tables(step))]
     assert len(said) > 20
     assert not [made for made in said for word in ("ROWID", "STRICT", "INTEGER", "json_", "iif") if word in made]
+
+
+def test_one_insert_takes_several_rows() -> None:
+    one = "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = excluded.b"
+    assert several(one, 1) == one
+    assert several(one, 3) == one.replace("(?, ?)", "(?, ?), (?, ?), (?, ?)")

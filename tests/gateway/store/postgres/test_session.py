@@ -134,3 +134,22 @@ def test_options_that_the_driver_does_not_know_are_an_error_without_the_url() ->
     with pytest.raises(StoreError, match="invalid URI query parameter") as found:
         Session(address("postgresql://ann:s3cret@db/x?nonsense=1"))
     assert "s3cret" not in str(found.value)
+
+
+def test_what_goes_together_is_one_message_and_fails_at_its_end(session: Session) -> None:
+    with session.together():
+        session.execute("INSERT INTO t VALUES (?, ?)", (1, "a"))
+        session.executemany("INSERT INTO t VALUES (?, ?)", [(2, "b"), (3, "c")])
+    assert session.script("SELECT count(*) FROM t") == [(3,)]
+    session.script("BEGIN")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        _twice(session)
+    session.script("ROLLBACK")
+    assert session.script("SELECT count(*) FROM t") == [(3,)]
+
+
+def _twice(session: Session) -> None:
+    with session.together():
+        session.execute("INSERT INTO t VALUES (?, ?)", (4, "a"))
+        session.execute("INSERT INTO t VALUES (?, ?)", (1, "a"))
+        session.execute("COMMIT")

@@ -105,21 +105,6 @@ def test_a_replica_is_refused_with_what_to_do(url: str) -> None:
         asyncio.run(store.append("r-1", [QUEUED], lease=None))
 
 
-def test_whatever_isolation_is_the_default_a_limit_holds(url: str) -> None:
-    """With a snapshot from before the lock, everybody would find the account as it was."""
-    strict = url.replace("options=", "options=-cdefault_transaction_isolation%3Drepeatable%5C%20read%20")
-
-    async def scenario() -> int:
-        with contextlib.closing(PostgresStore(strict)) as one, contextlib.closing(PostgresStore(strict)) as other:
-            await one.append("r-1", [QUEUED], lease=None)
-            change = Reserve("a", ONE, Limits(turns=10))
-            works = (store.append("r-1", [], lease=None, changes=[change]) for store in (one, other) * 20)
-            results = await asyncio.gather(*works, return_exceptions=True)
-            return sum(isinstance(result, int) for result in results)
-
-    assert asyncio.run(scenario()) == 10
-
-
 def test_two_stores_in_one_database_do_not_see_each_other(postgres: Server, url: str) -> None:
     with (
         postgres.schema() as other_url,
@@ -143,3 +128,11 @@ def test_whoever_shares_the_event_loop_looks_at_policies_in_a_thread(url: str) -
         book = store.policies(Path("/p"))
         name = asyncio.run(book.look(lambda: threading.current_thread().name))
     assert name.startswith("toolgate-store-read")
+
+
+def test_names_are_compared_byte_by_byte_wherever_the_server_stands(url: str) -> None:
+    PostgresStore(url).close()
+    texts = "FROM information_schema.columns WHERE table_schema = current_schema() AND data_type = 'text'"
+    assert execute(url, f"SELECT count(*) > 100, bool_and(collation_name IS NOT DISTINCT FROM 'C') {texts}") == [
+        (True, True)
+    ]

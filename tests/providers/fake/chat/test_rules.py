@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from providers.fake.chat import CHAT
+from providers.fake.chat.makers import SKIPPED, thought_signature
 from tests.fixtures.fake import CHAT_BODY, CLOSED, SCHEMA, changed, refused
 
 _GPT = {**CHAT_BODY, "model": "gpt-6-fake"}
@@ -65,6 +66,8 @@ def test_a_strict_tool_needs_a_schema_for_it() -> None:
         ("max_tokens", 10, "Use 'max_completion_tokens' instead."),
         ("reasoning_effort", "high", "Function tools with reasoning_effort are not supported"),
         ("temperature", 0.2, "'temperature' is not supported with this model"),
+        ("reasoning", {"effort": "low"}, "Unknown parameter: 'reasoning'."),
+        ("tool_choice", "any", "Invalid 'tool_choice'"),
         ("messages.2.reasoning_content", "Hm.", "Unknown parameter: 'messages[2].reasoning_content'."),
         ("messages.2.tool_calls.0.extra_content", {}, "Unknown parameter: 'messages[2].tool_calls[0].extra_content'."),
     ],
@@ -82,3 +85,21 @@ def test_openais_own_models_think_without_tools() -> None:
     assert refused(CHAT, changed({**_GPT, "reasoning_effort": "high"}, "tools", ...)) is None
     assert refused(CHAT, {**_GPT, "reasoning_effort": "none", "temperature": 0.2}) is None
     assert refused(CHAT, {**_GPT, "model": "gpt-5", "reasoning_effort": "high"}) is None
+
+
+def test_gemini_wants_back_what_it_signed() -> None:
+    body = {**CHAT_BODY, "model": "gemini-3"}
+    assert "is missing a `thought_signature`" in _message(body)
+    place = "messages.2.tool_calls.0.extra_content"
+    for signed in (thought_signature("call_1"), SKIPPED):
+        assert refused(CHAT, changed(body, place, {"google": {"thought_signature": signed}})) is None
+    assert "is missing" in _message(changed(body, place, {"google": {"thought_signature": thought_signature("x")}}))
+    later = [*CHAT_BODY["messages"], {"role": "assistant", "content": "So."}, _USER]
+    assert refused(CHAT, {**body, "messages": later}) is None
+
+
+def test_mistral_wants_its_own_ids() -> None:
+    body = {**CHAT_BODY, "model": "mistral-large"}
+    assert "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9." in _message(body)
+    nine = changed(changed(body, "messages.2.tool_calls.0.id", "abcdefghi"), "messages.3.tool_call_id", "abcdefghi")
+    assert refused(CHAT, nine) is None

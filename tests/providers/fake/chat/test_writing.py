@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from providers import Message, Text, Thinking, ToolCall, Usage
+from providers import Message, Request, Text, Thinking, ToolCall, Usage
 from providers.fake.chat import CHAT
-from providers.fake.wire import Complaint
+from providers.fake.chat.makers import thought_signature
+from providers.fake.wire import Ask, Complaint, Told
 from tests.fixtures.fake import told
 
 _ALL = Message(
@@ -99,11 +100,22 @@ def test_a_refusal_has_a_field_of_its_own() -> None:
 def test_compatible_servers_have_their_ways() -> None:
     assert [call["index"] for call in _calls(odd={"no-index"})] == [None, None]
     assert [call["id"] for call in _calls(odd={"no-id"})] == [None, None]
+    assert [(call["index"], call["id"]) for call in _calls(odd={"bare-calls"})] == [(None, None), (None, None)]
+    assert [(call["index"], call["id"]) for call in _calls(odd={"same-index"})] == [(0, "call_c1_1"), (0, "call_c1_2")]
     assert [call["function"]["arguments"] for call in _calls(odd={"dict-arguments"})] == [{"x": "long enough"}, {}]
     assert _whole(odd={"stop-with-calls"})["choices"][0]["finish_reason"] == "stop"
     assert _whole(odd={"unknown-stop"})["choices"][0]["finish_reason"] == "brand_new_reason"
     assert "usage" not in _whole(odd={"no-usage"})
     assert not any(chunk.get("usage") for chunk in _chunks(odd={"no-usage"}, wants={"usage"}))
+
+
+def test_gemini_signs_the_first_call_of_a_reply() -> None:
+    request = Request("gemini-3", "", ())
+    of = told(_ALL, finish="tool_calls")
+    signed = Told(Ask(request, stream=True), of.reply, of.number)
+    first, second = CHAT.whole(signed)["choices"][0]["message"]["tool_calls"]
+    assert first["extra_content"] == {"google": {"thought_signature": thought_signature("call_c1_1")}}
+    assert "extra_content" not in second
 
 
 def test_arguments_that_are_no_json_are_no_object_either() -> None:

@@ -1,0 +1,96 @@
+"""What happens in a conversation beside questions to the model and calls: facts, as `gateway.events` has the others.
+
+Pure. In a conversation the run does not end with the model's answer: it waits for what the user says next.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Literal
+
+from gateway.call import JsonObject
+from gateway.values import value
+
+__all__ = ["STOPPED", "WHOLE", "Compacted", "Compaction", "Interrupted", "ModelChosen", "Pinned", "Purpose"]
+__all__ += ["Searched", "UserSpoke"]
+
+Purpose = Literal["answer", "summary"]  # what a model is asked for
+
+STOPPED = "Not executed: the user stopped this before it was made. Do not make it again unless the user asks for it."
+
+
+@value(frozen=True, slots=True)
+class UserSpoke:
+    """The user said more. While calls are open, it joins the conversation behind their results."""
+
+    text: str
+    by: str
+
+
+@value(frozen=True, slots=True)
+class Interrupted:
+    """The user stopped the answer: what was not sent yet will not be."""
+
+    by: str
+
+
+@value(frozen=True, slots=True)
+class Pinned:
+    """A text that the model is told from here on, however long the conversation grows."""
+
+    text: str
+    by: str
+
+
+@value(frozen=True, slots=True)
+class ModelChosen:
+    """Another model goes on with the whole conversation."""
+
+    model: str
+    by: str
+
+
+@value(frozen=True, slots=True)
+class Searched:
+    """The model looked for tools. `found` are their `server/tool` paths, `content` is what it was told (MCP blocks)."""
+
+    key: str
+    query: str
+    found: Sequence[str]
+    content: Sequence[JsonObject]
+    is_error: bool = False
+
+
+@value(frozen=True, slots=True)
+class Compacted:
+    """From here on the model is told less of the conversation, because it would not fit its window.
+
+    The fields are `Compaction`'s. `size` is what is left to be told, in bytes of its JSON; `left_out` counts what is
+    not told any more: `{"messages", "results", "bytes"}`. `by` is the model that wrote the summary; empty if none did.
+    """
+
+    turn: int
+    results: int
+    messages: int
+    summary: str
+    size: int
+    cut: int = 0
+    longest: int | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    by: str = ""
+
+
+@value(frozen=True, slots=True)
+class Compaction:
+    """What of a conversation a model is told. Of the results before message `results` only that there were any; of the
+    messages before `messages` only the first one and the summary; of the parts of those before `cut` not more than
+    `longest` bytes.
+    """
+
+    results: int = 0
+    messages: int = 0
+    summary: str = ""
+    cut: int = 0
+    longest: int | None = None
+
+
+WHOLE = Compaction()

@@ -1,0 +1,110 @@
+"""What may follow what in a run, as a table: an absent entry is illegal. Pure."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.errors import IllegalEvent
+from gateway.events import (
+    Admitted,
+    Budgeted,
+    Cancelled,
+    Decided,
+    Denied,
+    Doubted,
+    Event,
+    Failed,
+    Held,
+    LimitsRaised,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    Obliged,
+    Paused,
+    Queued,
+    Recognised,
+    Resolved,
+    Resumed,
+    Returned,
+    Started,
+    Succeeded,
+    Waited,
+    event_name,
+)
+
+__all__ = ["ENDED", "FROM_OUTSIDE", "TRANSITIONS", "Status", "after"]
+
+Status = Literal["queued", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
+
+ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
+
+TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
+    None: {Queued: "queued"},
+    "queued": {Started: "running", Cancelled: "cancelled", LimitsRaised: "queued", Pinned: "queued"},
+    "running": {
+        Started: "running",
+        ModelAsked: "running",
+        ModelAnswered: "running",
+        ModelFailed: "running",
+        Denied: "running",
+        Held: "running",
+        Decided: "running",
+        Recognised: "running",
+        Admitted: "running",
+        Budgeted: "running",
+        Obliged: "running",
+        Returned: "running",
+        Doubted: "running",
+        Resolved: "running",
+        Searched: "running",
+        Compacted: "running",
+        LimitsRaised: "running",
+        UserSpoke: "running",
+        Pinned: "running",
+        ModelChosen: "running",
+        Interrupted: "waiting",
+        Waited: "waiting",
+        Paused: "paused",
+        Succeeded: "succeeded",
+        Failed: "failed",
+        Cancelled: "cancelled",
+    },
+    "waiting": {
+        Started: "waiting",
+        Decided: "waiting",
+        Resolved: "waiting",
+        LimitsRaised: "waiting",
+        UserSpoke: "waiting",
+        Pinned: "waiting",
+        ModelChosen: "waiting",
+        Interrupted: "waiting",
+        Resumed: "running",
+        Cancelled: "cancelled",
+    },
+    "paused": {
+        Started: "paused",
+        Decided: "paused",
+        Resolved: "paused",
+        LimitsRaised: "paused",
+        UserSpoke: "paused",
+        Pinned: "paused",
+        ModelChosen: "paused",
+        Resumed: "running",
+        Cancelled: "cancelled",
+    },
+    "succeeded": {Returned: "succeeded", Decided: "succeeded"},
+    "failed": {Returned: "failed", Decided: "failed"},
+    "cancelled": {Returned: "cancelled", ModelAnswered: "cancelled", ModelFailed: "cancelled"},
+}
+
+FROM_OUTSIDE: frozenset[type[Event]] = frozenset(
+    {Decided, Resolved, LimitsRaised, Cancelled, UserSpoke, Pinned, ModelChosen, Interrupted}
+)  # not by whoever drives the run: they say nothing about how long it worked
+
+
+def after(status: Status | None, event: Event) -> Status:
+    """The status that follows. Raises IllegalEvent for what the table does not have."""
+    try:
+        return TRANSITIONS[status][type(event)]
+    except KeyError:
+        raise IllegalEvent(f"`{event_name(event)}` may not follow in a run that is {status or 'not queued'}") from None

@@ -1,0 +1,234 @@
+"""A run that grows beyond its model's window: what is asked, recorded and told, also after a crash."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.agents import Agent, Context
+from gateway.agents.context import estimated_tokens
+from gateway.budget import Limits, Price
+from gateway.conversation import Compacted
+from gateway.events import ModelAnswered
+from gateway.run import Run
+from gateway.turn import Backend, Model
+from providers import (
+    Finished,
+    Message,
+    ProviderError,
+    Reply,
+    Request,
+    StreamEvent,
+    Text,
+    TextDelta,
+    ToolCall,
+    Usage,
+)
+from tests.fixtures.parts import Stage, dangling, opened, tally
+
+WINDOW = 6_000  # tokens
+PRICE = Price(1000, 2000)
+SUMMARY = "Ann wants it put away; a to e were put."
+
+
+def clerk(**context: Any) -> Agent:
+    told = Context(**{"window": WINDOW, "pinned": ("Ann's number is 17.",), **context})
+    return Agent("clerk", "Be brief.", "tiny", tools=("desk/put", "desk/look"), max_output_tokens=100, context=told)
+
+
+class Talkative:
+    """Calls a tool so many times, with many words, and then is done. `summaries` are its answers to such questions."""
+
+    def __init__(self, turns: int, *summaries: str | ProviderError, words: int = 1_500) -> None:
+        self._turns, self._summaries, self._words = turns, list(summaries) or [SUMMARY], words
+        self.requests: list[Request] = []
+        self.asked: list[Request] = []  # for a summary
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        if request.system.startswith("You are shown the older part"):
+            self.asked.append(request)
+            said = self._summaries[min(len(self.asked), len(self._summaries)) - 1]
+            if isinstance(said, ProviderError):
+                raise said
+            yield TextDelta(said)
+            yield Finished(reply(Text(said)))
+            return
+        self.requests.append(request)
+        if dangling(request.messages):
+            raise ProviderError("bad_request", "a tool call has no result beside it", status=400)
+        turn = len(self.requests)
+        call = (ToolCall(f"c{turn}", "desk__put", json.dumps({"word": f"w{turn}"})),) if turn <= self._turns else ()
+        yield Finished(reply(Text("w" * self._words if call else "Done."), *call))
+
+
+def reply(*parts: Text | ToolCall) -> Reply:
+    calls = any(isinstance(part, ToolCall) for part in parts)
+    return Reply(Message("assistant", parts), "tool_calls" if calls else "stop", Usage(20, 10), "tiny-1")
+
+
+def on_stage(folder: Path, scenario: Callable[[Stage], Any], **more: Any) -> None:
+    async def play() -> None:
+        async with opened(folder, tally(folder), **more) as stage:
+            await scenario(stage)
+
+    asyncio.run(play())
+
+
+async def drive(stage: Stage, provider: Any, agent: Agent | None = None) -> Run:
+    model = Model(provider, "tiny", PRICE)
+    return await stage.loop(model, agent or clerk()).drive("run-1")
+
+
+def tokens(request: Request) -> int:
+    told = json.dumps([[str(part) for part in message.parts] for message in request.messages])
+    return len(told) // 3
+
+
+async def compactions(stage: Stage) -> Sequence[Compacted]:
+    return [event for event in await stage.events() if isinstance(event, Compacted)]
+
+
+def test_a_long_run_fits_its_window_all_the_way_and_keeps_what_is_pinned(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Talkative(40)
+        await stage.queued(text="Put them all away.")
+        run = await drive(stage, model)
+        assert (run.status, run.output, run.turn) == ("succeeded", "Done.", 41)
+        assert max(map(tokens, model.requests)) < WINDOW
+        assert all("Ann's number is 17." in request.system for request in model.requests)
+        assert all("Put them all away." in request.messages[0].text for request in model.requests)
+        found = await compactions(stage)
+        assert 1 <= len(model.asked) <= len(found) < 10  # not at each turn: what comes before stays the same for many
+        assert {event.by for event in found if event.messages} == {"tiny"}
+        assert found[-1].left_out["messages"] > 40
+        assert SUMMARY in model.requests[-1].messages[0].text
+        assert (await stage.books()).turns == 41  # a summary is no turn, but is paid for
+        assert run.spend.model_calls == 41 + len(model.asked)
+
+    on_stage(tmp_path, scenario)
+
+
+def test_between_two_compactions_a_request_begins_as_the_one_before(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Talkative(20)
+        await stage.queued()
+        await drive(stage, model)
+        pairs = zip(model.requests, model.requests[1:], strict=False)
+        grown = [list(after.messages[: len(before.messages)]) == list(before.messages) for before, after in pairs]
+        assert grown.count(False) == len(await compactions(stage))
+        assert len({(request.system, tuple(t.name for t in request.tools)) for request in model.requests}) == 1
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_summary_that_can_not_be_had_does_not_stop_the_run(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Talkative(12, ProviderError("bad_request", "no"), ProviderError("server", "broken"))
+        await stage.queued(text="Put them all away.")
+        run = await drive(stage, model)
+        assert (run.status, run.output) == ("succeeded", "Done.")
+        told = model.requests[-1].messages[0].text
+        assert "Tools were called: desk__put" in told
+        assert {event.by for event in await compactions(stage)} == {""}
+        await stage.books()
+
+    on_stage(tmp_path, scenario)
+
+
+class Dying(Talkative):
+    """Its worker dies while it waits for the summary."""
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        async for event in super().stream(request):
+            if self.asked:
+                raise asyncio.CancelledError
+            yield event
+
+
+def test_a_worker_that_dies_over_a_summary_loses_nothing(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.queued(text="Put them all away.")
+        dying = Dying(40)
+        with contextlib.suppress(asyncio.CancelledError):
+            await drive(stage, dying)
+        died = await stage.run()
+        assert (died.asked_for, len(dying.asked)) == ("summary", 1)
+        model = Talkative(2)
+        run = await drive(stage, model)
+        assert (run.status, run.failures) == ("succeeded", ())
+        assert len(model.asked) == 1  # nobody had heard it, so it is asked for again
+        assert SUMMARY in model.requests[0].messages[0].text
+        assert run.turn == died.turn + 3
+        await stage.books()
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_summary_that_was_recorded_before_a_crash_is_not_asked_for_again(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.queued(text="Put them all away.")
+        with contextlib.suppress(asyncio.CancelledError):
+            await drive(stage, Dying(40))
+        turn = (await stage.run()).turn
+        message = {"role": "assistant", "parts": [{"kind": "text", "text": "WRITTEN BEFORE"}]}
+        written = ModelAnswered(turn, message, "stop", "tiny", {}, {}, (), "summary")
+        await stage.files.append("run-1", [written], lease=None)
+        model = Talkative(0)
+        assert (await drive(stage, model)).status == "succeeded"
+        assert model.asked == []
+        assert "WRITTEN BEFORE" in model.requests[0].messages[0].text
+
+    on_stage(tmp_path, scenario)
+
+
+def test_instructions_that_leave_no_room_end_the_run_and_say_so(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.queued()
+        run = await drive(stage, Talkative(1), clerk(window=600))
+        assert run.status == "failed"
+        assert run.cause.startswith("context_window: the window of 600 tokens has no room for a conversation")
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_backend_that_counts_is_believed_and_asked_only_where_the_estimate_says_no(tmp_path: Path) -> None:
+    counted: list[Request] = []
+
+    async def count(request: Request) -> int | None:
+        counted.append(request)
+        return tokens(request) // 4
+
+    async def scenario(stage: Stage) -> None:
+        await stage.queued()
+        model = Model(Talkative(12), "tiny", PRICE, backends=(Backend("tiny", "tiny", PRICE, count=count),))
+        run = await stage.loop(model, clerk()).drive("run-1")
+        assert run.status == "succeeded"
+        assert len(counted) == 1  # what it said holds for the next turns, too
+        assert await compactions(stage) == []
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_summary_counts_against_the_budget_and_a_spent_one_pauses_the_run(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.queued(limits=Limits(model_calls=9))
+        model = Talkative(40)
+        run = await drive(stage, model)
+        assert (run.status, run.budget_spent) == ("paused", "model_calls")
+        assert len(model.requests) + len(model.asked) == 9
+        assert len(model.asked) >= 1
+        await stage.books()
+
+    on_stage(tmp_path, scenario)
+
+
+def test_the_estimate_is_of_what_is_told_and_not_of_what_is_kept(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Talkative(30)
+        await stage.queued()
+        run = await drive(stage, model)
+        assert estimated_tokens(model.requests[-1], run) < WINDOW
+
+    on_stage(tmp_path, scenario)
