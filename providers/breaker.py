@@ -16,6 +16,7 @@ from providers.circuit import (
     admitted,
     after_failure,
     after_success,
+    after_word,
     given_up,
     name_of,
 )
@@ -24,7 +25,7 @@ from providers.own_errors import Unsent
 
 __all__ = ["Breaker", "CircuitOpen", "Guarded"]
 
-_SOON = 1.0  # seconds, after which whoever waits for the one that is trying may ask again
+_SOON = 5.0  # seconds, after which whoever waits for the one that is trying may ask again
 
 
 class CircuitOpen(Unsent):
@@ -65,6 +66,10 @@ class Breaker:
             raise CircuitOpen("overloaded", text, retry_after=rests)
         self._become(after)
 
+    def answering(self) -> None:
+        """Its first word has come."""
+        self._become(after_word(self.state, self._rule))
+
     def succeeded(self) -> None:
         self._become(after_success(self.state))
 
@@ -97,10 +102,13 @@ class Guarded:
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         self._breaker.admit()
-        judged = False
+        judged = answering = False
         try:
             async with aclosing(self._provider.stream(request)) as events:
                 async for event in events:
+                    if not answering:
+                        answering = True
+                        self._breaker.answering()
                     if isinstance(event, Finished):
                         judged = True
                         self._breaker.succeeded()

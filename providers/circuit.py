@@ -2,9 +2,10 @@
 
     closed      it is asked; so many failures in a row open the circuit
     open        it is not asked, for a while
-    half-open   one request may find out whether it is well; the others wait for what comes of it
+    half-open   one request may find out whether it is well; the others wait for its first word
 
-Each time that such a request fails, too, the rest is twice as long. Times are seconds, of one clock.
+With the first word it is closed, on probation: one failure opens it again, and then the rest is twice as long. A whole
+reply ends the probation. Times are seconds, of one clock.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from providers import ProviderError, ProviderErrorKind
 
 __all__ = ["CLOSED", "ILL", "Closed", "HalfOpen", "Open", "Rule", "State", "admitted", "after_failure", "after_success"]
-__all__ += ["given_up", "name_of"]
+__all__ += ["after_word", "given_up", "name_of"]
 
 ILL: frozenset[ProviderErrorKind] = frozenset({"overloaded", "server", "timeout", "network", "protocol"})
 """What says that the endpoint is not well. All else is an answer: also that we ask too much, or the wrong thing."""
@@ -29,7 +30,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
+    """`failures` in a row; `trips` is how often in a row it was open, on probation."""
+
     failures: int = 0
+    trips: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,11 @@ def admitted(state: State, now: float) -> State | None:
             return None
 
 
+def after_word(state: State, rule: Rule) -> State:
+    """It has begun to answer."""
+    return Closed(rule.failures - 1, state.before.trips) if isinstance(state, HalfOpen) else state
+
+
 def after_success(_state: State) -> State:
     """It has answered: also that one may not ask, or not so much."""
     return CLOSED
@@ -71,10 +80,10 @@ def after_success(_state: State) -> State:
 def after_failure(state: State, error: ProviderError, now: float, rule: Rule) -> State:
     """It is not well. A request that was under way already when the circuit opened changes nothing."""
     match state:
-        case Closed(failures) if failures + 1 < rule.failures:
-            return Closed(failures + 1)
-        case Closed():
-            return _opened(error, 1, now, rule)
+        case Closed(failures, trips) if failures + 1 < rule.failures:
+            return Closed(failures + 1, trips)
+        case Closed(_, trips):
+            return _opened(error, trips + 1, now, rule)
         case HalfOpen(before):
             return _opened(error, before.trips + 1, now, rule)
         case _:

@@ -26,7 +26,7 @@ from providers import (
 )
 from providers.breaker import CircuitOpen
 from providers.clock import CLOCK, Clock
-from providers.own_errors import GaveUp, cut
+from providers.own_errors import GaveUp, cut, was_sent
 
 __all__ = ["Patience", "Persistent"]
 
@@ -38,7 +38,7 @@ class Patience:
     """How often, and how long. `attempts` counts the first one; times are seconds.
 
     `base` is the bound of the first pause, `most` that of any; `longest` is how long a backend may ask us to stay away
-    before we look elsewhere. `for_circuit`: waits also for an endpoint that is left alone just now.
+    before we look elsewhere. `for_circuit`: waits also for an endpoint that is left alone just now; that is no attempt.
     """
 
     attempts: int = 4
@@ -49,7 +49,9 @@ class Patience:
     for_circuit: bool = True
 
     def pause(self, error: ProviderError, attempt: int, left: float, draw: Draw = random.uniform) -> float | None:
-        """Seconds until the attempt that follows this one (from 1); None: there is none. `left` is the deadline."""
+        """Seconds until the attempt that follows the one of this number (from 1); None: there is none. `left` is the
+        deadline.
+        """
         asked = error.retry_after or 0.0
         if not self._may(error, attempt) or asked > self.longest:
             return None
@@ -57,8 +59,8 @@ class Patience:
         return pause if pause < left else None
 
     def _may(self, error: ProviderError, attempt: int) -> bool:
-        if isinstance(error, CircuitOpen) and not self.for_circuit:
-            return False
+        if isinstance(error, CircuitOpen):
+            return self.for_circuit
         return error.retryable and attempt < self.attempts
 
 
@@ -76,7 +78,7 @@ class Persistent:
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         until = self._clock.now() + request.deadlines.total
-        attempt = 1
+        attempt = sent = 1
         while True:
             said = False
             try:
@@ -89,8 +91,8 @@ class Persistent:
                 failed = cut()
             except ProviderError as error:
                 failed = error
-            pause = self._pause(failed, attempt, until, said=said)
-            attempt += 1
+            pause = self._pause(failed, sent, until, said=said)
+            attempt, sent = attempt + 1, sent + was_sent(failed)
             yield Retrying(attempt, pause, failed)
             await self._clock.sleep(pause)
 

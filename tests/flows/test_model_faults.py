@@ -1,8 +1,9 @@
 """What goes wrong with a backend, over real sockets and through each SDK: asked again where that may help, and when."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,7 +15,9 @@ from providers.fake import FakeModel
 from providers.own_errors import GaveUp
 from providers.scripted import ScriptedProvider
 from providers.scripted.faults import parsed
-from tests.fixtures.acting import heard
+from tests.fixtures.acting import ASKED, heard
+
+T = TypeVar("T")
 
 SCRIPT = "steps:\n  - say: Hello from afar.\n"
 NAMES = ("anthropic:claude-x", "openai:gpt-x", "compatible:x@lab")
@@ -30,29 +33,36 @@ base_url = "{url}/v1"
 """
 
 
-def asked(
-    folder: Path, name: str, fault: str, monkeypatch: pytest.MonkeyPatch
-) -> tuple[list[StreamEvent | ProviderError], Sequence[float]]:
-    """What was heard, and the pauses that were made; nobody waits for them."""
+def with_models(
+    folder: Path, fault: str, monkeypatch: pytest.MonkeyPatch, work: Callable[[Models], Coroutine[Any, Any, T]]
+) -> tuple[T, Sequence[float]]:
+    """What came of it, and the pauses that were made; nobody waits for them."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    async def scenario() -> list[StreamEvent | ProviderError]:
+    async def scenario() -> T:
         for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
             monkeypatch.setenv(key, "sk-hunter2hunter2")
         (folder / "talk.yaml").write_text(SCRIPT)
-        fake = FakeModel(ScriptedProvider.from_file(folder / "talk.yaml"), fault=parsed(fault))
+        fake = FakeModel(ScriptedProvider.from_file(folder / "talk.yaml"), fault=parsed(fault) if fault else None)
         async with fake.listening():
             (folder / "toolgate.toml").write_text(TABLES.format(url=fake.url))
             models = Models(load_config(folder, {"HOME": str(folder)}), clock=Clock(CLOCK.now, sleep))
             try:
-                return await heard(models.open(name).provider)
+                return await work(models)
             finally:
                 await models.aclose()
 
     return asyncio.run(scenario()), slept
+
+
+def asked(
+    folder: Path, name: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[StreamEvent | ProviderError], Sequence[float]]:
+    """What was heard, and the pauses."""
+    return with_models(folder, fault, monkeypatch, lambda models: heard(models.open(name).provider))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,3 +122,16 @@ def test_what_does_not_pass_is_given_up_after_so_many_attempts(
     events, slept = asked(tmp_path, name, "503", monkeypatch)
     assert [type(event) for event in events] == [Retrying, Retrying, Retrying, GaveUp]
     assert len(slept) == 3
+
+
+@pytest.mark.parametrize(("name", "counts"), [*((name, True) for name in NAMES[:2]), (NAMES[2], False)])
+def test_a_backend_that_can_count_is_asked_to(
+    tmp_path: Path, name: str, counts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def count(models: Models) -> int | None:
+        counted = models.open(name).first.count
+        assert counted is not None
+        return await counted(ASKED)
+
+    counted, _ = with_models(tmp_path, "", monkeypatch, count)
+    assert (isinstance(counted, int) and counted > 0) if counts else counted is None

@@ -341,3 +341,20 @@ print(sorted(SDKS & set(sys.modules)))
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, env=environ
     )
     assert done.stdout.splitlines() == ["[]", "['anthropic']"]
+
+
+def test_what_an_endpoint_says_of_its_limits_is_kept_to_by_all_that_ask_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        world = World(tmp_path)
+        models = world.models()
+        await heard(models.open("fast").provider)
+        told = world.endpoints["anthropic"].heard
+        assert told is not None
+        left = {"limit": "60", "remaining": "0", "reset": "2999-01-01T00:00:00Z"}
+        told({f"anthropic-ratelimit-requests-{name}": value for name, value in left.items()})
+        (late,) = await heard(models.open("anthropic:claude-sonnet-4-5").provider)
+        assert isinstance(late, ProviderError)
+        assert (late.kind, "may be asked again in" in str(late)) == ("rate_limit", True)
+
+    with timeless() as runner:
+        runner.run(scenario())

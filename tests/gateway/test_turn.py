@@ -395,6 +395,53 @@ def test_who_gave_up_is_not_asked_again(tmp_path: Path) -> None:
     assert (asked.last.retryable, asked.last.then, asked.last.why) == (False, "", "busy (attempt 4)")
 
 
+class Slow:
+    """A store that takes its time to write down that a model failed."""
+
+    def __init__(self, store: SqliteStore, seconds: float) -> None:
+        self._store, self._seconds = store, seconds
+
+    async def append(self, run_id: str, events: Any, **more: Any) -> Any:
+        if isinstance(events[0], ModelFailed):
+            await asyncio.sleep(self._seconds)
+        return await self._store.append(run_id, events, **more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_what_is_written_down_between_two_attempts_is_told_at_once_and_not_cut_short_by_the_deadline(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> list[str]:
+        store, told = SqliteStore(tmp_path / "t.db"), list[str]()
+        try:
+            await store.append("r", [queued(), Started("w")], lease=None)
+            lease = await store.acquire("r", "w", 60)
+            assert lease is not None
+
+            async def recorded() -> None:
+                told.append(type((await store.events("r"))[-1].event).__name__)
+
+            provider = Acting([[Retrying(2, 0.0, BUSY), Finished(says("Done."))]])
+            turn = Turn(
+                Slow(store, 0.5),
+                Tracing(Recorder()),
+                Model(provider, "tiny", PRICE),
+                lease,
+                _meant,
+                lambda _event: None,
+                recorded=recorded,
+            )
+            deadlines = Deadlines(total=0.2)  # it runs out while the store writes
+            await turn.ask(fold("r", await store.events("r")), 1, replace(REQUEST, deadlines=deadlines))
+            return [*told, *(type(each.event).__name__ for each in (await store.events("r"))[2:5])]
+        finally:
+            store.close()
+
+    assert asyncio.run(scenario()) == ["ModelFailed", "ModelAsked", "ModelFailed", "ModelAsked"]
+
+
 async def _counts(_request: Request) -> int | None:
     return 1
 

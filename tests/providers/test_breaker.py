@@ -54,13 +54,31 @@ def test_while_one_tries_the_others_are_refused() -> None:
         runner.run(scenario())
 
 
+def test_the_first_word_lets_the_others_in_again_and_a_reply_that_breaks_shuts_them_out_for_longer() -> None:
+    async def scenario() -> None:
+        breaker = Breaker("x", RULE, clock())
+        breaker.state = Open(0.0, 1, "server")
+        async with aclosing(Guarded(Acting([[Started("a"), BROKEN]]), breaker).stream(ASKED)) as events:
+            await anext(events)
+            assert breaker.name == "closed"
+            breaker.admit()  # another one
+            with pytest.raises(ProviderError):
+                await anext(events)
+        assert (breaker.name, breaker.rests) == ("open", 20.0)
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
 def test_whoever_goes_away_while_he_tries_leaves_it_to_the_next() -> None:
     async def scenario() -> None:
         breaker = Breaker("x", RULE, clock())
         breaker.state = Open(0.0, 1, "server")
-        async with aclosing(Guarded(Acting([[Started("a"), Started("b")]]), breaker).stream(ASKED)) as events:
-            await anext(events)
-            assert breaker.name == "half-open"
+        trying = asyncio.create_task(heard(Guarded(Acting([Hang(60.0, answer())]), breaker)))
+        await asyncio.sleep(1)
+        assert breaker.name == "half-open"
+        trying.cancel()
+        await asyncio.gather(trying, return_exceptions=True)
         assert isinstance(breaker.state, Open)
         assert breaker.rests == 0.0
         assert isinstance((await heard(Guarded(Acting([answer()]), breaker)))[-1], Finished)

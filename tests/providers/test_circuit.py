@@ -19,6 +19,7 @@ from providers.circuit import (
     admitted,
     after_failure,
     after_success,
+    after_word,
     given_up,
     name_of,
 )
@@ -40,6 +41,11 @@ TABLE: list[tuple[State, str, float, Any]] = [
     (OPEN, "succeeded", 50.0, CLOSED),  # so was this one, and it was well
     (HalfOpen(OPEN), "asked", 200.0, None),
     (HalfOpen(OPEN), "succeeded", 200.0, CLOSED),
+    (HalfOpen(OPEN), "word", 200.0, Closed(2, 1)),
+    (Closed(1), "word", 200.0, Closed(1)),
+    (OPEN, "word", 50.0, OPEN),
+    (Closed(2, 1), "failed", 200.0, Open(220.0, 2, "server")),  # on probation
+    (Closed(2, 1), "succeeded", 200.0, CLOSED),
     (HalfOpen(OPEN), "failed", 200.0, Open(220.0, 2, "server")),
     (HalfOpen(OPEN), "left", 200.0, Open(200.0, 1, "server")),
     (HalfOpen(Open(0.0, 9, "network")), "failed", 0.0, Open(60.0, 10, "server")),  # the longest rest
@@ -51,6 +57,7 @@ def test_each_state_has_its_answer(state: State, what: str, now: float, after: A
     answers: dict[str, Callable[[], State | None]] = {
         "asked": lambda: admitted(state, now),
         "succeeded": lambda: after_success(state),
+        "word": lambda: after_word(state, RULE),
         "failed": lambda: after_failure(state, BROKEN, now, RULE),
         "left": lambda: given_up(state, now),
     }
@@ -73,7 +80,7 @@ def test_a_rest_that_is_over_is_told_as_half_open() -> None:
     ]  # fmt: skip
 
 
-@given(st.lists(st.tuples(st.sampled_from(["ask", "fail", "succeed", "leave"]), st.floats(0, 40)), max_size=60))
+@given(st.lists(st.tuples(st.sampled_from(["ask", "fail", "succeed", "leave", "word"]), st.floats(0, 40)), max_size=60))
 def test_whatever_happens_nobody_asks_during_a_rest_and_at_most_one_after_it(steps: list[tuple[str, float]]) -> None:
     state: State = CLOSED
     now, probes = 0.0, 0
@@ -94,6 +101,7 @@ def test_whatever_happens_nobody_asks_during_a_rest_and_at_most_one_after_it(ste
             "fail": after_failure(state, BROKEN, now, RULE),
             "succeed": after_success(state),
             "leave": given_up(state, now),
+            "word": after_word(state, RULE),
         }[what]
         if isinstance(state, Open):
             assert state.until - now <= RULE.most

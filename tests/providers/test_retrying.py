@@ -140,6 +140,21 @@ def test_an_endpoint_that_is_left_alone_is_waited_for_only_where_there_is_no_oth
         runner.run(scenario())
 
 
+def test_who_waits_for_a_circuit_makes_no_attempt_meanwhile() -> None:
+    async def scenario() -> None:
+        resting = CircuitOpen("overloaded", "it rests", retry_after=5.0)
+        backend = Acting([*[resting] * 8, BUSY, answer()])
+        events = await heard(Persistent(backend, Patience(attempts=2), clock(), longest))
+        assert isinstance(events[-1], Finished)
+        forever = Acting([resting])
+        (*_, gave_up) = await heard(Persistent(forever, Patience(attempts=2), clock(), longest))
+        assert isinstance(gave_up, GaveUp)
+        assert clock().now() < 2 * 600.0  # no longer than the deadline
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
 def test_whoever_stops_listening_ends_the_request_and_there_is_no_other() -> None:
     async def scenario() -> None:
         backend = Acting([Hang(5.0, BUSY), answer()])

@@ -49,6 +49,8 @@ def test_a_server_that_its_own_file_switches_off_says_so(tmp_path: Path) -> None
 def test_a_secret_is_never_shown_expanded_or_literal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY", "hunter3")
     toml = (
+        "[endpoints.lab]\nbase_url = 'http://a:hunter2@x'\n[endpoints.lab.headers]\nAuthorization = 'Bearer hunter2'\n"
+        "[endpoints.lab.options]\naws_secret_key = 'hunter2'\n"
         "[telemetry]\nendpoint = 'http://a:hunter2@x'\n[telemetry.headers]\nAuthorization = 'Bearer ${KEY}'\n"
         "X-Token = 'hunter2'\n[models.m]\nprovider = 'scripted'\nscript = 's'\nbase_url = 'http://x?key=hunter2'"
     )
@@ -62,6 +64,8 @@ def test_a_secret_is_never_shown_expanded_or_literal(tmp_path: Path, monkeypatch
     assert shown["servers.a.env.B"][0] == "${KEY}"
     assert shown["servers.b.headers.Authorization"][0] == "Bearer ***"
     assert shown["servers.b.headers.X"][0] == "${KEY:-y}"
+    assert shown["endpoints.lab.headers.Authorization"][0] == "Bearer ***"
+    assert shown["endpoints.lab.options.aws_secret_key"][0] == "***"
     assert shown["telemetry.headers.Authorization"][0] == "Bearer ${KEY}"
     assert shown["servers.a.cwd"][0] == "c"
 
