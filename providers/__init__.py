@@ -7,6 +7,9 @@ Nothing here imports `gateway`. Shapes: what Anthropic Messages, OpenAI Response
     message     what is said: parts, messages, their JSON
     request     what is asked, and where
     reply       what is answered, event by event, and how a backend fails
+    streamed    a whole message as the events in which it would have come
+    differing   the first difference between what was said then and now
+    replay      an embedded model that plays a recorded run
     scripted/   an embedded model that plays a script
 """
 

@@ -66,7 +66,8 @@ def _cut(part: Part, longest: int) -> Part:
 def _cut_result(result: ToolResult, longest: int) -> ToolResult:
     """What was text, without its middle; pictures and data go, but are named."""
     words = "\n".join(_words(block) for block in result.content)
-    return ToolResult(result.call_id, [{"type": "text", "text": cut_text(words, longest)}], result.is_error)
+    block = {"type": "text", "text": cut_text(words, longest)}
+    return ToolResult(result.call_id, [block], result.is_error, {"aside": True})
 
 
 def _words(block: Mapping[str, Any]) -> str:
