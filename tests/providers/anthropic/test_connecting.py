@@ -62,6 +62,19 @@ def test_nothing_comes_from_the_environment_and_no_trace_goes_out(monkeypatch: p
     assert "traceparent" not in top
 
 
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+def test_a_url_may_end_as_those_of_others_do(end: str) -> None:
+    async def scenario() -> str:
+        async with serving(head(500)) as served:
+            provider = connect(Endpoint("anthropic", "sk-hush-hush", f"{served.url}/there{end}"))
+            with pytest.raises(ProviderError):
+                await events(provider)
+            await provider.aclose()
+            return served.requests[0][0].partition("\r\n")[0]
+
+    assert asyncio.run(scenario()) == "POST /there/v1/messages HTTP/1.1"
+
+
 def test_the_api_itself_wants_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ambient")
     with pytest.raises(ProviderError, match="no API key") as failed:
