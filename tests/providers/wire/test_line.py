@@ -12,6 +12,8 @@ from providers import Deadlines, Endpoint, Finished, ProviderError
 from providers.anthropic import connect as anthropic_connect
 from providers.openai_chat import connect
 from providers.wire import line
+from providers.wire.backend import who_is
+from providers.wire.openai_client import openai_client
 from tests.providers.serving import asked, events, head, serving, sse
 
 KEY = "sk-very-secret-key"
@@ -252,6 +254,21 @@ def test_closing_the_stream_hangs_up_at_once() -> None:
             await stream.aclose()
             await asyncio.wait_for(served.hung_up.wait(), 20)
             await provider.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_that_is_left_is_hung_up_though_somebody_holds_it() -> None:
+    async def scenario() -> None:
+        async with serving(head(), sse(HELLO), end="wait") as served:
+            endpoint = Endpoint("tiny-home", KEY, served.url)
+            client = openai_client(endpoint)
+            answer = line.Line(client, who_is(endpoint)).ask("/chat/completions", {}, Deadlines())
+            async with answer:
+                assert await answer.batch()
+            await asyncio.wait_for(served.hung_up.wait(), 20)
+            assert answer.request_id is None
+            await client.close()
 
     asyncio.run(scenario())
 

@@ -16,7 +16,8 @@ def waited(deadlines: Deadlines, *, heard: bool = False) -> str:
         if heard:
             patience.heard()
         with pytest.raises(ProviderError) as failed:
-            await patience.wait(asyncio.Event().wait())
+            async with asyncio.timeout(10):  # half of what the others allow
+                await patience.wait(asyncio.Event().wait())
         assert failed.value.kind == "timeout"
         return str(failed.value)
 
