@@ -50,9 +50,11 @@ def thinks(model: str) -> bool:
 
 
 def error_fields(complaint: Complaint) -> tuple[str, str | None]:
-    """The API's `type` and `code`."""
+    """The API's `type` and `code`; a type that somebody asked for has no code of ours."""
+    if complaint.type is not None:
+        return complaint.type, complaint.code
     kind, code = _ERRORS[complaint.kind]
-    return complaint.type or kind, complaint.code or code
+    return kind, complaint.code or code
 
 
 def error(complaint: Complaint, _request_id: str) -> Mapping[str, Any]:

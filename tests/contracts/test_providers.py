@@ -240,7 +240,7 @@ def test_each_compatible_endpoint_is_told_only_what_it_takes(profile: str) -> No
     steps = SCRIPTS["thoughts"] + "\n" + SCRIPTS["calls side by side"] + "\n  - {expect: {is_error: true}, say: So.}"
 
     async def scenario(scene: Scene) -> None:
-        endpoint = Endpoint(profile or "any", "sk-fake-0001", f"{scene.asked.url}/v1", profile=profile)
+        endpoint = Endpoint(profile or "any", "hunter2hunter2", f"{scene.asked.url}/v1", profile=profile)
         messages: tuple[Message, ...] = GO
         provider = connect(endpoint)
         asked = replace(scene, model=_MODELS.get(profile, "fake-model"))
@@ -298,9 +298,9 @@ def test_no_key_is_shown_where_a_provider_is(member: str) -> None:
     async def scenario(scene: Scene) -> None:
         _, error = await heard(scene.provider, scene.request())
         assert error is not None
-        assert "sk-fake-0001" not in f"{error}{error!r}{scene.provider!r}"
+        assert "hunter2hunter2" not in f"{error}{error!r}{scene.provider!r}"
 
-    _with(member, "  - {say: x}", scenario, fault='401 message="Incorrect API key provided: sk-fake-0001."')
+    _with(member, "  - {say: x}", scenario, fault='401 message="Incorrect API key provided: hunter2hunter2."')
 
 
 @pytest.mark.parametrize("member", WIRES)
