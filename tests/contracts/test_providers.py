@@ -32,6 +32,7 @@ from providers import (
 )
 from providers.openai_chat import connect
 from providers.openai_chat.profiles import PROFILES
+from providers.replay import Recording, ReplayProvider, Step
 from providers.scripted import ScriptedProvider
 from providers.scripted.script import parsed
 from tests.fixtures.members import GO, LOOK, MEMBERS, WIRES, Member, Scene, heard, plain, plain_reply, reply_of
@@ -79,6 +80,20 @@ def test_the_same_script_is_the_same_events_and_the_same_reply(member: str, scri
     told: list[object] = []
     _with(member, SCRIPTS[script], scenario)
     assert told == _embedded(SCRIPTS[script], Request("fake-model", "You help.", GO))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_recorded_reply_is_the_same_events_and_the_same_reply(script: str) -> None:
+    """Whoever plays a recording tells what was told then."""
+    request = Request("fake-model", "You help.", GO)
+    reply = reply_of(asyncio.run(heard(ScriptedProvider(parsed(f"steps:\n{SCRIPTS[script]}", "s.yaml")), request))[0])
+
+    async def load() -> Recording:
+        return Recording("r-1", (*GO, reply.message), (Step(len(GO), reply=reply),))
+
+    events, error = asyncio.run(heard(ReplayProvider(load), request))
+    assert error is None
+    assert plain(events) == _embedded(SCRIPTS[script], request)
 
 
 @pytest.mark.parametrize("member", MEMBERS)
