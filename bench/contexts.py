@@ -32,7 +32,7 @@ _COLUMNS = (
     Column("limit", "limit ms", 0),
 )
 _NOTES = (
-    "CPU time. From nothing: a run that is taken up again, its events folded already. json.loads: the same text, only parsed.",
+    "CPU time. From nothing: a run that is taken up again, its events folded. json.loads: the same text, only parsed.",
     "next turn: two messages more. It must not grow with what came before. Compacted: old results, then a summary.",
 )
 _AGENT = Agent("assistant", "Help.", "tiny")
