@@ -27,6 +27,7 @@ from tests.fixtures.parts import (
     Stage,
     arrivals,
     calls,
+    gate,
     opened,
     says,
     tally,
@@ -81,6 +82,24 @@ def test_each_subject_has_an_account_of_its_own_in_each_window(tmp_path: Path) -
         return int(time.time()) // 86_400 * 86_400
 
     on_stage(tmp_path, '[budgets.b]\neach = "subject"\ntool_calls = 1\nper = "day"', scenario)
+
+
+def test_a_call_that_its_client_gives_up_or_that_is_never_answered_is_billed(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with gate() as held, client(stage) as run:
+            call = asyncio.ensure_future(run.call("desk/hold", {"port": held.port}))
+            await held.arrived()
+            call.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await call
+            held.open.set()
+            assert await made(run, "desk/die", amount=1)
+        async with client(stage) as another:  # a session more changes nothing
+            assert not await made(another)
+        rows = await stage.files.booked("budget:b|")
+        assert [(row.used, row.reserved) for row in rows] == [(2, 0)]
+
+    on_stage(tmp_path, '[budgets.b]\neach = "subject"\ntool_calls = 2', scenario)
 
 
 def test_a_denied_call_costs_nothing_and_says_when_it_may_fit(tmp_path: Path) -> None:

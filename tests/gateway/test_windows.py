@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.windows import SLICES, Window
+from gateway.windows import SLICES, Length, Window
 from gateway.zones import zone_named
 
 BERLIN = zone_named("Europe/Berlin")
@@ -62,3 +62,14 @@ def test_what_was_spent_within_the_length_of_a_window_that_slides_counts(length:
     if ago > seconds + 2 * seconds // SLICES:
         assert not counts
     assert before.over >= span.start or not counts  # it is not forgotten while it counts
+
+
+@given(st.sampled_from(["minute", "hour", "day"]), st.booleans(), st.lists(st.integers(-2, 2), max_size=20))
+def test_a_span_that_is_remembered_is_left_when_it_ends(length: Length, sliding: bool, steps: list[int]) -> None:
+    """Asked at, just before and just after the ends of spans, back and forth."""
+    window, fresh = Window(length, sliding=sliding), Window(length, sliding=sliding)
+    second = int(datetime(2026, 11, 26, tzinfo=UTC).timestamp())
+    for step in steps:
+        span = fresh.at_second(second)
+        second = (span.ends if step >= 0 else span.start) + step
+        assert window.at(datetime.fromtimestamp(second, UTC)) == fresh.at_second(second)

@@ -798,6 +798,17 @@ def test_what_is_over_is_forgotten_a_few_at_a_time_the_oldest_first(
     ]
 
 
+def test_a_clock_that_was_ahead_for_a_day_does_not_empty_a_window(store: DatabaseStore, clock: Clock) -> None:
+    begin(store)
+    today, tomorrow = (Proviso("`b`", over=clock.now + hours * HOUR) for hours in (12, 36))
+    reserved(store, "b|1", 1, today)
+    clock.tick(24 * HOUR)
+    reserved(store, "b|2", 1, tomorrow)
+    clock.tick(-24 * HOUR)
+    with pytest.raises(BudgetExceeded):
+        reserved(store, "b|1", 1, today)
+
+
 def test_what_was_forgotten_and_is_asked_for_again_is_new(store: DatabaseStore, clock: Clock) -> None:
     begin(store)
     reserved(store, "b|1", 1, Proviso("`b`", over=clock.now))
