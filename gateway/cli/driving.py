@@ -29,6 +29,7 @@ from providers import StreamEvent
 __all__ = ["Errand", "JsonLines", "Manner", "answer_of", "driven", "print_answer", "raise_by", "resume", "run", "warn"]
 
 
+_OF_THE_MODEL = frozenset({"auth", "permission", "quota", "not_found"})
 _SPELLED = {"nanos": "usd", "millis": "wall_time"}  # units that people call something else
 
 
@@ -200,7 +201,13 @@ def _conclude(found: Run, manner: Manner) -> None:
     elif found.status == "paused":
         manner.say(f"go on with: toolgate resume {found.id}{_more(found.budget_spent)}")
     elif found.status in ENDED:
-        manner.say(f"see what happened: toolgate runs show {found.id}")
+        manner.say(f"see what happened: toolgate runs show {found.id}{_look_at(found)}")
+
+
+def _look_at(found: Run) -> str:
+    """What to look at when it was the model, and asking again would not help."""
+    failed = found.status == "failed" and found.cause.partition(":")[0] in _OF_THE_MODEL
+    return " · look at the model: toolgate models --check" if failed else ""
 
 
 def _more(unit: str | None) -> str:
