@@ -12,6 +12,7 @@ from bench.admissions import admissions
 from bench.backtests import backtests
 from bench.bridges import bridges
 from bench.calls import calls, large_calls
+from bench.contexts import contexts
 from bench.decisions import decisions
 from bench.listing import listings
 from bench.policies import policies
@@ -26,6 +27,7 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "decision": decisions,
     "policy": policies,
     "turn": turns,
+    "context": contexts,
     "start": starts,
     "first": startups,
     "list": listings,

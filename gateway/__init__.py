@@ -122,6 +122,7 @@ The root, and the faces.
     telling         a chat tool is told of what waits, and of the answers
     noting          what the servers offer is written down when it changes: policies can be asked again later
     recalling       the record, as the questions that its calls put to the policy
+    recording       a run's record as what a replay plays
     models          which backend answers to the name of a model
     model_list      what is known of each model that is configured
     runtime         configuration in, running parts out: the only module that knows every class

@@ -6,6 +6,7 @@ of one account: all claims of a call are reserved together, in the transaction t
 because each must fit.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
@@ -21,7 +22,7 @@ from gateway.values import value
 from gateway.windows import Window
 
 __all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Pace", "Rate", "Scope"]
-__all__ += ["Proviso", "Then", "Use", "claims", "tells_errors_apart"]
+__all__ += ["Proviso", "Then", "Use", "claims", "tells_errors_apart", "told"]
 
 Dimension = Literal[
     "run", "session", "subject", "agent", "role", "tenant", "model", "server", "tool", "arguments", "error"
@@ -30,6 +31,7 @@ DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 Then = Literal["deny", "stop", "ask", "tell"]
 
+_DIGEST = re.compile(r"#([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 EACH = "each"  # what stands in the name of an account in which every error is counted by itself
 
 _NOTHING = Spend()
@@ -319,8 +321,13 @@ def _written(names: tuple[Dimension, ...], values: tuple[str, ...]) -> str:
     return ",".join(f"{name}={quote(said, safe=':/@#')}" for name, said in zip(names, values, strict=True))
 
 
+def told(key: str) -> str:
+    """What an account counts, as people read it: `run=r-1,arguments=shop/refund#33f9b9c80b9f`."""
+    return _DIGEST.sub(r"#\1", key).replace(f"error={EACH}", "the same error")
+
+
 def _label(name: str, key: str) -> str:
-    return f"`{name}` for {key}" if key else f"`{name}`"
+    return f"`{name}` for {told(key)}" if key else f"`{name}`"
 
 
 def _dated(base: str, seconds: int) -> str:

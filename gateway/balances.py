@@ -26,10 +26,11 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose balances are looked for. `roles` are his."""
+    """Whose balances are looked for. `roles` are his, and `runs`."""
 
     subject: Subject
     roles: frozenset[str] = frozenset()
+    runs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def _is(person: Person, dimension: str, value: str) -> bool:
             return value == person.subject.tenant
         case "role":
             return value in person.roles
+        case "run" | "session":
+            return value in person.runs
     return True
 
 

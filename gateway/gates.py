@@ -260,9 +260,11 @@ _UNJUDGED = Deny("known", "there are no gates")
 
 
 def covers(call: Call, facts: Facts) -> bool:
-    """Whether the answer that people gave is a yes to exactly this call, under this very policy, and still good."""
+    """Whether the answer that people gave is a yes to exactly this call, under this very policy, and still good. One
+    that this call has used goes on to be its own.
+    """
     thing, asked = facts.thing(call), facts.approval
-    if asked is None or asked.policy != facts.policy.digest:
+    if asked is None or (asked.consumed_at is None and asked.policy != facts.policy.digest):
         return False
     return bool(thing and asked.allows(call, pin(thing), _millis(facts.now), facts.server_pin))
 

@@ -7,7 +7,7 @@ Each is the same chain, outermost first: one model after another (`Failover`), e
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +21,8 @@ from gateway.config.expansion import Expanding, variables
 from gateway.config.model_names import in_row
 from gateway.config.places import DEFAULT
 from gateway.config.templates import Template
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, StoreError
+from gateway.events import Recorded
 from gateway.resting import Rest, Rests
 from providers import Connected, Deadlines, Endpoint, Provider, ProviderError, Request
 from providers.breaker import Breaker, Guarded
@@ -36,6 +37,7 @@ from providers.retrying import Patience, Persistent
 __all__ = ["Connect", "Models", "connected"]
 
 Connect = Callable[[str, Endpoint], Connected]
+Record = Callable[[str], Awaitable[Sequence[Recorded]]]  # the events of a run
 
 
 def connected(provider: str, endpoint: Endpoint) -> Connected:
@@ -72,9 +74,15 @@ class Models:
     """The model backends, each opened once."""
 
     def __init__(
-        self, config: Config, connect: Connect = connected, clock: Clock = CLOCK, rests: Rests | None = None
+        self,
+        config: Config,
+        connect: Connect = connected,
+        clock: Clock = CLOCK,
+        rests: Rests | None = None,
+        *,
+        recorded: Record | None = None,
     ) -> None:
-        self._config, self._connect, self._clock = config, connect, clock
+        self._config, self._connect, self._clock, self._recorded = config, connect, clock, recorded
         self._rests = rests or Rests(config.store.path.with_name("endpoints.json"))
         self._open: dict[str, Model] = {}
         self._shared: dict[str, _Shared] = {}
@@ -161,11 +169,11 @@ class Models:
         most = said.max_output if said else None
         effort, lacks = (said.effort if said else None), frozenset(said.lacks if said else ())
         if served is None:
-            script = Persistent(_scripted(found.script or Path()), clock=self._clock)
-            candidate = Candidate(found.name, found.model, script, most, effort, lacks)
-            return _One(
-                candidate, Backend(found.name, found.model, price, "scripted", effort=effort), Deadlines(), None
-            )
+            embedded = self._embedded(found)
+            candidate = Candidate(found.name, found.model, embedded, most, effort, lacks)
+            system = "scripted" if found.recording is None else "replay"
+            backend = Backend(found.name, found.model, price, system, effort=effort)
+            return _One(candidate, backend, Deadlines(), self.window(found))
         late, provider = self._behind(found.name, served, alone=alone)
         candidate = Candidate(found.name, found.model, provider, most, effort, lacks)
         host = urlsplit(served.base_url or "")
@@ -176,6 +184,12 @@ class Models:
         backend = Backend(found.name, found.model, price, served.system, host.hostname, host.port, most, effort, count)
         times = served.said.deadlines
         return _One(candidate, backend, Deadlines(times.first, times.between, times.total), self.window(found))
+
+    def _embedded(self, found: Chosen) -> Provider:
+        """A script, which is asked again as all models are; or a recording, which fails as often as it did."""
+        if found.recording is None:
+            return Persistent(_scripted(found.script or Path()), clock=self._clock)
+        return _replayed(found.recording, self._recorded)
 
     def _behind(self, name: str, served: Served, *, alone: bool) -> tuple[Late, Provider]:
         endpoint, secrets = self._endpoint(name, served)
@@ -241,6 +255,28 @@ def _key(name: str, served: Served, environ: Mapping[str, str]) -> str:
     if key and (not key.isascii() or not key.isprintable() or " " in key):
         raise ConfigError.at(place, "what it holds is no key: there is a blank or a line break in it")
     return key
+
+
+def _replayed(what: str, recorded: Record | None) -> Provider:
+    """A run of the store, or a file. Raises ConfigError for a file that is no recording."""
+    from gateway.recording import read_recording, recording_of
+    from providers.replay import Recording, ReplayProvider
+
+    if "/" in what or what.endswith(".json") or recorded is None:
+        found = read_recording(Path(what))
+
+        async def known() -> Recording:
+            return found
+
+        return ReplayProvider(known)
+
+    async def load() -> Recording:
+        try:
+            return recording_of(f"run {what}", await recorded(what))
+        except StoreError as error:
+            raise ProviderError("script", str(error)) from None
+
+    return ReplayProvider(load)
 
 
 def _scripted(path: Path) -> Provider:

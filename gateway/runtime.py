@@ -7,7 +7,7 @@ no SDK. What is opened first is closed last.
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from gateway.clients import Clients, new_run_id
 from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch, own_secrets
 from gateway.config.model_names import chained
 from gateway.errors import ConfigError, StoreError
-from gateway.events import Cancelled, LimitsRaised, Queued, Resolution, Resolved, Resumed
+from gateway.events import Cancelled, LimitsRaised, Queued, Recorded, Resolution, Resolved, Resumed
 from gateway.models import Models
 from gateway.noting import noted
 from gateway.pipeline import CallSettings, Pipeline
@@ -84,6 +84,10 @@ class Offline:
         """A run as it is now; a unique prefix of its id will do. Raises UnknownRun."""
         row = await self.store.run_row(run_id)
         return fold(row.id, await self.store.events(row.id))
+
+    async def events(self, run_id: str) -> Sequence[Recorded]:
+        """All that happened in a run; a unique prefix of its id will do. Raises UnknownRun."""
+        return await self.store.events((await self.store.run_row(run_id)).id)
 
     async def raise_limits(self, run_id: str, limits: Limits, by: str) -> None:
         """A higher (or lower) budget for a run. Raises IllegalEvent when it has ended."""
@@ -233,7 +237,7 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
             rolled_out(rollout),
             open_servers(config, access, learns=True, patience=START_SECONDS) as upstream,
         ):
-            tracing, models = Tracing(telemetry), Models(config)
+            tracing, models = Tracing(telemetry), Models(config, recorded=offline.events)
             booking = Booking(offline.live_budgets, offline.store, offline.policy)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, call_settings(config), booking)
             async with noted(offline.store, upstream), contextlib.aclosing(models):

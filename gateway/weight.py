@@ -1,11 +1,12 @@
 """How much a message is for a model, in bytes. Pure.
 
-The bytes of its JSON; but a picture costs what a picture costs, however long its base64 is.
+The bytes of its JSON, without blanks; but a picture costs what a picture costs, however long its base64 is.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from gateway.verbatim import encode
 
 __all__ = ["PICTURE", "weight"]
 
@@ -16,8 +17,7 @@ _PICTURES = ("image", "audio")
 
 def weight(message: Mapping[str, Any]) -> int:
     """Of a `providers.Message` as JSON."""
-    size = len(json.dumps(message, ensure_ascii=False).encode(errors="surrogatepass"))
-    return size - sum(max(0, len(data) - PICTURE) for data in _data(message))
+    return len(encode(message)) - sum(max(0, len(data) - PICTURE) for data in _data(message))
 
 
 def _data(message: Mapping[str, Any]) -> Iterator[str]:

@@ -43,7 +43,8 @@ class Request:
     `tool_choice` is `auto`, `any` (it must call one), `none`, or the name of the tool that it must call. Without
     `parallel` it makes one call at a time. `effort` is how much it may think, None what the backend does by itself.
     `output_schema` is the JSON Schema of an answer in JSON. `stop` are texts at which it ends. Requests with one
-    `cache_key` begin alike, and are best answered where the last one was.
+    `cache_key` begin alike, and are best answered where the last one was. `purpose` is for embedded models, and never
+    sent.
     """
 
     model: str
@@ -57,6 +58,7 @@ class Request:
     output_schema: Mapping[str, Any] | None = None
     stop: Sequence[str] = ()
     cache_key: str | None = None
+    purpose: Literal["answer", "summary"] = "answer"
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 

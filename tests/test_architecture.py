@@ -62,7 +62,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "root": (
         "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
-        "gateway.models", "gateway.model_list", "gateway.runtime",
+        "gateway.recording", "gateway.models", "gateway.model_list", "gateway.runtime",
         "gateway.entrance",
     ),
     "serve": ("gateway.serve",),

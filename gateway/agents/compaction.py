@@ -8,8 +8,9 @@ Each step leaves calls and their results together and everything in its order, a
 what the model is told begins alike for many turns: that is what prompt caches live from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from gateway.agents.history import told
 from gateway.agents.shortening import LEAST, cut_text
@@ -46,19 +47,36 @@ class Room:
         return max(LEAST, min(6_000, self.aim // 3))
 
 
+class Scales:
+    """Weighs the messages of one conversation, each once: what is told of it is made of the same ones."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._known = {id(message): weight(message_to_json(message)) for message in messages}
+        self._kept = messages  # so that no other message takes an id of theirs
+
+    def weigh(self, messages: Iterable[Message]) -> int:
+        """Bytes."""
+        known = self._known
+        return sum(known.get(id(message)) or weight(message_to_json(message)) for message in messages)
+
+
 def weigh(messages: Sequence[Message]) -> int:
     """Bytes."""
-    return sum(weight(message_to_json(message)) for message in messages)
+    return Scales(messages).weigh(messages)
 
 
 def planned(messages: Sequence[Message], now: Compaction, keep_recent: int, room: Room) -> Compaction:
     """What is told from here on. Where its `messages` grow, a summary is wanted of those that `now` still tells."""
-    begin = _exchanges(messages)
+    begin, scales = _exchanges(messages), Scales(messages)
     recent = begin[-keep_recent] if len(begin) > keep_recent else begin[0]
     fewer = replace(now, results=max(now.results, recent), cut=0, longest=None)
-    if weigh(told(messages, fewer)) <= room.aim:
+    shown = told(messages, replace(fewer, messages=0))
+    if not fewer.messages and scales.weigh(shown) <= room.aim:
         return fewer
-    return replace(fewer, messages=_where(messages, fewer, begin, room))
+    if fewer.messages and scales.weigh(told(messages, fewer)) <= room.aim:
+        return fewer
+    first = _where([scales.weigh(shown[at:end]) for at, end in pairwise([*begin, len(messages)])], begin, room)
+    return replace(fewer, messages=max(fewer.messages, first))
 
 
 def _exchanges(messages: Sequence[Message]) -> list[int]:
@@ -66,24 +84,23 @@ def _exchanges(messages: Sequence[Message]) -> list[int]:
     return [index for index, message in enumerate(messages) if message.role != "tool"] or [0]
 
 
-def _where(messages: Sequence[Message], now: Compaction, begin: Sequence[int], room: Room) -> int:
-    """The first exchange that is told; the last one always is."""
+def _where(weights: Sequence[int], begin: Sequence[int], room: Room) -> int:
+    """The first exchange that is told, by what each of them weighs; the last one always is."""
     left = room.aim - room.summary - _HEAD
-    shown = told(messages, replace(now, messages=0))
-    rest, found = 0, begin[-1]
-    for start, end in zip(reversed(begin), [len(messages), *reversed(begin)], strict=False):
-        rest += weigh(shown[start:end])
-        if rest > left:
+    found = begin[-1]
+    for start, size in zip(reversed(begin), reversed(weights), strict=True):
+        left -= size
+        if left < 0:
             break
         found = start
-    return max(now.messages, found)
+    return found
 
 
 def settled(messages: Sequence[Message], wanted: Compaction, room: Room) -> Compaction:
     """With its summary, it fits: whatever is too long for that loses its middle; at last, all but the summary goes."""
-    wanted = replace(wanted, summary=cut_text(wanted.summary, room.summary))
+    wanted, scales = replace(wanted, summary=cut_text(wanted.summary, room.summary)), Scales(messages)
     for trial in _trials(messages, wanted):
-        if weigh(told(messages, trial)) <= room.mark:
+        if scales.weigh(told(messages, trial)) <= room.mark:
             return trial
     rest = by_rule(messages[wanted.messages :], wanted.summary, room.summary)
     everything = len(messages)

@@ -4,11 +4,11 @@ A call keeps its id and its name, a result the call that it answers: what belong
 provider signed is kept or left out whole.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gateway.verbatim import encode
 from providers import File, Image, Message, Opaque, Part, Text, Thinking, ToolCall, ToolResult
 
 __all__ = ["LEAST", "cut_text", "shortened", "without_calls", "without_results"]
@@ -33,7 +33,7 @@ def _told(result: ToolResult) -> ToolResult:
 
 
 def _size(content: Sequence[Mapping[str, Any]]) -> int:
-    return len(json.dumps(list(content), ensure_ascii=False).encode(errors="surrogatepass"))
+    return len(encode(list(content)))
 
 
 def without_calls(message: Message) -> Message:
@@ -66,7 +66,8 @@ def _cut(part: Part, longest: int) -> Part:
 def _cut_result(result: ToolResult, longest: int) -> ToolResult:
     """What was text, without its middle; pictures and data go, but are named."""
     words = "\n".join(_words(block) for block in result.content)
-    return ToolResult(result.call_id, [{"type": "text", "text": cut_text(words, longest)}], result.is_error)
+    block = {"type": "text", "text": cut_text(words, longest)}
+    return ToolResult(result.call_id, [block], result.is_error, {"aside": True})
 
 
 def _words(block: Mapping[str, Any]) -> str:

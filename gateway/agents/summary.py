@@ -33,7 +33,9 @@ def summary_request(model: str, messages: Sequence[Message], before: str, room: 
     while (text := _transcript(messages, before, longest)) and len(text) * 2 > room and longest > _LEAST:
         longest //= 2
     text = cut_text(text, room)
-    return Request(model, _INSTRUCTIONS, (Message("user", (Text(text),)),), max_output_tokens=SUMMARY_TOKENS)
+    return Request(
+        model, _INSTRUCTIONS, (Message("user", (Text(text),)),), max_output_tokens=SUMMARY_TOKENS, purpose="summary"
+    )
 
 
 def _transcript(messages: Sequence[Message], before: str, longest: int) -> str:

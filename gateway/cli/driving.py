@@ -1,6 +1,7 @@
 """A run, live: driven until it rests, with its questions asked where a person may answer them."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ __all__ = ["Errand", "JsonLines", "Manner", "answer_of", "driven", "print_answer
 
 
 _OF_THE_MODEL = frozenset({"auth", "permission", "quota", "not_found"})
+_STANDING = re.compile(r"the budget (`[^`]+`)")  # one of budgets.toml, in why a run is paused
 _SPELLED = {"nanos": "usd", "millis": "wall_time"}  # units that people call something else
 
 
@@ -199,7 +201,10 @@ def _conclude(found: Run, manner: Manner) -> None:
         see = "see what waits: toolgate approvals · " if held else ""
         manner.say(f"{see}then go on with: toolgate resume {found.id}")
     elif found.status == "paused":
-        manner.say(f"go on with: toolgate resume {found.id}{_more(found.budget_spent)}")
+        raised = _STANDING.search(found.cause)
+        first = f"raise {raised[1]} in budgets.toml; then " if raised else ""
+        more = "" if raised else _more(found.budget_spent)
+        manner.say(f"{first}go on with: toolgate resume {found.id}{more}")
     elif found.status in ENDED:
         manner.say(f"see what happened: toolgate runs show {found.id}{_look_at(found)}")
 

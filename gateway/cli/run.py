@@ -68,13 +68,18 @@ def limits_of(budgets: Sequence[str]) -> "Limits":
 
 
 def absolute(model: str | None) -> str | None:
-    """`scripted:FILE` from wherever the run is taken up again."""
-    if model is None or "scripted:" not in model:
+    """`scripted:FILE` and `replay:FILE` from wherever the run is taken up again."""
+    if model is None or not ("scripted:" in model or "replay:" in model):
         return model
     from gateway.config.model_names import chained, in_row
 
-    names = (name.partition("scripted:") for name in in_row(model))
-    return chained(tuple(f"{mark}{Path(rest).resolve()}" if mark else name for name, mark, rest in names))
+    return chained(tuple(map(_absolute, in_row(model))))
+
+
+def _absolute(name: str) -> str:
+    kind, _, rest = name.partition(":")
+    is_file = kind == "scripted" or (kind == "replay" and ("/" in rest or rest.endswith(".json")))
+    return f"{kind}:{Path(rest).resolve()}" if is_file else name
 
 
 def interruptible(work: Coroutine[Any, Any, int]) -> int:

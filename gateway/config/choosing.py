@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.config.endpoints import EndpointConfig, Served, languages, served
-from gateway.config.model_names import SCRIPTED, direct
+from gateway.config.model_names import REPLAY, SCRIPTED, direct
 from gateway.config.models import ModelConfig
 from gateway.config.places import KeyPath, Place
 from gateway.config.settings import Settings
@@ -17,13 +17,14 @@ __all__ = ["Chosen", "chosen", "model_findings"]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """`name` is what people call it, `model` what its provider does. `served` is None for a script."""
+    """`name` is what people call it, `model` what its provider does. `served` is None for a script, or a recording."""
 
     name: str
     model: str
     served: Served | None
     said: ModelConfig | None = None
     script: Path | None = None
+    recording: str | None = None
 
 
 def chosen(name: str, settings: Settings) -> Chosen:
@@ -32,6 +33,8 @@ def chosen(name: str, settings: Settings) -> Chosen:
         return _alias(name, settings.models[name], settings.endpoints)
     if name.startswith(f"{SCRIPTED}:"):
         return Chosen(name, name, None, script=Path(name.removeprefix(f"{SCRIPTED}:")))
+    if name.startswith(f"{REPLAY}:"):
+        return Chosen(name, name, None, recording=name.removeprefix(f"{REPLAY}:"))
     found = direct(name, languages(settings.endpoints))
     if found is None:
         raise ValueError(f"there is no model `{name}`; {_known(name, settings.models)}")

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from gateway.wording import did_you_mean, listed
 
-__all__ = ["NETWORKED", "PROVIDERS", "SCRIPTED", "ModelName", "chained", "direct", "in_row"]
+__all__ = ["NETWORKED", "PROVIDERS", "REPLAY", "SCRIPTED", "ModelName", "chained", "direct", "in_row"]
 
-SCRIPTED = "scripted"
+SCRIPTED, REPLAY = "scripted", "replay"
 NETWORKED = ("anthropic", "openai", "compatible")
 PROVIDERS = (SCRIPTED, *NETWORKED)
 
-_COMMA = re.compile(rf",\s*(?=(?:{'|'.join(PROVIDERS)}):|[A-Za-z0-9][\w.-]*\s*(?:,|$))")
+_COMMA = re.compile(rf",\s*(?=(?:{'|'.join((*PROVIDERS, REPLAY))}):|[A-Za-z0-9][\w.-]*\s*(?:,|$))")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, 
 from gateway.events import Event, Recorded, event_from_json
 from gateway.keys import ApiKey
 from gateway.lasting import Delegation, Remembered
-from gateway.store import Change, Lease, RunRow, answers, approvals, record
+from gateway.store import Change, Lease, RunRow, answers, approvals, copying, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.batch import Transaction
@@ -214,6 +214,10 @@ class DatabaseStore(ABC):
         """Keeps what a process sees of the servers from now on: what policies look at (`record` reads it)."""
         at = self._now()
         await self._write(lambda db: record.note(db, process, at, catalogue))
+
+    async def fill(self, path: Path) -> int:
+        """Puts a back-up into this store, which is empty; says how many rows. See `copying`."""
+        return await self._write(lambda db: copying.fill(db, path))
 
     async def _meant(self, select: str, start: str) -> Any:
         """The row with this id, or else the only one whose id starts so. Nothing starts with nothing."""

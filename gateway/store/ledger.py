@@ -112,15 +112,16 @@ class Ledger:
         """Writes what is not written yet. Raises what the database raises."""
         if self._events:
             events, self._events = self._events, []
-            self._write(_EVENT, events)
+            self.write(_EVENT, events)
         if self._booked:
             booked, self._booked = self._booked, {}
-            self._write(_BOOK, [(*key, *amounts) for key, amounts in booked.items()])
+            self.write(_BOOK, [(*key, *amounts) for key, amounts in booked.items()])
         if self._noted:
             noted, self._noted = self._noted, {}
-            self._write(_NOTE, list(noted.items()))
+            self.write(_NOTE, list(noted.items()))
 
-    def _write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+    def write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """An INSERT of these rows, now."""
         if len(rows) == 1:
             self._connection.execute(sql, rows[0])
         else:
@@ -187,6 +188,6 @@ class Ledger:
         """As if nothing had ever been booked in them."""
         self.flush()
         for statement in _FORGET if accounts else ():
-            self._write(statement, [(account,) for account in accounts])
+            self.write(statement, [(account,) for account in accounts])
         for account in accounts:
             self._memory.accounts.pop(account, None)

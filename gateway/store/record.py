@@ -9,7 +9,7 @@ import hashlib
 import json
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,6 +78,7 @@ def opened(path: Path) -> Iterator["Record"]:
     """Raises StoreError for a file that is none."""
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("BEGIN")  # all that is read is of one moment
             yield Record(connection)
     except sqlite3.Error as error:
         raise StoreError(f"the store `{path}` can't be read: {error}") from None
@@ -85,6 +86,11 @@ def opened(path: Path) -> Iterator["Record"]:
 
 class Record:
     """Everything comes in the order in which it happened; runs in that in which they began."""
+
+    _COLUMNS = (
+        "SELECT s.name, c.name FROM sqlite_schema AS s, pragma_table_info(s.name) AS c"
+        " WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite_%' ORDER BY s.name, c.cid"
+    )
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -124,6 +130,18 @@ class Record:
     def _each(self, sql: str, parameters: Any) -> Iterator[Any]:
         """Rows, of which only some are here at a time."""
         return iter(self._connection.execute(sql, parameters))
+
+    def tables(self) -> Mapping[str, Sequence[str]]:
+        """All tables with their columns."""
+        found: dict[str, list[str]] = {}
+        for table, column in self._connection.execute(self._COLUMNS).fetchall():
+            found.setdefault(table, []).append(column)
+        return found
+
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+        """All rows of a table, in the order of its columns. `tables` says what there is."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        return self._each(f"SELECT {names} FROM {table}", ())  # noqa: S608 - names of the database's own
 
     def _sightings_of(self, process: str) -> tuple[list[int], list[str]]:
         rows = self._connection.execute(_SIGHTINGS, (process,)).fetchall() if self._has_sightings else []

@@ -57,7 +57,7 @@ def _client(endpoint: Endpoint) -> Any:
         endpoint,
         anthropic.AsyncAnthropic,
         api_key=endpoint.api_key,
-        base_url=endpoint.base_url or _BASE_URL,
+        base_url=(endpoint.base_url or _BASE_URL).rstrip("/").removesuffix("/v1"),  # the SDK's paths begin with it
         open_telemetry=False,
     )
 

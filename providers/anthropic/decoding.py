@@ -92,6 +92,8 @@ class MessagesDecoder:
         self._model, self._response_id = message.get("model") or self._model, message.get("id") or ""
         self._count(message.get("usage"))
         yield Started(self._model, self._response_id)
+        if self._counts:
+            yield UsageUpdate(self._usage())  # what was read has to be paid for, whatever becomes of the reply
 
     def open(self, data: Any) -> Iterator[StreamEvent]:
         start = data["content_block"]

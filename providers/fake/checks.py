@@ -10,7 +10,22 @@ from typing import Any, Literal
 
 from providers.fake.wire import Step
 
-__all__ = ["ANY", "Either", "Form", "Many", "Maybe", "Number", "Refused", "Shape", "Tagged", "Text", "Word", "fit"]
+__all__ = [
+    "ANY",
+    "SCHEMA",
+    "Either",
+    "Form",
+    "Many",
+    "Maybe",
+    "Number",
+    "Open",
+    "Refused",
+    "Shape",
+    "Tagged",
+    "Text",
+    "Word",
+    "fit",
+]
 
 Miss = Literal["unknown", "missing", "type", "value", "rule"]
 
@@ -76,6 +91,13 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """An object in which these fields, where they are there, have these shapes; others have any."""
+
+    fields: Mapping[str, "Shape"]
+
+
+@dataclass(frozen=True, slots=True)
 class Tagged:
     """An object whose shape follows from one of its fields; `usual` is the shape where the field is missing."""
 
@@ -92,8 +114,9 @@ class Either:
     text: Text = field(default_factory=Text)
 
 
-Shape = Text | Number | Word | Maybe | Many | Form | Tagged | Either | type
+Shape = Text | Number | Word | Maybe | Many | Form | Open | Tagged | Either | type
 ANY = object  # a shape that everything has
+SCHEMA = Open({"properties": dict, "required": Many(Text()), "$defs": dict})  # JSON Schema, as far as rules look at it
 
 
 def fit(value: Any, shape: Shape, path: tuple[Step, ...] = ()) -> None:
@@ -108,7 +131,7 @@ def fit(value: Any, shape: Shape, path: tuple[Step, ...] = ()) -> None:
             _scalar(value, shape, path)
         case Many():
             _many(value, shape, path)
-        case Form():
+        case Form() | Open():
             _form(value, shape, path)
         case Tagged():
             _tagged(value, shape, path)
@@ -160,9 +183,12 @@ def _many(value: Any, shape: Many, path: tuple[Step, ...]) -> None:
         fit(item, shape.shape, (*path, place))
 
 
-def _form(value: Any, shape: Form, path: tuple[Step, ...]) -> None:
+def _form(value: Any, shape: Form | Open, path: tuple[Step, ...]) -> None:
     if not isinstance(value, dict):
         raise Refused(path, "type", "object")
+    if isinstance(shape, Open):
+        _open(value, shape.fields, path)
+        return
     for name in shape.required:
         if name not in value:
             raise Refused((*path, name), "missing")
@@ -171,6 +197,12 @@ def _form(value: Any, shape: Form, path: tuple[Step, ...]) -> None:
         if known is None:
             raise Refused((*path, name), "unknown")
         fit(item, known, (*path, name))
+
+
+def _open(value: Mapping[str, Any], fields: Mapping[str, Shape], path: tuple[Step, ...]) -> None:
+    for name, shape in fields.items():
+        if name in value:
+            fit(value[name], shape, (*path, name))
 
 
 def _tagged(value: Any, shape: Tagged, path: tuple[Step, ...]) -> None:

@@ -7,14 +7,16 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from providers.fake.plan import Action, End, Head, Pause, Send
 
 __all__ = ["Handler", "Line", "Received", "Sent"]
+
+T = TypeVar("T")
 
 _LONGEST_HEAD = 1 << 17  # bytes
 _LONGEST_BODY = 1 << 26
@@ -91,17 +93,22 @@ class Line(asyncio.StreamReaderProtocol):
     async def play(self, actions: Iterable[Action]) -> Sent:
         """Sends an answer. If the client goes before its end, the rest is left out."""
         assert self._writer is not None  # noqa: S101 - a handler is called by `_talk` only
-        leaving = asyncio.create_task(self._gone.wait())
         answer = _Playing(self._writer)
-        playing = asyncio.create_task(answer.all(actions))
         try:
-            await asyncio.wait({leaving, playing}, return_when=asyncio.FIRST_COMPLETED)
-            return Sent(await playing if playing.done() else "left", answer.events)
+            ended = await self.unless_left(answer.all(actions))
         except ConnectionError:
-            return Sent("left", answer.events)
+            ended = None
+        return Sent(ended or "left", answer.events)
+
+    async def unless_left(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of it. None if the client goes first: then it is given up."""
+        leaving, working = asyncio.create_task(self._gone.wait()), asyncio.create_task(work)
+        try:
+            await asyncio.wait({leaving, working}, return_when=asyncio.FIRST_COMPLETED)
+            return await working if working.done() else None
         finally:
             leaving.cancel()
-            playing.cancel()
+            working.cancel()
 
 
 async def _request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Received:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers import File, Image
-from providers.fake.checks import Refused, Text
+from providers.fake.checks import SCHEMA, Refused, Text, fit
 from providers.fake.wire import Complaint
 
 __all__ = ["NAME", "WORDS", "error", "error_fields", "file", "image", "owned", "strictly", "thinks"]
@@ -50,9 +50,11 @@ def thinks(model: str) -> bool:
 
 
 def error_fields(complaint: Complaint) -> tuple[str, str | None]:
-    """The API's `type` and `code`."""
+    """The API's `type` and `code`; a type that somebody asked for has no code of ours."""
+    if complaint.type is not None:
+        return complaint.type, complaint.code
     kind, code = _ERRORS[complaint.kind]
-    return complaint.type or kind, complaint.code or code
+    return kind, complaint.code or code
 
 
 def error(complaint: Complaint, _request_id: str) -> Mapping[str, Any]:
@@ -64,6 +66,7 @@ def strictly(name: str, schema: Any, path: tuple[str | int, ...]) -> None:
     """Raises Refused for a schema that strict mode does not take (structured outputs, supported schemas)."""
     for context, part in _objects(schema, ()):
         where = f"Invalid schema for function '{name}': In context={context}"
+        fit(part, SCHEMA, path)
         if part.get("additionalProperties") is not False:
             sentence = f"{where}, 'additionalProperties' is required to be supplied and to be false."
             raise Refused(path, "rule", sentence, "invalid_function_parameters")

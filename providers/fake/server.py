@@ -94,7 +94,10 @@ class FakeModel:
         headers = masked(received.headers)
         heard = Heard(number, route.form.name, received.method, received.path, headers, _shown(received))
         await self.record.put(heard)
-        answer = await self._answer(received, route, number)
+        answer = await line.unless_left(self._answer(received, route, number))
+        if answer is None:  # while the script took its time
+            await self.record.put(replace(heard, ended="left"))
+            return
         heard = replace(heard, status=answer.status, fault=answer.fault, error=answer.error)
         sent = await line.play(answer.actions)
         await self.record.put(replace(heard, ended=sent.ended, events=sent.events))

@@ -79,8 +79,8 @@ def _choice(choice: str, profile: Profile) -> str | Json | None:
 def _thinking(request: Request, profile: Profile) -> Json:
     body: Json = {}
     only_calls = request.tools and profile.thinks_or_calls and profile.thinks_or_calls.match(request.model)
-    effort = "none" if only_calls and request.effort is not None else request.effort
-    if effort is not None and profile.effort:
+    if request.effort is not None and profile.effort:
+        effort = "none" if only_calls else profile.efforts.get(request.effort, request.effort)
         body[profile.effort] = {"effort": effort} if profile.effort == "reasoning" else effort
     if request.output_schema is not None and profile.form == "json_schema":
         strict = profile.strict and may_be_strict(request.output_schema)

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
 from providers.wire.turns import COMMON, NINE, Ids
 
 __all__ = ["PROFILES", "Profile"]
+
+
+_COMMON_EFFORTS: Mapping[str, str] = MappingProxyType({"minimal": "low", "xhigh": "high", "max": "high"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +21,10 @@ class Profile:
     `base_url` and `key` (the environment variable that usually holds it) are where it is found without more words.
     `limit` names the field of the longest reply; `usage` says that tokens are told when `stream_options` ask for them;
     `any` is the word for "it must call a tool", empty if there is none; `named` that one tool can be demanded;
-    `effort` the field for how much is thought, `form` what an answer's schema is given as; `thoughts` the field in
-    which what was thought goes back; `signatures` that calls carry Gemini's, `reduced` that its part of JSON Schema is
-    all that is known, `costs` that a reply tells its price. Models of `thinks_or_calls` may not think when they have
-    tools.
+    `effort` the field for how much is thought, `efforts` other words for what it has none for; `form` what an answer's
+    schema is given as; `thoughts` the field in which what was thought goes back; `signatures` that calls carry
+    Gemini's, `reduced` that its part of JSON Schema is all that is known, `costs` that a reply tells its price. Models
+    of `thinks_or_calls` may not think when they have tools.
     """
 
     base_url: str | None = None
@@ -34,6 +37,7 @@ class Profile:
     parallel: bool = False
     strict: bool = False
     effort: Literal["reasoning_effort", "reasoning", ""] = ""
+    efforts: Mapping[str, str] = field(default_factory=lambda: _COMMON_EFFORTS)
     form: Literal["json_schema", "json_object", ""] = "json_schema"
     images: bool = True
     files: bool = False
@@ -54,6 +58,7 @@ _OPENAI = Profile(
     parallel=True,
     strict=True,
     effort="reasoning_effort",
+    efforts={},
     files=True,
     cache_key=True,
     thinks_or_calls=re.compile(r"gpt-(5\.[4-9]|[6-9]|\d\d)"),
@@ -79,6 +84,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "OPENROUTER_API_KEY",
             parallel=True,
             effort="reasoning",
+            efforts={"max": "xhigh"},
             files=True,
             thoughts="reasoning_details",
             costs=True,

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,8 @@ from providers import (
     Started,
     StreamEvent,
     Text,
-    TextDelta,
     Thinking,
-    ThinkingDelta,
     ToolCall,
-    ToolCallArgumentsDelta,
-    ToolCallDone,
-    ToolCallStarted,
     ToolSpec,
     Usage,
     message_to_json,
@@ -37,11 +32,11 @@ from providers.scripted.nodes import ScriptError, Where
 from providers.scripted.place import Place, place_of
 from providers.scripted.script import Failure, Script, ToolUse, Turn, parsed
 from providers.scripted.template import Form, filled
+from providers.streamed import streamed
 
 __all__ = ["Played", "ScriptedProvider", "tokens_of"]
 
 _ENDED = "(the script has ended)"
-_WORDS = re.compile(r"\S*\s+|\S+")
 _CHARACTERS_PER_TOKEN = 4  # an estimate, as good as any for a model that reads nothing
 
 
@@ -80,7 +75,7 @@ class ScriptedProvider:
         """
         played = await self.play(request)
         error = error_of(played.fault) if played.fault else None
-        events = [Started(request.model), *_told(played.reply.message), Finished(played.reply)]
+        events = [Started(request.model), *streamed(played.reply.message), Finished(played.reply)]
         if error is not None and played.fault is not None:
             heard = 0 if played.fault.kind in ("status", "html", "silent") else played.fault.after(len(events))
             events = events[:heard]
@@ -91,6 +86,9 @@ class ScriptedProvider:
 
     async def play(self, request: Request) -> Played:
         """The same at once, for a server that plays the fault itself. Raises ProviderError as `stream` does."""
+        if request.purpose == "summary":  # that is no step
+            turn, place = Turn(Where(self._script.file, 0, 0), say=self._script.summary), Place()
+            return Played(_reply(turn, place, request))
         place = place_of(self._script, request.messages)
         turn = self._turn(place)
         _check(turn, place)
@@ -206,19 +204,6 @@ def _spoken(part: Part) -> str:
     if isinstance(part, ToolCall):
         return part.name + part.arguments
     return part.text if isinstance(part, Text | Thinking) else ""
-
-
-def _told(message: Message) -> Iterator[StreamEvent]:
-    calls = 0
-    for part in message.parts:
-        if isinstance(part, ToolCall):
-            yield ToolCallStarted(calls, part.id, part.name)
-            yield ToolCallArgumentsDelta(calls, part.arguments)
-            yield ToolCallDone(calls)
-            calls += 1
-        elif isinstance(part, Text | Thinking):
-            delta: Callable[[str], StreamEvent] = TextDelta if isinstance(part, Text) else ThinkingDelta
-            yield from (delta(word) for word in _WORDS.findall(part.text))
 
 
 def _exposed(tool: str, offered: Sequence[ToolSpec]) -> str:

@@ -113,10 +113,11 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Steps by number. The number behind the last one is the end."""
+    """Steps by number. The number behind the last one is the end. `summary` is what is said when one is asked for."""
 
     file: str
     steps: tuple[Turn | Fork, ...]
+    summary: str = "(The script sums nothing up.)"
 
 
 _FORK_KEYS = ("label", "branch")
@@ -132,12 +133,13 @@ def parsed(text: str, file: str) -> Script:
         document = composed(text, file)
         if is_list(document):
             raise refused(document, "this is a list; write `steps:` above it")
-        top = fields(document, ("steps",))
+        top = fields(document, ("steps", "summary"))
         if "steps" not in top or not items(top["steps"]):
             raise ScriptError(Where(file, 0, 0), "the script has no `steps:`")
         nodes = items(top["steps"])
         labels = _labels(nodes)
-        script = Script(file, tuple(_step(node, labels) for node in nodes))
+        summary = {"summary": text_of(top["summary"])} if "summary" in top else {}
+        script = Script(file, tuple(_step(node, labels) for node in nodes), **summary)
     except RecursionError:
         raise ScriptError(Where(file, 0, 0), "the script is nested too deeply") from None
     _check_names(script)

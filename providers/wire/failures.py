@@ -51,6 +51,7 @@ _TOO_LARGE = re.compile(
     re.IGNORECASE,
 )
 _KEYS = re.compile(r"\b(?:(?:sk|gsk|xai|pk|rk|key|csk)[-_]|AIza)[A-Za-z0-9*_.-]{6,}|\bBearer\s+\S+", re.IGNORECASE)
+_TRY_AGAIN = re.compile(r"try again in (\d{1,6}(?:\.\d{1,6})?)(ms|s)\b")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _MOST = 400  # characters of what a backend says
 _SHORTEST = 6  # what is shorter is no secret, and may be part of any word
@@ -188,7 +189,9 @@ def _request_id(headers: Mapping[str, str], body: Any) -> str | None:
 
 
 def _retry_delay(error: Any) -> float | None:
-    """Gemini says in the body how long to wait: `{"details": [{"retryDelay": "34s"}]}`."""
+    """Some say in the body how long to wait: `{"details": [{"retryDelay": "34s"}]}`, `Please try again in 1.3s`."""
+    if found := _TRY_AGAIN.search(_message(error)):
+        return float(found[1]) / (1000 if found[2] == "ms" else 1)
     details = error.get("details") if isinstance(error, Mapping) else None
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, Mapping) and isinstance(detail.get("retryDelay"), str):

@@ -39,6 +39,9 @@ _ROWS: dict[str, tuple[ProviderErrorKind, int | None, float | None]] = {
     "429 retry_after=2.5": ("rate_limit", 429, 2.5),
     "429 retry_after=900": ("rate_limit", 429, 900.0),
     "429 retry_after=soon": ("rate_limit", 429, None),
+    "429 type=strange_error": ("rate_limit", 429, None),
+    "401 type=strange_error": ("auth", 401, None),
+    "529 type=strange_error": ("overloaded", 529, None),
     "500": ("server", 500, None),
     "502": ("server", 502, None),
     "503": ("overloaded", 503, None),
@@ -136,6 +139,15 @@ def test_an_error_says_which_request_it_was(member: str) -> None:
             assert error.request_id == f"req_fake_{len(scene.asked.heard):06d}"
 
     _with(member, f"  - {{{_SAYS}}}", scenario)
+
+
+@pytest.mark.parametrize("member", WIRES)
+def test_who_is_answered_with_a_web_page_is_told_so(member: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        _, error = await heard(scene.provider, scene.request())
+        assert "`text/html`" in str(error)
+
+    _with(member, f"  - {{{_SAYS}}}", scenario, fault="html")
 
 
 def test_in_responses_a_response_that_failed_is_an_error() -> None:

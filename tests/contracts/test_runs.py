@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 from gateway.budget import Price
-from gateway.events import ModelFailed
+from gateway.events import ModelFailed, Recorded
+from gateway.recording import recording_of
 from gateway.run import Run
 from gateway.turn import Model
-from providers import Provider
+from providers import Finished, Provider, Reply, StreamEvent
 from providers.failover import Candidate, Failover
+from providers.replay import Recording, ReplayProvider
 from providers.retrying import Patience, Persistent
-from tests.fixtures.members import MEMBERS, WIRES, Scene
+from tests.fixtures.members import MEMBERS, WIRES, Scene, plain_reply
 from tests.fixtures.parts import Stage, arrivals, opened, tally
 
 _AT_ONCE = Patience(attempts=4, base=0.0, most=0.0)
@@ -184,6 +186,50 @@ def _whole_conversation(body: Any) -> None:
     assert body["model"] == "model-two"
     assert "gAAA" not in told, "reasoning that another backend sealed"
     assert "signature" not in told, "a signature that another backend gave"
+
+
+class _Replies:
+    """Looks on, and keeps what was replied."""
+
+    def __init__(self) -> None:
+        self.told: list[Reply] = []
+
+    def recorded(self, recorded: Recorded) -> None:
+        """Nothing is made of it."""
+
+    def streamed(self, event: StreamEvent) -> None:
+        if isinstance(event, Finished):
+            self.told.append(plain_reply(event.reply))
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_run_at_any_provider_is_played_again_from_its_record(member: str, tmp_path: Path) -> None:
+    """The same replies, the same failure in between, the same calls; nobody is asked."""
+    first, again = tmp_path / "first", tmp_path / "again"
+    first.mkdir()
+    again.mkdir()
+    replies, replayed = _Replies(), _Replies()
+    recordings: list[Recording] = []
+
+    async def act(stage: Stage, scene: Scene) -> None:
+        run = await stage.drive(await stage.queued(), _model(scene.provider), replies)
+        recordings.append(recording_of(run.id, await stage.files.events(run.id)))
+
+    async def play() -> None:
+        async def load() -> Recording:
+            return recordings[0]
+
+        async with asyncio.timeout(60), opened(again, tally(again)) as stage:
+            model = Model(ReplayProvider(load), "fake-model", Price(1000, 2000))
+            run = await stage.drive(await stage.queued(), model, replayed)
+            assert (run.status, run.output) == ("succeeded", "put done and put done")
+            assert await _failures(stage) == ["protocol"]
+
+    _on_stage(first, member, _TALK.replace("say: Let me look.", "say: Let me look.\n    fault: cut") + _ENDS, act)
+    asyncio.run(play())
+    assert replayed.told == replies.told
+    assert len(replies.told) == 3
+    assert _put(again) == _put(first) == [{"word": "first"}, {"word": "second"}]
 
 
 @pytest.mark.parametrize("member", WIRES)

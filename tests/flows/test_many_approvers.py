@@ -182,6 +182,7 @@ class Gateway:
         policy = LivePolicy(ROOT / "policies" / "model.conf", path.parent / "policy.csv")
         self.store, self.shop = SqliteStore(path, clock=lambda: world.now), Shop(world, arrived, policy)
         settings = CallSettings(approval_seconds=DAY / 1000, questions=MOST)
+        self.policy = policy
         slow: Any = Slow(self.store, world)
         self.pipeline = Pipeline(self.shop, slow, policy, Tracing(Recorder()), settings)
         self.approving = Approving(slow, policy, lambda: self.shop.catalogue)
@@ -304,13 +305,13 @@ class Approvals(RuleBasedStateMachine):
             self.run(both(asked))
         self.retries_at_once(run_id, amount)
 
-    @rule(run_id=askers, who=st.permutations(APPROVERS), edit=st.sampled_from([60, 800]))
-    def somebody_answers_what_was_changed_since_he_saw_it(self, run_id: str, who: Sequence[str], edit: int) -> None:
+    @rule(run_id=askers, edit=st.sampled_from([700, 800]))
+    def somebody_answers_what_was_changed_since_he_saw_it(self, run_id: str, edit: int) -> None:
+        one, other = (who for who in APPROVERS if who != ASKERS[run_id].user)
         self.retries_at_once(run_id, 900)
         for asked in self.waiting(run_id, 900):
-            self.run(self.says(0, who[0], asked, edit))
-            self.run(self.says(1, who[1], asked))
-            self.run(self.says(1, who[2], asked))
+            self.run(self.says(0, one, asked, edit))
+            self.run(self.says(1, other, asked))
         self.retries_at_once(run_id, 900)
 
     @rule(
@@ -376,6 +377,7 @@ class Approvals(RuleBasedStateMachine):
             for each in APPROVERS:
                 self.run(self.says(0, each, asked, decision=first))
         self.retries_at_once(run_id, amount)
+        self.what_is_over_stays_so_and_led_to_nothing()
         for asked in before:
             for each in APPROVERS:
                 self.run(self.says(1, each, asked))
@@ -509,10 +511,12 @@ class Approvals(RuleBasedStateMachine):
         """Also before it is used."""
         if not hasattr(self, "gateways"):
             return
+        now = self.run(self.gateways[0].policy.settled()).digest
         for one in self.all_approvals():
             if one.state == "approved":
-                assert len(counted(one)) >= one.needs
-                self.check_votes(one, counted(one), one.call.arguments.value["amount"])
+                amount = one.call.arguments.value["amount"]
+                assert len(counted(one)) >= (self.world.needs(amount) if one.policy == now else one.needs)
+                self.check_votes(one, counted(one), amount)
 
     @invariant()
     def one_question_stands_for_one_call_and_not_too_many_for_one_run(self) -> None:

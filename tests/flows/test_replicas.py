@@ -1,7 +1,8 @@
 """Three gateways, each with its own folder, as on three machines, and one PostgreSQL: what they promise, they promise
-together.
+together. And what a gateway does while the database is away.
 """
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
@@ -14,10 +15,14 @@ from typing import Any
 import httpx2
 import pytest
 
+from gateway.errors import StoreError
+from gateway.events import Returned
+from gateway.store.postgres import commits
+from tests.fixtures.parts import ANN, arrivals, opened, tally
 from tests.fixtures.postgres import Server
 from tests.fixtures.project import Project
 from tests.fixtures.served import ECHO, PATIENCE, Wire, approval_in
-from tests.fixtures.stores import execute
+from tests.fixtures.stores import execute, put_into
 
 POLICY = """\
 p, *, *, echo/*,    call,    , allow, sums are free
@@ -89,3 +94,24 @@ def agreed_once(replicas: Replicas) -> None:
         assert approval_in(wire.call("echo__echo", {"text": "hi"})) != asked  # it is used up
     rows = execute(replicas.url, f"SELECT state FROM approvals WHERE id = '{asked}'")  # noqa: S608 - our own id
     assert rows == [("consumed",)]
+
+
+def test_while_the_database_is_away_nothing_is_sent_and_afterwards_all_goes_on(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "BUSY_SECONDS", 0.2)
+
+    async def scenario() -> None:
+        folder = put_into(tmp_path / "gateway", postgres.emptied())
+        async with opened(folder, tally(folder)) as stage, stage.clients().run(ANN, "an editor") as client:
+            assert isinstance(await client.call("desk__put", {"word": "a"}), Returned)
+            await asyncio.to_thread(postgres.stop)
+            try:
+                with pytest.raises(StoreError, match="the store"):
+                    await client.call("desk__put", {"word": "b"})
+            finally:
+                await asyncio.to_thread(postgres.start)
+            assert isinstance(await client.call("desk__put", {"word": "c"}), Returned)
+        assert [one["arguments"] for one in arrivals(folder, "put")] == [{"word": "a"}, {"word": "c"}]
+
+    asyncio.run(scenario())

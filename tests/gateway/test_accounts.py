@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.accounts import Account, Bill, Budget, Claim, Pace, Proviso, Rate, Scope, Use, claims
+from gateway.accounts import Account, Bill, Budget, Claim, Pace, Proviso, Rate, Scope, Use, claims, told
 from gateway.budget import Limits, Spend
 from gateway.call import Subject
 from gateway.windows import Window
@@ -50,6 +50,13 @@ def test_a_name_cannot_be_written_so_that_it_is_another_account() -> None:
     forged = Use("r", Subject("user:ann,tool=shop/refund|x", "acme"), path="shop/search")
     (name,) = names(Budget("b", ONE, Scope(("subject", "tool"))), forged)
     assert name == "budget:b|tenant=acme,subject=user:ann%2Ctool%3Dshop/refund%7Cx,tool=shop/search"
+
+
+def test_people_are_told_an_account_in_short() -> None:
+    arguments = "arguments=shop/refund#" + "ab" * 32
+    assert told(f"run=r-1,{arguments}") == "run=r-1,arguments=shop/refund#abababababab"
+    assert told("run=r-1,tool=shop/refund,error=each") == "run=r-1,tool=shop/refund,the same error"
+    assert told("subject=user:ann") == "subject=user:ann"
 
 
 def test_only_what_is_limited_is_claimed() -> None:

@@ -232,3 +232,18 @@ def test_the_estimate_is_of_what_is_told_and_not_of_what_is_kept(tmp_path: Path)
         assert estimated_tokens(model.requests[-1], run) < WINDOW
 
     on_stage(tmp_path, scenario)
+
+
+def test_each_compaction_has_a_span_and_each_summary_a_call_of_the_model_of_its_own(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Talkative(40)
+        await stage.queued()
+        await drive(stage, model)
+        spans = [span for span in stage.recorder.spans if span.name in ("agent.step", "llm.call")]
+        compacting = [span for span in spans if span.attributes.get("toolgate.step.kind") == "compaction"]
+        assert len(compacting) == len(await compactions(stage))
+        summaries = [span for span in spans if "/summary/" in span.key]
+        assert len(summaries) == len(model.asked)
+        assert len({span.key for span in spans}) == len(spans)
+
+    on_stage(tmp_path, scenario)

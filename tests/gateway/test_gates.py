@@ -195,6 +195,13 @@ def test_a_yes_to_something_else_is_no_yes(made: Call, changes: dict[str, object
     assert verdict == Ask("approved", "more than 10 is read by a person", "policy.csv:4")
 
 
+def test_a_yes_that_this_call_has_used_is_its_own_under_whatever_policy() -> None:
+    """As it is repeated after a crash, or its task is followed."""
+    used = asked(policy="other", consumed_at=MILLIS)
+    assert isinstance(judge(call(20), facts(approval=used)), Allow)
+    assert isinstance(judge(call(20), facts(approval=replace(used, consumed_at=None))), Ask)
+
+
 def test_when_no_line_asks_any_more_an_old_no_does_not_count() -> None:
     free = parse("p, user:ann, acme, shop/*, call, , allow, ann sells")
     assert isinstance(judge(call(20), facts(policy=free, approval=asked(state="denied"))), Allow)

@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,6 +31,7 @@ from gateway.events import (
     Waited,
 )
 from gateway.run import ENDED, TRANSITIONS, Run, Status, after, apply, fold
+from gateway.weight import weight
 from tests.builders import (
     CLIENT,
     NOON,
@@ -409,7 +409,7 @@ def turns(count: int) -> list[Recorded]:
 def test_two_hundred_turns_have_all_their_messages() -> None:
     run = fold("r-1", turns(200))
     assert (len(run.messages), run.turn, run.seq) == (1 + 2 * 200, 200, 2 + 6 * 200)
-    assert run.size == sum(len(json.dumps(message)) for message in run.messages)
+    assert run.size == sum(map(weight, run.messages))
 
 
 def test_the_work_of_folding_grows_with_the_events_and_no_faster() -> None:

@@ -445,3 +445,9 @@ def test_of_a_value_of_a_megabyte_the_beginning_is_looked_for_and_the_rest_is_no
     assert sources.from_untrusted("eve@evil.example " + "lorem ipsum " * 80_000) is True
     assert sources.from_untrusted(["lorem"] * 80_000) is None
     assert time.perf_counter() - began < 10
+
+
+def test_what_the_user_says_later_are_the_users_words_too() -> None:
+    known = extended(None, "Order 17 bottles.", ())
+    assert known.from_user(42) is False
+    assert extended(known, "Order 17 bottles.\nNo, 42.", ()).from_user(42) is True

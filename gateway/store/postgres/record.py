@@ -31,6 +31,11 @@ def opened(url: str) -> Iterator[Record]:
 
 
 class _PostgresRecord(Record):
+    _COLUMNS = (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+        " AND table_name NOT LIKE 'store_%' ORDER BY table_name, ordinal_position"
+    )
+
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session

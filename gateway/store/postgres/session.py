@@ -65,10 +65,14 @@ class Session:
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), /) -> Cursor:
         return self._db.execute(statement(sql, named=isinstance(parameters, Mapping)), parameters)
 
-    def executemany(self, sql: str, rows: Sequence[Any], /) -> object:
-        """One statement with all rows, for an INSERT; the driver would make as many of it as there are rows."""
+    def executemany(self, sql: str, rows: Sequence[Any], /) -> None:
+        """An INSERT as one statement with all rows: the driver would make as many of it as there are rows."""
+        if not sql.startswith("INSERT"):
+            with self._db.cursor() as cursor:
+                cursor.executemany(statement(sql, named=False), rows)
+            return
         parameters = [item for row in rows for item in row]
-        return self._db.execute(statement(several(sql, len(rows)), named=False), parameters)
+        self._db.execute(statement(several(sql, len(rows)), named=False), parameters)
 
     def together(self) -> AbstractContextManager[object]:
         """What is executed within goes to the server in one message; what fails is raised at the end."""

@@ -1,6 +1,6 @@
 """What a body of Anthropic Messages may hold (the SDK's `MessageCreateParams`, version 2.14), as shapes. Pure."""
 
-from providers.fake.checks import ANY, Either, Form, Many, Maybe, Number, Shape, Tagged, Text, Word
+from providers.fake.checks import ANY, SCHEMA, Either, Form, Many, Maybe, Number, Shape, Tagged, Text, Word
 
 __all__ = ["COUNT", "MESSAGES"]
 
@@ -57,7 +57,7 @@ _MESSAGE = Tagged(
 )
 
 _TOOL = Form(
-    {"name": Text(r"[a-zA-Z0-9_-]{1,128}"), "input_schema": dict},
+    {"name": Text(r"[a-zA-Z0-9_-]{1,128}"), "input_schema": SCHEMA},
     {
         "type": Maybe(Word(("custom",))), "description": Text(), "cache_control": _CACHE, "strict": bool,
         "defer_loading": bool, "eager_input_streaming": Maybe(bool), "input_examples": Many(dict),

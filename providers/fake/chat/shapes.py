@@ -1,6 +1,6 @@
 """What a body of Chat Completions may hold (the SDK's `CompletionCreateParams`, version 3.57), as shapes. Pure."""
 
-from providers.fake.checks import ANY, Either, Form, Many, Maybe, Number, Shape, Tagged, Text, Word
+from providers.fake.checks import ANY, SCHEMA, Either, Form, Many, Maybe, Number, Open, Shape, Tagged, Text, Word
 from providers.fake.openai import NAME
 
 __all__ = ["COMPLETIONS"]
@@ -23,7 +23,7 @@ _FROM_ASSISTANT = Tagged("type", {"text": _TEXT, "refusal": Form({"type": ANY, "
 _ONLY_TEXT = Either(Many(Tagged("type", {"text": _TEXT}), least=1))
 _CALL = Form(
     {"id": Text(least=1), "type": Word(("function",)), "function": Form({"name": NAME, "arguments": Text()})},
-    {"extra_content": dict},
+    {"extra_content": Open({"google": Open({})})},
 )
 
 _NAMED: dict[str, Shape] = {"name": Text(most=64)}
@@ -46,7 +46,7 @@ _MESSAGE = Tagged(
     },
 )
 
-_FUNCTION = Form({"name": NAME}, {"description": Text(), "parameters": dict, "strict": Maybe(bool)})
+_FUNCTION = Form({"name": NAME}, {"description": Text(), "parameters": SCHEMA, "strict": Maybe(bool)})
 _TOOL = Tagged("type", {"function": Form({"type": ANY, "function": _FUNCTION})})
 _CHOSEN = Form({"type": Word(("function",)), "function": Form({"name": NAME})})
 _SCHEMA = Form({"name": NAME}, {"description": Text(), "schema": dict, "strict": Maybe(bool)})

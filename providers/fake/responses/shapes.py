@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from providers.fake.checks import ANY, Either, Form, Many, Maybe, Number, Shape, Tagged, Text, Word
+from providers.fake.checks import ANY, SCHEMA, Either, Form, Many, Maybe, Number, Shape, Tagged, Text, Word
 from providers.fake.openai import NAME
 
 __all__ = ["COUNT", "RESPONSES"]
@@ -75,7 +75,7 @@ _TOOL = Tagged(
     "type",
     {
         "function": Form(
-            {"type": ANY, "name": NAME, "parameters": Maybe(dict), "strict": Maybe(bool)},
+            {"type": ANY, "name": NAME, "parameters": Maybe(SCHEMA), "strict": Maybe(bool)},
             {"description": Maybe(Text()), "defer_loading": bool, "output_schema": Maybe(dict)},
         )
     },

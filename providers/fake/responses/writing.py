@@ -1,6 +1,7 @@
 """A reply in the form of Responses: whole, as events, or as an error. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -155,8 +156,9 @@ def _usage(told: Told) -> Mapping[str, Any] | None:
 
 def interrupted(complaint: Complaint, _request_id: str) -> Sequence[Event]:
     """The event `error`; with the type `response.failed`, a response that failed."""
-    kind, code = error_fields(complaint)
-    if complaint.type != "response.failed":
+    failed = complaint.type == "response.failed"
+    kind, code = error_fields(replace(complaint, type=None) if failed else complaint)
+    if not failed:
         said = {"code": code or kind, "message": complaint.message, "param": complaint.param}
         return [Event("error", {"type": "error", **said, "sequence_number": _LATE})]
     response = {

@@ -1,6 +1,9 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+import gateway.cli.budgets as under_test
 from gateway.budget import Limits, Spend
 from gateway.events import Queued
 from gateway.store import Reserve, Settle
@@ -51,6 +54,27 @@ def test_a_person_sees_what_is_left_to_him(bare: Path, toolgate: Command) -> Non
         ("calls", "tenant=default,subject=user:bob"),
         ("money", ""),
     ]
+
+
+def test_a_person_sees_what_his_own_runs_have_left_and_nobody_elses(bare: Path, toolgate: Command) -> None:
+    (bare / "policies" / "budgets.toml").write_text('[budgets.runs]\neach = "run"\ntool_calls = 2\n')
+    spent(bare, "budget:runs|run=r-1", "budget:runs|run=r-2")  # r-1 is Ann's, and nobody knows r-2
+    for who, keys in (("user:ann", ["run=r-1"]), ("user:bob", [])):
+        rows = toolgate("budgets", "--as", who, "--tenant", "default", "--json").json["budgets"]
+        assert [row["key"] for row in rows] == keys
+    assert len(toolgate("budgets", "--json").json["budgets"]) == 2
+
+
+def test_of_many_accounts_those_are_shown_of_which_least_is_left(
+    bare: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "MOST_SHOWN", 2)
+    (bare / "policies" / "budgets.toml").write_text('[budgets.runs]\neach = "run"\ntool_calls = 9\n')
+    spent(bare, *(f"budget:runs|run=r-{n}" for n in (1, 2, 2, 3, 4, 4, 4)))
+    said = toolgate("budgets")
+    assert [line.split()[1:3] for line in said.out.splitlines()] == [["run=r-2", "7"], ["run=r-4", "6"]]
+    assert "and 2 more, of which more is left: --json has all" in said.err
+    assert len(toolgate("budgets", "--json").json["budgets"]) == 4
 
 
 def test_programs_read_it_as_json(bare: Path, toolgate: Command) -> None:

@@ -249,6 +249,22 @@ def test_a_run_whose_budget_is_spent_says_what_to_raise(budget: str, more: str, 
     assert stopped.err.splitlines()[-1] == f"  go on with: toolgate resume {row['id']} --budget {more}"
 
 
+def test_a_run_that_a_budget_over_many_runs_has_stopped_goes_on_when_that_is_raised(
+    project: Path, child: Command
+) -> None:
+    budgets, config = project / "policies" / "budgets.toml", project / "toolgate.toml"
+    budgets.write_text('[budgets.day]\nper = "day"\nmodel_calls = 1\n')
+    config.write_text(config.read_text().replace("talk.yaml", "work.yaml"))
+    stopped = child("run", "hi")
+    assert stopped.code == 8
+    (row,) = child("runs", "--json").json
+    said = stopped.err.splitlines()[-1]
+    assert said == f"  raise `day` in budgets.toml; then go on with: toolgate resume {row['id']}"
+    budgets.write_text('[budgets.day]\nper = "day"\nmodel_calls = 2\n')
+    done = child("resume", row["id"])
+    assert (done.code, done.out) == (0, "Done.\n")
+
+
 def test_a_run_that_is_taken_up_again_is_not_told_from_its_start(project: Path, child: Command) -> None:
     waits = child("run", "sum it up", "--model", "scripted:sum.yaml")
     assert waits.code == 7

@@ -62,3 +62,12 @@ def test_the_last_words_of_a_help_name_the_codes_of_every_command_and_its_own_wi
         "Exit codes: 0 ok, 1 error (or a case fails), 2 usage, 3 configuration, 6 denied, 130 interrupted."
     )
     assert all(str(code.value) in ends(*Exit) for code in Exit)
+
+
+@pytest.mark.parametrize(
+    ("cause", "code"),
+    [("user", Exit.OK), ("network: it is away", Exit.UNREACHABLE), ("auth: the key is wrong", Exit.ERROR)],
+)
+def test_a_conversation_that_waits_for_its_user_has_done_what_it_was_asked_or_failed(cause: str, code: Exit) -> None:
+    assert exit_of_run(Run("r-1", "waiting", conversation=True, cause=cause)) == code
+    assert exit_of_run(Run("r-1", "waiting", cause="approval")) == Exit.WAITING

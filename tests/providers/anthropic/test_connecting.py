@@ -47,7 +47,8 @@ def test_nothing_comes_from_the_environment_and_no_trace_goes_out(monkeypatch: p
 
     async def scenario() -> str:
         async with serving(head(500)) as served:
-            provider = connect(Endpoint("anthropic", "sk-hush-hush", served.url, {"x-mine": "yes"}))
+            provider: Any = connect(Endpoint("anthropic", "sk-hush-hush", served.url, {"x-mine": "yes"}))
+            assert provider._line.client._tracer is None  # noqa: SLF001 - spans go nowhere here, so that none is seen
             with pytest.raises(ProviderError):
                 await events(provider)
             await provider.aclose()
@@ -59,6 +60,19 @@ def test_nothing_comes_from_the_environment_and_no_trace_goes_out(monkeypatch: p
     assert "x-mine: yes" in top
     assert "ambient" not in top
     assert "traceparent" not in top
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+def test_a_url_may_end_as_those_of_others_do(end: str) -> None:
+    async def scenario() -> str:
+        async with serving(head(500)) as served:
+            provider = connect(Endpoint("anthropic", "sk-hush-hush", f"{served.url}/there{end}"))
+            with pytest.raises(ProviderError):
+                await events(provider)
+            await provider.aclose()
+            return served.requests[0][0].partition("\r\n")[0]
+
+    assert asyncio.run(scenario()) == "POST /there/v1/messages HTTP/1.1"
 
 
 def test_the_api_itself_wants_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,7 @@ def test_a_reply_is_told_as_it_forms() -> None:
     usage = Usage(17, 5, 7, 0, 2)
     assert events == [
         Started(MODEL, "msg_1"),
+        UsageUpdate(Usage(10, 1)),
         ThinkingDelta("Hm."),
         TextDelta("Let me"),
         TextDelta(" look."),
@@ -173,7 +174,7 @@ def test_what_is_not_known_is_passed_over_or_kept() -> None:
         STOP,
     )
     assert reply.message.parts == (Opaque("redacted_thinking", {ORIGIN: sealed}), Text("Hi"))
-    assert [type(event) for event in events] == [Started, TextDelta, UsageUpdate]
+    assert [type(event) for event in events] == [Started, UsageUpdate, TextDelta, UsageUpdate]
 
 
 def test_sources_of_a_text_go_back_with_it() -> None:

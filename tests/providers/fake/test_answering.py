@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from providers.fake.answering import Answer, Answering
 from providers.fake.line import Received
 from providers.fake.plan import End, Head, Send
 from providers.fake.routes import routed
 from providers.scripted.faults import parsed
-from tests.fixtures.fake import BODIES, played
+from tests.fixtures.fake import BODIES, changed, played
 
 PATHS = {"anthropic": "/v1/messages", "responses": "/v1/responses", "chat": "/v1/chat/completions"}
 _COUNTS = {"anthropic": "/v1/messages/count_tokens", "responses": "/v1/responses/input_tokens"}
@@ -125,3 +128,30 @@ def test_what_was_read_before_comes_from_the_cache_unless_the_script_says_otherw
     told = Answering(played(_TWICE + "  - {say: x, usage: {input: 9, output: 1, cache_read: 4}}"))
     for _ in "ab":
         assert _body(_ask(told, "responses", long))["usage"]["input_tokens_details"]["cached_tokens"] == 4
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def _places(value: Any, path: str = "") -> Iterator[str]:
+    """Every place in a body, as `changed` takes it."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        inner = f"{path}.{name}" if path else str(name)
+        yield inner
+        yield from _places(item, inner)
+
+
+@pytest.mark.parametrize("form", PATHS)
+@given(data=st.data())
+def test_whatever_stands_in_a_body_is_taken_or_refused(form: str, data: st.DataObject) -> None:
+    """Never a defect of ours: a fake that breaks would be taken for a backend that does."""
+    place = data.draw(st.sampled_from(sorted(_places(BODIES[form]))))
+    body = changed(BODIES[form], place, data.draw(_JSON))
+    answer = _ask(Answering(played(_TWICE + "  - say: x")), form, body)
+    assert answer.status in (200, 400)
+    assert (answer.status == 400) == bool(answer.error)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from providers.fake.checks import ANY, Either, Form, Many, Maybe, Number, Refused, Shape, Tagged, Text, Word, fit
+from providers.fake.checks import ANY, Either, Form, Many, Maybe, Number, Open, Refused, Shape, Tagged, Text, Word, fit
 
 _SHAPE = Form(
     {"name": Text(r"[a-z]+", most=5), "kind": Word(("a", "b"))},
@@ -13,6 +13,7 @@ _SHAPE = Form(
         "said": Either(Many(Text(least=1))),
         "maybe": Maybe(bool),
         "block": Tagged("type", {"x": Form({"type": ANY, "x": dict}), "y": Form({"type": ANY})}),
+        "open": Open({"id": Number()}),
         "usual": Tagged("type", {"x": Form({"type": ANY})}, usual=Form({"role": Text()})),
     },
 )
@@ -30,6 +31,8 @@ _GOOD: dict[str, Any] = {"name": "ab", "kind": "a"}
         {"maybe": None},
         {"maybe": False},
         {"block": {"type": "x", "x": {"any": [1]}}},
+        {"open": {"id": 1, "else": 2}},
+        {"open": {}},
         {"usual": {"role": "user"}},
         {"usual": {"type": "x"}},
     ],
@@ -62,6 +65,8 @@ def test_what_fits_is_taken(more: dict[str, Any]) -> None:
         ({"block": []}, ("block",), "type"),
         ({"block": {"type": "z"}}, ("block", "type"), "value"),
         ({"block": {"type": "x", "x": []}}, ("block", "x"), "type"),
+        ({"open": {"id": "x"}}, ("open", "id"), "type"),
+        ({"open": []}, ("open",), "type"),
         ({"usual": {}}, ("usual", "role"), "missing"),
         ({"more": 1}, ("more",), "unknown"),
     ],

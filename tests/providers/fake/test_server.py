@@ -186,6 +186,20 @@ def test_a_client_that_goes_amid_a_stream_is_seen_to_go(path: str) -> None:
     _run(scenario)
 
 
+def test_a_client_that_goes_while_the_model_thinks_is_seen_to_go() -> None:
+    async def scenario(fake: FakeModel) -> None:
+        async with _client(fake) as client:
+            asking = asyncio.create_task(client.post("/v1/chat/completions", json=CHAT_BODY))
+            await fake.record.begun(1)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        (heard,) = await fake.record.until(1)
+        assert (heard.ended, heard.events) == ("left", 0)
+
+    _run(scenario, FakeModel(played("  - {say: x, delay_ms: 3600000, repeat: 2}")))
+
+
 def test_models_are_there_by_name_and_unknown_ones_are_not() -> None:
     async def scenario(fake: FakeModel) -> None:
         async with _client(fake) as client:

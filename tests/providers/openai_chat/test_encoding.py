@@ -105,6 +105,12 @@ def test_effort_is_asked_for_where_there_is_a_word_for_it(profile: str, model: s
     assert {name: value for name, value in body.items() if name.startswith("reasoning")} == effort
 
 
+@pytest.mark.parametrize(("profile", "most"), [("openai", "max"), ("openrouter", "xhigh"), ("gemini", "high")])
+def test_the_most_effort_is_the_most_that_there_is_a_word_for(profile: str, most: str) -> None:
+    body = said(user("Hi"), profile=profile, effort="max")
+    assert most in (body.get("reasoning_effort"), body.get("reasoning", {}).get("effort"))
+
+
 def test_an_answer_has_the_form_that_is_asked_for() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
     written = said(user("Hi"), output_schema=schema)["response_format"]

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +253,18 @@ def test_a_file_is_read_and_named_in_errors(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("steps:\n  - sya: x\n")
     with pytest.raises(ScriptError, match=r"s\.yaml:2:5: unknown key `sya`"):
         ScriptedProvider.from_file(str(tmp_path / "s.yaml"))
+
+
+def test_a_summary_is_no_step_and_says_what_the_script_says() -> None:
+    asked = replace(_request(), purpose="summary")
+    assert _reply(_provider("  - say: bye"), asked).message.text == "(The script sums nothing up.)"
+    told = ScriptedProvider(parsed("summary: In short.\nsteps:\n  - {call: {tool: a/b}}\n", "s.yaml"))
+    assert (_reply(told, asked).message.text, _reply(told, asked).finish) == ("In short.", "stop")
+    assert _reply(told, _request()).message.tool_calls
+
+
+def test_a_failure_is_over_for_a_conversation_in_which_the_user_says_more() -> None:
+    provider = _provider("  - {fail: {kind: auth}, say: Here I am.}")
+    with pytest.raises(ProviderError, match="auth"):
+        _reply(provider, _request())
+    assert _reply(provider, _request((*GO, Message("user", (Text("And now?"),))))).message.text == "Here I am."

@@ -1,6 +1,6 @@
 """Tokens, where a backend does not count them."""
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from providers import Image, Message, Request, Text, Thinking, ToolCall, ToolResult, ToolSpec
 from providers.wire.estimate import estimated
@@ -23,6 +23,7 @@ def test_a_picture_is_as_much_as_a_page_however_large_its_file_is() -> None:
         assert estimated(Request("m", "", [Message("user", (part,))]), REPLY).input == 1600
 
 
+@settings(max_examples=25)
 @given(requests())
 def test_any_request_is_counted(request: Request) -> None:
     assert estimated(request, REPLY).input >= 0

@@ -101,6 +101,15 @@ def test_gemini_asks_for_a_wait_in_the_body() -> None:
     assert failed(429, {}, [error(details=[{"@type": "x"}, {"retryDelay": "34s"}])]).retry_after == 34.0
 
 
+@pytest.mark.parametrize(
+    ("wait", "seconds"), [("1.3s", 1.3), ("250ms", 0.25), ("20s", 20.0), ("6m0s", None), ("a bit", None)]
+)
+def test_openai_asks_for_a_wait_in_words(wait: str, seconds: float | None) -> None:
+    words = f"Rate limit reached. Please try again in {wait}. Visit us."
+    assert told({"code": "rate_limit_exceeded", "message": words}).retry_after == seconds
+    assert failed(429, {"retry-after": "7"}, error(words)).retry_after == 7.0
+
+
 def test_a_failure_says_who_failed_how_and_in_which_request() -> None:
     found = Who.of("anthropic", ()).says(failed(429, {"request-id": "req_1"}, error("Slow down")))
     assert str(found) == "anthropic: Slow down (status 429, request req_1)"

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import time
 from typing import Any
 
 import pytest
@@ -12,6 +11,8 @@ from providers import Deadlines, Endpoint, Finished, ProviderError
 from providers.anthropic import connect as anthropic_connect
 from providers.openai_chat import connect
 from providers.wire import line
+from providers.wire.backend import who_is
+from providers.wire.openai_client import openai_client
 from tests.providers.serving import asked, events, head, serving, sse
 
 KEY = "sk-very-secret-key"
@@ -64,7 +65,8 @@ def test_a_whole_reply_is_heard() -> None:
     asyncio.run(scenario())
 
 
-def test_a_connection_is_used_again_when_a_reply_was_read_to_its_end() -> None:
+def test_a_connection_is_used_again_when_a_reply_was_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "_LAST_WORDS", 20)
     chunk = f"{len(WHOLE):x}\r\n".encode() + WHOLE + b"\r\n0\r\n\r\n"
 
     async def scenario() -> int:
@@ -256,6 +258,21 @@ def test_closing_the_stream_hangs_up_at_once() -> None:
     asyncio.run(scenario())
 
 
+def test_an_answer_that_is_left_is_hung_up_though_somebody_holds_it() -> None:
+    async def scenario() -> None:
+        async with serving(head(), sse(HELLO), end="wait") as served:
+            endpoint = Endpoint("tiny-home", KEY, served.url)
+            client = openai_client(endpoint)
+            answer = line.Line(client, who_is(endpoint)).ask("/chat/completions", {}, Deadlines())
+            async with answer:
+                assert await answer.batch()
+            await asyncio.wait_for(served.hung_up.wait(), 20)
+            assert answer.request_id is None
+            await client.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_cancelled_task_hangs_up_at_once() -> None:
     async def scenario() -> None:
         async with serving(head(), sse(HELLO), end="wait") as served:
@@ -272,19 +289,6 @@ def test_a_cancelled_task_hangs_up_at_once() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
             await asyncio.wait_for(served.hung_up.wait(), 20)
-            await provider.aclose()
-
-    asyncio.run(scenario())
-
-
-def test_who_listens_slowly_is_not_taken_for_a_server_that_is_silent() -> None:
-    """The deadlines run while we wait for the server, and not while the reader of the stream is busy."""
-
-    async def scenario() -> None:
-        async with serving(head(), sse(*[HELLO] * 3), WHOLE) as served:
-            provider = connect(Endpoint("tiny-home", KEY, served.url))
-            async for _ in provider.stream(asked(Deadlines(20, 0.2, 20))):
-                time.sleep(0.1)  # noqa: ASYNC251 - the reader is busy
             await provider.aclose()
 
     asyncio.run(scenario())

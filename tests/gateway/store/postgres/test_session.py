@@ -26,6 +26,8 @@ def test_it_speaks_our_sql(session: Session) -> None:
     session.executemany("INSERT INTO t (n, text) VALUES (?, ?)", [(1, "a%"), (2, "?")])
     assert session.execute("UPDATE t SET n = n + :more WHERE text LIKE 'a%'", {"more": 2**40}).rowcount == 1
     assert session.execute("SELECT n, text FROM t ORDER BY n").fetchall() == [(2, "?"), (2**40 + 1, "a%")]
+    session.executemany("DELETE FROM t WHERE n = ?", [(2**40 + 1,), (7,)])
+    assert session.execute("SELECT count(*) FROM t").fetchone() == (1,)
     assert session.execute("SELECT sum(n) FROM t WHERE text = ?", ("?",)).fetchone() == (2,)
     assert isinstance(session.execute("SELECT sum(n) FROM t").fetchone()[0], int)
 

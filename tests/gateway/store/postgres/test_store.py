@@ -13,6 +13,7 @@ from gateway.budget import Limits, Spend
 from gateway.errors import StoreError
 from gateway.events import Started
 from gateway.store import Reserve
+from gateway.store.postgres import commits
 from gateway.store.postgres.store import PostgresStore
 from tests.builders import NOON, QUEUED
 from tests.fixtures.postgres import Server
@@ -44,8 +45,9 @@ def test_whatever_a_killed_process_acknowledged_is_there(url: str, acknowledged:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restarted", "crashed"])
 def test_while_the_server_is_restarted_nothing_is_lost_and_nothing_is_doubled(
-    postgres: Server, url: str, how: signal.Signals
+    postgres: Server, url: str, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(commits, "BUSY_SECONDS", 120)  # however long a busy machine takes to start it
     writers, each = 5, 60
 
     async def write(store: PostgresStore, number: int, enough: asyncio.Event) -> int:

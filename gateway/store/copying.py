@@ -1,0 +1,85 @@
+"""A store as one file, and a store from such a file: for back-ups, and for moving from SQLite to PostgreSQL or back.
+
+JSON lines: a head with the version of the tables, then for each table a line with its columns and a line for each row,
+and at the end how many rows there were: a file that was cut short is found out. What is written is what was there at
+one moment, while others go on writing. What is read goes into an empty store, all of it or nothing.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from gateway.errors import StoreError
+from gateway.store.ledger import Ledger
+from gateway.store.migrations import SCHEMA_VERSION
+from gateway.store.record import Record
+
+__all__ = ["fill", "write"]
+
+_AT_ONCE = 200  # rows of one statement
+_MARK = "toolgate store"
+
+
+def write(record: Record, out: IO[str]) -> int:
+    """Writes everything; says how many rows."""
+    count = 0
+    _line(out, {"what": _MARK, "version": SCHEMA_VERSION})
+    for table, columns in record.tables().items():
+        _line(out, {"table": table, "columns": columns})
+        for row in record.rows(table, columns):
+            _line(out, row)
+            count += 1
+    _line(out, {"rows": count})
+    return count
+
+
+def _line(out: IO[str], value: object) -> None:
+    out.write(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
+
+
+def fill(db: Ledger, path: Path) -> int:
+    """Puts everything that such a file has into an empty store, in a transaction; says how many rows. Raises StoreError
+    for a store that is not empty, and for a file that is none, is not whole, or was written by a newer Toolgate.
+    """
+    if db.execute("SELECT 1 FROM runs LIMIT 1").fetchone() or db.execute("SELECT 1 FROM api_keys LIMIT 1").fetchone():
+        raise StoreError("the store is not empty; restore into a new one")
+    count, insert, rows = 0, "", list[Sequence[Any]]()
+    for line in _lines(path):
+        if isinstance(line, list):
+            count += 1
+            rows.append(line)
+        if rows and (len(rows) == _AT_ONCE or isinstance(line, dict)):
+            db.write(insert, rows)
+            rows = []
+        if isinstance(line, dict) and "table" in line:
+            insert = _insert(line)
+    return count
+
+
+def _insert(line: Mapping[str, Any]) -> str:
+    columns = ", ".join(f'"{name}"' for name in line["columns"])
+    return f"INSERT INTO {line['table']} ({columns}) VALUES ({', '.join('?' * len(line['columns']))})"  # noqa: S608
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    """What stands behind the head, up to the end that says that it is one."""
+    count = 0
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = json.loads(file.readline())
+            if not isinstance(head, dict) or head.get("what") != _MARK:
+                raise StoreError(f"`{path}` is no back-up of a store")
+            if head["version"] > SCHEMA_VERSION:
+                raise StoreError(f"`{path}` was written by a newer Toolgate; update this one")
+            for text in file:
+                line = json.loads(text)
+                yield line
+                if line == {"rows": count}:
+                    return
+                count += isinstance(line, list)
+    except OSError as error:
+        raise StoreError(f"`{path}` can't be read: {error.strerror}") from None
+    except ValueError:
+        raise StoreError(f"`{path}` is no back-up of a store, or a damaged one") from None
+    raise StoreError(f"`{path}` is not whole: it ends after {count} rows")
