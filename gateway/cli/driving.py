@@ -30,6 +30,7 @@ from providers import StreamEvent
 __all__ = ["Errand", "JsonLines", "Manner", "answer_of", "driven", "print_answer", "raise_by", "resume", "run", "warn"]
 
 
+_OF_THE_MODEL = frozenset({"auth", "permission", "quota", "not_found"})
 _STANDING = re.compile(r"the budget (`[^`]+`)")  # one of budgets.toml, in why a run is paused
 _SPELLED = {"nanos": "usd", "millis": "wall_time"}  # units that people call something else
 
@@ -205,7 +206,13 @@ def _conclude(found: Run, manner: Manner) -> None:
         more = "" if raised else _more(found.budget_spent)
         manner.say(f"{first}go on with: toolgate resume {found.id}{more}")
     elif found.status in ENDED:
-        manner.say(f"see what happened: toolgate runs show {found.id}")
+        manner.say(f"see what happened: toolgate runs show {found.id}{_look_at(found)}")
+
+
+def _look_at(found: Run) -> str:
+    """What to look at when it was the model, and asking again would not help."""
+    failed = found.status == "failed" and found.cause.partition(":")[0] in _OF_THE_MODEL
+    return " · look at the model: toolgate models --check" if failed else ""
 
 
 def _more(unit: str | None) -> str:

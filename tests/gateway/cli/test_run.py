@@ -45,6 +45,14 @@ def test_several_models_may_be_named_and_the_next_goes_on_when_one_fails(bare: P
     assert (failed["kind"], failed["why"], failed["then"]) == ("auth", "no such key", "demo")
 
 
+def test_a_run_that_ends_because_of_its_model_says_where_to_look(bare: Path, toolgate: Command) -> None:
+    (bare / "bad.yaml").write_text("steps:\n  - fail: {kind: auth, message: no such key}\n    say: never\n")
+    failed = toolgate("run", "hi", "--model", "scripted:bad.yaml")
+    assert failed.code == 1
+    assert "failed (auth)  no such key" in failed.err
+    assert "look at the model: toolgate models --check" in failed.err
+
+
 def test_a_budget_is_read_in_the_words_of_budgets_toml(bare: Path, toolgate: Command) -> None:
     done = toolgate("run", "hi", "--budget", "usd=1", "--budget", "tokens=20k", "--json")
     assert done.lines[0]["limits"]["nanos"] == 1_000_000_000
