@@ -33,6 +33,7 @@ from providers.failover import Candidate, Failover
 from providers.late import Late
 from providers.limiter import Limiter, Paced, Rates
 from providers.retrying import Patience, Persistent
+from providers.sound import Sound, sound_count
 
 __all__ = ["Connect", "Models", "connected"]
 
@@ -179,7 +180,7 @@ class Models:
         host = urlsplit(served.base_url or "")
 
         async def count(request: Request) -> int | None:
-            return await late.count(candidate.asked(request))
+            return sound_count(await late.count(candidate.asked(request)))
 
         backend = Backend(found.name, found.model, price, served.system, host.hostname, host.port, most, effort, count)
         times = served.said.deadlines
@@ -197,7 +198,7 @@ class Models:
         listening = replace(endpoint, heard=shared.limiter.heard)
         late = Late(lambda: self._connect(served.provider, listening))
         self._late.append(late)
-        paced = Paced(Discreet(late, secrets), shared.limiter, retries.longest_wait)
+        paced = Paced(Discreet(Sound(late), secrets), shared.limiter, retries.longest_wait)
         patience = Patience(retries.attempts, longest=retries.longest_wait, for_circuit=alone)
         return late, Persistent(Guarded(paced, shared.breaker), patience, self._clock)
 

@@ -4,27 +4,19 @@ A `Provider` turns a `Request` into a stream of `StreamEvent`s that ends in exac
 `ProviderError`. Modules beside this one implement it: one for each wire format, and embedded ones that need no key.
 Nothing here imports `gateway`. Shapes: what Anthropic Messages, OpenAI Responses and Chat Completions have in common.
 
-<<<<<<< HEAD
-    message     what is said: parts, messages, their JSON
-    request     what is asked, and where
-    reply       what is answered, event by event, and how a backend fails
-    streamed    a whole message as the events in which it would have come
-    differing   the first difference between what was said then and now
-    replay      an embedded model that plays a recorded run
-    scripted/   an embedded model that plays a script
-=======
     message             what is said: parts, messages, their JSON
     request             what is asked, and where
     reply               what is answered, event by event, and how a backend fails
+    streamed            a whole message as the events in which it would have come
     anthropic/          Anthropic's Messages, by their SDK
     openai_responses/   OpenAI's Responses, by their SDK
     openai_chat/        Chat Completions, with the deviations of those who are compatible
     wire/               what those three have in common: from turns to sockets
     scripted/           an embedded model that plays a script
+    replay, differing   an embedded model that plays a recorded run, and the first difference from it
     fake/               the same script on a socket, in all three formats, with faults
 
-The others are backends that stand before backends: they retry, move on, hold back, and keep secrets.
->>>>>>> s6-wire
+The others are backends that stand before backends: they check, retry, move on, hold back, and keep secrets.
 """
 
 from collections.abc import AsyncGenerator

@@ -34,11 +34,13 @@ class Discreet:
 
 def told(error: ProviderError, secrets: Sequence[str]) -> ProviderError:
     """The error, or one that says the same without the secrets."""
-    text = str(error)
+    text, request_id = _without(str(error), secrets), _without(error.request_id or "", secrets) or None
+    if text == str(error) and request_id == (error.request_id or None):
+        return error
+    return ProviderError(error.kind, text, status=error.status, retry_after=error.retry_after, request_id=request_id)
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
     for secret in sorted((each for each in secrets if len(each) >= _SHORTEST), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    if text == str(error):
-        return error
-    return ProviderError(
-        error.kind, text, status=error.status, retry_after=error.retry_after, request_id=error.request_id
-    )
+    return text

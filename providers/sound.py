@@ -1,0 +1,147 @@
+"""A backend whose every event is what the contract says: of the right types, bounded, and consistent with itself.
+
+Whoever is at the other end of the line writes what adapters read: a number where a text belongs, a count of tokens
+below zero, a call whose end never came. Nothing behind this module has to think of it again: such a reply is a
+`ProviderError` of the kind `protocol`, and numbers that can't be are as if nothing had been told.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from providers import (
+    Finished,
+    Message,
+    Provider,
+    ProviderError,
+    Reply,
+    Request,
+    Started,
+    StreamEvent,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+    ToolCallArgumentsDelta,
+    ToolCallDone,
+    ToolCallStarted,
+    Usage,
+    UsageUpdate,
+)
+from providers.wire.estimate import estimated
+
+__all__ = ["MOST_CALLS", "MOST_TOKENS", "Sound", "sound_count"]
+
+MOST_TOKENS = 1_000_000_000  # of one question or reply: more than any model reads or says
+MOST_CALLS = 256  # in one reply
+MOST_NANOS = 1_000_000 * 10**9  # a million dollars, for one reply
+_EXECUTABLE = ("stop", "tool_calls")
+_COUNTS = ("input", "output", "cache_read", "cache_write", "reasoning")
+
+
+class Sound:
+    """Stands directly before an adapter."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        seen = _Seen(request)
+        async with aclosing(self._provider.stream(request)) as events:
+            async for event in events:
+                yield seen.checked(event)
+
+
+def sound_count(told: Any) -> int | None:
+    """A count of tokens, if it is one."""
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MOST_TOKENS else None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The calls of one reply as they were streamed, name and pieces of the arguments; and which have ended."""
+
+    request: Request
+    calls: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+
+    def checked(self, event: StreamEvent) -> StreamEvent:
+        match event:
+            case Started():
+                _text(event.model, event.response_id)
+            case TextDelta() | ThinkingDelta():
+                _text(event.text)
+            case ToolCallStarted():
+                self._started(event)
+            case ToolCallArgumentsDelta():
+                _text(event.text)
+                self._call(event.index)[1].append(event.text)
+            case ToolCallDone():
+                self._call(event.index)
+                self.done.add(event.index)
+            case UsageUpdate():
+                return UsageUpdate(event.usage if _is_sound(event.usage) else Usage(estimated=True))
+            case Finished():
+                return Finished(self._reply(event.reply))
+        return event
+
+    def _started(self, event: ToolCallStarted) -> None:
+        _text(event.id, event.name)
+        if len(self.calls) >= MOST_CALLS:
+            raise _broken(f"a reply of more than {MOST_CALLS} calls")
+        self.calls[event.index] = event.name, []
+
+    def _call(self, index: Any) -> tuple[str, list[str]]:
+        known = self.calls.get(index) if isinstance(index, int) else None
+        if known is None:
+            raise _broken("arguments of a call that was not begun")
+        return known
+
+    def _reply(self, reply: Reply) -> Reply:
+        _text(reply.model, reply.response_id, reply.reason)
+        _parts(reply.message)
+        if reply.finish in _EXECUTABLE:
+            self._whole(reply.message.tool_calls)
+        cost = reply.cost_nanos
+        told = cost if isinstance(cost, int) and not isinstance(cost, bool) and 0 <= cost <= MOST_NANOS else None
+        usage = reply.usage if _is_sound(reply.usage) else estimated(self.request, reply.message)
+        return replace(reply, usage=usage, cost_nanos=told)
+
+    def _whole(self, wishes: Sequence[ToolCall]) -> None:
+        """Each call that may be made was seen from its beginning to its end, and is the one that was seen."""
+        whole = [self.calls[index] for index in sorted(self.calls) if index in self.done]
+        if not len(self.calls) == len(whole) == len(wishes):
+            raise _broken("a call whose end did not come")
+        for wish, (name, pieces) in zip(wishes, whole, strict=True):
+            if (wish.name, wish.arguments.strip() or "{}") != (name, "".join(pieces).strip() or "{}"):
+                raise _broken("a call that ends as another one than it began")
+
+
+def _parts(message: Message) -> None:
+    for part in message.parts:
+        match part:
+            case Text() | Thinking():
+                _text(part.text)
+            case ToolCall():
+                _text(part.id, part.name, part.arguments)
+
+
+def _text(*texts: Any) -> None:
+    for text in texts:
+        if not isinstance(text, str):
+            raise _broken("a value of another type where a text belongs")
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise _broken("half a character") from None
+
+
+def _is_sound(usage: Usage) -> bool:
+    return all(sound_count(getattr(usage, name)) is not None for name in _COUNTS)
+
+
+def _broken(what: str) -> ProviderError:
+    return ProviderError("protocol", f"the reply holds {what}")
