@@ -96,8 +96,8 @@ class Proviso:
     """What the store needs to know of an account beside its name. Times are milliseconds since 1970.
 
     `label` is how people know it. Where the window slides, `since` is the account of the first slice that counts, and
-    all from there to its own are one. From `ends` on, something may be free again; after `over` it may be forgotten.
-    `then` is what becomes of what does not fit.
+    all from there on are one: by a clock that is ahead one may be later than its own. From `ends` on, something may be
+    free again; after `over` it may be forgotten. `then` is what becomes of what does not fit.
     """
 
     label: str

@@ -146,7 +146,7 @@ def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
 def _reserve(db: Db, change: Reserve, now: int) -> None:
     proviso = change.proviso
     since = None if proviso is None else proviso.since
-    before = db.taken(change.account) if since is None else db.taken_since(since, change.account)
+    before = db.taken(change.account) if since is None else db.taken_since(since)
     unit = excess(change.limits, before, change.amount)
     if unit is not None:
         raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(proviso, now) if proviso else ()))

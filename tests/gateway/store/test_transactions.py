@@ -764,7 +764,21 @@ def test_slices_of_a_window_that_slides_count_together(store: DatabaseStore) -> 
     with pytest.raises(BudgetExceeded):
         reserved(store, "b|03", 3, Proviso("`b`", since="b|01"))
     reserved(store, "b|03", 3, Proviso("`b`", since="b|02"))
-    assert asyncio.run(store.spend_since("b|01", "b|03")) == Spend(tool_calls=4)
+    assert asyncio.run(store.spend_since("b|01")) == Spend(tool_calls=4)
+
+
+def test_what_was_spent_in_a_later_slice_counts_too(store: DatabaseStore) -> None:
+    """By another process's clock, or before ours was set back, or by who was judged later and came first."""
+    begin(store)
+    for _ in range(2):
+        reserved(store, "b|09", 3, Proviso("`b`", since="b|06"))
+    reserved(store, "b|07", 3, Proviso("`b`", since="b|04"))
+    with pytest.raises(BudgetExceeded):
+        reserved(store, "b|07", 3, Proviso("`b`", since="b|04"))
+    with pytest.raises(BudgetExceeded):
+        reserved(store, "b|08", 3, Proviso("`b`", since="b|05"))
+    reserved(store, "bb|08", 3, Proviso("`bb`", since="bb|05"))
+    assert asyncio.run(store.spend_since("b|05")) == Spend(tool_calls=3)
 
 
 def test_windows_that_are_long_over_are_forgotten_and_no_others(store: DatabaseStore, clock: Clock) -> None:
