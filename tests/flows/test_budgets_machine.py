@@ -19,11 +19,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from gateway.accounts import Bill, Budget, Scope, Use, claims
+from gateway.accounts import Bill, Budget, Proviso, Scope, Use, claims
 from gateway.budget import Limits, Spend
 from gateway.call import Subject
 from gateway.errors import BudgetExceeded
 from gateway.reserving import reserves, settled_in
+from gateway.store import Reserve
 from gateway.store.sqlite import SqliteStore
 from gateway.windows import Window
 from tests.builders import CLIENT, STARTED, Clock
@@ -37,7 +38,7 @@ BUDGETS = [
     Budget("told", Limits(tool_calls=1), then="tell"),
 ]
 STRICT = [budget for budget in BUDGETS if budget.then != "tell"]
-MINUTE, SLICE = 60_000, 2_000
+MINUTE, SLICE, DAY = 60_000, 2_000, 86_400_000
 MOMENTS = st.integers(-5_000, 5_000)  # by how much the clock of who judges is off
 
 
@@ -61,7 +62,7 @@ class Budgets(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.clock, self.made = Clock(), list[Made]()
+        self.clock, self.made, self.leaps = Clock(), list[Made](), 0
         self.stores = [self.opened(), self.opened()]
         asyncio.run(self.stores[0].append("r", [CLIENT, STARTED], lease=None))
 
@@ -133,6 +134,17 @@ class Budgets(RuleBasedStateMachine):
     @rule(millis=st.integers(1, 150_000))
     def the_clock_is_set_back(self, millis: int) -> None:
         self.clock.tick(-millis)
+
+    @rule(days=st.integers(1, 60), by=st.integers(0, 1), calls=st.integers(1, 3))
+    def the_clock_leaps_ahead_and_is_mended(self, days: int, by: int, calls: int) -> None:
+        """Somebody calls meanwhile, whose window is over when it is mended."""
+        self.clock.tick(days * DAY)
+        for _ in range(calls):
+            self.leaps += 1
+            passing = Proviso("`passing`", over=self.clock.now + MINUTE)
+            reserve = Reserve(f"budget:passing|{self.leaps}", Spend(tool_calls=1), Limits(), passing)
+            asyncio.run(self.stores[by].append("r", [], lease=None, changes=[reserve]))
+        self.clock.tick(-days * DAY)
 
     @rule(by=st.integers(0, 1))
     def restart(self, by: int) -> None:
