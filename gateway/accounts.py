@@ -157,6 +157,10 @@ class Budget:
     warn_at: int = 80
     where: str = ""
 
+    def wants_price(self, use: Use) -> bool:
+        """Whether this may be made only if it is known what it costs. One that only tells lets everything through."""
+        return self.limits.nanos is not None and self.then != "tell" and bool(self.scope.keys(use))
+
     def accounts(self, use: Use, now: datetime) -> Sequence[Account]:
         """Where it counts this use, if it does."""
         return [self._account(key, now) for key in self.scope.keys(use)]
