@@ -39,6 +39,7 @@ _COLUMNS = (
 )
 _NOTES = (
     "plain: one row inserted and committed, on one connection, one after the other; nothing read, nothing checked.",
+    "promised: three budgets add less than 0.2 ms to the median; x64, 5,000 admissions a second are made at least.",
 )
 _BUDGETS = (
     Budget("subject", Limits(tool_calls=10**9), Scope(("subject",)), Window("day")),

@@ -96,8 +96,8 @@ class Proviso:
     """What the store needs to know of an account beside its name. Times are milliseconds since 1970.
 
     `label` is how people know it. Where the window slides, `since` is the account of the first slice that counts, and
-    all from there to its own are one. From `ends` on, something may be free again; after `over` it may be forgotten.
-    `then` is what becomes of what does not fit.
+    all from there on are one: by a clock that is ahead one may be later than its own. From `ends` on, something may be
+    free again; after `over` it may be forgotten. `then` is what becomes of what does not fit.
     """
 
     label: str
@@ -156,6 +156,10 @@ class Budget:
     then: Then = "deny"
     warn_at: int = 80
     where: str = ""
+
+    def wants_price(self, use: Use) -> bool:
+        """Whether this may be made only if it is known what it costs. One that only tells lets everything through."""
+        return self.limits.nanos is not None and self.then != "tell" and bool(self.scope.keys(use))
 
     def accounts(self, use: Use, now: datetime) -> Sequence[Account]:
         """Where it counts this use, if it does."""

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from gateway.accounts import Budget, Dimension, Then
 from gateway.budget import Spend, Unit, shown
 from gateway.call import Subject
+from gateway.windows import Span
 
 __all__ = ["Balance", "Booked", "Person", "balances"]
 
@@ -73,11 +74,10 @@ def balances(
 
 def _of_budget(budget: Budget, rows: Sequence[Booked], now: datetime) -> list[Balance]:
     span = None if budget.window is None else budget.window.at(now)
-    first, last = (0, 0) if span is None else (span.start if span.since is None else span.since, span.start)
     sums: dict[str, dict[str, list[int]]] = {}
     for row in rows:
         name, key, *dated = row.account.split("|")
-        if name == f"budget:{budget.name}" and first <= (int(dated[0]) if dated else 0) <= last:
+        if name == f"budget:{budget.name}" and _counts(span, int(dated[0]) if dated else 0):
             amounts = sums.setdefault(key, {}).setdefault(row.unit, [0, 0])
             amounts[0] += row.used
             amounts[1] += row.reserved
@@ -85,6 +85,13 @@ def _of_budget(budget: Budget, rows: Sequence[Booked], now: datetime) -> list[Ba
     return [
         balance for key in sorted(sums or {"": {}}) for balance in _of_account(budget, key, sums.get(key, {}), ends)
     ]
+
+
+def _counts(span: Span | None, start: int) -> bool:
+    """Whether what was spent in the window or slice that began then counts in this one."""
+    if span is None or span.since is None:
+        return start == (0 if span is None else span.start)
+    return start >= span.since
 
 
 def _of_account(budget: Budget, key: str, sums: dict[str, list[int]], ends: int | None) -> list[Balance]:

@@ -19,7 +19,7 @@ from gateway.policy import LivePolicy
 from gateway.reserving import reserves
 from gateway.run import Run
 from gateway.store import Change, Reserve, Settle, Store
-from gateway.tolls import FREE, Tolls
+from gateway.tolls import FREE, UNKNOWN, Toll, Tolls
 
 __all__ = ["Booking", "CurrentBudgets", "Standing"]
 
@@ -65,7 +65,7 @@ class Booking:
         if call.action != "call":
             return None
         in_force, use = self.budgets.current, self._use(call, work)
-        toll = in_force.tolls.of(call.path)
+        toll = in_force.tolls.said_of(call.path) or _unsaid(in_force, use)
         amount = replace(A_CALL, nanos=toll.nanos or 0)
         most = replace(amount, errors=1, millis=round(timeout * 1000))
         found = [await self._seen(claim) for claim in claims(in_force.standing, use, most, now)]
@@ -95,7 +95,7 @@ class Booking:
     async def _seen(self, claim: Claim) -> Claim:
         """With what is taken of its account. No more time is reserved than is left: so long the call may take."""
         name, since = claim.account.name, claim.account.proviso.since
-        taken = await (self.store.recent_spend(name) if since is None else self.store.spend_since(since, name))
+        taken = await (self.store.recent_spend(name) if since is None else self.store.spend_since(since))
         if claim.amount.millis and claim.budget.limits.millis is not None:
             left = max(1, claim.budget.limits.millis - taken.millis)
             amount = replace(claim.amount, millis=min(claim.amount.millis, left))
@@ -115,3 +115,8 @@ class Booking:
             return frozenset()
         roles, names = self.policy.glance.roles, [name for name in (who.user, who.agent) if name]
         return frozenset(role for name in names for role in roles.of_member(name, who.tenant))
+
+
+def _unsaid(in_force: Standing, use: Use) -> Toll:
+    """What a call costs of which no line says it: nothing, unless a budget counts its money."""
+    return UNKNOWN if any(budget.wants_price(use) for budget in in_force.standing) else FREE

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from gateway.budget import nanos
 from gateway.call import Answered, Outcome
 
-__all__ = ["FREE", "META", "Toll", "Tolls"]
+__all__ = ["FREE", "META", "UNKNOWN", "Toll", "Tolls"]
 
 META = "toolgate/cost-usd"  # in the `_meta` of a result: US dollars, as a number or as text
 
@@ -38,17 +38,22 @@ class Toll:
 
 
 FREE = Toll(0)
+UNKNOWN = Toll(None)
 
 
 @dataclass(frozen=True, slots=True)
 class Tolls:
-    """All of them, by glob. A tool that no glob fits costs nothing."""
+    """All of them, by glob. A tool that no glob fits costs nothing, where no budget counts its money."""
 
     by_glob: Mapping[str, Toll] = field(default_factory=dict)
 
     def of(self, path: str) -> Toll:
+        return self.said_of(path) or FREE
+
+    def said_of(self, path: str) -> Toll | None:
+        """None where no glob fits."""
         fits = [glob for glob in self.by_glob if fnmatchcase(path, glob)]
-        return self.by_glob[max(fits, key=len)] if fits else FREE
+        return self.by_glob[max(fits, key=len)] if fits else None
 
 
 def _amount(said: object) -> int | None:

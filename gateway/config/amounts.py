@@ -74,6 +74,13 @@ def tokens(value: object) -> int:
     return _whole(_number(value, 'write `200000`, `"200k"` or `"1.5m tokens"`'), MOST_COUNTED)
 
 
+def is_nothing(value: object) -> bool:
+    """`0`, `"0"`, `"$0.00"`."""
+    text = str(value) if isinstance(value, int | Decimal | str) else ""
+    match = _DOLLARS.fullmatch(text.strip())
+    return match is not None and Decimal(match[1]).is_zero()
+
+
 def usd(value: object) -> Decimal:
     """US dollars: `"$5.00"`, `"5.00"`, `5` or `5.00`."""
     return _bounded(_dollars(value), MOST_DOLLARS)

@@ -3,7 +3,7 @@ a run has a safe default.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from gateway.config.findings import validated
 from gateway.config.folders import shown_path
 from gateway.config.places import Document, Place
 from gateway.config.settings import BudgetTable, Name, Table
-from gateway.config.tool_prices import Glob, ToolPrice, toll
+from gateway.config.tool_prices import Glob, ToolPrice, toll, unpriced
 from gateway.errors import ConfigError, Problem
 from gateway.tolls import Tolls
 from gateway.wording import did_you_mean
@@ -55,7 +55,8 @@ class Budgets:
 
     `for_clients` are those of an MCP client's session, which may last for days: without a word about it, none.
     `standing` are those that count over many runs; `rates` say how often calls may come, and `tolls` what they cost.
-    `named` is what these are about.
+    `named` is what these are about. `warnings` are problems with which the file can be used; those that are errors are
+    made good by refusing.
     """
 
     run: Limits = SAFE
@@ -96,7 +97,8 @@ def read_budgets(document: Document, known_agents: Collection[str] | None = None
     rates = tuple(rule.found(name, str(document.at("rates", name))) for name, rule in table.rates.items())
     tolls = Tolls({glob: toll(price) for glob, price in table.prices.items()})
     runs, named = SAFE.replaced(table.run.limits), tuple(_named(document, table))
-    return Budgets(runs, table.clients.limits, agents, standing, rates, tolls, named, warnings)
+    told = (*warnings, *(problem for budget in standing for problem in _unpriced(document, budget, tolls)))
+    return Budgets(runs, table.clients.limits, agents, standing, rates, tolls, named, told)
 
 
 def _named(document: Document, table: BudgetsFile) -> Iterator[Named]:
@@ -108,6 +110,16 @@ def _named(document: Document, table: BudgetsFile) -> Iterator[Named]:
                     yield Named(dimension, glob, document.at(section, name, dimension, number))
     for glob in table.prices:
         yield Named("tool", glob, document.at("prices", glob))
+
+
+def _unpriced(document: Document, budget: Budget, tolls: Tolls) -> Iterator[Problem]:
+    place = document.at("budgets", budget.name, "usd")
+    for glob in unpriced(budget, tolls.by_glob):
+        tools = glob if "/" in glob else "*/*"
+        so = "" if budget.then == "tell" else ": it is refused"
+        message = f"`budgets.{budget.name}` counts money, and no line of `[prices]` says what `{glob}` costs{so}"
+        hint = f'write `"{tools}" = "$0.10"` there, or `"free"`, or `"refuse"`'
+        yield replace(place.problem(message, hint), rule="unpriced-tool")
 
 
 def parse_budget(items: Sequence[str]) -> Limits:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 
 from gateway.budget import Limits, nanos
 from gateway.config import amounts
@@ -85,6 +85,9 @@ def _models(value: object) -> object:
 _MODELS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 
 
+_FORBID = "what may never be called is forbidden in policy.csv: `p, *, *, SERVER/TOOL, call, , deny, WHY`"
+
+
 class BudgetTable(Table):
     """Limits as budgets.toml and `[agents.NAME.budgets]` write them. What is missing is not limited here."""
 
@@ -97,6 +100,13 @@ class BudgetTable(Table):
     usd: Annotated[Decimal, BeforeValidator(amounts.usd), written(amounts.DOLLARS)] | None = None
     wall_time: Annotated[float, BeforeValidator(amounts.duration), written(amounts.TIME)] | None = None
     questions: Count | None = None
+
+    @field_validator("tool_calls", "usd", mode="before")
+    @classmethod
+    def _not_nothing(cls, value: object) -> object:
+        if amounts.is_nothing(value):
+            raise ValueError(f"must be more than 0; {_FORBID}")
+        return value
 
     @property
     def limits(self) -> Limits:

@@ -5,19 +5,24 @@
 "search/*" = { at_most = "$0.05" }                        # what the result says in its `_meta`
 "maps/*" = { at_most = "$0.05", meta = "example/price" }  # there, under this key
 "*/*" = "refuse"                                          # or "free"
+
+Nothing is free silently: a budget that counts the money of a tool wants a line that fits it.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from gateway.accounts import Budget, Dimension
 from gateway.budget import nanos
 from gateway.config import amounts
 from gateway.config.table import Table, written
 from gateway.tolls import META, Toll
 
-__all__ = ["AtMost", "Glob", "ToolPrice", "toll"]
+__all__ = ["AtMost", "Glob", "ToolPrice", "toll", "unpriced"]
 
 
 class AtMost(Table):
@@ -69,3 +74,27 @@ def toll(price: AtMost | Decimal | str) -> Toll:
         case Decimal():
             return Toll(nanos(price))
     return Toll(0 if price == "free" else None)
+
+
+def unpriced(budget: Budget, prices: Collection[str]) -> Sequence[str]:
+    """Globs of tools whose money this budget counts, and that no line is sure to fit; none, if it counts no tool's."""
+    only = budget.scope.only
+    if budget.limits.nanos is None or "model" in only or "model" in budget.scope.each:
+        return ()
+    ways = [[glob for glob in globs if not _fitted(glob, prices)] for globs in _counted(only)]
+    return min(ways, key=len)
+
+
+def _counted(only: Mapping[Dimension, Sequence[str]]) -> Sequence[Sequence[str]]:
+    """All tools that count are fitted by each of these lists."""
+    said = [*([only["tool"]] if "tool" in only else ()), *([_tools_of(only["server"])] if "server" in only else ())]
+    return said or [["*/*"]]
+
+
+def _tools_of(servers: Sequence[str]) -> Sequence[str]:
+    return [f"{server}/*" for server in servers]
+
+
+def _fitted(glob: str, prices: Collection[str]) -> bool:
+    """Whether one of these fits all that it fits: as text, which is enough for `shop/*` and `shop/refund`."""
+    return any(fnmatchcase(glob if "/" in glob else "*/*", price) for price in prices)

@@ -212,8 +212,8 @@ class Store(Protocol):
         """The same as of the last commit of this process: what others have taken since is seen by the next one."""
         ...
 
-    async def spend_since(self, first: str, account: str) -> Spend:
-        """The same of all accounts from `first` to this one, in the order of their names: slices of time."""
+    async def spend_since(self, first: str) -> Spend:
+        """What is spent and reserved in this account and in all slices of time after it."""
         ...
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:

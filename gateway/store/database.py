@@ -26,6 +26,7 @@ from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.batch import Transaction
 from gateway.store.lasting import LastingBook
+from gateway.store.ledger import last_of
 from gateway.store.outbox import Outbox
 from gateway.store.policies import KEPT, PolicyBook
 from gateway.task import Task
@@ -98,8 +99,8 @@ class DatabaseStore(ABC):
     async def recent_spend(self, account: str) -> Spend:
         return await self.spend(account)
 
-    async def spend_since(self, first: str, account: str) -> Spend:
-        return Spend.from_json(dict(await self._rows(tx.SELECT_SINCE, first, account)))
+    async def spend_since(self, first: str) -> Spend:
+        return Spend.from_json(dict(await self._rows(tx.SELECT_SINCE, first, last_of(first))))
 
     async def booked(self, start: str) -> Sequence[Booked]:
         """The rows of all accounts whose names begin so."""

@@ -14,7 +14,7 @@ from gateway.budget import Spend
 from gateway.run import Status
 from gateway.store.connection import Connection, Cursor
 
-__all__ = ["SELECT_SINCE", "SELECT_TAKEN", "SEQ", "Ledger", "Memory", "Standing"]
+__all__ = ["SELECT_SINCE", "SELECT_TAKEN", "SEQ", "Ledger", "Memory", "Standing", "last_of"]
 
 MOST_REMEMBERED = 10_000  # runs and accounts
 
@@ -48,14 +48,14 @@ class Memory:
     """What was looked up, for as long as nobody else writes: of one connection, for one transaction or for all that
     follow each other. What is not committed is not to be remembered: `clear` it.
 
-    `accounts` has what is spent and reserved by account and unit; `slices` the same of all accounts from one to
-    another, by what comes before the time in their names.
+    `accounts` has what is spent and reserved by account and unit; `slices` the same of all accounts from one on, by
+    what comes before the time in their names.
     """
 
     def __init__(self) -> None:
         self.runs: dict[str, Standing | None] = {}
         self.accounts: dict[str, dict[str, int]] = {}
-        self.slices: dict[str, dict[tuple[str, str], dict[str, int]]] = {}
+        self.slices: dict[str, dict[str, dict[str, int]]] = {}
         self._version: int | None = None
 
     def clear(self) -> None:
@@ -80,16 +80,21 @@ class Memory:
         if known is not None:
             known[unit] = max(0, known.get(unit, 0) + change)
         if self.slices:
-            for (first, last), sums in self.slices.get(_undated(account), _NONE).items():
-                if first <= account <= last:
+            for first, sums in self.slices.get(_undated(account), _NONE).items():
+                if first <= account:
                     sums[unit] = max(0, sums.get(unit, 0) + change)
 
 
-_NONE: dict[tuple[str, str], dict[str, int]] = {}
+_NONE: dict[str, dict[str, int]] = {}
 
 
 def _undated(account: str) -> str:
     return account.rpartition("|")[0]
+
+
+def last_of(account: str) -> str:
+    """What comes after all slices of time of this account, in the order of names."""
+    return f"{_undated(account)}|~"
 
 
 class Ledger:
@@ -153,16 +158,16 @@ class Ledger:
             self._memory.accounts[account] = known
         return known
 
-    def taken_since(self, first: str, account: str) -> Mapping[str, int]:
-        """The same of all accounts from `first` to this one: slices of time."""
-        slices = self._memory.slices.setdefault(_undated(account), {})
-        known = slices.get((first, account))
+    def taken_since(self, first: str) -> Mapping[str, int]:
+        """The same of this account and all slices of time after it, those of clocks that are ahead of ours included."""
+        slices = self._memory.slices.setdefault(_undated(first), {})
+        known = slices.get(first)
         if known is None:
             if self._booked:
                 self.flush()
-            known = self._amounts(SELECT_SINCE, first, account)
+            known = self._amounts(SELECT_SINCE, first, last_of(first))
             slices.clear()  # of the slices before, nobody asks any more
-            slices[first, account] = known
+            slices[first] = known
         return known
 
     def _amounts(self, sql: str, *accounts: str) -> dict[str, int]:

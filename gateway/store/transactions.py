@@ -146,7 +146,7 @@ def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
 def _reserve(db: Db, change: Reserve, now: int) -> None:
     proviso = change.proviso
     since = None if proviso is None else proviso.since
-    before = db.taken(change.account) if since is None else db.taken_since(since, change.account)
+    before = db.taken(change.account) if since is None else db.taken_since(since)
     unit = excess(change.limits, before, change.amount)
     if unit is not None:
         raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(proviso, now) if proviso else ()))
@@ -176,11 +176,29 @@ def _keep(db: Db, account: str, over: int, now: int) -> None:
     if db.taken(account):
         return
     db.note(account, over)
+    if not _runs_evenly(db, now):
+        return
     late = db.over(now - FORGOTTEN_AFTER, FORGOTTEN_AT_ONCE)
     buckets = {name: until for name in late if (until := db.taken(name).get(PACED, 0) // 1000) >= now}
     for name, until in buckets.items():
         db.note(name, until)  # it has been used since
     db.forget([name for name in late if name not in buckets])
+
+
+CLOCK = "clock"  # an account of no budget, with two moments in milliseconds since 1970, and nothing else
+DAY = 86_400_000
+
+
+def _runs_evenly(db: Db, now: int) -> bool:
+    """Whether the clock can be believed in what is over: it has run for a day without a leap ahead of more than
+    `FORGOTTEN_AFTER` from one look to the next. Nobody knows of such a leap whether it will be taken back.
+    """
+    known = db.taken(CLOCK)
+    seen, since = known.get("seen", 0), known.get("since", 0)
+    begun = now if now - seen > FORGOTTEN_AFTER else min(since, now)
+    db.book(CLOCK, "seen", now - seen, 0)
+    db.book(CLOCK, "since", begun - since, 0)
+    return now - begun >= DAY
 
 
 def _settle(db: Db, change: Settle, _now: int) -> None:

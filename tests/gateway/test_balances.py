@@ -40,7 +40,7 @@ def test_slices_of_a_window_that_slides_are_one() -> None:
     moments = [NOON.replace(second=second) for second in (0, 10, 29)] + [NOON.replace(minute=1, second=0)]
     rows = [Booked(account(slides, now=now), "tool_calls", 1, 0) for now in moments]
     (found,) = balances([slides], rows, NOON)
-    assert found.used == 3
+    assert found.used == 4  # the last one by a clock that is ahead of ours
     (found,) = balances([slides], rows, NOON.replace(minute=1, second=5))
     assert found.used == 3
 

@@ -427,6 +427,30 @@ def test_a_tool_costs_what_the_admin_says_or_what_its_result_says_within_that(tm
     on_stage(tmp_path, budgets, scenario, around_upstream=Dear)
 
 
+@pytest.mark.parametrize(
+    ("lines", "passes"),
+    [
+        ("usd = 9", False),
+        ('usd = 9\ntool = "desk/*"', False),
+        ('usd = 9\n[prices]\n"shop/*" = "$0.10"', False),
+        ('usd = 9\n[prices]\n"desk/*" = "refuse"', False),
+        ('usd = 9\n[prices]\n"desk/*" = "$0.10"', True),
+        ('usd = 9\n[prices]\n"desk/*" = "free"', True),
+        ('usd = 9\n[prices]\n"desk/*" = 0', True),
+        ('usd = 9\ntool = "shop/*"', True),
+        ('usd = 9\nmodel = "*"', True),
+        ('usd = 9\nthen = "tell"', True),
+        ("tool_calls = 9", True),
+    ],
+)
+def test_a_tool_is_never_silently_free_where_its_money_counts(tmp_path: Path, lines: str, passes: bool) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with client(stage) as run:
+            assert await made(run) is passes
+
+    on_stage(tmp_path, f"[budgets.b]\n{lines}", scenario)
+
+
 def test_money_that_tools_cost_counts_in_the_budget_of_the_run_too(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         async with client(stage, limits=Limits(nanos=250_000_000)) as run:

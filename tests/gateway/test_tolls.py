@@ -50,3 +50,4 @@ def test_the_longest_glob_counts() -> None:
     tolls = Tolls({"*/*": Toll(None), "maps/*": Toll(2), "maps/route": Toll(3)})
     assert [tolls.of(path).nanos for path in ("maps/route", "maps/find", "shop/pay")] == [3, 2, None]
     assert Tolls().of("shop/pay") == Toll(0)
+    assert (Tolls().said_of("shop/pay"), tolls.said_of("maps/find")) == (None, Toll(2))

@@ -222,7 +222,9 @@ def test_budgets_are_said_as_people_write_them(bare: Path) -> None:
     assert one.detail == "a run may spend 30 turns · 100 tool calls · 500,000 tokens · $5 · 30 min"
     assert levels(found("[agents.stranger]\nturns = 3\n")) == ["warn", "ok"]
     assert levels(found("[run]\nturnss = 3\n")) == ["fail"]
-    warned, _ = found('[budgets.b]\nusd = 1\nrole = "role:nobody"\n')
+    failed, _ = found("[budgets.b]\nusd = 1\n")
+    assert (failed.level, "policies/budgets.toml:2:1: `budgets.b` counts money" in failed.detail) == ("fail", True)
+    warned, _ = found('[budgets.b]\nturns = 1\nrole = "role:nobody"\n')
     assert (warned.level, warned.detail) == ("warn", "policies/budgets.toml:3:1: nobody has `role:nobody`")
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.config.budgets import read_budgets
 from gateway.config.documents import toml_document
+from gateway.config.tool_prices import unpriced
 from gateway.errors import ConfigError
 from gateway.tolls import META, Toll
 
@@ -48,3 +49,34 @@ def test_a_mistake_is_told_where_it_stands(line: str, told: str) -> None:
     with pytest.raises(ConfigError) as wrong:
         toll(line)
     assert told in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("scope", "prices", "missing"),
+    [
+        ('tool = "a/b"', (), ["a/b"]),
+        ('tool = "a/b"', ("a/c", "b/*"), ["a/b"]),
+        ('tool = "a/b"', ("a/*",), []),
+        ('tool = ["a/b", "c/*"]', ("a/b", "c/d"), ["c/*"]),
+        ('server = ["a", "c*"]', ("a/*",), ["c*/*"]),
+        ('server = "a"\ntool = "*/b"', ("a/*",), []),
+        ('server = "a"\ntool = "*/b"', ("*/b",), []),
+        ('server = "a"\ntool = "*/b"', ("a/b",), ["*/b"]),
+        ('tool = "*"', ("a/*",), ["*"]),
+        ('tool = "*"', ("*/*",), []),
+        ("", (), ["*/*"]),
+        ('each = ["subject", "tool"]', ("a/*",), ["*/*"]),
+        ('subject = "user:ann"', ("*/*",), []),
+        ('model = "*"', (), []),
+        ('each = "model"', (), []),
+    ],
+)
+def test_a_budget_of_money_wants_a_price_of_all_tools_that_it_counts(
+    scope: str, prices: tuple[str, ...], missing: list[str]
+) -> None:
+    (budget,) = read_budgets(toml_document(f"[budgets.b]\nusd = 1\n{scope}", "budgets.toml", Path())).standing
+    assert list(unpriced(budget, prices)) == missing
+
+
+def test_a_budget_that_counts_no_money_wants_no_price() -> None:
+    assert read_budgets(toml_document("[budgets.b]\ntool_calls = 1", "budgets.toml", Path())).warnings == ()

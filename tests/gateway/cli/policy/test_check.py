@@ -51,13 +51,29 @@ def test_budgets_are_checked_with_it(bare: Path, toolgate: Command) -> None:
 
 def test_names_in_budgets_that_nothing_has_are_told(bare: Path, toolgate: Command) -> None:
     budgets = bare / "policies" / "budgets.toml"
-    budgets.write_text('[budgets.b]\nusd = "$1"\nserver = ["shop", "ehco"]\n')
+    budgets.write_text('[budgets.b]\ntool_calls = 1\nserver = ["shop", "ehco"]\n')
     checked = toolgate("policy", "check")
     assert checked.code == 0
     assert "budgets.toml:3:11: warning: no server is called `shop` [unknown-server]" in checked.out
     rewrite(bare, POLICY + "p, user:ann, *, echo/*, call, , alow, typo\n")  # nobody knows which roles there are
-    budgets.write_text('[budgets.b]\nusd = "$1"\nrole = "role:x"\n')
+    budgets.write_text('[budgets.b]\ntool_calls = 1\nrole = "role:x"\n')
     assert "role:x" not in toolgate("policy", "check").out
+
+
+def test_a_budget_of_money_without_a_price_of_its_tools_is_an_error(bare: Path, toolgate: Command) -> None:
+    budgets = bare / "policies" / "budgets.toml"
+    text = '[budgets.refunds]\ntool = "*/refund"\nusd = "$0.5"\n'
+    budgets.write_text(text)
+    checked = toolgate("policy", "check")
+    assert checked.code == 3
+    assert (
+        "policies/budgets.toml:3:1: error: `budgets.refunds` counts money, and no line of `[prices]` says what"
+        ' `*/refund` costs: it is refused (write `"*/refund" = "$0.10"` there, or `"free"`, or `"refuse"`)'
+        " [unpriced-tool]\n"
+    ) in checked.out
+    for price in ("0", '"free"', '"refuse"', '"$0.10"'):
+        budgets.write_text(f'{text}[prices]\n"*/*" = {price}\n')
+        assert toolgate("policy", "check").code == 0
 
 
 def test_with_servers_lines_are_compared_with_the_tools_that_are_there(project: Path, toolgate: Command) -> None:
