@@ -160,9 +160,8 @@ def _alone(answer: Answer, approval: Approval) -> Answer:
 
 def _terms(approval: Approval, wanted: Approval, facts: Facts, answer: Answer) -> Terms:
     needs = terms_of(wanted.call, facts).needs
-    return Terms(
-        answer.method, None, needs, facts.policy.digest, answer.edited, answer.stop, answer.seen or approval.digest
-    )
+    seen = approval.digest if answer.seen is None else answer.seen  # an empty one is none that anybody was shown
+    return Terms(answer.method, None, needs, facts.policy.digest, answer.edited, answer.stop, seen)
 
 
 def _wrong(approver: Subject, wanted: Approval, facts: Facts, answer: Answer) -> Deny | None:

@@ -48,7 +48,7 @@ async def _show(offline: "Offline", approval_id: str, *, full: bool, as_json: bo
         Line("vote", visible(f"{vote.by}: {vote.decision} ({vote.method or 'unknown'}) {vote.comment}".rstrip()))
         for vote in asked.decisions
     ]
-    show_lines(paper, [*lines, *votes, Line("state", asked.state), Line("id", asked.id)])
+    show_lines(paper, [*lines, *votes, Line("state", asked.state), Line("id", asked.id), Line("digest", asked.digest)])
     return Exit.OK
 
 
@@ -82,9 +82,9 @@ def _print(asked: "Approval", *, as_json: bool) -> None:
     if as_json:
         emit(asked.to_json())
         return
-    from gateway.cli.asking import show_question
+    from gateway.cli.asking import how, show_lines, show_question
     from gateway.cli.console import console
 
     paper = console()
     show_question(paper, asked, time.time_ns() // 1_000_000)
-    paper.print(f"  │ {'answer':>12}  toolgate approve {asked.id}", markup=False)
+    show_lines(paper, [how(asked)])

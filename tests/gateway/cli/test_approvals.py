@@ -23,7 +23,10 @@ def test_what_waits_is_shown_exactly_with_its_age_and_its_end(held: Result, tool
     for text in ("echo/add", "a = 1", "b = 2", "user:ann", "sums need a person  [policies/policy.csv:3]"):
         assert text in shown.out
     assert "ago; expires in 6 d 23 h" in shown.out
-    assert f"toolgate approve {the_id(held)}" in shown.out
+    (asked,) = toolgate("approvals", "--json").json
+    command = f"toolgate approve {the_id(held)} --digest {asked['digest']}"
+    assert f"{command}\n" in shown.out
+    assert toolgate(*command.split()[1:], "--as", "user:bob").code == 0
 
 
 def test_a_list_that_is_cut_says_so(held: Result, toolgate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
