@@ -88,14 +88,17 @@ def forget_command(remembered_id: str, as_json: bool, caller: Caller) -> int:
 @caller
 def delegate_command(deputy: str, until: str, as_json: bool, caller: Caller) -> int:
     """Let somebody decide in your place until a date: all that you might decide, and nothing that you asked for."""
-    from gateway.lasting import Delegation
+    from gateway.lasting import DAY, Delegation
 
     with caller.offline() as offline:
         me = offline.subject()
         if not deputy.startswith("user:") or deputy == me.user:
             raise Stop(Exit.USAGE, f"`{deputy}` is nobody else: write `user:eve`")
-        now = time.time_ns() // 1_000_000
-        made = Delegation(f"D-{secrets.token_hex(8)}", me.user, deputy, me.tenant, now, date_of("--until", until))
+        end, now = date_of("--until", until), time.time_ns() // 1_000_000
+        made = Delegation(f"D-{secrets.token_hex(8)}", me.user, deputy, me.tenant, now, end)
+        if made.until > now + offline.longest:
+            most = f"{offline.longest // DAY} days"
+            raise Stop(Exit.DENIED, f"a delegation lasts {most} at most (`[approvals] longest_days`)")
         asyncio.run(offline.store.lasting.delegate(made))
     if as_json:
         emit(made.to_json())
