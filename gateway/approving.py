@@ -105,8 +105,6 @@ class Approving:
 
     async def _weighed(self, approver: Subject, approval: Approval, answer: Answer) -> tuple[Approval, Terms] | Deny:
         """The question about the call to which he agrees, and the terms on which that counts."""
-        if answer.decision == "escalated" and approval.escalate_to is None:
-            return Deny("approver", "no line says to whom this goes: write `escalate=role:...@2h` on an `o` line")
         try:
             answer = _alone(answer, approval)
         except ArgumentsError as error:
@@ -179,6 +177,8 @@ def _terms(approval: Approval, wanted: Approval, facts: Facts, answer: Answer) -
 
 def _wrong(approver: Subject, wanted: Approval, facts: Facts, answer: Answer) -> Deny | None:
     """Why this answer can't be given by somebody who may give one."""
+    if answer.decision == "escalated" and wanted.escalate_to is None:
+        return Deny("escalated", "no line says to whom this goes: write `escalate=role:...@2h` on an `o` line")
     if answer.decision != "approved":
         return None
     if answer.method == OWN_CLIENT and max(wanted.needs, terms_of(wanted.call, facts).needs) > 1:

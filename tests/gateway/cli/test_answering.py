@@ -186,7 +186,9 @@ def test_a_question_is_handed_up(project: Path, toolgate: Command) -> None:
 
 def test_what_goes_to_nobody_is_not_handed_up(held: Result, toolgate: Command) -> None:
     refused = toolgate("approvals", "escalate", the_id(held), *BOB)
-    assert (refused.code, "no line says to whom" in refused.err) == (6, True)
+    assert (refused.code, "user:bob can't answer so: no line says to whom" in refused.err) == (6, True)
+    other = toolgate("approvals", "escalate", the_id(held), *EVE)
+    assert (other.code, "user:eve may not decide this: no line allows" in other.err) == (6, True)
 
 
 def test_many_are_all_shown_and_then_answered_each_once(project: Path, toolgate: Command) -> None:
