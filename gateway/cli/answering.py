@@ -160,7 +160,9 @@ def _one(caller: Caller, approval_id: str | None, given: "Answer", as_json: bool
     if isinstance(answer, Deny):
         raise _refused(who, answer)
     if as_json:
-        emit(answer.to_json())
+        from gateway.preview import record
+
+        emit(record(answer))
         return Exit.OK
     _tell(answer, given, driver)
     return Exit.OK
@@ -340,7 +342,9 @@ def _count(outcomes: Sequence[Any], *, as_json: bool) -> int:
 
     done = [one for one in outcomes if isinstance(one, Approval)]
     if as_json:
-        emit([one.to_json() for one in done])
+        from gateway.preview import record
+
+        emit([record(one) for one in done])
     for other in (one for one in outcomes if not isinstance(one, Approval)):
         click.echo(f"not answered: {visible(getattr(other, 'why', str(other)))}", err=True)
     click.echo(f"{len(done)} of {len(outcomes)} answered", err=True)

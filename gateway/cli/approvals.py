@@ -44,7 +44,9 @@ def approvals_command(context: click.Context, as_json: bool, caller: Caller) -> 
         waiting = asyncio.run(offline.approving.waiting(limit=sys.maxsize))
         doubted = [] if as_json else asyncio.run(_doubted(offline))
     if as_json:
-        emit([approval.to_json() for approval in waiting])
+        from gateway.preview import record
+
+        emit([record(approval) for approval in waiting])
         return Exit.OK
     if not waiting and not doubted:
         click.echo("nothing waits for a person", err=True)

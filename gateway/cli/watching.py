@@ -29,13 +29,13 @@ def show_command(approval_id: str, full: bool, as_json: bool, caller: Caller) ->
 
 
 async def _show(offline: "Offline", approval_id: str, *, full: bool, as_json: bool) -> int:
-    from gateway.preview import background, preview
+    from gateway.preview import background, preview, record
 
     asked = await offline.store.approval(approval_id)
     lines = background(asked, await offline.approving.background(asked))
     if as_json:
         shown = [*preview(asked, whole=full), *lines]
-        emit({**asked.to_json(), "view": [[line.label, line.text] for line in shown]})
+        emit({**record(asked), "view": [[line.label, line.text] for line in shown]})
         return Exit.OK
     from gateway.cli.asking import show_lines, show_question
     from gateway.cli.console import console
@@ -80,7 +80,9 @@ async def _watch(offline: "Offline", count: int, *, as_json: bool) -> None:
 
 def _print(asked: "Approval", *, as_json: bool) -> None:
     if as_json:
-        emit(asked.to_json())
+        from gateway.preview import record
+
+        emit(record(asked))
         return
     from gateway.cli.asking import how, show_lines, show_question
     from gateway.cli.console import console

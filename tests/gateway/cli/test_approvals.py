@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,40 @@ def test_after_an_answer_it_is_said_who_goes_on(project: Path, toolgate: Command
     toolgate("call", "echo/add", '{"a": 1, "b": 2}')
     (asked,) = toolgate("approvals", "--json").json
     assert toolgate("deny", asked["id"], "--as", "user:bob").err == "denied by user:bob: echo/add; the caller is told\n"
+
+
+SECRET = ("call", "echo/echo", '{"text": "it is tok-0123456789abcdef"}')
+
+
+@pytest.fixture
+def secret(project: Path, toolgate: Command, echo_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A call that waits, and holds what its server is logged in with."""
+    monkeypatch.setenv("ECHO_TOKEN", "tok-0123456789abcdef")
+    server = {"url": echo_url, "headers": {"Authorization": "Bearer ${ECHO_TOKEN}"}}
+    (project / ".mcp.json").write_text(json.dumps({"mcpServers": {"echo": server}}))
+    policy = project / "policies" / "policy.csv"
+    policy.write_text(policy.read_text() + "p, *, *, echo/echo, call, , ask, echoes are looked at\n")
+    return the_id(toolgate(*SECRET, "--json"))
+
+
+def test_a_credential_of_the_gateways_own_is_shown_by_no_command(secret: str, toolgate: Command) -> None:
+    for words in (
+        ("approvals", "--json"),
+        ("approvals",),
+        ("approvals", "show", secret, "--json"),
+        ("approvals", "show", secret, "--full"),
+        ("approvals", "watch", "--count", "1", "--json"),
+        ("approve", secret, "--as", "user:bob", "--json"),
+        ("approvals", "show", secret, "--json"),
+    ):
+        shown = toolgate(*words)
+        assert (shown.code, secret in shown.out) == (0, True)
+        assert "tok-" not in shown.out + shown.err
+        assert "not shown: it holds a credential of this gateway" in shown.out
+    assert toolgate(*SECRET).out == "it is tok-0123456789abcdef\n"
+
+
+def test_a_credential_is_not_shown_by_those_who_answer_many(secret: str, toolgate: Command) -> None:
+    shown = toolgate("deny", "--all", "--yes", "--as", "user:bob", "--json")
+    assert [one["id"] for one in shown.json] == [secret]
+    assert "tok-" not in shown.out + shown.err
