@@ -33,6 +33,7 @@ __all__ = [
     "record",
     "shown",
     "value_of",
+    "without",
 ]
 
 LONGEST = 4_000  # characters of one value
@@ -108,14 +109,14 @@ def _kept_back(value: Any) -> str:
 def record(approval: Approval) -> dict[str, Any]:
     """`Approval.to_json`, without the values that nobody is shown."""
     told, before = approval.to_json(), approval.asked.arguments
-    told["arguments"] = _without(approval.call.arguments, approval.withheld)
+    told["arguments"] = without(approval.call.arguments, approval.withheld)
     if approval.asked_for is not None:
-        told["asked_for"] = _without(before, _credentials(approval))
+        told["asked_for"] = without(before, _credentials(approval))
     return told
 
 
-def _without(arguments: Arguments, kept_back: AbstractSet[str]) -> str:
-    """Their text, if nothing of them is kept back."""
+def without(arguments: Arguments, kept_back: AbstractSet[str]) -> str:
+    """Their text; in the place of a value that is kept back it says so."""
     value = arguments.value
     if not kept_back & value.keys():
         return arguments.text

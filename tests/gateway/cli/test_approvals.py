@@ -159,6 +159,16 @@ def test_a_credential_of_the_gateways_own_is_shown_by_no_command(secret: str, to
     assert toolgate(*SECRET).out == "it is tok-0123456789abcdef\n"
 
 
+def test_a_credential_in_a_remembered_call_is_not_shown(secret: str, project: Path, toolgate: Command) -> None:
+    policy = project / "policies" / "policy.csv"
+    policy.write_text(policy.read_text() + "o, *, *, echo/echo, call, , remember=yes, echoes are harmless\n")
+    assert toolgate("approve", secret, "--remember", "run", "--as", "user:bob").code == 0
+    for words in (("approvals", "remembered"), ("approvals", "remembered", "--json")):
+        shown = toolgate(*words).out
+        assert "not shown: it holds a credential of this gateway" in shown
+        assert "tok-" not in shown
+
+
 def test_a_credential_is_not_shown_by_those_who_answer_many(secret: str, toolgate: Command) -> None:
     shown = toolgate("deny", "--all", "--yes", "--as", "user:bob", "--json")
     assert [one["id"] for one in shown.json] == [secret]
