@@ -17,6 +17,7 @@ from gateway.approval import Approval, Remember, Said, Terms, merged
 from gateway.call import Allow, ArgumentsError, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
 from gateway.gates import Facts, judge_approver, judge_deputy, may_agree, may_remember, query_of, terms_of
+from gateway.lasting import DAY, LONGEST
 from gateway.policy import LivePolicy, RunFacts
 from gateway.preview import Background
 from gateway.run import fold
@@ -40,12 +41,15 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Approving:
-    """Lists what waits for people, and takes their answers. `tolls` are what calls of tools cost now."""
+    """Lists what waits for people, and takes their answers. `tolls` are what calls of tools cost now, `longest` is for
+    how many milliseconds a yes is remembered at most.
+    """
 
     store: Store
     policy: LivePolicy
     catalogue: Callable[[], Catalogue]
     tolls: Callable[[], Tolls] = Tolls
+    longest: int = LONGEST
 
     async def waiting(self, run_id: str | None = None, *, limit: int = 200) -> Sequence[Approval]:
         """The open questions of which the time is not over, the oldest first: of all runs, or of one."""
@@ -101,8 +105,6 @@ class Approving:
 
     async def _weighed(self, approver: Subject, approval: Approval, answer: Answer) -> tuple[Approval, Terms] | Deny:
         """The question about the call to which he agrees, and the terms on which that counts."""
-        if answer.decision == "escalated" and approval.escalate_to is None:
-            return Deny("approver", "no line says to whom this goes: write `escalate=role:...@2h` on an `o` line")
         try:
             answer = _alone(answer, approval)
         except ArgumentsError as error:
@@ -110,10 +112,19 @@ class Approving:
         wanted = approval if answer.edited is None else approval.edited(answer.edited)
         facts = await self._facts(wanted)
         verdict, on_behalf = await self._judged(approver, wanted, facts)
-        wrong = verdict if isinstance(verdict, Deny) else _wrong(approver, wanted, facts, answer)
+        wrong = verdict if isinstance(verdict, Deny) else _wrong(approver, wanted, facts, answer) or self._lasts(answer)
         if wrong is not None:
             return wrong
         return wanted, replace(_terms(approval, wanted, facts, answer), on_behalf=on_behalf, remember=answer.remember)
+
+    def _lasts(self, answer: Answer) -> Deny | None:
+        """Why a yes is not remembered for so long."""
+        until = answer.remember.until if answer.remember is not None else None
+        if until is None or until <= _now() + self.longest:
+            return None
+        return Deny(
+            "remember", f"a yes is remembered for {self.longest // DAY} days at most (`[approvals] longest_days`)"
+        )
 
     async def _facts(self, approval: Approval) -> Facts:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
@@ -160,13 +171,14 @@ def _alone(answer: Answer, approval: Approval) -> Answer:
 
 def _terms(approval: Approval, wanted: Approval, facts: Facts, answer: Answer) -> Terms:
     needs = terms_of(wanted.call, facts).needs
-    return Terms(
-        answer.method, None, needs, facts.policy.digest, answer.edited, answer.stop, answer.seen or approval.digest
-    )
+    seen = approval.digest if answer.seen is None else answer.seen  # an empty one is none that anybody was shown
+    return Terms(answer.method, None, needs, facts.policy.digest, answer.edited, answer.stop, seen)
 
 
 def _wrong(approver: Subject, wanted: Approval, facts: Facts, answer: Answer) -> Deny | None:
     """Why this answer can't be given by somebody who may give one."""
+    if answer.decision == "escalated" and wanted.escalate_to is None:
+        return Deny("escalated", "no line says to whom this goes: write `escalate=role:...@2h` on an `o` line")
     if answer.decision != "approved":
         return None
     if answer.method == OWN_CLIENT and max(wanted.needs, terms_of(wanted.call, facts).needs) > 1:

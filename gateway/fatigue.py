@@ -1,5 +1,6 @@
 """How people answer, by the rule that asked: who always says yes has stopped reading. Pure."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ __all__ = ["ENOUGH", "MOST", "QUICK", "Habit", "habits"]
 ENOUGH = 50  # answers, before anything is said about a rule
 MOST = 0.95  # of them that may be a yes
 QUICK = 2_000  # milliseconds: nobody reads a call in less
+_BUDGET = re.compile(r"the (budget `[^`]+`) ")  # as `accounts.Claim.why` begins
 
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """Answers to the questions of one rule. `seconds` is the median time that they took; `approvals` are those with a
-    yes, the newest last.
+    """Answers to the questions of one rule, or of a budget: then `rule` is "budget `refunds`". `millis` is the median
+    time that they took; `approvals` are those with a yes, the newest last.
     """
 
     rule: str
@@ -27,6 +29,10 @@ class Habit:
     expired: int
     millis: int
     approvals: tuple[Approval, ...] = ()
+
+    @property
+    def of_budget(self) -> bool:
+        return self.rule.startswith("budget `")
 
     @property
     def answers(self) -> int:
@@ -48,15 +54,21 @@ class Habit:
 
 
 def habits(approvals: Iterable[Approval]) -> tuple[Habit, ...]:
-    """For each rule that has asked, those first that are answered with yes most often. What nobody answered counts
-    for nothing but itself.
+    """For each rule and each budget that has asked, those first that are answered with yes most often. What nobody
+    answered counts for nothing but itself.
     """
     by_rule: dict[str, list[Approval]] = defaultdict(list)
     for asked in approvals:
-        if asked.rule is not None:
-            by_rule[asked.rule].append(asked)
+        rule = asked.rule or _budget(asked)
+        if rule is not None:
+            by_rule[rule].append(asked)
     found = (_habit(rule, asked) for rule, asked in by_rule.items())
     return tuple(sorted(found, key=lambda habit: (not habit.tired, -habit.rate, -habit.answers, habit.rule)))
+
+
+def _budget(asked: Approval) -> str | None:
+    found = _BUDGET.match(asked.why)
+    return found[1] if found else None
 
 
 def _habit(rule: str, asked: list[Approval]) -> Habit:

@@ -16,11 +16,13 @@ from gateway.approval import Approval, Remember, Scope
 from gateway.call import Action, Arguments, Call
 from gateway.visible import visible
 
-__all__ = ["LONGEST_SESSION", "Delegation", "Remembered", "moment", "remembered"]
+__all__ = ["DAY", "LONGEST", "LONGEST_SESSION", "Delegation", "Remembered", "moment", "remembered"]
 
 LONGEST_SESSION = 8 * 3_600_000  # milliseconds that a yes for a run or a session is remembered at most
+DAY = 86_400_000  # milliseconds
+LONGEST = 90 * DAY  # that anything lasts, unless the admin says something else
 _SPAN = re.compile(r"([1-9][0-9]{0,4})\s*(min|h|d)")
-_UNITS: Mapping[str, int] = {"min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UNITS: Mapping[str, int] = {"min": 60_000, "h": 3_600_000, "d": DAY}
 
 
 def moment(text: str, now: int) -> int:

@@ -30,8 +30,10 @@ __all__ = [
     "digest_of",
     "name_of",
     "preview",
+    "record",
     "shown",
     "value_of",
+    "without",
 ]
 
 LONGEST = 4_000  # characters of one value
@@ -104,6 +106,28 @@ def _kept_back(value: Any) -> str:
     )
 
 
+def record(approval: Approval) -> dict[str, Any]:
+    """`Approval.to_json`, without the values that nobody is shown."""
+    told, before = approval.to_json(), approval.asked.arguments
+    told["arguments"] = without(approval.call.arguments, approval.withheld)
+    if approval.asked_for is not None:
+        told["asked_for"] = without(before, _credentials(approval))
+    return told
+
+
+def without(arguments: Arguments, kept_back: AbstractSet[str]) -> str:
+    """Their text; in the place of a value that is kept back it says so."""
+    value = arguments.value
+    if not kept_back & value.keys():
+        return arguments.text
+    return Arguments.parse({key: _kept_back(item) if key in kept_back else item for key, item in value.items()}).text
+
+
+def _credentials(approval: Approval) -> frozenset[str]:
+    """The names of the arguments that held one of ours when the question was put."""
+    return frozenset(word.removeprefix(CREDENTIAL) for word in approval.risk if word.startswith(CREDENTIAL))
+
+
 def background(approval: Approval, known: Background) -> tuple[Line, ...]:
     """What differs from the last such call, where each value came from, and what it costs."""
     return (*_since(approval, known.before), *_origins(approval, known.sources), _cost(approval, known))
@@ -163,8 +187,7 @@ def changes(approval: Approval) -> tuple[str, ...]:
     """What a person has changed: `amount: 900 -> 100`."""
     if approval.asked_for is None:
         return ()
-    kept_back = frozenset(word.removeprefix(CREDENTIAL) for word in approval.risk if word.startswith(CREDENTIAL))
-    return differences(approval.asked.arguments, approval.call.arguments, kept_back)
+    return differences(approval.asked.arguments, approval.call.arguments, _credentials(approval))
 
 
 def differences(before: Arguments, after: Arguments, kept_back: AbstractSet[str] = frozenset()) -> tuple[str, ...]:

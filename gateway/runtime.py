@@ -23,6 +23,7 @@ from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerCo
 from gateway.config.model_names import chained
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Cancelled, LimitsRaised, Queued, Recorded, Resolution, Resolved, Resumed
+from gateway.lasting import DAY
 from gateway.models import Models
 from gateway.noting import noted
 from gateway.pipeline import CallSettings, Pipeline
@@ -71,9 +72,14 @@ class Offline:
         return self.live_budgets.current
 
     @property
+    def longest(self) -> int:
+        """For how many milliseconds a remembered yes and a delegation last at most."""
+        return self.config.approvals.longest_days * DAY
+
+    @property
     def approving(self) -> Approving:
         """Without servers, a condition on the tool can't be decided; so it grants nothing."""
-        return Approving(self.store, self.policy, Catalogue, lambda: self.budgets.tolls)
+        return Approving(self.store, self.policy, Catalogue, lambda: self.budgets.tolls, self.longest)
 
     def subject(self, user: str | None = None, tenant: str | None = None, agent: str | None = None) -> Subject:
         """Who is asking: what was given, else what is configured."""
@@ -138,7 +144,13 @@ class Runtime:
     @property
     def approving(self) -> Approving:
         offline = self.offline
-        return Approving(offline.store, offline.policy, lambda: self.upstream.catalogue, lambda: offline.budgets.tolls)
+        return Approving(
+            offline.store,
+            offline.policy,
+            lambda: self.upstream.catalogue,
+            lambda: offline.budgets.tolls,
+            offline.longest,
+        )
 
     @property
     def clients(self) -> Clients:

@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 
 import httpx2
 
+from gateway.approval import Approval
 from gateway.approving import Approving
 from gateway.call import JsonObject
 from gateway.errors import StoreError, UnknownApproval
 from gateway.guarded import guarded_client
 from gateway.notice import notice
 from gateway.reach import Reach
-from gateway.store.outbox import Delivery, Outbox
+from gateway.store.outbox import Delivery, Outbox, What
 from gateway.verbatim import encode
 from gateway.webhook import Hook, headers_of
 
@@ -100,9 +101,25 @@ class Telling:
         approval = await self._approving.store.approval(delivery.approval_id)
         page = {"url": f"{self._hook.pages}/approvals/{approval.id}"} if self._hook.pages else {}
         told = {**notice(approval, await self._approving.background(approval)), **page}
-        at = approval.created if delivery.event == "approval.requested" else approval.decided_at or approval.created
+        if delivery.what == "approval.escalated":
+            told["escalate_to"] = approval.escalate_to
+        at = _at(delivery.what, approval)
         moment = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
-        return {"type": delivery.event, "timestamp": moment.replace("+00:00", "Z"), "data": told}
+        return {"type": delivery.what, "timestamp": moment.replace("+00:00", "Z"), "data": told}
+
+
+def _at(what: What, approval: Approval) -> int:
+    """When it happened, in milliseconds since 1970."""
+    match what:
+        case "approval.changed":
+            at = approval.decisions[-1].at if approval.decisions else None
+        case "approval.escalated":
+            at = approval.escalates
+        case "approval.decided":
+            at = approval.decided_at
+        case _:
+            at = None
+    return at or approval.created
 
 
 @contextlib.asynccontextmanager

@@ -30,6 +30,7 @@ _yes = click.option("--yes", is_flag=True, help="With --all: without asking once
 
 @click.command("approve", epilog=ends(Exit.DENIED))
 @click.argument("approval_id", metavar="[ID]", required=False)
+@click.option("--digest", metavar="SHA256", help="Of the call that you have seen: to any other one it is no yes.")
 @click.option("--edit", metavar="JSON", help="Agree to other arguments: what this names is put in their place.")
 @click.option("--reason", default="", metavar="TEXT", help="Kept with the answer.")
 @click.option(
@@ -48,6 +49,7 @@ _yes = click.option("--yes", is_flag=True, help="With --all: without asking once
 @caller
 def approve_command(
     approval_id: str | None,
+    digest: str | None,
     edit: str | None,
     reason: str,
     remember: str,
@@ -61,15 +63,18 @@ def approve_command(
 ) -> int:
     """Let the call that waits as ID happen, once, exactly as shown.
 
-    With --edit with other arguments: they are checked and judged like any, and whoever made the call is told.
+    On a terminal it is shown, and you are asked. `toolgate approvals` prints the --digest that says which call you have
+    seen; without it and without a terminal only a call is agreed to as it was first put, for which nobody has voted and
+    one yes is enough. With --edit with other arguments: they are checked and judged like any, and whoever made the
+    call is told.
     """
     from gateway.answer import Answer
 
     changed = _edit(edit) if edit is not None else None
-    given = Answer("approved", reason, _method(), remember=_remember(remember, until, by), edit=changed)
+    given = Answer("approved", reason, _method(), seen=digest, remember=_remember(remember, until, by), edit=changed)
     if many:
-        if edit is not None or approval_id is not None:
-            raise click.UsageError("--all takes neither an ID nor --edit")
+        if any(word is not None for word in (approval_id, digest, edit)):
+            raise click.UsageError("--all takes neither an ID nor --digest nor --edit")
         return _all(caller, given, where, yes=yes, as_json=as_json)
     return _one(caller, approval_id, given, as_json)
 
@@ -148,15 +153,69 @@ def _one(caller: Caller, approval_id: str | None, given: "Answer", as_json: bool
     if approval_id is None or len(approval_id) < SHORTEST_ID:
         raise click.BadParameter(f"give at least the first {SHORTEST_ID} characters of the id", param_hint="ID")
     with caller.offline() as offline:
+        if given.decision == "approved" and given.seen is None:
+            given = _looked_at(offline, approval_id, given)
         answer, driver = asyncio.run(_answer(offline, approval_id, given))
         who = offline.subject().user
     if isinstance(answer, Deny):
         raise _refused(who, answer)
     if as_json:
-        emit(answer.to_json())
+        from gateway.preview import record
+
+        emit(record(answer))
         return Exit.OK
     _tell(answer, given, driver)
     return Exit.OK
+
+
+def _looked_at(offline: "Offline", approval_id: str, given: "Answer") -> "Answer":
+    """The yes, bound to the call that whoever says it has seen: on a terminal now; else as it was first put, for that
+    is what an id stands for. Raises Stop, and UsageError where it may be another call by now than he thinks.
+    """
+    from dataclasses import replace
+
+    from gateway.call import Deny
+
+    asked, draft = asyncio.run(_draft(offline, approval_id, given))
+    if isinstance(draft, Deny):
+        raise _refused(offline.subject().user, draft)
+    if asked.state == "pending":  # else the answer says what became of it
+        if sys.stdin.isatty():
+            _confirmed(offline, draft)
+        elif _touched(asked):
+            raise click.UsageError(
+                "its call may have been changed, and nobody is there to look at it: add the --digest that"
+                f" `toolgate approvals show {asked.id}` shows"
+            )
+    return replace(given, seen=asked.digest)
+
+
+def _touched(asked: "Approval") -> bool:
+    """Whether others have had, or must have, a say in it."""
+    agreed = any(vote.decision == "approved" for vote in asked.decisions)
+    return agreed or asked.needs > 1 or asked.asked_for is not None
+
+
+async def _draft(offline: "Offline", approval_id: str, given: "Answer") -> "tuple[Approval, Approval | Deny]":
+    """The question, and what this answer would make of it."""
+    await offline.store.expire()
+    asked = await offline.store.approval(approval_id)
+    return asked, await offline.approving.draft(offline.subject(), asked, given)
+
+
+def _confirmed(offline: "Offline", draft: "Approval") -> None:
+    """Shows what would run, and asks. Raises Stop unless he says yes."""
+    from gateway.cli.asking import forget_typed, show_lines, show_question
+    from gateway.cli.console import console
+    from gateway.preview import background
+    from gateway.visible import visible
+
+    paper = console(stderr=True)
+    show_question(paper, draft, time.time_ns() // 1_000_000)
+    show_lines(paper, background(draft, asyncio.run(offline.approving.background(draft))))
+    forget_typed()
+    if not click.confirm(f"  {visible(offline.subject().user)}, may it happen?", err=True):
+        raise Stop(Exit.ERROR, "nothing was answered; the question stays")
 
 
 def _refused(who: str, no: "Deny") -> Stop:
@@ -283,7 +342,9 @@ def _count(outcomes: Sequence[Any], *, as_json: bool) -> int:
 
     done = [one for one in outcomes if isinstance(one, Approval)]
     if as_json:
-        emit([one.to_json() for one in done])
+        from gateway.preview import record
+
+        emit([record(one) for one in done])
     for other in (one for one in outcomes if not isinstance(one, Approval)):
         click.echo(f"not answered: {visible(getattr(other, 'why', str(other)))}", err=True)
     click.echo(f"{len(done)} of {len(outcomes)} answered", err=True)

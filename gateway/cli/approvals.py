@@ -44,21 +44,22 @@ def approvals_command(context: click.Context, as_json: bool, caller: Caller) -> 
         waiting = asyncio.run(offline.approving.waiting(limit=sys.maxsize))
         doubted = [] if as_json else asyncio.run(_doubted(offline))
     if as_json:
-        emit([approval.to_json() for approval in waiting])
+        from gateway.preview import record
+
+        emit([record(approval) for approval in waiting])
         return Exit.OK
     if not waiting and not doubted:
         click.echo("nothing waits for a person", err=True)
         return Exit.OK
     from gateway.approving import alike
-    from gateway.cli.asking import show_question
+    from gateway.cli.asking import how, show_lines, show_question
     from gateway.cli.console import console
 
     option = caller.tenant_option()
     paper, now = console(), time.time_ns() // 1_000_000
     for same in alike(waiting[:MOST_SHOWN]):
         show_question(paper, same[0], now)
-        for approval in same:
-            paper.print(f"  │ {'answer':>12}  toolgate approve {approval.id}{option(approval.tenant)}", markup=False)
+        show_lines(paper, [how(approval, option(approval.tenant)) for approval in same])
     if len(waiting) > MOST_SHOWN:
         click.echo(f"and {len(waiting) - MOST_SHOWN} more; --json lists them all", err=True)
     for doubt in doubted:

@@ -24,7 +24,7 @@ from gateway.preview import Line, background, preview
 from gateway.store import Store
 from gateway.visible import visible
 
-__all__ = ["answer", "answered", "read_line", "show_lines", "show_question", "until"]
+__all__ = ["answer", "answered", "forget_typed", "how", "read_line", "show_lines", "show_question", "until"]
 
 LOOK_SECONDS = 0.2  # between two looks at whether anybody has written to the store
 IDLE_SECONDS = 5.0  # the longest time between two real looks: that a time is over is written by nobody
@@ -82,12 +82,17 @@ def show_lines(console: Console, lines: Sequence[Line]) -> None:
         console.print(Text.assemble((f"  │ {line.label:>12}  ", "yellow"), line.text), soft_wrap=True)
 
 
+def how(approval: Approval, option: str = "") -> Line:
+    """The command that agrees to this very call: it does nothing once somebody has changed it."""
+    return Line("answer", f"toolgate approve {approval.id}{option} --digest {approval.digest}")
+
+
 def _agreed(approval: Approval) -> list[Line]:
     return [Line("agreed", visible(" and ".join(approval.approvers)))] if approval.approvers else []
 
 
 async def _asked(approver: Subject, console: Console) -> tuple[Said, str]:
-    _forget_typed()
+    forget_typed()
     while True:
         prompt = Text.assemble("  ", (visible(approver.user), "yellow"), ", may it happen? (y/n, or n and a reason) ")
         console.print(prompt, end="")
@@ -149,6 +154,7 @@ def _wake(readable: "asyncio.Future[None]") -> None:
         readable.set_result(None)
 
 
-def _forget_typed() -> None:
+def forget_typed() -> None:
+    """What was typed before the question stood there is no answer to it."""
     if sys.stdin.isatty():
         termios.tcflush(sys.stdin, termios.TCIFLUSH)

@@ -19,8 +19,8 @@ __all__ = ["rules_command"]
 @as_json
 @caller
 def rules_command(as_json: bool, caller: Caller) -> int:
-    """How people answered each rule. Over 95 % yes in 50 answers, the question protects nobody: a narrower one is
-    proposed.
+    """How people answered each rule, and each budget that asks. Over 95 % yes in 50 answers, the question protects
+    nobody: for a rule, a narrower one is proposed.
     """
     from gateway.fatigue import habits
 
@@ -53,6 +53,9 @@ def _warn(habit: "Habit") -> None:
         return
     quick = ", half of them in less time than it takes to read one" if habit.millis < QUICK else ""
     click.echo(f"\n{habit.rule} was answered with yes {habit.approved} of {habit.answers} times{quick}.")
+    if habit.of_budget:
+        click.echo("Whoever is asked lets it pass: raise its limit in budgets.toml, or let it deny.")
+        return
     proposal = _proposal(habit)
     if proposal:
         click.echo(f"Ask about the others only, and allow:  {proposal}")
@@ -67,7 +70,7 @@ def _proposal(habit: "Habit") -> str | None:
     from gateway.policy.suggest.narrowing import narrow, shape_of
     from gateway.policy.suggest.writing import Unwritable
 
-    if not habit.tired:
+    if not habit.tired or habit.of_budget:
         return None
     calls = [(one.path, shape_of(value), value) for one in habit.approvals if (value := one.call.arguments.value)]
     if not calls:

@@ -1,6 +1,7 @@
 """`toolgate approvals remembered`, `forget`, `delegate`, `delegations`, `end`: what lasts beyond one answer."""
 
 import asyncio
+import os
 import secrets
 import time
 from datetime import UTC, datetime
@@ -12,7 +13,10 @@ from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, caller, emit, usage_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.lasting import Remembered
+    from gateway.runtime import Offline
 
 __all__ = ["date_of", "delegate_command", "delegations_command", "end_command", "forget_command", "remembered_command"]
 
@@ -36,7 +40,7 @@ def _day(millis: int) -> str:
 def remembered_command(all_of_them: bool, as_json: bool, caller: Caller) -> int:
     """List the answers that count for more calls than the one they were given to."""
     with caller.offline() as offline:
-        found = offline.store.lasting.remembered(all_of_them=all_of_them)
+        found = _shown(offline, offline.store.lasting.remembered(all_of_them=all_of_them))
     if as_json:
         emit([one.to_json() for one in found])
         return Exit.OK
@@ -45,6 +49,20 @@ def remembered_command(all_of_them: bool, as_json: bool, caller: Caller) -> int:
     if not found:
         click.echo("nothing is remembered", err=True)
     return Exit.OK
+
+
+def _shown(offline: "Offline", found: "Sequence[Remembered]") -> "list[Remembered]":
+    """Without the values in which a credential of the gateway's own turns up."""
+    from dataclasses import replace
+
+    from gateway.call import Arguments
+    from gateway.config import own_secrets
+    from gateway.credentials import holding
+    from gateway.preview import without
+
+    ours = own_secrets(offline.config, os.environ) if found else frozenset()
+    given = [(one, Arguments.parse(one.arguments)) for one in found]
+    return [replace(one, arguments=without(known, frozenset(holding(known, ours)))) for one, known in given]
 
 
 def _told(one: "Remembered") -> str:
@@ -88,14 +106,17 @@ def forget_command(remembered_id: str, as_json: bool, caller: Caller) -> int:
 @caller
 def delegate_command(deputy: str, until: str, as_json: bool, caller: Caller) -> int:
     """Let somebody decide in your place until a date: all that you might decide, and nothing that you asked for."""
-    from gateway.lasting import Delegation
+    from gateway.lasting import DAY, Delegation
 
     with caller.offline() as offline:
         me = offline.subject()
         if not deputy.startswith("user:") or deputy == me.user:
             raise Stop(Exit.USAGE, f"`{deputy}` is nobody else: write `user:eve`")
-        now = time.time_ns() // 1_000_000
-        made = Delegation(f"D-{secrets.token_hex(8)}", me.user, deputy, me.tenant, now, date_of("--until", until))
+        end, now = date_of("--until", until), time.time_ns() // 1_000_000
+        made = Delegation(f"D-{secrets.token_hex(8)}", me.user, deputy, me.tenant, now, end)
+        if made.until > now + offline.longest:
+            most = f"{offline.longest // DAY} days"
+            raise Stop(Exit.DENIED, f"a delegation lasts {most} at most (`[approvals] longest_days`)")
         asyncio.run(offline.store.lasting.delegate(made))
     if as_json:
         emit(made.to_json())

@@ -29,13 +29,13 @@ def show_command(approval_id: str, full: bool, as_json: bool, caller: Caller) ->
 
 
 async def _show(offline: "Offline", approval_id: str, *, full: bool, as_json: bool) -> int:
-    from gateway.preview import background, preview
+    from gateway.preview import background, preview, record
 
     asked = await offline.store.approval(approval_id)
     lines = background(asked, await offline.approving.background(asked))
     if as_json:
         shown = [*preview(asked, whole=full), *lines]
-        emit({**asked.to_json(), "view": [[line.label, line.text] for line in shown]})
+        emit({**record(asked), "view": [[line.label, line.text] for line in shown]})
         return Exit.OK
     from gateway.cli.asking import show_lines, show_question
     from gateway.cli.console import console
@@ -48,7 +48,7 @@ async def _show(offline: "Offline", approval_id: str, *, full: bool, as_json: bo
         Line("vote", visible(f"{vote.by}: {vote.decision} ({vote.method or 'unknown'}) {vote.comment}".rstrip()))
         for vote in asked.decisions
     ]
-    show_lines(paper, [*lines, *votes, Line("state", asked.state), Line("id", asked.id)])
+    show_lines(paper, [*lines, *votes, Line("state", asked.state), Line("id", asked.id), Line("digest", asked.digest)])
     return Exit.OK
 
 
@@ -80,11 +80,13 @@ async def _watch(offline: "Offline", count: int, *, as_json: bool) -> None:
 
 def _print(asked: "Approval", *, as_json: bool) -> None:
     if as_json:
-        emit(asked.to_json())
+        from gateway.preview import record
+
+        emit(record(asked))
         return
-    from gateway.cli.asking import show_question
+    from gateway.cli.asking import how, show_lines, show_question
     from gateway.cli.console import console
 
     paper = console()
     show_question(paper, asked, time.time_ns() // 1_000_000)
-    paper.print(f"  │ {'answer':>12}  toolgate approve {asked.id}", markup=False)
+    show_lines(paper, [how(asked)])

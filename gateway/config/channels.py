@@ -46,12 +46,15 @@ class ApprovalsConfig(Table):
     """`[approvals]`. `questions` is how many of one run may wait for people at once. `ask_clients`: a client that shows
     forms is asked about its own calls.
 
+    `longest_days` is how long a remembered yes or a delegation lasts at most.
+
     `http`: people answer at `/approvals`; None: where they log in. `scopes` is what a key or a token must have there.
     `url` is where people reach it, in links. `webhook` is told of what waits.
     """
 
     questions: Annotated[int, Field(ge=1, le=1000)] = 20
     ask_clients: bool = False
+    longest_days: Annotated[int, Field(ge=1, le=3650)] = 90
     http: bool | None = None
     scopes: Scopes = ("approvals",)
     url: Annotated[SafeAddress, BeforeValidator(_place)] | None = None

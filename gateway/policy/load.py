@@ -77,7 +77,7 @@ def _build(model: Source | None, sources: Sequence[Source], *, hollow: bool) -> 
     if problems:
         raise PolicyError(sorted(problems, key=_place))
     spoken_of = [*rules, *(obligation.rule for obligation in obligations)]
-    found = [*_twice(rules), *_twice(grants), *_twice(obligations), *_unknown_roles(spoken_of, grants)]
+    found = [*_twice(rules), *_twice(grants), *_twice(obligations), *_unknown_roles(spoken_of, grants, obligations)]
     warnings = sorted(found, key=_place)
     digest = digest_of(model, sources)
     if own is None or model is None:
@@ -165,11 +165,14 @@ def _twice(rows: Sequence[Rule] | Sequence[Grant] | Sequence[Obligation]) -> Ite
             yield Problem(row.file, row.line, 1, message, "delete one of them", "warning", "duplicate")
 
 
-def _unknown_roles(rules: Sequence[Rule], grants: Sequence[Grant]) -> Iterable[Problem]:
-    """Groups that rules name and nobody has, and groups that somebody has and no rule names."""
+def _unknown_roles(
+    rules: Sequence[Rule], grants: Sequence[Grant], obligations: Sequence[Obligation]
+) -> Iterable[Problem]:
+    """Groups that rules name and nobody has, and groups that somebody has and no rule names, nor an `escalate=`."""
     grants = [grant for grant in grants if grant.kind == "g"]
     given = {grant.role for grant in grants}
     used = {rule.who for rule in rules} | {grant.member for grant in grants}
+    used |= {up[0] for obligation in obligations if (up := obligation.duties.escalate)}
     for rule in rules:
         if rule.who.startswith(tuple(f"{group}:" for group in GROUPS)) and rule.who not in given:
             hint = did_you_mean(rule.who, given) if given else "give it to somebody with a `g` line"

@@ -10,6 +10,7 @@ from gateway.approval import Approval, Terms, Vote
 from gateway.errors import Conflict, IllegalEvent, UnknownRun
 from gateway.events import Cancelled, Decided, Event
 from gateway.lasting import remembered
+from gateway.preview import digest_of, preview
 from gateway.run import ENDED
 from gateway.store.approvals import found, rewrite
 from gateway.store.lasting import keep
@@ -17,6 +18,8 @@ from gateway.store.ledger import Ledger
 from gateway.store.transactions import Append, append
 
 __all__ = ["decide", "expire", "withdraw"]
+
+_VOTED = ("decisions", "needs", "policy", "escalates", "arguments", "digest", "asked_for", "preview_digest")
 
 
 def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
@@ -32,9 +35,11 @@ def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
     vote = replace(vote, digest=asked.digest, policy=asked.policy, scope=scope)
     _check_new(asked, vote)
     asked = replace(asked, decisions=(*asked.decisions, vote), needs=max(asked.needs, terms.needs))
+    if terms.edited is not None and vote.decision == "approved":
+        asked = replace(asked, preview_digest=digest_of(preview(asked)))  # what whoever comes next is shown
     if vote.decision == "escalated":
         asked = replace(asked, escalates=min(vote.at, asked.escalates or vote.at))
-    rewrite(db, asked, "decisions", "needs", "policy", "escalates", "arguments", "digest", "asked_for")
+    rewrite(db, asked, *_VOTED)
     if vote.decision == "denied" or (vote.decision == "approved" and len(asked.approvers) >= asked.needs):
         return _settle(db, asked, vote, terms)
     return asked

@@ -1,6 +1,7 @@
 """What people agreed to is what runs: by so many of them, as they changed it, on that tool of that server. Once."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from gateway.approval import Approval, Remember
 from gateway.call import Allow, Arguments, Call, Deny, Subject, outcome_from_json
 from gateway.errors import Conflict
 from gateway.events import Admitted, Denied, Held, Resumed, Returned
-from gateway.lasting import Delegation
+from gateway.lasting import DAY, Delegation
 from gateway.pipeline import FIRST, CallSettings
 from gateway.steps import MAX_REFUSALS
 from tests.fixtures.parts import ANN, BOB, RULES, Replies, Stage, arrivals, calls, opened, says, tally
@@ -432,7 +433,8 @@ SAFE = RULES + "o, *, *, desk/send, call, args.amount <= 500, remember=yes, smal
 
 
 def always(*by: str, scope: Any = "session") -> Answer:
-    return Answer("approved", remember=Remember(scope, by, 2**42 if scope == "until" else None))
+    tomorrow = round(time.time() * 1000) + DAY
+    return Answer("approved", remember=Remember(scope, by, tomorrow if scope == "until" else None))
 
 
 def test_what_is_remembered_is_not_asked_again_and_the_verdict_says_whose_word_it_is(tmp_path: Path) -> None:

@@ -31,6 +31,15 @@ def test_what_nobody_answered_or_is_open_is_no_answer() -> None:
     assert habit.to_json()["tired"] is False
 
 
+def test_what_a_budget_asks_is_counted_for_that_budget() -> None:
+    why = "the budget `sums` for user=user:ann of 1 tool call is used up (1 tool call taken)"
+    asked = [replace(answered(), rule=None, why=why), answered(), replace(answered(), rule=None)]
+    found = {habit.rule: habit for habit in habits(asked)}
+    assert {rule: (habit.answers, habit.of_budget) for rule, habit in found.items()} == {
+        "budget `sums`": (1, True), "p.csv:3": (1, False),
+    }  # fmt: skip
+
+
 def test_rules_that_need_a_look_come_first() -> None:
     tired = [answered(rule="p.csv:9")] * ENOUGH
     assert [habit.rule for habit in habits([answered(), *tired])] == ["p.csv:9", "p.csv:3"]

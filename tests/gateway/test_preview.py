@@ -1,11 +1,12 @@
 """Whoever approves sees exactly what will run."""
 
+import json
 from dataclasses import replace
 
 from gateway.budget import Limits, Spend
 from gateway.call import Arguments
 from gateway.notice import notice
-from gateway.preview import LONGEST, Background, background, differences, digest_of, preview, shown
+from gateway.preview import LONGEST, Background, background, differences, digest_of, preview, record, shown
 from gateway.sources import Sources
 from gateway.tolls import FREE, META, Toll
 from tests.builders import a_call, an_approval
@@ -130,10 +131,19 @@ def test_a_value_that_holds_a_secret_of_ours_is_shown_nowhere() -> None:
         lines = [*preview(one), *preview(one, whole=True)]
         lines += [*background(one, Background(before)), *background(before, Background(one))]
         texts += [line.text for line in lines]
-        assert "tok-" not in str([*lines, notice(one, Background())])
+        assert "tok-" not in str([*lines, notice(one, Background()), record(one)])
     assert "note = (not shown: it holds a credential of this gateway; 23 characters)" in texts
     assert "may destroy; `note` holds a credential of this gateway" in texts
     assert 'note = "nothing"' in texts
     assert "note: not what it was (not shown: it held, or holds, a credential of this gateway)" in texts
     assert notice(asked, None)["arguments"]["amount"] == 900
     assert asked.call == call
+    assert record(same) == {
+        **same.to_json(),
+        "arguments": record(same)["arguments"],
+        "asked_for": record(same)["asked_for"],
+    }
+    assert json.loads(record(same)["arguments"])["amount"] == 1
+    assert record(edited)["arguments"] == edited.arguments
+    plain = an_approval(call=call)
+    assert record(plain) == plain.to_json()

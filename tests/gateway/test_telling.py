@@ -11,14 +11,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.approval import Approval
+from gateway.approval import Approval, Terms
 from gateway.approving import Approving
+from gateway.call import Arguments
 from gateway.guarded import guarded_client
 from gateway.reach import Reach
 from gateway.telling import Telling, telling
 from gateway.webhook import Hook, verified
 from tests.fixtures.gateway_app import App, opened
-from tests.fixtures.waiting_call import a_question, setup
+from tests.fixtures.waiting_call import ESCALATES, a_question, setup
 
 KEY = bytes(range(32))
 URL = "https://chat.example/hook-secret"
@@ -52,9 +53,11 @@ def approving(app: App) -> Approving:
     return Approving(app.store, app.clients.policy, lambda: app.upstreams.catalogue)
 
 
-def within(tmp_path: Path, chat: Chat, scenario: Callable[[App, Telling, Approval], Awaitable[None]]) -> None:
+def within(
+    tmp_path: Path, chat: Chat, scenario: Callable[[App, Telling, Approval], Awaitable[None]], *more: str
+) -> None:
     async def work() -> None:
-        async with asyncio.timeout(60), opened(setup(tmp_path)) as app, client(chat) as http:
+        async with asyncio.timeout(60), opened(setup(tmp_path, *more)) as app, client(chat) as http:
             hook = Hook(URL, KEY, "https://gate.example")
             told = Telling(approving(app), app.store.outbox("acme"), hook, http)
             await scenario(app, told, await a_question(app))
@@ -84,6 +87,30 @@ def test_it_is_told_the_question_and_then_the_answer(tmp_path: Path) -> None:
         assert str(tmp_path) not in json.dumps(chat.heard)
 
     within(tmp_path, chat, scenario)
+
+
+def test_it_is_told_which_call_it_is_by_now_and_to_whom_it_goes(tmp_path: Path) -> None:
+    """The digest that an answer must name is that of the newest message."""
+    chat = Chat()
+
+    async def scenario(app: App, told: Telling, asked: Approval) -> None:
+        assert await told.once() == 1
+        changed = Terms(needs=2, edited=Arguments.parse({"word": "b"}))
+        now = await app.store.decide(asked.id, "approved", "user:bob", "", changed)
+        assert await told.once() == 1
+        message, heard = chat.heard[-1]
+        assert (message, heard["type"]) == (f"{asked.id}.approval.changed.1", "approval.changed")
+        assert (heard["data"]["digest"], heard["data"]["state"]) == (now.digest, "pending")
+        assert (heard["data"]["arguments"], heard["data"]["agreed"]) == ({"word": "b"}, ["user:bob"])
+        assert ["changed", 'word: "a" -> "b"'] in heard["data"]["shown"]
+        await app.store.decide(asked.id, "escalated", "user:bob", "")
+        assert await told.once() == 1
+        assert (chat.heard[-1][1]["type"], chat.heard[-1][1]["data"]["escalate_to"]) == (
+            "approval.escalated",
+            "role:boss",
+        )
+
+    within(tmp_path, chat, scenario, ESCALATES)
 
 
 @pytest.mark.parametrize("status", [500, 404, 302, 429])

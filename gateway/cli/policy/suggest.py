@@ -66,7 +66,7 @@ def _always_agreed_to(caller: Caller) -> list[str]:
 
     with caller.offline() as offline:
         asked = asyncio.run(offline.store.approvals(pending_only=False, limit=sys.maxsize))
-    return [habit.rule for habit in habits(asked) if habit.tired]
+    return [habit.rule for habit in habits(asked) if habit.tired and not habit.of_budget]
 
 
 def _check_model(policy: "Policy") -> None:

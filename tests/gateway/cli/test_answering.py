@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.gateway.cli.conftest import Command, Result
+from tests.gateway.cli.terminal import Terminal
 
 BOB = ("--as", "user:bob")
 SUM = ("call", "echo/add", '{"a": 1, "b": 2}')
@@ -78,14 +80,96 @@ def test_a_no_may_stop_the_run(project: Path, toolgate: Command) -> None:
 def test_where_two_must_agree_the_first_hears_that_one_more_must(project: Path, toolgate: Command) -> None:
     add_line(project, "o, *, *, echo/add, call, , needs=2, two look at sums")
     add_line(project, "p, user:eve, *, echo/*, approve, , allow, eve looks too")
-    asked = the_id(toolgate(*SUM, "--json"))
-    first = toolgate("approve", asked, *BOB)
+    toolgate(*SUM)
+    (held,) = toolgate("approvals", "--json").json
+    yes = ("approve", held["id"], "--digest", held["digest"])
+    first = toolgate(*yes, *BOB)
     assert (first.code, "1 more must agree" in first.err) == (0, True)
-    assert toolgate("approve", asked, *BOB).code == 1
+    assert toolgate(*yes, *BOB).code == 1
     assert toolgate(*SUM).code == 7
-    second = toolgate("approve", asked, "--as", "user:eve")
+    second = toolgate(*yes, "--as", "user:eve")
     assert "approved by user:bob and user:eve: echo/add" in second.err
     assert toolgate(*SUM).out == "3\n"
+
+
+TWO = "o, *, *, echo/add, call, , needs=2, two look at sums"
+EVE = ("--as", "user:eve")
+LOOK = "nobody is there to look at it: add the --digest that `toolgate approvals show"
+
+
+@pytest.fixture
+def of_two(project: Path, toolgate: Command) -> Any:
+    """A question that two must agree to: Bob and Eve may."""
+    add_line(project, TWO)
+    add_line(project, "p, user:eve, *, echo/*, approve, , allow, eve looks too")
+    toolgate(*SUM)
+    (asked,) = toolgate("approvals", "--json").json
+    return asked
+
+
+def test_a_yes_does_not_count_for_a_call_that_somebody_changed_after_it_was_seen(
+    of_two: Any, toolgate: Command
+) -> None:
+    shown = toolgate("approvals", "show", of_two["id"], *EVE).out
+    assert of_two["digest"] in shown
+    changed = toolgate("approve", of_two["id"], "--edit", '{"b": 90000}', "--digest", of_two["digest"], *BOB)
+    assert changed.code == 0
+    late = toolgate("approve", of_two["id"], "--digest", of_two["digest"], *EVE)
+    assert (late.code, "was changed meanwhile, by user:bob; look at it again" in late.err) == (1, True)
+    (now,) = toolgate("approvals", "--json").json
+    assert [vote["by"] for vote in now["decisions"]] == ["user:bob"]
+    seen = toolgate("approve", of_two["id"], "--digest", now["digest"], *EVE)
+    assert "approved by user:bob and user:eve" in seen.err
+
+
+def test_without_a_terminal_nobody_agrees_unseen_to_what_may_be_another_call(of_two: Any, toolgate: Command) -> None:
+    for how in ((), ("--json",), ("--edit", '{"b": 3}')):
+        refused = toolgate("approve", of_two["id"], *how, *BOB)
+        assert (refused.code, LOOK in refused.err) == (2, True)
+    assert toolgate("approve", of_two["id"], "--digest", "", *BOB).code == 1
+    assert toolgate("approvals", "--json").json == [of_two]
+
+
+def test_a_changed_question_is_not_agreed_to_unseen_and_one_as_it_was_first_put_is(
+    project: Path, toolgate: Command
+) -> None:
+    asked = the_id(toolgate(*SUM, "--json"))
+    assert toolgate("approve", asked, *BOB).code == 0
+    toolgate(*SUM)
+    add_line(project, TWO)
+    toolgate(*SUM)
+    (again,) = toolgate("approvals", "--json").json
+    yes = ("approve", again["id"], "--digest", again["digest"])
+    assert toolgate(*yes, "--edit", '{"b": 3}', *BOB).code == 0
+    assert LOOK in toolgate("approve", again["id"], *BOB).err
+
+
+def test_on_a_terminal_the_call_is_shown_and_only_a_yes_lets_it_happen(
+    of_two: Any, toolgate: Command, terminal: Callable[..., Terminal]
+) -> None:
+    toolgate("approve", of_two["id"], "--edit", '{"b": 90000}', "--digest", of_two["digest"], *BOB)
+    with terminal("approve", of_two["id"], *EVE) as shown:
+        assert "b: 2 -> 90000" in shown.until("user:eve, may it happen? [y/N]")
+        shown.type("n\n")
+        assert shown.end() == 1
+        assert "nothing was answered; the question stays" in shown.screen
+    assert len(toolgate("approvals", "--json").json) == 1
+    with terminal("approve", of_two["id"], *EVE) as shown:
+        shown.until("may it happen? [y/N]")
+        shown.type("y\n")
+        assert shown.end() == 0
+    assert toolgate("approvals", "show", of_two["id"], "--json").json["state"] == "approved"
+
+
+def test_on_a_terminal_what_is_changed_while_somebody_looks_is_not_agreed_to(
+    of_two: Any, toolgate: Command, terminal: Callable[..., Terminal]
+) -> None:
+    with terminal("approve", of_two["id"], *EVE) as shown:
+        shown.until("may it happen? [y/N]")
+        toolgate("approve", of_two["id"], "--edit", '{"b": 90000}', "--digest", of_two["digest"], *BOB)
+        shown.type("y\n")
+        assert shown.end() == 1
+        assert "was changed meanwhile, by user:bob; look at it again" in shown.screen
 
 
 def test_a_question_is_handed_up(project: Path, toolgate: Command) -> None:
@@ -102,7 +186,9 @@ def test_a_question_is_handed_up(project: Path, toolgate: Command) -> None:
 
 def test_what_goes_to_nobody_is_not_handed_up(held: Result, toolgate: Command) -> None:
     refused = toolgate("approvals", "escalate", the_id(held), *BOB)
-    assert (refused.code, "no line says to whom" in refused.err) == (6, True)
+    assert (refused.code, "user:bob can't answer so: no line says to whom" in refused.err) == (6, True)
+    other = toolgate("approvals", "escalate", the_id(held), *EVE)
+    assert (other.code, "user:eve may not decide this: no line allows" in other.err) == (6, True)
 
 
 def test_many_are_all_shown_and_then_answered_each_once(project: Path, toolgate: Command) -> None:
@@ -120,6 +206,20 @@ def test_many_are_all_shown_and_then_answered_each_once(project: Path, toolgate:
     assert toolgate("approvals", "--json").json == []
 
 
+def test_of_many_what_is_changed_while_somebody_looks_is_not_agreed_to(
+    of_two: Any, toolgate: Command, terminal: Callable[..., Terminal]
+) -> None:
+    with terminal("approve", "--all", *EVE) as shown:
+        shown.until("Approve this one? [y/N]")
+        toolgate("approve", of_two["id"], "--edit", '{"b": 90000}', "--digest", of_two["digest"], *BOB)
+        shown.type("y\n")
+        assert shown.end() == 6
+        assert "was changed meanwhile, by user:bob; look at it again" in shown.screen
+        assert "0 of 1 answered" in shown.screen
+    (asked,) = toolgate("approvals", "--json").json
+    assert [vote["by"] for vote in asked["decisions"]] == ["user:bob"]
+
+
 def test_many_are_those_that_one_may_decide(project: Path, toolgate: Command) -> None:
     toolgate(*SUM)
     nothing = "nothing that you may decide waits there\n"
@@ -134,6 +234,7 @@ def test_many_are_those_that_one_may_decide(project: Path, toolgate: Command) ->
         ("approve",),
         ("approve", "--all", "A-123456"),
         ("approve", "--all", "--edit", "{}"),
+        ("approve", "--all", "--digest", "ab"),
         ("deny", "--all", "A-123456"),
         ("approve", "--all", "--where", "colour=red"),
         ("approve", "--all", "--where", "tool"),

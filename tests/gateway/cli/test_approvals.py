@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ def test_what_waits_is_shown_exactly_with_its_age_and_its_end(held: Result, tool
     for text in ("echo/add", "a = 1", "b = 2", "user:ann", "sums need a person  [policies/policy.csv:3]"):
         assert text in shown.out
     assert "ago; expires in 6 d 23 h" in shown.out
-    assert f"toolgate approve {the_id(held)}" in shown.out
+    (asked,) = toolgate("approvals", "--json").json
+    command = f"toolgate approve {the_id(held)} --digest {asked['digest']}"
+    assert f"{command}\n" in shown.out
+    assert toolgate(*command.split()[1:], "--as", "user:bob").code == 0
 
 
 def test_a_list_that_is_cut_says_so(held: Result, toolgate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,3 +126,50 @@ def test_after_an_answer_it_is_said_who_goes_on(project: Path, toolgate: Command
     toolgate("call", "echo/add", '{"a": 1, "b": 2}')
     (asked,) = toolgate("approvals", "--json").json
     assert toolgate("deny", asked["id"], "--as", "user:bob").err == "denied by user:bob: echo/add; the caller is told\n"
+
+
+SECRET = ("call", "echo/echo", '{"text": "it is tok-0123456789abcdef"}')
+
+
+@pytest.fixture
+def secret(project: Path, toolgate: Command, echo_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A call that waits, and holds what its server is logged in with."""
+    monkeypatch.setenv("ECHO_TOKEN", "tok-0123456789abcdef")
+    server = {"url": echo_url, "headers": {"Authorization": "Bearer ${ECHO_TOKEN}"}}
+    (project / ".mcp.json").write_text(json.dumps({"mcpServers": {"echo": server}}))
+    policy = project / "policies" / "policy.csv"
+    policy.write_text(policy.read_text() + "p, *, *, echo/echo, call, , ask, echoes are looked at\n")
+    return the_id(toolgate(*SECRET, "--json"))
+
+
+def test_a_credential_of_the_gateways_own_is_shown_by_no_command(secret: str, toolgate: Command) -> None:
+    for words in (
+        ("approvals", "--json"),
+        ("approvals",),
+        ("approvals", "show", secret, "--json"),
+        ("approvals", "show", secret, "--full"),
+        ("approvals", "watch", "--count", "1", "--json"),
+        ("approve", secret, "--as", "user:bob", "--json"),
+        ("approvals", "show", secret, "--json"),
+    ):
+        shown = toolgate(*words)
+        assert (shown.code, secret in shown.out) == (0, True)
+        assert "tok-" not in shown.out + shown.err
+        assert "not shown: it holds a credential of this gateway" in shown.out
+    assert toolgate(*SECRET).out == "it is tok-0123456789abcdef\n"
+
+
+def test_a_credential_in_a_remembered_call_is_not_shown(secret: str, project: Path, toolgate: Command) -> None:
+    policy = project / "policies" / "policy.csv"
+    policy.write_text(policy.read_text() + "o, *, *, echo/echo, call, , remember=yes, echoes are harmless\n")
+    assert toolgate("approve", secret, "--remember", "run", "--as", "user:bob").code == 0
+    for words in (("approvals", "remembered"), ("approvals", "remembered", "--json")):
+        shown = toolgate(*words).out
+        assert "not shown: it holds a credential of this gateway" in shown
+        assert "tok-" not in shown
+
+
+def test_a_credential_is_not_shown_by_those_who_answer_many(secret: str, toolgate: Command) -> None:
+    shown = toolgate("deny", "--all", "--yes", "--as", "user:bob", "--json")
+    assert [one["id"] for one in shown.json] == [secret]
+    assert "tok-" not in shown.out + shown.err

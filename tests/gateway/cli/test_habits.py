@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from gateway.approval import Vote
 from gateway.fatigue import ENOUGH
@@ -11,13 +12,14 @@ from tests.builders import CLIENT, NOON, STARTED, a_call, an_approval
 from tests.gateway.cli.conftest import Command
 
 
-def fill(project: Path, count: int) -> None:
+def fill(project: Path, count: int, **more: Any) -> None:
     store = SqliteStore(next(project.rglob("*.db"), project / ".toolgate" / "toolgate.db"))
     asyncio.run(store.append("r-9", [CLIENT, STARTED], lease=None))
     for n in range(count):
         call = a_call("shop/refund", {"amount": n % 40, "customer": "c-1"})
         vote = Vote("user:bob", NOON + 900, "approved", digest=call.digest)
-        asked = an_approval(f"A-{n}", call, claim=f"{n}", state="consumed", decisions=(vote,), decided_at=NOON + 900)
+        answered = {"claim": f"{n}", "state": "consumed", "decisions": (vote,), "decided_at": NOON + 900, **more}
+        asked = an_approval(f"A-{n}", call, **answered)
         asyncio.run(store.append("r-9", [], lease=None, changes=[Open(asked)]))
     store.close()
 
@@ -58,3 +60,26 @@ def test_a_few_answers_say_nothing(bare: Path, toolgate: Command) -> None:
     fill(bare, ENOUGH - 1)
     (habit,) = toolgate("approvals", "rules", "--json").json
     assert (habit["tired"], habit["proposal"]) == (False, None)
+
+
+def test_what_a_budget_asks_is_counted_for_that_budget(project: Path, toolgate: Command) -> None:
+    (project / "policies" / "budgets.toml").write_text(
+        '[budgets.echoes]\ntool = "echo/echo"\ntool_calls = 1\nthen = "ask"\n'
+    )
+    call = ("call", "echo/echo", '{"text": "hi"}')
+    assert toolgate(*call).code == 0
+    asked = toolgate(*call, "--json").error["approval"]
+    assert toolgate("approve", asked, "--as", "user:bob").code == 0
+    (habit,) = toolgate("approvals", "rules", "--json").json
+    assert (habit["rule"], habit["approved"], habit["proposal"]) == ("budget `echoes`", 1, None)
+
+
+def test_a_budget_that_is_always_passed_is_no_rule_to_narrow(bare: Path, toolgate: Command) -> None:
+    toolgate("approvals")
+    why = "the budget `refunds` for user=user:ann of 1 tool call is used up (1 tool call taken)"
+    fill(bare, ENOUGH, rule=None, why=why)
+    told = toolgate("approvals", "rules").out
+    assert "budget `refunds` was answered with yes 50 of 50 times" in told
+    assert "raise its limit in budgets.toml" in told
+    assert "policy suggest" not in told
+    assert toolgate("policy", "suggest", "--json").json["always_approved"] == []

@@ -54,6 +54,27 @@ def test_who_is_away_lets_another_decide_until_it_is_ended(project: Path, toolga
     assert toolgate("approve", again, "--as", "user:eve").code == 6
 
 
+@pytest.mark.parametrize(("days", "code"), [("2d", 0), ("3d", 6), ("99999d", 6)])
+def test_nothing_lasts_longer_than_the_admin_says(project: Path, toolgate: Command, days: str, code: int) -> None:
+    config, policy = project / "toolgate.toml", project / "policies" / "policy.csv"
+    config.write_text(config.read_text() + "[approvals]\nlongest_days = 2\n")
+    policy.write_text(policy.read_text() + "o, *, *, echo/add, call, , remember=yes, sums are harmless\n")
+    asked = toolgate("call", "echo/add", '{"a": 1, "b": 2}', "--json").error["approval"]
+    kept = toolgate("approve", asked, "--remember", "until", "--until", days, *BOB)
+    away = toolgate("approvals", "delegate", "user:eve", "--until", days, *BOB)
+    assert (kept.code, away.code) == (code, code)
+    if code:
+        assert "is remembered for 2 days at most (`[approvals] longest_days`)" in kept.err
+        assert "lasts 2 days at most (`[approvals] longest_days`)" in away.err
+    assert len(toolgate("approvals", "remembered", "--json").json) == (0 if code else 1)
+    assert len(toolgate("approvals", "delegations", "--json").json) == (0 if code else 1)
+
+
+def test_without_a_word_of_the_admin_90_days_are_the_most(bare: Path, toolgate: Command) -> None:
+    assert toolgate("approvals", "delegate", "user:eve", "--until", "90d", *BOB).code == 0
+    assert toolgate("approvals", "delegate", "user:eve", "--until", "91d", *BOB).code == 6
+
+
 @pytest.mark.parametrize("who", ["user:bob", "role:boss", "eve"])
 def test_nobody_stands_for_himself_and_only_a_person_for_another(bare: Path, toolgate: Command, who: str) -> None:
     assert toolgate("approvals", "delegate", who, "--until", "3d", *BOB).code == 2

@@ -40,7 +40,9 @@ def test_questions_are_shown_as_they_come(project: Path, toolgate: Command) -> N
     ids = [ask(toolgate, 2), ask(toolgate, 3)]
     watched = toolgate("approvals", "watch", "--count", "2", "--json")
     assert [one["id"] for one in watched.lines] == ids
-    assert f"toolgate approve {ids[0]}" in toolgate("approvals", "watch", "--count", "1").out
+    (first, _) = watched.lines
+    shown = toolgate("approvals", "watch", "--count", "1").out
+    assert f"toolgate approve {ids[0]} --digest {first['digest']}\n" in shown
 
 
 def test_an_unknown_question_is_an_error(bare: Path, toolgate: Command) -> None:

@@ -134,6 +134,11 @@ def test_what_is_only_doubtful_is_a_warning(text: str, part: str) -> None:
     assert any(part in warning.message for warning in policy.warnings)
 
 
+def test_a_role_to_which_questions_go_up_is_used() -> None:
+    up = "o, *, *, a/b, call, , escalate=role:director@2h, it goes up\n"
+    assert parse(LINE + up + "g, user:eve, role:director, *").warnings == ()
+
+
 def test_a_misspelt_role_is_answered_with_the_right_one() -> None:
     warnings = parse(LINE + "p, role:suport, *, a/b, call, , deny, y\ng, user:a, role:support, *").warnings
     assert [warning.hint for warning in warnings] == ["did you mean `role:support`?", "did you mean `role:suport`?"]

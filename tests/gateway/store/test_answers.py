@@ -11,6 +11,7 @@ from gateway.approval import Approval, Terms
 from gateway.call import Arguments
 from gateway.errors import Conflict
 from gateway.events import Cancelled, Decided
+from gateway.preview import digest_of, preview
 from gateway.store import Open
 from gateway.store.database import DatabaseStore
 from tests.builders import NOON, QUEUED, STARTED, Clock, a_call, an_approval, held
@@ -52,6 +53,14 @@ def test_one_who_agrees_is_enough_unless_more_are_needed(store: DatabaseStore) -
     assert (vote.by, vote.at, vote.decision, vote.method, vote.comment) == (
         "user:bob", NOON, "approved", "a test", "because",
     )  # fmt: skip
+
+
+def test_the_digest_of_what_is_shown_is_that_of_the_changed_call(store: DatabaseStore) -> None:
+    ask(store, needs=2, preview_digest=digest_of(preview(ASKED)))
+    assert say(store, "bob").preview_digest == digest_of(preview(ASKED))
+    say(store, "eve", edited=Arguments.parse({"amount": 10}))
+    kept = asyncio.run(store.approval("A-1"))
+    assert kept.preview_digest == digest_of(preview(kept)) != digest_of(preview(ASKED))
 
 
 def test_of_two_who_are_needed_the_first_leaves_it_open_and_the_run_hears_of_the_last(store: DatabaseStore) -> None:

@@ -5,10 +5,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from gateway.approval import Terms
+from gateway.call import Arguments
 from gateway.events import Held, Queued, Started
 from gateway.store import Open
 from gateway.store.database import DatabaseStore
-from gateway.store.outbox import LEASE, Delivery, What
+from gateway.store.outbox import LEASE, Delivery, Outbox, What
 from tests.builders import NOON, a_call, an_approval
 from tests.fixtures.stores import Place, store_at
 
@@ -32,9 +36,9 @@ def within(place: Place, scenario: Callable[[DatabaseStore, Clock], Coroutine[An
         store.close()
 
 
-async def ask(store: DatabaseStore, approval_id: str = "A-1", tenant: str = "acme") -> None:
+async def ask(store: DatabaseStore, approval_id: str = "A-1", tenant: str = "acme", **more: Any) -> None:
     call = replace(a_call(), run_id=f"r-{approval_id}")
-    asked = an_approval(approval_id, call, claim=approval_id, tenant=tenant)
+    asked = an_approval(approval_id, call, claim=approval_id, tenant=tenant, **more)
     queued = Queued("client", "user:ann", tenant, None, input="x", limits={})
     held = Held(call.key, call.path, approval_id, "why", None)
     await store.append(call.run_id, [queued, Started("me"), held], lease=None, changes=(Open(asked),))
@@ -102,5 +106,72 @@ def test_a_question_that_was_answered_before_anybody_looked_is_not_told(place: P
         await ask(store)
         await store.decide("A-1", "denied", "user:bob", "")
         assert list(await store.outbox("acme").take()) == []
+
+    within(place, scenario)
+
+
+async def told(outbox: Outbox) -> list[str]:
+    """What is due, and all of it is taken."""
+    due = list(await outbox.take())
+    for delivery in due:
+        await outbox.sent(delivery)
+    return [delivery.event for delivery in due]
+
+
+def test_each_yes_of_several_and_each_change_is_told(place: Place) -> None:
+    async def scenario(store: DatabaseStore, clock: Clock) -> None:
+        outbox = store.outbox("acme")
+        await ask(store, needs=3)
+        assert await told(outbox) == ["approval.requested"]
+        edited = Arguments.parse({"amount": 3})
+        await store.decide("A-1", "approved", "user:bob", "", Terms(edited=edited))
+        assert await told(outbox) == ["approval.changed.1"]
+        assert await told(outbox) == []
+        await store.decide("A-1", "approved", "user:eve", "")
+        assert await told(outbox) == ["approval.changed.2"]
+        await store.decide("A-1", "approved", "user:joe", "")
+        assert await told(outbox) == ["approval.decided"]
+        assert await told(outbox) == []
+
+    within(place, scenario)
+
+
+def test_what_changes_while_a_change_is_told_is_told_after_it_and_the_end_comes_last(place: Place) -> None:
+    async def scenario(store: DatabaseStore, clock: Clock) -> None:
+        outbox = store.outbox("acme")
+        await ask(store, needs=3)
+        await told(outbox)
+        await store.decide("A-1", "approved", "user:bob", "")
+        (first,) = await outbox.take()
+        assert (first.event, first.what) == ("approval.changed.1", "approval.changed")
+        await store.decide("A-1", "approved", "user:eve", "")
+        assert list(await outbox.take()) == []
+        await outbox.sent(first)
+        (second,) = await outbox.take()
+        assert second.event == "approval.changed.2"
+        await store.decide("A-1", "denied", "user:joe", "")
+        assert list(await outbox.take()) == []
+        await outbox.sent(second)
+        assert await told(outbox) == ["approval.decided"]
+
+    within(place, scenario)
+
+
+@pytest.mark.parametrize("by", ["the clock", "a person"])
+def test_a_question_that_goes_up_is_told_once(place: Place, by: str) -> None:
+    async def scenario(store: DatabaseStore, clock: Clock) -> None:
+        outbox = store.outbox("acme")
+        await ask(store, escalate_to="role:boss", escalates=NOON + 1_000)
+        await told(outbox)
+        assert await outbox.next_due() == NOON + 1_000
+        assert await told(outbox) == []
+        if by == "a person":
+            await store.decide("A-1", "escalated", "user:bob", "")
+        else:
+            clock.now += 1_000
+        assert await told(outbox) == ["approval.escalated"]
+        clock.now += 5_000
+        assert await told(outbox) == []
+        assert await outbox.next_due() is None
 
     within(place, scenario)

@@ -88,7 +88,7 @@ def test_a_yes_and_a_no_are_counted_with_how_their_author_was_known(tmp_path: Pa
         ({"digest": None}, 400, "`digest`"),
         ({"decision": "approve"}, 400, "`decision`"),
         ({"decision": ["approved"]}, 400, "`decision`"),
-        ({"decision": "escalated"}, 403, "no line says to whom this goes"),
+        ({"decision": "escalated"}, 422, "no line says to whom this goes"),
         ({"remember": {"scope": "run"}}, 422, "counts once"),
         ({"edit": {"word": 3}}, 422, "word"),
         ({"edit": [3]}, 400, "`edit`"),
