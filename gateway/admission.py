@@ -24,7 +24,7 @@ from gateway.call import (
 from gateway.caller import NOBODY, Caller
 from gateway.duties import Duties
 from gateway.events import Admitted, Budgeted, Event, Obliged, Recognised
-from gateway.gates import Facts, cost, pin
+from gateway.gates import Facts, cost, lifted, pin
 from gateway.hearing import Ear
 from gateway.profile import WHOLE, Profile
 from gateway.reserving import reserves
@@ -200,7 +200,7 @@ class Admission:
         reserve: tuple[Change, ...] = () if free else (Reserve(account, price, self.work.place.limits),)
         if self.bill is not None:
             claims, paces = self.bill.claims, self.bill.paces
-            reserve = (*reserve, *reserves(claims, agreed=self.facts.approval is not None), *paces)
+            reserve = (*reserve, *reserves(claims, lifted(self.call, self.facts)), *paces)
         used = (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
         if self.facts.remembered is not None:
             used = (*used, Recall(self.facts.remembered.id))

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.answer import Answer
-from gateway.approval import Approval, Remember, Said, Terms, merged
+from gateway.approval import TAINTED, Approval, Remember, Said, Terms, merged
 from gateway.call import Allow, ArgumentsError, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
 from gateway.gates import Facts, judge_approver, judge_deputy, may_agree, may_remember, query_of, terms_of
 from gateway.policy import LivePolicy, RunFacts
 from gateway.preview import Background
+from gateway.reasons import of_lines
 from gateway.run import fold
 from gateway.schema import violation
 from gateway.sources import extended
@@ -161,8 +162,26 @@ def _alone(answer: Answer, approval: Approval) -> Answer:
 def _terms(approval: Approval, wanted: Approval, facts: Facts, answer: Answer) -> Terms:
     needs = terms_of(wanted.call, facts).needs
     return Terms(
-        answer.method, None, needs, facts.policy.digest, answer.edited, answer.stop, answer.seen or approval.digest
+        answer.method,
+        None,
+        needs,
+        facts.policy.digest,
+        answer.edited,
+        answer.stop,
+        answer.seen or approval.digest,
+        reasons=_more(approval, wanted, facts),
     )
+
+
+def _more(approval: Approval, wanted: Approval, facts: Facts) -> tuple[str, ...]:
+    """What asks because of his own changes. Not what asks because the run has read something untrusted since: nobody
+    has told him of that.
+    """
+    if wanted is approval or (facts.run.tainted and TAINTED not in approval.risk):
+        return ()
+    before, now = (of_lines(facts.policy, query_of(each.call, facts)) for each in (approval, wanted))
+    known = {*approval.reasons, *(each.name for each in before)}
+    return tuple(each.name for each in now if each.name not in known)
 
 
 def _wrong(approver: Subject, wanted: Approval, facts: Facts, answer: Answer) -> Deny | None:

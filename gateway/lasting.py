@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.approval import Approval, Remember, Scope
+from gateway.approval import TAINTED, Approval, Remember, Scope
 from gateway.call import Action, Arguments, Call
 from gateway.visible import visible
 
@@ -44,7 +44,9 @@ def moment(text: str, now: int) -> int:
 class Remembered:
     """A yes of `by` to the approval `approval_id`. `place` is the run or the session in which it counts.
 
-    `fields` are the names of the arguments that must be the same; none: all of them. Times are milliseconds.
+    `fields` are the names of the arguments that must be the same; none: all of them. `reasons` are the names of what
+    asked when it was given, and `tainted` where its run was that: it counts where nothing else asks. Times are
+    milliseconds.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Remembered:
     uses: int = 0
     revoked: int | None = None
     revoked_by: str | None = None
+    reasons: tuple[str, ...] = ()
 
     def covers(self, call: Call, pin: str, server_pin: str, places: Sequence[str], now: int) -> bool:
         """Whether it is about this call: of this subject, on this very tool, here, now, with such arguments."""
@@ -93,7 +96,10 @@ class Remembered:
         return f"allowed by {self.approval_id} of {self.by}, until {end}"
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"fields": list(self.fields)}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {
+            "fields": list(self.fields),
+            "reasons": list(self.reasons),
+        }
 
 
 def _text(value: Mapping[str, Any], name: str) -> str | None:
@@ -120,6 +126,7 @@ def remembered(approval: Approval, by: str, wanted: Remember, now: int) -> Remem
         place={"run": approval.run_id, "session": approval.session, "until": ""}[wanted.scope],
         created=now,
         until=until,
+        reasons=(*approval.reasons, *(word for word in approval.risk if word == TAINTED)),
     )
 
 

@@ -26,7 +26,7 @@ def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
         who = asked.decisions[-1].by if asked.decisions else "somebody"
         raise Conflict(f"the call of approval `{asked.id}` was changed meanwhile, by {who}; look at it again")
     if terms.edited is not None and vote.decision == "approved":
-        asked = asked.edited(terms.edited)
+        asked = replace(asked.edited(terms.edited), reasons=(*asked.reasons, *terms.reasons))
     scope = terms.remember.scope if terms.remember else "once"
     asked = replace(asked, policy=terms.policy or asked.policy)
     vote = replace(vote, digest=asked.digest, policy=asked.policy, scope=scope)
@@ -34,7 +34,7 @@ def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
     asked = replace(asked, decisions=(*asked.decisions, vote), needs=max(asked.needs, terms.needs))
     if vote.decision == "escalated":
         asked = replace(asked, escalates=min(vote.at, asked.escalates or vote.at))
-    rewrite(db, asked, "decisions", "needs", "policy", "escalates", "arguments", "digest", "asked_for")
+    rewrite(db, asked, "decisions", "needs", "policy", "escalates", "arguments", "digest", "asked_for", "reasons")
     if vote.decision == "denied" or (vote.decision == "approved" and len(asked.approvers) >= asked.needs):
         return _settle(db, asked, vote, terms)
     return asked

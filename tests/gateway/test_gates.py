@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.accounts import Account, Bill, Budget, Claim, Proviso, Then
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend
 from gateway.call import Allow, Arguments, Ask, Call, Deny, Subject, Tool, pin_of
@@ -16,6 +17,7 @@ from gateway.gates import (
     Facts,
     alike,
     approved,
+    asking,
     intact,
     judge,
     judge_approver,
@@ -63,8 +65,10 @@ def facts(**changes: object) -> Facts:
 
 
 def asked(made: Call | None = None, **changes: object) -> Approval:
+    """A yes; `facts` are those of the moment in which it was asked for."""
     made = made or call(20)
-    subject = made.subject
+    subject, then = made.subject, changes.pop("facts", facts())
+    assert isinstance(then, Facts)
     plain = Approval(
         id="A-1",
         claim=made.digest,
@@ -85,6 +89,7 @@ def asked(made: Call | None = None, **changes: object) -> Approval:
         state="approved",
         decided_by="user:bob",
         decided_at=MILLIS,
+        reasons=tuple(reason.name for reason in asking(made, then)),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]  # a test names fields
 
@@ -193,6 +198,46 @@ def test_a_yes_to_something_else_is_no_yes(made: Call, changes: dict[str, object
     old = asked(call(20), **{"policy": everybody.digest} | changes)
     verdict = judge(made, facts(approval=old, policy=everybody))
     assert verdict == Ask("approved", "more than 10 is read by a person", "policy.csv:4")
+
+
+FURTHER = RULES + "p, *, *, shop/refund, call, run.tainted, ask, untrusted text was read\n"
+
+
+def test_a_yes_lifts_the_lines_that_asked_and_no_further_one() -> None:
+    both, read = parse(FURTHER), RunFacts(tainted=True)
+    then = facts(policy=both)
+    clean = asked(policy=both.digest, facts=then)
+    assert isinstance(judge(call(20), replace(then, approval=clean)), Allow)
+    wanted = Ask("approved", "untrusted text was read", "policy.csv:7")
+    assert judge(call(20), replace(then, approval=clean, run=read)) == wanted
+    tainted = asked(policy=both.digest, facts=replace(then, run=read))
+    assert isinstance(judge(call(20), replace(then, approval=tainted, run=read)), Allow)
+
+
+def test_a_yes_of_an_old_row_lifts_the_line_that_it_names_and_no_other() -> None:
+    then = facts(policy=parse(FURTHER))
+    old = asked(policy=then.policy.digest, reasons=(), rule="policy.csv:3")
+    assert isinstance(judge(call(20), replace(then, approval=old)), Allow)
+    assert isinstance(judge(call(20), replace(then, approval=old, run=RunFacts(tainted=True))), Ask)
+    for rule in ("policy.csv:7", None):
+        assert isinstance(judge(call(20), replace(then, approval=replace(old, rule=rule))), Ask)
+
+
+def spent(then: Then = "ask", **taken: int) -> Bill:
+    claim = Claim(Budget("b", Limits(tool_calls=1, nanos=10), then=then), Account("budget:b|", Proviso("`b`", then)),
+                  Spend(tool_calls=1, nanos=10), Spend(**taken))  # fmt: skip
+    return Bill(Spend(tool_calls=1), (claim,))
+
+
+def test_a_yes_lets_a_call_pass_the_limits_that_were_passed_then_and_no_other() -> None:
+    then = facts(bill=spent(tool_calls=1))
+    yes = asked(facts=then)
+    assert isinstance(judge(call(20), replace(then, approval=yes)), Allow)
+    more = judge(call(20), replace(then, approval=yes, bill=spent(tool_calls=1, nanos=10)))
+    assert more == Ask("within_budget", "the budget `b` of $0 is used up ($0 taken)")
+    assert judge(call(20), replace(then, approval=asked())).gate == "within_budget"
+    assert judge(call(20), replace(then, approval=yes, bill=spent("deny", tool_calls=1))).effect == "deny"
+    assert isinstance(judge(call(20), replace(then, approval=replace(yes, reasons=(), rule="policy.csv:3"))), Ask)
 
 
 def test_a_yes_that_this_call_has_used_is_its_own_under_whatever_policy() -> None:
@@ -352,7 +397,7 @@ def test_a_budget_of_calls_is_about_tools() -> None:
 def test_a_yes_to_a_tool_of_that_name_is_none_to_reading_and_the_other_way_round() -> None:
     wanted = reading("note:2")
     now = shelf().policy.digest
-    yes = replace(asked(wanted), pin="", action="read", policy=now)
+    yes = replace(asked(wanted, facts=shelf()), pin="", action="read", policy=now)
     assert isinstance(judge(wanted, shelf(approval=yes)), Allow)
     as_call = asked(replace(wanted, action="call"), pin="", policy=now)
     assert isinstance(judge(wanted, shelf(approval=as_call)), Ask)

@@ -63,6 +63,13 @@ def test_it_is_good_for_nobody_and_nothing_else_and_has_an_end(other: dict[str, 
     assert not covers(kept(), **other)
 
 
+def test_it_knows_what_asked_when_it_was_given_and_whether_its_run_had_read_something_untrusted() -> None:
+    asked = replace(ASKED, reasons=("line:1",), risk=("destructive",))
+    assert remembered(asked, "user:bob", Remember("run"), NOON).reasons == ("line:1",)
+    tainted = replace(asked, risk=("destructive", "tainted"))
+    assert remembered(tainted, "user:bob", Remember("run"), NOON).reasons == ("line:1", "tainted")
+
+
 @pytest.mark.parametrize(("scope", "place"), [("run", "r-1"), ("session", "client:an editor")])
 def test_for_a_run_or_a_session_it_is_good_there_and_for_a_working_day_at_most(scope: str, place: str) -> None:
     assert covers(kept(scope), places=(place,))
