@@ -21,6 +21,7 @@ from gateway.gates import (
     intact,
     judge,
     judge_approver,
+    judge_deputy,
     judge_subscriber,
     known,
     listed,
@@ -240,6 +241,16 @@ def test_a_yes_lets_a_call_pass_the_limits_that_were_passed_then_and_no_other() 
     assert isinstance(judge(call(20), replace(then, approval=replace(yes, reasons=(), rule="policy.csv:3"))), Ask)
 
 
+def test_a_line_that_comes_to_want_two_people_beats_the_yes_of_one_whatever_asks() -> None:
+    two = parse(RULES + "o, *, *, shop/refund, call, run.tainted, needs=2, two look at it then\n")
+    for bill in (None, spent(tool_calls=1)):
+        then = facts(policy=two, bill=bill)
+        yes = replace(then, approval=asked(policy=two.digest, facts=then))
+        assert isinstance(judge(call(20), yes), Allow)
+        wanted = judge(call(20), replace(yes, run=RunFacts(tainted=True)))
+        assert (wanted.effect, wanted.gate) == ("ask", "within_budget" if bill else "approved")
+
+
 def test_a_yes_that_this_call_has_used_is_its_own_under_whatever_policy() -> None:
     """As it is repeated after a crash, or its task is followed."""
     used = asked(policy="other", consumed_at=MILLIS)
@@ -297,6 +308,16 @@ def test_nobody_approves_their_own_call_through_a_general_line() -> None:
     assert isinstance(judge_approver(ANN, asked(), facts(policy=everybody)), Deny)
     via = asked(replace(call(20), subject=VIA))
     assert isinstance(judge_approver(ANN, via, facts(policy=everybody)), Deny)
+
+
+def test_nobody_stands_in_for_who_asked_though_he_may_agree_to_his_own_calls() -> None:
+    own = parse("p, user:ann, *, */*, approve, subject.is_requester, allow, ann decides about her own")
+    assert isinstance(judge_approver(ANN, asked(), facts(policy=own)), Allow)
+    verdict = judge_deputy(BOB, ANN.user, asked(), facts(policy=own))
+    assert verdict == Deny("approver", "nobody approves their own request through somebody else")
+    others = asked(replace(call(20), subject=replace(ANN, user="user:eve")))
+    everybody = facts(policy=parse("p, user:ann, *, */*, approve, , allow, ann decides"))
+    assert isinstance(judge_deputy(BOB, ANN.user, others, everybody), Allow)
 
 
 def test_an_approver_is_judged_by_the_policy_of_the_moment() -> None:
