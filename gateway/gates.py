@@ -223,13 +223,17 @@ _UNJUDGED = Deny("known", "there are no gates")
 
 
 def covers(call: Call, facts: Facts) -> bool:
-    """Whether the answer that people gave is a yes to exactly this call, under this very policy, and still good. One
-    that this call has used goes on to be its own.
+    """Whether the answer that people gave is a yes to exactly this call, under this very policy, and still good. Of a
+    call that was made on it, it is so under whatever policy: for whoever asks what became of it, not to make it again.
     """
     thing, asked = facts.thing(call), facts.approval
-    if asked is None or (asked.consumed_at is None and asked.policy != facts.policy.digest):
+    if asked is None or (asked.policy != facts.policy.digest and not _has_led_to(asked, facts)):
         return False
     return bool(thing and asked.allows(call, pin(thing), _millis(facts.now), facts.server_pin))
+
+
+def _has_led_to(asked: Approval, facts: Facts) -> bool:
+    return facts.followed and asked.consumed_at is not None
 
 
 def asking(call: Call, facts: Facts) -> tuple[Reason, ...]:
@@ -239,15 +243,16 @@ def asking(call: Call, facts: Facts) -> tuple[Reason, ...]:
 
 def lifted(call: Call, facts: Facts) -> frozenset[str]:
     """The names of the reasons that people's answer takes away from this call: of what asked when they were asked,
-    where it is a yes to this very call, of as many as must agree today. Of an old row that does not say, its own line.
+    where it is a yes to this very call, of as many as must agree today. Of an old row that does not say, its own line;
+    of a call that was made on it, all lines, for whoever asks what became of it.
     """
     asked = facts.approval
     if asked is None or not (covers(call, facts) and asked.agreed(terms_of(call, facts).needs)):
         return frozenset()
-    if asked.reasons:
+    if asked.reasons and not _has_led_to(asked, facts):
         return frozenset(asked.reasons)
     lines = of_lines(facts.policy, query_of(call, facts))
-    return frozenset(each.name for each in lines if each.where == asked.rule)
+    return frozenset(each.name for each in lines if _has_led_to(asked, facts) or each.where == asked.rule)
 
 
 def recalls(call: Call, facts: Facts) -> bool:

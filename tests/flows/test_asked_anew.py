@@ -11,6 +11,7 @@ from gateway.answer import Answer
 from gateway.approval import Approval, Remember
 from gateway.call import Arguments
 from gateway.events import Held, Returned
+from gateway.parties import CallSettings
 from tests.fixtures.parts import ANN, BOB, RULES, Replies, Stage, arrivals, calls, opened, says, tally
 
 SAFE = RULES + "o, *, *, desk/send, call, args.amount <= 500, remember=yes, small ones may be remembered\n"
@@ -20,11 +21,11 @@ ONE = '[budgets.b]\ntool_calls = 1\nthen = "ask"'
 MADE = {"amount": 20, "word": "a"}
 
 
-def play(folder: Path, scenario: Callable[[Stage], Any], rules: str, budgets: str = "") -> None:
+def play(folder: Path, scenario: Callable[[Stage], Any], rules: str, budgets: str = "", **more: Any) -> None:
+    specs = tally(folder), tally(folder, "web", trusted=False)
+
     async def played() -> None:
-        async with opened(
-            folder, tally(folder), tally(folder, "web", trusted=False), rules=rules, budgets=budgets
-        ) as stage:
+        async with opened(folder, *specs, rules=rules, budgets=budgets, **more) as stage:
             await scenario(stage)
 
     asyncio.run(played())
@@ -227,3 +228,32 @@ def test_nobody_lets_a_call_pass_a_limit_that_only_his_change_meets(tmp_path: Pa
         assert sent(tmp_path) == [{"amount": 10}]
 
     play(tmp_path, scenario, RULES, OF_RUN.replace('"run"', '"arguments"'))
+
+
+# ---- repeats
+
+
+@pytest.mark.parametrize(("more", "status", "times"), [("", "succeeded", 1), ("# a word\n", "waiting", 0)])
+def test_after_a_crash_a_call_is_made_again_on_its_yes_and_not_under_another_policy(
+    tmp_path: Path, more: str, status: str, times: int
+) -> None:
+    class Dying(Exception):
+        pass
+
+    async def die(*_: Any, **__: Any) -> Any:
+        raise Dying
+
+    async def scenario(stage: Stage) -> None:
+        model = Replies(calls(("desk__send", MADE)), says("Done."))
+        await stage.drive(await stage.queued(), model)
+        (asked,) = await stage.approving.waiting()
+        await agree(stage, asked)
+        stage.servers.forward = die  # type: ignore[method-assign]
+        with pytest.raises(Dying):
+            await stage.drive("run-1", model)
+        del stage.servers.forward
+        stage.rule(RULES + more)
+        assert (await stage.drive("run-1", model)).status == status
+        assert len(sent(tmp_path)) == times
+
+    play(tmp_path, scenario, RULES, settings=CallSettings(safe_to_repeat=["desk/send"]))

@@ -251,11 +251,15 @@ def test_a_line_that_comes_to_want_two_people_beats_the_yes_of_one_whatever_asks
         assert (wanted.effect, wanted.gate) == ("ask", "within_budget" if bill else "approved")
 
 
-def test_a_yes_that_this_call_has_used_is_its_own_under_whatever_policy() -> None:
-    """As it is repeated after a crash, or its task is followed."""
-    used = asked(policy="other", consumed_at=MILLIS)
-    assert isinstance(judge(call(20), facts(approval=used)), Allow)
-    assert isinstance(judge(call(20), facts(approval=replace(used, consumed_at=None))), Ask)
+def test_a_call_is_not_made_again_on_a_yes_under_another_policy_and_what_became_of_it_is_told() -> None:
+    """As it is repeated after a crash; and as its task is followed, whatever asks by then."""
+    used = facts(approval=asked(policy="other", consumed_at=MILLIS, reasons=("line:other",)))
+    assert isinstance(judge(call(20), used), Ask)
+    followed = replace(used, followed=True)
+    assert isinstance(judge(call(20), followed), Allow)
+    assert isinstance(judge(call(21), followed), Ask)
+    assert judge(call(20), replace(followed, policy=parse("p, *, *, */*, call, , deny, closed"))).gate == "permitted"
+    assert isinstance(judge(call(20), replace(followed, approval=asked(policy="other"))), Ask)
 
 
 def test_when_no_line_asks_any_more_an_old_no_does_not_count() -> None:
