@@ -35,7 +35,7 @@ __all__ = [
 __all__ += ["merged", "schema_text"]
 
 ApprovalState = Literal["pending", "approved", "denied", "expired", "consumed", "cancelled"]
-Scope = Literal["run", "session", "until"]
+Scope = Literal["run", "session", "client", "until"]
 Said = Literal["approved", "denied", "escalated"]
 
 CREDENTIAL = "credential:"  # in `risk`, before the name of an argument that holds a secret of the gateway's own
@@ -55,7 +55,7 @@ class Vote:
 
     `on_behalf` is who let him decide in his place. `digest` is that of the call which he saw, with his own changes: a
     yes to another one does not count, nor one under another policy than the approval's: `policy` is its digest. `scope`
-    is how long it is remembered: `once`, `run`, `session` or `until`.
+    is how long it is remembered: `once`, `run`, `session`, `client` or `until`.
     """
 
     by: str
@@ -124,7 +124,8 @@ class Approval:
     asked about: the hints of its tool, `trusted`, `tainted` for its run, `credential:NAME` of an argument that holds
     one of ours; `schema` is the tool's input schema. `preview_digest` is that of what a person is shown, and
     `result_digest` of the outcome, once there is one. `reasons` are the names of what asked (`gateway.reasons`): a yes
-    lifts these and no others. Rows from before there were any have none.
+    lifts these and no others. Rows from before there were any have none. `session` is the run that asks, `client` what
+    its client calls itself, if it is one.
     """
 
     id: str
@@ -161,6 +162,7 @@ class Approval:
     consumed_at: int | None = None
     result_digest: str | None = None
     reasons: tuple[str, ...] = ()
+    client: str = ""
 
     @cached_property
     def call(self) -> Call:

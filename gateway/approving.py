@@ -199,6 +199,8 @@ def _forgotten(approver: Subject, wanted: Approval, facts: Facts, remember: Reme
     missing = [name for name in remember.by if name not in wanted.call.arguments.value]
     if missing:
         return Deny("remember", f"the call has no argument `{missing[0]}` by which it could be remembered")
+    if remember.scope == "client" and not wanted.client:
+        return Deny("remember", "no client made this call: remember it for its run, or until a date")
     if terms_of(wanted.call, facts).needs > 1 or wanted.needs > 1:
         return Deny("remember", "where several people must agree, they agree to each call")
     if not may_remember(wanted.call, facts):

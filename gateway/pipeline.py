@@ -147,7 +147,7 @@ class Pipeline:
         long as their yes to it lifts all that asks now. Else it is asked about as it was made.
         """
         answer, server_pin = await self._answer(call, work, attempt), self._settings.identities.get(call.server, "")
-        facts = replace(facts, approval=answer, server_pin=server_pin, places=(call.run_id, work.session), sought=True)
+        facts = replace(facts, approval=answer, server_pin=server_pin, places=work.places, sought=True)
         edited = answer.in_place_of(call) if answer else None
         if edited is not None and covers(edited, facts):
             changed = facts if facts.followed else await self._billed(edited, facts, work, attempt)

@@ -50,6 +50,7 @@ def question(call: Call, facts: Facts, verdict: Verdict, work: Work, settings: C
         expires=now + round(settings.approval_seconds * 1000),
         action=call.action,
         session=work.session,
+        client=work.client,
         server_pin=facts.server_pin,
         needs=terms.needs,
         escalate_to=terms.escalate[0] if terms.escalate else None,

@@ -16,7 +16,8 @@ from tests.fixtures.stores import Place, store_at
 
 FULL = replace(
     an_approval(),
-    session="client:an editor",
+    session="r-1",
+    client="an editor",
     server_pin="server-1",
     needs=2,
     escalate_to="role:manager",
