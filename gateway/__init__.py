@@ -58,6 +58,8 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     spelling        a text as its words, whichever way it is spelled
     clues           what texts leave behind, and what in a value is found again among it
     policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
+    reasons         what asks for people about a call, by name: an answer lifts that and nothing else
+    facts           what the gates may know of a call
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
     gaps            what is missing from the lists that somebody is shown
     fieldnames      whether a key is a redacted field, however it is written

@@ -217,6 +217,17 @@ class Claim:
         """The unit in which it does not fit."""
         return excess(self.budget.limits, self.taken, self.amount)
 
+    @property
+    def passed(self) -> Sequence[Unit]:
+        """Every unit in which it does not fit."""
+        single = (Spend.from_json({unit: amount}) for unit, amount in self.amount.items())
+        found = (excess(self.budget.limits, self.taken, each) for each in single)
+        return [unit for unit in found if unit is not None]
+
+    def limit(self, unit: Unit) -> str:
+        """Which limit that is, whatever its window: `budget:team|tenant=acme#tool_calls`."""
+        return f"{'|'.join(self.account.name.split('|')[:2])}#{unit}"
+
     def wait(self, now: datetime) -> float | None:
         """In how many seconds something may be free again, where time will help."""
         ends = self.account.proviso.ends

@@ -24,8 +24,9 @@ from gateway.call import (
 from gateway.caller import NOBODY, Caller
 from gateway.duties import Duties
 from gateway.events import Admitted, Budgeted, Event, Obliged, Recognised
-from gateway.gates import Facts, cost, pin
+from gateway.gates import Facts, cost, lifted, pin
 from gateway.hearing import Ear
+from gateway.lasting import client_place
 from gateway.profile import WHOLE, Profile
 from gateway.reserving import reserves
 from gateway.store import Again, Change, Conclude, Consume, Lease, Once, Recall, Reserve, Restore, run_account
@@ -60,8 +61,14 @@ class Work:
 
     @property
     def session(self) -> str:
-        """What its questions belong to: a client of the same name comes back in another run; an agent's run is one."""
-        return f"client:{self.client}" if self.client else self.place.run_id
+        """The run that its questions belong to: what a client does in a session is one, however it calls itself."""
+        return self.of or self.place.run_id
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where an answer may be remembered that counts for it. A client of the same name comes back in another run."""
+        own = (self.place.run_id, self.session)
+        return (*own, client_place(self.client)) if self.client else own
 
     def caused_by(self, meta: JsonObject) -> "Work":
         """The same, with the client's place in its own trace, where its `_meta` names one."""
@@ -200,7 +207,7 @@ class Admission:
         reserve: tuple[Change, ...] = () if free else (Reserve(account, price, self.work.place.limits),)
         if self.bill is not None:
             claims, paces = self.bill.claims, self.bill.paces
-            reserve = (*reserve, *reserves(claims, agreed=self.facts.approval is not None), *paces)
+            reserve = (*reserve, *reserves(claims, lifted(self.call, self.facts)), *paces)
         used = (*reserve, Consume(self.used_up.id)) if self.used_up else reserve
         if self.facts.remembered is not None:
             used = (*used, Recall(self.facts.remembered.id))

@@ -1,7 +1,8 @@
 """What somebody says to a question, read in one way only, whichever channel he says it by. Pure.
 
     {"decision": "approved" | "denied" | "escalated", "digest": "...", "reason": "...",
-     "edit": {...}, "remember": {"scope": "run" | "session" | "until", "until": "8h", "by": ["customer"]}, "stop": true}
+     "edit": {...}, "stop": true,
+     "remember": {"scope": "run" | "session" | "client" | "until", "until": "8h", "by": ["customer"]}}
 
 Only `decision` and `digest`, that of the call which he was shown, must be there. `edit` and `remember` go with a yes,
 `stop` with a no. What an answer is worth is decided in `gateway.approving`, and nowhere else.
@@ -89,7 +90,7 @@ def _remember(said: Mapping[str, Any], now: int) -> Remember:
     scope: Any = said.get("scope")
     until, by = said.get("until"), said.get("by", [])
     if said.keys() - _REMEMBER or scope not in get_args(Scope):
-        raise Unclear("`remember` has a `scope`, which is `run`, `session` or `until`, and may have `until` and `by`")
+        raise Unclear("`remember` has a `scope` (`run`, `session`, `client` or `until`), and may have `until` and `by`")
     if (scope == "until") != isinstance(until, str):
         raise Unclear("the scope `until` goes with `until`: a date (`2026-12-01`), or a span (`8h`)")
     if not isinstance(by, list) or len(by) > MOST_NAMES or not all(isinstance(name, str) for name in by):

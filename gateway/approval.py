@@ -20,6 +20,7 @@ from gateway.call import Action, Arguments, Call, Subject, Tool
 __all__ = [
     "CREDENTIAL",
     "PLAIN",
+    "TAINTED",
     "Approval",
     "ApprovalState",
     "Remember",
@@ -34,10 +35,11 @@ __all__ = [
 __all__ += ["merged", "schema_text"]
 
 ApprovalState = Literal["pending", "approved", "denied", "expired", "consumed", "cancelled"]
-Scope = Literal["run", "session", "until"]
+Scope = Literal["run", "session", "client", "until"]
 Said = Literal["approved", "denied", "escalated"]
 
 CREDENTIAL = "credential:"  # in `risk`, before the name of an argument that holds a secret of the gateway's own
+TAINTED = "tainted"  # in `risk`: the call's run had read what an untrusted server said
 _LONGEST_SCHEMA = 64_000  # characters; without it a changed call is looked at when it is made
 _HINTS: Mapping[str, str] = {
     "read_only": "readOnlyHint",
@@ -53,7 +55,7 @@ class Vote:
 
     `on_behalf` is who let him decide in his place. `digest` is that of the call which he saw, with his own changes: a
     yes to another one does not count, nor one under another policy than the approval's: `policy` is its digest. `scope`
-    is how long it is remembered: `once`, `run`, `session` or `until`.
+    is how long it is remembered: `once`, `run`, `session`, `client` or `until`.
     """
 
     by: str
@@ -90,7 +92,7 @@ class Terms:
 
     `edited` are the arguments that he agrees to in place of those that were asked about. With `stop` the run ends.
     `seen` is the digest of the call that he was shown: if somebody has changed it since, his word does not count.
-    `remember` says for which other calls his yes counts, too.
+    `remember` says for which other calls his yes counts, too; `reasons` what else asks about the call as he changed it.
     """
 
     method: str = ""
@@ -101,6 +103,7 @@ class Terms:
     stop: bool = False
     seen: str | None = None
     remember: Remember | None = None
+    reasons: tuple[str, ...] = ()
 
 
 PLAIN = Terms()
@@ -120,7 +123,9 @@ class Approval:
     from `escalates` on those with the role `escalate_to` may, too. `risk` is what was known of the call when it was
     asked about: the hints of its tool, `trusted`, `tainted` for its run, `credential:NAME` of an argument that holds
     one of ours; `schema` is the tool's input schema. `preview_digest` is that of what a person is shown, and
-    `result_digest` of the outcome, once there is one.
+    `result_digest` of the outcome, once there is one. `reasons` are the names of what asked (`gateway.reasons`): a yes
+    lifts these and no others. Rows from before there were any have none. `session` is the run that asks, `client` what
+    its client calls itself, if it is one.
     """
 
     id: str
@@ -156,6 +161,8 @@ class Approval:
     preview_digest: str = ""
     consumed_at: int | None = None
     result_digest: str | None = None
+    reasons: tuple[str, ...] = ()
+    client: str = ""
 
     @cached_property
     def call(self) -> Call:
@@ -232,13 +239,18 @@ class Approval:
     def to_json(self) -> dict[str, Any]:
         """Every field but the tool's schema."""
         told = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "schema"}
-        return told | {"decisions": [asdict(vote) for vote in self.decisions], "risk": list(self.risk)}
+        return told | {
+            "decisions": [asdict(vote) for vote in self.decisions],
+            "risk": list(self.risk),
+            "reasons": list(self.reasons),
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Approval":
         """The inverse."""
         votes = tuple(Vote(**vote) for vote in value["decisions"])
-        return cls(**{**value, "decisions": votes, "risk": tuple(value["risk"])})
+        lists = {"risk": tuple(value["risk"]), "reasons": tuple(value.get("reasons", ()))}
+        return cls(**{**value, "decisions": votes, **lists})
 
 
 def merged(arguments: Arguments, patch: Mapping[str, Any]) -> Arguments:
@@ -255,7 +267,7 @@ def _merged(value: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
 def risks_of(tool: Tool | None, *, tainted: bool) -> tuple[str, ...]:
     """What is known of a call's tool and run, as words: `destructive`, `open_world`, `tainted`."""
     hints: Sequence[str] = [name for name in (*_HINTS, "trusted") if tool is not None and getattr(tool, name)]
-    return (*hints, "tainted") if tainted else tuple(hints)
+    return (*hints, TAINTED) if tainted else tuple(hints)
 
 
 def schema_text(tool: Tool | None) -> str | None:

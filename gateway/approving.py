@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.answer import Answer
-from gateway.approval import Approval, Remember, Said, Terms, merged
+from gateway.approval import TAINTED, Approval, Remember, Said, Terms, merged
 from gateway.call import Allow, ArgumentsError, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
 from gateway.gates import Facts, judge_approver, judge_deputy, may_agree, may_remember, query_of, terms_of
 from gateway.lasting import DAY, LONGEST
 from gateway.policy import LivePolicy, RunFacts
 from gateway.preview import Background
+from gateway.reasons import of_lines
 from gateway.run import fold
 from gateway.schema import violation
 from gateway.sources import extended
@@ -172,7 +173,19 @@ def _alone(answer: Answer, approval: Approval) -> Answer:
 def _terms(approval: Approval, wanted: Approval, facts: Facts, answer: Answer) -> Terms:
     needs = terms_of(wanted.call, facts).needs
     seen = approval.digest if answer.seen is None else answer.seen  # an empty one is none that anybody was shown
-    return Terms(answer.method, None, needs, facts.policy.digest, answer.edited, answer.stop, seen)
+    more = _more(approval, wanted, facts)
+    return Terms(answer.method, None, needs, facts.policy.digest, answer.edited, answer.stop, seen, reasons=more)
+
+
+def _more(approval: Approval, wanted: Approval, facts: Facts) -> tuple[str, ...]:
+    """What asks because of his own changes. Not what asks because the run has read something untrusted since: nobody
+    has told him of that.
+    """
+    if wanted is approval or (facts.run.tainted and TAINTED not in approval.risk):
+        return ()
+    before, now = (of_lines(facts.policy, query_of(each.call, facts)) for each in (approval, wanted))
+    known = {*approval.reasons, *(each.name for each in before)}
+    return tuple(each.name for each in now if each.name not in known)
 
 
 def _wrong(approver: Subject, wanted: Approval, facts: Facts, answer: Answer) -> Deny | None:
@@ -192,6 +205,8 @@ def _forgotten(approver: Subject, wanted: Approval, facts: Facts, remember: Reme
     missing = [name for name in remember.by if name not in wanted.call.arguments.value]
     if missing:
         return Deny("remember", f"the call has no argument `{missing[0]}` by which it could be remembered")
+    if remember.scope == "client" and not wanted.client:
+        return Deny("remember", "no client made this call: remember it for its run, or until a date")
     if terms_of(wanted.call, facts).needs > 1 or wanted.needs > 1:
         return Deny("remember", "where several people must agree, they agree to each call")
     if not may_remember(wanted.call, facts):

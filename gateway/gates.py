@@ -6,23 +6,22 @@ explaining and approving all ask here: there is no second place that decides whe
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import datetime
 
-from gateway.accounts import Bill
-from gateway.approval import Approval
-from gateway.budget import Limits, Spend, excess, shown
+from gateway.approval import TAINTED, Approval
+from gateway.budget import excess, shown
 from gateway.call import Action, Allow, Ask, Call, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
 from gateway.duties import Duties, strictest
-from gateway.lasting import Remembered
+from gateway.facts import A_CALL, Facts, cost, pin, query_of
 from gateway.offer import Offer
 from gateway.outage import brief
 from gateway.params import misfit
-from gateway.policy import Decision, Policy, Query, RunFacts
+from gateway.policy import Decision, Policy, Query
 from gateway.policy.decide import principals
+from gateway.reasons import Reason, of_limits, of_lines
 from gateway.schema import violation
-from gateway.values import value
 from gateway.wording import closest
 
 __all__ = [
@@ -31,6 +30,7 @@ __all__ = [
     "Case",
     "Facts",
     "alike",
+    "asking",
     "awaited",
     "cost",
     "covers",
@@ -38,6 +38,7 @@ __all__ = [
     "judge_approver",
     "judge_deputy",
     "judge_subscriber",
+    "lifted",
     "listed",
     "may_agree",
     "may_remember",
@@ -46,51 +47,6 @@ __all__ = [
     "recalls",
     "terms_of",
 ]
-
-A_CALL, NOTHING = Spend(tool_calls=1), Spend()
-
-
-@value(frozen=True, slots=True)
-class Facts:
-    """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
-    `bill` is what the call takes of other budgets than its run's, where there are any that count it.
-
-    `server_pin` says how the call's server is started or reached, where an answer of people is at stake, `places` are
-    its run and its session, and `remembered` an answer to an earlier call, on which it may rest. `pinned` is the
-    definition's hash that somebody relied on before (an approval, an earlier attempt), if any. `hints`: whether a name
-    that is not there is answered with one like it. `sought`: people's answers were looked up, so without an `approval`
-    there is none. `repeated`: the call was decided about before.
-    """
-
-    catalogue: Catalogue
-    policy: Policy
-    now: datetime
-    run: RunFacts = field(default_factory=RunFacts)
-    limits: Limits = field(default_factory=Limits)
-    taken: Spend = field(default_factory=Spend)
-    bill: Bill | None = None
-    approval: Approval | None = None
-    server_pin: str = ""
-    remembered: Remembered | None = None
-    places: tuple[str, ...] = ()
-    pinned: str | None = None
-    hints: bool = True
-    sought: bool = False
-    repeated: bool = False
-
-    def thing(self, call: Call) -> Tool | Offer | None:
-        """What the call is about."""
-        return self.catalogue.find(call.action, call.path)
-
-
-def pin(thing: Tool | Offer) -> str:
-    """What somebody who agrees to a call agrees to: the definition of a tool or prompt. Of what is read, the URI."""
-    return thing.pin if isinstance(thing, Tool) or thing.kind == "prompt" else ""
-
-
-def cost(action: Action) -> Spend:
-    """What it takes of a run's budget: only a tool's call is one."""
-    return A_CALL if action == "call" else NOTHING
 
 
 class Case:
@@ -227,17 +183,18 @@ def within_budget(case: Case) -> Verdict:
         return _WITHIN_BUDGET
     claim, unit = bill.over
     if claim.budget.then == "ask":
-        return _agreed(case, claim.why(unit))
+        return _agreed(case)
     stops = unit if claim.budget.then == "stop" else None
     return Deny("within_budget", claim.why(unit), stops=stops, retry_after=claim.wait(facts.now))
 
 
-def _agreed(case: Case, why: str) -> Verdict:
-    """People may let a call pass a limit, if the admin says so: this very call, once."""
-    asked = case.facts.approval
+def _agreed(case: Case) -> Verdict:
+    """People may let a call pass a limit, if the admin says so: this very call, once, and the limit that they saw."""
+    asked, reasons = case.facts.approval, of_limits(case.facts.bill)
     if asked is not None and asked.state == "denied":
-        return Deny("within_budget", f"{why}, and {asked.decided_by} denied this call")
-    return _WITHIN_BUDGET if covers(case.call, case.facts) else Ask("within_budget", why)
+        return Deny("within_budget", f"{reasons[0].why}, and {asked.decided_by} denied this call")
+    left = _left(reasons, lifted(case.call, case.facts))
+    return Ask("within_budget", left.why) if left else _WITHIN_BUDGET
 
 
 def approved(case: Case) -> Verdict:
@@ -248,33 +205,66 @@ def approved(case: Case) -> Verdict:
     if facts.approval and facts.approval.state == "denied":
         reason = f": {facts.approval.reason}" if facts.approval.reason else ""
         return Deny("approved", f"{facts.approval.decided_by} denied this call{reason}", decision.rule)
-    needs = decision.duties.needs if decision.duties else 1
-    if facts.approval and covers(case.call, facts) and facts.approval.agreed(needs):
+    taken = lifted(case.call, facts)
+    left = _left(of_lines(facts.policy, query_of(case.call, facts)), taken) if taken else None
+    if facts.approval and taken and left is None:
         return Allow("approved", f"approved by {facts.approval.by}", decision.rule, duties=decision.duties)
     if facts.remembered and recalls(case.call, facts):
         return Allow("approved", facts.remembered.said, decision.rule, duties=decision.duties)
-    return Ask("approved", decision.why, decision.rule)
+    return Ask("approved", left.why, left.where) if left else Ask("approved", decision.why, decision.rule)
+
+
+def _left(reasons: Iterable[Reason], taken: frozenset[str]) -> Reason | None:
+    """The first reason to ask that no answer takes away."""
+    return next((each for each in reasons if each.name not in taken), None)
 
 
 _UNJUDGED = Deny("known", "there are no gates")
 
 
 def covers(call: Call, facts: Facts) -> bool:
-    """Whether the answer that people gave is a yes to exactly this call, under this very policy, and still good. One
-    that this call has used goes on to be its own.
+    """Whether the answer that people gave is a yes to exactly this call, under this very policy, and still good. Of a
+    call that was made on it, it is so under whatever policy: for whoever asks what became of it, not to make it again.
     """
     thing, asked = facts.thing(call), facts.approval
-    if asked is None or (asked.consumed_at is None and asked.policy != facts.policy.digest):
+    if asked is None or (asked.policy != facts.policy.digest and not _has_led_to(asked, facts)):
         return False
     return bool(thing and asked.allows(call, pin(thing), _millis(facts.now), facts.server_pin))
 
 
+def _has_led_to(asked: Approval, facts: Facts) -> bool:
+    return facts.followed and asked.consumed_at is not None
+
+
+def asking(call: Call, facts: Facts) -> tuple[Reason, ...]:
+    """All that asks for people about this call: limits before lines. Whoever answers lifts these."""
+    return *of_limits(facts.bill), *of_lines(facts.policy, query_of(call, facts))
+
+
+def lifted(call: Call, facts: Facts) -> frozenset[str]:
+    """The names of the reasons that people's answer takes away from this call: of what asked when they were asked,
+    where it is a yes to this very call, of as many as must agree today. Of an old row that does not say, its own line;
+    of a call that was made on it, all lines, for whoever asks what became of it.
+    """
+    asked = facts.approval
+    if asked is None or not (covers(call, facts) and asked.agreed(terms_of(call, facts).needs)):
+        return frozenset()
+    if asked.reasons and not _has_led_to(asked, facts):
+        return frozenset(asked.reasons)
+    lines = of_lines(facts.policy, query_of(call, facts))
+    return frozenset(each.name for each in lines if _has_led_to(asked, facts) or each.where == asked.rule)
+
+
 def recalls(call: Call, facts: Facts) -> bool:
     """Whether an answer that people wanted to be remembered counts for this call: it is such a call, whoever gave it
-    might give it to this very one now, and the policy lets it be remembered.
+    might give it to this very one now, and the policy lets it be remembered. Nothing asks that did not ask then, and
+    the run has read nothing untrusted since, or had then.
     """
     thing, found = facts.thing(call), facts.remembered
     if thing is None or found is None or not may_remember(call, facts):
+        return False
+    new = _left(of_lines(facts.policy, query_of(call, facts)), frozenset(found.reasons))
+    if new is not None or (facts.run.tainted and TAINTED not in found.reasons):
         return False
     alike = found.covers(call, pin(thing), facts.server_pin, facts.places, _millis(facts.now))
     return alike and isinstance(may_agree(Subject(found.by, found.tenant), call, facts), Allow)
@@ -339,11 +329,6 @@ def judge_subscriber(subject: Subject, resource: Offer, facts: Facts) -> Verdict
 def terms_of(call: Call, facts: Facts) -> Duties:
     """What the policy's `o` lines say about the answer of people to this call: how many must agree, and so on."""
     return strictest(each.duties for each in facts.policy.obliging(query_of(call, facts))) or _FREE
-
-
-def query_of(call: Call, facts: Facts) -> Query:
-    """A call as the policy is asked about it."""
-    return Query(call.subject, call.action, call.path, call.arguments.value, facts.thing(call), facts.run, facts.now)
 
 
 def judge_approver(approver: Subject, approval: Approval, facts: Facts) -> Verdict:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.approval import Approval, Remember, Scope
+from gateway.approval import TAINTED, Approval, Remember, Scope
 from gateway.call import Action, Arguments, Call
 from gateway.visible import visible
 
-__all__ = ["DAY", "LONGEST", "LONGEST_SESSION", "Delegation", "Remembered", "moment", "remembered"]
+__all__ = ["DAY", "LONGEST", "LONGEST_SESSION", "Delegation", "Remembered", "client_place", "moment", "remembered"]
 
-LONGEST_SESSION = 8 * 3_600_000  # milliseconds that a yes for a run or a session is remembered at most
+LONGEST_SESSION = 8 * 3_600_000  # milliseconds that a yes is remembered at most that has no date
 DAY = 86_400_000  # milliseconds
 LONGEST = 90 * DAY  # that anything lasts, unless the admin says something else
 _SPAN = re.compile(r"([1-9][0-9]{0,4})\s*(min|h|d)")
@@ -44,9 +44,11 @@ def moment(text: str, now: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A yes of `by` to the approval `approval_id`. `place` is the run or the session in which it counts.
+    """A yes of `by` to the approval `approval_id`. `place` is the run, the session or the client in which it counts.
 
-    `fields` are the names of the arguments that must be the same; none: all of them. Times are milliseconds.
+    `fields` are the names of the arguments that must be the same; none: all of them. `reasons` are the names of what
+    asked when it was given, and `tainted` where its run was that: it counts where nothing else asks. Times are
+    milliseconds.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Remembered:
     uses: int = 0
     revoked: int | None = None
     revoked_by: str | None = None
+    reasons: tuple[str, ...] = ()
 
     def covers(self, call: Call, pin: str, server_pin: str, places: Sequence[str], now: int) -> bool:
         """Whether it is about this call: of this subject, on this very tool, here, now, with such arguments."""
@@ -95,7 +98,10 @@ class Remembered:
         return f"allowed by {self.approval_id} of {self.by}, until {end}"
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"fields": list(self.fields)}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {
+            "fields": list(self.fields),
+            "reasons": list(self.reasons),
+        }
 
 
 def _text(value: Mapping[str, Any], name: str) -> str | None:
@@ -119,10 +125,21 @@ def remembered(approval: Approval, by: str, wanted: Remember, now: int) -> Remem
         arguments=approval.arguments,
         fields=tuple(sorted(wanted.by)),
         scope=wanted.scope,
-        place={"run": approval.run_id, "session": approval.session, "until": ""}[wanted.scope],
+        place=_place(approval, wanted.scope),
         created=now,
         until=until,
+        reasons=(*approval.reasons, *(word for word in approval.risk if word == TAINTED)),
     )
+
+
+def _place(approval: Approval, scope: Scope) -> str:
+    found = {"run": approval.run_id, "session": approval.session, "client": client_place(approval.client)}
+    return found.get(scope, "")
+
+
+def client_place(name: str) -> str:
+    """Where a yes counts that is remembered for a client of this name, as it says itself, of the same user."""
+    return f"client:{name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,10 +128,7 @@ class Pipeline:
             facts = await self._billed(call, facts, work, attempt)
         verdict = judge(call, facts)
         if isinstance(verdict, Ask) or attempt.answer:
-            meant, facts = await self._answered(call, facts, work, attempt)
-            if booking is not None and meant is not call:  # people have changed it
-                facts = await self._billed(meant, facts, work, attempt)
-            call = meant
+            call, facts = await self._answered(call, replace(facts, followed=not counts), work, attempt)
             verdict = judge(call, facts)
         if verdict.gate == "reachable":
             self._upstream.wake(call.server)
@@ -146,12 +143,16 @@ class Pipeline:
         return replace(facts, bill=await self._booking.bill(call, work, self._most(call), facts.now))
 
     async def _answered(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> tuple[Call, Facts]:
-        """What people said to it. What runs is what they agreed to: where they changed it, that call, judged anew."""
+        """What people said to it. What runs is what they agreed to: where they changed it, that call, judged anew, as
+        long as their yes to it lifts all that asks now. Else it is asked about as it was made.
+        """
         answer, server_pin = await self._answer(call, work, attempt), self._settings.identities.get(call.server, "")
-        facts = replace(facts, approval=answer, server_pin=server_pin, places=(call.run_id, work.session), sought=True)
+        facts = replace(facts, approval=answer, server_pin=server_pin, places=work.places, sought=True)
         edited = answer.in_place_of(call) if answer else None
         if edited is not None and covers(edited, facts):
-            return edited, facts
+            changed = facts if facts.followed else await self._billed(edited, facts, work, attempt)
+            if not isinstance(judge(edited, changed), Ask):
+                return edited, changed
         if answer is None or answer.state == "pending":
             facts = await self._remembered(call, facts)
         return call, facts
@@ -258,7 +259,8 @@ class Pipeline:
         approval = joined or question(call, facts, verdict, work, self._settings)
         digest = facts.policy.digest
         held = Held(call.key, call.path, approval.id, verdict.why, verdict.rule, call.action, digest)
-        changes: tuple[Change, ...] = () if joined else (Open(approval, self._settings.questions),)
+        before = facts.approval.id if facts.approval else None
+        changes: tuple[Change, ...] = () if joined else (Open(approval, self._settings.questions, before),)
         if changes and self._booking is not None:
             changes = (*changes, *await self._booking.question(call, work, facts.now))
         told = [*recognised(call, facts), held]

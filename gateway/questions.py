@@ -10,7 +10,7 @@ from gateway.admission import Work
 from gateway.approval import CREDENTIAL, Approval, claim, risks_of, schema_text
 from gateway.call import Call, Tool, Verdict
 from gateway.credentials import holding
-from gateway.gates import Facts, pin, terms_of
+from gateway.gates import Facts, asking, pin, terms_of
 from gateway.parties import CallSettings
 from gateway.preview import digest_of, preview
 
@@ -18,18 +18,19 @@ __all__ = ["open_about", "question"]
 
 
 def open_about(call: Call, facts: Facts) -> Approval | None:
-    """The open question about this call, if it is about this very tool of this very server."""
+    """The open question about this call, if it is about this very tool of this very server, for all that asks now."""
     thing, asked = facts.thing(call), facts.approval
     if asked is None or asked.state != "pending":
         return None
     seen = pin(thing) if thing else ""
-    return asked if (asked.pin, asked.server_pin) == (seen, facts.server_pin) else None
+    same = (asked.pin, asked.server_pin) == (seen, facts.server_pin)
+    return asked if same and {each.name for each in asking(call, facts)} <= set(asked.reasons) else None
 
 
 def question(call: Call, facts: Facts, verdict: Verdict, work: Work, settings: CallSettings) -> Approval:
     """A new one."""
     now, thing, terms = round(facts.now.timestamp() * 1000), facts.thing(call), terms_of(call, facts)
-    tool = thing if isinstance(thing, Tool) else None
+    tool, reasons = thing if isinstance(thing, Tool) else None, asking(call, facts)
     asked = Approval(
         id=f"A-{secrets.token_hex(16)}",
         claim=claim(call, driven=work.driven),
@@ -44,11 +45,12 @@ def question(call: Call, facts: Facts, verdict: Verdict, work: Work, settings: C
         digest=call.digest,
         policy=facts.policy.digest,
         rule=verdict.rule,
-        why=verdict.why,
+        why="; ".join(dict.fromkeys([verdict.why, *(each.why for each in reasons)])),
         created=now,
         expires=now + round(settings.approval_seconds * 1000),
         action=call.action,
         session=work.session,
+        client=work.client,
         server_pin=facts.server_pin,
         needs=terms.needs,
         escalate_to=terms.escalate[0] if terms.escalate else None,
@@ -58,5 +60,6 @@ def question(call: Call, facts: Facts, verdict: Verdict, work: Work, settings: C
             *(f"{CREDENTIAL}{name}" for name in holding(call.arguments, settings.secrets())),
         ),
         schema=schema_text(tool),
+        reasons=tuple(dict.fromkeys(each.name for each in reasons)),
     )
     return replace(asked, preview_digest=digest_of(preview(asked)))

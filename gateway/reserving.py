@@ -1,6 +1,7 @@
 """Claims and bills as changes of the store: reserved with the admission, settled with the outcome. Pure."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from gateway.accounts import Bill, Claim, tells_errors_apart
@@ -15,11 +16,9 @@ __all__ = ["charged", "reserves", "settled", "settled_in", "settled_of_lost"]
 _FREE = Limits()
 
 
-def reserves(found: Sequence[Claim], *, agreed: bool = False) -> tuple[Change, ...]:
-    """The reservations. `agreed`: people have let it pass the limits about which they are asked."""
-    return tuple(
-        Reserve(one.account.name, one.amount, _limits(one, agreed=agreed), one.account.proviso) for one in found
-    )
+def reserves(found: Sequence[Claim], agreed: AbstractSet[str] = frozenset()) -> tuple[Change, ...]:
+    """The reservations. `agreed` names the limits that people have let it pass (`Claim.limit`)."""
+    return tuple(Reserve(one.account.name, one.amount, _limits(one, agreed), one.account.proviso) for one in found)
 
 
 def settled(bill: Bill, outcome: Outcome, millis: int) -> tuple[Change, ...]:
@@ -62,6 +61,9 @@ def settled_of_lost(account: str, held: Held) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def _limits(claim: Claim, *, agreed: bool) -> Limits:
-    free = claim.budget.then == "tell" or (agreed and claim.budget.then == "ask")
-    return _FREE if free else claim.budget.limits
+def _limits(claim: Claim, agreed: AbstractSet[str]) -> Limits:
+    limits = claim.budget.limits
+    if claim.budget.then == "tell":
+        return _FREE
+    passed = [unit for unit in limits.units if claim.limit(unit) in agreed] if claim.budget.then == "ask" else []
+    return replace(limits, **dict.fromkeys(passed)) if passed else limits

@@ -35,7 +35,7 @@ _yes = click.option("--yes", is_flag=True, help="With --all: without asking once
 @click.option("--reason", default="", metavar="TEXT", help="Kept with the answer.")
 @click.option(
     "--remember",
-    type=click.Choice(["once", "run", "session", "until"]),
+    type=click.Choice(["once", "run", "session", "client", "until"]),
     default="once",
     show_default=True,
     help="For how long the same call needs no other yes.",

@@ -167,6 +167,16 @@ class Policy:
             rule.where for rule in lines if holds(rule.effect, rule.when.test(scope) if rule.when else True)
         )
 
+    def asking(self, query: Query) -> list[Rule]:
+        """The `ask` lines that take part, the user's before the agent's. One that can't be decided does."""
+        each = (rule for principal in principals(query.subject) for rule in self.that_ask(query, principal))
+        return list({rule.where: rule for rule in each}.values())
+
+    def that_ask(self, query: Query, principal: str) -> list[Rule]:
+        """The same for one of the subject's principals alone."""
+        found, scope = self.candidates(query, principal).ask, self.scope(query, principal)
+        return [rule for rule in found if rule.when is None or holds("ask", rule.when.test(scope))]
+
     def alone(self, rule: Rule, *grants: Grant) -> "Policy":
         """This line and no other, with more grants: to find out what it lacks."""
         return Policy([rule], [*self.grants, *grants])

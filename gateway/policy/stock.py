@@ -207,6 +207,10 @@ class CasbinPolicy(Policy):
             found = found[: first + 1]
         return frozenset(rule.where for rule in found)
 
+    def that_ask(self, query: Query, principal: str) -> list[Rule]:
+        places = self.counting(query, principal)
+        return [rule for rule in self.rules if rule.effect == "ask" and rule.where in places]
+
     def alone(self, rule: Rule, *grants: Grant) -> Policy:
         return CasbinPolicy(self.model, [rule, *self._grants, *grants])
 

@@ -75,10 +75,13 @@ class Settle:
 
 @value(frozen=True, slots=True)
 class Open:
-    """Put a question to people, unless `most` of this run are open already (TooManyQuestions)."""
+    """Put a question to people, unless `most` of this run are open already (TooManyQuestions). It takes the place of
+    the question `instead`, or of a yes to it that is not used, which did not ask all that this one asks.
+    """
 
     approval: Approval
     most: int | None = None
+    instead: str | None = None
 
 
 @value(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from gateway.store.transactions import Append, append
 
 __all__ = ["decide", "expire", "withdraw"]
 
-_VOTED = ("decisions", "needs", "policy", "escalates", "arguments", "digest", "asked_for", "preview_digest")
+_VOTED = ("decisions", "needs", "policy", "escalates", "arguments", "digest", "asked_for", "preview_digest", "reasons")
 
 
 def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
@@ -29,7 +29,7 @@ def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
         who = asked.decisions[-1].by if asked.decisions else "somebody"
         raise Conflict(f"the call of approval `{asked.id}` was changed meanwhile, by {who}; look at it again")
     if terms.edited is not None and vote.decision == "approved":
-        asked = asked.edited(terms.edited)
+        asked = replace(asked.edited(terms.edited), reasons=(*asked.reasons, *terms.reasons))
     scope = terms.remember.scope if terms.remember else "once"
     asked = replace(asked, policy=terms.policy or asked.policy)
     vote = replace(vote, digest=asked.digest, policy=asked.policy, scope=scope)

@@ -27,6 +27,7 @@ WHERE claim = :claim AND state IN ('pending', 'approved')
   AND (expires <= :now OR pin <> :pin OR server_pin <> :server_pin OR needs < :needs
        OR (digest <> :digest AND asked_for IS NULL) OR (state = 'approved' AND policy <> :policy))
 """
+_GIVE_WAY = "UPDATE approvals SET state = 'cancelled' WHERE id = ? AND state IN ('pending', 'approved')"
 _OPEN_OF_RUN = "SELECT count(*) FROM approvals WHERE state = 'pending' AND run_id = ? AND expires > ?"
 _CONSUME = """
 UPDATE approvals SET state = 'consumed', consumed_at = :now WHERE id = :id AND state = 'approved' AND expires > :now
@@ -41,10 +42,12 @@ WHERE id = :id AND state IN ('approved', 'consumed')
 _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
     "decisions": lambda votes: json.dumps([asdict(vote) for vote in votes]),
     "risk": json.dumps,
+    "reasons": json.dumps,
 }
 _READ: Mapping[str, Callable[[str], Any]] = {
     "decisions": lambda text: tuple(Vote(**vote) for vote in json.loads(text)),
     "risk": lambda text: tuple(json.loads(text)),
+    "reasons": lambda text: tuple(json.loads(text)),
 }
 
 
@@ -76,6 +79,8 @@ def rewrite(db: Ledger, asked: Approval, *names: str) -> None:
 def put(db: Ledger, change: Open, now: int) -> None:
     """Raises Conflict where the same question stands, and TooManyQuestions."""
     row = _row(change.approval)
+    if change.instead is not None:
+        db.execute(_GIVE_WAY, (change.instead,))
     db.execute(
         _MAKE_ROOM,
         {name: row[name] for name in ("claim", "pin", "server_pin", "needs", "digest", "policy")} | {"now": now},

@@ -17,6 +17,7 @@ from gateway.store.policies import Access
 __all__ = ["LastingBook", "keep", "recall"]
 
 _COLUMNS = tuple(Remembered.__dataclass_fields__)
+_LISTS = ("fields", "reasons")
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM remembered"  # noqa: S608 - columns of our own dataclass
 _INSERT = f"INSERT INTO remembered ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _DEPUTIES = tuple(Delegation.__dataclass_fields__)
@@ -76,11 +77,11 @@ class LastingBook:
 
 def _remembered(row: Sequence[Any]) -> Remembered:
     told = dict(zip(_COLUMNS, row, strict=True))
-    return Remembered(**told | {"fields": tuple(json.loads(told["fields"]))})
+    return Remembered(**told | {name: tuple(json.loads(told[name])) for name in _LISTS})
 
 
 def keep(db: Ledger, answer: Remembered) -> None:
-    told = answer.to_json() | {"fields": json.dumps(answer.fields)}
+    told = answer.to_json() | {name: json.dumps(getattr(answer, name)) for name in _LISTS}
     db.execute(_INSERT, tuple(told[name] for name in _COLUMNS))
 
 

@@ -28,6 +28,7 @@ MIGRATIONS: tuple[str, ...] = (
     "lasting.sql",
     "windows.sql",
     "outbox.sql",
+    "reasons.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 SQLITE_ONLY = "-- SQLite only:"

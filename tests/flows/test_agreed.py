@@ -441,7 +441,7 @@ def test_what_is_remembered_is_not_asked_again_and_the_verdict_says_whose_word_i
     async def scenario(stage: Stage) -> None:
         async with stage.clients().run(ANN, "an editor") as client:
             asked = await ask(stage, client, amount=20, word="a")
-            assert isinstance(await stage.approving.answer(BOB, asked.id, always("amount")), Approval)
+            assert isinstance(await stage.approving.answer(BOB, asked.id, always("amount", scope="client")), Approval)
             for word in ("a", "b", "c"):
                 assert isinstance(await client.call("desk__send", {"amount": 20, "word": word}), Returned)
             assert isinstance(await client.call("desk__send", {"amount": 21, "word": "a"}), Held)
@@ -457,6 +457,29 @@ def test_what_is_remembered_is_not_asked_again_and_the_verdict_says_whose_word_i
             assert isinstance(await client.call("desk__send", {"amount": 20, "word": "d"}), Held)
         (one,) = stage.files.lasting.remembered()
         assert one.uses == 3
+
+    play(tmp_path, scenario, SAFE)
+
+
+def test_what_is_remembered_in_a_session_counts_in_no_other_however_its_client_calls_itself(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client, stage.clients().run(ANN, "an editor") as other:
+            asked = await ask(stage, client, amount=20)
+            await stage.approving.answer(BOB, asked.id, always())
+            for _ in range(2):
+                assert isinstance(await client.call("desk__send", {"amount": 20}), Returned)
+            assert isinstance(await other.call("desk__send", {"amount": 20}), Held)
+
+    play(tmp_path, scenario, SAFE)
+
+
+def test_what_is_remembered_for_a_client_is_asked_of_one_that_made_the_call(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.drive(await stage.queued(), Replies(calls(("desk__send", {"amount": 20}))))
+        (asked,) = await stage.approving.waiting()
+        refused = await stage.approving.answer(BOB, asked.id, always(scope="client"))
+        assert isinstance(refused, Deny)
+        assert "no client made this call" in refused.why
 
     play(tmp_path, scenario, SAFE)
 

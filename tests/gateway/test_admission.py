@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.accounts import Account, Bill, Budget, Claim, Proviso
 from gateway.admission import Admission, Attempt, Proposal, Work
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend
@@ -36,9 +37,8 @@ CATALOGUE = Catalogue.of([a_tool("desk/put")], offers=[Offer("resource", "desk",
 
 def approval(call: Call) -> Approval:
     given: dict[str, Any] = dict.fromkeys(Approval.__dataclass_fields__, "")
-    return Approval(
-        **given | {"id": "A-1", "action": call.action, "digest": call.digest, "state": "approved", "asked_for": None}
-    )
+    own = {"id": "A-1", "action": call.action, "digest": call.digest, "state": "approved", "asked_for": None}
+    return Approval(**given | own | {"reasons": (), "needs": 1, "decisions": (), "consumed_at": None, "expires": 2**50})
 
 
 def admission(action: Action = "call", attempt: Attempt = Attempt(), *, approved: bool = False) -> Admission:  # noqa: B008
@@ -56,6 +56,20 @@ def test_a_call_reserves_one_and_nothing_else_reserves_anything() -> None:
     assert admission("call", Attempt(2, reserved=True)).changes("run:r-1") == ()
     assert admission("read").changes("run:r-1") == ()
     assert (admission("call").event.reserved, admission("read").event.reserved) == ({"tool_calls": 1}, {})
+
+
+def test_only_the_limits_that_people_agreed_to_are_lifted_from_what_is_reserved() -> None:
+    limits = Limits(tool_calls=1, nanos=5)
+    claim = Claim(Budget("b", limits, then="ask"), Account("budget:b|", Proviso("`b`", "ask")), Spend(tool_calls=1))
+    made = admission(approved=True)
+    asked = made.facts.approval
+    assert asked is not None
+    asked = replace(asked, pin=made.pin, policy=made.facts.policy.digest)
+    for reasons, left in (((), limits), (("line:1",), limits), ((claim.limit("tool_calls"),), Limits(nanos=5))):
+        facts = replace(made.facts, approval=replace(asked, reasons=reasons), bill=Bill(Spend(), (claim,)))
+        (reserve, _) = replace(made, facts=facts).changes("run:r-1")
+        assert isinstance(reserve, Reserve)
+        assert (reserve.account, reserve.limits) == ("budget:b|", left)
 
 
 USED = [(Attempt(), True), (Attempt(2, asked=True), True), (Attempt(2, approval_id="A-1"), False)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.accounts import Account, Bill, Budget, Claim, Proviso, Then
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend
 from gateway.call import Allow, Arguments, Ask, Call, Deny, Subject, Tool, pin_of
@@ -16,9 +17,11 @@ from gateway.gates import (
     Facts,
     alike,
     approved,
+    asking,
     intact,
     judge,
     judge_approver,
+    judge_deputy,
     judge_subscriber,
     known,
     listed,
@@ -63,8 +66,10 @@ def facts(**changes: object) -> Facts:
 
 
 def asked(made: Call | None = None, **changes: object) -> Approval:
+    """A yes; `facts` are those of the moment in which it was asked for."""
     made = made or call(20)
-    subject = made.subject
+    subject, then = made.subject, changes.pop("facts", facts())
+    assert isinstance(then, Facts)
     plain = Approval(
         id="A-1",
         claim=made.digest,
@@ -85,6 +90,7 @@ def asked(made: Call | None = None, **changes: object) -> Approval:
         state="approved",
         decided_by="user:bob",
         decided_at=MILLIS,
+        reasons=tuple(reason.name for reason in asking(made, then)),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]  # a test names fields
 
@@ -195,11 +201,65 @@ def test_a_yes_to_something_else_is_no_yes(made: Call, changes: dict[str, object
     assert verdict == Ask("approved", "more than 10 is read by a person", "policy.csv:4")
 
 
-def test_a_yes_that_this_call_has_used_is_its_own_under_whatever_policy() -> None:
-    """As it is repeated after a crash, or its task is followed."""
-    used = asked(policy="other", consumed_at=MILLIS)
-    assert isinstance(judge(call(20), facts(approval=used)), Allow)
-    assert isinstance(judge(call(20), facts(approval=replace(used, consumed_at=None))), Ask)
+FURTHER = RULES + "p, *, *, shop/refund, call, run.tainted, ask, untrusted text was read\n"
+
+
+def test_a_yes_lifts_the_lines_that_asked_and_no_further_one() -> None:
+    both, read = parse(FURTHER), RunFacts(tainted=True)
+    then = facts(policy=both)
+    clean = asked(policy=both.digest, facts=then)
+    assert isinstance(judge(call(20), replace(then, approval=clean)), Allow)
+    wanted = Ask("approved", "untrusted text was read", "policy.csv:7")
+    assert judge(call(20), replace(then, approval=clean, run=read)) == wanted
+    tainted = asked(policy=both.digest, facts=replace(then, run=read))
+    assert isinstance(judge(call(20), replace(then, approval=tainted, run=read)), Allow)
+
+
+def test_a_yes_of_an_old_row_lifts_the_line_that_it_names_and_no_other() -> None:
+    then = facts(policy=parse(FURTHER))
+    old = asked(policy=then.policy.digest, reasons=(), rule="policy.csv:3")
+    assert isinstance(judge(call(20), replace(then, approval=old)), Allow)
+    assert isinstance(judge(call(20), replace(then, approval=old, run=RunFacts(tainted=True))), Ask)
+    for rule in ("policy.csv:7", None):
+        assert isinstance(judge(call(20), replace(then, approval=replace(old, rule=rule))), Ask)
+
+
+def spent(then: Then = "ask", **taken: int) -> Bill:
+    claim = Claim(Budget("b", Limits(tool_calls=1, nanos=10), then=then), Account("budget:b|", Proviso("`b`", then)),
+                  Spend(tool_calls=1, nanos=10), Spend(**taken))  # fmt: skip
+    return Bill(Spend(tool_calls=1), (claim,))
+
+
+def test_a_yes_lets_a_call_pass_the_limits_that_were_passed_then_and_no_other() -> None:
+    then = facts(bill=spent(tool_calls=1))
+    yes = asked(facts=then)
+    assert isinstance(judge(call(20), replace(then, approval=yes)), Allow)
+    more = judge(call(20), replace(then, approval=yes, bill=spent(tool_calls=1, nanos=10)))
+    assert more == Ask("within_budget", "the budget `b` of $0 is used up ($0 taken)")
+    assert judge(call(20), replace(then, approval=asked())).gate == "within_budget"
+    assert judge(call(20), replace(then, approval=yes, bill=spent("deny", tool_calls=1))).effect == "deny"
+    assert isinstance(judge(call(20), replace(then, approval=replace(yes, reasons=(), rule="policy.csv:3"))), Ask)
+
+
+def test_a_line_that_comes_to_want_two_people_beats_the_yes_of_one_whatever_asks() -> None:
+    two = parse(RULES + "o, *, *, shop/refund, call, run.tainted, needs=2, two look at it then\n")
+    for bill in (None, spent(tool_calls=1)):
+        then = facts(policy=two, bill=bill)
+        yes = replace(then, approval=asked(policy=two.digest, facts=then))
+        assert isinstance(judge(call(20), yes), Allow)
+        wanted = judge(call(20), replace(yes, run=RunFacts(tainted=True)))
+        assert (wanted.effect, wanted.gate) == ("ask", "within_budget" if bill else "approved")
+
+
+def test_a_call_is_not_made_again_on_a_yes_under_another_policy_and_what_became_of_it_is_told() -> None:
+    """As it is repeated after a crash; and as its task is followed, whatever asks by then."""
+    used = facts(approval=asked(policy="other", consumed_at=MILLIS, reasons=("line:other",)))
+    assert isinstance(judge(call(20), used), Ask)
+    followed = replace(used, followed=True)
+    assert isinstance(judge(call(20), followed), Allow)
+    assert isinstance(judge(call(21), followed), Ask)
+    assert judge(call(20), replace(followed, policy=parse("p, *, *, */*, call, , deny, closed"))).gate == "permitted"
+    assert isinstance(judge(call(20), replace(followed, approval=asked(policy="other"))), Ask)
 
 
 def test_when_no_line_asks_any_more_an_old_no_does_not_count() -> None:
@@ -252,6 +312,16 @@ def test_nobody_approves_their_own_call_through_a_general_line() -> None:
     assert isinstance(judge_approver(ANN, asked(), facts(policy=everybody)), Deny)
     via = asked(replace(call(20), subject=VIA))
     assert isinstance(judge_approver(ANN, via, facts(policy=everybody)), Deny)
+
+
+def test_nobody_stands_in_for_who_asked_though_he_may_agree_to_his_own_calls() -> None:
+    own = parse("p, user:ann, *, */*, approve, subject.is_requester, allow, ann decides about her own")
+    assert isinstance(judge_approver(ANN, asked(), facts(policy=own)), Allow)
+    verdict = judge_deputy(BOB, ANN.user, asked(), facts(policy=own))
+    assert verdict == Deny("approver", "nobody approves their own request through somebody else")
+    others = asked(replace(call(20), subject=replace(ANN, user="user:eve")))
+    everybody = facts(policy=parse("p, user:ann, *, */*, approve, , allow, ann decides"))
+    assert isinstance(judge_deputy(BOB, ANN.user, others, everybody), Allow)
 
 
 def test_an_approver_is_judged_by_the_policy_of_the_moment() -> None:
@@ -352,7 +422,7 @@ def test_a_budget_of_calls_is_about_tools() -> None:
 def test_a_yes_to_a_tool_of_that_name_is_none_to_reading_and_the_other_way_round() -> None:
     wanted = reading("note:2")
     now = shelf().policy.digest
-    yes = replace(asked(wanted), pin="", action="read", policy=now)
+    yes = replace(asked(wanted, facts=shelf()), pin="", action="read", policy=now)
     assert isinstance(judge(wanted, shelf(approval=yes)), Allow)
     as_call = asked(replace(wanted, action="call"), pin="", policy=now)
     assert isinstance(judge(wanted, shelf(approval=as_call)), Ask)

@@ -10,7 +10,7 @@ from gateway.lasting import LONGEST_SESSION, Delegation, Remembered, moment, rem
 from tests.builders import ANN, NOON, a_call, an_approval
 
 CALL = a_call("shop/refund", '{"amount": 100, "customer": "c-1", "note": "x"}')
-ASKED = replace(an_approval(call=CALL), session="client:an editor", server_pin="server-1")
+ASKED = replace(an_approval(call=CALL), session="r-1", client="an editor", server_pin="server-1")
 HERE = ("r-1", "client:an editor")
 
 
@@ -63,7 +63,14 @@ def test_it_is_good_for_nobody_and_nothing_else_and_has_an_end(other: dict[str, 
     assert not covers(kept(), **other)
 
 
-@pytest.mark.parametrize(("scope", "place"), [("run", "r-1"), ("session", "client:an editor")])
+def test_it_knows_what_asked_when_it_was_given_and_whether_its_run_had_read_something_untrusted() -> None:
+    asked = replace(ASKED, reasons=("line:1",), risk=("destructive",))
+    assert remembered(asked, "user:bob", Remember("run"), NOON).reasons == ("line:1",)
+    tainted = replace(asked, risk=("destructive", "tainted"))
+    assert remembered(tainted, "user:bob", Remember("run"), NOON).reasons == ("line:1", "tainted")
+
+
+@pytest.mark.parametrize(("scope", "place"), [("run", "r-1"), ("session", "r-1"), ("client", "client:an editor")])
 def test_for_a_run_or_a_session_it_is_good_there_and_for_a_working_day_at_most(scope: str, place: str) -> None:
     assert covers(kept(scope), places=(place,))
     assert not covers(kept(scope), places=("another",))

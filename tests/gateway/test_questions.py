@@ -50,9 +50,12 @@ def test_the_tool_can_be_looked_at_again_without_its_server() -> None:
     assert (tool.destructive, tool.read_only, tool.open_world) == (True, False, True)
 
 
-def test_a_client_comes_back_in_the_same_session_and_an_agents_run_is_its_own() -> None:
+def test_what_a_client_does_in_a_session_is_a_run_however_it_calls_itself() -> None:
     client = Work(Place("r-1", ANN, Limits(), Spend()), client="an editor")
-    assert question(CALL, FACTS, ASK, client, SIXTY).session == "client:an editor"
+    asked = question(CALL, FACTS, ASK, client, SIXTY)
+    assert (asked.session, asked.client, client.places) == ("r-1", "an editor", ("r-1", "r-1", "client:an editor"))
+    assert (question(CALL, FACTS, ASK, WORK, SIXTY).client, WORK.places) == ("", ("r-1", "r-1"))
+    assert replace(WORK, of="r-0").session == "r-0"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ def a_claim(then: Then) -> Claim:
     ],
 )
 def test_people_can_let_a_call_pass_only_where_they_are_asked(then: Then, agreed: bool, limits: Limits) -> None:
-    (reserve,) = reserves([a_claim(then)], agreed=agreed)
+    names = {"budget:b|#tool_calls", "budget:b|#errors", "budget:b|#millis"} if agreed else set[str]()
+    (reserve,) = reserves([a_claim(then)], names)
     assert reserve == Reserve("budget:b|", MOST, limits, Proviso("`b`", then))
 
 

@@ -69,7 +69,7 @@ def explain_command(who: str | None, offline: bool, as_json: bool, caller: Calle
     query = _changed(past.query, words) if past else _query(config, words)
     query = asyncio.run(informed(config, query, offline=offline))
     explanation = explain(policy, query)
-    lasting = _lasting(config, query) if explanation.decision.effect == "ask" else []
+    lasting = _lasting(config, policy, query) if explanation.decision.effect == "ask" else []
     if as_json:
         recorded: dict[str, object] = {"recorded": past.to_json()} if past else {}
         recorded |= {"remembered": lasting} if lasting else {}
@@ -81,11 +81,14 @@ def explain_command(who: str | None, offline: bool, as_json: bool, caller: Calle
     return Exit.OK
 
 
-def _lasting(config: "Config", query: "Query") -> list[str]:
-    """The answers to earlier calls that may count for this one, too, as the store has them."""
+def _lasting(config: "Config", policy: "Policy", query: "Query") -> list[str]:
+    """The answers to earlier calls that may count for this one, too, as the store has them: where no line asks that did
+    not ask then.
+    """
     from contextlib import closing
 
     from gateway.call import Arguments
+    from gateway.reasons import of_lines
     from gateway.store.opening import is_made, open_store
 
     if query.args is None or query.action != "call" or not is_made(config):
@@ -93,7 +96,9 @@ def _lasting(config: "Config", query: "Query") -> list[str]:
     arguments = Arguments.parse(query.args)
     with closing(open_store(config)) as store:
         found = store.lasting.about(query.subject, query.object)
-    return [one.said for one in found if one.agent == query.subject.agent and one.alike(arguments)]
+    asking = {reason.name for reason in of_lines(policy, query)}
+    such = (one for one in found if one.agent == query.subject.agent and one.alike(arguments))
+    return [one.said for one in such if asking <= set(one.reasons)]
 
 
 def _print(policy: "Policy", query: "Query", past: "Past | None") -> None:

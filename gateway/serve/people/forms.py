@@ -111,7 +111,8 @@ def _remember(approval: Approval) -> str:
     return (
         "<details><summary>Let such calls be made without asking again</summary>"
         '<p><label>For how long<select name="scope"><option value="run">in this run</option>'
-        '<option value="session">in this session</option><option value="until">until the date below</option></select>'
+        '<option value="session">in this session</option><option value="client">for this client</option>'
+        '<option value="until">until the date below</option></select>'
         "</label></p>"
         '<p><label>Date (UTC) or span, for the last of them<input type="text" name="until" placeholder="2026-12-01, or '
         '8h" autocomplete="off"></label></p>'

@@ -31,6 +31,11 @@ def test_a_remembered_answer_is_listed_and_taken_back(project: Path, toolgate: C
     assert f"allowed by {asked} of user:bob, until " in toolgate(*asks, "--args", '{"a": 1, "b": 7}').out
     assert toolgate(*asks, "--args", '{"a": 1, "b": 7}', "--json").json["remembered"] != []
     assert "allowed by A-" not in toolgate(*asks, "--args", '{"a": 2, "b": 7}').out
+    file = project / "policies" / "policy.csv"
+    before = file.read_text()
+    file.write_text(before + "p, *, *, echo/add, call, args.b > 6, ask, nobody was asked about that\n")
+    assert "allowed by A-" not in toolgate(*asks, "--args", '{"a": 1, "b": 7}').out
+    file.write_text(before)
     (one,) = toolgate("approvals", "remembered", "--json").json
     assert toolgate("approvals", "forget", one["id"], *BOB).code == 0
     assert toolgate("call", "echo/add", '{"a": 1, "b": 6}').code == 7

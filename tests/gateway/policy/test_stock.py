@@ -47,6 +47,7 @@ def test_the_shipped_model_in_other_words_gives_the_same_answers(lines: list[str
     for query in asked:
         assert query.tool is not None
         assert theirs.decide(query) == ours.decide(query)
+        assert {rule.where for rule in theirs.asking(query)} == {rule.where for rule in ours.asking(query)}
         assert theirs.candidates(query, query.subject.user) == ours_as_theirs(ours, theirs, query)
         for run in (ANY_RUN, query.run):
             assert theirs.visible(query.subject, query.tool, NOON, run) == ours.visible(
@@ -190,6 +191,15 @@ def test_another_ask_line_never_widens(model: str, lines: list[str], line: str, 
     before = lines_for(model, lines)
     more = [*before, _with_priority(2, line) if model is PRIORITY else line]
     assert STRICTNESS[effect(under(model, *more), query)] >= STRICTNESS[effect(under(model, *before), query)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(MODELS, policy_lines, queries())
+def test_the_line_that_asks_is_among_those_that_people_are_told_of(model: str, lines: list[str], query: Query) -> None:
+    policy = under(model, *lines_for(model, lines))
+    decision = policy.decide(query)
+    if decision.effect == "ask":
+        assert decision.rule in {rule.where for rule in policy.asking(query)}
 
 
 @settings(max_examples=80, deadline=None)

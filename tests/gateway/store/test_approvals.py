@@ -16,7 +16,8 @@ from tests.fixtures.stores import Place, store_at
 
 FULL = replace(
     an_approval(),
-    session="client:an editor",
+    session="r-1",
+    client="an editor",
     server_pin="server-1",
     needs=2,
     escalate_to="role:manager",
@@ -28,6 +29,7 @@ FULL = replace(
     preview_digest="seen",
     consumed_at=NOON + 1,
     result_digest="said",
+    reasons=("line:1", "budget:b|#usd"),
 )
 
 
@@ -78,6 +80,19 @@ def test_what_is_good_again_was_not_used(store: DatabaseStore) -> None:
 def test_a_yes_to_something_else_makes_room_for_a_new_question(store: DatabaseStore, other: dict[str, Any]) -> None:
     change(store, Open(an_approval(state="approved")), Open(an_approval("A-2", **other)))
     assert (kept(store).state, kept(store, "A-2").state) == ("cancelled", "pending")
+
+
+@pytest.mark.parametrize("state", ["pending", "approved"])
+def test_a_question_takes_the_place_of_one_that_did_not_ask_all_that_it_asks(store: DatabaseStore, state: Any) -> None:
+    change(store, Open(an_approval(state=state, claim="again")))
+    change(store, Open(an_approval("A-2", reasons=("line:1",)), instead="A-1"))
+    assert (kept(store).state, kept(store, "A-2").state) == ("cancelled", "pending")
+
+
+def test_what_has_been_used_stays_that_whatever_takes_its_place(store: DatabaseStore) -> None:
+    change(store, Open(an_approval(state="approved")), Consume("A-1"))
+    change(store, Open(an_approval("A-2"), instead="A-1"))
+    assert kept(store).state == "consumed"
 
 
 def test_the_same_question_is_not_put_twice_even_if_somebody_changed_its_call(store: DatabaseStore) -> None:
