@@ -215,7 +215,7 @@ def empty() -> Iterator[sqlite3.Connection]:
     """The tables without a file, with a run in them."""
     folder = Path(gateway.store.__file__).parent
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        for name in ("schema.sql", "actions.sql", "once.sql", "approvals.sql"):
+        for name in ("schema.sql", "actions.sql", "once.sql", "approvals.sql", "lasting.sql", "reasons.sql"):
             db.executescript((folder / name).read_text())
         ledger = Ledger(db)
         tx.append(ledger, tx.Append("r-1", [QUEUED]), NOON)
