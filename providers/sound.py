@@ -89,6 +89,8 @@ class _Seen:
 
     def _started(self, event: ToolCallStarted) -> None:
         _text(event.id, event.name)
+        if not isinstance(event.index, int):
+            raise _broken("a call without a number")
         if len(self.calls) >= MOST_CALLS:
             raise _broken(f"a reply of more than {MOST_CALLS} calls")
         self.calls[event.index] = event.name, []
