@@ -31,10 +31,12 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     preview         what a person is shown of a call before he answers
     events          the facts of a run, and their JSON
     refusals        what the record keeps of a call that was refused
+    lifecycle       how a run began, who drives it, where it rests, how it ended
     conversation    what happens in a conversation beside questions and calls: what the user says, what is told no more
     asked           what models were asked, and what came of it
     transitions     what may follow what in a run: a table
     weight          how much a message is for a model
+    state           what a run has become, as values
     run             a run is the fold of its events: `apply()`, `fold()`
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person
@@ -127,6 +129,7 @@ The root, and the faces.
     recording       a run's record as what a replay plays
     models          which backend answers to the name of a model
     model_list      what is known of each model that is configured
+    offline         what can be had without a server, and what people do to runs there
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server

@@ -12,6 +12,17 @@ from typing import Any, Literal
 from gateway.asked import ModelAnswered, ModelAsked, ModelFailed
 from gateway.call import Action, Deed, JsonObject
 from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.lifecycle import (
+    Cancelled,
+    Failed,
+    LimitsRaised,
+    Paused,
+    Queued,
+    Resumed,
+    Started,
+    Succeeded,
+    Waited,
+)
 from gateway.values import value
 
 __all__ = [
@@ -49,33 +60,6 @@ __all__ = [
 
 Decision = Literal["approved", "denied", "expired", "withdrawn"]
 Resolution = Literal["happened", "did_not_happen", "give_up"]
-
-
-@value(frozen=True, slots=True)
-class Queued:
-    """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's.
-
-    `tainted` and `servers` are what it brings along: in the run before this one, the same client read untrusted text,
-    and what these servers said; `servers` None: nobody knows which. In a `conversation`, the user goes on.
-    """
-
-    driver: Literal["loop", "client"]
-    user: str
-    tenant: str
-    agent: str | None = None
-    model: str = ""
-    input: str = ""
-    limits: Mapping[str, int] = field(default_factory=dict)
-    tainted: bool = False
-    servers: Sequence[str] | None = field(default_factory=list)
-    conversation: bool = False
-
-
-@value(frozen=True, slots=True)
-class Started:
-    """A worker drives the run from here on; again after another one died."""
-
-    worker: str
 
 
 @value(frozen=True, slots=True)
@@ -216,51 +200,6 @@ class Resolved:
     resolution: Resolution
     by: str
     note: str = ""
-
-
-@value(frozen=True, slots=True)
-class Waited:
-    """Nothing more can be done until people answer: the driver lets go. `why` says what went wrong, if anything did."""
-
-    cause: Literal["approval", "doubt", "user"]
-    why: str = ""
-
-
-@value(frozen=True, slots=True)
-class Paused:
-    """Stopped where it can go on. `unit` names the budget that ran out."""
-
-    cause: Literal["budget", "interrupted"]
-    why: str
-    unit: str | None = None
-
-
-@value(frozen=True, slots=True)
-class LimitsRaised:
-    limits: Mapping[str, int]
-    by: str
-
-
-@value(frozen=True, slots=True)
-class Resumed:
-    cause: str
-
-
-@value(frozen=True, slots=True)
-class Succeeded:
-    output: str
-
-
-@value(frozen=True, slots=True)
-class Failed:
-    kind: str
-    why: str
-
-
-@value(frozen=True, slots=True)
-class Cancelled:
-    by: str
-    why: str = ""
 
 
 Event = (

@@ -7,7 +7,7 @@ no SDK. What is opened first is closed last.
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -17,21 +17,17 @@ from gateway.approving import Approving
 from gateway.booking import Booking
 from gateway.budget import Limits
 from gateway.call import Subject
-from gateway.catalogue import Catalogue
 from gateway.clients import Clients, new_run_id
-from gateway.config import Budgets, Config, LiveBudgets, ResolvedStdio, ServerConfig, expand, launch, own_secrets
+from gateway.config import Config, ResolvedStdio, ServerConfig, expand, launch, own_secrets
 from gateway.config.model_names import chained
-from gateway.errors import ConfigError, StoreError
-from gateway.events import Cancelled, LimitsRaised, Queued, Recorded, Resolution, Resolved, Resumed
-from gateway.lasting import DAY
+from gateway.errors import ConfigError
+from gateway.events import Queued
 from gateway.models import Models
 from gateway.noting import noted
+from gateway.offline import Offline, open_offline, policy_paths
 from gateway.pipeline import CallSettings, Pipeline
-from gateway.policy import LivePolicy, load
-from gateway.rollout import Paths, Rollout, open_policy, rolled_out
-from gateway.run import Run, fold
-from gateway.store.database import DatabaseStore
-from gateway.store.opening import is_made, open_store
+from gateway.rollout import Rollout, rolled_out
+from gateway.run import Run
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tracing import Tracing
 
@@ -43,10 +39,8 @@ if TYPE_CHECKING:  # the MCP SDK costs half a second to import; who only passes 
 
 __all__ = [
     "DEFAULT_AGENT",
-    "Offline",
     "Runtime",
     "call_settings",
-    "open_offline",
     "open_runtime",
     "open_servers",
 ]
@@ -55,73 +49,6 @@ __all__ += ["opened_telemetry", "server_spec"]
 START_SECONDS = 10.0  # so long the others wait for a server that is slow to start; then it is missing until it is there
 MAX_OUTPUT_TOKENS = 4096  # of one answer, where neither the agent nor its model says
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
-
-
-@dataclass(frozen=True, slots=True)
-class Offline:
-    """What can be had without starting a server: the store, the policy, the budgets."""
-
-    config: Config
-    store: DatabaseStore
-    policy: LivePolicy
-    live_budgets: LiveBudgets
-
-    @property
-    def budgets(self) -> Budgets:
-        """As they hold now."""
-        return self.live_budgets.current
-
-    @property
-    def longest(self) -> int:
-        """For how many milliseconds a remembered yes and a delegation last at most."""
-        return self.config.approvals.longest_days * DAY
-
-    @property
-    def approving(self) -> Approving:
-        """Without servers, a condition on the tool can't be decided; so it grants nothing."""
-        return Approving(self.store, self.policy, Catalogue, lambda: self.budgets.tolls, self.longest)
-
-    def subject(self, user: str | None = None, tenant: str | None = None, agent: str | None = None) -> Subject:
-        """Who is asking: what was given, else what is configured."""
-        identity = self.config.identity
-        return Subject(user or identity.user, tenant or identity.tenant, agent)
-
-    async def run(self, run_id: str) -> Run:
-        """A run as it is now; a unique prefix of its id will do. Raises UnknownRun."""
-        row = await self.store.run_row(run_id)
-        return fold(row.id, await self.store.events(row.id))
-
-    async def events(self, run_id: str) -> Sequence[Recorded]:
-        """All that happened in a run; a unique prefix of its id will do. Raises UnknownRun."""
-        return await self.store.events((await self.store.run_row(run_id)).id)
-
-    async def raise_limits(self, run_id: str, limits: Limits, by: str) -> None:
-        """A higher (or lower) budget for a run. Raises IllegalEvent when it has ended."""
-        await self.store.append(run_id, [LimitsRaised(limits.to_json(), by)], lease=None)
-
-    async def cancel(self, run_id: str, by: str) -> None:
-        """Ends a run at its next step. Raises IllegalEvent when it has ended."""
-        await self.store.append(run_id, [Cancelled(by)], lease=None)
-
-    async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
-        """A person says what became of a call in doubt. Raises StoreError for a call that is not in doubt."""
-        run = await self.run(run_id)
-        doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
-        if key not in doubted:
-            known = f"in doubt: {', '.join(f'`{name}`' for name in doubted)}" if doubted else "no call of it is"
-            raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
-        await self.store.append(run.id, [Resolved(key, resolution, by, note)], lease=None)
-
-    async def resume(self, run_id: str) -> None:
-        """Lets a paused run go on; one that waits goes on by itself when people have answered.
-
-        Raises StoreError for the run of an MCP client, which nobody else can drive.
-        """
-        run = await self.run(run_id)
-        if run.driver == "client":
-            raise StoreError(f"run `{run.id}` is an MCP client's: it goes on when the client calls again")
-        if run.status == "paused":
-            await self.store.append(run.id, [Resumed("it was resumed")], lease=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,23 +145,6 @@ class Runtime:
         return await self.loop.drive(run_id, watcher)
 
 
-@contextlib.contextmanager
-def open_offline(config: Config) -> Iterator[Offline]:
-    """Opens store and policy. Raises ConfigError, PolicyError, StoreError.
-
-    A policy that can't be used now and was in force before stays in force; without one, nothing is made.
-    """
-    if not is_made(config):
-        load(config.policy.model, config.policy.files)
-    budgets = LiveBudgets(config.policy.budgets, config.agents)
-    store = open_store(config)
-    try:
-        policy = open_policy(_paths(config), store.policies(config.policy.files, config.policy.kept_versions))
-        yield Offline(config, store, policy, budgets)
-    finally:
-        store.close()
-
-
 @contextlib.asynccontextmanager
 async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[Runtime]:
     """Opens everything and connects to the servers; one that can't be reached is missing, and keeps being tried.
@@ -243,7 +153,7 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
     """
     with open_offline(config) as offline, opened_telemetry(config) as telemetry:
         access, book = Access(config), offline.store.policies(config.policy.files, config.policy.kept_versions)
-        rollout = Rollout(offline.policy, book, _paths(config), telemetry, kind)
+        rollout = Rollout(offline.policy, book, policy_paths(config), telemetry, kind)
         rollout.also.append(offline.live_budgets.look)
         async with (
             rolled_out(rollout),
@@ -254,10 +164,6 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, call_settings(config), booking)
             async with noted(offline.store, upstream), contextlib.aclosing(models):
                 yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing, booking)
-
-
-def _paths(config: Config) -> Paths:
-    return Paths(config.policy.model, config.policy.files)
 
 
 @contextlib.asynccontextmanager

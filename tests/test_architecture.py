@@ -30,7 +30,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
-        "gateway.conversation", "gateway.asked", "gateway.events", "gateway.transitions", "gateway.weight",
+        "gateway.lifecycle", "gateway.conversation", "gateway.asked", "gateway.events", "gateway.transitions",
+        "gateway.weight", "gateway.state",
         "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
@@ -63,7 +64,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "root": (
         "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
-        "gateway.recording", "gateway.models", "gateway.model_list", "gateway.runtime",
+        "gateway.recording", "gateway.models", "gateway.model_list", "gateway.offline", "gateway.runtime",
         "gateway.entrance",
     ),
     "serve": ("gateway.serve",),

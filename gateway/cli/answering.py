@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.answer import Answer
     from gateway.approval import Approval, Remember
     from gateway.call import Deny, JsonObject
-    from gateway.runtime import Offline
+    from gateway.offline import Offline
 
 __all__ = ["approve_command", "deny_command", "escalate_command"]
 

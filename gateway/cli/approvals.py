@@ -12,7 +12,7 @@ from gateway.cli.lazy import Lazy
 from gateway.cli.options import Caller, as_json, caller, emit, only_behind
 
 if TYPE_CHECKING:
-    from gateway.runtime import Offline
+    from gateway.offline import Offline
 
 __all__ = ["approvals_command"]
 

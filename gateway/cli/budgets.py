@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.balances import Balance, Booked, Person
     from gateway.budget import Limits
-    from gateway.runtime import Offline
+    from gateway.offline import Offline
 
 __all__ = ["budgets_command"]
 

@@ -17,7 +17,8 @@ from gateway.cli.exits import Exit
 
 if TYPE_CHECKING:
     from gateway.config import Config
-    from gateway.runtime import Offline, Runtime
+    from gateway.offline import Offline
+    from gateway.runtime import Runtime
 
 __all__ = ["Caller", "as_json", "caller", "emit", "located", "only_behind", "os_user", "through", "usage_of"]
 
@@ -51,7 +52,7 @@ class Caller:
 
     def offline(self) -> AbstractContextManager["Offline"]:
         """What needs no server. Raises ConfigError, PolicyError, StoreError."""
-        from gateway.runtime import open_offline
+        from gateway.offline import open_offline
 
         return open_offline(self.config())
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.lasting import Remembered
-    from gateway.runtime import Offline
+    from gateway.offline import Offline
 
 __all__ = ["date_of", "delegate_command", "delegations_command", "end_command", "forget_command", "remembered_command"]
 

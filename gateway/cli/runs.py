@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.events import Resolution
-    from gateway.runtime import Offline
+    from gateway.offline import Offline
     from gateway.store import RunRow
 
 __all__ = ["cancel_command", "resolve_command", "runs_command"]

@@ -12,7 +12,7 @@ from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
     from gateway.approval import Approval
-    from gateway.runtime import Offline
+    from gateway.offline import Offline
 
 __all__ = ["show_command", "watch_command"]
 

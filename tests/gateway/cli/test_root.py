@@ -188,7 +188,7 @@ def test_what_the_system_refuses_is_an_error_without_a_traceback(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("gateway.runtime.open_offline", full)
+    monkeypatch.setattr("gateway.offline.open_offline", full)
     failed = toolgate("runs")
     assert (failed.code, failed.err) == (1, "toolgate: `somewhere`: No space left on device\n")
 
@@ -197,7 +197,7 @@ def test_ctrl_c_is_130_and_says_nothing(bare: Path, toolgate: Command, monkeypat
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gateway.runtime.open_offline", interrupted)
+    monkeypatch.setattr("gateway.offline.open_offline", interrupted)
     assert toolgate("runs").code == 130
 
 

@@ -1,0 +1,110 @@
+"""What can be had without starting a server: the store, the policy, the budgets; and what people do to runs there."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.approving import Approving
+from gateway.budget import Limits
+from gateway.call import Subject
+from gateway.catalogue import Catalogue
+from gateway.config import Budgets, Config, LiveBudgets
+from gateway.errors import StoreError
+from gateway.events import Cancelled, LimitsRaised, Recorded, Resolution, Resolved, Resumed
+from gateway.lasting import DAY
+from gateway.policy import LivePolicy, load
+from gateway.rollout import Paths, open_policy
+from gateway.run import Run, fold
+from gateway.store.database import DatabaseStore
+from gateway.store.opening import is_made, open_store
+
+__all__ = ["Offline", "open_offline", "policy_paths"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """An open store, with the policy and the budgets that are in force."""
+
+    config: Config
+    store: DatabaseStore
+    policy: LivePolicy
+    live_budgets: LiveBudgets
+
+    @property
+    def budgets(self) -> Budgets:
+        """As they hold now."""
+        return self.live_budgets.current
+
+    @property
+    def longest(self) -> int:
+        """For how many milliseconds a remembered yes and a delegation last at most."""
+        return self.config.approvals.longest_days * DAY
+
+    @property
+    def approving(self) -> Approving:
+        """Without servers, a condition on the tool can't be decided; so it grants nothing."""
+        return Approving(self.store, self.policy, Catalogue, lambda: self.budgets.tolls, self.longest)
+
+    def subject(self, user: str | None = None, tenant: str | None = None, agent: str | None = None) -> Subject:
+        """Who is asking: what was given, else what is configured."""
+        identity = self.config.identity
+        return Subject(user or identity.user, tenant or identity.tenant, agent)
+
+    async def run(self, run_id: str) -> Run:
+        """A run as it is now; a unique prefix of its id will do. Raises UnknownRun."""
+        row = await self.store.run_row(run_id)
+        return fold(row.id, await self.store.events(row.id))
+
+    async def events(self, run_id: str) -> Sequence[Recorded]:
+        """All that happened in a run; a unique prefix of its id will do. Raises UnknownRun."""
+        return await self.store.events((await self.store.run_row(run_id)).id)
+
+    async def raise_limits(self, run_id: str, limits: Limits, by: str) -> None:
+        """A higher (or lower) budget for a run. Raises IllegalEvent when it has ended."""
+        await self.store.append(run_id, [LimitsRaised(limits.to_json(), by)], lease=None)
+
+    async def cancel(self, run_id: str, by: str) -> None:
+        """Ends a run at its next step. Raises IllegalEvent when it has ended."""
+        await self.store.append(run_id, [Cancelled(by)], lease=None)
+
+    async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
+        """A person says what became of a call in doubt. Raises StoreError for a call that is not in doubt."""
+        run = await self.run(run_id)
+        doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
+        if key not in doubted:
+            known = f"in doubt: {', '.join(f'`{name}`' for name in doubted)}" if doubted else "no call of it is"
+            raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
+        await self.store.append(run.id, [Resolved(key, resolution, by, note)], lease=None)
+
+    async def resume(self, run_id: str) -> None:
+        """Lets a paused run go on; one that waits goes on by itself when people have answered.
+
+        Raises StoreError for the run of an MCP client, which nobody else can drive.
+        """
+        run = await self.run(run_id)
+        if run.driver == "client":
+            raise StoreError(f"run `{run.id}` is an MCP client's: it goes on when the client calls again")
+        if run.status == "paused":
+            await self.store.append(run.id, [Resumed("it was resumed")], lease=None)
+
+
+@contextlib.contextmanager
+def open_offline(config: Config) -> Iterator[Offline]:
+    """Opens store and policy. Raises ConfigError, PolicyError, StoreError.
+
+    A policy that can't be used now and was in force before stays in force; without one, nothing is made.
+    """
+    if not is_made(config):
+        load(config.policy.model, config.policy.files)
+    budgets = LiveBudgets(config.policy.budgets, config.agents)
+    store = open_store(config)
+    try:
+        policy = open_policy(policy_paths(config), store.policies(config.policy.files, config.policy.kept_versions))
+        yield Offline(config, store, policy, budgets)
+    finally:
+        store.close()
+
+
+def policy_paths(config: Config) -> Paths:
+    """Where the policy is that is in force, and what it is read with."""
+    return Paths(config.policy.model, config.policy.files)

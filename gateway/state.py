@@ -1,0 +1,101 @@
+"""What a run has become, as values. `gateway.run` says how: it is the fold of its events. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.asked import ModelFailed
+from gateway.budget import Limits, Spend
+from gateway.call import JsonObject, Outcome, Subject
+from gateway.conversation import WHOLE, Compaction, Purpose
+from gateway.transitions import Status
+
+__all__ = ["Answer", "CallState", "CallStatus", "Run"]
+
+CallStatus = Literal["proposed", "held", "approved", "admitted", "in_doubt", "doubted", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """Where a call of the current turn stands. `text` is set when it ended without the server's own result, `accounts`
+    is what it has reserved beside its run's budget.
+    """
+
+    key: str
+    id: str
+    path: str
+    arguments: str
+    status: CallStatus = "proposed"
+    approval_id: str | None = None
+    pin: str | None = None
+    attempt: int = 0
+    reserved: Spend = field(default_factory=Spend)
+    accounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    outcome: Outcome | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an untrusted server said to one call of a driven run: `gateway.call.Outcome` as JSON."""
+
+    key: str
+    path: str
+    outcome: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run has become. `messages` are `providers.Message`s as JSON; `calls` are those of the current turn."""
+
+    id: str
+    status: Status = "queued"
+    seq: int = 0
+    driver: Literal["loop", "client"] = "loop"
+    subject: Subject = field(default_factory=lambda: Subject("", ""))
+    model: str = ""
+    input: str = ""
+    limits: Limits = field(default_factory=Limits)
+    created: int = 0
+    updated: int = 0
+    active: int = 0  # when whoever drives it last recorded something: a person's answer is nobody's work
+    turn: int = 0
+    turn_began: int = 0
+    asked: Spend | None = None  # reserved for a model call that has no answer yet
+    asked_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # and of which accounts beside its own
+    asked_model: str = ""  # by whom, where several models may be asked
+    asked_for: Purpose = "answer"
+    low: Mapping[str, JsonObject] = field(default_factory=dict)  # what is left of budgets that run low
+    failures: tuple[ModelFailed, ...] = ()  # of the current turn's model call, in a row
+    finish: str = ""
+    messages: tuple[Mapping[str, Any], ...] = ()
+    compaction: Compaction = WHOLE  # what of them the model is told
+    size: int = 0  # of what it is told of them, in bytes: what a request will about cost is read off it
+    draft: str = ""  # a summary that the model has written, and that is not in force yet
+    draft_failed: bool = False  # it was asked for one, and could not
+    conversation: bool = False  # after an answer the user goes on
+    unsaid: tuple[str, ...] = ()  # what he said while calls were open
+    pinned: tuple[str, ...] = ()
+    calls: Mapping[str, CallState] = field(default_factory=dict)
+    spend: Spend = field(default_factory=Spend)  # settled
+    denials: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)  # how often a call was made again that people had refused
+    tainted: bool = False  # it has read what a server said that the admin does not trust
+    servers: frozenset[str] | None = frozenset()  # those that have said anything to it; None: nobody knows which
+    sent: Mapping[str, str] = field(default_factory=dict)  # of a client's run: the server of each call under way
+    answers: tuple[Answer, ...] = ()  # with which it did; of a client's run the record has no whole ones
+    cause: str = ""
+    budget_spent: str | None = None  # the unit for which it is paused
+    output: str = ""
+
+    @property
+    def reserved(self) -> Spend:
+        """What is held back for effects in flight."""
+        total = self.asked or Spend()
+        for call in self.calls.values():
+            total = total + call.reserved
+        return total
+
+    def worked(self, now: int) -> int:
+        """Milliseconds at work until `now`, if it is being driven."""
+        return self.spend.millis + max(0, now - self.active)

@@ -1,0 +1,136 @@
+"""What people do to runs without a server: the store, the policy and the budgets are all that it takes."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.approval import Approval
+from gateway.budget import Limits
+from gateway.call import Allow, Deny
+from gateway.config import Config, load_config
+from gateway.errors import ConfigError, IllegalEvent, PolicyError, StoreError, UnknownRun
+from gateway.events import Admitted, Doubted, ModelAnswered, ModelAsked, Paused, Queued, Started
+from gateway.offline import open_offline
+
+MODEL = Path(__file__).parents[2] / "policies" / "model.conf"
+POLICY = "p, user:ann, *, */*, call, , allow, ann may\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "policy.csv").write_text(POLICY)
+    (tmp_path / "policies" / "model.conf").write_text(MODEL.read_text())
+    (tmp_path / "toolgate.toml").write_text('[identity]\nuser = "user:ann"\n')
+    return tmp_path
+
+
+def config(project: Path) -> Config:
+    return load_config(project, {"HOME": str(project)})
+
+
+def test_offline_opens_the_store_and_the_policy_and_closes_them(project: Path) -> None:
+    with open_offline(config(project)) as offline:
+        assert asyncio.run(offline.store.run_rows()) == []
+        assert offline.policy.current.rules
+    with pytest.raises(StoreError, match="closed"):
+        asyncio.run(offline.cancel("r-1", "user:ann"))
+
+
+def test_a_policy_that_can_not_be_used_opens_nothing(project: Path) -> None:
+    (project / "policies" / "policy.csv").write_text("p, user:ann\n")
+    with pytest.raises(PolicyError), open_offline(config(project)):
+        pytest.fail("it was opened")
+    assert not (project / ".toolgate").exists()
+
+
+def test_budgets_that_can_not_be_used_open_nothing(project: Path) -> None:
+    (project / "policies" / "budgets.toml").write_text("[run]\nturnss = 1\n")
+    with pytest.raises(ConfigError, match="turnss"), open_offline(config(project)):
+        pytest.fail("it was opened")
+    assert not (project / ".toolgate").exists()
+
+
+CALL = {"key": "t1/call/1", "id": "1", "path": "echo/add"}
+WISH = {"role": "assistant", "parts": [{"kind": "tool_call", "id": "1", "name": "echo__add", "arguments": "{}"}]}
+DOUBTED = (
+    Queued("loop", "user:ann", "default", "agent:desk", "demo", "hi"),
+    Started("host/1/a"),
+    ModelAsked(1, {}),
+    ModelAnswered(1, WISH, "tool_calls", "demo", {}, {}, (CALL,)),
+    Admitted("t1/call/1", "echo/add", "{}", "pin", "policy", {}),
+    Doubted("t1/call/1", "no answer"),
+)
+
+
+def test_only_a_call_in_doubt_can_be_resolved(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", DOUBTED, lease=None)
+            with pytest.raises(StoreError, match="`t9` of run `r-1` is not in doubt; in doubt: `t1/call/1`"):
+                await offline.resolve("r-1", "t9", "happened", "user:bob", "")
+            await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "I looked")
+            with pytest.raises(StoreError, match="no call of it is"):
+                await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "")
+
+    asyncio.run(scenario())
+
+
+def test_a_paused_run_goes_on_and_any_other_is_left_as_it_is(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", [*DOUBTED[:2], Paused("interrupted", "Ctrl-C")], lease=None)
+            await offline.resume("r-1")
+            assert (await offline.run("r-1")).status == "running"
+            seq = (await offline.run("r-1")).seq
+            await offline.resume("r-1")
+            assert (await offline.run("r-1")).seq == seq
+
+    asyncio.run(scenario())
+
+
+def test_a_clients_run_is_not_ours_to_resume(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", [Queued("client", "user:ann", "default")], lease=None)
+            with pytest.raises(StoreError, match="an MCP client's"):
+                await offline.resume("r-1")
+
+    asyncio.run(scenario())
+
+
+def test_a_run_that_has_ended_takes_no_more_orders(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", DOUBTED[:1], lease=None)
+            await offline.raise_limits("r-1", Limits(turns=9), "user:bob")
+            assert (await offline.run("r-1")).limits.turns == 9
+            await offline.cancel("r-1", "user:bob")
+            with pytest.raises(IllegalEvent):
+                await offline.cancel("r-1", "user:bob")
+            with pytest.raises(IllegalEvent):
+                await offline.raise_limits("r-1", Limits(turns=9), "user:bob")
+            with pytest.raises(UnknownRun):
+                await offline.run("r-2")
+
+    asyncio.run(scenario())
+
+
+def an_approval(path: str) -> Approval:
+    fields = dict.fromkeys(Approval.__dataclass_fields__, "")
+    known = {"path": path, "user": "user:ann", "tenant": "default", "arguments": "{}", "created": 0, "expires": 1}
+    known |= {"escalates": None}
+    return Approval(**{**fields, **known})  # type: ignore[arg-type] # every field has a value of its type or is unread
+
+
+def test_without_servers_a_condition_on_the_tool_lets_nobody_approve(project: Path) -> None:
+    lines = (
+        "p, user:bob, *, echo/*, approve, tool.trusted, allow, trusted",
+        "p, user:bob, *, mail/*, approve, , allow, ok",
+    )
+    (project / "policies" / "policy.csv").write_text(POLICY + "\n".join(lines) + "\n")
+    with open_offline(config(project)) as offline:
+        bob = offline.subject("user:bob")
+        assert isinstance(asyncio.run(offline.approving.may_decide(bob, an_approval("echo/add"))), Deny)
+        assert isinstance(asyncio.run(offline.approving.may_decide(bob, an_approval("mail/send"))), Allow)
