@@ -10,12 +10,30 @@ from typing import Literal
 from gateway.call import JsonObject
 from gateway.values import value
 
-__all__ = ["STOPPED", "WHOLE", "Compacted", "Compaction", "Interrupted", "ModelChosen", "Pinned", "Purpose"]
+__all__ = ["STOPPED", "WHOLE", "Carried", "Compacted", "Compaction", "Interrupted", "ModelChosen", "Pinned", "Purpose"]
 __all__ += ["Searched", "UserSpoke"]
 
 Purpose = Literal["answer", "summary"]  # what a model is asked for
 
 STOPPED = "Not executed: the user stopped this before it was made. Do not make it again unless the user asks for it."
+
+
+@value(frozen=True, slots=True)
+class Carried:
+    """The run goes on where another one stood: written together with its `Queued`, before anything else.
+
+    `messages` are the conversation so far (`providers.Message` as JSON), in the place of the run's own input, which
+    stands in it where it was said. `compaction` and `size` say what of it a model is told, as `Compacted` does;
+    `answers` are those of untrusted servers among it (`gateway.state.Answer` as JSON). `source` is where it comes
+    from: `{"run": "...", "seq": 12}`, or `{"session": "..."}`.
+    """
+
+    source: JsonObject
+    messages: Sequence[JsonObject]
+    size: int
+    compaction: JsonObject = field(default_factory=dict)
+    pinned: Sequence[str] = field(default_factory=list)
+    answers: Sequence[JsonObject] = field(default_factory=list)
 
 
 @value(frozen=True, slots=True)

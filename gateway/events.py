@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from gateway.asked import ModelAnswered, ModelAsked, ModelFailed
 from gateway.call import Action, Deed, JsonObject
-from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.lifecycle import (
     Cancelled,
     Failed,
@@ -231,6 +231,7 @@ Event = (
     | ModelChosen
     | Searched
     | Compacted
+    | Carried
 )
 
 EVENTS: Mapping[str, type[Event]] = {
@@ -262,6 +263,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "model_chosen": ModelChosen,
     "searched": Searched,
     "compacted": Compacted,
+    "carried": Carried,
 }
 _TUPLES: Mapping[type[Event], str] = {
     ModelAnswered: "calls", Obliged: "rules", Returned: "left", Budgeted: "left", Searched: "content"

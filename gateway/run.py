@@ -14,6 +14,7 @@ from gateway.budget import Limits, Spend
 from gateway.call import Answered, InDoubt, JsonObject, Outcome, Subject, outcome_from_json, says
 from gateway.conversation import (
     STOPPED,
+    Carried,
     Compacted,
     Compaction,
     Interrupted,
@@ -99,6 +100,17 @@ def _queued(run: Run, event: Queued) -> Run:
         conversation=event.conversation,
     )
     return _said(queued, _from_user(event.input)) if event.driver == "loop" else queued
+
+
+def _carried(run: Run, event: Carried) -> Run:
+    return replace(
+        run,
+        messages=tuple(event.messages),
+        size=event.size,
+        compaction=Compaction(**event.compaction),
+        pinned=tuple(event.pinned),
+        answers=tuple(Answer(**answer) for answer in event.answers),
+    )
 
 
 def _model_asked(run: Run, event: ModelAsked) -> Run:
@@ -284,6 +296,7 @@ def _compacted(run: Run, event: Compacted) -> Run:
 
 _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Queued: _queued,
+    Carried: _carried,
     ModelAsked: _model_asked,
     ModelAnswered: _model_answered,
     ModelFailed: _model_failed,

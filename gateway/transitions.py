@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.errors import IllegalEvent
 from gateway.events import (
     Admitted,
@@ -40,7 +40,7 @@ ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 
 TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
     None: {Queued: "queued"},
-    "queued": {Started: "running", Cancelled: "cancelled", LimitsRaised: "queued", Pinned: "queued"},
+    "queued": {Carried: "queued", Started: "running", Cancelled: "cancelled", LimitsRaised: "queued", Pinned: "queued"},
     "running": {
         Started: "running",
         ModelAsked: "running",

@@ -2,7 +2,17 @@
 
 from dataclasses import replace
 
-from gateway.conversation import STOPPED, Compacted, Compaction, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import (
+    STOPPED,
+    Carried,
+    Compacted,
+    Compaction,
+    Interrupted,
+    ModelChosen,
+    Pinned,
+    Searched,
+    UserSpoke,
+)
 from gateway.events import ModelAnswered, ModelAsked, ModelFailed, Resumed, Waited
 from tests.builders import (
     QUEUED,
@@ -109,3 +119,12 @@ def test_a_summary_that_fails_is_no_failure_of_the_run_and_one_that_is_lost_is_a
 def test_a_run_that_is_no_conversation_ends_as_before() -> None:
     assert folded(QUEUED).conversation is False
     play(QUEUED, STARTED, *said(1, "Noon."), "finish Noon.")
+
+
+def test_a_run_that_goes_on_from_another_knows_what_was_said_and_what_of_it_is_told() -> None:
+    before = folded(QUEUED, STARTED, *wanted(1, "a/b"), *made(1))
+    told = Compaction(results=2)
+    carried = Carried({"run": "r-0", "seq": before.seq}, before.messages, 9, {"results": 2}, ["a fact"])
+    run = folded(QUEUED, carried)
+    assert (run.messages, run.compaction, run.size, run.pinned) == (before.messages, told, 9, ("a fact",))
+    play(QUEUED, carried, STARTED, "ask 1")

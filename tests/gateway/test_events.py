@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.events import (
     EVENTS,
     Admitted,
@@ -164,6 +164,14 @@ SAMPLES: tuple[Event, ...] = (
         size=4_200,
         left_out={"messages": 4, "results": 2, "bytes": 90_000},
         by="demo-1",
+    ),
+    Carried(
+        source={"run": "r-1", "seq": 12},
+        messages=[{"role": "user", "parts": [{"kind": "text", "text": "Where is o-17?"}]}],
+        size=70,
+        compaction={"results": 0, "messages": 0, "summary": "", "cut": 0, "longest": None},
+        pinned=["Orders begin with o-."],
+        answers=[{"key": "t1/call/1", "path": "web/read", "outcome": {"kind": "answered", "result": {"content": []}}}],
     ),
 )
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.budget import Limits, Spend
 from gateway.call import Refused, Subject, Unsent
-from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.errors import IllegalEvent
 from gateway.events import (
     EVENTS,
@@ -68,7 +68,7 @@ SAMPLES: Mapping[type[Event], Event] = {
         Resumed("it was resumed"), Succeeded("done"), Failed("server", "broken"), Cancelled("user:ann"),
         UserSpoke("more", "user:ann"), Interrupted("user:ann"), Pinned("a fact", "user:ann"),
         ModelChosen("other", "user:ann"), Searched("t1/call/1", "refund", ["shop/refund"], ()),
-        Compacted(2, 3, 1, "in short", 100),
+        Compacted(2, 3, 1, "in short", 100), Carried({"run": "r-0", "seq": 9}, [], 0),
     )
 }  # fmt: skip
 
@@ -88,7 +88,11 @@ RUNS: Mapping[Status | None, Run] = {
 
 ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
     None: {"queued": "queued"},
-    "queued": {"started": "running", "cancelled": "cancelled", "limits_raised": "queued", "pinned": "queued"},
+    "queued": {
+        **dict.fromkeys(("carried", "limits_raised", "pinned"), "queued"),
+        "started": "running",
+        "cancelled": "cancelled",
+    },
     "running": {
         **dict.fromkeys(
             (
