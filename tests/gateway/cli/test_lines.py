@@ -3,7 +3,7 @@ import pytest
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, InDoubt, Refused, Unsent, outcome_to_json
 from gateway.cli.lines import Said, budget_line, line, recap
-from gateway.conversation import Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
 from gateway.events import (
     EVENTS,
     Admitted,
@@ -89,6 +89,7 @@ READS = [
         Compacted(7, 9, 0, "", 99, 9, 64, left_out={"messages": 0, "results": 0, "bytes": 7}),
         "~ long parts are told no more | 7 bytes",
     ),
+    (Carried({"run": "r-0", "seq": 12}, [{}], 0), "▸ goes on from run r-0 seq 12 | 1 messages"),
     (LimitsRaised({"tokens": 2000, "nanos": 10**9}, "user:bob"), "! budget raised to 2,000 tokens, $1 by user:bob | "),
     (ModelFailed(1, "overloaded", "come back", True), "✗ the model failed (overloaded) | come back"),
     (
@@ -143,6 +144,7 @@ HOSTILE: list[Event] = [
     ModelChosen(EVIL, "user:ann"),
     Searched(KEY, EVIL, [EVIL], ()),
     Compacted(7, 9, 5, EVIL, 99, by=EVIL),
+    Carried({"session": EVIL}, [], 0),
 ]
 
 
