@@ -6,7 +6,6 @@ crash.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -50,6 +49,7 @@ from gateway.events import (
 from gateway.results import decided_text, denied_text, resolved_text, tool_result
 from gateway.state import Answer, CallState, Run
 from gateway.transitions import ENDED, FROM_OUTSIDE, TRANSITIONS, Status, after
+from gateway.values import changed
 from gateway.weight import weight
 
 __all__ = ["ENDED", "TRANSITIONS", "Answer", "CallState", "Run", "Status", "after", "apply", "fold"]
@@ -67,16 +67,16 @@ def apply(run: Run, recorded: Recorded) -> Run:
     """The run after one more event. Raises IllegalEvent, and then nothing has changed."""
     event = recorded.event
     status = after(None if run.seq == 0 else run.status, event)
-    changed = _APPLY[type(event)](run, event) if type(event) in _APPLY else run
-    return replace(
-        changed,
+    new = _APPLY[type(event)](run, event) if type(event) in _APPLY else run
+    return changed(
+        new,
         status=status,
         seq=recorded.seq,
         created=run.created or recorded.at,
         updated=recorded.at,
         active=run.active if type(event) in FROM_OUTSIDE else recorded.at,
-        turn_began=run.turn_began if changed.turn == run.turn else recorded.at,
-        spend=changed.spend + Spend(millis=_worked(run, recorded)),
+        turn_began=run.turn_began if new.turn == run.turn else recorded.at,
+        spend=new.spend + Spend(millis=_worked(run, recorded)),
     )
 
 
@@ -88,7 +88,7 @@ def _worked(run: Run, recorded: Recorded) -> int:
 
 def _queued(run: Run, event: Queued) -> Run:
     subject = Subject(event.user, event.tenant, event.agent)
-    queued = replace(
+    queued = changed(
         run,
         driver=event.driver,
         subject=subject,
@@ -103,7 +103,7 @@ def _queued(run: Run, event: Queued) -> Run:
 
 
 def _carried(run: Run, event: Carried) -> Run:
-    return replace(
+    return changed(
         run,
         messages=tuple(event.messages),
         size=event.size,
@@ -115,11 +115,11 @@ def _carried(run: Run, event: Carried) -> Run:
 
 def _model_asked(run: Run, event: ModelAsked) -> Run:
     asked = Spend.from_json(event.reserved)
-    return replace(run, turn=event.turn, asked=asked, asked_of={}, asked_model=event.model, asked_for=event.purpose)
+    return changed(run, turn=event.turn, asked=asked, asked_of={}, asked_model=event.model, asked_for=event.purpose)
 
 
 def _said(run: Run, message: Mapping[str, Any]) -> Run:
-    return replace(run, messages=(*run.messages, message), size=run.size + weight(message))
+    return changed(run, messages=(*run.messages, message), size=run.size + weight(message))
 
 
 def _model_answered(run: Run, event: ModelAnswered) -> Run:
@@ -130,7 +130,7 @@ def _model_answered(run: Run, event: ModelAnswered) -> Run:
         CallState(call["key"], wish["id"], call["path"], call.get("arguments", wish["arguments"]))
         for call, wish in zip(event.calls, wishes, strict=False)  # a reply that was cut has wishes and no calls
     ]
-    return replace(
+    return changed(
         _said(run, event.message),
         asked=None,
         failures=(),
@@ -144,14 +144,14 @@ def _drafted(run: Run, event: ModelAnswered) -> Run:
     """A summary is no part of the conversation, before it takes the place of one (`Compacted`)."""
     text = "".join(part["text"] for part in event.message["parts"] if part["kind"] == "text").strip()
     spend = run.spend + Spend.from_json(event.spent)
-    return replace(run, asked=None, draft=text, draft_failed=not text, spend=spend)
+    return changed(run, asked=None, draft=text, draft_failed=not text, spend=spend)
 
 
 def _model_failed(run: Run, event: ModelFailed) -> Run:
     spend = run.spend + Spend.from_json(event.spent)
     if event.purpose == "summary":  # a worker that died is no reason not to ask again
-        return replace(run, asked=None, draft_failed=event.kind != "lost", spend=spend)
-    return replace(run, asked=None, failures=(*run.failures, event), spend=spend)
+        return changed(run, asked=None, draft_failed=event.kind != "lost", spend=spend)
+    return changed(run, asked=None, failures=(*run.failures, event), spend=spend)
 
 
 def _change(run: Run, key: str, **changes: Any) -> Run:
@@ -161,20 +161,20 @@ def _change(run: Run, key: str, **changes: Any) -> Run:
     """
     if key not in run.calls:
         return run
-    calls = {**run.calls, key: replace(run.calls[key], **changes)}
+    calls = {**run.calls, key: changed(run.calls[key], **changes)}
     if any(call.status != "done" for call in calls.values()):
-        return replace(run, calls=calls)
+        return changed(run, calls=calls)
     parts = [tool_result(call.id, call.outcome, call.text) for call in calls.values()]
-    heard = replace(_said(run, {"role": "tool", "parts": parts}), calls={}, unsaid=())
+    heard = changed(_said(run, {"role": "tool", "parts": parts}), calls={}, unsaid=())
     return reduce(_said, map(_from_user, run.unsaid), heard)
 
 
 def _denied(run: Run, event: Denied) -> Run:
-    changed = _change(run, event.key, status="done", text=denied_text(event))
+    new = _change(run, event.key, status="done", text=denied_text(event))
     if event.gate == "approved" and run.driver == "loop":
         again = f"{event.path} {event.arguments}"
-        changed = replace(changed, refused={**run.refused, again: run.refused.get(again, 0) + 1})
-    return replace(changed, denials=run.denials + (event.gate != "reachable"))  # that one is nobody's no
+        new = changed(new, refused={**run.refused, again: run.refused.get(again, 0) + 1})
+    return changed(new, denials=run.denials + (event.gate != "reachable"))  # that one is nobody's no
 
 
 def _held(run: Run, event: Held) -> Run:
@@ -194,7 +194,7 @@ def _decided(run: Run, event: Decided) -> Run:
 def _admitted(run: Run, event: Admitted) -> Run:
     sent = {**run.sent, event.key: event.path.partition("/")[0]} if run.driver == "client" else run.sent
     return _change(
-        replace(run, sent=sent),
+        changed(run, sent=sent),
         event.key,
         status="admitted",
         attempt=event.attempt,
@@ -209,28 +209,28 @@ def _budgeted(run: Run, event: Budgeted) -> Run:
     told = {f"{left['budget']}/{left['unit']}": left for left in event.left}
     low = {name: left for name, left in {**run.low, **told}.items() if left["low"]}
     if event.key in run.calls:
-        return _change(replace(run, low=low), event.key, accounts=event.accounts)
-    return replace(run, low=low, asked_of=event.accounts if run.asked is not None else {})
+        return _change(changed(run, low=low), event.key, accounts=event.accounts)
+    return changed(run, low=low, asked_of=event.accounts if run.asked is not None else {})
 
 
 def _returned(run: Run, event: Returned) -> Run:
     outcome = outcome_from_json(event.outcome)
     status = "in_doubt" if isinstance(outcome, InDoubt) else "done"
-    changed = _change(run, event.key, status=status, outcome=outcome, reserved=Spend())
-    changed = replace(
-        changed,
-        spend=changed.spend + Spend.from_json(event.spent),
+    new = _change(run, event.key, status=status, outcome=outcome, reserved=Spend())
+    new = changed(
+        new,
+        spend=new.spend + Spend.from_json(event.spent),
         servers=_heard(run, event.key, outcome),
         sent=_without(run.sent, event.key),
     )
-    return _tainted(changed, run.calls.get(event.key), event) if event.tainting else changed
+    return _tainted(new, run.calls.get(event.key), event) if event.tainting else new
 
 
 def _tainted(run: Run, call: CallState | None, event: Returned) -> Run:
     if run.driver == "client":
-        return replace(run, tainted=True)
+        return changed(run, tainted=True)
     answer = Answer(event.key, call.path if call else "", event.outcome)
-    return replace(run, tainted=True, answers=(*run.answers, answer))
+    return changed(run, tainted=True, answers=(*run.answers, answer))
 
 
 def _heard(run: Run, key: str, outcome: Outcome) -> frozenset[str] | None:
@@ -246,9 +246,9 @@ def _without(sent: Mapping[str, str], key: str) -> Mapping[str, str]:
 
 
 def _doubted(run: Run, event: Doubted) -> Run:
-    changed = _change(run, event.key, status="doubted", text=event.why, reserved=Spend())
-    changed = replace(changed, sent=_without(run.sent, event.key))
-    return replace(changed, spend=changed.spend + Spend.from_json(event.spent))
+    new = _change(run, event.key, status="doubted", text=event.why, reserved=Spend())
+    new = changed(new, sent=_without(run.sent, event.key))
+    return changed(new, spend=new.spend + Spend.from_json(event.spent))
 
 
 def _resolved(run: Run, event: Resolved) -> Run:
@@ -261,7 +261,7 @@ def _resolved(run: Run, event: Resolved) -> Run:
 
 
 def _limits_raised(run: Run, event: LimitsRaised) -> Run:
-    return replace(run, limits=run.limits.replaced(Limits(**event.limits)))
+    return changed(run, limits=run.limits.replaced(Limits(**event.limits)))
 
 
 def _from_user(text: str) -> JsonObject:
@@ -270,9 +270,9 @@ def _from_user(text: str) -> JsonObject:
 
 def _user_spoke(run: Run, event: UserSpoke) -> Run:
     """He goes on: what went wrong before is behind him. His words stand behind the results of calls, never between."""
-    heard = replace(run, input=f"{run.input}\n{event.text}", failures=(), refused={}, finish="")
+    heard = changed(run, input=f"{run.input}\n{event.text}", failures=(), refused={}, finish="")
     if run.calls:
-        return replace(heard, unsaid=(*run.unsaid, event.text))
+        return changed(heard, unsaid=(*run.unsaid, event.text))
     return _said(heard, _from_user(event.text))
 
 
@@ -281,7 +281,7 @@ def _interrupted(run: Run, _event: Interrupted) -> Run:
     for call in tuple(run.calls.values()):
         if call.status in ("proposed", "held", "approved"):
             run = _change(run, call.key, status="done", text=STOPPED)
-    return replace(run, cause="user")
+    return changed(run, cause="user")
 
 
 def _searched(run: Run, event: Searched) -> Run:
@@ -291,7 +291,7 @@ def _searched(run: Run, event: Searched) -> Run:
 
 def _compacted(run: Run, event: Compacted) -> Run:
     compaction = Compaction(event.results, event.messages, event.summary, event.cut, event.longest)
-    return replace(run, compaction=compaction, size=event.size, draft="", draft_failed=False)
+    return changed(run, compaction=compaction, size=event.size, draft="", draft_failed=False)
 
 
 _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
@@ -309,16 +309,16 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Doubted: _doubted,
     Resolved: _resolved,
     LimitsRaised: _limits_raised,
-    Waited: lambda run, event: replace(run, cause=event.why or event.cause),
-    Paused: lambda run, event: replace(run, cause=event.why, budget_spent=event.unit),
-    Resumed: lambda run, _: replace(run, cause="", budget_spent=None),
-    Succeeded: lambda run, event: replace(run, output=event.output),
-    Failed: lambda run, event: replace(run, cause=f"{event.kind}: {event.why}"),
-    Cancelled: lambda run, event: replace(run, cause=event.why),
+    Waited: lambda run, event: changed(run, cause=event.why or event.cause),
+    Paused: lambda run, event: changed(run, cause=event.why, budget_spent=event.unit),
+    Resumed: lambda run, _: changed(run, cause="", budget_spent=None),
+    Succeeded: lambda run, event: changed(run, output=event.output),
+    Failed: lambda run, event: changed(run, cause=f"{event.kind}: {event.why}"),
+    Cancelled: lambda run, event: changed(run, cause=event.why),
     UserSpoke: _user_spoke,
     Interrupted: _interrupted,
-    Pinned: lambda run, event: replace(run, pinned=(*run.pinned, event.text)),
-    ModelChosen: lambda run, event: replace(run, model=event.model),
+    Pinned: lambda run, event: changed(run, pinned=(*run.pinned, event.text)),
+    ModelChosen: lambda run, event: changed(run, model=event.model),
     Searched: _searched,
     Compacted: _compacted,
 }

@@ -15,7 +15,7 @@ __all__ = ["Answer", "CallState", "CallStatus", "Run"]
 CallStatus = Literal["proposed", "held", "approved", "admitted", "in_doubt", "doubted", "done"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: `values.changed` copies it
 class CallState:
     """Where a call of the current turn stands. `text` is set when it ended without the server's own result, `accounts`
     is what it has reserved beside its run's budget.
@@ -44,7 +44,7 @@ class Answer:
     outcome: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: `values.changed` copies it
 class Run:
     """What a run has become. `messages` are `providers.Message`s as JSON; `calls` are those of the current turn."""
 

@@ -3,7 +3,8 @@
 import dataclasses
 from dataclasses import dataclass, field, replace
 
-from gateway.values import value
+from gateway.state import CallState, Run
+from gateway.values import changed, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,20 @@ def test_it_is_made_without_the_detour_that_makes_a_frozen_one_slow() -> None:
     assert "__setattr__" in Frozen.__init__.__code__.co_names
     assert "__setattr__" not in Value.__init__.__code__.co_names
     assert "__setattr__" not in Value.__dict__
+
+
+def test_what_is_changed_is_another_one_and_the_first_stays() -> None:
+    @dataclass(frozen=True)
+    class Plain:
+        a: int
+        b: str = "b"
+
+    one = Plain(1)
+    assert (changed(one, a=2), one) == (Plain(2), Plain(1))
+    assert type(changed(one)) is Plain
+
+
+def test_a_run_and_its_calls_can_be_changed_so() -> None:
+    """`changed` copies what stands in `__dict__`: a class with slots would come out empty."""
+    assert not {cls for cls in (Run, CallState) if hasattr(cls, "__slots__")}
+    assert changed(Run("r-1"), turn=3) == replace(Run("r-1"), turn=3)
