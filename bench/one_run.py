@@ -1,22 +1,22 @@
 """Drives runs of one kind in a process of its own, and prints what their turns cost as one line of JSON.
 
-python -m bench.one_run bare|commits|normal|full REPEATS
+python -m bench.one_run bare|commits|normal|full|postgres REPEATS
 """
 
 import asyncio
-import json
-import statistics
+import contextlib
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from bench.bare_loop import bare_loop, commits
-from bench.program import ROOT, rss_mb
+from bench.loops.marks import TURNS, Costs, say
+from bench.program import ROOT
 from bench.project import RULES
 from bench.rules import write_policies
-from bench.tiny_model import TOOL_RESULT, Mark, TinyModel
+from bench.tiny_model import TOOL_RESULT, TinyModel
 from gateway.agents import Agent
 from gateway.budget import Limits, Price
 from gateway.call import Answered, Call, Outcome, Tool, pin_of
@@ -25,13 +25,13 @@ from gateway.events import Queued
 from gateway.loop import Loop, Parts
 from gateway.pipeline import CallSettings, Pipeline
 from gateway.policy import LivePolicy
+from gateway.store import Store
+from gateway.store.postgres.store import PostgresStore
 from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Silent
 from gateway.tracing import Tracing
 from gateway.turn import Model
-
-TURNS = 205
-EARLY, LATE = slice(1, 6), slice(199, 204)  # turns 2 to 6, and 200 to 204
+from tests.fixtures.postgres import running
 
 Drive = Callable[[TinyModel, str], Awaitable[None]]
 
@@ -52,11 +52,10 @@ class _InProcess:
         """It is always there."""
 
 
-def _toolgate(folder: Path, synchronous: Literal["normal", "full"]) -> Drive:
+def _toolgate(folder: Path, store: Store) -> Drive:
     """Policy of 1,000 rules, every budget limited, lease and durable events."""
     write_policies(folder, RULES, ROOT / "policies" / "model.conf")
     policy = LivePolicy(folder / "model.conf", folder / "policy.csv")
-    store = SqliteStore(folder / "toolgate.db", synchronous=synchronous)
     upstream, tracing = _InProcess(), Tracing(Silent())
     pipeline = Pipeline(upstream, store, policy, tracing, CallSettings())
 
@@ -79,46 +78,53 @@ def _toolgate(folder: Path, synchronous: Literal["normal", "full"]) -> Drive:
     return drive
 
 
-def _bare(_folder: Path) -> Drive:
-    return lambda model, _run_id: bare_loop(model, lambda _step: None)
+@contextlib.contextmanager
+def _bare(_folder: Path) -> Iterator[Drive]:
+    yield lambda model, _run_id: bare_loop(model, lambda _step: None)
 
 
-def _commits(folder: Path) -> Drive:
+@contextlib.contextmanager
+def _commits(folder: Path) -> Iterator[Drive]:
     keep = commits(folder / "steps.db")
-    return lambda model, _run_id: bare_loop(model, keep)
+    yield lambda model, _run_id: bare_loop(model, keep)
 
 
-_KINDS: Mapping[str, Callable[[Path], Drive]] = {
+@contextlib.contextmanager
+def _on_sqlite(folder: Path, synchronous: Literal["normal", "full"] = "normal") -> Iterator[Drive]:
+    with contextlib.closing(SqliteStore(folder / "toolgate.db", synchronous=synchronous)) as store:
+        yield _toolgate(folder, store)
+
+
+@contextlib.contextmanager
+def _on_postgres(folder: Path) -> Iterator[Drive]:
+    """On a server of its own, which flushes each commit as servers do, and goes with this process."""
+    with running({"fsync": "on"}) as server, contextlib.closing(PostgresStore(server.url())) as store:
+        yield _toolgate(folder, store)
+
+
+_KINDS: Mapping[str, Callable[[Path], contextlib.AbstractContextManager[Drive]]] = {
     "bare": _bare,
     "commits": _commits,
-    "normal": lambda folder: _toolgate(folder, "normal"),
-    "full": lambda folder: _toolgate(folder, "full"),
+    "normal": _on_sqlite,
+    "full": lambda folder: _on_sqlite(folder, "full"),
+    "postgres": _on_postgres,
 }
 
 
-async def _measured(drive: Drive, repeats: int) -> dict[str, float | None]:
-    early: list[Mark] = []
-    late: list[Mark] = []
+async def _measured(drive: Drive, repeats: int) -> Costs:
+    costs = Costs()
     for number in range(repeats + 1):  # the first one warms up
         model = TinyModel(TURNS)
         await drive(model, f"r-{number}")
-        costs = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(model.marks, model.marks[1:], strict=False)]
         if number:
-            early += costs[EARLY]
-            late += costs[LATE]
-    return {**_medians("early", early), **_medians("late", late), "rss": rss_mb()}
-
-
-def _medians(name: str, costs: Sequence[Mark]) -> dict[str, float]:
-    """Milliseconds of a turn."""
-    wall, cpu = zip(*costs, strict=True)
-    return {f"{name}_wall": statistics.median(wall) / 1e6, f"{name}_cpu": statistics.mean(cpu) / 1e6}
+            costs.add(model.marks)
+    return costs
 
 
 def main() -> None:
     kind, repeats = sys.argv[1], int(sys.argv[2])
-    with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(asyncio.run(_measured(_KINDS[kind](Path(folder)), repeats))), flush=True)
+    with tempfile.TemporaryDirectory() as folder, _KINDS[kind](Path(folder)) as drive:
+        say(asyncio.run(_measured(drive, repeats)), folder)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from bench.calls import calls, large_calls
 from bench.contexts import contexts
 from bench.decisions import decisions
 from bench.listing import listings
+from bench.other_loops import other_loops
 from bench.policies import policies
 from bench.scale import FULL, QUICK, Scale
 from bench.startup import startups
@@ -36,7 +37,10 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "backtest": backtests,
 }
 
-ON_DEMAND: Mapping[str, Callable[[Scale], Table]] = {"peer": bridges}  # they take what is not installed here
+ON_DEMAND: Mapping[str, Callable[[Scale], Table]] = {
+    "peer": bridges,
+    "loop": other_loops,
+}  # they take what is not installed here
 _NAMES = ", ".join([*MEASUREMENTS, *ON_DEMAND])
 
 

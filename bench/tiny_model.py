@@ -1,17 +1,15 @@
 """A model that answers at once, and a tool that does: what is left of a turn is the runtime's own."""
 
-import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
+from bench.loops.marks import Mark, mark
 from providers import Finished, Message, Reply, Request, StreamEvent, Text, ToolCall, Usage
 
-__all__ = ["ANSWER", "TOOL_RESULT", "Mark", "TinyModel"]
+__all__ = ["ANSWER", "TOOL_RESULT", "TinyModel"]
 
 TOOL_RESULT = {"content": [{"type": "text", "text": "pong"}]}
 ANSWER = Reply(Message("assistant", (Text("done"),)), "stop", Usage(20, 10), "tiny-1")
-
-Mark = tuple[int, int]  # wall clock and CPU of the process, both in nanoseconds
 
 
 @dataclass(slots=True)
@@ -23,7 +21,7 @@ class TinyModel:
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         del request
-        self.marks.append((time.perf_counter_ns(), time.process_time_ns()))
+        self.marks.append(mark())
         turn = len(self.marks)
         if turn > self.turns:
             yield Finished(ANSWER)
