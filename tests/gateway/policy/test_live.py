@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier, Event, Thread, get_ident
+from threading import Barrier, Event, Semaphore, Thread, get_ident
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from gateway.errors import PolicyError
 from gateway.policy import LivePolicy, Policy, load
 from gateway.policy.decide import Decision
-from gateway.policy.files import Source, journal_of
+from gateway.policy.files import Source, journal_of, read_sources
 from gateway.policy.live import LONGEST, SETTLES, Caution, Coming
 from gateway.policy.model import MODEL
 from gateway.policy.scope import Query
@@ -30,10 +30,10 @@ LOSES = 1e6  # seconds, so that the clock on the wall does not matter
 
 class Clock:
     def __init__(self) -> None:
-        self.now, self.asked = 1000.0, 0
+        self.now, self.asked = 1000.0, Semaphore(0)
 
     def __call__(self) -> float:
-        self.asked += 1
+        self.asked.release()
         return self.now
 
 
@@ -546,10 +546,10 @@ def patient(desk: Desk, caution: Caution) -> LivePolicy:
 
 async def waits(desk: Desk, live: LivePolicy) -> "asyncio.Task[Policy]":
     """Somebody who has looked at the files several times, and waits for them."""
-    waiting, since = asyncio.create_task(live.settled()), desk.clock.asked
-    async with asyncio.timeout(60):
-        while desk.clock.asked < since + 5:
-            await asyncio.sleep(0)
+    desk.clock.asked = Semaphore(0)
+    waiting = asyncio.create_task(live.settled())
+    for _ in range(5):
+        assert await asyncio.to_thread(desk.clock.asked.acquire, timeout=60)
     assert not waiting.done()
     return waiting
 
@@ -626,16 +626,17 @@ def test_an_edit_is_read_in_a_thread_while_the_loop_goes_on(desk: Desk, monkeypa
 def test_an_edit_that_comes_while_others_look_is_waited_for_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """They looked before it came: that nothing was coming then says nothing of it."""
     live = desk.live()
-    begun, go_on, reading = Event(), Event(), live._read
+    begun, go_on = Event(), Event()
 
-    def slow() -> tuple[Source, ...]:
-        found = reading()
-        begun.set()
-        assert go_on.wait(60)
+    def slow(path: Path) -> list[Source]:
+        found = read_sources(path)
+        if path == desk.policy:
+            begun.set()
+            assert go_on.wait(60)
         return found
 
     async def scenario() -> str:
-        monkeypatch.setattr(live, "_read", slow)
+        monkeypatch.setattr("gateway.policy.live.read_sources", slow)
         others = asyncio.create_task(asyncio.to_thread(lambda: live.current))
         assert await asyncio.to_thread(begun.wait, 60)
         desk.policy.write_text(DENIED)
