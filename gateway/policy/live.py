@@ -116,6 +116,7 @@ class LivePolicy:
         self._due = clock() + every
         self._unrest: _Unrest | None = None
         self._coming: Coming | None = None
+        self._missed = self._answered = object()  # the last glance that found others looking, and the last one answered
         self._hear: Hear | None = None
         self._reading = self._first(caution.before)
         if self._reading.problem is not None:
@@ -132,17 +133,25 @@ class LivePolicy:
     def glance(self) -> Policy:
         """The same, without reading what has changed: that is `coming` then. Never waits, never raises."""
         now = self._clock()
-        if now >= self._due and self._looking.acquire(blocking=False):
-            try:
-                self._coming = self._seen(now)
-            finally:
-                self._looking.release()
+        if now < self._due:
+            return self._reading.policy
+        if not self._looking.acquire(blocking=False):  # who is looking may have begun before the edit
+            self._missed = object()
+            return self._reading.policy
+        try:
+            self._answered = self._missed
+            self._coming = self._seen(now)
+        finally:
+            self._looking.release()
         return self._reading.policy
 
     @property
     def coming(self) -> Coming | None:
-        """What was seen when the files were last looked at, and is not in force yet; None nearly always."""
-        return self._coming
+        """What was seen when the files were last looked at, and is not in force yet; None nearly always.
+
+        A `glance` while others look sees nothing: until a look that begins after it is over, there may be an edit.
+        """
+        return self._coming if self._missed is self._answered else self._coming or Coming()
 
     async def settled(self, same: Callable[[Policy], bool] = lambda _: False) -> Policy:
         """The policy in force, once an edit that is under way has been taken or refused. Never raises.
@@ -151,7 +160,7 @@ class LivePolicy:
         `same` to who asks. It waits no longer than an edit may take: whoever is killed while he edits stops nobody.
         """
         policy, looks = self.glance, 0
-        while (coming := self._coming) is not None and looks < (LONGEST + self._loses) / AGAIN:
+        while (coming := self.coming) is not None and looks < (LONGEST + self._loses) / AGAIN:
             if coming.policy is not None and same(coming.policy):
                 break
             if looks:
@@ -201,8 +210,9 @@ class LivePolicy:
             return
         try:
             self._due = now + self._every
-            before = self._reading
+            before, missed = self._reading, self._missed
             self._reading, self._coming = self._next(now)
+            self._answered = missed
         finally:
             self._looking.release()
         if self._reading is before:

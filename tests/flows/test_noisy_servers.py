@@ -1,10 +1,11 @@
-"""Servers that never stop talking, or never stop growing: whoever uses another one does not notice."""
+"""Servers that never stop talking, or never stop growing: whoever uses another one does not notice.
+
+At what pace they are heard is tested where they are: in `tests/gateway/upstream`, by clocks that stand still.
+"""
 
 import contextlib
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -14,9 +15,7 @@ import pytest
 
 from tests.fixtures.served import ECHO, EVERYTHING, FIXTURES, Place, hostile, text_of
 
-CALLS = 100
-SLOWEST = 5.0  # seconds of one call on a busy machine; without the noise it takes milliseconds
-LISTENED, MOST_HEARD = 2.0, 0.5  # seconds, and the part of them that the noise may take
+CALLS = 40
 ROOM = 64 * 2**20  # bytes by which the gateway may have grown when it has been shouted at
 
 
@@ -31,18 +30,6 @@ def resident(pid: int) -> int:
     """The memory of a process, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
-
-
-def share_of_a_core(pid: int) -> float:
-    """How much of one core a process has for itself while it has nothing to do but to listen."""
-
-    def used() -> float:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    before, began = used(), time.monotonic()
-    time.sleep(LISTENED)
-    return (used() - before) / (time.monotonic() - began)
 
 
 @contextlib.contextmanager
@@ -73,16 +60,11 @@ def test_a_server_that_makes_noise_without_end_disturbs_nobody(place: Place, era
         gateway.client(era) as client,
     ):
         assert text_of(client.call("echo__echo", {"text": "first"})) == "first"
-        before, slowest = resident(gateway.process.pid), 0.0
+        before = resident(gateway.process.pid)
         for number in range(CALLS):
-            began = time.monotonic()
             assert text_of(client.call("echo__echo", {"text": str(number)})) == str(number)
-            slowest = max(slowest, time.monotonic() - began)
-        assert slowest < SLOWEST
         assert "loud__act" in [tool["name"] for tool in client.ask("tools/list")["result"]["tools"]]
         assert "act" in text_of(client.call("loud__act"))  # it answers, too
         assert resident(gateway.process.pid) < before + ROOM
-        if mode != "grows":  # what it says once more is asked for at its own pace
-            assert share_of_a_core(gateway.process.pid) < MOST_HEARD
         assert gateway.stop() == 0
     assert "Traceback" not in place.log

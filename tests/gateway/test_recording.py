@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,15 @@ def replayed(found: Recording) -> Model:
 
 
 def story(events: list[Recorded]) -> list[Any]:
-    """What happened, without times and ids."""
-    told = [each.to_json() for each in events]
+    """What happened, without times and ids. The calls of one reply run side by side: each is told by itself."""
     kept = ("event", "key", "path", "arguments", "gate", "finish", "usage", "kind", "why", "outcome", "output", "turn")
-    return [{name: value for name, value in each.items() if name in kept} for each in told]
+    told = [{name: value for name, value in each.to_json().items() if name in kept} for each in events]
+    return [each for _, stretch in groupby(told, lambda each: "key" in each) for each in by_key(stretch)]
+
+
+def by_key(stretch: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events of calls, one call after the other, each in its own order; the run's own events stay where they are."""
+    return sorted(stretch, key=lambda each: str(each.get("key", "")))
 
 
 async def decide(stage: Stage) -> None:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier, Event, Thread, Timer, get_ident
+from threading import Barrier, Event, Semaphore, Thread, get_ident
 from typing import Any
 
 import pytest
@@ -13,8 +13,8 @@ import pytest
 from gateway.errors import PolicyError
 from gateway.policy import LivePolicy, Policy, load
 from gateway.policy.decide import Decision
-from gateway.policy.files import Source, journal_of
-from gateway.policy.live import LONGEST, LOSES, SETTLES, Caution, Coming
+from gateway.policy.files import Source, journal_of, read_sources
+from gateway.policy.live import LONGEST, SETTLES, Caution, Coming
 from gateway.policy.model import MODEL
 from gateway.policy.scope import Query
 from gateway.policy.taking import take
@@ -25,13 +25,15 @@ DENIED = ALLOW + "p, role:blocked, *, */*, call, , deny, blocked\ng, user:ann, r
 
 
 CALM = Caution()
+LOSES = 1e6  # seconds, so that the clock on the wall does not matter
 
 
 class Clock:
     def __init__(self) -> None:
-        self.now = 1000.0
+        self.now, self.asked = 1000.0, Semaphore(0)
 
     def __call__(self) -> float:
+        self.asked.release()
         return self.now
 
 
@@ -296,7 +298,7 @@ def test_a_broken_edit_is_told_once_with_its_line_and_its_mending_too(
 
 # ---- how a file may change
 
-LONG_QUIET = 60.0  # seconds, so that the clock on the wall does not matter
+LONG_QUIET = 1e6  # seconds, so that the clock on the wall does not matter
 
 
 def write_slowly(desk: Desk, text: str, look: Callable[[], object]) -> None:
@@ -542,23 +544,45 @@ def patient(desk: Desk, caution: Caution) -> LivePolicy:
     return LivePolicy(desk.model, desk.policy, caution=caution)
 
 
+async def waits(desk: Desk, live: LivePolicy) -> "asyncio.Task[Policy]":
+    """Somebody who has looked at the files several times, and waits for them."""
+    desk.clock.asked = Semaphore(0)
+    waiting = asyncio.create_task(live.settled())
+    for _ in range(5):
+        assert await asyncio.to_thread(desk.clock.asked.acquire, timeout=60)
+    assert not waiting.done()
+    return waiting
+
+
 def test_who_waits_for_an_edit_to_end_gets_what_it_says(desk: Desk) -> None:
-    live = patient(desk, Caution(quiet=0.2))
+    live = desk.live(caution=Caution(quiet=1e6))
     desk.policy.write_text(DENIED)
     assert (effect(live), live.coming) == ("allow", Coming())
-    assert settled(live) == "deny"
+
+    async def scenario() -> str:
+        waiting = await waits(desk, live)
+        desk.clock.now += LONGEST
+        return (await waiting).decide(a_query()).effect
+
+    assert asyncio.run(scenario()) == "deny"
     assert live.coming is None
 
 
 def test_who_waits_for_a_file_that_lost_a_denial_gets_what_it_says_and_may_know_before(desk: Desk) -> None:
     desk.policy.write_text(DENIED)
-    live = patient(desk, Caution(loses=0.5))
+    live = desk.live(caution=Caution(loses=1e6))
     desk.policy.write_text(ALLOW)
     assert effect(live) == "deny"
     assert live.coming is not None
     assert live.coming.policy is not None
     assert live.coming.policy.decide(a_query()).effect == "allow"
-    assert settled(live) == "allow"
+
+    async def scenario() -> str:
+        waiting = await waits(desk, live)
+        desk.clock.now += 1e6
+        return (await waiting).decide(a_query()).effect
+
+    assert asyncio.run(scenario()) == "allow"
     assert live.coming is None
 
 
@@ -579,7 +603,7 @@ def test_an_edit_is_read_in_a_thread_while_the_loop_goes_on(desk: Desk, monkeypa
     def slow(*given: Any) -> Policy:
         reading.append(get_ident())
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return take(*given)
 
     async def scenario() -> str:
@@ -587,7 +611,7 @@ def test_an_edit_is_read_in_a_thread_while_the_loop_goes_on(desk: Desk, monkeypa
         assert live.glance.decide(a_query()).effect == "allow"
         assert live.coming == Coming()
         waiting = asyncio.create_task(live.settled())
-        await asyncio.to_thread(begun.wait, 10)
+        assert await asyncio.to_thread(begun.wait, 60)
         assert live.glance.decide(a_query()).effect == "allow"  # the loop goes on while it is read
         assert not waiting.done()
         go_on.set()
@@ -599,6 +623,34 @@ def test_an_edit_is_read_in_a_thread_while_the_loop_goes_on(desk: Desk, monkeypa
     assert here not in reading
 
 
+def test_an_edit_that_comes_while_others_look_is_waited_for_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They looked before it came: that nothing was coming then says nothing of it."""
+    live = desk.live()
+    begun, go_on = Event(), Event()
+
+    def slow(path: Path) -> list[Source]:
+        found = read_sources(path)
+        if path == desk.policy:
+            begun.set()
+            assert go_on.wait(60)
+        return found
+
+    async def scenario() -> str:
+        monkeypatch.setattr("gateway.policy.live.read_sources", slow)
+        others = asyncio.create_task(asyncio.to_thread(lambda: live.current))
+        assert await asyncio.to_thread(begun.wait, 60)
+        desk.policy.write_text(DENIED)
+        assert live.glance.decide(a_query()).effect == "allow"
+        assert live.coming == Coming()
+        waiting = asyncio.create_task(live.settled())
+        go_on.set()
+        assert (await others).decide(a_query()).effect == "allow"
+        return (await waiting).decide(a_query()).effect
+
+    assert asyncio.run(scenario()) == "deny"
+    assert live.coming is None
+
+
 def test_an_edit_that_makes_no_difference_to_who_asks_is_not_waited_for(desk: Desk) -> None:
     desk.policy.write_text(DENIED)
     live = patient(desk, Caution(loses=1e6))
@@ -606,7 +658,7 @@ def test_an_edit_that_makes_no_difference_to_who_asks_is_not_waited_for(desk: De
 
     async def scenario(same: bool) -> bool:
         task = asyncio.create_task(live.settled(lambda policy: same and len(policy.rules) == 1))
-        done, _ = await asyncio.wait([task], timeout=5 if same else 0.2)
+        done, _ = await asyncio.wait([task], timeout=60 if same else 0.2)
         task.cancel()
         return bool(done)
 
@@ -632,14 +684,14 @@ def test_nobody_waits_for_ever_for_an_edit_that_nobody_ends(desk: Desk, monkeypa
 
 
 @pytest.mark.parametrize(("half", "whole"), [(ALLOW, DENIED), (DENIED, f"{DENIED}p, *, *, a/b, call, , deny, no\n")])
-def test_a_process_that_starts_in_the_middle_of_an_edit_waits_for_its_end(desk: Desk, half: str, whole: str) -> None:
+def test_a_process_that_starts_in_the_middle_of_an_edit_waits_for_its_end(
+    desk: Desk, half: str, whole: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.policy.write_text(DENIED if half is ALLOW else ALLOW)
     before = desk.live().in_force
     desk.policy.write_text(half)
-    other = Timer(0.1, lambda: desk.policy.write_text(whole))
-    other.start()
-    live = patient(desk, Caution(quiet=0.6, loses=0.8, before=before))
-    other.join()
+    monkeypatch.setattr("gateway.policy.live.time.sleep", lambda _: desk.policy.write_text(whole))
+    live = patient(desk, Caution(quiet=1e6, loses=1e9, before=before))
     assert live.in_force.sources[1].content.decode() == whole
 
 

@@ -9,6 +9,8 @@ import httpx2
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from gateway.upstream import safe_transport as under_test
+from gateway.upstream.meter import Pace
 from gateway.upstream.outcomes import error_in, fate_of
 from gateway.upstream.safe_transport import LISTEN_SILENCE, NOTIFICATION_PATIENCE, SafeTransport
 
@@ -138,6 +140,22 @@ def test_a_body_ends_where_the_network_or_the_ceiling_ends_it() -> None:
     assert sent(lambda _: httpx2.Response(200, stream=cut))[0].content == b"abc"
     long = Cut(b"abc", b"def")
     assert sent(lambda _: httpx2.Response(200, stream=long), ceiling=5)[0].content == b"abc"
+
+
+def test_events_that_are_more_than_anybody_wants_to_hear_are_read_at_their_pace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+
+    async def slept(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(under_test, "STREAM", Pace(3, 1e-6))
+    monkeypatch.setattr("gateway.upstream.safe_transport.asyncio.sleep", slept)
+    events = Cut(b"data: 1\n\n", b"data: 2\n\ndata: 3\n\n", b"data: 4\n\n", b"data: 5\n\n")
+    headers = {"content-type": "text/event-stream"}
+    sent(lambda _: httpx2.Response(200, headers=headers, stream=events))
+    assert [round(seconds / 1e6) for seconds in waited] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import logging
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -11,6 +13,8 @@ import mcp_types as types
 import pytest
 from mcp.shared.message import SessionMessage
 
+from gateway.upstream import stdio as under_test
+from gateway.upstream.meter import Pace
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import Stdio
 from gateway.upstream.stdio import SAID, TAIL, Pipes, Tail, open_stdio
@@ -147,19 +151,46 @@ def test_writing_to_a_child_that_is_gone_fails_before_anything_is_sent() -> None
     with_child(python("pass"), scenario)
 
 
-def test_what_a_child_that_hears_no_more_says_within_a_second_is_heard_and_then_it_is_over() -> None:
+async def told_in_vain(pipes: Pipes) -> None:
+    """Two messages to a child that has closed its input."""
+    await asyncio.wait_for(pipes.write.gone.wait(), 60)
+    for _ in range(2):
+        with pytest.raises(anyio.BrokenResourceError):
+            await pipes.write.send(note({}))
+
+
+def test_what_a_child_that_hears_no_more_still_says_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "DEAF", 600.0)
     said = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {}})
-    code = f"import os, time; os.close(0); time.sleep(0.3); print({said!r}, flush=True); time.sleep(600)"
+    go_on = tmp_path / "go-on"
+    os.mkfifo(go_on)
+    gate = os.open(go_on, os.O_RDWR)  # does not wait for the other end
+    code = (
+        f"import os, time; os.close(0); open({str(go_on)!r}).readline(); print({said!r}, flush=True); time.sleep(600)"
+    )
 
     async def scenario(pipes: Pipes) -> None:
-        await asyncio.wait_for(pipes.write.gone.wait(), 60)
-        for _ in range(2):
-            with pytest.raises(anyio.BrokenResourceError):
-                await pipes.write.send(note({}))
-        assert len(await all_of(pipes)) == 1
+        await told_in_vain(pipes)
+        os.write(gate, b"now\n")
+        assert isinstance((await pipes.read.receive()).message, types.JSONRPCResponse)
+
+    try:
+        with_child(python(code), scenario)
+    finally:
+        os.close(gate)
+
+
+def test_a_child_that_hears_no_more_and_says_nothing_either_is_over_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(under_test, "DEAF", 0.01)
+
+    async def scenario(pipes: Pipes) -> None:
+        await told_in_vain(pipes)
+        assert await all_of(pipes) == []
         assert await pipes.why("") == "it closed its input"
 
-    with_child(python(code), scenario)
+    with_child(python("import os, time; os.close(0); time.sleep(600)"), scenario)
 
 
 def test_a_child_that_does_not_read_holds_up_requests_but_no_courtesies() -> None:
@@ -189,7 +220,26 @@ def test_a_child_that_floods_lets_others_have_their_turn() -> None:
         task = asyncio.create_task(other())
         count = len(await all_of(pipes))
         task.cancel()
-        assert count == 20_000
+        assert count == 4_000
         assert turns > count / 32
 
-    with_child(python(f"import sys; sys.stdout.write(({line!r} + '\\n') * 20_000)"), scenario)
+    with_child(python(f"import sys; sys.stdout.write(({line!r} + '\\n') * 4_000)"), scenario)
+
+
+def test_what_is_more_than_anybody_wants_to_hear_is_heard_at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    sleep = asyncio.sleep
+
+    async def slept(seconds: float) -> None:
+        waited.extend([seconds] if seconds else [])
+        await sleep(0)
+
+    async def scenario(pipes: Pipes) -> None:
+        assert len(await all_of(pipes)) == 5
+
+    monkeypatch.setattr(under_test, "PIPE", Pace(3, 2.0))
+    monkeypatch.setattr(under_test, "_now", lambda: 100.0)
+    monkeypatch.setattr("gateway.upstream.stdio.asyncio.sleep", slept)
+    line = json.dumps({"jsonrpc": "2.0", "method": "notifications/x"})
+    with_child(python(f"print(({line!r} + '\\n') * 5)"), scenario)
+    assert waited == [0.5, 1.0]

@@ -197,13 +197,14 @@ def test_a_server_that_closes_its_input_and_lives_is_started_again(
         async with upstreams(hostile("deaf")) as up:
             pids = set[str]()
             while len(pids) < 2:
-                outcome = await up.forward(call("deaf/act"), timeout=30, meta={})
-                if isinstance(outcome, Unsent):
-                    await asyncio.sleep(0.05)
-                else:
+                outcome = await up.forward(call("deaf/act"), timeout=5, meta={})
+                if isinstance(outcome, Answered):
                     pids.add(text_of(outcome))
+                else:  # written just as it closed its input: nobody knows; or just after that, and nothing was sent
+                    assert isinstance(outcome, Unsent | InDoubt), outcome
+                    await asyncio.sleep(0.05)
 
-    asyncio.run(asyncio.wait_for(scenario(), 60))
+    asyncio.run(asyncio.wait_for(scenario(), 300))
     assert "server deaf is down: it closed its input" in caplog.messages
 
 

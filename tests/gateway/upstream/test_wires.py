@@ -11,6 +11,7 @@ import pytest
 
 from gateway.call import InDoubt
 from gateway.upstream import wires as under_test
+from gateway.upstream.meter import Pace
 from gateway.upstream.wires import Exchange, Replied, Wire
 
 ANSWER = {"jsonrpc": "2.0", "id": 1, "result": {"a": None}}
@@ -41,6 +42,7 @@ class Line:
     def __init__(self, wire: Wire, far: socket.socket, free: list[Wire], gone: asyncio.Event) -> None:
         self.wire, self.far, self.free, self.gone = wire, far, free, gone
         self.heard: list[Any] = []
+        self.near: asyncio.Transport
 
     def begin(self, ceiling: int = 10_000) -> Exchange:
         exchange = Exchange(1, ceiling, self.heard.append)
@@ -63,7 +65,7 @@ async def line() -> Line:
     gone = asyncio.Event()
     wire = Wire(free.append, lambda _: gone.set())
     made = Line(wire, far, free, gone)
-    await asyncio.get_running_loop().create_connection(lambda: wire, sock=near)
+    made.near, _ = await asyncio.get_running_loop().create_connection(lambda: wire, sock=near)
     return made
 
 
@@ -74,7 +76,9 @@ def closing(made: Line) -> Iterator[None]:
     made.wire.drop()
 
 
-def test_what_is_said_before_the_answer_is_heard_in_order_and_nothing_after() -> None:
+def test_what_is_said_before_the_answer_is_heard_in_order_and_nothing_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "LINGER", 600.0)
+
     async def scenario() -> None:
         made = await line()
         with closing(made):
@@ -231,6 +235,23 @@ def test_the_ceiling_is_of_the_whole_answer_and_not_of_its_pieces() -> None:
             made.far.sendall(SSE + event(note(1)) * 20)
             assert await exchange.answer == InDoubt("the answer is larger than 1000 bytes")
             await made.lost()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("burst", "goes_on"), [(2, False), (3, True)])
+def test_what_is_more_than_anybody_wants_to_hear_is_left_with_the_server_for_a_while(
+    burst: int, goes_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "STREAM", Pace(burst, 1e-6))
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            made.begin()
+            made.far.sendall(SSE + event(note(1)) * 3)
+            await made.until(lambda: len(made.heard) == 3)
+            assert made.near.is_reading() is goes_on
 
     asyncio.run(scenario())
 
