@@ -116,7 +116,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return None if seconds is None else number
     try:
         until = parsedate_to_datetime(seconds)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())

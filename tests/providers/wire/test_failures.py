@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from providers import ProviderError
@@ -95,6 +95,20 @@ def test_so_has_one_that_is_told_amid_a_stream(body: Any, kind: str, status: int
 )
 def test_a_wait_is_asked_for_in_several_ways(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, NOW) == seconds
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.floats().map(str),
+        st.from_regex(r"Thu, 26 Nov [0-9]{1,30} [0-9]{1,3}:00:30 ([+-][0-9]{1,30}|GMT)", fullmatch=True),
+    )
+)
+@example("Thu, 26 Nov 99999999999999999999 12:00:30 GMT")
+def test_whatever_a_wait_is_asked_in_it_is_none_or_a_number_of_seconds(said: str) -> None:
+    for name in ("retry-after", "retry-after-ms"):
+        seconds = retry_after({name: said}, NOW)
+        assert seconds is None or 0 <= seconds < 1e12
 
 
 def test_gemini_asks_for_a_wait_in_the_body() -> None:
