@@ -158,6 +158,13 @@ def test_ordinary_words_are_no_secrets() -> None:
     assert Who.of("x", ["no"]).scrubbed(text) == text
 
 
+def test_a_failure_holds_no_half_of_a_character() -> None:
+    """It is recorded and printed."""
+    half = failed(400, {}, {"error": {"message": "No \ud800"}, "request_id": "req_\udfff"})
+    said = Who.of("x", ()).says(half)
+    assert f"{said} {said.request_id}".encode()
+
+
 def test_a_failure_is_one_short_line() -> None:
     scrubbed = Who.of("x", ()).scrubbed("a\nb\x1b[31m\u202e" + "c" * 1000)
     assert scrubbed.startswith("a b [31m cc")
