@@ -5,6 +5,7 @@ Two families: `x-ratelimit-remaining-requests: 59`, `x-ratelimit-reset-requests:
 reset is when all is there again; it fills up evenly until then.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ _MOST = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`left` of `limit` may go now; in `resets` seconds all of it again."""
+    """`left` of `limit` may go now; in `resets` seconds all of it again. All are finite."""
 
     limit: float
     left: float
@@ -33,9 +34,12 @@ class Allowance:
 
     @property
     def per_second(self) -> float | None:
-        """How fast it fills up; None where that can't be told, because nothing is missing or it does so at once."""
+        """How fast it fills up; None where that can't be told, because nothing is missing, or it does so at once, or so
+        slowly that there is no number for it.
+        """
         missing = self.limit - self.left
-        return missing / self.resets if missing > 0 and self.resets > 0 else None
+        rate = missing / self.resets if missing > 0 and self.resets > 0 else 0.0
+        return rate if 0 < rate < math.inf else None
 
 
 def allowance(headers: Mapping[str, str], what: str, now: float) -> Allowance | None:
@@ -66,9 +70,10 @@ def _seconds(text: str | None, now: float) -> float | None:
     if (plain := _amount(text)) is not None:
         return plain
     if match := _SPAN.fullmatch(text.strip()):
-        return sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True) if part)
+        span = sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True) if part)
+        return span if span <= _MOST else None
     try:
         then = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return max(0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now)

@@ -4,6 +4,7 @@ Whoever takes more than there is waits until it has filled up so far: the level 
 behind him. Times are seconds.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 __all__ = ["Bucket"]
@@ -33,11 +34,13 @@ class Bucket:
     def taken(self, amount: float, now: float) -> tuple["Bucket", float]:
         """The bucket without this amount, and how long whoever takes it has to wait.
 
-        What is more than it holds waits for a full bucket, and is in debt after that.
+        What is more than it holds waits for a full bucket, and is in debt after that. A bucket that does not fill up
+        is waited for without end.
         """
         there = self.filled(now)
         short = min(amount, self.capacity) - there.level
-        return replace(there, level=there.level - amount), max(0.0, short / self.per_second)
+        wait = 0.0 if short <= 0 else short / self.per_second if self.per_second > 0 else math.inf
+        return replace(there, level=there.level - amount), wait
 
     def given_back(self, amount: float, now: float) -> "Bucket":
         """What was taken and not used; less than nothing for what was used and not taken."""

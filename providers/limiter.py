@@ -17,12 +17,13 @@ from providers.bucket import Bucket
 from providers.clock import CLOCK, Clock
 from providers.own_errors import Unsent
 
-__all__ = ["Limiter", "OverOurLimit", "Paced", "Rates", "weight"]
+__all__ = ["LONGEST_REST", "Limiter", "OverOurLimit", "Paced", "Rates", "weight"]
 
 BYTES_A_TOKEN = 3  # as budgets estimate, on the safe side
 _SPREAD = 1.0  # seconds, at most, between those who were held up together
 _Name = tuple[str, str]  # of what, and whose limit
 _UNKNOWN = 5.0  # seconds of rest after a 429 that names no time
+LONGEST_REST = 300.0  # seconds for which an endpoint's word keeps everybody away: then one asks, and hears it anew
 
 
 class OverOurLimit(Unsent):
@@ -97,8 +98,8 @@ class Limiter:
                 self._buckets[what, "theirs"] = Bucket(said.limit, said.per_second, said.left, self._clock.now())
 
     def refused(self, retry_after: float | None) -> None:
-        """The endpoint says that it was too much."""
-        rest = _UNKNOWN if retry_after is None else retry_after
+        """The endpoint says that it was too much. It is left alone for as long as it wants, or for LONGEST_REST."""
+        rest = _UNKNOWN if retry_after is None else min(retry_after, LONGEST_REST)
         self._held_until = max(self._held_until, self._clock.now() + rest)
 
     def _take(self, tokens: float) -> float:
@@ -106,7 +107,7 @@ class Limiter:
         waits = [0.0, held + self._draw(0.0, _SPREAD) if held else 0.0]
         for name, bucket in self._buckets.items():
             self._buckets[name], wait = bucket.taken(_amount(name, tokens), now)
-            waits.append(wait)
+            waits.append(wait if name[1] == "ours" else min(wait, LONGEST_REST))
         return max(waits)
 
     def _give_back(self, tokens: float) -> None:

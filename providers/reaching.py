@@ -3,6 +3,7 @@
 All three wire formats have the same list: `GET /models` answers `{"data": [{"id": ...}]}`.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -11,30 +12,49 @@ import httpx2
 
 from providers import Endpoint, ProviderError, ProviderErrorKind
 
-__all__ = ["reached"]
+__all__ = ["MOST", "reached"]
 
 _AT = {"anthropic": "https://api.anthropic.com/v1", "openai": "https://api.openai.com/v1"}
 _VERSION = {"anthropic-version": "2026-10-21"}
 _KINDS: Mapping[int, ProviderErrorKind] = {401: "auth", 403: "permission", 429: "rate_limit", 529: "overloaded"}
 _NO_LIST = frozenset({404, 405, 501})
+MOST = 8 * 1024 * 1024  # bytes of a list of models
 
 
 async def reached(provider: str, endpoint: Endpoint, seconds: float = 10.0) -> frozenset[str] | None:
-    """The names of the endpoint's models; None where it answers and has no such list. Raises ProviderError."""
+    """The names of the endpoint's models; None where it answers and has no such list. Raises ProviderError.
+
+    `seconds` is for all of it. Of an answer no more than `MOST` bytes are read, and nothing that comes with an error.
+    """
     headers = {**endpoint.headers, **({"authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {})}
     headers |= _VERSION if provider == "anthropic" else {}
     try:
-        async with httpx2.AsyncClient(timeout=seconds, follow_redirects=False) as client:
-            answer = await client.get(_url(provider, endpoint), headers=headers)
-    except httpx2.TimeoutException:
+        async with asyncio.timeout(seconds):
+            status, body = await _asked(_url(provider, endpoint), headers)
+    except TimeoutError:
         raise ProviderError("timeout", f"no answer within {seconds:g} s") from None
     except httpx2.HTTPError as error:
         raise ProviderError("network", f"it can't be reached ({type(error).__name__})") from None
-    if answer.status_code in _NO_LIST:
+    if status in _NO_LIST:
         return None
-    if answer.status_code != 200:
-        raise _refused(answer.status_code)
-    return _names(answer.content)
+    if status != 200:
+        raise _refused(status)
+    return _names(body)
+
+
+async def _asked(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    """The status, and the body if it is a list's."""
+    body = bytearray()
+    async with (
+        httpx2.AsyncClient(timeout=None, follow_redirects=False) as client,
+        client.stream("GET", url, headers=headers) as answer,
+    ):
+        if answer.status_code == 200:
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > MOST:
+                    raise ProviderError("protocol", f"its list of models is longer than {MOST} bytes")
+        return answer.status_code, bytes(body)
 
 
 def _url(provider: str, endpoint: Endpoint) -> str:
@@ -54,5 +74,5 @@ def _names(body: bytes) -> frozenset[str]:
     try:
         said: Any = json.loads(body)
         return frozenset(str(each["id"]).removeprefix("models/") for each in said["data"])  # as Gemini writes them
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise ProviderError("protocol", "what it answers is no list of models: is the URL right?") from None

@@ -5,6 +5,7 @@ below zero, a call whose end never came. Nothing behind this module has to think
 `ProviderError` of the kind `protocol`, and numbers that can't be are as if nothing had been told.
 """
 
+import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -123,11 +124,22 @@ class _Seen:
 
 def _parts(message: Message) -> None:
     for part in message.parts:
+        _kept(part.meta)
         match part:
             case Text() | Thinking():
                 _text(part.text)
             case ToolCall():
                 _text(part.id, part.name, part.arguments)
+
+
+def _kept(meta: Any) -> None:
+    """What goes back to the backend is recorded until then."""
+    try:
+        json.dumps(meta, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise _broken("half a character") from None
+    except (ValueError, TypeError, RecursionError):
+        raise _broken("what is no JSON") from None
 
 
 def _text(*texts: Any) -> None:

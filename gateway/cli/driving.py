@@ -234,9 +234,14 @@ def answer_of(found: Run) -> str:
 
 
 def print_answer(output: str, *, heard: bool) -> None:
-    """To stdout, as it is; but a terminal that has shown it already is not told twice."""
+    """To stdout, as it is; but a terminal that has shown it already is not told twice.
+
+    What stdout has no character for is a `?`: odd text breaks nothing.
+    """
     if not (heard and sys.stdout.isatty() and sys.stderr.isatty()):
-        click.echo("\n".join(map(visible, output.split("\n"))) if sys.stdout.isatty() else output)
+        told = "\n".join(map(visible, output.split("\n"))) if sys.stdout.isatty() else output
+        encoding = sys.stdout.encoding or "utf-8"
+        click.echo(told.encode(encoding, "replace").decode(encoding))
 
 
 def _tell(found: Run, waiting: Sequence[Approval], manner: Manner) -> None:

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from providers.reply import ProviderError, ProviderErrorKind
+from providers.wire.text import clean
 
 __all__ = ["Who", "failed", "retry_after", "told"]
 
@@ -83,7 +84,7 @@ class Who:
         """One line of at most 400 characters, without a secret."""
         for secret in self.secrets:
             text = text.replace(secret, "(secret)")
-        text = _CONTROLS.sub(" ", _KEYS.sub("(secret)", text)).strip()
+        text = _CONTROLS.sub(" ", _KEYS.sub("(secret)", clean(text))).strip()
         return text if len(text) <= _MOST else f"{text[:_MOST]} ..."
 
 
@@ -116,7 +117,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return None if seconds is None else number
     try:
         until = parsedate_to_datetime(seconds)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
@@ -185,7 +186,7 @@ def _plain(status: int, headers: Mapping[str, str], body: Any) -> str:
 def _request_id(headers: Mapping[str, str], body: Any) -> str | None:
     given = body.get("request_id") if isinstance(body, Mapping) else None
     found = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None) or given
-    return _CONTROLS.sub("", found)[:100] if isinstance(found, str) else None
+    return clean(_CONTROLS.sub("", found)[:100]) if isinstance(found, str) else None
 
 
 def _retry_delay(error: Any) -> float | None:

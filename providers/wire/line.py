@@ -26,6 +26,7 @@ _KNOWN = (ProviderError, httpx2.HTTPError, TimeoutError)
 _TRUSTED = ("anthropic", "openai")  # they say what is missing: a package, a log-in
 
 MAX_REPLY = 128 * 1024 * 1024  # bytes: no model says as much
+MAX_DOCUMENT = 1024 * 1024  # bytes of an answer that is no stream: a count of tokens, an error
 _LAST_WORDS = 0.5  # seconds for the end of a stream whose reply is whole, so that its connection can be used again
 
 
@@ -51,7 +52,7 @@ class Answer:
 
     def __init__(self, line: Line, path: str, body: Mapping[str, Any], patience: Patience) -> None:
         self._line, self._path, self._body, self._patience = line, path, body, patience
-        self._events, self._size, self._ended = Events(), 0, False
+        self._events, self._size, self._most, self._ended = Events(), 0, MAX_REPLY, False
         self._response: httpx2.Response
 
     async def __aenter__(self) -> Self:
@@ -104,7 +105,7 @@ class Answer:
 
     async def whole(self) -> Any:
         """The body as JSON. Raises ProviderError."""
-        chunks = []
+        self._most, chunks = MAX_DOCUMENT, []
         try:
             while (chunk := await self._patience.wait(self._next())) is not None:
                 chunks.append(chunk)
@@ -136,8 +137,8 @@ class Answer:
     async def _next(self) -> bytes | None:
         chunk = await anext(self._chunks, None)
         self._size += len(chunk or b"")
-        if self._size > MAX_REPLY:
-            raise ProviderError("protocol", f"the reply is longer than {MAX_REPLY} bytes")
+        if self._size > self._most:
+            raise ProviderError("protocol", f"the reply is longer than {self._most} bytes")
         return chunk
 
     def _read(self, found: list[tuple[bytes, bytes]]) -> list[tuple[bytes, Any]]:
@@ -165,12 +166,9 @@ def _unsent(error: Exception) -> ProviderError | None:
 
 def _known(error: Exception) -> ProviderError:
     """A failure of our own, of the SDK or of HTTP, as one that is known."""
-    if isinstance(error, ProviderError):
-        return error
-    response = getattr(error, "response", None)
-    if isinstance(response, httpx2.Response):
-        return failed(response.status_code, response.headers, getattr(error, "body", None) or _text(response))
-    cause = error.__cause__ if isinstance(error.__cause__, httpx2.HTTPError) else error
+    cause = error.__cause__ if isinstance(error.__cause__, httpx2.HTTPError | ProviderError) else error
+    if isinstance(cause, ProviderError):  # `client` has read an error's status before the SDK
+        return cause
     if isinstance(cause, httpx2.TimeoutException):
         what = "it could not be reached in time" if isinstance(cause, httpx2.ConnectTimeout) else "it did not answer"
         return ProviderError("timeout", what)
@@ -181,10 +179,3 @@ def _known(error: Exception) -> ProviderError:
     if isinstance(error, ValueError):  # JSON that is none, or no UTF-8
         return ProviderError("protocol", "it sent an event that is not JSON")
     return ProviderError("protocol", f"its answer could not be read ({type(error).__name__})")
-
-
-def _text(response: httpx2.Response) -> str:
-    try:
-        return response.text
-    except (httpx2.HTTPError, UnicodeDecodeError):
-        return ""

@@ -27,7 +27,7 @@ class Served:
 @asynccontextmanager
 async def serving(*answer: bytes, end: str = "close") -> AsyncIterator[Served]:
     """Each request gets this answer, piece by piece. `end`: `close`, `keep` the connection, `wait` for the client to
-    hang up, or `reset` it.
+    hang up, `reset` it, or say the last piece again and `again`, until the client has hung up.
     """
     served = Served()
     tasks: set[asyncio.Task[None]] = set()
@@ -68,6 +68,9 @@ async def _answered(
         if end == "wait":
             await reader.read()
             served.hung_up.set()
+        while end == "again":
+            writer.write(answer[-1])
+            await writer.drain()
     if end == "reset":
         _reset(writer)
 
@@ -80,10 +83,9 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 async def _request(reader: asyncio.StreamReader) -> tuple[str, Any]:
     top = (await reader.readuntil(b"\r\n\r\n")).decode()
-    length = next(
-        int(line.partition(":")[2]) for line in top.lower().splitlines() if line.startswith("content-length:")
-    )
-    return top, json.loads(await reader.readexactly(length))
+    lines = top.lower().splitlines()
+    length = next((int(line.partition(":")[2]) for line in lines if line.startswith("content-length:")), 0)
+    return top, json.loads(await reader.readexactly(length) or b"null")
 
 
 def head(status: int = 200, **headers: str) -> bytes:

@@ -20,7 +20,7 @@ from providers import (
     ToolSpec,
     Usage,
 )
-from providers.limiter import Limiter, OverOurLimit, Paced, Rates, weight
+from providers.limiter import LONGEST_REST, Limiter, OverOurLimit, Paced, Rates, weight
 from tests.fixtures.acting import ASKED, Acting, answer, clock, heard, timeless
 
 
@@ -100,6 +100,76 @@ def test_a_refusal_that_names_no_time_holds_for_a_moment() -> None:
         shared = limiter()
         shared.refused(None)
         assert 0 < shared.held <= 10
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+def test_an_endpoint_that_wants_to_be_left_alone_for_years_is_asked_again_in_minutes() -> None:
+    async def scenario() -> None:
+        refusing = ProviderError("rate_limit", "slow", retry_after=999_999_999.0)
+        backend, shared = Acting([refusing, answer()]), limiter()
+        await heard(Paced(backend, shared))
+        assert shared.held == LONGEST_REST
+        await heard(Paced(backend, shared, 1e9), replace(ASKED, deadlines=Deadlines(total=1e9)))
+        assert backend.at == [0.0, LONGEST_REST]
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+def test_whose_deadline_is_before_the_end_of_a_rest_does_not_wait_for_it() -> None:
+    async def scenario() -> None:
+        shared = limiter()
+        shared.refused(999_999_999.0)
+        (late,) = await heard(Paced(Acting([answer()]), shared, 1e9), replace(ASKED, deadlines=Deadlines(total=30)))
+        assert isinstance(late, OverOurLimit)
+        assert (late.retry_after, clock().now()) == (LONGEST_REST, 0.0)
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+@pytest.mark.parametrize("reset", ["365d", "1" * 400 + "d", "9999-12-31T23:59:59Z", "1e12"])
+@pytest.mark.parametrize("limit", ["1", "5e-324"])
+def test_a_header_that_says_all_comes_back_in_years_holds_nobody_for_longer_than_a_rest(limit: str, reset: str) -> None:
+    async def scenario() -> None:
+        backend, shared = Acting([answer()]), limiter()
+        names = [f"x-ratelimit-{part}-requests" for part in ("limit", "remaining", "reset")]
+        shared.heard(dict(zip(names, (limit, "0", reset), strict=True)))
+        await heard(Paced(backend, shared, 1e9), replace(ASKED, deadlines=Deadlines(total=1e9)))
+        assert backend.at[0] <= LONGEST_REST
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+_HEADERS = [f"x-ratelimit-{part}-{what}" for part in ("limit", "remaining", "reset") for what in ("requests", "tokens")]
+_HEADERS += [
+    f"anthropic-ratelimit-{of}-{part}" for of in ("requests", "tokens") for part in ("limit", "remaining", "reset")
+]
+_SAID = st.one_of(
+    st.text(max_size=12),
+    st.floats().map(str),
+    st.integers().map(str),
+    st.sampled_from(["0", "1", "5e-324", "1e12"]),
+    st.from_regex(r"[0-9]{1,400}(d|h|m|s|ms)", fullmatch=True),
+    st.datetimes().map(lambda then: f"{then.isoformat()}+14:00"),
+)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.dictionaries(st.sampled_from(_HEADERS), _SAID), max_size=3), st.one_of(st.none(), st.floats(0)))
+def test_whatever_an_endpoint_says_nothing_breaks_and_nobody_waits_for_ever(
+    answers: list[dict[str, str]], retry_after: float | None
+) -> None:
+    async def scenario() -> None:
+        backend, shared = Acting([answer()]), limiter()
+        for headers in answers:
+            shared.heard(headers)
+        shared.refused(retry_after)
+        await heard(Paced(backend, shared, 1e9), replace(ASKED, deadlines=Deadlines(total=1e9)))
+        assert backend.at[0] <= LONGEST_REST
 
     with timeless() as runner:
         runner.run(scenario())

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from providers import Endpoint, ProviderError
+from providers import Endpoint, ProviderError, reaching
 from providers.reaching import reached
+from tests.providers.serving import head, serving
 
 KEY = "sk-hunter2hunter2"
 
@@ -117,5 +118,42 @@ def test_who_answers_too_late_is_not_waited_for() -> None:
         finally:
             over.set()
             server.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_endpoint_has_its_time_for_all_of_its_answer() -> None:
+    """A byte now and then is no list."""
+
+    async def scenario() -> None:
+        async with serving(head(content_type="application/json"), b" ", end="wait") as served:
+            with pytest.raises(ProviderError, match=r"no answer within 0.1 s"):
+                await reached("openai", Endpoint("it", KEY, served.url), 0.1)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_an_answer_that_never_ends_is_read_for_a_time_and_to_a_bound(
+    monkeypatch: pytest.MonkeyPatch, pauses: bool
+) -> None:
+    if not pauses:
+        monkeypatch.setattr(reaching, "MOST", 1000)
+
+    async def scenario() -> None:
+        async with serving(head(content_type="application/json"), b" " * 700, end="again") as served:
+            with pytest.raises(ProviderError) as failed:
+                async with asyncio.timeout(30):
+                    await reached("openai", Endpoint("it", KEY, served.url), 0.2 if pauses else 60)
+            assert failed.value.kind in (("timeout", "protocol") if pauses else ("protocol",))
+
+    asyncio.run(scenario())
+
+
+def test_what_comes_with_an_error_is_not_read() -> None:
+    async def scenario() -> None:
+        async with serving(head(503), b" " * 700, end="again") as served:
+            with pytest.raises(ProviderError, match=r"it refuses \(HTTP 503\)"):
+                await reached("openai", Endpoint("it", KEY, served.url), 60)
 
     asyncio.run(scenario())

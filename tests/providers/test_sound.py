@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from providers import (
     Finished,
     Message,
+    Opaque,
     ProviderError,
     Reply,
     Request,
@@ -101,6 +102,10 @@ def odd(cls: Any, **values: Any) -> Any:
         odd(Thinking, text=["a"]),
         odd(ToolCall, name=7),
         odd(ToolCall, id=None),
+        odd(Text, meta={"home:m": {"citations": ["half \ud800"]}}),
+        odd(Thinking, meta={"home:m": {"\ud800": 1}}),
+        odd(ToolCall, meta={"home:m": {"caller": float("nan")}}),
+        Opaque("new", {"home:m": {"item": b"x"}}),
     ],
 )
 def test_a_part_of_another_type_is_a_failure_of_the_protocol(part: Any) -> None:

@@ -1,15 +1,17 @@
 """`toolgate run` and `resume` as a person at a terminal meets them, and as a script does."""
 
+import io
 import json
 import re
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.cli.driving import Manner
+from gateway.cli.driving import Manner, print_answer
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import CTRL_C, CTRL_D, Terminal
 
@@ -31,6 +33,16 @@ def shared(project: Path) -> Path:
 def the_run(toolgate: Command) -> dict[str, Any]:
     (row,) = toolgate("runs", "--json").json
     return dict(row)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_an_answer_is_printed_whatever_stands_in_it(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    print_answer("half \ud800, \N{SNOWMAN} and a z", heard=False)
+    out.flush()
+    said = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]  # it is the BytesIO
+    assert (said.startswith("half ?, "), said.endswith(" and a z\n")) == (True, True)
 
 
 # ---- a person at a terminal

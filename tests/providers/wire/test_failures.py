@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from providers import ProviderError
@@ -97,6 +97,20 @@ def test_a_wait_is_asked_for_in_several_ways(headers: dict[str, str], seconds: f
     assert retry_after(headers, NOW) == seconds
 
 
+@given(
+    st.one_of(
+        st.text(),
+        st.floats().map(str),
+        st.from_regex(r"Thu, 26 Nov [0-9]{1,30} [0-9]{1,3}:00:30 ([+-][0-9]{1,30}|GMT)", fullmatch=True),
+    )
+)
+@example("Thu, 26 Nov 99999999999999999999 12:00:30 GMT")
+def test_whatever_a_wait_is_asked_in_it_is_none_or_a_number_of_seconds(said: str) -> None:
+    for name in ("retry-after", "retry-after-ms"):
+        seconds = retry_after({name: said}, NOW)
+        assert seconds is None or 0 <= seconds < 1e12
+
+
 def test_gemini_asks_for_a_wait_in_the_body() -> None:
     assert failed(429, {}, [error(details=[{"@type": "x"}, {"retryDelay": "34s"}])]).retry_after == 34.0
 
@@ -142,6 +156,13 @@ def test_a_failure_repeats_no_secret(text: str) -> None:
 def test_ordinary_words_are_no_secrets() -> None:
     text = "The keyword `no` was skipped; the task is not known"
     assert Who.of("x", ["no"]).scrubbed(text) == text
+
+
+def test_a_failure_holds_no_half_of_a_character() -> None:
+    """It is recorded and printed."""
+    half = failed(400, {}, {"error": {"message": "No \ud800"}, "request_id": "req_\udfff"})
+    said = Who.of("x", ()).says(half)
+    assert f"{said} {said.request_id}".encode()
 
 
 def test_a_failure_is_one_short_line() -> None:

@@ -3,14 +3,16 @@
 import asyncio
 import gzip
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from providers import Deadlines, Endpoint, Finished, ProviderError
+from providers import Connected, Deadlines, Endpoint, Finished, ProviderError
 from providers.anthropic import connect as anthropic_connect
 from providers.openai_chat import connect
-from providers.wire import line
+from providers.openai_responses import connect as responses_connect
+from providers.wire import client, line
 from providers.wire.backend import who_is
 from providers.wire.openai_client import openai_client
 from tests.providers.serving import asked, events, head, serving, sse
@@ -233,6 +235,34 @@ def test_a_reply_is_not_read_without_end(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "longer than 1000 bytes" in str(failing(head(), sse(*[HELLO] * 100), end="wait"))
 
 
+@pytest.mark.parametrize("connected", [connect, anthropic_connect, responses_connect])
+def test_an_error_that_never_ends_is_read_to_a_bound(connected: Callable[[Endpoint], Connected]) -> None:
+    """64 kB of it, and what was on its way."""
+
+    async def scenario() -> None:
+        async with serving(head(429, retry_after="7"), b"x" * 16_384, end="again") as served:
+            provider = connected(Endpoint("tiny-home", KEY, served.url))
+            with pytest.raises(ProviderError) as failed:
+                async with asyncio.timeout(30):
+                    await events(provider)
+            await provider.aclose()
+            assert (failed.value.kind, failed.value.status, failed.value.retry_after) == ("rate_limit", 429, 7.0)
+
+    asyncio.run(scenario())
+
+
+def test_an_error_whose_words_do_not_come_is_one_by_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_PATIENCE", 0.05)
+    error = failing(head(401, content_type="application/json"), b'{"error": ', end="wait")
+    assert (error.kind, error.status) == ("auth", 401)
+
+
+def test_a_document_in_place_of_a_stream_is_read_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "MAX_DOCUMENT", 1000)
+    error = failing(head(content_type="application/json"), b" " * 700, end="again")
+    assert (error.kind, "longer than 1000 bytes" in str(error)) == ("protocol", True)
+
+
 def test_a_reply_may_come_compressed() -> None:
     async def scenario() -> bool:
         async with serving(head(content_encoding="gzip"), gzip.compress(WHOLE)) as served:
@@ -262,13 +292,13 @@ def test_an_answer_that_is_left_is_hung_up_though_somebody_holds_it() -> None:
     async def scenario() -> None:
         async with serving(head(), sse(HELLO), end="wait") as served:
             endpoint = Endpoint("tiny-home", KEY, served.url)
-            client = openai_client(endpoint)
-            answer = line.Line(client, who_is(endpoint)).ask("/chat/completions", {}, Deadlines())
+            sdk = openai_client(endpoint)
+            answer = line.Line(sdk, who_is(endpoint)).ask("/chat/completions", {}, Deadlines())
             async with answer:
                 assert await answer.batch()
             await asyncio.wait_for(served.hung_up.wait(), 20)
             assert answer.request_id is None
-            await client.close()
+            await sdk.close()
 
     asyncio.run(scenario())
 
