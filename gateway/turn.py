@@ -54,7 +54,9 @@ async def _unheard() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """`run` is as it was before it was made; `read` is how many tokens the question has, about."""
+    """`run` is as it was before it was made; `read` is how many tokens the question has, about. It is the `nth` of its
+    backend.
+    """
 
     run: Run
     number: int
@@ -64,6 +66,7 @@ class _Attempt:
     reserved: Spend
     bill: Bill
     heard: Heard
+    nth: int = 1
 
 
 @dataclass(slots=True)
@@ -212,25 +215,27 @@ class Turn:
     async def _again(self, attempt: _Attempt, event: Retrying | MovedOn) -> _Attempt | None:
         """One attempt is over, and the next begins, perhaps with another model."""
         then, delay = (event.model, 0.0) if isinstance(event, MovedOn) else ("again", event.delay)
-        await self._ended(attempt, event.error, then)
+        await self._ended(attempt, event.error, then, delay)
         run = fold(attempt.run.id, await self.store.events(attempt.run.id, attempt.run.seq), attempt.run)
         await self.recorded()
-        backend = self.model.backend(then) if isinstance(event, MovedOn) else attempt.backend
-        return await self._begun(run, attempt.number, attempt.request, backend, delay)
+        moved = isinstance(event, MovedOn)
+        backend = self.model.backend(then) if moved else attempt.backend
+        following = await self._begun(run, attempt.number, attempt.request, backend, delay)
+        return following and replace(following, nth=1 if moved else attempt.nth + 1)
 
     # ---- it is over
 
-    async def _ended(self, attempt: _Attempt, came: Reply | ProviderError, then: str = "") -> None:
-        """Recorded, settled, traced. `then` is how it goes on by itself after a failure."""
+    async def _ended(self, attempt: _Attempt, came: Reply | ProviderError, then: str = "", delay: float = 0.0) -> None:
+        """Recorded, settled, traced. `then` is how it goes on by itself after a failure, in `delay` seconds."""
         when = Interval(attempt.heard.began, max(attempt.heard.began, time.time_ns()))
-        event, cost = self._event(attempt, came, then)
+        event, cost = self._event(attempt, came, then, round(delay, 3))
         took = replace(cost, millis=when.millis)
         own = Settle(run_account(attempt.run.id), attempt.reserved, cost)
         await self._append(attempt.run, (event,), own, *settled_in(attempt.bill.accounts, took))
-        self.tracing.asked(attempt.run, event, self._asked(attempt, came, then), when)
+        self.tracing.asked(attempt.run, event, self._asked(attempt, came), when)
 
     def _event(
-        self, attempt: _Attempt, came: Reply | ProviderError, then: str
+        self, attempt: _Attempt, came: Reply | ProviderError, then: str, delay: float
     ) -> tuple[ModelAnswered | ModelFailed, Spend]:
         backend, number = attempt.backend, attempt.number
         if isinstance(came, Reply):
@@ -239,7 +244,7 @@ class Turn:
         cost = failed(backend, attempt.read, attempt.heard, came, attempt.reserved)
         again = came.retryable or bool(then)
         told = (number, came.kind, str(came), again, cost.to_json(), backend.name, then)
-        return ModelFailed(*told, self.purpose), cost
+        return ModelFailed(*told, self.purpose, attempt.nth, delay), cost
 
     def _answered(self, number: int, reply: Reply, cost: Spend) -> ModelAnswered:
         """Tools run only if the reply is complete: the calls of one that was cut are kept as words, and not made."""
@@ -253,7 +258,7 @@ class Turn:
         told = (number, message, reply.finish, reply.model, usage, cost.to_json(), calls)
         return ModelAnswered(*told, self.purpose)
 
-    def _asked(self, attempt: _Attempt, came: Reply | ProviderError, then: str) -> Asked:
+    def _asked(self, attempt: _Attempt, came: Reply | ProviderError) -> Asked:
         backend, request = attempt.backend, attempt.request
         return Asked(
             model=backend.model,
@@ -265,7 +270,7 @@ class Turn:
             effort=request.effort or backend.effort,
             first_seconds=attempt.heard.seconds_to_first,
             response_id=came.response_id if isinstance(came, Reply) else "",
-            then=then,
+            attempt=attempt.nth,
         )
 
     async def _append(self, run: Run, events: Sequence[Event], *changes: Change) -> None:

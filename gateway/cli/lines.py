@@ -181,7 +181,8 @@ def _model_failed(event: ModelFailed, _calls: Calls) -> Line | None:
         return None
     if event.then:
         who = visible(event.model) or "the model"
-        goes_on = "it is asked again" if event.then == "again" else f"{visible(event.then)} goes on"
+        pause = f" in {event.delay:.1f} s" if event.delay >= 0.05 else ""
+        goes_on = f"it is asked again{pause}" if event.then == "again" else f"{visible(event.then)} goes on"
         return Line("↻", "yellow", f"{who} failed ({visible(event.kind)}): {goes_on}", visible(event.why))
     return Line("✗", "red", f"the model failed ({visible(event.kind)})", visible(event.why))
 

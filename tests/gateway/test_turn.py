@@ -343,6 +343,38 @@ def test_each_attempt_is_reserved_and_settled_on_its_own(tmp_path: Path) -> None
     assert asked.run.failures == ()
 
 
+def test_the_record_and_the_trace_say_of_each_attempt_which_it_was_how_it_failed_and_how_long_the_pause_is(
+    tmp_path: Path,
+) -> None:
+    moved = MovedOn("openai:b", GaveUp(BUSY, 3))
+    acts: list[StreamEvent | Exception] = [
+        Retrying(2, 1.23456, BUSY),
+        Retrying(3, 0.5, BUSY),
+        moved,
+        Retrying(2, 0.25, BUSY),
+        Finished(says("Done.")),
+    ]
+    asked = asking(tmp_path, Acting([acts]), backends=(DEAR, CHEAP))
+    failures = [event for event in asked.events if isinstance(event, ModelFailed)]
+    assert [(one.attempt, one.kind, one.delay, one.then) for one in failures] == [
+        (1, "overloaded", 1.235, "again"),
+        (2, "overloaded", 0.5, "again"),
+        (3, "overloaded", 0.0, "openai:b"),
+        (1, "overloaded", 0.25, "again"),
+    ]
+    told = [
+        (span.attributes["toolgate.model.attempt"], span.error, span.attributes.get("toolgate.model.delay_seconds"))
+        for span in asked.recorder.spans
+    ]
+    assert told == [
+        (1, "overloaded", 1.235),
+        (2, "overloaded", 0.5),
+        (3, "overloaded", None),
+        (1, "overloaded", 0.25),
+        (2, None, None),
+    ]
+
+
 def test_what_a_broken_reply_said_that_it_used_is_what_it_cost(tmp_path: Path) -> None:
     usage = Usage(input=700, output=3, cache_read=600)
     asked = asking(tmp_path, Acting([[Streaming("a"), UsageUpdate(usage), TextDelta("Hi"), BUSY]]))
