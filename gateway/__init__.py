@@ -110,6 +110,7 @@ Paths: where something happens.
     questions       the question that is put to people about a call
     pipeline        the path of a call: parse, judge, admit, forward, record
     backend         a model as it is asked and billed
+    counting        how many tokens a question has, by who can count
     turn            one question to a model: reserve, ask, settle, for each attempt
     fitting         what a model is told fits its window: less is told, and it is recorded
     loop            the path of a run: take the steps, until it waits or ends

@@ -6,11 +6,13 @@ read the question; so what was read, and what had come of the answer, is counted
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gateway.agents.context import BYTES_A_TOKEN
 from gateway.budget import Price, Spend
 from providers import (
     Deadlines,
+    Finished,
     MovedOn,
     Provider,
     ProviderError,
@@ -86,6 +88,8 @@ class Heard:
     usage: Usage | None = None
 
     def hear(self, event: StreamEvent, now: int) -> None:
+        """Raises TypeError, AttributeError for what is no event: an adapter has a defect."""
+        _check(event)
         if isinstance(event, Retrying | MovedOn):
             return  # they tell of the attempt before
         self.anything = True
@@ -99,6 +103,22 @@ class Heard:
     def seconds_to_first(self) -> float | None:
         """Until the first word of the reply."""
         return None if self.first is None else max(0, self.first - self.began) / _NANOS
+
+
+def _check(event: StreamEvent) -> None:
+    """What decides how it goes on is what it says that it is."""
+    held: Any = event
+    match event:
+        case Finished():
+            sound = isinstance(held.reply, Reply)
+        case Retrying():
+            sound = isinstance(held.error, ProviderError) and isinstance(held.delay, int | float)
+        case MovedOn():
+            sound = isinstance(held.error, ProviderError)
+        case _:
+            return
+    if not sound:
+        raise TypeError(type(event).__name__)
 
 
 def reservation(backend: Backend, read: int, request: Request, *, new_turn: bool) -> Spend:

@@ -5,7 +5,6 @@ reserved, settled, traced), then it takes the place of what it is about. Whoever
 there.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -17,15 +16,14 @@ from gateway.agents.history import History, told
 from gateway.agents.offering import Offer
 from gateway.agents.summary import by_rule, summary_request
 from gateway.conversation import Compacted, Compaction
+from gateway.counting import counted
 from gateway.events import Event
 from gateway.run import Run
 from gateway.tracing import Interval, Tracing
 from gateway.turn import Model
-from providers import ProviderError, Request
+from providers import Request
 
 __all__ = ["Fitting", "Teller"]
-
-COUNT_SECONDS = 10.0  # so long a backend has for counting tokens; then the estimate must do
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +75,10 @@ class Fitting:
 
     async def _counted(self, run: Run, teller: Teller) -> bool:
         """Whether it fits after all, by a backend that can count: it is asked only where the estimate says no."""
-        count = teller.model.first.count
-        if count is None:
+        if teller.model.first.count is None:
             return False
         request = self.request(run, teller)
-        try:
-            async with asyncio.timeout(COUNT_SECONDS):
-                tokens = await count(request)
-        except (ProviderError, TimeoutError):
-            return False
+        tokens = await counted(teller.model.first, request)
         if tokens is None:
             return False
         self.scale = max(0.1, tokens / estimated_tokens(request, run))

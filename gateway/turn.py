@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 
 from gateway.accounts import Bill
@@ -18,7 +17,8 @@ from gateway.backend import Backend, Heard, Model, answered, failed, reservation
 from gateway.booking import Booking
 from gateway.budget import Spend
 from gateway.conversation import Purpose
-from gateway.errors import BudgetExceeded
+from gateway.counting import counted
+from gateway.errors import BudgetExceeded, ToolgateError
 from gateway.events import Budgeted, Event, ModelAnswered, ModelAsked, ModelFailed, Paused
 from gateway.reserving import reserves, settled_in
 from gateway.run import Run, fold
@@ -103,12 +103,10 @@ class Turn:
         if 0 < run.turn < number:  # a turn ends where the next one begins
             self.tracing.stepped(run, "tool")
         current = _Current(attempt)
-        async with aclosing(self.model.provider.stream(request)) as events:
-            came = await self._came(current, events)
+        came = await self._streamed(current, request)
         if came is None:
             return None
-        await self._ended(current.attempt, came)
-        return came if isinstance(came, ProviderError) else None
+        return await self._ended(current.attempt, came)
 
     async def forget(self, run: Run, request: Request) -> None:
         """A reply that was lost with its worker. What it read has been paid for; it is settled, and asked again."""
@@ -133,7 +131,7 @@ class Turn:
         try:
             return await self._reserved(run, number, request, backend, read, delay)
         except BudgetExceeded as error:
-            exact = await backend.count(request) if backend.count else None
+            exact = await counted(backend, request)
             if exact is None or exact >= read:
                 await self._paused(run, error)
                 return None
@@ -166,6 +164,17 @@ class Turn:
 
     # ---- it is under way
 
+    async def _streamed(self, current: _Current, request: Request) -> Reply | ProviderError | None:
+        """As `_came`. An adapter that breaks when its stream is opened or closed takes no turn along either."""
+        try:
+            events = self.model.provider.stream(request)
+        except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
+            return _broken(error)
+        try:
+            return await self._came(current, events)
+        finally:
+            await _closed(events)
+
     async def _came(self, current: _Current, events: AsyncGenerator[StreamEvent, None]) -> Reply | ProviderError | None:
         """What came of the last attempt; None when the budget ended it. The deadline is that of all together."""
         total = current.attempt.request.deadlines.total
@@ -176,9 +185,10 @@ class Turn:
                     event = await self._next(events, late)
                     if isinstance(event, ProviderError):
                         return event
+                    if (unheard := _hear(current.attempt, event)) is not None:
+                        return unheard
                     if isinstance(event, Retrying | MovedOn) and not await self._goes_on(current, event, clock):
                         return None
-                    current.attempt.heard.hear(event, time.time_ns())
                     self.watch(event)
                     if isinstance(event, Finished):
                         return event.reply
@@ -197,10 +207,13 @@ class Turn:
             return late
         except ProviderError as error:
             return error
-        except Exception as broken:  # a defect of an adapter: it must not take the turn along
-            log.debug("a model backend failed", exc_info=True)
-            why = f"the adapter of this backend failed: {type(broken).__name__}"  # its text may hold a secret
-            return ProviderError("protocol", why)
+        except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
+            return _broken(error)
+        except asyncio.CancelledError as stray:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return _broken(stray)  # nobody has cancelled anything: what the adapter waited for was
         return event or cut()
 
     async def _goes_on(self, current: _Current, event: Retrying | MovedOn, clock: asyncio.Timeout) -> bool:
@@ -225,14 +238,26 @@ class Turn:
 
     # ---- it is over
 
-    async def _ended(self, attempt: _Attempt, came: Reply | ProviderError, then: str = "", delay: float = 0.0) -> None:
-        """Recorded, settled, traced. `then` is how it goes on by itself after a failure, in `delay` seconds."""
+    async def _ended(
+        self, attempt: _Attempt, came: Reply | ProviderError, then: str = "", delay: float = 0.0
+    ) -> ProviderError | None:
+        """Recorded, settled, traced. `then` is how it goes on by itself after a failure, in `delay` seconds.
+
+        Returns how it failed. A reply that is none, by a defect of an adapter, is a failure.
+        """
         when = Interval(attempt.heard.began, max(attempt.heard.began, time.time_ns()))
-        event, cost = self._event(attempt, came, then, round(delay, 3))
+        try:
+            event, cost = self._event(attempt, came, then, round(delay, 3))
+        except ToolgateError:  # ours: an agent that is not configured any more
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
+            attempt.heard.usage, came = None, _broken(error)
+            event, cost = self._event(attempt, came, then, round(delay, 3))
         took = replace(cost, millis=when.millis)
         own = Settle(run_account(attempt.run.id), attempt.reserved, cost)
         await self._append(attempt.run, (event,), own, *settled_in(attempt.bill.accounts, took))
         self.tracing.asked(attempt.run, event, self._asked(attempt, came), when)
+        return came if isinstance(came, ProviderError) else None
 
     def _event(
         self, attempt: _Attempt, came: Reply | ProviderError, then: str, delay: float
@@ -275,3 +300,26 @@ class Turn:
 
     async def _append(self, run: Run, events: Sequence[Event], *changes: Change) -> None:
         await self.store.append(run.id, events, lease=self.lease, changes=changes)
+
+
+def _hear(attempt: _Attempt, event: StreamEvent) -> ProviderError | None:
+    """Nothing; or that what the adapter yields is no event."""
+    try:
+        attempt.heard.hear(event, time.time_ns())
+    except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
+        return _broken(error)
+    return None
+
+
+def _broken(error: BaseException) -> ProviderError:
+    """A defect of an adapter, of which its text is not told: it may hold a secret."""
+    log.debug("a model backend failed", exc_info=error)
+    return ProviderError("protocol", f"the adapter of this backend failed: {type(error).__name__}")
+
+
+async def _closed(events: AsyncGenerator[StreamEvent, None]) -> None:
+    """Whatever came before counts, however that ends."""
+    try:
+        await events.aclose()
+    except Exception:
+        log.debug("a model backend failed when its stream was closed", exc_info=True)

@@ -142,8 +142,9 @@ class Dying(Talkative):
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         async for event in super().stream(request):
-            if self.asked:
-                raise asyncio.CancelledError
+            if self.asked and (worker := asyncio.current_task()) is not None:
+                worker.cancel()
+                await asyncio.Event().wait()
             yield event
 
 
@@ -152,7 +153,7 @@ def test_a_worker_that_dies_over_a_summary_loses_nothing(tmp_path: Path) -> None
         await stage.queued(text="Put them all away.")
         dying = Dying(40)
         with contextlib.suppress(asyncio.CancelledError):
-            await drive(stage, dying)
+            await asyncio.create_task(drive(stage, dying))
         died = await stage.run()
         assert (died.asked_for, len(dying.asked)) == ("summary", 1)
         model = Talkative(2)
@@ -170,7 +171,7 @@ def test_a_summary_that_was_recorded_before_a_crash_is_not_asked_for_again(tmp_p
     async def scenario(stage: Stage) -> None:
         await stage.queued(text="Put them all away.")
         with contextlib.suppress(asyncio.CancelledError):
-            await drive(stage, Dying(40))
+            await asyncio.create_task(drive(stage, Dying(40)))
         turn = (await stage.run()).turn
         message = {"role": "assistant", "parts": [{"kind": "text", "text": "WRITTEN BEFORE"}]}
         written = ModelAnswered(turn, message, "stop", "tiny", {}, {}, (), "summary")
