@@ -42,6 +42,7 @@ from gateway.steps import (
     Wait,
     broken,
     next_step,
+    tells_less,
     users_turn,
 )
 from gateway.store import Lease, Store
@@ -171,7 +172,7 @@ class _Drive:
         await self._catch_up()
 
     async def ask(self, step: AskModel) -> None:
-        if step.attempt > 1:
+        if step.attempt > 1 and not tells_less(self.run):
             await asyncio.sleep(backoff(step.attempt, self.retry_after))
         model = self.parts.model(self.run.model)
         teller = self._teller(model)

@@ -210,8 +210,9 @@ def _searched(event: Searched, _calls: Calls) -> Line:
 def _compacted(event: Compacted, _calls: Calls) -> Line:
     gone = event.left_out
     parts = [f"{gone[what]:,} {what}" for what in ("messages", "results") if gone.get(what)] or ["long parts"]
+    why = "; it was too large for the model" if event.because else ""
     stands = f"; a summary of {visible(event.by)} stands for them" if event.by else ""
-    return Line("~", "cyan", f"{' and '.join(parts)} are told no more", f"{gone.get('bytes', 0):,} bytes{stands}")
+    return Line("~", "cyan", f"{' and '.join(parts)} are told no more", f"{gone.get('bytes', 0):,} bytes{stands}{why}")
 
 
 def _carried(event: Carried, _calls: Calls) -> Line:

@@ -166,6 +166,7 @@ SAMPLES: tuple[Event, ...] = (
         size=4_200,
         left_out={"messages": 4, "results": 2, "bytes": 90_000},
         by="demo-1",
+        because="too_large",
     ),
     Carried(
         source={"run": "r-1", "seq": 12},
