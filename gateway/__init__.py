@@ -128,6 +128,7 @@ The root, and the faces.
     noting          what the servers offer is written down when it changes: policies can be asked again later
     recalling       the record, as the questions that its calls put to the policy
     recording       a run's record as what a replay plays
+    row             models in a row, each on its own terms
     models          which backend answers to the name of a model
     model_list      what is known of each model that is configured
     offline         what can be had without a server, and what people do to runs there

@@ -39,7 +39,8 @@ _NANOS = 1_000_000_000
 class Backend:
     """One model: its `name` for people, and its provider's own for it. `system`, `address` and `port` are for traces.
 
-    `most_output` is the longest reply that it can give, in tokens. `count` says how many tokens a request has, or None.
+    `most_output` is the longest reply that it is asked for, in tokens. `count` says how many tokens a request has, or
+    None. `window` is how many it can read, where that is known; `seconds` are for its whole reply, with all attempts.
     """
 
     name: str
@@ -51,13 +52,16 @@ class Backend:
     most_output: int | None = None
     effort: str | None = None
     count: Callable[[Request], Awaitable[int | None]] | None = None
+    window: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """What a run asks: a provider, behind which there may be several backends, in this order.
 
-    `name` and `price` are the first one's; `window` is how many tokens it can read, where that is known.
+    `name` and `price` are the first one's; `window` is how many tokens each of them can read, where that is known;
+    `deadlines` are for all of them together, `most_output` is the longest reply that one of them is asked for.
     """
 
     provider: Provider
@@ -66,6 +70,13 @@ class Model:
     deadlines: Deadlines = field(default_factory=Deadlines)
     window: int | None = None
     backends: tuple[Backend, ...] = ()
+    most_output: int | None = None
+
+    @property
+    def narrowest(self) -> Backend:
+        """The one with the smallest window: what fits it fits all."""
+        known = [backend for backend in self.backends if backend.window is not None]
+        return min(known, key=lambda backend: backend.window or 0, default=self.first)
 
     @property
     def first(self) -> Backend:

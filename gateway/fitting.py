@@ -83,10 +83,11 @@ class Fitting:
     async def _counted(self, run: Run, teller: Teller) -> bool:
         """Whether it fits after all, by a backend that can count: it is asked only where the estimate says no."""
         refused = run.overfull is not None and run.size > run.overfull // 2
-        if teller.model.first.count is None or refused:
+        backend = teller.model.narrowest
+        if backend.count is None or refused:
             return False
         request = self.request(run, teller)
-        tokens = await counted(teller.model.first, request)
+        tokens = await counted(backend, request)
         if tokens is None:
             return False
         self.scale = max(0.1, tokens / estimated_tokens(request, run))

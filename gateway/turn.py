@@ -288,7 +288,7 @@ class Turn:
         return Asked(
             model=backend.model,
             provider=backend.system,
-            timeout=request.deadlines.total,
+            timeout=min(request.deadlines.total, backend.seconds or request.deadlines.total),
             address=backend.address,
             port=backend.port,
             max_output_tokens=min(request.max_output_tokens, backend.most_output or request.max_output_tokens),

@@ -64,8 +64,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "root": (
         "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
-        "gateway.recording", "gateway.models", "gateway.model_list", "gateway.offline", "gateway.runtime",
-        "gateway.entrance",
+        "gateway.recording", "gateway.row", "gateway.models", "gateway.model_list", "gateway.offline",
+        "gateway.runtime", "gateway.entrance",
     ),
     "serve": ("gateway.serve",),
     "cli": ("gateway.cli",),
