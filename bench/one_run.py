@@ -67,7 +67,7 @@ def _toolgate(folder: Path, store: Store) -> Drive:
             tracing=tracing,
             catalogue=lambda: upstream.catalogue,
             agent=lambda _name: Agent("assistant", "Help.", "tiny"),
-            model=lambda _name: Model(model, "tiny-1", Price(1000, 2000)),
+            model=lambda _name, _most: Model(model, "tiny-1", Price(1000, 2000)),
         )
         queued = Queued("loop", "user:bench", "acme", None, "tiny", "Go.", _LIMITS.to_json())
         await store.append(run_id, [queued], lease=None)

@@ -110,6 +110,7 @@ Paths: where something happens.
     questions       the question that is put to people about a call
     pipeline        the path of a call: parse, judge, admit, forward, record
     backend         a model as it is asked and billed
+    counting        how many tokens a question has, by who can count
     turn            one question to a model: reserve, ask, settle, for each attempt
     fitting         what a model is told fits its window: less is told, and it is recorded
     loop            the path of a run: take the steps, until it waits or ends
@@ -127,6 +128,7 @@ The root, and the faces.
     noting          what the servers offer is written down when it changes: policies can be asked again later
     recalling       the record, as the questions that its calls put to the policy
     recording       a run's record as what a replay plays
+    row             models in a row, each on its own terms
     models          which backend answers to the name of a model
     model_list      what is known of each model that is configured
     offline         what can be had without a server, and what people do to runs there

@@ -42,7 +42,8 @@ class ModelAnswered:
 @value(frozen=True, slots=True)
 class ModelFailed:
     """One attempt at a reply. `then` is how it goes on by itself: `again`, or the name of the model that is asked next;
-    empty where it does not.
+    empty where it does not. `attempt` counts those of this model at this question, from 1, also those that never got to
+    the network; `delay` is the pause before the next one, in seconds.
     """
 
     turn: int
@@ -53,3 +54,5 @@ class ModelFailed:
     model: str = ""
     then: str = ""
     purpose: Purpose = "answer"
+    attempt: int = 1
+    delay: float = 0.0

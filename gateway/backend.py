@@ -6,11 +6,13 @@ read the question; so what was read, and what had come of the answer, is counted
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gateway.agents.context import BYTES_A_TOKEN
 from gateway.budget import Price, Spend
 from providers import (
     Deadlines,
+    Finished,
     MovedOn,
     Provider,
     ProviderError,
@@ -37,7 +39,8 @@ _NANOS = 1_000_000_000
 class Backend:
     """One model: its `name` for people, and its provider's own for it. `system`, `address` and `port` are for traces.
 
-    `most_output` is the longest reply that it can give, in tokens. `count` says how many tokens a request has, or None.
+    `most_output` is the longest reply that it is asked for, in tokens. `count` says how many tokens a request has, or
+    None. `window` is how many it can read, where that is known; `seconds` are for its whole reply, with all attempts.
     """
 
     name: str
@@ -49,13 +52,16 @@ class Backend:
     most_output: int | None = None
     effort: str | None = None
     count: Callable[[Request], Awaitable[int | None]] | None = None
+    window: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """What a run asks: a provider, behind which there may be several backends, in this order.
 
-    `name` and `price` are the first one's; `window` is how many tokens it can read, where that is known.
+    `name` and `price` are the first one's; `window` is how many tokens each of them can read, where that is known;
+    `deadlines` are for all of them together, `most_output` is the longest reply that one of them is asked for.
     """
 
     provider: Provider
@@ -64,6 +70,13 @@ class Model:
     deadlines: Deadlines = field(default_factory=Deadlines)
     window: int | None = None
     backends: tuple[Backend, ...] = ()
+    most_output: int | None = None
+
+    @property
+    def narrowest(self) -> Backend:
+        """The one with the smallest window: what fits it fits all."""
+        known = [backend for backend in self.backends if backend.window is not None]
+        return min(known, key=lambda backend: backend.window or 0, default=self.first)
 
     @property
     def first(self) -> Backend:
@@ -86,6 +99,8 @@ class Heard:
     usage: Usage | None = None
 
     def hear(self, event: StreamEvent, now: int) -> None:
+        """Raises TypeError, AttributeError for what is no event: an adapter has a defect."""
+        _check(event)
         if isinstance(event, Retrying | MovedOn):
             return  # they tell of the attempt before
         self.anything = True
@@ -99,6 +114,22 @@ class Heard:
     def seconds_to_first(self) -> float | None:
         """Until the first word of the reply."""
         return None if self.first is None else max(0, self.first - self.began) / _NANOS
+
+
+def _check(event: StreamEvent) -> None:
+    """What decides how it goes on is what it says that it is."""
+    held: Any = event
+    match event:
+        case Finished():
+            sound = isinstance(held.reply, Reply)
+        case Retrying():
+            sound = isinstance(held.error, ProviderError) and isinstance(held.delay, int | float)
+        case MovedOn():
+            sound = isinstance(held.error, ProviderError)
+        case _:
+            return
+    if not sound:
+        raise TypeError(type(event).__name__)
 
 
 def reservation(backend: Backend, read: int, request: Request, *, new_turn: bool) -> Spend:

@@ -84,6 +84,7 @@ class Compacted:
 
     The fields are `Compaction`'s. `size` is what is left to be told, in bytes of its JSON; `left_out` counts what is
     not told any more: `{"messages", "results", "bytes"}`. `by` is the model that wrote the summary; empty if none did.
+    `because` is `too_large` where the model had refused the question as that.
     """
 
     turn: int
@@ -95,6 +96,7 @@ class Compacted:
     longest: int | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     by: str = ""
+    because: str = ""
 
 
 @value(frozen=True, slots=True)

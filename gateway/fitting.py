@@ -5,7 +5,6 @@ reserved, settled, traced), then it takes the place of what it is about. Whoever
 there.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -17,15 +16,15 @@ from gateway.agents.history import History, told
 from gateway.agents.offering import Offer
 from gateway.agents.summary import by_rule, summary_request
 from gateway.conversation import Compacted, Compaction
+from gateway.counting import counted
 from gateway.events import Event
 from gateway.run import Run
+from gateway.steps import tells_less
 from gateway.tracing import Interval, Tracing
 from gateway.turn import Model
-from providers import ProviderError, Request
+from providers import Request
 
 __all__ = ["Fitting", "Teller"]
-
-COUNT_SECONDS = 10.0  # so long a backend has for counting tokens; then the estimate must do
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,10 @@ class Fitting:
         return assemble(teller.agent, run, teller.model.name, teller.offer.shown, self.history.shown)
 
     async def fits(self, run: Run, turn: int, teller: Teller) -> bool:
-        """Whether the conversation fits; if not, one step has been taken towards it. Raises ContextTooSmall."""
+        """Whether the conversation fits; if not, one step has been taken towards it. Raises ContextTooSmall.
+
+        What the model has refused as too large does not fit, whatever its window is said to be: half of it may.
+        """
         room = self._room(run, teller)
         if run.size <= room.mark or await self._counted(run, teller):
             return True
@@ -67,25 +69,25 @@ class Fitting:
         if grows:
             wanted = replace(wanted, summary=run.draft or self._by_rule(run, wanted, room))
         told_now = settled(self.history.messages, wanted, room)
-        await teller.record(self._event(turn, told_now, teller.model.name if grows and run.draft else ""))
+        by = teller.model.name if grows and run.draft else ""
+        because = "too_large" if tells_less(run) else ""
+        await teller.record(replace(self._event(turn, told_now), by=by, because=because))
         teller.tracing.compacted(run, turn, Interval(begin, time.time_ns()))
         return False
 
     def _room(self, run: Run, teller: Teller) -> Room:
         window = window_of(teller.agent, teller.model.window)
-        return room_of(teller.agent, run, teller.offer.shown, window, self.scale)
+        room = room_of(teller.agent, run, teller.offer.shown, window, self.scale)
+        return room if run.overfull is None else room.at_most(run.overfull // 2)
 
     async def _counted(self, run: Run, teller: Teller) -> bool:
         """Whether it fits after all, by a backend that can count: it is asked only where the estimate says no."""
-        count = teller.model.first.count
-        if count is None:
+        refused = run.overfull is not None and run.size > run.overfull // 2
+        backend = teller.model.narrowest
+        if backend.count is None or refused:
             return False
         request = self.request(run, teller)
-        try:
-            async with asyncio.timeout(COUNT_SECONDS):
-                tokens = await count(request)
-        except (ProviderError, TimeoutError):
-            return False
+        tokens = await counted(backend, request)
         if tokens is None:
             return False
         self.scale = max(0.1, tokens / estimated_tokens(request, run))
@@ -99,7 +101,7 @@ class Fitting:
         older = self.history.messages[run.compaction.messages : wanted.messages]
         return by_rule(older, run.compaction.summary, room.summary)
 
-    def _event(self, turn: int, now: Compaction, by: str) -> Compacted:
+    def _event(self, turn: int, now: Compaction) -> Compacted:
         messages = self.history.messages
         size, missing = weigh(told(messages, now)), left_out(messages, now)
-        return Compacted(turn, now.results, now.messages, now.summary, size, now.cut, now.longest, missing, by)
+        return Compacted(turn, now.results, now.messages, now.summary, size, now.cut, now.longest, missing)

@@ -42,6 +42,7 @@ from gateway.steps import (
     Wait,
     broken,
     next_step,
+    tells_less,
     users_turn,
 )
 from gateway.store import Lease, Store
@@ -80,7 +81,10 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a loop works with. `agent` and `model` look up by name; they raise ConfigError for one that is unknown."""
+    """What a loop works with. `agent` and `model` look up by name; they raise ConfigError for one that is unknown.
+
+    A model is asked for as long a reply as its agent says, in tokens; for one of its own length, if he does not.
+    """
 
     store: Store
     pipeline: Pipeline
@@ -88,7 +92,7 @@ class Parts:
     tracing: Tracing
     catalogue: Callable[[], Catalogue]
     agent: Callable[[str | None], Agent]
-    model: Callable[[str], Model]
+    model: Callable[[str, int | None], Model]
     booking: Booking | None = None
 
 
@@ -171,9 +175,9 @@ class _Drive:
         await self._catch_up()
 
     async def ask(self, step: AskModel) -> None:
-        if step.attempt > 1:
+        if step.attempt > 1 and not tells_less(self.run):
             await asyncio.sleep(backoff(step.attempt, self.retry_after))
-        model = self.parts.model(self.run.model)
+        model = self._model()
         teller = self._teller(model)
         try:
             if not await self.fitting.fits(self.run, step.turn, teller):
@@ -186,7 +190,7 @@ class _Drive:
         self.retry_after = failure.retry_after if failure else None
 
     async def forget(self, _step: ForgetReply) -> None:
-        model = self.parts.model(self.run.model)
+        model = self._model()
         await self._turn(model, self.run.asked_for).forget(self.run, self._timed(model, self._teller(model)))
 
     async def make(self, step: MakeCalls) -> None:
@@ -238,7 +242,7 @@ class _Drive:
 
     async def _search(self, call: CallState) -> None:
         """Lists what may be listed: nothing leaves, so there is nothing to judge. What is found is called like all."""
-        made = self._offer(self.parts.model(self.run.model)).offer
+        made = self._offer(self._model()).offer
         told = answered(call.path, call.arguments, made)
         found = [self._resolved(name) for name in told.found]
         searched = Searched(call.key, told.query, found, told.content, told.is_error)
@@ -267,7 +271,7 @@ class _Drive:
         return Turn(parts.store, parts.tracing, model, self.lease, self._wanted, watch, *how)
 
     def _wanted(self, wish: ToolCall) -> Mapping[str, str]:
-        made = self._offer(self.parts.model(self.run.model)).offer
+        made = self._offer(self._model()).offer
         return wanted(wish, made, self._resolved)
 
     def _resolved(self, name: str) -> str:
@@ -278,8 +282,9 @@ class _Drive:
         async def ask(request: Request) -> None:
             await self._turn(model, "summary").ask(self.run, self.run.turn, self._within_time(model, request))
 
-        made = self._offer(model).offer
-        return Teller(self._agent(), model, made, self._append, ask, self.parts.tracing)
+        made, agent = self._offer(model).offer, self._agent()
+        agent = replace(agent, max_output_tokens=agent.max_output_tokens or model.most_output)
+        return Teller(agent, model, made, self._append, ask, self.parts.tracing)
 
     def _timed(self, model: Model, teller: Teller) -> Request:
         return self._within_time(model, self.fitting.request(self.run, teller))
@@ -291,6 +296,9 @@ class _Drive:
     def _agent(self) -> Agent:
         name = self.run.subject.agent
         return self.parts.agent(name.partition(":")[2] if name else None)
+
+    def _model(self) -> Model:
+        return self.parts.model(self.run.model, self._agent().max_output_tokens)
 
     def _offer(self, model: Model) -> "_Offer":
         """What the model is shown: made anew when the servers' tools, the policy or the window change."""

@@ -10,9 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from gateway.backend import Backend, Model
+from gateway.backend import Model
 from gateway.budget import Price
 from gateway.config import Config
 from gateway.config.choosing import Chosen, chosen
@@ -24,16 +23,16 @@ from gateway.config.templates import Template
 from gateway.errors import ConfigError, StoreError
 from gateway.events import Recorded
 from gateway.resting import Rest, Rests
-from providers import Connected, Deadlines, Endpoint, Provider, ProviderError, Request
+from gateway.row import Member, in_a_row
+from providers import Connected, Endpoint, Provider, ProviderError
 from providers.breaker import Breaker, Guarded
 from providers.circuit import Open, Rule
 from providers.clock import CLOCK, Clock
 from providers.discreet import Discreet, told
-from providers.failover import Candidate, Failover
 from providers.late import Late
 from providers.limiter import Limiter, Paced, Rates
 from providers.retrying import Patience, Persistent
-from providers.sound import Sound, sound_count
+from providers.sound import Sound
 
 __all__ = ["Connect", "Models", "connected"]
 
@@ -61,16 +60,6 @@ class _Shared:
     limiter: Limiter
 
 
-@dataclass(frozen=True, slots=True)
-class _One:
-    """One model of a row: as it is asked, and as it is billed."""
-
-    candidate: Candidate
-    backend: Backend
-    deadlines: Deadlines
-    window: int | None
-
-
 class Models:
     """The model backends, each opened once."""
 
@@ -85,18 +74,24 @@ class Models:
     ) -> None:
         self._config, self._connect, self._clock, self._recorded = config, connect, clock, recorded
         self._rests = rests or Rests(config.store.path.with_name("endpoints.json"))
-        self._open: dict[str, Model] = {}
+        self._rows: dict[str, Sequence[Member]] = {}
+        self._open: dict[tuple[str, int | None], Model] = {}
         self._shared: dict[str, _Shared] = {}
         self._late: list[Late] = []
 
-    def open(self, name: str, where: str = "toolgate.toml") -> Model:
+    def open(self, name: str, where: str = "toolgate.toml", most: int | None = None) -> Model:
         """A model, or several in a row: aliases, `anthropic:NAME` and the like, `scripted:FILE`.
 
-        Nothing is connected yet. Raises ConfigError; `where` is what named it.
+        `most` is the longest reply that is wanted, in tokens; by itself, what is said of each model. Nothing is
+        connected yet. Raises ConfigError; `where` is what named it.
         """
-        if name not in self._open:
-            self._open[name] = self._made(in_row(name), where)
-        return self._open[name]
+        if name not in self._rows:
+            names = in_row(name)
+            found = [self.choose(one, where) for one in names]
+            self._rows[name] = [self._member(one, alone=one is found[-1]) for one in found]
+        if (name, most) not in self._open:
+            self._open[name, most] = in_a_row(self._rows[name], most, self._clock)
+        return self._open[name, most]
 
     def breaker(self, served: Served) -> Breaker:
         """That of an endpoint."""
@@ -156,35 +151,13 @@ class Models:
         for late in self._late:
             await late.aclose()
 
-    def _made(self, names: tuple[str, ...], where: str) -> Model:
-        last = names[-1]
-        row = [self._one(self.choose(name, where), alone=name == last) for name in names]
-        first = row[0]
-        provider = Failover([one.candidate for one in row], self._clock)
-        backends = tuple(one.backend for one in row)
-        return Model(provider, first.candidate.model, first.backend.price, first.deadlines, first.window, backends)
-
-    def _one(self, found: Chosen, *, alone: bool) -> _One:
+    def _member(self, found: Chosen, *, alone: bool) -> Member:
         """`alone`: nobody follows it, so it waits also for an endpoint that is left alone just now."""
-        price, said, served = self.price(found), found.said, found.served
-        most = said.max_output if said else None
-        effort, lacks = (said.effort if said else None), frozenset(said.lacks if said else ())
-        if served is None:
-            embedded = self._embedded(found)
-            candidate = Candidate(found.name, found.model, embedded, most, effort, lacks)
-            system = "scripted" if found.recording is None else "replay"
-            backend = Backend(found.name, found.model, price, system, effort=effort)
-            return _One(candidate, backend, Deadlines(), self.window(found))
-        late, provider = self._behind(found.name, served, alone=alone)
-        candidate = Candidate(found.name, found.model, provider, most, effort, lacks)
-        host = urlsplit(served.base_url or "")
-
-        async def count(request: Request) -> int | None:
-            return sound_count(await late.count(candidate.asked(request)))
-
-        backend = Backend(found.name, found.model, price, served.system, host.hostname, host.port, most, effort, count)
-        times = served.said.deadlines
-        return _One(candidate, backend, Deadlines(times.first, times.between, times.total), self.window(found))
+        price, window = self.price(found), self.window(found)
+        if found.served is None:
+            return Member(found, self._embedded(found), price, window)
+        late, provider = self._behind(found.name, found.served, alone=alone)
+        return Member(found, provider, price, window, late)
 
     def _embedded(self, found: Chosen) -> Provider:
         """A script, which is asked again as all models are; or a recording, which fails as often as it did."""

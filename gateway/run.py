@@ -53,6 +53,9 @@ from gateway.values import changed
 from gateway.weight import weight
 
 __all__ = ["ENDED", "TRANSITIONS", "Answer", "CallState", "Run", "Status", "after", "apply", "fold"]
+__all__ += ["SMALLEST"]
+
+SMALLEST = 4_000  # bytes of a conversation of which less can be told
 
 
 def fold(run_id: str, events: Iterable[Recorded], start: Run | None = None) -> Run:
@@ -151,7 +154,9 @@ def _model_failed(run: Run, event: ModelFailed) -> Run:
     spend = run.spend + Spend.from_json(event.spent)
     if event.purpose == "summary":  # a worker that died is no reason not to ask again
         return changed(run, asked=None, draft_failed=event.kind != "lost", spend=spend)
-    return changed(run, asked=None, failures=(*run.failures, event), spend=spend)
+    too_large = event.kind == "too_large" and not event.then and run.size >= SMALLEST
+    overfull = min(run.size, run.overfull or run.size) if too_large else run.overfull
+    return changed(run, asked=None, failures=(*run.failures, event), spend=spend, overfull=overfull)
 
 
 def _change(run: Run, key: str, **changes: Any) -> Run:
@@ -318,7 +323,7 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     UserSpoke: _user_spoke,
     Interrupted: _interrupted,
     Pinned: lambda run, event: changed(run, pinned=(*run.pinned, event.text)),
-    ModelChosen: lambda run, event: changed(run, model=event.model),
+    ModelChosen: lambda run, event: changed(run, model=event.model, overfull=None),
     Searched: _searched,
     Compacted: _compacted,
 }

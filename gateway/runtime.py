@@ -47,7 +47,6 @@ __all__ = [
 __all__ += ["opened_telemetry", "server_spec"]
 
 START_SECONDS = 10.0  # so long the others wait for a server that is slow to start; then it is missing until it is there
-MAX_OUTPUT_TOKENS = 4096  # of one answer, where neither the agent nor its model says
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
 
@@ -135,7 +134,7 @@ class Runtime:
             tracing=self.tracing,
             catalogue=lambda: self.upstream.catalogue,
             agent=lambda name: _agent(self.config, name or DEFAULT_AGENT),
-            model=self.models.open,
+            model=lambda name, most: self.models.open(name, most=most),
             booking=self.booking,
         )
         return Loop(parts)
@@ -239,10 +238,8 @@ def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
         raise ConfigError.at(where, f"there is no agent `{name}`", hint=f"configured: {known}")
     found = config.agents[name]
     names = found.model or tuple(config.models)[:1]
-    said = config.models.get(names[0]) if names else None
-    most = found.max_output_tokens or (said.max_output_tokens if said else None) or MAX_OUTPUT_TOKENS
     context = Context(**{**dict(found.context), "compact_at": found.context.compact_at / 100})
-    return Agent(name, found.instructions, chained(names), found.tools, most, context)
+    return Agent(name, found.instructions, chained(names), found.tools, found.max_output_tokens, context)
 
 
 def _own_limits(config: Config, agent: str) -> Limits:

@@ -71,6 +71,7 @@ class Run:
     messages: tuple[Mapping[str, Any], ...] = ()
     compaction: Compaction = WHOLE  # what of them the model is told
     size: int = 0  # of what it is told of them, in bytes: what a request will about cost is read off it
+    overfull: int | None = None  # the least of it, in bytes, that its model has refused as too large for its window
     draft: str = ""  # a summary that the model has written, and that is not in force yet
     draft_failed: bool = False  # it was asked for one, and could not
     conversation: bool = False  # after an answer the user goes on

@@ -21,7 +21,7 @@ __all__ = [
     "Pause",
     "Reconcile",
 ]
-__all__ += ["Rest", "Step", "Wait", "broken", "next_step", "users_turn"]
+__all__ += ["Rest", "Step", "Wait", "broken", "next_step", "tells_less", "users_turn"]
 
 MAX_MODEL_FAILURES = 3
 MAX_REFUSALS = 3  # of one call, after people have said no to it
@@ -147,9 +147,15 @@ def _failing(run: Run, _now: int) -> Step | None:
     if not counted:  # a worker that died is not the model; and what goes on by itself was only interrupted
         return None
     last = counted[-1]
-    if last.retryable and len(counted) < MAX_MODEL_FAILURES:
+    if (last.retryable and len(counted) < MAX_MODEL_FAILURES) or tells_less(run):
         return None
     return broken(run, last.kind, last.why)
+
+
+def tells_less(run: Run) -> bool:
+    """Whether a model that has refused a question as too large is asked once more, with less in it."""
+    kinds = [failure.kind for failure in run.failures if not failure.then]
+    return run.overfull is not None and kinds[-1:] == ["too_large"] and kinds.count("too_large") == 1
 
 
 def _finishing(run: Run, _now: int) -> Step | None:

@@ -119,8 +119,8 @@ class Forwarding:
 
 @value(frozen=True, slots=True)
 class Asked:
-    """How a model was asked: `model` by its provider's own name. Times are in seconds; `then` is how it goes on after a
-    failure: `again`, or the model that is asked next.
+    """How a model was asked: `model` by its provider's own name. Times are in seconds; `attempt` counts those that this
+    model made.
     """
 
     model: str
@@ -132,7 +132,7 @@ class Asked:
     effort: str | None = None
     first_seconds: float | None = None
     response_id: str = ""
-    then: str = ""
+    attempt: int = 1
 
 
 class Tracing:
@@ -226,7 +226,7 @@ class Tracing:
             return
         attributes = said.llm_call(
             **Place.of(run).facts,
-            **(_reply_facts(answer) if isinstance(answer, ModelAnswered) else {}),
+            **(_reply_facts(answer) if isinstance(answer, ModelAnswered) else _failure_facts(answer)),
             step_id=f"t{answer.turn}",
             model=asked.model,
             provider=asked.provider or None,
@@ -240,7 +240,7 @@ class Tracing:
             response_id=asked.response_id or None,
             server_address=asked.address,
             server_port=asked.port,
-            goes_on_with=asked.then or None,
+            attempt=asked.attempt,
         )
         what = "model" if answer.purpose == "answer" else f"summary/{when.start}"
         key = f"t{answer.turn}/{what}" + (f"#{len(run.failures) + 1}" if run.failures else "")
@@ -301,6 +301,8 @@ class _ReplyFacts(TypedDict, total=False):
     cache_read_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
+    goes_on_with: str | None
+    delay_seconds: float | None
 
 
 def _reply_facts(answer: ModelAnswered) -> _ReplyFacts:
@@ -313,6 +315,13 @@ def _reply_facts(answer: ModelAnswered) -> _ReplyFacts:
         "cache_read_tokens": usage.get("cache_read"),
         "cache_write_tokens": usage.get("cache_write"),
         "reasoning_tokens": usage.get("reasoning"),
+    }
+
+
+def _failure_facts(failed: ModelFailed) -> _ReplyFacts:
+    return {
+        "goes_on_with": failed.then or None,
+        "delay_seconds": failed.delay if failed.then == "again" else None,
     }
 
 

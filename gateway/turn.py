@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 
 from gateway.accounts import Bill
@@ -18,7 +17,8 @@ from gateway.backend import Backend, Heard, Model, answered, failed, reservation
 from gateway.booking import Booking
 from gateway.budget import Spend
 from gateway.conversation import Purpose
-from gateway.errors import BudgetExceeded
+from gateway.counting import counted
+from gateway.errors import BudgetExceeded, ToolgateError
 from gateway.events import Budgeted, Event, ModelAnswered, ModelAsked, ModelFailed, Paused
 from gateway.reserving import reserves, settled_in
 from gateway.run import Run, fold
@@ -54,7 +54,9 @@ async def _unheard() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """`run` is as it was before it was made; `read` is how many tokens the question has, about."""
+    """`run` is as it was before it was made; `read` is how many tokens the question has, about. It is the `nth` of its
+    backend.
+    """
 
     run: Run
     number: int
@@ -64,6 +66,7 @@ class _Attempt:
     reserved: Spend
     bill: Bill
     heard: Heard
+    nth: int = 1
 
 
 @dataclass(slots=True)
@@ -100,12 +103,10 @@ class Turn:
         if 0 < run.turn < number:  # a turn ends where the next one begins
             self.tracing.stepped(run, "tool")
         current = _Current(attempt)
-        async with aclosing(self.model.provider.stream(request)) as events:
-            came = await self._came(current, events)
+        came = await self._streamed(current, request)
         if came is None:
             return None
-        await self._ended(current.attempt, came)
-        return came if isinstance(came, ProviderError) else None
+        return await self._ended(current.attempt, came)
 
     async def forget(self, run: Run, request: Request) -> None:
         """A reply that was lost with its worker. What it read has been paid for; it is settled, and asked again."""
@@ -130,7 +131,7 @@ class Turn:
         try:
             return await self._reserved(run, number, request, backend, read, delay)
         except BudgetExceeded as error:
-            exact = await backend.count(request) if backend.count else None
+            exact = await counted(backend, request)
             if exact is None or exact >= read:
                 await self._paused(run, error)
                 return None
@@ -163,6 +164,17 @@ class Turn:
 
     # ---- it is under way
 
+    async def _streamed(self, current: _Current, request: Request) -> Reply | ProviderError | None:
+        """As `_came`. An adapter that breaks when its stream is opened or closed takes no turn along either."""
+        try:
+            events = self.model.provider.stream(request)
+        except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
+            return _broken(error)
+        try:
+            return await self._came(current, events)
+        finally:
+            await _closed(events)
+
     async def _came(self, current: _Current, events: AsyncGenerator[StreamEvent, None]) -> Reply | ProviderError | None:
         """What came of the last attempt; None when the budget ended it. The deadline is that of all together."""
         total = current.attempt.request.deadlines.total
@@ -173,9 +185,10 @@ class Turn:
                     event = await self._next(events, late)
                     if isinstance(event, ProviderError):
                         return event
+                    if (unheard := _hear(current.attempt, event)) is not None:
+                        return unheard
                     if isinstance(event, Retrying | MovedOn) and not await self._goes_on(current, event, clock):
                         return None
-                    current.attempt.heard.hear(event, time.time_ns())
                     self.watch(event)
                     if isinstance(event, Finished):
                         return event.reply
@@ -194,10 +207,13 @@ class Turn:
             return late
         except ProviderError as error:
             return error
-        except Exception as broken:  # a defect of an adapter: it must not take the turn along
-            log.debug("a model backend failed", exc_info=True)
-            why = f"the adapter of this backend failed: {type(broken).__name__}"  # its text may hold a secret
-            return ProviderError("protocol", why)
+        except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
+            return _broken(error)
+        except asyncio.CancelledError as stray:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return _broken(stray)  # nobody has cancelled anything: what the adapter waited for was
         return event or cut()
 
     async def _goes_on(self, current: _Current, event: Retrying | MovedOn, clock: asyncio.Timeout) -> bool:
@@ -212,25 +228,39 @@ class Turn:
     async def _again(self, attempt: _Attempt, event: Retrying | MovedOn) -> _Attempt | None:
         """One attempt is over, and the next begins, perhaps with another model."""
         then, delay = (event.model, 0.0) if isinstance(event, MovedOn) else ("again", event.delay)
-        await self._ended(attempt, event.error, then)
+        await self._ended(attempt, event.error, then, delay)
         run = fold(attempt.run.id, await self.store.events(attempt.run.id, attempt.run.seq), attempt.run)
         await self.recorded()
-        backend = self.model.backend(then) if isinstance(event, MovedOn) else attempt.backend
-        return await self._begun(run, attempt.number, attempt.request, backend, delay)
+        moved = isinstance(event, MovedOn)
+        backend = self.model.backend(then) if moved else attempt.backend
+        following = await self._begun(run, attempt.number, attempt.request, backend, delay)
+        return following and replace(following, nth=1 if moved else attempt.nth + 1)
 
     # ---- it is over
 
-    async def _ended(self, attempt: _Attempt, came: Reply | ProviderError, then: str = "") -> None:
-        """Recorded, settled, traced. `then` is how it goes on by itself after a failure."""
+    async def _ended(
+        self, attempt: _Attempt, came: Reply | ProviderError, then: str = "", delay: float = 0.0
+    ) -> ProviderError | None:
+        """Recorded, settled, traced. `then` is how it goes on by itself after a failure, in `delay` seconds.
+
+        Returns how it failed. A reply that is none, by a defect of an adapter, is a failure.
+        """
         when = Interval(attempt.heard.began, max(attempt.heard.began, time.time_ns()))
-        event, cost = self._event(attempt, came, then)
+        try:
+            event, cost = self._event(attempt, came, then, round(delay, 3))
+        except ToolgateError:  # ours: an agent that is not configured any more
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
+            attempt.heard.usage, came = None, _broken(error)
+            event, cost = self._event(attempt, came, then, round(delay, 3))
         took = replace(cost, millis=when.millis)
         own = Settle(run_account(attempt.run.id), attempt.reserved, cost)
         await self._append(attempt.run, (event,), own, *settled_in(attempt.bill.accounts, took))
-        self.tracing.asked(attempt.run, event, self._asked(attempt, came, then), when)
+        self.tracing.asked(attempt.run, event, self._asked(attempt, came), when)
+        return came if isinstance(came, ProviderError) else None
 
     def _event(
-        self, attempt: _Attempt, came: Reply | ProviderError, then: str
+        self, attempt: _Attempt, came: Reply | ProviderError, then: str, delay: float
     ) -> tuple[ModelAnswered | ModelFailed, Spend]:
         backend, number = attempt.backend, attempt.number
         if isinstance(came, Reply):
@@ -239,7 +269,7 @@ class Turn:
         cost = failed(backend, attempt.read, attempt.heard, came, attempt.reserved)
         again = came.retryable or bool(then)
         told = (number, came.kind, str(came), again, cost.to_json(), backend.name, then)
-        return ModelFailed(*told, self.purpose), cost
+        return ModelFailed(*told, self.purpose, attempt.nth, delay), cost
 
     def _answered(self, number: int, reply: Reply, cost: Spend) -> ModelAnswered:
         """Tools run only if the reply is complete: the calls of one that was cut are kept as words, and not made."""
@@ -253,20 +283,43 @@ class Turn:
         told = (number, message, reply.finish, reply.model, usage, cost.to_json(), calls)
         return ModelAnswered(*told, self.purpose)
 
-    def _asked(self, attempt: _Attempt, came: Reply | ProviderError, then: str) -> Asked:
+    def _asked(self, attempt: _Attempt, came: Reply | ProviderError) -> Asked:
         backend, request = attempt.backend, attempt.request
         return Asked(
             model=backend.model,
             provider=backend.system,
-            timeout=request.deadlines.total,
+            timeout=min(request.deadlines.total, backend.seconds or request.deadlines.total),
             address=backend.address,
             port=backend.port,
             max_output_tokens=min(request.max_output_tokens, backend.most_output or request.max_output_tokens),
             effort=request.effort or backend.effort,
             first_seconds=attempt.heard.seconds_to_first,
             response_id=came.response_id if isinstance(came, Reply) else "",
-            then=then,
+            attempt=attempt.nth,
         )
 
     async def _append(self, run: Run, events: Sequence[Event], *changes: Change) -> None:
         await self.store.append(run.id, events, lease=self.lease, changes=changes)
+
+
+def _hear(attempt: _Attempt, event: StreamEvent) -> ProviderError | None:
+    """Nothing; or that what the adapter yields is no event."""
+    try:
+        attempt.heard.hear(event, time.time_ns())
+    except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
+        return _broken(error)
+    return None
+
+
+def _broken(error: BaseException) -> ProviderError:
+    """A defect of an adapter, of which its text is not told: it may hold a secret."""
+    log.debug("a model backend failed", exc_info=error)
+    return ProviderError("protocol", f"the adapter of this backend failed: {type(error).__name__}")
+
+
+async def _closed(events: AsyncGenerator[StreamEvent, None]) -> None:
+    """Whatever came before counts, however that ends."""
+    try:
+        await events.aclose()
+    except Exception:
+        log.debug("a model backend failed when its stream was closed", exc_info=True)

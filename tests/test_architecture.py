@@ -58,14 +58,14 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.questions", "gateway.booking", "gateway.parties", "gateway.pipeline",
     ),
     "loop": (
-        "gateway.backend", "gateway.turn", "gateway.fitting", "gateway.loop",
+        "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.loop",
         "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
     "root": (
         "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
-        "gateway.recording", "gateway.models", "gateway.model_list", "gateway.offline", "gateway.runtime",
-        "gateway.entrance",
+        "gateway.recording", "gateway.row", "gateway.models", "gateway.model_list", "gateway.offline",
+        "gateway.runtime", "gateway.entrance",
     ),
     "serve": ("gateway.serve",),
     "cli": ("gateway.cli",),

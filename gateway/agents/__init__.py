@@ -12,8 +12,9 @@ context     one request, put together of these
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT_WINDOW", "Agent", "Context"]
+__all__ = ["DEFAULT_OUTPUT", "DEFAULT_WINDOW", "Agent", "Context"]
 
+DEFAULT_OUTPUT = 4096  # tokens of one answer, where neither the agent nor its model says
 DEFAULT_WINDOW = 128_000  # tokens, of a model of which nobody has said how many it takes
 
 
@@ -37,14 +38,22 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """`tools` are globs of `server/tool`: what the model is shown. What it may call is the policy's affair."""
+    """`tools` are globs of `server/tool`: what the model is shown. What it may call is the policy's affair.
+
+    `max_output_tokens` is the longest answer; None: as long as its model's are.
+    """
 
     name: str
     instructions: str = ""
     model: str = ""
     tools: Sequence[str] = ("*/*",)
-    max_output_tokens: int = 4096
+    max_output_tokens: int | None = None
     context: Context = Context()
+
+    @property
+    def most_output(self) -> int:
+        """Tokens of one answer."""
+        return self.max_output_tokens or DEFAULT_OUTPUT
 
     @property
     def subject(self) -> str:

@@ -41,6 +41,11 @@ class Room:
         mark = int(tokens * BYTES_A_TOKEN * compact_at)
         return cls(mark, mark // 2)
 
+    def at_most(self, size: int) -> "Room":
+        """The same, but for no more than so many bytes of conversation."""
+        mark = min(self.mark, max(LEAST_ROOM, size))
+        return Room(mark, min(self.aim, mark // 2))
+
     @property
     def summary(self) -> int:
         """The longest summary that leaves room for what it is about: bytes."""

@@ -48,7 +48,7 @@ def room_of(agent: Agent, run: Run, tools: Sequence[ToolSpec], window: int, scal
     Raises ContextTooSmall.
     """
     context = agent.context
-    reserve = min(context.reserve or agent.max_output_tokens, window // 2)
+    reserve = min(context.reserve or agent.most_output, window // 2)
     fixed = (_bytes(system_of(agent, run)) + _size_of(tools)) / BYTES_A_TOKEN * scale
     room = Room.of((window - reserve - fixed) / scale, context.compact_at)
     if room.mark < LEAST_ROOM:
@@ -63,8 +63,8 @@ def assemble(agent: Agent, run: Run, model: str, tools: Sequence[ToolSpec], mess
     """The request of the next turn. `model` is the provider's own name for it; the reply is as long as fits."""
     low = running_low(run)
     told = (*messages, Message("user", (Text(low, {"aside": True}),))) if low else messages
-    request = Request(model, system_of(agent, run), told, tools, agent.max_output_tokens, cache_key=run.id)
-    taken, most = run.spend + run.reserved, [agent.max_output_tokens]
+    request = Request(model, system_of(agent, run), told, tools, agent.most_output, cache_key=run.id)
+    taken, most = run.spend + run.reserved, [agent.most_output]
     if run.limits.tokens is not None:
         most.append(run.limits.tokens - taken.tokens - estimated_tokens(request, run))
     if run.limits.output_tokens is not None:

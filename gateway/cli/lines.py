@@ -181,7 +181,8 @@ def _model_failed(event: ModelFailed, _calls: Calls) -> Line | None:
         return None
     if event.then:
         who = visible(event.model) or "the model"
-        goes_on = "it is asked again" if event.then == "again" else f"{visible(event.then)} goes on"
+        pause = f" in {event.delay:.1f} s" if event.delay >= 0.05 else ""
+        goes_on = f"it is asked again{pause}" if event.then == "again" else f"{visible(event.then)} goes on"
         return Line("↻", "yellow", f"{who} failed ({visible(event.kind)}): {goes_on}", visible(event.why))
     return Line("✗", "red", f"the model failed ({visible(event.kind)})", visible(event.why))
 
@@ -209,8 +210,9 @@ def _searched(event: Searched, _calls: Calls) -> Line:
 def _compacted(event: Compacted, _calls: Calls) -> Line:
     gone = event.left_out
     parts = [f"{gone[what]:,} {what}" for what in ("messages", "results") if gone.get(what)] or ["long parts"]
+    why = "; it was too large for the model" if event.because else ""
     stands = f"; a summary of {visible(event.by)} stands for them" if event.by else ""
-    return Line("~", "cyan", f"{' and '.join(parts)} are told no more", f"{gone.get('bytes', 0):,} bytes{stands}")
+    return Line("~", "cyan", f"{' and '.join(parts)} are told no more", f"{gone.get('bytes', 0):,} bytes{stands}{why}")
 
 
 def _carried(event: Carried, _calls: Calls) -> Line:

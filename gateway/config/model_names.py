@@ -15,6 +15,9 @@ SCRIPTED, REPLAY = "scripted", "replay"
 NETWORKED = ("anthropic", "openai", "compatible")
 PROVIDERS = (SCRIPTED, *NETWORKED)
 
+_ENDPOINT = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
+_OF_A_NAME = frozenset({"latest", "default"})  # with dates (`@20250101`), what providers write behind an `@` themselves
+
 _COMMA = re.compile(rf",\s*(?=(?:{'|'.join((*PROVIDERS, REPLAY))}):|[A-Za-z0-9][\w.-]*\s*(?:,|$))")
 
 
@@ -48,7 +51,8 @@ def direct(text: str, endpoints: Mapping[str, str]) -> ModelName | None:
     if provider not in NETWORKED:
         raise ValueError(f"there is no provider `{provider}`; {did_you_mean(provider, PROVIDERS)}")
     name, at, endpoint = rest.rpartition("@")
-    if provider != "compatible" and endpoint not in endpoints:  # an `@` may be part of a model's name
+    if endpoint not in endpoints and (provider != "compatible" or endpoint in _OF_A_NAME):
+        _check_endpoint(name, endpoint, endpoints)
         name, at, endpoint = rest, "", provider
     if not (name if at or provider != "compatible" else rest):
         raise ValueError(f"`{text}` names no model: write `{provider}:NAME`")
@@ -60,6 +64,14 @@ def direct(text: str, endpoints: Mapping[str, str]) -> ModelName | None:
         right = f"{endpoints[endpoint]}:{name}@{endpoint}"
         raise ValueError(f"the endpoint `{endpoint}` speaks `{endpoints[endpoint]}`: write `{right}`")
     return ModelName(provider, name, endpoint)
+
+
+def _check_endpoint(name: str, word: str, endpoints: Mapping[str, str]) -> None:
+    """An `@` may be part of a model's name: before a version. Raises ValueError for a word that means an endpoint."""
+    if name and word not in _OF_A_NAME and _ENDPOINT.fullmatch(word):
+        own = f"if `@{word}` is part of the model's name, write it as `name` in a table [models.ALIAS]"
+        hints = filter(None, (did_you_mean(word, endpoints), own))
+        raise ValueError(f"there is no endpoint `{word}`; {'; '.join(hints)}")
 
 
 def _known(endpoints: Mapping[str, str]) -> str:

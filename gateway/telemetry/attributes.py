@@ -96,7 +96,9 @@ class LlmCall(Facts, _Tokens, total=False):
     timeout_ms: int | None
     retry_count: int | None
     effort: str | None
+    attempt: int | None  # of this model at this question, from 1
     goes_on_with: str | None  # after a failure: `again`, or the model that is asked next
+    delay_seconds: float | None  # before it is asked again
 
 
 class ToolCall(Facts, total=False):
@@ -164,6 +166,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "stream": ("gen_ai.request.stream",),
     "max_output_tokens": ("gen_ai.request.max_tokens",),
     "effort": ("gen_ai.request.reasoning.level",),
+    "attempt": ("toolgate.model.attempt",),
+    "delay_seconds": ("toolgate.model.delay_seconds",),
     "goes_on_with": ("toolgate.model.goes_on_with",),
     "response_model": ("gen_ai.response.model",),
     "response_id": ("gen_ai.response.id",),

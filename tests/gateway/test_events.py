@@ -80,6 +80,8 @@ SAMPLES: tuple[Event, ...] = (
         spent={"turns": 1},
         model="anthropic:claude-x",
         then="openai:gpt-x",
+        attempt=4,
+        delay=0.25,
     ),
     Denied(
         key="t1/call/1",
@@ -164,6 +166,7 @@ SAMPLES: tuple[Event, ...] = (
         size=4_200,
         left_out={"messages": 4, "results": 2, "bytes": 90_000},
         by="demo-1",
+        because="too_large",
     ),
     Carried(
         source={"run": "r-1", "seq": 12},
@@ -273,6 +276,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     str | None: st.none() | _TEXT,
     int: st.integers(),
     int | None: st.none() | st.integers(),
+    float: st.floats(allow_nan=False, allow_infinity=False),
     float | None: st.none() | st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
     Mapping[str, int]: st.dictionaries(_TEXT, st.integers(), max_size=3),

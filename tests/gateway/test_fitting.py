@@ -11,7 +11,7 @@ from gateway.agents import Agent, Context
 from gateway.agents.context import estimated_tokens
 from gateway.budget import Limits, Price
 from gateway.conversation import Compacted
-from gateway.events import ModelAnswered
+from gateway.events import ModelAnswered, ModelFailed
 from gateway.run import Run
 from gateway.turn import Backend, Model
 from providers import (
@@ -142,8 +142,9 @@ class Dying(Talkative):
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         async for event in super().stream(request):
-            if self.asked:
-                raise asyncio.CancelledError
+            if self.asked and (worker := asyncio.current_task()) is not None:
+                worker.cancel()
+                await asyncio.Event().wait()
             yield event
 
 
@@ -152,7 +153,7 @@ def test_a_worker_that_dies_over_a_summary_loses_nothing(tmp_path: Path) -> None
         await stage.queued(text="Put them all away.")
         dying = Dying(40)
         with contextlib.suppress(asyncio.CancelledError):
-            await drive(stage, dying)
+            await asyncio.create_task(drive(stage, dying))
         died = await stage.run()
         assert (died.asked_for, len(dying.asked)) == ("summary", 1)
         model = Talkative(2)
@@ -170,7 +171,7 @@ def test_a_summary_that_was_recorded_before_a_crash_is_not_asked_for_again(tmp_p
     async def scenario(stage: Stage) -> None:
         await stage.queued(text="Put them all away.")
         with contextlib.suppress(asyncio.CancelledError):
-            await drive(stage, Dying(40))
+            await asyncio.create_task(drive(stage, Dying(40)))
         turn = (await stage.run()).turn
         message = {"role": "assistant", "parts": [{"kind": "text", "text": "WRITTEN BEFORE"}]}
         written = ModelAnswered(turn, message, "stop", "tiny", {}, {}, (), "summary")
@@ -245,5 +246,70 @@ def test_each_compaction_has_a_span_and_each_summary_a_call_of_the_model_of_its_
         summaries = [span for span in spans if "/summary/" in span.key]
         assert len(summaries) == len(model.asked)
         assert len({span.key for span in spans}) == len(spans)
+
+    on_stage(tmp_path, scenario)
+
+
+class Narrow(Talkative):
+    """Takes fewer bytes of conversation than anybody has said."""
+
+    def __init__(self, turns: int, most: int) -> None:
+        super().__init__(turns)
+        self.most, self.refused = most, list[Request]()
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        if request.purpose == "answer" and tokens(request) * 3 > self.most:
+            self.refused.append(request)
+            raise ProviderError("too_large", "prompt is too long: 9 tokens > 8 maximum", status=400)
+        async for event in super().stream(request):
+            yield event
+
+
+def test_what_the_model_refuses_as_too_large_is_told_shorter_and_asked_once_more(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Narrow(20, 20_000)
+        await stage.queued(text="Put them all away.")
+        run = await drive(stage, model, clerk(window=1_000_000))
+        assert (run.status, run.output) == ("succeeded", "Done.")
+        assert model.refused
+        found = await compactions(stage)
+        assert found[0].because == "too_large"
+        assert {event.because for event in found} <= {"too_large", ""}
+        failures = [event for event in await stage.events() if isinstance(event, ModelFailed)]
+        assert [event.kind for event in failures] == ["too_large"] * len(model.refused)
+        assert len(model.refused) == 1  # what it has refused once, it is not asked again
+        spans = [span for span in stage.recorder.spans if span.attributes.get("toolgate.step.kind") == "compaction"]
+        assert len(spans) == len(found)
+        await stage.books()
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_model_that_refuses_the_shorter_one_too_is_not_asked_a_third_time(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        class Narrower(Narrow):
+            async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+                self.most = 0 if self.refused else self.most
+                async for event in super().stream(request):
+                    yield event
+
+        model = Narrower(20, 20_000)
+        await stage.queued(text="Put them all away.")
+        run = await drive(stage, model, clerk(window=1_000_000))
+        assert (run.status, run.cause.partition(":")[0]) == ("failed", "too_large")
+        assert len(model.refused) == 2
+        await stage.books()
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_short_question_that_is_too_large_fails_at_once(tmp_path: Path) -> None:
+    """Nothing of it could be left out."""
+
+    async def scenario(stage: Stage) -> None:
+        model = Narrow(20, 10)
+        await stage.queued(text="Put them all away.")
+        run = await drive(stage, model, clerk(window=1_000_000))
+        assert (run.status, len(model.refused)) == ("failed", 1)
 
     on_stage(tmp_path, scenario)

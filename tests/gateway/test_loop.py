@@ -373,7 +373,7 @@ def test_a_run_that_is_not_there_and_a_clients_run_are_not_driven(tmp_path: Path
 
 def test_a_model_that_is_not_configured_any_more_leaves_the_run_as_it_was(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
-        def gone(name: str) -> Model:
+        def gone(name: str, _most: int | None) -> Model:
             raise ConfigError.at("toolgate.toml", f"there is no model `{name}`")
 
         await stage.queued()

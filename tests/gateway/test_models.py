@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,7 @@ def test_what_is_said_of_a_model_is_asked_of_it(tmp_path: Path) -> None:
         assert (asked.max_output_tokens, asked.effort) == (64, "low")
         lab = models.open("compatible:q@lab")
         assert lab.deadlines == Deadlines(5, 6, 70)
+        assert lab.most_output == 4096
         assert (lab.first.system, lab.first.address, lab.first.port) == ("lab", "gpu.example", 8000)
         assert (models.open("fast").first.system, models.open("fast").first.effort) == ("anthropic", "low")
 
@@ -234,6 +235,70 @@ def test_a_row_of_models_goes_on_with_the_next_and_knows_each_by_its_name(tmp_pa
         assert moved.model == "fast"
         assert [backend.name for backend in row.backends] == ["compatible:q@lab", "fast", "dear"]
         assert row.backend("dear").price == Price(10_000, 20_000)
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+TERMS = """\
+[prices]
+unknown_models = "free"
+[models.short]
+provider = "anthropic"
+name = "claude-haiku-4-5"
+max_output_tokens = 300
+context_window = "1m"
+[models.long]
+provider = "openai"
+name = "gpt-x"
+max_output_tokens = 3_000
+max_output = 2_000
+context_window = "90k"
+[endpoints.anthropic]
+deadlines = { first = 5, between = 6, total = 70 }
+retries = { attempts = 1 }
+[endpoints.openai]
+deadlines = { first = 50, between = 60, total = 700 }
+[endpoints.lab]
+base_url = "http://gpu.example:8000/v1"
+"""
+
+
+def test_in_a_row_each_is_asked_on_its_own_terms(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        world = World(tmp_path, {"anthropic": [BROKEN]}, TERMS)
+        row = world.models().open("short,long")
+        assert (row.deadlines, row.window, row.most_output) == (Deadlines(50, 60, 770), 90_000, 2_000)
+        assert [backend.most_output for backend in row.backends] == [300, 2_000]
+        assert [backend.seconds for backend in row.backends] == [70.0, 700.0]
+        assert row.narrowest.name == "long"
+        await heard(row.provider, replace(ASKED, max_output_tokens=2_000, deadlines=row.deadlines))
+        ((first,), (second,)) = world.backends["anthropic"].asked, world.backends["openai"].asked
+        assert (first.max_output_tokens, second.max_output_tokens) == (300, 2_000)
+        assert (first.deadlines, second.deadlines) == (Deadlines(5, 6, 70), Deadlines(50, 60, 700))
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+def test_what_the_agent_says_of_the_length_comes_before_what_is_said_of_the_model(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        models = World(tmp_path, tables=TERMS).models()
+        row = models.open("short,long", most=2_500)
+        assert [backend.most_output for backend in row.backends] == [2_500, 2_000]  # more than that it can't give
+        assert models.open("short,long", most=2_500) is row
+        assert models.open("short,long") is not row
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+def test_a_model_of_a_row_of_which_nobody_knows_the_window_counts_as_one_of_usual_size(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        models = World(tmp_path, tables=TERMS).models()
+        assert models.open("short,compatible:q@lab").window == 128_000
+        assert models.open("long,compatible:q@lab").window == 90_000
+        assert models.open("compatible:q@lab").window is None
 
     with timeless() as runner:
         runner.run(scenario())

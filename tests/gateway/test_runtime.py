@@ -11,6 +11,7 @@ from gateway.budget import Limits, Price
 from gateway.call import Arguments, Call, Subject, Unsent
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError
+from gateway.events import ModelAsked
 from gateway.models import Models
 from gateway.runtime import (
     DEFAULT_AGENT,
@@ -252,6 +253,23 @@ def test_an_agent_without_a_model_has_the_first(project: Path) -> None:
         assert (await runtime.offline.run(run_id)).model == "demo"
         other = await runtime.submit("hi", runtime.subject_for("plain"), model="other")
         assert (await runtime.offline.run(other)).model == "other"
+
+    within(project, work)
+
+
+@pytest.mark.parametrize(("agent", "longest"), [("", 300), ("max_output_tokens = 200", 200)])
+def test_the_longest_answer_is_that_of_the_agent_else_of_the_model_that_is_asked(
+    project: Path, agent: str, longest: int
+) -> None:
+    said = CONFIG.replace('script = "talk.yaml"\n[agents', 'script = "talk.yaml"\nmax_output_tokens = 300\n[agents')
+    (project / "toolgate.toml").write_text(said.replace("[agents.desk]", f"[agents.desk]\n{agent}"))
+
+    async def work(runtime: Runtime) -> None:
+        run_id = await runtime.submit("Go.", runtime.subject_for(None), model="other")
+        await runtime.drive(run_id)
+        events = [recorded.event for recorded in await runtime.offline.events(run_id)]
+        (asked,) = [event for event in events if isinstance(event, ModelAsked)]
+        assert asked.reserved["output_tokens"] == longest
 
     within(project, work)
 

@@ -44,6 +44,9 @@ REQUEST = Request(
 PRICE = Price(1000, 2000)
 
 
+BUSY = ProviderError("overloaded", "busy")
+
+
 def _meant(wish: ToolCall) -> Mapping[str, str]:
     return {"path": wish.name.replace("__", "/")}
 
@@ -215,6 +218,69 @@ def test_a_defect_of_an_adapter_does_not_tell_its_secrets(tmp_path: Path) -> Non
     assert "ValueError" in asked.last.why
 
 
+class Odd:
+    """Yields what is no event, and breaks when it is closed."""
+
+    def __init__(self, *events: Any) -> None:
+        self._events = events
+
+    async def stream(self, _request: Request) -> AsyncGenerator[StreamEvent, None]:
+        try:
+            for event in self._events:
+                yield event
+        finally:
+            raise OSError("Bearer sk-123456")
+
+
+class Cancelled:
+    """What it waits for is cancelled, by nobody who may."""
+
+    async def stream(self, _request: Request) -> AsyncGenerator[StreamEvent, None]:
+        yield Streaming("tiny-1")
+        lost = asyncio.get_running_loop().create_future()
+        lost.cancel()
+        await lost
+
+
+class Unopened:
+    def stream(self, _request: Request) -> AsyncGenerator[StreamEvent, None]:
+        raise KeyError("Bearer sk-123456")
+
+
+NO_TEXT: Any = None
+DEFECTS: list[tuple[str, Callable[[], Any]]] = [
+    ("a text that is none", lambda: Odd(Streaming("x"), TextDelta(NO_TEXT))),
+    ("a reply that is none", lambda: Odd(Finished(NO_TEXT))),
+    ("a message that is none", lambda: Odd(Finished(replace(says("x"), message=NO_TEXT)))),
+    ("usage that is none", lambda: Odd(Finished(replace(says("x"), usage=NO_TEXT)))),
+    ("a cost that is none", lambda: Odd(Finished(replace(says("x"), cost_nanos="free")))),  # type: ignore[arg-type]
+    ("usage of words, and a failure", lambda: Replies([UsageUpdate("much"), KeyError("x")])),  # type: ignore[arg-type,list-item]
+    ("a failure that is none", lambda: Odd(Retrying(2, 0.0, NO_TEXT))),
+    ("a pause that is none", lambda: Odd(Retrying(2, NO_TEXT, BUSY))),
+    ("an end before anything", Odd),
+    ("a stream that can't be opened", Unopened),
+    ("a stray cancellation", Cancelled),
+]
+
+
+@pytest.mark.parametrize("provider", [defect for _, defect in DEFECTS], ids=[name for name, _ in DEFECTS])
+def test_whatever_an_adapter_does_wrong_is_one_failed_attempt_that_is_settled(
+    tmp_path: Path, provider: Callable[[], Any]
+) -> None:
+    asked = asking(tmp_path, provider())
+    assert isinstance(asked.last, ModelFailed)
+    assert asked.last.kind == "protocol"
+    assert (asked.run.asked, asked.run.reserved) == (None, Spend())
+    assert replace(asked.run.spend, millis=0) == asked.account
+    assert asked.error is not None
+    assert "sk-123456" not in str(asked.events)
+
+
+def test_a_whole_reply_counts_though_its_stream_breaks_when_it_is_closed(tmp_path: Path) -> None:
+    asked = asking(tmp_path, Odd(Finished(says("Done."))))
+    assert (asked.last.message["parts"], asked.error) == ([{"kind": "text", "text": "Done."}], None)
+
+
 def test_a_backend_that_breaks_off_may_not_hang_either(tmp_path: Path) -> None:
     asked = asking(tmp_path, Silent(TimeoutError()))
     assert asked.last.kind == "timeout"
@@ -312,7 +378,6 @@ def test_a_reply_with_text_and_no_calls_leaves_nothing_to_do(tmp_path: Path) -> 
 
 # ---- several attempts, several models
 
-BUSY = ProviderError("overloaded", "busy")
 CHEAP = Backend("openai:b", "b", Price(10, 20), "openai", "api.example", 443, most_output=50)
 DEAR = Backend("anthropic:a", "a", PRICE, "anthropic", effort="low")
 
@@ -341,6 +406,38 @@ def test_each_attempt_is_reserved_and_settled_on_its_own(tmp_path: Path) -> None
     assert (asked.account.turns, asked.account.model_calls) == (1, 2)
     assert [type(event).__name__ for event in asked.streamed] == ["Started", "TextDelta", "Retrying", "Finished"]
     assert asked.run.failures == ()
+
+
+def test_the_record_and_the_trace_say_of_each_attempt_which_it_was_how_it_failed_and_how_long_the_pause_is(
+    tmp_path: Path,
+) -> None:
+    moved = MovedOn("openai:b", GaveUp(BUSY, 3))
+    acts: list[StreamEvent | Exception] = [
+        Retrying(2, 1.23456, BUSY),
+        Retrying(3, 0.5, BUSY),
+        moved,
+        Retrying(2, 0.25, BUSY),
+        Finished(says("Done.")),
+    ]
+    asked = asking(tmp_path, Acting([acts]), backends=(DEAR, CHEAP))
+    failures = [event for event in asked.events if isinstance(event, ModelFailed)]
+    assert [(one.attempt, one.kind, one.delay, one.then) for one in failures] == [
+        (1, "overloaded", 1.235, "again"),
+        (2, "overloaded", 0.5, "again"),
+        (3, "overloaded", 0.0, "openai:b"),
+        (1, "overloaded", 0.25, "again"),
+    ]
+    told = [
+        (span.attributes["toolgate.model.attempt"], span.error, span.attributes.get("toolgate.model.delay_seconds"))
+        for span in asked.recorder.spans
+    ]
+    assert told == [
+        (1, "overloaded", 1.235),
+        (2, "overloaded", 0.5),
+        (3, "overloaded", None),
+        (1, "overloaded", 0.25),
+        (2, None, None),
+    ]
 
 
 def test_what_a_broken_reply_said_that_it_used_is_what_it_cost(tmp_path: Path) -> None:
@@ -450,7 +547,11 @@ async def _does_not_count(_request: Request) -> int | None:
     return None
 
 
-@pytest.mark.parametrize(("count", "asks"), [(_counts, True), (_does_not_count, False)])
+async def _can_not_count(_request: Request) -> int | None:
+    raise ImportError("boto3")
+
+
+@pytest.mark.parametrize(("count", "asks"), [(_counts, True), (_does_not_count, False), (_can_not_count, False)])
 def test_a_question_that_does_not_fit_by_its_estimate_is_counted(tmp_path: Path, count: Any, asks: bool) -> None:
     backend = replace(DEAR, count=count)
     asked = asking(tmp_path, Replies(says("Done.")), limits=Limits(tokens=102), backends=(backend,))

@@ -41,7 +41,7 @@ def test_an_answer_is_printed_whatever_stands_in_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "stdout", out)
     print_answer("half \ud800, \N{SNOWMAN} and a z", heard=False)
     out.flush()
-    said = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]  # it is the BytesIO
+    said = out.buffer.getvalue().decode(encoding)
     assert (said.startswith("half ?, "), said.endswith(" and a z\n")) == (True, True)
 
 

@@ -100,6 +100,10 @@ READS = [
         ModelFailed(1, "auth", "no such key", True, {}, "anthropic:a", "openai:b"),
         "↻ anthropic:a failed (auth): openai:b goes on | no such key",
     ),
+    (
+        ModelFailed(1, "server", "", True, then="again", delay=1.249),
+        "↻ the model failed (server): it is asked again in 1.2 s | ",
+    ),
     (ModelFailed(1, "server", "", True, then="again"), "↻ the model failed (server): it is asked again | "),
     (Paused("budget", "spent", "tokens"), "‖ paused (budget) | spent"),
     (Resumed("people answered"), "▸ resumed | people answered"),
