@@ -260,9 +260,19 @@ def _finish(db: Db, change: Finish, _now: int) -> None:
         raise Conflict("the outcome of this task has been recorded already")
 
 
+USED_UP = "once"  # an account of no budget: until when, in milliseconds since 1970, the last one forgotten was good
+
+
 def _once(db: Db, change: Once, now: int) -> None:
-    db.execute("DELETE FROM once WHERE until < ?", (now,))
+    """Whatever clocks do, none counts twice: what may have been forgotten is never taken again."""
+    mark = db.taken(USED_UP).get("until", 0)
+    late = db.execute("SELECT max(until) FROM once WHERE until < ?", (now,)).fetchone()[0]
+    if late is not None:
+        db.execute("DELETE FROM once WHERE until <= ?", (late,))
+        db.book(USED_UP, "until", max(0, late - mark), 0)
     row = (change.token, change.until)
+    if change.until <= max(mark, late or 0):
+        raise AlreadyUsed(change.token)
     if db.execute("INSERT INTO once (token, until) VALUES (?, ?) ON CONFLICT DO NOTHING", row).rowcount != 1:
         raise AlreadyUsed(change.token)
 
