@@ -185,7 +185,8 @@ def within_budget(case: Case) -> Verdict:
     if claim.budget.then == "ask":
         return _agreed(case)
     stops = unit if claim.budget.then == "stop" else None
-    return Deny("within_budget", claim.why(unit), stops=stops, retry_after=claim.wait(facts.now))
+    wait, name = claim.wait(facts.now), claim.budget.name
+    return Deny("within_budget", claim.why(unit), stops=stops, budget=name, retry_after=wait)
 
 
 def _agreed(case: Case) -> Verdict:

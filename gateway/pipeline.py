@@ -94,7 +94,7 @@ class Pipeline:
         if isinstance(verdict, Allow):
             return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
         if isinstance(verdict, Deny) and verdict.stops and work.driven:
-            return OutOfBudget(verdict.stops, verdict.why)
+            return OutOfBudget(verdict.stops, verdict.why, verdict.budget)
         if attempt.doubtful:  # it may have happened: neither a refusal nor a question would be the truth
             return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt)
         if isinstance(verdict, Deny):
@@ -237,7 +237,7 @@ class Pipeline:
     ) -> Denied | OutOfBudget:
         of_budget = why if isinstance(why, BudgetExceeded) else None
         if work.driven and (of_budget is None or of_budget.then == "stop"):
-            return OutOfBudget(of_budget.unit if of_budget else None, str(why))
+            return OutOfBudget(of_budget.unit, str(why), of_budget.budget) if of_budget else OutOfBudget(None, str(why))
         no = Deny("within_budget", str(why), retry_after=of_budget.retry_after if of_budget else None)
         return await self._deny(call, work, facts, no)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.accounts import Pace, Proviso, Then
+from gateway.accounts import Pace, Proviso, Then, budget_of
 from gateway.budget import Unit, excess, shown
 from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, LeaseLost, UnknownRun
 from gateway.events import Event, Queued, Returned, event_name
@@ -149,7 +149,8 @@ def _reserve(db: Db, change: Reserve, now: int) -> None:
     before = db.taken(change.account) if since is None else db.taken_since(since)
     unit = excess(change.limits, before, change.amount)
     if unit is not None:
-        raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(proviso, now) if proviso else ()))
+        manner = (*_manner(proviso, now), budget_of(change.account)) if proviso else ()
+        raise BudgetExceeded(unit, _excess_text(change, unit, before), *manner)
     if proviso is not None and proviso.over is not None:
         _keep(db, change.account, proviso.over, now)
     for name, amount in change.amount.items():
