@@ -22,7 +22,7 @@ from gateway.values import value
 from gateway.windows import Window
 
 __all__ = ["DIMENSIONS", "Account", "Bill", "Budget", "Claim", "Dimension", "Pace", "Rate", "Scope"]
-__all__ += ["Proviso", "Then", "Use", "claims", "tells_errors_apart", "told"]
+__all__ += ["Proviso", "Then", "Use", "budget_of", "claims", "tells_errors_apart", "told"]
 
 Dimension = Literal[
     "run", "session", "subject", "agent", "role", "tenant", "model", "server", "tool", "arguments", "error"
@@ -292,6 +292,12 @@ class Bill:
     def millis(self) -> int | None:
         """The time that was reserved for it: so long it may take."""
         return min((claim.amount.millis for claim in self.claims if claim.amount.millis), default=None)
+
+
+def budget_of(account: str) -> str | None:
+    """The name of the budget in which this is counted: an account, or a limit of one. None: another kind of account."""
+    kind, _, rest = account.partition(":")
+    return rest.partition("|")[0] if kind == "budget" else None
 
 
 def tells_errors_apart(account: str) -> bool:

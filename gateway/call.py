@@ -301,10 +301,11 @@ class Ask(_Decision):
 
 @value(frozen=True, slots=True)
 class Deny(_Decision):
-    """Not forwarded. `stops`: a run of ours pauses for this unit of a budget; in `retry_after` seconds it may fit."""
+    """Not forwarded. `stops`: a run of ours pauses for this unit of this `budget`; in `retry_after` seconds it fits."""
 
     effect: Literal["deny"] = "deny"
     stops: str | None = None
+    budget: str | None = None
     retry_after: float | None = None
 
 

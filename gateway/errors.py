@@ -169,11 +169,13 @@ class BudgetExceeded(StoreError):
     """A reservation does not fit below its limit. `unit` is a `gateway.budget.Unit`; the text says how much is left.
 
     `then` is what the admin wants to happen: a `gateway.accounts.Then`, and `stop` of a run's own budget.
-    `retry_after` is in seconds, where time will help.
+    `retry_after` is in seconds, where time will help. `budget` is the name of the one over many runs that it was.
     """
 
-    def __init__(self, unit: str, text: str, then: str = "stop", retry_after: float | None = None) -> None:
-        self.unit, self.then, self.retry_after = unit, then, retry_after
+    def __init__(
+        self, unit: str, text: str, then: str = "stop", retry_after: float | None = None, budget: str | None = None
+    ) -> None:
+        self.unit, self.then, self.retry_after, self.budget = unit, then, retry_after, budget
         super().__init__(text)
 
 

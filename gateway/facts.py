@@ -24,8 +24,9 @@ class Facts:
     `bill` is what the call takes of other budgets than its run's, where there are any that count it.
 
     `server_pin` says how the call's server is started or reached, where an answer of people is at stake, `places` are
-    its run and its session, and `remembered` an answer to an earlier call, on which it may rest. `pinned` is the
-    definition's hash that somebody relied on before (an approval, an earlier attempt), if any. `hints`: whether a name
+    its run and its session, and `remembered` an answer to an earlier call, on which it may rest; `holds` are then the
+    names of the arguments in which a secret of the gateway's own turns up. `pinned` is the definition's hash that
+    somebody relied on before (an approval, an earlier attempt), if any. `hints`: whether a name
     that is not there is answered with one like it. `sought`: people's answers were looked up, so without an `approval`
     there is none. `repeated`: the call was decided about before. `followed`: it was made, and only what became of it is
     asked for.
@@ -42,6 +43,7 @@ class Facts:
     server_pin: str = ""
     remembered: Remembered | None = None
     places: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
     pinned: str | None = None
     hints: bool = True
     sought: bool = False

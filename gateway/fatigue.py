@@ -1,12 +1,12 @@
 """How people answer, by the rule that asked: who always says yes has stopped reading. Pure."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
+from gateway.accounts import budget_of
 from gateway.approval import Approval
 
 __all__ = ["ENOUGH", "MOST", "QUICK", "Habit", "habits"]
@@ -14,13 +14,12 @@ __all__ = ["ENOUGH", "MOST", "QUICK", "Habit", "habits"]
 ENOUGH = 50  # answers, before anything is said about a rule
 MOST = 0.95  # of them that may be a yes
 QUICK = 2_000  # milliseconds: nobody reads a call in less
-_BUDGET = re.compile(r"the (budget `[^`]+`) ")  # as `accounts.Claim.why` begins
 
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """Answers to the questions of one rule, or of a budget: then `rule` is "budget `refunds`". `millis` is the median
-    time that they took; `approvals` are those with a yes, the newest last.
+    """Answers to the questions of one rule, or of a budget (`of_budget`): then `rule` is "budget `refunds`". `millis`
+    is the median time that they took; `approvals` are those with a yes, the newest last.
     """
 
     rule: str
@@ -29,10 +28,7 @@ class Habit:
     expired: int
     millis: int
     approvals: tuple[Approval, ...] = ()
-
-    @property
-    def of_budget(self) -> bool:
-        return self.rule.startswith("budget `")
+    of_budget: bool = False
 
     @property
     def answers(self) -> int:
@@ -58,17 +54,16 @@ def habits(approvals: Iterable[Approval]) -> tuple[Habit, ...]:
     answered counts for nothing but itself.
     """
     by_rule: dict[str, list[Approval]] = defaultdict(list)
+    by_budget: dict[str, list[Approval]] = defaultdict(list)
     for asked in approvals:
-        rule = asked.rule or _budget(asked)
-        if rule is not None:
-            by_rule[rule].append(asked)
-    found = (_habit(rule, asked) for rule, asked in by_rule.items())
+        if asked.rule is not None:
+            by_rule[asked.rule].append(asked)
+        else:
+            for name in {name for reason in asked.reasons if (name := budget_of(reason)) is not None}:
+                by_budget[f"budget `{name}`"].append(asked)
+    of_budgets = (replace(_habit(name, asked), of_budget=True) for name, asked in by_budget.items())
+    found = (*(_habit(rule, asked) for rule, asked in by_rule.items()), *of_budgets)
     return tuple(sorted(found, key=lambda habit: (not habit.tired, -habit.rate, -habit.answers, habit.rule)))
-
-
-def _budget(asked: Approval) -> str | None:
-    found = _BUDGET.match(asked.why)
-    return found[1] if found else None
 
 
 def _habit(rule: str, asked: list[Approval]) -> Habit:

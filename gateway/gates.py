@@ -185,7 +185,8 @@ def within_budget(case: Case) -> Verdict:
     if claim.budget.then == "ask":
         return _agreed(case)
     stops = unit if claim.budget.then == "stop" else None
-    return Deny("within_budget", claim.why(unit), stops=stops, retry_after=claim.wait(facts.now))
+    wait, name = claim.wait(facts.now), claim.budget.name
+    return Deny("within_budget", claim.why(unit), stops=stops, budget=name, retry_after=wait)
 
 
 def _agreed(case: Case) -> Verdict:
@@ -257,14 +258,15 @@ def lifted(call: Call, facts: Facts) -> frozenset[str]:
 
 def recalls(call: Call, facts: Facts) -> bool:
     """Whether an answer that people wanted to be remembered counts for this call: it is such a call, whoever gave it
-    might give it to this very one now, and the policy lets it be remembered. Nothing asks that did not ask then, and
-    the run has read nothing untrusted since, or had then.
+    might give it to this very one now, and the policy lets it be remembered. Nothing asks that did not ask then, the
+    run has read nothing untrusted since, or had then, and the call holds no secret of ours that was not told of then.
     """
     thing, found = facts.thing(call), facts.remembered
     if thing is None or found is None or not may_remember(call, facts):
         return False
     new = _left(of_lines(facts.policy, query_of(call, facts)), frozenset(found.reasons))
-    if new is not None or (facts.run.tainted and TAINTED not in found.reasons):
+    risky = (facts.run.tainted and TAINTED not in found.reasons) or not found.tells_of(call.arguments, facts.holds)
+    if new is not None or risky:
         return False
     alike = found.covers(call, pin(thing), facts.server_pin, facts.places, _millis(facts.now))
     return alike and isinstance(may_agree(Subject(found.by, found.tenant), call, facts), Allow)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.approval import TAINTED, Approval, Remember, Scope
+from gateway.approval import CREDENTIAL, TAINTED, Approval, Remember, Scope
 from gateway.call import Action, Arguments, Call
 from gateway.visible import visible
 
@@ -47,8 +47,8 @@ class Remembered:
     """A yes of `by` to the approval `approval_id`. `place` is the run, the session or the client in which it counts.
 
     `fields` are the names of the arguments that must be the same; none: all of them. `reasons` are the names of what
-    asked when it was given, and `tainted` where its run was that: it counts where nothing else asks. Times are
-    milliseconds.
+    asked when it was given, and what was a risk of that very call, `tainted` or `credential:NAME`: it counts where
+    nothing else asks, and no other risk is. Times are milliseconds.
     """
 
     id: str
@@ -91,6 +91,12 @@ class Remembered:
         same = all(_text(known.value, name) == _text(arguments.value, name) for name in self.fields)
         return same and known.value.keys() == arguments.value.keys()
 
+    def tells_of(self, arguments: Arguments, holds: Sequence[str]) -> bool:
+        """Whether whoever gave it was told of the secrets of ours that these arguments hold: of these very values."""
+        known = Arguments.parse(self.arguments).value if holds else {}
+        told = [name for name in holds if f"{CREDENTIAL}{name}" in self.reasons]
+        return len(told) == len(holds) and all(_text(known, name) == _text(arguments.value, name) for name in told)
+
     @property
     def said(self) -> str:
         """`allowed by A-17 of user:bob, until 2026-12-01 00:00 UTC`."""
@@ -128,7 +134,10 @@ def remembered(approval: Approval, by: str, wanted: Remember, now: int) -> Remem
         place=_place(approval, wanted.scope),
         created=now,
         until=until,
-        reasons=(*approval.reasons, *(word for word in approval.risk if word == TAINTED)),
+        reasons=(
+            *approval.reasons,
+            *(word for word in approval.risk if word == TAINTED or word.startswith(CREDENTIAL)),
+        ),
     )
 
 

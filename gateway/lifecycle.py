@@ -49,11 +49,14 @@ class Waited:
 
 @value(frozen=True, slots=True)
 class Paused:
-    """Stopped where it can go on. `unit` names the budget that ran out."""
+    """Stopped where it can go on. `unit` is what ran out: of the run's own budget, or of the one over many runs that is
+    called `budget`.
+    """
 
     cause: Literal["budget", "interrupted"]
     why: str
     unit: str | None = None
+    budget: str | None = None
 
 
 @value(frozen=True, slots=True)

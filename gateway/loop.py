@@ -231,7 +231,7 @@ class _Drive:
             raise _first(broken) from None
         spent = [result for task in tasks if isinstance(result := task.result(), OutOfBudget)]
         if spent:
-            await self._append(Paused("budget", spent[0].why, spent[0].unit))
+            await self._append(Paused("budget", spent[0].why, spent[0].unit, spent[0].budget))
 
     async def _call(self, call: CallState, attempt: Attempt) -> CallResult | None:
         if call.path in OURS:

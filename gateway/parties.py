@@ -59,11 +59,12 @@ class CallSettings:
 @dataclass(frozen=True, slots=True)
 class OutOfBudget:
     """The call does not fit any more, or (without a unit) too many questions of its run are open. Nothing was recorded:
-    a driven run pauses, and makes it once it fits.
+    a driven run pauses, and makes it once it fits. `budget` is the name of the one over many runs that has no room.
     """
 
     unit: str | None
     why: str
+    budget: str | None = None
 
 
 CallResult = Denied | Held | Returned | Doubted | OutOfBudget

@@ -41,11 +41,11 @@ from gateway.errors import BudgetExceeded, Conflict, ToolgateError, TooManyQuest
 from gateway.events import Denied, Doubted, Event, Held, Obliged, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import rehearsed
-from gateway.gates import A_CALL, Facts, alike, covers, judge, pin, recalls
+from gateway.gates import A_CALL, Facts, alike, covers, judge, pin
 from gateway.hearing import discreet, overheard
 from gateway.parties import CallResult, CallSettings, OutOfBudget, Upstream
 from gateway.policy import LivePolicy, Policy, RunFacts
-from gateway.questions import open_about, question
+from gateway.questions import open_about, question, recalled
 from gateway.refusals import denial
 from gateway.reserving import charged, settled, settled_in
 from gateway.results import amended
@@ -94,7 +94,7 @@ class Pipeline:
         if isinstance(verdict, Allow):
             return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
         if isinstance(verdict, Deny) and verdict.stops and work.driven:
-            return OutOfBudget(verdict.stops, verdict.why)
+            return OutOfBudget(verdict.stops, verdict.why, verdict.budget)
         if attempt.doubtful:  # it may have happened: neither a refusal nor a question would be the truth
             return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt)
         if isinstance(verdict, Deny):
@@ -154,13 +154,8 @@ class Pipeline:
             if not isinstance(judge(edited, changed), Ask):
                 return edited, changed
         if answer is None or answer.state == "pending":
-            facts = await self._remembered(call, facts)
+            facts = recalled(call, facts, await self._store.remembered(call), self._settings)
         return call, facts
-
-    async def _remembered(self, call: Call, facts: Facts) -> Facts:
-        """With an answer to an earlier call that counts for this one, too, if there is one."""
-        each = (replace(facts, approval=None, remembered=found) for found in await self._store.remembered(call))
-        return next((trial for trial in each if recalls(call, trial)), facts)
 
     async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
         """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
@@ -242,7 +237,7 @@ class Pipeline:
     ) -> Denied | OutOfBudget:
         of_budget = why if isinstance(why, BudgetExceeded) else None
         if work.driven and (of_budget is None or of_budget.then == "stop"):
-            return OutOfBudget(of_budget.unit if of_budget else None, str(why))
+            return OutOfBudget(of_budget.unit, str(why), of_budget.budget) if of_budget else OutOfBudget(None, str(why))
         no = Deny("within_budget", str(why), retry_after=of_budget.retry_after if of_budget else None)
         return await self._deny(call, work, facts, no)
 

@@ -4,17 +4,19 @@ It holds all that an answer is bound to, and all that whoever answers has to kno
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 
 from gateway.admission import Work
 from gateway.approval import CREDENTIAL, Approval, claim, risks_of, schema_text
 from gateway.call import Call, Tool, Verdict
 from gateway.credentials import holding
-from gateway.gates import Facts, asking, pin, terms_of
+from gateway.gates import Facts, asking, pin, recalls, terms_of
+from gateway.lasting import Remembered
 from gateway.parties import CallSettings
 from gateway.preview import digest_of, preview
 
-__all__ = ["open_about", "question"]
+__all__ = ["open_about", "question", "recalled"]
 
 
 def open_about(call: Call, facts: Facts) -> Approval | None:
@@ -63,3 +65,11 @@ def question(call: Call, facts: Facts, verdict: Verdict, work: Work, settings: C
         reasons=tuple(dict.fromkeys(each.name for each in reasons)),
     )
     return replace(asked, preview_digest=digest_of(preview(asked)))
+
+
+def recalled(call: Call, facts: Facts, known: Iterable[Remembered], settings: CallSettings) -> Facts:
+    """With an answer to an earlier call that counts for this one, too, so that nobody is asked; if there is one."""
+    found = tuple(known)
+    holds = holding(call.arguments, settings.secrets()) if found else ()
+    each = (replace(facts, approval=None, remembered=one, holds=holds) for one in found)
+    return next((trial for trial in each if recalls(call, trial)), facts)

@@ -87,6 +87,7 @@ class Run:
     answers: tuple[Answer, ...] = ()  # with which it did; of a client's run the record has no whole ones
     cause: str = ""
     budget_spent: str | None = None  # the unit for which it is paused
+    budget: str | None = None  # the name of the budget over many runs that has no more of it; None: its own has not
     output: str = ""
 
     @property

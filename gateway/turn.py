@@ -155,7 +155,7 @@ class Turn:
         return _Attempt(run, number, request, backend, read, reserved, bill, heard)
 
     async def _paused(self, run: Run, error: BudgetExceeded) -> None:
-        await self._append(run, (Paused("budget", str(error), error.unit),))
+        await self._append(run, (Paused("budget", str(error), error.unit, error.budget),))
 
     async def _bill(self, run: Run, reserved: Spend, request: Request, backend: Backend) -> Bill:
         if self.booking is None or not self.booking.counts:

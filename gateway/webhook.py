@@ -14,7 +14,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["ID", "SIGNATURE", "TIMESTAMP", "WINDOW", "Flaw", "Hook", "headers_of", "key_of", "verified"]
+__all__ = ["ID", "SIGNATURE", "TIMESTAMP", "WINDOW", "Flaw", "Hook", "Message", "headers_of", "key_of"]
+__all__ += ["verified"]
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 WINDOW = 300  # seconds by which a message may be old, or its clock ahead
@@ -30,6 +31,14 @@ class Hook:
     url: str = field(repr=False)
     key: bytes = field(repr=False)
     pages: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is known of a message by its signature. `sent` is seconds since 1970, by the sender's clock."""
+
+    id: str
+    sent: int
 
 
 class Flaw(ValueError):
@@ -52,8 +61,8 @@ def headers_of(key: bytes, message_id: str, now: float, body: bytes) -> Mapping[
     return {ID: message_id, TIMESTAMP: stamp, SIGNATURE: f"v1,{_signature(key, message_id, stamp, body)}"}
 
 
-def verified(key: bytes, headers: Mapping[str, str], body: bytes, now: float) -> str:
-    """The id of a message that is whole, of now, and signed with this key. Raises Flaw."""
+def verified(key: bytes, headers: Mapping[str, str], body: bytes, now: float) -> Message:
+    """A message that is whole, of now, and signed with this key. Raises Flaw."""
     message_id, stamp = headers.get(ID, ""), headers.get(TIMESTAMP, "")
     if not _NAME.fullmatch(message_id) or not _SECONDS.fullmatch(stamp):
         raise Flaw(f"`{ID}` or `{TIMESTAMP}` is missing, or is none")
@@ -64,7 +73,7 @@ def verified(key: bytes, headers: Mapping[str, str], body: bytes, now: float) ->
         raise Flaw("the signature is not that of this message")
     if abs(now - int(stamp)) > WINDOW:
         raise Flaw(f"the message is not of the last {WINDOW} seconds")
-    return message_id
+    return Message(message_id, int(stamp))
 
 
 def _signature(key: bytes, message_id: str, stamp: str, body: bytes) -> str:

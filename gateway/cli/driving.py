@@ -1,7 +1,6 @@
 """A run, live: driven until it rests, with its questions asked where a person may answer them."""
 
 import asyncio
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,11 +26,11 @@ from gateway.steps import users_turn
 from gateway.visible import visible
 from providers import StreamEvent
 
-__all__ = ["Errand", "JsonLines", "Manner", "answer_of", "driven", "print_answer", "raise_by", "resume", "run", "warn"]
+__all__ = ["Errand", "JsonLines", "Manner", "answer_of", "driven", "how_it_goes_on", "print_answer", "raise_by"]
+__all__ += ["resume", "run", "warn"]
 
 
 _OF_THE_MODEL = frozenset({"auth", "permission", "quota", "not_found"})
-_STANDING = re.compile(r"the budget (`[^`]+`)")  # one of budgets.toml, in why a run is paused
 _SPELLED = {"nanos": "usd", "millis": "wall_time"}  # units that people call something else
 
 
@@ -201,10 +200,7 @@ def _conclude(found: Run, manner: Manner) -> None:
         see = "see what waits: toolgate approvals · " if held else ""
         manner.say(f"{see}then go on with: toolgate resume {found.id}")
     elif found.status == "paused":
-        raised = _STANDING.search(found.cause)
-        first = f"raise {raised[1]} in budgets.toml; then " if raised else ""
-        more = "" if raised else _more(found.budget_spent)
-        manner.say(f"{first}go on with: toolgate resume {found.id}{more}")
+        manner.say(how_it_goes_on(found, f"toolgate resume {found.id}", _more(found.budget_spent)))
     elif found.status in ENDED:
         manner.say(f"see what happened: toolgate runs show {found.id}{_look_at(found)}")
 
@@ -213,6 +209,12 @@ def _look_at(found: Run) -> str:
     """What to look at when it was the model, and asking again would not help."""
     failed = found.status == "failed" and found.cause.partition(":")[0] in _OF_THE_MODEL
     return " · look at the model: toolgate models --check" if failed else ""
+
+
+def how_it_goes_on(found: Run, command: str, more: str) -> str:
+    """What lets a run go on that is paused: `more` for its own budget; another one is raised where it is written."""
+    first = "" if found.budget is None else f"raise `{visible(found.budget)}` in budgets.toml; then "
+    return f"{first}go on with: {command}{'' if first else more}"
 
 
 def _more(unit: str | None) -> str:

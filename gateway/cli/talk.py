@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from gateway.agents.context import WARN_AT
 from gateway.budget import UNITS, Limits, Spend, Unit, shown
-from gateway.cli.driving import JsonLines, Manner, answer_of, driven, print_answer, raise_by
+from gateway.cli.driving import JsonLines, Manner, answer_of, driven, how_it_goes_on, print_answer, raise_by
 from gateway.cli.lines import amount_of, budget_line, doubts
 from gateway.cli.view import LiveView
 from gateway.conversation import Interrupted, Pinned, UserSpoke
@@ -198,7 +198,8 @@ class Talk:
                 f"{doubt.partition(': toolgate')[0]}: /resolve {_doubted(run)} happened|did_not_happen|give_up"
             )
         if run.status == "paused" and run.budget_spent:
-            self.manner.say(f"go on with: /budget {raise_by(run.budget_spent)}")
+            command = "/again" if run.budget else f"/budget {raise_by(run.budget_spent)}"
+            self.manner.say(how_it_goes_on(run, command, ""))
         elif run.status == "waiting" and not doubts(run):
             self.manner.say(f"somebody must decide: toolgate approvals · go on with: toolgate chat --resume {run.id}")
 

@@ -133,8 +133,11 @@ class Finish:
 
 @value(frozen=True, slots=True)
 class Once:
-    """Use something up that is good for one time; else the whole append fails (AlreadyUsed). After `until`, in
-    milliseconds since 1970, whoever gave it out does not take it any more, and it is forgotten.
+    """Use something up that is good for one time; else the whole append fails (AlreadyUsed).
+
+    After `until`, in milliseconds since 1970, whoever gave it out does not take it any more, and it is forgotten. It
+    must be the same each time that this is used, and about an hour ahead: after a clock that leaped ahead was set
+    back, what is good for no longer than something that was forgotten meanwhile counts as used.
     """
 
     token: str

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.accounts import Pace, Proviso, Then
+from gateway.accounts import Pace, Proviso, Then, budget_of
 from gateway.budget import Unit, excess, shown
 from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, LeaseLost, UnknownRun
 from gateway.events import Event, Queued, Returned, event_name
@@ -149,7 +149,8 @@ def _reserve(db: Db, change: Reserve, now: int) -> None:
     before = db.taken(change.account) if since is None else db.taken_since(since)
     unit = excess(change.limits, before, change.amount)
     if unit is not None:
-        raise BudgetExceeded(unit, _excess_text(change, unit, before), *(_manner(proviso, now) if proviso else ()))
+        manner = (*_manner(proviso, now), budget_of(change.account)) if proviso else ()
+        raise BudgetExceeded(unit, _excess_text(change, unit, before), *manner)
     if proviso is not None and proviso.over is not None:
         _keep(db, change.account, proviso.over, now)
     for name, amount in change.amount.items():
@@ -260,9 +261,19 @@ def _finish(db: Db, change: Finish, _now: int) -> None:
         raise Conflict("the outcome of this task has been recorded already")
 
 
+USED_UP = "once"  # an account of no budget: until when, in milliseconds since 1970, the last one forgotten was good
+
+
 def _once(db: Db, change: Once, now: int) -> None:
-    db.execute("DELETE FROM once WHERE until < ?", (now,))
+    """Whatever clocks do, none counts twice: what may have been forgotten is never taken again."""
+    mark = db.taken(USED_UP).get("until", 0)
+    late = db.execute("SELECT max(until) FROM once WHERE until < ?", (now,)).fetchone()[0]
+    if late is not None:
+        db.execute("DELETE FROM once WHERE until <= ?", (late,))
+        db.book(USED_UP, "until", max(0, late - mark), 0)
     row = (change.token, change.until)
+    if change.until <= max(mark, late or 0):
+        raise AlreadyUsed(change.token)
     if db.execute("INSERT INTO once (token, until) VALUES (?, ?) ON CONFLICT DO NOTHING", row).rowcount != 1:
         raise AlreadyUsed(change.token)
 

@@ -44,7 +44,7 @@ class Chat:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                message = verified(KEY, headers, body, time.time())
+                message = verified(KEY, headers, body, time.time()).id
                 self.send_response(chat.status)
                 self.send_header("content-length", "0")
                 self.end_headers()

@@ -78,6 +78,25 @@ def test_a_yes_that_was_remembered_of_a_clean_run_does_not_count_in_one_that_has
     play(tmp_path, scenario, SAFE)
 
 
+def test_a_yes_that_is_remembered_does_not_count_for_a_call_that_holds_a_secret_of_ours_of_which_it_knew_nothing(
+    tmp_path: Path,
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            await agree(stage, await ask(stage, client, **MADE), Remember("run", ("amount",)))
+            assert isinstance(await client.call("desk__send", {"amount": 20, "word": "b"}), Returned)
+            told = await ask(stage, client, amount=20, word="it is tok-0123456789")
+            assert "credential:word" in told.risk
+            await agree(stage, told, Remember("run", ("amount",)))
+            for _ in range(2):  # the first rests on the yes itself
+                made = await client.call("desk__send", {"amount": 20, "word": "it is tok-0123456789"})
+                assert isinstance(made, Returned)
+            await ask(stage, client, amount=20, word="it is tok-abcdefghi")  # another one than he was told of
+        assert len(sent(tmp_path)) == 3
+
+    play(tmp_path, scenario, SAFE, settings=CallSettings(secrets=lambda: ["tok-0123456789", "tok-abcdefghi"]))
+
+
 @pytest.mark.parametrize("rules", [TAINT, SAFE])
 def test_a_yes_to_one_call_lifts_no_line_that_did_not_ask_then_and_is_good_where_none_asks(
     tmp_path: Path, rules: str

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.accounts import Account, Bill, Budget, Claim, Pace, Proviso, Rate, Scope, Use, claims, told
+from gateway.accounts import Account, Bill, Budget, Claim, Pace, Proviso, Rate, Scope, Use, budget_of, claims, told
 from gateway.budget import Limits, Spend
 from gateway.call import Subject
 from gateway.windows import Window
@@ -95,3 +95,8 @@ def test_a_rate_has_a_bucket_for_each() -> None:
     key = "tenant=acme,subject=user:ann,tool=shop/refund"
     assert rate.paces(ANN) == [Pace(f"rate:r|{key}", f"`r` for {key}", 6_000_000, 10)]
     assert rate.paces(ASKS) == []
+
+
+def test_the_name_of_a_budget_is_read_off_its_accounts_and_off_what_asks_and_off_nothing_else() -> None:
+    counted = ["budget:team|tenant=acme|00001795262400", "budget:team|#tool_calls", "run:r-1", "rate:team|", "line:0a"]
+    assert [budget_of(each) for each in counted] == ["team", "team", None, None, None]

@@ -301,6 +301,7 @@ def test_a_run_of_ours_is_refused_the_call_or_stopped_as_the_admin_says(tmp_path
         assert (run.status, run.budget_spent) == ("paused", "tool_calls")
         paused = next(event for event in await stage.events("run-2") if isinstance(event, Paused))
         assert "the budget `b` of 1 tool call is used up" in paused.why
+        assert (paused.budget, run.budget) == ("b", "b")
         stage.booking.budgets.write('[budgets.b]\ntool = "desk/put"\ntool_calls = 9\nthen = "stop"')  # type: ignore[attr-defined]
         assert (await stage.drive("run-2", again)).status == "succeeded"
 
@@ -338,7 +339,7 @@ def test_a_model_that_does_not_fit_any_more_pauses_the_run_and_says_which_budget
         model = Replies(calls(("desk__look", {})), says("Done."))
         run = await stage.drive(await stage.queued(), model)
         assert (run.status, run.budget_spent) == ("paused", "model_calls")
-        assert "of the budget `m`" in run.cause
+        assert ("of the budget `m`" in run.cause, run.budget) == (True, "m")
         stage.booking.budgets.write("[budgets.m]\nmodel_calls = 2")  # type: ignore[attr-defined]
         assert (await stage.drive("run-1", model)).status == "succeeded"
         assert len(arrivals(tmp_path)) == 1

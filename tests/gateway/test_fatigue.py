@@ -32,11 +32,17 @@ def test_what_nobody_answered_or_is_open_is_no_answer() -> None:
 
 
 def test_what_a_budget_asks_is_counted_for_that_budget() -> None:
-    why = "the budget `sums` for user=user:ann of 1 tool call is used up (1 tool call taken)"
-    asked = [replace(answered(), rule=None, why=why), answered(), replace(answered(), rule=None)]
+    sums, both = ("budget:sums|tenant=acme#tool_calls",), ("budget:sums|#nanos", "budget:all|#nanos", "line:0a")
+    asked = [
+        replace(answered(), rule=None, reasons=sums),
+        answered(),
+        replace(answered(), rule=None, reasons=both),
+        replace(answered(), rule=None, why="the budget `words` is used up", reasons=("line:0a",)),
+        replace(answered(), reasons=both),
+    ]
     found = {habit.rule: habit for habit in habits(asked)}
     assert {rule: (habit.answers, habit.of_budget) for rule, habit in found.items()} == {
-        "budget `sums`": (1, True), "p.csv:3": (1, False),
+        "budget `sums`": (2, True), "budget `all`": (1, True), "p.csv:3": (2, False),
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.approval import Remember
+from gateway.call import Arguments
 from gateway.lasting import LONGEST_SESSION, Delegation, Remembered, moment, remembered
 from tests.builders import ANN, NOON, a_call, an_approval
 
@@ -68,6 +69,15 @@ def test_it_knows_what_asked_when_it_was_given_and_whether_its_run_had_read_some
     assert remembered(asked, "user:bob", Remember("run"), NOON).reasons == ("line:1",)
     tainted = replace(asked, risk=("destructive", "tainted"))
     assert remembered(tainted, "user:bob", Remember("run"), NOON).reasons == ("line:1", "tainted")
+
+
+def test_it_knows_which_arguments_held_a_secret_and_tells_of_no_other_ones() -> None:
+    found = remembered(replace(ASKED, risk=("credential:note",)), "user:bob", Remember("run", ("amount",)), NOON)
+    assert found.reasons == ("credential:note",)
+    same, other = CALL.arguments, Arguments.parse('{"amount": 100, "customer": "c-1", "note": "y"}')
+    asked = [(same, ()), (same, ("note",)), (other, ("note",)), (same, ("note", "customer")), (other, ())]
+    assert [found.tells_of(*each) for each in asked] == [True, True, False, False, True]
+    assert not kept("run", "amount").tells_of(same, ("note",))
 
 
 @pytest.mark.parametrize(("scope", "place"), [("run", "r-1"), ("session", "r-1"), ("client", "client:an editor")])

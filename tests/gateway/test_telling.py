@@ -34,7 +34,7 @@ class Chat:
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         now = int(request.headers["webhook-timestamp"])
-        message = verified(KEY, dict(request.headers), request.content, now)
+        message = verified(KEY, dict(request.headers), request.content, now).id
         self.heard.append((message, json.loads(request.content)))
         status = self.statuses.pop(0) if self.statuses else 200
         return httpx2.Response(status, headers={"location": "http://127.0.0.1:1/"} if status == 302 else {})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.webhook import ID, SIGNATURE, TIMESTAMP, WINDOW, Flaw, Hook, headers_of, key_of, verified
+from gateway.webhook import ID, SIGNATURE, TIMESTAMP, WINDOW, Flaw, Hook, Message, headers_of, key_of, verified
 
 # https://github.com/standard-webhooks/standard-webhooks, the example of its libraries
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -14,9 +14,9 @@ HEADERS = {ID: MESSAGE, TIMESTAMP: str(NOW), SIGNATURE: SIGNED}
 
 def test_a_message_is_signed_as_the_standard_has_it() -> None:
     assert headers_of(KEY, MESSAGE, NOW + 0.9, BODY) == HEADERS
-    assert verified(KEY, HEADERS, BODY, NOW) == MESSAGE
+    assert verified(KEY, HEADERS, BODY, NOW) == Message(MESSAGE, NOW)
     several = {**HEADERS, SIGNATURE: f"v1a,xyz v1,{'A' * 43}= {SIGNED}"}
-    assert verified(KEY, several, BODY, NOW) == MESSAGE
+    assert verified(KEY, several, BODY, NOW + 9) == Message(MESSAGE, NOW)
 
 
 @pytest.mark.parametrize(

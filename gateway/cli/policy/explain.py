@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -83,22 +84,25 @@ def explain_command(who: str | None, offline: bool, as_json: bool, caller: Calle
 
 def _lasting(config: "Config", policy: "Policy", query: "Query") -> list[str]:
     """The answers to earlier calls that may count for this one, too, as the store has them: where no line asks that did
-    not ask then.
+    not ask then, and no secret of ours is in it that was not told of then.
     """
     from contextlib import closing
 
     from gateway.call import Arguments
+    from gateway.config import own_secrets
+    from gateway.credentials import holding
     from gateway.reasons import of_lines
     from gateway.store.opening import is_made, open_store
 
     if query.args is None or query.action != "call" or not is_made(config):
         return []
     arguments = Arguments.parse(query.args)
+    holds = holding(arguments, own_secrets(config, os.environ))
     with closing(open_store(config)) as store:
         found = store.lasting.about(query.subject, query.object)
     asking = {reason.name for reason in of_lines(policy, query)}
     such = (one for one in found if one.agent == query.subject.agent and one.alike(arguments))
-    return [one.said for one in such if asking <= set(one.reasons)]
+    return [one.said for one in such if asking <= set(one.reasons) and one.tells_of(arguments, holds)]
 
 
 def _print(policy: "Policy", query: "Query", past: "Past | None") -> None:

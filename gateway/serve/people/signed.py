@@ -22,9 +22,11 @@ from gateway.serve.people.docket import Docket, Refused
 from gateway.serve.people.visit import Visit
 from gateway.store import Once
 from gateway.visible import shortened
-from gateway.webhook import WINDOW, Flaw, verified
+from gateway.webhook import Flaw, Message, verified
 
 __all__ = ["Signed"]
+
+KEPT = 3600  # seconds from when a message was sent that it is known to have been taken
 
 _OURS = {"approval", "user"}
 
@@ -44,7 +46,7 @@ class Signed:
             return no(405, "a signed answer is posted", allow="POST")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in visit.headers}
         try:
-            message_id = verified(self.key, headers, visit.body, self.clock())
+            message = verified(self.key, headers, visit.body, self.clock())
             presser, said = _read(visit.body, approval_id)
             answer = answer_of(said, f"the chat tool, as {shortened(presser, 80)}", round(self.clock() * 1000))
         except Flaw as flaw:
@@ -54,13 +56,13 @@ class Signed:
         user = self.users.get(presser)
         if user is None:
             return no(403, f"`[approvals.webhook.users]` does not say who `{shortened(presser, 80)}` is")
-        return await self._counted(approval_id, message_id, Subject(user, self.tenant), answer)
+        return await self._counted(approval_id, message, Subject(user, self.tenant), answer)
 
-    async def _counted(self, approval_id: str, message_id: str, who: Subject, answer: Answer) -> Response:
-        store, until = self.docket.approving.store, round((self.clock() + 2 * WINDOW) * 1000)
+    async def _counted(self, approval_id: str, message: Message, who: Subject, answer: Answer) -> Response:
+        store, until = self.docket.approving.store, (message.sent + KEPT) * 1000
         try:
             run_id = (await store.approval(approval_id)).run_id
-            await store.append(run_id, [], lease=None, changes=(Once(f"webhook {message_id}", until),))
+            await store.append(run_id, [], lease=None, changes=(Once(f"webhook {message.id}", until),))
         except UnknownApproval:
             return no(404, "there is no such approval")
         except AlreadyUsed:

@@ -6,12 +6,14 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.cli.driving import Manner, print_answer
+from gateway.cli.driving import Manner, how_it_goes_on, print_answer
+from gateway.run import Run
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import CTRL_C, CTRL_D, Terminal
 
@@ -334,3 +336,10 @@ def test_the_model_of_a_run_is_found_again_from_another_folder(
 def test_without_a_terminal_nobody_is_asked(as_json: bool, wait: bool | None, asks: bool, waits: bool) -> None:
     manner = Manner.of(as_json=as_json, wait=wait)
     assert (manner.ask, manner.wait) == (asks, waits)
+
+
+def test_what_a_run_needs_to_go_on_is_its_own_limit_or_the_budget_by_its_name() -> None:
+    own = Run("r", "paused", cause="the budget `b` of 1 turn is used up", budget_spent="turns")
+    assert how_it_goes_on(own, "toolgate resume r", " --budget turns=AMOUNT").endswith("resume r --budget turns=AMOUNT")
+    theirs = how_it_goes_on(replace(own, budget="day"), "/again", " --budget turns=AMOUNT")
+    assert theirs == "raise `day` in budgets.toml; then go on with: /again"

@@ -76,8 +76,7 @@ def test_what_a_budget_asks_is_counted_for_that_budget(project: Path, toolgate: 
 
 def test_a_budget_that_is_always_passed_is_no_rule_to_narrow(bare: Path, toolgate: Command) -> None:
     toolgate("approvals")
-    why = "the budget `refunds` for user=user:ann of 1 tool call is used up (1 tool call taken)"
-    fill(bare, ENOUGH, rule=None, why=why)
+    fill(bare, ENOUGH, rule=None, reasons=("budget:refunds|user=user:ann#tool_calls",))
     told = toolgate("approvals", "rules").out
     assert "budget `refunds` was answered with yes 50 of 50 times" in told
     assert "raise its limit in budgets.toml" in told

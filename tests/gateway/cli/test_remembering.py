@@ -12,7 +12,9 @@ from tests.gateway.cli.conftest import Command
 BOB = ("--as", "user:bob")
 
 
-def test_a_remembered_answer_is_listed_and_taken_back(project: Path, toolgate: Command) -> None:
+def test_a_remembered_answer_is_listed_and_taken_back(
+    project: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = toolgate("call", "echo/add", '{"a": 1, "b": 2}', "--json").error["approval"]
     said = toolgate("approve", asked, "--remember", "until", "--until", "2h", "--by", "a", *BOB)
     if said.code == 6:  # the tool may destroy, as far as anybody knows
@@ -20,8 +22,7 @@ def test_a_remembered_answer_is_listed_and_taken_back(project: Path, toolgate: C
         policy.write_text(policy.read_text() + "o, *, *, echo/add, call, , remember=yes, sums are harmless\n")
         assert "`remember=yes`" in said.err
         assert toolgate("approve", asked, "--remember", "until", "--until", "2h", "--by", "a", *BOB).code == 0
-    assert toolgate("call", "echo/add", '{"a": 1, "b": 2}').out == "3\n"
-    assert toolgate("call", "echo/add", '{"a": 1, "b": 5}').out == "6\n"
+    assert [toolgate("call", "echo/add", f'{{"a": 1, "b": {b}}}').out for b in (2, 5)] == ["3\n", "6\n"]
     assert toolgate("call", "echo/add", '{"a": 2, "b": 5}').code == 7
     listed = toolgate("approvals", "remembered")
     assert "echo/add by user:ann with a = 1; whatever b may be" in listed.out
@@ -31,8 +32,10 @@ def test_a_remembered_answer_is_listed_and_taken_back(project: Path, toolgate: C
     assert f"allowed by {asked} of user:bob, until " in toolgate(*asks, "--args", '{"a": 1, "b": 7}').out
     assert toolgate(*asks, "--args", '{"a": 1, "b": 7}', "--json").json["remembered"] != []
     assert "allowed by A-" not in toolgate(*asks, "--args", '{"a": 2, "b": 7}').out
-    file = project / "policies" / "policy.csv"
-    before = file.read_text()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-gateway")
+    told = [toolgate(*asks, "--args", f'{{"a": 1, "b": "sk-of-{who}"}}').out for who in ("the-gateway", "another")]
+    assert ["allowed by A-" in each for each in told] == [False, True]
+    file, before = project / "policies" / "policy.csv", (project / "policies" / "policy.csv").read_text()
     file.write_text(before + "p, *, *, echo/add, call, args.b > 6, ask, nobody was asked about that\n")
     assert "allowed by A-" not in toolgate(*asks, "--args", '{"a": 1, "b": 7}').out
     file.write_text(before)

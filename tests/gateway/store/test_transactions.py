@@ -711,6 +711,23 @@ def test_what_is_good_for_one_time_is_used_once_until_nobody_takes_it_any_more()
         assert db.execute("SELECT token FROM once").fetchall() == [("u",)]
 
 
+def test_what_was_used_once_stays_used_when_a_clock_leaps_ahead_and_back() -> None:
+    day = 24 * HOUR
+    with in_memory() as db:
+
+        def use(token: str, until: int, now: int) -> None:
+            tx.append(db, tx.Append("r-1", [], changes=[Once(token, until)]), now)
+
+        use("t", NOON + HOUR, NOON)
+        use("far", NOON + 40 * day + HOUR, NOON + 40 * day)  # forgets the first one
+        for now in (NOON, NOON + 40 * day, NOON + HOUR):
+            with pytest.raises(AlreadyUsed):
+                use("t", NOON + HOUR, now)
+        use("next", NOON + 2 * HOUR, NOON + HOUR)  # and what was given out since the clock was set back is good
+        with pytest.raises(AlreadyUsed):
+            use("next", NOON + 2 * HOUR, NOON + HOUR)
+
+
 # ---- errors that are told apart
 
 

@@ -1,7 +1,9 @@
 """A chat tool's word counts if it signed it, now, about this call, for somebody whom the admin knows; and once."""
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from gateway.approval import Approval
 from gateway.approving import Approving
 from gateway.auth import Refusal
 from gateway.serve.people.docket import Docket
-from gateway.serve.people.signed import Signed
+from gateway.serve.people.signed import KEPT, Signed
 from gateway.serve.people.visit import Visit
 from gateway.webhook import SIGNATURE, WINDOW, headers_of
 from tests.fixtures.gateway_app import App, opened
@@ -28,9 +30,9 @@ class Chat:
     """The tool, with its clock."""
 
     def __init__(self, app: App, asked: Approval) -> None:
-        self.asked, self.store, self.numbers = asked, app.store, iter(range(1000))
+        self.asked, self.store, self.numbers, self.now = asked, app.store, iter(range(1000)), NOW
         docket = Docket(Approving(app.store, app.clients.policy, lambda: app.upstreams.catalogue))
-        self.signed = Signed(docket, KEY, USERS, "acme", clock=lambda: NOW)
+        self.signed = Signed(docket, KEY, USERS, "acme", clock=lambda: self.now)
 
     def body(self, **said: Any) -> bytes:
         base = {"approval": self.asked.id, "user": "U1", "decision": "approved", "digest": self.asked.digest}
@@ -129,3 +131,13 @@ def test_forged_and_old_messages_are_not_taken_and_no_message_twice(tmp_path: Pa
         assert await chat.state() == "pending"
 
     within(tmp_path, scenario)
+
+
+def test_for_how_long_a_message_is_known_is_counted_from_when_it_was_sent(tmp_path: Path) -> None:
+    async def scenario(chat: Chat) -> None:
+        chat.now = NOW + WINDOW  # or each time that it comes again it would be a younger one
+        assert (await chat.send(chat.body(), message="one")).status_code == 200
+
+    within(tmp_path, scenario)
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as db:
+        assert db.execute("SELECT token, until FROM once").fetchall() == [("webhook one", (NOW + KEPT) * 1000)]
