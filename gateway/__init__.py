@@ -114,6 +114,7 @@ Paths: where something happens.
     turn            one question to a model: reserve, ask, settle, for each attempt
     fitting         what a model is told fits its window: less is told, and it is recorded
     loop            the path of a run: take the steps, until it waits or ends
+    stream          a run's events as they come, in whichever process it is driven
     earlier         what clients have done in the runs that they had before
     clients         a session without a model of ours: the same path for MCP clients
     redeeming       the path of a call that people agreed to, made for a task

@@ -58,7 +58,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.questions", "gateway.booking", "gateway.parties", "gateway.pipeline",
     ),
     "loop": (
-        "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.loop",
+        "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.loop", "gateway.stream",
         "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),

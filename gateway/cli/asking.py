@@ -7,8 +7,7 @@ import asyncio
 import re
 import sys
 import termios
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -21,13 +20,11 @@ from gateway.cli.columns import ago, within
 from gateway.cli.options import os_user
 from gateway.errors import Conflict
 from gateway.preview import Line, background, preview
-from gateway.store import Store
+from gateway.store.waiting import until
 from gateway.visible import visible
 
-__all__ = ["answer", "answered", "forget_typed", "how", "read_line", "show_lines", "show_question", "until"]
+__all__ = ["answer", "answered", "forget_typed", "how", "read_line", "show_lines", "show_question"]
 
-LOOK_SECONDS = 0.2  # between two looks at whether anybody has written to the store
-IDLE_SECONDS = 5.0  # the longest time between two real looks: that a time is over is written by nobody
 MAX_REASON = 500  # characters
 
 _ANSWER = re.compile(r"(?P<yes>y|yes)|(?:n|no)(?:[\s,:;.]+(?P<reason>.*))?", re.IGNORECASE | re.DOTALL)
@@ -109,17 +106,6 @@ async def _settled(approving: Approving, approval: Approval) -> None:
         return (await approving.store.approval(approval.id)).state != "pending"
 
     await until(approving.store, closed)
-
-
-async def until(store: Store, happened: Callable[[], Awaitable[bool]]) -> None:
-    """Returns when it has happened, in whichever process. It is looked at when somebody has written to the store."""
-    while True:
-        version = await store.version()  # before the look: what is written meanwhile is seen at the next one
-        if await happened():
-            return
-        deadline = time.monotonic() + IDLE_SECONDS
-        while time.monotonic() < deadline and await store.version() == version:  # noqa: ASYNC110 - others' processes
-            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _first(mine: Awaitable[tuple[Said, str]], theirs: Awaitable[None]) -> tuple[Said, str] | None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from gateway.approval import Approval
 from gateway.budget import Limits
 from gateway.call import Allow
-from gateway.cli.asking import answer, until
+from gateway.cli.asking import answer
 from gateway.cli.console import console
 from gateway.cli.exits import Exit, exit_of_run, must_go_on
 from gateway.cli.lines import budget_line, doubts, recap
@@ -23,11 +23,12 @@ from gateway.loop import Watcher
 from gateway.run import ENDED, Run
 from gateway.runtime import Runtime
 from gateway.steps import users_turn
+from gateway.store.waiting import until
 from gateway.visible import visible
 from providers import StreamEvent
 
-__all__ = ["Errand", "JsonLines", "Manner", "answer_of", "driven", "how_it_goes_on", "print_answer", "raise_by"]
-__all__ += ["resume", "run", "warn"]
+__all__ = ["Errand", "JsonLines", "Manner", "answer_of", "conclude", "driven", "how_it_goes_on", "print_answer"]
+__all__ += ["raise_by", "resume", "run", "warn"]
 
 
 _OF_THE_MODEL = frozenset({"auth", "permission", "quota", "not_found"})
@@ -137,7 +138,7 @@ async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: W
         await asyncio.shield(_interrupted(runtime, run_id))
         manner.say(f"interrupted; go on with: toolgate resume {run_id}")
         return Exit.INTERRUPTED
-    _conclude(found, manner)
+    conclude(found, manner)
     return exit_of_run(found)
 
 
@@ -185,7 +186,8 @@ async def _interrupted(runtime: Runtime, run_id: str) -> None:
         return
 
 
-def _conclude(found: Run, manner: Manner) -> None:
+def conclude(found: Run, manner: Manner) -> None:
+    """Says how a run ended, or how it goes on, to people: the answer goes to stdout."""
     if manner.as_json:
         return
     manner.console.print(f"  {found.id} · {budget_line(found.limits, found.spend)}", style="dim", markup=False)

@@ -8,6 +8,7 @@ import click
 
 from gateway.cli.exits import Exit, ends, must_go_on
 from gateway.cli.options import Caller, as_json, caller, emit, only_behind
+from gateway.cli.runs_watch import watch_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +72,9 @@ def show_command(run_id: str, as_json: bool, caller: Caller) -> int:
 
     print_timeline(run, events)
     return Exit.OK
+
+
+runs_command.add_command(watch_command)
 
 
 @click.command("cancel", epilog=ends())

@@ -64,7 +64,7 @@ def watch_command(count: int | None, as_json: bool, caller: Caller) -> int:
 
 
 async def _watch(offline: "Offline", count: int, *, as_json: bool) -> None:
-    from gateway.cli.asking import until
+    from gateway.store.waiting import until
 
     seen: set[str] = set()
 

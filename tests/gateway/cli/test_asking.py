@@ -1,8 +1,6 @@
-import asyncio
 import io
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,9 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gateway.approval import Approval
-from gateway.cli.asking import IDLE_SECONDS, answered, show_question, until
-from gateway.events import Queued
-from gateway.store.sqlite import SqliteStore
+from gateway.cli.asking import answered, show_question
 
 ASKED = Approval(
     id="A-1",
@@ -92,29 +88,6 @@ def test_a_call_without_arguments_says_so() -> None:
 def test_a_question_tells_its_age_only_where_that_is_asked_for() -> None:
     assert "asked" not in shown(ASKED)
     assert "3 min ago; expires in 6 d 23 h" in shown(ASKED, 180_000)
-
-
-def test_what_is_written_just_after_a_look_is_not_missed(tmp_path: Path) -> None:
-    looks = []
-
-    async def scenario() -> None:
-        ours, theirs = SqliteStore(tmp_path / "db"), SqliteStore(tmp_path / "db")
-        try:
-
-            async def happened() -> bool:
-                rows = await ours.run_rows()
-                looks.append(len(rows))
-                if not rows:
-                    await theirs.append("r-1", [Queued("loop", "user:ann", "acme")], lease=None)
-                return bool(rows)
-
-            await asyncio.wait_for(until(ours, happened), IDLE_SECONDS / 2)
-        finally:
-            ours.close()
-            theirs.close()
-
-    asyncio.run(scenario())
-    assert looks == [0, 1]
 
 
 def test_no_argument_hides_another_or_passes_for_two() -> None:

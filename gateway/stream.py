@@ -1,0 +1,50 @@
+"""A run's events as they come, whoever drives it: the one stream that the command line and Python read.
+
+It is read from the store and from nowhere else, so it is the same from any process. A reader that was stopped goes on
+behind the last `seq` that it has seen: no event is missing, none comes twice.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Literal
+
+from gateway.events import Recorded
+from gateway.run import ENDED, Run, fold
+from gateway.steps import Wait, next_step
+from gateway.store import Store
+from gateway.store.waiting import changed
+
+__all__ = ["Until", "at_rest", "watch"]
+
+Until = Literal["end", "rest"]
+
+_AT_ONCE = 500  # events that are read together
+
+
+async def watch(store: Store, run_id: str, after: int = 0, until: Until = "end") -> AsyncGenerator[Recorded, None]:
+    """The run's events with a seq above `after`, each once and in order, those to come included.
+
+    Ends with the last event of a run that has ended; with `rest` also where it waits for people who have not answered
+    yet, or is paused. A unique prefix of its id will do. Raises UnknownRun, StoreError.
+    """
+    run_id = (await store.run_row(run_id)).id
+    run = Run(run_id) if until == "rest" else None  # folded only where it is asked how it rests
+    seen = after if run is None else 0
+    while True:
+        version = await store.version()  # before the look: what is written meanwhile is seen at the next one
+        ended = (await store.run_row(run_id)).status in ENDED  # before the events: its last one is written with it
+        while fresh := await store.events(run_id, seen, _AT_ONCE):
+            seen, run = fresh[-1].seq, run and fold(run_id, fresh, run)
+            for recorded in fresh:
+                if recorded.seq > after:
+                    yield recorded
+        if ended or (run is not None and at_rest(run)):
+            return
+        await changed(store, version)
+
+
+def at_rest(run: Run) -> bool:
+    """Whether nothing happens in it before somebody says something: whoever drives it has nothing to do."""
+    if run.status == "waiting":
+        return isinstance(next_step(replace(run, status="running"), run.updated), Wait)
+    return run.status == "paused" or run.status in ENDED
