@@ -154,7 +154,7 @@ def test_a_backend_that_has_moved_under_its_name_is_another_one() -> None:
 def test_what_is_secret_of_an_endpoint_is_known() -> None:
     options = {"aws_secret_key": "secret-1", "aws_session_token": "secret-2", "region": "eu-west-1"}
     who = who_is(Endpoint("x", "secret-3", headers={"authorization": "secret-4"}, options=options))
-    assert who.secrets == {"secret-1", "secret-2", "secret-3", "secret-4"}
+    assert who.scrubbed("secret-1 secret-2 secret-3 secret-4 eu-west-1") == "*** *** *** *** eu-west-1"
     assert "secret" not in repr(who)
 
 
