@@ -14,6 +14,7 @@ __all__ = ["Backend", "Counter", "Decoder", "Format", "Home", "merged", "origin_
 
 
 _SECRET = re.compile("key|secret|token|password")  # options that are not told
+_SHAPE = (LookupError, TypeError, ValueError, AttributeError)  # what is raised over values of other types
 
 
 class Decoder(Protocol):
@@ -32,7 +33,7 @@ class Decoder(Protocol):
         AttributeError if it has not the shape that it must have."""
 
     def reply(self) -> Reply:
-        """The whole reply. Raises ProviderError (`protocol`) if it was cut."""
+        """The whole reply. Raises ProviderError (`protocol`) if it was cut, and else as `take` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _taken(answer: Answer, decoder: Decoder, event: bytes, data: Any) -> list[St
         return list(decoder.take(event, data))
     except ProviderError as error:
         raise answer.failure(error) from None
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except _SHAPE:
         raise answer.failure(ProviderError("protocol", "it sent an event of a shape that is not known")) from None
 
 
@@ -153,3 +154,5 @@ def _finished(answer: Answer, decoder: Decoder) -> Finished:
         return Finished(decoder.reply())
     except ProviderError as error:
         raise answer.failure(error) from None
+    except _SHAPE:
+        raise answer.failure(ProviderError("protocol", "its reply has a shape that is not known")) from None
