@@ -13,6 +13,7 @@ Nothing here imports `gateway`. Shapes: what Anthropic Messages, OpenAI Response
     openai_chat/        Chat Completions, with the deviations of those who are compatible
     wire/               what those three have in common: from turns to sockets
     scripted/           an embedded model that plays a script
+    blotting, blotted   secrets out of texts, streams and replies
     replay, differing   an embedded model that plays a recorded run, and the first difference from it
     fake/               the same script on a socket, in all three formats, with faults
 

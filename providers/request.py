@@ -1,12 +1,13 @@
 """What a model is asked, and where it is asked: values. Pure."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from providers.message import Message
 
-__all__ = ["Deadlines", "Effort", "Endpoint", "Host", "Request", "ToolSpec"]
+__all__ = ["Deadlines", "Effort", "Endpoint", "Host", "Request", "ToolSpec", "known_as"]
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -66,9 +67,10 @@ class Request:
 class Endpoint:
     """Where a model backend is, and how it is spoken to. Its `repr` shows no secret.
 
-    `name` tells backends apart: what one signs goes back to the same name only. Without a `base_url` it is where the
-    wire format comes from. `profile` names the deviations of a compatible endpoint. `extra` is merged into the body of
-    each request. At a `host` other than `direct`, `options` are the SDK's own: `region`, `project`, `api_version`.
+    `name` and `base_url` tell backends apart: what one signs goes back to the same one only. Without a `base_url` it is
+    where the wire format comes from. `profile` names the deviations of a compatible endpoint. `extra` is merged into
+    the body of each request. At a `host` other than `direct`, `options` are the SDK's own: `region`, `project`,
+    `api_version`.
     `heard` is told the headers of each answer, their names in small letters: what more it takes stands there.
     """
 
@@ -81,3 +83,8 @@ class Endpoint:
     host: Host = "direct"
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     heard: Callable[[Mapping[str, str]], None] | None = field(default=None, repr=False, compare=False)
+
+
+def known_as(name: str, place: str) -> str:
+    """A backend's name with a hash of where it is: the same name at another place is another backend."""
+    return f"{name}#{hashlib.sha256(place.encode()).hexdigest()[:8]}"

@@ -31,12 +31,12 @@ from providers import (
     Usage,
     UsageUpdate,
 )
+from providers.wire.calls import MOST_CALLS
 from providers.wire.estimate import estimated
 
 __all__ = ["MOST_CALLS", "MOST_TOKENS", "Sound", "sound_count"]
 
 MOST_TOKENS = 1_000_000_000  # of one question or reply: more than any model reads or says
-MOST_CALLS = 256  # in one reply
 MOST_NANOS = 1_000_000 * 10**9  # a million dollars, for one reply
 _EXECUTABLE = ("stop", "tool_calls")
 _COUNTS = ("input", "output", "cache_read", "cache_write", "reasoning")

@@ -7,13 +7,14 @@ from providers.anthropic.decoding import MessagesDecoder
 from providers.anthropic.encoding import encoded
 from providers.reply import ProviderError
 from providers.request import Endpoint, Request
-from providers.wire.backend import Backend, Counter, Format, origin_of, who_is
+from providers.wire.backend import Backend, Counter, Format, Home, origin_of, who_is
 from providers.wire.client import made
 from providers.wire.line import Line
 
 __all__ = ["connect"]
 
 _BASE_URL = "https://api.anthropic.com"  # said, so that no environment variable says another
+_HOME = Home("anthropic", _BASE_URL)
 _COUNTED = frozenset({"messages", "model", "system", "tools", "tool_choice", "thinking", "output_config"})
 _HOSTS = {"azure": "AsyncAnthropicFoundry", "bedrock": "AsyncAnthropicBedrockMantle", "vertex": "AsyncAnthropicVertex"}
 
@@ -25,10 +26,10 @@ class AnthropicBackend(Backend):
         line = Line(client, who_is(endpoint))
 
         def encode(request: Request) -> dict[str, Any]:
-            return encoded(request, origin_of(endpoint, request))
+            return encoded(request, origin_of(endpoint, request, _HOME))
 
         def decoder(request: Request) -> MessagesDecoder:
-            return MessagesDecoder(request, origin_of(endpoint, request))
+            return MessagesDecoder(request, origin_of(endpoint, request, _HOME))
 
         super().__init__(line, Format("/v1/messages", encode, decoder), endpoint.extra)
         self._counter = Counter(line, "/v1/messages/count_tokens", encode, _COUNTED)

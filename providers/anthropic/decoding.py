@@ -23,9 +23,10 @@ from providers.reply import (
     UsageUpdate,
 )
 from providers.request import Request
-from providers.wire.calls import as_text, ended, own_id
+from providers.wire.calls import as_text, ended, one_more, own_id
 from providers.wire.estimate import estimated
 from providers.wire.failures import told
+from providers.wire.text import parsed
 
 __all__ = ["MessagesDecoder"]
 
@@ -39,6 +40,7 @@ _FINISHES: Mapping[str, Finish] = {
     "model_context_window_exceeded": "context_window",
 }
 _COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+_KNOWN = ("text", "thinking", "tool_use")
 _PLAIN = {"type", "text", "thinking", "signature", "id", "name", "input", "citations"}  # fields that parts have
 
 
@@ -51,8 +53,9 @@ class _Block:
     call: int = -1
     id: str = ""
     texts: list[str] = field(default_factory=list)
-    signature: str = ""
+    signature: list[str] = field(default_factory=list)
     citations: list[Any] = field(default_factory=list)
+    closed: bool = False
 
 
 class MessagesDecoder:
@@ -60,7 +63,9 @@ class MessagesDecoder:
 
     def __init__(self, request: Request, origin: str) -> None:
         self._request, self._origin = request, origin
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: list[_Block] = []
+        self._open: dict[int, _Block] = {}  # by the number that the backend gave it last
+        self._ids: set[str] = set()  # of calls
         self._model, self._response_id, self._reason, self._why = request.model, "", "", ""
         self._counts: dict[str, int] = {}
         self._thought = 0
@@ -81,8 +86,10 @@ class MessagesDecoder:
         """The whole reply. Raises ProviderError (`protocol`) if it was cut."""
         if not self.done or not self._reason:
             raise ProviderError("protocol", "the reply ended before it was complete")
-        message = Message("assistant", tuple(part for block in self._blocks.values() for part in self._part(block)))
+        message = Message("assistant", tuple(part for block in self._blocks for part in self._part(block)))
         finish = ended(_FINISHES.get(self._reason, "error"), message)
+        if finish == "tool_calls" and not all(block.closed for block in self._blocks if block.call >= 0):
+            raise ProviderError("protocol", "the reply ended before a call of it did")
         usage = self._usage() if self._counts.get("output_tokens") else estimated(self._request, message)
         reason = f"{self._reason}: {self._why}" if self._why else self._reason
         return Reply(message, finish, usage, self._model, self._response_id, reason=reason)
@@ -99,30 +106,34 @@ class MessagesDecoder:
         start = data["content_block"]
         block = _Block(start, start["type"])
         if block.kind == "tool_use":
-            calls = [other for other in self._blocks.values() if other.call >= 0]
-            block.call, block.id = len(calls), own_id(start.get("id"), {other.id for other in calls})
+            block.call, block.id = one_more(len(self._ids)), own_id(start.get("id"), self._ids)
+            self._ids.add(block.id)
             yield ToolCallStarted(block.call, block.id, start["name"])
-        self._blocks[data["index"]] = block
+        self._open[data["index"]] = block
+        self._blocks.append(block)
         if block.kind in ("text", "thinking"):
-            block.signature, block.citations = start.get("signature") or "", list(start.get("citations") or ())
+            block.signature, block.citations = [start.get("signature") or ""], list(start.get("citations") or ())
             yield from _grown(block, start.get(block.kind) or "")
 
     def grow(self, data: Any) -> Iterator[StreamEvent]:
-        block, delta = self._blocks[data["index"]], data["delta"]
+        block, delta = self._open[data["index"]], data["delta"]
         kind = delta["type"]
         if kind == "text_delta":
+            if block.kind not in _KNOWN:  # whatever it is, these are words
+                block.kind = "text"
             yield from _grown(block, delta["text"])
         elif kind == "input_json_delta":
             yield from _grown(block, delta["partial_json"])
         elif kind == "thinking_delta":
             yield from _grown(block, delta["thinking"])
         elif kind == "signature_delta":
-            block.signature += delta["signature"]
+            block.signature.append(delta["signature"])
         elif kind == "citations_delta":
             block.citations.append(delta["citation"])
 
     def close(self, data: Any) -> Iterator[StreamEvent]:
-        block = self._blocks[data["index"]]
+        block = self._open[data["index"]]
+        block.closed = True
         if block.call >= 0:
             if not block.texts and block.start.get("input"):  # some give the arguments whole, at the start
                 yield from _grown(block, as_text(block.start["input"]))
@@ -160,12 +171,12 @@ class MessagesDecoder:
             if text:
                 yield Text(text, {self._origin: {"citations": block.citations}} if block.citations else {})
         elif block.kind == "thinking":
-            yield Thinking(text, {self._origin: {"signature": block.signature}})
+            yield Thinking(text, {self._origin: {"signature": "".join(block.signature)}})
         elif block.kind == "tool_use":
             more = {name: value for name, value in block.start.items() if name not in _PLAIN and _says_more(value)}
             yield ToolCall(block.id, block.start["name"], text or "{}", {self._origin: more} if more else {})
-        elif not block.texts:  # one of another kind that grew could not be put together again
-            yield Opaque(block.kind, {self._origin: dict(block.start)})
+        elif (grown := _put_together(block)) is not None:
+            yield Opaque(block.kind, {self._origin: grown})
 
 
 def _grown(block: _Block, text: str) -> Iterator[StreamEvent]:
@@ -178,6 +189,14 @@ def _grown(block: _Block, text: str) -> Iterator[StreamEvent]:
         yield TextDelta(text)
     elif block.kind == "thinking":
         yield ThinkingDelta(text)
+
+
+def _put_together(block: _Block) -> dict[str, Any] | None:
+    """A block of another kind as it goes back; None if it grew, and not as calls of the backend's own tools do."""
+    if not block.texts:
+        return dict(block.start)
+    given = parsed("".join(block.texts)) if "input" in block.start else None
+    return None if given is None else {**block.start, "input": given}
 
 
 def _says_more(value: Any) -> bool:

@@ -10,7 +10,7 @@ from providers.openai_chat.encoding import encoded, tools_of
 from providers.openai_chat.profiles import PROFILES
 from providers.reply import ProviderError
 from providers.request import Endpoint, Request, ToolSpec
-from providers.wire.backend import Backend, Format, origin_of, who_is
+from providers.wire.backend import Backend, Format, Home, origin_of, who_is
 from providers.wire.line import Line
 from providers.wire.openai_client import openai_client
 from providers.wire.remembered import remembered
@@ -23,16 +23,17 @@ class ChatBackend(Backend):
 
     def __init__(self, endpoint: Endpoint, client: Any) -> None:
         profile = PROFILES[endpoint.profile]
+        home = Home(endpoint.profile, profile.base_url)
 
         @remembered
         def tools(specs: Sequence[ToolSpec]) -> list[dict[str, Any]]:
             return tools_of(specs, profile)
 
         def encode(request: Request) -> dict[str, Any]:
-            return encoded(request, origin_of(endpoint, request), profile, tools(request.tools))
+            return encoded(request, origin_of(endpoint, request, home), profile, tools(request.tools))
 
         def decoder(request: Request) -> ChatDecoder:
-            return ChatDecoder(request, origin_of(endpoint, request), profile)
+            return ChatDecoder(request, origin_of(endpoint, request, home), profile)
 
         super().__init__(Line(client, who_is(endpoint)), Format("/chat/completions", encode, decoder), endpoint.extra)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.message import Message, Part, Text, Thinking, ToolCall
+from providers.openai_chat.details import Details
 from providers.openai_chat.profiles import Profile
 from providers.openai_chat.usage import cost_in, usage_in
 from providers.reply import (
@@ -25,7 +26,7 @@ from providers.reply import (
     UsageUpdate,
 )
 from providers.request import Request
-from providers.wire.calls import as_text, ended, own_id
+from providers.wire.calls import as_text, ended, one_more, own_id
 from providers.wire.estimate import estimated
 from providers.wire.failures import told
 
@@ -39,7 +40,6 @@ _FINISHES: Mapping[str, Finish] = {
     "refusal": "refusal", "abort": "cancelled",
 }  # fmt: skip
 _THOUGHTS = ("reasoning_content", "reasoning")
-_GROWING = ("text", "summary", "data")  # fields of a reasoning detail that come bit by bit
 
 
 @dataclass(slots=True)
@@ -47,7 +47,6 @@ class _Call:
     number: int
     id: str
     index: Any
-    given: Any  # the id as the endpoint gave it, if it did
     name: str
     texts: list[str] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
@@ -60,9 +59,12 @@ class ChatDecoder:
     def __init__(self, request: Request, origin: str, profile: Profile) -> None:
         self._request, self._origin, self._profile = request, origin, profile
         self._thoughts: list[str] = []
-        self._details: list[dict[str, Any]] = []
+        self._details = Details()
         self._texts: list[str] = []
         self._calls: list[_Call] = []
+        self._ids: set[str] = set()
+        self._given: dict[tuple[Any, Any], _Call] = {}  # by index and id; by id alone where there is no index
+        self._latest: dict[Any, _Call] = {}  # by index
         self._more: dict[str, Any] = {}
         self._model, self._response_id, self._reason, self._refused = "", "", "", False
         self._usage: Any = None
@@ -101,6 +103,8 @@ class ChatDecoder:
         message = Message("assistant", tuple(self._parts()))
         finish = _FINISHES.get(self._reason.lower(), "error")
         finish = "refusal" if self._refused and finish == "stop" else ended(finish, message)
+        if finish == "tool_calls" and not all(call.done for call in self._calls):
+            raise ProviderError("protocol", "a call came after the reply had ended")
         usage = usage_in(self._usage) or estimated(self._request, message)
         cost = cost_in(self._usage) if self._profile.costs else None
         return Reply(message, finish, usage, self._model, self._response_id, cost, self._reason)
@@ -121,23 +125,12 @@ class ChatDecoder:
             self._thoughts.append(thought)
             yield ThinkingDelta(thought)
         for detail in delta.get("reasoning_details") or ():
-            self._detail(detail)
-
-    def _detail(self, detail: Mapping[str, Any]) -> None:
-        """Details come bit by bit: what has the same kind and index as the one before goes on with it."""
-        last = self._details[-1] if self._details else {}
-        if not last or any(last.get(name) != detail.get(name) for name in ("type", "index")):
-            self._details.append(dict(detail))
-            return
-        for name, value in detail.items():
-            grows = name in _GROWING and isinstance(value, str)
-            if value is not None:
-                last[name] = (last.get(name) or "") + value if grows else value
+            self._details.add(detail)
 
     def _speak(self, delta: Any) -> Iterator[StreamEvent]:
         content, refusal = delta.get("content"), delta.get("refusal")
         self._refused = self._refused or bool(refusal)
-        text = content if isinstance(content, str) else _listed(content, "text")
+        text = content if isinstance(content, str) else _listed(_list(content), "text")
         if isinstance(delta.get("extra_content"), Mapping):
             self._more["extra_content"] = delta["extra_content"]
         if text := text + (refusal or ""):
@@ -163,38 +156,38 @@ class ChatDecoder:
         Some give every call index 0, with ids of their own; some give none of both, and then a name begins a call.
         """
         index, given = piece.get("index"), piece.get("id") or None
-        same = [call for call in self._calls if index is None or call.index == index]
         if given is not None:
-            return next((call for call in same if call.given == given), None)
-        if index is None and function.get("name"):
-            return None
-        return same[-1] if same else None
+            return self._given.get((index, given))
+        if index is None:
+            return None if function.get("name") or not self._calls else self._calls[-1]
+        return self._latest.get(index)
 
     def _new(self, piece: Mapping[str, Any], function: Mapping[str, Any]) -> _Call:
-        given = piece.get("id") or None
-        call_id = own_id(given, {call.id for call in self._calls})
-        call = _Call(len(self._calls), call_id, piece.get("index"), given, function["name"])
+        index, given = piece.get("index"), piece.get("id") or None
+        call = _Call(one_more(len(self._calls)), own_id(given, self._ids), index, function["name"])
         self._calls.append(call)
+        self._ids.add(call.id)
+        self._latest[index] = call
+        for place in ((index, given), (None, given)):
+            self._given.setdefault(place, call)
         return call
 
     def _ended(self) -> Iterator[StreamEvent]:
-        for call in self._calls:
-            if not call.done and call.index is None:
-                call.done = True
-                yield ToolCallDone(call.number)
+        """A call without an index ends where another one begins."""
+        if self._calls and self._calls[-1].index is None:
+            yield from _done(self._calls[-1])
 
     def _finished(self, reason: str) -> Iterator[StreamEvent]:
         if reason == "insufficient_system_resource":
             raise ProviderError("overloaded", "it ended the reply for want of resources")
         self._reason = reason
         for call in self._calls:
-            if not call.done:
-                call.done = True
-                yield ToolCallDone(call.number)
+            yield from _done(call)
 
     def _parts(self) -> Iterator[Part]:
-        if self._thoughts or self._details:
-            own = {"reasoning_details": self._details} if self._details else {}
+        details = self._details.whole()
+        if self._thoughts or details:
+            own = {"reasoning_details": details} if details else {}
             yield Thinking("".join(self._thoughts), {self._origin: own})
         if self._texts or self._more:
             yield Text("".join(self._texts), {self._origin: self._more} if self._more else {})
@@ -203,11 +196,24 @@ class ChatDecoder:
             yield ToolCall(call.id, call.name, arguments, {self._origin: call.more} if call.more else {})
 
 
+def _done(call: _Call) -> Iterator[StreamEvent]:
+    if not call.done:
+        call.done = True
+        yield ToolCallDone(call.number)
+
+
 def _calls_in(delta: Any) -> list[Any]:
     """The pieces of calls; a `function_call` is an old word for the only one."""
     if delta.get("function_call"):
         return [{"index": 0, "function": delta["function_call"]}]
     return [call for call in delta.get("tool_calls") or () if call]
+
+
+def _list(content: Any) -> Any:
+    """Content that is no text. Raises TypeError for what is no list either: words must not be passed over."""
+    if content is not None and not isinstance(content, list):
+        raise TypeError
+    return content
 
 
 def _listed(content: Any, kind: str) -> str:

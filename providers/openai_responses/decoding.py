@@ -1,13 +1,15 @@
 """The events of a reply from OpenAI's Responses. Pure.
 
 A reply is whole when `response.completed` or `response.incomplete` has come; `response.failed` and `error` are events
-like any other there. What a part is, its item says when it is done.
+like any other there. What a part is, its item says when it is done. Words of which no item tells are kept as they came;
+a call that is not done is none, and a reply that is said to be complete with such a one is a failure.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from providers.message import Message, Opaque, Part, Text, Thinking, ToolCall
+from providers.openai_responses.drafts import Drafts
 from providers.reply import (
     Finish,
     ProviderError,
@@ -23,7 +25,7 @@ from providers.reply import (
     UsageUpdate,
 )
 from providers.request import Request
-from providers.wire.calls import as_text, own_id
+from providers.wire.calls import as_text, one_more, own_id
 from providers.wire.estimate import estimated
 from providers.wire.failures import told
 
@@ -45,7 +47,8 @@ class ResponsesDecoder:
         self._request, self._origin = request, origin
         self._items: dict[int, Mapping[str, Any]] = {}  # as they were when they were done
         self._calls: dict[int, tuple[int, str]] = {}  # by the place of the item: its number, its id
-        self._grown: set[int] = set()  # calls whose arguments came bit by bit
+        self._ids: set[str] = set()  # of calls
+        self._drafts = Drafts()
         self._response: Mapping[str, Any] = {}
 
     @property
@@ -69,6 +72,9 @@ class ResponsesDecoder:
         if not self._response:
             raise ProviderError("protocol", "the reply ended before it was complete")
         response = self._response
+        self._items = self._drafts.completed(self._items)
+        if str(response.get("status")) == "completed" and any(map(self._unfinished, {*self._calls, *self._items})):
+            raise ProviderError("protocol", "the reply ended before a call of it did")
         message = Message("assistant", tuple(part for place, item in self._all() for part in self._part(place, item)))
         finish, reason = self._finish(message)
         usage = _usage(response.get("usage")) or estimated(self._request, message)
@@ -82,19 +88,27 @@ class ResponsesDecoder:
     def open(self, data: Any) -> Iterator[StreamEvent]:
         item, place = data["item"], data["output_index"]
         if item["type"] == "function_call" and place not in self._calls:
-            call_id = own_id(item.get("call_id"), {call_id for _, call_id in self._calls.values()})
-            self._calls[place] = len(self._calls), call_id
+            call_id = own_id(item.get("call_id"), self._ids)
+            self._calls[place] = one_more(len(self._calls)), call_id
+            self._ids.add(call_id)
+            self._drafts.begun(place, item)
             yield ToolCallStarted(self._calls[place][0], call_id, item["name"])
 
     def argue(self, data: Any) -> Iterator[StreamEvent]:
-        place = data["output_index"]
-        self._grown.add(place)
-        yield ToolCallArgumentsDelta(self._calls[place][0], data["delta"])
+        number = self._calls[data["output_index"]][0]
+        self._drafts.grown(data, "arguments")
+        yield ToolCallArgumentsDelta(number, data["delta"])
 
     def say(self, data: Any) -> Iterator[StreamEvent]:
+        self._drafts.grown(data, "text")
+        yield TextDelta(data["delta"])
+
+    def refuse(self, data: Any) -> Iterator[StreamEvent]:
+        self._drafts.grown(data, "refusal")
         yield TextDelta(data["delta"])
 
     def think(self, data: Any) -> Iterator[StreamEvent]:
+        self._drafts.grown(data, "thought")
         yield ThinkingDelta(data["delta"])
 
     def pause(self, data: Any) -> Iterator[StreamEvent]:
@@ -107,7 +121,7 @@ class ResponsesDecoder:
         self._items[place] = {name: value for name, value in item.items() if value is not None}
         if place in self._calls:
             number = self._calls[place][0]
-            if place not in self._grown and (arguments := as_text(item.get("arguments"))):
+            if not self._drafts.has(place, "arguments") and (arguments := as_text(item.get("arguments"))):
                 yield ToolCallArgumentsDelta(number, arguments)
             yield ToolCallDone(number)
 
@@ -124,6 +138,11 @@ class ResponsesDecoder:
 
     def fail(self, data: Any) -> Iterator[StreamEvent]:
         raise told((data.get("response") or {}).get("error") or data)
+
+    def _unfinished(self, place: int) -> bool:
+        item = self._items.get(place, {})
+        is_call = place in self._calls or item.get("type") == "function_call"
+        return is_call and item.get("status", "completed" if item else "in_progress") != "completed"
 
     def _all(self) -> list[tuple[int, Mapping[str, Any]]]:
         return sorted(self._items.items())
@@ -148,7 +167,8 @@ class ResponsesDecoder:
             if text:
                 yield Text(text, {self._origin: own} if "id" in own else {})
         elif kind == "reasoning":
-            yield Thinking(_thought(item), {self._origin: {"item": dict(item)}})
+            thought = _thought(item) or self._drafts.thought(place)
+            yield Thinking(thought, {self._origin: {"item": dict(item)}} if "id" in item else {})
         elif kind == "function_call":
             own = {name: value for name, value in item.items() if name not in _OF_CALL and value is not None}
             call_id, arguments = self._calls[place][1], as_text(item.get("arguments")) or "{}"
@@ -183,7 +203,7 @@ _STEPS: Mapping[str, Callable[[Any, Any], Iterator[StreamEvent]]] = {
     "response.output_item.added": ResponsesDecoder.open,
     "response.output_item.done": ResponsesDecoder.close,
     "response.output_text.delta": ResponsesDecoder.say,
-    "response.refusal.delta": ResponsesDecoder.say,
+    "response.refusal.delta": ResponsesDecoder.refuse,
     "response.reasoning_text.delta": ResponsesDecoder.think,
     "response.reasoning_summary_text.delta": ResponsesDecoder.think,
     "response.reasoning_summary_part.added": ResponsesDecoder.pause,

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from providers.reply import Finished, ProviderError, Reply, StreamEvent
-from providers.request import Deadlines, Endpoint, Request
+from providers.request import Deadlines, Endpoint, Request, known_as
 from providers.wire.failures import Who
 from providers.wire.line import Answer, Line
 
-__all__ = ["Backend", "Counter", "Decoder", "Format", "merged", "origin_of", "who_is"]
+__all__ = ["Backend", "Counter", "Decoder", "Format", "Home", "merged", "origin_of", "who_is"]
 
 
 _SECRET = re.compile("key|secret|token|password")  # options that are not told
+_SHAPE = (LookupError, TypeError, ValueError, AttributeError)  # what is raised over values of other types
 
 
 class Decoder(Protocol):
@@ -32,7 +33,7 @@ class Decoder(Protocol):
         AttributeError if it has not the shape that it must have."""
 
     def reply(self) -> Reply:
-        """The whole reply. Raises ProviderError (`protocol`) if it was cut."""
+        """The whole reply. Raises ProviderError (`protocol`) if it was cut, and else as `take` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,24 @@ def who_is(endpoint: Endpoint) -> Who:
     return Who.of(endpoint.name, (endpoint.api_key, *endpoint.headers.values(), *hidden))
 
 
-def origin_of(endpoint: Endpoint, request: Request) -> str:
-    """Whose signatures are whose: the key in `meta` of what goes back to this model at this backend only."""
-    return f"{endpoint.name}:{request.model}"
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a wire format comes from: the endpoint of this name that has no address but this one."""
+
+    name: str
+    base_url: str | None
+
+
+def origin_of(endpoint: Endpoint, request: Request, home: Home) -> str:
+    """Whose signatures are whose: the key in `meta` of what goes back to this model at this backend only.
+
+    It is `anthropic:NAME` at home, and `mine#1f0c2d3e:NAME` anywhere else. Older records have the name alone, which
+    only who is at home reads: to all others nothing of theirs goes back, as when the backend changes.
+    """
+    url = (endpoint.base_url or home.base_url or "").rstrip("/")
+    if (endpoint.name, url, endpoint.host) == (home.name, (home.base_url or "").rstrip("/"), "direct"):
+        return f"{endpoint.name}:{request.model}"
+    return f"{known_as(endpoint.name, f'{home.name} {endpoint.host} {url}')}:{request.model}"
 
 
 def merged(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +145,7 @@ def _taken(answer: Answer, decoder: Decoder, event: bytes, data: Any) -> list[St
         return list(decoder.take(event, data))
     except ProviderError as error:
         raise answer.failure(error) from None
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except _SHAPE:
         raise answer.failure(ProviderError("protocol", "it sent an event of a shape that is not known")) from None
 
 
@@ -138,3 +154,5 @@ def _finished(answer: Answer, decoder: Decoder) -> Finished:
         return Finished(decoder.reply())
     except ProviderError as error:
         raise answer.failure(error) from None
+    except _SHAPE:
+        raise answer.failure(ProviderError("protocol", "its reply has a shape that is not known")) from None

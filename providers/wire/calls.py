@@ -7,7 +7,16 @@ from collections.abc import Container
 from providers.message import Message
 from providers.reply import Finish, ProviderError
 
-__all__ = ["as_text", "ended", "own_id"]
+__all__ = ["MOST_CALLS", "as_text", "ended", "one_more", "own_id"]
+
+MOST_CALLS = 256  # in one reply
+
+
+def one_more(calls: int) -> int:
+    """The number of the next call. Raises ProviderError (`protocol`) where there are too many already."""
+    if calls >= MOST_CALLS:
+        raise ProviderError("protocol", f"the reply holds more than {MOST_CALLS} calls")
+    return calls
 
 
 def own_id(given: object, taken: Container[str]) -> str:

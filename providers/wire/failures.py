@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from providers.blotting import HIDDEN, Blotter
 from providers.reply import ProviderError, ProviderErrorKind
 from providers.wire.text import clean
 
@@ -55,7 +56,7 @@ _KEYS = re.compile(r"\b(?:(?:sk|gsk|xai|pk|rk|key|csk)[-_]|AIza)[A-Za-z0-9*_.-]{
 _TRY_AGAIN = re.compile(r"try again in (\d{1,6}(?:\.\d{1,6})?)(ms|s)\b")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _MOST = 400  # characters of what a backend says
-_SHORTEST = 6  # what is shorter is no secret, and may be part of any word
+_LONGEST_ID = 100
 _REQUEST_IDS = ("request-id", "x-request-id", "x-amzn-requestid", "apim-request-id", "x-goog-request-id", "cf-ray")
 
 
@@ -64,15 +65,15 @@ class Who:
     """A backend: what it is called, and what must not be told of it."""
 
     name: str
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    blotter: Blotter = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, name: str, secrets: Iterable[str]) -> "Who":
-        return cls(name, frozenset(secret for secret in secrets if len(secret) >= _SHORTEST))
+        return cls(name, Blotter(secrets))
 
     def says(self, error: ProviderError, request_id: str | None = None) -> ProviderError:
         """The failure with the backend's name and the request's, and without a secret."""
-        request_id = error.request_id or request_id
+        request_id = self.blotter.blotted(error.request_id or request_id or "")[:_LONGEST_ID] or None
         status = f"status {error.status}" if error.status else ""
         about = ", ".join(word for word in (status, f"request {request_id}" if request_id else "") if word)
         text = f"{self.name}: {self.scrubbed(str(error))}" + (f" ({about})" if about else "")
@@ -81,10 +82,8 @@ class Who:
         )
 
     def scrubbed(self, text: str) -> str:
-        """One line of at most 400 characters, without a secret."""
-        for secret in self.secrets:
-            text = text.replace(secret, "(secret)")
-        text = _CONTROLS.sub(" ", _KEYS.sub("(secret)", clean(text))).strip()
+        """One line of at most 400 characters, without a secret, or what looks like one."""
+        text = _CONTROLS.sub(" ", _KEYS.sub(HIDDEN, self.blotter.blotted(clean(text)))).strip()
         return text if len(text) <= _MOST else f"{text[:_MOST]} ..."
 
 
@@ -186,7 +185,7 @@ def _plain(status: int, headers: Mapping[str, str], body: Any) -> str:
 def _request_id(headers: Mapping[str, str], body: Any) -> str | None:
     given = body.get("request_id") if isinstance(body, Mapping) else None
     found = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None) or given
-    return clean(_CONTROLS.sub("", found)[:100]) if isinstance(found, str) else None
+    return clean(_CONTROLS.sub("", found)) if isinstance(found, str) else None
 
 
 def _retry_delay(error: Any) -> float | None:

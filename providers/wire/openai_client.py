@@ -8,9 +8,9 @@ from providers.request import Endpoint
 from providers.wire.backend import who_is
 from providers.wire.client import made
 
-__all__ = ["openai_client"]
+__all__ = ["OPENAI", "openai_client"]
 
-_BASE_URL = "https://api.openai.com/v1"  # said, so that no environment variable says another
+OPENAI = "https://api.openai.com/v1"  # said, so that no environment variable says another
 _NO_KEY = "none"  # what a server of one's own is sent that asks for no key
 
 
@@ -21,7 +21,7 @@ def openai_client(endpoint: Endpoint) -> Any:
     if endpoint.host == "direct":
         if not endpoint.api_key and endpoint.base_url is None:
             raise who_is(endpoint).says(ProviderError("auth", "there is no API key"))
-        key, url = endpoint.api_key or _NO_KEY, endpoint.base_url or _BASE_URL
+        key, url = endpoint.api_key or _NO_KEY, endpoint.base_url or OPENAI
         client = made(endpoint, openai.AsyncOpenAI, api_key=key, base_url=url)
         client.organization = endpoint.options.get("organization")  # else environment variables say them
         client.project = endpoint.options.get("project")

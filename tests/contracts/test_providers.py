@@ -342,3 +342,22 @@ def test_what_everybody_must_do_alike_is_compared_with_care() -> None:
     assert plain(pieces) == [ToolCallArgumentsDelta(0, "ab"), ToolCallArgumentsDelta(1, "c")]
     reply = asyncio.run(heard(ScriptedProvider(parsed("steps: [{think: a, say: b}]", "s.yaml")), Request("m", "", GO)))
     assert plain_reply(reply_of(reply[0])).message.parts == (Thinking("a"), Text("b"))
+
+
+@pytest.mark.parametrize(("member", "sealed"), [("anthropic", '"signature"'), ("openai_responses", '"gAAA')])
+def test_what_was_signed_elsewhere_does_not_go_to_who_has_the_same_name(member: str, sealed: str) -> None:
+    """As when the endpoint's URL is edited in the midst of a run."""
+
+    async def scenario() -> None:
+        playing = MEMBERS[member].playing
+        async with asyncio.timeout(60), playing(steps) as here, playing(steps) as elsewhere:
+            events, _ = await heard(here.provider, here.request())
+            reply = reply_of(events).message
+            results = tuple(_shows("7")(call) for call in reply.tool_calls)
+            for scene in (here, elsewhere):
+                _, error = await heard(scene.provider, scene.request((*GO, reply, Message("tool", results))))
+                assert error is None
+                assert (sealed in json.dumps(scene.asked.heard[-1].body)) == (scene is here)
+
+    steps = SCRIPTS["thoughts"] + "\n  - {say: There are 7.}"
+    asyncio.run(scenario())

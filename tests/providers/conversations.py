@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -200,3 +201,21 @@ def streamed(events: Sequence[StreamEvent]) -> list[tuple[str, ...]]:
             )
             assert sum(1 for done in events if done == ToolCallDone(event.index)) == 1
     return found
+
+
+def counted(work: Callable[[], Any]) -> int:
+    """How many lines run meanwhile, in however many turns of loops: work, whatever the machine and its load."""
+    lines = 0
+
+    def trace(_frame: Any, event: str, _arg: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return lines

@@ -28,7 +28,7 @@ from providers import (
 )
 from providers.anthropic.decoding import MessagesDecoder
 from providers.fake.anthropic import ANTHROPIC
-from tests.providers.conversations import MODEL, ORIGIN, heard, replies, shown, streamed, told
+from tests.providers.conversations import MODEL, ORIGIN, counted, heard, replies, shown, streamed, told
 
 START = {
     "type": "message_start",
@@ -205,3 +205,49 @@ def test_an_error_amid_the_stream_is_a_failure_of_its_kind(kind: str, known: str
     with pytest.raises(ProviderError, match="Too much") as failed:
         decoded(START, {"type": "error", "error": {"type": kind, "message": "Too much"}})
     assert failed.value.kind == known
+
+
+LOOK = {"type": "tool_use", "id": "c1", "name": "look", "input": {}}
+
+
+def argued(*pieces: str) -> list[dict[str, Any]]:
+    return [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+
+
+def test_a_call_that_is_not_closed_is_none() -> None:
+    *opened, _ = block(0, LOOK, *argued('{"a": 1}'))
+    with pytest.raises(ProviderError, match="before a call of it did") as failed:
+        decoded(START, *opened, ending("tool_use"), STOP)
+    assert failed.value.kind == "protocol"
+    _, reply = decoded(START, *opened, ending("max_tokens"), STOP)
+    assert (reply.finish, len(reply.message.tool_calls)) == ("length", 1)
+
+
+def test_words_are_kept_whatever_their_block_is_called_and_numbered() -> None:
+    *opened, _ = text(0, "One ")
+    novel = block(0, {"type": "novelty"}, {"type": "text_delta", "text": "three"})
+    events, reply = decoded(START, *opened, *text(0, "two "), *novel, ending(), STOP)
+    assert reply.message.text == "One two three"
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "One two three"
+
+
+def test_a_call_of_the_backend_s_own_tool_is_put_together_and_goes_back() -> None:
+    start = {"type": "server_tool_use", "id": "s1", "name": "search", "input": {}}
+    _, reply = decoded(START, *block(0, start, *argued('{"q"', ': "a"}')), *text(1, "Hi"), ending(), STOP)
+    own = {**start, "input": {"q": "a"}}
+    assert reply.message.parts[0] == Opaque("server_tool_use", {ORIGIN: own})
+    _, reply = decoded(START, *block(0, start, *argued('{"q"')), *text(1, "Hi"), ending(), STOP)
+    assert reply.message.parts == (Text("Hi"),)
+
+
+def test_more_calls_than_anybody_makes_are_refused_when_they_come() -> None:
+    with pytest.raises(ProviderError, match="more than 256 calls"):
+        decoded(START, *(event for place in range(257) for event in block(place, LOOK)))
+
+
+def test_what_is_read_of_a_reply_grows_as_its_calls_do() -> None:
+    def steps(calls: int) -> int:
+        blocks = [event for place in range(calls) for event in block(place, {**LOOK, "id": f"c{place}"})]
+        return counted(lambda: decoded(START, *blocks, ending("tool_use"), STOP))
+
+    assert steps(256) < 5 * steps(64)

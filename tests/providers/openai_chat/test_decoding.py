@@ -1,5 +1,6 @@
 """A reply in Chat Completions, chunk by chunk, with the oddities of those who say that they are compatible."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from providers import (
 from providers.fake.chat import CHAT
 from providers.openai_chat import PROFILES
 from providers.openai_chat.decoding import ChatDecoder
-from tests.providers.conversations import MODEL, ORIGIN, heard, replies, shown, streamed, told
+from tests.providers.conversations import MODEL, ORIGIN, counted, heard, replies, shown, streamed, told
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 7}}
 
@@ -265,3 +266,39 @@ def test_a_reply_that_ended_for_want_of_resources_is_a_failure() -> None:
     with pytest.raises(ProviderError) as failed:
         decoded(chunk({"content": "Hi"}, "insufficient_system_resource"))
     assert failed.value.kind == "overloaded"
+
+
+@pytest.mark.parametrize("content", [7, True, {"text": "Hi"}])
+def test_words_of_another_type_are_not_passed_over(content: Any) -> None:
+    with pytest.raises(TypeError):
+        decoded(chunk({"content": content}), chunk(finish="stop"))
+
+
+def test_a_call_that_comes_after_the_end_is_none() -> None:
+    with pytest.raises(ProviderError, match="after the reply had ended") as failed:
+        decoded(chunk(finish="stop"), calls(call("{}", "look", index=0, id="c1")))
+    assert failed.value.kind == "protocol"
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_more_calls_than_anybody_makes_are_refused_when_they_come(at_once: bool) -> None:
+    pieces = [call("{}", "look", index=place, id=f"c{place}") for place in range(257)]
+    with pytest.raises(ProviderError, match="more than 256 calls"):
+        decoded(*([calls(*pieces)] if at_once else map(calls, pieces)))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda n: {"index": n, "id": f"c{n}"},
+        lambda n: {"index": 0, "id": f"c{n}"},
+        lambda n: {"id": f"c{n}"},
+        lambda _: {},
+    ],
+)
+def test_what_is_read_of_a_reply_grows_as_its_calls_do(place: Callable[[int], dict[str, Any]]) -> None:
+    def steps(number: int) -> int:
+        pieces = [calls(call("{}", "look", **place(at))) for at in range(number)]
+        return counted(lambda: decoded(*pieces, chunk(finish="tool_calls")))
+
+    assert steps(256) < 5 * steps(64)

@@ -27,7 +27,7 @@ from providers import (
 )
 from providers.fake.responses import RESPONSES
 from providers.openai_responses.decoding import ResponsesDecoder
-from tests.providers.conversations import MODEL, ORIGIN, heard, replies, shown, streamed, told
+from tests.providers.conversations import MODEL, ORIGIN, counted, heard, replies, shown, streamed, told
 
 START = {"type": "response.created", "response": {"id": "resp_1", "model": MODEL}}
 USAGE = {
@@ -181,3 +181,68 @@ def test_an_error_amid_the_stream_is_a_failure_of_its_kind(event: dict[str, Any]
     with pytest.raises(ProviderError, match="Too much") as failed:
         decoded(START, event)
     assert failed.value.kind == "rate_limit"
+
+
+def said(text: str, place: int = 0, kind: str = "output_text") -> dict[str, Any]:
+    return {"type": f"response.{kind}.delta", "output_index": place, "delta": text}
+
+
+def added(place: int, item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "response.output_item.added", "output_index": place, "item": item}
+
+
+@pytest.mark.parametrize(
+    "closing", [[], [done(1, message(""))], [done(1, message("One "))], [done(1, message("", content=[]))]]
+)
+def test_words_that_only_came_bit_by_bit_are_in_the_reply(closing: list[dict[str, Any]]) -> None:
+    _, reply = decoded(START, said("One ", 1), said("two", 1), *closing, ending())
+    assert (reply.message.text, reply.finish) == ("One two", "stop")
+
+
+def test_an_item_says_what_its_words_are_in_the_end() -> None:
+    _, reply = decoded(START, said("One two [1]"), done(0, message("One two")), said("Three", 1), ending())
+    assert reply.message.text == "One two [1]Three"
+    _, reply = decoded(START, said("Two one"), done(0, message("One two")), ending())
+    assert reply.message.text == "One two"
+    (part,) = reply.message.parts
+    assert part.meta == {ORIGIN: {"id": "msg_1"}}
+
+
+def test_a_refusal_and_thoughts_that_only_came_bit_by_bit_are_in_the_reply() -> None:
+    thought = said("Hm.", 0, "reasoning_summary_text")
+    _, reply = decoded(START, thought, said("No.", 1, "refusal"), ending())
+    assert (reply.message, reply.finish) == (Message("assistant", (Thinking("Hm."), Text("No."))), "refusal")
+    item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "AAAA"}
+    _, reply = decoded(START, thought, done(0, item), said("No.", 1), ending())
+    assert reply.message.parts[0] == Thinking("Hm.", {ORIGIN: {"item": item}})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [added(0, call("c1", ""))],
+        [added(0, call("c1", "")), said('{"a": 1}', 0, "function_call_arguments")],
+        [done(0, call("c1", "", status="incomplete"))],
+        [done(0, call("c1", '{"a": 1}', status="in_progress"))],
+    ],
+)
+def test_a_call_that_is_not_done_in_a_reply_that_is_said_to_be_is_a_failure(events: list[dict[str, Any]]) -> None:
+    with pytest.raises(ProviderError, match="before a call of it did") as failed:
+        decoded(START, *events, ending())
+    assert failed.value.kind == "protocol"
+    _, reply = decoded(START, *events, ending("incomplete", incomplete_details={"reason": "max_output_tokens"}))
+    assert (reply.finish, len(reply.message.tool_calls)) == ("length", 1)
+
+
+def test_more_calls_than_anybody_makes_are_refused_when_they_come() -> None:
+    with pytest.raises(ProviderError, match="more than 256 calls"):
+        decoded(START, *(added(place, call(f"c{place}")) for place in range(257)))
+
+
+def test_what_is_read_of_a_reply_grows_as_its_calls_do() -> None:
+    def steps(calls: int) -> int:
+        items = [(place, call(f"c{place}")) for place in range(calls)]
+        events = [event for place, item in items for event in (added(place, item), done(place, item))]
+        return counted(lambda: decoded(START, *events, ending()))
+
+    assert steps(256) < 5 * steps(64)

@@ -9,7 +9,7 @@ import pytest
 
 from providers import Endpoint, Finished, Message, ProviderError, Reply, Request, StreamEvent, Text, TextDelta, Usage
 from providers.openai_chat import connect
-from providers.wire.backend import Backend, Counter, Format, merged, origin_of, who_is
+from providers.wire.backend import Backend, Counter, Format, Home, merged, origin_of, who_is
 from providers.wire.line import Line
 from providers.wire.openai_client import openai_client
 from tests.providers.serving import asked, events, head, serving, sse
@@ -128,16 +128,33 @@ def test_nothing_in_extra_takes_a_field_away() -> None:
     assert merged({"a": None}, {}) == {"a": None}
 
 
+HOME = Home("anthropic", "https://api.anthropic.com")
+
+
 def test_who_signed_something_is_a_model_at_a_backend() -> None:
-    request = asked()
-    assert origin_of(Endpoint("here"), request) != origin_of(Endpoint("there"), request)
-    assert origin_of(Endpoint("here"), request) == "here:tiny"
+    assert origin_of(Endpoint("here"), asked(), HOME) != origin_of(Endpoint("there"), asked(), HOME)
+
+
+@pytest.mark.parametrize("url", [None, "https://api.anthropic.com", "https://api.anthropic.com/"])
+def test_at_home_it_is_the_name_that_stands_in_older_records(url: str | None) -> None:
+    assert origin_of(Endpoint("anthropic", base_url=url), asked(), HOME) == "anthropic:tiny"
+
+
+def test_a_backend_that_has_moved_under_its_name_is_another_one() -> None:
+    here, there = (Endpoint("anthropic", base_url=f"http://127.0.0.1:{port}/v1") for port in (1, 2))
+    ways = [(each, HOME) for each in (here, there, Endpoint("anthropic"), Endpoint("anthropic", host="vertex"))]
+    ways += [(Endpoint("mine"), HOME), (Endpoint("mine"), Home("openai", None)), (here, Home("openai", None))]
+    origins = {origin_of(endpoint, asked(), home) for endpoint, home in ways}
+    assert len(origins) == len(ways)
+    slashed = Endpoint("anthropic", base_url="http://127.0.0.1:1/v1/")
+    assert origin_of(here, asked(), HOME) == origin_of(slashed, asked(), HOME)
+    assert "127.0.0.1" not in "".join(origins)
 
 
 def test_what_is_secret_of_an_endpoint_is_known() -> None:
     options = {"aws_secret_key": "secret-1", "aws_session_token": "secret-2", "region": "eu-west-1"}
     who = who_is(Endpoint("x", "secret-3", headers={"authorization": "secret-4"}, options=options))
-    assert who.secrets == {"secret-1", "secret-2", "secret-3", "secret-4"}
+    assert who.scrubbed("secret-1 secret-2 secret-3 secret-4 eu-west-1") == "*** *** *** *** eu-west-1"
     assert "secret" not in repr(who)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from providers import Message, ProviderError, ToolCall
-from providers.wire.calls import as_text, ended, own_id
+from providers.wire.calls import MOST_CALLS, as_text, ended, one_more, own_id
 
 CALL, NONE = Message("assistant", (ToolCall("a", "look", "{}"),)), Message("assistant", ())
 
@@ -24,3 +24,9 @@ def test_a_reply_with_calls_ends_with_them_whatever_it_is_called() -> None:
     assert (ended("length", CALL), ended("refusal", CALL)) == ("length", "refusal")
     with pytest.raises(ProviderError, match="did not come"):
         ended("tool_calls", NONE)
+
+
+def test_calls_are_numbered_up_to_a_bound() -> None:
+    assert [one_more(calls) for calls in (0, 1, MOST_CALLS - 1)] == [0, 1, MOST_CALLS - 1]
+    with pytest.raises(ProviderError, match="more than 256 calls"):
+        one_more(MOST_CALLS)

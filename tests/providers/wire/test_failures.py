@@ -149,8 +149,21 @@ def test_a_failure_that_says_nothing_says_so() -> None:
 )
 def test_a_failure_repeats_no_secret(text: str) -> None:
     found = str(Who.of("x", ["hush-hush-key", "no"]).says(ProviderError("auth", text)))
-    assert "(secret)" in found
+    assert "***" in found
     assert not any(part in found for part in ("hush-hush", "xyz", "abc.def", "AIza", "gsk_"))
+
+
+def test_nor_does_it_repeat_one_as_the_name_of_a_request() -> None:
+    who = Who.of("x", ["hush-hush-key"])
+    given = failed(500, {"x-request-id": "x" * 95 + "hush-hush-key"}, None)
+    for said in (who.says(given), who.says(ProviderError("server", "No"), given.request_id)):
+        assert "hush" not in f"{said} {said.request_id}"
+        assert len(said.request_id or "") <= 100
+
+
+@pytest.mark.parametrize("form", ["aHVzaC1odXNoL2tleQ==", "hush-hush%2Fkey", "Basic dTpodXNoLWh1c2gva2V5"])
+def test_nor_one_that_is_encoded(form: str) -> None:
+    assert Who.of("x", ["hush-hush/key"]).scrubbed(f"no {form}") != f"no {form}"
 
 
 def test_ordinary_words_are_no_secrets() -> None:
