@@ -17,12 +17,20 @@ from providers import ProviderError
 __all__ = ["Known", "checked", "known_models", "names_of"]
 
 _MILLION = 1_000_000
+_SILENT = frozenset({"network", "timeout"})  # kinds of failure without an answer
+
+_LISTED = {
+    True: "answers, and lists it",
+    False: "answers, but lists no such model",
+    None: "answers, but has no list of models",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`problem` is why it can't be asked as it is configured. `reachable` and `listed` (whether its endpoint knows a
-    model of that name) are None where nobody has looked. `rests` is in seconds.
+    """`problem` is why it can't be asked as it is configured. `reachable` (whether its endpoint answers), `refused` and
+    `listed` (whether that knows a model of this name) are None where nobody has looked, or it does not say. `why` is
+    why not, or why nobody has looked. `rests` is in seconds.
     """
 
     found: Chosen
@@ -32,8 +40,27 @@ class Known:
     rests: float = 0.0
     problem: Problem | None = None
     reachable: bool | None = None
+    refused: bool | None = None
     listed: bool | None = None
     why: str = ""
+
+    @property
+    def bad(self) -> bool:
+        """Whether it was looked at, and can't be asked."""
+        return self.reachable is False or self.refused is True or self.listed is False
+
+    @property
+    def seen(self) -> str:
+        """What is known of its state, in words, and nothing more."""
+        if self.problem is not None:
+            return "not ready"
+        if self.reachable is False:
+            return f"unreachable: {self.why}"
+        if self.refused:
+            return f"answers, but {self.why}"
+        if self.reachable:
+            return _LISTED[self.listed]
+        return f"left alone for {self.rests:.0f} s: it failed too often" if self.rests else self.why or "configured"
 
     def to_json(self) -> dict[str, Any]:
         """Money is in US dollars for a million tokens, as text."""
@@ -56,8 +83,10 @@ class Known:
             "rests": round(self.rests, 1),
             "problem": str(self.problem) if self.problem else None,
             "reachable": self.reachable,
+            "refused": self.refused,
             "listed": self.listed,
             "why": self.why,
+            "seen": self.seen,
         }
 
 
@@ -91,13 +120,27 @@ def _known(models: Models, found: Chosen) -> Known:
 
 
 async def _reached(models: Models, known: Known) -> Known:
-    if known.problem is not None or known.found.served is None or known.found.served.said.host != "direct":
+    if known.problem is not None:
         return known
+    if (unasked := _unasked(known.found)) is not None:
+        return replace(known, why=f"not checked: {unasked}")
     try:
         names = await models.reach(known.found)
     except ProviderError as error:
-        return replace(known, reachable=False, why=str(error))
-    return replace(known, reachable=True, listed=None if names is None else known.found.model in names)
+        answers = error.kind not in _SILENT
+        return replace(known, reachable=answers, refused=answers, why=str(error))
+    listed = None if names is None else known.found.model in names
+    return replace(known, reachable=True, refused=False, listed=listed)
+
+
+def _unasked(found: Chosen) -> str | None:
+    """Why there is nothing that could be asked of it for nothing."""
+    if found.recording is not None:
+        return "a recording, which is read when it is played"
+    if found.served is None:
+        return "a script"
+    host = found.served.said.host
+    return None if host == "direct" else f"{host} has no list of models that is free to ask for"
 
 
 def _priced(price: Price | None) -> dict[str, str | None] | None:

@@ -188,6 +188,7 @@ class Models:
             served.base_url,
             headers,
             served.profile,
+            served.said.extra,
             host=served.said.host,
             options=options,
         )

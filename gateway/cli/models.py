@@ -7,13 +7,14 @@ import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, emit, located
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.budget import Price
     from gateway.config import Config
+    from gateway.events import Recorded
     from gateway.model_list import Known
 
 __all__ = ["models_command"]
@@ -45,7 +46,10 @@ async def _found(config: "Config", names: "Sequence[str]", *, check: bool) -> "S
     from gateway.model_list import checked, known_models, names_of
     from gateway.models import Models
 
-    models = Models(config)
+    async def recorded(run_id: str) -> "Sequence[Recorded]":
+        raise StoreError(f"run `{run_id}` is not looked for here")  # nothing is played
+
+    models = Models(config, recorded=recorded)
     try:
         found = known_models(models, names or names_of(config))
     except ConfigError as error:
@@ -59,8 +63,7 @@ async def _found(config: "Config", names: "Sequence[str]", *, check: bool) -> "S
 def _exit(found: "Sequence[Known]") -> Exit:
     if any(known.problem for known in found):
         return Exit.CONFIG
-    bad = any(known.reachable is False or known.listed is False for known in found)
-    return Exit.UNREACHABLE if bad else Exit.OK
+    return Exit.UNREACHABLE if any(known.bad for known in found) else Exit.OK
 
 
 def _print(found: "Sequence[Known]") -> None:
@@ -80,9 +83,9 @@ def _row(known: "Known") -> "Sequence[str]":
     from gateway.visible import visible
 
     found, served = known.found, known.found.served
-    where = f"{found.model} at {served.name}" if served else "a script"
+    where = f"{found.model} at {served.name}" if served else "a script" if found.recording is None else "a recording"
     window = f"{known.window:,} tokens" if known.window else ""
-    return [visible(found.name), visible(where), _price(known.price), window, _state(known)]
+    return [visible(found.name), visible(where), _price(known.price), window, visible(known.seen)]
 
 
 def _price(price: "Price | None") -> str:
@@ -94,15 +97,3 @@ def _price(price: "Price | None") -> str:
         return "free"
     read, written = (f"${usd(nanos * 1_000_000).normalize():f}" for nanos in (price.input, price.output))
     return f"{read} in, {written} out a million"
-
-
-def _state(known: "Known") -> str:
-    if known.problem is not None:
-        return "not ready"
-    if known.reachable is False:
-        return f"unreachable: {known.why}"
-    if known.listed is False:
-        return "reachable, but it lists no such model"
-    if known.rests:
-        return f"left alone for {known.rests:.0f} s: it failed too often"
-    return "reachable" if known.reachable else "ready"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.config.endpoints import EndpointConfig, Served, languages, served
+from gateway.config.extra_fields import misplaced
 from gateway.config.model_names import REPLAY, SCRIPTED, direct
 from gateway.config.models import ModelConfig
 from gateway.config.places import KeyPath, Place
@@ -45,6 +46,10 @@ def model_findings(settings: Settings, places: Mapping[KeyPath, Place]) -> Itera
     """What is wrong between the tables about models."""
     for alias, model in settings.models.items():
         yield from _misplaced(alias, model, settings.endpoints, places)
+    for name, endpoint in settings.endpoints.items():
+        for field, why in misplaced(endpoint.extra, languages(settings.endpoints)[name]):
+            hint = "leave it out; effort, limits and the like are keys of [models.ALIAS] and [agents.NAME]"
+            yield places["endpoints", name, "extra", field].problem(why, hint)
     for agent, said in settings.agents.items():
         for name in said.model:
             try:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from gateway.config.extra_fields import ExtraFields
 from gateway.config.masking import looks_issued
 from gateway.config.table import VARIABLE, Count, Seconds, Table, Template, Tokens, WebAddress
 from gateway.wording import did_you_mean
@@ -69,8 +70,8 @@ class BreakerTable(Table):
 class EndpointConfig(Table):
     """`[endpoints.NAME]`. What is not said is what the built-in endpoint of that name has, if there is one.
 
-    `provider` is whose language it speaks, `profile` how it deviates. `free`: its models cost nothing, unless a price
-    is known.
+    `provider` is whose language it speaks, `profile` how it deviates. `extra` are fields of its own in the body of each
+    request. `free`: its models cost nothing, unless a price is known.
     """
 
     provider: Networked | None = None
@@ -78,6 +79,7 @@ class EndpointConfig(Table):
     base_url: WebAddress | None = Field(default=None, repr=False)
     api_key_env: Variable | None = None
     headers: Mapping[str, Template] = Field(default={}, repr=False)
+    extra: ExtraFields = Field(default={})
     host: Host = "direct"
     options: Mapping[str, Template] = Field(default={}, repr=False)
     free: bool | None = None

@@ -1,12 +1,15 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError
-from gateway.model_list import known_models, names_of
+from gateway.events import Recorded
+from gateway.model_list import checked, known_models, names_of
 from gateway.models import Models
 from gateway.resting import Rest, Rests
+from providers import ProviderError
 
 TABLES = """\
 [models.play]
@@ -52,3 +55,36 @@ def test_an_endpoint_that_is_left_alone_says_so(config: Config, tmp_path: Path) 
 def test_a_name_that_means_nothing_is_an_error(config: Config) -> None:
     with pytest.raises(ConfigError, match="there is no model `pla`"):
         known_models(Models(config), ["pla"])
+
+
+@pytest.mark.parametrize(
+    ("came", "seen", "bad"),
+    [
+        (frozenset({"q"}), "answers, and lists it", False),
+        (frozenset({"other"}), "answers, but lists no such model", True),
+        (None, "answers, but has no list of models", False),
+        (ProviderError("auth", "it does not take the key"), "answers, but it does not take the key", True),
+        (ProviderError("protocol", "what it answers is no list"), "answers, but what it answers is no list", True),
+        (ProviderError("timeout", "no answer within 10 s"), "unreachable: no answer within 10 s", True),
+    ],
+)
+def test_what_was_seen_is_said_and_nothing_more(
+    config: Config, monkeypatch: pytest.MonkeyPatch, came: frozenset[str] | ProviderError | None, seen: str, bad: bool
+) -> None:
+    async def reach(_models: Models, _found: object) -> frozenset[str] | None:
+        if isinstance(came, ProviderError):
+            raise came
+        return came
+
+    monkeypatch.setattr(Models, "reach", reach)
+
+    async def recorded(_run: str) -> list[Recorded]:
+        raise AssertionError("it was read")
+
+    models = Models(config, recorded=recorded)
+    names = ["compatible:q@ollama", "play", "nobody", "replay:r-1"]
+    local, play, nobody, replay = asyncio.run(checked(models, known_models(models, names)))
+    assert (local.seen, local.bad) == (seen, bad)
+    assert (play.seen, play.bad, play.reachable) == ("not checked: a script", False, None)
+    assert (nobody.seen, nobody.reachable) == ("not ready", None)
+    assert replay.seen == "not checked: a recording, which is read when it is played"

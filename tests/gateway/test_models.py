@@ -38,6 +38,7 @@ context_window = "1m"
 base_url = "http://gpu.example:8000/v1"
 profile = "vllm"
 headers = { X-Team = "${TEAM}" }
+extra = { temperature = 0.25, chat_template_kwargs = { thinking = false } }
 retries = { attempts = 2 }
 breaker = { failures = 2, rest = 10 }
 deadlines = { first = 5, between = 6, total = 70 }
@@ -117,6 +118,7 @@ def test_an_endpoint_gets_its_key_its_headers_and_its_address_and_shows_none_of_
         assert (lab.api_key, lab.base_url, dict(lab.headers), lab.profile) == (
             "", "http://gpu.example:8000/v1", {"X-Team": "blue-team"}, "vllm",
         )  # fmt: skip
+        assert lab.extra == {"temperature": 0.25, "chat_template_kwargs": {"thinking": False}}
         assert "hunter2" not in f"{world.endpoints} {models.open('fast')}"
 
     with timeless() as runner:

@@ -58,10 +58,62 @@ LISTED = b'{"object": "list", "data": [{"id": "gpt-4o"}, {"id": "models/gemini-3
 def test_the_list_of_models_is_asked_for_with_the_key(provider: str, path: str) -> None:
     found, head = looked(provider, 200, LISTED, path, {"x-team": "blue"})
     assert found == {"gpt-4o", "gemini-3"}
-    assert head.startswith("GET /v1/models HTTP/1.1")
+    assert head.startswith("GET /v1/models?limit=1000 " if provider == "anthropic" else "GET /v1/models HTTP/1.1")
     assert f"authorization: Bearer {KEY}" in head
     assert "x-team: blue" in head
     assert ("anthropic-version" in head) == (provider == "anthropic")
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/"])
+def test_anthropics_address_may_have_its_version_or_not(path: str) -> None:
+    _, head = looked("anthropic", 200, LISTED, path)
+    assert head.startswith("GET /v1/models?limit=1000 HTTP/1.1")
+
+
+def paged(provider: str, *pages: bytes) -> tuple[object, list[str]]:
+    """What came of these answers, the last one again and again; and what was asked."""
+
+    async def scenario() -> tuple[object, list[str]]:
+        asked: list[str] = []
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                asked.append((await reader.readuntil(b"\r\n\r\n")).decode().split()[1])
+                body = pages[min(len(asked), len(pages)) - 1]
+                head = f"HTTP/1.1 200 X\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+                writer.write(head.encode() + body)
+                await writer.drain()
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        try:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            try:
+                return await reached(provider, Endpoint("it", KEY, url), 60), asked
+            except ProviderError as error:
+                return error, asked
+        finally:
+            server.close()
+
+    return asyncio.run(scenario())
+
+
+MORE = b'{"data": [{"id": "a"}], "has_more": true, "last_id": "a&b"}'
+LAST = b'{"data": [{"id": "z"}], "has_more": false, "last_id": "z"}'
+
+
+def test_a_list_in_pages_is_read_to_its_end() -> None:
+    found, asked = paged("anthropic", MORE, LAST)
+    assert found == {"a", "z"}
+    assert asked == ["/v1/models?limit=1000", "/v1/models?limit=1000&after_id=a%26b"]
+    assert paged("openai", MORE) == ({"a"}, ["/models"])  # it has no pages, whatever somebody says
+
+
+def test_a_list_without_end_is_not_read_for_ever() -> None:
+    error, asked = paged("anthropic", MORE)
+    assert isinstance(error, ProviderError)
+    assert (str(error), len(asked)) == ("its list of models has more than 20 pages", 20)
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

@@ -41,8 +41,8 @@ def test_each_model_is_a_line_with_its_place_its_price_and_its_state(fake: FakeM
     said = toolgate("models")
     assert said.code == 0
     demo, opus = said.out.splitlines()
-    assert demo.split() == ["demo", "a", "script", "free", "ready"]
-    assert opus.startswith("opus  claude-opus-4-5 at anthropic  $5 in, $25 out a million  200,000 tokens  ready")
+    assert demo.split() == ["demo", "a", "script", "free", "configured"]
+    assert opus.startswith("opus  claude-opus-4-5 at anthropic  $5 in, $25 out a million  200,000 tokens  configured")
     assert fake.record.heard == ()  # nothing was asked
 
 
@@ -58,9 +58,47 @@ def test_programs_read_everything_but_the_key(fake: FakeModel, toolgate: Command
 
 def test_whether_a_model_answers_is_looked_up_when_asked_for(fake: FakeModel, toolgate: Command) -> None:
     said = toolgate("models", "--check")
-    assert (said.code, said.out.splitlines()[1].endswith("reachable")) == (0, True)
+    assert said.code == 0
+    demo, opus = said.out.splitlines()
+    assert demo.endswith("not checked: a script")
+    assert opus.endswith("answers, and lists it")
     said = toolgate("models", "--check", "compatible:qwen3@lab")
-    assert (said.code, "it lists no such model" in said.out) == (4, True)
+    assert (said.code, "answers, but lists no such model" in said.out) == (4, True)
+
+
+CLOUDS = """
+[endpoints.aws]
+provider = "anthropic"
+host = "bedrock"
+free = true
+options = { aws_region = "eu-west-1" }
+"""
+
+
+def test_what_was_not_asked_is_not_said_to_answer(fake: FakeModel, toolgate: Command, bare: Path) -> None:
+    toml = bare / "toolgate.toml"
+    toml.write_text(toml.read_text() + CLOUDS)
+    said = toolgate("models", "--check", "anthropic:claude-x@aws")
+    assert (said.code, said.out.strip().rpartition("  ")[2]) == (
+        0, "not checked: bedrock has no list of models that is free to ask for",
+    )  # fmt: skip
+    (aws,) = toolgate("models", "--check", "anthropic:claude-x@aws", "--json").json["models"]
+    assert (aws["reachable"], aws["listed"], aws["seen"]) == (None, None, aws["why"])
+
+
+def test_an_endpoint_without_a_list_is_said_to_have_none(fake: FakeModel, toolgate: Command, bare: Path) -> None:
+    toml = bare / "toolgate.toml"
+    toml.write_text(toml.read_text() + f'[endpoints.bare]\nbase_url = "{fake.url}/elsewhere"\nfree = true\n')
+    said = toolgate("models", "--check", "compatible:x@bare")
+    assert (said.code, said.out.strip().endswith("answers, but has no list of models")) == (0, True)
+
+
+def test_an_address_that_ends_in_its_version_is_asked_once_for_it(
+    fake: FakeModel, toolgate: Command, bare: Path
+) -> None:
+    toml = bare / "toolgate.toml"
+    toml.write_text(toml.read_text().replace(f'base_url = "{fake.url}"', f'base_url = "{fake.url}/v1/"'))
+    assert toolgate("models", "--check", "opus").out.strip().endswith("answers, and lists it")
 
 
 def test_an_endpoint_that_does_not_answer_is_unreachable(fake: FakeModel, toolgate: Command, bare: Path) -> None:

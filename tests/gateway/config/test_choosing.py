@@ -102,6 +102,14 @@ def test_a_name_that_means_nothing_is_answered(tmp_path: Path, name: str, said: 
             '[agents.a]\nmodel = ["fast", "antropic:x"]\n',
             "toolgate.toml:25:1: error: the agent `a`: there is no provider `antropic` (did you mean `anthropic`?)",
         ),
+        (
+            "[endpoints.x]\nextra = { temperature = 0.5, max_tokens = 7 }\n",
+            "toolgate.toml:25:30: error: the gateway itself says `max_tokens` in its requests (leave it out;",
+        ),
+        (
+            '[endpoints.azure2]\nprovider = "anthropic"\nextra = { mcp_servers = [] }\n',
+            "toolgate.toml:26:11: error: `mcp_servers` would go round the gateway (leave it out;",
+        ),
         ("[agents.a]\nmodel = []\n", "toolgate.toml:25:1: error: `agents.a.model`: it is empty"),
         (
             '[endpoints.x]\nbase_ur = "http://x"\n',
