@@ -37,6 +37,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     transitions     what may follow what in a run: a table
     weight          how much a message is for a model
     state           what a run has become, as values
+    job             a run that workers are to drive, and which one is next
     run             a run is the fold of its events: `apply()`, `fold()`
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person

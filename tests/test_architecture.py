@@ -31,7 +31,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
         "gateway.lifecycle", "gateway.conversation", "gateway.asked", "gateway.events", "gateway.transitions",
-        "gateway.weight", "gateway.state",
+        "gateway.weight", "gateway.state", "gateway.job",
         "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",

@@ -4,7 +4,8 @@ Whatever belongs together changes in one transaction: the events of a step, the 
 that it uses up. It is durable when `append` returns, and nothing has changed when it raises.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import field
 from typing import Protocol
 
 from gateway.accounts import Pace, Proviso
@@ -12,6 +13,7 @@ from gateway.approval import PLAIN, Approval, Said, Terms
 from gateway.budget import Limits, Spend
 from gateway.call import Call, Subject
 from gateway.events import Event, Recorded
+from gateway.job import Job, Slots
 from gateway.lasting import Delegation, Remembered
 from gateway.run import Status
 from gateway.task import Task
@@ -20,8 +22,10 @@ from gateway.values import value
 __all__ = [
     "Again",
     "Change",
+    "Claim",
     "Conclude",
     "Consume",
+    "Enqueue",
     "Finish",
     "Follow",
     "Lease",
@@ -45,6 +49,34 @@ class Lease:
     run_id: str
     owner: str
     epoch: int
+
+
+def _nobody(_owner: str) -> bool:
+    return False
+
+
+@value(frozen=True, slots=True)
+class Claim:
+    """Somebody who wants to drive the next run that may be begun, for so many seconds without a heartbeat.
+
+    Only runs of these `agents` (None: of all), and only `run_id` if it is given. `dead` says which owners are known to
+    be gone. A run whose lease is over `takes_over` means too: its owner may be gone, or only cut off for a moment.
+    """
+
+    owner: str
+    seconds: float
+    slots: Slots = field(default_factory=Slots)
+    agents: frozenset[str] | None = None
+    dead: Callable[[str], bool] = _nobody
+    takes_over: bool = True
+    run_id: str | None = None
+
+
+@value(frozen=True, slots=True)
+class Enqueue:
+    """Workers are to drive the run, which is queued with this."""
+
+    job: Job
 
 
 @value(frozen=True, slots=True)
@@ -153,7 +185,9 @@ class Again:
 
 TITLE_LENGTH = 80
 
-Change = Reserve | Settle | Pace | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once | Again
+Change = (
+    Enqueue | Reserve | Settle | Pace | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once | Again
+)
 
 
 @value(frozen=True, slots=True)
@@ -232,6 +266,26 @@ class Store(Protocol):
 
     async def release(self, lease: Lease) -> None:
         """Lets the next one in at once."""
+        ...
+
+    async def claim(self, claim: Claim) -> Lease | None:
+        """The right to drive the run that is next of those that workers are to drive, if one may be begun."""
+        ...
+
+    async def lay_down(self, lease: Lease, seen: int, until: int | None = None) -> None:
+        """Lets go of a run that was claimed and driven as far as it goes, to the event with the seq `seen`.
+
+        One that waits or is paused rests until somebody does something about it, or until a moment in milliseconds
+        since 1970; one to which more has happened than was seen does not. Does nothing when the lease was lost.
+        """
+        ...
+
+    async def put_off(self, lease: Lease) -> None:
+        """Lets go of a run that was claimed and can't be driven here: it comes up again in a while."""
+        ...
+
+    async def coming(self) -> int | None:
+        """When there may be something to claim, in milliseconds since 1970 (0: at once), as far as is known now."""
         ...
 
     async def approval(self, approval_id: str) -> Approval:

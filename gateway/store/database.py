@@ -21,7 +21,7 @@ from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, 
 from gateway.events import Event, Recorded, event_from_json
 from gateway.keys import ApiKey
 from gateway.lasting import Delegation, Remembered
-from gateway.store import Change, Lease, RunRow, answers, approvals, copying, record
+from gateway.store import Change, Claim, Lease, RunRow, answers, approvals, claims, copying, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.batch import Transaction
@@ -115,6 +115,19 @@ class DatabaseStore(ABC):
 
     async def release(self, lease: Lease) -> None:
         await self._write(lambda db: tx.release(db, lease))
+
+    async def claim(self, claim: Claim) -> Lease | None:
+        return await self._write(lambda db: claims.claim(db, claim, self._now()))
+
+    async def lay_down(self, lease: Lease, seen: int, until: int | None = None) -> None:
+        await self._write(lambda db: claims.lay_down(db, lease, seen, until, self._now()))
+
+    async def put_off(self, lease: Lease) -> None:
+        await self._write(lambda db: claims.put_off(db, lease, self._now()))
+
+    async def coming(self) -> int | None:
+        moment: int | None = (await self._rows(claims.COMING))[0][0]
+        return moment
 
     async def approval(self, approval_id: str) -> Approval:
         row = await self._meant(approvals.SELECT, approval_id)

@@ -21,7 +21,7 @@ MOST_REMEMBERED = 10_000  # runs and accounts
 SEQ = "(SELECT max(seq) FROM events WHERE run_id = runs.id)"
 SELECT_TAKEN = "SELECT unit, used + reserved FROM accounts WHERE account = ?"
 SELECT_SINCE = "SELECT unit, sum(used + reserved) FROM accounts WHERE account BETWEEN ? AND ? GROUP BY unit"
-_STANDING = f"SELECT status, {SEQ}, owner, epoch FROM runs WHERE id = ?"  # noqa: S608 - a constant
+_STANDING = f"SELECT status, {SEQ}, owner, epoch, driver FROM runs WHERE id = ?"  # noqa: S608 - a constant
 _EVENT = "INSERT INTO events (run_id, seq, at, body) VALUES (?, ?, ?, ?)"
 _BOOK = (
     "INSERT INTO accounts (account, unit, used, reserved) VALUES (?, ?, ?, ?) ON CONFLICT (account, unit)"
@@ -42,6 +42,7 @@ class Standing:
     seq: int
     owner: str | None
     epoch: int
+    driver: str
 
 
 class Memory:
@@ -138,7 +139,7 @@ class Ledger:
         if run_id not in runs:
             self._flush_events()
             row = self._connection.execute(_STANDING, (run_id,)).fetchone()
-            runs[run_id] = None if row is None else Standing(row[0], row[1] or 0, row[2], row[3])
+            runs[run_id] = None if row is None else Standing(row[0], row[1] or 0, *row[2:])
         return runs[run_id]
 
     def _flush_events(self) -> None:

@@ -29,6 +29,7 @@ MIGRATIONS: tuple[str, ...] = (
     "windows.sql",
     "outbox.sql",
     "reasons.sql",
+    "jobs.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 SQLITE_ONLY = "-- SQLite only:"

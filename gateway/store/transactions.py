@@ -17,6 +17,7 @@ from gateway.store import (
     Change,
     Conclude,
     Consume,
+    Enqueue,
     Finish,
     Follow,
     Lease,
@@ -28,6 +29,7 @@ from gateway.store import (
     RunRow,
     Settle,
     approvals,
+    jobs,
     lasting,
     title_of,
 )
@@ -104,6 +106,7 @@ def append(db: Db, work: Append, now: int) -> int:
         _write_event(db, run_id, seq, event, now)
     if standing is not None:
         standing.seq = seq
+        jobs.follow(db, run_id, standing, status, now if work.lease is None and work.events else None)
     if status != before:
         db.execute("UPDATE runs SET status = ? WHERE id = ?", (status, run_id))
     if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
@@ -261,6 +264,10 @@ def _finish(db: Db, change: Finish, _now: int) -> None:
         raise Conflict("the outcome of this task has been recorded already")
 
 
+def _enqueue(db: Db, change: Enqueue, _now: int) -> None:
+    jobs.put(db, change.job)
+
+
 USED_UP = "once"  # an account of no budget: until when, in milliseconds since 1970, the last one forgotten was good
 
 
@@ -283,6 +290,7 @@ def _again(db: Db, change: Again, _now: int) -> None:
 
 
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
+    Enqueue: _enqueue,
     Reserve: _reserve,
     Settle: _settle,
     Pace: _pace,

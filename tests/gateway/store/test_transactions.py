@@ -5,14 +5,12 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import gateway.store
 from gateway.accounts import Pace, Proviso
 from gateway.approval import PLAIN, Approval, Vote
 from gateway.budget import UNITS, Limits, Spend, excess
@@ -33,6 +31,7 @@ from gateway.store import transactions as tx
 from gateway.store.batch import Item, commit
 from gateway.store.database import DatabaseStore
 from gateway.store.ledger import Ledger
+from gateway.store.migrations import statements
 from tests.builders import (
     A_CALL,
     CLIENT,
@@ -213,10 +212,9 @@ _LIMITS = st.builds(Limits, *[st.none() | st.integers(0, 20)] * len(UNITS))
 @contextlib.contextmanager
 def empty() -> Iterator[sqlite3.Connection]:
     """The tables without a file, with a run in them."""
-    folder = Path(gateway.store.__file__).parent
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        for name in ("schema.sql", "actions.sql", "once.sql", "approvals.sql", "lasting.sql", "reasons.sql"):
-            db.executescript((folder / name).read_text())
+        for step in statements(0):
+            db.execute(step)
         ledger = Ledger(db)
         tx.append(ledger, tx.Append("r-1", [QUEUED]), NOON)
         ledger.flush()
