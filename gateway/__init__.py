@@ -108,10 +108,12 @@ Paths: where something happens.
     booking         what a call takes beside its run's budget
     parties         with whom the pipeline deals, and what it answers
     questions       the question that is put to people about a call
+    judging         what the gates may know of a call is gathered, and they are asked
     pipeline        the path of a call: parse, judge, admit, forward, record
     backend         a model as it is asked and billed
     turn            one question to a model: reserve, ask, settle, for each attempt
     fitting         what a model is told fits its window: less is told, and it is recorded
+    calling         the calls of a run: made, made again, in doubt
     loop            the path of a run: take the steps, until it waits or ends
     earlier         what clients have done in the runs that they had before
     clients         a session without a model of ours: the same path for MCP clients

@@ -55,6 +55,10 @@ class CallSettings:
     identities: Mapping[str, str] = field(default_factory=dict)
     secrets: Callable[[], Collection[str]] = tuple
 
+    def most(self, call: Call) -> float:
+        """How long it may take, by the admin's word."""
+        return self.timeouts.get(call.server, self.timeout)
+
 
 @dataclass(frozen=True, slots=True)
 class OutOfBudget:

@@ -55,10 +55,10 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "pipeline": (
         "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.reserving", "gateway.admission",
-        "gateway.questions", "gateway.booking", "gateway.parties", "gateway.pipeline",
+        "gateway.questions", "gateway.booking", "gateway.parties", "gateway.judging", "gateway.pipeline",
     ),
     "loop": (
-        "gateway.backend", "gateway.turn", "gateway.fitting", "gateway.loop",
+        "gateway.backend", "gateway.turn", "gateway.fitting", "gateway.calling", "gateway.loop",
         "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
