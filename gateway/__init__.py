@@ -11,7 +11,8 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     errors          what can go wrong: a small tree
     values          frozen dataclasses that cost what plain ones do
     duties          what an allowed call must keep to: its obligations
-    call            Tool, Arguments, Call, Verdict, Outcome: the values that travel the path of a call
+    arguments       a call's arguments, parsed once
+    call            Tool, Call, Verdict, Outcome: the values that travel the path of a call
     caller          who waits for an answer, and what a server may say to him until it comes
     offer           what a server offers beside tools: prompts, resources, templates
     names           `server/tool` for people <-> the one name that models and clients see
@@ -60,6 +61,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     spelling        a text as its words, whichever way it is spelled
     clues           what texts leave behind, and what in a value is found again among it
     policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
+    effects         what the admin says of what single tools do: made again, looked up, undone
     reasons         what asks for people about a call, by name: an answer lifts that and nothing else
     facts           what the gates may know of a call
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
@@ -129,6 +131,7 @@ The root, and the faces.
     noting          what the servers offer is written down when it changes: policies can be asked again later
     recalling       the record, as the questions that its calls put to the policy
     recording       a run's record as what a replay plays
+    tool_words      what toolgate.toml says of single tools, compiled
     models          which backend answers to the name of a model
     model_list      what is known of each model that is configured
     offline         what can be had without a server, and what people do to runs there

@@ -88,8 +88,7 @@ class Pipeline:
             no = Deny("valid", str(error))
             denied = denial(proposal.key, proposal.path, proposal.arguments, no, proposal.action)
             return await self._refuse(replace(denied, policy=self._policy.glance.digest), work)
-        call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments, proposal.action)
-        call, facts, verdict = await self._judging.judged(call, work, attempt)
+        call, facts, verdict = await self._judging.judged(self._wanted(proposal, arguments, work), work, attempt)
         if isinstance(verdict, Allow):
             return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
         if isinstance(verdict, Deny) and verdict.stops and work.driven:
@@ -104,6 +103,13 @@ class Pipeline:
             return await self.call(proposal, work, attempt)
         except (TooManyQuestions, BudgetExceeded) as error:
             return await self._out_of(call, work, facts, error)
+
+    def _wanted(self, proposal: Proposal, arguments: Arguments, work: Work) -> Call:
+        """With its key as an argument, where its server wants it there: so the gates see what would be sent."""
+        place, action = work.place, proposal.action
+        call = Call(place.run_id, proposal.key, place.subject, proposal.path, arguments, action)
+        keyed = self._settings.effects.of(call.path).idempotency_argument if action == "call" else None
+        return call if keyed is None else call.with_key(keyed)
 
     async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
         """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
@@ -305,5 +311,5 @@ class Pipeline:
 
 
 def _denied(call: Call, facts: Facts, verdict: Verdict) -> Denied:
-    denied = denial(call.key, call.path, call.arguments.text, verdict, call.action)
+    denied = denial(call.key, call.path, call.own.text, verdict, call.action)
     return replace(denied, policy=facts.policy.digest)
