@@ -11,7 +11,8 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     errors          what can go wrong: a small tree
     values          frozen dataclasses that cost what plain ones do
     duties          what an allowed call must keep to: its obligations
-    call            Tool, Arguments, Call, Verdict, Outcome: the values that travel the path of a call
+    arguments       a call's arguments, parsed once
+    call            Tool, Call, Verdict, Outcome: the values that travel the path of a call
     caller          who waits for an answer, and what a server may say to him until it comes
     offer           what a server offers beside tools: prompts, resources, templates
     names           `server/tool` for people <-> the one name that models and clients see
@@ -61,6 +62,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     spelling        a text as its words, whichever way it is spelled
     clues           what texts leave behind, and what in a value is found again among it
     policy/         the policy files: read strictly, decided by an index, explained, tested, compared, rolled out
+    effects         what the admin says of what single tools do: made again, looked up, undone
     reasons         what asks for people about a call, by name: an answer lifts that and nothing else
     facts           what the gates may know of a call
     gates           known, reachable, intact, valid, permitted, within_budget, approved: the only place that says no
@@ -109,11 +111,13 @@ Paths: where something happens.
     booking         what a call takes beside its run's budget
     parties         with whom the pipeline deals, and what it answers
     questions       the question that is put to people about a call
+    judging         what the gates may know of a call is gathered, and they are asked
     pipeline        the path of a call: parse, judge, admit, forward, record
     backend         a model as it is asked and billed
     counting        how many tokens a question has, by who can count
     turn            one question to a model: reserve, ask, settle, for each attempt
     fitting         what a model is told fits its window: less is told, and it is recorded
+    calling         the calls of a run: made, made again, in doubt
     loop            the path of a run: take the steps, until it waits or ends
     stream          a run's events as they come, in whichever process it is driven
     earlier         what clients have done in the runs that they had before
@@ -131,6 +135,7 @@ The root, and the faces.
     recalling       the record, as the questions that its calls put to the policy
     recording       a run's record as what a replay plays
     row             models in a row, each on its own terms
+    tool_words      what toolgate.toml says of single tools, compiled
     models          which backend answers to the name of a model
     model_list      what is known of each model that is configured
     offline         what can be had without a server, and what people do to runs there

@@ -167,8 +167,10 @@ class Approval:
     @cached_property
     def call(self) -> Call:
         """The exact call that will run."""
-        subject = Subject(self.user, self.tenant, self.agent)
-        return Call(self.run_id, self.key, subject, self.path, Arguments.parse(self.arguments), self.action)
+        subject, arguments = Subject(self.user, self.tenant, self.agent), Arguments.parse(self.arguments)
+        own_key = f"{self.run_id}/{self.key}"
+        keyed = next((name for name, item in arguments.value.items() if item == own_key), None)
+        return Call(self.run_id, self.key, subject, self.path, arguments, self.action, keyed)
 
     @cached_property
     def asked(self) -> Call:
@@ -233,8 +235,10 @@ class Approval:
 
     def in_place_of(self, call: Call) -> Call | None:
         """What runs in the place of this call, where people agreed to it with other arguments; None: nothing does."""
-        edited = self.asked_for is not None and self.asked.digest == call.digest
-        return replace(call, arguments=self.call.arguments) if edited else None
+        if self.asked_for is None or self.asked.digest != call.digest:
+            return None
+        changed = replace(call, arguments=self.call.arguments)
+        return changed if call.keyed is None else changed.with_key(call.keyed)
 
     def to_json(self) -> dict[str, Any]:
         """Every field but the tool's schema."""

@@ -105,7 +105,7 @@ class Booking:
     def _use(self, call: Call, work: Work) -> Use:
         run_id = work.of or work.place.run_id
         roles = self._roles(call.subject)
-        return Use(run_id, call.subject, work.driven, roles, call.path, call.arguments.digest)
+        return Use(run_id, call.subject, work.driven, roles, call.path, call.own.digest)
 
     def _roles(self, who: Subject) -> frozenset[str]:
         """Those of the user and of the agent, where any budget asks for them."""

@@ -78,7 +78,7 @@ class Remembered:
         asked = (who.user, who.agent, who.tenant, call.path, call.action, pin, server_pin)
         mine = (self.user, self.agent, self.tenant, self.path, self.action, self.pin, self.server_pin)
         here = self.scope == "until" or self.place in places
-        return asked == mine and here and self.in_force(now) and self.alike(call.arguments)
+        return asked == mine and here and self.in_force(now) and self.alike(call.own)
 
     def in_force(self, now: int) -> bool:
         return self.revoked is None and now < self.until
@@ -128,7 +128,7 @@ def remembered(approval: Approval, by: str, wanted: Remember, now: int) -> Remem
         action=approval.action,
         pin=approval.pin,
         server_pin=approval.server_pin,
-        arguments=approval.arguments,
+        arguments=approval.call.own.text,
         fields=tuple(sorted(wanted.by)),
         scope=wanted.scope,
         place=_place(approval, wanted.scope),

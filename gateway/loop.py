@@ -7,26 +7,25 @@ stops at once and can record nothing more. Calls of one reply run side by side.
 
 import asyncio
 import random
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from gateway.accounts import Bill
 from gateway.agents import Agent
 from gateway.agents.context import window_of
 from gateway.agents.offering import OURS, Offer, answered, offer, wanted
 from gateway.booking import Booking
 from gateway.call import Tool
+from gateway.calling import Calling, now, seconds_left
 from gateway.catalogue import Catalogue
 from gateway.conversation import Purpose, Searched
 from gateway.errors import ContextTooSmall, IllegalEvent
-from gateway.events import Decided, Event, Failed, Paused, Recorded, Resolved, Resumed, Started, Succeeded, Waited
+from gateway.events import Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
 from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
 from gateway.hearing import OfRun
-from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, Proposal, Work
+from gateway.pipeline import OutOfBudget, Pipeline
 from gateway.policy import LivePolicy
 from gateway.run import ENDED, CallState, Run, fold
 from gateway.steps import (
@@ -51,12 +50,10 @@ from gateway.tracing import Place, Tracing
 from gateway.turn import Model, Turn
 from providers import Request, StreamEvent, ToolCall
 
-__all__ = ["BACKOFF", "LONGEST_PAUSE", "MAX_ATTEMPTS", "Loop", "Parts", "Watcher", "backoff"]
+__all__ = ["BACKOFF", "LONGEST_PAUSE", "Loop", "Parts", "Watcher", "backoff"]
 
-MAX_ATTEMPTS = 3  # of a call that may be repeated
 BACKOFF = 0.5  # seconds, doubled for each further attempt at a model's reply, with full jitter
 LONGEST_PAUSE = 60.0  # seconds, however long a backend asks to be left alone
-_MILLION = 1_000_000
 
 
 class Watcher(Protocol):
@@ -136,7 +133,7 @@ class _Drive:
         if self.run.status in ENDED or self.run.driver != "loop":
             return self.run
         await self._taken(self._begin())
-        while not isinstance(step := next_step(self.run, _now()), Rest):
+        while not isinstance(step := next_step(self.run, now()), Rest):
             await self._taken(_TAKE[type(step)](self, step))
         if self.run.status in ENDED:
             self._trace_end()
@@ -147,7 +144,7 @@ class _Drive:
             await self._append(Started(self.lease.owner))
         elif self.run.status == "paused":
             await self._append(Resumed("it was resumed"))
-        elif not isinstance(next_step(replace(self.run, status="running"), _now()), Wait):
+        elif not isinstance(next_step(replace(self.run, status="running"), now()), Wait):
             await self._append(Resumed("the user goes on" if users_turn(self.run) else "people answered"))
 
     async def _taken(self, step: Awaitable[None]) -> None:
@@ -195,12 +192,23 @@ class _Drive:
 
     async def make(self, step: MakeCalls) -> None:
         await self._listen()
-        await self._all([self._call(call, FIRST) for call in step.calls])
+        for call in step.calls:
+            if call.path in OURS:
+                await self._search(call)
+        await self._fitting(await self._calling.make([call for call in step.calls if call.path not in OURS]))
 
     async def reconcile(self, step: Reconcile) -> None:
         """Calls without an answer are sent again only where that is harmless, with the key that they had."""
         await self._listen()
-        await self._all([self._reconcile(call) for call in step.calls])
+        await self._fitting(await self._calling.reconcile(step.calls))
+
+    async def _fitting(self, spent: OutOfBudget | None) -> None:
+        if spent is not None:
+            await self._append(Paused("budget", spent.why, spent.unit, spent.budget))
+
+    @property
+    def _calling(self) -> Calling:
+        return Calling(self.parts.store, self.parts.pipeline, self.lease, lambda: self.run, self.ear)
 
     async def _listen(self) -> None:
         if self.parts.policy.glance.traces:
@@ -222,24 +230,6 @@ class _Drive:
         self.parts.tracing.stepped(self.run, "failure")
         await self._append(Failed(step.kind, step.why))
 
-    async def _all(self, calls: Sequence[Coroutine[Any, Any, CallResult | None]]) -> None:
-        """Side by side. What breaks in one (the store, the lease) stops all, and comes out as itself."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(call) for call in calls]
-        except* Exception as broken:  # noqa: BLE001 - it is raised again, without its group
-            raise _first(broken) from None
-        spent = [result for task in tasks if isinstance(result := task.result(), OutOfBudget)]
-        if spent:
-            await self._append(Paused("budget", spent[0].why, spent[0].unit, spent[0].budget))
-
-    async def _call(self, call: CallState, attempt: Attempt) -> CallResult | None:
-        if call.path in OURS:
-            await self._search(call)
-            return None
-        proposal = Proposal(call.key, call.path, call.arguments)
-        return await self.parts.pipeline.call(proposal, self._work(), attempt)
-
     async def _search(self, call: CallState) -> None:
         """Lists what may be listed: nothing leaves, so there is nothing to judge. What is found is called like all."""
         made = self._offer(self._model()).offer
@@ -247,22 +237,6 @@ class _Drive:
         found = [self._resolved(name) for name in told.found]
         searched = Searched(call.key, told.query, found, told.content, told.is_error)
         await self.parts.store.append(self.run.id, [searched], lease=self.lease)
-
-    def _work(self) -> Work:
-        place = Place.of(self.run, f"t{self.run.turn}")
-        return Work(place, self.lease, driven=True, seconds=_seconds_left(self.run), ear=self.ear)
-
-    async def _reconcile(self, call: CallState) -> CallResult | None:
-        pipeline, held_back = self.parts.pipeline, call.status == "admitted"
-        bill = Bill.of_before(call.reserved, call.accounts) if held_back else None
-        attempt = Attempt(call.attempt + 1, call.pin, call.approval_id, held_back, bill=bill)
-        if pipeline.may_repeat(call.path) and call.attempt < MAX_ATTEMPTS:
-            return await self._call(call, attempt)
-        result = await pipeline.doubt(call.key, self._work(), f"`{call.path}` may not simply be repeated", attempt)
-        if pipeline.only_reads(call.path):  # nothing can have happened: no person need be asked
-            given_up = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
-            await self.parts.store.append(self.run.id, [given_up], lease=self.lease)
-        return result
 
     def _turn(self, model: Model, purpose: Purpose = "answer") -> Turn:
         parts = self.parts
@@ -290,7 +264,7 @@ class _Drive:
         return self._within_time(model, self.fitting.request(self.run, teller))
 
     def _within_time(self, model: Model, request: Request) -> Request:
-        total = min(model.deadlines.total, _seconds_left(self.run) or model.deadlines.total)
+        total = min(model.deadlines.total, seconds_left(self.run) or model.deadlines.total)
         return replace(request, deadlines=replace(model.deadlines, total=total))
 
     def _agent(self) -> Agent:
@@ -366,20 +340,3 @@ def _refusals(fresh: Sequence[Recorded]) -> Sequence[Decided]:
     begun = [place for place, event in enumerate(events) if isinstance(event, Started | Resumed)]
     late = events[begun[-1] :] if begun else events
     return [event for event in late if isinstance(event, Decided) and event.decision != "approved"]
-
-
-def _now() -> int:
-    return time.time_ns() // _MILLION
-
-
-def _seconds_left(run: Run) -> float | None:
-    if run.limits.millis is None:
-        return None
-    return max(0.1, (run.limits.millis - run.worked(_now())) / 1000)
-
-
-def _first(broken: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = broken
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -7,6 +7,7 @@ from typing import Protocol
 from gateway.call import Call, JsonObject, Outcome
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
+from gateway.effects import Effects
 from gateway.events import Denied, Doubted, Held, Returned
 
 __all__ = ["CallResult", "CallSettings", "OutOfBudget", "Upstream"]
@@ -44,7 +45,7 @@ class CallSettings:
 
     `questions` is how many of one run may be open at once. `identities` says of each server, as a hash, how it is
     started or reached: what people agree to is bound to it. `secrets` are the gateway's own, as they are then: no
-    question shows them.
+    question shows them. `effects` is what the admin says of single tools.
     """
 
     timeouts: Mapping[str, float] = field(default_factory=dict)  # by server
@@ -54,6 +55,11 @@ class CallSettings:
     questions: int = 20
     identities: Mapping[str, str] = field(default_factory=dict)
     secrets: Callable[[], Collection[str]] = tuple
+    effects: Effects = field(default_factory=Effects)
+
+    def most(self, call: Call) -> float:
+        """How long it may take, by the admin's word."""
+        return self.timeouts.get(call.server, self.timeout)
 
 
 @dataclass(frozen=True, slots=True)

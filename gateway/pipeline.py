@@ -11,11 +11,9 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, recognised, restored
-from gateway.approval import Approval, claim, claim_again
 from gateway.aside import fulfilled_aside
 from gateway.booking import Booking
 from gateway.budget import Spend
@@ -23,7 +21,6 @@ from gateway.call import (
     Allow,
     Arguments,
     ArgumentsError,
-    Ask,
     Call,
     Deny,
     InDoubt,
@@ -41,11 +38,12 @@ from gateway.errors import BudgetExceeded, Conflict, ToolgateError, TooManyQuest
 from gateway.events import Denied, Doubted, Event, Held, Obliged, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import rehearsed
-from gateway.gates import A_CALL, Facts, alike, covers, judge, pin
+from gateway.gates import A_CALL, Facts, pin
 from gateway.hearing import discreet, overheard
+from gateway.judging import Judging
 from gateway.parties import CallResult, CallSettings, OutOfBudget, Upstream
-from gateway.policy import LivePolicy, Policy, RunFacts
-from gateway.questions import open_about, question, recalled
+from gateway.policy import LivePolicy
+from gateway.questions import open_about, question
 from gateway.refusals import denial
 from gateway.reserving import charged, settled, settled_in
 from gateway.results import amended
@@ -76,6 +74,7 @@ class Pipeline:
     ) -> None:
         self._upstream, self._store, self._policy = upstream, store, policy
         self._tracing, self._settings, self._booking = tracing, settings, booking
+        self._judging = Judging(upstream, store, policy, tracing, settings, booking)
 
     async def call(self, proposal: Proposal, work: Work, attempt: Attempt = FIRST) -> CallResult:
         """Takes one call all the way, and returns the last fact about it.
@@ -89,8 +88,7 @@ class Pipeline:
             no = Deny("valid", str(error))
             denied = denial(proposal.key, proposal.path, proposal.arguments, no, proposal.action)
             return await self._refuse(replace(denied, policy=self._policy.glance.digest), work)
-        call = Call(work.place.run_id, proposal.key, work.place.subject, proposal.path, arguments, proposal.action)
-        call, facts, verdict = await self._judged(call, work, attempt)
+        call, facts, verdict = await self._judging.judged(self._wanted(proposal, arguments, work), work, attempt)
         if isinstance(verdict, Allow):
             return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
         if isinstance(verdict, Deny) and verdict.stops and work.driven:
@@ -106,60 +104,16 @@ class Pipeline:
         except (TooManyQuestions, BudgetExceeded) as error:
             return await self._out_of(call, work, facts, error)
 
-    async def _judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
-        """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
-        begin = time.time_ns()
-        call, facts, verdict = await self._weighed(call, work, attempt)
-        self._tracing.checked(call, work.place, verdict, facts, Interval(begin, time.time_ns()))
-        if isinstance(verdict, Ask) and attempt.answer:
-            verdict = Deny("approved", "what people agreed to is not this call any more")
-        return call, facts, verdict
-
-    async def _weighed(
-        self, call: Call, work: Work, attempt: Attempt, *, counts: bool = True
-    ) -> tuple[Call, Facts, Verdict]:
-        """An edit of the policy counts from the next call on, which waits for its end if it may be judged otherwise."""
-        facts = self._facts(self._policy.glance, work, attempt)
-        if self._policy.coming is not None:
-            policy = await self._policy.settled(lambda coming: alike(call, facts, replace(facts, policy=coming)))
-            facts = self._facts(policy, work, attempt)
-        booking = self._booking if counts and self._booking is not None and self._booking.counts else None
-        if booking is not None or attempt.bill is not None:
-            facts = await self._billed(call, facts, work, attempt)
-        verdict = judge(call, facts)
-        if isinstance(verdict, Ask) or attempt.answer:
-            call, facts = await self._answered(call, replace(facts, followed=not counts), work, attempt)
-            verdict = judge(call, facts)
-        if verdict.gate == "reachable":
-            self._upstream.wake(call.server)
-        if isinstance(verdict, Allow) and attempt.answer and not covers(call, facts):
-            verdict = Ask("approved", "its approval has been used, or is not good any more")
-        return call, facts, verdict
-
-    async def _billed(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> Facts:
-        """With what it takes of other budgets than its run's."""
-        if attempt.bill is not None or self._booking is None:
-            return replace(facts, bill=attempt.bill)
-        return replace(facts, bill=await self._booking.bill(call, work, self._most(call), facts.now))
-
-    async def _answered(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> tuple[Call, Facts]:
-        """What people said to it. What runs is what they agreed to: where they changed it, that call, judged anew, as
-        long as their yes to it lifts all that asks now. Else it is asked about as it was made.
-        """
-        answer, server_pin = await self._answer(call, work, attempt), self._settings.identities.get(call.server, "")
-        facts = replace(facts, approval=answer, server_pin=server_pin, places=work.places, sought=True)
-        edited = answer.in_place_of(call) if answer else None
-        if edited is not None and covers(edited, facts):
-            changed = facts if facts.followed else await self._billed(edited, facts, work, attempt)
-            if not isinstance(judge(edited, changed), Ask):
-                return edited, changed
-        if answer is None or answer.state == "pending":
-            facts = recalled(call, facts, await self._store.remembered(call), self._settings)
-        return call, facts
+    def _wanted(self, proposal: Proposal, arguments: Arguments, work: Work) -> Call:
+        """With its key as an argument, where its server wants it there: so the gates see what would be sent."""
+        place, action = work.place, proposal.action
+        call = Call(place.run_id, proposal.key, place.subject, proposal.path, arguments, action)
+        keyed = self._settings.effects.of(call.path).idempotency_argument if action == "call" else None
+        return call if keyed is None else call.with_key(keyed)
 
     async def follow(self, call: Call, work: Work, attempt: Attempt) -> Verdict:
         """Whether a call that was made may still be followed, now that the policy may be another: nothing is made."""
-        return (await self._weighed(call, work, attempt, counts=False))[2]
+        return (await self._judging.weighed(call, work, attempt, counts=False))[2]
 
     def followed(self, task: Task, outcome: Outcome, begin: int, *, ended: bool) -> None:
         """What a server said of a task that it made of a call is looked at as its other answers are.
@@ -196,37 +150,9 @@ class Pipeline:
             return False
         return says(outcome) or (ear is not None and ear.spoke(admission.call))
 
-    def _facts(self, policy: Policy, work: Work, attempt: Attempt) -> Facts:
-        place = work.place
-        own = A_CALL if attempt.bill is None else attempt.bill.amount
-        taken = place.taken - own if attempt.reserved else place.taken  # it has its own place already
-        heard = work.ear.sources if policy.traces and work.ear is not None else None
-        return Facts(
-            catalogue=work.profile.of(self._upstream.catalogue),
-            policy=policy,
-            now=datetime.now(UTC),
-            run=RunFacts.of(taken, tainted=place.tainted, servers=place.servers, sources=heard),
-            limits=place.limits,
-            taken=taken,
-            pinned=attempt.pin,
-            hints=work.hints,
-            repeated=attempt.number > 1 or attempt.answer is not None,
-        )
-
-    async def _answer(self, call: Call, work: Work, attempt: Attempt) -> Approval | None:
-        """The answer that this call may claim, if people gave one."""
-        if attempt.answer is not None:
-            return await self._store.approval(attempt.answer)
-        if attempt.approval_id is None:
-            found = await self._store.claimed(claim(call, driven=work.driven))
-            found = found or await self._store.claimed(claim_again(call, driven=work.driven))
-            return found or (await self._store.refused(call) if work.driven else None)
-        used = await self._store.approval(attempt.approval_id)
-        return replace(used, state="approved") if used.state == "consumed" else used
-
     async def _deny(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Denied:
         """A yes that people gave stays good while the server is away."""
-        approval = await self._answer(call, work, FIRST) if verdict.gate == "reachable" else None
+        approval = await self._judging.answer(call, work, FIRST) if verdict.gate == "reachable" else None
         if approval is None or approval.state != "approved":
             return await self._refuse(_denied(call, facts, verdict), work, (), *recognised(call, facts))
         kept = _denied(call, facts, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
@@ -344,15 +270,12 @@ class Pipeline:
     def _timeout(self, admission: Admission) -> float:
         """The shortest of what the admin, the policy and the run's budget leave."""
         work, duties = admission.work, admission.duties
-        timeout, bill = self._most(admission.call), admission.bill
+        timeout, bill = self._settings.most(admission.call), admission.bill
         if bill is not None and bill.millis is not None:
             timeout = min(timeout, bill.millis / 1000)
         if duties is not None and duties.seconds is not None:
             timeout = min(timeout, duties.seconds)
         return timeout if work.seconds is None else max(0.1, min(timeout, work.seconds))
-
-    def _most(self, call: Call) -> float:
-        return self._settings.timeouts.get(call.server, self._settings.timeout)
 
     async def _record(self, admission: Admission, outcome: Outcome, millis: int = 0) -> Returned:
         """What was not sent, or only asked back, costs nothing and uses no approval up; all else that left counts.
@@ -388,5 +311,5 @@ class Pipeline:
 
 
 def _denied(call: Call, facts: Facts, verdict: Verdict) -> Denied:
-    denied = denial(call.key, call.path, call.arguments.text, verdict, call.action)
+    denied = denial(call.key, call.path, call.own.text, verdict, call.action)
     return replace(denied, policy=facts.policy.digest)

@@ -29,6 +29,7 @@ from gateway.pipeline import CallSettings, Pipeline
 from gateway.rollout import Rollout, rolled_out
 from gateway.run import Run
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
+from gateway.tool_words import effects_of, qualified
 from gateway.tracing import Tracing
 
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import; who only passes calls on needs no loop and no model
@@ -248,16 +249,13 @@ def _own_limits(config: Config, agent: str) -> Limits:
 
 
 def call_settings(config: Config) -> CallSettings:
-    """What the admin says about calls."""
+    """What the admin says about calls. Raises ConfigError."""
     servers = config.servers.values()
     return CallSettings(
         timeouts={server.name: server.word.call_timeout for server in servers},
-        safe_to_repeat=[_qualified(server.name, glob) for server in servers for glob in server.word.safe_to_repeat],
+        safe_to_repeat=[qualified(server.name, glob) for server in servers for glob in server.word.safe_to_repeat],
         questions=config.approvals.questions,
         identities={server.name: sha256(launch(server).encode()).hexdigest() for server in servers},
         secrets=lambda: own_secrets(config, os.environ),
+        effects=effects_of(config),
     )
-
-
-def _qualified(server: str, glob: str) -> str:
-    return glob if "/" in glob else f"{server}/{glob}"

@@ -26,7 +26,8 @@ PACKAGES = ("gateway", "providers", "servers")
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "core": (
         "gateway", "gateway.errors", "gateway.values", "gateway.names", "gateway.wording", "gateway.duties",
-        "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls", "gateway.failures",
+        "gateway.arguments", "gateway.call", "gateway.budget", "gateway.windows", "gateway.zones", "gateway.tolls",
+        "gateway.failures",
         "gateway.accounts", "gateway.balances",
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
@@ -40,7 +41,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.sources",
         "gateway.fieldnames", "gateway.mentions", "gateway.redaction", "gateway.fulfilment",
         "gateway.visible", "gateway.credentials",
-        "gateway.screens", "gateway.policy", "gateway.reasons", "gateway.facts", "gateway.gates", "gateway.gaps",
+        "gateway.screens", "gateway.policy", "gateway.effects", "gateway.reasons", "gateway.facts", "gateway.gates",
+        "gateway.gaps",
         "gateway.agents",
         "gateway.config",
         "gateway.guard", "gateway.reach", "gateway.sdk", "gateway.replacing",
@@ -55,16 +57,18 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "pipeline": (
         "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.reserving", "gateway.admission",
-        "gateway.questions", "gateway.booking", "gateway.parties", "gateway.pipeline",
+        "gateway.questions", "gateway.booking", "gateway.parties", "gateway.judging", "gateway.pipeline",
     ),
     "loop": (
-        "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.loop", "gateway.stream",
+        "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.calling", "gateway.loop",
+        "gateway.stream",
         "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
     "root": (
         "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
-        "gateway.recording", "gateway.row", "gateway.models", "gateway.model_list", "gateway.offline",
+        "gateway.recording", "gateway.row", "gateway.tool_words", "gateway.models", "gateway.model_list",
+        "gateway.offline",
         "gateway.runtime", "gateway.entrance",
     ),
     "serve": ("gateway.serve",),

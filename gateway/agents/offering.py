@@ -14,7 +14,8 @@ from typing import Any
 
 from gateway.agents import DEFAULT_WINDOW, Agent
 from gateway.agents.searching import Index
-from gateway.call import ArgumentsError, Tool, parse_json
+from gateway.arguments import ArgumentsError, parse_json
+from gateway.call import Tool
 from gateway.catalogue import Catalogue
 from providers import ToolCall, ToolSpec
 

@@ -34,6 +34,7 @@ from gateway.config.table import (
     items,
     written,
 )
+from gateway.config.tool_word import Retries, ToolConfig
 from gateway.screens.finding import Kind
 
 __all__ = [
@@ -207,7 +208,8 @@ class ServerWord(AuthWord):
 
     `safe_to_repeat` are globs of this server's tools that may be sent again when it is in doubt whether they ran.
     Without `prefix`, models and clients see its tools by their own names, where these are nobody else's. `new_tools`
-    says what becomes of a tool that it adds when its others are pinned already.
+    says what becomes of a tool that it adds when its others are pinned already. `tools` has what is said of single
+    tools (`tool_word`); of those that say nothing of it, `retries` and `retry_errors` hold.
     """
 
     trusted: bool = False
@@ -218,6 +220,9 @@ class ServerWord(AuthWord):
     prefix: bool = True
     disabled: bool = False
     new_tools: Literal["accept", "hold"] = "accept"
+    retries: Retries | None = None
+    retry_errors: Strings = ()
+    tools: Mapping[str, ToolConfig] = {}
 
 
 class TrustConfig(Table):

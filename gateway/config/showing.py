@@ -90,7 +90,17 @@ def _server(config: Config, server: ServerConfig) -> Iterator[Origin]:
         path = ("servers", server.name, name)
         if name in AuthWord.model_fields and path not in config.places:
             continue  # most servers need none of these
+        if name == "tools":
+            yield from _tools(config, server)
+            continue
         yield _word(config, server, path)
+
+
+def _tools(config: Config, server: ServerConfig) -> Iterator[Origin]:
+    """What is said of single tools: only what somebody has said."""
+    for path, value in _leaves(server.word.tools, ("servers", server.name, "tools")):
+        if path in config.places:
+            yield Origin(dotted(path), _shown(path, value), str(config.places[path]))
 
 
 def _word(config: Config, server: ServerConfig, path: KeyPath) -> Origin:

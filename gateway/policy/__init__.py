@@ -23,6 +23,7 @@ its own, so that a call does not pay for it:
     editor/    what an editor is told while somebody writes
     diff       which decisions two policies make differently; below it `changes` (the lines that are the cause) and
                `witnesses/` (the requests that show it)
+    answers    the same language about what a tool has answered
     backtest   the calls that were made, decided again; below it `history` (what a run asked), `seen` (what its tools
                were like) and `again`
     tally      what both have found, counted

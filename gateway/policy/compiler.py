@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn
 
-from gateway.call import MAX_DIGITS
+from gateway.arguments import MAX_DIGITS
 from gateway.policy.comparisons import COMPARISONS, is_chain
 from gateway.policy.condition import Condition, ConditionError, Node, Part, Path
 from gateway.policy.functions import FUNCTIONS, Function

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.call import ArgumentsError, parse_json
+from gateway.arguments import ArgumentsError, parse_json
 
 __all__ = ["Malformed", "read"]
 
@@ -32,7 +32,7 @@ def read(body: bytes) -> Mapping[str, Any]:
     """A request, notification or response. Raises Malformed.
 
     It is UTF-8, one object (MCP 2025-06-18 took batches out), JSON-RPC 2.0 sections 4 and 5, and strict JSON as
-    `gateway.call.parse_json` has it.
+    `gateway.arguments.parse_json` has it.
     """
     message = _parsed(body)
     if isinstance(message, list):

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from gateway.calling import MAX_ATTEMPTS
 from gateway.events import Admitted, Resolution, Resolved
-from gateway.loop import MAX_ATTEMPTS
 from gateway.run import ENDED, Run, fold
 from gateway.store import run_account
 from gateway.store.sqlite import SqliteStore

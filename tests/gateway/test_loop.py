@@ -13,6 +13,7 @@ from gateway import loop as the_loop
 from gateway.agents import Agent
 from gateway.budget import Limits, Price
 from gateway.call import Call, InDoubt, Outcome
+from gateway.calling import MAX_ATTEMPTS
 from gateway.catalogue import Catalogue
 from gateway.errors import ConfigError, IllegalEvent, LeaseLost, StoreError, UnknownRun
 from gateway.events import (
@@ -25,7 +26,7 @@ from gateway.events import (
     Resolved,
     event_name,
 )
-from gateway.loop import LONGEST_PAUSE, MAX_ATTEMPTS, Loop, backoff
+from gateway.loop import LONGEST_PAUSE, Loop, backoff
 from gateway.pipeline import CallSettings
 from gateway.turn import Model
 from gateway.upstream import Upstreams

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.answer import Answer, Unclear, answer_of
-from gateway.call import ArgumentsError, parse_json
+from gateway.arguments import ArgumentsError, parse_json
 from gateway.identity import Identity
 from gateway.notice import notice
 from gateway.serve.asgi import dumped

@@ -15,7 +15,8 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.answer import KEYS, Answer, answer_of
-from gateway.call import ArgumentsError, Subject, parse_json
+from gateway.arguments import ArgumentsError, parse_json
+from gateway.call import Subject
 from gateway.errors import AlreadyUsed, UnknownApproval
 from gateway.serve.people.api import in_json, no
 from gateway.serve.people.docket import Docket, Refused

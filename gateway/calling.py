@@ -1,0 +1,90 @@
+"""The calls of a run, as whoever drives it has them made: side by side, again where that is safe, in doubt where not.
+
+Each takes the path of every call (`pipeline`). What is known of it is what the run's events say.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.accounts import Bill
+from gateway.events import Resolved
+from gateway.hearing import Ear
+from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, Proposal, Work
+from gateway.run import CallState, Run
+from gateway.store import Lease, Store
+from gateway.tracing import Place
+
+__all__ = ["MAX_ATTEMPTS", "Calling", "now", "seconds_left"]
+
+MAX_ATTEMPTS = 3  # of a call that may be repeated
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """One worker's calls for one run; `run` is the run as it is known by then. All methods raise what `append` does."""
+
+    store: Store
+    pipeline: Pipeline
+    lease: Lease
+    run: Callable[[], Run]
+    ear: Ear
+
+    async def make(self, calls: Sequence[CallState]) -> OutOfBudget | None:
+        """All of them; the first that did not fit a budget."""
+        return await self.together([self._made(call) for call in calls])
+
+    async def reconcile(self, calls: Sequence[CallState]) -> OutOfBudget | None:
+        """Calls without an answer are sent again only where that is harmless, with the key that they had."""
+        return await self.together([self._reconciled(call) for call in calls])
+
+    async def together(self, calls: Sequence[Coroutine[Any, Any, CallResult | None]]) -> OutOfBudget | None:
+        """Side by side. What breaks in one (the store, the lease) stops all, and comes out as itself."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(call) for call in calls]
+        except* Exception as broken:  # noqa: BLE001 - it is raised again, without its group
+            raise _first(broken) from None
+        return next((result for task in tasks if isinstance(result := task.result(), OutOfBudget)), None)
+
+    def _made(self, call: CallState, attempt: Attempt = FIRST) -> Coroutine[Any, Any, CallResult]:
+        return self.pipeline.call(Proposal(call.key, call.path, call.arguments), self._work(), attempt)
+
+    def _work(self) -> Work:
+        run = self.run()
+        place = Place.of(run, f"t{run.turn}")
+        return Work(place, self.lease, driven=True, seconds=seconds_left(run), ear=self.ear)
+
+    async def _reconciled(self, call: CallState) -> CallResult | None:
+        pipeline, held_back = self.pipeline, call.status == "admitted"
+        bill = Bill.of_before(call.reserved, call.accounts) if held_back else None
+        attempt = Attempt(call.attempt + 1, call.pin, call.approval_id, held_back, bill=bill)
+        if pipeline.may_repeat(call.path) and call.attempt < MAX_ATTEMPTS:
+            return await self._made(call, attempt)
+        result = await pipeline.doubt(call.key, self._work(), f"`{call.path}` may not simply be repeated", attempt)
+        if pipeline.only_reads(call.path):  # nothing can have happened: no person need be asked
+            given_up = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
+            await self.store.append(self.run().id, [given_up], lease=self.lease)
+        return result
+
+
+def now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // _MILLION
+
+
+def seconds_left(run: Run) -> float | None:
+    """How long the run may still work; None: nobody limits it."""
+    if run.limits.millis is None:
+        return None
+    return max(0.1, (run.limits.millis - run.worked(now())) / 1000)
+
+
+def _first(broken: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = broken
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
