@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.call import Arguments, Call, Subject
+from gateway.call import Arguments, Call, Outcome, Subject, Unsent
 from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
 from tests.fixtures import nursery
 
@@ -105,6 +105,22 @@ def until() -> Callable[..., Any]:
             unsubscribe()
 
     return wait
+
+
+@pytest.fixture
+def given_up() -> Callable[..., Any]:
+    """`outcome, seconds = await given_up(upstreams, call)`: what comes of a call that is not answered in so many
+    seconds. It gets more of them if they were over before it could be sent.
+    """
+
+    async def give_up(entered: Upstreams, wanted: Call) -> tuple[Outcome, float]:
+        for seconds in (0.2, 1.0, 5.0, 25.0):
+            outcome = await entered.forward(wanted, timeout=seconds, meta={})
+            if not isinstance(outcome, Unsent):
+                break
+        return outcome, seconds
+
+    return give_up
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ async def asked(pools: Pools, subject: Subject | None) -> Pool:
 def test_each_subject_has_connections_of_his_own_and_keeps_them() -> None:
     async def go() -> None:
         async with served(answers(OK)) as (url, _):
-            pools = Pools(lambda: Pool(Http(url), connect_timeout=5))
+            pools = Pools(lambda: Pool(Http(url), connect_timeout=60))
             found = [await asked(pools, subject) for subject in (ANN, BOB, ANN, None, Subject("user:ann", "other"))]
             assert found[0] is found[2]
             assert len({id(pool) for pool in found}) == 4
@@ -42,7 +42,7 @@ def test_who_has_been_away_for_longest_makes_room_but_nobody_who_waits_for_an_an
 
     async def go() -> None:
         async with served(answers(OK)) as (url, _):
-            pools = Pools(lambda: Pool(Http(url), connect_timeout=5))
+            pools = Pools(lambda: Pool(Http(url), connect_timeout=60))
             async with pools.lent(ANN) as held:
                 await asked(pools, BOB)
                 assert await asked(pools, ANN) is held  # bob has gone for her
