@@ -161,7 +161,7 @@ async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
         except EOFError:  # the terminal is gone, and with it whoever could answer
             return False
         return True
-    if not manner.wait:
+    if not manner.wait or (found.conversation and not waiting):  # in doubt: whoever talks can say so himself
         return False
     _tell(found, waiting, manner)
     await _decided(runtime, found, waiting)
