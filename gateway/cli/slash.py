@@ -11,6 +11,7 @@ from gateway.agents.searching import Index
 from gateway.budget import Spend
 from gateway.call import Tool
 from gateway.cli.columns import aligned
+from gateway.cli.discretion import told
 from gateway.cli.lines import budget_line
 from gateway.cli.run import absolute
 from gateway.cli.saving import written
@@ -120,7 +121,7 @@ async def _save(talk: Talk, rest: str) -> None:
     if talk.run is None:
         talk.manner.say("nothing has been said yet")
         return
-    events = await talk.runtime.offline.store.events(talk.run.id)
+    events = [told(recorded) for recorded in await talk.runtime.offline.store.events(talk.run.id)]
     _put(talk, talk.run, Path(rest or f"{talk.run.id}.md"), events)
 
 
