@@ -13,7 +13,7 @@ __all__ = ["chat_command"]
 
 @click.command("chat", epilog=ends(Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
 @click.option("--agent", metavar="NAME", help="Which of the configured agents; the first one if not said.")
-@click.option("--model", metavar="NAME", help="A configured model, `scripted:FILE` or `replay:RUN`.")
+@click.option("--model", metavar="NAME", help="As of `toolgate run`: configured, `anthropic:NAME`, `replay:RUN`.")
 @click.option("--budget", "budgets", multiple=True, metavar="UNIT=AMOUNT", help="For all of it: `usd=1`, `tokens=20k`.")
 @click.option(
     "--resume", is_flag=False, flag_value="last", metavar="[RUN]", help="Go on with this conversation; or the last one."

@@ -13,6 +13,7 @@ from gateway.budget import Limits
 from gateway.call import Allow
 from gateway.cli.asking import answer
 from gateway.cli.console import console
+from gateway.cli.discretion import blotted
 from gateway.cli.exits import Exit, exit_of_run, must_go_on
 from gateway.cli.lines import budget_line, doubts, recap
 from gateway.cli.options import Caller, emit
@@ -161,7 +162,7 @@ async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
         except EOFError:  # the terminal is gone, and with it whoever could answer
             return False
         return True
-    if not manner.wait:
+    if not manner.wait or (found.conversation and not waiting):  # in doubt: whoever talks can say so himself
         return False
     _tell(found, waiting, manner)
     await _decided(runtime, found, waiting)
@@ -238,10 +239,11 @@ def answer_of(found: Run) -> str:
 
 
 def print_answer(output: str, *, heard: bool) -> None:
-    """To stdout, as it is; but a terminal that has shown it already is not told twice.
+    """To stdout, without a credential of ours; but a terminal that has shown it already is not told twice.
 
     What stdout has no character for is a `?`: odd text breaks nothing.
     """
+    output = str(blotted(output))
     if not (heard and sys.stdout.isatty() and sys.stderr.isatty()):
         told = "\n".join(map(visible, output.split("\n"))) if sys.stdout.isatty() else output
         encoding = sys.stdout.encoding or "utf-8"

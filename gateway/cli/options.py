@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from gateway.cli.discretion import blotted, know
 from gateway.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class Caller:
         own = (("--as", "identity.user", self.user), ("--tenant", "identity.tenant", self.tenant))
         given = [Flag(*flag) for flag in (*own, *flags)]
         extra = self.mcp_config.absolute() if self.mcp_config else None  # as seen from here, not from the project
-        return load_config(self.folder, os.environ, given, mcp_config=extra)
+        found = load_config(self.folder, os.environ, given, mcp_config=extra)
+        know(found)
+        return found
 
     def tenant_option(self) -> Callable[[str], str]:
         """Says what to add to a command that is given without our options, for it to be given in that tenant."""
@@ -108,10 +111,10 @@ def as_json(function: F) -> F:
 
 
 def emit(value: Any) -> None:
-    """One JSON value on a line of stdout: data."""
+    """One JSON value on a line of stdout: data. No credential of ours is in it."""
     import json
 
-    click.echo(json.dumps(value, default=str))  # ASCII: no character in it can steer a terminal
+    click.echo(json.dumps(blotted(value), default=str))  # ASCII: no character in it can steer a terminal
 
 
 def os_user() -> str:

@@ -23,7 +23,11 @@ _WAIT = click.option("--wait/--no-wait", default=None, help="Wait for people's a
 @click.command("run", epilog=ends(Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
 @click.argument("text")
 @click.option("--agent", metavar="NAME", help="Which of the configured agents; the first one if not said.")
-@click.option("--model", metavar="NAME", help="A configured model, `anthropic:NAME` and the like, or several: `A,B`.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="A configured model, `anthropic:NAME` and the like, `scripted:FILE`, `replay:RUN`; several: `A,B`.",
+)
 @click.option("--budget", "budgets", multiple=True, metavar="UNIT=AMOUNT", help="`usd=1`, `tokens=20k`, `turns=5`.")
 @_WAIT
 @as_json

@@ -11,6 +11,7 @@ from gateway.agents.searching import Index
 from gateway.budget import Spend
 from gateway.call import Tool
 from gateway.cli.columns import aligned
+from gateway.cli.discretion import told
 from gateway.cli.lines import budget_line
 from gateway.cli.run import absolute
 from gateway.cli.saving import written
@@ -18,7 +19,7 @@ from gateway.cli.talk import Talk
 from gateway.config import parse_budget
 from gateway.conversation import ModelChosen, Pinned
 from gateway.errors import ToolgateError
-from gateway.events import Recorded, Resolution
+from gateway.events import Cancelled, Recorded, Resolution
 from gateway.gates import listed
 from gateway.replacing import replace_file
 from gateway.run import ENDED, Run
@@ -120,7 +121,7 @@ async def _save(talk: Talk, rest: str) -> None:
     if talk.run is None:
         talk.manner.say("nothing has been said yet")
         return
-    events = await talk.runtime.offline.store.events(talk.run.id)
+    events = [told(recorded) for recorded in await talk.runtime.offline.store.events(talk.run.id)]
     _put(talk, talk.run, Path(rest or f"{talk.run.id}.md"), events)
 
 
@@ -169,6 +170,14 @@ async def _resolve(talk: Talk, rest: str) -> None:
     await talk.answer()
 
 
+async def _end(talk: Talk, _rest: str) -> None:
+    """Nobody goes on with it any more: it is over, and not left waiting for a word."""
+    if talk.run is not None and talk.run.status not in ENDED:
+        await talk.record(Cancelled(talk.user, "the conversation was ended"))
+        talk.manner.say(f"it is over; all of it: toolgate runs show {talk.run.id}")
+    raise Quit
+
+
 async def _quit(_talk: Talk, _rest: str) -> None:
     raise Quit
 
@@ -182,5 +191,6 @@ COMMANDS: Mapping[str, Command] = {
     "again": Command(_again, "", "have it try again, after a failure"),
     "resolve": Command(_resolve, "CALL WORD [NOTE]", "a call in doubt happened, did_not_happen, or give_up"),
     "save": Command(_save, "[FILE]", "as Markdown; as events, if FILE ends in .json"),
+    "end": Command(_end, "", "this is over: nobody goes on with it"),
     "quit": Command(_quit, "", "the same as Ctrl-D"),
 }

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.console import console as stdout
+from gateway.cli.discretion import told
 from gateway.cli.folding import show
 from gateway.cli.lines import Said, budget_line, doubts, line
 from gateway.events import Admitted, Held, ModelAnswered, Recorded, Returned
@@ -25,7 +26,7 @@ def print_timeline(run: Run, events: Sequence[Recorded], console: Console | None
     said: dict[str, Said] = {}
     sent: dict[str, int] = {}
     console.print(Text.assemble((run.id, "bold"), f"  {run.status}  ", (_clock(run.created), "dim")), soft_wrap=True)
-    for recorded in events:
+    for recorded in map(told, events):
         event = recorded.event
         if isinstance(event, Admitted):
             said[event.key], sent[event.key] = Said(event.path, event.arguments), recorded.at

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from gateway.cli.discretion import told
 from gateway.cli.folding import Flow, show
 from gateway.cli.lines import Line, Said, line
 from gateway.events import Admitted, Held, ModelAnswered, ModelFailed, Recorded
@@ -43,6 +44,7 @@ class LiveView:
         """One fact, on a line of its own."""
         if recorded.seq <= self._seen.get(recorded.run_id, 0):
             return
+        recorded = told(recorded)
         self._know(recorded)
         if isinstance(recorded.event, ModelAnswered) and recorded.event.purpose == "answer":
             self._answered(recorded.event)

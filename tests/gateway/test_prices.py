@@ -1,6 +1,8 @@
 """What models cost by the list: the same as the list's own package says, to the nano."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from genai_prices import Usage, calc_price
@@ -48,3 +50,14 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_how_much_a_model_can_read_is_in_the_list_too() -> None:
     assert window("claude-opus-4-5", "anthropic") == 200_000
     assert window("nobody-9") is None
+
+
+ROOT = Path(__file__).parents[2]
+NAMED = re.compile(r"\b(anthropic|openai):([a-z][a-z0-9.-]*\d[a-z0-9.-]*)")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/models.md"])
+def test_the_models_that_the_documentation_names_are_in_the_list(page: str) -> None:
+    named = set(NAMED.findall((ROOT / page).read_text()))
+    assert named
+    assert [name for provider, name in sorted(named) if listed(name, provider) is None] == []

@@ -1,12 +1,18 @@
 """What is typed with a slash in front is for the program."""
 
+import asyncio
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.events import Admitted, Doubted, ModelAnswered, ModelAsked, Queued, Started, Waited
+from gateway.store.sqlite import SqliteStore
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import Answering
 
 OnTerminal = Callable[..., Answering]
+RUN = "r-0123456789abcdef"
+DEAD = f"{socket.gethostname()}/999999999/aa"  # no process has such a number
 QUESTION = "may it happen? (y/n, or n and a reason)"
 
 
@@ -43,3 +49,59 @@ def test_what_is_typed_with_a_slash_is_for_the_program(talks: OnTerminal, projec
     assert "**user:ann**\n\nhi\n" in text
     assert "Hello! What can I do for you?" in text
     assert (project / "talk.md").stat().st_mode & 0o777 == 0o600
+
+
+def in_doubt(project: Path) -> None:
+    """A conversation that waits for somebody to say what became of its call."""
+    model = f"scripted:{project / 'doubt.yaml'}"
+    (project / "doubt.yaml").write_text("steps:\n  - call: {tool: echo/echo, args: {}}\n  - say: Then it is done.\n")
+    part = {"kind": "tool_call", "id": "1", "name": "echo__echo", "arguments": "{}"}
+    call = {"key": "t1/call/1", "id": "1", "path": "echo/echo"}
+    events = (
+        Queued("loop", "user:ann", "acme", "agent:desk", model, "echo it", conversation=True),
+        Started(DEAD),
+        ModelAsked(1, {}),
+        ModelAnswered(1, {"role": "assistant", "parts": [part]}, "tool_calls", "demo", {}, {}, (call,)),
+        Admitted("t1/call/1", "echo/echo", "{}", "pin", "policy", {}),
+        Doubted("t1/call/1", "no answer came to this call"),
+        Waited("doubt"),
+    )
+    store = SqliteStore(project / ".toolgate" / "toolgate.db")
+    try:
+        asyncio.run(store.append(RUN, events, lease=None))
+    finally:
+        store.close()
+
+
+def test_a_call_in_doubt_is_resolved_where_it_is_talked_about(
+    talks: OnTerminal, project: Path, toolgate: Command
+) -> None:
+    in_doubt(project)
+    with talks("--resume", RUN) as shown:
+        shown.until("/resolve t1/call/1 happened|did_not_happen|give_up")
+        shown.say("/resolve t1/call/1 perhaps\r", "write /resolve CALL WORD [NOTE]")
+        shown.say("/resolve t1/call/9 happened\r", "in doubt: `t1/call/1`")
+        shown.say("/resolve t1/call/1 happened I heard it\r", "Then it is done.")
+        shown.say("/resolve t1/call/1 happened\r", "no call of it is")
+        shown.leave()
+    events = toolgate("runs", "show", RUN, "--json").json["events"]
+    (resolved,) = [event for event in events if event["event"] == "resolved"]
+    assert (resolved["key"], resolved["resolution"], resolved["by"], resolved["note"]) == (
+        "t1/call/1", "happened", "user:ann", "I heard it",
+    )  # fmt: skip
+
+
+def test_a_conversation_that_was_ended_is_over(project: Path, child: Command, toolgate: Command) -> None:
+    (project / "two.yaml").write_text("steps:\n  - say: One.\n  - say: Two.\n")
+    done = child("chat", "--model", "scripted:two.yaml", stdin="hi\n/end\nand?\n")
+    run = str(the_run(toolgate)["id"])
+    assert (done.code, done.out) == (0, "One.\n")
+    assert f"it is over; all of it: toolgate runs show {run}" in done.err
+    assert "--resume" not in done.err
+    assert the_run(toolgate)["status"] == "cancelled"
+    assert child("chat", "--resume", run, stdin="and?\n").code != 0
+
+
+def test_before_anything_was_said_there_is_nothing_to_end(project: Path, child: Command, toolgate: Command) -> None:
+    assert child("chat", "--model", "scripted:work.yaml", stdin="/end\n").code == 0
+    assert toolgate("runs", "--json").json == []
