@@ -20,11 +20,24 @@ from gateway.agents.offering import OURS, Offer, answered, offer, wanted
 from gateway.booking import Booking
 from gateway.call import Tool
 from gateway.catalogue import Catalogue
-from gateway.conversation import Purpose, Searched
+from gateway.conversation import Interrupted, Purpose, Searched
 from gateway.errors import ContextTooSmall, IllegalEvent
-from gateway.events import Decided, Event, Failed, Paused, Recorded, Resolved, Resumed, Started, Succeeded, Waited
+from gateway.events import (
+    Cancelled,
+    Decided,
+    Event,
+    Failed,
+    Paused,
+    Recorded,
+    Resolved,
+    Resumed,
+    Started,
+    Succeeded,
+    Waited,
+)
 from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
+from gateway.halting import Halting, side_by_side, watched
 from gateway.hearing import OfRun
 from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, Proposal, Work
 from gateway.policy import LivePolicy
@@ -109,8 +122,8 @@ class Loop:
         configured any more. Cancelled (Ctrl-C), it leaves the run as a crash would: nothing is lost.
         """
         await self._parts.store.expire()
-        async with leased(self._parts.store, run_id) as lease:
-            return await _Drive(self._parts, lease, watcher or Unwatched()).to_rest()
+        async with leased(self._parts.store, run_id) as lease, watched(self._parts.store, lease.run_id) as halting:
+            return await _Drive(self._parts, lease, watcher or Unwatched(), halting).to_rest()
 
 
 @dataclass(slots=True)
@@ -120,7 +133,9 @@ class _Drive:
     parts: Parts
     lease: Lease
     watcher: Watcher
+    halting: Halting
     run: Run = field(init=False)
+    halts: int = 0  # how often somebody has stopped it
     fitting: Fitting = field(default_factory=Fitting)
     tools: "_Offer | None" = None
     ear: OfRun = field(init=False)
@@ -145,18 +160,21 @@ class _Drive:
     async def _begin(self) -> None:
         if self.run.status in ("queued", "running"):
             await self._append(Started(self.lease.owner))
+        elif self.run.paused == "person":
+            return  # until somebody resumes it
         elif self.run.status == "paused":
             await self._append(Resumed("it was resumed"))
         elif not isinstance(next_step(replace(self.run, status="running"), _now()), Wait):
             await self._append(Resumed("the user goes on" if users_turn(self.run) else "people answered"))
 
     async def _taken(self, step: Awaitable[None]) -> None:
-        """A step to its end. Somebody may cancel the run meanwhile: then what the step records may not follow."""
+        """A step to its end. Somebody may stop the run meanwhile: then what the step records may not follow."""
+        halts = self.halts
         try:
-            await step
+            await self.halting.through(step, self.run.seq)
         except IllegalEvent:
             await self._catch_up()
-            if self.run.status in ("queued", "running"):
+            if self.run.status in ("queued", "running") and self.halts == halts:
                 raise
         await self._catch_up()
 
@@ -166,6 +184,7 @@ class _Drive:
         self.run = fold(self.run.id, fresh, self.run)
         for recorded in fresh:
             self.watcher.recorded(recorded)
+        self.halts += sum(isinstance(recorded.event, Cancelled | Interrupted | Paused) for recorded in fresh)
         self.refusals += _refusals(fresh)
         while self.refusals and self.run.status == "running":  # as long as it waits, the next driver tells of them
             await self._trace_refusal(self.refusals.pop(0))
@@ -223,13 +242,8 @@ class _Drive:
         await self._append(Failed(step.kind, step.why))
 
     async def _all(self, calls: Sequence[Coroutine[Any, Any, CallResult | None]]) -> None:
-        """Side by side. What breaks in one (the store, the lease) stops all, and comes out as itself."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(call) for call in calls]
-        except* Exception as broken:  # noqa: BLE001 - it is raised again, without its group
-            raise _first(broken) from None
-        spent = [result for task in tasks if isinstance(result := task.result(), OutOfBudget)]
+        ended = await side_by_side(calls)
+        spent = [end for end in ended if isinstance(end, OutOfBudget)]
         if spent:
             await self._append(Paused("budget", spent[0].why, spent[0].unit, spent[0].budget))
 
@@ -376,10 +390,3 @@ def _seconds_left(run: Run) -> float | None:
     if run.limits.millis is None:
         return None
     return max(0.1, (run.limits.millis - run.worked(_now())) / 1000)
-
-
-def _first(broken: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = broken
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
