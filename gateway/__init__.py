@@ -39,6 +39,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     weight          how much a message is for a model
     state           what a run has become, as values
     job             a run that workers are to drive, and which one is next
+    course          each time that a run came to stand otherwise: the cause, who it was, and when
     run             a run is the fold of its events: `apply()`, `fold()`
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person
@@ -118,6 +119,7 @@ Paths: where something happens.
     turn            one question to a model: reserve, ask, settle, for each attempt
     fitting         what a model is told fits its window: less is told, and it is recorded
     calling         the calls of a run: made, made again, in doubt
+    halting         what others say about a run while a step of it is under way
     loop            the path of a run: take the steps, until it waits or ends
     stream          a run's events as they come, in whichever process it is driven
     earlier         what clients have done in the runs that they had before

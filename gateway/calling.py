@@ -3,7 +3,6 @@
 Each takes the path of every call (`pipeline`). What is known of it is what the run's events say.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from gateway.accounts import Bill
 from gateway.events import Resolved
+from gateway.halting import side_by_side
 from gateway.hearing import Ear
 from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, Proposal, Work
 from gateway.run import CallState, Run
@@ -43,12 +43,8 @@ class Calling:
 
     async def together(self, calls: Sequence[Coroutine[Any, Any, CallResult | None]]) -> OutOfBudget | None:
         """Side by side. What breaks in one (the store, the lease) stops all, and comes out as itself."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(call) for call in calls]
-        except* Exception as broken:  # noqa: BLE001 - it is raised again, without its group
-            raise _first(broken) from None
-        return next((result for task in tasks if isinstance(result := task.result(), OutOfBudget)), None)
+        ended = await side_by_side(calls)
+        return next((end for end in ended if isinstance(end, OutOfBudget)), None)
 
     def _made(self, call: CallState, attempt: Attempt = FIRST) -> Coroutine[Any, Any, CallResult]:
         return self.pipeline.call(Proposal(call.key, call.path, call.arguments), self._work(), attempt)
@@ -81,10 +77,3 @@ def seconds_left(run: Run) -> float | None:
     if run.limits.millis is None:
         return None
     return max(0.1, (run.limits.millis - run.worked(now())) / 1000)
-
-
-def _first(broken: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = broken
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -265,8 +265,9 @@ EVENTS: Mapping[str, type[Event]] = {
     "compacted": Compacted,
     "carried": Carried,
 }
-_TUPLES: Mapping[type[Event], str] = {
-    ModelAnswered: "calls", Obliged: "rules", Returned: "left", Budgeted: "left", Searched: "content"
+_TUPLES: Mapping[type[Event], tuple[str, ...]] = {
+    ModelAnswered: ("calls",), Obliged: ("rules",), Returned: ("left",), Budgeted: ("left",), Searched: ("content",),
+    Carried: ("messages", "answers"),
 }  # fmt: skip
 _NAMES: Mapping[type[Event], str] = {cls: name for name, cls in EVENTS.items()}
 _FIELDS: Mapping[type[Event], frozenset[str]] = {
@@ -300,6 +301,6 @@ def event_from_json(value: Mapping[str, Any]) -> Event:
     """The inverse. Raises KeyError for an unknown event; fields that a newer version added are left out."""
     cls = EVENTS[value["event"]]
     known = {name: item for name, item in value.items() if name in _FIELDS[cls]}
-    if (many := _TUPLES.get(cls)) is not None:
+    for many in _TUPLES.get(cls, ()):
         known[many] = tuple(known.get(many, ()))
     return cls(**known)

@@ -51,12 +51,17 @@ class Waited:
 class Paused:
     """Stopped where it can go on. `unit` is what ran out: of the run's own budget, or of the one over many runs that is
     called `budget`.
+
+    A `person` who pauses it lets what is under way come to its end, unless he says `at_once`; and nobody takes the run
+    up again before somebody resumes it.
     """
 
-    cause: Literal["budget", "interrupted"]
+    cause: Literal["budget", "interrupted", "person"]
     why: str
     unit: str | None = None
     budget: str | None = None
+    by: str = ""
+    at_once: bool = False
 
 
 @value(frozen=True, slots=True)
@@ -67,7 +72,10 @@ class LimitsRaised:
 
 @value(frozen=True, slots=True)
 class Resumed:
+    """`by` is the person who said so, where it was one."""
+
     cause: str
+    by: str = ""
 
 
 @value(frozen=True, slots=True)

@@ -19,11 +19,23 @@ from gateway.booking import Booking
 from gateway.call import Tool
 from gateway.calling import Calling, now, seconds_left
 from gateway.catalogue import Catalogue
-from gateway.conversation import Purpose, Searched
+from gateway.conversation import Interrupted, Purpose, Searched
 from gateway.errors import ContextTooSmall, IllegalEvent
-from gateway.events import Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
+from gateway.events import (
+    Cancelled,
+    Decided,
+    Event,
+    Failed,
+    Paused,
+    Recorded,
+    Resumed,
+    Started,
+    Succeeded,
+    Waited,
+)
 from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
+from gateway.halting import Halting, watched
 from gateway.hearing import OfRun
 from gateway.pipeline import OutOfBudget, Pipeline
 from gateway.policy import LivePolicy
@@ -106,8 +118,8 @@ class Loop:
         configured any more. Cancelled (Ctrl-C), it leaves the run as a crash would: nothing is lost.
         """
         await self._parts.store.expire()
-        async with leased(self._parts.store, run_id) as lease:
-            return await _Drive(self._parts, lease, watcher or Unwatched()).to_rest()
+        async with leased(self._parts.store, run_id) as lease, watched(self._parts.store, lease.run_id) as halting:
+            return await _Drive(self._parts, lease, watcher or Unwatched(), halting).to_rest()
 
 
 @dataclass(slots=True)
@@ -117,7 +129,9 @@ class _Drive:
     parts: Parts
     lease: Lease
     watcher: Watcher
+    halting: Halting
     run: Run = field(init=False)
+    halts: int = 0  # how often somebody has stopped it
     fitting: Fitting = field(default_factory=Fitting)
     tools: "_Offer | None" = None
     ear: OfRun = field(init=False)
@@ -142,18 +156,21 @@ class _Drive:
     async def _begin(self) -> None:
         if self.run.status in ("queued", "running"):
             await self._append(Started(self.lease.owner))
+        elif self.run.paused == "person":
+            return  # until somebody resumes it
         elif self.run.status == "paused":
             await self._append(Resumed("it was resumed"))
         elif not isinstance(next_step(replace(self.run, status="running"), now()), Wait):
             await self._append(Resumed("the user goes on" if users_turn(self.run) else "people answered"))
 
     async def _taken(self, step: Awaitable[None]) -> None:
-        """A step to its end. Somebody may cancel the run meanwhile: then what the step records may not follow."""
+        """A step to its end. Somebody may stop the run meanwhile: then what the step records may not follow."""
+        halts = self.halts
         try:
-            await step
+            await self.halting.through(step, self.run.seq)
         except IllegalEvent:
             await self._catch_up()
-            if self.run.status in ("queued", "running"):
+            if self.run.status in ("queued", "running") and self.halts == halts:
                 raise
         await self._catch_up()
 
@@ -163,6 +180,7 @@ class _Drive:
         self.run = fold(self.run.id, fresh, self.run)
         for recorded in fresh:
             self.watcher.recorded(recorded)
+        self.halts += sum(isinstance(recorded.event, Cancelled | Interrupted | Paused) for recorded in fresh)
         self.refusals += _refusals(fresh)
         while self.refusals and self.run.status == "running":  # as long as it waits, the next driver tells of them
             await self._trace_refusal(self.refusals.pop(0))

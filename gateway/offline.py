@@ -10,7 +10,7 @@ from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.config import Budgets, Config, LiveBudgets
 from gateway.errors import StoreError
-from gateway.events import Cancelled, LimitsRaised, Recorded, Resolution, Resolved, Resumed
+from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed
 from gateway.lasting import DAY
 from gateway.policy import LivePolicy, load
 from gateway.rollout import Paths, open_policy
@@ -63,9 +63,16 @@ class Offline:
         """A higher (or lower) budget for a run. Raises IllegalEvent when it has ended."""
         await self.store.append(run_id, [LimitsRaised(limits.to_json(), by)], lease=None)
 
-    async def cancel(self, run_id: str, by: str) -> None:
-        """Ends a run at its next step. Raises IllegalEvent when it has ended."""
-        await self.store.append(run_id, [Cancelled(by)], lease=None)
+    async def cancel(self, run_id: str, by: str, why: str = "") -> None:
+        """Ends a run, and what is under way in it. Raises IllegalEvent when it has ended."""
+        await self.store.append(run_id, [Cancelled(by, why)], lease=None)
+
+    async def pause(self, run_id: str, by: str, why: str = "", *, at_once: bool = False) -> None:
+        """Has a run stop where it can go on, and rest until somebody resumes it. Raises IllegalEvent when it has ended.
+
+        What is under way comes to its end, unless it is to stop `at_once`.
+        """
+        await self.store.append(run_id, [Paused("person", why, by=by, at_once=at_once)], lease=None)
 
     async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
         """A person says what became of a call in doubt. Raises StoreError for a call that is not in doubt."""
@@ -76,8 +83,8 @@ class Offline:
             raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
         await self.store.append(run.id, [Resolved(key, resolution, by, note)], lease=None)
 
-    async def resume(self, run_id: str) -> None:
-        """Lets a paused run go on; one that waits goes on by itself when people have answered.
+    async def resume(self, run_id: str, by: str = "") -> None:
+        """Lets a paused run go on, as somebody says; one that waits goes on by itself when people have answered.
 
         Raises StoreError for the run of an MCP client, which nobody else can drive.
         """
@@ -85,7 +92,7 @@ class Offline:
         if run.driver == "client":
             raise StoreError(f"run `{run.id}` is an MCP client's: it goes on when the client calls again")
         if run.status == "paused":
-            await self.store.append(run.id, [Resumed("it was resumed")], lease=None)
+            await self.store.append(run.id, [Resumed("it was resumed", by)], lease=None)
 
 
 @contextlib.contextmanager

@@ -265,6 +265,11 @@ def _resolved(run: Run, event: Resolved) -> Run:
     return _change(run, event.key, status="done", outcome=None, text=resolved_text(event))
 
 
+def _paused(run: Run, event: Paused) -> Run:
+    cause = "person" if run.paused == "person" else event.cause
+    return changed(run, cause=event.why, budget_spent=event.unit, budget=event.budget, paused=cause)
+
+
 def _limits_raised(run: Run, event: LimitsRaised) -> Run:
     return changed(run, limits=run.limits.replaced(Limits(**event.limits)))
 
@@ -315,8 +320,8 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Resolved: _resolved,
     LimitsRaised: _limits_raised,
     Waited: lambda run, event: changed(run, cause=event.why or event.cause),
-    Paused: lambda run, event: changed(run, cause=event.why, budget_spent=event.unit, budget=event.budget),
-    Resumed: lambda run, _: changed(run, cause="", budget_spent=None, budget=None),
+    Paused: _paused,
+    Resumed: lambda run, _: changed(run, cause="", budget_spent=None, budget=None, paused=None),
     Succeeded: lambda run, event: changed(run, output=event.output),
     Failed: lambda run, event: changed(run, cause=f"{event.kind}: {event.why}"),
     Cancelled: lambda run, event: changed(run, cause=event.why),

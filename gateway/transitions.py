@@ -40,7 +40,14 @@ ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 
 TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
     None: {Queued: "queued"},
-    "queued": {Carried: "queued", Started: "running", Cancelled: "cancelled", LimitsRaised: "queued", Pinned: "queued"},
+    "queued": {
+        Carried: "queued",
+        Started: "running",
+        Paused: "paused",
+        Cancelled: "cancelled",
+        LimitsRaised: "queued",
+        Pinned: "queued",
+    },
     "running": {
         Started: "running",
         ModelAsked: "running",
@@ -78,10 +85,15 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Pinned: "waiting",
         ModelChosen: "waiting",
         Interrupted: "waiting",
+        Paused: "paused",
         Resumed: "running",
         Cancelled: "cancelled",
     },
-    "paused": {
+    "paused": {  # what was under way when it was paused comes to its end
+        ModelAnswered: "paused",
+        ModelFailed: "paused",
+        Returned: "paused",
+        Paused: "paused",
         Started: "paused",
         Decided: "paused",
         Resolved: "paused",

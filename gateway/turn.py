@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from gateway.accounts import Bill
@@ -71,9 +72,12 @@ class _Attempt:
 
 @dataclass(slots=True)
 class _Current:
-    """The attempt that is under way: another one when it has failed and the provider goes on."""
+    """The attempt that is under way: another one when it has failed and the provider goes on. `over`: it is recorded
+    as failed, and the next one is not begun.
+    """
 
     attempt: _Attempt
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,12 @@ class Turn:
         if 0 < run.turn < number:  # a turn ends where the next one begins
             self.tracing.stepped(run, "tool")
         current = _Current(attempt)
-        came = await self._streamed(current, request)
+        try:
+            came = await self._streamed(current, request)
+        except asyncio.CancelledError:
+            with suppress(ToolgateError):  # then it stays asked without an answer, and is forgotten later
+                await asyncio.shield(self._left(current))
+            raise
         if came is None:
             return None
         return await self._ended(current.attempt, came)
@@ -220,7 +229,9 @@ class Turn:
         """What is written down meanwhile is not cut short by the deadline."""
         until = clock.when()
         clock.reschedule(None)
+        current.over = True
         following = await self._again(current.attempt, event)
+        current.over = False
         clock.reschedule(until)
         current.attempt = following or current.attempt
         return following is not None
@@ -245,7 +256,6 @@ class Turn:
 
         Returns how it failed. A reply that is none, by a defect of an adapter, is a failure.
         """
-        when = Interval(attempt.heard.began, max(attempt.heard.began, time.time_ns()))
         try:
             event, cost = self._event(attempt, came, then, round(delay, 3))
         except ToolgateError:  # ours: an agent that is not configured any more
@@ -253,11 +263,26 @@ class Turn:
         except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
             attempt.heard.usage, came = None, _broken(error)
             event, cost = self._event(attempt, came, then, round(delay, 3))
+        await self._settled(attempt, event, cost, self._asked(attempt, came))
+        return came if isinstance(came, ProviderError) else None
+
+    async def _left(self, current: _Current) -> None:
+        """Nobody waits for the reply any more. What it read, and what was seen of it until then, has been paid for."""
+        attempt, why = current.attempt, "it was stopped before the reply was whole"
+        if current.over:
+            return
+        came = ProviderError("timeout", why)
+        cost = failed(attempt.backend, attempt.read, attempt.heard, came, attempt.reserved)
+        told = (attempt.number, "lost", why, True, cost.to_json(), attempt.backend.name)
+        event = ModelFailed(*told, purpose=self.purpose)
+        await self._settled(attempt, event, cost, self._asked(attempt, came))
+
+    async def _settled(self, attempt: _Attempt, event: ModelAnswered | ModelFailed, cost: Spend, asked: Asked) -> None:
+        when = Interval(attempt.heard.began, max(attempt.heard.began, time.time_ns()))
         took = replace(cost, millis=when.millis)
         own = Settle(run_account(attempt.run.id), attempt.reserved, cost)
         await self._append(attempt.run, (event,), own, *settled_in(attempt.bill.accounts, took))
-        self.tracing.asked(attempt.run, event, self._asked(attempt, came), when)
-        return came if isinstance(came, ProviderError) else None
+        self.tracing.asked(attempt.run, event, asked, when)
 
     def _event(
         self, attempt: _Attempt, came: Reply | ProviderError, then: str, delay: float

@@ -32,7 +32,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
         "gateway.lifecycle", "gateway.conversation", "gateway.asked", "gateway.events", "gateway.transitions",
-        "gateway.weight", "gateway.state", "gateway.job",
+        "gateway.weight", "gateway.state", "gateway.job", "gateway.course",
         "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
@@ -60,7 +60,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.questions", "gateway.booking", "gateway.parties", "gateway.judging", "gateway.pipeline",
     ),
     "loop": (
-        "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.calling", "gateway.loop",
+        "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.halting", "gateway.calling",
+        "gateway.loop",
         "gateway.stream",
         "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",

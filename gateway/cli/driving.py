@@ -1,6 +1,7 @@
 """A run, live: driven until it rests, with its questions asked where a person may answer them."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -110,7 +111,7 @@ async def resume(caller: Caller, run_id: str, limits: Limits, manner: Manner) ->
         if limits != Limits():
             must_go_on(found, "go on with")
             await runtime.offline.raise_limits(found.id, limits, runtime.offline.subject().user)
-        await runtime.offline.resume(found.id)
+        await runtime.offline.resume(found.id, runtime.offline.subject().user)
         option = caller.tenant_option()(found.subject.tenant)
         manner = replace(manner, option=option, heard=found.status not in ENDED)
         return await _see_through(runtime, found.id, manner, _recapped(found, history, manner))
@@ -181,10 +182,11 @@ async def _decided(runtime: Runtime, found: Run, waiting: Sequence[Approval]) ->
 
 async def _interrupted(runtime: Runtime, run_id: str) -> None:
     """Leaves a note of it; a run that is not running needs none."""
-    try:
-        await runtime.offline.store.append(run_id, [Paused("interrupted", "it was interrupted")], lease=None)
-    except ToolgateError:
-        return
+    offline = runtime.offline
+    note = Paused("interrupted", "it was interrupted", by=offline.subject().user)
+    with contextlib.suppress(ToolgateError):
+        if (await offline.run(run_id)).status == "running":
+            await offline.store.append(run_id, [note], lease=None)
 
 
 def conclude(found: Run, manner: Manner) -> None:

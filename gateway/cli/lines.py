@@ -184,6 +184,8 @@ def _model_failed(event: ModelFailed, _calls: Calls) -> Line | None:
         pause = f" in {event.delay:.1f} s" if event.delay >= 0.05 else ""
         goes_on = f"it is asked again{pause}" if event.then == "again" else f"{visible(event.then)} goes on"
         return Line("↻", "yellow", f"{who} failed ({visible(event.kind)}): {goes_on}", visible(event.why))
+    if event.kind == "lost":
+        return Line("‖", "yellow", "the model's reply was lost", visible(event.why))
     return Line("✗", "red", f"the model failed ({visible(event.kind)})", visible(event.why))
 
 
@@ -233,8 +235,10 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Waited: _waited,
     LimitsRaised: _raised,
     ModelFailed: _model_failed,
-    Paused: lambda event, _: Line("‖", "yellow", f"paused ({event.cause})", visible(event.why)),
-    Resumed: lambda event, _: Line("▸", "bold", "resumed", visible(event.cause.removeprefix("it was resumed"))),
+    Paused: lambda event, _: Line("‖", "yellow", f"paused ({event.cause}){_said_by(event.by)}", visible(event.why)),
+    Resumed: lambda event, _: Line(
+        "▸", "bold", f"resumed{_said_by(event.by)}", visible(event.cause.removeprefix("it was resumed"))
+    ),
     Succeeded: lambda _event, _: Line("■", "green", "done"),
     Failed: _failed,
     Cancelled: lambda event, _: Line("■", "red", f"cancelled by {visible(event.by)}", visible(event.why)),
@@ -253,6 +257,10 @@ def _call(key: str, calls: Calls) -> str:
     return visible(said.path) if said else key
 
 
+def _said_by(who: str) -> str:
+    return f" by {visible(who)}" if who else ""
+
+
 def _by(rule: str | None) -> str:
     return f"  [{rule}]" if rule else ""
 
@@ -261,7 +269,7 @@ def doubts(run: Run) -> list[str]:
     """For each call that nobody knows about, the command with which a person says what became of it."""
     return [
         f"look whether {visible(call.path)} happened, and say so:"
-        f" toolgate resolve {run.id} {call.key} happened|did_not_happen|give_up"
+        f" toolgate runs settle {run.id} {call.key} --happened|--did-not|--give-up"
         for call in run.calls.values()
         if call.status == "doubted"
     ]

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
 
 from gateway.agents.searching import Index
 from gateway.budget import Spend
@@ -30,7 +29,9 @@ from providers import ToolSpec
 __all__ = ["COMMANDS", "Quit", "obey"]
 
 _WIDTH = 60  # of a description
-_RESOLUTIONS: tuple[Resolution, ...] = get_args(Resolution)
+_RESOLUTIONS: Mapping[str, Resolution] = {
+    "happened": "happened", "did-not": "did_not_happen", "give-up": "give_up"
+}  # fmt: skip
 _USAGE = 26  # columns
 _MANY = 40  # tools that are listed at once
 
@@ -158,12 +159,12 @@ async def _again(talk: Talk, _rest: str) -> None:
         await talk.say("Please try again.")
 
 
-async def _resolve(talk: Talk, rest: str) -> None:
+async def _settle(talk: Talk, rest: str) -> None:
     key, _, word = rest.partition(" ")
     said, _, note = word.strip().partition(" ")
-    resolution = next((known for known in _RESOLUTIONS if known == said), None)
+    resolution = _RESOLUTIONS.get(said)
     if talk.run is None or resolution is None:
-        talk.manner.say(f"write /resolve {COMMANDS['resolve'].usage}")
+        talk.manner.say(f"write /settle {COMMANDS['settle'].usage}")
         return
     await talk.runtime.offline.resolve(talk.run.id, key, resolution, talk.user, note.strip())
     await talk.look()
@@ -189,7 +190,7 @@ COMMANDS: Mapping[str, Command] = {
     "budget": Command(_budget, "[UNIT=AMOUNT]", "what is spent, and of how much; more of it: usd=5"),
     "pin": Command(_pin, "[TEXT]", "what the model is told however long this becomes"),
     "again": Command(_again, "", "have it try again, after a failure"),
-    "resolve": Command(_resolve, "CALL WORD [NOTE]", "a call in doubt happened, did_not_happen, or give_up"),
+    "settle": Command(_settle, "CALL WORD [NOTE]", "a call in doubt happened, did-not, or give-up"),
     "save": Command(_save, "[FILE]", "as Markdown; as events, if FILE ends in .json"),
     "end": Command(_end, "", "this is over: nobody goes on with it"),
     "quit": Command(_quit, "", "the same as Ctrl-D"),

@@ -139,7 +139,7 @@ class Talk:
         """Lets the run go on, as far as it goes."""
         assert self.run is not None  # noqa: S101 - whoever calls this has begun one
         run = self.run
-        await self.runtime.offline.resume(run.id)
+        await self.runtime.offline.resume(run.id, self.user)
         work = driven(self.runtime, run.id, self.manner, self.watcher)
         self.run = await (self._stoppable(work) if self.manner.ask else self._whole(work))
         self._conclude(self.run)
@@ -194,9 +194,7 @@ class Talk:
                 self.manner.say("/again has it try again")
             return
         for doubt in doubts(run):
-            self.manner.say(
-                f"{doubt.partition(': toolgate')[0]}: /resolve {_doubted(run)} happened|did_not_happen|give_up"
-            )
+            self.manner.say(f"{doubt.partition(': toolgate')[0]}: /settle {_doubted(run)} happened|did-not|give-up")
         if run.status == "paused" and run.budget_spent:
             command = "/again" if run.budget else f"/budget {raise_by(run.budget_spent)}"
             self.manner.say(how_it_goes_on(run, command, ""))

@@ -16,6 +16,7 @@ from gateway.events import Event, Recorded
 from gateway.job import Job, Slots
 from gateway.lasting import Delegation, Remembered
 from gateway.run import Status
+from gateway.store.wanted import ALL, Wanted
 from gateway.task import Task
 from gateway.values import value
 
@@ -240,8 +241,8 @@ class Store(Protocol):
         """Raises UnknownRun. A unique prefix of an id will do."""
         ...
 
-    async def run_rows(self, limit: int = 50) -> Sequence[RunRow]:
-        """The newest first."""
+    async def run_rows(self, limit: int = 50, wanted: Wanted = ALL) -> Sequence[RunRow]:
+        """The newest first, of those that are wanted. Raises UnknownRun for one to begin behind that is none."""
         ...
 
     async def spend(self, account: str) -> Spend:

@@ -29,6 +29,7 @@ from gateway.store.lasting import LastingBook
 from gateway.store.ledger import last_of
 from gateway.store.outbox import Outbox
 from gateway.store.policies import KEPT, PolicyBook
+from gateway.store.wanted import ALL, Wanted, where
 from gateway.task import Task
 
 __all__ = ["DatabaseStore"]
@@ -90,8 +91,10 @@ class DatabaseStore(ABC):
             raise UnknownRun(run_id)
         return tx.run_row(row)
 
-    async def run_rows(self, limit: int = 50) -> Sequence[RunRow]:
-        return [tx.run_row(row) for row in await self._rows(f"{tx.SELECT_RUNS} ORDER BY created DESC LIMIT ?", limit)]
+    async def run_rows(self, limit: int = 50, wanted: Wanted = ALL) -> Sequence[RunRow]:
+        first = None if wanted.before is None else await self.run_row(wanted.before)
+        told, said = where(wanted, (first.created, first.id) if first else None)
+        return [tx.run_row(row) for row in await self._rows(f"{tx.SELECT_RUNS}{told} LIMIT ?", *said, limit)]
 
     async def spend(self, account: str) -> Spend:
         return Spend.from_json(dict(await self._rows(tx.SELECT_TAKEN, account)))

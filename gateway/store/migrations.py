@@ -30,6 +30,7 @@ MIGRATIONS: tuple[str, ...] = (
     "outbox.sql",
     "reasons.sql",
     "jobs.sql",
+    "listed.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 SQLITE_ONLY = "-- SQLite only:"

@@ -142,9 +142,9 @@ SAMPLES: tuple[Event, ...] = (
     Doubted(key="t1/call/1", why="no answer came", spent={"tool_calls": 1}),
     Resolved(key="t1/call/1", resolution="did_not_happen", by="user:bob", note="not in the books"),
     Waited(cause="approval"),
-    Paused(cause="budget", why="$0.01 more would pass the limit of $0.5", unit="nanos"),
+    Paused(cause="budget", why="$0.01 more would pass the limit of $0.5", unit="nanos", by="user:ann", at_once=True),
     LimitsRaised(limits={"nanos": 900_000_000}, by="user:ann"),
-    Resumed(cause="people answered"),
+    Resumed(cause="people answered", by="user:ann"),
     Succeeded(output="It is on its way."),
     Failed(kind="refused", why="the model stopped with `refusal`"),
     Cancelled(by="user:ann", why="not needed any more"),
@@ -170,11 +170,11 @@ SAMPLES: tuple[Event, ...] = (
     ),
     Carried(
         source={"run": "r-1", "seq": 12},
-        messages=[{"role": "user", "parts": [{"kind": "text", "text": "Where is o-17?"}]}],
+        messages=({"role": "user", "parts": [{"kind": "text", "text": "Where is o-17?"}]},),
         size=70,
         compaction={"results": 0, "messages": 0, "summary": "", "cut": 0, "longest": None},
         pinned=["Orders begin with o-."],
-        answers=[{"key": "t1/call/1", "path": "web/read", "outcome": {"kind": "answered", "result": {"content": []}}}],
+        answers=({"key": "t1/call/1", "path": "web/read", "outcome": {"kind": "answered", "result": {"content": []}}},),
     ),
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway import halting
 from gateway import loop as the_loop
 from gateway.agents import Agent
 from gateway.budget import Limits, Price
@@ -393,7 +394,11 @@ async def cancel(stage: Stage) -> None:
     await stage.files.append("run-1", [Cancelled("user:ann", "enough")], lease=None)
 
 
-def test_a_run_that_is_cancelled_during_a_call_keeps_the_answer_and_does_nothing_more(tmp_path: Path) -> None:
+def test_a_run_that_is_cancelled_during_a_call_keeps_an_answer_that_comes_at_once_and_does_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halting, "EVERY", 3600.0)  # nobody looks before the answer is there
+
     async def scenario(stage: Stage) -> None:
         async with gate() as held:
             model = Replies(calls(("desk__hold", {"port": held.port})), DONE)

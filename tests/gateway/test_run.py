@@ -91,6 +91,7 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
     "queued": {
         **dict.fromkeys(("carried", "limits_raised", "pinned"), "queued"),
         "started": "running",
+        "paused": "paused",
         "cancelled": "cancelled",
     },
     "running": {
@@ -112,12 +113,14 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
     "waiting": {
         **dict.fromkeys(("started", "decided", "resolved", "limits_raised"), "waiting"),
         **dict.fromkeys(("user_spoke", "pinned", "model_chosen", "interrupted"), "waiting"),
+        "paused": "paused",
         "resumed": "running",
         "cancelled": "cancelled",
     },
     "paused": {
         **dict.fromkeys(("started", "decided", "resolved", "limits_raised"), "paused"),
         **dict.fromkeys(("user_spoke", "pinned", "model_chosen"), "paused"),
+        **dict.fromkeys(("returned", "model_answered", "model_failed", "paused"), "paused"),
         "resumed": "running",
         "cancelled": "cancelled",
     },
@@ -446,3 +449,11 @@ def test_the_size_of_a_conversation_is_counted_in_bytes_and_survives_any_text() 
 
 def test_there_is_a_sample_of_every_event() -> None:
     assert set(SAMPLES) == set(EVENTS.values())
+
+
+def test_a_person_who_pauses_a_run_is_heeded_until_somebody_resumes_it() -> None:
+    paused = (*WORKING, Paused("person", "lunch", by="user:ann"))
+    assert folded(*paused).paused == "person"
+    for later in (Paused("budget", "spent", "turns"), Paused("interrupted", "it was interrupted")):
+        assert folded(*paused, later).paused == "person"
+    assert folded(*paused, Resumed("it was resumed", "user:ann")).paused is None

@@ -317,7 +317,13 @@ def test_a_worker_that_lost_its_lease_asks_nothing(tmp_path: Path) -> None:
     assert provider.requests == []
 
 
-def test_a_reply_that_was_lost_with_its_worker_is_settled_at_what_was_read(tmp_path: Path) -> None:
+async def _dies(*_: object) -> None:
+    """A worker that is killed records nothing."""
+
+
+def test_a_reply_that_was_lost_with_its_worker_is_settled_at_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario() -> None:
         store = SqliteStore(tmp_path / "t.db")
         await store.append("r", [queued(), Started("w")], lease=None)
@@ -329,9 +335,11 @@ def test_a_reply_that_was_lost_with_its_worker_is_settled_at_what_was_read(tmp_p
         )
         asked = asyncio.create_task(turn.ask(fold("r", await store.events("r")), 1, REQUEST))
         await begun.wait()
-        asked.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asked
+        with monkeypatch.context() as dying:
+            dying.setattr(Turn, "_left", _dies)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
         run = fold("r", await store.events("r"))
         assert run.asked is not None
         await turn.forget(run, REQUEST)

@@ -1,0 +1,36 @@
+"""`toolgate runs`: what happened, and what people do to runs. Each command is a module, loaded when it is called."""
+
+from collections.abc import Mapping
+
+import click
+
+from gateway.cli.exits import ends
+from gateway.cli.lazy import Lazy
+from gateway.cli.options import Caller, as_json, caller, only_behind
+
+__all__ = ["COMMANDS", "runs_command"]
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "list": ("runs.listing", "List runs, the newest first: all, or those of one state, tenant, user, agent."),
+    "show": ("runs.showing", "Print a run's timeline."),
+    "watch": ("runs.watching", "Watch a run as it happens, whoever drives it."),
+    "pause": ("runs.stopping", "Have a run stop where it can go on."),
+    "resume": ("run", "Go on with a run that waits, is paused, or lost its worker."),
+    "cancel": ("runs.stopping", "End a run, with what is under way in it."),
+    "settle": ("runs.settling", "Say what became of a call that nobody knows about."),
+}
+
+
+@click.group("runs", invoke_without_command=True, cls=Lazy, table=COMMANDS, epilog=ends())
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="How many.")
+@as_json
+@caller
+@click.pass_context
+def runs_command(context: click.Context, limit: int, as_json: bool, caller: Caller) -> int:
+    """List runs, the newest first; `runs list` knows filters. The others do something with one of them."""
+    if context.invoked_subcommand is not None:
+        return only_behind(context, "toolgate runs {name} ...")
+    from gateway.cli.runs.listing import show_list
+    from gateway.store.wanted import Wanted
+
+    return show_list(caller, Wanted(), limit, as_json=as_json)

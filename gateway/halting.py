@@ -1,0 +1,116 @@
+"""What others say about a run while a step of it is under way: one that is cancelled, or paused at once, does not wait
+for the answer of a slow tool or model.
+
+People say so in any process: they record it, and whoever drives the run finds it there. The store is asked now and then
+whether anything was written at all, and the run's events are only looked at when something was.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from gateway.errors import IllegalEvent, StoreError
+from gateway.events import Cancelled, Event, Paused, Recorded
+from gateway.store import Store
+
+__all__ = ["EVERY", "Halting", "halts", "side_by_side", "watched"]
+
+T = TypeVar("T")
+
+EVERY = 0.25  # seconds from one look to the next
+
+
+def halts(event: Event) -> bool:
+    """Whether a step that is under way may not go on to its end."""
+    return isinstance(event, Cancelled) or (isinstance(event, Paused) and event.at_once)
+
+
+class Halting:
+    """One drive's: `driver` is the task that drives."""
+
+    def __init__(self, store: Store, run_id: str, driver: "asyncio.Task[Any]") -> None:
+        self._store, self._run_id, self._driver = store, run_id, driver
+        self._seen: int | None = None  # the last event that the step under way knew of, if one is
+        self._halted = False
+
+    async def through(self, step: Awaitable[None], seen: int) -> None:
+        """Takes a step, which knows of the events up to `seen`. It is left in the middle when the run halts: what was
+        under way is recorded by whoever was at it, as when the driver is cancelled.
+        """
+        self._seen, self._halted = seen, False
+        try:
+            await step
+        except asyncio.CancelledError:
+            if not self._halted or self._driver.cancelling() > 1:  # by somebody else, too
+                raise
+        finally:
+            self._seen = None
+            if self._halted:
+                self._driver.uncancel()
+
+    async def look(self) -> None:
+        """Looks on, for ever."""
+        version: int | None = None
+        while True:
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(StoreError):  # whoever takes the step finds out what is wrong
+                now = await self._store.version()
+                if now != version and self._seen is not None:
+                    self._heed(await self._store.events(self._run_id, self._seen))
+                    version = now
+
+    def _heed(self, fresh: Sequence[Recorded]) -> None:
+        """Another step than the one that was looked for may be under way by now: it knew of more."""
+        seen = self._seen
+        if seen is None or self._halted:
+            return
+        if any(halts(recorded.event) for recorded in fresh if recorded.seq > seen):
+            self._halted = True
+            self._driver.cancel()
+
+
+@contextlib.asynccontextmanager
+async def watched(store: Store, run_id: str) -> AsyncIterator[Halting]:
+    """Somebody looks out for what halts this run, as long as the current task drives it."""
+    driver = asyncio.current_task()
+    assert driver is not None  # noqa: S101 - this runs in one
+    halting = Halting(store, run_id, driver)
+    looking = asyncio.create_task(halting.look())
+    try:
+        yield halting
+    finally:
+        looking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await looking
+
+
+async def side_by_side(calls: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:
+    """What comes of each. What breaks in one (the store, the lease) stops all, and comes out as itself. But where one
+    may not be made any more, because the run was stopped, those under way come to their end before that is raised.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_made(call)) for call in calls]
+    except* Exception as broken:  # noqa: BLE001 - it is raised again, without its group
+        raise _first(broken) from None
+    ended = [task.result() for task in tasks]
+    illegal = [end for end in ended if isinstance(end, IllegalEvent)]
+    if illegal:
+        raise illegal[0]
+    return [end for end in ended if not isinstance(end, IllegalEvent)]
+
+
+async def _made(call: Awaitable[T]) -> T | IllegalEvent:
+    """What came of it; or what the run does not let follow any more."""
+    try:
+        return await call
+    except IllegalEvent as error:
+        return error
+
+
+def _first(broken: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = broken
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,51 @@
+"""Runs as they are recorded, for the commands that show and change them."""
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.events import Admitted, Doubted, Event, ModelAnswered, ModelAsked, Queued, Started, Waited
+from gateway.store.sqlite import SqliteStore
+
+QUEUED = Queued("loop", "user:ann", "acme", "agent:desk", "demo", "count the bells")
+DEAD = f"{socket.gethostname()}/999999999/aa"  # no process has such a number
+RUN = "r-0123456789abcdef"
+
+TICKS = itertools.count(1_790_000_000_000)  # milliseconds
+
+
+def record(project: Path, run_id: str, *events: Event, clock: Callable[[], int] = lambda: next(TICKS)) -> None:
+    store = SqliteStore(project / ".toolgate" / "toolgate.db", clock=clock)
+    try:
+        asyncio.run(store.append(run_id, events, lease=None))
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def queued(bare: Path) -> Path:
+    record(bare, RUN, QUEUED)
+    return bare
+
+
+@pytest.fixture
+def doubted(bare: Path) -> Path:
+    """A run that waits for somebody to say what became of its call."""
+    call = {"key": "t1/call/1", "id": "1", "path": "echo/add"}
+    message = {"role": "assistant", "parts": [{"kind": "tool_call", "id": "1", "name": "echo__add", "arguments": "{}"}]}
+    record(
+        bare,
+        RUN,
+        QUEUED,
+        Started(DEAD),
+        ModelAsked(1, {}),
+        ModelAnswered(1, message, "tool_calls", "demo", {}, {}, (call,)),
+        Admitted("t1/call/1", "echo/add", "{}", "pin", "policy", {}),
+        Doubted("t1/call/1", "no answer came to this call"),
+        Waited("doubt"),
+    )
+    return bare

@@ -1,0 +1,232 @@
+"""What people say about a run reaches what is under way in it: a reply, calls side by side, from any process."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from gateway import halting
+from gateway.call import InDoubt, outcome_from_json
+from gateway.errors import IllegalEvent, StoreError
+from gateway.events import Cancelled, Event, ModelFailed, Paused, Queued, Resumed, Returned
+from gateway.halting import halts, side_by_side, watched
+from gateway.store.sqlite import SqliteStore
+from providers import Request, StreamEvent, TextDelta
+from tests.fixtures.parts import PATIENCE, Replies, Stage, calls, gate, opened, says, tally
+from tests.fixtures.parts import arrivals as arrived
+from tests.fixtures.stores import place_in, store_at
+
+DONE = says("Done.")
+PAUSED = Paused("person", "lunch", by="user:ann")
+AT_ONCE = Paused("person", "lunch", by="user:ann", at_once=True)
+
+
+async def elsewhere(stage: Stage, event: Event) -> None:
+    """Recorded as another process does: over a store of its own."""
+    other = store_at(place_in(stage.folder))
+    try:
+        await other.append("run-1", [event], lease=None)
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize(("event", "status"), [(Cancelled("user:ann"), "cancelled"), (AT_ONCE, "paused")])
+def test_a_call_that_nobody_would_wait_for_any_more_is_left_and_its_outcome_is_in_doubt(
+    tmp_path: Path, event: Event, status: str
+) -> None:
+    async def scenario() -> None:
+        async with opened(tmp_path, tally(tmp_path)) as stage, gate() as held:
+            model = Replies(calls(("desk__hold", {"port": held.port}), ("desk__hold", {"port": held.port})), DONE)
+            driving = asyncio.create_task(stage.drive(await stage.queued(), model))
+            await held.arrived(2)
+            await elsewhere(stage, event)
+            run = await driving  # though the server has not answered
+            assert run.status == status
+            returned = [outcome_from_json(e.outcome) for e in await stage.events() if isinstance(e, Returned)]
+            assert [type(outcome) for outcome in returned] == [InDoubt, InDoubt]
+            assert (await stage.files.run_row("run-1")).owner is None
+            assert (await stage.books()).tool_calls == 2
+
+    asyncio.run(scenario())
+
+
+class Endless(Replies):
+    """It says a word, and never ends."""
+
+    def __init__(self) -> None:
+        super().__init__(DONE)
+        self.speaking, self.closed = asyncio.Event(), False
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        self.requests.append(request)
+        yield TextDelta("word " * 40)
+        self.speaking.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+
+@pytest.mark.parametrize(("event", "status"), [(Cancelled("user:ann"), "cancelled"), (AT_ONCE, "paused")])
+def test_a_reply_that_nobody_waits_for_any_more_is_left_and_what_was_seen_of_it_is_billed(
+    tmp_path: Path, event: Event, status: str
+) -> None:
+    async def scenario() -> None:
+        async with opened(tmp_path) as stage:
+            model = Endless()
+            driving = asyncio.create_task(stage.drive(await stage.queued(), model))
+            async with asyncio.timeout(PATIENCE):
+                await model.speaking.wait()
+            await elsewhere(stage, event)
+            run = await driving
+            assert (run.status, model.closed, run.asked) == (status, True, None)
+            (failed,) = [e for e in await stage.events() if isinstance(e, ModelFailed)]
+            assert (failed.kind, failed.turn) == ("lost", 1)
+            assert failed.spent["output_tokens"] >= 40
+            assert failed.spent["input_tokens"] > 0
+            books = await stage.books()  # nothing is held back any more
+            assert (books.turns, books.tokens) == (1, failed.spent["tokens"])
+
+    asyncio.run(scenario())
+
+
+def test_a_paused_run_lets_calls_end_that_are_under_way_and_makes_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halting, "EVERY", 0.001)  # it is looked at often: and still the calls are not left
+
+    async def scenario() -> None:
+        async with opened(tmp_path, tally(tmp_path)) as stage, gate() as held:
+            wishes = calls(("desk__hold", {"port": held.port}), ("desk__send", {}), ("desk__put", {"word": "a"}))
+            model = Replies(wishes, DONE)
+            driving = asyncio.create_task(stage.drive(await stage.queued(), model))
+            await held.arrived()
+            await elsewhere(stage, PAUSED)
+            before = await stage.story()
+            held.open.set()
+            run = await driving
+            assert (run.status, run.cause, run.paused) == ("paused", "lunch", "person")
+            assert (await stage.story())[len(before) :].count("returned") >= 1
+            assert "in_doubt" not in str(await stage.events())
+            for _ in range(2):  # whoever drives it does not take it up
+                assert (await stage.drive("run-1", model)).seq == run.seq
+            await elsewhere(stage, Resumed("it was resumed", "user:ann"))
+            assert (await stage.drive("run-1", model)).status == "waiting"  # for the one that is to be sent
+            assert len(arrived(tmp_path, "hold")) == len(arrived(tmp_path, "put")) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_run_that_is_paused_in_the_moment_before_a_call_is_made_goes_on_with_it_later(tmp_path: Path) -> None:
+    class Pausing(Replies):
+        async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+            if not any(message.role == "tool" for message in request.messages):
+                await elsewhere(self.stage, PAUSED)
+            async for event in super().stream(request):
+                yield event
+
+        stage: Stage
+
+    async def scenario() -> None:
+        async with opened(tmp_path, tally(tmp_path)) as stage:
+            model = Pausing(calls(("desk__put", {})), DONE)
+            model.stage = stage
+            run = await stage.drive(await stage.queued(), model)
+            assert (run.status, arrived(tmp_path)) == ("paused", [])
+            assert (await stage.story())[-2:] == ["paused", "model_answered"]  # the reply was not in vain
+            await elsewhere(stage, Resumed("it was resumed", "user:ann"))
+            assert (await stage.drive("run-1", model)).status == "succeeded"
+            assert (len(model.requests), len(arrived(tmp_path))) == (2, 1)
+
+    asyncio.run(scenario())
+
+
+def test_only_what_ends_a_run_or_says_so_halts_what_is_under_way() -> None:
+    assert [halts(event) for event in (Cancelled("user:ann"), AT_ONCE, PAUSED, Resumed("x"))] == [
+        True, True, False, False,
+    ]  # fmt: skip
+
+
+async def opened_run(folder: Path) -> SqliteStore:
+    store = SqliteStore(folder / "toolgate.db")
+    await store.append("r-1", [Queued("loop", "user:ann", "acme")], lease=None)
+    return store
+
+
+def test_what_a_step_knew_of_does_not_halt_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halting, "EVERY", 0.0)
+
+    async def scenario() -> None:
+        store = await opened_run(tmp_path)
+        seq = await store.append("r-1", [AT_ONCE, Resumed("on")], lease=None)
+        looks = asyncio.Semaphore(0)
+
+        class Counted:
+            async def version(self) -> int:
+                looks.release()
+                return await store.version()
+
+            async def events(self, *about: int) -> object:
+                return await store.events("r-1", 0)
+
+        async def step() -> None:
+            for _ in range(5):
+                await looks.acquire()
+
+        async with watched(Counted(), "r-1") as halt:  # type: ignore[arg-type] # all that is asked of it
+            await halt.through(step(), seq)
+        store.close()
+
+    asyncio.run(scenario())
+
+
+def test_who_cancels_the_driver_himself_stops_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = await opened_run(tmp_path)
+        begun = asyncio.Event()
+
+        async def step() -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        async def drive() -> None:
+            async with watched(store, "r-1") as halt:
+                await halt.through(step(), 1)
+
+        driving = asyncio.create_task(drive())
+        await begun.wait()
+        driving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await driving
+        store.close()
+
+    asyncio.run(scenario())
+
+
+def test_side_by_side_one_that_may_not_be_made_stops_no_other_and_one_that_breaks_stops_all() -> None:
+    async def scenario() -> None:
+        ended: list[str] = []
+
+        async def slow() -> str:
+            try:
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                ended.append("slow")
+            except asyncio.CancelledError:
+                ended.append("stopped")
+                raise
+            return "slow"
+
+        async def raising(error: Exception) -> str:
+            raise error
+
+        assert await side_by_side([slow(), slow()]) == ["slow", "slow"]
+        with pytest.raises(IllegalEvent):
+            await side_by_side([slow(), raising(IllegalEvent("no"))])
+        assert ended == ["slow"] * 3
+        with pytest.raises(StoreError):
+            await side_by_side([slow(), raising(StoreError("full"))])
+        assert ended[3:] == ["stopped"]
+
+    asyncio.run(scenario())
