@@ -14,6 +14,7 @@ from typing import Any
 from providers import (
     Finished,
     Message,
+    Part,
     Provider,
     ProviderError,
     Reply,
@@ -34,9 +35,11 @@ from providers import (
 from providers.wire.calls import MOST_CALLS
 from providers.wire.estimate import estimated
 
-__all__ = ["MOST_CALLS", "MOST_TOKENS", "Sound", "sound_count"]
+__all__ = ["BYTES_A_TOKEN", "MOST_ASIDE", "MOST_CALLS", "MOST_TOKENS", "Sound", "sound_count"]
 
 MOST_TOKENS = 1_000_000_000  # of one question or reply: more than any model reads or says
+BYTES_A_TOKEN = 16  # the longest that tokens are on average: of spaces, of lines
+MOST_ASIDE = 64 * 1024  # bytes beyond what was asked for: thoughts that an endpoint does not count
 MOST_NANOS = 1_000_000 * 10**9  # a million dollars, for one reply
 _EXECUTABLE = ("stop", "tool_calls")
 _COUNTS = ("input", "output", "cache_read", "cache_write", "reasoning")
@@ -66,6 +69,7 @@ class _Seen:
 
     request: Request
     calls: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
+    size: int = 0  # bytes of words, thoughts and arguments
     done: set[int] = field(default_factory=set)
 
     def checked(self, event: StreamEvent) -> StreamEvent:
@@ -73,11 +77,11 @@ class _Seen:
             case Started():
                 _text(event.model, event.response_id)
             case TextDelta() | ThinkingDelta():
-                _text(event.text)
+                self._more(event.text)
             case ToolCallStarted():
                 self._started(event)
             case ToolCallArgumentsDelta():
-                _text(event.text)
+                self._more(event.text)
                 self._call(event.index)[1].append(event.text)
             case ToolCallDone():
                 self._call(event.index)
@@ -87,6 +91,17 @@ class _Seen:
             case Finished():
                 return Finished(self._reply(event.reply))
         return event
+
+    def _more(self, text: Any) -> None:
+        _text(text)
+        self.size += len(text) if text.isascii() else len(text.encode())
+        self._bounded(self.size)
+
+    def _bounded(self, size: int) -> None:
+        """No reply is much longer than what was asked for. It is not asked for again: it would be as long, and cost."""
+        if size > BYTES_A_TOKEN * max(0, self.request.max_output_tokens) + MOST_ASIDE:
+            asked = f"{self.request.max_output_tokens} tokens"
+            raise ProviderError("too_large", f"the reply is far longer than the {asked} that it was asked for")
 
     def _started(self, event: ToolCallStarted) -> None:
         _text(event.id, event.name)
@@ -105,6 +120,7 @@ class _Seen:
     def _reply(self, reply: Reply) -> Reply:
         _text(reply.model, reply.response_id, reply.reason)
         _parts(reply.message)
+        self._bounded(sum(map(_size, reply.message.parts)))
         if reply.finish in _EXECUTABLE:
             self._whole(reply.message.tool_calls)
         cost = reply.cost_nanos
@@ -130,6 +146,16 @@ def _parts(message: Message) -> None:
                 _text(part.text)
             case ToolCall():
                 _text(part.id, part.name, part.arguments)
+
+
+def _size(part: Part) -> int:
+    match part:
+        case Text() | Thinking():
+            return len(part.text.encode())
+        case ToolCall():
+            return len(part.arguments.encode())
+        case _:
+            return 0
 
 
 def _kept(meta: Any) -> None:

@@ -57,10 +57,14 @@ class Backend:
         decoder = self._format.decoder(request)
         async with self._line.ask(self._format.path, body, request.deadlines) as answer:
             await answer.check()
+            hurried = False
             while not decoder.done and (batch := await _batch(answer, decoder)) is not None:
                 for event, data in batch:
                     for each in _taken(answer, decoder, event, data):
                         yield each
+                if decoder.complete and not hurried:
+                    hurried = True
+                    answer.hurry()
             finished = _finished(answer, decoder)
             await answer.rest()
         yield finished

@@ -27,6 +27,7 @@ _TRUSTED = ("anthropic", "openai")  # they say what is missing: a package, a log
 
 MAX_REPLY = 128 * 1024 * 1024  # bytes: no model says as much
 MAX_DOCUMENT = 1024 * 1024  # bytes of an answer that is no stream: a count of tokens, an error
+_USAGE = 5.0  # seconds for the count of tokens that may follow a whole reply
 _LAST_WORDS = 0.5  # seconds for the end of a stream whose reply is whole, so that its connection can be used again
 
 
@@ -91,6 +92,10 @@ class Answer:
             return None if self._ended and not found else self._read(found)
         except Exception as error:  # noqa: BLE001 - as above
             raise self.failure(error) from None
+
+    def hurry(self) -> None:
+        """The reply is whole: what else may follow is waited for only for a moment."""
+        self._patience.hurry(_USAGE)
 
     async def check(self) -> None:
         """Raises ProviderError if what follows is no stream of events: some answer errors with 200."""

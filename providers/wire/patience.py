@@ -25,6 +25,10 @@ class Patience:
         """An event has come: the next one has its own time."""
         self._first, self._left = False, self._deadlines.between
 
+    def hurry(self, seconds: float) -> None:
+        """All that matters has come: the rest has so long, from now on."""
+        self._end = min(self._end, self._time() + seconds)
+
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """Its result. Raises ProviderError (`timeout`), which says what did not come."""
         begun = self._time()

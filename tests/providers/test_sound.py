@@ -21,6 +21,7 @@ from providers import (
     Text,
     TextDelta,
     Thinking,
+    ThinkingDelta,
     ToolCall,
     ToolCallArgumentsDelta,
     ToolCallDone,
@@ -28,7 +29,7 @@ from providers import (
     Usage,
     UsageUpdate,
 )
-from providers.sound import MOST_CALLS, MOST_TOKENS, Sound, sound_count
+from providers.sound import BYTES_A_TOKEN, MOST_ASIDE, MOST_CALLS, MOST_TOKENS, Sound, sound_count
 
 REQUEST = Request("m", "", [Message("user", (Text("Please do it"),))])
 CALL = ToolCall("c1", "pay", '{"usd": 1}')
@@ -173,3 +174,39 @@ def test_the_calls_of_a_reply_that_was_cut_are_kept_as_words() -> None:
 def test_a_reply_has_not_more_calls_than_anybody_would_make() -> None:
     with pytest.raises(ProviderError, match=f"more than {MOST_CALLS} calls"):
         heard(*(ToolCallStarted(number, f"c{number}", "pay") for number in range(MOST_CALLS + 1)))
+
+
+def within(events: Sequence[StreamEvent], tokens: int) -> list[StreamEvent | ProviderError]:
+    async def scenario() -> list[StreamEvent | ProviderError]:
+        found: list[StreamEvent | ProviderError] = []
+        try:
+            async for event in Sound(Line(events)).stream(replace(REQUEST, max_output_tokens=tokens)):
+                found.append(event)  # noqa: PERF401 - what came before an error counts
+        except ProviderError as error:
+            found.append(error)
+        return found
+
+    return asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "event", [TextDelta("ü" * 512), ThinkingDelta("x" * 1024), ToolCallArgumentsDelta(0, "x" * 1024)]
+)
+def test_a_reply_that_is_far_longer_than_it_was_asked_for_is_ended(event: StreamEvent) -> None:
+    """Not one that is somewhat longer: tokens may be long, and not all of them are counted by everybody."""
+    begun = ToolCallStarted(0, "c1", "pay")
+    fits = (BYTES_A_TOKEN * 100 + MOST_ASIDE) // 1024
+    *told, last = within([begun, *[event] * 1_000_000], 100)
+    assert told == [begun, *[event] * fits]  # which is billed
+    assert isinstance(last, ProviderError)
+    assert (last.kind, last.retryable) == ("too_large", False)
+    assert within([begun, *[event] * fits], 100) == told
+
+
+@pytest.mark.parametrize("part", [Text("x" * 100_000), Thinking("x" * 100_000), replace(CALL, arguments="x" * 100_000)])
+def test_so_is_one_whose_whole_is_longer_than_its_pieces(part: Any) -> None:
+    reply = replace(REPLY, message=Message("assistant", (part,)), finish="length")
+    (last,) = within([Finished(reply)], 100)
+    assert isinstance(last, ProviderError)
+    assert last.kind == "too_large"
+    assert within([Finished(reply)], 100_000) == [Finished(reply)]

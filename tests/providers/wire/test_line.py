@@ -235,6 +235,46 @@ def test_a_reply_is_not_read_without_end(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "longer than 1000 bytes" in str(failing(head(), sse(*[HELLO] * 100), end="wait"))
 
 
+WITHOUT_COUNT = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize("alive", [False, True])
+def test_tokens_that_are_not_told_are_waited_for_only_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch, alive: bool
+) -> None:
+    """Whether the server is silent then, or goes on to say that it lives."""
+    monkeypatch.setattr(line, "_USAGE", 0.05)
+    monkeypatch.setattr(line, "_LAST_WORDS", 0.05)
+
+    async def scenario() -> None:
+        more = (b": still here\n\n",) if alive else ()
+        async with serving(head(), sse(HELLO, WITHOUT_COUNT), *more, end="again" if alive else "wait") as served:
+            provider = connect(Endpoint("tiny-home", KEY, served.url))
+            async with asyncio.timeout(60):
+                *_, last = await events(provider, asked(Deadlines(600, 600, 600)))
+            await provider.aclose()
+        assert isinstance(last, Finished)
+        assert (last.reply.message.text, last.reply.finish) == ("Hello", "stop")
+        assert last.reply.usage.estimated
+
+    asyncio.run(scenario())
+
+
+def test_who_says_that_nothing_follows_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "_USAGE", 600)
+    monkeypatch.setattr(line, "_LAST_WORDS", 0.05)
+
+    async def scenario() -> None:
+        async with serving(head(), sse(HELLO, WITHOUT_COUNT, b"[DONE]"), end="wait") as served:
+            provider = connect(Endpoint("tiny-home", KEY, served.url))
+            async with asyncio.timeout(60):
+                *_, last = await events(provider, asked(Deadlines(600, 600, 600)))
+            await provider.aclose()
+        assert isinstance(last, Finished)
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("connected", [connect, anthropic_connect, responses_connect])
 def test_an_error_that_never_ends_is_read_to_a_bound(connected: Callable[[Endpoint], Connected]) -> None:
     """64 kB of it, and what was on its way."""
