@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.approval import Approval, Said
-from gateway.call import JsonObject
+from gateway.call import Arguments, ArgumentsError, JsonObject
 from gateway.notice import lines
 from gateway.preview import Background
 from gateway.visible import visible
@@ -21,19 +21,16 @@ APPROVAL = "toolgate/approval"
 LONGEST = 8_000  # characters of a question; a call that takes more is looked at elsewhere, where there is room for it
 _REASON = 500  # characters
 
-_FIELDS: JsonObject = {
-    "type": "object",
-    "properties": {
-        "decision": {"type": "string", "title": "Your decision", "enum": ["approve", "deny"]},
-        "reason": {"type": "string", "title": "Why (whoever called is told)", "maxLength": _REASON},
-    },
-    "required": ["decision"],
-}
-_SAID: Mapping[Any, Said] = {"approve": "approved", "deny": "denied"}
+_EDIT = 4_000  # characters of other arguments
+_SAID: Mapping[Any, Said] = {"approve": "approved", "deny": "denied", "escalate": "escalated"}
+_ONCE = "once"
 
 
-def form(approval: Approval, known: Background) -> JsonObject | None:
-    """The parameters of `elicitation/create`: exactly what will run, every value in full. None: it is too long."""
+def form(approval: Approval, known: Background, *, remember: bool = False, up: str | None = None) -> JsonObject | None:
+    """The parameters of `elicitation/create`: exactly what will run, every value in full. None: it is too long.
+
+    `remember`: a yes may count for other calls, too; `up` is to whom the question may be handed.
+    """
     message = "\n".join(
         (
             f"[Toolgate approval {approval.id}] May this call be made?",
@@ -44,7 +41,29 @@ def form(approval: Approval, known: Background) -> JsonObject | None:
     if len(message) > LONGEST:
         return None
     about = {"id": approval.id, "digest": approval.digest}
-    return {"mode": "form", "message": message, "requestedSchema": _FIELDS, "_meta": {APPROVAL: about}}
+    fields = {"type": "object", "properties": _fields(approval, remember, up), "required": ["decision"]}
+    return {"mode": "form", "message": message, "requestedSchema": fields, "_meta": {APPROVAL: about}}
+
+
+def _fields(approval: Approval, remember: bool, up: str | None) -> JsonObject:
+    """Of text alone, as forms of MCP have no others. Without the optional ones it is a yes or a no to what is shown."""
+    decisions = ["approve", "deny", *(["escalate"] if up else [])]
+    title = f"Your decision{f' (escalate: {visible(up)} decides)' if up else ''}"
+    fields: dict[str, Any] = {
+        "decision": {"type": "string", "title": title, "enum": decisions},
+        "reason": {"type": "string", "title": "Why (whoever called is told)", "maxLength": _REASON},
+        "edit": {
+            "type": "string",
+            "title": 'To approve other arguments: those that are other ones, as JSON: {"amount": 10}',
+            "maxLength": _EDIT,
+        },
+    }
+    if remember:
+        scopes = [_ONCE, "session", *(["client"] if approval.client else [])]
+        by = "Remembered by these arguments, whatever the others are: amount,customer"
+        fields["remember"] = {"type": "string", "title": "For how long a yes counts", "enum": scopes}
+        fields["by"] = {"type": "string", "title": by, "maxLength": _REASON}
+    return fields
 
 
 def page(approval: Approval, url: str) -> JsonObject:
@@ -60,10 +79,11 @@ def opened(result: Any) -> bool:
     return isinstance(result, Mapping) and result.get("action") == "accept" and "content" not in result
 
 
-def reply(result: Any) -> tuple[Said, str] | None:
-    """What an `ElicitResult` says, and why; None for one that decides nothing: the question stands.
+def reply(result: Any) -> JsonObject | None:
+    """What an `ElicitResult` says, as `gateway.answer` reads it, but for the digest; None for one that decides nothing:
+    the question stands.
 
-    A yes is a filled-in form, never a mere `accept`.
+    A yes is a filled-in form, never a mere `accept`; with other arguments that can't be read it is none.
     """
     if not isinstance(result, Mapping):
         return None
@@ -73,7 +93,26 @@ def reply(result: Any) -> tuple[Said, str] | None:
     why = visible(reason)[:_REASON] if isinstance(reason, str) else ""
     match result.get("action"):
         case "accept" if isinstance(given.get("decision"), str) and given["decision"] in _SAID:
-            return _SAID[given["decision"]], why
+            said = {"decision": _SAID[given["decision"]], "reason": why}
+            more = _more(given) if said["decision"] == "approved" else {}
+            return None if more is None else {**said, **more}
         case "decline":
-            return "denied", why
+            return {"decision": "denied", "reason": why}
     return None
+
+
+def _more(given: Mapping[str, Any]) -> JsonObject | None:
+    """What goes with a yes. None: nobody can read it."""
+    edit, scope, by = (given.get(name, "") for name in ("edit", "remember", "by"))
+    if not all(isinstance(text, str) for text in (edit, scope, by)) or len(edit) > _EDIT:
+        return None
+    more: dict[str, Any] = {}
+    try:
+        if edit.strip():
+            more["edit"] = Arguments.parse(edit).value
+    except ArgumentsError:
+        return None
+    names = [name.strip() for name in by.split(",") if name.strip()]
+    if scope not in ("", _ONCE):
+        more["remember"] = {"scope": scope, "by": names}
+    return None if names and "remember" not in more else more

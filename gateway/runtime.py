@@ -22,7 +22,6 @@ from gateway.config import Config, ResolvedStdio, ServerConfig, expand, launch, 
 from gateway.config.model_names import chained
 from gateway.errors import ConfigError
 from gateway.events import Queued
-from gateway.models import Models
 from gateway.noting import noted
 from gateway.offline import Offline, open_offline, policy_paths
 from gateway.pipeline import CallSettings, Pipeline
@@ -35,6 +34,7 @@ from gateway.tracing import Tracing
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import; who only passes calls on needs no loop and no model
     from gateway.agents import Agent
     from gateway.loop import Loop, Watcher
+    from gateway.models import Models
     from gateway.pins.keeper import Keeper
     from gateway.upstream import ServerSpec, Upstreams
 
@@ -59,7 +59,7 @@ class Runtime:
     upstream: "Upstreams"
     telemetry: Telemetry
     pipeline: Pipeline
-    models: Models
+    asked: "_Asked"
     access: Access
     tracing: Tracing
     booking: Booking
@@ -67,6 +67,11 @@ class Runtime:
     @property
     def config(self) -> Config:
         return self.offline.config
+
+    @property
+    def models(self) -> "Models":
+        """Which backend answers to which name."""
+        return self.asked.models
 
     @property
     def approving(self) -> Approving:
@@ -159,11 +164,32 @@ async def open_runtime(config: Config, kind: str = "command") -> AsyncIterator[R
             rolled_out(rollout),
             open_servers(config, access, learns=True, patience=START_SECONDS) as upstream,
         ):
-            tracing, models = Tracing(telemetry), Models(config, recorded=offline.events)
+            tracing, asked = Tracing(telemetry), _Asked(offline)
             booking = Booking(offline.live_budgets, offline.store, offline.policy)
             pipeline = Pipeline(upstream, offline.store, offline.policy, tracing, call_settings(config), booking)
-            async with noted(offline.store, upstream), contextlib.aclosing(models):
-                yield Runtime(offline, upstream, telemetry, pipeline, models, access, tracing, booking)
+            async with noted(offline.store, upstream), contextlib.aclosing(asked):
+                yield Runtime(offline, upstream, telemetry, pipeline, asked, access, tracing, booking)
+
+
+class _Asked:
+    """The models, from when somebody asks for one: who only passes calls on loads nothing of what they need."""
+
+    def __init__(self, offline: Offline) -> None:
+        self._offline = offline
+        self._models: Models | None = None
+
+    @property
+    def models(self) -> "Models":
+        if self._models is None:
+            from gateway.models import Models
+
+            self._models = Models(self._offline.config, recorded=self._offline.events)
+        return self._models
+
+    async def aclose(self) -> None:
+        """Closes all connections to them."""
+        if self._models is not None:
+            await self._models.aclose()
 
 
 @contextlib.asynccontextmanager

@@ -4,10 +4,12 @@
 hundred models that only what is out of the ordinary needs: half a second and 20 MB before the first call. Here the
 packages stand without their `__init__`, which runs when a name of it is wanted (`from mcp import Client` works as
 ever). The two rooms that use the SDK import this module first; where it is loaded already, that changes nothing. So it
-is with uvicorn, of which we use the server, and not the program that restarts it when a file changes.
+is with uvicorn, of which we use the server, and not the program that restarts it when a file changes: its own parts
+want one name of it, which has a home of its own.
 """
 
 import contextlib
+import importlib
 import importlib.util
 import sys
 import threading
@@ -21,6 +23,7 @@ __all__: list[str] = []
 _PACKAGES = ("mcp", "mcp.client", "mcp.server", "uvicorn")
 _METHODS = "mcp_types.methods"
 _ALL = ("__all__", "__version__")
+_HOMES = {("uvicorn", "Config"): "uvicorn.config"}  # where a name is made that a package only hands on
 
 _loading = threading.RLock()
 
@@ -37,6 +40,8 @@ class _Door(ModuleType):
         self._is_open = False
 
     def __getattr__(self, name: str) -> Any:
+        if (self.__name__, name) in _HOMES:
+            return getattr(importlib.import_module(_HOMES[self.__name__, name]), name)
         if name in _ALL or not name.startswith("__"):  # anybody looks for the others, in every module
             self._open()
             if name in self.__dict__:

@@ -18,11 +18,12 @@ its answer in the store, as it would have found one given anywhere else.
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.answer import Answer
+from gateway.answer import Unclear, answer_of
 from gateway.approval import Approval
 from gateway.approving import OWN_CLIENT, Approving
 from gateway.call import Allow, JsonObject
@@ -73,7 +74,7 @@ class Consent:
         approval = await self._approving.store.approval(result.approval_id)
         params = None
         if by_form and await self._may_answer(asker, approval):
-            params = await self._form(approval)
+            params = await self._form(asker, approval)
         if params is None and by_page:
             params = page(approval, self._url or "")
         return Question(approval.id, params, result) if params is not None else None
@@ -114,14 +115,16 @@ class Consent:
         if self._url is not None and opened(said):
             return await self._settled(approval_id)
         answer, approval = reply(said), await self._approving.store.approval(approval_id)
-        if answer is None or not await self._may_answer(asker, approval) or await self._form(approval) is None:
+        if answer is None or not await self._may_answer(asker, approval) or await self._form(asker, approval) is None:
             return False
-        decision, reason = answer
-        given = Answer(decision, reason, OWN_CLIENT, seen=approval.asked.digest)
         try:
-            return isinstance(await self._approving.answer(asker.subject, approval.id, given), Approval)
+            given = answer_of({**answer, "digest": approval.asked.digest}, OWN_CLIENT, time.time_ns() // 1_000_000)
+            counted = await self._approving.answer(asker.subject, approval.id, given)
+        except Unclear:
+            return False
         except Conflict:  # somebody else was first, or it is too late: who said no does not have it made
-            return decision == "approved"
+            return given.decision == "approved"
+        return isinstance(counted, Approval) and counted.state != "pending"  # what was handed up waits for others
 
     async def _settled(self, approval_id: str) -> bool:
         """Whether somebody decides while the page is open; the store is the only place where that is seen."""
@@ -132,9 +135,13 @@ class Consent:
             await asyncio.sleep(LOOK)
         return True
 
-    async def _form(self, approval: Approval) -> JsonObject | None:
+    async def _form(self, asker: Asker, approval: Approval) -> JsonObject | None:
         """The form by which a client is asked about this call, if it is; only one who was shown the call may answer."""
-        return form(approval, await self._approving.background(approval)) if self._forms else None
+        if not self._forms:
+            return None
+        may = await self._approving.choices(asker.subject, approval)
+        known = await self._approving.background(approval)
+        return form(approval, known, remember=may.remember, up=may.escalate_to)
 
     async def _may_answer(self, asker: Asker, approval: Approval) -> bool:
         alone = approval.needs == 1 and approval.asked_for is None and approval.call.subject == asker.subject

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from gateway.answer import answer_of
+from gateway.approval import Remember
 from gateway.form import APPROVAL, LONGEST, form, reply
 from gateway.preview import Background
 from gateway.signature import signed
@@ -55,7 +57,17 @@ def test_no_servers_question_can_look_like_ours() -> None:
 @pytest.mark.parametrize(
     ("result", "said"),
     [
+        (
+            {"action": "accept", "content": {"decision": "approve", "edit": " ", "remember": "once", "by": ""}},
+            ("approved", ""),
+        ),
         ({"action": "accept", "content": {"decision": "approve"}}, ("approved", "")),
+        ({"action": "accept", "content": {"decision": "deny", "edit": "nonsense", "remember": 1}}, ("denied", "")),
+        ({"action": "accept", "content": {"decision": "escalate"}}, ("escalated", "")),
+        ({"action": "accept", "content": {"decision": "approve", "edit": "amount 10"}}, None),
+        ({"action": "accept", "content": {"decision": "approve", "edit": {"amount": 10}}}, None),
+        ({"action": "accept", "content": {"decision": "approve", "edit": "[]"}}, None),
+        ({"action": "accept", "content": {"decision": "approve", "by": "amount"}}, None),
         ({"action": "accept", "content": {"decision": "approve", "reason": "fine\x1b[2J"}}, ("approved", r"fine\e[2J")),
         ({"action": "accept", "content": {"decision": "deny", "reason": "too much"}}, ("denied", "too much")),
         ({"action": "decline"}, ("denied", "")),
@@ -74,9 +86,26 @@ def test_no_servers_question_can_look_like_ours() -> None:
     ],
 )
 def test_only_a_filled_in_form_is_a_yes(result: Any, said: Any) -> None:
-    assert reply(result) == said
+    assert reply(result) == (None if said is None else {"decision": said[0], "reason": said[1]})
+
+
+def test_what_goes_with_a_yes_is_read_as_on_any_other_channel() -> None:
+    content = {"decision": "approve", "edit": '{"amount": 10}', "remember": "session", "by": "amount, note"}
+    read = answer_of({**(reply({"action": "accept", "content": content}) or {}), "digest": "d"}, "a form", 0)
+    assert (read.edit, read.remember) == ({"amount": 10}, Remember("session", ("amount", "note")))
+
+
+def test_only_what_may_be_said_is_offered_and_every_field_is_text() -> None:
+    plain, all_of_it = form(ASKED, Background()), form(ASKED, Background(), remember=True, up="role:boss")
+    assert plain
+    assert all_of_it
+    assert list(plain["requestedSchema"]["properties"]) == ["decision", "reason", "edit"]
+    fields = all_of_it["requestedSchema"]["properties"]
+    assert fields["decision"]["enum"] == ["approve", "deny", "escalate"]
+    assert fields["remember"]["enum"][:2] == ["once", "session"]
+    assert {field["type"] for field in fields.values()} == {"string"}
 
 
 def test_a_reason_is_short() -> None:
     said = reply({"action": "decline", "content": {"reason": "x" * 10_000}})
-    assert said == ("denied", "x" * 500)
+    assert said == {"decision": "denied", "reason": "x" * 500}

@@ -1,6 +1,8 @@
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,25 @@ def within(project: Path, work: Callable[[Runtime], Coroutine[Any, Any, None]]) 
 
 
 # ---- what is opened
+
+
+def test_who_only_passes_calls_on_loads_nothing_of_what_models_need(project: Path) -> None:
+    """In a process of its own: what this one has loaded counts for nothing."""
+    script = """\
+import asyncio, sys
+from pathlib import Path
+from gateway.config import load_config
+from gateway.runtime import open_runtime
+
+async def main():
+    async with open_runtime(load_config(Path(sys.argv[1]), {"HOME": sys.argv[1]})) as runtime:
+        print({"gateway.models", "gateway.loop", "providers.failover"} & set(sys.modules))
+        print(runtime.models is runtime.models, "gateway.models" in sys.modules)
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(project)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["set()", "True True"]
 
 
 def test_telemetry_is_off_without_an_endpoint(project: Path) -> None:

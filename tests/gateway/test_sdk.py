@@ -22,6 +22,13 @@ def test_the_client_comes_without_the_server_and_without_the_models_of_each_vers
     assert not {name for name in loaded if name.startswith(("mcp.server.", "mcp_types._v", "mcp.types"))}
 
 
+def test_the_server_of_uvicorn_comes_without_what_restarts_it() -> None:
+    program = "import uvicorn.lifespan.on, uvicorn.lifespan.off\nprint(*sys.modules)"
+    loaded = set(said(BY_THE_SIDE + program))
+    assert "uvicorn.config" in loaded
+    assert not loaded & {"uvicorn.main", "uvicorn.supervisors", "watchfiles", "multiprocessing"}
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -34,6 +41,7 @@ def test_the_client_comes_without_the_server_and_without_the_models_of_each_vers
         "from mcp_types.methods import *; validate_client_request",
         "import mcp.server.mcpserver",
         "from mcp.types import *; Tool",
+        "from uvicorn import Config, Server, main; import uvicorn.config; assert Config is uvicorn.config.Config",
     ],
 )
 def test_who_wants_a_name_gets_it(wanted: str) -> None:

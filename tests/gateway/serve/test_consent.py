@@ -122,6 +122,35 @@ def test_a_modern_client_is_asked_by_an_answer_and_its_yes_makes_the_call_once(t
     within(tmp_path, scenario)
 
 
+def test_a_form_may_change_the_call_and_have_the_yes_remembered(tmp_path: Path) -> None:
+    more = {"edit": '{"word": "b"}', "remember": "session", "by": "word"}
+
+    async def scenario(app: App) -> None:
+        asked = await ask(app, SEND)
+        assert "remember" in asked["inputRequests"][APPROVAL]["params"]["requestedSchema"]["properties"]
+        unread = await ask(app, back(asked, {"action": "accept", "content": {"decision": "approve", "edit": "b"}}))
+        assert (unread["isError"], arrived(tmp_path)) == (True, [])
+        asked = await ask(app, SEND)
+        result = await ask(app, back(asked, {"action": "accept", "content": {"decision": "approve", **more}}))
+        assert not result.get("isError"), result
+        assert arrived(tmp_path) == [{"word": "b"}]
+        (kept,) = app.store.lasting.remembered()
+        assert (kept.by, kept.scope, kept.fields) == ("user:ann", "session", ("word",))
+
+    within(tmp_path, scenario, ALLOW, ASK, ALONE, "o, *, *, tally/*, call, , remember=yes, words are harmless")
+
+
+def test_what_a_form_hands_up_waits_for_others_and_is_not_asked_again_at_once(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        asked = await ask(app, SEND)
+        told = await ask(app, back(asked, {"action": "accept", "content": {"decision": "escalate"}}))
+        assert told["isError"]
+        (approval,) = await approvals(app)
+        assert (approval.state, approval.decisions[0].decision, arrived(tmp_path)) == ("pending", "escalated", [])
+
+    within(tmp_path, scenario, ALLOW, ASK, ALONE, "o, *, *, tally/*, call, , escalate=role:boss@2h, the boss knows")
+
+
 def test_an_older_client_is_asked_while_its_call_waits(tmp_path: Path) -> None:
     async def scenario(app: App) -> None:
         caller = Waiting(APPROVE)
