@@ -18,6 +18,7 @@ from gateway.serve.desk import Desk
 from gateway.serve.http import Address, serve_http
 from gateway.serve.quick import Quick
 from tests.fixtures.gateway_app import App, Setup, opened, spec
+from tests.fixtures.parts import Gate, gate, tally
 from tests.fixtures.served import ECHO, PATIENCE, request
 from tests.gateway.serve.test_desk import FIELDS, raw
 
@@ -27,9 +28,10 @@ def call(text: str, number: int = 1) -> bytes:
     return raw(body=dumped(request("tools/call", params, era="modern", number=number)))
 
 
-def slow(seconds: float) -> bytes:
-    params = {"name": "echo__slow", "arguments": {"seconds": seconds}}
-    return raw(body=dumped(request("tools/call", params, era="modern")), Mcp_Name="echo__slow")
+def holding(gate: Gate) -> bytes:
+    """A call that is answered when the gate is opened."""
+    params = {"name": "desk__hold", "arguments": {"port": gate.port}}
+    return raw(body=dumped(request("tools/call", params, era="modern")), Mcp_Name="desk__hold")
 
 
 @dataclass
@@ -74,7 +76,7 @@ def on_stage(
     scenario: Callable[[Stage], Awaitable[None]],
     grace: float = PATIENCE,
 ) -> None:
-    setup = Setup(folder, {"echo": spec("echo", ECHO)})
+    setup = Setup(folder, {"echo": spec("echo", ECHO), "desk": tally(folder)})
     setup.write_policy("p, *, *, */*, call, , allow, whatever it is")
     answered: list[object] = []
     answer = Desk.answer
@@ -103,6 +105,19 @@ def on_stage(
             await played[0]
 
     asyncio.run(work())
+
+
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[Quick]:
+    """All that are made from now on."""
+    made: list[Quick] = []
+    making = Quick.connection_made
+
+    def noted(connection: Quick, transport: Any) -> None:
+        made.append(connection)
+        making(connection, transport)
+
+    monkeypatch.setattr(Quick, "connection_made", noted)
+    return made
 
 
 def test_a_call_is_answered_as_any_server_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,32 +217,49 @@ def test_a_client_that_goes_away_leaves_a_call_in_doubt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: bytes
 ) -> None:
     async def scenario(stage: Stage) -> None:
-        async with stage.line() as line:
-            line.writer.write(slow(PATIENCE))
-            while not stage.answered:  # noqa: ASYNC110 - it has begun
-                await asyncio.sleep(0.01)
+        async with gate() as held, stage.line() as line:
+            line.writer.write(holding(held))
+            await held.arrived()
             line.writer.write(behind)
-            await asyncio.sleep(0.05)
-        while not await stage.outcomes():  # noqa: ASYNC110 - nobody says that it was recorded
-            await asyncio.sleep(0.01)
+            line.writer.close()
+            await until_recorded(stage)
         assert await stage.outcomes() == ["in_doubt"]
 
     on_stage(tmp_path, monkeypatch, scenario)
 
 
+async def until_recorded(stage: Stage) -> None:
+    """What became of the only call."""
+    while not await stage.outcomes():  # noqa: ASYNC110 - nobody says that it was recorded
+        await asyncio.sleep(0.01)
+
+
 def test_who_is_told_to_end_answers_what_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[tuple[bytes, bytes]] = []
     waiting: list[asyncio.Task[None]] = []
+    told, shutdown = asyncio.Event(), Quick.shutdown
+
+    def noted(connection: Quick) -> None:
+        shutdown(connection)
+        told.set()
+
+    monkeypatch.setattr(Quick, "shutdown", noted)
 
     async def scenario(stage: Stage) -> None:
+        arrived = asyncio.Event()
+
         async def ask() -> None:
-            async with stage.line() as line:
-                answers.append(await line.ask(slow(0.4)))
+            async with gate() as held, stage.line() as line:
+                line.writer.write(holding(held))
+                await held.arrived()
+                arrived.set()
+                await told.wait()
+                held.open.set()
+                answers.append(await line.answer())
                 assert await line.reader.read() == b""
 
         waiting.append(asyncio.ensure_future(ask()))
-        while not stage.answered:  # noqa: ASYNC110 - it has begun
-            await asyncio.sleep(0.01)
+        await arrived.wait()
 
     on_stage(tmp_path, monkeypatch, scenario)
     ((head, body),) = answers
@@ -243,30 +275,38 @@ def test_who_waits_when_the_grace_is_over_is_told_that_nobody_knows(
     waiting: list[asyncio.Task[None]] = []
 
     async def scenario(stage: Stage) -> None:
+        arrived = asyncio.Event()
+
         async def ask() -> None:
-            async with stage.line() as line:
-                answers.append(await line.ask(slow(PATIENCE)))
+            async with gate() as held, stage.line() as line:
+                line.writer.write(holding(held))
+                await held.arrived()
+                arrived.set()
+                answers.append(await line.answer())
 
         waiting.append(asyncio.ensure_future(ask()))
-        while not stage.answered:  # noqa: ASYNC110 - it has begun
-            await asyncio.sleep(0.01)
+        await arrived.wait()
 
     on_stage(tmp_path, monkeypatch, scenario, grace=0.2)
     assert b"The gateway ended before the answer came" in answers[0][1]
 
 
 def test_a_connection_that_rests_is_closed_in_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "KEEP_ALIVE", 1.0)
+    monkeypatch.setattr(http, "KEEP_ALIVE", 1000.0)
+    made = connections(monkeypatch)
 
     async def scenario(stage: Stage) -> None:
-        loop = asyncio.get_running_loop()
         async with stage.line() as line:
-            began = loop.time()
-            while loop.time() - began < 2.0:
-                await line.ask(call("still here"))
-                last = loop.time()
+            await line.ask(call("still here"))
+            (connection,) = made
+            due = connection.timeout_keep_alive_task
+            assert due is not None
+            assert 0 < due.when() - asyncio.get_running_loop().time() <= 1000
+            connection.timeout_keep_alive_handler()  # it is due, and a call was answered meanwhile: there is time left
+            assert b"and here" in (await line.ask(call("and here")))[1]
+            connection.timeout_keep_alive = 0
+            connection.timeout_keep_alive_handler()  # now there is none
             assert await line.reader.read() == b""
-            assert loop.time() - last > 0.8
 
     on_stage(tmp_path, monkeypatch, scenario)
 
@@ -304,14 +344,7 @@ def test_the_value_of_a_header_is_no_request(tmp_path: Path, monkeypatch: pytest
 
 
 def test_who_does_not_read_his_answers_gets_no_more_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Quick] = []
-    making = Quick.connection_made
-
-    def noted(connection: Quick, transport: Any) -> None:
-        made.append(connection)
-        making(connection, transport)
-
-    monkeypatch.setattr(Quick, "connection_made", noted)
+    made = connections(monkeypatch)
 
     async def scenario(stage: Stage) -> None:
         async with stage.line() as line:
