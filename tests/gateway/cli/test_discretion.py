@@ -7,7 +7,7 @@ import pytest
 
 from gateway.events import Admitted, Denied, Event, ModelAnswered, ModelAsked, Returned, Started, Succeeded
 from tests.gateway.cli.conftest import Command
-from tests.gateway.cli.test_runs import DEAD, QUEUED, record
+from tests.gateway.cli.runs.conftest import DEAD, QUEUED, record
 
 KEY = "sk-ant-hunter2hunter2"
 CODED = base64.b64encode(KEY.encode()).decode()
