@@ -13,6 +13,7 @@ from gateway.agents import Agent
 from gateway.agents.compaction import BYTES_A_TOKEN, Room, planned, settled, weigh
 from gateway.agents.context import assemble
 from gateway.agents.history import History
+from gateway.agents.offering import Offer, Offered
 from gateway.conversation import WHOLE
 from gateway.run import Run
 from gateway.weight import weight
@@ -36,6 +37,7 @@ _NOTES = (
     "next turn: two messages more. It must not grow with what came before. Compacted: old results, then a summary.",
 )
 _AGENT = Agent("assistant", "Help.", "tiny")
+_OFFER = Offer(Offered(), Offered())
 
 
 def contexts(scale: Scale) -> Table:
@@ -89,7 +91,7 @@ def _said(role: str, *parts: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _request(history: History, run: Run) -> None:
     history.keep_up(run.messages, run.compaction)
-    assemble(_AGENT, run, "tiny-1", (), history.shown)
+    assemble(_AGENT, run, "tiny-1", _OFFER, history.shown)
 
 
 def _warm(history: History, run: Run, repeats: int) -> float:

@@ -49,7 +49,7 @@ class Fitting:
     def request(self, run: Run, teller: Teller) -> Request:
         """The next question to the model."""
         self.history.keep_up(run.messages, run.compaction)
-        return assemble(teller.agent, run, teller.model.name, teller.offer.shown, self.history.shown)
+        return assemble(teller.agent, run, teller.model.name, teller.offer, self.history.shown)
 
     async def fits(self, run: Run, turn: int, teller: Teller) -> bool:
         """Whether the conversation fits; if not, one step has been taken towards it. Raises ContextTooSmall.

@@ -256,7 +256,7 @@ def opened_telemetry(config: Config) -> Iterator[Telemetry]:
 
 
 def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
-    from gateway.agents import Agent, Context
+    from gateway.agents import Agent, Asking, Context
 
     if name not in config.agents:
         if name == DEFAULT_AGENT and not config.agents:
@@ -265,8 +265,9 @@ def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
         raise ConfigError.at(where, f"there is no agent `{name}`", hint=f"configured: {known}")
     found = config.agents[name]
     names = found.model or tuple(config.models)[:1]
+    asking = Asking(found.effort, found.parallel_calls, found.tool_choice, found.strict, found.stop)
     context = Context(**{**dict(found.context), "compact_at": found.context.compact_at / 100})
-    return Agent(name, found.instructions, chained(names), found.tools, found.max_output_tokens, context)
+    return Agent(name, found.instructions, chained(names), found.tools, found.max_output_tokens, context, asking)
 
 
 def _own_limits(config: Config, agent: str) -> Limits:

@@ -12,7 +12,9 @@ context     one request, put together of these
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT_OUTPUT", "DEFAULT_WINDOW", "Agent", "Context"]
+from providers import Effort
+
+__all__ = ["DEFAULT_OUTPUT", "DEFAULT_WINDOW", "Agent", "Asking", "Context"]
 
 DEFAULT_OUTPUT = 4096  # tokens of one answer, where neither the agent nor its model says
 DEFAULT_WINDOW = 128_000  # tokens, of a model of which nobody has said how many it takes
@@ -37,6 +39,22 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """How an agent's model is asked, beside what it is told. `effort` None: as is said of the model.
+
+    `tool_choice` is `auto`, `any` (it calls a tool), `none`, or a tool as `server/tool`; what it demands, it demands of
+    the first reply to what the user said: a model that had to call at each turn would never come to an end. `strict`:
+    only arguments that fit their schema, where the backend can see to it. `stop` are texts at which a reply ends.
+    """
+
+    effort: Effort | None = None
+    parallel: bool = True
+    tool_choice: str = "auto"
+    strict: bool = False
+    stop: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """`tools` are globs of `server/tool`: what the model is shown. What it may call is the policy's affair.
 
@@ -49,6 +67,7 @@ class Agent:
     tools: Sequence[str] = ("*/*",)
     max_output_tokens: int | None = None
     context: Context = Context()
+    asking: Asking = Asking()
 
     @property
     def most_output(self) -> int:

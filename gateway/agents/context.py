@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from gateway.agents import DEFAULT_WINDOW, Agent
 from gateway.agents.compaction import BYTES_A_TOKEN, LEAST_ROOM, Room
-from gateway.agents.offering import Offered
+from gateway.agents.offering import Offer, Offered
 from gateway.budget import shown
 from gateway.errors import ContextTooSmall
 from gateway.run import Run
@@ -59,17 +59,34 @@ def room_of(agent: Agent, run: Run, tools: Sequence[ToolSpec], window: int, scal
     return room
 
 
-def assemble(agent: Agent, run: Run, model: str, tools: Sequence[ToolSpec], messages: Sequence[Message]) -> Request:
+def assemble(agent: Agent, run: Run, model: str, offer: Offer, messages: Sequence[Message]) -> Request:
     """The request of the next turn. `model` is the provider's own name for it; the reply is as long as fits."""
+    tools, asking = offer.shown, agent.asking
     low = running_low(run)
     told = (*messages, Message("user", (Text(low, {"aside": True}),))) if low else messages
     request = Request(model, system_of(agent, run), told, tools, agent.most_output, cache_key=run.id)
+    request = replace(
+        request,
+        effort=asking.effort,
+        parallel=asking.parallel,
+        stop=tuple(asking.stop),
+        tool_choice=_choice(asking.tool_choice, offer, messages),
+    )
     taken, most = run.spend + run.reserved, [agent.most_output]
     if run.limits.tokens is not None:
         most.append(run.limits.tokens - taken.tokens - estimated_tokens(request, run))
     if run.limits.output_tokens is not None:
         most.append(run.limits.output_tokens - taken.output_tokens)
     return replace(request, max_output_tokens=max(1, min(most)))
+
+
+def _choice(wanted: str, offer: Offer, messages: Sequence[Message]) -> str:
+    """`none` always holds; what is demanded, of the first reply to the user, if there is such a tool just now."""
+    if wanted in ("auto", "none") or not offer.shown:
+        return wanted if offer.shown else "auto"
+    if not messages or messages[-1].role != "user":
+        return "auto"
+    return "any" if wanted == "any" else offer.demanded or "auto"
 
 
 def running_low(run: Run) -> str:

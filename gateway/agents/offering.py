@@ -70,13 +70,17 @@ def _size(tool: ToolSpec) -> int:
 
 @dataclass(frozen=True)
 class Offer:
-    """`shown` is what the model is shown, `everything` what it may use; without a `search` they are the same."""
+    """`shown` is what the model is shown, `everything` what it may use; without a `search` they are the same.
+
+    `demanded` is the name of the tool that the agent's `tool_choice` means; empty where that is not shown.
+    """
 
     shown: Offered
     everything: Offered
     search: str = ""  # the names of the two
     call: str = ""
     index: Index = field(default_factory=lambda: Index(()))
+    demanded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Answer:
 def offered(agent: Agent, catalogue: Catalogue, visible: Callable[[Tool], bool]) -> Offered:
     """The tools that this agent's model may use, in a stable order (providers cache prompts by prefix)."""
     return Offered(
-        ToolSpec(name, tool.description, tool.input_schema)
+        ToolSpec(name, tool.description, tool.input_schema, agent.asking.strict)
         for name, path in catalogue.names.items()
         if _named(path, agent.tools) and visible(tool := catalogue.tools[path])
     )
@@ -106,10 +110,15 @@ def offer(agent: Agent, catalogue: Catalogue, visible: Callable[[Tool], bool], w
     """All of them, or two with which it finds them. `window` is in tokens."""
     everything, context = offered(agent, catalogue, visible), agent.context
     if len(everything) <= context.tools_before_search and everything.size // 3 <= window // _SHARE:
-        return Offer(everything, everything)
+        return Offer(everything, everything, demanded=_demanded(agent, everything, catalogue))
     always = [tool for tool in everything if _named(catalogue.names[tool.name], context.always)]
     search, call = (_free(spec, catalogue.names) for spec in (_SEARCH, _CALL))
-    return Offer(Offered((*always, search, call)), everything, search.name, call.name, Index(everything))
+    shown, demanded = Offered((*always, search, call)), _demanded(agent, always, catalogue)
+    return Offer(shown, everything, search.name, call.name, Index(everything), demanded)
+
+
+def _demanded(agent: Agent, shown: Iterable[ToolSpec], catalogue: Catalogue) -> str:
+    return next((tool.name for tool in shown if catalogue.names[tool.name] == agent.asking.tool_choice), "")
 
 
 def _free(spec: ToolSpec, names: Mapping[str, str]) -> ToolSpec:

@@ -17,7 +17,7 @@ from gateway.config.auth_word import AuthWord
 from gateway.config.channels import ApprovalsConfig
 from gateway.config.endpoints import EndpointConfig
 from gateway.config.model_names import in_row
-from gateway.config.models import ModelConfig, PricesConfig
+from gateway.config.models import Effort, ModelConfig, PricesConfig
 from gateway.config.network import NetworkConfig
 from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig, User
 from gateway.config.stores import POSTGRES
@@ -138,16 +138,29 @@ class ContextConfig(Table):
     pinned: Strings = ()
 
 
+def _tool_choice(value: object) -> object:
+    if isinstance(value, str) and value not in ("auto", "any", "none") and "/" not in value:
+        raise ValueError('it is `"auto"`, `"any"` (it calls a tool), `"none"`, or the tool: `"SERVER/TOOL"`')
+    return value
+
+
 class AgentConfig(Table):
     """`[agents.NAME]`. `tools` is what its model is shown; what it may call is the policy's affair.
 
-    `model` is one name, or several that are asked one after another when one fails.
+    `model` is one name, or several that are asked one after another when one fails. `effort` comes before that of the
+    model. Without `parallel_calls` it makes one call at a time; `tool_choice` is about its first reply to the user;
+    `strict` asks for arguments that fit their schemas, `stop` are texts at which it ends.
     """
 
     instructions: str = ""
     model: Annotated[tuple[str, ...], BeforeValidator(_models), WithJsonSchema(_MODELS)] = ()
     tools: ToolGlobs = ("*/*",)
     max_output_tokens: Count | None = None
+    effort: Effort | None = None
+    parallel_calls: bool = True
+    tool_choice: Annotated[str, BeforeValidator(_tool_choice)] = "auto"
+    strict: bool = False
+    stop: Strings = ()
     budgets: BudgetTable = Field(default_factory=BudgetTable)
     context: ContextConfig = Field(default_factory=ContextConfig)
 

@@ -7,19 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.agents import Agent
+from gateway.agents import Agent, Asking
 from gateway.agents.compaction import BYTES_A_TOKEN
 from gateway.agents.context import assemble, estimated_tokens, running_low
+from gateway.agents.offering import Offer, Offered
 from gateway.events import Budgeted
 from gateway.run import Run
 from providers import Request, ToolSpec, message_from_json
 from tests.builders import QUEUED, STARTED, admitted, asked, folded, limited, made, play, replied, wanted
+from tests.builders import wanted as calling
 
 AGENT = Agent("support", "Be kind.", max_output_tokens=1_000)
 
 
-def request_of(run: Run, agent: Agent = AGENT, tools: tuple[ToolSpec, ...] = ()) -> Request:
-    return assemble(agent, run, "demo-1", tools, [message_from_json(message) for message in run.messages])
+def request_of(run: Run, agent: Agent = AGENT, tools: tuple[ToolSpec, ...] = (), demanded: str = "") -> Request:
+    shown = Offered(tools)
+    return assemble(
+        agent,
+        run,
+        "demo-1",
+        Offer(shown, shown, demanded=demanded),
+        [message_from_json(message) for message in run.messages],
+    )
 
 
 def test_a_request_has_the_agents_instructions_and_the_whole_conversation() -> None:
@@ -86,3 +95,35 @@ def test_what_runs_low_is_told_to_the_model() -> None:
     assert request.messages[-1].text.startswith("Little is left of the budget: $1 of $10 (`refunds`).")
     enough = Budgeted("t1/call/1", {}, [left | {"low": False}])
     assert request_of(folded(QUEUED, STARTED, *call, admitted(1), low, enough)).messages[-1].role != "user"
+
+
+TOOL = ToolSpec("shop__refund", "Refunds.", {"type": "object"})
+
+
+def test_a_model_is_asked_as_its_agent_says() -> None:
+    agent = replace(AGENT, asking=Asking("high", parallel=False, stop=("END",)))
+    request = request_of(folded(QUEUED, STARTED), agent, (TOOL,))
+    assert (request.effort, request.parallel, request.stop, request.tool_choice) == ("high", False, ("END",), "auto")
+    usual = request_of(folded(QUEUED, STARTED), AGENT, (TOOL,))
+    assert (usual.effort, usual.parallel, usual.stop, usual.tool_choice) == (None, True, (), "auto")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "demanded", "first", "later"),
+    [
+        ("auto", "", "auto", "auto"),
+        ("any", "", "any", "auto"),
+        ("none", "", "none", "none"),
+        ("shop/refund", "shop__refund", "shop__refund", "auto"),
+        ("shop/gone", "", "auto", "auto"),
+    ],
+)
+def test_a_call_is_demanded_of_the_first_reply_to_the_user_and_of_no_other(
+    wanted: str, demanded: str, first: str, later: str
+) -> None:
+    agent = replace(AGENT, asking=Asking(tool_choice=wanted))
+    begun = (QUEUED, STARTED)
+    assert request_of(folded(*begun), agent, (TOOL,), demanded).tool_choice == first
+    called = folded(*begun, *calling(1, "shop/refund"), *made(1))
+    assert request_of(called, agent, (TOOL,), demanded).tool_choice == later
+    assert request_of(folded(*begun), agent).tool_choice == "auto"  # without tools there is nothing to choose

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.agents import Agent, Context
+from gateway.agents import Agent, Asking, Context
 from gateway.agents.offering import MISCALLED, SEARCH, Offer, answered, offer, offered, wanted
 from gateway.catalogue import Catalogue
 from providers import ToolCall, ToolSpec
@@ -123,3 +123,11 @@ def test_a_search_for_nothing_in_particular_is_told_what_it_needs(arguments: str
 def test_what_the_policy_hides_is_not_found() -> None:
     made = offer(AGENT, MANY, lambda tool: tool.path != "shop/tool042", 100_000)
     assert "shop__tool042" not in answered(SEARCH, '{"query": "number 42", "limit": 20}', made).found
+
+
+def test_tools_are_strict_and_one_is_demanded_as_the_agent_says() -> None:
+    agent = replace(AGENT, asking=Asking(tool_choice="shop/order", strict=True))
+    made = offer(agent, CATALOGUE, lambda _tool: True)
+    assert {tool.strict for tool in made.shown} == {True}
+    assert CATALOGUE.names[made.demanded] == "shop/order"
+    assert offer(AGENT, CATALOGUE, lambda _tool: True).demanded == ""
