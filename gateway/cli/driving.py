@@ -24,8 +24,10 @@ from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run
 from gateway.runtime import Runtime
+from gateway.session import Dialogue
 from gateway.steps import users_turn
 from gateway.store.waiting import until
+from gateway.taking_turns import ahead_of
 from gateway.visible import visible
 from providers import StreamEvent
 
@@ -60,6 +62,7 @@ class Errand:
     agent: str | None = None
     model: str | None = None
     limits: Limits = Limits()  # noqa: RUF009 - frozen
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ async def run(caller: Caller, errand: Errand, manner: Manner) -> int:
     async with caller.runtime() as runtime:
         warn(runtime, manner)
         subject = runtime.subject_for(errand.agent)
-        run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits)
+        dialogue = Dialogue(session=errand.session)
+        run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits, dialogue=dialogue)
         manner = replace(manner, option=caller.tenant_option()(subject.tenant))
         return await _see_through(runtime, run_id, manner, manner.watcher())
 
@@ -147,9 +151,32 @@ async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: W
 async def driven(runtime: Runtime, run_id: str, manner: Manner, watcher: Watcher) -> Run:
     """Drives, asks, and drives on, until the run ends or nobody here can help it."""
     found = await runtime.drive(run_id, watcher)
-    while found.status == "waiting" and not users_turn(found) and await _answered(runtime, found, manner):
+    while await _goes_on(runtime, found, manner):
         found = await runtime.drive(run_id, watcher)
     return found
+
+
+async def _goes_on(runtime: Runtime, found: Run, manner: Manner) -> bool:
+    if found.status == "queued":
+        return await _has_its_turn(runtime, found, manner)
+    return found.status == "waiting" and not users_turn(found) and await _answered(runtime, found, manner)
+
+
+async def _has_its_turn(runtime: Runtime, found: Run, manner: Manner) -> bool:
+    """Whether a run can go on before which another one of its session rests: because that has ended."""
+    store, before = runtime.offline.store, await ahead_of(runtime.offline.store, found.id)
+    if before is None:
+        return True
+    how = "is " + before.status if before.alive or before.status in ("waiting", "paused") else "has no worker"
+    manner.say(f"run {before.run_id} of the session {found.session} comes first, and {how}")
+
+    async def moved() -> bool:
+        now = await ahead_of(store, found.id)
+        return now is None or now.run_id != before.run_id or (await store.run_row(found.id)).status != "queued"
+
+    if manner.wait:
+        await until(store, moved)
+    return manner.wait
 
 
 async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
@@ -204,6 +231,8 @@ def conclude(found: Run, manner: Manner) -> None:
         held = any(call.status == "held" for call in found.calls.values())
         see = "see what waits: toolgate approvals · " if held else ""
         manner.say(f"{see}then go on with: toolgate resume {found.id}")
+    elif found.status == "queued":
+        manner.say(f"then go on with: toolgate resume {found.id}")
     elif found.status == "paused":
         manner.say(how_it_goes_on(found, f"toolgate resume {found.id}", _more(found.budget_spent)))
     elif found.status in ENDED:
