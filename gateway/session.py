@@ -125,6 +125,11 @@ class Join:
     tenant: str
     agent: str
 
+    @property
+    def session(self) -> str:
+        """The name by which jobs of the same session know one another, whosever they are."""
+        return json.dumps([self.tenant, self.user, self.name])
+
 
 @value(frozen=True, slots=True)
 class Turn:

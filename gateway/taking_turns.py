@@ -27,7 +27,7 @@ async def ahead_of(store: Store, run_id: str) -> Ahead | None:
 
 def _ahead(line: Line) -> list[Ahead]:
     """Without those that were left before they had begun: that a process is gone is known at once on its machine."""
-    return [each for each in line.ahead if each.status != "queued" or not _is_gone(each)]
+    return [each for each in line.ahead if each.status != "queued" or not each.alive or not _is_gone(each)]
 
 
 def _is_gone(run: Ahead) -> bool:

@@ -2,8 +2,9 @@
 functions begins and commits.
 
 A run is in the line from when it is queued, and counts there until it has ended; its row goes when the next one joins.
-It may begin when no other run of the line has begun, and of those before it nobody is at any: a run that was queued and
-is left alone by its driver keeps nobody waiting, and stands where it stood when somebody drives it again.
+It may begin when no other run of the line has begun, and of those before it nobody is at any, and no worker will be: a
+run that was queued and is left alone by its driver keeps nobody waiting, and stands where it stood when somebody drives
+it again.
 
 `SessionBook` is what the rest of the program sees of them. A session is its user's alone: whoever asks names him.
 """
@@ -39,7 +40,8 @@ _OF_RUN = (
     " WHERE mine.run_id = ?"
 )
 _AHEAD = (
-    "SELECT runs.id, runs.status, runs.owner, runs.lease_until FROM session_runs AS mine"  # noqa: S608 - constants
+    "SELECT runs.id, runs.status, runs.owner, runs.lease_until,"  # noqa: S608 - constants
+    " (SELECT count(*) FROM jobs WHERE jobs.run_id = runs.id) FROM session_runs AS mine"
     " JOIN session_runs AS other ON other.tenant = mine.tenant AND other.user = mine.user AND other.name = mine.name"
     " JOIN runs ON runs.id = other.run_id"
     f" WHERE mine.run_id = ? AND other.run_id <> mine.run_id AND runs.status NOT IN {_OVER}"
@@ -97,10 +99,10 @@ def line(access: Access, run_id: str) -> Line | None:
 def _before(rows: Sequence[Any], now: int, gone: Sequence[str] = ()) -> Sequence[Ahead]:
     """Those for which one has to wait: whoever has begun, and whoever came first and is at it."""
     told = [
-        Ahead(run_id, status, owner, owner is not None and until > now and owner not in gone)
-        for run_id, status, owner, until in rows
+        (Ahead(run_id, status, owner, owner is not None and until > now and owner not in gone), jobs)
+        for run_id, status, owner, until, jobs in rows
     ]
-    return [each for each in told if each.alive or each.status != "queued"]
+    return [each for each, jobs in told if each.alive or jobs or each.status != "queued"]
 
 
 class SessionBook:

@@ -88,7 +88,7 @@ def test_taint_and_the_servers_that_were_heard_go_along() -> None:
     run = folded(FIRST, STARTED, *wanted(1, "web/read"), admitted(1), tainting, *said(2, "Read."))
     again = next_run(remembered(run, PLENTY, 4))
     assert again.tainted
-    assert again.servers == {"web"}
+    assert again.servers == frozenset({"web"})
     assert again.answers == (Answer("t1/call/1", "web/read", outcome),)
     assert again.whole
 

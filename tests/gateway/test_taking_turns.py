@@ -208,7 +208,7 @@ def test_what_strangers_said_in_an_earlier_run_still_counts_against_a_call(folde
             put = Replies(says(""), says(""), calls(("desk__put", {"word": "a"})), says("Refused."))
             run = await stage.drive(await queue(stage, "r-2"), put)
             assert run.tainted
-            assert run.servers == {"web"}
+            assert run.servers == frozenset({"web"})
             denied = [one for one in await stage.events("r-2") if event_name(one) == "denied"]
             assert len(denied) == 1
 

@@ -9,7 +9,10 @@ import pytest
 
 from gateway.errors import Conflict, IllegalEvent, NotItsTurn, StoreError, UnknownSession
 from gateway.events import Cancelled, Failed, Queued, Started, Succeeded, Waited
+from gateway.job import Job
 from gateway.session import Join, Keep, Turn
+from gateway.store import Claim, Enqueue, Lease
+from gateway.store.claims import LOOK_AGAIN
 from gateway.store.database import DatabaseStore
 from tests.builders import Clock
 from tests.fixtures.stores import Place, execute
@@ -222,5 +225,66 @@ def test_a_run_without_a_session_stands_in_no_line(store: DatabaseStore) -> None
     async def scenario() -> None:
         await store.append("r-1", [replace(QUEUED, session="")], lease=None)
         assert await store.line("r-1") is None
+
+    play(scenario())
+
+
+# ---- runs that workers drive
+
+
+async def submit(store: DatabaseStore, run_id: str) -> None:
+    join = Join(run_id, "trip", "user:ann", "acme", "agent:desk")
+    job = Job(run_id, "acme", "agent:desk", "demo", session=join.session)
+    await store.append(run_id, [QUEUED], lease=None, changes=[join, Enqueue(job)])
+
+
+async def claimed(store: DatabaseStore) -> Lease | None:
+    return await store.claim(Claim("worker/1/a", 15.0))
+
+
+def test_one_that_workers_are_to_drive_keeps_its_place_though_nobody_is_at_it(store: DatabaseStore) -> None:
+    async def scenario() -> None:
+        await submit(store, "r-1")
+        await queue(store, "r-2")
+        line = await store.line("r-2")
+        assert line is not None
+        assert [(each.run_id, each.status, each.rests) for each in line.ahead] == [("r-1", "queued", True)]
+        with pytest.raises(NotItsTurn):
+            await begin(store, "r-2")
+        await begin(store, "r-1")
+
+    play(scenario())
+
+
+def test_of_those_that_workers_drive_one_is_claimed_at_a_time(store: DatabaseStore) -> None:
+    async def scenario() -> None:
+        await submit(store, "r-1")
+        await submit(store, "r-2")
+        lease = await claimed(store)
+        assert lease is not None
+        assert lease.run_id == "r-1"
+        assert await claimed(store) is None
+        await store.append("r-1", [STARTED], lease=lease, changes=[Turn("r-1", 0)])
+        await store.append("r-1", [Succeeded("ok")], lease=lease, changes=[Keep("r-1", "m")])
+        second = await claimed(store)
+        assert second is not None
+        assert second.run_id == "r-2"
+
+    play(scenario())
+
+
+def test_a_worker_that_finds_that_it_is_not_its_turn_looks_again_in_a_while(store: DatabaseStore, clock: Clock) -> None:
+    """Somebody drives a run of the session himself, and that one rests."""
+
+    async def scenario() -> None:
+        await queue(store, "r-1")
+        await begin(store, "r-1")
+        await submit(store, "r-2")
+        lease = await claimed(store)
+        assert lease is not None
+        await store.lay_down(lease, 1)
+        assert await claimed(store) is None
+        clock.tick(LOOK_AGAIN)
+        assert await claimed(store) is not None
 
     play(scenario())
