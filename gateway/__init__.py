@@ -146,6 +146,7 @@ The root, and the faces.
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server
+    toolgate/       all of it for a program in Python: `from gateway.toolgate import Toolgate`
     cli/            the command line
 
 Beside this package: `providers` (model backends, and the contract between them and the loop), `servers` (two MCP

@@ -73,6 +73,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.runtime", "gateway.entrance",
     ),
     "serve": ("gateway.serve",),
+    "python": ("gateway.toolgate",),
     "cli": ("gateway.cli",),
 }  # fmt: skip
 
@@ -135,6 +136,7 @@ LAZY: Mapping[str, str] = {
     "gateway.models": "an SDK takes a second to load, and the price list a third of one",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
     "gateway.entrance": "only those who take access tokens pay for the keys that check them",
+    "gateway.toolgate": "who imports it has not opened anything yet",
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",
     "gateway.guard": "the installed distributions are read only when something is wrong",
     "gateway.keyring": "9 MB that only log-ins and questions need",

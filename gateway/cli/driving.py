@@ -1,7 +1,6 @@
 """A run, live: driven until it rests, with its questions asked where a person may answer them."""
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,6 @@ from gateway.cli.exits import Exit, exit_of_run, must_go_on
 from gateway.cli.lines import budget_line, doubts, recap
 from gateway.cli.options import Caller, emit
 from gateway.cli.view import LiveView, show_line
-from gateway.errors import ToolgateError
 from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run
@@ -141,7 +139,7 @@ async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: W
     try:
         found = await driven(runtime, run_id, manner, watcher)
     except asyncio.CancelledError:
-        await asyncio.shield(_interrupted(runtime, run_id))
+        await asyncio.shield(runtime.offline.interrupted(run_id))
         manner.say(f"interrupted; go on with: toolgate resume {run_id}")
         return Exit.INTERRUPTED
     conclude(found, manner)
@@ -205,15 +203,6 @@ async def _decided(runtime: Runtime, found: Run, waiting: Sequence[Approval]) ->
         return any(asked.id not in left for asked in waiting) or (await runtime.offline.run(found.id)).seq > found.seq
 
     await until(runtime.offline.store, moved)
-
-
-async def _interrupted(runtime: Runtime, run_id: str) -> None:
-    """Leaves a note of it; a run that is not running needs none."""
-    offline = runtime.offline
-    note = Paused("interrupted", "it was interrupted", by=offline.subject().user)
-    with contextlib.suppress(ToolgateError):
-        if (await offline.run(run_id)).status == "running":
-            await offline.store.append(run_id, [note], lease=None)
 
 
 def conclude(found: Run, manner: Manner) -> None:

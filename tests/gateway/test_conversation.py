@@ -136,7 +136,7 @@ def test_it_brings_along_what_the_other_one_had_heard_beside_what_it_brings_itse
     assert (run.input, run.tainted, run.servers, run.whole) == (
         f"Before.\n{QUEUED.input}",
         True,
-        {"web", "mail"},
+        frozenset({"web", "mail"}),
         False,
     )
     assert folded(replace(QUEUED, servers=None), carried).servers is None
