@@ -47,6 +47,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     notice          an approval as people elsewhere are told of it
     webhook         messages that are signed, both ways
     form            our own question to a client: may this call be made?
+    session         a conversation that goes on from run to run: what is remembered, and whose turn it is
     steps           what happens next in a run, as a value
     insistence      a client that makes a refused call again and again
     results         what a model or a client is told about a call
@@ -120,6 +121,7 @@ Paths: where something happens.
     fitting         what a model is told fits its window: less is told, and it is recorded
     calling         the calls of a run: made, made again, in doubt
     halting         what others say about a run while a step of it is under way
+    taking_turns    the runs of a session, one after the other, each with what the one before has left
     loop            the path of a run: take the steps, until it waits or ends
     stream          a run's events as they come, in whichever process it is driven
     earlier         what clients have done in the runs that they had before
@@ -144,6 +146,7 @@ The root, and the faces.
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server
+    toolgate/       all of it for a program in Python: `from gateway.toolgate import Toolgate`
     cli/            the command line
 
 Beside this package: `providers` (model backends, and the contract between them and the loop), `servers` (two MCP

@@ -60,7 +60,7 @@ class Approving:
     async def background(self, approval: Approval) -> Background:
         """What an approver may want to know beside the call itself."""
         run = fold(approval.run_id, await self.store.events(approval.run_id))
-        heard = extended(None, run.input, run.answers) if run.driver == "loop" else None
+        heard = extended(None, run.input, run.answers, whole=run.whole) if run.driver == "loop" else None
         last = await self.store.last_like(approval)
         return Background(last, heard, run.spend, run.limits, self.tolls().of(approval.path))
 
@@ -131,7 +131,9 @@ class Approving:
         run = fold(approval.run_id, await self.store.events(approval.run_id))
         policy = await self.policy.settled()
         asks = policy.traces and run.driver == "loop"
-        heard = await asyncio.to_thread(extended, None, run.input, run.answers) if asks else None
+        heard = None
+        if asks:
+            heard = await asyncio.to_thread(extended, None, run.input, run.answers, whole=run.whole)
         so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers, sources=heard)
         return Facts(self._known(approval), policy, datetime.now(UTC), run=so_far)
 

@@ -20,12 +20,14 @@ STOPPED = "Not executed: the user stopped this before it was made. Do not make i
 
 @value(frozen=True, slots=True)
 class Carried:
-    """The run goes on where another one stood: written together with its `Queued`, before anything else.
+    """The run goes on where another one stood: written before it starts, together with its `Queued`, or in a session
+    when those before it have ended.
 
     `messages` are the conversation so far (`providers.Message` as JSON), in the place of the run's own input, which
     stands in it where it was said. `compaction` and `size` say what of it a model is told, as `Compacted` does;
-    `answers` are those of untrusted servers among it (`gateway.state.Answer` as JSON). `source` is where it comes
-    from: `{"run": "...", "seq": 12}`, or `{"session": "..."}`.
+    `answers` are those of untrusted servers among it (`gateway.state.Answer` as JSON), all of them unless they are not
+    `whole`; `said` is what the user has said before. `tainted` and `servers` are what it brings along, beside what
+    `Queued` says of that. `source` is where it comes from: `{"run": "...", "seq": 12}`, or `{"session": "..."}`.
     """
 
     source: JsonObject
@@ -34,6 +36,10 @@ class Carried:
     compaction: JsonObject = field(default_factory=dict)
     pinned: Sequence[str] = field(default_factory=list)
     answers: Sequence[JsonObject] = field(default_factory=list)
+    whole: bool = True
+    said: str = ""
+    tainted: bool = False
+    servers: Sequence[str] | None = field(default_factory=list)
 
 
 @value(frozen=True, slots=True)

@@ -13,8 +13,10 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
     - UnknownTask          no such task, or somebody else's
     - UnknownKey           no such API key
     - UnknownLasting       no such remembered answer or delegation
+    - UnknownSession       this user has no such session
     - LeaseLost            another worker drives this run now
     - Conflict             somebody else was first; nothing was written
+    - NotItsTurn           another run of its session comes first; nothing was written
     - AlreadyUsed          it was good for one time; nothing was written
     - BudgetExceeded       a reservation does not fit; nothing was written
     - TooManyQuestions     a run has asked people so much that is open; nothing was written
@@ -37,6 +39,7 @@ __all__ = [
     "IllegalEvent",
     "LeaseLost",
     "LogInNeeded",
+    "NotItsTurn",
     "PolicyError",
     "Problem",
     "StoreError",
@@ -46,6 +49,7 @@ __all__ = [
     "UnknownKey",
     "UnknownLasting",
     "UnknownRun",
+    "UnknownSession",
     "UnknownTask",
     "UpstreamUnavailable",
 ]
@@ -145,6 +149,13 @@ class UnknownLasting(StoreError):
         super().__init__(f"there is no {what} `{name}` in force")
 
 
+class UnknownSession(StoreError):
+    """This user has no session of this name, in this tenant. Somebody else's is unknown too."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no session `{name}`; `toolgate sessions` lists yours")
+
+
 class TooManyQuestions(StoreError):
     """So many questions of one run are open that no more are put before people have answered some."""
 
@@ -159,6 +170,10 @@ class LeaseLost(StoreError):
 
 class Conflict(StoreError):
     """Somebody else was first (an approval was decided or used already)."""
+
+
+class NotItsTurn(StoreError):
+    """Another run of the same session comes first."""
 
 
 class AlreadyUsed(StoreError):

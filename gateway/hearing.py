@@ -60,13 +60,13 @@ class OfRun:
     @property
     def sources(self) -> Sources:
         run = self._run()
-        self._known = extended(self._known, run.input, run.answers)
+        self._known = extended(self._known, run.input, run.answers, whole=run.whole)
         return self._known
 
     async def listen(self) -> None:
         async with self._reading:
             run = self._run()
-            known = self._known or Sources(run.input)
+            known = self._known or Sources(run.input, complete=run.whole)
             for answer in run.answers[known.read :]:
                 known = self._known = known.after(await asyncio.to_thread(heard_in, answer))
 

@@ -17,7 +17,8 @@ class Queued:
     """The first event of every run. `driver` is `loop` for an agent's run, `client` for an MCP client's.
 
     `tainted` and `servers` are what it brings along: in the run before this one, the same client read untrusted text,
-    and what these servers said; `servers` None: nobody knows which. In a `conversation`, the user goes on.
+    and what these servers said; `servers` None: nobody knows which. In a `conversation`, the user goes on. With a
+    `session`, it begins when the runs before it in that have ended, with what they have left.
     """
 
     driver: Literal["loop", "client"]
@@ -30,6 +31,7 @@ class Queued:
     tainted: bool = False
     servers: Sequence[str] | None = field(default_factory=list)
     conversation: bool = False
+    session: str = ""
 
 
 @value(frozen=True, slots=True)

@@ -58,6 +58,7 @@ from gateway.steps import (
 )
 from gateway.store import Lease, Store
 from gateway.store.lease import leased
+from gateway.taking_turns import left_by, take_turn
 from gateway.tracing import Place, Tracing
 from gateway.turn import Model, Turn
 from providers import Request, StreamEvent, ToolCall
@@ -154,7 +155,9 @@ class _Drive:
         return self.run
 
     async def _begin(self) -> None:
-        if self.run.status in ("queued", "running"):
+        if self.run.status == "queued" and self.run.session:
+            await take_turn(self.parts.store, self.run, self.lease)
+        elif self.run.status in ("queued", "running"):
             await self._append(Started(self.lease.owner))
         elif self.run.paused == "person":
             return  # until somebody resumes it
@@ -242,7 +245,8 @@ class _Drive:
 
     async def finish(self, step: Finish) -> None:
         self.parts.tracing.stepped(self.run, "answer")
-        await self._append(Succeeded(step.output))
+        left = left_by(self.run, self._agent(), self._model().window) if self.run.session else []
+        await self.parts.store.append(self.run.id, [Succeeded(step.output)], lease=self.lease, changes=left)
 
     async def fail(self, step: Fail) -> None:
         self.parts.tracing.stepped(self.run, "failure")

@@ -9,7 +9,7 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.config import Budgets, Config, LiveBudgets
-from gateway.errors import StoreError
+from gateway.errors import StoreError, ToolgateError
 from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed
 from gateway.lasting import DAY
 from gateway.policy import LivePolicy, load
@@ -73,6 +73,13 @@ class Offline:
         What is under way comes to its end, unless it is to stop `at_once`.
         """
         await self.store.append(run_id, [Paused("person", why, by=by, at_once=at_once)], lease=None)
+
+    async def interrupted(self, run_id: str) -> None:
+        """Notes that whoever drove a run was stopped; one that is not running needs no note."""
+        note = Paused("interrupted", "it was interrupted", by=self.subject().user)
+        with contextlib.suppress(ToolgateError):
+            if (await self.run(run_id)).status == "running":
+                await self.store.append(run_id, [note], lease=None)
 
     async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
         """A person says what became of a call in doubt. Raises StoreError for a call that is not in doubt."""

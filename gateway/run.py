@@ -101,6 +101,7 @@ def _queued(run: Run, event: Queued) -> Run:
         tainted=event.tainted,
         servers=None if event.servers is None else frozenset(event.servers),
         conversation=event.conversation,
+        session=event.session,
     )
     return _said(queued, _from_user(event.input)) if event.driver == "loop" else queued
 
@@ -113,6 +114,10 @@ def _carried(run: Run, event: Carried) -> Run:
         compaction=Compaction(**event.compaction),
         pinned=tuple(event.pinned),
         answers=tuple(Answer(**answer) for answer in event.answers),
+        whole=event.whole,
+        input=f"{event.said}\n{run.input}" if event.said else run.input,
+        tainted=run.tainted or event.tainted,
+        servers=None if run.servers is None or event.servers is None else run.servers | frozenset(event.servers),
     )
 
 

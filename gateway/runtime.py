@@ -27,6 +27,9 @@ from gateway.offline import Offline, open_offline, policy_paths
 from gateway.pipeline import CallSettings, Pipeline
 from gateway.rollout import Rollout, rolled_out
 from gateway.run import Run
+from gateway.session import ALONE, Dialogue, Join
+from gateway.session import NAME as SESSION_NAME
+from gateway.store import Change
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tool_words import effects_of, qualified
 from gateway.tracing import Tracing
@@ -113,9 +116,11 @@ class Runtime:
         *,
         model: str | None = None,
         limits: Limits | None = None,
-        conversation: bool = False,
+        dialogue: Dialogue = ALONE,
     ) -> str:
-        """Queues a run and returns its id. Raises ConfigError for an agent or a model that is not configured."""
+        """Queues a run and returns its id. Raises ConfigError for an agent or a model that is not configured, and for
+        what is no name of a session; Conflict for a session that is another agent's.
+        """
         agent = _agent(self.config, (subject.agent or "").removeprefix("agent:"), "--agent")
         self.models.open(model or agent.model, "--model" if model else "toolgate.toml")
         model = model or agent.model
@@ -123,8 +128,9 @@ class Runtime:
         run_id = new_run_id()
         given = most.replaced(limits or Limits()).to_json()
         who = (subject.user, subject.tenant, subject.agent)
-        queued = Queued("loop", *who, model, text, given, conversation=conversation)
-        await self.offline.store.append(run_id, [queued], lease=None)
+        joining = _joining(run_id, dialogue.session, subject)
+        queued = Queued("loop", *who, model, text, given, conversation=dialogue.conversation, session=dialogue.session)
+        await self.offline.store.append(run_id, [queued], lease=None, changes=joining)
         return run_id
 
     @property
@@ -268,6 +274,16 @@ def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
     asking = Asking(found.effort, found.parallel_calls, found.tool_choice, found.strict, found.stop)
     context = Context(**{**dict(found.context), "compact_at": found.context.compact_at / 100})
     return Agent(name, found.instructions, chained(names), found.tools, found.max_output_tokens, context, asking)
+
+
+def _joining(run_id: str, session: str, subject: Subject) -> list[Change]:
+    """The run stands in the line of its session, if it has one."""
+    if not session:
+        return []
+    if not SESSION_NAME.fullmatch(session):
+        message = f"`{ascii(session)[1:-1]}` is not a session's name"
+        raise ConfigError.at("--session", message, hint="letters, digits and `. _ @ : -`, at most 128")
+    return [Join(run_id, session, subject.user, subject.tenant, subject.agent or "")]
 
 
 def _own_limits(config: Config, agent: str) -> Limits:

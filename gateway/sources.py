@@ -118,9 +118,11 @@ class Sources:
         return next((each for each in self.heard if clues.among(each.traces)), None)
 
 
-def extended(known: Sources | None, said: str | None, answers: Sequence[Answer]) -> Sources:
-    """What is known of a run, after all its answers; those that `known` has are not looked at again."""
-    sources = known or Sources(said)
+def extended(known: Sources | None, said: str | None, answers: Sequence[Answer], *, whole: bool = True) -> Sources:
+    """What is known of a run, after all its answers; those that `known` has are not looked at again. Not `whole`: it
+    has heard more than these.
+    """
+    sources = known or Sources(said, complete=whole)
     if sources.said != said:  # the user goes on
         sources = replace(sources, said=said)
     for answer in answers[sources.read :]:

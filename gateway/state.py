@@ -75,6 +75,7 @@ class Run:
     draft: str = ""  # a summary that the model has written, and that is not in force yet
     draft_failed: bool = False  # it was asked for one, and could not
     conversation: bool = False  # after an answer the user goes on
+    session: str = ""  # the name of the one that it belongs to
     unsaid: tuple[str, ...] = ()  # what he said while calls were open
     pinned: tuple[str, ...] = ()
     calls: Mapping[str, CallState] = field(default_factory=dict)
@@ -85,6 +86,7 @@ class Run:
     servers: frozenset[str] | None = frozenset()  # those that have said anything to it; None: nobody knows which
     sent: Mapping[str, str] = field(default_factory=dict)  # of a client's run: the server of each call under way
     answers: tuple[Answer, ...] = ()  # with which it did; of a client's run the record has no whole ones
+    whole: bool = True  # these are all that there were; in a long session the oldest are not kept
     cause: str = ""
     budget_spent: str | None = None  # the unit for which it is paused
     budget: str | None = None  # the name of the budget over many runs that has no more of it; None: its own has not

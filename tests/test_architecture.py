@@ -33,7 +33,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
         "gateway.lifecycle", "gateway.conversation", "gateway.asked", "gateway.events", "gateway.transitions",
         "gateway.weight", "gateway.state", "gateway.job", "gateway.course",
-        "gateway.refusals", "gateway.results", "gateway.run", "gateway.steps", "gateway.insistence",
+        "gateway.refusals", "gateway.results", "gateway.run", "gateway.session", "gateway.steps",
+        "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
@@ -61,8 +62,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "loop": (
         "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.halting", "gateway.calling",
-        "gateway.loop",
-        "gateway.stream",
+        "gateway.taking_turns", "gateway.loop", "gateway.stream",
         "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),
@@ -73,6 +73,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.runtime", "gateway.entrance",
     ),
     "serve": ("gateway.serve",),
+    "python": ("gateway.toolgate",),
     "cli": ("gateway.cli",),
 }  # fmt: skip
 
@@ -135,6 +136,7 @@ LAZY: Mapping[str, str] = {
     "gateway.models": "an SDK takes a second to load, and the price list a third of one",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
     "gateway.entrance": "only those who take access tokens pay for the keys that check them",
+    "gateway.toolgate": "who imports it has not opened anything yet",
     "gateway.telemetry": "the SDK costs a quarter of a second, and only those who want spans pay",
     "gateway.guard": "the installed distributions are read only when something is wrong",
     "gateway.keyring": "9 MB that only log-ins and questions need",

@@ -25,14 +25,16 @@ class Context:
     """How much an agent's model is told. `window` and `reserve` (kept free for the reply) are tokens.
 
     When `compact_at` of what fits is full, less is told. The results of the newest `keep_recent` exchanges stay whole
-    as long as that is possible, and so do texts that are `pinned`. Where there are more than `tools_before_search`
-    tools, or they fill a fifth of the window, the model searches them; those that `always` names it is shown.
+    as long as that is possible, and so do texts that are `pinned`. `memory` is how many tokens of a session its next
+    run begins with, but never more than half the window. Where there are more than `tools_before_search` tools, or they
+    fill a fifth of the window, the model searches them; those that `always` names it is shown.
     """
 
     window: int | None = None
     reserve: int | None = None
     compact_at: float = 0.8
     keep_recent: int = 4
+    memory: int = 32_000
     tools_before_search: int = 100
     always: Sequence[str] = ()
     pinned: Sequence[str] = ()

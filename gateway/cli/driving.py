@@ -1,7 +1,6 @@
 """A run, live: driven until it rests, with its questions asked where a person may answer them."""
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +18,14 @@ from gateway.cli.exits import Exit, exit_of_run, must_go_on
 from gateway.cli.lines import budget_line, doubts, recap
 from gateway.cli.options import Caller, emit
 from gateway.cli.view import LiveView, show_line
-from gateway.errors import ToolgateError
 from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run
 from gateway.runtime import Runtime
+from gateway.session import Dialogue
 from gateway.steps import users_turn
 from gateway.store.waiting import until
+from gateway.taking_turns import ahead_of
 from gateway.visible import visible
 from providers import StreamEvent
 
@@ -60,6 +60,7 @@ class Errand:
     agent: str | None = None
     model: str | None = None
     limits: Limits = Limits()  # noqa: RUF009 - frozen
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ async def run(caller: Caller, errand: Errand, manner: Manner) -> int:
     async with caller.runtime() as runtime:
         warn(runtime, manner)
         subject = runtime.subject_for(errand.agent)
-        run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits)
+        dialogue = Dialogue(session=errand.session)
+        run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits, dialogue=dialogue)
         manner = replace(manner, option=caller.tenant_option()(subject.tenant))
         return await _see_through(runtime, run_id, manner, manner.watcher())
 
@@ -137,7 +139,7 @@ async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: W
     try:
         found = await driven(runtime, run_id, manner, watcher)
     except asyncio.CancelledError:
-        await asyncio.shield(_interrupted(runtime, run_id))
+        await asyncio.shield(runtime.offline.interrupted(run_id))
         manner.say(f"interrupted; go on with: toolgate resume {run_id}")
         return Exit.INTERRUPTED
     conclude(found, manner)
@@ -147,9 +149,32 @@ async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: W
 async def driven(runtime: Runtime, run_id: str, manner: Manner, watcher: Watcher) -> Run:
     """Drives, asks, and drives on, until the run ends or nobody here can help it."""
     found = await runtime.drive(run_id, watcher)
-    while found.status == "waiting" and not users_turn(found) and await _answered(runtime, found, manner):
+    while await _goes_on(runtime, found, manner):
         found = await runtime.drive(run_id, watcher)
     return found
+
+
+async def _goes_on(runtime: Runtime, found: Run, manner: Manner) -> bool:
+    if found.status == "queued":
+        return await _has_its_turn(runtime, found, manner)
+    return found.status == "waiting" and not users_turn(found) and await _answered(runtime, found, manner)
+
+
+async def _has_its_turn(runtime: Runtime, found: Run, manner: Manner) -> bool:
+    """Whether a run can go on before which another one of its session rests: because that has ended."""
+    store, before = runtime.offline.store, await ahead_of(runtime.offline.store, found.id)
+    if before is None:
+        return True
+    how = "is " + before.status if before.alive or before.status in ("waiting", "paused") else "has no worker"
+    manner.say(f"run {before.run_id} of the session {found.session} comes first, and {how}")
+
+    async def moved() -> bool:
+        now = await ahead_of(store, found.id)
+        return now is None or now.run_id != before.run_id or (await store.run_row(found.id)).status != "queued"
+
+    if manner.wait:
+        await until(store, moved)
+    return manner.wait
 
 
 async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
@@ -180,15 +205,6 @@ async def _decided(runtime: Runtime, found: Run, waiting: Sequence[Approval]) ->
     await until(runtime.offline.store, moved)
 
 
-async def _interrupted(runtime: Runtime, run_id: str) -> None:
-    """Leaves a note of it; a run that is not running needs none."""
-    offline = runtime.offline
-    note = Paused("interrupted", "it was interrupted", by=offline.subject().user)
-    with contextlib.suppress(ToolgateError):
-        if (await offline.run(run_id)).status == "running":
-            await offline.store.append(run_id, [note], lease=None)
-
-
 def conclude(found: Run, manner: Manner) -> None:
     """Says how a run ended, or how it goes on, to people: the answer goes to stdout."""
     if manner.as_json:
@@ -204,6 +220,8 @@ def conclude(found: Run, manner: Manner) -> None:
         held = any(call.status == "held" for call in found.calls.values())
         see = "see what waits: toolgate approvals · " if held else ""
         manner.say(f"{see}then go on with: toolgate resume {found.id}")
+    elif found.status == "queued":
+        manner.say(f"then go on with: toolgate resume {found.id}")
     elif found.status == "paused":
         manner.say(how_it_goes_on(found, f"toolgate resume {found.id}", _more(found.budget_spent)))
     elif found.status in ENDED:

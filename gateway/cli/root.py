@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "resume": ("run", "Go on with a run that waits, is paused, or lost its worker."),
     "cancel": ("runs.stopping", "End a run."),
     "runs": ("runs", "List runs; show, pause, fork, move, delete one; settle a call in doubt."),
+    "sessions": ("sessions", "List conversations that go on from run to run; show one, delete one."),
     "budgets": ("budgets", "Show what is left of the budgets."),
     "approvals": ("approvals", "List the calls that wait for a person."),
     "approve": ("answering", "Let a call that waits happen, exactly as shown."),

@@ -29,6 +29,7 @@ _WAIT = click.option("--wait/--no-wait", default=None, help="Wait for people's a
     help="A configured model, `anthropic:NAME` and the like, `scripted:FILE`, `replay:RUN`; several: `A,B`.",
 )
 @click.option("--budget", "budgets", multiple=True, metavar="UNIT=AMOUNT", help="`usd=1`, `tokens=20k`, `turns=5`.")
+@click.option("--session", default="", metavar="NAME", help="Go on where the last run of this session has ended.")
 @_WAIT
 @as_json
 @caller
@@ -37,6 +38,7 @@ def run_command(
     agent: str | None,
     model: str | None,
     budgets: Sequence[str],
+    session: str,
     wait: bool | None,
     as_json: bool,
     caller: Caller,
@@ -44,7 +46,7 @@ def run_command(
     """Let an agent work on TEXT, and watch it."""
     from gateway.cli.driving import Errand, Manner, run
 
-    errand = Errand(text, agent, absolute(model), limits_of(budgets))
+    errand = Errand(text, agent, absolute(model), limits_of(budgets), session)
     return interruptible(run(caller, errand, Manner.of(as_json=as_json, wait=wait)))
 
 

@@ -17,10 +17,13 @@ from gateway.events import Event, ModelFailed, Queued, Recorded, Resumed, Waited
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run, fold
 from gateway.runtime import Runtime
+from gateway.session import Dialogue
 from gateway.steps import users_turn
 from gateway.visible import visible
 
 __all__ = ["ChatView", "Opening", "Talk", "spent"]
+
+TALKING = Dialogue(conversation=True)
 
 _COSTS = ("tokens", "nanos")
 
@@ -128,7 +131,7 @@ class Talk:
     async def _begin(self, text: str) -> None:
         opening, runtime = self.opening, self.runtime
         subject = runtime.subject_for(opening.agent)
-        run_id = await runtime.submit(text, subject, model=opening.model, limits=opening.limits, conversation=True)
+        run_id = await runtime.submit(text, subject, model=opening.model, limits=opening.limits, dialogue=TALKING)
         pinned = [Pinned(pin, self.user) for pin in self.pins]
         if pinned:
             await runtime.offline.store.append(run_id, pinned, lease=None)

@@ -133,6 +133,7 @@ class ContextConfig(Table):
     reserve: Tokens | None = None
     compact_at: Annotated[int, BeforeValidator(amounts.percent), written(amounts.PERCENT)] = 80
     keep_recent: Count = 4
+    memory: Tokens = 32_000
     tools_before_search: Count = 100
     always: ToolGlobs = ()
     pinned: Strings = ()

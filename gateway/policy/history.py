@@ -121,6 +121,11 @@ class Passed:
         brought = event.get("servers", ())
         self._servers = None if brought is None else frozenset(brought)
 
+    def _carried(self, event: Event) -> None:
+        self._tainted = self._tainted or event.get("tainted", False)
+        brought = event.get("servers", ())
+        self._servers = None if self._servers is None or brought is None else self._servers | set(brought)
+
     def _started(self, event: Event) -> None:
         self._worker = event["worker"]
         self._running = self._running or self._step is None
@@ -197,6 +202,7 @@ class Passed:
     }
     _TOLD: ClassVar[Mapping[str, Callable[["Passed", Event], None]]] = {
         "queued": _queued,
+        "carried": _carried,
         "started": _started,
         "recognised": _recognise,
         "model_asked": _reserve,

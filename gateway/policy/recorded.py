@@ -104,7 +104,7 @@ def _so_far(run: Run, before: Sequence[Recorded]) -> RunFacts:
     passed = Passed()
     for one in before:
         passed.add(one.at, event_to_json(one.event))
-    heard = extended(None, run.input, run.answers) if run.driver == "loop" else None
+    heard = extended(None, run.input, run.answers, whole=run.whole) if run.driver == "loop" else None
     return replace(passed.seen, sources=heard)
 
 

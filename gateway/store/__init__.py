@@ -16,6 +16,7 @@ from gateway.events import Event, Recorded
 from gateway.job import Job, Slots
 from gateway.lasting import Delegation, Remembered
 from gateway.run import Status
+from gateway.session import Join, Keep, Line, Turn
 from gateway.store.wanted import ALL, Wanted
 from gateway.task import Task
 from gateway.values import value
@@ -188,7 +189,8 @@ TITLE_LENGTH = 80
 
 Change = (
     Enqueue | Reserve | Settle | Pace | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once | Again
-)
+    | Join | Turn | Keep
+)  # fmt: skip
 
 
 @value(frozen=True, slots=True)
@@ -243,6 +245,10 @@ class Store(Protocol):
 
     async def run_rows(self, limit: int = 50, wanted: Wanted = ALL) -> Sequence[RunRow]:
         """The newest first, of those that are wanted. Raises UnknownRun for one to begin behind that is none."""
+        ...
+
+    async def line(self, run_id: str) -> Line | None:
+        """Where a run stands in its session; None for one that has none."""
         ...
 
     async def spend(self, account: str) -> Spend:

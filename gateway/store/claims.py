@@ -82,13 +82,17 @@ def lay_down(db: Ledger, lease: Lease, seen: int, until: int | None, now: int) -
     """Who drove the run as far as it goes, to the event `seen`, lets go of it.
 
     One that waits or is paused rests, from then on, or until a moment; but what came after `seen` he did not look at.
-    Nothing changes when it was not his any more.
+    One that could not begin, because it is not its turn in its session, is looked at again in a while. Nothing changes
+    when it was not his any more.
     """
     standing = db.run(lease.run_id)
     if standing is None or (standing.owner, standing.epoch) != (lease.owner, lease.epoch):
         return
     release(db, lease)
     if standing.status in ENDED:
+        return
+    if standing.status == "queued":
+        db.execute(_LAY_DOWN, ("later", now + LOOK_AGAIN, lease.run_id))
         return
     rests = standing.status in ("waiting", "paused") and standing.seq == seen
     state = "ready" if not rests else "rests" if until is None else "later"

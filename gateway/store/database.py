@@ -21,6 +21,7 @@ from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, 
 from gateway.events import Event, Recorded, event_from_json
 from gateway.keys import ApiKey
 from gateway.lasting import Delegation, Remembered
+from gateway.session import Line
 from gateway.store import Change, Claim, Lease, RunRow, answers, approvals, claims, copying, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
@@ -29,6 +30,7 @@ from gateway.store.lasting import LastingBook
 from gateway.store.ledger import last_of
 from gateway.store.outbox import Outbox
 from gateway.store.policies import KEPT, PolicyBook
+from gateway.store.sessions import SessionBook, line
 from gateway.store.wanted import ALL, Wanted, where
 from gateway.task import Task
 
@@ -95,6 +97,9 @@ class DatabaseStore(ABC):
         first = None if wanted.before is None else await self.run_row(wanted.before)
         told, said = where(wanted, (first.created, first.id) if first else None)
         return [tx.run_row(row) for row in await self._rows(f"{tx.SELECT_RUNS}{told} LIMIT ?", *said, limit)]
+
+    async def line(self, run_id: str) -> Line | None:
+        return await self._reading(lambda: line(self._access, run_id))
 
     async def spend(self, account: str) -> Spend:
         return Spend.from_json(dict(await self._rows(tx.SELECT_TAKEN, account)))
@@ -165,7 +170,7 @@ class DatabaseStore(ABC):
     @property
     def lasting(self) -> LastingBook:
         """Remembered answers, and delegations."""
-        return LastingBook(_Access(self._read, self._reading, self._write, self._now))
+        return LastingBook(self._access)
 
     async def remembered(self, call: Call) -> Sequence[Remembered]:
         return await self._reading(lambda: self.lasting.about(call.subject, call.path))
@@ -219,13 +224,21 @@ class DatabaseStore(ABC):
             raise UnknownKey(key_id)
         return await self._write(lambda db: key_tx.revoke_key(db, row[0], self._now()))
 
+    def sessions(self, user: str, tenant: str) -> SessionBook:
+        """The conversations of this user that go on from run to run."""
+        return SessionBook(self._access, user, tenant)
+
     def policies(self, place: Path, kept: int = KEPT) -> PolicyBook:
         """What is kept about the policy whose files are here: so many of its versions."""
-        return PolicyBook(_Access(self._read, self._reading, self._write, self._now), str(place), kept)
+        return PolicyBook(self._access, str(place), kept)
 
     def outbox(self, tenant: str) -> Outbox:
         """What a webhook has still to be told about this tenant's approvals."""
-        return Outbox(_Access(self._read, self._reading, self._write, self._now), tenant)
+        return Outbox(self._access, tenant)
+
+    @property
+    def _access(self) -> "_Access":
+        return _Access(self._read, self._reading, self._write, self._now)
 
     async def note(self, process: str, catalogue: JsonObject) -> None:
         """Keeps what a process sees of the servers from now on: what policies look at (`record` reads it)."""

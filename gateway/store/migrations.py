@@ -31,6 +31,7 @@ MIGRATIONS: tuple[str, ...] = (
     "reasons.sql",
     "jobs.sql",
     "listed.sql",
+    "sessions.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 SQLITE_ONLY = "-- SQLite only:"

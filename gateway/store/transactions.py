@@ -12,6 +12,7 @@ from gateway.budget import Unit, excess, shown
 from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, LeaseLost, UnknownRun
 from gateway.events import Event, Queued, Returned, event_name
 from gateway.run import ENDED, after
+from gateway.session import Join, Keep, Turn
 from gateway.store import (
     Again,
     Change,
@@ -31,6 +32,7 @@ from gateway.store import (
     approvals,
     jobs,
     lasting,
+    sessions,
     title_of,
 )
 from gateway.store.ledger import SELECT_SINCE, SELECT_TAKEN, SEQ, Ledger, Standing
@@ -303,6 +305,9 @@ _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Finish: _finish,
     Once: _once,
     Again: _again,
+    Join: sessions.join,
+    Turn: sessions.turn,
+    Keep: sessions.keep,
 }
 
 

@@ -128,3 +128,18 @@ def test_a_run_that_goes_on_from_another_knows_what_was_said_and_what_of_it_is_t
     run = folded(QUEUED, carried)
     assert (run.messages, run.compaction, run.size, run.pinned) == (before.messages, told, 9, ("a fact",))
     play(QUEUED, carried, STARTED, "ask 1")
+
+
+def test_it_brings_along_what_the_other_one_had_heard_beside_what_it_brings_itself() -> None:
+    carried = Carried({"run": "r-0"}, [], 0, said="Before.", whole=False, tainted=True, servers=["web"])
+    run = folded(replace(QUEUED, servers=["mail"]), carried)
+    assert (run.input, run.tainted, run.servers, run.whole) == (
+        f"Before.\n{QUEUED.input}",
+        True,
+        frozenset({"web", "mail"}),
+        False,
+    )
+    assert folded(replace(QUEUED, servers=None), carried).servers is None
+    assert folded(QUEUED, replace(carried, servers=None)).servers is None
+    plain = folded(replace(QUEUED, tainted=True), replace(carried, said="", tainted=False, whole=True))
+    assert (plain.input, plain.tainted, plain.whole) == (QUEUED.input, True, True)

@@ -175,6 +175,10 @@ SAMPLES: tuple[Event, ...] = (
         compaction={"results": 0, "messages": 0, "summary": "", "cut": 0, "longest": None},
         pinned=["Orders begin with o-."],
         answers=({"key": "t1/call/1", "path": "web/read", "outcome": {"kind": "answered", "result": {"content": []}}},),
+        whole=False,
+        said="Where is o-17?",
+        tainted=True,
+        servers=["web"],
     ),
 )
 

@@ -151,6 +151,18 @@ def test_a_driven_run_hears_what_its_record_says() -> None:
     assert not ear.spoke(CALL)
 
 
+def test_a_driven_run_that_has_heard_more_than_is_known_denies_nothing_for_sure() -> None:
+    said = replace(returned(1), outcome=answered("eve@evil.example"), tainting=True)
+    run = fold("r-1", recorded([QUEUED, STARTED, *wanted(1, "web/fetch"), admitted(1), said]))
+    for each, sure in ((run, False), (replace(run, whole=False), None)):
+        ear = OfRun(lambda each=each: each)  # type: ignore[misc] # mypy does not see its default
+        assert ear.sources.from_untrusted("bob@good.example") is sure
+        assert ear.sources.from_untrusted("eve@evil.example") is True
+        listening = OfRun(lambda each=each: each)  # type: ignore[misc] # as above
+        asyncio.run(listening.listen())
+        assert listening.sources.from_untrusted("bob@good.example") is sure
+
+
 def test_a_driven_run_reads_its_record_once_whoever_asks() -> None:
     async def play() -> None:
         said = replace(returned(1), outcome=answered("eve@evil.example"), tainting=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.call import Refused, Unsent
+from gateway.conversation import Carried
 from gateway.events import Event, LimitsRaised, Paused, Recognised, Resumed, Returned, Waited, event_to_json
 from gateway.policy import RunFacts
 from gateway.policy.history import Passed, Recalled, Stopped
@@ -32,6 +33,7 @@ from tests.builders import (
 )
 
 TAINTING = replace(returned(1), tainting=True)
+CARRIED = Carried({"session": "trip"}, [{"role": "user", "parts": []}], 9, tainted=True, servers=["web"])
 TRANSCRIPTS: dict[str, Sequence[Event]] = {
     "calls": [QUEUED, STARTED, *wanted(1, "shop/a", "shop/b"), *made(1), *made(2), *wanted(2, "shop/a")],
     "money": [QUEUED, STARTED, asked(1, tokens=90, nanos=7), replied(1, "shop/a", tokens=40, nanos=3), admitted(1)],
@@ -43,6 +45,8 @@ TRANSCRIPTS: dict[str, Sequence[Event]] = {
     ],
     "known to some": [replace(QUEUED, servers=["mail"]), STARTED, *wanted(1, "shop/a"), admitted(1), returned(1)],
     "known to nobody": [replace(QUEUED, servers=None), STARTED, *wanted(1, "shop/a"), admitted(1), returned(1)],
+    "carried": [replace(QUEUED, servers=["mail"]), CARRIED, STARTED, *wanted(1, "shop/a"), *made(1)],
+    "carried from nobody knows where": [QUEUED, replace(CARRIED, servers=None), STARTED, *wanted(1, "shop/a")],
     "brought": [replace(QUEUED, tainted=True), STARTED, *wanted(1, "shop/a")],
     "waiting": [
         QUEUED, STARTED, *wanted(1, "shop/a"), held(1), Waited("approval"), decided(1), Resumed("answered"), *made(1),

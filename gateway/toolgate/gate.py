@@ -1,0 +1,209 @@
+"""Toolgate for a program in Python: everything open, and what one does with it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import ConfigError
+from gateway.toolgate.endings import Result, result_of, stopped
+from gateway.toolgate.people import Approvals, Runs, Sessions
+
+if TYPE_CHECKING:
+    from gateway.budget import Limits
+    from gateway.call import JsonObject, Subject
+    from gateway.config import Config
+    from gateway.loop import Watcher
+    from gateway.parties import CallResult
+    from gateway.run import Run
+    from gateway.runtime import Runtime
+
+__all__ = ["Toolgate", "run_sync"]
+
+_LOG = logging.getLogger("toolgate.python")
+
+Budget = Mapping[str, str | int | float]
+
+
+class Toolgate:
+    """Servers, models, policy and store, open; for one user. `Toolgate.open()` makes it.
+
+    It may be used from many tasks of one event loop at once, and there may be any number of them in one process.
+    """
+
+    def __init__(self, runtime: "Runtime", subject: "Subject") -> None:
+        self._runtime, self._subject = runtime, subject
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, place: "str | Path | Config | None" = None, *, user: str | None = None, tenant: str | None = None
+    ) -> "AsyncIterator[Toolgate]":
+        """Opens what the configuration names, and closes it at the end.
+
+        `place` is a `toolgate.toml`, the folder of one, or a `Config`; without one, the current folder, as for
+        `toolgate`. A server that can't be reached is missing, and keeps being tried. Raises ConfigError, PolicyError,
+        StoreError.
+        """
+        from gateway.runtime import open_runtime
+
+        async with open_runtime(_config(place), "python") as runtime:
+            yield cls(runtime, runtime.offline.subject()).as_user(user, tenant)
+
+    def as_user(self, user: str | None = None, tenant: str | None = None) -> "Toolgate":
+        """The same gate for somebody else: his runs, his answers, his sessions. Raises ConfigError for no user's name.
+
+        Who that is, the program has found out: nothing is checked here.
+        """
+        from gateway.config.settings import IdentityConfig
+
+        given = {"user": user or self._subject.user, "tenant": tenant or self._subject.tenant}
+        try:
+            known = IdentityConfig(**given)
+        except ValueError as error:
+            raise ConfigError.at("as_user", str(error).partition("\n")[0], hint="`user:ann`, `acme`") from None
+        return Toolgate(self._runtime, self._runtime.offline.subject(known.user, known.tenant))
+
+    # ---- runs
+
+    async def run(
+        self,
+        text: str,
+        *,
+        agent: str | None = None,
+        model: str | None = None,
+        budget: Budget | None = None,
+        session: str = "",
+        watcher: "Watcher | None" = None,
+    ) -> Result:
+        """Lets an agent (the first one, if none is named) work on a text until it has an answer.
+
+        `budget` is in the words of budgets.toml: `{"usd": 1, "tokens": "20k"}`. With a `session`, it begins with what
+        the last run of it has left. Raises RunWaiting, RunPaused, RunFailed, RunCancelled (each a RunStopped, with the
+        run), ConfigError, StoreError, LeaseLost. Cancelled, it leaves the run to be resumed.
+        """
+        run_id = await self.submit(text, agent=agent, model=model, budget=budget, session=session)
+        return await self._seen_through(run_id, watcher)
+
+    async def submit(
+        self,
+        text: str,
+        *,
+        agent: str | None = None,
+        model: str | None = None,
+        budget: Budget | None = None,
+        session: str = "",
+    ) -> str:
+        """Queues a run and returns its id at once: `resume(run_id)` drives it, here or elsewhere."""
+        from gateway.session import Dialogue
+
+        through = self._runtime.subject_for(agent).agent
+        subject = self._runtime.offline.subject(self._subject.user, self._subject.tenant, through)
+        limits, dialogue = _limits(budget), Dialogue(session=session)
+        return await self._runtime.submit(text, subject, model=model, limits=limits, dialogue=dialogue)
+
+    async def resume(self, run_id: str, *, budget: Budget | None = None, watcher: "Watcher | None" = None) -> Result:
+        """Goes on with a run that waits, is paused, or has lost whoever drove it; with a `budget`, under new limits.
+
+        One that has succeeded gives its result again. Raises as `run` does, and UnknownRun.
+        """
+        offline = self._runtime.offline
+        run = await offline.run(run_id)
+        limits = _limits(budget)
+        if limits is not None:
+            await offline.raise_limits(run.id, limits, self._subject.user)
+        await offline.resume(run.id)
+        return await self._seen_through(run.id, watcher)
+
+    async def _seen_through(self, run_id: str, watcher: "Watcher | None") -> Result:
+        try:
+            run = await self._runtime.drive(run_id, watcher)
+        except asyncio.CancelledError as error:
+            how = f'run {run_id} was interrupted: go on with `await gate.resume("{run_id}")`'
+            await asyncio.shield(self._runtime.offline.interrupted(run_id))
+            error.add_note(how)
+            _LOG.warning(how)
+            raise
+        return await self._ended(run)
+
+    async def _ended(self, run: "Run") -> Result:
+        if run.status == "succeeded":
+            return result_of(run)
+        from gateway.taking_turns import ahead_of
+
+        waiting = await self.approvals.list(run.id) if run.status == "waiting" else ()
+        before = await ahead_of(self._runtime.offline.store, run.id) if run.status == "queued" else None
+        raise stopped(run, lambda: self.resume(run.id), waiting, before.run_id if before else None)
+
+    # ---- calls without a model
+
+    async def call(self, tool: str, arguments: "JsonObject | None" = None, *, agent: str | None = None) -> "CallResult":
+        """Calls one tool by its `server/tool`, under the same policy, approvals and budgets as a run.
+
+        Returns the last fact about it (`gateway.events`): `Returned` (the server's own result is in `outcome`),
+        `Denied`, `Held` (a person must agree: make the same call again afterwards), or `Doubted`.
+        """
+        subject = (
+            self._subject
+            if agent is None
+            else self._runtime.offline.subject(self._subject.user, self._subject.tenant, f"agent:{agent}")
+        )
+        async with self._runtime.clients.run(subject, f"call {tool}") as client:
+            return await client.call(tool, arguments or {})
+
+    # ---- what people say
+
+    @property
+    def runs(self) -> Runs:
+        """All runs of the store."""
+        return Runs(self._runtime.offline, self._subject)
+
+    @property
+    def approvals(self) -> Approvals:
+        """Calls that wait for people."""
+        return Approvals(self._runtime.approving, self._subject)
+
+    @property
+    def sessions(self) -> Sessions:
+        """The user's own."""
+        return Sessions(self._runtime.offline, self._subject)
+
+    @property
+    def runtime(self) -> "Runtime":
+        """What it is made of, for those who need more. Not public: it may change."""
+        return self._runtime
+
+
+def run_sync(text: str, place: "str | Path | Config | None" = None, **wish: Any) -> Result:
+    """`Toolgate.run()` for a program without an event loop: opens a gate, lets it work, closes it."""
+
+    async def work() -> Result:
+        async with Toolgate.open(place) as gate:
+            return await gate.run(text, **wish)
+
+    return asyncio.run(work())
+
+
+def _config(place: "str | Path | Config | None") -> "Config":
+    from gateway.config import Config, load_config
+    from gateway.config.folders import PROJECT_FILE
+
+    if isinstance(place, Config):
+        return place
+    path = Path.cwd() if place is None else Path(place)
+    if path.is_dir():
+        return load_config(path, os.environ)
+    if path.name != PROJECT_FILE:
+        raise ConfigError.at(str(path), f"it is no folder, and no `{PROJECT_FILE}`")
+    if not path.exists():
+        raise ConfigError.at(str(path), "there is no such file", hint="`toolgate init` writes one")
+    return load_config(path.parent, os.environ)
+
+
+def _limits(budget: Budget | None) -> "Limits | None":
+    from gateway.config import parse_budget
+
+    return None if budget is None else parse_budget([f"{unit}={amount}" for unit, amount in budget.items()])

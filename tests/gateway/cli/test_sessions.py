@@ -1,0 +1,123 @@
+"""Conversations that go on from run to run, from the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.terminal import CTRL_C, Terminal
+
+TALK = "steps:\n  - say: One.\n  - say: Two.\n  - say: Three.\n"
+RUN = ("run", "hello", "--session", "trip", "--model", "scripted:steps.yaml")
+
+
+@pytest.fixture
+def place(bare: Path, database: Callable[[], str | None]) -> Path:
+    """The project, with its store in either database."""
+    if url := database():
+        (bare / "toolgate.toml").write_text(f'store = "{url}"\n' + (bare / "toolgate.toml").read_text())
+    (bare / "steps.yaml").write_text(TALK)
+    return bare
+
+
+@pytest.fixture
+def steps(project: Path) -> Path:
+    """The project with its server, and a run in a session that waits for a person."""
+    (project / "steps.yaml").write_text("steps:\n  - call: {tool: echo/add, args: {a: 1, b: 2}}\n" + TALK[7:])
+    return project
+
+
+def test_a_run_goes_on_where_the_last_one_of_its_session_has_ended(place: Path, toolgate: Command) -> None:
+    assert [toolgate(*RUN).out for _ in range(3)] == ["One.\n", "Two.\n", "Three.\n"]
+    assert toolgate("run", "hello", "--model", "scripted:steps.yaml").out == "One.\n"
+    assert toolgate(*RUN[:3], "work", *RUN[4:]).out == "One.\n"
+    listed = toolgate("sessions", "list", "--json").json
+    assert [(one["name"], one["turns"], one["agent"]) for one in listed] == [
+        ("work", 1, "agent:desk"), ("trip", 3, "agent:desk")
+    ]  # fmt: skip
+
+
+def test_what_a_session_remembers_is_shown_and_deleted(
+    place: Path, toolgate: Command, golden: Callable[[str, Any], None]
+) -> None:
+    toolgate(*RUN)
+    assert "hello" in toolgate("sessions", "show", "trip").out
+    assert "One." in toolgate("sessions", "show", "trip").out
+    golden("cli_sessions_show", toolgate("sessions", "show", "trip", "--json").json)
+    assert "trip  agent:desk  1 run " in toolgate("sessions", "list").out
+    assert toolgate("sessions", "delete", "trip", "--json").json == {"session": "trip", "deleted": True}
+    assert toolgate("sessions", "list", "--json").json == []
+    assert "no sessions yet" in toolgate("sessions", "list").err
+    assert toolgate(*RUN).out == "One.\n"
+
+
+def test_nobody_else_gets_at_it(place: Path, toolgate: Command) -> None:
+    toolgate(*RUN)
+    for others in (("--as", "user:bob"), ("--tenant", "other")):
+        assert toolgate("sessions", "list", "--json", *others).json == []
+        for command in ("show", "delete"):
+            refused = toolgate("sessions", command, "trip", *others)
+            assert (refused.code, "there is no session `trip`" in refused.err) == (1, True)
+        assert toolgate(*RUN, *others).out == "One.\n"
+    assert toolgate(*RUN).out == "Two.\n"
+
+
+def test_another_agent_needs_another_session(place: Path, toolgate: Command) -> None:
+    text = (place / "toolgate.toml").read_text()
+    (place / "toolgate.toml").write_text(f'{text}\n[agents.mailer]\nmodel = "demo"\n')
+    toolgate(*RUN)
+    refused = toolgate(*RUN, "--agent", "mailer")
+    assert (refused.code, "the session `trip` is one with `agent:desk`" in refused.err) == (1, True)
+    assert len(toolgate("runs", "--json").json) == 1
+
+
+def test_what_is_no_name_is_a_mistake_of_use(place: Path, toolgate: Command) -> None:
+    refused = toolgate("run", "hello", "--session", "my trip", "--model", "scripted:steps.yaml")
+    assert (refused.code, "`my trip` is not a session's name" in refused.err) == (2, True)
+
+
+def test_a_run_whose_predecessor_waits_for_a_person_is_left_for_later(steps: Path, toolgate: Command) -> None:
+    first = toolgate(*RUN)
+    assert first.code == 7
+    second = toolgate(*RUN, "--no-wait")
+    assert second.code == 7
+    newer, older = toolgate("runs", "--json").json
+    assert f"run {older['id']} of the session trip comes first, and is waiting" in " ".join(second.err.split())
+    assert f"then go on with: toolgate resume {newer['id']}" in second.err
+    refused = toolgate("sessions", "delete", "trip")
+    assert (refused.code, f"run `{older['id']}` of the session `trip` has not ended" in refused.err) == (1, True)
+    assert f"open: {older['id']}, {newer['id']}" in toolgate("sessions", "list").out
+    toolgate("cancel", older["id"])
+    assert toolgate("resume", newer["id"], "--no-wait").code == 7  # now it is at the same question
+
+
+def test_on_a_terminal_it_is_waited_for(steps: Path, terminal: Callable[..., Terminal], toolgate: Command) -> None:
+    toolgate(*RUN)
+    (older,) = toolgate("runs", "--json").json
+    with terminal(*RUN) as shown:
+        shown.until("comes first, and is waiting")
+        toolgate("cancel", older["id"])
+        shown.until("may it happen? (y/n, or n and a reason) ")
+        shown.type(CTRL_C)
+        assert shown.end() == 130
+
+
+def test_a_session_that_has_remembered_nothing_says_so(steps: Path, toolgate: Command) -> None:
+    toolgate(*RUN)
+    assert "nothing is remembered yet" in toolgate("sessions", "show", "trip").out
+    assert toolgate("sessions", "show", "trip", "--json").json["memory"] is None
+
+
+def test_calls_results_and_taint_are_shown_in_a_line_each(steps: Path, toolgate: Command) -> None:
+    (steps / ".mcp.json").read_text()
+    text = (steps / "toolgate.toml").read_text().replace("trusted = true", "trusted = false")
+    (steps / "toolgate.toml").write_text(text)
+    (steps / "steps.yaml").write_text("steps:\n  - call: {tool: echo/echo, args: {text: hi}}\n" + TALK[7:])
+    assert toolgate(*RUN).code == 0
+    shown = toolgate("sessions", "show", "trip").out
+    assert 'calls echo__echo {"text":"hi"}' in shown.replace(": ", ":")
+    assert "tainted  it holds what untrusted servers said; heard: echo" in shown
+    assert json.loads(toolgate("sessions", "show", "trip", "--json").out)["memory"]["tainted"] is True
