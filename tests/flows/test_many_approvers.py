@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from gateway import approving, pipeline
+from gateway import approving, judging
 from gateway.admission import Proposal, Work
 from gateway.answer import Answer
 from gateway.approval import Approval, Vote
@@ -198,7 +198,7 @@ class Approvals(RuleBasedStateMachine):
         self.path = Path(self.exits.enter_context(tempfile.TemporaryDirectory())) / "toolgate.db"
         write_policy(self.path.parent, RULES)
         self.world = Ahead.world = World()
-        for module in (pipeline, approving):
+        for module in (judging, approving):
             self.exits.enter_context(mock.patch.object(module, "datetime", Ahead))
         self.keys = 0
         self.arrived: list[Arrival] = []
