@@ -81,7 +81,8 @@ def test_a_stream_ends_with_its_token_and_a_session_waits_for_the_next(tmp_path:
     project = Project(tmp_path)
     with Issuer() as issuer:
         project.write(oauth(issuer, "leeway = 1"), {"echo": ECHO_ENTRY})
-        with project.serve() as gateway, client(gateway, era, token(issuer, exp=in_seconds(6))) as one:
+        with project.serve() as gateway, client(gateway, era, token(issuer)) as one:
+            one.http.headers["authorization"] = f"Bearer {token(issuer, exp=in_seconds(6))}"  # for the stream alone
             with listening(one) as stream:
                 list(stream)  # to its end
             assert one.post(request("tools/list", {}, era)).status_code == 401

@@ -5,6 +5,7 @@ import gzip
 import json
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.serve.door import MAX_BODY, MAX_HEADERS
-from tests.fixtures.served import ECHO, EVERYTHING, PATIENCE, WAITING, Gateway, Place, heard, request, text_of
+from tests.fixtures.served import ECHO, EVERYTHING, FIXTURES, PATIENCE, Gateway, Place, request, text_of
 
 
 @pytest.fixture
@@ -130,34 +131,38 @@ def test_whoever_opens_streams_without_end_and_leaves_takes_nothing_along(place:
     assert "Traceback" not in place.log
 
 
-def test_while_we_end_new_requests_are_refused_and_old_ones_finish(place: Place) -> None:
-    began, cancelled = place.pipes()
-    arguments = {"began": str(began), "cancelled": str(cancelled)}
+def refused(gateway: Gateway, ask: bytes) -> bool:
+    """Whether nobody is let in any more."""
+    try:
+        with connection(gateway, ask) as new:
+            return status(new) in {0, 503}
+    except OSError:
+        return True
+
+
+def test_while_we_end_new_requests_are_refused_and_old_ones_finish(place: Place, tmp_path: Path) -> None:
+    """The old one is answered when the test opens its gate: a second passes for nobody."""
+    tally = [str(FIXTURES / "tally_server.py"), str(tmp_path / "arrivals.jsonl")]
+    desk = {"command": sys.executable, "args": ["-S", *tally], "era": "legacy"}
     ask = b"GET /health HTTP/1.1\r\nhost: HOST\r\n\r\n"
     with (
-        place.serve({"x": WAITING, "echo": ECHO}, "--grace", "1") as gateway,
+        socket.create_server(("127.0.0.1", 0)) as gate,
+        place.serve({"desk": desk}, "--grace", str(PATIENCE)) as gateway,
         gateway.client("modern") as client,
-        ThreadPoolExecutor(2) as threads,
+        ThreadPoolExecutor(1) as threads,
         connection(gateway, ask) as kept,
     ):
         assert status(kept) == 200
-        asked = threads.submit(
-            client.post, request("tools/call", {"name": "x__wait", "arguments": arguments}, "modern")
-        )
-        assert heard(began)
-        slow = {"name": "echo__slow", "arguments": {"seconds": 0.7}}
-        with gateway.client("modern") as other:
-            finishes = threads.submit(other.post, request("tools/call", slow, "modern"))
-            gateway.until(lambda: len([fact for fact in place.facts() if type(fact).__name__ == "Admitted"]) == 2)
+        gate.settimeout(PATIENCE)
+        asked = threads.submit(client.call, "desk__hold", {"port": gate.getsockname()[1]})
+        with gate.accept()[0] as held:
             gateway.process.send_signal(signal.SIGTERM)
-            assert heard(cancelled)  # after the grace
-            assert text_of(json.loads(finishes.result(PATIENCE).text)["result"]) == "done"
-        with contextlib.suppress(OSError), connection(gateway, ask) as new:
-            assert status(new) in {0, 503}
+            gateway.until(lambda: refused(gateway, ask))
+            held.sendall(b"!")
+            assert text_of(asked.result(PATIENCE)) == "held, and let go"
         kept.settimeout(PATIENCE)
         with contextlib.suppress(ConnectionError):
             while kept.recv(4096):
                 pass
         assert gateway.process.wait(PATIENCE) == 0
-        asked.exception(PATIENCE)
     assert place.log.endswith("ended in order\n")

@@ -57,7 +57,7 @@ def test_of_what_has_no_word_not_all_is_known() -> None:
 
 
 def test_a_value_of_many_signs_is_cut_up_in_good_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for value in (
         "a." * 16_000,
         "-" * 32_000,
@@ -68,4 +68,4 @@ def test_a_value_of_many_signs_is_cut_up_in_good_time() -> None:
         "//" * 16_000,
     ):
         clues_of([value])
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10

@@ -33,6 +33,6 @@ def test_what_is_read_beside_what_stands_there(text: str, read: list[str]) -> No
 
 @pytest.mark.parametrize("piece", ["<a", '<a "', "<!--", "<a b='\"", "-a", "*", ":", "1e", "f:", "a-", "9.", "<a>"])
 def test_it_takes_time_that_grows_with_the_text(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     list(rewritings(piece * (256 * 1024 // len(piece))))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

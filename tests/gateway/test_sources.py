@@ -402,13 +402,13 @@ def test_of_a_long_result_the_beginning_is_known_and_the_rest_is_not_denied() ->
 
 
 def test_a_run_that_reads_without_end_keeps_a_bounded_index() -> None:
-    sources, began = Sources("Go."), time.perf_counter()
+    sources, began = Sources("Go."), time.process_time()
     for number in range(6):
         text = " ".join(f"w{number}x{word}" for word in range(60_000))
         sources = sources.hearing("web", str(number), answered(text))
     assert sum(len(each.traces) for each in sources.heard) <= MAX_TRACES
     assert not sources.complete
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_many_small_values_are_not_walked_without_end() -> None:
@@ -440,11 +440,11 @@ def test_of_more_values_than_anybody_says_none_is_the_users() -> None:
 
 
 def test_of_a_value_of_a_megabyte_the_beginning_is_looked_for_and_the_rest_is_not_denied() -> None:
-    sources, began = having_read(PAGE), time.perf_counter()
+    sources, began = having_read(PAGE), time.process_time()
     assert sources.from_untrusted("lorem ipsum " * 80_000) is None
     assert sources.from_untrusted("eve@evil.example " + "lorem ipsum " * 80_000) is True
     assert sources.from_untrusted(["lorem"] * 80_000) is None
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_what_the_user_says_later_are_the_users_words_too() -> None:

@@ -91,7 +91,7 @@ def test_a_number_is_known_in_each_form_that_people_write() -> None:
 
 
 def test_a_long_text_of_signs_is_read_in_good_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in ("%25" * 90_000, "&amp;" * 50_000, "%" * 250_000, "\\u0040" * 40_000, "xn--" * 60_000, "--" * 120_000):
         spellings(text)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20

@@ -25,7 +25,7 @@ __all__ = ["Desk", "OnDisk", "opened", "short", "waited"]
 T = TypeVar("T")
 
 _INTERRUPTED = "a change of several files was interrupted, and can't be finished; see that they may be written"
-PATIENCE = 5.0  # seconds for the running processes to take a policy
+PATIENCE = 20.0  # seconds for the running processes to take a policy: on a machine that is at its limit they need them
 
 
 @dataclass(frozen=True, slots=True)

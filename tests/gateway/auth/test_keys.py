@@ -125,9 +125,12 @@ def test_a_key_that_is_known_costs_next_to_nothing(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         text, _ = await stage.made()
         await stage.keys.who(text)
-        begin = time.process_time()
-        for _ in range(1000):
-            await stage.keys.who(text)
-        assert time.process_time() - begin < 0.05  # it takes about 2 ms
+        spent = []
+        for _ in range(10):
+            begin = time.process_time()
+            for _ in range(100):
+                await stage.keys.who(text)
+            spent.append(time.process_time() - begin)
+        assert min(spent) < 0.005  # it takes about 0.2 ms; the best of ten, so that a busy machine does not matter
 
     within(tmp_path, scenario)

@@ -51,9 +51,9 @@ def test_of_a_text_of_lines_those_that_stay_are_shown_as_such() -> None:
 def test_texts_of_many_lines_are_not_compared_line_by_line() -> None:
     """That would take minutes."""
     old, new = "\n".join(map(str, range(20_000))), "\n".join(map(str, range(20_000, 0, -1)))
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(change_lines(Change("d", old, new))) == 40_000
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @given(JSON, JSON)

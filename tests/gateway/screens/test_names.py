@@ -61,6 +61,6 @@ def test_a_server_may_speak_of_its_own_tools() -> None:
 
 def test_thousands_of_tools_are_compared_in_linear_time() -> None:
     tools = [a_tool(f"s{n % 50}/tool_{n}", description="Calls tool_7 and tool_8. " * 10) for n in range(5000)]
-    began = time.perf_counter()
+    began = time.process_time()
     screen_names(tools)
-    assert time.perf_counter() - began < 10  # half a second, on a slow machine
+    assert time.process_time() - began < 10  # half a second, on a slow machine

@@ -67,8 +67,8 @@ def test_a_clean_result_of_100_kb_costs_less_than_a_millisecond() -> None:
     screen_result(result)
 
     def once() -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         screen_result(result)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     assert min(once() for _ in range(50)) < 0.001

@@ -63,6 +63,6 @@ def test_what_is_none_stays_the_same(text: str) -> None:
 @pytest.mark.parametrize("piece", ["eyJ", "-----BEGIN PRIVATE KEY-----", "://a:", "sk-", "ghp_", "xoxb-"])
 def test_texts_made_to_be_slow_are_not(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
-    began = time.perf_counter()
+    began = time.process_time()
     masked(text)
-    assert time.perf_counter() - began < 5.0
+    assert time.process_time() - began < 5.0

@@ -46,7 +46,7 @@ def test_the_one_pass_and_the_closer_look_agree_on_latin_text(text: str) -> None
 def test_a_hostile_text_takes_no_longer_than_its_length_allows() -> None:
     """What makes a backtracking matcher explode: thousands of beginnings without an end."""
     hostile = "ignore all previous " * 12_000 + "do not tell " * 12_000
-    began = time.perf_counter()
+    began = time.process_time()
     screen_text(hostile, "d")
     suspicious(hostile.encode())
-    assert time.perf_counter() - began < 2  # a tenth of that, on a slow machine
+    assert time.process_time() - began < 2  # a tenth of that, on a slow machine
