@@ -115,7 +115,7 @@ class Toolgate:
         limits = _limits(budget)
         if limits is not None:
             await offline.raise_limits(run.id, limits, self._subject.user)
-        await offline.resume(run.id)
+        await offline.resume(run.id, self._subject.user)
         return await self._seen_through(run.id, watcher)
 
     async def _seen_through(self, run_id: str, watcher: "Watcher | None") -> Result:

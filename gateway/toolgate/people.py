@@ -27,9 +27,20 @@ class Runs:
         """What it has become."""
         return await self._offline.run(run_id)
 
-    async def list(self, limit: int = 50) -> "Sequence[RunRow]":
-        """The newest first."""
-        return await self._offline.store.run_rows(limit)
+    async def list(
+        self,
+        limit: int = 50,
+        *,
+        status: str | None = None,
+        user: str | None = None,
+        agent: str | None = None,
+        before: str | None = None,
+    ) -> "Sequence[RunRow]":
+        """The newest first, of those of which this is so. `before` is the last run of the page before this one."""
+        from gateway.store.wanted import Wanted
+
+        wanted = Wanted(status=status, user=user, agent=agent, before=before)
+        return await self._offline.store.run_rows(limit, wanted)
 
     async def watch(self, run_id: str, after: int = 0, until: "Until" = "end") -> "AsyncGenerator[Recorded, None]":
         """Its events with a seq above `after`, each once and in order, those to come included, until it has ended; with
@@ -40,10 +51,22 @@ class Runs:
         async for recorded in watch(self._offline.store, run_id, after, until):
             yield recorded
 
-    async def cancel(self, run_id: str) -> None:
-        """Ends it at its next step. Raises IllegalEvent when it has ended."""
+    async def pause(self, run_id: str, why: str = "", *, at_once: bool = False) -> None:
+        """Has it stop where it can go on, until somebody resumes it. What is under way comes to its end, unless it is
+        to stop `at_once`. Raises IllegalEvent when it has ended.
+        """
         run = await self._offline.run(run_id)
-        await self._offline.cancel(run.id, self._by.user)
+        await self._offline.pause(run.id, self._by.user, why, at_once=at_once)
+
+    async def resume(self, run_id: str) -> None:
+        """Lets a paused run go on, without driving it here: whoever drives runs takes it up."""
+        run = await self._offline.run(run_id)
+        await self._offline.resume(run.id, self._by.user)
+
+    async def cancel(self, run_id: str, why: str = "") -> None:
+        """Ends it, and what is under way in it. Raises IllegalEvent when it has ended."""
+        run = await self._offline.run(run_id)
+        await self._offline.cancel(run.id, self._by.user, why)
 
     async def resolve(self, run_id: str, call: str, resolution: "Resolution", note: str = "") -> None:
         """Says what became of a call in doubt. Raises StoreError for one that is not."""

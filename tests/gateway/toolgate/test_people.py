@@ -8,6 +8,7 @@ import pytest
 from gateway.approval import Approval
 from gateway.call import Deny
 from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownApproval, UnknownRun, UnknownSession
+from gateway.events import event_name
 from gateway.toolgate import RunWaiting, Toolgate
 
 PATIENCE = 120.0
@@ -54,8 +55,15 @@ def test_runs_are_listed_looked_at_watched_and_cancelled(project: Path) -> None:
             assert seen == list(range(1, row.seq + 1))
             with pytest.raises(StoreError, match="is not in doubt"):
                 await gate.runs.resolve(run_id, "t1/call/1", "happened")
+            assert await gate.runs.list(user="user:bob") == []
+            assert [one.id for one in await gate.runs.list(status="waiting", agent="agent:clerk")] == [run_id]
+            await gate.runs.pause(run_id, "lunch")
+            paused = await gate.runs.get(run_id)
+            assert (paused.status, paused.cause) == ("paused", "lunch")
+            await gate.runs.resume(run_id)
             await gate.runs.cancel(run_id)
-            assert [one.seq async for one in gate.runs.watch(run_id, after=row.seq)] == [row.seq + 1]
+            told = [event_name(one.event) async for one in gate.runs.watch(run_id, after=row.seq)]
+            assert told == ["paused", "resumed", "cancelled"]
             with pytest.raises(IllegalEvent):
                 await gate.runs.cancel(run_id)
             with pytest.raises(UnknownRun):
