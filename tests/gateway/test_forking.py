@@ -29,7 +29,7 @@ def recorded(*events: Event) -> list[Recorded]:
 
 
 def fork(at: str, text: str = "", events: tuple[Event, ...] = STORY) -> Run:
-    first = forked("r-1", recorded(*events), Fork(at, text))
+    first: tuple[Event, ...] = forked("r-1", recorded(*events), Fork(at, text))
     return fold("r-2", [Recorded("r-2", seq, seq, event) for seq, event in enumerate(first, 1)])
 
 
