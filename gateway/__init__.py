@@ -48,6 +48,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     webhook         messages that are signed, both ways
     form            our own question to a client: may this call be made?
     session         a conversation that goes on from run to run: what is remembered, and whose turn it is
+    forking         a run that goes on where another one stood, without doing anything again
     steps           what happens next in a run, as a value
     insistence      a client that makes a refused call again and again
     results         what a model or a client is told about a call
@@ -143,6 +144,7 @@ The root, and the faces.
     models          which backend answers to the name of a model
     model_list      what is known of each model that is configured
     offline         what can be had without a server, and what people do to runs there
+    forks           a run is taken up anew: who may, with which model and limits
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server

@@ -33,7 +33,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
         "gateway.lifecycle", "gateway.conversation", "gateway.asked", "gateway.events", "gateway.transitions",
         "gateway.weight", "gateway.state", "gateway.job", "gateway.course",
-        "gateway.refusals", "gateway.results", "gateway.run", "gateway.session", "gateway.steps",
+        "gateway.refusals", "gateway.results", "gateway.run", "gateway.session", "gateway.forking", "gateway.steps",
         "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
@@ -69,7 +69,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "root": (
         "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
         "gateway.recording", "gateway.row", "gateway.tool_words", "gateway.models", "gateway.model_list",
-        "gateway.offline",
+        "gateway.offline", "gateway.forks",
         "gateway.runtime", "gateway.entrance",
     ),
     "serve": ("gateway.serve",),

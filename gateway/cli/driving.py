@@ -21,7 +21,7 @@ from gateway.cli.view import LiveView, show_line
 from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run
-from gateway.runtime import Runtime
+from gateway.runtime import Runtime, open_runtime
 from gateway.session import Dialogue
 from gateway.steps import users_turn
 from gateway.store.waiting import until
@@ -30,7 +30,7 @@ from gateway.visible import visible
 from providers import StreamEvent
 
 __all__ = ["Errand", "JsonLines", "Manner", "answer_of", "conclude", "driven", "how_it_goes_on", "print_answer"]
-__all__ += ["raise_by", "resume", "run", "warn"]
+__all__ += ["raise_by", "resume", "run", "take_up", "warn"]
 
 
 _OF_THE_MODEL = frozenset({"auth", "permission", "quota", "not_found"})
@@ -98,6 +98,14 @@ async def run(caller: Caller, errand: Errand, manner: Manner) -> int:
         dialogue = Dialogue(session=errand.session)
         run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits, dialogue=dialogue)
         manner = replace(manner, option=caller.tenant_option()(subject.tenant))
+        return await _see_through(runtime, run_id, manner, manner.watcher())
+
+
+async def take_up(caller: Caller, run_id: str, manner: Manner, *flags: tuple[str, str, str | None]) -> int:
+    """Sees a run through that is queued, by a configuration with these flags on top. Returns the exit code."""
+    async with open_runtime(caller.config(*flags), "fork") as runtime:
+        warn(runtime, manner)
+        manner = replace(manner, option=caller.tenant_option()((await runtime.offline.run(run_id)).subject.tenant))
         return await _see_through(runtime, run_id, manner, manner.watcher())
 
 

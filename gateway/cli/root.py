@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "pins": ("pins", "Show what is pinned and what is held; `pins accept` takes a change."),
     "serve": ("serve", "Be an MCP server for editors and agents, over HTTP or stdio."),
     "keys": ("keys", "Make, list and revoke API keys for `serve`."),
-    "store": ("store", "Show where everything is kept; back it up, restore it."),
+    "store": ("store", "Show where everything is kept; back it up, restore it, prune it."),
     "models": ("models", "Show which models there are, what they cost, whether they answer."),
     "fake-model": ("fake_model", "Serve a model that plays a script, for tests of clients."),
     "policy": ("policy", "Check, test and explain the policy."),

@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, emit, located
+from gateway.cli.pruning import prune_command
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -94,6 +95,9 @@ def restore_command(file: Path, as_json: bool, caller: Caller) -> int:
         store.close()
     told = {"place": store.place, "file": str(file), "rows": rows}
     return _told(f"{rows:,} rows of {file} are in {store.place}", told, as_json)
+
+
+store_command.add_command(prune_command)
 
 
 def _told(text: str, told: dict[str, object], as_json: bool) -> int:

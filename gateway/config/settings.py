@@ -175,6 +175,19 @@ def _store_url(value: object) -> object:
 StoreUrl = Annotated[Template, BeforeValidator(_store_url)]
 
 
+_Age = Annotated[float, BeforeValidator(amounts.duration), written(amounts.TIME)]
+
+
+class KeepConfig(Table):
+    """`[store.keep]`: for how long (seconds) `toolgate store prune` keeps runs that have ended, what lasted, and what
+    was decided in runs that were deleted. What is not said is kept for ever.
+    """
+
+    runs: _Age | None = None
+    lasting: _Age | None = None
+    audit: _Age | None = None
+
+
 class StoreConfig(Table):
     """`[store]`. With a `url` the store is in PostgreSQL, else in the file at `path`; what is this machine's alone is
     beside it. `synchronous` is about the file: `full` survives a power cut, `normal` a crash of the process.
@@ -183,6 +196,7 @@ class StoreConfig(Table):
     path: Path
     url: StoreUrl | None = Field(default=None, repr=False)
     synchronous: Literal["normal", "full"] = "normal"
+    keep: KeepConfig = KeepConfig()
 
 
 class TelemetryConfig(Table):

@@ -30,6 +30,7 @@ from gateway.store.lasting import LastingBook
 from gateway.store.ledger import last_of
 from gateway.store.outbox import Outbox
 from gateway.store.policies import KEPT, PolicyBook
+from gateway.store.removal import RemovalBook
 from gateway.store.sessions import SessionBook, line
 from gateway.store.wanted import ALL, Wanted, where
 from gateway.task import Task
@@ -227,6 +228,11 @@ class DatabaseStore(ABC):
     def sessions(self, user: str, tenant: str) -> SessionBook:
         """The conversations of this user that go on from run to run."""
         return SessionBook(self._access, user, tenant)
+
+    @property
+    def removal(self) -> RemovalBook:
+        """What is deleted, and what is kept of it."""
+        return RemovalBook(_Access(self._read, self._reading, self._write, self._now))
 
     def policies(self, place: Path, kept: int = KEPT) -> PolicyBook:
         """What is kept about the policy whose files are here: so many of its versions."""

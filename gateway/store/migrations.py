@@ -32,6 +32,7 @@ MIGRATIONS: tuple[str, ...] = (
     "jobs.sql",
     "listed.sql",
     "sessions.sql",
+    "removed.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 SQLITE_ONLY = "-- SQLite only:"

@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "pause": ("runs.stopping", "Have a run stop where it can go on."),
     "resume": ("run", "Go on with a run that waits, is paused, or lost its worker."),
     "cancel": ("runs.stopping", "End a run, with what is under way in it."),
+    "fork": ("runs.forking", "Take a run up anew from any point of it; nothing is done twice."),
+    "delete": ("runs.deleting", "Delete a run that has ended; what was decided in it is kept."),
     "settle": ("runs.settling", "Say what became of a call that nobody knows about."),
 }
 

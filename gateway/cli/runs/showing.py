@@ -1,11 +1,16 @@
 """`toolgate runs show`: what happened in a run. No server is started."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit
+
+if TYPE_CHECKING:
+    from gateway.store.removal import Decision
 
 __all__ = ["show_command"]
 
@@ -17,6 +22,8 @@ __all__ = ["show_command"]
 def show_command(run_id: str, as_json: bool, caller: Caller) -> int:
     """A run's timeline: what the model said, each call with its verdict, who approved, what was spent."""
     with caller.offline() as offline:
+        if decided := offline.store.removal.decisions(run_id):
+            return _show_deleted(run_id, decided, as_json=as_json)
         run = asyncio.run(offline.run(run_id))
         events = asyncio.run(offline.store.events(run.id))
     if as_json:
@@ -29,4 +36,17 @@ def show_command(run_id: str, as_json: bool, caller: Caller) -> int:
     from gateway.cli.timeline import print_timeline
 
     print_timeline(run, events)
+    return Exit.OK
+
+
+def _show_deleted(run_id: str, decided: "Sequence[Decision]", *, as_json: bool) -> int:
+    if as_json:
+        emit({"run": run_id, "status": "deleted", "events": [{"seq": d.seq, "at": d.at, **d.body} for d in decided]})
+        return Exit.OK
+    click.echo(f"{run_id}  deleted; what was decided in it:")
+    from gateway.visible import visible
+
+    for each in decided:
+        said = (f"{name}={value}" for name, value in each.body.items() if name != "event" and value is not None)
+        click.echo(visible(f"  {each.seq:>6}  {each.body['event']}  {' '.join(said)}"))
     return Exit.OK

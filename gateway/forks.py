@@ -1,0 +1,35 @@
+"""A run is taken up anew from a point of another one: who may, with which model and limits. No server is needed."""
+
+from dataclasses import replace
+
+from gateway.budget import Limits
+from gateway.clients import new_run_id
+from gateway.errors import StoreError
+from gateway.forking import Fork, forked
+from gateway.models import Models
+from gateway.offline import Offline
+
+__all__ = ["begin"]
+
+
+async def begin(offline: Offline, run_id: str, fork: Fork, model: str | None, limits: Limits) -> str:
+    """Queues it and returns its id. Its budgets begin anew, with the limits of its agent, or those that are given.
+
+    It belongs to whom the run belongs, and nobody else begins it. Raises StoreError, UnknownRun, ConfigError.
+    """
+    found, asking = await offline.run(run_id), offline.subject()
+    owner = found.subject
+    if found.driver == "client":
+        raise StoreError(f"run `{found.id}` is an MCP client's: there is no conversation to go on with")
+    if (asking.user, asking.tenant) != (owner.user, owner.tenant):
+        raise StoreError(f"run `{found.id}` is of {owner.user} in `{owner.tenant}`: only he goes on from it (--as)")
+    queued, carried = forked(found.id, await offline.store.events(found.id), fork)
+    name = (owner.agent or "").removeprefix("agent:")
+    if model is not None:
+        Models(offline.config).open(model, "--model")
+    agent = offline.config.agents.get(name)
+    most = offline.budgets.limits_for(name).strictest(agent.budgets.limits if agent else Limits())
+    queued = replace(queued, model=model or queued.model, limits=most.replaced(limits).to_json())
+    new = new_run_id()
+    await offline.store.append(new, [queued, carried], lease=None)
+    return new

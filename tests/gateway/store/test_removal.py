@@ -1,0 +1,169 @@
+"""Runs are deleted with all that is theirs, a little at a time; what was decided in them stays, without contents."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from gateway.errors import StoreError, UnknownRun
+from gateway.events import Cancelled, Event, Queued, Started, Succeeded, Waited
+from gateway.lasting import Delegation
+from gateway.store import Open, removal
+from gateway.store.database import DatabaseStore
+from gateway.store.removal import KINDS, decision
+from tests.builders import (
+    CLIENT,
+    NOON,
+    QUEUED,
+    STARTED,
+    Clock,
+    a_call,
+    an_approval,
+    decided,
+    denied,
+    held,
+    made,
+    said,
+    wanted,
+)
+from tests.fixtures.stores import Place, tables
+
+DAY = 86_400_000
+STORY: tuple[Event, ...] = (
+    QUEUED, STARTED, *wanted(1, "shop/refund", "shop/order"), denied(2), held(1), decided(1), *made(1),
+    *said(2, "a secret"), Succeeded("a secret"),
+)  # fmt: skip
+
+
+def put(store: DatabaseStore, run_id: str, *events: Event, changes: Any = ()) -> None:
+    asyncio.run(store.append(run_id, events, lease=None, changes=changes))
+
+
+def ids(store: DatabaseStore) -> set[str]:
+    return {row.id for row in asyncio.run(store.run_rows())}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transactions of two rows, pages of one run."""
+    monkeypatch.setattr(removal, "AT_ONCE", 2)
+    monkeypatch.setattr(removal, "PAGE", 1)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_run_goes_with_all_that_is_its_own_and_what_was_decided_in_it_stays(
+    store: DatabaseStore, place: Place
+) -> None:
+    other = an_approval("A-2", a_call(run_id="r-2"))
+    put(store, "r-1", *STORY, changes=[Open(an_approval("A-1", a_call(run_id="r-1")))])
+    put(store, "r-2", QUEUED, STARTED, changes=[Open(other)])
+    asyncio.run(store.removal.remove("r-1", "user:ann"))
+    assert ids(store) == {"r-2"}
+    assert asyncio.run(store.events("r-1")) == []
+    assert [asked.id for asked in asyncio.run(store.approvals(pending_only=False))] == ["A-2"]
+    kept = store.removal.decisions("r-1")
+    assert [each.body["event"] for each in kept] == ["queued", "denied", "held", "decided", "admitted"]
+    assert "policy" in kept[1].body
+    left = {name: [row for row in rows if "r-1" in str(row)] for name, rows in tables(place).items()}
+    assert {name for name, rows in left.items() if rows} == {"removed", "decisions"}
+    assert "a secret" not in str(left)
+    assert QUEUED.input not in str(left)
+    assert left["removed"][0][-1] == 1
+
+
+def test_what_is_kept_of_an_event_has_no_arguments_and_no_words() -> None:
+    body = json.dumps({"event": "denied", "key": "k", "path": "p", "arguments": "x", "why": "y", "policy": "77"})
+    assert json.loads(decision(body) or "") == {"event": "denied", "key": "k", "path": "p", "policy": "77"}
+    assert decision(json.dumps({"event": "returned", "key": "k"})) is None
+
+
+@pytest.mark.parametrize("events", [(QUEUED,), (QUEUED, STARTED), (QUEUED, STARTED, Waited("user"))])
+def test_a_run_that_has_not_ended_is_not_deleted(store: DatabaseStore, events: tuple[Event, ...]) -> None:
+    put(store, "r-1", *events)
+    with pytest.raises(StoreError, match="has not ended"):
+        asyncio.run(store.removal.remove("r-1", "user:ann"))
+    assert ids(store) == {"r-1"}
+
+
+def test_a_run_that_somebody_still_holds_and_one_that_is_none_are_not_deleted(store: DatabaseStore) -> None:
+    put(store, "r-1", QUEUED, STARTED)
+    assert asyncio.run(store.acquire("r-1", "elsewhere/1/a", 60))
+    put(store, "r-1", Cancelled("user:ann"))
+    with pytest.raises(StoreError, match="is driven by elsewhere/1/a"):
+        asyncio.run(store.removal.remove("r-1", "user:ann"))
+    with pytest.raises(UnknownRun):
+        asyncio.run(store.removal.remove("r-9", "user:ann"))
+
+
+def clear(store: DatabaseStore, kind: removal.Kind, before: int, *, dry_run: bool = False) -> int:
+    return asyncio.run(store.removal.clear(kind, before, "user:ann", dry_run=dry_run))
+
+
+@pytest.mark.usefixtures("small")
+def test_what_ended_long_ago_goes_and_what_waits_stays_however_old(store: DatabaseStore, clock: Clock) -> None:
+    put(store, "ended", *STORY)
+    put(store, "also", QUEUED, Cancelled("user:ann"))
+    put(store, "waits", QUEUED, STARTED, Waited("user"))
+    put(store, "queued", QUEUED)
+    put(store, "left", CLIENT, Started("there/1/a"))  # by a gateway that was killed long ago
+    put(store, "late", QUEUED, STARTED)
+    clock.tick(10 * DAY)
+    put(store, "late", Cancelled("user:ann"))  # it began long ago, and ended just now
+    put(store, "fresh", QUEUED, Cancelled("user:ann"))
+    before = clock.now - 5 * DAY
+    assert clear(store, "runs", before, dry_run=True) == 3
+    assert len(ids(store)) == 7
+    assert clear(store, "runs", before) == 3
+    assert ids(store) == {"waits", "queued", "late", "fresh"}
+    assert clear(store, "runs", before) == 0
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_process_left_that_died_in_between_goes_with_the_next_clearing(
+    store: DatabaseStore, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dying(Exception):
+        pass
+
+    def die(*_: object) -> bool:
+        raise Dying
+
+    put(store, "r-1", *STORY)
+    with monkeypatch.context() as dying:
+        dying.setattr(removal, "_sweep", die)
+        with pytest.raises(Dying):
+            asyncio.run(store.removal.remove("r-1", "user:ann"))
+    assert len(tables(place)["events"]) == len(STORY)
+    assert clear(store, "runs", 0) == 0
+    assert tables(place)["events"] == []
+    assert len(store.removal.decisions("r-1")) == 5
+
+
+@pytest.mark.usefixtures("small")
+def test_the_audit_is_kept_for_longer_and_then_goes(store: DatabaseStore, place: Place, clock: Clock) -> None:
+    put(store, "r-1", *STORY)
+    asyncio.run(store.removal.remove("r-1", "user:ann"))
+    assert clear(store, "audit", clock.now) == 0
+    clock.tick(DAY)
+    assert clear(store, "audit", clock.now, dry_run=True) == 1
+    assert clear(store, "audit", clock.now) == 1
+    assert (tables(place)["removed"], tables(place)["decisions"]) == ([], [])
+
+
+@pytest.mark.usefixtures("small")
+def test_what_lasted_goes_when_it_has_been_over_for_long_enough(store: DatabaseStore, clock: Clock) -> None:
+    for number, until in enumerate((NOON + 1, NOON + 2, NOON + 3, NOON + 9 * DAY)):
+        one = Delegation(f"D-{number}", "user:ann", "user:bob", "acme", NOON, until)
+        asyncio.run(store.lasting.delegate(one))
+    clock.tick(DAY)
+    assert clear(store, "lasting", clock.now, dry_run=True) == 3
+    assert clear(store, "lasting", clock.now) == 3
+    assert [one.id for one in store.lasting.delegations(all_of_them=True)] == ["D-3"]
+
+
+def test_a_run_that_is_made_anew_under_its_id_can_be_deleted_again(store: DatabaseStore) -> None:
+    for _ in range(2):
+        put(store, "r-1", Queued("loop", "user:ann", "acme"), Cancelled("user:ann"))
+        asyncio.run(store.removal.remove("r-1", "user:ann"))
+    assert KINDS == ("runs", "lasting", "audit")

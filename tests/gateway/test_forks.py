@@ -1,0 +1,31 @@
+"""Who may take up a run anew; what comes of it is shown by the command (`tests/gateway/cli/runs/test_forking.py`)."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.budget import Limits
+from gateway.config import load_config
+from gateway.errors import StoreError, UnknownRun
+from gateway.forking import Fork
+from gateway.forks import begin
+from gateway.offline import open_offline
+from tests.builders import CLIENT
+
+
+def test_a_clients_run_has_no_conversation_to_go_on_with(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "policies" / "model.conf"
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "model.conf").write_text(shipped.read_text())
+    (tmp_path / "policies" / "policy.csv").write_text("p, user:ann, *, */*, call, , allow, ann may\n")
+
+    async def scenario() -> None:
+        with open_offline(load_config(tmp_path, {"HOME": str(tmp_path)})) as offline:
+            await offline.store.append("r-1", [CLIENT], lease=None)
+            with pytest.raises(StoreError, match="an MCP client's"):
+                await begin(offline, "r-1", Fork("t0", "hi"), None, Limits())
+            with pytest.raises(UnknownRun):
+                await begin(offline, "r-2", Fork("t0", "hi"), None, Limits())
+
+    asyncio.run(scenario())
