@@ -8,7 +8,7 @@ is had, how transactions share a commit, whose clock counts.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from gateway.events import Event, Recorded, event_from_json
 from gateway.keys import ApiKey
 from gateway.lasting import Delegation, Remembered
 from gateway.session import Line
-from gateway.store import Change, Claim, Lease, RunRow, answers, approvals, claims, copying, record
+from gateway.store import Change, Claim, Lease, RunRow, answers, approvals, claims, copying, moving, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.batch import Transaction
@@ -250,6 +250,18 @@ class DatabaseStore(ABC):
         """Keeps what a process sees of the servers from now on: what policies look at (`record` reads it)."""
         at = self._now()
         await self._write(lambda db: record.note(db, process, at, catalogue))
+
+    async def pack(self, run_id: str, *, force: bool = False) -> dict[str, Any]:
+        """A run as one JSON value, to be put into another store. See `moving`."""
+        return await self._write(lambda db: moving.packed(db, run_id, self._now(), force=force))
+
+    async def move(self, pack: Mapping[str, Any], by: str, where: str) -> None:
+        """A run that was packed ends here, for it goes on there. Raises Conflict if it has gone on."""
+        await self._write(lambda db: moving.moved(db, pack, by, where, self._now()))
+
+    async def unpack(self, pack: Mapping[str, Any]) -> bool:
+        """Puts a packed run into this store; says whether it was not there before. Raises Conflict, StoreError."""
+        return await self._write(lambda db: moving.unpacked(db, pack))
 
     async def fill(self, path: Path) -> int:
         """Puts a back-up into this store, which is empty; says how many rows. See `copying`."""

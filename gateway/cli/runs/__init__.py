@@ -18,6 +18,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "resume": ("run", "Go on with a run that waits, is paused, or lost its worker."),
     "cancel": ("runs.stopping", "End a run, with what is under way in it."),
     "fork": ("runs.forking", "Take a run up anew from any point of it; nothing is done twice."),
+    "export": ("runs.moving", "Write a run as JSON, for another installation."),
+    "import": ("runs.moving", "Take in a run that was exported elsewhere."),
     "delete": ("runs.deleting", "Delete a run that has ended; what was decided in it is kept."),
     "settle": ("runs.settling", "Say what became of a call that nobody knows about."),
 }

@@ -1,0 +1,124 @@
+"""A run as one JSON value, to be taken from one store into another: its events, its approvals and tasks, its account.
+Who drives it does not go along. It is read at one moment, and put in whole or not at all.
+
+A run that moves away ends in the store that it leaves, at exactly the event that was written down last: so it is never
+driven in two places.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.approval import Approval
+from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
+from gateway.events import Cancelled, Queued, Recorded, event_from_json
+from gateway.run import fold
+from gateway.store import run_account, title_of
+from gateway.store.lease import is_dead
+from gateway.store.ledger import Ledger
+from gateway.store.transactions import Append, append
+from gateway.task import Task
+
+__all__ = ["VERSION", "moved", "packed", "unpacked"]
+
+VERSION = 1
+_WHAT = "toolgate run"
+_TABLES: Mapping[str, tuple[str, ...]] = {
+    "approvals": tuple(Approval.__dataclass_fields__),
+    "tasks": tuple(Task.__dataclass_fields__),
+}
+_RUN = (
+    "INSERT INTO runs (id, status, driver, user, tenant, agent, title, created, updated, seq)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
+)
+_ACCOUNT = "INSERT INTO accounts (account, unit, used, reserved) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+
+
+def packed(db: Ledger, run_id: str, now: int, *, force: bool = False) -> dict[str, Any]:
+    """The run as it is now. Raises UnknownRun; StoreError for one that is driven, without `force`."""
+    row = db.execute("SELECT owner, lease_until FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise UnknownRun(run_id)
+    owner, until = row
+    if not force and owner is not None and until > now and not is_dead(owner):
+        raise StoreError(f"run `{run_id}` is driven by {owner}; pause it, or take it as it is with --force")
+    events = db.execute("SELECT seq, at, body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)).fetchall()
+    account = "SELECT unit, used, reserved FROM accounts WHERE account = ? ORDER BY unit"
+    return {
+        "what": _WHAT,
+        "version": VERSION,
+        "run": run_id,
+        "events": [{"seq": seq, "at": at, **json.loads(body)} for seq, at, body in events],
+        **{table: _rows(db, table, run_id) for table in _TABLES},
+        "account": [list(row) for row in db.execute(account, (run_account(run_id),)).fetchall()],
+    }
+
+
+def _rows(db: Ledger, table: str, run_id: str) -> list[dict[str, Any]]:
+    columns = _TABLES[table]
+    sql = f"SELECT {', '.join(columns)} FROM {table} WHERE run_id = ? ORDER BY id"  # noqa: S608 - names of ours
+    return [dict(zip(columns, row, strict=True)) for row in db.execute(sql, (run_id,)).fetchall()]
+
+
+def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) -> None:
+    """It goes on elsewhere: here it ends. Raises Conflict when something has happened in it since it was packed."""
+    run_id = pack["run"]
+    row = db.execute("SELECT owner, lease_until FROM runs WHERE id = ?", (run_id,)).fetchone()
+    standing = db.run(run_id)
+    if row is None or standing is None or standing.seq != pack["events"][-1]["seq"]:
+        raise Conflict(f"run `{run_id}` has gone on meanwhile; nothing was moved")
+    if row[0] is not None and row[1] > now and not is_dead(row[0]):
+        raise Conflict(f"run `{run_id}` is driven by {row[0]}; nothing was moved")
+    append(db, Append(run_id, [Cancelled(by, f"moved to {where}")]), now)
+
+
+def unpacked(db: Ledger, pack: Mapping[str, Any]) -> bool:
+    """Puts it in; says whether it was not there before. Raises Conflict for another run of its id, and StoreError for
+    what is no run, is damaged, or was written by a newer Toolgate.
+    """
+    run_id, events = _checked(pack)
+    there = db.execute("SELECT seq, at, body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)).fetchall()
+    if there:
+        if [{"seq": seq, "at": at, **json.loads(body)} for seq, at, body in there] == list(pack["events"]):
+            return False
+        raise Conflict(f"there is another run `{run_id}`, or this one has gone on; `toolgate runs delete` makes room")
+    run, first = fold(run_id, events), events[0].event
+    if not isinstance(first, Queued):
+        raise StoreError("this is no run: its first event is another one")
+    who = (first.driver, first.user, first.tenant, first.agent, title_of(first.input))
+    db.execute(_RUN, (run_id, run.status, *who, events[0].at, events[-1].at))
+    for told in pack["events"]:
+        body = {name: item for name, item in told.items() if name not in ("seq", "at")}
+        text = json.dumps({"event": body.pop("event"), **body}, separators=(",", ":"))
+        db.add_event(run_id, told["seq"], told["at"], text)
+    for table, columns in _TABLES.items():
+        for row in pack[table]:
+            _insert(db, table, columns, {**row, "run_id": run_id})
+    for unit, used, reserved in pack["account"]:
+        db.execute(_ACCOUNT, (run_account(run_id), unit, used, reserved))
+    return True
+
+
+def _insert(db: Ledger, table: str, columns: Sequence[str], row: Mapping[str, Any]) -> None:
+    known = [name for name in columns if name in row]
+    sql = f"INSERT INTO {table} ({', '.join(known)}) VALUES ({', '.join('?' * len(known))})"  # noqa: S608 - names of ours
+    db.execute(sql, [row[name] for name in known])
+
+
+def _checked(pack: Any) -> tuple[str, Sequence[Recorded]]:
+    """Its id and its events, which add up to a run."""
+    if not isinstance(pack, Mapping) or pack.get("what") != _WHAT:
+        raise StoreError("this is no exported run")
+    if pack.get("version") != VERSION:
+        raise StoreError("this run was exported by another version of Toolgate; update this one")
+    try:
+        run_id, told = str(pack["run"]), pack["events"]
+        events = [Recorded(run_id, int(each["seq"]), int(each["at"]), event_from_json(each)) for each in told]
+        fold(run_id, events)
+        whole = run_id and [each.seq for each in events] == list(range(1, len(events) + 1))
+        shaped = all(isinstance(pack[name], list) for name in ("approvals", "tasks", "account"))
+    except (KeyError, TypeError, ValueError, AttributeError, IllegalEvent) as error:
+        raise StoreError(f"this exported run is damaged: {error}") from None
+    if not (whole and shaped and events):
+        raise StoreError("this exported run is damaged: something is missing from it")
+    return run_id, events

@@ -1,0 +1,141 @@
+"""A run goes from one store into another as it was, of either kind, and is driven in one place only."""
+
+import asyncio
+import copy
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.budget import Limits, Spend
+from gateway.conversation import UserSpoke
+from gateway.errors import Conflict, StoreError, UnknownRun
+from gateway.events import Event, Waited
+from gateway.store import Follow, Open, Reserve, Settle, run_account
+from gateway.store.database import DatabaseStore
+from gateway.store.sqlite import SqliteStore
+from gateway.task import Task
+from tests.builders import QUEUED, STARTED, Clock, a_call, an_approval, held, made, wanted
+
+WAITING: tuple[Event, ...] = (
+    QUEUED, STARTED, *wanted(1, "shop/refund", "shop/order"), *made(2), held(1), Waited("approval"),
+)  # fmt: skip
+TASK = Task(
+    id="T-1", run_id="r-1", key="t1/call/2", user="user:ann", agent=None, tenant="acme", path="shop/order", pin="pin-1",
+    arguments="{}", approval_id=None, theirs="{}", created=1, done=False,
+)  # fmt: skip
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, clock: Clock) -> Iterator[DatabaseStore]:
+    opened = SqliteStore(tmp_path / "elsewhere.db", clock=clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def waiting(store: DatabaseStore, clock: Clock) -> DatabaseStore:
+    """A run that waits for an answer, with all that a run can have."""
+    asked = an_approval("A-1", a_call(run_id="r-1"))
+    account, spent = run_account("r-1"), Spend(tool_calls=3)
+    changes = [
+        Open(asked),
+        Follow(TASK),
+        Reserve(account, spent, Limits()),
+        Settle(account, spent, Spend(tool_calls=1)),
+    ]
+    for event in WAITING:
+        clock.tick(7)
+        changed = changes if isinstance(event, Waited) else []
+        asyncio.run(store.append("r-1", [event], lease=None, changes=changed))
+    return store
+
+
+def over_the_wire(pack: Any) -> Any:
+    return json.loads(json.dumps(pack))
+
+
+def test_a_run_is_there_as_it_was_here(waiting: DatabaseStore, elsewhere: DatabaseStore) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
+    assert asyncio.run(elsewhere.unpack(pack)) is True
+    for ask in (
+        lambda store: store.events("r-1"),
+        lambda store: store.run_row("r-1"),
+        lambda store: store.approvals(run_id="r-1"),
+        lambda store: store.task("T-1"),
+        lambda store: store.spend(run_account("r-1")),
+    ):
+        asked: Callable[[DatabaseStore], Any] = ask
+        assert asyncio.run(asked(elsewhere)) == asyncio.run(asked(waiting))
+    assert over_the_wire(asyncio.run(elsewhere.pack("r-1"))) == pack
+    asyncio.run(elsewhere.decide("A-1", "approved", "user:bob", ""))  # and goes on there
+
+
+def test_what_is_there_already_is_left_alone_and_another_run_of_its_id_is_refused(waiting: DatabaseStore) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
+    assert asyncio.run(waiting.unpack(pack)) is False
+    asyncio.run(waiting.append("r-1", [UserSpoke("more", "user:ann")], lease=None))
+    with pytest.raises(Conflict, match="another run `r-1`"):
+        asyncio.run(waiting.unpack(pack))
+
+
+def test_a_run_that_moves_ends_here_once_and_only_as_it_was_packed(waiting: DatabaseStore) -> None:
+    pack = asyncio.run(waiting.pack("r-1"))
+    asyncio.run(waiting.append("r-1", [UserSpoke("more", "user:ann")], lease=None))
+    with pytest.raises(Conflict, match="gone on meanwhile"):
+        asyncio.run(waiting.move(pack, "user:ann", "prod"))
+    asyncio.run(waiting.move(asyncio.run(waiting.pack("r-1")), "user:ann", "prod"))
+    assert asyncio.run(waiting.run_row("r-1")).status == "cancelled"
+    assert "moved to prod" in str(asyncio.run(waiting.events("r-1"))[-1].event)
+    with pytest.raises(Conflict):
+        asyncio.run(waiting.decide("A-1", "approved", "user:bob", ""))  # nobody answers here any more
+
+
+def test_a_run_that_is_driven_is_taken_by_force_only_and_never_moved(waiting: DatabaseStore) -> None:
+    assert asyncio.run(waiting.acquire("r-1", "elsewhere/1/a", 60))
+    with pytest.raises(StoreError, match="is driven by elsewhere/1/a"):
+        asyncio.run(waiting.pack("r-1"))
+    pack = asyncio.run(waiting.pack("r-1", force=True))
+    with pytest.raises(Conflict, match="is driven"):
+        asyncio.run(waiting.move(pack, "user:ann", "prod"))
+    with pytest.raises(UnknownRun):
+        asyncio.run(waiting.pack("r-9"))
+
+
+def _shortened(pack: Any) -> None:
+    del pack["events"][2]
+
+
+def _illegal(pack: Any) -> None:
+    pack["events"][1]["event"] = "succeeded"
+
+
+def _strange(pack: Any) -> None:
+    pack["events"][1]["event"] = "teleported"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _shortened,
+        _illegal,
+        _strange,
+        lambda pack: pack.update(version=99),
+        lambda pack: pack.update(what="else"),
+        lambda pack: pack.update(events=[]),
+        lambda pack: pack.update(run=""),
+        lambda pack: pack.pop("approvals"),
+        lambda pack: pack.update(tasks=[{"id": "T-1"}]),
+    ],
+)
+def test_what_is_damaged_is_refused_whole(
+    waiting: DatabaseStore, elsewhere: DatabaseStore, damage: Callable[[Any], object]
+) -> None:
+    pack = copy.deepcopy(over_the_wire(asyncio.run(waiting.pack("r-1"))))
+    damage(pack)
+    with pytest.raises(StoreError):
+        asyncio.run(elsewhere.unpack(pack))
+    assert asyncio.run(elsewhere.run_rows()) == []
+    assert asyncio.run(elsewhere.events("r-1")) == []
