@@ -13,7 +13,7 @@ from gateway.budget import Limits, Spend
 from gateway.conversation import UserSpoke
 from gateway.errors import Conflict, StoreError, UnknownRun
 from gateway.events import Event, Waited
-from gateway.store import Follow, Open, Reserve, Settle, run_account
+from gateway.store import Change, Follow, Open, Reserve, Settle, run_account
 from gateway.store.database import DatabaseStore
 from gateway.store.sqlite import SqliteStore
 from gateway.task import Task
@@ -40,7 +40,7 @@ def waiting(store: DatabaseStore, clock: Clock) -> DatabaseStore:
     """A run that waits for an answer, with all that a run can have."""
     asked = an_approval("A-1", a_call(run_id="r-1"))
     account, spent = run_account("r-1"), Spend(tool_calls=3)
-    changes = [
+    changes: list[Change] = [
         Open(asked),
         Follow(TASK),
         Reserve(account, spent, Limits()),
