@@ -292,7 +292,7 @@ class Store(Protocol):
         ...
 
     async def coming(self) -> int | None:
-        """When there may be something to claim, in milliseconds since 1970 (0: at once), as far as is known now."""
+        """In how many milliseconds there may be something to claim, as far as is known now; None: in no time."""
         ...
 
     async def approval(self, approval_id: str) -> Approval:

@@ -136,7 +136,7 @@ class DatabaseStore(ABC):
 
     async def coming(self) -> int | None:
         moment: int | None = (await self._rows(claims.COMING))[0][0]
-        return moment
+        return None if moment is None else max(0, moment - self._now())
 
     async def approval(self, approval_id: str) -> Approval:
         row = await self._meant(approvals.SELECT, approval_id)
