@@ -177,7 +177,7 @@ class Worker:
         if isinstance(error, ToolgateError):
             log.error("run %s can't go on here, and is tried again later%s: %s", lease.run_id, where, error)
         else:
-            log.exception("run %s broke, and is tried again later", lease.run_id)
+            log.error("run %s broke, and is tried again later", lease.run_id, exc_info=error)
         with contextlib.suppress(StoreError):
             await self.store.put_off(lease)
 

@@ -25,6 +25,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "See everything at work in a few seconds, offline and without a key."),
     "doctor": ("doctor", "Check the whole set-up, with a mend for each finding."),
     "run": ("run", "Let an agent work on a task."),
+    "submit": ("submit", "Queue a task for workers; prints the run's id at once."),
+    "worker": ("worker", "Drive the runs that were submitted; as many workers as you like."),
     "chat": ("chat", "Talk with an agent; --resume goes on with an earlier conversation."),
     "resume": ("run", "Go on with a run that waits, is paused, or lost its worker."),
     "cancel": ("runs.stopping", "End a run."),
