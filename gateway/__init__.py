@@ -149,6 +149,7 @@ The root, and the faces.
     offline         what can be had without a server, and what people do to runs there
     forks           a run is taken up anew: who may, with which model and limits
     submitting      a run is queued for workers
+    firing          schedules fire: runs are submitted by the clock
     hiring          a worker of this configuration
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts

@@ -131,19 +131,22 @@ class Worker:
             self._moved.clear()
             await self._moved.wait()
 
-    async def take(self, run_id: str | None = None) -> bool:
-        terms, owner = self._terms, owner_name()
-        wish = Claim(owner, LEASE_SECONDS, terms.slots, terms.agents, is_dead, self._calm.holds, run_id)
-        lease = await self.store.claim(wish)
+    @property
+    def wish(self) -> Claim:
+        terms = self._terms
+        return Claim(owner_name(), LEASE_SECONDS, terms.slots, terms.agents, is_dead, self._calm.holds)
+
+    async def take(self) -> "asyncio.Task[None] | None":
+        lease = await self.store.claim(self.wish)
         if lease is None:
-            return False
+            return None
         drive = asyncio.create_task(self._drive(lease), name=f"toolgate.drive.{lease.run_id}")
         self._drives.add(drive)
         drive.add_done_callback(self._done)
         self._taken += 1
-        if self._taken == terms.most:
+        if self._taken == self._terms.most:
             self.stopping.set()
-        return True
+        return drive
 
     def spare(self) -> None:
         if self._terms.until_idle and self.idle:

@@ -69,7 +69,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "root": (
         "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
         "gateway.recording", "gateway.row", "gateway.tool_words", "gateway.models", "gateway.model_list",
-        "gateway.offline", "gateway.forks", "gateway.submitting", "gateway.hiring",
+        "gateway.offline", "gateway.forks", "gateway.submitting", "gateway.firing",
+        "gateway.hiring",
         "gateway.runtime", "gateway.entrance",
     ),
     "serve": ("gateway.serve",),
@@ -122,6 +123,7 @@ LIBRARIES: Mapping[str, Library] = {
     "genai_prices": Library("genai-prices", ("gateway.prices",)),
     "opentelemetry": Library("opentelemetry-sdk", ("gateway.telemetry",)),
     "opentelemetry.exporter": Library("opentelemetry-exporter-otlp-proto-http", ("gateway.telemetry",)),
+    "dbos": Library("dbos", ("gateway.engine.dispatched",)),  # the extra `dbos`
     "psycopg": Library("psycopg", ("gateway.store.postgres",)),  # the extra `postgres`
     "sqlite3": Library(None, ("gateway.store", "servers.shop", "gateway.cli.scenes")),  # the demo counts orders
 }
@@ -136,6 +138,7 @@ LAZY: Mapping[str, str] = {
     "gateway.store.opening": "only who keeps a store in PostgreSQL loads its driver",
     "gateway.models": "an SDK takes a second to load, and the price list a third of one",
     "gateway.submitting": "who only submits a run needs no agent's context",
+    "gateway.hiring": "only who has his queue in DBOS loads it",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
     "gateway.entrance": "only those who take access tokens pay for the keys that check them",
     "gateway.toolgate": "who imports it has not opened anything yet",

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run", "Let an agent work on a task."),
     "submit": ("submit", "Queue a task for workers; prints the run's id at once."),
     "worker": ("worker", "Drive the runs that were submitted; as many workers as you like."),
+    "schedules": ("schedules", "List the runs that are submitted by the clock."),
     "chat": ("chat", "Talk with an agent; --resume goes on with an earlier conversation."),
     "resume": ("run", "Go on with a run that waits, is paused, or lost its worker."),
     "cancel": ("runs.stopping", "End a run."),

@@ -30,7 +30,7 @@ def worker_command(concurrency: int | None, once: bool, until_idle: bool, as_jso
 
 
 async def _work(caller: Caller, concurrency: int | None, most: int | None, *, until_idle: bool, as_json: bool) -> int:
-    from gateway.hiring import engine_of, hired, terms_of, within
+    from gateway.hiring import hired, terms_of, within, work
     from gateway.serve.signals import on_stop
 
     async with caller.runtime() as runtime:
@@ -38,7 +38,7 @@ async def _work(caller: Caller, concurrency: int | None, most: int | None, *, un
         worker = hired(runtime, tell_json if as_json else tell, terms)
         with on_stop(worker.stop):
             click.echo(f"worker: up to {terms.concurrency} runs at once; Ctrl-C lets them go", err=True)
-            await worker.run(engine_of(runtime.config))
+            await work(runtime, worker)
     return Exit.OK
 
 

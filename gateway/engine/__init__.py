@@ -1,17 +1,17 @@
 """How a job gets to a worker, behind one small port.
 
-    embedded    the store itself is looked at: for SQLite, and for a few workers on PostgreSQL
-    dbos        DBOS's queues on PostgreSQL: the extra `dbos`
+    embedded    the store itself is looked at: for SQLite, and for PostgreSQL
+    dispatched  DBOS's queues on PostgreSQL: the extra `dbos`
 
-An engine dispatches and decides nothing: whichever it is, the worker claims the run in our store (`Store.claim`), and
-drives it only if that says so. So nothing that an engine does, twice or too late, can do harm; and what is lost in it
+An engine dispatches and decides nothing: whichever it is, the worker claims the next run in our store (`Store.claim`),
+and drives what that gives it. So nothing that an engine does, twice or too late, can do harm; and what is lost in it
 is found again in the store.
 """
 
 import asyncio
 from typing import Protocol
 
-from gateway.store import Store
+from gateway.store import Claim, Store
 
 __all__ = ["Engine", "Hands"]
 
@@ -31,8 +31,13 @@ class Hands(Protocol):
         """Returns when it can drive one more, or is stopping."""
         ...
 
-    async def take(self, run_id: str | None = None) -> bool:
-        """Claims the next run, or this one, and begins to drive it. False: there is none that may be begun now.
+    @property
+    def wish(self) -> Claim:
+        """What it would claim now."""
+        ...
+
+    async def take(self) -> "asyncio.Task[None] | None":
+        """Claims the next run and drives it in this task. None: there is no run that may be begun now.
 
         Raises StoreError.
         """

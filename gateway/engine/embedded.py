@@ -12,7 +12,7 @@ import time
 from gateway.engine import Hands
 from gateway.errors import StoreError
 
-__all__ = ["Embedded"]
+__all__ = ["Embedded", "pause"]
 
 LOOK = (0.01, 0.1)  # seconds between two looks whether anybody has written: at first, and at most
 SWEEP = 1.0  # seconds
@@ -34,7 +34,7 @@ class Embedded:
                 await self._look(worker)
             except StoreError as error:
                 log.warning("nothing can be taken up now: %s", error)
-                await _pause(worker.stopping, AWAY)
+                await pause(worker.stopping, AWAY)
 
     async def _look(self, worker: Hands) -> None:
         version = await worker.store.version()  # before the look: what is written meanwhile is seen at the next one
@@ -43,7 +43,7 @@ class Embedded:
             return
         if coming == 0 or now - self._swept >= SWEEP:
             self._swept = now
-            if await worker.take():
+            if await worker.take() is not None:
                 return
         worker.spare()
         await _changed(worker, version, SWEEP if coming is None else min(SWEEP, coming / 1000))
@@ -51,14 +51,14 @@ class Embedded:
 
 async def _changed(worker: Hands, version: int, seconds: float) -> None:
     """Returns when somebody has written, or after so many seconds."""
-    (pause, longest), deadline = LOOK, time.monotonic() + max(seconds, LOOK[0])
+    (wait, longest), deadline = LOOK, time.monotonic() + max(seconds, LOOK[0])
     while not worker.stopping.is_set() and (left := deadline - time.monotonic()) > 0:
-        await _pause(worker.stopping, min(pause, left))
+        await pause(worker.stopping, min(wait, left))
         if await worker.store.version() != version:
             return
-        pause = min(longest, pause * 2)
+        wait = min(longest, wait * 2)
 
 
-async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stopping.wait(), seconds)

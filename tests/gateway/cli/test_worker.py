@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.gateway.cli.conftest import Command
@@ -23,8 +24,9 @@ def test_with_json_each_run_is_a_line(bare: Path, toolgate: Command) -> None:
     assert {line["status"] for line in lines} == {"succeeded"}
 
 
-def test_a_worker_that_is_told_to_stop_stops(bare: Path, child: list[str]) -> None:
-    with subprocess.Popen([*child, "worker"], stderr=subprocess.PIPE, text=True) as process:
+def test_a_worker_that_is_told_to_stop_stops(bare: Path) -> None:
+    command = [sys.executable, "-m", "gateway.cli", "worker", "--project", str(bare)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
             assert "up to 4 runs at once" in process.stderr.readline()
