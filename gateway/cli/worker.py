@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["worker_command"]
 
 
-@click.command("worker", epilog=ends())
+@click.command("worker", epilog=ends(Exit.UNREACHABLE))
 @click.option("--concurrency", type=click.IntRange(1, 1000), metavar="N", help="How many runs at once.")
 @click.option("--once", is_flag=True, help="Stop after one run.")
 @click.option("--until-idle", is_flag=True, help="Stop when there is nothing to do.")
