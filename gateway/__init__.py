@@ -19,6 +19,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     uris            which server a URI means
     catalogue       all that every server offers, as one immutable value
     budget          limits, spend, prices: arithmetic
+    cron            when a schedule fires
     windows         the stretch of time in which a budget counts
     zones           time zones by their name
     balances        what is taken and what is left, for people
@@ -123,6 +124,8 @@ Paths: where something happens.
     calling         the calls of a run: made, made again, in doubt
     halting         what others say about a run while a step of it is under way
     taking_turns    the runs of a session, one after the other, each with what the one before has left
+    engine/         how a job gets to a worker
+    worker          runs that were submitted are claimed, driven, let go of
     loop            the path of a run: take the steps, until it waits or ends
     stream          a run's events as they come, in whichever process it is driven
     earlier         what clients have done in the runs that they had before
@@ -145,6 +148,9 @@ The root, and the faces.
     model_list      what is known of each model that is configured
     offline         what can be had without a server, and what people do to runs there
     forks           a run is taken up anew: who may, with which model and limits
+    submitting      a run is queued for workers
+    firing          schedules fire: runs are submitted by the clock
+    hiring          a worker of this configuration
     runtime         configuration in, running parts out: the only module that knows every class
     entrance        the same for who may come in over HTTP, and to which parts
     serve/          the gateway as an MCP server

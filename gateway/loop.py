@@ -57,7 +57,7 @@ from gateway.steps import (
     users_turn,
 )
 from gateway.store import Lease, Store
-from gateway.store.lease import leased
+from gateway.store.lease import beating, leased
 from gateway.taking_turns import left_by, take_turn
 from gateway.tracing import Place, Tracing
 from gateway.turn import Model, Turn
@@ -122,6 +122,13 @@ class Loop:
         async with leased(self._parts.store, run_id) as lease, watched(self._parts.store, lease.run_id) as halting:
             return await _Drive(self._parts, lease, watcher or Unwatched(), halting).to_rest()
 
+    async def work(self, lease: Lease, over: Callable[[], bool], watcher: Watcher | None = None) -> Run:
+        """The same for a worker, who has claimed the run and lets go of it himself: until it rests, or until his time
+        is `over`, which he is asked between two steps. A run that is paused stays so.
+        """
+        async with beating(self._parts.store, lease), watched(self._parts.store, lease.run_id) as halting:
+            return await _Drive(self._parts, lease, watcher or Unwatched(), halting, over).to_rest()
+
 
 @dataclass(slots=True)
 class _Drive:
@@ -131,6 +138,7 @@ class _Drive:
     lease: Lease
     watcher: Watcher
     halting: Halting
+    over: Callable[[], bool] | None = None  # a worker's time
     run: Run = field(init=False)
     halts: int = 0  # how often somebody has stopped it
     fitting: Fitting = field(default_factory=Fitting)
@@ -149,6 +157,8 @@ class _Drive:
             return self.run
         await self._taken(self._begin())
         while not isinstance(step := next_step(self.run, now()), Rest):
+            if self.over is not None and self.over():
+                break
             await self._taken(_TAKE[type(step)](self, step))
         if self.run.status in ENDED:
             self._trace_end()
@@ -162,6 +172,8 @@ class _Drive:
         elif self.run.paused == "person":
             return  # until somebody resumes it
         elif self.run.status == "paused":
+            if self.over is not None:
+                return  # whoever resumes it says so
             await self._append(Resumed("it was resumed"))
         elif not isinstance(next_step(replace(self.run, status="running"), now()), Wait):
             await self._append(Resumed("the user goes on" if users_turn(self.run) else "people answered"))

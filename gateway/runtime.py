@@ -19,7 +19,6 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.clients import Clients, new_run_id
 from gateway.config import Config, ResolvedStdio, ServerConfig, expand, launch, own_secrets
-from gateway.config.model_names import chained
 from gateway.errors import ConfigError
 from gateway.events import Queued
 from gateway.noting import noted
@@ -30,12 +29,12 @@ from gateway.run import Run
 from gateway.session import ALONE, Dialogue, Join
 from gateway.session import NAME as SESSION_NAME
 from gateway.store import Change
+from gateway.submitting import DEFAULT_AGENT, agent_of, default_agent, own_limits
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tool_words import effects_of, qualified
 from gateway.tracing import Tracing
 
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import; who only passes calls on needs no loop and no model
-    from gateway.agents import Agent
     from gateway.loop import Loop, Watcher
     from gateway.models import Models
     from gateway.pins.keeper import Keeper
@@ -51,7 +50,6 @@ __all__ = [
 __all__ += ["opened_telemetry", "server_spec"]
 
 START_SECONDS = 10.0  # so long the others wait for a server that is slow to start; then it is missing until it is there
-DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +101,11 @@ class Runtime:
 
     def subject_for(self, agent: str | None) -> Subject:
         """The configured user through this agent; the first one configured, if none is named."""
-        return self.offline.subject(agent=f"agent:{agent or next(iter(self.config.agents), DEFAULT_AGENT)}")
+        return self.offline.subject(agent=f"agent:{agent or default_agent(self.config)}")
 
     def model_of(self, agent: str | None) -> str:
         """Which model this agent (the first one, if none is named) has by its configuration. Raises ConfigError."""
-        return _agent(self.config, agent or next(iter(self.config.agents), DEFAULT_AGENT), "--agent").model
+        return agent_of(self.config, agent or default_agent(self.config), "--agent").model
 
     async def submit(
         self,
@@ -121,10 +119,10 @@ class Runtime:
         """Queues a run and returns its id. Raises ConfigError for an agent or a model that is not configured, and for
         what is no name of a session; Conflict for a session that is another agent's.
         """
-        agent = _agent(self.config, (subject.agent or "").removeprefix("agent:"), "--agent")
+        agent = agent_of(self.config, (subject.agent or "").removeprefix("agent:"), "--agent")
         self.models.open(model or agent.model, "--model" if model else "toolgate.toml")
         model = model or agent.model
-        most = self.offline.budgets.limits_for(agent.name).strictest(_own_limits(self.config, agent.name))
+        most = self.offline.budgets.limits_for(agent.name).strictest(own_limits(self.config, agent.name))
         run_id = new_run_id()
         given = most.replaced(limits or Limits()).to_json()
         who = (subject.user, subject.tenant, subject.agent)
@@ -145,7 +143,7 @@ class Runtime:
             policy=offline.policy,
             tracing=self.tracing,
             catalogue=lambda: self.upstream.catalogue,
-            agent=lambda name: _agent(self.config, name or DEFAULT_AGENT),
+            agent=lambda name: agent_of(self.config, name or DEFAULT_AGENT),
             model=lambda name, most: self.models.open(name, most=most),
             booking=self.booking,
         )
@@ -261,21 +259,6 @@ def opened_telemetry(config: Config) -> Iterator[Telemetry]:
             print(f"toolgate: {lost} spans could not be exported", file=sys.stderr)  # noqa: T201 - the last word
 
 
-def _agent(config: Config, name: str, where: str = "toolgate.toml") -> "Agent":
-    from gateway.agents import Agent, Asking, Context
-
-    if name not in config.agents:
-        if name == DEFAULT_AGENT and not config.agents:
-            return Agent(name)
-        known = ", ".join(f"`{agent}`" for agent in config.agents) or "none"
-        raise ConfigError.at(where, f"there is no agent `{name}`", hint=f"configured: {known}")
-    found = config.agents[name]
-    names = found.model or tuple(config.models)[:1]
-    asking = Asking(found.effort, found.parallel_calls, found.tool_choice, found.strict, found.stop)
-    context = Context(**{**dict(found.context), "compact_at": found.context.compact_at / 100})
-    return Agent(name, found.instructions, chained(names), found.tools, found.max_output_tokens, context, asking)
-
-
 def _joining(run_id: str, session: str, subject: Subject) -> list[Change]:
     """The run stands in the line of its session, if it has one."""
     if not session:
@@ -284,11 +267,6 @@ def _joining(run_id: str, session: str, subject: Subject) -> list[Change]:
         message = f"`{ascii(session)[1:-1]}` is not a session's name"
         raise ConfigError.at("--session", message, hint="letters, digits and `. _ @ : -`, at most 128")
     return [Join(run_id, session, subject.user, subject.tenant, subject.agent or "")]
-
-
-def _own_limits(config: Config, agent: str) -> Limits:
-    found = config.agents.get(agent)
-    return found.budgets.limits if found else Limits()
 
 
 def call_settings(config: Config) -> CallSettings:

@@ -32,7 +32,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.caller", "gateway.offer", "gateway.catalogue",
         "gateway.approval", "gateway.lasting", "gateway.answer", "gateway.fatigue", "gateway.preview",
         "gateway.lifecycle", "gateway.conversation", "gateway.asked", "gateway.events", "gateway.transitions",
-        "gateway.weight", "gateway.state", "gateway.job", "gateway.course",
+        "gateway.weight", "gateway.state", "gateway.job", "gateway.course", "gateway.cron",
         "gateway.refusals", "gateway.results", "gateway.run", "gateway.session", "gateway.forking", "gateway.steps",
         "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
@@ -64,12 +64,13 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.halting", "gateway.calling",
         "gateway.taking_turns", "gateway.loop", "gateway.stream",
         "gateway.earlier", "gateway.clients", "gateway.redeeming",
-        "gateway.following", "gateway.approving", "gateway.rollout",
+        "gateway.following", "gateway.approving", "gateway.rollout", "gateway.engine", "gateway.worker",
     ),
     "root": (
         "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
         "gateway.recording", "gateway.row", "gateway.tool_words", "gateway.models", "gateway.model_list",
-        "gateway.offline", "gateway.forks",
+        "gateway.offline", "gateway.forks", "gateway.submitting", "gateway.firing",
+        "gateway.hiring",
         "gateway.runtime", "gateway.entrance",
     ),
     "serve": ("gateway.serve",),
@@ -106,6 +107,7 @@ LIBRARIES: Mapping[str, Library] = {
     "msgspec": Library("msgspec", ("gateway.verbatim",)),
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
     "re2": Library("google-re2", ("gateway.bounded", "gateway.screens", "gateway.uris", "gateway.policy.patterns")),
+    "cronsim": Library("cronsim", ("gateway.cron",)),
     "casbin": Library("pycasbin", ("gateway.policy",)),
     "starlette": Library("starlette", ("gateway.serve",)),
     "uvicorn": Library("uvicorn", ("gateway.serve",)),
@@ -121,6 +123,7 @@ LIBRARIES: Mapping[str, Library] = {
     "genai_prices": Library("genai-prices", ("gateway.prices",)),
     "opentelemetry": Library("opentelemetry-sdk", ("gateway.telemetry",)),
     "opentelemetry.exporter": Library("opentelemetry-exporter-otlp-proto-http", ("gateway.telemetry",)),
+    "dbos": Library("dbos", ("gateway.engine.dispatched",)),  # the extra `dbos`
     "psycopg": Library("psycopg", ("gateway.store.postgres",)),  # the extra `postgres`
     "sqlite3": Library(None, ("gateway.store", "servers.shop", "gateway.cli.scenes")),  # the demo counts orders
 }
@@ -134,6 +137,8 @@ LAZY: Mapping[str, str] = {
     "gateway.access": "most servers want no token, and `toolgate login --help` loads no SDK",
     "gateway.store.opening": "only who keeps a store in PostgreSQL loads its driver",
     "gateway.models": "an SDK takes a second to load, and the price list a third of one",
+    "gateway.submitting": "who only submits a run needs no agent's context",
+    "gateway.hiring": "only who has his queue in DBOS loads it",
     "gateway.runtime": "the root loads only the adapters that the configuration names",
     "gateway.entrance": "only those who take access tokens pay for the keys that check them",
     "gateway.toolgate": "who imports it has not opened anything yet",

@@ -31,6 +31,7 @@ YOUNG = 10_000  # objects made until young ones are looked through: a call makes
 @click.option("--host", metavar="ADDRESS", help="Where to listen; beyond loopback only if clients log in.")
 @click.option("--port", metavar="NUMBER", help="0 takes a free one.")
 @click.option("--agent", metavar="NAME", help="The clients are this agent of the policy's, for whoever asks.")
+@click.option("--workers", type=click.IntRange(0, 1000), metavar="N", help="Also drive N submitted runs at once.")
 @click.option("--profile", metavar="NAME", help="Over stdio: this part of the gateway. Over HTTP it is /mcp/NAME.")
 @as_json
 @caller
@@ -40,6 +41,7 @@ def serve_command(
     port: str | None,
     agent: str | None,
     profile: str | None,
+    workers: int | None,
     as_json: bool,
     caller: Caller,
 ) -> int:
@@ -56,13 +58,16 @@ def serve_command(
     gc.disable()  # what a start makes stays: nothing of it is garbage until `_settled`
     try:
         config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
-        asyncio.run(_over_stdio(config, agent, profile) if stdio else _over_http(config, agent, as_json=as_json))
+        if stdio:
+            asyncio.run(_over_stdio(config, agent, profile, workers))
+        else:
+            asyncio.run(_over_http(config, agent, workers, as_json=as_json))
     finally:
         gc.enable()
     return Exit.OK
 
 
-async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> None:
+async def _over_stdio(config: "Config", agent: str | None, name: str | None, workers: int | None) -> None:
     from importlib.metadata import version
 
     from gateway.entrance import profile
@@ -74,7 +79,7 @@ async def _over_stdio(config: "Config", agent: str | None, name: str | None) -> 
     part = profile(config, name)
     async with open_runtime(config, "serve") as runtime:
         local = Asker(runtime.offline.subject(agent=_agent(agent)), part, local=True)
-        async with _telling(runtime), _front(runtime, _keys(config)) as front:
+        async with _working(runtime, workers), _telling(runtime), _front(runtime, _keys(config)) as front:
             _settled()
             await serve_stdio(build_server(front, version("toolgate"), local), ending=front.changes.close)
 
@@ -86,7 +91,7 @@ def _settled() -> None:
     gc.enable()
 
 
-async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> None:
+async def _over_http(config: "Config", agent: str | None, workers: int | None, *, as_json: bool) -> None:
     from importlib.metadata import version
 
     from gateway.runtime import open_runtime
@@ -95,7 +100,12 @@ async def _over_http(config: "Config", agent: str | None, *, as_json: bool) -> N
     given = config.serve
     check_host(given.host, logged_in=given.asks_who)  # before any server is started
     keys = _keys(config)
-    async with open_runtime(config, "serve") as runtime, _telling(runtime), _front(runtime, keys) as front:
+    async with (
+        open_runtime(config, "serve") as runtime,
+        _working(runtime, workers),
+        _telling(runtime),
+        _front(runtime, keys) as front,
+    ):
         entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)), keys)
         _settled()
         address = Address(given.host, given.port, given.grace)
@@ -190,6 +200,15 @@ def _counter(runtime: "Runtime", authenticator: "Authenticator | None", keys: "K
     tenant = (webhook.tenant if webhook else None) or config.identity.tenant
     signed = Signed(docket, chat.key, webhook.users, tenant) if chat and webhook else None
     return Counter(docket, Badges(keys), authenticator, config.approvals.url, signed, is_open).answer
+
+
+def _working(runtime: "Runtime", workers: int | None) -> "contextlib.AbstractAsyncContextManager[None]":
+    """So many submitted runs at once are driven here, too."""
+    if not workers:
+        return contextlib.nullcontext()
+    from gateway.hiring import at_work
+
+    return at_work(runtime, workers)
 
 
 def _telling(runtime: "Runtime") -> "contextlib.AbstractAsyncContextManager[None]":

@@ -23,6 +23,8 @@ from gateway.config.settings import (
     PolicyConfig,
     PricesConfig,
     ProfileConfig,
+    QueueConfig,
+    ScheduleConfig,
     ServeConfig,
     ServerWord,
     Settings,
@@ -85,6 +87,14 @@ class Config:
     @property
     def policy(self) -> PolicyConfig:
         return self.settings.policy
+
+    @property
+    def queue(self) -> QueueConfig:
+        return self.settings.queue
+
+    @property
+    def schedules(self) -> Mapping[str, ScheduleConfig]:
+        return self.settings.schedules
 
     @property
     def identity(self) -> IdentityConfig:

@@ -19,6 +19,7 @@ from gateway.config.endpoints import EndpointConfig
 from gateway.config.model_names import in_row
 from gateway.config.models import Effort, ModelConfig, PricesConfig
 from gateway.config.network import NetworkConfig
+from gateway.config.queueing import QueueConfig
 from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig, User
 from gateway.config.stores import POSTGRES
 from gateway.config.table import (
@@ -35,7 +36,10 @@ from gateway.config.table import (
     written,
 )
 from gateway.config.tool_word import Retries, ToolConfig
+from gateway.cron import what_is_wrong
+from gateway.job import HIGHEST, LOWEST
 from gateway.screens.finding import Kind
+from gateway.zones import UnknownZone, zone_named
 
 __all__ = [
     "NAME",
@@ -52,6 +56,8 @@ __all__ = [
     "PolicyConfig",
     "PricesConfig",
     "ProfileConfig",
+    "QueueConfig",
+    "ScheduleConfig",
     "ServeConfig",
     "ServerWord",
     "Settings",
@@ -260,6 +266,38 @@ class TrustConfig(Table):
     hold_on: Annotated[tuple[Kind, ...], BeforeValidator(items)] = ("hidden_text", "bidi", "terminal_escape")
 
 
+def _cron(value: object) -> object:
+    if isinstance(value, str) and (wrong := what_is_wrong(value)):
+        raise ValueError(wrong)
+    return value
+
+
+def _zone(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            zone_named(value)
+        except UnknownZone as unknown:
+            raise ValueError(f"{unknown}; {unknown.hint}") from None
+    return value
+
+
+class ScheduleConfig(Table):
+    """`[schedules.NAME]`: a run that is submitted at each moment that `cron` names, in the time of `zone`.
+
+    A moment that passes while no worker runs is made up for, once, for up to `late` after it.
+    """
+
+    cron: Annotated[str, BeforeValidator(_cron)]
+    zone: Annotated[str, BeforeValidator(_zone)] = "UTC"
+    text: str
+    agent: Name | None = None
+    model: str | None = None
+    priority: Annotated[int, Field(ge=LOWEST, le=HIGHEST)] = 0
+    budgets: BudgetTable = Field(default_factory=BudgetTable)
+    late: Annotated[float, BeforeValidator(amounts.duration), written(amounts.TIME)] = 3600.0
+    disabled: bool = False
+
+
 class Settings(Table):
     """The whole of toolgate.toml, with the environment, the flags and the defaults already merged in."""
 
@@ -275,5 +313,7 @@ class Settings(Table):
     network: NetworkConfig = Field(default_factory=NetworkConfig)
     trust: TrustConfig = Field(default_factory=TrustConfig)
     approvals: ApprovalsConfig = Field(default_factory=ApprovalsConfig)
+    queue: QueueConfig = Field(default_factory=QueueConfig)
+    schedules: Mapping[Name, ScheduleConfig] = {}
     servers: Mapping[Name, ServerWord] = {}
     profiles: Mapping[Name, ProfileConfig] = {}

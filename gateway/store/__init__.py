@@ -29,6 +29,7 @@ __all__ = [
     "Consume",
     "Enqueue",
     "Finish",
+    "Fire",
     "Follow",
     "Lease",
     "Once",
@@ -79,6 +80,14 @@ class Enqueue:
     """Workers are to drive the run, which is queued with this."""
 
     job: Job
+
+
+@value(frozen=True, slots=True)
+class Fire:
+    """A schedule fires at a moment, in milliseconds since 1970: once, else the whole append fails (AlreadyUsed)."""
+
+    schedule: str
+    moment: int
 
 
 @value(frozen=True, slots=True)
@@ -188,8 +197,8 @@ class Again:
 TITLE_LENGTH = 80
 
 Change = (
-    Enqueue | Reserve | Settle | Pace | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once | Again
-    | Join | Turn | Keep
+    Enqueue | Fire | Reserve | Settle | Pace | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once
+    | Again | Join | Turn | Keep
 )  # fmt: skip
 
 
@@ -279,6 +288,10 @@ class Store(Protocol):
         """The right to drive the run that is next of those that workers are to drive, if one may be begun."""
         ...
 
+    async def ready(self, claim: Claim, most: int) -> Sequence[Job]:
+        """So many of the runs that are ready, for those who bring them to workers: a claim may give another one."""
+        ...
+
     async def lay_down(self, lease: Lease, seen: int, until: int | None = None) -> None:
         """Lets go of a run that was claimed and driven as far as it goes, to the event with the seq `seen`.
 
@@ -291,8 +304,12 @@ class Store(Protocol):
         """Lets go of a run that was claimed and can't be driven here: it comes up again in a while."""
         ...
 
+    async def last_firing(self, schedule: str) -> int:
+        """When it fired last, or else was seen first, which is now if it was never; in milliseconds since 1970."""
+        ...
+
     async def coming(self) -> int | None:
-        """When there may be something to claim, in milliseconds since 1970 (0: at once), as far as is known now."""
+        """In how many milliseconds there may be something to claim, as far as is known now; None: in no time."""
         ...
 
     async def approval(self, approval_id: str) -> Approval:

@@ -16,7 +16,7 @@ from gateway.store.jobs import COLUMNS
 from gateway.store.ledger import Ledger
 from gateway.store.transactions import Bid, acquire, release
 
-__all__ = ["COMING", "HEADS", "TAKEN", "claim", "lay_down", "put_off"]
+__all__ = ["COMING", "HEADS", "READY", "TAKEN", "claim", "lay_down", "put_off", "ready"]
 
 LOOK_AGAIN = 1_000  # milliseconds until a job is looked at again that somebody drives who is no worker
 
@@ -42,6 +42,7 @@ WITH RECURSIVE lanes (lane) AS (
 )
 SELECT {COLUMNS}, runs.owner FROM heads JOIN jobs ON jobs.place = heads.place JOIN runs ON runs.id = jobs.run_id
 """  # noqa: S608 - columns of our own
+READY = f"SELECT {COLUMNS} FROM jobs WHERE state = 'ready' AND taken = 0 ORDER BY lane, place LIMIT ?"  # noqa: S608 - as above
 _DUE = "UPDATE jobs SET state = 'ready' WHERE state = 'later' AND taken = 0 AND ready <= ?"
 _TAKE = "UPDATE jobs SET taken = 1, attempts = attempts + 1 WHERE run_id = ?"
 _LATER = "UPDATE jobs SET taken = 0, state = 'later', ready = ? WHERE run_id = ?"
@@ -76,6 +77,13 @@ def claim(db: Ledger, wish: Claim, now: int) -> Lease | None:
             db.execute(_TURN, (job.tenant,))
             return lease
         db.execute(_LATER, (now + LOOK_AGAIN, job.run_id))
+
+
+def ready(db: Ledger, wish: Claim, most: int, now: int) -> Sequence[Job]:
+    """So many of those that may be begun, by priority; each of them may be claimed by somebody else meanwhile."""
+    _under_way(db, wish, now)
+    db.execute(_DUE, (now,))
+    return [Job(*columns) for columns in db.execute(READY, (most,)).fetchall()]
 
 
 def lay_down(db: Ledger, lease: Lease, seen: int, until: int | None, now: int) -> None:

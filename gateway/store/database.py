@@ -19,10 +19,11 @@ from gateway.budget import Spend
 from gateway.call import Call, JsonObject, Subject
 from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
 from gateway.events import Event, Recorded, event_from_json
+from gateway.job import Job
 from gateway.keys import ApiKey
 from gateway.lasting import Delegation, Remembered
 from gateway.session import Line
-from gateway.store import Change, Claim, Lease, RunRow, answers, approvals, claims, copying, moving, record
+from gateway.store import Change, Claim, Lease, RunRow, answers, approvals, claims, copying, firings, moving, record
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.batch import Transaction
@@ -128,15 +129,22 @@ class DatabaseStore(ABC):
     async def claim(self, claim: Claim) -> Lease | None:
         return await self._write(lambda db: claims.claim(db, claim, self._now()))
 
+    async def ready(self, claim: Claim, most: int) -> Sequence[Job]:
+        return await self._write(lambda db: claims.ready(db, claim, most, self._now()))
+
     async def lay_down(self, lease: Lease, seen: int, until: int | None = None) -> None:
         await self._write(lambda db: claims.lay_down(db, lease, seen, until, self._now()))
 
     async def put_off(self, lease: Lease) -> None:
         await self._write(lambda db: claims.put_off(db, lease, self._now()))
 
+    async def last_firing(self, schedule: str) -> int:
+        rows = await self._rows(firings.LAST, schedule)
+        return rows[0][0] if rows else await self._write(lambda db: firings.see(db, schedule, self._now()))
+
     async def coming(self) -> int | None:
         moment: int | None = (await self._rows(claims.COMING))[0][0]
-        return moment
+        return None if moment is None else max(0, moment - self._now())
 
     async def approval(self, approval_id: str) -> Approval:
         row = await self._meant(approvals.SELECT, approval_id)

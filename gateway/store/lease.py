@@ -2,6 +2,11 @@
 
 A worker that was killed leaves a lease behind; on the same machine it is seen to be dead at once, elsewhere after
 `LEASE_SECONDS`. A worker that was only frozen finds, when it wakes, that it can record nothing more.
+
+The lease is 9 s, with a beat every 3 s. So a death is noticed 6 to 9 s later; and a driver must have missed two beats,
+each of which may be late by as long as a busy machine likes, before he can lose a run that he has. Shorter would be
+noticed sooner, and would cost where it hurts: what a driver has sent when he loses his run is in doubt, and a person
+is asked. (Against a store that was away, or a machine that slept, for everybody, see `gateway.worker`.)
 """
 
 import asyncio
@@ -15,9 +20,9 @@ from collections.abc import AsyncIterator
 from gateway.errors import LeaseLost, StoreError
 from gateway.store import Lease, Store
 
-__all__ = ["LEASE_SECONDS", "is_dead", "leased", "owner_name", "process_of"]
+__all__ = ["LEASE_SECONDS", "beating", "is_dead", "leased", "owner_name", "process_of"]
 
-LEASE_SECONDS = 15.0
+LEASE_SECONDS = 9.0
 _PID = re.compile(r"[0-9]{1,9}")
 _PROCESS = secrets.token_hex(4)  # a container's processes have the same few numbers after every restart
 
@@ -51,20 +56,31 @@ def is_dead(owner: str) -> bool:
 
 @contextlib.asynccontextmanager
 async def leased(store: Store, run_id: str) -> AsyncIterator[Lease]:
-    """Holds the right to drive a run. Raises LeaseLost when another worker has it.
-
-    When it is lost in the middle, the body is cancelled, and LeaseLost is what comes out.
-    """
+    """Holds the right to drive a run, as `beating` does. Raises LeaseLost when another worker has it."""
     row = await store.run_row(run_id)
     gone = row.owner if row.owner and is_dead(row.owner) else None
     lease = await store.acquire(row.id, owner_name(), LEASE_SECONDS, gone)
     if lease is None:
         raise LeaseLost(f"run `{row.id}` is being driven by {row.owner or 'another worker'}")
+    try:
+        async with beating(store, lease):
+            yield lease
+    finally:
+        with contextlib.suppress(StoreError):  # then it runs out by itself
+            await asyncio.shield(store.release(lease))
+
+
+@contextlib.asynccontextmanager
+async def beating(store: Store, lease: Lease) -> AsyncIterator[None]:
+    """Keeps a lease for as long as the block lasts, and leaves it then for somebody to release.
+
+    When it is lost in the middle, the body is cancelled, and LeaseLost is what comes out.
+    """
     lost: list[LeaseLost] = []
     driver = asyncio.current_task()
     heart = asyncio.create_task(_beat(store, lease, driver, lost))
     try:
-        yield lease
+        yield
     except asyncio.CancelledError:
         if lost and driver is not None and driver.uncancel() == 0:  # by the heart, and by nobody else
             raise lost[0] from None
@@ -73,8 +89,6 @@ async def leased(store: Store, run_id: str) -> AsyncIterator[Lease]:
         heart.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await heart
-        with contextlib.suppress(StoreError):  # then it runs out by itself
-            await asyncio.shield(store.release(lease))
 
 
 async def _beat(store: Store, lease: Lease, driver: "asyncio.Task[object] | None", lost: list[LeaseLost]) -> None:

@@ -33,6 +33,7 @@ MIGRATIONS: tuple[str, ...] = (
     "listed.sql",
     "sessions.sql",
     "removed.sql",
+    "firings.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 SQLITE_ONLY = "-- SQLite only:"

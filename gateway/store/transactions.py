@@ -20,6 +20,7 @@ from gateway.store import (
     Consume,
     Enqueue,
     Finish,
+    Fire,
     Follow,
     Lease,
     Once,
@@ -30,6 +31,7 @@ from gateway.store import (
     RunRow,
     Settle,
     approvals,
+    firings,
     jobs,
     lasting,
     sessions,
@@ -293,6 +295,7 @@ def _again(db: Db, change: Again, _now: int) -> None:
 
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Enqueue: _enqueue,
+    Fire: firings.fire,
     Reserve: _reserve,
     Settle: _settle,
     Pace: _pace,

@@ -1,0 +1,98 @@
+"""`toolgate submit`: a run is queued for workers."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.exits import Exit, ends
+from gateway.cli.options import Caller, as_json, caller, emit, usage_of
+from gateway.cli.run import absolute, interruptible, limits_of
+from gateway.job import HIGHEST, LOWEST
+
+if TYPE_CHECKING:
+    from gateway.submitting import Submission
+
+__all__ = ["submit_command"]
+
+
+@click.command("submit", epilog=ends(Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
+@click.argument("text")
+@click.option("--agent", metavar="NAME", help="Which of the configured agents; the first one if not said.")
+@click.option("--model", metavar="NAME", help="A configured model, `anthropic:NAME` and the like, or several: `A,B`.")
+@click.option("--budget", "budgets", multiple=True, metavar="UNIT=AMOUNT", help="`usd=1`, `tokens=20k`, `turns=5`.")
+@click.option("--priority", type=click.IntRange(LOWEST, HIGHEST), default=0, help="Higher is first; 0 if not said.")
+@click.option(
+    "--at", "moment", metavar="TIME", help="Not before: `2026-12-24T18:00`, in local time if no zone is said."
+)
+@click.option("--in", "delay", metavar="DURATION", help="Not before: `10m`, `2h`.")
+@click.option("--wait", is_flag=True, help="Until the run rests: its answer, and its exit code.")
+@as_json
+@caller
+def submit_command(
+    text: str,
+    agent: str | None,
+    model: str | None,
+    budgets: Sequence[str],
+    priority: int,
+    moment: str | None,
+    delay: str | None,
+    wait: bool,
+    as_json: bool,
+    caller: Caller,
+) -> int:
+    """Queue TEXT for the workers, and print the run's id. No server is started."""
+    from gateway.submitting import Submission
+
+    nobody = caller.config().identity
+    ready = _ready(moment, delay)
+    from gateway.call import Subject
+
+    wanted = Submission(text, Subject(nobody.user, nobody.tenant), absolute(model), limits_of(budgets), priority, ready)
+    return interruptible(_submit(caller, wanted, agent, wait=wait, as_json=as_json))
+
+
+async def _submit(caller: Caller, wanted: "Submission", agent: str | None, *, wait: bool, as_json: bool) -> int:
+    from gateway.cli.exits import exit_of_run
+    from gateway.run import Run
+    from gateway.store.waiting import until
+    from gateway.submitting import default_agent, submit
+
+    with caller.offline() as offline:
+        name = (agent or default_agent(offline.config)).removeprefix("agent:")
+        run_id = await submit(offline, replace(wanted, subject=replace(wanted.subject, agent=f"agent:{name}")))
+        if not wait:
+            emit({"run": run_id}) if as_json else click.echo(run_id)
+            return Exit.OK
+        click.echo(f"waiting for {run_id}", err=True)
+        found: list[Run] = []
+
+        async def rests() -> bool:
+            if (await offline.store.run_row(run_id)).status in ("queued", "running"):
+                return False
+            found.append(await offline.run(run_id))
+            return True
+
+        await until(offline.store, rests)
+    run = found[0]
+    said = {"run": run_id, "status": run.status, "output": run.output, "cause": run.cause}
+    emit(said) if as_json else click.echo(run.output or f"{run.status}: {run.cause}", err=not run.output)
+    return exit_of_run(run)
+
+
+def _ready(moment: str | None, delay: str | None) -> int:
+    """In milliseconds since 1970; 0: at once."""
+    from gateway.config.amounts import duration
+
+    if moment and delay:
+        raise click.UsageError("--at and --in both say when: give one of them")
+    if delay:
+        with usage_of("--in"):
+            return time.time_ns() // 1_000_000 + round(float(str(duration(delay))) * 1000)
+    if moment:
+        with usage_of("--at"):
+            return round(datetime.fromisoformat(moment).astimezone(UTC).timestamp() * 1000)
+    return 0

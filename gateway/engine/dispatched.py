@@ -1,0 +1,106 @@
+"""DBOS brings runs to workers: its queues on PostgreSQL, in the database of the store.
+
+Each run that is ready gets a ticket, which is a workflow in a queue: DBOS dispatches it to a worker that has room, by
+its own polling and limits. The worker then claims whatever is next in our store, which need not be the run for which
+the ticket was made: so order, fairness and slots are the same with any engine. A ticket for which there is nothing to
+do is over at once; one that was lost, with its worker or otherwise, is made anew while its run is still ready. The
+name of a ticket says which run, since when, and which time it is made, so that of all workers that make it one does.
+
+Of DBOS nothing else is used: its workflow journals nothing, its version never changes (a new program takes the tickets
+of an old one), and what it writes is JSON.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from hashlib import sha256
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+
+from gateway.engine import Hands
+from gateway.engine.embedded import pause
+from gateway.errors import StoreError
+from gateway.job import HIGHEST, Job
+
+__all__ = ["Dispatched"]
+
+VERSION = "1"
+LOOK = 0.1  # seconds between two looks for runs that are ready, and at most between two of DBOS for tickets
+AT_ONCE = 100  # runs that get a ticket in one look
+AGAIN = 5.0  # seconds until a run that is still ready gets another ticket
+
+Ticket = Callable[[], Coroutine[Any, Any, None]]
+
+log = logging.getLogger("toolgate.worker")
+
+
+class Dispatched:
+    """A `gateway.engine.Engine`. One in a process: DBOS has one instance."""
+
+    def __init__(self, url: str, concurrency: int) -> None:
+        self._url, self._concurrency = url, concurrency
+        self._queue = f"toolgate-{sha256(url.encode()).hexdigest()[:12]}"
+        self._made: dict[str, float] = {}  # when a ticket was made, by its name
+
+    async def serve(self, worker: Hands) -> None:
+        DBOS(config=self._config())
+
+        @DBOS.workflow(name=f"{self._queue}.ticket")
+        async def ticket() -> None:
+            await _redeem(worker)
+
+        DBOS.launch()
+        try:
+            how: dict[str, Any] = {"worker_concurrency": self._concurrency, "polling_interval_sec": LOOK}
+            await DBOS.register_queue_async(self._queue, **how, on_conflict="always_update")
+            while not worker.stopping.is_set():
+                try:
+                    await self._look(worker, ticket)
+                except StoreError as error:
+                    log.warning("nothing can be taken up now: %s", error)
+                except Exception as error:  # noqa: BLE001 - DBOS raises what its driver does; it may hold a password
+                    log.warning("DBOS can't be reached now (%s)", type(error).__name__)
+                await pause(worker.stopping, LOOK)
+        finally:
+            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+
+    def _config(self) -> DBOSConfig:
+        return {
+            "name": "toolgate",
+            "system_database_url": self._url,
+            "application_version": VERSION,
+            "executor_id": secrets.token_hex(8),  # one for each process: what another one left is not taken up
+            "serializer": DBOSPortableJSONSerializer(),
+            "enable_otlp": False,
+            "max_executor_threads": 16,
+            "log_level": "CRITICAL",
+        }
+
+    async def _look(self, worker: Hands, ticket: Ticket) -> None:
+        ready = await worker.store.ready(worker.wish, AT_ONCE)
+        now = time.time()
+        self._made = {name: at for name, at in self._made.items() if now - at < 2 * AGAIN}
+        for job in ready:
+            name = f"{job.run_id}.{job.ready}.{int(now // AGAIN)}"
+            if name not in self._made:
+                self._made[name] = now
+                await self._make(name, job, ticket)
+        agents = worker.wish.agents
+        if not any(agents is None or job.agent in agents for job in ready):
+            worker.spare()
+
+    async def _make(self, name: str, job: Job, ticket: Ticket) -> None:
+        with SetWorkflowID(name), SetEnqueueOptions(priority=HIGHEST + 1 - job.priority):
+            await DBOS.enqueue_workflow_async(self._queue, ticket)
+
+
+async def _redeem(worker: Hands) -> None:
+    """One run, whichever is next, to where it rests."""
+    if worker.stopping.is_set():
+        return
+    drive = await worker.take()
+    if drive is not None:
+        await asyncio.wait({drive})

@@ -1,0 +1,88 @@
+"""Schedules fire: at each moment that one names, a run is submitted, once, by whichever worker is first.
+
+What passes while no worker runs is made up for when one does: the last moment of each schedule, and only if it is not
+later than the schedule allows. So a restart submits one run, not a hundred.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+
+from gateway.config.settings import ScheduleConfig
+from gateway.cron import before, following
+from gateway.errors import AlreadyUsed, ToolgateError
+from gateway.offline import Offline
+from gateway.store import Fire
+from gateway.submitting import Submission, default_agent, submit
+from gateway.zones import zone_named
+
+__all__ = ["Firing", "next_firing", "schedule_key"]
+
+LOOK = 1.0  # seconds
+
+log = logging.getLogger("toolgate.schedules")
+
+
+def schedule_key(tenant: str, name: str) -> str:
+    """By which the store knows a schedule."""
+    return f"{tenant}/{name}"
+
+
+def next_firing(schedule: ScheduleConfig, now: int) -> int:
+    """Milliseconds since 1970."""
+    return following(schedule.cron, zone_named(schedule.zone), now)
+
+
+class Firing:
+    """`clock` gives milliseconds since 1970."""
+
+    def __init__(self, offline: Offline, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+        self._offline, self._clock = offline, clock
+        self._told: set[tuple[str, int]] = set()  # what could not be submitted
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await self.once()
+            await asyncio.sleep(LOOK)
+
+    async def once(self) -> list[str]:
+        """Submits what is due now; says which runs."""
+        found = [await self._due(name, schedule) for name, schedule in self._schedules.items()]
+        return [run_id for run_id in found if run_id is not None]
+
+    @property
+    def _schedules(self) -> Mapping[str, ScheduleConfig]:
+        return {name: schedule for name, schedule in self._offline.config.schedules.items() if not schedule.disabled}
+
+    async def _due(self, name: str, schedule: ScheduleConfig) -> str | None:
+        """What can't be submitted (an agent that is gone) is told, and tried again until it is too late."""
+        now, key = self._clock(), schedule_key(self._offline.config.identity.tenant, name)
+        moment = before(schedule.cron, zone_named(schedule.zone), now)
+        try:
+            last = await self._offline.store.last_firing(key)
+            if moment <= last or now - moment > schedule.late * 1000:
+                return None
+            return await self._submit(key, schedule, moment)
+        except AlreadyUsed:  # another worker was first
+            return None
+        except ToolgateError as error:
+            if (name, moment) not in self._told:
+                self._told = {(name, moment)}
+                log.warning("schedule `%s` can't fire: %s", name, error)
+            return None
+
+    async def _submit(self, key: str, schedule: ScheduleConfig, moment: int) -> str:
+        agent = f"agent:{schedule.agent or default_agent(self._offline.config)}"
+        run_id = f"r-{sha256(f'{key} {moment}'.encode()).hexdigest()[:16]}"
+        wanted = Submission(
+            schedule.text,
+            self._offline.subject(agent=agent),
+            schedule.model,
+            schedule.budgets.limits,
+            schedule.priority,
+            run_id=run_id,
+        )
+        return await submit(self._offline, wanted, Fire(key, moment))

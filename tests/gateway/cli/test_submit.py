@@ -1,0 +1,59 @@
+"""`toolgate submit`: a run is queued for workers, and its id is there at once."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.cli.conftest import Command
+
+
+def test_a_run_is_queued_and_its_id_printed_and_no_server_is_started(bare: Path, toolgate: Command) -> None:
+    run_id = toolgate("submit", "count the bells", "--agent", "desk", "--budget", "turns=3").out.strip()
+    shown = toolgate("runs", "show", run_id, "--json").json
+    assert shown["status"] == "queued"
+    (queued,) = shown["events"]
+    told = {name: queued[name] for name in ("user", "tenant", "agent", "input", "model")}
+    assert told == {
+        "user": "user:ann",
+        "tenant": "acme",
+        "agent": "agent:desk",
+        "input": "count the bells",
+        "model": "demo",
+    }
+    assert queued["limits"]["turns"] == 3
+
+
+def test_a_run_for_later_is_not_begun_before(bare: Path, toolgate: Command) -> None:
+    later = toolgate("submit", "count the bells", "--in", "2h").out.strip()
+    dated = toolgate("submit", "count the bells", "--at", "2999-12-24T18:00").out.strip()
+    past = toolgate("submit", "count the bells", "--at", "2020-01-01T00:00Z").out.strip()
+    done = toolgate("worker", "--until-idle", "--json").lines
+    assert [line["run"] for line in done] == [past]
+    assert {toolgate("runs", "show", run_id, "--json").json["status"] for run_id in (later, dated)} == {"queued"}
+
+
+def test_the_higher_priority_is_first(bare: Path, toolgate: Command) -> None:
+    usual = toolgate("submit", "count the bells").out.strip()
+    urgent = toolgate("submit", "count the bells", "--priority", "5").out.strip()
+    done = toolgate("worker", "--until-idle", "--concurrency", "1", "--json").lines
+    assert [line["run"] for line in done] == [urgent, usual]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--agent", "nobody"), 2, "there is no agent `nobody`"),
+        (("--model", "nothing"), 2, "there is no model `nothing`"),
+        (("--at", "noon"), 2, "noon"),
+        (("--in", "5"), 2, "write a time with its unit"),
+        (("--in", "5m", "--at", "2999-12-24"), 2, "both say when"),
+        (("--priority", "101"), 2, "101"),
+    ],
+)
+def test_what_can_not_be_is_refused_and_nothing_is_queued(
+    bare: Path, toolgate: Command, options: tuple[str, ...], code: int, said: str
+) -> None:
+    done = toolgate("submit", "count the bells", *options)
+    assert done.code == code
+    assert said in done.err
+    assert toolgate("runs", "--json").json == []

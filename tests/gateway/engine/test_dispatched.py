@@ -1,0 +1,75 @@
+"""DBOS brings runs to workers that are processes of their own, on a real PostgreSQL: each run once."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gateway.store.postgres.store import PostgresStore
+from gateway.store.waiting import until
+from tests.fixtures.project import Project, ended
+
+PATIENCE = 120.0
+TOML = """
+store = "{url}"
+[identity]
+user = "user:ann"
+[models.demo]
+provider = "scripted"
+script = "talk.yaml"
+[agents.desk]
+model = "demo"
+[queue]
+engine = "dbos"
+concurrency = 2
+tenant = 3
+"""
+
+
+@contextlib.contextmanager
+def working(project: Project) -> Iterator["subprocess.Popen[str]"]:
+    """A worker that is ready."""
+    with (project.folder / "log").open("a") as log:
+        process = subprocess.Popen(project.command("worker", "--json"), stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            yield process
+        finally:
+            ended(process)
+
+
+def submit(project: Project) -> str:
+    command = project.command("submit", "count the bells", "--json")
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE)
+    return str(json.loads(said.stdout)["run"])
+
+
+def test_two_workers_share_what_dbos_dispatches_and_each_run_is_driven_once(tmp_path: Path, postgres: Any) -> None:
+    url = postgres.emptied()
+    project = Project.of(tmp_path / "project", {}, TOML.format(url=url))
+    (project.folder / "talk.yaml").write_text("steps:\n  - say: Four bells.\n")
+    run_ids = {submit(project) for _ in range(3)}
+    with working(project) as one, working(project) as other:
+        run_ids |= {submit(project) for _ in range(2)}
+        store = PostgresStore(url)
+
+        async def all_ended() -> bool:
+            rows = await store.run_rows()
+            return {row.id for row in rows if row.status == "succeeded"} == run_ids
+
+        async def scenario() -> list[str]:
+            async with asyncio.timeout(PATIENCE):
+                await until(store, all_ended)
+            events = [each for run_id in run_ids for each in await store.events(run_id)]
+            return [type(each.event).__name__ for each in events]
+
+        try:
+            told = asyncio.run(scenario())
+        finally:
+            store.close()
+        assert told.count("Started") == told.count("Succeeded") == 5
+        ended(one)
+        ended(other)
+    assert (one.returncode, other.returncode) == (0, 0), project.log

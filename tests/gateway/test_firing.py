@@ -1,0 +1,115 @@
+"""Runs that are submitted by the clock: each once, also after a pause, and never too late."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.firing import Firing
+from gateway.offline import Offline, open_offline
+from gateway.run import Run
+from tests.fixtures.project import Project
+
+TOML = """
+[identity]
+user = "user:ann"
+tenant = "acme"
+[models.demo]
+provider = "scripted"
+script = "talk.yaml"
+[agents.desk]
+model = "demo"
+[schedules.daily]
+cron = "0 12 * * *"
+text = "count the bells"
+late = "10m"
+"""
+DAY = 86_400_000
+MINUTE = 60_000
+NOON = 1_795_262_400_000 // DAY * DAY + DAY // 2  # in UTC
+
+
+class Clock:
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(NOON - MINUTE)
+
+
+@pytest.fixture
+def offline(tmp_path: Path, clock: Clock) -> Iterator[Offline]:
+    from gateway.config import load_config
+
+    project = Project.of(tmp_path / "project", {}, TOML)
+    with open_offline(load_config(project.folder, {})) as opened:
+        opened.store._now = clock  # noqa: SLF001
+        yield opened
+
+
+def once(offline: Offline, clock: Clock, now: int) -> list[str]:
+    clock.now = now
+    return asyncio.run(Firing(offline, clock).once())
+
+
+def run_of(offline: Offline, run_id: str) -> Run:
+    return asyncio.run(offline.run(run_id))
+
+
+def test_a_moment_that_comes_submits_a_run_once(offline: Offline, clock: Clock) -> None:
+    assert once(offline, clock, NOON - MINUTE) == []  # it begins
+    (run_id,) = once(offline, clock, NOON)
+    assert once(offline, clock, NOON) == []
+    assert once(offline, clock, NOON + MINUTE) == []
+    run = run_of(offline, run_id)
+    assert (run.input, run.subject.user, run.subject.agent, run.model) == (
+        "count the bells",
+        "user:ann",
+        "agent:desk",
+        "demo",
+    )
+    assert asyncio.run(offline.store.coming()) == 0  # a worker takes it up
+    (next_day,) = once(offline, clock, NOON + DAY)
+    assert next_day != run_id
+
+
+def test_moments_before_a_schedule_was_there_are_nobody_s(offline: Offline, clock: Clock) -> None:
+    assert once(offline, clock, NOON + MINUTE) == []
+    assert once(offline, clock, NOON + 2 * MINUTE) == []
+
+
+def test_of_the_moments_that_passed_while_nobody_was_there_the_last_is_made_up_for_once(
+    offline: Offline, clock: Clock
+) -> None:
+    assert once(offline, clock, NOON - MINUTE) == []
+    assert len(once(offline, clock, NOON + 3 * DAY + 9 * MINUTE)) == 1
+    assert once(offline, clock, NOON + 3 * DAY + 9 * MINUTE) == []
+
+
+def test_what_is_too_late_is_left_out(offline: Offline, clock: Clock) -> None:
+    assert once(offline, clock, NOON - MINUTE) == []
+    assert once(offline, clock, NOON + 11 * MINUTE) == []
+    assert len(once(offline, clock, NOON + DAY)) == 1
+
+
+def test_a_schedule_that_can_not_fire_is_told_once_and_keeps_nobody_else_from_it(
+    offline: Offline, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(offline, clock, NOON - MINUTE)
+    firing, changes = Firing(offline, clock), dict[str, Any](agent="nobody")
+    schedule = offline.config.schedules["daily"].model_copy(update=changes)
+    monkeypatch.setattr(Firing, "_schedules", {"daily": schedule})
+    clock.now = NOON
+    with caplog.at_level("WARNING", logger="toolgate.schedules"):
+        assert asyncio.run(firing.once()) == []
+        assert asyncio.run(firing.once()) == []
+    assert caplog.text.count("there is no agent `nobody`") == 1
+    monkeypatch.undo()
+    assert len(once(offline, clock, NOON)) == 1

@@ -1,0 +1,43 @@
+"""What a configuration makes of a worker and its engine."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import hiring
+from gateway.config import Config, load_config
+from gateway.engine.dispatched import Dispatched
+from gateway.engine.embedded import Embedded
+from gateway.errors import ConfigError
+from gateway.hiring import engine_of, terms_of, within
+from gateway.job import Slots
+from tests.fixtures.project import Project
+
+DBOS = '[queue]\nengine = "dbos"\n'
+
+
+def config(folder: Path, toml: str) -> Config:
+    return load_config(Project.of(folder / "project", {}, toml).folder, {})
+
+
+def test_a_worker_works_as_the_configuration_says_and_for_the_agents_that_it_has(tmp_path: Path) -> None:
+    said = config(tmp_path, "[queue]\nconcurrency = 9\ntenant = 2\nmodels = {big = 1}\n[agents.desk]\n[agents.clerk]\n")
+    terms = terms_of(said)
+    assert (terms.concurrency, terms.agents) == (9, frozenset({"desk", "clerk"}))
+    assert terms.slots == Slots(tenant=2, models={"big": 1})
+    assert within(terms, None, 1, until_idle=True).concurrency == 9
+    assert within(terms, 3, 1, until_idle=True).concurrency == 3
+
+
+def test_without_a_word_the_store_itself_is_the_queue(tmp_path: Path) -> None:
+    assert isinstance(engine_of(config(tmp_path, "")), Embedded)
+
+
+def test_dbos_needs_a_store_in_postgresql_and_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="DBOS needs a store in PostgreSQL"):
+        engine_of(config(tmp_path, DBOS))
+    said = config(tmp_path / "other", f'store = "postgresql://here/db"\n{DBOS}')
+    assert isinstance(engine_of(said), Dispatched)
+    monkeypatch.setattr(hiring, "find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'toolgate\[dbos\]'"):
+        engine_of(said)

@@ -1,0 +1,52 @@
+"""A run is queued for workers, without a server and without a model's key."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.budget import Limits
+from gateway.config import load_config
+from gateway.errors import ConfigError
+from gateway.offline import open_offline
+from gateway.store import Claim
+from gateway.submitting import Submission, agent_of, submit
+from tests.fixtures.project import Project
+
+TOML = """
+[models.big]
+provider = "anthropic"
+name = "claude-big"
+[agents.desk]
+model = "big"
+[agents.desk.budgets]
+turns = 9
+tool_calls = 5
+"""
+
+
+def test_what_is_wanted_is_queued_and_ready_for_a_worker(tmp_path: Path) -> None:
+    project = Project.of(tmp_path / "project", {}, TOML)
+
+    async def scenario() -> None:
+        with open_offline(load_config(project.folder, {})) as offline:
+            who = offline.subject(agent="agent:desk")
+            run_id = await submit(offline, Submission("count", who, limits=Limits(turns=3), priority=2))
+            run = await offline.run(run_id)
+            assert (run.status, run.model, run.limits.turns, run.limits.tool_calls) == ("queued", "big", 3, 5)
+            (job,) = await offline.store.ready(Claim("w", 1.0), 10)
+            assert (job.run_id, job.agent, job.model, job.priority) == (run_id, "desk", "big", 2)
+            with pytest.raises(ConfigError, match="there is no agent `nobody`"):
+                await submit(offline, Submission("count", offline.subject(agent="agent:nobody")))
+            with pytest.raises(ConfigError, match="there is no model `none`"):
+                await submit(offline, Submission("count", who, model="big,none"))
+            assert len(await offline.store.run_rows()) == 1
+
+    asyncio.run(scenario())
+
+
+def test_where_no_agent_is_configured_there_is_one(tmp_path: Path) -> None:
+    config = load_config(Project.of(tmp_path / "project", {}, "").folder, {})
+    assert agent_of(config, "assistant").name == "assistant"
+    with pytest.raises(ConfigError, match="configured: none"):
+        agent_of(config, "desk")

@@ -1,0 +1,265 @@
+"""Workers drive what was submitted: side by side, each run once, and none is lost when one stops, breaks or dies."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.engine.embedded import Embedded
+from gateway.errors import ConfigError
+from gateway.events import Paused, Resumed, Started
+from gateway.job import Job
+from gateway.loop import Loop
+from gateway.run import Run
+from gateway.store import Enqueue
+from gateway.worker import CALM, GAP, Calm, Outcome, Terms, Worker
+from tests.fixtures.parts import (
+    BOB,
+    PATIENCE,
+    Replies,
+    Stage,
+    arrivals,
+    calls,
+    gate,
+    opened,
+    queued,
+    says,
+    tally,
+)
+from tests.fixtures.stores import put_into
+
+UNTIL_IDLE = Terms(until_idle=True)
+
+
+def awaited(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def called(*given: Any, **named: Any) -> None:
+        asyncio.run(test(*given, **named))
+
+    return called
+
+
+async def submit(stage: Stage, run_id: str, *, tenant: str = "acme", agent: str = "clerk") -> None:
+    job = Job(run_id, tenant, agent, "tiny")
+    await stage.files.append(run_id, [queued()], lease=None, changes=[Enqueue(job)])
+
+
+async def work(stage: Stage, loop: Loop, terms: Terms = UNTIL_IDLE) -> list[Outcome]:
+    """Until there is nothing to do."""
+    told: list[Outcome] = []
+    async with asyncio.timeout(PATIENCE):
+        await Worker(stage.store, loop, terms, told.append).run(Embedded())
+    return told
+
+
+@contextlib.asynccontextmanager
+async def working(worker: Worker) -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(worker.run(Embedded()))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def statuses(told: list[Outcome]) -> dict[str, str]:
+    return {outcome.run_id: outcome.run.status for outcome in told if outcome.run}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Of a store of each kind."""
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres").emptied()
+    return put_into(tmp_path / "stage", url)
+
+
+@awaited
+async def test_what_was_submitted_is_driven_to_its_end_and_leaves_no_job(folder: Path) -> None:
+    async with opened(folder, tally(folder)) as stage:
+        for number in range(5):
+            await submit(stage, f"r-{number}")
+        told = await work(stage, stage.loop(Replies(calls(("desk__put", {"word": "a"})), says("Done."))))
+        assert statuses(told) == {f"r-{number}": "succeeded" for number in range(5)}
+        assert len(arrivals(folder, "put")) == 5
+        assert await stage.store.coming() is None
+
+
+@awaited
+async def test_no_more_runs_are_driven_at_once_than_it_is_told(tmp_path: Path) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage, gate() as held:
+        for number in range(3):
+            await submit(stage, f"r-{number}")
+        loop = stage.loop(Replies(calls(("desk__hold", {"port": held.port})), says("Done.")))
+        worker = Worker(stage.store, loop, Terms(concurrency=2, until_idle=True))
+        async with working(worker) as task:
+            await held.arrived(2)
+            assert sorted([(await stage.run(f"r-{n}")).status for n in range(3)]) == ["queued", "running", "running"]
+            held.open.set()
+            await task
+            assert {(await stage.run(f"r-{n}")).status for n in range(3)} == {"succeeded"}
+
+
+@awaited
+async def test_a_run_that_waits_takes_nobody_s_place_and_goes_on_when_people_have_answered(folder: Path) -> None:
+    async with opened(folder, tally(folder)) as stage:
+        await submit(stage, "r-1")
+        loop = stage.loop(Replies(calls(("desk__send", {"word": "a"})), says("Done.")))
+        assert statuses(await work(stage, loop)) == {"r-1": "waiting"}
+        assert await work(stage, loop) == []
+        (asked,) = await stage.store.approvals()
+        await stage.approving.decide(BOB, asked.id, "approved", "")
+        assert statuses(await work(stage, loop)) == {"r-1": "succeeded"}
+        assert len(arrivals(folder, "send")) == 1
+
+
+@awaited
+async def test_a_worker_that_is_told_to_stop_lets_a_run_go_at_the_next_safe_point(folder: Path) -> None:
+    async with opened(folder, tally(folder)) as stage, gate() as held:
+        await submit(stage, "r-1")
+        await submit(stage, "r-2")
+        model = Replies(calls(("desk__hold", {"port": held.port})), says("Done."))
+        told: list[Outcome] = []
+        worker = Worker(stage.store, stage.loop(model), Terms(concurrency=1), told.append)
+        async with working(worker) as task:
+            await held.arrived()
+            worker.stop()
+            held.open.set()  # the call in flight is waited for
+            await task
+        assert statuses(told) == {"r-1": "running"}
+        assert (await stage.story("r-1"))[-1] == "returned"
+        assert (await stage.run("r-2")).status == "queued"
+        assert statuses(await work(stage, stage.loop(model))) == {"r-1": "succeeded", "r-2": "succeeded"}
+        assert len(arrivals(folder, "hold")) == 2
+
+
+@awaited
+async def test_a_second_signal_waits_for_nothing_and_loses_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage, gate() as held:
+        await submit(stage, "r-1")
+        model = Replies(calls(("desk__hold", {"port": held.port})), says("Done."))
+        worker = Worker(stage.store, stage.loop(model), Terms())
+        async with working(worker) as task:
+            await held.arrived()
+            worker.stop()
+            worker.stop()
+            await task
+        held.open.set()
+        told = await work(stage, stage.loop(model))
+        assert [outcome.error for outcome in told] == [None]
+        assert (await stage.run("r-1")).status in ("waiting", "succeeded")  # in doubt, or it may be repeated
+
+
+@awaited
+async def test_a_run_whose_agent_is_not_known_here_is_not_taken_up(tmp_path: Path) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        await submit(stage, "r-1", agent="stranger")
+        loop = stage.loop(Replies(says("Done.")))
+        assert await work(stage, loop, Terms(until_idle=True, agents=frozenset({"clerk"}))) == []
+        assert statuses(await work(stage, loop, Terms(until_idle=True, agents=frozenset({"stranger"})))) == {
+            "r-1": "succeeded"
+        }
+
+
+class Breaking(Loop):
+    """A loop that can do nothing with a run."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error, self.times = error, 0
+
+    async def work(self, *_given: Any, **_rest: Any) -> Run:
+        self.times += 1
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [ConfigError.at("toolgate.toml", "there is no model `m`"), RuntimeError("a bug")])
+@awaited
+async def test_a_run_that_breaks_is_put_off_and_told_and_others_may_take_it(
+    tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        await submit(stage, "r-1")
+        broken = Breaking(error)
+        with caplog.at_level("ERROR", logger="toolgate.worker"):
+            told = await work(stage, broken)
+        assert [outcome.error for outcome in told] == [error]
+        assert broken.times == 1  # not again and again
+        assert "r-1" in caplog.text
+        coming = await stage.store.coming()
+        assert coming is not None
+        assert 0 < coming <= 1_000
+        assert (await stage.run("r-1")).status == "queued"
+
+
+@awaited
+async def test_after_one_run_it_stops_if_it_is_told_so_and_lets_that_come_to_its_end(tmp_path: Path) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        await submit(stage, "r-1")
+        await submit(stage, "r-2")
+        loop = stage.loop(Replies(calls(("desk__put", {"word": "a"})), says("Done.")))
+        assert statuses(await work(stage, loop, Terms(most=1))) == {"r-1": "succeeded"}
+        assert (await stage.run("r-2")).status == "queued"
+
+
+@awaited
+async def test_a_run_that_is_paused_stays_so_with_a_worker(tmp_path: Path) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        await submit(stage, "r-1")
+        await stage.files.append("r-1", [Started("w"), Paused("interrupted", "by a person")], lease=None)
+        loop = stage.loop(Replies(says("Done.")))
+        assert statuses(await work(stage, loop)) == {"r-1": "paused"}
+        assert await work(stage, loop) == []
+        await stage.files.append("r-1", [Resumed("a person says so")], lease=None)
+        assert statuses(await work(stage, loop)) == {"r-1": "succeeded"}
+
+
+@awaited
+async def test_several_workers_never_drive_a_run_twice(folder: Path) -> None:
+    async with opened(folder, tally(folder)) as stage:
+        for number in range(12):
+            await submit(stage, f"r-{number}")
+        loop = stage.loop(Replies(calls(("desk__put", {"word": "a"})), says("Done.")))
+        told = await asyncio.gather(*(work(stage, loop) for _ in range(3)))
+        ended = [outcome.run_id for each in told for outcome in each]
+        assert sorted(ended) == sorted(f"r-{number}" for number in range(12))
+        assert len(arrivals(folder, "put")) == 12
+
+
+def expected(value: bool) -> bool:  # mypy takes an attribute for as steady as it was
+    return value
+
+
+class Time:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_whoever_was_away_himself_takes_nothing_over_before_all_others_had_the_time_for_a_beat() -> None:
+    time = Time()
+    calm = Calm(time)
+
+    def beats(seconds: float) -> None:
+        for _ in range(round(seconds)):
+            time.now += 1
+            calm.beat()
+
+    assert calm.holds is expected(False)
+    beats(CALM)
+    assert calm.holds is expected(True)
+    time.now += GAP + 1  # it slept, or the store was away
+    assert calm.holds is expected(False)
+    calm.beat()
+    assert calm.holds is expected(False)
+    beats(CALM - 1)
+    assert calm.holds is expected(False)
+    beats(1)
+    assert calm.holds is expected(True)
+    time.now -= 3_600  # somebody set the clock back
+    calm.beat()
+    assert calm.holds is expected(False)
