@@ -185,7 +185,7 @@ def test_what_is_not_configured_queues_nothing(project: Path) -> None:
         with pytest.raises(ConfigError, match="as_user"):
             gate.as_user("nobody at all")
         with pytest.raises(UnknownRun):
-            await gate.resume("r-0")
+            await gate.resume("r-none")
         assert await gate.runs.list() == []
 
     within(work)

@@ -25,7 +25,7 @@ def test_who_may_answer_is_policy_and_an_answer_is_given_once(project: Path) -> 
         async with Toolgate.open() as gate:
             run_id, asked = await a_question(gate)
             assert [one.id for one in await gate.approvals.list()] == [asked.id]
-            assert await gate.approvals.list("r-0") == []
+            assert await gate.approvals.list("r-none") == []
             denied = await gate.approvals.decide(asked.id, "approved")
             assert isinstance(denied, Deny)
             bob = gate.as_user("user:bob")
@@ -37,7 +37,7 @@ def test_who_may_answer_is_policy_and_an_answer_is_given_once(project: Path) -> 
             with pytest.raises(Conflict):
                 await bob.approvals.decide(asked.id, "denied")
             with pytest.raises(UnknownApproval):
-                await bob.approvals.decide("A-0", "denied")
+                await bob.approvals.decide("A-none", "denied")
             assert (await gate.resume(run_id)).output == "Sent."
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
@@ -67,7 +67,7 @@ def test_runs_are_listed_looked_at_watched_and_cancelled(project: Path) -> None:
             with pytest.raises(IllegalEvent):
                 await gate.runs.cancel(run_id)
             with pytest.raises(UnknownRun):
-                await gate.runs.get("r-0")
+                await gate.runs.get("r-none")
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 
