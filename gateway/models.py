@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gateway.backend import Model
@@ -31,6 +32,7 @@ from providers.clock import CLOCK, Clock
 from providers.discreet import Discreet, told
 from providers.late import Late
 from providers.limiter import Limiter, Paced, Rates
+from providers.request import known_as
 from providers.retrying import Patience, Persistent
 from providers.sound import Sound
 
@@ -201,22 +203,28 @@ class Models:
         )
 
     def _shared_at(self, served: Served) -> _Shared:
-        if served.name not in self._shared:
+        key = _known_at(served)
+        if key not in self._shared:
             said = served.said
             rule = Rule(said.breaker.failures, said.breaker.rest, max(300.0, said.breaker.rest * 20))
-            breaker = Breaker(served.name, rule, self._clock, told=self._remember)
-            if (rest := self._rests.read().get(served.name)) is not None:
+            breaker = Breaker(served.name, rule, self._clock, told=partial(self._remember, key))
+            if (rest := self._rests.read().get(key)) is not None:
                 breaker.recall(rest.until - time.time(), rest.trips, ProviderError(rest.kind, "as it was before"))
             rates = Rates(said.requests_per_minute, said.tokens_per_minute)
-            self._shared[served.name] = _Shared(breaker, Limiter(served.name, rates, self._clock))
-        return self._shared[served.name]
+            self._shared[key] = _Shared(breaker, Limiter(served.name, rates, self._clock))
+        return self._shared[key]
 
-    def _remember(self, breaker: Breaker) -> None:
+    def _remember(self, key: str, breaker: Breaker) -> None:
         match breaker.state:
             case Open(_, trips, kind):
-                self._rests.write(breaker.endpoint, Rest(time.time() + breaker.rests, trips, kind))
+                self._rests.write(key, Rest(time.time() + breaker.rests, trips, kind))
             case _ if breaker.name == "closed":
-                self._rests.write(breaker.endpoint, None)
+                self._rests.write(key, None)
+
+
+def _known_at(served: Served) -> str:
+    """An endpoint's name with where it is, as signatures are told apart: what ails one URL says nothing of another."""
+    return known_as(served.name, f"{served.provider} {served.said.host} {(served.base_url or '').rstrip('/')}")
 
 
 def _key(name: str, served: Served, environ: Mapping[str, str]) -> str:

@@ -35,7 +35,7 @@ class Rests:
         self._file, self._now = file, now
 
     def read(self) -> Mapping[str, Rest]:
-        """Those that are not over, by endpoint."""
+        """Those that are not over, by endpoint: its name and its place (`providers.request.known_as`)."""
         if self._file is None:
             return {}
         with contextlib.suppress(OSError, ValueError):

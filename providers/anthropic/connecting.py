@@ -1,11 +1,16 @@
 """A client of Anthropic's SDK, as a provider. The SDK takes a second and more to load, and is loaded here only."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from providers import Connected
 from providers.anthropic.decoding import MessagesDecoder
 from providers.anthropic.encoding import encoded
-from providers.reply import ProviderError
+from providers.anthropic.pausing import Turn
+from providers.reply import Finished, ProviderError, StreamEvent
 from providers.request import Endpoint, Request
 from providers.wire.backend import Backend, Counter, Format, Home, origin_of, who_is
 from providers.wire.client import made
@@ -33,6 +38,22 @@ class AnthropicBackend(Backend):
 
         super().__init__(line, Format("/v1/messages", encode, decoder), endpoint.extra)
         self._counter = Counter(line, "/v1/messages/count_tokens", encode, _COUNTED)
+        self._endpoint = endpoint
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        """As of any backend; a reply that pauses is asked to go on, and is one."""
+        time = asyncio.get_running_loop().time
+        end, origin = time() + request.deadlines.total, origin_of(self._endpoint, request, _HOME)
+        turn, asked, more = Turn(self._body(request), origin), request, True
+        while more:
+            more, decoder = False, MessagesDecoder(request, origin)
+            async with aclosing(self._streamed(asked, decoder, turn.body)) as events:
+                async for event in events:
+                    if isinstance(event, Finished) and turn.goes_on(event.reply, decoder.container):
+                        more = True
+                    elif (told := turn.told(event)) is not None:
+                        yield told
+            asked = replace(request, deadlines=replace(request.deadlines, total=end - time()))
 
     async def count(self, request: Request) -> int:
         """The input tokens of a request, cached ones included. Raises ProviderError."""

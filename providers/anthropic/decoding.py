@@ -69,6 +69,7 @@ class MessagesDecoder:
         self._model, self._response_id, self._reason, self._why = request.model, "", "", ""
         self._counts: dict[str, int] = {}
         self._thought = 0
+        self.container = ""  # in which its own tools ran
         self.done = False
 
     @property
@@ -98,6 +99,7 @@ class MessagesDecoder:
         message = data["message"]
         self._model, self._response_id = message.get("model") or self._model, message.get("id") or ""
         self._count(message.get("usage"))
+        self._ran_in(message.get("container"))
         yield Started(self._model, self._response_id)
         if self._counts:
             yield UsageUpdate(self._usage())  # what was read has to be paid for, whatever becomes of the reply
@@ -145,6 +147,7 @@ class MessagesDecoder:
         details = delta.get("stop_details") or {}
         self._why = details.get("explanation") or details.get("category") or self._why
         self._count(data.get("usage"))
+        self._ran_in(delta.get("container"))
         yield UsageUpdate(self._usage())
 
     def stop(self, _data: Any) -> Iterator[StreamEvent]:
@@ -153,6 +156,10 @@ class MessagesDecoder:
 
     def fail(self, data: Any) -> Iterator[StreamEvent]:
         raise told(data)
+
+    def _ran_in(self, container: Any) -> None:
+        given = (container or {}).get("id")
+        self.container = given if isinstance(given, str) else self.container
 
     def _count(self, usage: Any) -> None:
         """Counts are cumulative; what is not said again stays."""

@@ -15,7 +15,7 @@ from providers.wire.schemas import closed, may_be_strict, of_object, plain_keys
 from providers.wire.text import arguments_of, clean, clean_json, name_of
 from providers.wire.turns import prepared
 
-__all__ = ["encoded"]
+__all__ = ["encoded", "said"]
 
 Json = dict[str, Any]
 
@@ -103,9 +103,14 @@ def _thinking(request: Request) -> Json:
 # ---- messages
 
 
+def said(message: Message, origin: str) -> list[Json]:
+    """What the model said, as it goes back to it: block by block as it came."""
+    return [block for part in message.parts for block in _said(part, origin)]
+
+
 def _message(message: Message, origin: str) -> Json:
     if message.role == "assistant":
-        blocks = [block for part in message.parts for block in _said(part, origin)]
+        blocks = said(message, origin)
         while blocks and blocks[-1]["type"] in _THOUGHTS:  # a message may not end with them
             blocks.pop()
         return {"role": "assistant", "content": blocks or [_text("(nothing)")]}

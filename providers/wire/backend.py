@@ -51,10 +51,15 @@ class Backend:
     def __init__(self, line: Line, wire: Format, extra: Mapping[str, Any]) -> None:
         self._line, self._format, self._extra = line, wire, extra
 
-    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+    def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         """The reply as it forms, and at its end the whole. Raises ProviderError. Closing it hangs up."""
-        body = self._body(request)
-        decoder = self._format.decoder(request)
+        return self._streamed(request, self._format.decoder(request))
+
+    async def _streamed(
+        self, request: Request, decoder: Decoder, body: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """What one request is answered. `body` is sent in place of the request as it is written."""
+        body = self._body(request) if body is None else body
         async with self._line.ask(self._format.path, body, request.deadlines) as answer:
             await answer.check()
             hurried = False

@@ -10,6 +10,7 @@ from gateway.model_list import checked, known_models, names_of
 from gateway.models import Models
 from gateway.resting import Rest, Rests
 from providers import ProviderError
+from providers.request import known_as
 
 TABLES = """\
 [models.play]
@@ -47,7 +48,7 @@ def test_what_is_known_is_told_without_asking(config: Config) -> None:
 
 def test_an_endpoint_that_is_left_alone_says_so(config: Config, tmp_path: Path) -> None:
     rests = Rests(tmp_path / "rests.json", lambda: 0.0)
-    rests.write("ollama", Rest(2.0**40, 1, "server"))
+    rests.write(known_as("ollama", "compatible direct http://localhost:11434/v1"), Rest(2.0**40, 1, "server"))
     (local,) = known_models(Models(config, rests=rests), ["compatible:q@ollama"])
     assert (local.circuit, local.rests > 0) == ("open", True)
 

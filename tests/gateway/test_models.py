@@ -17,6 +17,7 @@ from gateway.models import Models
 from gateway.resting import Rest, Rests
 from providers import Deadlines, Endpoint, Finished, MovedOn, ProviderError, Retrying
 from providers.breaker import CircuitOpen
+from providers.request import known_as
 from tests.fixtures.acting import ASKED, Act, Acting, answer, clock, heard, timeless
 
 KEY = "sk-ant-hunter2hunter2"
@@ -45,6 +46,7 @@ deadlines = { first = 5, between = 6, total = 70 }
 requests_per_minute = 30
 """
 BROKEN = ProviderError("server", "broken")
+LAB = known_as("lab", "compatible direct http://gpu.example:8000/v1")
 
 
 class Backend(Acting):
@@ -329,12 +331,40 @@ def test_the_next_process_knows_which_endpoint_rests(tmp_path: Path) -> None:
     async def scenario() -> None:
         rests = Rests(tmp_path / "endpoints.json")
         await heard(World(tmp_path, {"lab": [BROKEN]}).models(rests=rests).open("compatible:q@lab").provider)
-        assert rests.read()["lab"].kind == "server"
-        rests.write("lab", Rest(rests.read()["lab"].until + 1000, 3, "server"))
+        ((lab, rest),) = rests.read().items()
+        assert (lab, rest.kind) == (LAB, "server")
+        rests.write(lab, Rest(rest.until + 1000, 3, "server"))
         later = World(tmp_path)
         events = await heard(later.models(rests=rests).open("compatible:q@lab,fast").provider)
         assert isinstance(events[0], MovedOn)
         assert later.languages == ["anthropic"]
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+def test_another_place_under_the_same_name_is_another_endpoint(tmp_path: Path) -> None:
+    """An alias with an address of its own may be called as an endpoint is."""
+
+    async def scenario() -> None:
+        rests = Rests(tmp_path / "endpoints.json")
+        tables = f'{TABLES}[models.lab]\nprovider = "compatible"\nbase_url = "http://other.example/v1"\n'
+        world = World(tmp_path, {"lab": [BROKEN]}, tables)
+        models = world.models(rests=rests)
+        await heard(models.open("compatible:q@lab").provider)
+        world.acts = {"lab": [answer()]}
+        assert isinstance((await heard(models.open("lab").provider))[-1], Finished)
+        here, elsewhere = (models.choose(name, "").served for name in ("lab", "compatible:q@lab"))
+        assert here is not None
+        assert elsewhere is not None
+        assert (models.breaker(here).name, models.breaker(elsewhere).name) == ("closed", "open")
+        assert set(rests.read()) == {LAB}  # that one is well says nothing of the other
+        moved = TABLES.replace("gpu.example", "gpu2.example")
+        later = World(tmp_path, tables=moved).models(rests=rests)
+        assert not any(
+            isinstance(event, MovedOn) for event in await heard(later.open("compatible:q@lab,fast").provider)
+        )
+        assert set(rests.read()) == {LAB}
 
     with timeless() as runner:
         runner.run(scenario())

@@ -25,9 +25,10 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(*answer: bytes, end: str = "close") -> AsyncIterator[Served]:
-    """Each request gets this answer, piece by piece. `end`: `close`, `keep` the connection, `wait` for the client to
-    hang up, `reset` it, or say the last piece again and `again`, until the client has hung up.
+async def serving(*answer: bytes, end: str = "close", one_each: bool = False) -> AsyncIterator[Served]:
+    """Each request gets this answer, piece by piece; with `one_each`, one piece, and from then on the last. `end`:
+    `close`, `keep` the connection, `wait` for the client to hang up, `reset` it, or say the last piece again and
+    `again`, until the client has hung up.
     """
     served = Served()
     tasks: set[asyncio.Task[None]] = set()
@@ -38,7 +39,8 @@ async def serving(*answer: bytes, end: str = "close") -> AsyncIterator[Served]:
         assert task is not None
         tasks.add(task)
         try:
-            await _answered(served, answer, end, reader, writer)
+            at = min(served.connections, len(answer)) - 1
+            await _answered(served, (answer[at],) if one_each else answer, end, reader, writer)
         finally:
             writer.close()
             with suppress(ConnectionError):
