@@ -4,6 +4,12 @@ Whoever reads a form can't see who wants it, and a server behind us may ask for 
 So each of its questions begins with its name (`gateway.signature`), and ours begins with a bracket, which no name does;
 and only ours has `toolgate/approval` in its `_meta`, for programs. An answer to a server's question goes to that
 server: it is never looked at as one to ours.
+
+A no that ends the run is not offered here. The run of a client is the record of its session, and no more: one that is
+cancelled takes no refusal down, so that the session's next call fails without a word that its user could read, and the
+call after it begins a run of its own, with a fresh budget. As long as a session does not end with its run, `stop` would
+promise what does not hold; a client that insists on a refused call loses its session (`gateway.insistence`), and a no
+is all that this form has for it.
 """
 
 from collections.abc import Mapping

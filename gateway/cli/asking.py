@@ -1,33 +1,56 @@
 """The question to a person, on a terminal: exactly what will run, and why it is asked.
 
-Only `y` or `yes` lets a call happen. What was typed before the question stood there is no answer to it.
+Only `y` or `yes` lets a call happen as it is; `?` says what else may be said (`gateway.cli.letters`). What was typed
+before the question stood there is no answer to it.
 """
 
 import asyncio
-import re
 import sys
 import termios
+import time
 from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
 
-from gateway.answer import Answer
-from gateway.approval import Approval, Said
-from gateway.approving import Approving
-from gateway.call import Deny, Subject
+from gateway.answer import Answer, Unclear, answer_of
+from gateway.approval import Approval
+from gateway.approving import Approving, Choices
+from gateway.call import Deny, JsonObject, Subject
 from gateway.cli.columns import ago, within
+from gateway.cli.letters import explained, help_wanted, said_in
 from gateway.cli.options import os_user
 from gateway.errors import Conflict
 from gateway.preview import Line, background, preview
 from gateway.store.waiting import until
 from gateway.visible import visible
 
-__all__ = ["answer", "answered", "forget_typed", "how", "read_line", "show_lines", "show_question"]
+__all__ = ["answer", "forget_typed", "has_spoken", "how", "read_line", "show_lines", "show_question"]
 
-MAX_REASON = 500  # characters
+_LETTERS = 20  # columns
 
-_ANSWER = re.compile(r"(?P<yes>y|yes)|(?:n|no)(?:[\s,:;.]+(?P<reason>.*))?", re.IGNORECASE | re.DOTALL)
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Whom we ask, and where."""
+
+    approving: Approving
+    approver: Subject
+    console: Console
+
+    def say(self, text: str) -> None:
+        self.console.print(f"  {visible(text)}", markup=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """`draft` is the call as it would be with his `edit`, and `may` what he can say of that."""
+
+    asked: Approval
+    draft: Approval
+    may: Choices
+    edit: JsonObject | None = None
 
 
 async def answer(approving: Approving, approver: Subject, approval: Approval, console: Console) -> None:
@@ -35,31 +58,33 @@ async def answer(approving: Approving, approver: Subject, approval: Approval, co
 
     Raises EOFError when nobody is there any more; then nothing is decided.
     """
+    here = _Asking(approving, approver, console)
     show_question(console, approval)
     show_lines(console, background(approval, await approving.background(approval)))
-    said = await _first(_asked(approver, console), _settled(approving, approval))
+    said = await _first(_asked(here, approval), _settled(approving, approval))
     if said is None:
         console.print("\n  somebody else has answered")
         return
     try:
-        decision, reason = said
-        given = Answer(decision, reason, f"terminal, os user {os_user()}", seen=approval.digest)
-        outcome = await approving.answer(approver, approval.id, given)
+        outcome = await approving.answer(approver, approval.id, said)
     except Conflict as error:
-        console.print(f"  {visible(str(error))}", markup=False)
+        here.say(str(error))
         return
     if isinstance(outcome, Deny):
-        console.print(f"  {visible(outcome.why)}", markup=False)
+        here.say(outcome.why)
+    elif said.decision == "escalated":
+        here.say(f"it goes to {outcome.escalate_to} now")
     elif outcome.state == "pending":
         console.print(f"  {outcome.needs - len(outcome.approvers)} more must agree", markup=False)
 
 
-def answered(line: str) -> tuple[Said, str] | None:
-    """`y`, `n`, or `n` and a reason; None for anything else, also for a yes with words behind it. Pure."""
-    found = _ANSWER.fullmatch(line.strip())
-    if found is None:
-        return None
-    return ("approved", "") if found["yes"] else ("denied", (found["reason"] or "")[:MAX_REASON])
+def has_spoken(approver: Subject, approval: Approval) -> bool:
+    """Whether it waits for others now: his yes counts already, also one that was said in his place, or he has handed it
+    up. Pure.
+    """
+    counted = frozenset[str]().union(*(vote.people for vote in approval.votes))
+    own = [vote.decision for vote in approval.decisions if vote.by == approver.user]
+    return approver.user in counted or own[-1:] == ["escalated"]
 
 
 def show_question(console: Console, approval: Approval, now: int | None = None, *, whole: bool = False) -> None:
@@ -88,14 +113,55 @@ def _agreed(approval: Approval) -> list[Line]:
     return [Line("agreed", visible(" and ".join(approval.approvers)))] if approval.approvers else []
 
 
-async def _asked(approver: Subject, console: Console) -> tuple[Said, str]:
-    forget_typed()
+async def _asked(here: _Asking, asked: Approval) -> Answer:
+    """What he says, once it can be read: whatever can't decides nothing, and he is asked again."""
+    question = _Question(asked, asked, await here.approving.choices(here.approver, asked))
     while True:
-        prompt = Text.assemble("  ", (visible(approver.user), "yellow"), ", may it happen? (y/n, or n and a reason) ")
-        console.print(prompt, end="")
-        said = answered(await read_line())
-        if said is not None:
-            return said
+        forget_typed()
+        _prompt(here, question)
+        line = await read_line()
+        if help_wanted(line):
+            _explain(here, question)
+            continue
+        try:
+            said = said_in(line, question.may)
+            given = _bound(said, question) if said is not None else None
+        except Unclear as error:
+            here.say(str(error))
+            continue
+        if said is not None and given is not None:
+            if "edit" not in said:
+                return given
+            question = await _changed(here, question, given)
+
+
+def _prompt(here: _Asking, question: _Question) -> None:
+    changed = " as changed" if question.edit is not None else ""
+    who = (visible(here.approver.user), "yellow")
+    here.console.print(Text.assemble("  ", who, f", may it happen{changed}? (y/n, ? for more) "), end="")
+
+
+def _explain(here: _Asking, question: _Question) -> None:
+    for letters, does in explained(question.asked, question.may):
+        here.say(f"{letters:<{_LETTERS}}{does}")
+
+
+def _bound(said: JsonObject, question: _Question) -> Answer:
+    """His answer to the call that he was shown, with what he has changed of it. Raises Unclear."""
+    changed = {"edit": question.edit} if question.edit and said["decision"] == "approved" else {}
+    method = f"terminal, os user {os_user()}"
+    return answer_of({**changed, **said, "digest": question.asked.digest}, method, time.time_ns() // 1_000_000)
+
+
+async def _changed(here: _Asking, question: _Question, said: Answer) -> _Question:
+    """The question about the call as he would have it, which is shown; as before, if it could not be made so."""
+    draft = await here.approving.draft(here.approver, question.asked, said)
+    if isinstance(draft, Deny):
+        here.say(draft.why)
+        return question
+    show_question(here.console, draft)
+    may = await here.approving.choices(here.approver, draft)
+    return _Question(question.asked, draft, may, said.edit if draft.digest != question.asked.digest else None)
 
 
 async def _settled(approving: Approving, approval: Approval) -> None:
@@ -108,7 +174,7 @@ async def _settled(approving: Approving, approval: Approval) -> None:
     await until(approving.store, closed)
 
 
-async def _first(mine: Awaitable[tuple[Said, str]], theirs: Awaitable[None]) -> tuple[Said, str] | None:
+async def _first(mine: Awaitable[Answer], theirs: Awaitable[None]) -> Answer | None:
     """What comes first; the other one is given up."""
     tasks = asyncio.ensure_future(mine), asyncio.ensure_future(theirs)
     try:

@@ -11,7 +11,7 @@ from rich.console import Console
 from gateway.approval import Approval
 from gateway.budget import Limits
 from gateway.call import Allow
-from gateway.cli.asking import answer
+from gateway.cli.asking import answer, has_spoken
 from gateway.cli.console import console
 from gateway.cli.discretion import blotted
 from gateway.cli.exits import Exit, exit_of_run, must_go_on
@@ -189,7 +189,8 @@ async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
     """Whether the run can go on: because somebody here answered, or somebody elsewhere did."""
     waiting = await runtime.approving.waiting(found.id)
     approver = runtime.offline.subject()
-    mine = [asked for asked in waiting if isinstance(await runtime.approving.may_decide(approver, asked), Allow)]
+    unsaid = [asked for asked in waiting if not has_spoken(approver, asked)]
+    mine = [asked for asked in unsaid if isinstance(await runtime.approving.may_decide(approver, asked), Allow)]
     if manner.ask and mine:
         try:
             await answer(runtime.approving, approver, mine[0], manner.console)

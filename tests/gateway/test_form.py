@@ -70,6 +70,8 @@ def test_no_servers_question_can_look_like_ours() -> None:
         ({"action": "accept", "content": {"decision": "approve", "by": "amount"}}, None),
         ({"action": "accept", "content": {"decision": "approve", "reason": "fine\x1b[2J"}}, ("approved", r"fine\e[2J")),
         ({"action": "accept", "content": {"decision": "deny", "reason": "too much"}}, ("denied", "too much")),
+        ({"action": "accept", "content": {"decision": "stop"}}, None),
+        ({"action": "accept", "content": {"decision": "deny", "stop": True}}, ("denied", "")),
         ({"action": "decline"}, ("denied", "")),
         ({"action": "cancel"}, None),
         ({"action": "cancel", "content": {"decision": "approve"}}, None),

@@ -8,7 +8,7 @@ from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import Answering
 
 OnTerminal = Callable[..., Answering]
-QUESTION = "may it happen? (y/n, or n and a reason)"
+QUESTION = "may it happen? (y/n, ? for more)"
 
 
 def the_run(toolgate: Command) -> dict[str, object]:
@@ -28,6 +28,15 @@ def test_a_conversation_that_was_killed_goes_on_where_it_was(talks: OnTerminal, 
         shown.type("y\r")
         shown.until("It is three.")
         shown.leave()
+
+
+def test_a_no_that_stops_the_run_ends_the_conversation(talks: OnTerminal, toolgate: Command) -> None:
+    with talks("--model", "scripted:chat.yaml") as shown:
+        shown.say("hi\r", "Hello!")
+        shown.say("sum\r", QUESTION)
+        shown.type("s enough\r")
+        assert shown.end() == 1
+    assert the_run(toolgate)["status"] == "cancelled"
 
 
 def test_each_line_of_stdin_is_a_message_and_the_answers_are_on_stdout(project: Path, child: Command) -> None:

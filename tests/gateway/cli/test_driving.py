@@ -17,7 +17,7 @@ from gateway.run import Run
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import CTRL_C, CTRL_D, Terminal
 
-QUESTION = "user:ann, may it happen? (y/n, or n and a reason) "
+QUESTION = "user:ann, may it happen? (y/n, ? for more) "
 SUM = ("run", "add them", "--model", "scripted:sum.yaml")
 AS_CAROL = ("--as", "user:carol")  # who may call, and decide nothing
 
@@ -73,6 +73,38 @@ def test_a_person_says_no_with_a_reason_that_the_model_hears(
     events = toolgate("runs", "show", the_run(toolgate)["id"], "--json").json["events"]
     assert [event["reason"] for event in events if event["event"] == "decided"] == ["too much to do"]
     assert not [event for event in events if event["event"] == "admitted"]
+
+
+def test_a_person_changes_the_call_sees_what_that_changes_and_says_yes(
+    project: Path, terminal: OnTerminal, toolgate: Command
+) -> None:
+    with terminal(*SUM) as shown:
+        shown.until(QUESTION)
+        shown.type("?\r")
+        shown.until(f"ends\n  {QUESTION}")
+        shown.type("e b = 40\r")
+        shown.until(f'as JSON: e {{"amount": 10}}\n  {QUESTION}')
+        shown.type('e {"b": 40}\r')
+        assert "b: 2 -> 40" in shown.until("user:ann, may it happen as changed? (y/n, ? for more) ")
+        shown.type("y\r")
+        assert shown.end() == 0
+        assert '✓ echo/add {"a":1,"b":40}' in shown.screen
+
+
+def test_who_has_handed_a_question_up_waits_for_others(
+    project: Path, terminal: OnTerminal, child: Command, toolgate: Command
+) -> None:
+    policy = project / "policies" / "policy.csv"
+    policy.write_text(policy.read_text() + "o, *, *, echo/add, call, , escalate=role:boss@2h, the boss decides\n")
+    with terminal(*SUM) as shown:
+        shown.until(QUESTION)
+        shown.type("u\r")
+        shown.until("it goes to role:boss now")
+        shown.until("somebody else must decide: toolgate approve A-")
+        assert shown.screen.count(QUESTION) == 1
+        (asked,) = toolgate("approvals", "--json").json
+        assert child("approve", asked["id"], "--as", "user:bob").code == 0
+        assert shown.end() == 0
 
 
 def test_what_was_typed_before_the_question_is_no_answer(project: Path, terminal: OnTerminal) -> None:

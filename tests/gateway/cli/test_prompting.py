@@ -6,7 +6,7 @@ from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import Answering
 
 OnTerminal = Callable[..., Answering]
-QUESTION = "may it happen? (y/n, or n and a reason)"
+QUESTION = "may it happen? (y/n, ? for more)"
 
 
 def the_run(toolgate: Command) -> dict[str, object]:

@@ -13,7 +13,7 @@ from tests.gateway.cli.terminal import Answering
 OnTerminal = Callable[..., Answering]
 RUN = "r-0123456789abcdef"
 DEAD = f"{socket.gethostname()}/999999999/aa"  # no process has such a number
-QUESTION = "may it happen? (y/n, or n and a reason)"
+QUESTION = "may it happen? (y/n, ? for more)"
 
 
 def the_run(toolgate: Command) -> dict[str, object]:
