@@ -34,12 +34,14 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     refusals        what the record keeps of a call that was refused
     lifecycle       how a run began, who drives it, where it rests, how it ended
     conversation    what happens in a conversation beside questions and calls: what the user says, what is told no more
+    later           what comes later by itself: a further attempt, a moment, news from outside
     asked           what models were asked, and what came of it
     transitions     what may follow what in a run: a table
     weight          how much a message is for a model
     state           what a run has become, as values
     job             a run that workers are to drive, and which one is next
     course          each time that a run came to stand otherwise: the cause, who it was, and when
+    fates           what becomes of a run's calls
     run             a run is the fold of its events: `apply()`, `fold()`
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person
@@ -114,6 +116,7 @@ Paths: where something happens.
     booking         what a call takes beside its run's budget
     parties         with whom the pipeline deals, and what it answers
     questions       the question that is put to people about a call
+    deferring       when a call that came to nothing is made again
     judging         what the gates may know of a call is gathered, and they are asked
     pipeline        the path of a call: parse, judge, admit, forward, record
     backend         a model as it is asked and billed

@@ -37,6 +37,7 @@ from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
 from gateway.halting import Halting, watched
 from gateway.hearing import OfRun
+from gateway.later import Woke
 from gateway.pipeline import OutOfBudget, Pipeline
 from gateway.policy import LivePolicy
 from gateway.run import ENDED, CallState, Run, fold
@@ -51,6 +52,7 @@ from gateway.steps import (
     Rest,
     Step,
     Wait,
+    Wake,
     broken,
     next_step,
     tells_less,
@@ -164,7 +166,7 @@ class _Drive:
         elif self.run.status == "paused":
             await self._append(Resumed("it was resumed"))
         elif not isinstance(next_step(replace(self.run, status="running"), now()), Wait):
-            await self._append(Resumed("the user goes on" if users_turn(self.run) else "people answered"))
+            await self._append(Resumed(_cause(self.run)))
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may stop the run meanwhile: then what the step records may not follow."""
@@ -238,7 +240,10 @@ class _Drive:
     async def wait(self, step: Wait) -> None:
         if step.cause == "user":
             self.parts.tracing.stepped(self.run, "failure" if step.why else "answer")
-        await self._append(Waited(step.cause, step.why))
+        await self._append(Waited(step.cause, step.why, step.until))
+
+    async def wake(self, step: Wake) -> None:
+        await self.parts.store.append(self.run.id, [Woke(call.key) for call in step.calls], lease=self.lease)
 
     async def pause(self, step: Pause) -> None:
         await self._append(Paused("budget", step.why, step.unit))
@@ -344,6 +349,7 @@ _TAKE: Mapping[type[Step], Callable[[_Drive, Any], Awaitable[None]]] = {
     MakeCalls: _Drive.make,
     Reconcile: _Drive.reconcile,
     Wait: _Drive.wait,
+    Wake: _Drive.wake,
     Pause: _Drive.pause,
     Finish: _Drive.finish,
     Fail: _Drive.fail,
@@ -354,6 +360,14 @@ def backoff(attempt: int, retry_after: float | None) -> float:
     """Seconds to wait before this attempt (from 2) at a model's reply: what the backend asked for, within reason."""
     jitter = random.uniform(0, BACKOFF * 2 ** (attempt - 1))  # noqa: S311 - spreads load, guards nothing
     return max(jitter, min(retry_after or 0.0, LONGEST_PAUSE))
+
+
+def _cause(run: Run) -> str:
+    """Why a run that waited goes on."""
+    if users_turn(run):
+        return "the user goes on"
+    woken = any(call.status == "asleep" and call.until <= now() for call in run.calls.values())
+    return "its time has come" if woken else "news came" if run.cause == "event" else "people answered"
 
 
 def _refusals(fresh: Sequence[Recorded]) -> Sequence[Decided]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from gateway.calling import MAX_ATTEMPTS
+from gateway.deferring import MAX_ATTEMPTS
 from gateway.events import Admitted, Resolution, Resolved
 from gateway.run import ENDED, Run, fold
 from gateway.store import run_account
