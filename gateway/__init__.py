@@ -123,6 +123,7 @@ Paths: where something happens.
     counting        how many tokens a question has, by who can count
     turn            one question to a model: reserve, ask, settle, for each attempt
     fitting         what a model is told fits its window: less is told, and it is recorded
+    inquiring       whether a call happened that got no answer
     calling         the calls of a run: made, made again, in doubt
     halting         what others say about a run while a step of it is under way
     taking_turns    the runs of a session, one after the other, each with what the one before has left

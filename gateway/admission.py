@@ -116,7 +116,7 @@ class Attempt:
     which the call is made, or not at all: it is not asked for again. `once` is what it uses up that is good for one
     time: the answers to those questions. `bill` is what the attempt before has reserved, where its run is not all. A
     client's further attempts begin before `until`, in seconds of the monotonic clock. With `unasked`, nobody is asked:
-    what people would have to agree to is not made.
+    what people would have to agree to is not made. Nor is it made again by itself.
     """
 
     number: int = 1

@@ -3,6 +3,7 @@
 Each takes the path of every call (`pipeline`). What is known of it is what the run's events say.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from gateway.deferring import LONGEST_PAUSE
 from gateway.events import Resolved
 from gateway.halting import side_by_side
 from gateway.hearing import Ear
+from gateway.inquiring import Inquiring
 from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, Proposal, Work
 from gateway.run import CallState, Run
 from gateway.store import Lease, Store
@@ -76,11 +78,12 @@ class Calling:
         if pipeline.may_repeat(call.path) and call.attempt < pipeline.attempts(call.path):
             await self._pause(call)
             return self._late() or await self._made(call, attempt)
-        result = await pipeline.doubt(call.key, self._work(), f"`{call.path}` may not simply be repeated", attempt)
+        why, resolved = f"`{call.path}` may not simply be repeated", None
         if pipeline.only_reads(call.path):  # nothing can have happened: no person need be asked
-            given_up = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
-            await self.store.append(self.run().id, [given_up], lease=self.lease)
-        return result
+            resolved = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
+        elif (found := await Inquiring(self.store, pipeline, self.run(), self._work()).about(call, now())) is not None:
+            why, resolved = f"{why}; {found.why}", found.resolved
+        return await pipeline.doubt(call.key, self._work(), why, attempt, resolved)
 
     def _late(self) -> OutOfBudget | None:
         """The run has no time for another attempt."""

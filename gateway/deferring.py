@@ -45,7 +45,7 @@ class Deferring:
 
     def deferred(self, key: str, path: str, attempt: Attempt, outcome: Outcome) -> Deferred | None:
         """In a run of ours: that a call which led to this outcome is made again, and when."""
-        if not self._again(path, attempt, outcome):
+        if attempt.unasked or not self._again(path, attempt, outcome):
             return None
         until = time.time_ns() // _MILLION + round(pause(attempt.number) * 1000)
         return Deferred(key, until, attempt.number)

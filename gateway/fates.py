@@ -96,6 +96,7 @@ def _admitted(run: Run, event: Admitted) -> Run:
         accounts={},
         until=0,
         text="",
+        sent=event.arguments,
     )
 
 

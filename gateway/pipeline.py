@@ -35,8 +35,9 @@ from gateway.call import (
 )
 from gateway.deferring import NOT_REACHED, Deferring
 from gateway.duties import Duties
+from gateway.effects import ToolWord
 from gateway.errors import BudgetExceeded, Conflict, ToolgateError, TooManyQuestions
-from gateway.events import Denied, Doubted, Event, Held, Obliged, Returned
+from gateway.events import Denied, Doubted, Event, Held, Obliged, Resolved, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import rehearsed
 from gateway.gates import A_CALL, Facts, pin
@@ -137,14 +138,19 @@ class Pipeline:
         """
         self._tracing.followed(task, outcome, Interval(begin, time.time_ns()), ended=ended)
 
-    async def doubt(self, key: str, work: Work, why: str, attempt: Attempt) -> Doubted:
-        """Leaves it to a person to say what became of a call. It counts as made, if that is not settled yet."""
+    async def doubt(
+        self, key: str, work: Work, why: str, attempt: Attempt, resolved: Resolved | None = None
+    ) -> Doubted:
+        """Leaves it to a person to say what became of a call, unless it is `resolved` already. It counts as made, if
+        that is not settled yet.
+        """
         reserved, bill = attempt.reserved, attempt.bill
         price = A_CALL if bill is None else bill.amount
         doubted = Doubted(key, f"no answer came to this call, and {why}", (price if reserved else Spend()).to_json())
         settle = (Settle(run_account(work.place.run_id), price, price),) if reserved else ()
         settle = (*settle, *settled_in(bill.accounts)) if reserved and bill else settle
-        await self._store.append(work.place.run_id, [doubted], lease=work.lease, changes=settle)
+        facts: list[Event] = [doubted] if resolved is None else [doubted, resolved]
+        await self._store.append(work.place.run_id, facts, lease=work.lease, changes=settle)
         return doubted
 
     def may_repeat(self, path: str) -> bool:
@@ -156,6 +162,10 @@ class Pipeline:
     def only_reads(self, path: str) -> bool:
         """Whether a trusted server, or the admin, says that the tool changes nothing."""
         return self._settings.effects.reads(path, self._upstream.catalogue.tools.get(path))
+
+    def word(self, path: str) -> ToolWord:
+        """What the admin says of this tool."""
+        return self._settings.effects.of(path)
 
     def attempts(self, path: str) -> int:
         """How often a call in doubt is made, at most, where it may be repeated."""

@@ -23,7 +23,7 @@ class CallState:
 
     One that came to nothing and is made `again`, and one that only waits (`asleep`), have the moment `until` (in
     milliseconds since 1970) before which nothing happens; one that waits for news, the name of these. `inquiries`
-    counts how often somebody was asked what became of it.
+    counts how often somebody was asked what became of it, and `sent` are the arguments that were admitted.
     """
 
     key: str
@@ -41,6 +41,7 @@ class CallState:
     until: int = 0
     news: str = ""
     inquiries: int = 0
+    sent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,11 @@ class Run:
         for call in (*self.calls.values(), *self.asides.values()):
             total = total + call.reserved
         return total
+
+    @property
+    def wakes(self) -> int | None:
+        """The moment (milliseconds since 1970) at which it goes on by itself, if it waits for one."""
+        return min((call.until for call in self.calls.values() if call.status == "asleep"), default=None)
 
     def worked(self, now: int) -> int:
         """Milliseconds at work until `now`, if it is being driven."""

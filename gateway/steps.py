@@ -155,13 +155,10 @@ def _waking(run: Run, now: int) -> Step | None:
 
 def _waiting(run: Run, _now: int) -> Step | None:
     statuses = {call.status for call in run.calls.values()}
-    asleep = [call for call in run.calls.values() if call.status == "asleep"]
-    until = min((call.until for call in asleep), default=None)
     if "doubted" in statuses or "held" in statuses:
-        return Wait("doubt" if "doubted" in statuses else "approval", until=until)
-    if asleep:
-        return Wait("event" if any(call.news for call in asleep) else "timer", until=until)
-    return None
+        return Wait("doubt" if "doubted" in statuses else "approval", until=run.wakes)
+    news = [bool(call.news) for call in run.calls.values() if call.status == "asleep"]
+    return Wait("event" if any(news) else "timer", until=run.wakes) if news else None
 
 
 def _failing(run: Run, _now: int) -> Step | None:

@@ -62,8 +62,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.pipeline",
     ),
     "loop": (
-        "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.halting", "gateway.calling",
-        "gateway.taking_turns", "gateway.loop", "gateway.stream",
+        "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.halting",
+        "gateway.inquiring", "gateway.calling", "gateway.taking_turns", "gateway.loop", "gateway.stream",
         "gateway.earlier", "gateway.clients", "gateway.redeeming",
         "gateway.following", "gateway.approving", "gateway.rollout",
     ),

@@ -188,7 +188,7 @@ def _until(moment: int | None) -> str:
 
 def _deferred(event: Deferred, calls: Calls) -> Line:
     return Line(
-        "↻", "yellow", f"{_call(event.key, calls)}: attempt {event.attempt} came to nothing", "one more follows"
+        "↻", "yellow", f"{_call(event.key, calls)}: attempt {event.attempt} came to nothing", "it is made again"
     )
 
 

@@ -129,7 +129,7 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
     },
     "succeeded": {"deferred": "succeeded", "returned": "succeeded", "decided": "succeeded"},
     "failed": {"deferred": "failed", "returned": "failed", "decided": "failed"},
-    "cancelled": {"deferred": "cancelled", "returned": "cancelled", "model_answered": "cancelled", "model_failed": "cancelled"},
+    "cancelled": dict.fromkeys(("deferred", "returned", "model_answered", "model_failed"), "cancelled"),
 }  # fmt: skip
 
 EVERY_ENTRY = [(status, name) for status in RUNS for name in EVENTS]
