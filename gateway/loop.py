@@ -15,8 +15,9 @@ from typing import Any, Protocol
 from gateway.agents import Agent
 from gateway.agents.context import window_of
 from gateway.agents.offering import OURS, Offer, answered, offer, wanted
+from gateway.agents.sleeping import WAIT, nap
 from gateway.booking import Booking
-from gateway.call import Tool
+from gateway.call import Deny, Tool
 from gateway.calling import Calling, now, seconds_left
 from gateway.catalogue import Catalogue
 from gateway.conversation import Interrupted, Purpose, Searched
@@ -37,9 +38,10 @@ from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
 from gateway.halting import Halting, watched
 from gateway.hearing import OfRun
-from gateway.later import Woke
+from gateway.later import Slept, Woke
 from gateway.pipeline import OutOfBudget, Pipeline
 from gateway.policy import LivePolicy
+from gateway.refusals import denial
 from gateway.run import ENDED, CallState, Run, fold
 from gateway.steps import (
     AskModel,
@@ -217,7 +219,7 @@ class _Drive:
         await self._listen()
         for call in step.calls:
             if call.path in OURS:
-                await self._search(call)
+                await (self._sleep(call) if call.path == WAIT else self._search(call))
         await self._fitting(await self._calling.make([call for call in step.calls if call.path not in OURS]))
 
     async def reconcile(self, step: Reconcile) -> None:
@@ -256,6 +258,15 @@ class _Drive:
     async def fail(self, step: Fail) -> None:
         self.parts.tracing.stepped(self.run, "failure")
         await self._append(Failed(step.kind, step.why))
+
+    async def _sleep(self, call: CallState) -> None:
+        """It waits by an event: nothing is held open for as long as that takes."""
+        wish = nap(call.arguments, now())
+        if isinstance(wish, str):
+            wrong = denial(call.key, call.path, call.arguments, Deny("valid", wish))
+            await self.parts.store.append(self.run.id, [wrong], lease=self.lease)
+            return
+        await self.parts.store.append(self.run.id, [Slept(call.key, wish.until, wish.news)], lease=self.lease)
 
     async def _search(self, call: CallState) -> None:
         """Lists what may be listed: nothing leaves, so there is nothing to judge. What is found is called like all."""

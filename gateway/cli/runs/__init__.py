@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "watch": ("runs.watching", "Watch a run as it happens, whoever drives it."),
     "pause": ("runs.stopping", "Have a run stop where it can go on."),
     "resume": ("run", "Go on with a run that waits, is paused, or lost its worker."),
+    "notify": ("runs.notifying", "Tell a run that something has happened for which it waits."),
     "cancel": ("runs.stopping", "End a run, with what is under way in it."),
     "fork": ("runs.forking", "Take a run up anew from any point of it; nothing is done twice."),
     "delete": ("runs.deleting", "Delete a run that has ended; what was decided in it is kept."),
