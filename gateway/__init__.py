@@ -132,6 +132,7 @@ Paths: where something happens.
     earlier         what clients have done in the runs that they had before
     clients         a session without a model of ours: the same path for MCP clients
     redeeming       the path of a call that people agreed to, made for a task
+    undoing         what a run has done is undone, by tools that the admin named for it
     following       how a client follows its tasks, whoever made them
     approving       the path of an answer: who may give it is policy, and it is given once
     rollout         what a process does about its policy beside deciding: versions, a candidate, who runs what

@@ -19,6 +19,7 @@ from gateway.cli.discretion import blotted
 from gateway.cli.exits import Exit, exit_of_run, must_go_on
 from gateway.cli.lines import budget_line, doubts, recap
 from gateway.cli.options import Caller, emit
+from gateway.cli.runs.undoing import hint
 from gateway.cli.view import LiveView, show_line
 from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
@@ -153,6 +154,8 @@ async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: W
         manner.say(f"interrupted; go on with: toolgate resume {run_id}")
         return Exit.INTERRUPTED
     conclude(found, manner)
+    if found.status in ("failed", "cancelled") and (undo := await hint(runtime.offline, run_id)):
+        manner.say(undo)
     return exit_of_run(found)
 
 

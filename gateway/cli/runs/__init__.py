@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "resume": ("run", "Go on with a run that waits, is paused, or lost its worker."),
     "notify": ("runs.notifying", "Tell a run that something has happened for which it waits."),
     "cancel": ("runs.stopping", "End a run, with what is under way in it."),
+    "undo": ("runs.undoing", "List what a run has done that can be undone, and undo it."),
     "fork": ("runs.forking", "Take a run up anew from any point of it; nothing is done twice."),
     "delete": ("runs.deleting", "Delete a run that has ended; what was decided in it is kept."),
     "settle": ("runs.settling", "Say what became of a call that nobody knows about."),
