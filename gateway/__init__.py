@@ -35,12 +35,14 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     refusals        what the record keeps of a call that was refused
     lifecycle       how a run began, who drives it, where it rests, how it ended
     conversation    what happens in a conversation beside questions and calls: what the user says, what is told no more
+    later           what comes later by itself: a further attempt, a moment, news from outside
     asked           what models were asked, and what came of it
     transitions     what may follow what in a run: a table
     weight          how much a message is for a model
     state           what a run has become, as values
     job             a run that workers are to drive, and which one is next
     course          each time that a run came to stand otherwise: the cause, who it was, and when
+    fates           what becomes of a run's calls
     run             a run is the fold of its events: `apply()`, `fold()`
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person
@@ -115,12 +117,14 @@ Paths: where something happens.
     booking         what a call takes beside its run's budget
     parties         with whom the pipeline deals, and what it answers
     questions       the question that is put to people about a call
+    deferring       when a call that came to nothing is made again
     judging         what the gates may know of a call is gathered, and they are asked
     pipeline        the path of a call: parse, judge, admit, forward, record
     backend         a model as it is asked and billed
     counting        how many tokens a question has, by who can count
     turn            one question to a model: reserve, ask, settle, for each attempt
     fitting         what a model is told fits its window: less is told, and it is recorded
+    inquiring       whether a call happened that got no answer
     calling         the calls of a run: made, made again, in doubt
     halting         what others say about a run while a step of it is under way
     taking_turns    the runs of a session, one after the other, each with what the one before has left
@@ -131,6 +135,7 @@ Paths: where something happens.
     earlier         what clients have done in the runs that they had before
     clients         a session without a model of ours: the same path for MCP clients
     redeeming       the path of a call that people agreed to, made for a task
+    undoing         what a run has done is undone, by tools that the admin named for it
     following       how a client follows its tasks, whoever made them
     approving       the path of an answer: who may give it is policy, and it is given once
     rollout         what a process does about its policy beside deciding: versions, a candidate, who runs what

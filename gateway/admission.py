@@ -110,10 +110,13 @@ class Attempt:
     """A further attempt at a call that was admitted before: on the same tool, and on the approval that it used.
 
     `reserved` says that the reservation of the attempt before is still there, and serves for this one. `asked` says
-    that the server answered the attempt before with questions (MCP's `input_required`): so it did not happen, it is
-    judged like a new call, and an approval that the policy wants was not used up by it. `answer` is the approval on
+    that the attempt before did not happen: nothing was sent, or the server answered with questions (MCP's
+    `input_required`), or with an error. So it is judged like a new call, and an approval that the policy wants was not
+    used up by it, unless `approval_id` says which. `answer` is the approval on
     which the call is made, or not at all: it is not asked for again. `once` is what it uses up that is good for one
-    time: the answers to those questions. `bill` is what the attempt before has reserved, where its run is not all.
+    time: the answers to those questions. `bill` is what the attempt before has reserved, where its run is not all. A
+    client's further attempts begin before `until`, in seconds of the monotonic clock. With `unasked`, nobody is asked:
+    what people would have to agree to is not made. Nor is it made again by itself.
     """
 
     number: int = 1
@@ -124,6 +127,8 @@ class Attempt:
     answer: str | None = None
     once: Once | None = None
     bill: Bill | None = None
+    until: float | None = None
+    unasked: bool = False
 
     @property
     def doubtful(self) -> bool:

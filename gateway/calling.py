@@ -3,23 +3,26 @@
 Each takes the path of every call (`pipeline`). What is known of it is what the run's events say.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.accounts import Bill
+from gateway.call import Answered
+from gateway.deferring import LONGEST_PAUSE
 from gateway.events import Resolved
 from gateway.halting import side_by_side
 from gateway.hearing import Ear
+from gateway.inquiring import Inquiring
 from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, Proposal, Work
 from gateway.run import CallState, Run
 from gateway.store import Lease, Store
 from gateway.tracing import Place
 
-__all__ = ["MAX_ATTEMPTS", "Calling", "now", "seconds_left"]
+__all__ = ["Calling", "now", "seconds_left"]
 
-MAX_ATTEMPTS = 3  # of a call that may be repeated
 _MILLION = 1_000_000
 
 
@@ -35,7 +38,9 @@ class Calling:
 
     async def make(self, calls: Sequence[CallState]) -> OutOfBudget | None:
         """All of them; the first that did not fit a budget."""
-        return await self.together([self._made(call) for call in calls])
+        return await self.together(
+            [self._made(call) if call.status != "again" else self._again(call) for call in calls]
+        )
 
     async def reconcile(self, calls: Sequence[CallState]) -> OutOfBudget | None:
         """Calls without an answer are sent again only where that is harmless, with the key that they had."""
@@ -54,17 +59,38 @@ class Calling:
         place = Place.of(run, f"t{run.turn}")
         return Work(place, self.lease, driven=True, seconds=seconds_left(run), ear=self.ear)
 
+    async def _again(self, call: CallState) -> CallResult:
+        """The attempt before came to nothing: this one is judged like a new call, on the yes that was used by then."""
+        await self._pause(call)
+        used = call.approval_id if isinstance(call.outcome, Answered) else None
+        return await self._made(call, Attempt(call.attempt + 1, call.pin, used, asked=True))
+
+    async def _pause(self, call: CallState) -> None:
+        """Until its moment has come; not for ever, whatever has become of the clock."""
+        left = (call.until - now()) / 1000
+        if call.until and left > 0:
+            await asyncio.sleep(min(left, LONGEST_PAUSE, seconds_left(self.run()) or LONGEST_PAUSE))
+
     async def _reconciled(self, call: CallState) -> CallResult | None:
         pipeline, held_back = self.pipeline, call.status == "admitted"
         bill = Bill.of_before(call.reserved, call.accounts) if held_back else None
         attempt = Attempt(call.attempt + 1, call.pin, call.approval_id, held_back, bill=bill)
-        if pipeline.may_repeat(call.path) and call.attempt < MAX_ATTEMPTS:
-            return await self._made(call, attempt)
-        result = await pipeline.doubt(call.key, self._work(), f"`{call.path}` may not simply be repeated", attempt)
+        if pipeline.may_repeat(call.path) and call.attempt < pipeline.attempts(call.path):
+            await self._pause(call)
+            return self._late() or await self._made(call, attempt)
+        why, resolved = f"`{call.path}` may not simply be repeated", None
         if pipeline.only_reads(call.path):  # nothing can have happened: no person need be asked
-            given_up = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
-            await self.store.append(self.run().id, [given_up], lease=self.lease)
-        return result
+            resolved = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
+        elif (found := await Inquiring(self.store, pipeline, self.run(), self._work()).about(call, now())) is not None:
+            why, resolved = f"{why}; {found.why}", found.resolved
+        return await pipeline.doubt(call.key, self._work(), why, attempt, resolved)
+
+    def _late(self) -> OutOfBudget | None:
+        """The run has no time for another attempt."""
+        run = self.run()
+        if run.limits.millis is None or run.worked(now()) < run.limits.millis:
+            return None
+        return OutOfBudget("millis", f"the run may work for {run.limits.millis / 1000:g} s")
 
 
 def now() -> int:

@@ -17,6 +17,7 @@ from gateway.call import Action, Deny, JsonObject, Subject, Tool, outcome_from_j
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.earlier import NOTHING_READ, Read, held_in, read_by, together, who_is
+from gateway.effects import UNDO
 from gateway.errors import IllegalEvent
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.gaps import gaps
@@ -120,7 +121,7 @@ class Clients:
         """Closes the runs of gateways that were killed; says how many. Their open questions stay."""
         rows = [row for row in await self.store.run_rows(limit=RUNS_SEEN) if row.driver == "client"]
         lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
-        lost = [row for row in lost if not is_run_of_task(row.id)]  # whoever asks for its task takes it up
+        lost = [row for row in lost if not (is_run_of_task(row.id) or row.id.startswith(UNDO))]  # others take them up
         for row in lost:
             settle = settled_of_lost(run_account(row.id), await held_in(self.store, row.id))
             with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster

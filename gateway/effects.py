@@ -15,11 +15,28 @@ from gateway.call import Answered, Call, InDoubt, JsonObject, Outcome, Tool, Uns
 from gateway.policy.logic import Truth
 from gateway.values import value
 
-__all__ = ["NOTHING_SAID", "PLACES", "Effects", "Inquiry", "Missing", "Recipe", "ToolWord", "result_of", "wrong_place"]
+__all__ = [
+    "NOTHING_SAID",
+    "PLACES",
+    "UNDO",
+    "Effects",
+    "Inquiry",
+    "Missing",
+    "Recipe",
+    "ToolWord",
+    "result_of",
+    "wrong_place",
+]
 
+UNDO = "undo-"  # how the id of a run begins in which another one's calls are undone
 PLACES = ("key", "arguments", "result")
 _PLACE = re.compile(rf"\{{({'|'.join(PLACES)})((?:\.[\w-]+)*)\}}")
 _LIKE_ONE = re.compile(r"\{[^{}]*\}")
+
+
+def undo_run(run_id: str) -> str:
+    """The run in which the calls of this one are undone."""
+    return f"{UNDO}{run_id}"
 
 
 class Missing(Exception):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from gateway.asked import ModelAnswered, ModelAsked, ModelFailed
 from gateway.call import Action, Deed, JsonObject
 from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.later import Deferred, Notified, Slept, Woke
 from gateway.lifecycle import (
     Cancelled,
     Failed,
@@ -232,6 +233,10 @@ Event = (
     | Searched
     | Compacted
     | Carried
+    | Deferred
+    | Slept
+    | Woke
+    | Notified
 )
 
 EVENTS: Mapping[str, type[Event]] = {
@@ -264,11 +269,19 @@ EVENTS: Mapping[str, type[Event]] = {
     "searched": Searched,
     "compacted": Compacted,
     "carried": Carried,
+    "deferred": Deferred,
+    "slept": Slept,
+    "woke": Woke,
+    "notified": Notified,
 }
 _TUPLES: Mapping[type[Event], tuple[str, ...]] = {
-    ModelAnswered: ("calls",), Obliged: ("rules",), Returned: ("left",), Budgeted: ("left",), Searched: ("content",),
+    ModelAnswered: ("calls",),
+    Obliged: ("rules",),
+    Returned: ("left",),
+    Budgeted: ("left",),
+    Searched: ("content",),
     Carried: ("messages", "answers"),
-}  # fmt: skip
+}
 _NAMES: Mapping[type[Event], str] = {cls: name for name, cls in EVENTS.items()}
 _FIELDS: Mapping[type[Event], frozenset[str]] = {
     cls: frozenset(field.name for field in fields(cls)) for cls in EVENTS.values()

@@ -39,6 +39,8 @@ class Judging:
         self._tracing.checked(call, work.place, verdict, facts, Interval(begin, time.time_ns()))
         if isinstance(verdict, Ask) and attempt.answer:
             verdict = Deny("approved", "what people agreed to is not this call any more")
+        elif isinstance(verdict, Ask) and attempt.unasked:
+            verdict = Deny("approved", f"people would have to agree to it ({verdict.why})", verdict.rule)
         return call, facts, verdict
 
     async def weighed(

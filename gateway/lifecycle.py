@@ -11,6 +11,8 @@ from gateway.values import value
 
 __all__ = ["Cancelled", "Failed", "LimitsRaised", "Paused", "Queued", "Resumed", "Started", "Succeeded", "Waited"]
 
+WaitCause = Literal["approval", "doubt", "user", "timer", "event"]
+
 
 @value(frozen=True, slots=True)
 class Queued:
@@ -43,10 +45,13 @@ class Started:
 
 @value(frozen=True, slots=True)
 class Waited:
-    """Nothing more can be done until people answer: the driver lets go. `why` says what went wrong, if anything did."""
+    """Nothing more can be done until people answer, a moment comes, or news from outside: the driver lets go. `why`
+    says what went wrong, if anything did. From `until` on (milliseconds since 1970) it can go on in any case.
+    """
 
-    cause: Literal["approval", "doubt", "user"]
+    cause: WaitCause
     why: str = ""
+    until: int | None = None
 
 
 @value(frozen=True, slots=True)

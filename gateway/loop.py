@@ -15,8 +15,9 @@ from typing import Any, Protocol
 from gateway.agents import Agent
 from gateway.agents.context import window_of
 from gateway.agents.offering import OURS, Offer, answered, offer, wanted
+from gateway.agents.sleeping import WAIT, nap
 from gateway.booking import Booking
-from gateway.call import Tool
+from gateway.call import Deny, Tool
 from gateway.calling import Calling, now, seconds_left
 from gateway.catalogue import Catalogue
 from gateway.conversation import Interrupted, Purpose, Searched
@@ -37,8 +38,10 @@ from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
 from gateway.halting import Halting, watched
 from gateway.hearing import OfRun
+from gateway.later import Slept, Woke
 from gateway.pipeline import OutOfBudget, Pipeline
 from gateway.policy import LivePolicy
+from gateway.refusals import denial
 from gateway.run import ENDED, CallState, Run, fold
 from gateway.steps import (
     AskModel,
@@ -51,6 +54,7 @@ from gateway.steps import (
     Rest,
     Step,
     Wait,
+    Wake,
     broken,
     next_step,
     tells_less,
@@ -176,7 +180,7 @@ class _Drive:
                 return  # whoever resumes it says so
             await self._append(Resumed("it was resumed"))
         elif not isinstance(next_step(replace(self.run, status="running"), now()), Wait):
-            await self._append(Resumed("the user goes on" if users_turn(self.run) else "people answered"))
+            await self._append(Resumed(_cause(self.run)))
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may stop the run meanwhile: then what the step records may not follow."""
@@ -227,7 +231,7 @@ class _Drive:
         await self._listen()
         for call in step.calls:
             if call.path in OURS:
-                await self._search(call)
+                await (self._sleep(call) if call.path == WAIT else self._search(call))
         await self._fitting(await self._calling.make([call for call in step.calls if call.path not in OURS]))
 
     async def reconcile(self, step: Reconcile) -> None:
@@ -250,7 +254,10 @@ class _Drive:
     async def wait(self, step: Wait) -> None:
         if step.cause == "user":
             self.parts.tracing.stepped(self.run, "failure" if step.why else "answer")
-        await self._append(Waited(step.cause, step.why))
+        await self._append(Waited(step.cause, step.why, step.until))
+
+    async def wake(self, step: Wake) -> None:
+        await self.parts.store.append(self.run.id, [Woke(call.key) for call in step.calls], lease=self.lease)
 
     async def pause(self, step: Pause) -> None:
         await self._append(Paused("budget", step.why, step.unit))
@@ -263,6 +270,15 @@ class _Drive:
     async def fail(self, step: Fail) -> None:
         self.parts.tracing.stepped(self.run, "failure")
         await self._append(Failed(step.kind, step.why))
+
+    async def _sleep(self, call: CallState) -> None:
+        """It waits by an event: nothing is held open for as long as that takes."""
+        wish = nap(call.arguments, now())
+        if isinstance(wish, str):
+            wrong = denial(call.key, call.path, call.arguments, Deny("valid", wish))
+            await self.parts.store.append(self.run.id, [wrong], lease=self.lease)
+            return
+        await self.parts.store.append(self.run.id, [Slept(call.key, wish.until, wish.news)], lease=self.lease)
 
     async def _search(self, call: CallState) -> None:
         """Lists what may be listed: nothing leaves, so there is nothing to judge. What is found is called like all."""
@@ -356,6 +372,7 @@ _TAKE: Mapping[type[Step], Callable[[_Drive, Any], Awaitable[None]]] = {
     MakeCalls: _Drive.make,
     Reconcile: _Drive.reconcile,
     Wait: _Drive.wait,
+    Wake: _Drive.wake,
     Pause: _Drive.pause,
     Finish: _Drive.finish,
     Fail: _Drive.fail,
@@ -366,6 +383,14 @@ def backoff(attempt: int, retry_after: float | None) -> float:
     """Seconds to wait before this attempt (from 2) at a model's reply: what the backend asked for, within reason."""
     jitter = random.uniform(0, BACKOFF * 2 ** (attempt - 1))  # noqa: S311 - spreads load, guards nothing
     return max(jitter, min(retry_after or 0.0, LONGEST_PAUSE))
+
+
+def _cause(run: Run) -> str:
+    """Why a run that waited goes on."""
+    if users_turn(run):
+        return "the user goes on"
+    woken = any(call.status == "asleep" and call.until <= now() for call in run.calls.values())
+    return "its time has come" if woken else "news came" if run.cause == "event" else "people answered"
 
 
 def _refusals(fresh: Sequence[Recorded]) -> Sequence[Decided]:

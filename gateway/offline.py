@@ -12,6 +12,7 @@ from gateway.config import Budgets, Config, LiveBudgets
 from gateway.errors import StoreError, ToolgateError
 from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed
 from gateway.lasting import DAY
+from gateway.later import Notified
 from gateway.policy import LivePolicy, load
 from gateway.rollout import Paths, open_policy
 from gateway.run import Run, fold
@@ -89,6 +90,15 @@ class Offline:
             known = f"in doubt: {', '.join(f'`{name}`' for name in doubted)}" if doubted else "no call of it is"
             raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
         await self.store.append(run.id, [Resolved(key, resolution, by, note)], lease=None)
+
+    async def notify(self, run_id: str, name: str, data: str, by: str) -> None:
+        """News for a run, as JSON text. From anybody but its own user they are untrusted. Raises IllegalEvent when it
+        has ended, StoreError for the run of an MCP client, which can't wait for any.
+        """
+        run = await self.run(run_id)
+        if run.driver == "client":
+            raise StoreError(f"run `{run.id}` is an MCP client's: it waits for no news")
+        await self.store.append(run.id, [Notified(name, data, by, by != run.subject.user)], lease=None)
 
     async def resume(self, run_id: str, by: str = "") -> None:
         """Lets a paused run go on, as somebody says; one that waits goes on by itself when people have answered.

@@ -33,9 +33,11 @@ from gateway.call import (
     outcome_to_json,
     says,
 )
+from gateway.deferring import NOT_REACHED, Deferring
 from gateway.duties import Duties
+from gateway.effects import ToolWord
 from gateway.errors import BudgetExceeded, Conflict, ToolgateError, TooManyQuestions
-from gateway.events import Denied, Doubted, Event, Held, Obliged, Returned
+from gateway.events import Denied, Doubted, Event, Held, Obliged, Resolved, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import rehearsed
 from gateway.gates import A_CALL, Facts, pin
@@ -75,6 +77,8 @@ class Pipeline:
         self._upstream, self._store, self._policy = upstream, store, policy
         self._tracing, self._settings, self._booking = tracing, settings, booking
         self._judging = Judging(upstream, store, policy, tracing, settings, booking)
+        self._deferring = Deferring(settings.effects, self.may_repeat)
+        self._retries = bool(settings.effects.tools or settings.effects.servers)
 
     async def call(self, proposal: Proposal, work: Work, attempt: Attempt = FIRST) -> CallResult:
         """Takes one call all the way, and returns the last fact about it.
@@ -90,19 +94,31 @@ class Pipeline:
             return await self._refuse(replace(denied, policy=self._policy.glance.digest), work)
         call, facts, verdict = await self._judging.judged(self._wanted(proposal, arguments, work), work, attempt)
         if isinstance(verdict, Allow):
-            return await self._make(Admission(call, proposal, work, facts, verdict, attempt))
+            made = await self._make(Admission(call, proposal, work, facts, verdict, attempt))
+            return await self._made_again(made, call, proposal, work, attempt) if self._retries else made
         if isinstance(verdict, Deny) and verdict.stops and work.driven:
             return OutOfBudget(verdict.stops, verdict.why, verdict.budget)
         if attempt.doubtful:  # it may have happened: neither a refusal nor a question would be the truth
             return await self.doubt(call.key, work, f"it may not be sent again: {verdict.why}", attempt)
         if isinstance(verdict, Deny):
-            return await self._deny(call, work, facts, verdict)
+            denied = await self._deny(call, work, facts, verdict, attempt)
+            return await self._made_again(denied, call, proposal, work, attempt) if self._retries else denied
         try:
             return await self._hold(call, work, facts, verdict)
         except Conflict:  # the same call came twice at once, and the other one put the question
             return await self.call(proposal, work, attempt)
         except (TooManyQuestions, BudgetExceeded) as error:
             return await self._out_of(call, work, facts, error)
+
+    async def _made_again(
+        self, result: CallResult, call: Call, proposal: Proposal, work: Work, attempt: Attempt
+    ) -> CallResult:
+        """A client waits for a server that is away, as long as its call may take. A run of ours rests meanwhile."""
+        again = self._deferring.of_client(result, call.path, work, attempt, self._settings.most(call))
+        if again is None:
+            return result
+        await asyncio.sleep(again[0])
+        return await self.call(proposal, work, again[1])
 
     def _wanted(self, proposal: Proposal, arguments: Arguments, work: Work) -> Call:
         """With its key as an argument, where its server wants it there: so the gates see what would be sent."""
@@ -122,26 +138,38 @@ class Pipeline:
         """
         self._tracing.followed(task, outcome, Interval(begin, time.time_ns()), ended=ended)
 
-    async def doubt(self, key: str, work: Work, why: str, attempt: Attempt) -> Doubted:
-        """Leaves it to a person to say what became of a call. It counts as made, if that is not settled yet."""
+    async def doubt(
+        self, key: str, work: Work, why: str, attempt: Attempt, resolved: Resolved | None = None
+    ) -> Doubted:
+        """Leaves it to a person to say what became of a call, unless it is `resolved` already. It counts as made, if
+        that is not settled yet.
+        """
         reserved, bill = attempt.reserved, attempt.bill
         price = A_CALL if bill is None else bill.amount
         doubted = Doubted(key, f"no answer came to this call, and {why}", (price if reserved else Spend()).to_json())
         settle = (Settle(run_account(work.place.run_id), price, price),) if reserved else ()
         settle = (*settle, *settled_in(bill.accounts)) if reserved and bill else settle
-        await self._store.append(work.place.run_id, [doubted], lease=work.lease, changes=settle)
+        facts: list[Event] = [doubted] if resolved is None else [doubted, resolved]
+        await self._store.append(work.place.run_id, facts, lease=work.lease, changes=settle)
         return doubted
 
     def may_repeat(self, path: str) -> bool:
         """Whether a call whose outcome is unknown may be sent again: the admin's word, or a trusted server's."""
         tool = self._upstream.catalogue.tools.get(path)
         vouched = any(fnmatchcase(path, glob) for glob in self._settings.safe_to_repeat)
-        return tool is not None and (vouched or tool.idempotent)
+        return tool is not None and (vouched or tool.idempotent or self.only_reads(path))
 
     def only_reads(self, path: str) -> bool:
-        """Whether a trusted server says that the tool changes nothing."""
-        tool = self._upstream.catalogue.tools.get(path)
-        return tool is not None and tool.read_only
+        """Whether a trusted server, or the admin, says that the tool changes nothing."""
+        return self._settings.effects.reads(path, self._upstream.catalogue.tools.get(path))
+
+    def word(self, path: str) -> ToolWord:
+        """What the admin says of this tool."""
+        return self._settings.effects.of(path)
+
+    def attempts(self, path: str) -> int:
+        """How often a call in doubt is made, at most, where it may be repeated."""
+        return self._deferring.attempts(path)
 
     def _taints(self, admission: Admission, outcome: Outcome) -> bool:
         """What a server says taints, be it an answer, or a question, or what it said before: a client reads all."""
@@ -150,13 +178,17 @@ class Pipeline:
             return False
         return says(outcome) or (ear is not None and ear.spoke(admission.call))
 
-    async def _deny(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Denied:
+    async def _deny(self, call: Call, work: Work, facts: Facts, verdict: Verdict, attempt: Attempt = FIRST) -> Denied:
         """A yes that people gave stays good while the server is away."""
+        before: tuple[Event, ...] = recognised(call, facts)
+        if self._retries and work.driven and verdict.gate == "reachable":
+            deferred = self._deferring.deferred(call.key, call.path, attempt, NOT_REACHED)
+            before = before if deferred is None else (*before, deferred)
         approval = await self._judging.answer(call, work, FIRST) if verdict.gate == "reachable" else None
         if approval is None or approval.state != "approved":
-            return await self._refuse(_denied(call, facts, verdict), work, (), *recognised(call, facts))
+            return await self._refuse(_denied(call, facts, verdict), work, (), *before)
         kept = _denied(call, facts, Deny(verdict.gate, f"{verdict.why}; {KEPT}"))
-        return await self._refuse(kept, work, restored(call, work, approval), *recognised(call, facts))
+        return await self._refuse(kept, work, restored(call, work, approval), *before)
 
     async def _out_of(
         self, call: Call, work: Work, facts: Facts, why: BudgetExceeded | TooManyQuestions
@@ -304,7 +336,9 @@ class Pipeline:
         if admission.bill is not None:
             settle = (*settle, *settled(admission.bill, outcome, millis))
         back = (*back, *admission.concluded(outcome))
-        await self._store.append(call.run_id, [kept], lease=work.lease, changes=(*settle, *back))
+        again = self._deferring.deferred(call.key, call.path, admission.attempt, outcome) if work.driven else None
+        facts: list[Event] = [kept] if again is None else [again, kept]
+        await self._store.append(call.run_id, facts, lease=work.lease, changes=(*settle, *back))
         if returned.tainting and work.ear is not None and admission.facts.policy.traces:
             await work.ear.listen()
         return returned

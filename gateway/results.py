@@ -5,12 +5,14 @@ A refusal says why, by which rule, and what to do next; it never says how the ru
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from gateway.approval import Approval
 from gateway.budget import shown
 from gateway.call import Answered, Deny, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
+from gateway.later import Notified
 from gateway.preview import changes
 
 __all__ = [
@@ -21,10 +23,11 @@ __all__ = [
     "denied_text",
     "failure_text",
     "held_text",
+    "news_outcome",
     "resolved_text",
     "soon",
 ]
-__all__ += ["tool_result", "unforged"]
+__all__ += ["tool_result", "unforged", "woken"]
 
 BALANCES = "toolgate/budgets"  # `[{"budget", "unit", "left", "limit", "low"}]`
 OUR_KEYS = "toolgate/"  # what begins so in a result's `_meta` is said by the gateway
@@ -76,6 +79,19 @@ def resolved_text(event: Resolved) -> str:
     if event.resolution == "happened":
         return f"No answer came from the tool, but {event.by} confirms that the call took effect{note}."
     return f"Nobody knows whether this call took effect; {event.by} gave it up{note}. Do not retry this call."
+
+
+def woken(until: int, news: str) -> Answered:
+    """What a model is told that has waited until this moment (milliseconds since 1970), for news or without."""
+    at = datetime.fromtimestamp(until / 1000, UTC).isoformat(timespec="seconds")
+    if news:
+        return Answered({"content": [_block(f"No news of `{news}` came until {at}.")], "isError": True})
+    return Answered({"content": [_block(f"The time has come: it is {at}, or later.")], "isError": False})
+
+
+def news_outcome(event: Notified) -> Answered:
+    """What a model is told of news: their data, as JSON."""
+    return Answered({"content": [_block(f"News of `{event.name}`: {event.data}")], "isError": False})
 
 
 def tool_result(call_id: str, outcome: Outcome | None, text: str) -> dict[str, Any]:

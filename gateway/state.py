@@ -8,17 +8,22 @@ from gateway.asked import ModelFailed
 from gateway.budget import Limits, Spend
 from gateway.call import JsonObject, Outcome, Subject
 from gateway.conversation import WHOLE, Compaction, Purpose
+from gateway.later import Notified
 from gateway.transitions import Status
 
 __all__ = ["Answer", "CallState", "CallStatus", "Run"]
 
-CallStatus = Literal["proposed", "held", "approved", "admitted", "in_doubt", "doubted", "done"]
+CallStatus = Literal["proposed", "held", "approved", "again", "asleep", "admitted", "in_doubt", "doubted", "done"]
 
 
 @dataclass(frozen=True)  # without slots: `values.changed` copies it
 class CallState:
     """Where a call of the current turn stands. `text` is set when it ended without the server's own result, `accounts`
     is what it has reserved beside its run's budget.
+
+    One that came to nothing and is made `again`, and one that only waits (`asleep`), have the moment `until` (in
+    milliseconds since 1970) before which nothing happens; one that waits for news, the name of these. `inquiries`
+    counts how often somebody was asked what became of it, and `sent` are the arguments that were admitted.
     """
 
     key: str
@@ -33,6 +38,10 @@ class CallState:
     accounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     outcome: Outcome | None = None
     text: str = ""
+    until: int = 0
+    news: str = ""
+    inquiries: int = 0
+    sent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,8 @@ class Run:
     unsaid: tuple[str, ...] = ()  # what he said while calls were open
     pinned: tuple[str, ...] = ()
     calls: Mapping[str, CallState] = field(default_factory=dict)
+    asides: Mapping[str, CallState] = field(default_factory=dict)  # what was called to find out about them
+    news: tuple[Notified, ...] = ()  # for which it has not waited yet
     spend: Spend = field(default_factory=Spend)  # settled
     denials: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)  # how often a call was made again that people had refused
@@ -97,9 +108,14 @@ class Run:
     def reserved(self) -> Spend:
         """What is held back for effects in flight."""
         total = self.asked or Spend()
-        for call in self.calls.values():
+        for call in (*self.calls.values(), *self.asides.values()):
             total = total + call.reserved
         return total
+
+    @property
+    def wakes(self) -> int | None:
+        """The moment (milliseconds since 1970) at which it goes on by itself, if it waits for one."""
+        return min((call.until for call in self.calls.values() if call.status == "asleep"), default=None)
 
     def worked(self, now: int) -> int:
         """Milliseconds at work until `now`, if it is being driven."""

@@ -6,8 +6,8 @@ crash, or of a time-out: steps are only asked for when nothing is in flight.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
+from gateway.lifecycle import WaitCause
 from gateway.run import CallState, Run
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Pause",
     "Reconcile",
 ]
-__all__ += ["Rest", "Step", "Wait", "broken", "next_step", "tells_less", "users_turn"]
+__all__ += ["Rest", "Step", "Wait", "Wake", "broken", "next_step", "tells_less", "users_turn"]
 
 MAX_MODEL_FAILURES = 3
 MAX_REFUSALS = 3  # of one call, after people have said no to it
@@ -49,6 +49,13 @@ class MakeCalls:
 
 
 @dataclass(frozen=True, slots=True)
+class Wake:
+    """The moment has come for which these calls waited."""
+
+    calls: tuple[CallState, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AskModel:
     turn: int
     attempt: int = 1
@@ -56,10 +63,14 @@ class AskModel:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing more can be done until people answer; in a conversation, until the user goes on (`user`)."""
+    """Nothing more can be done until people answer; in a conversation, until the user goes on (`user`); or until the
+    moment for which the model waits (`timer`), or news from outside (`event`). `until` is the moment, in milliseconds
+    since 1970, at which something can be done in any case.
+    """
 
-    cause: Literal["approval", "doubt", "user"]
+    cause: WaitCause
     why: str = ""
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,7 @@ class Rest:
     """The run is not running: there is nothing to drive."""
 
 
-Step = Reconcile | ForgetReply | MakeCalls | AskModel | Wait | Pause | Finish | Fail | Rest
+Step = Reconcile | ForgetReply | MakeCalls | Wake | AskModel | Wait | Pause | Finish | Fail | Rest
 
 
 def next_step(run: Run, now: int) -> Step:
@@ -100,7 +111,7 @@ def next_step(run: Run, now: int) -> Step:
 
 def users_turn(run: Run) -> bool:
     """Whether a conversation waits for nothing but what its user says next."""
-    open_calls = any(call.status in ("held", "doubted") for call in run.calls.values())
+    open_calls = any(call.status in ("held", "doubted", "asleep") for call in run.calls.values())
     return run.conversation and run.status == "waiting" and not open_calls
 
 
@@ -134,12 +145,20 @@ def _insisting(run: Run, _now: int) -> Step | None:
 
 
 def _calling(run: Run, _now: int) -> Step | None:
-    return _of_calls(run, MakeCalls, "proposed", "approved")
+    return _of_calls(run, MakeCalls, "proposed", "approved", "again")
+
+
+def _waking(run: Run, now: int) -> Step | None:
+    calls = tuple(call for call in run.calls.values() if call.status == "asleep" and call.until <= now)
+    return Wake(calls) if calls else None
 
 
 def _waiting(run: Run, _now: int) -> Step | None:
     statuses = {call.status for call in run.calls.values()}
-    return Wait("doubt") if "doubted" in statuses else Wait("approval") if "held" in statuses else None
+    if "doubted" in statuses or "held" in statuses:
+        return Wait("doubt" if "doubted" in statuses else "approval", until=run.wakes)
+    news = [bool(call.news) for call in run.calls.values() if call.status == "asleep"]
+    return Wait("event" if any(news) else "timer", until=run.wakes) if news else None
 
 
 def _failing(run: Run, _now: int) -> Step | None:
@@ -192,6 +211,7 @@ _LADDER: tuple[Callable[[Run, int], Step | None], ...] = (
     _insisting,
     _out_of_time,
     _calling,
+    _waking,
     _waiting,
     _failing,
     _finishing,

@@ -31,6 +31,7 @@ from gateway.events import (
     Waited,
     event_name,
 )
+from gateway.later import Deferred, Notified, Slept, Woke
 
 __all__ = ["ENDED", "FROM_OUTSIDE", "TRANSITIONS", "Status", "after"]
 
@@ -47,6 +48,7 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Cancelled: "cancelled",
         LimitsRaised: "queued",
         Pinned: "queued",
+        Notified: "queued",
     },
     "running": {
         Started: "running",
@@ -65,6 +67,10 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Resolved: "running",
         Searched: "running",
         Compacted: "running",
+        Deferred: "running",
+        Slept: "running",
+        Woke: "running",
+        Notified: "running",
         LimitsRaised: "running",
         UserSpoke: "running",
         Pinned: "running",
@@ -86,6 +92,7 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         ModelChosen: "waiting",
         Interrupted: "waiting",
         Paused: "paused",
+        Notified: "waiting",
         Resumed: "running",
         Cancelled: "cancelled",
     },
@@ -101,16 +108,18 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         UserSpoke: "paused",
         Pinned: "paused",
         ModelChosen: "paused",
+        Notified: "paused",
+        Deferred: "paused",
         Resumed: "running",
         Cancelled: "cancelled",
     },
-    "succeeded": {Returned: "succeeded", Decided: "succeeded"},
-    "failed": {Returned: "failed", Decided: "failed"},
-    "cancelled": {Returned: "cancelled", ModelAnswered: "cancelled", ModelFailed: "cancelled"},
+    "succeeded": {Deferred: "succeeded", Returned: "succeeded", Decided: "succeeded"},
+    "failed": {Deferred: "failed", Returned: "failed", Decided: "failed"},
+    "cancelled": {Deferred: "cancelled", Returned: "cancelled", ModelAnswered: "cancelled", ModelFailed: "cancelled"},
 }
 
 FROM_OUTSIDE: frozenset[type[Event]] = frozenset(
-    {Decided, Resolved, LimitsRaised, Cancelled, UserSpoke, Pinned, ModelChosen, Interrupted}
+    {Decided, Resolved, LimitsRaised, Cancelled, UserSpoke, Pinned, ModelChosen, Interrupted, Notified}
 )  # not by whoever drives the run: they say nothing about how long it worked
 
 

@@ -34,8 +34,22 @@ from gateway.events import (
     Returned,
     Started,
 )
+from gateway.later import Deferred
 from gateway.run import CallState, Run, apply, fold
-from gateway.steps import AskModel, Fail, Finish, ForgetReply, MakeCalls, Pause, Reconcile, Rest, Step, Wait, next_step
+from gateway.steps import (
+    AskModel,
+    Fail,
+    Finish,
+    ForgetReply,
+    MakeCalls,
+    Pause,
+    Reconcile,
+    Rest,
+    Step,
+    Wait,
+    Wake,
+    next_step,
+)
 
 NOON = 1_795_262_400_000  # 2026-11-21 12:00 UTC, in milliseconds
 ANN = Subject("user:ann", "acme", "agent:support")
@@ -195,6 +209,11 @@ def limited(**limits: int) -> Queued:
     return replace(QUEUED, limits=Limits(**limits).to_json())
 
 
+def deferred(call: int, until: int, turn: int = 1, attempt: int = 1) -> Deferred:
+    """Together with what came of the attempt."""
+    return Deferred(key(call, turn), until, attempt)
+
+
 # ---- transcripts
 
 
@@ -235,6 +254,7 @@ _STEP_TEXTS: Mapping[type[Step], Callable[[Any], str]] = {
     AskModel: lambda step: f"ask {step.turn}" + ("" if step.attempt == 1 else f" attempt {step.attempt}"),
     ForgetReply: lambda step: f"forget {step.turn}",
     MakeCalls: lambda step: f"make {_numbers(step.calls)}",
+    Wake: lambda step: f"wake {_numbers(step.calls)}",
     Reconcile: lambda step: f"reconcile {_numbers(step.calls)}",
     Wait: lambda step: f"wait {step.cause}",
     Pause: lambda step: f"pause {step.unit}",

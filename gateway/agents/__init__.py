@@ -2,6 +2,7 @@
 
 offering    which tools a model is shown: all of them, or two with which it finds them
 searching   the tools that a query means
+sleeping    how a model says until when it waits, or for which news
 history     a run's conversation, as far as a model is told of it
 shortening  a message with less in it
 compaction  what is told no more, when the window is full
@@ -60,7 +61,8 @@ class Asking:
 class Agent:
     """`tools` are globs of `server/tool`: what the model is shown. What it may call is the policy's affair.
 
-    `max_output_tokens` is the longest answer; None: as long as its model's are.
+    `max_output_tokens` is the longest answer; None: as long as its model's are. One that `may_wait` is shown how
+    to wait for a moment, or for news, too.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Agent:
     max_output_tokens: int | None = None
     context: Context = Context()
     asking: Asking = Asking()
+    may_wait: bool = False
 
     @property
     def most_output(self) -> int:

@@ -7,13 +7,14 @@ every call.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
 from gateway.agents import DEFAULT_WINDOW, Agent
 from gateway.agents.searching import Index
+from gateway.agents.sleeping import WAIT, WAIT_FOR
 from gateway.arguments import ArgumentsError, parse_json
 from gateway.call import Tool
 from gateway.catalogue import Catalogue
@@ -23,7 +24,7 @@ __all__ = ["MISCALLED", "OURS", "SEARCH", "Answer", "Offer", "Offered"]
 __all__ += ["answered", "offer", "offered", "wanted"]
 
 SEARCH, MISCALLED = "toolgate:search_tools", "toolgate:call_tool"  # no server has a tool of such a path
-OURS = frozenset({SEARCH, MISCALLED})
+OURS = frozenset({SEARCH, MISCALLED, WAIT})
 
 _SHARE = 5  # tools that fill more than this part of a window are searched
 _FOUND, _MOST_FOUND = 5, 20
@@ -81,6 +82,7 @@ class Offer:
     call: str = ""
     index: Index = field(default_factory=lambda: Index(()))
     demanded: str = ""
+    wait: str = ""  # the name of the one by which it waits, where it may
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,15 @@ def _named(path: str, globs: Iterable[str]) -> bool:
 
 
 def offer(agent: Agent, catalogue: Catalogue, visible: Callable[[Tool], bool], window: int = DEFAULT_WINDOW) -> Offer:
-    """All of them, or two with which it finds them. `window` is in tokens."""
+    """All of them, or two with which it finds them; and one by which it waits, where it may. `window` is in tokens."""
+    made = _offer(agent, catalogue, visible, window)
+    if not agent.may_wait:
+        return made
+    wait = _free(WAIT_FOR, catalogue.names)
+    return replace(made, shown=Offered((*made.shown, wait)), wait=wait.name)
+
+
+def _offer(agent: Agent, catalogue: Catalogue, visible: Callable[[Tool], bool], window: int) -> Offer:
     everything, context = offered(agent, catalogue, visible), agent.context
     if len(everything) <= context.tools_before_search and everything.size // 3 <= window // _SHARE:
         return Offer(everything, everything, demanded=_demanded(agent, everything, catalogue))
@@ -133,6 +143,8 @@ def wanted(wish: ToolCall, made: Offer, resolve: Callable[[str], str]) -> Mappin
     """What a model wants: the `path` of a tool, and its own `arguments` where they stand inside of `call_tool`'s."""
     if made.search and wish.name == made.search:
         return {"path": SEARCH}
+    if made.wait and wish.name == made.wait:
+        return {"path": WAIT}
     if not made.call or wish.name != made.call:
         return {"path": resolve(wish.name)}
     try:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import click
 from rich.console import Console
@@ -11,12 +12,14 @@ from rich.console import Console
 from gateway.approval import Approval
 from gateway.budget import Limits
 from gateway.call import Allow
+from gateway.calling import now
 from gateway.cli.asking import answer, has_spoken
 from gateway.cli.console import console
 from gateway.cli.discretion import blotted
 from gateway.cli.exits import Exit, exit_of_run, must_go_on
 from gateway.cli.lines import budget_line, doubts, recap
 from gateway.cli.options import Caller, emit
+from gateway.cli.runs.undoing import hint
 from gateway.cli.view import LiveView, show_line
 from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
@@ -151,6 +154,8 @@ async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: W
         manner.say(f"interrupted; go on with: toolgate resume {run_id}")
         return Exit.INTERRUPTED
     conclude(found, manner)
+    if found.status in ("failed", "cancelled") and (undo := await hint(runtime.offline, run_id)):
+        manner.say(undo)
     return exit_of_run(found)
 
 
@@ -197,7 +202,8 @@ async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
         except EOFError:  # the terminal is gone, and with it whoever could answer
             return False
         return True
-    if not manner.wait or (found.conversation and not waiting):  # in doubt: whoever talks can say so himself
+    alone = found.conversation and not waiting and found.wakes is None  # in doubt: whoever talks can say so himself
+    if not manner.wait or alone:
         return False
     _tell(found, waiting, manner)
     await _decided(runtime, found, waiting)
@@ -205,10 +211,12 @@ async def _answered(runtime: Runtime, found: Run, manner: Manner) -> bool:
 
 
 async def _decided(runtime: Runtime, found: Run, waiting: Sequence[Approval]) -> None:
-    """Returns when one of the questions has an answer, or the run was changed by somebody else."""
+    """Returns when one of the questions has an answer, the run was changed by somebody else, or its moment has come."""
 
     async def moved() -> bool:
         left = {asked.id for asked in await runtime.approving.waiting(found.id)}
+        if found.wakes is not None and found.wakes <= now():
+            return True
         return any(asked.id not in left for asked in waiting) or (await runtime.offline.run(found.id)).seq > found.seq
 
     await until(runtime.offline.store, moved)
@@ -279,9 +287,18 @@ def print_answer(output: str, *, heard: bool) -> None:
         click.echo(told.encode(encoding, "replace").decode(encoding))
 
 
+def _for_news(found: Run) -> str:
+    """How somebody ends its waiting."""
+    names = [call.news for call in found.calls.values() if call.status == "asleep" and call.news]
+    return "".join(f", or for: toolgate runs notify {found.id} {visible(name)}" for name in names)
+
+
 def _tell(found: Run, waiting: Sequence[Approval], manner: Manner) -> None:
     """Who could help."""
     for asked in waiting:
         manner.say(f"somebody else must decide: toolgate approve {asked.id} --as user:…{manner.option}")
+    if found.wakes is not None:
+        moment = datetime.fromtimestamp(found.wakes / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        manner.say(f"it waits until {moment}{_for_news(found)}")
     for doubt in doubts(found):
         manner.say(doubt)

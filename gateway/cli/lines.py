@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from gateway.budget import UNITS, Limits, Spend, Unit, shown
@@ -27,6 +28,7 @@ from gateway.events import (
     Succeeded,
     Waited,
 )
+from gateway.later import Deferred, Notified, Slept, Woke
 from gateway.run import ENDED, Run
 from gateway.visible import shortened, visible
 
@@ -171,8 +173,33 @@ def _waited(event: Waited, _calls: Calls) -> Line:
     if event.cause == "user":
         waits = Line("‖", "yellow", "waiting for the user")
         return Line("✗", "red", "no answer", visible(event.why)) if event.why else waits
+    if event.cause in ("timer", "event"):
+        what = "news" if event.cause == "event" else "a moment"
+        return Line("‖", "yellow", f"waiting for {what}", _until(event.until))
     what = " to say what became of a call" if event.cause == "doubt" else "'s approval"
     return Line("‖", "yellow", f"waiting for a person{what}")
+
+
+def _until(moment: int | None) -> str:
+    if moment is None:
+        return ""
+    return f"until {datetime.fromtimestamp(moment / 1000).astimezone().strftime('%Y-%m-%d %H:%M:%S')}"
+
+
+def _deferred(event: Deferred, calls: Calls) -> Line:
+    return Line(
+        "↻", "yellow", f"{_call(event.key, calls)}: attempt {event.attempt} came to nothing", "it is made again"
+    )
+
+
+def _slept(event: Slept, _calls: Calls) -> Line:
+    what = f"news of {visible(event.news)}" if event.news else "a moment"
+    return Line("·", "cyan", f"the model waits for {what}", _until(event.until))
+
+
+def _notified(event: Notified, _calls: Calls) -> Line:
+    told = f"{visible(event.name)}: {shortened(event.data, _ARGUMENTS_WIDTH)}"
+    return Line("!", "cyan", f"news from {visible(event.by)}", told)
 
 
 def _model_failed(event: ModelFailed, _calls: Calls) -> Line | None:
@@ -249,6 +276,10 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Searched: _searched,
     Compacted: _compacted,
     Carried: _carried,
+    Deferred: _deferred,
+    Slept: _slept,
+    Woke: lambda _event, _: Line("▸", "cyan", "the moment has come"),
+    Notified: _notified,
 }
 
 

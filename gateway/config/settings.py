@@ -170,6 +170,7 @@ class AgentConfig(Table):
     stop: Strings = ()
     budgets: BudgetTable = Field(default_factory=BudgetTable)
     context: ContextConfig = Field(default_factory=ContextConfig)
+    may_wait: bool = False
 
 
 def _store_url(value: object) -> object:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from gateway.calling import MAX_ATTEMPTS
+from gateway.deferring import MAX_ATTEMPTS
 from gateway.events import Admitted, Resolution, Resolved
 from gateway.run import ENDED, Run, fold
 from gateway.store import run_account
@@ -251,6 +251,30 @@ def test_a_call_that_did_not_happen_needs_a_new_yes(drive: Kill, tmp_path: Path)
     run = state(tmp_path)
     assert (run.status, run.cause) == ("waiting", "approval")
     assert arrivals(tmp_path) == []
+
+
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.soak)])
+def test_where_a_tool_knows_what_became_of_a_call_no_person_is_asked_wherever_a_worker_dies(
+    drive: Kill, tmp_path: Path, every: int
+) -> None:
+    begin(tmp_path / "whole")
+    assert drive(tmp_path / "whole", "found", None) == 0
+    moments = len(points(tmp_path / "whole"))
+    assert moments > 10
+    for number in range(0, moments, every):
+        folder = tmp_path / str(number)
+        begin(folder)
+        assert drive(folder, "found", number) == signal.SIGKILL
+        second = drive(folder, "found", 8 + number % 5)  # it dies too, perhaps while it asks
+        assert second in (0, signal.SIGKILL)
+        while state(folder).status not in ENDED:
+            assert state(folder).status == "running", f"killed {points(folder)[-1]}: it waits for {state(folder).cause}"
+            drive(folder, "found", None)
+        run = state(folder)
+        assert (run.status, run.output) == ("succeeded", "Done.")
+        keys = [arrived["meta"]["toolgate/idempotency-key"] for arrived in arrivals(folder, "send")]
+        assert keys == ["run-1/t1/call/1"], f"killed at {number}"
+        assert run.reserved.items() == ()
 
 
 def orders(folder: Path) -> list[Any]:

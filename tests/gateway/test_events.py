@@ -41,6 +41,7 @@ from gateway.events import (
     event_name,
     event_to_json,
 )
+from gateway.later import Deferred, Notified, Slept, Woke
 from tests.builders import as_json
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "events.json"
@@ -180,6 +181,10 @@ SAMPLES: tuple[Event, ...] = (
         tainted=True,
         servers=["web"],
     ),
+    Deferred(key="t1/call/1", until=1_764_115_200_500, attempt=1),
+    Slept(key="t1/call/1", until=1_764_115_200_500, news="paid"),
+    Woke(key="t1/call/1"),
+    Notified(name="paid", data='{"amount": 5}', by="user:bob"),
 )
 
 
@@ -200,7 +205,9 @@ def test_events_from_before_other_actions_were_recorded_read_as_calls() -> None:
     old: list[dict[str, Any]] = json.loads((GOLDEN.parent / "events_before_actions.json").read_text(encoding="utf-8"))
     read = [event_from_json(written) for written in old]
     assert {event.action for event in read if isinstance(event, Denied | Held | Admitted)} == {"call"}
-    assert len(read) == len(SAMPLES) - 10  # nor were duties, budgets over many runs, who was recognised, conversations
+    assert (
+        len(read) == len(SAMPLES) - 14
+    )  # nor were duties, budgets over many runs, conversations, what comes later by itself
 
 
 def test_the_golden_file_has_every_event_once() -> None:
@@ -238,6 +245,10 @@ OLDEST: Mapping[str, set[str]] = {
     "searched": {"key", "query", "found", "content"},
     "compacted": {"turn", "results", "messages", "summary", "size"},
     "carried": {"source", "messages", "size"},
+    "deferred": {"key", "until", "attempt"},
+    "slept": {"key", "until"},
+    "woke": {"key"},
+    "notified": {"name", "data", "by"},
 }
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from gateway import halting
+from gateway import deferring, halting
 from gateway import loop as the_loop
 from gateway.agents import Agent
 from gateway.budget import Limits, Price
 from gateway.call import Call, InDoubt, Outcome
-from gateway.calling import MAX_ATTEMPTS
 from gateway.catalogue import Catalogue
+from gateway.deferring import MAX_ATTEMPTS
 from gateway.errors import ConfigError, IllegalEvent, LeaseLost, StoreError, UnknownRun
 from gateway.events import (
     Admitted,
@@ -49,6 +49,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float | None]]:
         return 0.0
 
     monkeypatch.setattr(the_loop, "backoff", none)
+    monkeypatch.setattr(deferring, "FIRST_PAUSE", 0.0)
     return asked
 
 

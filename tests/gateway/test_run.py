@@ -30,6 +30,7 @@ from gateway.events import (
     Succeeded,
     Waited,
 )
+from gateway.later import Deferred, Notified, Slept, Woke
 from gateway.run import ENDED, TRANSITIONS, Run, Status, after, apply, fold
 from gateway.weight import weight
 from tests.builders import (
@@ -69,6 +70,7 @@ SAMPLES: Mapping[type[Event], Event] = {
         UserSpoke("more", "user:ann"), Interrupted("user:ann"), Pinned("a fact", "user:ann"),
         ModelChosen("other", "user:ann"), Searched("t1/call/1", "refund", ["shop/refund"], ()),
         Compacted(2, 3, 1, "in short", 100), Carried({"run": "r-0", "seq": 9}, [], 0),
+        Deferred("t1/call/1", NOON, 1), Slept("t1/call/1", NOON), Woke("t1/call/1"), Notified("paid", "{}", "user:bob"),
     )
 }  # fmt: skip
 
@@ -89,7 +91,7 @@ RUNS: Mapping[Status | None, Run] = {
 ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
     None: {"queued": "queued"},
     "queued": {
-        **dict.fromkeys(("carried", "limits_raised", "pinned"), "queued"),
+        **dict.fromkeys(("carried", "limits_raised", "pinned", "notified"), "queued"),
         "started": "running",
         "paused": "paused",
         "cancelled": "cancelled",
@@ -99,7 +101,8 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
             (
                 "started", "model_asked", "model_answered", "model_failed", "denied", "held", "decided", "admitted",
                 "recognised", "obliged", "budgeted", "returned", "doubted", "resolved", "limits_raised",
-                "user_spoke", "pinned", "model_chosen", "searched", "compacted",
+                "user_spoke", "pinned", "model_chosen", "searched", "compacted", "deferred", "slept", "woke",
+                "notified",
             ),
             "running",
         ),
@@ -112,21 +115,21 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
     },
     "waiting": {
         **dict.fromkeys(("started", "decided", "resolved", "limits_raised"), "waiting"),
-        **dict.fromkeys(("user_spoke", "pinned", "model_chosen", "interrupted"), "waiting"),
+        **dict.fromkeys(("user_spoke", "pinned", "model_chosen", "interrupted", "notified"), "waiting"),
         "paused": "paused",
         "resumed": "running",
         "cancelled": "cancelled",
     },
     "paused": {
         **dict.fromkeys(("started", "decided", "resolved", "limits_raised"), "paused"),
-        **dict.fromkeys(("user_spoke", "pinned", "model_chosen"), "paused"),
-        **dict.fromkeys(("returned", "model_answered", "model_failed", "paused"), "paused"),
+        **dict.fromkeys(("user_spoke", "pinned", "model_chosen", "notified"), "paused"),
+        **dict.fromkeys(("returned", "deferred", "model_answered", "model_failed", "paused"), "paused"),
         "resumed": "running",
         "cancelled": "cancelled",
     },
-    "succeeded": {"returned": "succeeded", "decided": "succeeded"},
-    "failed": {"returned": "failed", "decided": "failed"},
-    "cancelled": {"returned": "cancelled", "model_answered": "cancelled", "model_failed": "cancelled"},
+    "succeeded": {"deferred": "succeeded", "returned": "succeeded", "decided": "succeeded"},
+    "failed": {"deferred": "failed", "returned": "failed", "decided": "failed"},
+    "cancelled": dict.fromkeys(("deferred", "returned", "model_answered", "model_failed"), "cancelled"),
 }  # fmt: skip
 
 EVERY_ENTRY = [(status, name) for status in RUNS for name in EVENTS]

@@ -6,6 +6,7 @@ import click
 
 from gateway.cli.exits import Exit, Stop, ends, must_go_on
 from gateway.cli.options import Caller, as_json, caller, emit
+from gateway.cli.runs.undoing import hint
 
 __all__ = ["cancel_command", "pause_command"]
 
@@ -23,10 +24,11 @@ def cancel_command(run_id: str, why: str, as_json: bool, caller: Caller) -> int:
         run = asyncio.run(offline.run(run_id))
         must_go_on(run, "cancel")
         asyncio.run(offline.cancel(run.id, offline.subject().user, why))
+        undo = "" if as_json else asyncio.run(hint(offline, run.id))
     if as_json:
         emit({"run": run.id, "status": "cancelled"})
     else:
-        click.echo(f"cancelled {run.id}", err=True)
+        click.echo(f"cancelled {run.id}" + (f"; {undo}" if undo else ""), err=True)
     return Exit.OK
 
 

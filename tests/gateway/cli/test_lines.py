@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import pytest
 
 from gateway.budget import Limits, Spend
@@ -30,9 +32,12 @@ from gateway.events import (
     Succeeded,
     Waited,
 )
+from gateway.later import Deferred, Notified, Slept, Woke
 from gateway.run import Run
+from tests.builders import NOON
 
 KEY = "t1/call/1"
+HERE = datetime.fromtimestamp(NOON / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 CALLS = {KEY: Said("shop/refund", '{"amount":5}')}
 LOW = {"budget": "team", "unit": "nanos", "left": 500_000_000, "limit": 5_000_000_000, "low": True}
 EVIL = "\x1b[2J\u202e"
@@ -90,6 +95,13 @@ READS = [
         "~ long parts are told no more | 7 bytes",
     ),
     (Carried({"run": "r-0", "seq": 12}, [{}], 0), "▸ goes on from run r-0 seq 12 | 1 messages"),
+    (Deferred(KEY, NOON, 1), "↻ shop/refund: attempt 1 came to nothing | it is made again"),
+    (Slept(KEY, NOON), f"· the model waits for a moment | until {HERE}"),
+    (Slept(KEY, NOON, "paid"), f"· the model waits for news of paid | until {HERE}"),
+    (Woke(KEY), "▸ the moment has come | "),
+    (Notified("paid", '{"a":1}', "user:bob"), '! news from user:bob | paid: {"a":1}'),
+    (Waited("timer", until=NOON), f"‖ waiting for a moment | until {HERE}"),
+    (Waited("event", until=NOON), f"‖ waiting for news | until {HERE}"),
     (LimitsRaised({"tokens": 2000, "nanos": 10**9}, "user:bob"), "! budget raised to 2,000 tokens, $1 by user:bob | "),
     (ModelFailed(1, "overloaded", "come back", True), "✗ the model failed (overloaded) | come back"),
     (
@@ -149,6 +161,8 @@ HOSTILE: list[Event] = [
     Searched(KEY, EVIL, [EVIL], ()),
     Compacted(7, 9, 5, EVIL, 99, by=EVIL),
     Carried({"session": EVIL}, [], 0),
+    Slept(KEY, NOON, EVIL),
+    Notified(EVIL, EVIL, EVIL),
 ]
 
 

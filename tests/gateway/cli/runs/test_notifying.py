@@ -1,0 +1,41 @@
+"""`toolgate runs notify`: news from outside."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.events import Queued
+from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.runs.conftest import RUN, record
+
+
+def test_news_are_recorded_and_those_of_the_runs_own_user_are_his_words(queued: Path, toolgate: Command) -> None:
+    told = toolgate("runs", "notify", "r-0123", "paid", "--data", '{"amount": 5}', "--as", "user:bob")
+    assert (told.code, told.err) == (
+        0,
+        f"told {RUN} of paid; without a worker, go on with: toolgate resume {RUN}\n",
+    )
+    assert toolgate("runs", "notify", "r-0123", "paid", "--json").json == {"run": RUN, "news": "paid"}
+    events = toolgate("runs", "show", "r-0123", "--json").json["events"]
+    told_of = [(each["by"], each["data"], each["tainting"]) for each in events if each["event"] == "notified"]
+    assert told_of == [("user:bob", '{"amount": 5}', True), ("user:ann", "null", False)]
+    assert "news from user:bob" in toolgate("runs", "show", "r-0123").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(("a b",), "a name has"), (("paid", "--data", "{"), "not JSON"), ((), "Missing argument")]
+)
+def test_what_can_not_be_told_is_a_mistake_of_usage(
+    queued: Path, toolgate: Command, words: tuple[str, ...], said: str
+) -> None:
+    refused = toolgate("runs", "notify", "r-0123", *words)
+    assert refused.code == 2
+    assert said in refused.err
+
+
+def test_a_run_that_has_ended_and_a_clients_hear_no_news(queued: Path, toolgate: Command) -> None:
+    toolgate("cancel", "r-0123")
+    assert "there is nothing to tell" in toolgate("runs", "notify", "r-0123", "paid").err
+    record(queued, "r-2", Queued("client", "user:ann", "acme", input="an editor"))
+    refused = toolgate("runs", "notify", "r-2", "paid")
+    assert (refused.code, "it waits for no news" in refused.err) == (1, True)

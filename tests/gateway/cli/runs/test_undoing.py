@@ -1,0 +1,65 @@
+"""`toolgate runs undo`: what can be undone, and undoing it with real servers."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.call import Answered, outcome_to_json
+from gateway.events import Admitted, Cancelled, ModelAnswered, ModelAsked, Returned, Started
+from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.runs.conftest import DEAD, QUEUED, RUN, record
+
+UNDO = """
+[servers.echo.tools.add]
+undo = { tool = "add", arguments = { a = "{arguments.a}", b = "{result.back}" } }
+"""
+
+
+@pytest.fixture
+def added(project: Path) -> Path:
+    """A run that has called a tool, in a project that says how that is undone."""
+    with (project / "toolgate.toml").open("a", encoding="utf-8") as out:
+        out.write(UNDO)
+    call = {"key": "t1/call/1", "id": "1", "path": "echo/add"}
+    message = {"role": "assistant", "parts": [{"kind": "tool_call", "id": "1", "name": "echo__add", "arguments": "{}"}]}
+    answered = Answered({"content": [], "structuredContent": {"back": -1}})
+    made = (
+        Started(DEAD),
+        ModelAsked(1, {}),
+        ModelAnswered(1, message, "tool_calls", "demo", {}, {}, (call,)),
+        Admitted("t1/call/1", "echo/add", '{"a":1,"b":1}', "pin", "policy", {}),
+        Returned("t1/call/1", outcome_to_json(answered), {}),
+    )
+    record(project, RUN, QUEUED, *made)
+    return project
+
+
+def test_of_a_run_of_whose_tools_nothing_is_said_nothing_can_be_undone(queued: Path, toolgate: Command) -> None:
+    told = toolgate("runs", "undo", "r-0123")
+    assert (told.code, told.err) == (0, "it has done nothing of which anybody has said how it is undone\n")
+    assert toolgate("runs", "undo", "r-0123", "--json").json == []
+
+
+def test_who_ends_a_run_is_offered_to_undo_it(added: Path, toolgate: Command) -> None:
+    told = toolgate("cancel", "r-0123")
+    assert told.err == f"cancelled {RUN}; see what can be undone: toolgate runs undo {RUN}\n"
+    listed = toolgate("runs", "undo", "r-0123", "--json").json
+    assert [(each["key"], each["tool"], each["arguments"], each["state"]) for each in listed] == [
+        ("t1/call/1", "echo/add", {"a": 1, "b": -1}, "open")
+    ]
+
+
+def test_it_is_undone_once_with_the_real_server(added: Path, toolgate: Command) -> None:
+    refused = toolgate("runs", "undo", "r-0123", "--all")
+    assert (refused.code, "has not ended" in refused.err) == (1, True)
+    record(added, RUN, Cancelled("user:ann"))
+    unknown = toolgate("runs", "undo", "r-0123", "t9/call/9")
+    assert (unknown.code, "can't be undone; can be: t1/call/1" in unknown.err) == (1, True)
+    held = toolgate("runs", "undo", "r-0123", "--all", "--json")
+    assert (held.code, [each["state"] for each in held.json]) == (7, ["held"])
+    assert toolgate("approve", held.json[0]["approval"], "--yes", "--as", "user:bob").code == 0
+    for _ in range(2):
+        done = toolgate("runs", "undo", "r-0123", "--all", "--json")
+        assert (done.code, [each["state"] for each in done.json]) == (0, ["undone"])
+    events = toolgate("runs", "show", f"undo-{RUN}", "--json").json["events"]
+    assert [each["event"] for each in events].count("admitted") == 1

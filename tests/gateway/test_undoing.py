@@ -1,0 +1,220 @@
+"""What a run has done is undone: each call at most once, the newest first, through all gates."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.call import Answered, Call, InDoubt, Outcome
+from gateway.catalogue import Catalogue
+from gateway.effects import Effects, Recipe, ToolWord
+from gateway.events import Event
+from gateway.parties import CallSettings
+from gateway.undoing import Undo, Undoing, undos
+from gateway.upstream import Upstreams
+from tests.builders import (
+    QUEUED,
+    STARTED,
+    admitted,
+    doubted,
+    folded,
+    lost,
+    made,
+    recorded,
+    resolved,
+    returned,
+    wanted,
+)
+from tests.fixtures.parts import ANN, BOB, RULES, Replies, Stage, arrivals, calls, opened, says, tally
+
+EFFECTS = Effects({"desk/send": ToolWord(undo=Recipe("desk/put", {"word": "{key}", "amount": "{arguments.amount}"}))})
+OF_RESULT = Effects({"shop/refund": ToolWord(undo=Recipe("shop/charge", {"id": "{result.id}"}))})
+FREE = RULES.replace(" ask, ", " allow, ")
+OTHERS = f"p, user:bob, *, desk/put, call, , allow, bob mends\n{FREE}"
+
+
+def listed(*events: Event, effects: Effects = OF_RESULT) -> Sequence[Undo]:
+    return undos(folded(*events), recorded(events), [], effects)
+
+
+BEGUN = (QUEUED, STARTED, *wanted(1, "shop/refund", "shop/refund", "shop/other"))
+PAID = Answered({"content": [], "structuredContent": {"id": "P-1"}})
+
+
+def test_what_took_effect_can_be_undone_the_newest_first_with_what_its_result_says() -> None:
+    other = Answered({"content": [], "structuredContent": {"id": "P-2"}})
+    events = (*BEGUN, admitted(2), admitted(1), returned(1, PAID), returned(2, other))
+    found = listed(*events)
+    assert [(each.key, each.tool, each.arguments) for each in found] == [
+        ("t1/call/2", "shop/charge", {"id": "P-2"}),
+        ("t1/call/1", "shop/charge", {"id": "P-1"}),
+    ]
+
+
+def test_what_failed_or_may_have_is_not_undone_and_what_can_not_be_says_why() -> None:
+    failed = Answered({"content": [], "isError": True})
+    assert listed(*BEGUN, admitted(1), returned(1, failed), admitted(2), lost(2)) == []
+    (found,) = listed(*BEGUN, *made(1, "paid"))
+    assert (found.state, found.why, found.arguments) == ("impossible", "there is no `result.id`", None)
+    (found,) = listed(*BEGUN, admitted(1), lost(1), doubted(1), resolved(1, "happened"))
+    assert found.state == "impossible"
+    assert listed(*BEGUN, admitted(1), lost(1), doubted(1), resolved(1, "give_up")) == []
+    assert listed(*BEGUN, *made(1), effects=Effects()) == []
+
+
+class Servers:
+    """Servers of which the next answer to `desk/put` may be another, or get lost."""
+
+    def __init__(self, servers: Upstreams) -> None:
+        self._servers, self.next = servers, None
+
+    next: Outcome | BaseException | None
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._servers.catalogue
+
+    async def forward(self, call: Call, **how: Any) -> Outcome:
+        said, self.next = (self.next, None) if call.path == "desk/put" else (None, self.next)
+        if isinstance(said, BaseException):
+            raise said
+        outcome = await self._servers.forward(call, **how)
+        return said or outcome
+
+    def wake(self, server: str) -> None:
+        self._servers.wake(server)
+
+
+def on_stage(folder: Path, scenario: Callable[[Stage, Undoing, Servers], Any], **more: Any) -> None:
+    made: list[Servers] = []
+
+    def around(servers: Upstreams) -> Servers:
+        made.append(Servers(servers))
+        return made[0]
+
+    async def play() -> None:
+        trusted = more.pop("trusted", True)
+        settings, rules = CallSettings(effects=EFFECTS), more.pop("rules", OTHERS)
+        spec = tally(folder, trusted=trusted)
+        async with opened(folder, spec, settings=settings, rules=rules, around_upstream=around) as stage:
+            sends = [("desk__send", {"amount": 1}), ("desk__look", {}), ("desk__send", {"amount": 2})]
+            await stage.drive(await stage.queued(), Replies(*[calls(send) for send in sends], says("Done.")))
+            await scenario(stage, Undoing(stage.store, stage.pipeline, EFFECTS), made[0])
+
+    asyncio.run(play())
+
+
+ALL = ["t3/call/1", "t1/call/1"]
+
+
+def sent(folder: Path) -> list[Any]:
+    return [each["arguments"] for each in arrivals(folder, "put")]
+
+
+def states(found: Sequence[Undo]) -> list[str]:
+    return [each.state for each in found]
+
+
+def test_a_run_is_undone_once_the_newest_first_and_by_whoever_asks(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        assert [each.key for each in await undoing.listed("run-1")] == ALL
+        before = await stage.story()
+        assert states(await undoing.undo("run-1", ALL, BOB)) == ["undone", "undone"]
+        assert sent(tmp_path) == [
+            {"word": "run-1/t3/call/1", "amount": 2},
+            {"word": "run-1/t1/call/1", "amount": 1},
+        ]
+        assert states(await undoing.undo("run-1", ALL, BOB)) == ["undone", "undone"]
+        assert len(sent(tmp_path)) == 2
+        row = await stage.files.run_row("undo-run-1")
+        assert (row.user, row.agent, row.status) == ("user:bob", None, "succeeded")
+        assert await stage.story() == before  # a run that has ended stays as it is
+
+    on_stage(tmp_path, scenario)
+
+
+def test_one_call_can_be_undone_alone(tmp_path: Path) -> None:
+    async def scenario(_stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        assert states(await undoing.undo("run-1", ["t1/call/1"], BOB)) == ["open", "undone"]
+        assert sent(tmp_path) == [{"word": "run-1/t1/call/1", "amount": 1}]
+
+    on_stage(tmp_path, scenario)
+
+
+def test_what_the_policy_denies_is_not_undone_and_nothing_after_it(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        found = await undoing.undo("run-1", ALL, BOB)
+        assert states(found) == ["refused", "open"]
+        assert sent(tmp_path) == []
+        stage.rule(OTHERS)
+        assert states(await undoing.undo("run-1", ALL, BOB)) == ["undone", "undone"]
+
+    on_stage(tmp_path, scenario, rules=FREE)
+
+
+def test_people_are_asked_about_it_as_about_every_call(tmp_path: Path) -> None:
+    rules = RULES.replace(
+        "p, *,           *, desk/send, call,    , ask, ", "p, *,           *, desk/put, call,    , ask, "
+    )
+
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        for key in ALL:
+            found = {each.key: each for each in await undoing.undo("run-1", [key], ANN)}
+            assert (found[key].state, bool(found[key].approval)) == ("held", True)
+            await stage.approving.decide(BOB, str(found[key].approval), "approved")
+            found = {each.key: each for each in await undoing.undo("run-1", [key], ANN)}
+            assert found[key].state == "undone"
+        assert len(sent(tmp_path)) == 2
+
+    on_stage(tmp_path, scenario, rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "after", "times"), [(True, ["undone", "undone"], 3), (False, ["in_doubt", "open"], 1)]
+)
+def test_what_nobody_knows_of_is_tried_again_only_where_that_does_no_harm(
+    tmp_path: Path, trusted: bool, after: list[str], times: int
+) -> None:
+    async def scenario(_stage: Stage, undoing: Undoing, servers: Servers) -> None:
+        servers.next = InDoubt("the answer was lost")
+        assert states(await undoing.undo("run-1", ALL, BOB)) == ["in_doubt", "open"]
+        assert states(await undoing.undo("run-1", ALL, BOB)) == after
+        assert len(sent(tmp_path)) == times
+
+    on_stage(tmp_path, scenario, trusted=trusted)
+
+
+class Dying(Exception):
+    """The worker is killed."""
+
+
+@pytest.mark.parametrize(
+    ("trusted", "after", "times"), [(True, ["undone", "undone"], 2), (False, ["in_doubt", "open"], 0)]
+)
+def test_who_dies_while_he_undoes_leaves_what_he_was_at_in_doubt(
+    tmp_path: Path, trusted: bool, after: list[str], times: int
+) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, servers: Servers) -> None:
+        servers.next = Dying()
+        with pytest.raises(Dying):
+            await undoing.undo("run-1", ALL, BOB)
+        assert (await stage.files.events("undo-run-1"))[-1].event.key == "undo/t3/call/1"  # type: ignore[union-attr]
+        assert states(await undoing.undo("run-1", ALL, BOB)) == after
+        assert len(sent(tmp_path)) == times
+        keys = [each["meta"]["toolgate/idempotency-key"] for each in arrivals(tmp_path, "put")]
+        assert len(set(keys)) == times
+
+    on_stage(tmp_path, scenario, trusted=trusted)
+
+
+def test_the_runs_in_which_calls_are_undone_are_not_swept_up(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        await undoing.undo("run-1", ["t1/call/1"], BOB)
+        await stage.files.acquire("undo-run-1", f"{socket.gethostname()}/999999999/aa", 60.0)
+        assert await stage.clients().sweep() == 0
+        assert (await stage.files.run_row("undo-run-1")).status == "running"
+
+    on_stage(tmp_path, scenario)
