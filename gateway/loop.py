@@ -22,18 +22,7 @@ from gateway.calling import Calling, now, seconds_left
 from gateway.catalogue import Catalogue
 from gateway.conversation import Interrupted, Purpose, Searched
 from gateway.errors import ContextTooSmall, IllegalEvent
-from gateway.events import (
-    Cancelled,
-    Decided,
-    Event,
-    Failed,
-    Paused,
-    Recorded,
-    Resumed,
-    Started,
-    Succeeded,
-    Waited,
-)
+from gateway.events import Cancelled, Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
 from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
 from gateway.halting import Halting, watched

@@ -19,17 +19,14 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.clients import Clients, new_run_id
 from gateway.config import Config, ResolvedStdio, ServerConfig, expand, launch, own_secrets
-from gateway.errors import ConfigError
 from gateway.events import Queued
 from gateway.noting import noted
 from gateway.offline import Offline, open_offline, policy_paths
 from gateway.pipeline import CallSettings, Pipeline
 from gateway.rollout import Rollout, rolled_out
 from gateway.run import Run
-from gateway.session import ALONE, Dialogue, Join
-from gateway.session import NAME as SESSION_NAME
-from gateway.store import Change
-from gateway.submitting import DEFAULT_AGENT, agent_of, default_agent, own_limits
+from gateway.session import ALONE, Dialogue
+from gateway.submitting import DEFAULT_AGENT, agent_of, default_agent, joined, own_limits
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tool_words import effects_of, qualified
 from gateway.tracing import Tracing
@@ -126,7 +123,7 @@ class Runtime:
         run_id = new_run_id()
         given = most.replaced(limits or Limits()).to_json()
         who = (subject.user, subject.tenant, subject.agent)
-        joining = _joining(run_id, dialogue.session, subject)
+        joining = joined(run_id, dialogue.session, subject)
         queued = Queued("loop", *who, model, text, given, conversation=dialogue.conversation, session=dialogue.session)
         await self.offline.store.append(run_id, [queued], lease=None, changes=joining)
         return run_id
@@ -257,16 +254,6 @@ def opened_telemetry(config: Config) -> Iterator[Telemetry]:
         lost = telemetry.close()
         if lost:
             print(f"toolgate: {lost} spans could not be exported", file=sys.stderr)  # noqa: T201 - the last word
-
-
-def _joining(run_id: str, session: str, subject: Subject) -> list[Change]:
-    """The run stands in the line of its session, if it has one."""
-    if not session:
-        return []
-    if not SESSION_NAME.fullmatch(session):
-        message = f"`{ascii(session)[1:-1]}` is not a session's name"
-        raise ConfigError.at("--session", message, hint="letters, digits and `. _ @ : -`, at most 128")
-    return [Join(run_id, session, subject.user, subject.tenant, subject.agent or "")]
 
 
 def call_settings(config: Config) -> CallSettings:

@@ -13,12 +13,13 @@ from gateway.errors import ConfigError
 from gateway.events import Queued
 from gateway.job import Job
 from gateway.offline import Offline
+from gateway.session import NAME, Join
 from gateway.store import Change, Enqueue
 
 if TYPE_CHECKING:
     from gateway.agents import Agent
 
-__all__ = ["DEFAULT_AGENT", "Submission", "agent_of", "default_agent", "own_limits", "submit"]
+__all__ = ["DEFAULT_AGENT", "Submission", "agent_of", "default_agent", "joined", "own_limits", "submit"]
 
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
@@ -26,7 +27,8 @@ DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What a run is to be. `subject` names its agent; `limits` come before those of budgets.toml; it is not begun
-    before `ready`, in milliseconds since 1970. Without `run_id` it gets a new one.
+    before `ready`, in milliseconds since 1970. Without `run_id` it gets a new one. In a
+    `session` it begins when those before it have ended.
     """
 
     text: str
@@ -36,6 +38,7 @@ class Submission:
     priority: int = 0
     ready: int = 0
     run_id: str = ""
+    session: str = ""
 
 
 async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
@@ -49,9 +52,12 @@ async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
     most = offline.budgets.limits_for(agent.name).strictest(own_limits(config, agent.name))
     limits = most.replaced(wanted.limits).to_json()
     run_id = wanted.run_id or new_run_id()
-    queued = Queued("loop", subject.user, subject.tenant, subject.agent, model, wanted.text, limits)
-    job = Job(run_id, subject.tenant, agent.name, in_row(model)[0], wanted.priority, wanted.ready)
-    await offline.store.append(run_id, [queued], lease=None, changes=[*changes, Enqueue(job)])
+    who = (subject.user, subject.tenant, subject.agent)
+    queued = Queued("loop", *who, model, wanted.text, limits, session=wanted.session)
+    joining = joined(run_id, wanted.session, subject)
+    session = joining[0].session if joining else ""
+    job = Job(run_id, subject.tenant, agent.name, in_row(model)[0], wanted.priority, wanted.ready, session)
+    await offline.store.append(run_id, [queued], lease=None, changes=[*changes, *joining, Enqueue(job)])
     return run_id
 
 
@@ -73,13 +79,22 @@ def agent_of(config: Config, name: str, where: str = "toolgate.toml") -> "Agent"
     names = found.model or tuple(config.models)[:1]
     asking = Asking(found.effort, found.parallel_calls, found.tool_choice, found.strict, found.stop)
     context = Context(**{**dict(found.context), "compact_at": found.context.compact_at / 100})
-    own = (found.instructions, chained(names), found.tools, found.max_output_tokens)
-    return Agent(name, *own, context, asking, found.may_wait)
+    return Agent(name, found.instructions, chained(names), found.tools, found.max_output_tokens, context, asking)
 
 
 def own_limits(config: Config, agent: str) -> Limits:
     found = config.agents.get(agent)
     return found.budgets.limits if found else Limits()
+
+
+def joined(run_id: str, session: str, subject: Subject) -> list[Join]:
+    """The run stands in the line of its session, if it has one. Raises ConfigError for what is no name of one."""
+    if not session:
+        return []
+    if not NAME.fullmatch(session):
+        message = f"`{ascii(session)[1:-1]}` is not a session's name"
+        raise ConfigError.at("--session", message, hint="letters, digits and `. _ @ : -`, at most 128")
+    return [Join(run_id, session, subject.user, subject.tenant, subject.agent or "")]
 
 
 def _check_model(config: Config, model: str, where: str) -> None:

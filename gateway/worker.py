@@ -159,10 +159,10 @@ class Worker:
         self._moved.set()
 
     async def _drive(self, lease: Lease) -> None:
-        seen = 0
+        seen, until = 0, None
         try:
             run = await self._loop.work(lease, self._draining.is_set)
-            seen = run.seq
+            seen, until = run.seq, run.wakes
             self._told(Outcome(lease.run_id, run))
         except LeaseLost:
             log.warning("run %s goes on elsewhere: this worker was not heard of for too long", lease.run_id)
@@ -172,7 +172,7 @@ class Worker:
             return
         finally:  # also when it was cancelled: then nothing of it was seen, and the next worker goes on
             with contextlib.suppress(StoreError):  # then the lease runs out
-                await asyncio.shield(self.store.lay_down(lease, seen))
+                await asyncio.shield(self.store.lay_down(lease, seen, until))
 
     async def _put_off(self, lease: Lease, error: Exception) -> None:
         self._told(Outcome(lease.run_id, error=error))

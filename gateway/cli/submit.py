@@ -29,6 +29,7 @@ __all__ = ["submit_command"]
     "--at", "moment", metavar="TIME", help="Not before: `2026-12-24T18:00`, in local time if no zone is said."
 )
 @click.option("--in", "delay", metavar="DURATION", help="Not before: `10m`, `2h`.")
+@click.option("--session", default="", metavar="NAME", help="Go on where the last run of this session has ended.")
 @click.option("--wait", is_flag=True, help="Until the run rests: its answer, and its exit code.")
 @as_json
 @caller
@@ -40,6 +41,7 @@ def submit_command(
     priority: int,
     moment: str | None,
     delay: str | None,
+    session: str,
     wait: bool,
     as_json: bool,
     caller: Caller,
@@ -52,6 +54,7 @@ def submit_command(
     from gateway.call import Subject
 
     wanted = Submission(text, Subject(nobody.user, nobody.tenant), absolute(model), limits_of(budgets), priority, ready)
+    wanted = replace(wanted, session=session)
     return interruptible(_submit(caller, wanted, agent, wait=wait, as_json=as_json))
 
 

@@ -85,7 +85,11 @@ class Toolgate:
         the last run of it has left. Raises RunWaiting, RunPaused, RunFailed, RunCancelled (each a RunStopped, with the
         run), ConfigError, StoreError, LeaseLost. Cancelled, it leaves the run to be resumed.
         """
-        run_id = await self.submit(text, agent=agent, model=model, budget=budget, session=session)
+        from gateway.session import Dialogue
+
+        dialogue, limits = Dialogue(session=session), _limits(budget)
+        subject = self._through(agent)
+        run_id = await self._runtime.submit(text, subject, model=model, limits=limits, dialogue=dialogue)
         return await self._seen_through(run_id, watcher)
 
     async def submit(
@@ -97,13 +101,17 @@ class Toolgate:
         budget: Budget | None = None,
         session: str = "",
     ) -> str:
-        """Queues a run and returns its id at once: `resume(run_id)` drives it, here or elsewhere."""
-        from gateway.session import Dialogue
+        """Queues a run for the workers and returns its id at once. Where there are none, `resume(run_id)` drives it."""
+        from gateway.budget import Limits
+        from gateway.submitting import Submission, submit
 
-        through = self._runtime.subject_for(agent).agent
-        subject = self._runtime.offline.subject(self._subject.user, self._subject.tenant, through)
-        limits, dialogue = _limits(budget), Dialogue(session=session)
-        return await self._runtime.submit(text, subject, model=model, limits=limits, dialogue=dialogue)
+        wanted = Submission(text, self._through(agent), model, _limits(budget) or Limits(), session=session)
+        return await submit(self._runtime.offline, wanted)
+
+    def _through(self, agent: str | None) -> "Subject":
+        """The gate's user, through this agent, or the first one."""
+        name = self._runtime.subject_for(agent).agent
+        return self._runtime.offline.subject(self._subject.user, self._subject.tenant, name)
 
     async def resume(self, run_id: str, *, budget: Budget | None = None, watcher: "Watcher | None" = None) -> Result:
         """Goes on with a run that waits, is paused, or has lost whoever drove it; with a `budget`, under new limits.

@@ -57,3 +57,20 @@ def test_what_can_not_be_is_refused_and_nothing_is_queued(
     assert done.code == code
     assert said in done.err
     assert toolgate("runs", "--json").json == []
+
+
+def test_runs_of_a_session_are_driven_one_after_the_other(bare: Path, toolgate: Command) -> None:
+    (bare / "steps.yaml").write_text("steps:\n  - say: One.\n  - say: Two.\n  - say: Three.\n")
+    what = ("hi", "--session", "trip", "--model", "scripted:steps.yaml")
+    queued = [toolgate("submit", *what).out.strip() for _ in range(2)]
+    assert toolgate("run", *what, "--no-wait").code == 7  # those that workers drive come first
+    toolgate("worker", "--until-idle", "--json")
+    told = [toolgate("runs", "show", run_id, "--json").json["events"][-1] for run_id in queued]
+    assert [end["output"] for end in told] == ["One.", "Two."]
+    (waits,) = [row for row in toolgate("runs", "--json").json if row["status"] == "queued"]
+    assert toolgate("resume", waits["id"]).out == "Three.\n"
+
+
+def test_what_is_no_sessions_name_is_refused(bare: Path, toolgate: Command) -> None:
+    assert toolgate("submit", "hi", "--session", "a b").code == 2
+    assert toolgate("runs", "--json").json == []
