@@ -52,14 +52,15 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     form            our own question to a client: may this call be made?
     session         a conversation that goes on from run to run: what is remembered, and whose turn it is
     forking         a run that goes on where another one stood, without doing anything again
+    output          the data that a run must end in, by its schema
     steps           what happens next in a run, as a value
     insistence      a client that makes a refused call again and again
     results         what a model or a client is told about a call
     outage          why a server is away, for those who do not run the gateway
     extracts        what the record keeps of a long result
     params          what a read, a prompt or a completion says, against what was offered
-    schema          arguments against a tool's input schema
-    shapes          the same at a glance, for the schemas that nearly all tools have
+    schema          values against a JSON Schema: arguments, answers
+    shapes          arguments at a glance, for the schemas that nearly all tools have
     bounded         JSON Schema keywords whose cost is bounded
     sources         where a value came from: the user's words, or an untrusted server's
     reckoning       whether the words beside a number leave it what it is

@@ -10,8 +10,8 @@ from typing import Literal
 from gateway.call import JsonObject
 from gateway.values import value
 
-__all__ = ["STOPPED", "WHOLE", "Carried", "Compacted", "Compaction", "Interrupted", "ModelChosen", "Pinned", "Purpose"]
-__all__ += ["Searched", "UserSpoke"]
+__all__ = ["STOPPED", "WHOLE", "AnswerRejected", "Carried", "Compacted", "Compaction", "Interrupted", "ModelChosen"]
+__all__ += ["Pinned", "Purpose", "Searched", "UserSpoke"]
 
 Purpose = Literal["answer", "summary"]  # what a model is asked for
 
@@ -48,6 +48,18 @@ class UserSpoke:
 
     text: str
     by: str
+
+
+@value(frozen=True, slots=True)
+class AnswerRejected:
+    """The model's answer does not fit the schema that its run must end in; it is told why, and answers once more.
+
+    `where` is the place in the answer (`order.items[2].price`), empty for the whole of it.
+    """
+
+    turn: int
+    where: str
+    why: str
 
 
 @value(frozen=True, slots=True)

@@ -11,7 +11,16 @@ from typing import Any, Literal
 
 from gateway.asked import ModelAnswered, ModelAsked, ModelFailed
 from gateway.call import Action, Deed, JsonObject
-from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import (
+    AnswerRejected,
+    Carried,
+    Compacted,
+    Interrupted,
+    ModelChosen,
+    Pinned,
+    Searched,
+    UserSpoke,
+)
 from gateway.later import Deferred, Notified, Slept, Woke
 from gateway.lifecycle import (
     Cancelled,
@@ -232,6 +241,7 @@ Event = (
     | ModelChosen
     | Searched
     | Compacted
+    | AnswerRejected
     | Carried
     | Deferred
     | Slept
@@ -268,6 +278,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "model_chosen": ModelChosen,
     "searched": Searched,
     "compacted": Compacted,
+    "answer_rejected": AnswerRejected,
     "carried": Carried,
     "deferred": Deferred,
     "slept": Slept,

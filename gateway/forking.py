@@ -84,6 +84,7 @@ def forked(run_id: str, events: Sequence[Recorded], fork: Fork) -> tuple[Queued,
         tainted=run.tainted,
         servers=None if run.servers is None else sorted(run.servers),
         conversation=run.conversation,
+        output_schema=run.output_schema,
     )
     size = run.size + sum(map(weight, messages)) - sum(map(weight, run.messages))
     answers = [asdict(answer) for answer in run.answers]

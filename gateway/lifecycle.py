@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Literal
 
+from gateway.call import JsonObject
 from gateway.values import value
 
 __all__ = ["Cancelled", "Failed", "LimitsRaised", "Paused", "Queued", "Resumed", "Started", "Succeeded", "Waited"]
@@ -20,7 +21,8 @@ class Queued:
 
     `tainted` and `servers` are what it brings along: in the run before this one, the same client read untrusted text,
     and what these servers said; `servers` None: nobody knows which. In a `conversation`, the user goes on. With a
-    `session`, it begins when the runs before it in that have ended, with what they have left.
+    `session`, it begins when the runs before it in that have ended, with what they have left. `output_schema` is the
+    JSON Schema that its answer must fit: `Succeeded.output` is then JSON text that does.
     """
 
     driver: Literal["loop", "client"]
@@ -34,6 +36,7 @@ class Queued:
     servers: Sequence[str] | None = field(default_factory=list)
     conversation: bool = False
     session: str = ""
+    output_schema: JsonObject | None = None
 
 
 @value(frozen=True, slots=True)

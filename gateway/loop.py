@@ -20,7 +20,7 @@ from gateway.booking import Booking
 from gateway.call import Deny, Tool
 from gateway.calling import Calling, now, seconds_left
 from gateway.catalogue import Catalogue
-from gateway.conversation import Interrupted, Purpose, Searched
+from gateway.conversation import AnswerRejected, Interrupted, Purpose, Searched
 from gateway.errors import ContextTooSmall, IllegalEvent
 from gateway.events import Cancelled, Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
 from gateway.fitting import Fitting, Teller
@@ -40,6 +40,7 @@ from gateway.steps import (
     MakeCalls,
     Pause,
     Reconcile,
+    Reject,
     Rest,
     Step,
     Wait,
@@ -47,7 +48,7 @@ from gateway.steps import (
     broken,
     next_step,
     tells_less,
-    users_turn,
+    why_it_goes_on,
 )
 from gateway.store import Lease, Store
 from gateway.store.lease import beating, leased
@@ -169,7 +170,7 @@ class _Drive:
                 return  # whoever resumes it says so
             await self._append(Resumed("it was resumed"))
         elif not isinstance(next_step(replace(self.run, status="running"), now()), Wait):
-            await self._append(Resumed(_cause(self.run)))
+            await self._append(Resumed(why_it_goes_on(self.run, now())))
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may stop the run meanwhile: then what the step records may not follow."""
@@ -250,6 +251,9 @@ class _Drive:
 
     async def pause(self, step: Pause) -> None:
         await self._append(Paused("budget", step.why, step.unit))
+
+    async def reject(self, step: Reject) -> None:
+        await self._append(AnswerRejected(self.run.turn, step.where, step.why))
 
     async def finish(self, step: Finish) -> None:
         self.parts.tracing.stepped(self.run, "answer")
@@ -363,6 +367,7 @@ _TAKE: Mapping[type[Step], Callable[[_Drive, Any], Awaitable[None]]] = {
     Wait: _Drive.wait,
     Wake: _Drive.wake,
     Pause: _Drive.pause,
+    Reject: _Drive.reject,
     Finish: _Drive.finish,
     Fail: _Drive.fail,
 }
@@ -372,14 +377,6 @@ def backoff(attempt: int, retry_after: float | None) -> float:
     """Seconds to wait before this attempt (from 2) at a model's reply: what the backend asked for, within reason."""
     jitter = random.uniform(0, BACKOFF * 2 ** (attempt - 1))  # noqa: S311 - spreads load, guards nothing
     return max(jitter, min(retry_after or 0.0, LONGEST_PAUSE))
-
-
-def _cause(run: Run) -> str:
-    """Why a run that waited goes on."""
-    if users_turn(run):
-        return "the user goes on"
-    woken = any(call.status == "asleep" and call.until <= now() for call in run.calls.values())
-    return "its time has come" if woken else "news came" if run.cause == "event" else "people answered"
 
 
 def _refusals(fresh: Sequence[Recorded]) -> Sequence[Decided]:

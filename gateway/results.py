@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from gateway.approval import Approval
 from gateway.budget import shown
 from gateway.call import Answered, Deny, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
+from gateway.conversation import AnswerRejected
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 from gateway.later import Notified
 from gateway.preview import changes
@@ -24,6 +25,7 @@ __all__ = [
     "failure_text",
     "held_text",
     "news_outcome",
+    "rejected_text",
     "resolved_text",
     "soon",
 ]
@@ -54,6 +56,15 @@ def denied_text(event: Denied) -> str:
     if event.retry_after is not None:
         advice = f"It may fit again in {shown('millis', event.retry_after * 1000)}; not before."
     return f"Denied: {event.why}{rule}. {advice}"
+
+
+def rejected_text(event: AnswerRejected) -> str:
+    """For a model whose answer is no data of the form that it must have."""
+    where = f"at `{event.where}`: " if event.where else ""
+    return (
+        f"Your answer does not fit the JSON Schema that it must fit: {where}{event.why}. Answer again, with the whole"
+        " JSON value and nothing else."
+    )
 
 
 def held_text(event: Held) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from gateway.budget import Limits, Spend
 from gateway.call import Subject
 from gateway.conversation import (
+    AnswerRejected,
     Carried,
     Compacted,
     Compaction,
@@ -35,6 +36,7 @@ from gateway.events import (
     Waited,
 )
 from gateway.fates import FATES, from_user, said
+from gateway.results import rejected_text
 from gateway.state import Answer, CallState, Run
 from gateway.transitions import ENDED, FROM_OUTSIDE, TRANSITIONS, Status, after
 from gateway.values import changed
@@ -89,6 +91,7 @@ def _queued(run: Run, event: Queued) -> Run:
         servers=None if event.servers is None else frozenset(event.servers),
         conversation=event.conversation,
         session=event.session,
+        output_schema=event.output_schema,
     )
     return said(queued, from_user(event.input)) if event.driver == "loop" else queued
 
@@ -158,10 +161,16 @@ def _limits_raised(run: Run, event: LimitsRaised) -> Run:
 
 def _user_spoke(run: Run, event: UserSpoke) -> Run:
     """He goes on: what went wrong before is behind him. His words stand behind the results of calls, never between."""
-    heard = changed(run, input=f"{run.input}\n{event.text}", failures=(), refused={}, finish="")
+    heard = changed(run, input=f"{run.input}\n{event.text}", failures=(), refused={}, finish="", rejected=0)
     if run.calls:
         return changed(heard, unsaid=(*run.unsaid, event.text))
     return said(heard, from_user(event.text))
+
+
+def _answer_rejected(run: Run, event: AnswerRejected) -> Run:
+    """It is told as the user would; but these are not the user's words, and no policy takes them for his."""
+    told = said(run, from_user(rejected_text(event)))
+    return changed(told, rejected=run.rejected + 1)
 
 
 def _compacted(run: Run, event: Compacted) -> Run:
@@ -187,4 +196,5 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Pinned: lambda run, event: changed(run, pinned=(*run.pinned, event.text)),
     ModelChosen: lambda run, event: changed(run, model=event.model, overfull=None),
     Compacted: _compacted,
+    AnswerRejected: _answer_rejected,
 }

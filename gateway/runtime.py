@@ -16,7 +16,7 @@ from gateway.access import Access
 from gateway.approving import Approving
 from gateway.booking import Booking
 from gateway.budget import Limits
-from gateway.call import Subject
+from gateway.call import JsonObject, Subject
 from gateway.clients import Clients, new_run_id
 from gateway.config import Config, ResolvedStdio, ServerConfig, expand, launch, own_secrets
 from gateway.events import Queued
@@ -26,7 +26,7 @@ from gateway.pipeline import CallSettings, Pipeline
 from gateway.rollout import Rollout, rolled_out
 from gateway.run import Run
 from gateway.session import ALONE, Dialogue
-from gateway.submitting import DEFAULT_AGENT, agent_of, default_agent, joined, own_limits
+from gateway.submitting import DEFAULT_AGENT, agent_of, default_agent, form_of, joined, own_limits
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tool_words import effects_of, qualified
 from gateway.tracing import Tracing
@@ -104,7 +104,7 @@ class Runtime:
         """Which model this agent (the first one, if none is named) has by its configuration. Raises ConfigError."""
         return agent_of(self.config, agent or default_agent(self.config), "--agent").model
 
-    async def submit(
+    async def submit(  # noqa: PLR0913 - what a run begins with
         self,
         text: str,
         subject: Subject,
@@ -112,19 +112,32 @@ class Runtime:
         model: str | None = None,
         limits: Limits | None = None,
         dialogue: Dialogue = ALONE,
+        output_schema: JsonObject | None = None,
     ) -> str:
-        """Queues a run and returns its id. Raises ConfigError for an agent or a model that is not configured, and for
-        what is no name of a session; Conflict for a session that is another agent's.
+        """Queues a run and returns its id. Its answer must fit `output_schema`: that of its agent, if none is given.
+
+        Raises ConfigError for an agent or a model that is not configured, for what is no name of a session, and for a
+        schema that can't be used; Conflict for a session that is another agent's.
         """
         agent = agent_of(self.config, (subject.agent or "").removeprefix("agent:"), "--agent")
         self.models.open(model or agent.model, "--model" if model else "toolgate.toml")
         model = model or agent.model
         most = self.offline.budgets.limits_for(agent.name).strictest(own_limits(self.config, agent.name))
+        form = form_of(self.config, agent.name, output_schema)
         run_id = new_run_id()
         given = most.replaced(limits or Limits()).to_json()
         who = (subject.user, subject.tenant, subject.agent)
         joining = joined(run_id, dialogue.session, subject)
-        queued = Queued("loop", *who, model, text, given, conversation=dialogue.conversation, session=dialogue.session)
+        queued = Queued(
+            "loop",
+            *who,
+            model,
+            text,
+            given,
+            conversation=dialogue.conversation,
+            session=dialogue.session,
+            output_schema=form,
+        )
         await self.offline.store.append(run_id, [queued], lease=None, changes=joining)
         return run_id
 

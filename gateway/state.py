@@ -102,6 +102,8 @@ class Run:
     budget_spent: str | None = None  # the unit for which it is paused
     budget: str | None = None  # the name of the budget over many runs that has no more of it; None: its own has not
     paused: Literal["budget", "interrupted", "person"] | None = None  # a person's word counts until he takes it back
+    output_schema: JsonObject | None = None  # what its answer must fit
+    rejected: int = 0  # answers in a row that did not
     output: str = ""
 
     @property

@@ -7,12 +7,15 @@ crash, or of a time-out: steps are only asked for when nothing is in flight.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.call import JsonObject
 from gateway.lifecycle import WaitCause
+from gateway.output import data_in, misfit
 from gateway.run import CallState, Run
 
 __all__ = [
     "MAX_MODEL_FAILURES",
     "MAX_REFUSALS",
+    "MAX_REJECTED",
     "AskModel",
     "Fail",
     "Finish",
@@ -21,10 +24,22 @@ __all__ = [
     "Pause",
     "Reconcile",
 ]
-__all__ += ["Rest", "Step", "Wait", "Wake", "broken", "next_step", "tells_less", "users_turn"]
+__all__ += [
+    "Reject",
+    "Rest",
+    "Step",
+    "Wait",
+    "Wake",
+    "broken",
+    "next_step",
+    "tells_less",
+    "users_turn",
+    "why_it_goes_on",
+]
 
 MAX_MODEL_FAILURES = 3
 MAX_REFUSALS = 3  # of one call, after people have said no to it
+MAX_REJECTED = 1  # answers that do not fit their schema: the model is told so often
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,14 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Reject:
+    """The answer is not what the run must end in: the model is told `where` and `why`, and asked once more."""
+
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     output: str
 
@@ -97,7 +120,7 @@ class Rest:
     """The run is not running: there is nothing to drive."""
 
 
-Step = Reconcile | ForgetReply | MakeCalls | Wake | AskModel | Wait | Pause | Finish | Fail | Rest
+Step = Reconcile | ForgetReply | MakeCalls | Wake | AskModel | Wait | Pause | Reject | Finish | Fail | Rest
 
 
 def next_step(run: Run, now: int) -> Step:
@@ -113,6 +136,14 @@ def users_turn(run: Run) -> bool:
     """Whether a conversation waits for nothing but what its user says next."""
     open_calls = any(call.status in ("held", "doubted", "asleep") for call in run.calls.values())
     return run.conversation and run.status == "waiting" and not open_calls
+
+
+def why_it_goes_on(run: Run, now: int) -> str:
+    """Of a run that waited, at `now`."""
+    if users_turn(run):
+        return "the user goes on"
+    woken = any(call.status == "asleep" and call.until <= now for call in run.calls.values())
+    return "its time has come" if woken else "news came" if run.cause == "event" else "people answered"
 
 
 def _resting(run: Run, _now: int) -> Step | None:
@@ -180,9 +211,21 @@ def tells_less(run: Run) -> bool:
 def _finishing(run: Run, _now: int) -> Step | None:
     if not _answered(run):
         return None
-    if run.finish == "stop":
-        return Wait("user") if run.conversation else Finish(_text(run))
-    return broken(run, run.finish, f"the model stopped with `{run.finish}`")
+    if run.finish != "stop":
+        return broken(run, run.finish, f"the model stopped with `{run.finish}`")
+    if run.output_schema is not None:
+        return _ending_in_data(run, run.output_schema)
+    return Wait("user") if run.conversation else Finish(_text(run))
+
+
+def _ending_in_data(run: Run, schema: JsonObject) -> Step:
+    data = data_in(_text(run))
+    found = misfit(schema, data)
+    if found is None:
+        return Wait("user") if run.conversation else Finish(data)
+    if run.rejected < MAX_REJECTED:
+        return Reject(found.where, found.why)
+    return broken(run, "output", f"the answer does not fit the schema that it must fit: {found}")
 
 
 def broken(run: Run, kind: str, why: str) -> Step:

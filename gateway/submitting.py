@@ -1,14 +1,17 @@
 """A run that workers are to drive is queued: without a server, so that whoever wants it has its id at once."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.budget import Limits
-from gateway.call import Subject
+from gateway.call import JsonObject, Subject
 from gateway.clients import new_run_id
 from gateway.config import Config
 from gateway.config.choosing import chosen
+from gateway.config.folders import shown_path
 from gateway.config.model_names import chained, in_row
+from gateway.config.output_schemas import checked, read_output_schema
 from gateway.errors import ConfigError
 from gateway.events import Queued
 from gateway.job import Job
@@ -19,7 +22,7 @@ from gateway.store import Change, Enqueue
 if TYPE_CHECKING:
     from gateway.agents import Agent
 
-__all__ = ["DEFAULT_AGENT", "Submission", "agent_of", "default_agent", "joined", "own_limits", "submit"]
+__all__ = ["DEFAULT_AGENT", "Submission", "agent_of", "default_agent", "form_of", "joined", "own_limits", "submit"]
 
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
@@ -27,8 +30,8 @@ DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What a run is to be. `subject` names its agent; `limits` come before those of budgets.toml; it is not begun
-    before `ready`, in milliseconds since 1970. Without `run_id` it gets a new one. In a
-    `session` it begins when those before it have ended.
+    before `ready`, in milliseconds since 1970. Without `run_id` it gets a new one. In a `session` it begins when those
+    before it have ended. Its answer must fit `output_schema`: by itself, that of its agent.
     """
 
     text: str
@@ -39,11 +42,13 @@ class Submission:
     ready: int = 0
     run_id: str = ""
     session: str = ""
+    output_schema: JsonObject | None = None
 
 
 async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
     """Queues it, with these changes of the store, and returns its id. A model's backend is not asked for, and needs no
-    key here. Raises ConfigError for an agent or a model that is not configured, and what the changes raise.
+    key here. Raises ConfigError for an agent or a model that is not configured and a schema that can't be used, and
+    what the changes raise.
     """
     config, subject = offline.config, wanted.subject
     agent = agent_of(config, (subject.agent or "").removeprefix("agent:"), "--agent")
@@ -53,7 +58,8 @@ async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
     limits = most.replaced(wanted.limits).to_json()
     run_id = wanted.run_id or new_run_id()
     who = (subject.user, subject.tenant, subject.agent)
-    queued = Queued("loop", *who, model, wanted.text, limits, session=wanted.session)
+    form = form_of(config, agent.name, wanted.output_schema)
+    queued = Queued("loop", *who, model, wanted.text, limits, session=wanted.session, output_schema=form)
     joining = joined(run_id, wanted.session, subject)
     session = joining[0].session if joining else ""
     job = Job(run_id, subject.tenant, agent.name, in_row(model)[0], wanted.priority, wanted.ready, session)
@@ -80,6 +86,16 @@ def agent_of(config: Config, name: str, where: str = "toolgate.toml") -> "Agent"
     asking = Asking(found.effort, found.parallel_calls, found.tool_choice, found.strict, found.stop)
     context = Context(**{**dict(found.context), "compact_at": found.context.compact_at / 100})
     return Agent(name, found.instructions, chained(names), found.tools, found.max_output_tokens, context, asking)
+
+
+def form_of(config: Config, agent: str, given: JsonObject | None) -> JsonObject | None:
+    """What the answer must fit. Raises ConfigError."""
+    if given is not None:
+        return checked(given, "output_schema")
+    found = config.agents[agent].output_schema if agent in config.agents else None
+    if not isinstance(found, Path):
+        return found
+    return read_output_schema(found, shown_path(found, config.folders.cwd))
 
 
 def own_limits(config: Config, agent: str) -> Limits:

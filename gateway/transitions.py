@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import (
+    AnswerRejected,
+    Carried,
+    Compacted,
+    Interrupted,
+    ModelChosen,
+    Pinned,
+    Searched,
+    UserSpoke,
+)
 from gateway.errors import IllegalEvent
 from gateway.events import (
     Admitted,
@@ -71,6 +80,7 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Slept: "running",
         Woke: "running",
         Notified: "running",
+        AnswerRejected: "running",
         LimitsRaised: "running",
         UserSpoke: "running",
         Pinned: "running",

@@ -49,6 +49,11 @@ _NANOS = 1_000_000_000
 log = logging.getLogger("toolgate.turn")
 
 
+def _answered_again(run: Run) -> bool:
+    """Whether the turn before has made no calls, but an answer that its run can't end in."""
+    return bool(run.rejected) and run.messages[-1]["role"] == "user"
+
+
 async def _unheard() -> None:
     """Nobody wants to know at once."""
 
@@ -105,7 +110,7 @@ class Turn:
         if attempt is None:
             return None
         if 0 < run.turn < number:  # a turn ends where the next one begins
-            self.tracing.stepped(run, "tool")
+            self.tracing.stepped(run, "answer" if _answered_again(run) else "tool")
         current = _Current(attempt)
         try:
             came = await self._streamed(current, request)

@@ -11,6 +11,7 @@ Nothing here imports `gateway`. Shapes: what Anthropic Messages, OpenAI Response
     anthropic/          Anthropic's Messages, by their SDK
     openai_responses/   OpenAI's Responses, by their SDK
     openai_chat/        Chat Completions, with the deviations of those who are compatible
+    answer_form         the form of an answer, asked for in words where a backend can't be given its schema
     wire/               what those three have in common: from turns to sockets
     scripted/           an embedded model that plays a script
     blotting, blotted   secrets out of texts, streams and replies

@@ -1,13 +1,14 @@
 """A request as a model takes it that can't do everything. Pure.
 
 What it lacks is left out of the request, or said in words in its place: a picture becomes a sentence about it, so that
-the model knows that there was one.
+the model knows that there was one; the form of its answer is asked for.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
+from providers.answer_form import in_words
 from providers.message import File, Image, Message, Part, Text, ToolResult
 from providers.request import Request
 
@@ -35,7 +36,7 @@ def _without(request: Request, lacking: Ability) -> Request:
         case "parallel_calls":
             return replace(request, parallel=False)
         case "output_schema":
-            return replace(request, output_schema=None)
+            return in_words(request)
 
 
 def _described(message: Message, lacking: Ability) -> Message:

@@ -34,6 +34,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.lifecycle", "gateway.later", "gateway.conversation", "gateway.asked", "gateway.events",
         "gateway.transitions", "gateway.weight", "gateway.state", "gateway.job", "gateway.course", "gateway.cron",
         "gateway.refusals", "gateway.results", "gateway.fates", "gateway.run", "gateway.session", "gateway.forking",
+        "gateway.output",
         "gateway.steps", "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",

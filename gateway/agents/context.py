@@ -4,6 +4,7 @@ Its order is stable, so that prompt caches hit: tools, instructions and pinned t
 from turn to turn (how much of the budget is left) stands at the end.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from gateway.agents import DEFAULT_WINDOW, Agent
 from gateway.agents.compaction import BYTES_A_TOKEN, LEAST_ROOM, Room
 from gateway.agents.offering import Offer, Offered
 from gateway.budget import shown
+from gateway.call import JsonObject
 from gateway.errors import ContextTooSmall
 from gateway.run import Run
 from providers import Message, Request, Text, ToolSpec
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 WARN_AT = 80  # percent of a run's own limits
+_WORDS = 400  # bytes
 _PINNED = "Keep in mind, however long the conversation becomes:"
 
 
@@ -49,7 +52,7 @@ def room_of(agent: Agent, run: Run, tools: Sequence[ToolSpec], window: int, scal
     """
     context = agent.context
     reserve = min(context.reserve or agent.most_output, window // 2)
-    fixed = (_bytes(system_of(agent, run)) + _size_of(tools)) / BYTES_A_TOKEN * scale
+    fixed = (_bytes(system_of(agent, run)) + _size_of(tools) + _form(run.output_schema)) / BYTES_A_TOKEN * scale
     room = Room.of((window - reserve - fixed) / scale, context.compact_at)
     if room.mark < LEAST_ROOM:
         raise ContextTooSmall(
@@ -70,7 +73,8 @@ def assemble(agent: Agent, run: Run, model: str, offer: Offer, messages: Sequenc
         effort=asking.effort,
         parallel=asking.parallel,
         stop=tuple(asking.stop),
-        tool_choice=_choice(asking.tool_choice, offer, messages),
+        tool_choice=_choice(asking.tool_choice, offer, () if run.rejected else messages),
+        output_schema=run.output_schema,
     )
     taken, most = run.spend + run.reserved, [agent.most_output]
     if run.limits.tokens is not None:
@@ -109,11 +113,17 @@ def running_low(run: Run) -> str:
 def estimated_tokens(request: Request, run: Run) -> int:
     """How many input tokens a request will cost at most, about: counted in bytes of its text and JSON."""
     low = _bytes(running_low(run))
-    return (_bytes(request.system) + _size_of(request.tools) + run.size + low) // BYTES_A_TOKEN + 1
+    fixed = _bytes(request.system) + _size_of(request.tools) + _form(request.output_schema)
+    return (fixed + run.size + low) // BYTES_A_TOKEN + 1
 
 
 def _size_of(tools: Sequence[ToolSpec]) -> int:
     return tools.size if isinstance(tools, Offered) else Offered(tools).size
+
+
+def _form(schema: JsonObject | None) -> int:
+    """Bytes of what is said of the answer's form, with the words that some models need for it."""
+    return 0 if schema is None else len(json.dumps(schema)) + _WORDS
 
 
 def _bytes(text: str) -> int:

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 import click
 from rich.console import Console
 
 from gateway.approval import Approval
 from gateway.budget import Limits
-from gateway.call import Allow
+from gateway.call import Allow, JsonObject
 from gateway.calling import now
 from gateway.cli.asking import answer, has_spoken
 from gateway.cli.console import console
@@ -21,6 +22,7 @@ from gateway.cli.lines import budget_line, doubts, recap
 from gateway.cli.options import Caller, emit
 from gateway.cli.runs.undoing import hint
 from gateway.cli.view import LiveView, show_line
+from gateway.config.output_schemas import read_output_schema
 from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run
@@ -64,6 +66,13 @@ class Errand:
     model: str | None = None
     limits: Limits = Limits()  # noqa: RUF009 - frozen
     session: str = ""
+    output_schema: Path | None = None  # a file
+
+    @property
+    def form(self) -> JsonObject | None:
+        """What the answer must fit, if this says so. Raises ConfigError."""
+        file = self.output_schema
+        return None if file is None else read_output_schema(file, str(file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +107,10 @@ async def run(caller: Caller, errand: Errand, manner: Manner) -> int:
     async with caller.runtime() as runtime:
         warn(runtime, manner)
         subject = runtime.subject_for(errand.agent)
-        dialogue = Dialogue(session=errand.session)
-        run_id = await runtime.submit(errand.text, subject, model=errand.model, limits=errand.limits, dialogue=dialogue)
+        dialogue, form = Dialogue(session=errand.session), errand.form
+        run_id = await runtime.submit(
+            errand.text, subject, model=errand.model, limits=errand.limits, dialogue=dialogue, output_schema=form
+        )
         manner = replace(manner, option=caller.tenant_option()(subject.tenant))
         return await _see_through(runtime, run_id, manner, manner.watcher())
 

@@ -7,7 +7,16 @@ from typing import Any
 
 from gateway.budget import UNITS, Limits, Spend, Unit, shown
 from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, TaskCreated, Unsent, outcome_from_json
-from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import (
+    AnswerRejected,
+    Carried,
+    Compacted,
+    Interrupted,
+    ModelChosen,
+    Pinned,
+    Searched,
+    UserSpoke,
+)
 from gateway.events import (
     Budgeted,
     Cancelled,
@@ -244,6 +253,11 @@ def _compacted(event: Compacted, _calls: Calls) -> Line:
     return Line("~", "cyan", f"{' and '.join(parts)} are told no more", f"{gone.get('bytes', 0):,} bytes{stands}{why}")
 
 
+def _rejected(event: AnswerRejected, _calls: Calls) -> Line:
+    where = f"{visible(event.where)}: " if event.where else ""
+    return Line("✗", "yellow", "the answer does not fit its schema", f"{where}{visible(event.why)}")
+
+
 def _carried(event: Carried, _calls: Calls) -> Line:
     source = " ".join(f"{name} {visible(str(said))}" for name, said in event.source.items())
     return Line("▸", "bold", f"goes on from {source}", f"{len(event.messages)} messages")
@@ -275,6 +289,7 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     ModelChosen: lambda event, _: Line("!", "cyan", f"goes on with the model {visible(event.model)}"),
     Searched: _searched,
     Compacted: _compacted,
+    AnswerRejected: _rejected,
     Carried: _carried,
     Deferred: _deferred,
     Slept: _slept,

@@ -30,6 +30,12 @@ _WAIT = click.option("--wait/--no-wait", default=None, help="Wait for people's a
 )
 @click.option("--budget", "budgets", multiple=True, metavar="UNIT=AMOUNT", help="`usd=1`, `tokens=20k`, `turns=5`.")
 @click.option("--session", default="", metavar="NAME", help="Go on where the last run of this session has ended.")
+@click.option(
+    "--output-schema",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The answer is JSON that fits this JSON Schema; by itself as its agent says.",
+)
 @_WAIT
 @as_json
 @caller
@@ -39,6 +45,7 @@ def run_command(
     model: str | None,
     budgets: Sequence[str],
     session: str,
+    output_schema: Path | None,
     wait: bool | None,
     as_json: bool,
     caller: Caller,
@@ -46,7 +53,7 @@ def run_command(
     """Let an agent work on TEXT, and watch it."""
     from gateway.cli.driving import Errand, Manner, run
 
-    errand = Errand(text, agent, absolute(model), limits_of(budgets), session)
+    errand = Errand(text, agent, absolute(model), limits_of(budgets), session, output_schema)
     return interruptible(run(caller, errand, Manner.of(as_json=as_json, wait=wait)))
 
 

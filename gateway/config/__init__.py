@@ -1,12 +1,12 @@
 """What Toolgate is told: `toolgate.toml`, `.mcp.json`, `budgets.toml`, the environment and the flags.
 
 Reading order: `settings` (what may be said), `models`, `endpoints`, `model_names` and `choosing` (which model is meant
-by a name, and where it is served), `server_entry` and `servers` (which servers), `auth_word` (how to get into
-them), `tool_word` (what is said of their single tools) and `network`, `folders` and `layers` (who is heard first),
-`loading` (all of it at once), `expansion` and `resolved_auth` (secrets, at the last moment), `own_secrets` (all that
-there are), `showing` and `masking` (what people see of it), `budgets`, `starter` (what `toolgate init` writes). Below
-them: `table` is what all tables share; `places`, `documents`, `toml_lines` and `jsonc` know in which line something
-stands; `findings` says what is wrong with it.
+by a name, and where it is served), `output_schemas` (what an answer must fit), `server_entry` and `servers` (which
+servers), `auth_word` (how to get into them), `tool_word` (what is said of their single tools) and `network`, `folders`
+and `layers` (who is heard first), `loading` (all of it at once), `expansion` and `resolved_auth` (secrets, at the last
+moment), `own_secrets` (all that there are), `showing` and `masking` (what people see of it), `budgets`, `starter` (what
+`toolgate init` writes). Below them: `table` is what all tables share; `places`, `documents`, `toml_lines` and `jsonc`
+know in which line something stands; `findings` says what is wrong with it.
 """
 
 from gateway.config.budgets import SAFE, Budgets, load_budgets, parse_budget

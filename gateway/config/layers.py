@@ -27,6 +27,7 @@ _PATHS: Sequence[KeyPath] = (
     ("policy", "files"),
     ("policy", "budgets"),
     ("models", "*", "script"),
+    ("agents", "*", "output_schema"),
 )
 
 

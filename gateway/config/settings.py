@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 
@@ -19,6 +19,7 @@ from gateway.config.endpoints import EndpointConfig
 from gateway.config.model_names import in_row
 from gateway.config.models import Effort, ModelConfig, PricesConfig
 from gateway.config.network import NetworkConfig
+from gateway.config.output_schemas import plain
 from gateway.config.queueing import QueueConfig
 from gateway.config.serving import OAuthConfig, ProfileConfig, ServeConfig, User
 from gateway.config.stores import POSTGRES
@@ -38,6 +39,7 @@ from gateway.config.table import (
 from gateway.config.tool_word import Retries, ToolConfig
 from gateway.cron import what_is_wrong
 from gateway.job import HIGHEST, LOWEST
+from gateway.output import unusable
 from gateway.screens.finding import Kind
 from gateway.zones import UnknownZone, zone_named
 
@@ -151,12 +153,22 @@ def _tool_choice(value: object) -> object:
     return value
 
 
+def _output_schema(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    schema = plain(value)
+    if (flaw := unusable(schema)) is not None:
+        raise ValueError(f"the output schema {flaw}")
+    return schema
+
+
 class AgentConfig(Table):
     """`[agents.NAME]`. `tools` is what its model is shown; what it may call is the policy's affair.
 
     `model` is one name, or several that are asked one after another when one fails. `effort` comes before that of the
     model. Without `parallel_calls` it makes one call at a time; `tool_choice` is about its first reply to the user;
     `strict` asks for arguments that fit their schemas, `stop` are texts at which it ends.
+    Its answer is JSON that fits `output_schema`: a file of JSON Schema, or the schema itself.
     """
 
     instructions: str = ""
@@ -168,6 +180,7 @@ class AgentConfig(Table):
     tool_choice: Annotated[str, BeforeValidator(_tool_choice)] = "auto"
     strict: bool = False
     stop: Strings = ()
+    output_schema: Annotated[Path | Mapping[str, Any] | None, BeforeValidator(_output_schema)] = None
     budgets: BudgetTable = Field(default_factory=BudgetTable)
     context: ContextConfig = Field(default_factory=ContextConfig)
     may_wait: bool = False

@@ -7,11 +7,13 @@ stands before a mark must be the same, byte for byte, as it was: tools come in t
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from providers.answer_form import in_words
+from providers.anthropic.form import formed, says_all
 from providers.message import File, Image, Message, Opaque, Part, Text, Thinking, ToolCall, ToolResult
 from providers.request import Request, ToolSpec
 from providers.wire.content import IMAGES, Piece, described, pieces, shown, text_of
 from providers.wire.remembered import remembered
-from providers.wire.schemas import closed, may_be_strict, of_object, plain_keys
+from providers.wire.schemas import may_be_strict, plain_keys
 from providers.wire.text import arguments_of, clean, clean_json, name_of
 from providers.wire.turns import prepared
 
@@ -29,6 +31,7 @@ _EFFORTS = {"none": None, "minimal": "low"}
 
 def encoded(request: Request, origin: str) -> Json:
     """The body of a streamed request. `origin` is the key of what may go back in `meta`."""
+    form, request = _form(request)
     messages = prepared(request.messages)
     leading = [message for message in messages[: _leading(messages)] if message.text]
     system = [text for text in (request.system, *(message.text for message in leading)) if text.strip()]
@@ -43,7 +46,7 @@ def encoded(request: Request, origin: str) -> Json:
         body["system"] = [*texts[:-1], texts[-1] | {"cache_control": _MARK}]
     if request.stop:
         body["stop_sequences"] = list(request.stop)
-    return body | _tool_fields(request, messages) | _thinking(request)
+    return body | _tool_fields(request, messages) | _thinking(request, form)
 
 
 def _leading(messages: Sequence[Message]) -> int:
@@ -86,12 +89,21 @@ def _choice(request: Request) -> Json:
     return {"type": "tool", "name": request.tool_choice} | alone
 
 
-def _thinking(request: Request) -> Json:
+def _form(request: Request) -> tuple[Json | None, Request]:
+    """The form of the answer; and the request, in which it is asked for in words where that does not say all of it."""
+    if request.output_schema is None:
+        return None, request
+    form = formed(request.output_schema)
+    whole = form is not None and says_all(form, request.output_schema)
+    return form, request if whole else in_words(request)
+
+
+def _thinking(request: Request, form: Json | None) -> Json:
     """How much is thought, and the form of the answer. A forced call leaves no room for thinking."""
     effort = _EFFORTS.get(request.effort or "none", request.effort)
     config: Json = {"effort": effort} if effort else {}
-    if request.output_schema is not None:
-        config["format"] = {"type": "json_schema", "schema": clean_json(closed(of_object(request.output_schema)))}
+    if form is not None:
+        config["format"] = {"type": "json_schema", "schema": clean_json(form)}
     body: Json = {"output_config": config} if config else {}
     if request.effort == "none":
         body["thinking"] = {"type": "disabled"}

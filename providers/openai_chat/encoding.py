@@ -6,6 +6,7 @@ Messages of role `tool` are text alone: images and files that tools returned fol
 from collections.abc import Sequence
 from typing import Any
 
+from providers.answer_form import in_words, is_of_object
 from providers.message import File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from providers.openai_chat.profiles import Profile
 from providers.request import Request, ToolSpec
@@ -25,6 +26,7 @@ _NO_SIGNATURE = {"google": {"thought_signature": "skip_thought_signature_validat
 
 def encoded(request: Request, origin: str, profile: Profile, tools: Sequence[Json]) -> Json:
     """The body of a streamed request. `tools` is what `tools_of` makes of the request's."""
+    form, request = _form(request, profile)
     body: Json = {
         "model": request.model,
         "messages": _messages(request, origin, profile),
@@ -37,7 +39,7 @@ def encoded(request: Request, origin: str, profile: Profile, tools: Sequence[Jso
         body["stop"] = list(request.stop)
     if request.cache_key and profile.cache_key:
         body["prompt_cache_key"] = request.cache_key
-    return body | _tool_fields(request, profile, tools) | _thinking(request, profile)
+    return body | _tool_fields(request, profile, tools) | _thinking(request, profile) | form
 
 
 def tools_of(tools: Sequence[ToolSpec], profile: Profile) -> list[Json]:
@@ -82,15 +84,25 @@ def _thinking(request: Request, profile: Profile) -> Json:
     if request.effort is not None and profile.effort:
         effort = "none" if only_calls else profile.efforts.get(request.effort, request.effort)
         body[profile.effort] = {"effort": effort} if profile.effort == "reasoning" else effort
-    if request.output_schema is not None and profile.form == "json_schema":
-        strict = profile.strict and may_be_strict(request.output_schema)
-        schema = of_object(request.output_schema)
-        schema = clean_json(reduced(schema) if profile.reduced else schema)
-        form = {"name": "answer", "schema": schema, "strict": strict}
-        body["response_format"] = {"type": "json_schema", "json_schema": form}
-    elif request.output_schema is not None and profile.form:
-        body["response_format"] = {"type": "json_object"}
     return body
+
+
+def _form(request: Request, profile: Profile) -> tuple[Json, Request]:
+    """The form of the answer; and the request, in which it is asked for in words where the endpoint has none for it.
+
+    Gemini takes tools or a form, and not both.
+    """
+    schema = request.output_schema
+    if schema is None:
+        return {}, request
+    if not profile.form or not is_of_object(schema) or (profile.reduced and request.tools):
+        return {}, in_words(request)
+    if profile.form == "json_object":  # any object: its endpoints want the word JSON in the text besides
+        return {"response_format": {"type": "json_object"}}, in_words(request)
+    strict = profile.strict and may_be_strict(schema)
+    bare = of_object(schema)
+    form = {"name": "answer", "schema": clean_json(reduced(bare) if profile.reduced else bare), "strict": strict}
+    return {"response_format": {"type": "json_schema", "json_schema": form}}, request
 
 
 # ---- messages

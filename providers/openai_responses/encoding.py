@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from providers.answer_form import in_words, is_of_object
 from providers.message import File, Image, Message, Opaque, Part, Text, Thinking, ToolCall, ToolResult
 from providers.reply import ProviderError
 from providers.request import Request, ToolSpec
@@ -31,6 +32,8 @@ def encoded(request: Request, origin: str) -> Json:
     """The body of a streamed request. `origin` is the key of what may go back in `meta`. Raises ProviderError."""
     if request.stop:
         raise ProviderError("bad_request", "Responses can't be told texts at which to stop (`stop`)")
+    if request.output_schema is not None and not is_of_object(request.output_schema):
+        request = in_words(request)
     body: Json = {
         "model": request.model,
         "input": [item for message in prepared(request.messages) for item in _items(message, origin)],

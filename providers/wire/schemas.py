@@ -9,12 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["closed", "may_be_strict", "of_object", "plain_keys", "reduced"]
+__all__ = ["may_be_strict", "of_object", "plain_keys", "reduced"]
 
 Schema = Mapping[str, Any]
 
 _UNIONS = ("oneOf", "anyOf", "allOf")
-_DATA = frozenset({"enum", "const", "default", "examples", "required"})  # what they hold is no schema
 _KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _NEVER_STRICT = frozenset(
     {"oneOf", "allOf", "not", "if", "then", "else", "patternProperties", "prefixItems", "dependentRequired",
@@ -54,17 +53,6 @@ def plain_keys(schema: Schema) -> dict[str, Any]:
         "required": [name for name in kept.get("required", ()) if name not in odd],
         "description": "\n".join(filter(None, (kept.get("description"), about))),
     }
-
-
-def closed(schema: Any) -> Any:
-    """The schema with every object closed that does not say whether it is: Anthropic takes no others for answers."""
-    if isinstance(schema, list):
-        return [closed(part) for part in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    kept = {name: part if name in _DATA else closed(part) for name, part in schema.items()}
-    is_object = kept.get("type") == "object" or isinstance(kept.get("properties"), Mapping)
-    return {"additionalProperties": False, **kept} if is_object and "type" in kept else kept
 
 
 def may_be_strict(schema: Schema) -> bool:

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import (
+    AnswerRejected,
+    Carried,
+    Compacted,
+    Interrupted,
+    ModelChosen,
+    Pinned,
+    Searched,
+    UserSpoke,
+)
 from gateway.events import (
     EVENTS,
     Admitted,
@@ -55,6 +64,7 @@ SAMPLES: tuple[Event, ...] = (
         model="scripted:demo.yaml",
         input="Where is order o-17?",
         limits={"turns": 20, "nanos": 500_000_000},
+        output_schema={"type": "object"},
     ),
     Started(worker="host/4711/0123abcd"),
     ModelAsked(turn=1, reserved={"turns": 1, "tokens": 4_500}, model="anthropic:claude-x"),
@@ -169,6 +179,7 @@ SAMPLES: tuple[Event, ...] = (
         by="demo-1",
         because="too_large",
     ),
+    AnswerRejected(turn=2, where="orders[0].total", why="this text is not of type 'number'"),
     Carried(
         source={"run": "r-1", "seq": 12},
         messages=({"role": "user", "parts": [{"kind": "text", "text": "Where is o-17?"}]},),
@@ -206,7 +217,7 @@ def test_events_from_before_other_actions_were_recorded_read_as_calls() -> None:
     read = [event_from_json(written) for written in old]
     assert {event.action for event in read if isinstance(event, Denied | Held | Admitted)} == {"call"}
     assert (
-        len(read) == len(SAMPLES) - 14
+        len(read) == len(SAMPLES) - 15
     )  # nor were duties, budgets over many runs, conversations, what comes later by itself
 
 
@@ -244,6 +255,7 @@ OLDEST: Mapping[str, set[str]] = {
     "model_chosen": {"model", "by"},
     "searched": {"key", "query", "found", "content"},
     "compacted": {"turn", "results", "messages", "summary", "size"},
+    "answer_rejected": {"turn", "where", "why"},
     "carried": {"source", "messages", "size"},
     "deferred": {"key", "until", "attempt"},
     "slept": {"key", "until"},

@@ -58,6 +58,12 @@ def test_at_the_end_of_a_turn_all_its_results_are_there() -> None:
     assert run.spend.tool_calls == 0  # its budgets begin anew
 
 
+def test_the_form_of_its_answer_is_taken_along() -> None:
+    schema = {"type": "object"}
+    assert fork("t1", events=(replace(QUEUED, output_schema=schema), *STORY[1:])).output_schema == schema
+    assert fork("t1").output_schema is None
+
+
 def test_a_call_that_was_under_way_has_the_answer_that_came_later() -> None:
     first, second = results(fork("5"))
     assert first == results(fork("t1"))[0]

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from gateway.budget import Limits, Spend
 from gateway.call import Refused, Subject, Unsent
-from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import (
+    AnswerRejected,
+    Carried,
+    Compacted,
+    Interrupted,
+    ModelChosen,
+    Pinned,
+    Searched,
+    UserSpoke,
+)
 from gateway.errors import IllegalEvent
 from gateway.events import (
     EVENTS,
@@ -69,7 +78,7 @@ SAMPLES: Mapping[type[Event], Event] = {
         Resumed("it was resumed"), Succeeded("done"), Failed("server", "broken"), Cancelled("user:ann"),
         UserSpoke("more", "user:ann"), Interrupted("user:ann"), Pinned("a fact", "user:ann"),
         ModelChosen("other", "user:ann"), Searched("t1/call/1", "refund", ["shop/refund"], ()),
-        Compacted(2, 3, 1, "in short", 100), Carried({"run": "r-0", "seq": 9}, [], 0),
+        Compacted(2, 3, 1, "in short", 100), AnswerRejected(1, "", "odd"), Carried({"run": "r-0", "seq": 9}, [], 0),
         Deferred("t1/call/1", NOON, 1), Slept("t1/call/1", NOON), Woke("t1/call/1"), Notified("paid", "{}", "user:bob"),
     )
 }  # fmt: skip
@@ -102,7 +111,7 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
                 "started", "model_asked", "model_answered", "model_failed", "denied", "held", "decided", "admitted",
                 "recognised", "obliged", "budgeted", "returned", "doubted", "resolved", "limits_raised",
                 "user_spoke", "pinned", "model_chosen", "searched", "compacted", "deferred", "slept", "woke",
-                "notified",
+                "notified", "answer_rejected",
             ),
             "running",
         ),

@@ -11,7 +11,7 @@ import pytest
 
 from gateway import bounded, schema
 from gateway.call import Arguments, Tool
-from gateway.schema import violation
+from gateway.schema import fault, violation
 from tests.builders import a_tool
 
 REFUND = {
@@ -154,3 +154,10 @@ def test_each_pin_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_only_so_many_schemas_are_kept() -> None:
     assert schema._compiled.cache_info().maxsize == 4096  # noqa: SLF001 - filling it would take seconds
+
+
+def test_a_fault_is_an_error_of_the_value_or_what_is_wrong_with_the_schema() -> None:
+    assert fault("fault-1", {"type": "object"}, {}) is None
+    assert list(fault("fault-2", {"items": {"type": "number"}}, [1, ""]).absolute_path) == [1]
+    assert fault("fault-3", {"$ref": "#"}, 1) == "refers to itself without end"
+    assert str(fault("fault-4", {"type": 1}, 1)).startswith("is not a JSON Schema: ")

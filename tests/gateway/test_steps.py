@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.call import InDoubt, outcome_to_json
+from gateway.conversation import AnswerRejected, UserSpoke
 from gateway.events import (
     Admitted,
     Cancelled,
@@ -447,3 +448,55 @@ def test_a_run_whose_model_makes_a_refused_call_again_and_again_fails() -> None:
     failed = next_step(replace(run, refused={"desk/send {}": MAX_REFUSALS}), NOON)
     assert isinstance(failed, Fail)
     assert failed.kind == "insistence"
+
+
+# ---- a run that must end in data
+
+NUMBERED = replace(QUEUED, output_schema={"type": "object", "required": ["total"]})
+UNFIT = AnswerRejected(1, "", "'total' is a required property")
+
+
+def test_an_answer_that_fits_its_schema_ends_the_run_in_the_data_alone() -> None:
+    play(NUMBERED, STARTED, *said(1, '```json\n{"total": 12.50}\n```'), 'finish {"total": 12.50}')
+
+
+def test_calls_before_the_answer_are_made_as_ever() -> None:
+    play(
+        *(NUMBERED, STARTED, "ask 1", *wanted(1, "clock/now"), "make 1", *made(1, "12:00"), "ask 2"),
+        *(*said(2, '{"total": 12}'), 'finish {"total": 12}'),
+    )
+
+
+def test_a_model_whose_answer_does_not_fit_is_told_once_and_then_the_run_fails() -> None:
+    run = play(
+        *(NUMBERED, STARTED, "ask 1", *said(1, "{}"), "reject ", UNFIT, "ask 2"),
+        *(*said(2, "It is 12."), "fail output"),
+    )
+    assert run.messages[2]["parts"][0]["text"] == (
+        "Your answer does not fit the JSON Schema that it must fit: 'total' is a required property. Answer again,"
+        " with the whole JSON value and nothing else."
+    )
+    failed = next_step(run, NOON)
+    assert failed == Fail("output", "the answer does not fit the schema that it must fit: not JSON: at character 0")
+
+
+def test_a_second_answer_that_fits_ends_the_run_well_also_after_more_calls() -> None:
+    play(
+        *(NUMBERED, STARTED, *said(1, "{}"), UNFIT, "ask 2", *wanted(2, "clock/now"), "make 1", *made(1, "12:00", 2)),
+        *("ask 3", *said(3, '{"total": 1}'), 'finish {"total": 1}'),
+    )
+
+
+def test_an_answer_that_was_cut_is_not_looked_at() -> None:
+    play(NUMBERED, STARTED, asked(1), replied(1, say='{"total"', finish="length"), "fail length")
+
+
+def test_in_a_conversation_each_answer_must_fit_and_the_user_may_go_on_when_none_does() -> None:
+    talk = replace(NUMBERED, conversation=True)
+    run = play(
+        *(talk, STARTED, *said(1, '{"total": 1}'), "wait user", Waited("user"), UserSpoke("And?", "user:ann")),
+        *(Resumed("the user goes on"), "ask 2", *said(2, "{}"), "reject ", replace(UNFIT, turn=2), *said(3, "[]")),
+        *("wait user", Waited("user", "output"), UserSpoke("Again.", "user:ann"), Resumed("the user goes on")),
+        *(*said(4, "{}"), "reject "),
+    )
+    assert run.rejected == 0

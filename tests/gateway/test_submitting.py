@@ -45,6 +45,22 @@ def test_what_is_wanted_is_queued_and_ready_for_a_worker(tmp_path: Path) -> None
     asyncio.run(scenario())
 
 
+def test_what_its_answer_must_fit_is_recorded_with_it(tmp_path: Path) -> None:
+    project = Project.of(tmp_path / "project", {}, f'{TOML}[agents.desk.output_schema]\ntype = "object"\n')
+
+    async def scenario() -> None:
+        with open_offline(load_config(project.folder, {})) as offline:
+            who = offline.subject(agent="agent:desk")
+            own = await offline.run(await submit(offline, Submission("count", who)))
+            given = await offline.run(await submit(offline, Submission("count", who, output_schema={"type": "array"})))
+            assert (own.output_schema, given.output_schema) == ({"type": "object"}, {"type": "array"})
+            with pytest.raises(ConfigError, match="the output schema is not a JSON Schema"):
+                await submit(offline, Submission("count", who, output_schema={"type": "objekt"}))
+            assert len(await offline.store.run_rows()) == 2
+
+    asyncio.run(scenario())
+
+
 def test_where_no_agent_is_configured_there_is_one(tmp_path: Path) -> None:
     config = load_config(Project.of(tmp_path / "project", {}, "").folder, {})
     assert agent_of(config, "assistant").name == "assistant"

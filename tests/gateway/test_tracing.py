@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from gateway.task import Task
 from gateway.telemetry import ROOT, Recorder, Silent, Span
 from gateway.tracing import Forwarding, Interval, Place, Tracing
 from providers import ProviderError
-from tests.fixtures.parts import ANN, BOB, RULES, Cut, Replies, Stage, calls, opened, says, tally
+from tests.fixtures.parts import ANN, BOB, RULES, Cut, Replies, Stage, calls, opened, queued, says, tally
 
 DONE = says("Done.")
 
@@ -375,3 +376,18 @@ def test_of_a_task_its_end_is_told_once_and_what_deceives_each_time(
     assert (span.name, span.run_id, span.key, span.start_ns) == ("tool.call", "run-1", "call/1/task/5", 5)
     assert span.attributes.get("toolgate.result.findings", 0) == told
     assert (span.attributes["tool"], span.attributes["human_gate"]) == ("a/b", "approved")
+
+
+def test_an_answer_that_does_not_fit_its_schema_is_a_turn_of_its_own(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        first = replace(queued(), output_schema={"type": "object"})
+        await stage.files.append("run-1", [first], lease=None)
+        model = Replies(
+            calls(("desk__put", {"word": "a"})), says("[]"), calls(("desk__put", {"word": "b"})), says("{}")
+        )
+        run = await stage.drive("run-1", model)
+        assert (run.status, run.output) == ("succeeded", "{}")
+        kinds = [span.attributes["toolgate.step.kind"] for span in named(stage, "agent.step")]
+        assert kinds == ["tool", "answer", "tool", "answer"]
+
+    on_stage(tmp_path, scenario)

@@ -25,7 +25,6 @@ LEFT: list[tuple[Ability, dict[str, Any]]] = [
     ("tools", {"tools": (), "tool_choice": "auto"}),
     ("effort", {"effort": None}),
     ("parallel_calls", {"parallel": False}),
-    ("output_schema", {"output_schema": None}),
 ]
 
 
@@ -36,6 +35,12 @@ def test_a_model_that_lacks_nothing_gets_the_request_as_it_is() -> None:
 @pytest.mark.parametrize(("lacking", "changes"), LEFT)
 def test_what_a_model_can_not_do_is_not_asked_of_it(lacking: Ability, changes: dict[str, Any]) -> None:
     assert fitted(FULL, [lacking]) == replace(FULL, **changes)
+
+
+def test_the_form_of_an_answer_is_asked_for_in_words() -> None:
+    asked = fitted(FULL, ["output_schema"])
+    assert asked.output_schema is None
+    assert asked.system.endswith('\n{"type": "object"}')
 
 
 def test_a_picture_becomes_a_sentence_about_it() -> None:

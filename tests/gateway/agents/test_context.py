@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from gateway.agents import Agent, Asking
 from gateway.agents.compaction import BYTES_A_TOKEN
-from gateway.agents.context import assemble, estimated_tokens, running_low
+from gateway.agents.context import assemble, estimated_tokens, room_of, running_low
 from gateway.agents.offering import Offer, Offered
+from gateway.conversation import AnswerRejected
 from gateway.events import Budgeted
 from gateway.run import Run
 from providers import Request, ToolSpec, message_from_json
-from tests.builders import QUEUED, STARTED, admitted, asked, folded, limited, made, play, replied, wanted
+from tests.builders import QUEUED, STARTED, admitted, asked, folded, limited, made, play, replied, said, wanted
 from tests.builders import wanted as calling
 
 AGENT = Agent("support", "Be kind.", max_output_tokens=1_000)
@@ -127,3 +128,29 @@ def test_a_call_is_demanded_of_the_first_reply_to_the_user_and_of_no_other(
     called = folded(*begun, *calling(1, "shop/refund"), *made(1))
     assert request_of(called, agent, (TOOL,), demanded).tool_choice == later
     assert request_of(folded(*begun), agent).tool_choice == "auto"  # without tools there is nothing to choose
+
+
+# ---- the form of the answer
+
+
+def test_the_form_of_an_answer_is_asked_for_and_counted() -> None:
+    schema = {"type": "object", "description": "x" * 3_000}
+    plain = folded(QUEUED, STARTED)
+    run = folded(replace(QUEUED, output_schema=schema), STARTED)
+    request = request_of(run)
+    assert request.output_schema == schema
+    assert request_of(plain).output_schema is None
+    assert estimated_tokens(request, run) > estimated_tokens(request_of(plain), plain) + 1_000
+    without, with_form = room_of(AGENT, plain, (), 10_000), room_of(AGENT, run, (), 10_000)
+    assert with_form.mark < without.mark
+
+
+def test_a_model_that_has_to_answer_again_need_not_call_a_tool_first() -> None:
+    agent = replace(AGENT, asking=Asking(tool_choice="any"))
+    tool = (ToolSpec("look", "", {}),)
+    queued = replace(QUEUED, output_schema={"type": "object"})
+    assert request_of(folded(queued, STARTED), agent, tool).tool_choice == "any"
+    rejected = folded(queued, STARTED, *said(1, "No."), AnswerRejected(1, "", "not JSON"))
+    assert request_of(rejected, agent, tool).tool_choice == "auto"
+    forbidden = replace(agent, asking=Asking(tool_choice="none"))
+    assert request_of(rejected, forbidden, tool).tool_choice == "none"

@@ -5,7 +5,16 @@ import pytest
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, InDoubt, Refused, Unsent, outcome_to_json
 from gateway.cli.lines import Said, budget_line, line, recap
-from gateway.conversation import Carried, Compacted, Interrupted, ModelChosen, Pinned, Searched, UserSpoke
+from gateway.conversation import (
+    AnswerRejected,
+    Carried,
+    Compacted,
+    Interrupted,
+    ModelChosen,
+    Pinned,
+    Searched,
+    UserSpoke,
+)
 from gateway.events import (
     EVENTS,
     Admitted,
@@ -48,6 +57,11 @@ def returned(outcome: Answered | Refused | Unsent | InDoubt) -> Returned:
 
 
 READS = [
+    (
+        AnswerRejected(1, "of[1]", "this text is too long"),
+        "✗ the answer does not fit its schema | of[1]: this text is too long",
+    ),
+    (AnswerRejected(1, "", "it is empty"), "✗ the answer does not fit its schema | it is empty"),
     (Queued("loop", "user:ann", "acme", "agent:desk", "demo", "hi"), "▸ agent:desk for user:ann · acme · demo | hi"),
     (Queued("client", "user:ann", "acme", input="an editor"), "▸ user:ann · acme | an editor"),
     (Denied(KEY, "shop/refund", "{}", "permitted", "no", "p.csv:3"), "✗ shop/refund {} | denied: no  [p.csv:3]"),
@@ -137,6 +151,7 @@ SILENT: list[Event] = [
 ]
 
 HOSTILE: list[Event] = [
+    AnswerRejected(1, EVIL, EVIL),
     Queued("client", "user:ann", "acme", None, EVIL, EVIL),
     Denied(KEY, EVIL, EVIL, "known", EVIL),
     Held(KEY, EVIL, "A-1", EVIL),

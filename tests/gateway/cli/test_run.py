@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.gateway.cli.conftest import Command
 
 
@@ -72,3 +74,41 @@ def test_resume_needs_a_run_that_exists(bare: Path, toolgate: Command) -> None:
     failed = toolgate("resume", "r-nothing")
     assert failed.code == 1
     assert "there is no run `r-nothing`" in failed.err
+
+
+# ---- an answer in data
+
+
+@pytest.fixture
+def form(bare: Path) -> Path:
+    (bare / "form.json").write_text('{"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}')
+    return bare / "form.json"
+
+
+def test_an_answer_in_data_is_all_that_stdout_has(bare: Path, form: Path, toolgate: Command) -> None:
+    (bare / "data.yaml").write_text(
+        "steps:\n  - say: '{}'\n  - say: |-\n      ```json\n      {\"n\": 1.50}\n      ```\n"
+    )
+    done = toolgate("run", "hi", "--model", "scripted:data.yaml", "--output-schema", str(form))
+    assert (done.code, done.out) == (0, '{"n": 1.50}\n')
+    assert "the answer does not fit its schema  'n' is a required property" in done.err
+
+
+def test_a_run_whose_answer_does_not_fit_fails_and_says_where(bare: Path, form: Path, toolgate: Command) -> None:
+    (bare / "data.yaml").write_text('steps:\n  - say: no\n  - say: \'{"n": "x"}\'\n')
+    failed = toolgate("run", "hi", "--model", "scripted:data.yaml", "--output-schema", str(form))
+    assert (failed.code, failed.out) == (1, "")
+    assert "failed (output)" in failed.err
+    assert "at `n`: this text is not of type 'number'" in " ".join(failed.err.split())
+    events = toolgate("run", "hi", "--model", "scripted:data.yaml", "--output-schema", str(form), "--json").lines
+    assert [event["event"] for event in events if "reject" in event["event"]] == ["answer_rejected"]
+    assert (events[-1]["event"], events[-1]["kind"]) == ("failed", "output")
+
+
+def test_a_schema_that_can_not_be_used_starts_no_run(bare: Path, form: Path, toolgate: Command) -> None:
+    form.write_text('{"$ref": "https://example.com/form.json"}')
+    failed = toolgate("run", "hi", "--output-schema", str(form), "--json")
+    assert (failed.code, failed.error["code"]) == (3, "config")
+    assert "only what stands in the schema itself" in failed.error["message"]
+    assert toolgate("run", "hi", "--output-schema", "none.json").code == 3
+    assert toolgate("runs", "--json").json == []

@@ -146,3 +146,21 @@ def test_calls_of_a_conversation_have_tools_beside_them_though_none_are_offered(
     body = said(user("Hi"), Message("assistant", tuple(ToolCall(name, name, "{}") for name in ("old", "o d", "o.d"))))
     assert [tool["name"] for tool in body["tools"]] == ["o_d", "old"]
     assert body["tool_choice"] == {"type": "none"}
+
+
+def test_a_form_that_says_all_is_given_and_what_it_does_not_say_is_asked_for_in_words() -> None:
+    whole = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
+    body = said(user("Hi"), output_schema=whole)
+    assert body["output_config"]["format"] == {"type": "json_schema", "schema": whole}
+    assert "JSON Schema" not in str(body.get("system"))
+    open_one = {"type": "object", "properties": {"a": {"type": "string"}}}
+    body = said(user("Hi"), output_schema=open_one)
+    assert body["output_config"]["format"]["schema"] == whole
+    assert "JSON Schema" not in str(body.get("system"))
+    limited = {**whole, "properties": {"a": {"type": "string", "maxLength": 3}}}
+    body = said(user("Hi"), output_schema=limited)
+    assert body["output_config"]["format"]["schema"] == whole
+    assert '"maxLength": 3' in body["system"][-1]["text"]
+    body = said(user("Hi"), output_schema={"type": "array"})
+    assert "output_config" not in body
+    assert body["system"][-1]["text"].endswith('{"type": "array"}')

@@ -177,3 +177,24 @@ def test_gemini_is_told_schemas_in_the_words_that_it_knows() -> None:
     )
     body = said(user("Hi"), profile="gemini", tools=(odd,))
     assert body["tools"][0]["function"]["parameters"]["properties"]["n"] == {"type": "integer", "nullable": True}
+
+
+@pytest.mark.parametrize(
+    ("profile", "schema", "tools", "form"),
+    [
+        ("openai", {"type": "array"}, (), None),
+        ("deepseek", {"type": "object"}, (), {"type": "json_object"}),
+        ("deepseek", {"type": "array"}, (), None),
+        ("gemini", {"type": "object"}, (LOOK,), None),
+    ],
+)
+def test_a_form_that_can_not_be_given_is_asked_for_in_words(profile: str, schema: Any, tools: Any, form: Any) -> None:
+    body = said(user("Hi"), profile=profile, tools=tools, output_schema=schema)
+    assert body.get("response_format") == form
+    assert body["messages"][0]["content"].endswith(json.dumps(schema))
+
+
+def test_where_the_form_is_given_nothing_is_said_of_it() -> None:
+    body = said(user("Hi"), profile="gemini", output_schema={"type": "object"})
+    assert body["response_format"]["type"] == "json_schema"
+    assert "JSON Schema" not in json.dumps(body["messages"])

@@ -134,3 +134,9 @@ def test_a_file_is_given_whole_and_one_of_text_as_text() -> None:
         {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,aGk="},
         {"type": "input_text", "text": "a.txt:\nhi"},
     ]
+
+
+def test_what_is_no_object_is_asked_for_in_words() -> None:
+    body = said(user("Hi"), output_schema={"type": "array"})
+    assert "text" not in body
+    assert body["instructions"].endswith('{"type": "array"}')

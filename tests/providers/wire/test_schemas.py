@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.wire.schemas import closed, may_be_strict, of_object, plain_keys, reduced
+from providers.wire.schemas import may_be_strict, of_object, plain_keys, reduced
 
 TEXT = {"type": "string"}
 CLOSED = {"type": "object", "properties": {"a": TEXT}, "required": ["a"], "additionalProperties": False}
@@ -29,23 +29,6 @@ def test_names_that_are_refused_are_told_in_words() -> None:
     assert plain["required"] == ["a"]
     assert plain["description"] == 'D\nIt also takes, by these very names: {"$odd": {"type": "string"}}'
     assert plain_keys(CLOSED) == CLOSED
-
-
-def test_objects_of_an_answer_are_closed_unless_they_say_otherwise() -> None:
-    inner = {"type": "object", "properties": {"type": TEXT}}
-    schema = {
-        "type": "object",
-        "properties": {"a": {"type": "array", "items": inner}, "b": {"type": "object", "additionalProperties": TEXT}},
-    }
-    assert closed(schema) == {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "a": {"type": "array", "items": {**inner, "additionalProperties": False}},
-            "b": {"type": "object", "additionalProperties": TEXT},
-        },
-    }
-    assert closed({"enum": [{"type": "object"}]}) == {"enum": [{"type": "object"}]}
 
 
 @pytest.mark.parametrize(
