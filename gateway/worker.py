@@ -162,7 +162,7 @@ class Worker:
         seen, until = 0, None
         try:
             run = await self._loop.work(lease, self._draining.is_set)
-            seen, until = run.seq, run.wakes
+            seen, until = run.seq, run.wakes if run.status == "waiting" else None
             self._told(Outcome(lease.run_id, run))
         except LeaseLost:
             log.warning("run %s goes on elsewhere: this worker was not heard of for too long", lease.run_id)
