@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.engine import Engine
-from gateway.errors import ConfigError, LeaseLost, StoreError, ToolgateError
+from gateway.errors import ConfigError, LeaseLost, NotItsTurn, StoreError, ToolgateError
 from gateway.job import Slots
 from gateway.loop import Loop
 from gateway.run import Run
@@ -162,11 +162,14 @@ class Worker:
         seen, until = 0, None
         try:
             run = await self._loop.work(lease, self._draining.is_set)
-            seen, until = run.seq, run.wakes
+            seen, until = run.seq, run.wakes if run.status == "waiting" else None
             self._told(Outcome(lease.run_id, run))
         except LeaseLost:
             log.warning("run %s goes on elsewhere: this worker was not heard of for too long", lease.run_id)
             return
+        except NotItsTurn:  # a run of the same session is before it
+            with contextlib.suppress(StoreError):
+                await self.store.put_off(lease)
         except Exception as error:  # noqa: BLE001 - whatever it is, others must be able to try
             await self._put_off(lease, error)
             return

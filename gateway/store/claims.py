@@ -18,6 +18,7 @@ from gateway.store.transactions import Bid, acquire, release
 
 __all__ = ["COMING", "HEADS", "READY", "TAKEN", "claim", "lay_down", "put_off", "ready"]
 
+SOON = 200  # milliseconds that a run rests at least: the clocks of its driver and of the store may differ
 LOOK_AGAIN = 1_000  # milliseconds until a job is looked at again that somebody drives who is no worker
 
 COMING = (
@@ -104,7 +105,8 @@ def lay_down(db: Ledger, lease: Lease, seen: int, until: int | None, now: int) -
         return
     rests = standing.status in ("waiting", "paused") and standing.seq == seen
     state = "ready" if not rests else "rests" if until is None else "later"
-    db.execute(_LAY_DOWN, (state, until if state == "later" else now, lease.run_id))
+    moment = now if until is None else max(until, now + SOON)
+    db.execute(_LAY_DOWN, (state, moment if state == "later" else now, lease.run_id))
 
 
 def put_off(db: Ledger, lease: Lease, now: int) -> None:

@@ -1,5 +1,6 @@
 """What a configuration makes of a worker and its engine."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,21 @@ from gateway.config import Config, load_config
 from gateway.engine.dispatched import Dispatched
 from gateway.engine.embedded import Embedded
 from gateway.errors import ConfigError
-from gateway.hiring import engine_of, terms_of, within
+from gateway.hiring import at_work, engine_of, terms_of, within
 from gateway.job import Slots
+from gateway.runtime import open_runtime
+from gateway.store.waiting import until
+from gateway.submitting import Submission, submit
 from tests.fixtures.project import Project
 
+PATIENCE = 60.0
+SCRIPTED = """
+[models.demo]
+provider = "scripted"
+script = "talk.yaml"
+[agents.desk]
+model = "demo"
+"""
 DBOS = '[queue]\nengine = "dbos"\n'
 
 
@@ -27,6 +39,27 @@ def test_a_worker_works_as_the_configuration_says_and_for_the_agents_that_it_has
     assert terms.slots == Slots(tenant=2, models={"big": 1})
     assert within(terms, None, 1, until_idle=True).concurrency == 9
     assert within(terms, 3, 1, until_idle=True).concurrency == 3
+
+
+def test_a_gateway_that_serves_may_be_a_worker_too(tmp_path: Path) -> None:
+    said = config(tmp_path, SCRIPTED)
+    (said.folders.cwd / "talk.yaml").write_text("steps:\n  - say: Four bells.\n")
+
+    async def scenario() -> None:
+        async with open_runtime(said) as runtime, at_work(runtime, 2):
+            offline = runtime.offline
+            run_id = await submit(offline, Submission("count", offline.subject(agent="agent:desk")))
+
+            async def ended() -> bool:
+                return (await offline.store.run_row(run_id)).status == "succeeded"
+
+            async with asyncio.timeout(PATIENCE):
+                await until(offline.store, ended)
+        async with open_runtime(said) as runtime, at_work(runtime, None):
+            await submit(runtime.offline, Submission("count", runtime.offline.subject(agent="agent:desk")))
+            assert await runtime.offline.store.coming() == 0  # nobody is hired
+
+    asyncio.run(scenario())
 
 
 def test_without_a_word_the_store_itself_is_the_queue(tmp_path: Path) -> None:

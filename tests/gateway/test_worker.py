@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.engine.embedded import Embedded
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, NotItsTurn
 from gateway.events import Paused, Resumed, Started
 from gateway.job import Job
 from gateway.loop import Loop
@@ -193,6 +193,19 @@ async def test_a_run_that_breaks_is_put_off_and_told_and_others_may_take_it(
         assert coming is not None
         assert 0 < coming <= 1_000
         assert (await stage.run("r-1")).status == "queued"
+
+
+@awaited
+async def test_a_run_whose_turn_in_its_session_has_not_come_is_put_off_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        await submit(stage, "r-1")
+        assert await work(stage, Breaking(NotItsTurn("`r-0` comes first"))) == []
+        assert not caplog.records
+        coming = await stage.store.coming()
+        assert coming is not None
+        assert coming > 0
 
 
 @awaited

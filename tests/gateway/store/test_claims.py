@@ -17,7 +17,7 @@ from gateway.events import Decided, Event, Started, Succeeded, Waited
 from gateway.job import Job, Slots
 from gateway.store import Claim, Enqueue, Lease, claims
 from gateway.store import transactions as tx
-from gateway.store.claims import COMING, HEADS, LOOK_AGAIN, TAKEN
+from gateway.store.claims import COMING, HEADS, LOOK_AGAIN, SOON, TAKEN
 from gateway.store.database import DatabaseStore
 from gateway.store.ledger import Ledger
 from gateway.store.migrations import statements
@@ -178,6 +178,11 @@ def test_a_run_rests_until_a_moment_if_its_driver_says_so(store: DatabaseStore, 
         assert await store.coming() == 60_000
         assert await taken(store) is None
         clock.tick(60_000)
+        again = await claim(store)
+        assert again is not None
+        await store.lay_down(again, seen, NOON + 60_000)  # by its driver's clock the moment has not come yet
+        assert await taken(store) is None
+        clock.tick(SOON)
         assert await taken(store) == "r-1"
 
     asyncio.run(scenario())
