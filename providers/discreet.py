@@ -47,7 +47,8 @@ class Discreet:
         except Exception as broken:  # noqa: BLE001 - a defect of an adapter: its text may hold a secret
             why = f"the adapter of this backend failed: {type(broken).__name__}"
             failed = ProviderError("protocol", why)
-        raise failed  # outside: what it was before does not come along
+        failed.__cause__ = failed.__context__ = None  # what it was before does not come along
+        raise failed
 
 
 class _Quiet:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from providers import Message, ProviderError, Reply, Usage
 from providers.fake.cache import PromptCache
 from providers.fake.checks import Refused
+from providers.fake.echo import repeated, with_key
 from providers.fake.line import Received
 from providers.fake.marks import marked, recognised
 from providers.fake.plan import PAGE, Action, End, Head, Send, complaint_of, planned, refusal
-from providers.fake.routes import Route
+from providers.fake.routes import Route, key_of
 from providers.fake.wire import Ask, Complaint, Format, Told, body, headers_of
 from providers.fake.wording import said
 from providers.scripted import ScriptedProvider
@@ -52,7 +53,8 @@ class Answering:
 
     async def answer(self, received: Received, route: Route, number: int, fault: Fault | None) -> Answer:
         """The answer to one request. `fault` comes before what the script says of faults."""
-        form, headers = route.form, headers_of(route.form, number)
+        form, headers, key = route.form, headers_of(route.form, number), key_of(received)
+        fault = with_key(fault, key)
         if fault is not None and (found := _before(form, fault, headers)):
             return found
         try:
@@ -66,8 +68,8 @@ class Answering:
         except ProviderError as error:
             return _failed(form, error, ask, number)
         reply = self._metered(ask, marked(played.reply))
-        befell = played.fault if fault is None else fault
-        return _told(form, ask, number, Played(altered(reply, fault), befell))
+        befell = with_key(played.fault, key) if fault is None else fault
+        return _told(form, ask, number, Played(repeated(altered(reply, fault), befell), befell))
 
     def _metered(self, ask: Ask, reply: Reply) -> Reply:
         """The reply with the tokens that were cached, unless the script counts them."""
@@ -108,6 +110,9 @@ def _before(form: Format, fault: Fault, headers: Mapping[str, str]) -> Answer | 
             complaint = complaint_of(fault)
             actions = refusal(form, complaint, headers, fault.settings.get("retry_after"), time.time())
             return Answer(tuple(actions), complaint.status, "status", complaint.message)
+        case "repeat-key" if "status" in fault.settings:
+            complaint = complaint_of(fault)
+            return Answer(tuple(refusal(form, complaint, headers)), complaint.status, "repeat-key", "(the key)")
         case "html":
             head = Head(200, {"content-type": "text/html; charset=utf-8", **headers}, len(PAGE))
             return Answer((head, Send(PAGE), End()), 200, "html")

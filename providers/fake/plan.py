@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Literal
 
-from providers.fake.wire import Complaint, Event, Format, Told, Trouble, body, frame
+from providers.fake.wire import Complaint, Format, Told, Trouble, body, frame
 from providers.scripted.faults import Fault
 
 __all__ = ["PAGE", "Action", "End", "Head", "Pause", "Send", "complaint_of", "planned", "refusal"]
@@ -101,17 +101,19 @@ def _with(form: Format, sends: Sequence[Send], head: Head, fault: Fault | None, 
     if kind not in ("drop", "reset") or before:
         yield head
     yield from before
-    if kind in ("garbled", "error", "unknown-event"):
+    if kind in (*_AMID, "error"):
         yield from _inserted(form, fault, request_id)
-    if kind in ("garbled", "unknown-event"):
+    if kind in _AMID:
         yield from sends[len(before) :]
     yield _BREAKS[kind]
 
 
+_AMID = ("garbled", "unknown-event", "wrong-type")  # one event more: the others come all the same
+
 # The faults that a stream does not survive, or that stand in it, and how it ends.
 _BREAKS: Mapping[str, End] = {
     "cut": End(), "drop": End("drop"), "reset": End("reset"), "hang": End("hang"),
-    "garbled": End(), "error": End(), "unknown-event": End(),
+    "garbled": End(), "error": End(), "unknown-event": End(), "wrong-type": End(),
 }  # fmt: skip
 
 
@@ -119,9 +121,10 @@ def _inserted(form: Format, fault: Fault, request_id: str) -> Iterator[Send]:
     if fault.kind == "garbled":
         yield Send(_GARBLED, event=True)
         return
-    events: Sequence[Event] = (
-        form.interrupted(complaint_of(fault), request_id) if fault.kind == "error" else [form.unknown]
-    )
+    if fault.kind == "error":
+        events = form.interrupted(complaint_of(fault), request_id)
+    else:
+        events = [form.mistyped if fault.kind == "wrong-type" else form.unknown]
     yield from (Send(frame(event), event=True) for event in events)
 
 

@@ -10,7 +10,7 @@ from providers.fake.openai import owned
 from providers.fake.responses import RESPONSES
 from providers.fake.wire import Complaint, Format
 
-__all__ = ["FORMATS", "Route", "lacks_key", "routed"]
+__all__ = ["FORMATS", "Route", "key_of", "lacks_key", "routed"]
 
 FORMATS: Mapping[str, Format] = {form.name: form for form in (ANTHROPIC, RESPONSES, CHAT)}
 
@@ -55,7 +55,7 @@ def lacks_key(received: Received, route: Route) -> Complaint | None:
     """Anthropic wants a version, and all want a key; but servers that only speak like OpenAI's may have none."""
     if route.form is ANTHROPIC and received.headers.get("anthropic-version") not in _VERSIONS:
         return Complaint(400, "invalid", f"anthropic-version: header is required, one of {', '.join(_VERSIONS)}")
-    if _key(received):
+    if key_of(received):
         return None
     if route.form is CHAT and not _own(received):
         return None
@@ -63,7 +63,8 @@ def lacks_key(received: Received, route: Route) -> Complaint | None:
     return Complaint(401, "auth", said)
 
 
-def _key(received: Received) -> str:
+def key_of(received: Received) -> str:
+    """The key that was sent; empty if none was."""
     scheme, _, token = received.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else received.headers.get("x-api-key", "")
 

@@ -84,7 +84,8 @@ class Reading(Protocol):
 class Format:
     """A wire format. `read` raises `checks.Refused` for what the real API answers 400 to.
 
-    `events` ends with the event that says that all came; `interrupted` is an error amid a stream.
+    `events` ends with the event that says that all came; `interrupted` is an error amid a stream; `mistyped` has a
+    number where a text belongs.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Format:
     error: Callable[[Complaint, str], Mapping[str, Any]]
     interrupted: Callable[[Complaint, str], Sequence[Event]]
     unknown: Event
+    mistyped: Event
     counted: Callable[[int], Mapping[str, Any]]
 
 

@@ -31,9 +31,14 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "error": ("an event that says that something went wrong: type=overloaded_error, or type=response.failed",
               {**_AFTER, "status": r"[45]\d\d", **_ERROR}),
     "unknown-event": ("an event that nobody knows, and then the rest", _AFTER),
+    "wrong-type": ("an event in which a number stands where a text belongs, and then the rest", _AFTER),
     "unknown-stop": ("a reason for the end that nobody knows", {}),
     "bad-arguments": ("tools' arguments that are not JSON", {}),
     "cut-arguments": ("the output limit cuts the arguments of the last call", {}),
+    "unclosed": ("the last part has no end when the reply has one (Chat Completions: a call comes behind the end)", {}),
+    "incomplete-item": ("Responses: the last item is `incomplete`, in a response that is `completed`", {}),
+    "repeat-key": ("the reply repeats the API key that was sent; status=401: an error does",
+                   {"status": r"[45]\d\d"}),
     "no-index": ("compatible servers: calls without an index", {}),
     "no-id": ("compatible servers: calls without an id", {}),
     "bare-calls": ("compatible servers: calls without an index and without an id", {}),
@@ -46,7 +51,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 # Those that change what is said, and not how it is sent.
 ODD = frozenset(
     {
-        "unknown-stop", "no-usage",
+        "unknown-stop", "no-usage", "unclosed", "incomplete-item",
         "no-index", "no-id", "bare-calls", "same-index", "dict-arguments", "stop-with-calls",
     }
 )  # fmt: skip
@@ -104,7 +109,7 @@ _STATUSES: Mapping[int, ProviderErrorKind] = {
 }  # fmt: skip
 
 _ERRORS: Mapping[str, ProviderErrorKind] = {
-    "html": "protocol", "cut": "protocol", "garbled": "protocol",
+    "html": "protocol", "cut": "protocol", "garbled": "protocol", "wrong-type": "protocol",
     "drop": "network", "reset": "network",
     "silent": "timeout", "hang": "timeout",
 }  # fmt: skip
@@ -115,7 +120,7 @@ def error_of(fault: Fault) -> ProviderError | None:
     said = fault.settings.get("message", f"the script fails here with `{fault.kind}`")
     if fault.kind in _ERRORS:
         return ProviderError(_ERRORS[fault.kind], said)
-    if fault.kind not in ("status", "error"):
+    if fault.kind not in ("status", "error") and not (fault.kind == "repeat-key" and "status" in fault.settings):
         return None
     if fault.kind == "error" and "status" not in fault.settings:
         return ProviderError(_named(fault.settings.get("type", "overloaded_error")), said)

@@ -37,6 +37,7 @@ from providers.streamed import streamed
 __all__ = ["Played", "ScriptedProvider", "tokens_of"]
 
 _ENDED = "(the script has ended)"
+_WORDLESS = ("status", "html", "silent", "repeat-key")  # faults in place of a stream
 _CHARACTERS_PER_TOKEN = 4  # an estimate, as good as any for a model that reads nothing
 
 
@@ -77,7 +78,7 @@ class ScriptedProvider:
         error = error_of(played.fault) if played.fault else None
         events = [Started(request.model), *streamed(played.reply.message), Finished(played.reply)]
         if error is not None and played.fault is not None:
-            heard = 0 if played.fault.kind in ("status", "html", "silent") else played.fault.after(len(events))
+            heard = 0 if played.fault.kind in _WORDLESS else played.fault.after(len(events))
             events = events[:heard]
         for event in events:
             yield event

@@ -11,8 +11,10 @@ from contextlib import aclosing
 import pytest
 
 from providers import Deadlines, Finished, ProviderErrorKind, Started, TextDelta
+from providers.discreet import Discreet
 from providers.fake import HEADER
-from tests.fixtures.members import MEMBERS, WIRES, Scene, heard, plain, reply_of, words
+from providers.sound import Sound
+from tests.fixtures.members import KEY, MEMBERS, WIRES, Scene, heard, plain, reply_of, words
 
 _SAYS = "say: one two three four five six seven"
 _CALLS = "call: {tool: shop/look, args: {sku: a long name, count: 12}}"
@@ -159,7 +161,85 @@ def test_in_responses_a_response_that_failed_is_an_error() -> None:
     _with("openai_responses", f"  - {{{_SAYS}, fault: error type=response.failed status=500}}", scenario)
 
 
+@pytest.mark.parametrize("after", [0, 3, -3])
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_value_of_another_type_is_a_failure_wherever_it_stands(member: str, after: int) -> None:
+    async def scenario(scene: Scene) -> None:
+        provider = Sound(scene.provider)
+        events, error = await heard(provider, scene.request())
+        assert error is not None
+        assert (error.kind, error.retryable) == ("protocol", True)
+        assert not any(isinstance(event, Finished) for event in events)
+        again, error = await heard(provider, scene.request())
+        assert error is None
+        assert words(again) == "one two three four five six seven"
+        assert words(again).startswith(words(events))
+
+    _with(member, f"  - {{{_SAYS}, {_CALLS}, fault: wrong-type after={after}}}", scenario)
+
+
+_UNCLOSED = [*((member, "unclosed") for member in WIRES), ("openai_responses", "incomplete-item")]
+
+
+@pytest.mark.parametrize(("member", "fault"), _UNCLOSED)
+def test_a_call_that_has_no_end_when_the_reply_has_one_is_a_failure(member: str, fault: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        events, error = await heard(scene.provider, scene.request())
+        assert error is not None
+        assert (error.kind, error.retryable) == ("protocol", True)
+        assert not any(isinstance(event, Finished) for event in events)
+        again, error = await heard(scene.provider, scene.request())
+        assert error is None
+        assert len(reply_of(again).message.tool_calls) == 2
+
+    calls = f"calls: [{_CALLS.removeprefix('call: ')}, {{tool: shop/talk, args: {{}}}}]"
+    _with(member, f"  - {{{_SAYS}, {calls}, fault: {fault}}}", scenario)
+
+
+@pytest.mark.parametrize("member", WIRES)
+def test_a_key_that_an_error_repeats_is_not_told(member: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        _, error = await heard(scene.provider, scene.request())
+        assert error is not None
+        assert (error.kind, error.status, error.retryable) == ("auth", 401, False)
+        assert "Incorrect API key provided: ***" in str(error)
+        assert KEY not in str(error)
+        _, error = await heard(Discreet(scene.provider, (KEY,)), scene.request())
+        assert error is not None
+        assert KEY not in f"{error!r} {error} {error.__cause__} {error.__context__}"
+
+    _with(member, f"  - {{{_SAYS}, fault: repeat-key status=401 times=2}}", scenario)
+
+
+@pytest.mark.parametrize("member", WIRES)
+def test_a_key_that_a_reply_repeats_is_not_told(member: str) -> None:
+    """In whatever pieces it comes. What is told is what is recorded."""
+
+    async def scenario(scene: Scene) -> None:
+        repeated, _ = await heard(scene.provider, scene.request())
+        assert KEY in words(repeated)
+        events, error = await heard(Discreet(Sound(scene.provider), (KEY,)), scene.request())
+        assert error is None
+        assert KEY not in repr(events)
+        said = reply_of(events).message.text
+        assert said == words(events) == "Incorrect API key provided: ***. one two three four five six seven"
+
+    _with(member, f"  - {{{_SAYS}, fault: repeat-key times=2}}", scenario)
+
+
 # ---- what only sounds strange
+
+
+@pytest.mark.parametrize("fault", ["unclosed", "incomplete-item"])
+@pytest.mark.parametrize("member", MEMBERS)
+def test_words_that_have_no_end_are_words(member: str, fault: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        strange, error = await heard(scene.provider, scene.request())
+        assert error is None
+        usual, _ = await heard(scene.provider, scene.request())
+        assert plain(strange) == plain(usual)
+
+    _with(member, f"  - {{{_SAYS}, fault: {fault}, usage: {{input: 9, output: 2}}}}", scenario)
 
 
 @pytest.mark.parametrize("fault", ["unknown-event after=0", "unknown-event", "unknown-event after=-1", "slow ms=0"])

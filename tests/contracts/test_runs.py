@@ -22,6 +22,7 @@ from providers import Finished, Provider, Reply, StreamEvent
 from providers.failover import Candidate, Failover
 from providers.replay import Recording, ReplayProvider
 from providers.retrying import Patience, Persistent
+from providers.sound import Sound
 from tests.fixtures.members import MEMBERS, WIRES, Scene, plain_reply
 from tests.fixtures.parts import Stage, arrivals, opened, tally
 
@@ -131,6 +132,24 @@ def test_calls_of_a_reply_that_ended_badly_are_not_made(member: str, fault: str,
         assert arrivals(tmp_path) == []
 
     _on_stage(tmp_path, member, steps, act)
+
+
+_BROKEN = [
+    *((member, "unclosed") for member in WIRES),
+    *((member, "wrong-type after=-3") for member in MEMBERS),
+    ("openai_responses", "incomplete-item"),
+]
+
+
+@pytest.mark.parametrize(("member", "fault"), _BROKEN)
+def test_calls_of_a_reply_that_is_not_sound_are_made_once_it_is(member: str, fault: str, tmp_path: Path) -> None:
+    async def act(stage: Stage, scene: Scene) -> None:
+        run = await stage.drive(await stage.queued(), _model(Sound(scene.provider)))
+        assert (run.status, run.output, await _failures(stage)) == ("succeeded", "Done.", ["protocol"])
+        assert (_put(tmp_path), len(arrivals(tmp_path, "look"))) == ([{"word": "hello"}], 1)
+
+    steps = _TWICE.replace("    say: Done.\n    fault: '{0}'\n", "    say: Done.\n")
+    _on_stage(tmp_path, member, steps.format(fault), act)
 
 
 # ---- from one provider to another

@@ -8,6 +8,8 @@ from providers.fake.wire import Event, Format
 
 __all__ = ["ANTHROPIC"]
 
+_MISTYPED = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": 7}}
+
 ANTHROPIC = Format(
     name="anthropic",
     request_id="request-id",
@@ -17,5 +19,6 @@ ANTHROPIC = Format(
     error=error,
     interrupted=interrupted,
     unknown=Event("weather_report", {"type": "weather_report", "sky": "blue"}),
+    mistyped=Event("content_block_delta", _MISTYPED),
     counted=counted,
 )

@@ -56,11 +56,13 @@ def _told(told: Told) -> Iterator[Mapping[str, Any]]:
     }
     yield {"type": "message_start", "message": {**_message(told), **empty}}
     yield {"type": "ping"}
-    for place, part in enumerate(_parts(told)):
+    parts = _parts(told)
+    for place, part in enumerate(parts):
         yield {"type": "content_block_start", "index": place, "content_block": _opening(part)}
         for delta in _deltas(told, part):
             yield {"type": "content_block_delta", "index": place, "delta": delta}
-        yield {"type": "content_block_stop", "index": place}
+        if "unclosed" not in told.odd or place < len(parts) - 1:
+            yield {"type": "content_block_stop", "index": place}
     yield {"type": "message_delta", "delta": _ending(told), "usage": _final(usage)}
     yield {"type": "message_stop"}
 

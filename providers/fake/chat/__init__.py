@@ -12,6 +12,8 @@ from providers.fake.wire import Event, Format
 
 __all__ = ["CHAT"]
 
+_MISTYPED = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": 7}}]}
+
 CHAT = Format(
     name="chat",
     request_id="x-request-id",
@@ -21,5 +23,6 @@ CHAT = Format(
     error=error,
     interrupted=interrupted,
     unknown=Event(None, {"object": "weather.report", "sky": "blue", "choices": []}),
+    mistyped=Event(None, _MISTYPED),
     counted=counted,
 )

@@ -54,9 +54,14 @@ def _chunks(told: Told) -> Iterator[Mapping[str, Any]]:
             case Text(text):
                 field = "refusal" if told.reply.finish == "refusal" else "content"
                 yield from (_chunk(told, {field: word}) for word in WORDS.findall(text))
-    for place, call in enumerate(told.reply.message.tool_calls):
-        yield from (_chunk(told, {"tool_calls": [delta]}) for delta in _deltas(told, place, call))
+    called = [
+        [_chunk(told, {"tool_calls": [delta]}) for delta in _deltas(told, place, call)]
+        for place, call in enumerate(told.reply.message.tool_calls)
+    ]
+    late = called.pop() if called and "unclosed" in told.odd else []
+    yield from (chunk for chunks in called for chunk in chunks)
     yield _chunk(told, {}, _reason(told))
+    yield from late
     if "usage" in told.ask.wants and "no-usage" not in told.odd:
         yield {**_head(told, "chat.completion.chunk"), "choices": [], "usage": _usage(told.reply.usage)}
 

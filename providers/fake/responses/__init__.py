@@ -8,6 +8,8 @@ from providers.fake.wire import Event, Format
 __all__ = ["RESPONSES"]
 
 _UNKNOWN = "response.weather_report"
+_WORDS = "response.output_text.delta"
+_MISTYPED = {"output_index": 0, "item_id": "msg_fake", "content_index": 0, "delta": 7, "sequence_number": 999_999}
 
 RESPONSES = Format(
     name="responses",
@@ -18,5 +20,6 @@ RESPONSES = Format(
     error=error,
     interrupted=interrupted,
     unknown=Event(_UNKNOWN, {"type": _UNKNOWN, "sequence_number": 999_999, "sky": "blue"}),
+    mistyped=Event(_WORDS, {"type": _WORDS, **_MISTYPED}),
     counted=counted,
 )

@@ -37,14 +37,17 @@ def _told(told: Told) -> Iterator[dict[str, Any]]:
     begun = {**_response(told, "in_progress"), "output": [], "usage": None}
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
-    for place, part in enumerate(_parts(told)):
+    parts = _parts(told)
+    for place, part in enumerate(parts):
         at = {"output_index": place}
         yield {"type": "response.output_item.added", **at, "item": _opening(told, part, place)}
         for event in _formed(told, part):
             yield {**event, "item_id": _identity(told, part, place), **at}
-        yield {"type": "response.output_item.done", **at, "item": _item(told, part, place)}
-    status = _status(told)
-    yield {"type": f"response.{status}", "response": whole(told)}
+        if "unclosed" not in told.odd or place < len(parts) - 1:
+            yield {"type": "response.output_item.done", **at, "item": _item(told, part, place)}
+    status, response = _status(told), whole(told)
+    done = response["output"][:-1] if "unclosed" in told.odd else response["output"]
+    yield {"type": f"response.{status}", "response": {**response, "output": done}}
 
 
 def _parts(told: Told) -> list[Text | Thinking | ToolCall]:
@@ -90,7 +93,9 @@ def _opening(told: Told, part: Text | Thinking | ToolCall, place: int) -> dict[s
 
 
 def _item(told: Told, part: Text | Thinking | ToolCall, place: int) -> dict[str, Any]:
-    status = "incomplete" if _status(told) == "incomplete" else "completed"
+    last = place == len(_parts(told)) - 1
+    incomplete = _status(told) == "incomplete" or ("incomplete-item" in told.odd and last)
+    status = "incomplete" if incomplete else "completed"
     opening = _opening(told, part, place)
     match part:
         case Text():

@@ -130,6 +130,20 @@ def test_what_was_read_before_comes_from_the_cache_unless_the_script_says_otherw
         assert _body(_ask(told, "responses", long))["usage"]["input_tokens_details"]["cached_tokens"] == 4
 
 
+@pytest.mark.parametrize("form", PATHS)
+@pytest.mark.parametrize("header", [{"authorization": "Bearer sk-hush"}, {"x-api-key": "sk-hush"}])
+def test_the_key_that_was_sent_is_repeated_in_an_error_and_in_a_reply(form: str, header: dict[str, str]) -> None:
+    """What is recorded of the answer has no key all the same."""
+    received = Received("POST", PATHS[form], header, json.dumps(BODIES[form]).encode())
+    for fault, status in (("repeat-key status=403", 403), ("repeat-key", 200)):
+        for steps, befell in ((f"  - {{say: x, fault: {fault}}}", None), ("  - say: x", parsed(fault))):
+            answering = Answering(played(_TWICE + steps))
+            answer = asyncio.run(answering.answer(received, routed(received), 1, befell))
+            assert (answer.status, answer.fault) == (status, "repeat-key")
+            assert "Incorrect API key provided: sk-hush." in json.dumps(_body(answer))
+            assert "sk-hush" not in answer.error
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -4,6 +4,7 @@ from providers import Message, Text
 from providers.fake.anthropic import ANTHROPIC
 from providers.fake.chat import CHAT
 from providers.fake.plan import Action, End, Head, Pause, Send, complaint_of, planned, refusal
+from providers.fake.responses import RESPONSES
 from providers.fake.wire import Format, Told, body, frame
 from providers.scripted.faults import parsed
 from tests.fixtures.fake import told
@@ -75,6 +76,15 @@ def test_an_event_that_is_no_json_stands_amid_the_others() -> None:
 def test_an_event_that_nobody_knows_stands_amid_the_others() -> None:
     assert _sent(_plan("unknown-event after=2")).replace(frame(ANTHROPIC.unknown), b"") == WHOLE
     assert frame(CHAT.unknown) in _sent(_plan("unknown-event", CHAT))
+
+
+@pytest.mark.parametrize("form", [ANTHROPIC, RESPONSES, CHAT])
+def test_an_event_with_a_number_for_a_text_stands_amid_the_others(form: Format) -> None:
+    mistyped = frame(form.mistyped)
+    whole = b"".join(frame(event) for event in form.events(_told()))
+    sent = _sent(_plan("wrong-type after=2", form))
+    assert (sent.replace(mistyped, b""), b":7" in mistyped) == (whole, True)
+    assert sent != whole
 
 
 def test_an_error_ends_the_stream() -> None:

@@ -71,6 +71,8 @@ def test_something_comes_before_it_but_never_all(after: str | None, events: int,
         ("html", "protocol", None, None),
         ("cut", "protocol", None, None),
         ("garbled", "protocol", None, None),
+        ("wrong-type", "protocol", None, None),
+        ("repeat-key status=401", "auth", 401, None),
         ("drop", "network", None, None),
         ("reset", "network", None, None),
         ("silent", "timeout", None, None),
@@ -87,7 +89,10 @@ def test_a_fault_is_an_error_of_a_known_kind(text: str, kind: str, status: int |
     assert (error.kind, error.status, error.retry_after) == (kind, status, wait)
 
 
-@pytest.mark.parametrize("kind", [*sorted(ODD), "slow", "unknown-event", "bad-arguments", "cut-arguments"])
+_STRANGE = ("slow", "unknown-event", "bad-arguments", "cut-arguments", "repeat-key")
+
+
+@pytest.mark.parametrize("kind", [*sorted(ODD), *_STRANGE])
 def test_what_only_sounds_strange_is_no_error(kind: str) -> None:
     assert error_of(parsed(kind)) is None
     assert kind in KINDS
