@@ -11,6 +11,7 @@ import pytest
 
 from gateway.answer import Answer
 from gateway.approval import Approval, Remember
+from gateway.approving import OWN_CLIENT
 from gateway.call import Allow, Arguments, Call, Deny, Subject, outcome_from_json
 from gateway.errors import Conflict
 from gateway.events import Admitted, Denied, Held, Resumed, Returned
@@ -69,6 +70,25 @@ def test_of_two_who_must_agree_one_is_not_enough_and_the_same_one_twice_is_not_t
         assert sent(tmp_path) == [{"amount": 20}]
 
     play(tmp_path, scenario, TWO)
+
+
+@pytest.mark.parametrize(("asked", "now"), [(TWO, RULES), (RULES, TWO)])
+def test_where_two_must_agree_or_had_to_when_it_was_asked_no_yes_is_remembered_and_the_callers_client_has_no_voice(
+    tmp_path: Path, asked: str, now: str
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            question = await ask(stage, client, amount=20)
+            stage.rule(now)
+            own = await stage.approving.answer(BOB, question.id, Answer("approved", method=OWN_CLIENT))
+            kept = await stage.approving.answer(BOB, question.id, Answer("approved", remember=Remember("run")))
+            assert isinstance(own, Deny)
+            assert isinstance(kept, Deny)
+            assert own.why == "where several people must agree, the client that made the call has no voice"
+            assert kept.why == "where several people must agree, they agree to each call"
+            assert (await stage.files.approval(question.id)).decisions == ()
+
+    play(tmp_path, scenario, asked)
 
 
 def test_a_line_that_comes_to_want_more_people_beats_the_yes_of_fewer(tmp_path: Path) -> None:
