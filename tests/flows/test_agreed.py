@@ -316,6 +316,41 @@ def test_what_somebody_agreed_to_in_place_of_a_call_is_no_yes_under_a_line_that_
     play(tmp_path, scenario)
 
 
+def test_whoever_changes_a_call_agrees_to_nothing_that_asks_because_of_what_its_run_has_read_since(
+    tmp_path: Path,
+) -> None:
+    """Nobody has told him of that."""
+
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=900)
+            assert isinstance(await client.call("desk__look", {}), Returned)
+            changed = await stage.approving.answer(BOB, asked.id, edit(amount=100))
+            assert isinstance(changed, Approval)
+            assert (changed.state, changed.reasons) == ("approved", asked.reasons)
+            assert isinstance(await client.call("desk__send", {"amount": 900}), Held)
+        assert sent(tmp_path) == []
+
+    read = RULES + "p, *, *, desk/send, call, run.tainted and args.amount < 500, ask, it has read things\n"
+
+    async def played() -> None:
+        async with opened(tmp_path, tally(tmp_path, trusted=False), rules=read) as stage:
+            await scenario(stage)
+
+    asyncio.run(played())
+
+
+def test_a_change_to_a_call_that_two_must_agree_to_waits_for_the_second(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=20)
+            changed = await stage.approving.answer(BOB, asked.id, edit(amount=900))
+            assert isinstance(changed, Approval)
+            assert (asked.needs, changed.needs, changed.state) == (1, 2, "pending")
+
+    play(tmp_path, scenario, RULES + "o, *, *, desk/send, call, args.amount > 500, needs=2, two look at much\n")
+
+
 # ---- no more of it
 
 
