@@ -11,6 +11,7 @@ import pytest
 
 from gateway.answer import Answer
 from gateway.approval import Approval, Remember
+from gateway.approving import OWN_CLIENT
 from gateway.call import Allow, Arguments, Call, Deny, Subject, outcome_from_json
 from gateway.errors import Conflict
 from gateway.events import Admitted, Denied, Held, Resumed, Returned
@@ -69,6 +70,25 @@ def test_of_two_who_must_agree_one_is_not_enough_and_the_same_one_twice_is_not_t
         assert sent(tmp_path) == [{"amount": 20}]
 
     play(tmp_path, scenario, TWO)
+
+
+@pytest.mark.parametrize(("asked", "now"), [(TWO, RULES), (RULES, TWO)])
+def test_where_two_must_agree_or_had_to_when_it_was_asked_no_yes_is_remembered_and_the_callers_client_has_no_voice(
+    tmp_path: Path, asked: str, now: str
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            question = await ask(stage, client, amount=20)
+            stage.rule(now)
+            own = await stage.approving.answer(BOB, question.id, Answer("approved", method=OWN_CLIENT))
+            kept = await stage.approving.answer(BOB, question.id, Answer("approved", remember=Remember("run")))
+            assert isinstance(own, Deny)
+            assert isinstance(kept, Deny)
+            assert own.why == "where several people must agree, the client that made the call has no voice"
+            assert kept.why == "where several people must agree, they agree to each call"
+            assert (await stage.files.approval(question.id)).decisions == ()
+
+    play(tmp_path, scenario, asked)
 
 
 def test_a_line_that_comes_to_want_more_people_beats_the_yes_of_fewer(tmp_path: Path) -> None:
@@ -294,6 +314,41 @@ def test_what_somebody_agreed_to_in_place_of_a_call_is_no_yes_under_a_line_that_
         assert sent(tmp_path) == []
 
     play(tmp_path, scenario)
+
+
+def test_whoever_changes_a_call_agrees_to_nothing_that_asks_because_of_what_its_run_has_read_since(
+    tmp_path: Path,
+) -> None:
+    """Nobody has told him of that."""
+
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=900)
+            assert isinstance(await client.call("desk__look", {}), Returned)
+            changed = await stage.approving.answer(BOB, asked.id, edit(amount=100))
+            assert isinstance(changed, Approval)
+            assert (changed.state, changed.reasons) == ("approved", asked.reasons)
+            assert isinstance(await client.call("desk__send", {"amount": 900}), Held)
+        assert sent(tmp_path) == []
+
+    read = RULES + "p, *, *, desk/send, call, run.tainted and args.amount < 500, ask, it has read things\n"
+
+    async def played() -> None:
+        async with opened(tmp_path, tally(tmp_path, trusted=False), rules=read) as stage:
+            await scenario(stage)
+
+    asyncio.run(played())
+
+
+def test_a_change_to_a_call_that_two_must_agree_to_waits_for_the_second(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            asked = await ask(stage, client, amount=20)
+            changed = await stage.approving.answer(BOB, asked.id, edit(amount=900))
+            assert isinstance(changed, Approval)
+            assert (asked.needs, changed.needs, changed.state) == (1, 2, "pending")
+
+    play(tmp_path, scenario, RULES + "o, *, *, desk/send, call, args.amount > 500, needs=2, two look at much\n")
 
 
 # ---- no more of it

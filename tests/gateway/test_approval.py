@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.approval import Approval, claim, claim_again
-from gateway.call import Call, Subject
+from gateway.approval import Approval, Vote, claim, claim_again
+from gateway.call import Arguments, Call, Subject
 from tests.builders import ANN, NOON, a_call, an_approval
 
 CALL = a_call("shop/refund", '{"amount": 900, "order": "o-1"}')
@@ -69,3 +69,63 @@ def test_an_answer_on_which_nothing_was_sent_is_claimed_by_the_same_call_of_the_
     assert claim_again(CALL, driven=True) == claim_again(later, driven=True) != claim(CALL, driven=True)
     assert claim_again(replace(CALL, run_id="r-2"), driven=True) != claim_again(CALL, driven=True)
     assert claim_again(a_call("shop/refund", "{}"), driven=True) != claim_again(CALL, driven=True)
+
+
+# ---- who has agreed, to what
+
+
+def agreed(by: str, **more: Any) -> Vote:
+    return Vote(f"user:{by}", NOON, "approved", **{"digest": CALL.digest, "policy": YES.policy, **more})
+
+
+def test_where_two_must_agree_a_row_that_says_approved_is_no_yes_without_them() -> None:
+    one, two = ((agreed("bob"),), (agreed("bob"), agreed("eve")))
+    assert not replace(YES, needs=2, decisions=one).allows(CALL, "pin-1", NOON)
+    assert replace(YES, needs=2, decisions=two).allows(CALL, "pin-1", NOON)
+    assert not replace(YES, needs=2, decisions=two).agreed(3)
+
+
+def test_yes_to_a_tool_is_not_yes_to_it_on_another_server() -> None:
+    bound = replace(YES, server_pin="server-1")
+    assert bound.allows(CALL, "pin-1", NOON, "server-1")
+    assert not bound.allows(CALL, "pin-1", NOON, "server-2")
+
+
+def test_who_hands_a_question_up_takes_no_yes_back_and_who_says_no_does() -> None:
+    yes = agreed("bob")
+    assert replace(YES, decisions=(yes, replace(yes, decision="escalated"))).approvers == ("user:bob",)
+    assert replace(YES, decisions=(yes, replace(yes, decision="denied"))).approvers == ()
+
+
+def test_a_yes_under_another_policy_or_to_another_call_is_not_counted_but_one_from_before_there_were_such_notes() -> (
+    None
+):
+    votes = (agreed("bob", policy=""), agreed("eve", policy="another"), agreed("sue", digest="another"))
+    assert replace(YES, needs=3, decisions=votes).approvers == ("user:bob",)
+
+
+def test_a_call_that_was_changed_twice_still_says_what_was_asked_about_first() -> None:
+    once = YES.edited(Arguments.parse({"amount": 10}))
+    twice = once.edited(Arguments.parse({"amount": 20}))
+    assert (twice.asked_for, twice.call.arguments.value) == (YES.arguments, {"amount": 20})
+    assert twice.asked.digest == CALL.digest
+
+
+def test_a_changed_call_runs_in_the_place_of_the_one_that_was_asked_about_and_of_no_other() -> None:
+    changed = YES.edited(Arguments.parse({"amount": 10}))
+    found = changed.in_place_of(replace(CALL, run_id="r-2"))
+    assert found is not None
+    assert (found.arguments.value, found.run_id) == ({"amount": 10}, "r-2")
+    assert changed.in_place_of(a_call("shop/refund", '{"amount": 901, "order": "o-1"}')) is None
+    assert YES.in_place_of(CALL) is None
+
+
+def test_a_changed_call_has_the_key_of_the_call_in_whose_place_it_runs() -> None:
+    keyed = CALL.with_key("key")
+    changed = an_approval(call=keyed, state="approved").edited(
+        Arguments.parse({"amount": 10, "key": keyed.idempotency_key})
+    )
+    again = replace(CALL, run_id="r-2").with_key("key")
+    found = changed.in_place_of(again)
+    assert found is not None
+    assert (found.arguments.value, found.keyed) == ({"amount": 10, "key": again.idempotency_key}, "key")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
+from gateway.answer import Answer
 from gateway.approval import Approval, Said
 from gateway.approving import Approving
 from gateway.call import Allow, Deny, Subject
@@ -58,6 +59,15 @@ def test_an_answer_is_recorded_in_the_run_with_who_gave_it_and_why(
         expected = Decided("t1/call/1", approval.id, decision, "user:bob", "because", approval.policy)
         assert (await stage.events())[-1] == expected
         assert await stage.approving.waiting() == []
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_yes_stops_nothing_whatever_else_is_said_with_it(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, approval: Approval) -> None:
+        answered = await stage.approving.answer(BOB, approval.id, Answer("approved", stop=True))
+        assert isinstance(answered, Approval)
+        assert isinstance((await stage.events())[-1], Decided)
 
     on_stage(tmp_path, scenario)
 

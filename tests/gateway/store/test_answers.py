@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from gateway.approval import Approval, Terms
+from gateway.approval import Approval, Remember, Terms
 from gateway.call import Arguments
 from gateway.errors import Conflict
-from gateway.events import Cancelled, Decided
+from gateway.events import Cancelled, Decided, Succeeded
 from gateway.preview import digest_of, preview
-from gateway.store import Open
+from gateway.store import Consume, Open
 from gateway.store.database import DatabaseStore
-from tests.builders import NOON, QUEUED, STARTED, Clock, a_call, an_approval, held
+from tests.builders import CLIENT, NOON, QUEUED, STARTED, Clock, a_call, an_approval, held
 from tests.fixtures.stores import Place, store_at
 
 CALL = a_call("shop/refund", '{"amount":900}')
@@ -150,6 +150,42 @@ def test_a_no_may_stop_the_run_in_the_same_breath(store: DatabaseStore) -> None:
     assert asyncio.run(store.approval("A-1")).state == "denied"
 
 
+def test_whoever_changes_a_call_agrees_to_what_asks_because_of_that_beside_what_asked_before(
+    store: DatabaseStore,
+) -> None:
+    ask(store, needs=2, reasons=("line:1",))
+    changed = say(store, "eve", edited=Arguments.parse({"amount": 100}), reasons=("line:2",))
+    assert changed.reasons == ("line:1", "line:2")
+    assert asyncio.run(store.approval("A-1")).reasons == ("line:1", "line:2")
+
+
+def test_a_question_that_has_gone_up_already_did_so_when_it_did(store: DatabaseStore, clock: Clock) -> None:
+    ask(store, escalate_to="role:boss", escalates=NOON + 5)
+    clock.tick(7)
+    assert say(store, "bob", "escalated").escalates == NOON + 5
+
+
+def test_who_hands_up_what_he_has_agreed_to_has_agreed_to_it(store: DatabaseStore) -> None:
+    ask(store, needs=2, escalate_to="role:boss", escalates=NOON + 5)
+    say(store, "bob")
+    assert say(store, "bob", "escalated").approvers == ("user:bob",)
+    assert say(store, "eve").state == "approved"
+
+
+def test_a_no_to_a_call_whose_client_is_gone_counts_and_ends_nothing(store: DatabaseStore) -> None:
+    asyncio.run(store.append("r-2", [CLIENT, STARTED], lease=None))
+    question = Open(replace(ASKED, run_id="r-2", session="r-2"))
+    asyncio.run(store.append("r-2", [held(1, approval_id="A-1"), Succeeded("")], lease=None, changes=[question]))
+    assert say(store, "bob", "denied", stop=True).state == "denied"
+    assert asyncio.run(store.run_row("r-2")).status == "succeeded"
+
+
+def test_a_no_is_not_remembered(store: DatabaseStore) -> None:
+    ask(store)
+    say(store, "bob", "denied", remember=Remember("run"))
+    assert store.lasting.remembered() == []
+
+
 def test_what_the_clock_answered_is_nobodys_vote(store: DatabaseStore, clock: Clock) -> None:
     ask(store, needs=2)
     say(store, "bob")
@@ -159,3 +195,22 @@ def test_what_the_clock_answered_is_nobodys_vote(store: DatabaseStore, clock: Cl
     assert asyncio.run(store.expire()) == 1
     late = asyncio.run(store.approval("A-1"))
     assert (late.state, late.decided_by, len(late.decisions)) == ("expired", "the clock", 1)
+
+
+@pytest.mark.parametrize("agreed", [False, True])
+def test_what_is_not_used_can_be_withdrawn_and_its_run_hears_of_it(store: DatabaseStore, agreed: bool) -> None:
+    ask(store)
+    if agreed:
+        say(store, "bob")
+    assert asyncio.run(store.withdraw("A-1", "user:ann", "not needed"))
+    assert asyncio.run(store.approval("A-1")).state == "cancelled"
+    assert last(store) == Decided(ASKED.key, "A-1", "withdrawn", "user:ann", "not needed")
+
+
+def test_what_was_used_or_refused_is_not_withdrawn(store: DatabaseStore) -> None:
+    ask(store)
+    say(store, "bob")
+    asyncio.run(store.append("r-1", [], lease=None, changes=[Consume("A-1")]))
+    before = last(store)
+    assert not asyncio.run(store.withdraw("A-1", "user:ann", "not needed"))
+    assert (asyncio.run(store.approval("A-1")).state, last(store)) == ("consumed", before)

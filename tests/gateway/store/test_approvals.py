@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.approval import Approval, Vote
-from gateway.errors import Conflict
+from gateway.errors import Conflict, TooManyQuestions
 from gateway.store import Conclude, Consume, Open, Restore
 from gateway.store.database import DatabaseStore
 from tests.builders import CLIENT, NOON, STARTED, Clock, a_call, an_approval
@@ -76,10 +76,53 @@ def test_what_is_good_again_was_not_used(store: DatabaseStore) -> None:
     assert (kept(store).state, kept(store).consumed_at, kept(store).claim) == ("approved", None, "again")
 
 
-@pytest.mark.parametrize("other", [{"pin": "pin-2"}, {"server_pin": "server-2"}, {"needs": 2}, {"digest": "other"}])
+@pytest.mark.parametrize(
+    "other", [{"pin": "pin-2"}, {"server_pin": "server-2"}, {"needs": 2}, {"digest": "other"}, {"policy": "other"}]
+)
 def test_a_yes_to_something_else_makes_room_for_a_new_question(store: DatabaseStore, other: dict[str, Any]) -> None:
     change(store, Open(an_approval(state="approved")), Open(an_approval("A-2", **other)))
     assert (kept(store).state, kept(store, "A-2").state) == ("cancelled", "pending")
+
+
+@pytest.mark.parametrize(
+    ("state", "other"), [("approved", {"needs": 1}), ("pending", {"needs": 1}), ("pending", {"policy": "other"})]
+)
+def test_what_asks_for_fewer_people_or_under_another_policy_before_anybody_has_agreed_is_the_same_question(
+    store: DatabaseStore, state: Any, other: dict[str, Any]
+) -> None:
+    change(store, Open(an_approval(state=state, needs=2)))
+    with pytest.raises(Conflict, match="has been put already"):
+        change(store, Open(an_approval("A-2", **{"needs": 2, **other})))
+    assert kept(store).state == state
+
+
+@pytest.mark.parametrize("state", ["pending", "approved"])
+def test_what_is_too_old_makes_room_and_is_expired(store: DatabaseStore, clock: Clock, state: Any) -> None:
+    change(store, Open(an_approval(state=state, expires=NOON + 5)))
+    clock.tick(5)
+    change(store, Open(an_approval("A-2")))
+    assert (kept(store).state, kept(store, "A-2").state) == ("expired", "pending")
+
+
+def test_a_yes_is_good_until_its_time_is_over_and_not_in_that_moment(store: DatabaseStore, clock: Clock) -> None:
+    for number in (1, 2):
+        change(store, Open(an_approval(f"A-{number}", state="approved", claim=f"c-{number}", expires=NOON + 5)))
+    clock.tick(4)
+    change(store, Consume("A-1"))
+    clock.tick(1)
+    with pytest.raises(Conflict, match="has expired"):
+        change(store, Consume("A-2"))
+
+
+def test_of_so_many_open_questions_of_a_run_those_do_not_count_whose_time_is_over(
+    store: DatabaseStore, clock: Clock
+) -> None:
+    change(store, Open(an_approval(expires=NOON + 5), most=1))
+    with pytest.raises(TooManyQuestions):
+        change(store, Open(an_approval("A-2", claim="another"), most=1))
+    clock.tick(5)
+    change(store, Open(an_approval("A-2", claim="another"), most=1))
+    assert kept(store, "A-2").state == "pending"
 
 
 @pytest.mark.parametrize("state", ["pending", "approved"])
