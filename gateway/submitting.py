@@ -85,7 +85,8 @@ def agent_of(config: Config, name: str, where: str = "toolgate.toml") -> "Agent"
     names = found.model or tuple(config.models)[:1]
     asking = Asking(found.effort, found.parallel_calls, found.tool_choice, found.strict, found.stop)
     context = Context(**{**dict(found.context), "compact_at": found.context.compact_at / 100})
-    return Agent(name, found.instructions, chained(names), found.tools, found.max_output_tokens, context, asking)
+    own = (found.instructions, chained(names), found.tools, found.max_output_tokens)
+    return Agent(name, *own, context, asking, found.may_wait)
 
 
 def form_of(config: Config, agent: str, given: JsonObject | None) -> JsonObject | None:

@@ -61,6 +61,12 @@ def test_what_its_answer_must_fit_is_recorded_with_it(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_what_toolgate_toml_says_of_waiting_is_an_agents(tmp_path: Path) -> None:
+    toml = '[models.big]\nprovider = "anthropic"\nname = "claude-big"\n[agents.desk]\nmay_wait = true\n[agents.other]\n'
+    config = load_config(Project.of(tmp_path / "project", {}, toml).folder, {})
+    assert (agent_of(config, "desk").may_wait, agent_of(config, "other").may_wait) == (True, False)
+
+
 def test_where_no_agent_is_configured_there_is_one(tmp_path: Path) -> None:
     config = load_config(Project.of(tmp_path / "project", {}, "").folder, {})
     assert agent_of(config, "assistant").name == "assistant"
