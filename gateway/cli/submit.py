@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -30,6 +31,12 @@ __all__ = ["submit_command"]
 )
 @click.option("--in", "delay", metavar="DURATION", help="Not before: `10m`, `2h`.")
 @click.option("--session", default="", metavar="NAME", help="Go on where the last run of this session has ended.")
+@click.option(
+    "--output-schema",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The answer is JSON that fits this JSON Schema; by itself as its agent says.",
+)
 @click.option("--wait", is_flag=True, help="Until the run rests: its answer, and its exit code.")
 @as_json
 @caller
@@ -42,11 +49,13 @@ def submit_command(
     moment: str | None,
     delay: str | None,
     session: str,
+    output_schema: Path | None,
     wait: bool,
     as_json: bool,
     caller: Caller,
 ) -> int:
     """Queue TEXT for the workers, and print the run's id. No server is started."""
+    from gateway.config.output_schemas import read_output_schema
     from gateway.submitting import Submission
 
     nobody = caller.config().identity
@@ -54,7 +63,8 @@ def submit_command(
     from gateway.call import Subject
 
     wanted = Submission(text, Subject(nobody.user, nobody.tenant), absolute(model), limits_of(budgets), priority, ready)
-    wanted = replace(wanted, session=session)
+    form = None if output_schema is None else read_output_schema(output_schema, str(output_schema))
+    wanted = replace(wanted, session=session, output_schema=form)
     return interruptible(_submit(caller, wanted, agent, wait=wait, as_json=as_json))
 
 

@@ -77,19 +77,23 @@ class Toolgate:
         model: str | None = None,
         budget: Budget | None = None,
         session: str = "",
+        output_schema: "JsonObject | None" = None,
         watcher: "Watcher | None" = None,
     ) -> Result:
         """Lets an agent (the first one, if none is named) work on a text until it has an answer.
 
         `budget` is in the words of budgets.toml: `{"usd": 1, "tokens": "20k"}`. With a `session`, it begins with what
-        the last run of it has left. Raises RunWaiting, RunPaused, RunFailed, RunCancelled (each a RunStopped, with the
-        run), ConfigError, StoreError, LeaseLost. Cancelled, it leaves the run to be resumed.
+        the last run of it has left. With an `output_schema` (JSON Schema; by itself, its agent's counts), `output` is
+        JSON that fits it. Raises RunWaiting, RunPaused, RunFailed, RunCancelled (each a RunStopped, with the run),
+        ConfigError, StoreError, LeaseLost. Cancelled, it leaves the run to be resumed.
         """
         from gateway.session import Dialogue
 
         dialogue, limits = Dialogue(session=session), _limits(budget)
         subject = self._through(agent)
-        run_id = await self._runtime.submit(text, subject, model=model, limits=limits, dialogue=dialogue)
+        run_id = await self._runtime.submit(
+            text, subject, model=model, limits=limits, dialogue=dialogue, output_schema=output_schema
+        )
         return await self._seen_through(run_id, watcher)
 
     async def submit(
@@ -100,12 +104,14 @@ class Toolgate:
         model: str | None = None,
         budget: Budget | None = None,
         session: str = "",
+        output_schema: "JsonObject | None" = None,
     ) -> str:
         """Queues a run for the workers and returns its id at once. Where there are none, `resume(run_id)` drives it."""
         from gateway.budget import Limits
         from gateway.submitting import Submission, submit
 
-        wanted = Submission(text, self._through(agent), model, _limits(budget) or Limits(), session=session)
+        limits, through = _limits(budget) or Limits(), self._through(agent)
+        wanted = Submission(text, through, model, limits, session=session, output_schema=output_schema)
         return await submit(self._runtime.offline, wanted)
 
     def _through(self, agent: str | None) -> "Subject":

@@ -74,3 +74,13 @@ def test_runs_of_a_session_are_driven_one_after_the_other(bare: Path, toolgate: 
 def test_what_is_no_sessions_name_is_refused(bare: Path, toolgate: Command) -> None:
     assert toolgate("submit", "hi", "--session", "a b").code == 2
     assert toolgate("runs", "--json").json == []
+
+
+def test_a_form_for_its_answer_goes_with_the_run_and_what_is_none_queues_nothing(bare: Path, toolgate: Command) -> None:
+    (bare / "form.json").write_text('{"type": "object", "required": ["bells"]}')
+    run_id = toolgate("submit", "count the bells", "--output-schema", str(bare / "form.json")).out.strip()
+    queued = toolgate("runs", "show", run_id, "--json").json["events"][0]
+    assert queued["output_schema"] == {"type": "object", "required": ["bells"]}
+    (bare / "form.json").write_text('{"type": "objekt"}')
+    assert toolgate("submit", "count the bells", "--output-schema", str(bare / "form.json")).code == 3
+    assert len(toolgate("runs", "list", "--json").json) == 1

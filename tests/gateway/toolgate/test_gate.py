@@ -177,6 +177,15 @@ def test_a_run_that_fails_says_why(project: Path) -> None:
     within(work)
 
 
+def test_an_answer_that_does_not_fit_its_form_fails_the_run_and_says_where(project: Path) -> None:
+    async def work(gate: Toolgate) -> None:
+        with pytest.raises(RunFailed) as failed:
+            await gate.run("count the bells", output_schema={"type": "object"})
+        assert failed.value.run.cause.startswith("output: ")
+
+    within(work)
+
+
 def test_what_is_not_configured_queues_nothing(project: Path) -> None:
     async def work(gate: Toolgate) -> None:
         for wrong in ({"agent": "nobody"}, {"model": "nothing"}, {"budget": {"turnss": 1}}, {"session": "a b"}):
