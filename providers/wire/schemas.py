@@ -20,6 +20,7 @@ _NEVER_STRICT = frozenset(
      "dependentSchemas", "unevaluatedProperties", "unevaluatedItems", "contains", "propertyNames", "default"}
 )  # fmt: skip
 _DEEPEST = 12  # a schema that refers to itself is unrolled no further
+_MOST_PARTS = 1_000  # that references may be put in place for
 
 
 def of_object(schema: Schema) -> dict[str, Any]:
@@ -91,9 +92,17 @@ _KNOWN = frozenset(
 
 
 def reduced(schema: Schema) -> dict[str, Any]:
-    """The schema in the words that Gemini knows: references are put in place, choices are `anyOf`."""
+    """The schema in the words that Gemini knows: references are put in place, choices are `anyOf`.
+
+    What references upon references make of a small schema has an end: what comes after `_MOST_PARTS` may be anything.
+    """
     definitions = {**schema.get("definitions", {}), **schema.get("$defs", {})}
-    return _reduced(schema, lambda name: definitions.get(name, {}), 0)
+    parts = iter(range(_MOST_PARTS))
+
+    def named(name: str) -> Any:
+        return definitions.get(name, {}) if next(parts, None) is not None else {}
+
+    return _reduced(schema, named, 0)
 
 
 def _reduced(schema: Any, named: Callable[[str], Any], depth: int) -> dict[str, Any]:

@@ -95,3 +95,10 @@ def test_any_schema_can_be_told(schema: dict[str, Any]) -> None:
     for told in (of_object(schema), plain_keys(schema), reduced(of_object(schema))):
         assert told["type"] == "object"
         assert isinstance(told["properties"], dict)
+
+
+def test_references_upon_references_do_not_grow_without_end() -> None:
+    wide = {f"p{number}": {"$ref": "#/$defs/a"} for number in range(40)}
+    made = reduced({"$ref": "#/$defs/a", "$defs": {"a": {"type": "object", "properties": wide}}})
+    assert len(json.dumps(made)) < 2_000_000
+    assert set(made["properties"]) == set(wide)
