@@ -13,7 +13,7 @@ from gateway.errors import Conflict, TooManyQuestions, UnknownApproval
 from gateway.store import Conclude, Consume, Open, Restore
 from gateway.store.ledger import Ledger
 
-__all__ = ["SELECT", "approval", "conclude", "consume", "found", "put", "restore", "rewrite"]
+__all__ = ["SELECT", "add", "approval", "conclude", "consume", "found", "put", "restore", "rewrite"]
 
 _COLUMNS = tuple(Approval.__dataclass_fields__)
 SELECT = f"SELECT {', '.join(_COLUMNS)} FROM approvals"  # noqa: S608 - columns of our own dataclass
@@ -76,6 +76,11 @@ def rewrite(db: Ledger, asked: Approval, *names: str) -> None:
     db.execute(f"UPDATE approvals SET {marks} WHERE id = ?", (*(row[name] for name in names), asked.id))  # noqa: S608
 
 
+def add(db: Ledger, asked: Approval) -> bool:
+    """Writes a new one as it is; False where one of its id, or an open one of its claim, is there."""
+    return db.execute(_INSERT, tuple(_row(asked).values())).rowcount == 1
+
+
 def put(db: Ledger, change: Open, now: int) -> None:
     """Raises Conflict where the same question stands, and TooManyQuestions."""
     row = _row(change.approval)
@@ -87,7 +92,7 @@ def put(db: Ledger, change: Open, now: int) -> None:
     )
     if change.most is not None and db.execute(_OPEN_OF_RUN, (change.approval.run_id, now)).fetchone()[0] >= change.most:
         raise TooManyQuestions(change.most)
-    if db.execute(_INSERT, tuple(row.values())).rowcount != 1:
+    if not add(db, change.approval):
         raise Conflict("this question has been put already")
 
 

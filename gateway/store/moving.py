@@ -7,6 +7,7 @@ driven in two places.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, replace
 from typing import Any
 
 from gateway.approval import Approval
@@ -14,6 +15,8 @@ from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
 from gateway.events import Cancelled, Queued, Recorded, event_from_json
 from gateway.run import fold
 from gateway.store import run_account, title_of
+from gateway.store.approvals import add
+from gateway.store.arriving import Luggage, luggage
 from gateway.store.lease import is_dead
 from gateway.store.ledger import Ledger
 from gateway.store.transactions import Append, append
@@ -31,6 +34,7 @@ _RUN = (
     "INSERT INTO runs (id, status, driver, user, tenant, agent, title, created, updated, seq)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
 )
+_TASK = f"INSERT INTO tasks ({', '.join(_TABLES['tasks'])}) VALUES ({', '.join('?' * len(_TABLES['tasks']))})"  # noqa: S608
 _ACCOUNT = "INSERT INTO accounts (account, unit, used, reserved) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
@@ -73,16 +77,22 @@ def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) ->
 
 
 def unpacked(db: Ledger, pack: Mapping[str, Any]) -> bool:
-    """Puts it in; says whether it was not there before. Raises Conflict for another run of its id, and StoreError for
-    what is no run, is damaged, or was written by a newer Toolgate.
+    """Puts it in; says whether it was not there before. The file answers no question here: see `arriving`. Raises
+    Conflict for another run of its id and for one that was deleted here, and StoreError for what is no run, is damaged,
+    or was written by a newer Toolgate.
     """
     run_id, events = _checked(pack)
     there = db.execute("SELECT seq, at, body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)).fetchall()
-    if there:
+    if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
         if [{"seq": seq, "at": at, **json.loads(body)} for seq, at, body in there] == list(pack["events"]):
             return False
-        raise Conflict(f"there is another run `{run_id}`, or this one has gone on; `toolgate runs delete` makes room")
+        raise Conflict(f"there is another run `{run_id}`, or this one has gone on; nothing was changed")
+    if db.execute("SELECT 1 FROM removed WHERE run_id = ?", (run_id,)).fetchone():
+        raise Conflict(
+            f"run `{run_id}` was deleted here, and does not come back: what it was allowed to do may be done"
+        )
     run, first = fold(run_id, events), events[0].event
+    brought = luggage(pack, run, events)
     if not isinstance(first, Queued):
         raise StoreError("this is no run: its first event is another one")
     who = (first.driver, first.user, first.tenant, first.agent, title_of(first.input))
@@ -91,18 +101,19 @@ def unpacked(db: Ledger, pack: Mapping[str, Any]) -> bool:
         body = {name: item for name, item in told.items() if name not in ("seq", "at")}
         text = json.dumps({"event": body.pop("event"), **body}, separators=(",", ":"))
         db.add_event(run_id, told["seq"], told["at"], text)
-    for table, columns in _TABLES.items():
-        for row in pack[table]:
-            _insert(db, table, columns, {**row, "run_id": run_id})
-    for unit, used, reserved in pack["account"]:
-        db.execute(_ACCOUNT, (run_account(run_id), unit, used, reserved))
+    _bring(db, run_id, brought)
     return True
 
 
-def _insert(db: Ledger, table: str, columns: Sequence[str], row: Mapping[str, Any]) -> None:
-    known = [name for name in columns if name in row]
-    sql = f"INSERT INTO {table} ({', '.join(known)}) VALUES ({', '.join('?' * len(known))})"  # noqa: S608 - names of ours
-    db.execute(sql, [row[name] for name in known])
+def _bring(db: Ledger, run_id: str, brought: Luggage) -> None:
+    for asked in brought.approvals:
+        # The same question of another run may stand here: one is enough.
+        if not add(db, asked) and not (asked.state == "pending" and add(db, replace(asked, state="cancelled"))):
+            raise Conflict(f"approval `{asked.id}` is here already; nothing was changed")
+    for task in brought.tasks:
+        db.execute(_TASK, (*astuple(task)[:-1], int(task.done)))
+    for unit, used, reserved in brought.account:
+        db.execute(_ACCOUNT, (run_account(run_id), unit, used, reserved))
 
 
 def _checked(pack: Any) -> tuple[str, Sequence[Recorded]]:

@@ -12,19 +12,19 @@ import pytest
 from gateway.budget import Limits, Spend
 from gateway.conversation import UserSpoke
 from gateway.errors import Conflict, StoreError, UnknownRun
-from gateway.events import Event, Waited
+from gateway.events import Cancelled, Event, Waited
 from gateway.store import Change, Follow, Open, Reserve, Settle, run_account
 from gateway.store.database import DatabaseStore
 from gateway.store.sqlite import SqliteStore
 from gateway.task import Task
-from tests.builders import QUEUED, STARTED, Clock, a_call, an_approval, held, made, wanted
+from tests.builders import ANN, QUEUED, STARTED, Clock, a_call, an_approval, held, made, wanted
 
 WAITING: tuple[Event, ...] = (
-    QUEUED, STARTED, *wanted(1, "shop/refund", "shop/order"), *made(2), held(1), Waited("approval"),
+    QUEUED, STARTED, *wanted(1, "shop/refund", "shop/order"), *made(2), held(1, approval_id="A-1"), Waited("approval"),
 )  # fmt: skip
 TASK = Task(
-    id="T-1", run_id="r-1", key="t1/call/2", user="user:ann", agent=None, tenant="acme", path="shop/order", pin="pin-1",
-    arguments="{}", approval_id=None, theirs="{}", created=1, done=False,
+    id="T-1", run_id="r-1", key="t1/call/2", user=ANN.user, agent=ANN.agent, tenant="acme", path="shop/order",
+    pin="pin-1", arguments="{}", approval_id=None, theirs="{}", created=1, done=False,
 )  # fmt: skip
 
 
@@ -79,6 +79,16 @@ def test_what_is_there_already_is_left_alone_and_another_run_of_its_id_is_refuse
     asyncio.run(waiting.append("r-1", [UserSpoke("more", "user:ann")], lease=None))
     with pytest.raises(Conflict, match="another run `r-1`"):
         asyncio.run(waiting.unpack(pack))
+
+
+def test_a_run_that_was_deleted_does_not_come_back(waiting: DatabaseStore) -> None:
+    """Else what it was allowed to do once would be allowed once more."""
+    asyncio.run(waiting.append("r-1", [Cancelled("user:ann", "")], lease=None))
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
+    asyncio.run(waiting.removal.remove("r-1", "user:ann"))
+    with pytest.raises(Conflict, match="was deleted here"):
+        asyncio.run(waiting.unpack(pack))
+    assert asyncio.run(waiting.run_rows()) == []
 
 
 def test_a_run_that_moves_ends_here_once_and_only_as_it_was_packed(waiting: DatabaseStore) -> None:

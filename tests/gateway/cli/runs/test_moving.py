@@ -1,5 +1,6 @@
 """`toolgate runs export` and `import`: from one project to another, and it goes on there, once."""
 
+import asyncio
 import json
 import shutil
 import stat
@@ -7,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.call import Subject
+from gateway.events import Cancelled, Event, Held, ModelAnswered, ModelAsked, Queued, Started, Waited
+from gateway.store import Open
+from gateway.store.sqlite import SqliteStore
+from tests.builders import NOON, a_call, an_approval
 from tests.gateway.cli.conftest import Command
-from tests.gateway.cli.runs.conftest import RUN
+from tests.gateway.cli.runs.conftest import DEAD, RUN, record
 
 
 def away(project: Path) -> Path:
@@ -44,13 +50,72 @@ def test_an_export_without_a_file_is_data_and_comes_back_as_it_was(queued: Path,
     assert "here already" in toolgate("runs", "import", "run.json").err
 
 
-def test_a_credential_of_ours_is_in_no_export(queued: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = queued / "toolgate.toml"
+def keyed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on `count the bells` is a credential."""
+    config = project / "toolgate.toml"
     config.write_text(
         config.read_text() + '[endpoints.own]\nbase_url = "http://127.0.0.1:9"\napi_key_env = "TITLE_KEY"\n'
     )
     monkeypatch.setenv("TITLE_KEY", "count the bells")
-    assert "the bells" not in toolgate("runs", "export", "r-0123").out
+
+
+ASKED = a_call(
+    "echo/add", {"word": "count the bells"}, run_id=RUN, subject=Subject("user:ann", "acme", "agent:desk")
+)  # fmt: skip
+
+
+def wished(project: Path, *more: Event) -> None:
+    """The model of the run wants a call with it, and people are asked."""
+    call = {"key": ASKED.key, "id": "1", "path": ASKED.path}
+    part = {"kind": "tool_call", "id": "1", "name": "echo__add", "arguments": ASKED.arguments.text}
+    message = {"role": "assistant", "parts": [part]}
+    answered = ModelAnswered(1, message, "tool_calls", "demo", {}, {}, (call,))
+    first = Queued("loop", "user:ann", "acme", "agent:desk", "demo", "count")
+    record(project, RUN, first, Started(DEAD), ModelAsked(1, {}), answered, *more)
+
+
+def test_a_run_that_goes_on_is_not_exported_with_other_words_than_its_own(
+    bare: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wished(bare)
+    keyed(bare, monkeypatch)
+    for command in (("-o", "run.json"), ("-o", "run.json", "--move"), ()):
+        refused = toolgate("runs", "export", RUN, *command)
+        assert (refused.code, refused.out) == (1, "")
+        assert f"call {ASKED.key} of echo/add holds a credential" in refused.err
+        assert "the bells" not in refused.err
+    assert [*bare.glob("run.json*")] == []
+
+
+def test_a_credential_of_ours_is_in_no_export(queued: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyed(queued, monkeypatch)
+    assert "event 1 (queued) holds a credential" in toolgate("runs", "export", "r-0123").err
+    record(queued, RUN, Cancelled("user:ann", ""))
+    exported = toolgate("runs", "export", "r-0123")
+    assert (exported.code, "the bells" in exported.out, "***" in exported.out) == (0, False, True)
+
+
+def test_what_has_ended_comes_in_as_it_is_shown(bare: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    wished(bare, Held(ASKED.key, ASKED.path, "A-1", "why"), Waited("approval"))
+    store = SqliteStore(bare / ".toolgate" / "toolgate.db", clock=lambda: NOON)
+    try:
+        asyncio.run(store.append(RUN, [], lease=None, changes=[Open(an_approval("A-1", ASKED))]))
+        asyncio.run(store.append(RUN, [Cancelled("user:ann", "")], lease=None))
+    finally:
+        store.close()
+    keyed(bare, monkeypatch)
+    assert toolgate("runs", "export", RUN, "-o", "run.json").code == 0
+    assert "the bells" not in (bare / "run.json").read_text()
+    there = ("--project", str(away(bare)))
+    assert toolgate("runs", "import", "run.json", "--json", *there).json == {"run": RUN, "new": True}
+
+
+def test_a_run_that_was_deleted_is_not_taken_in_again(queued: Path, toolgate: Command) -> None:
+    record(queued, RUN, Cancelled("user:ann", ""))
+    assert toolgate("runs", "export", RUN, "-o", "run.json").code == 0
+    assert toolgate("runs", "delete", RUN).code == 0
+    refused = toolgate("runs", "import", "run.json")
+    assert (refused.code, "was deleted here" in refused.err) == (1, True)
 
 
 def test_what_can_not_be_done_is_said(queued: Path, toolgate: Command) -> None:
