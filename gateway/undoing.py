@@ -16,7 +16,20 @@ from gateway.arguments import Arguments, JsonObject
 from gateway.call import Answered, Call, Outcome, Subject, Unsent, outcome_from_json
 from gateway.effects import Effects, Missing, result_of, undo_run
 from gateway.errors import IllegalEvent
-from gateway.events import Admitted, Denied, Doubted, Held, Queued, Recorded, Resolved, Returned, Started, Succeeded
+from gateway.events import (
+    Admitted,
+    Denied,
+    Doubted,
+    Event,
+    Held,
+    Obliged,
+    Queued,
+    Recorded,
+    Resolved,
+    Returned,
+    Started,
+    Succeeded,
+)
 from gateway.pipeline import Pipeline
 from gateway.run import Run, fold
 from gateway.standing import reserved_for
@@ -61,13 +74,15 @@ def undos(run: Run, events: Sequence[Recorded], later: Sequence[Recorded], effec
 
 
 def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | None]]:
-    """The calls that took effect, in the order in which they did."""
+    """The calls that took effect, in the order in which they did. A dry run took none."""
     admitted: dict[str, Admitted] = {}
     made: dict[str, tuple[Admitted, Outcome | None]] = {}
     for event in (recorded.event for recorded in events):
         match event:
             case Admitted(action="call"):
                 admitted[event.key] = event
+            case Obliged() if _is_rehearsal(event):
+                admitted.pop(event.key, None)
             case Returned() if event.key in admitted:
                 outcome = outcome_from_json(event.outcome)
                 if isinstance(outcome, Answered) and not outcome.is_error:
@@ -75,6 +90,10 @@ def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | 
             case Resolved(resolution="happened") if event.key in admitted:
                 made[event.key] = (admitted[event.key], None)
     return made
+
+
+def _is_rehearsal(event: Obliged) -> bool:
+    return bool(event.duties.get("dry_run"))
 
 
 def _undo(run: Run, made: Admitted, outcome: Outcome | None, effects: Effects) -> Undo | None:
@@ -91,19 +110,25 @@ def _undo(run: Run, made: Admitted, outcome: Outcome | None, effects: Effects) -
 
 def _as_it_stands(undo: Undo, later: Sequence[Recorded]) -> Undo:
     for event in (recorded.event for recorded in later):
-        if getattr(event, "key", None) != undo.own_key:
-            continue
-        match event:
-            case Held():
-                undo = replace(undo, state="held", why=event.why, approval=event.approval_id)
-            case Denied():
-                undo = replace(undo, state="refused", why=event.why, approval=None)
-            case Admitted():
-                undo = replace(undo, state="in_doubt", why="nobody knows whether it happened", tries=event.attempt)
-            case Returned():
-                undo = _returned(undo, outcome_from_json(event.outcome))
-            case Doubted():
-                undo = replace(undo, state="in_doubt", why=event.why)
+        if getattr(event, "key", None) == undo.own_key:
+            undo = _after(undo, event)
+    return undo
+
+
+def _after(undo: Undo, event: Event) -> Undo:
+    match event:
+        case Held():
+            return replace(undo, state="held", why=event.why, approval=event.approval_id)
+        case Denied():
+            return replace(undo, state="refused", why=event.why, approval=None)
+        case Admitted():
+            return replace(undo, state="in_doubt", why="nobody knows whether it happened", tries=event.attempt)
+        case Obliged() if _is_rehearsal(event):
+            return replace(undo, state="refused", why="the policy allows it only as a dry run: nothing was sent")
+        case Returned() if undo.state == "in_doubt":  # and was no rehearsal
+            return _returned(undo, outcome_from_json(event.outcome))
+        case Doubted():
+            return replace(undo, state="in_doubt", why=event.why)
     return undo
 
 
