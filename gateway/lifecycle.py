@@ -11,7 +11,9 @@ from gateway.call import JsonObject
 from gateway.values import value
 
 __all__ = ["Cancelled", "Failed", "LimitsRaised", "Paused", "Queued", "Resumed", "Started", "Succeeded", "Waited"]
+__all__ += ["MOVED"]
 
+MOVED = "moved to "  # with this begins why a run was cancelled that goes on in another store
 WaitCause = Literal["approval", "doubt", "user", "timer", "event"]
 
 

@@ -15,7 +15,7 @@ from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.arguments import Arguments, JsonObject
 from gateway.call import Answered, Call, Outcome, Subject, Unsent, outcome_from_json
 from gateway.effects import Effects, Missing, result_of, undo_run
-from gateway.errors import IllegalEvent
+from gateway.errors import IllegalEvent, StoreError
 from gateway.events import (
     Admitted,
     Denied,
@@ -30,6 +30,7 @@ from gateway.events import (
     Started,
     Succeeded,
 )
+from gateway.lifecycle import MOVED
 from gateway.pipeline import Pipeline
 from gateway.run import Run, fold
 from gateway.standing import reserved_for
@@ -37,7 +38,7 @@ from gateway.store import Store, run_account
 from gateway.store.lease import leased, owner_name
 from gateway.tracing import Place
 
-__all__ = ["Undo", "UndoState", "Undoing", "undos"]
+__all__ = ["Undo", "UndoState", "Undoing", "must_be_here", "undos"]
 
 UndoState = Literal["open", "undone", "held", "refused", "failed", "in_doubt", "impossible"]
 
@@ -68,9 +69,23 @@ class Undo:
 
 
 def undos(run: Run, events: Sequence[Recorded], later: Sequence[Recorded], effects: Effects) -> Sequence[Undo]:
-    """What of a run with these events can be undone, the newest first; `later` is the record of what has been."""
+    """What of a run with these events can be undone, the newest first; `later` is the record of what has been. Nothing
+    of one that was moved away: where it goes on, it can be.
+    """
+    if _moved(run):
+        return []
     found = [_undo(run, made, outcome, effects) for made, outcome in reversed([*_made(events).values()])]
     return [_as_it_stands(each, later) for each in found if each is not None]
+
+
+def must_be_here(run: Run) -> None:
+    """Raises StoreError for a run that was moved away: it would be undone here and there, and goes on there."""
+    if where := _moved(run):
+        raise StoreError(f"run `{run.id}` was moved to {where}: what it has done is undone where it is now")
+
+
+def _moved(run: Run) -> str:
+    return run.cause.removeprefix(MOVED) if run.status == "cancelled" and run.cause.startswith(MOVED) else ""
 
 
 def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | None]]:
@@ -160,8 +175,9 @@ class Undoing:
 
     async def undo(self, run_id: str, keys: Sequence[str], who: Subject) -> Sequence[Undo]:
         """Undoes these calls of a run that has ended, in the order of the list, up to the first that can't be; and says
-        how they all stand then. Raises LeaseLost when somebody else is at it.
+        how they all stand then. Raises LeaseLost when somebody else is at it, StoreError for one that was moved away.
         """
+        must_be_here(fold(run_id, await self.store.events(run_id)))
         if not any(each.left and each.key in keys for each in await self.listed(run_id)):
             return await self.listed(run_id)
         run, own = fold(run_id, await self.store.events(run_id)), undo_run(run_id)

@@ -12,7 +12,8 @@ from gateway.call import Answered, Call, InDoubt, Outcome
 from gateway.catalogue import Catalogue
 from gateway.duties import Duties
 from gateway.effects import Effects, Recipe, ToolWord
-from gateway.events import Event, Obliged
+from gateway.errors import StoreError
+from gateway.events import Cancelled, Event, Obliged, Paused
 from gateway.parties import CallSettings
 from gateway.undoing import Undo, Undoing, undos
 from gateway.upstream import Upstreams
@@ -185,6 +186,22 @@ def test_what_undoes_a_call_is_not_done_by_a_rehearsal(tmp_path: Path) -> None:
         assert len(sent(tmp_path)) == 2
 
     on_stage(tmp_path, scenario, rules=f"{OTHERS}o, *, *, desk/put, call, , dry_run, rehearse\n")
+
+
+def test_a_run_that_was_moved_away_is_undone_where_it_is_now(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        await stage.queued("run-2")
+        await stage.files.append("run-2", [Paused("person", "", by="user:ann")], lease=None)
+        pack = await stage.files.pack("run-2")
+        await stage.files.move(pack, "user:ann", "there.json")
+        assert await undoing.listed("run-2") == []
+        with pytest.raises(StoreError, match=r"`run-2` was moved to there\.json"):
+            await undoing.undo("run-2", ["t1/call/1"], BOB)
+
+    on_stage(tmp_path, scenario)
+    story = (*BEGUN, admitted(1), returned(1, PAID))
+    assert listed(*story, Cancelled("user:ann", "moved to there.json")) == []
+    assert len(listed(*story, Cancelled("user:ann", "enough"))) == 1
 
 
 def test_people_are_asked_about_it_as_about_every_call(tmp_path: Path) -> None:
