@@ -84,10 +84,13 @@ class LimitsRaised:
 
 @value(frozen=True, slots=True)
 class Resumed:
-    """`by` is the person who said so, where it was one."""
+    """`by` is the person who said so, where it was one. `queued`: it had not begun when it was paused, and stands where
+    it stood; the store says so.
+    """
 
     cause: str
     by: str = ""
+    queued: bool = False
 
 
 @value(frozen=True, slots=True)

@@ -82,6 +82,8 @@ class Passed:
 
     def add(self, at: int, event: Event) -> Recalled | Stopped | None:
         name = event["event"]
+        if name == "resumed" and event.get("queued"):
+            return None  # it has not begun
         found = self._ASKED[name](self, at, event) if name in self._ASKED else None
         self._work(at, name)
         if name in self._TOLD:

@@ -53,6 +53,9 @@ TRANSCRIPTS: dict[str, Sequence[Event]] = {
         *wanted(2, "shop/b"),
     ],
     "paused": [QUEUED, STARTED, *wanted(1, "shop/a"), Paused("budget", "x"), LimitsRaised({}, "x"), Resumed("raised")],
+    "paused before it began": [
+        QUEUED, Paused("person", "x"), Resumed("x", queued=True), STARTED, *wanted(1, "shop/a"), *made(1),
+    ],
     "taken over": [QUEUED, STARTED, *wanted(1, "shop/a"), admitted(1), STARTED, admitted(1, attempt=2), returned(1)],
     "unsent": [QUEUED, STARTED, *wanted(1, "shop/a"), admitted(1), replace(returned(1, Unsent("x")), spent={})],
 }  # fmt: skip
