@@ -27,7 +27,8 @@ class Carried:
     stands in it where it was said. `compaction` and `size` say what of it a model is told, as `Compacted` does;
     `answers` are those of untrusted servers among it (`gateway.state.Answer` as JSON), all of them unless they are not
     `whole`; `said` is what the user has said before. `tainted` and `servers` are what it brings along, beside what
-    `Queued` says of that. `source` is where it comes from: `{"run": "...", "seq": 12}`, or `{"session": "..."}`.
+    `Queued` says of that. `source` is where it comes from: `{"run": "...", "seq": 12}`, or
+    `{"session": "...", "version": 3}` (`gateway.session.Line`).
     """
 
     source: JsonObject

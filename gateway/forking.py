@@ -89,7 +89,8 @@ def forked(run_id: str, events: Sequence[Recorded], fork: Fork) -> tuple[Queued,
     size = run.size + sum(map(weight, messages)) - sum(map(weight, run.messages))
     answers = [asdict(answer) for answer in run.answers]
     kept = asdict(run.compaction)
-    return queued, Carried({"run": run_id, "seq": seq}, messages, max(0, size), kept, run.pinned, answers)
+    source, size = {"run": run_id, "seq": seq}, max(0, size)
+    return queued, Carried(source, messages, size, kept, run.pinned, answers, whole=run.whole)
 
 
 def _with_late_answers(run: Run, later: Sequence[Recorded]) -> Run:

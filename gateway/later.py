@@ -43,7 +43,8 @@ class Woke:
 class Notified:
     """Somebody outside has news for the run. `data` is JSON text.
 
-    Where the run does not wait for them (yet), they are kept for when it will. `tainting`: they are not from its user.
+    Where the run does not wait for them (yet), they are kept for when it will. `tainting`: they are not its user's own
+    words.
     """
 
     name: str

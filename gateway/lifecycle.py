@@ -11,7 +11,9 @@ from gateway.call import JsonObject
 from gateway.values import value
 
 __all__ = ["Cancelled", "Failed", "LimitsRaised", "Paused", "Queued", "Resumed", "Started", "Succeeded", "Waited"]
+__all__ += ["MOVED"]
 
+MOVED = "moved to "  # with this begins why a run was cancelled that goes on in another store
 WaitCause = Literal["approval", "doubt", "user", "timer", "event"]
 
 
@@ -82,10 +84,13 @@ class LimitsRaised:
 
 @value(frozen=True, slots=True)
 class Resumed:
-    """`by` is the person who said so, where it was one."""
+    """`by` is the person who said so, where it was one. `queued`: it had not begun when it was paused, and stands where
+    it stood; the store says so.
+    """
 
     cause: str
     by: str = ""
+    queued: bool = False
 
 
 @value(frozen=True, slots=True)

@@ -91,14 +91,19 @@ class Offline:
             raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
         await self.store.append(run.id, [Resolved(key, resolution, by, note)], lease=None)
 
-    async def notify(self, run_id: str, name: str, data: str, by: str) -> None:
-        """News for a run, as JSON text. From anybody but its own user they are untrusted. Raises IllegalEvent when it
-        has ended, StoreError for the run of an MCP client, which can't wait for any.
+    async def notify(self, run_id: str, name: str, data: str, by: Subject, *, trusted: bool = False) -> None:
+        """News for a run, as JSON text: untrusted, but where its own user says that these are his words.
+
+        Raises IllegalEvent when it has ended; StoreError for the run of an MCP client, which can't wait for any, and
+        where anybody else says so.
         """
         run = await self.run(run_id)
         if run.driver == "client":
             raise StoreError(f"run `{run.id}` is an MCP client's: it waits for no news")
-        await self.store.append(run.id, [Notified(name, data, by, by != run.subject.user)], lease=None)
+        if trusted and (by.user, by.tenant) != (run.subject.user, run.subject.tenant):
+            own = f"`{run.subject.user}` of `{run.subject.tenant}`"
+            raise StoreError(f"only {own}, whose run it is, can vouch for news of run `{run.id}`; say it without")
+        await self.store.append(run.id, [Notified(name, data, by.user, not trusted)], lease=None)
 
     async def resume(self, run_id: str, by: str = "") -> None:
         """Lets a paused run go on, as somebody says; one that waits goes on by itself when people have answered.

@@ -105,6 +105,7 @@ def _carried(run: Run, event: Carried) -> Run:
         pinned=tuple(event.pinned),
         answers=tuple(Answer(**answer) for answer in event.answers),
         whole=event.whole,
+        version=event.source.get("version"),
         input=f"{event.said}\n{run.input}" if event.said else run.input,
         tainted=run.tainted or event.tainted,
         servers=None if run.servers is None or event.servers is None else run.servers | frozenset(event.servers),

@@ -144,10 +144,15 @@ class Turn:
 
 @value(frozen=True, slots=True)
 class Keep:
-    """What the run leaves for the next one of its session: `Memory` as text."""
+    """What the run leaves for the next one of its session: `Memory` as text.
+
+    `version` is that of the memory with which it has begun: what others have left since stays as it is. None: nobody
+    knows.
+    """
 
     run_id: str
     memory: str
+    version: int | None = None
 
 
 # ---- what is remembered
@@ -187,11 +192,11 @@ def remembered(run: Run, tokens: int, keep_recent: int) -> Memory:
     return Memory(messages, run.pinned, answers, run.whole and whole, _end_of(run.input), run.tainted, servers)
 
 
-def carried(memory: Memory, run: Run) -> Carried:
-    """How a run that is queued begins with it."""
+def carried(memory: Memory, run: Run, version: int) -> Carried:
+    """How a run that is queued begins with it, the session's memory of this version."""
     messages = [*memory.messages, *run.messages]
     return Carried(
-        {"session": run.session},
+        {"session": run.session, "version": version},
         messages,
         sum(map(weight, messages)),
         pinned=[*memory.pinned, *run.pinned],

@@ -85,6 +85,7 @@ class Run:
     draft_failed: bool = False  # it was asked for one, and could not
     conversation: bool = False  # after an answer the user goes on
     session: str = ""  # the name of the one that it belongs to
+    version: int | None = 0  # of the session's memory with which it has begun; None: nobody knows
     unsaid: tuple[str, ...] = ()  # what he said while calls were open
     pinned: tuple[str, ...] = ()
     calls: Mapping[str, CallState] = field(default_factory=dict)

@@ -58,7 +58,7 @@ async def take_turn(store: Store, run: Run, lease: Lease) -> bool:
 
 def _beginning(run: Run, line: Line, lease: Lease) -> list[Event]:
     started = Started(lease.owner)
-    return [started] if line.memory is None else [carried(Memory.from_text(line.memory), run), started]
+    return [started] if line.memory is None else [carried(Memory.from_text(line.memory), run, line.version), started]
 
 
 def left_by(run: Run, agent: Agent, of_model: int | None) -> list[Change]:
@@ -66,4 +66,4 @@ def left_by(run: Run, agent: Agent, of_model: int | None) -> list[Change]:
     tokens.
     """
     most = min(agent.context.memory, window_of(agent, of_model) // 2)
-    return [Keep(run.id, remembered(run, most, agent.context.keep_recent).to_text())]
+    return [Keep(run.id, remembered(run, most, agent.context.keep_recent).to_text(), run.version)]

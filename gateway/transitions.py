@@ -136,6 +136,7 @@ FROM_OUTSIDE: frozenset[type[Event]] = frozenset(
 def after(status: Status | None, event: Event) -> Status:
     """The status that follows. Raises IllegalEvent for what the table does not have."""
     try:
-        return TRANSITIONS[status][type(event)]
+        follows = TRANSITIONS[status][type(event)]
     except KeyError:
         raise IllegalEvent(f"`{event_name(event)}` may not follow in a run that is {status or 'not queued'}") from None
+    return "queued" if isinstance(event, Resumed) and event.queued else follows

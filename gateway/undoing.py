@@ -15,8 +15,22 @@ from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.arguments import Arguments, JsonObject
 from gateway.call import Answered, Call, Outcome, Subject, Unsent, outcome_from_json
 from gateway.effects import Effects, Missing, result_of, undo_run
-from gateway.errors import IllegalEvent
-from gateway.events import Admitted, Denied, Doubted, Held, Queued, Recorded, Resolved, Returned, Started, Succeeded
+from gateway.errors import IllegalEvent, StoreError
+from gateway.events import (
+    Admitted,
+    Denied,
+    Doubted,
+    Event,
+    Held,
+    Obliged,
+    Queued,
+    Recorded,
+    Resolved,
+    Returned,
+    Started,
+    Succeeded,
+)
+from gateway.lifecycle import MOVED
 from gateway.pipeline import Pipeline
 from gateway.run import Run, fold
 from gateway.standing import reserved_for
@@ -24,7 +38,7 @@ from gateway.store import Store, run_account
 from gateway.store.lease import leased, owner_name
 from gateway.tracing import Place
 
-__all__ = ["Undo", "UndoState", "Undoing", "undos"]
+__all__ = ["Undo", "UndoState", "Undoing", "must_be_here", "undos"]
 
 UndoState = Literal["open", "undone", "held", "refused", "failed", "in_doubt", "impossible"]
 
@@ -55,19 +69,35 @@ class Undo:
 
 
 def undos(run: Run, events: Sequence[Recorded], later: Sequence[Recorded], effects: Effects) -> Sequence[Undo]:
-    """What of a run with these events can be undone, the newest first; `later` is the record of what has been."""
+    """What of a run with these events can be undone, the newest first; `later` is the record of what has been. Nothing
+    of one that was moved away: where it goes on, it can be.
+    """
+    if _moved(run):
+        return []
     found = [_undo(run, made, outcome, effects) for made, outcome in reversed([*_made(events).values()])]
     return [_as_it_stands(each, later) for each in found if each is not None]
 
 
+def must_be_here(run: Run) -> None:
+    """Raises StoreError for a run that was moved away: it would be undone here and there, and goes on there."""
+    if where := _moved(run):
+        raise StoreError(f"run `{run.id}` was moved to {where}: what it has done is undone where it is now")
+
+
+def _moved(run: Run) -> str:
+    return run.cause.removeprefix(MOVED) if run.status == "cancelled" and run.cause.startswith(MOVED) else ""
+
+
 def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | None]]:
-    """The calls that took effect, in the order in which they did."""
+    """The calls that took effect, in the order in which they did. A dry run took none."""
     admitted: dict[str, Admitted] = {}
     made: dict[str, tuple[Admitted, Outcome | None]] = {}
     for event in (recorded.event for recorded in events):
         match event:
             case Admitted(action="call"):
                 admitted[event.key] = event
+            case Obliged() if _is_rehearsal(event):
+                admitted.pop(event.key, None)
             case Returned() if event.key in admitted:
                 outcome = outcome_from_json(event.outcome)
                 if isinstance(outcome, Answered) and not outcome.is_error:
@@ -75,6 +105,10 @@ def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | 
             case Resolved(resolution="happened") if event.key in admitted:
                 made[event.key] = (admitted[event.key], None)
     return made
+
+
+def _is_rehearsal(event: Obliged) -> bool:
+    return bool(event.duties.get("dry_run"))
 
 
 def _undo(run: Run, made: Admitted, outcome: Outcome | None, effects: Effects) -> Undo | None:
@@ -91,19 +125,25 @@ def _undo(run: Run, made: Admitted, outcome: Outcome | None, effects: Effects) -
 
 def _as_it_stands(undo: Undo, later: Sequence[Recorded]) -> Undo:
     for event in (recorded.event for recorded in later):
-        if getattr(event, "key", None) != undo.own_key:
-            continue
-        match event:
-            case Held():
-                undo = replace(undo, state="held", why=event.why, approval=event.approval_id)
-            case Denied():
-                undo = replace(undo, state="refused", why=event.why, approval=None)
-            case Admitted():
-                undo = replace(undo, state="in_doubt", why="nobody knows whether it happened", tries=event.attempt)
-            case Returned():
-                undo = _returned(undo, outcome_from_json(event.outcome))
-            case Doubted():
-                undo = replace(undo, state="in_doubt", why=event.why)
+        if getattr(event, "key", None) == undo.own_key:
+            undo = _after(undo, event)
+    return undo
+
+
+def _after(undo: Undo, event: Event) -> Undo:
+    match event:
+        case Held():
+            return replace(undo, state="held", why=event.why, approval=event.approval_id)
+        case Denied():
+            return replace(undo, state="refused", why=event.why, approval=None)
+        case Admitted():
+            return replace(undo, state="in_doubt", why="nobody knows whether it happened", tries=event.attempt)
+        case Obliged() if _is_rehearsal(event):
+            return replace(undo, state="refused", why="the policy allows it only as a dry run: nothing was sent")
+        case Returned() if undo.state == "in_doubt":  # and was no rehearsal
+            return _returned(undo, outcome_from_json(event.outcome))
+        case Doubted():
+            return replace(undo, state="in_doubt", why=event.why)
     return undo
 
 
@@ -135,8 +175,9 @@ class Undoing:
 
     async def undo(self, run_id: str, keys: Sequence[str], who: Subject) -> Sequence[Undo]:
         """Undoes these calls of a run that has ended, in the order of the list, up to the first that can't be; and says
-        how they all stand then. Raises LeaseLost when somebody else is at it.
+        how they all stand then. Raises LeaseLost when somebody else is at it, StoreError for one that was moved away.
         """
+        must_be_here(fold(run_id, await self.store.events(run_id)))
         if not any(each.left and each.key in keys for each in await self.listed(run_id)):
             return await self.listed(run_id)
         run, own = fold(run_id, await self.store.events(run_id)), undo_run(run_id)

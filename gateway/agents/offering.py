@@ -146,7 +146,7 @@ def wanted(wish: ToolCall, made: Offer, resolve: Callable[[str], str]) -> Mappin
     if made.wait and wish.name == made.wait:
         return {"path": WAIT}
     if not made.call or wish.name != made.call:
-        return {"path": resolve(wish.name)}
+        return {"path": _path(wish.name, resolve)}
     try:
         given = parse_json(wish.arguments)
     except ArgumentsError:
@@ -155,7 +155,13 @@ def wanted(wish: ToolCall, made: Offer, resolve: Callable[[str], str]) -> Mappin
     if not isinstance(name, str) or not isinstance(arguments, dict | str):
         return {"path": MISCALLED}
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return {"path": resolve(name), "arguments": text}
+    return {"path": _path(name, resolve), "arguments": text}
+
+
+def _path(name: str, resolve: Callable[[str], str]) -> str:
+    """Ours are had by the names under which they are offered, and by no other: those mean what no server has."""
+    path = resolve(name)
+    return f"unknown {path}" if path in OURS else path
 
 
 def answered(path: str, arguments: str, made: Offer) -> Answer:

@@ -52,7 +52,12 @@ class Stopped:
 
 
 _ACTIONS = frozenset(get_args(Action))
-_NOT_WORK = frozenset({"decided", "resolved", "limits_raised", "cancelled"})
+_NOT_WORK = frozenset(  # `gateway.transitions.FROM_OUTSIDE`
+    {
+        "decided", "resolved", "limits_raised", "cancelled", "user_spoke", "pinned", "model_chosen", "interrupted",
+        "notified",
+    }
+)  # fmt: skip
 _STEPS = frozenset({"started", "resumed", "model_answered"})
 _RUNNING: Mapping[str, bool] = {"resumed": True, "waited": False, "paused": False}
 _SAYING = frozenset({"answered", "input_required", "task_created", "refused"})  # `gateway.call.says`
@@ -63,7 +68,7 @@ class Passed:
     """A run, event after event: `add` says what the policy was asked in this one, if anything."""
 
     __slots__ = (
-        "_active", "_client", "_held", "_recognised", "_reserved", "_running",
+        "_active", "_asleep", "_client", "_held", "_news", "_recognised", "_reserved", "_running",
         "_sent", "_servers", "_spent", "_step", "_subject", "_tainted", "_tried", "_worker",
     )  # fmt: skip
 
@@ -79,9 +84,13 @@ class Passed:
         self._held: set[str] = set()
         self._recognised: tuple[str, float | None] = ("", None)  # the call that is to be judged, and since when
         self._tried: set[str] = set()
+        self._asleep: dict[str, str] = {}  # the news for which each call waits
+        self._news: list[Event] = []  # for which none has waited yet
 
     def add(self, at: int, event: Event) -> Recalled | Stopped | None:
         name = event["event"]
+        if name == "resumed" and event.get("queued"):
+            return None  # it has not begun
         found = self._ASKED[name](self, at, event) if name in self._ASKED else None
         self._work(at, name)
         if name in self._TOLD:
@@ -142,6 +151,31 @@ class Passed:
 
     def _model_said(self, event: Event) -> None:
         self._settle("", event)
+        if event.get("purpose", "answer") == "answer":
+            self._asleep.clear()  # calls of the turn before
+
+    def _slept(self, event: Event) -> None:
+        name = event.get("news", "")
+        early = next((news for news in self._news if name and news["name"] == name), None)
+        if early is None:
+            self._asleep[event["key"]] = name
+        else:
+            self._news.remove(early)
+            self._heard(early)
+
+    def _woke(self, event: Event) -> None:
+        self._asleep.pop(event["key"], None)
+
+    def _notified(self, event: Event) -> None:
+        waiting = next((key for key, name in self._asleep.items() if name == event["name"]), None)
+        if waiting is not None:
+            del self._asleep[waiting]
+            self._heard(event)
+        elif not self._client:
+            self._news.append(event)
+
+    def _heard(self, news: Event) -> None:
+        self._tainted = self._tainted or news.get("tainting", True)
 
     def _returned(self, event: Event) -> None:
         self._settle(event["key"], event)
@@ -211,6 +245,9 @@ class Passed:
         "admitted": _send,
         "returned": _returned,
         "doubted": _returned,
+        "slept": _slept,
+        "woke": _woke,
+        "notified": _notified,
     }
 
 

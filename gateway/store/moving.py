@@ -13,6 +13,7 @@ from typing import Any
 from gateway.approval import Approval
 from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
 from gateway.events import Cancelled, Queued, Recorded, event_from_json
+from gateway.lifecycle import MOVED
 from gateway.run import fold
 from gateway.store import run_account, title_of
 from gateway.store.approvals import add
@@ -73,7 +74,7 @@ def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) ->
         raise Conflict(f"run `{run_id}` has gone on meanwhile; nothing was moved")
     if row[0] is not None and row[1] > now and not is_dead(row[0]):
         raise Conflict(f"run `{run_id}` is driven by {row[0]}; nothing was moved")
-    append(db, Append(run_id, [Cancelled(by, f"moved to {where}")]), now)
+    append(db, Append(run_id, [Cancelled(by, f"{MOVED}{where}")]), now)
 
 
 def unpacked(db: Ledger, pack: Mapping[str, Any]) -> bool:

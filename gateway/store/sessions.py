@@ -83,8 +83,10 @@ def turn(db: Ledger, change: Turn, now: int) -> None:
 
 
 def keep(db: Ledger, change: Keep, now: int) -> None:
-    """What a run leaves takes the place of what was there."""
-    db.execute(_KEEP, (change.memory, change.run_id, now, change.run_id))
+    """What a run leaves takes the place of what was there when it began; what came there since is newer, and stays."""
+    known = [] if change.version is None else [change.version]
+    sql = f"{_KEEP} AND turns = ?" if known else _KEEP
+    db.execute(sql, (change.memory, change.run_id, now, change.run_id, *known))
 
 
 def line(access: Access, run_id: str) -> Line | None:

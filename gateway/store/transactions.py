@@ -10,7 +10,7 @@ from typing import Any
 from gateway.accounts import Pace, Proviso, Then, budget_of
 from gateway.budget import Unit, excess, shown
 from gateway.errors import AlreadyUsed, BudgetExceeded, Conflict, LeaseLost, UnknownRun
-from gateway.events import Event, Queued, Returned, event_name
+from gateway.events import Event, Queued, Resumed, Returned, event_name
 from gateway.run import ENDED, after
 from gateway.session import Join, Keep, Turn
 from gateway.store import (
@@ -70,6 +70,8 @@ _BY_EVENTS: Mapping[str, str] = {
 }
 SELECT_RUNS = f"SELECT {', '.join(_BY_EVENTS.get(name, name) for name in _RUN_COLUMNS)} FROM runs"  # noqa: S608 - as above
 SELECT_EVENTS = "SELECT seq, at, body FROM events WHERE run_id = ? AND seq > ? ORDER BY seq"
+_BEGUN = "SELECT 1 FROM events WHERE run_id = ? AND body LIKE ? LIMIT 1"
+_STARTED = '{"event":"started"%'  # as `_write_event` writes it
 SELECT_BOOKED = (
     "SELECT account, unit, used, reserved FROM accounts WHERE account >= ? AND account < ? ORDER BY account, unit"
 )
@@ -102,7 +104,8 @@ def append(db: Db, work: Append, now: int) -> int:
     for change in work.changes:
         _CHANGES[type(change)](db, change, now)
     status, seq = before, standing.seq if standing else 0
-    for event in work.events:
+    for given in work.events:
+        event = _resumed(db, run_id, given) if isinstance(given, Resumed) and status == "paused" else given
         status = after(status, event)
         seq += 1
         if isinstance(event, Queued):
@@ -116,6 +119,12 @@ def append(db: Db, work: Append, now: int) -> int:
     if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
         _withdraw(db, run_id)
     return seq
+
+
+def _resumed(db: Db, run_id: str, event: Resumed) -> Resumed:
+    """One that had not begun begins as all do: in a session, when it is its turn."""
+    begun = db.execute(_BEGUN, (run_id, _STARTED)).fetchone()
+    return event if begun else replace(event, queued=True)
 
 
 def _write_event(db: Db, run_id: str, seq: int, event: Event, now: int) -> None:

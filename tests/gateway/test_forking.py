@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.conversation import Carried
 from gateway.errors import StoreError
 from gateway.events import Cancelled, Event, Recorded, Succeeded
 from gateway.forking import MADE_LATER, NOT_MADE, UNKNOWN, Fork, forked, point
@@ -102,6 +103,12 @@ def test_what_it_has_read_and_from_whom_goes_along() -> None:
     assert run.tainted
     assert (run.tainted, run.servers, run.answers) == (before.tainted, before.servers, before.answers)
     assert (run.model, run.subject, run.conversation) == (before.model, before.subject, before.conversation)
+
+
+def test_that_not_all_of_what_it_has_read_is_known_goes_along() -> None:
+    carried = Carried({"session": "trip"}, [{"role": "user", "parts": []}], 9, whole=False, tainted=True)
+    for events, whole in (((QUEUED, carried, *STORY[1:6]), False), (STORY[:6], True)):
+        assert fork("t1", events=events).whole is fold("r-1", recorded(*events)).whole is whole
 
 
 def test_its_size_is_that_of_what_it_has_been_told() -> None:

@@ -36,7 +36,7 @@ def a_run(results: int = 1, size: int = 10) -> Run:
 
 def next_run(memory: Memory, second: Queued = SECOND) -> Run:
     queued = folded(second)
-    return fold("r-1", recorded([second, carried(memory, queued), STARTED]))
+    return fold("r-1", recorded([second, carried(memory, queued, 1), STARTED]))
 
 
 def words(messages: Sequence[Any]) -> list[str]:
@@ -79,7 +79,7 @@ def test_calls_and_results_stay_and_stay_together() -> None:
 def test_pinned_facts_of_both_runs_hold() -> None:
     pinned = folded(FIRST, Pinned("No meat.", "user:ann"), STARTED, *said(1, "Noted."))
     second = folded(SECOND, Pinned("No fish.", "user:ann"))
-    assert carried(remembered(pinned, PLENTY, 4), second).pinned == ["No meat.", "No fish."]
+    assert carried(remembered(pinned, PLENTY, 4), second, 1).pinned == ["No meat.", "No fish."]
 
 
 def test_taint_and_the_servers_that_were_heard_go_along() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.agents import Agent, Context
 from gateway.errors import IllegalEvent
-from gateway.events import Cancelled, Event, Paused, Queued, Started, event_name
+from gateway.events import Cancelled, Event, Paused, Queued, Resumed, Started, event_name
 from gateway.run import Run
 from gateway.session import Join
 from gateway.store import waiting
@@ -107,6 +107,42 @@ def test_whoever_comes_second_waits_until_the_first_has_ended(folder: Path) -> N
             ends = [(await stage.files.events(run_id))[-1].at for run_id in ("r-1",)]
             begun = [one.at for one in await stage.files.events("r-2") if isinstance(one.event, Started)]
             assert begun[0] >= ends[0]
+
+    play(scenario())
+
+
+def test_who_is_paused_before_it_has_begun_comes_when_it_is_its_turn_all_the_same(folder: Path) -> None:
+    async def scenario() -> None:
+        async with gate() as held, opened(folder, tally(folder)) as stage:
+            await queue(stage, "r-1", "First.")
+            await queue(stage, "r-2", "Second.")
+            await stage.files.append("r-2", [Paused("person", "", by="user:ann")], lease=None)
+            one = Replies(calls(("desk__hold", {"port": held.port})), says("One."))
+            await stage.files.append("r-2", [Resumed("it was resumed", "user:ann")], lease=None)
+            assert (await stage.files.run_row("r-2")).status == (await stage.run("r-2")).status == "queued"
+            async with driving(stage, "r-1", one) as first:
+                await held.arrived()
+                two = Replies(says(""), says(""), says("Two."))
+                async with driving(stage, "r-2", two) as second:
+                    await leased(stage, "r-2")
+                    assert two.requests == []
+                    held.open.set()
+                    assert (await first).output == "One."
+                    assert (await second).output == "Two."
+            assert heard(two.requests[0])[-2:] == ["One.", "Second."]
+            assert [one.turns for one in stage.files.sessions("user:ann", "acme").all()] == [2]
+
+    play(scenario())
+
+
+def test_who_is_paused_at_his_work_goes_on_with_it(folder: Path) -> None:
+    async def scenario() -> None:
+        async with opened(folder, tally(folder)) as stage:
+            await queue(stage, "r-1")
+            await stage.files.append("r-1", [Started("here/1/a")], lease=None)
+            await stage.files.append("r-1", [Paused("person", "", by="user:ann")], lease=None)
+            await stage.files.append("r-1", [Resumed("it was resumed", "user:ann")], lease=None)
+            assert (await stage.files.run_row("r-1")).status == (await stage.run("r-1")).status == "running"
 
     play(scenario())
 

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.conversation import UserSpoke
 from gateway.errors import IllegalEvent
-from gateway.events import Started
+from gateway.events import Resumed, Started
 from gateway.transitions import ENDED, FROM_OUTSIDE, TRANSITIONS, after
 
 
@@ -23,3 +23,10 @@ def test_only_what_the_table_has_may_follow() -> None:
     assert after("queued", Started("here")) == "running"
     with pytest.raises(IllegalEvent, match="`started` may not follow in a run that is not queued"):
         after(None, Started("here"))
+
+
+def test_who_is_resumed_and_had_not_begun_is_queued_again() -> None:
+    assert after("paused", Resumed("it was resumed", queued=True)) == "queued"
+    assert after("paused", Resumed("it was resumed")) == "running"
+    with pytest.raises(IllegalEvent):
+        after("running", Resumed("it was resumed", queued=True))

@@ -10,8 +10,10 @@ import pytest
 
 from gateway.call import Answered, Call, InDoubt, Outcome
 from gateway.catalogue import Catalogue
+from gateway.duties import Duties
 from gateway.effects import Effects, Recipe, ToolWord
-from gateway.events import Event
+from gateway.errors import StoreError
+from gateway.events import Cancelled, Event, Obliged, Paused
 from gateway.parties import CallSettings
 from gateway.undoing import Undo, Undoing, undos
 from gateway.upstream import Upstreams
@@ -63,6 +65,15 @@ def test_what_failed_or_may_have_is_not_undone_and_what_can_not_be_says_why() ->
     assert found.state == "impossible"
     assert listed(*BEGUN, admitted(1), lost(1), doubted(1), resolved(1, "give_up")) == []
     assert listed(*BEGUN, *made(1), effects=Effects()) == []
+
+
+def test_what_was_only_rehearsed_has_had_no_effect() -> None:
+    dry = Obliged("t1/call/1", Duties(dry_run=True).to_json())
+    assert listed(*BEGUN, admitted(1), dry, returned(1, PAID)) == []
+    assert listed(*BEGUN, admitted(1), dry, returned(1, PAID), doubted(1), resolved(1, "happened")) == []
+    other = Obliged("t1/call/1", Duties(seconds=9).to_json())
+    (found,) = listed(*BEGUN, admitted(1), other, returned(1, PAID))
+    assert found.arguments == {"id": "P-1"}
 
 
 class Servers:
@@ -153,6 +164,44 @@ def test_what_the_policy_denies_is_not_undone_and_nothing_after_it(tmp_path: Pat
         assert states(await undoing.undo("run-1", ALL, BOB)) == ["undone", "undone"]
 
     on_stage(tmp_path, scenario, rules=FREE)
+
+
+def test_a_rehearsed_call_is_not_undone_by_a_real_one(tmp_path: Path) -> None:
+    async def scenario(_stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        assert arrivals(tmp_path, "send") == []
+        assert await undoing.listed("run-1") == []
+        assert await undoing.undo("run-1", ALL, BOB) == []
+        assert sent(tmp_path) == []
+
+    on_stage(tmp_path, scenario, rules=f"{OTHERS}o, *, *, desk/send, call, , dry_run, rehearse\n")
+
+
+def test_what_undoes_a_call_is_not_done_by_a_rehearsal(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        found = await undoing.undo("run-1", ALL, BOB)
+        assert (states(found), sent(tmp_path)) == (["refused", "open"], [])
+        assert "only as a dry run" in found[0].why
+        stage.rule(OTHERS)
+        assert states(await undoing.undo("run-1", ALL, BOB)) == ["undone", "undone"]
+        assert len(sent(tmp_path)) == 2
+
+    on_stage(tmp_path, scenario, rules=f"{OTHERS}o, *, *, desk/put, call, , dry_run, rehearse\n")
+
+
+def test_a_run_that_was_moved_away_is_undone_where_it_is_now(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        await stage.queued("run-2")
+        await stage.files.append("run-2", [Paused("person", "", by="user:ann")], lease=None)
+        pack = await stage.files.pack("run-2")
+        await stage.files.move(pack, "user:ann", "there.json")
+        assert await undoing.listed("run-2") == []
+        with pytest.raises(StoreError, match=r"`run-2` was moved to there\.json"):
+            await undoing.undo("run-2", ["t1/call/1"], BOB)
+
+    on_stage(tmp_path, scenario)
+    story = (*BEGUN, admitted(1), returned(1, PAID))
+    assert listed(*story, Cancelled("user:ann", "moved to there.json")) == []
+    assert len(listed(*story, Cancelled("user:ann", "enough"))) == 1
 
 
 def test_people_are_asked_about_it_as_about_every_call(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ __all__ = ["notify_command"]
 @click.argument("run_id", metavar="RUN")
 @click.argument("name", metavar="NAME")
 @click.option("--data", default="null", metavar="JSON", help="What there is to know of it: untrusted text.")
+@click.option("--trusted", is_flag=True, help="They are your own words, and nobody else's: only for your own run.")
 @as_json
 @caller
-def notify_command(run_id: str, name: str, data: str, as_json: bool, caller: Caller) -> int:
+def notify_command(run_id: str, name: str, data: str, trusted: bool, as_json: bool, caller: Caller) -> int:
     """Tell RUN that NAME has happened: it goes on if it waits for that, and if not, it finds it when it will."""
     from gateway.agents.sleeping import news_name
     from gateway.arguments import ArgumentsError, parse_json
@@ -30,7 +31,7 @@ def notify_command(run_id: str, name: str, data: str, as_json: bool, caller: Cal
     with caller.offline() as offline:
         run = asyncio.run(offline.run(run_id))
         must_go_on(run, "tell")
-        asyncio.run(offline.notify(run.id, name, data, offline.subject().user))
+        asyncio.run(offline.notify(run.id, name, data, offline.subject(), trusted=trusted))
     if as_json:
         emit({"run": run.id, "news": name})
     else:

@@ -40,7 +40,10 @@ def undo_command(run_id: str, keys: Sequence[str], everything: bool, as_json: bo
 
 
 def _listed(caller: Caller, run_id: str) -> "Sequence[Undo]":
+    from gateway.undoing import must_be_here
+
     with caller.offline() as offline:
+        must_be_here(asyncio.run(offline.run(run_id)))
         return asyncio.run(listed(offline, run_id))
 
 
@@ -63,11 +66,12 @@ async def hint(offline: "Offline", run_id: str) -> str:
 
 async def _undone(caller: Caller, run_id: str, keys: Sequence[str]) -> "Sequence[Undo]":
     from gateway.tool_words import effects_of
-    from gateway.undoing import Undoing
+    from gateway.undoing import Undoing, must_be_here
 
     async with caller.runtime() as runtime:
         offline, effects = runtime.offline, effects_of(runtime.config)
         run, who = await offline.run(run_id), offline.subject()
+        must_be_here(run)
         _may_be(run, who.tenant)
         undoing = Undoing(offline.store, runtime.pipeline, effects)
         known = [undo.key for undo in await undoing.listed(run.id)]

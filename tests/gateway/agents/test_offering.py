@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.agents import Agent, Asking, Context
-from gateway.agents.offering import MISCALLED, SEARCH, Offer, answered, offer, offered, wanted
+from gateway.agents.offering import MISCALLED, OURS, SEARCH, Offer, answered, offer, offered, wanted
 from gateway.catalogue import Catalogue
 from providers import ToolCall, ToolSpec
 from tests.builders import a_tool
@@ -103,6 +103,14 @@ def test_without_a_search_its_names_are_names_like_all() -> None:
     made = offer(AGENT, CATALOGUE, lambda _: True)
     assert want("call_tool", '{"name":"shop__refund","arguments":{}}', made) == {"path": "call_tool"}
     assert want("search_tools", "{}", made) == {"path": "search_tools"}
+
+
+@pytest.mark.parametrize("path", sorted(OURS))
+def test_what_is_ours_can_not_be_had_by_its_path(path: str) -> None:
+    few = offer(AGENT, CATALOGUE, lambda _: True)
+    for made in (few, many(), many(replace(AGENT, may_wait=True))):
+        assert want(path, "{}", made) == {"path": f"unknown {path}"}
+    assert want("call_tool", json.dumps({"name": path, "arguments": {}}))["path"] == f"unknown {path}"
 
 
 def test_a_search_tells_names_descriptions_and_parameters() -> None:

@@ -9,6 +9,7 @@ import pytest
 from gateway.call import Refused, Unsent
 from gateway.conversation import Carried
 from gateway.events import Event, LimitsRaised, Paused, Recognised, Resumed, Returned, Waited, event_to_json
+from gateway.later import Notified, Slept, Woke
 from gateway.policy import RunFacts
 from gateway.policy.history import Passed, Recalled, Stopped
 from gateway.run import fold
@@ -34,6 +35,7 @@ from tests.builders import (
 
 TAINTING = replace(returned(1), tainting=True)
 CARRIED = Carried({"session": "trip"}, [{"role": "user", "parts": []}], 9, tainted=True, servers=["web"])
+NEWS = Notified("paid", '{"amount": 5}', "user:bob")
 TRANSCRIPTS: dict[str, Sequence[Event]] = {
     "calls": [QUEUED, STARTED, *wanted(1, "shop/a", "shop/b"), *made(1), *made(2), *wanted(2, "shop/a")],
     "money": [QUEUED, STARTED, asked(1, tokens=90, nanos=7), replied(1, "shop/a", tokens=40, nanos=3), admitted(1)],
@@ -53,6 +55,24 @@ TRANSCRIPTS: dict[str, Sequence[Event]] = {
         *wanted(2, "shop/b"),
     ],
     "paused": [QUEUED, STARTED, *wanted(1, "shop/a"), Paused("budget", "x"), LimitsRaised({}, "x"), Resumed("raised")],
+    "news": [
+        QUEUED, STARTED, *wanted(1, "shop/a"), Slept("t1/call/1", NOON, "paid"), Notified("other", "1", "user:bob"),
+        NEWS, *wanted(2, "shop/b"),
+    ],
+    "news that came early": [
+        QUEUED, NEWS, STARTED, *wanted(1, "shop/a"), Slept("t1/call/1", NOON, "paid"), *wanted(2, "shop/b"),
+    ],
+    "news that nobody waits for any more": [
+        QUEUED, STARTED, *wanted(1, "shop/a"), Slept("t1/call/1", NOON, "paid"), Woke("t1/call/1"), NEWS,
+        *wanted(2, "shop/b"),
+    ],
+    "his own news": [
+        QUEUED, STARTED, *wanted(1, "shop/a"), Slept("t1/call/1", NOON, "paid"), replace(NEWS, tainting=False),
+        *wanted(2, "shop/b"),
+    ],
+    "paused before it began": [
+        QUEUED, Paused("person", "x"), Resumed("x", queued=True), STARTED, *wanted(1, "shop/a"), *made(1),
+    ],
     "taken over": [QUEUED, STARTED, *wanted(1, "shop/a"), admitted(1), STARTED, admitted(1, attempt=2), returned(1)],
     "unsent": [QUEUED, STARTED, *wanted(1, "shop/a"), admitted(1), replace(returned(1, Unsent("x")), spent={})],
 }  # fmt: skip

@@ -256,6 +256,21 @@ def test_one_that_workers_are_to_drive_keeps_its_place_though_nobody_is_at_it(st
     play(scenario())
 
 
+def test_what_a_run_leaves_does_not_take_the_place_of_what_it_does_not_know(store: DatabaseStore) -> None:
+    async def scenario() -> None:
+        await queue(store, "r-1")
+        await begin(store, "r-1")
+        await end(store, "r-1", '"first"')
+        for run_id, version, left in (("r-2", 0, '"first"'), ("r-3", 1, '"third"'), ("r-4", None, '"fourth"')):
+            await queue(store, run_id)
+            await store.append(run_id, [STARTED], lease=None)
+            memory = {"r-2": '"second"', "r-3": '"third"', "r-4": '"fourth"'}[run_id]
+            await store.append(run_id, [Succeeded("ok")], lease=None, changes=[Keep(run_id, memory, version)])
+            assert store.sessions("user:ann", "acme").memory("trip") == left
+
+    play(scenario())
+
+
 def test_of_those_that_workers_drive_one_is_claimed_at_a_time(store: DatabaseStore) -> None:
     async def scenario() -> None:
         await submit(store, "r-1")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.call import Answered, outcome_to_json
-from gateway.events import Admitted, Cancelled, ModelAnswered, ModelAsked, Returned, Started
+from gateway.events import Admitted, Cancelled, ModelAnswered, ModelAsked, Paused, Returned, Started
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.runs.conftest import DEAD, QUEUED, RUN, record
 
@@ -47,6 +47,14 @@ def test_who_ends_a_run_is_offered_to_undo_it(added: Path, toolgate: Command) ->
     assert [(each["key"], each["tool"], each["arguments"], each["state"]) for each in listed] == [
         ("t1/call/1", "echo/add", {"a": 1, "b": -1}, "open")
     ]
+
+
+def test_a_run_that_was_moved_away_is_not_undone_here(added: Path, toolgate: Command) -> None:
+    record(added, RUN, Paused("person", "", by="user:ann"))
+    assert toolgate("runs", "export", RUN, "-o", "moved.json", "--move").code == 0
+    for more in ((), ("--all",), ("t1/call/1",)):
+        refused = toolgate("runs", "undo", "r-0123", *more)
+        assert (refused.code, "was moved to moved.json" in refused.err) == (1, True), more
 
 
 def test_it_is_undone_once_with_the_real_server(added: Path, toolgate: Command) -> None:
