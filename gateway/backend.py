@@ -4,12 +4,12 @@ An answer that never came whole is not free: a backend that had begun to answer,
 read the question; so what was read, and what had come of the answer, is counted as spent.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.agents.context import BYTES_A_TOKEN
-from gateway.budget import Price, Spend
+from gateway.budget import Limits, Price, Spend
 from providers import (
     Deadlines,
     Finished,
@@ -29,7 +29,7 @@ from providers import (
 )
 from providers.own_errors import was_sent
 
-__all__ = ["Backend", "Heard", "Model", "answered", "failed", "reservation", "spent"]
+__all__ = ["Backend", "Heard", "Model", "answered", "failed", "readable", "reservation", "spent"]
 
 _WORDS = (TextDelta, ThinkingDelta, ToolCallStarted, ToolCallArgumentsDelta)
 _NANOS = 1_000_000_000
@@ -143,6 +143,22 @@ def reservation(backend: Backend, read: int, request: Request, *, new_turn: bool
         output_tokens=most,
         model_calls=1,
     )
+
+
+def readable(backends: Sequence[Backend], reserved: Spend, limits: Limits, taken: Spend) -> int | None:
+    """How many tokens may be read in all for one reply, where a backend reads several times: what is reserved, and what
+    a run's own limits leave of the rest. `taken` is what it has spent and reserved, this question included.
+
+    None where nothing limits it. Whichever of the backends answers, at the dearest of its prices.
+    """
+    left, most = limits.left(taken), []
+    most += [reserved.input_tokens + left[unit] for unit in ("tokens", "input_tokens") if unit in left]
+    prices = [price for each in backends for price in (each.price, *(tier for _, tier in each.price.tiers))]
+    dearest = max((max(price.input, price.cache_write or 0) for price in prices), default=0)
+    if "nanos" in left and dearest:
+        said = max(price.output for price in prices) * reserved.output_tokens
+        most.append(max(0, reserved.nanos + left["nanos"] - said) // dearest)
+    return min(most, default=None)
 
 
 def answered(backend: Backend, reply: Reply, reserved: Spend) -> Spend:

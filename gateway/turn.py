@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 
 from gateway.accounts import Bill
 from gateway.agents.context import estimated_tokens
-from gateway.backend import Backend, Heard, Model, answered, failed, reservation, spent
+from gateway.backend import Backend, Heard, Model, answered, failed, readable, reservation, spent
 from gateway.booking import Booking
 from gateway.budget import Spend
 from gateway.conversation import Purpose
@@ -43,6 +43,7 @@ from providers.own_errors import cut
 __all__ = ["Backend", "Model", "Turn"]
 
 _COMPLETE: frozenset[Finish] = frozenset({"stop", "tool_calls"})
+_READ = frozenset({"tokens", "input_tokens", "nanos"})  # what reading takes
 _MILLION = 1_000_000
 _NANOS = 1_000_000_000
 
@@ -113,7 +114,7 @@ class Turn:
             self.tracing.stepped(run, "answer" if _answered_again(run) else "tool")
         current = _Current(attempt)
         try:
-            came = await self._streamed(current, request)
+            came = await self._streamed(current, replace(request, most_input=self._readable(attempt)))
         except asyncio.CancelledError:
             with suppress(ToolgateError):  # then it stays asked without an answer, and is forgotten later
                 await asyncio.shield(self._left(current))
@@ -167,6 +168,17 @@ class Turn:
         await self._append(run, (asked, *told), own, *reserves(bill.claims))
         heard = Heard(time.time_ns() + round(delay * _NANOS))
         return _Attempt(run, number, request, backend, read, reserved, bill, heard)
+
+    def _readable(self, attempt: _Attempt) -> int | None:
+        """What a backend may read in all, if it reads several times: nothing more is reserved for that.
+
+        What a run's own limits leave is its own, as it asks nothing else meanwhile. Other budgets are others', too: of
+        them it has what is reserved.
+        """
+        run, reserved, backends = attempt.run, attempt.reserved, self.model.backends or (self.model.first,)
+        most = readable(backends, reserved, run.limits, run.spend + run.reserved + reserved)
+        shared = any(left["unit"] in _READ for left in attempt.bill.left())
+        return reserved.input_tokens if shared else most
 
     async def _paused(self, run: Run, error: BudgetExceeded) -> None:
         await self._append(run, (Paused("budget", str(error), error.unit, error.budget),))

@@ -78,4 +78,7 @@ class Failover:
                 failed = error
             if following is None or failed.kind not in MOVES or until <= self._clock.now():
                 raise failed
+            request = replace(
+                request, most_input=request.most_input and 0
+            )  # the one before may have taken what was left
             yield MovedOn(following.name, failed)

@@ -45,7 +45,8 @@ class Request:
     `parallel` it makes one call at a time. `effort` is how much it may think, None what the backend does by itself.
     `output_schema` is the JSON Schema of an answer in JSON. `stop` are texts at which it ends. Requests with one
     `cache_key` begin alike, and are best answered where the last one was. `purpose` is for embedded models, and never
-    sent.
+    sent. `most_input` is how many tokens may be read for one reply in all, where a backend asks several times for it:
+    the first reading is made in any case; None is no limit.
     """
 
     model: str
@@ -60,6 +61,7 @@ class Request:
     stop: Sequence[str] = ()
     cache_key: str | None = None
     purpose: Literal["answer", "summary"] = "answer"
+    most_input: int | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 

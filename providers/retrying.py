@@ -93,6 +93,9 @@ class Persistent:
                 failed = error
             pause = self._pause(failed, sent, until, said=said)
             attempt, sent = attempt + 1, sent + was_sent(failed)
+            request = replace(
+                request, most_input=request.most_input and 0
+            )  # the one before may have taken what was left
             yield Retrying(attempt, pause, failed)
             await self._clock.sleep(pause)
 

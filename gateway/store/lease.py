@@ -1,7 +1,9 @@
 """Who drives a run: a lease with a heartbeat, fenced by the store.
 
 A worker that was killed leaves a lease behind; on the same machine it is seen to be dead at once, elsewhere after
-`LEASE_SECONDS`. A worker that was only frozen finds, when it wakes, that it can record nothing more.
+`LEASE_SECONDS`. Containers have process numbers of their own, and may share the name of their host: only among
+processes that count with the same numbers does a missing one say anything. A worker that was only frozen finds, when it
+wakes, that it can record nothing more.
 
 The lease is 9 s, with a beat every 3 s. So a death is noticed 6 to 9 s later; and a driver must have missed two beats,
 each of which may be late by as long as a busy machine likes, before he can lose a run that he has. Shorter would be
@@ -11,25 +13,51 @@ is asked. (Against a store that was away, or a machine that slept, for everybody
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import re
 import secrets
 import socket
+import sys
 from collections.abc import AsyncIterator
+from functools import cache
+from pathlib import Path
 
 from gateway.errors import LeaseLost, StoreError
 from gateway.store import Lease, Store
 
-__all__ = ["LEASE_SECONDS", "beating", "is_dead", "leased", "owner_name", "process_of"]
+__all__ = ["LEASE_SECONDS", "beating", "is_dead", "leased", "machine", "numbered_by", "owner_name", "process_of"]
 
 LEASE_SECONDS = 9.0
 _PID = re.compile(r"[0-9]{1,9}")
 _PROCESS = secrets.token_hex(4)  # a container's processes have the same few numbers after every restart
 
 
+def machine() -> str:
+    """Where process numbers mean the same processes: the host's name, and a hash of its boot and PID namespace."""
+    return f"{socket.gethostname()}{numbered_by()}"
+
+
+@cache
+def numbered_by() -> str:
+    """Of Linux; elsewhere there are no PID namespaces. Where that can't be read, no other process is judged by its
+    number.
+    """
+    if sys.platform != "linux":
+        return ""
+    try:
+        boot, space = (
+            Path("/proc/sys/kernel/random/boot_id").read_text("ascii"),
+            str(Path("/proc/self/ns/pid").readlink()),
+        )
+    except (OSError, ValueError):
+        return f"@{secrets.token_hex(6)}"
+    return f"@{hashlib.sha256(f'{boot.strip()} {space}'.encode()).hexdigest()[:12]}"
+
+
 def owner_name() -> str:
-    """`host/pid/random.random`: one for each drive, so that two in one process are fenced from each other too."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_PROCESS}.{secrets.token_hex(4)}"
+    """`machine/pid/random.random`: one for each drive, so that two in one process are fenced from each other too."""
+    return f"{machine()}/{os.getpid()}/{_PROCESS}.{secrets.token_hex(4)}"
 
 
 def process_of(owner: str) -> str:
@@ -38,10 +66,13 @@ def process_of(owner: str) -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Whether this owner is known to be gone: its process was on this machine and is no more."""
+    """Whether this owner is known to be gone: its process had a number as we have, and is no more.
+
+    Names of old, with the host's name alone, say too little on Linux: their leases run out.
+    """
     host, _, rest = owner.partition("/")
     pid, _, name = rest.partition("/")
-    if host != socket.gethostname() or not _PID.fullmatch(pid):
+    if host != machine() or not _PID.fullmatch(pid):
         return False
     if int(pid) == os.getpid():
         return not name.startswith(f"{_PROCESS}.")

@@ -31,11 +31,14 @@ Budget = Mapping[str, str | int | float]
 class Toolgate:
     """Servers, models, policy and store, open; for one user. `Toolgate.open()` makes it.
 
+    The one that was opened is the operator's: as the command line, it has the runs and questions of everybody. One that
+    `as_user` made has those of its user.
+
     It may be used from many tasks of one event loop at once, and there may be any number of them in one process.
     """
 
-    def __init__(self, runtime: "Runtime", subject: "Subject") -> None:
-        self._runtime, self._subject = runtime, subject
+    def __init__(self, runtime: "Runtime", subject: "Subject", *, of_all: bool = True) -> None:
+        self._runtime, self._subject, self._of_all = runtime, subject, of_all
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -51,13 +54,18 @@ class Toolgate:
         from gateway.runtime import open_runtime
 
         async with open_runtime(_config(place), "python") as runtime:
-            yield cls(runtime, runtime.offline.subject()).as_user(user, tenant)
+            gate = cls(runtime, runtime.offline.subject())
+            yield cls(runtime, gate._named(user, tenant))
 
     def as_user(self, user: str | None = None, tenant: str | None = None) -> "Toolgate":
-        """The same gate for somebody else: his runs, his answers, his sessions. Raises ConfigError for no user's name.
+        """The same gate for somebody else: his runs, his answers, his sessions; other people's are not there
+        (UnknownRun). Raises ConfigError for no user's name.
 
         Who that is, the program has found out: nothing is checked here.
         """
+        return Toolgate(self._runtime, self._named(user, tenant), of_all=False)
+
+    def _named(self, user: str | None, tenant: str | None) -> "Subject":
         from gateway.config.settings import IdentityConfig
 
         given = {"user": user or self._subject.user, "tenant": tenant or self._subject.tenant}
@@ -65,7 +73,7 @@ class Toolgate:
             known = IdentityConfig(**given)
         except ValueError as error:
             raise ConfigError.at("as_user", str(error).partition("\n")[0], hint="`user:ann`, `acme`") from None
-        return Toolgate(self._runtime, self._runtime.offline.subject(known.user, known.tenant))
+        return self._runtime.offline.subject(known.user, known.tenant)
 
     # ---- runs
 
@@ -125,7 +133,7 @@ class Toolgate:
         One that has succeeded gives its result again. Raises as `run` does, and UnknownRun.
         """
         offline = self._runtime.offline
-        run = await offline.run(run_id)
+        run = await self.runs.get(run_id)
         limits = _limits(budget)
         if limits is not None:
             await offline.raise_limits(run.id, limits, self._subject.user)
@@ -172,13 +180,13 @@ class Toolgate:
 
     @property
     def runs(self) -> Runs:
-        """All runs of the store."""
-        return Runs(self._runtime.offline, self._subject)
+        """All runs of the store; those of its user, of a gate `as_user`."""
+        return Runs(self._runtime.offline, self._subject, of_all=self._of_all)
 
     @property
     def approvals(self) -> Approvals:
         """Calls that wait for people."""
-        return Approvals(self._runtime.approving, self._subject)
+        return Approvals(self._runtime.approving, self._subject, of_all=self._of_all)
 
     @property
     def sessions(self) -> Sessions:

@@ -1,7 +1,13 @@
-"""What people say: to runs, to questions about calls; and the sessions of one of them. Thin, over `gateway.offline`."""
+"""What people say: to runs, to questions about calls; and the sessions of one of them. Thin, over `gateway.offline`.
+
+The gate that was opened is the operator's, who sees everything; one that was made for a user (`of_all=False`) has his
+own runs and the questions about them, and what he may answer. To him, all else is not there.
+"""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
+
+from gateway.errors import UnknownRun
 
 if TYPE_CHECKING:
     from gateway.approval import Approval, Said
@@ -16,16 +22,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Approvals", "Runs", "Sessions"]
 
+_MOST = 5000  # open questions of everybody, among which a user's are looked for
+
+
+def _same(by: "Subject", user: str, tenant: str) -> bool:
+    """Whether this is about what this user of this tenant does, through whichever agent."""
+    return (by.user, by.tenant) == (user, tenant)
+
 
 class Runs:
-    """All runs of the store, whoever drives them. A unique beginning of an id will do; without a run, UnknownRun."""
+    """All runs of the store, whoever drives them; of a gate `as_user`, his. A unique beginning of an id will do;
+    without a run, UnknownRun.
+    """
 
-    def __init__(self, offline: "Offline", by: "Subject") -> None:
-        self._offline, self._by = offline, by
+    def __init__(self, offline: "Offline", by: "Subject", *, of_all: bool = True) -> None:
+        self._offline, self._by, self._of_all = offline, by, of_all
 
     async def get(self, run_id: str) -> "Run":
         """What it has become."""
-        return await self._offline.run(run_id)
+        run = await self._offline.run(run_id)
+        if self._of_all or _same(self._by, run.subject.user, run.subject.tenant):
+            return run
+        raise UnknownRun(run_id)
 
     async def list(
         self,
@@ -39,7 +57,11 @@ class Runs:
         """The newest first, of those of which this is so. `before` is the last run of the page before this one."""
         from gateway.store.wanted import Wanted
 
-        wanted = Wanted(status=status, user=user, agent=agent, before=before)
+        if not self._of_all and user not in (None, self._by.user):
+            return []
+        tenant, user = (None, user) if self._of_all else (self._by.tenant, self._by.user)
+        first = None if before is None else (await self.get(before)).id
+        wanted = Wanted(status=status, tenant=tenant, user=user, agent=agent, before=first)
         return await self._offline.store.run_rows(limit, wanted)
 
     async def watch(self, run_id: str, after: int = 0, until: "Until" = "end") -> "AsyncGenerator[Recorded, None]":
@@ -48,41 +70,54 @@ class Runs:
         """
         from gateway.stream import watch
 
-        async for recorded in watch(self._offline.store, run_id, after, until):
+        run = await self.get(run_id)
+        async for recorded in watch(self._offline.store, run.id, after, until):
             yield recorded
 
     async def pause(self, run_id: str, why: str = "", *, at_once: bool = False) -> None:
         """Has it stop where it can go on, until somebody resumes it. What is under way comes to its end, unless it is
         to stop `at_once`. Raises IllegalEvent when it has ended.
         """
-        run = await self._offline.run(run_id)
+        run = await self.get(run_id)
         await self._offline.pause(run.id, self._by.user, why, at_once=at_once)
 
     async def resume(self, run_id: str) -> None:
         """Lets a paused run go on, without driving it here: whoever drives runs takes it up."""
-        run = await self._offline.run(run_id)
+        run = await self.get(run_id)
         await self._offline.resume(run.id, self._by.user)
 
     async def cancel(self, run_id: str, why: str = "") -> None:
         """Ends it, and what is under way in it. Raises IllegalEvent when it has ended."""
-        run = await self._offline.run(run_id)
+        run = await self.get(run_id)
         await self._offline.cancel(run.id, self._by.user, why)
 
     async def resolve(self, run_id: str, call: str, resolution: "Resolution", note: str = "") -> None:
         """Says what became of a call in doubt. Raises StoreError for one that is not."""
-        run = await self._offline.run(run_id)
+        run = await self.get(run_id)
         await self._offline.resolve(run.id, call, resolution, self._by.user, note)
 
 
 class Approvals:
     """Calls that wait for people. Who may answer is policy, and asked of the gate's user."""
 
-    def __init__(self, approving: "Approving", by: "Subject") -> None:
-        self._approving, self._by = approving, by
+    def __init__(self, approving: "Approving", by: "Subject", *, of_all: bool = True) -> None:
+        self._approving, self._by, self._of_all = approving, by, of_all
 
     async def list(self, run_id: str | None = None) -> "Sequence[Approval]":
-        """The open questions, the oldest first: of all runs, or of one."""
-        return await self._approving.waiting(run_id)
+        """The open questions, the oldest first: of all runs, or of one. Of a gate `as_user`, those about his own calls,
+        and those that he may answer.
+        """
+        if self._of_all:
+            return await self._approving.waiting(run_id)
+        waiting = await self._approving.waiting(run_id, limit=_MOST)
+        return [approval for approval in waiting if await self._concerns(approval)]
+
+    async def _concerns(self, approval: "Approval") -> bool:
+        if _same(self._by, approval.user, approval.tenant):
+            return True
+        from gateway.call import Allow
+
+        return isinstance(await self._approving.may_decide(self._by, approval), Allow)
 
     async def decide(
         self,

@@ -44,7 +44,7 @@ class AnthropicBackend(Backend):
         """As of any backend; a reply that pauses is asked to go on, and is one."""
         time = asyncio.get_running_loop().time
         end, origin = time() + request.deadlines.total, origin_of(self._endpoint, request, _HOME)
-        turn, asked, more = Turn(self._body(request), origin), request, True
+        turn, asked, more = Turn(self._body(request), origin, request.most_input), request, True
         while more:
             more, decoder = False, MessagesDecoder(request, origin)
             async with aclosing(self._streamed(asked, decoder, turn.body)) as events:

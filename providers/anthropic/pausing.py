@@ -1,7 +1,7 @@
 """A reply that Anthropic pauses (`pause_turn`): its own tools take long, and it wants to be asked to go on. Pure.
 
 It is given back what it has said, as the last message, and goes on from there: to whoever asked, all of it is one
-reply. What one asking may cost and take holds for the whole: its output, and its time.
+reply. What one asking may cost and take holds for the whole: its output, its time, and what is read for it.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ MOST_PAUSES = 5  # of one reply, after each of which it is asked to go on; one t
 
 
 class Turn:
-    """One reply, out of as many as it takes. `body` is what is to be sent next."""
+    """One reply, out of as many as it takes. `body` is what is to be sent next. `most_input` is as of `Request`."""
 
-    def __init__(self, body: Mapping[str, Any], origin: str) -> None:
+    def __init__(self, body: Mapping[str, Any], origin: str, most_input: int | None = None) -> None:
         self.body = self._first = body
-        self._origin = origin
+        self._origin, self._most_input = origin, most_input
         self._pauses = 0
         self._response_id = ""
         self._parts: tuple[Part, ...] = ()
@@ -48,7 +48,7 @@ class Turn:
             return False
         whole = self._whole(reply)
         content = said(whole.message, self._origin)
-        if whole.finish != "paused" or not content:
+        if whole.finish != "paused" or not content or not self._affords(whole.usage, reply.usage):
             return False
         self._pauses += 1
         self._parts, self._usage, self._response_id = whole.message.parts, whole.usage, whole.response_id
@@ -68,6 +68,10 @@ class Turn:
             usage=usage,
             response_id=self._response_id or reply.response_id,
         )
+
+    def _affords(self, whole: Usage, last: Usage) -> bool:
+        """Whether it may read once more: what it read last, and what it has said since."""
+        return self._most_input is None or whole.input + last.total <= self._most_input
 
     def _left(self, usage: Usage) -> int:
         """Tokens that it may still say."""

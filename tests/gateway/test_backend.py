@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.backend import Backend, Heard, Model, answered, failed, reservation
-from gateway.budget import Price, Spend
+from gateway.backend import Backend, Heard, Model, answered, failed, readable, reservation
+from gateway.budget import Limits, Price, Spend
 from providers import (
     ProviderError,
     Started,
@@ -32,6 +32,15 @@ def test_the_longest_reply_is_reserved_that_the_model_can_give() -> None:
     )
     short = reservation(replace(BACKEND, most_output=10), 200, ASKED, new_turn=False)
     assert (short.output_tokens, short.turns) == (10, 0)
+
+
+def test_what_may_be_read_in_all_is_reckoned_at_the_dearest_price() -> None:
+    dear = replace(BACKEND, price=Price(3, 15, cache_write=4, tiers=((150, Price(10, 20)),)))
+    limits = Limits(nanos=5_000)
+    assert readable([BACKEND], RESERVED, limits, RESERVED) == (5_000 - 100 * 15) // 3
+    assert readable([BACKEND, dear], RESERVED, limits, RESERVED) == (5_000 - 100 * 20) // 10
+    assert readable([Backend("free", "f", Price())], RESERVED, limits, RESERVED) is None
+    assert readable([BACKEND], RESERVED, Limits(nanos=1), RESERVED) == 0
 
 
 def test_a_whole_reply_costs_what_it_used_or_what_its_backend_says() -> None:

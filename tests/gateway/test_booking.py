@@ -318,6 +318,17 @@ def _after_one_put(scenario: Callable[[Stage], Any]) -> Callable[[Stage], Any]:
     return play
 
 
+def test_of_a_budget_that_others_spend_too_a_model_reads_only_what_is_reserved(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        model = Replies(says("Done."))
+        await stage.drive(await stage.queued(limits=Limits(tokens=9000)), model)
+        (story,) = [e for e in await stage.events() if isinstance(e, Budgeted)]
+        (reserved,) = story.accounts.values()
+        assert [request.most_input for request in model.requests] == [reserved["input_tokens"]]
+
+    on_stage(tmp_path, '[budgets.m]\nmodel = "tiny"\ninput_tokens = "9k"', scenario)
+
+
 def test_models_are_counted_before_they_answer_and_by_what_they_really_took_after(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         model = Replies(calls(("desk__look", {})), says("Done."))

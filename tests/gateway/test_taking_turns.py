@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from itertools import pairwise
@@ -17,13 +16,14 @@ from gateway.events import Cancelled, Event, Paused, Queued, Resumed, Started, e
 from gateway.run import Run
 from gateway.session import Join
 from gateway.store import waiting
+from gateway.store.lease import machine
 from gateway.taking_turns import ahead_of
 from providers import ProviderError, Request
 from tests.fixtures.parts import PATIENCE, Replies, Stage, calls, gate, opened, queued, says, tally
 from tests.fixtures.stores import put_into
 
 TRIP = replace(queued("Go."), session="trip")
-DEAD = f"{socket.gethostname()}/999999999/aa.1"  # no process has such a number
+DEAD = f"{machine()}/999999999/aa.1"  # no process has such a number
 RULES = """\
 p, user:ann, *, */*, call, , allow, ann works here
 p, agent:clerk, *, */*, call, , allow, the clerk may too

@@ -34,7 +34,10 @@ from providers import (
     UsageUpdate,
 )
 from providers import Started as Streaming
+from providers.clock import Clock
+from providers.failover import Candidate, Failover
 from providers.own_errors import GaveUp, Unsent
+from providers.retrying import Persistent
 from tests.fixtures.acting import Acting
 from tests.fixtures.parts import Cut, Replies, calls, queued, says
 
@@ -579,3 +582,51 @@ def test_a_question_that_fits_by_its_estimate_is_not_counted(tmp_path: Path) -> 
     assert isinstance(
         asking(tmp_path, Replies(says("Done.")), backends=(replace(DEAR, count=never),)).last, ModelAnswered
     )
+
+
+class Noting:
+    """Keeps what it may read in all, is busy as often as it is told, and answers."""
+
+    def __init__(self, busy: int = 0) -> None:
+        self.most: list[int | None] = []
+        self._busy = busy
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        self.most.append(request.most_input)
+        if len(self.most) <= self._busy:
+            raise BUSY
+        yield Finished(Reply(Message("assistant", (Text("Done."),)), "stop", Usage(1, 1), "tiny"))
+
+
+def test_a_backend_that_reads_several_times_may_read_what_the_runs_limits_leave(tmp_path: Path) -> None:
+    for number, (limits, spare) in enumerate(
+        (
+            (Limits(turns=5), None),
+            (Limits(tokens=10_000), 10_000 - 100),
+            (Limits(input_tokens=700, tokens=10_000), 700),
+            (Limits(nanos=9_000_000), (9_000_000 - 100 * 2000) // 1000),
+        )
+    ):
+        backend, folder = Noting(), tmp_path / str(number)
+        folder.mkdir()
+        asking(folder, backend, limits=limits)
+        assert backend.most == [spare]
+
+
+class Calm(Clock):
+    """Nobody waits."""
+
+    async def sleep(self, seconds: float) -> None:
+        return
+
+
+def test_an_attempt_after_the_first_reads_once(tmp_path: Path) -> None:
+    """What the one before it took is not known to it."""
+    again, moved = Noting(busy=1), Noting(busy=1)
+    asking(tmp_path, Persistent(again, clock=Calm()), limits=Limits(tokens=10_000))
+    assert again.most == [9_900, 0]
+    folder = tmp_path / "moved"
+    folder.mkdir()
+    row = Failover([Candidate("one", "tiny", moved), Candidate("two", "tiny", moved)])
+    asking(folder, row, limits=Limits(tokens=10_000))
+    assert moved.most == [9_900, 0]

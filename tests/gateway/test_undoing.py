@@ -1,7 +1,6 @@
 """What a run has done is undone: each call at most once, the newest first, through all gates."""
 
 import asyncio
-import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from gateway.effects import Effects, Recipe, ToolWord
 from gateway.errors import StoreError
 from gateway.events import Cancelled, Event, Obliged, Paused
 from gateway.parties import CallSettings
+from gateway.store.lease import machine
 from gateway.undoing import Undo, Undoing, undos
 from gateway.upstream import Upstreams
 from tests.builders import (
@@ -262,7 +262,7 @@ def test_who_dies_while_he_undoes_leaves_what_he_was_at_in_doubt(
 def test_the_runs_in_which_calls_are_undone_are_not_swept_up(tmp_path: Path) -> None:
     async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
         await undoing.undo("run-1", ["t1/call/1"], BOB)
-        await stage.files.acquire("undo-run-1", f"{socket.gethostname()}/999999999/aa", 60.0)
+        await stage.files.acquire("undo-run-1", f"{machine()}/999999999/aa", 60.0)
         assert await stage.clients().sweep() == 0
         assert (await stage.files.run_row("undo-run-1")).status == "running"
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.events import Queued, Started
+from gateway.store.lease import machine
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import PATIENCE
@@ -120,7 +120,7 @@ def test_sessions_of_a_killed_gateway_are_closed_at_the_next_start(
 
 
 def _session_of_a_dead_process(project: Path) -> str:
-    owner = f"{socket.gethostname()}/999999999/aa"  # no process has such a number
+    owner = f"{machine()}/999999999/aa"  # no process has such a number
 
     async def open_session() -> None:
         store = SqliteStore(project / ".toolgate" / "toolgate.db")

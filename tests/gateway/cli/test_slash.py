@@ -1,18 +1,18 @@
 """What is typed with a slash in front is for the program."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 from gateway.events import Admitted, Doubted, ModelAnswered, ModelAsked, Queued, Started, Waited
+from gateway.store.lease import machine
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import Answering
 
 OnTerminal = Callable[..., Answering]
 RUN = "r-0123456789abcdef"
-DEAD = f"{socket.gethostname()}/999999999/aa"  # no process has such a number
+DEAD = f"{machine()}/999999999/aa"  # no process has such a number
 QUESTION = "may it happen? (y/n, ? for more)"
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +16,12 @@ from gateway.events import Started
 from gateway.store import Lease
 from gateway.store import lease as module
 from gateway.store.database import DatabaseStore
-from gateway.store.lease import is_dead, leased, owner_name
+from gateway.store.lease import is_dead, leased, machine, owner_name
 from tests.builders import QUEUED, STARTED, Clock
 from tests.fixtures.stores import Place, cue, line_of, store_at, tables, worker
 
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
-HOST = socket.gethostname()
+HOST = machine()
 
 
 @pytest.fixture
@@ -76,6 +77,32 @@ def test_of_whoever_is_not_known_to_be_dead_nothing_is_assumed(host: str, proces
     assert not is_dead(f"{host}/{process}/x.1")
     assert not is_dead(f"{host}/{process}")
     assert not is_dead(host)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there are PID namespaces on Linux only")
+@pytest.mark.parametrize("other", ["", "@", "@0123456789ab"])
+def test_of_whoever_has_the_name_of_our_host_and_other_process_numbers_nothing_is_known(other: str) -> None:
+    """A container on its host's network; or an owner who wrote no more than the host's name, as of old."""
+    for process in (a_dead_process(), os.getpid()):
+        assert not is_dead(f"{socket.gethostname()}{other}/{process}/0123abcd.1")
+
+
+@pytest.mark.parametrize("unreadable", ["read_text", "readlink"])
+@pytest.mark.skipif(sys.platform != "linux", reason="there are PID namespaces on Linux only")
+def test_where_nobody_says_who_counts_the_processes_none_is_judged_by_its_number(
+    monkeypatch: pytest.MonkeyPatch, unreadable: str
+) -> None:
+    def closed(*_: object) -> str:
+        raise PermissionError
+
+    before = owner_name()
+    module.numbered_by.cache_clear()
+    monkeypatch.setattr(Path, unreadable, closed)
+    try:
+        assert module.machine() == module.machine() != before.partition("/")[0]
+        assert not is_dead(f"{before.partition('/')[0]}/{a_dead_process()}/0123abcd.1")
+    finally:
+        module.numbered_by.cache_clear()
 
 
 def test_of_the_processes_of_another_machine_nothing_is_known() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.accounts import Pace, Proviso
 from gateway.approval import PLAIN, Approval, Vote
 from gateway.budget import UNITS, Limits, Spend, excess
-from gateway.call import Unsent
+from gateway.call import Arguments, Unsent
 from gateway.errors import (
     AlreadyUsed,
     BudgetExceeded,
@@ -484,6 +484,20 @@ def test_a_claim_finds_what_is_open_or_agreed_or_lately_refused(store: DatabaseS
     assert claimed(store, "c") == "A-2"
     append(store, admitted(1), changes=[Consume("A-2")])
     assert claimed(store, "c") is None
+
+
+def test_a_no_is_found_again_by_the_next_call_with_another_key_also_where_it_was_changed(store: DatabaseStore) -> None:
+    begin(store)
+    first = a_call().with_key("request_id")
+    changed = an_approval("A-1", call=first).edited(Arguments.parse({"amount": 1, "request_id": first.idempotency_key}))
+    ask(store, changed)
+    decide(store, "A-1", "denied")
+    again = replace(a_call(), key="t2/call/1").with_key("request_id")
+    found = asyncio.run(store.refused(again))
+    assert found is not None
+    assert found.id == "A-1"
+    other = replace(a_call(arguments='{"amount": 7}'), key="t2/call/1").with_key("request_id")
+    assert asyncio.run(store.refused(other)) is None
 
 
 def test_a_claim_does_not_find_what_is_too_old(store: DatabaseStore, clock: Clock) -> None:

@@ -72,6 +72,49 @@ def test_runs_are_listed_looked_at_watched_and_cancelled(project: Path) -> None:
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 
 
+@pytest.mark.parametrize(("user", "tenant"), [("user:cleo", "acme"), ("user:ann", "evil")])
+def test_to_another_user_or_tenant_a_run_is_not_there(project: Path, user: str, tenant: str) -> None:
+    async def scenario() -> None:
+        async with Toolgate.open() as gate:
+            run_id, _ = await a_question(gate)
+            seen = (await gate.runs.get(run_id)).seq
+            other = gate.as_user(user, tenant)
+            for name in (run_id, run_id[:8]):
+                for act in (other.runs.get, other.runs.pause, other.runs.resume, other.runs.cancel, other.resume):
+                    with pytest.raises(UnknownRun, match=name):
+                        await act(name)
+                with pytest.raises(UnknownRun):
+                    await other.resume(name, budget={"usd": 100})
+                with pytest.raises(UnknownRun):
+                    await other.runs.resolve(name, "t1/call/1", "happened")
+                with pytest.raises(UnknownRun):
+                    await anext(other.runs.watch(name))
+                with pytest.raises(UnknownRun):
+                    await other.runs.list(before=name)
+            assert await other.runs.list() == await other.runs.list(user="user:ann") == []
+            assert await other.approvals.list() == await other.approvals.list(run_id) == []
+            assert (await gate.runs.get(run_id)).seq == seen
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_a_gate_for_a_user_has_his_own_runs_and_the_questions_that_he_asks_or_may_answer(project: Path) -> None:
+    async def scenario() -> None:
+        async with Toolgate.open() as gate:
+            run_id, asked = await a_question(gate.as_user("user:ann", "acme"))
+            ann, bob = gate.as_user("user:ann"), gate.as_user("user:bob")
+            assert [row.id for row in await ann.runs.list()] == [run_id]
+            assert [row.id for row in await ann.runs.list(user="user:ann")] == [run_id]
+            assert (await ann.runs.get(run_id[:8])).id == run_id
+            assert [one.id for one in await ann.approvals.list()] == [asked.id]
+            assert [one.id for one in await bob.approvals.list()] == [asked.id]
+            assert await bob.runs.list() == []
+            await bob.approvals.decide(asked.id, "approved")
+            assert (await ann.resume(run_id)).output == "Sent."
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
 def test_a_session_that_is_not_there_is_said(project: Path) -> None:
     async def scenario() -> None:
         async with Toolgate.open() as gate:

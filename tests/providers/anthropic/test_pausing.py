@@ -132,6 +132,13 @@ def test_all_of_it_is_no_longer_than_one_reply_may_be() -> None:
     assert (reply(came).finish, reply(came).reason, reply(came).usage.output) == ("length", "pause_turn", 60)
 
 
+@pytest.mark.parametrize(("most", "times"), [(0, 1), (45, 1), (46, 2), (58, 2), (59, 3), (None, MOST_PAUSES + 1)])
+def test_it_goes_on_only_while_another_reading_fits_what_may_be_read(most: int | None, times: int) -> None:
+    """It reads 13 tokens and says 20, which it reads again."""
+    came, bodies = told(said(text("a"), SEARCH), request=asked(most_input=most))
+    assert (len(bodies), reply(came).finish, reply(came).usage.input) == (times, "paused", 13 * times)
+
+
 @pytest.mark.parametrize(
     ("extra", "container"), [({}, "c1"), ({"container": {"skills": ["x"]}}, {"skills": ["x"], "id": "c1"})]
 )

@@ -3,13 +3,13 @@
 import asyncio
 import getpass
 import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gateway.policy.replica import Replica
+from gateway.store.lease import machine
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.cli.conftest import Command
 
@@ -60,7 +60,7 @@ def test_what_keeps_the_files_from_being_in_force_is_told_with_its_place(
 
 def test_who_runs_what_and_who_is_dead(bare: Path, toolgate: Command) -> None:
     toolgate("policy", "reload")
-    host = socket.gethostname()
+    host = machine()
     reported(bare, f"elsewhere/{os.getpid()}/00.01")
     reported(bare, f"{host}/{2**22 + 5}/00.02")  # no process has so high a number
     reported(bare, "elsewhere/7/00.03", silent=True)

@@ -2,17 +2,17 @@
 
 import asyncio
 import itertools
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.events import Admitted, Doubted, Event, ModelAnswered, ModelAsked, Queued, Started, Waited
+from gateway.store.lease import machine
 from gateway.store.sqlite import SqliteStore
 
 QUEUED = Queued("loop", "user:ann", "acme", "agent:desk", "demo", "count the bells")
-DEAD = f"{socket.gethostname()}/999999999/aa"  # no process has such a number
+DEAD = f"{machine()}/999999999/aa"  # no process has such a number
 RUN = "r-0123456789abcdef"
 
 TICKS = itertools.count(1_790_000_000_000)  # milliseconds
