@@ -78,11 +78,11 @@ def test_a_call_in_doubt_is_resolved_where_it_is_talked_about(
 ) -> None:
     in_doubt(project)
     with talks("--resume", RUN) as shown:
-        shown.until("/resolve t1/call/1 happened|did_not_happen|give_up")
-        shown.say("/resolve t1/call/1 perhaps\r", "write /resolve CALL WORD [NOTE]")
-        shown.say("/resolve t1/call/9 happened\r", "in doubt: `t1/call/1`")
-        shown.say("/resolve t1/call/1 happened I heard it\r", "Then it is done.")
-        shown.say("/resolve t1/call/1 happened\r", "no call of it is")
+        shown.until("/settle t1/call/1 happened|did-not|give-up")
+        shown.say("/settle t1/call/1 perhaps\r", "write /settle CALL WORD [NOTE]")
+        shown.say("/settle t1/call/9 happened\r", "in doubt: `t1/call/1`")
+        shown.say("/settle t1/call/1 happened I heard it\r", "Then it is done.")
+        shown.say("/settle t1/call/1 happened\r", "no call of it is")
         shown.leave()
     events = toolgate("runs", "show", RUN, "--json").json["events"]
     (resolved,) = [event for event in events if event["event"] == "resolved"]
