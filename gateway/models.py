@@ -178,7 +178,10 @@ class Models:
         return late, Persistent(Guarded(paced, shared.breaker), patience, self._clock)
 
     def _endpoint(self, name: str, served: Served) -> tuple[Endpoint, tuple[str, ...]]:
-        """With its key and its headers, and what of them must not be told. Raises ConfigError."""
+        """With its key and its headers, and what of them must not be told: a header that names a team is no secret.
+
+        Raises ConfigError.
+        """
         key = _key(name, served, os.environ)
         expanding = Expanding(variables(os.environ, self._config.folders.workspace))
         headers = self._expanded(expanding, served, "headers", served.said.headers)
@@ -198,7 +201,7 @@ class Models:
 
     def _expanded(self, expanding: Expanding, served: Served, part: str, texts: Mapping[str, str]) -> Mapping[str, str]:
         places = self._config.places
-        return expanding.texts(
+        return expanding.named(
             {key: Template(text, places.get((*served.table, part, key), DEFAULT)) for key, text in texts.items()}
         )
 

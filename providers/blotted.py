@@ -3,6 +3,9 @@
 What a backend signed goes back to it byte for byte, or not at all: where anything had to be blotted, the marks that the
 backend put on this message (signatures, sealed items, ids) are dropped, all of them, as if another backend had said it.
 A signature of a text that was changed would be refused, and so would an item without the one that it refers to.
+
+Nor is a call made that the model did not write: one in whose name, id or arguments something had to be blotted has
+`NO_ARGUMENTS` in place of its own. They are no JSON, so every tool refuses them, and the model is told.
 """
 
 import json
@@ -10,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from providers.blotting import Blotter, Pieces
+from providers.blotting import HIDDEN, Blotter, Pieces
 from providers.message import Message, Opaque, Part, Text, Thinking, ToolCall
 from providers.reply import Reply
 
-__all__ = ["blotted"]
+__all__ = ["NO_ARGUMENTS", "blotted"]
+
+NO_ARGUMENTS = f"{HIDDEN} (this call held a secret, and is not made)"
 
 
 def blotted(reply: Reply, blotter: Blotter) -> Reply:
@@ -34,7 +39,8 @@ def _part(part: Part, blotter: Blotter) -> Part:
             return replace(part, text=blotter.blotted(part.text))
         case ToolCall():
             given, name = blotter.blotted(part.id), blotter.blotted(part.name)
-            return replace(part, id=given, name=name, arguments=_arguments(part.arguments, blotter))
+            whole = (given, name) == (part.id, part.name) and not _argued(part.arguments, blotter)
+            return part if whole else replace(part, id=given, name=name, arguments=NO_ARGUMENTS)
         case _:
             return part
 
@@ -51,28 +57,14 @@ def _over_parts(parts: Sequence[Part], kind: type[Text] | type[Thinking], blotte
     return [replace(part, text=next(left)) if isinstance(part, kind) else part for part in parts]
 
 
-def _arguments(arguments: str, blotter: Blotter) -> str:
-    """Also what is written with JSON's escapes: a tool would be given what they mean."""
-    text = blotter.blotted(arguments)
-    if "\\" not in text:
-        return text
+def _argued(arguments: str, blotter: Blotter) -> bool:
+    """Whether a secret is in there, also in JSON's escapes: a tool would be given what they mean."""
+    if blotter.holds(arguments) or "\\" not in arguments:
+        return blotter.holds(arguments)
     try:
-        value = json.loads(text)
+        return _holds(json.loads(arguments), blotter)
     except (ValueError, RecursionError):
-        return text
-    return json.dumps(_value(value, blotter), ensure_ascii=False) if _holds(value, blotter) else text
-
-
-def _value(value: Any, blotter: Blotter) -> Any:
-    match value:
-        case str():
-            return blotter.blotted(value)
-        case Mapping():
-            return {blotter.blotted(name): _value(item, blotter) for name, item in value.items()}
-        case list() | tuple():
-            return [_value(item, blotter) for item in value]
-        case _:
-            return value
+        return False
 
 
 def _holds(value: Any, blotter: Blotter) -> bool:

@@ -56,6 +56,7 @@ class Limiter:
             for what, rate in (("requests", rates.requests), ("tokens", rates.tokens))
             if rate is not None
         }
+        self._heard_at: dict[_Name, float] = {}
         self._held_until = 0.0
 
     @property
@@ -91,11 +92,16 @@ class Limiter:
             self._buckets[name] = self._buckets[name].given_back(reserved - used, self._clock.now())
 
     def heard(self, headers: Mapping[str, str]) -> None:
-        """What the endpoint says with an answer: how much more it takes, and when it takes all again."""
+        """What the endpoint says with an answer: how much more it takes, and when it takes all again.
+
+        It holds for LONGEST_REST: then one asks, and hears it anew.
+        """
+        now = self._clock.now()
         for what in ("requests", "tokens"):
             said = allowance(headers, what, time.time())
             if said is not None and said.per_second is not None:
-                self._buckets[what, "theirs"] = Bucket(said.limit, said.per_second, said.left, self._clock.now())
+                self._buckets[what, "theirs"] = Bucket(said.limit, said.per_second, said.left, now)
+                self._heard_at[what, "theirs"] = now
 
     def refused(self, retry_after: float | None) -> None:
         """The endpoint says that it was too much. It is left alone for as long as it wants, or for LONGEST_REST."""
@@ -104,11 +110,18 @@ class Limiter:
 
     def _take(self, tokens: float) -> float:
         now, held = self._clock.now(), self.held
+        self._forget(now)
         waits = [0.0, held + self._draw(0.0, _SPREAD) if held else 0.0]
         for name, bucket in self._buckets.items():
             self._buckets[name], wait = bucket.taken(_amount(name, tokens), now)
-            waits.append(wait if name[1] == "ours" else min(wait, LONGEST_REST))
+            heard = self._heard_at.get(name)
+            waits.append(wait if heard is None else min(wait, heard + LONGEST_REST - now))
         return max(waits)
+
+    def _forget(self, now: float) -> None:
+        """What was heard so long ago that it holds no more."""
+        for name in [name for name, heard in self._heard_at.items() if now >= heard + LONGEST_REST]:
+            del self._buckets[name], self._heard_at[name]
 
     def _give_back(self, tokens: float) -> None:
         """Nothing was sent."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.config.folders import home_of
+from gateway.config.masking import looks_issued, names_secret
 from gateway.config.server_entry import HttpTemplate, ServerEntry, StdioTemplate
 from gateway.config.settings import ServerWord, is_web_address
 from gateway.config.templates import Template, Unset
@@ -103,6 +104,21 @@ class Expanding:
 
     def text(self, template: Template, check: Callable[[str], str] = lambda _: "") -> str:
         """The template's text. `check` says what is wrong with it, if anything; the text itself is not repeated."""
+        self._secrets |= self._given(template)
+        return self._value(template, check)
+
+    def texts(self, templates: Mapping[str, Template]) -> Mapping[str, str]:
+        return {name: self.text(template) for name, template in templates.items()}
+
+    def named(self, templates: Mapping[str, Template]) -> Mapping[str, str]:
+        """As `texts`; but a secret is only what goes by the name of one, or looks like what issuers give."""
+        values = {name: self._value(template) for name, template in templates.items()}
+        for name, value in values.items():
+            if names_secret(name) or looks_issued(value):
+                self._secrets |= self._given(templates[name])
+        return values
+
+    def _value(self, template: Template, check: Callable[[str], str] = lambda _: "") -> str:
         try:
             value = template.expand(self.known)
         except Unset as unset:
@@ -110,15 +126,14 @@ class Expanding:
             hint = f"type `export {name}=VALUE` in the shell that starts Toolgate, or write `${{{name}:-VALUE}}` there"
             self.problems.append(template.place.problem(f"the environment variable `{name}` is not set", hint))
             return ""
-        given = {variable.name for variable in template.variables} - _NO_SECRETS
-        self._secrets |= {self.known[name] for name in given if self.known.get(name)}
         wrong = "it holds a control character" if _CONTROL.search(value) else check(value)
         if wrong:
             self.problems.append(template.place.problem(f"what this stands for can't be used: {wrong}"))
         return value
 
-    def texts(self, templates: Mapping[str, Template]) -> Mapping[str, str]:
-        return {name: self.text(template) for name, template in templates.items()}
+    def _given(self, template: Template) -> set[str]:
+        names = {variable.name for variable in template.variables} - _NO_SECRETS
+        return {self.known[name] for name in names if self.known.get(name)}
 
     def finish(self) -> None:
         """Raises ConfigError if something was wrong."""

@@ -3,6 +3,7 @@
 turns       a conversation that every backend takes: each call with its result, ids that fit
 content     what tools returned, as texts, images and files
 schemas     JSON Schemas that a backend takes
+sound_schema  what servers list as a schema, made one
 calls       calls in a reply: their ids, their arguments, whether they are there
 text        text and arguments that can be written as JSON
 remembered  what was encoded for the last request, and need not be for this one

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from providers.own_errors import Unsent
 from providers.reply import Finished, ProviderError, Reply, StreamEvent
 from providers.request import Deadlines, Endpoint, Request, known_as
 from providers.wire.failures import Who
@@ -75,10 +76,7 @@ class Backend:
         yield finished
 
     def _body(self, request: Request) -> Mapping[str, Any]:
-        try:
-            return merged(self._format.encode(request), self._extra)
-        except ProviderError as error:
-            raise self._line.who.says(error) from None
+        return merged(_written(self._line, self._format.encode, request), self._extra)
 
     async def aclose(self) -> None:
         """Closes the connections that are kept open."""
@@ -96,7 +94,8 @@ class Counter:
 
     async def count(self, request: Request) -> int:
         """The input tokens of a request. Raises ProviderError."""
-        body = {name: value for name, value in self.encode(request).items() if name in self.kept}
+        written = _written(self.line, self.encode, request)
+        body = {name: value for name, value in written.items() if name in self.kept}
         first = request.deadlines.first
         answer = await self.line.fetch(self.path, body, Deadlines(first, first, first))
         tokens = answer.get("input_tokens") if isinstance(answer, Mapping) else None
@@ -138,6 +137,20 @@ def merged(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(whole.get(name), Mapping)
         whole[name] = merged(whole[name], value) if both else value
     return {name: value for name, value in whole.items() if name not in extra or value is not None}
+
+
+def _written(line: Line, encode: Callable[[Request], Mapping[str, Any]], request: Request) -> Mapping[str, Any]:
+    """The request as it is sent. Raises Unsent where it can't be written: that is no illness of the endpoint, and the
+    same request would fail again.
+    """
+    try:
+        return encode(request)
+    except ProviderError as error:
+        said = line.who.says(error)
+    except Exception as broken:  # noqa: BLE001 - a defect of ours: its text may hold a secret
+        why = f"this request can't be written for it: {type(broken).__name__}"
+        said = line.who.says(ProviderError("bad_request", why))
+    raise Unsent(said.kind, str(said))
 
 
 async def _batch(answer: Answer, decoder: Decoder) -> list[tuple[bytes, Any]] | None:

@@ -1,13 +1,16 @@
 """JSON Schemas that backends take. Pure.
 
 What is lost here is only a hint to the model: the gateway checks arguments against the tool's own schema. One schema
-that a backend refuses would cost the whole request.
+that a backend refuses would cost the whole request. Servers send what they like: what is no schema is taken for `{}`,
+and where a word's value is of another type than it must be, it is as if the word was not there.
 """
 
 import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from providers.wire.sound_schema import sound
 
 __all__ = ["may_be_strict", "of_object", "plain_keys", "reduced"]
 
@@ -23,8 +26,9 @@ _DEEPEST = 12  # a schema that refers to itself is unrolled no further
 _MOST_PARTS = 1_000  # that references may be put in place for
 
 
-def of_object(schema: Schema) -> dict[str, Any]:
+def of_object(schema: Any) -> dict[str, Any]:
     """The schema as one of an object, with `properties`, and without a choice or a reference at its top."""
+    schema = _object(sound(schema))
     if "$ref" in schema:
         return of_object({**_referred(schema), **{name: item for name, item in schema.items() if name != "$ref"}})
     kept = {name: value for name, value in schema.items() if name not in _UNIONS and name != "not"}
@@ -33,15 +37,20 @@ def of_object(schema: Schema) -> dict[str, Any]:
     return {**kept, "type": "object", "properties": kept.get("properties") or {}}
 
 
+def _object(schema: Any) -> Schema:
+    """`true` and `false` are schemas, too: of an object, they say nothing."""
+    return schema if isinstance(schema, Mapping) else {}
+
+
 def _referred(schema: Schema) -> Schema:
     """What a schema refers to that is nothing else; a reference to another one is not followed."""
-    _, _, place = str(schema["$ref"]).rpartition("#/")
+    _, _, place = schema["$ref"].rpartition("#/")
     group, _, name = place.partition("/")
     found = schema.get(group, {}).get(name, {}) if group in ("$defs", "definitions") else {}
     return {} if not isinstance(found, Mapping) or "$ref" in found else found
 
 
-def plain_keys(schema: Schema) -> dict[str, Any]:
+def plain_keys(schema: Any) -> dict[str, Any]:
     """Properties whose names Anthropic does not take are told in words; they can still be given."""
     kept = of_object(schema)
     odd = {name: value for name, value in kept["properties"].items() if not _KEY.fullmatch(name)}
@@ -56,9 +65,11 @@ def plain_keys(schema: Schema) -> dict[str, Any]:
     }
 
 
-def may_be_strict(schema: Schema) -> bool:
+def may_be_strict(schema: Any) -> bool:
     """Whether a backend can hold a model to this schema: all is required, nothing is open, no choice but `anyOf`."""
-    return "anyOf" not in schema and schema.get("type") == "object" and _strict(schema)
+    if not isinstance(schema, Mapping) or "anyOf" in schema or schema.get("type") != "object":
+        return False
+    return sound(schema) == schema and _strict(schema)
 
 
 def _strict(schema: Any) -> bool:
@@ -91,11 +102,12 @@ _KNOWN = frozenset(
 )  # fmt: skip
 
 
-def reduced(schema: Schema) -> dict[str, Any]:
+def reduced(schema: Any) -> dict[str, Any]:
     """The schema in the words that Gemini knows: references are put in place, choices are `anyOf`.
 
     What references upon references make of a small schema has an end: what comes after `_MOST_PARTS` may be anything.
     """
+    schema = _object(sound(schema))
     definitions = {**schema.get("definitions", {}), **schema.get("$defs", {})}
     parts = iter(range(_MOST_PARTS))
 
@@ -108,11 +120,11 @@ def reduced(schema: Schema) -> dict[str, Any]:
 def _reduced(schema: Any, named: Callable[[str], Any], depth: int) -> dict[str, Any]:
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return {}
-    if isinstance(schema.get("$ref"), str):
+    if "$ref" in schema:
         return _reduced(named(schema["$ref"].rpartition("/")[2]), named, depth + 1)
     kept = _merged(schema)
     kept = {name: value for name, value in kept.items() if name in _KNOWN}
-    if isinstance(kept.get("properties"), Mapping):
+    if "properties" in kept:
         kept["properties"] = {name: _reduced(part, named, depth + 1) for name, part in kept["properties"].items()}
         kept["required"] = [name for name in kept.get("required", ()) if name in kept["properties"]]
     if "items" in kept:

@@ -15,9 +15,22 @@ from gateway.config import load_config
 from gateway.errors import ConfigError
 from gateway.models import Models
 from gateway.resting import Rest, Rests
-from providers import Deadlines, Endpoint, Finished, MovedOn, ProviderError, Retrying
+from providers import (
+    Deadlines,
+    Endpoint,
+    Finished,
+    Message,
+    MovedOn,
+    ProviderError,
+    Reply,
+    Retrying,
+    ToolCall,
+    Usage,
+)
+from providers.blotted import NO_ARGUMENTS
 from providers.breaker import CircuitOpen
 from providers.request import known_as
+from providers.streamed import streamed
 from tests.fixtures.acting import ASKED, Act, Acting, answer, clock, heard, timeless
 
 KEY = "sk-ant-hunter2hunter2"
@@ -127,6 +140,36 @@ def test_an_endpoint_gets_its_key_its_headers_and_its_address_and_shows_none_of_
         runner.run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("header", "hidden"),
+    [
+        ("X-Team", False),
+        ("X-Title", False),
+        ("X-Api-Key", True),
+        ("Authorization", True),
+        ("Proxy-Authorization", True),
+        ("X-Auth-Token", True),
+        ("Client-Secret", True),
+        ("Cookie", True),
+    ],
+)
+def test_only_a_header_that_is_called_so_holds_a_secret_and_no_call_is_rewritten(
+    tmp_path: Path, header: str, hidden: bool
+) -> None:
+    call = ToolCall("c", "shop_stock", '{"sku": "shop-blue-team"}')
+    message = Message("assistant", (call,))
+    reply = Reply(message, "tool_calls", Usage(1, 1), "q")
+
+    async def scenario() -> None:
+        world = World(tmp_path, {"lab": [(*streamed(message), Finished(reply))]}, TABLES.replace("X-Team", header))
+        last = (await heard(world.models().open("compatible:q@lab").provider))[-1]
+        assert isinstance(last, Finished)
+        assert last.reply.message.tool_calls == (replace(call, arguments=NO_ARGUMENTS) if hidden else call,)
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
 def test_what_is_said_of_a_model_is_asked_of_it(tmp_path: Path) -> None:
     async def scenario() -> None:
         world = World(tmp_path)
@@ -212,7 +255,8 @@ def test_a_backend_that_repeats_its_key_or_a_header_is_not_repeated(tmp_path: Pa
         told = await heard(World(tmp_path, {"anthropic": [leaking]}).models().open("fast").provider)
         assert str(told[-1]) == "no such key: ***"
         leaking = ProviderError("permission", "blue-team may not")
-        told = await heard(World(tmp_path, {"lab": [leaking]}).models().open("compatible:q@lab").provider)
+        secretive = TABLES.replace("X-Team", "X-Token")
+        told = await heard(World(tmp_path, {"lab": [leaking]}, secretive).models().open("compatible:q@lab").provider)
         assert str(told[-1]) == "*** may not"
 
     with timeless() as runner:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from providers import Message, Opaque, Part, Reply, Text, Thinking, ToolCall, Usage, message_to_json
-from providers.blotted import blotted
+from providers.blotted import NO_ARGUMENTS, blotted
 from providers.blotting import Blotter
 
 KEY = "sk-hush-hush-hush"
@@ -51,9 +51,25 @@ def test_one_that_holds_it_loses_it_and_all_that_was_signed(part: Part) -> None:
     assert found.parts[-1] == ToolCall("c1", "look", '{"sku": "A"}')
 
 
-def test_arguments_stay_what_a_tool_can_be_given() -> None:
-    (call,) = without(ToolCall("c", "look", json.dumps({"a": [KEY, 1]}).replace("k", "\\u006b"))).message.tool_calls
-    assert json.loads(call.arguments) == {"a": ["***", 1]}
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (ToolCall("c", "look", json.dumps({"sku": KEY, "more": 1})), "look"),
+        (ToolCall("c", "look", json.dumps({"a": [KEY, 1]}).replace("k", "\\u006b")), "look"),
+        (ToolCall("c", "look", json.dumps({KEY: 1})), "look"),
+        (ToolCall("c", f"look_{KEY}", "{}"), "look_***"),
+        (ToolCall(f"c-{KEY}", "look", '{"sku": "A"}'), "look"),
+    ],
+)
+def test_a_call_that_is_not_as_the_model_wrote_it_can_not_be_made(call: ToolCall, name: str) -> None:
+    (told, other) = without(call, CALL).message.tool_calls
+    assert (told.name, told.arguments) == (name, NO_ARGUMENTS)
+    with pytest.raises(ValueError, match="Expecting value"):
+        json.loads(told.arguments)
+    assert (other.name, other.arguments) == (CALL.name, CALL.arguments)
+
+
+def test_arguments_that_are_broken_anyway_stay_so() -> None:
     broken = '{"a": "\\'
     assert without(ToolCall("c", "look", broken)).message.tool_calls[0].arguments == broken
 

@@ -20,6 +20,7 @@ from providers import (
     Usage,
     UsageUpdate,
 )
+from providers.blotted import NO_ARGUMENTS
 from providers.discreet import Discreet, told
 from tests.fixtures.acting import Acting, answer, heard, timeless
 
@@ -89,7 +90,7 @@ def test_a_reply_that_repeats_a_secret_does_so_to_nobody_wherever_it_is_cut(cut:
     last = events[-1]
     assert isinstance(last, Finished)
     assert last.reply.message == Message(
-        "assistant", (Thinking("***"), Text("It is ***s"), ToolCall("c", "look", '{"sku": "***"}'))
+        "assistant", (Thinking("***"), Text("It is ***s"), ToolCall("c", "look", NO_ARGUMENTS))
     )
 
 

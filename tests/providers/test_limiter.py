@@ -144,6 +144,40 @@ def test_a_header_that_says_all_comes_back_in_years_holds_nobody_for_longer_than
         runner.run(scenario())
 
 
+@pytest.mark.parametrize("what", ["requests", "tokens"])
+def test_what_a_header_says_is_forgotten_after_a_rest_also_if_nobody_waits_for_it(what: str) -> None:
+    async def scenario() -> None:
+        backend, shared = Acting([answer()]), limiter()
+        shared.heard(limits(0, reset="1e12", what=what))
+        for waited in (0, 100, 139):  # each is told at once, and for how long it holds still
+            await asyncio.sleep(waited)
+            (late,) = await heard(Paced(backend, shared))
+            assert isinstance(late, OverOurLimit)
+            assert late.retry_after == pytest.approx(LONGEST_REST - clock().now())
+        await asyncio.sleep(1)
+        assert isinstance((await heard(Paced(backend, shared)))[-1], Finished)  # in the last minute it is waited for
+        await heard(Paced(backend, shared))  # and then it has said nothing
+        assert backend.at == [LONGEST_REST, LONGEST_REST]
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
+def test_what_is_heard_anew_holds_anew() -> None:
+    async def scenario() -> None:
+        shared = limiter()
+        shared.heard(limits(0, reset="1e12"))
+        await asyncio.sleep(200)
+        shared.heard(limits(0, reset="1e12"))
+        await asyncio.sleep(200)
+        (late,) = await heard(Paced(Acting([answer()]), shared))
+        assert isinstance(late, OverOurLimit)
+        assert late.retry_after == pytest.approx(100)
+
+    with timeless() as runner:
+        runner.run(scenario())
+
+
 _HEADERS = [f"x-ratelimit-{part}-{what}" for part in ("limit", "remaining", "reset") for what in ("requests", "tokens")]
 _HEADERS += [
     f"anthropic-ratelimit-{of}-{part}" for of in ("requests", "tokens") for part in ("limit", "remaining", "reset")

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from gateway.config.expansion import ResolvedHttp, ResolvedServer, ResolvedStdio, ServerConfig, expand
+from gateway.config.expansion import Expanding, ResolvedHttp, ResolvedServer, ResolvedStdio, ServerConfig, expand
 from gateway.config.jsonc import parse_jsonc
-from gateway.config.places import Document
+from gateway.config.places import DEFAULT, Document
 from gateway.config.servers import read_servers
 from gateway.config.settings import ServerWord
+from gateway.config.templates import Template
 from gateway.errors import ConfigError
 
 HOME = {"HOME": "/u/ann"}
@@ -106,6 +107,17 @@ def test_what_the_environment_gave_is_handed_over_as_secret_and_nothing_else_is(
     assert program.secrets == ("arg", "cwd", "env")
     address = resolved({"url": "http://x/${PATH_KEY}", "headers": {"A": "Bearer ${KEY}"}}, PATH_KEY="p", KEY="k")
     assert address.secrets == ("k", "p")
+
+
+def test_of_what_has_a_name_only_what_is_called_a_secret_or_looks_like_a_token_is_one() -> None:
+    given = {"TEAM": "oil-chain", "KEY": "hunter2", "TOKEN": "sk-ant-12345678"}
+    expanding = Expanding(given)
+    texts = {"X-Team": "${TEAM}", "X-Api-Key": "k-${KEY}", "X-Odd": "${TOKEN}", "Authorization": "Bearer ${NONE:-x}"}
+    values = expanding.named({name: Template(text, DEFAULT) for name, text in texts.items()})
+    assert dict(values) == {
+        "X-Team": "oil-chain", "X-Api-Key": "k-hunter2", "X-Odd": "sk-ant-12345678", "Authorization": "Bearer x"
+    }  # fmt: skip
+    assert expanding.secrets == ("hunter2", "sk-ant-12345678")
 
 
 def test_either_file_can_switch_a_server_off() -> None:

@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 
 from providers import Endpoint, Finished, Message, ProviderError, Reply, Request, StreamEvent, Text, TextDelta, Usage
+from providers.breaker import Breaker, Guarded
+from providers.circuit import Rule
 from providers.openai_chat import connect
+from providers.own_errors import Unsent, was_sent
+from providers.retrying import Persistent
 from providers.wire.backend import Backend, Counter, Format, Home, merged, origin_of, who_is
 from providers.wire.line import Line
 from providers.wire.openai_client import openai_client
+from tests.fixtures.acting import heard as told_by
 from tests.providers.serving import asked, events, head, serving, sse
 
 
@@ -96,6 +101,29 @@ def test_what_breaks_is_told_with_the_backend_s_name(answer: bytes, words: str, 
     with pytest.raises(ProviderError) as failed:
         heard(answer)
     assert (str(failed.value), failed.value.kind) == (words, kind)
+
+
+@pytest.mark.parametrize("broken", [AttributeError("sk-hush-hush"), TypeError(), KeyError("a"), RecursionError()])
+def test_a_defect_in_how_requests_are_written_is_no_illness_of_the_endpoint(broken: Exception) -> None:
+    def defective(_request: Request) -> Mapping[str, Any]:
+        raise broken
+
+    async def scenario() -> None:
+        async with serving(head()) as served:
+            endpoint = Endpoint("words", "sk-hush-hush", served.url)
+            line = Line(openai_client(endpoint), who_is(endpoint))
+            provider = Backend(line, Format("/words", defective, lambda _request: Words()), {})
+            breaker = Breaker("words", Rule(failures=1))
+            (told,) = await told_by(Persistent(Guarded(provider, breaker)))
+            assert isinstance(told, ProviderError)
+            assert (told.kind, was_sent(told), breaker.name) == ("bad_request", False, "closed")
+            assert str(told) == f"words: this request can't be written for it: {type(broken).__name__}"
+            with pytest.raises(Unsent, match="can't be written"):
+                await Counter(line, "/count", defective, frozenset()).count(asked())
+            await provider.aclose()
+            assert served.requests == []
+
+    asyncio.run(scenario())
 
 
 def test_a_request_that_can_not_be_written_is_not_sent() -> None:

@@ -102,3 +102,13 @@ def test_references_upon_references_do_not_grow_without_end() -> None:
     made = reduced({"$ref": "#/$defs/a", "$defs": {"a": {"type": "object", "properties": wide}}})
     assert len(json.dumps(made)) < 2_000_000
     assert set(made["properties"]) == set(wide)
+
+
+@pytest.mark.parametrize("word", ["properties", "anyOf", "oneOf", "allOf", "required", "$defs", "definitions", "$ref"])
+@pytest.mark.parametrize("value", [5, "a", None, [5], {"a": 5}])
+def test_a_word_of_another_type_breaks_nothing(word: str, value: Any) -> None:
+    schema = {"type": "object", word: value}
+    for told in (of_object(schema), plain_keys(schema), reduced(of_object(schema))):
+        assert told["type"] == "object"
+    assert isinstance(reduced(schema), dict)
+    assert may_be_strict(schema) is False
