@@ -33,7 +33,7 @@ ProviderErrorKind = Literal[
     "timeout", "network", "protocol", "refused", "too_long", "script",
 ]  # fmt: skip
 # `quota`: the account has no money left, which time does not mend. `too_large`: the question, for the model's window.
-# `too_long`: the reply, for what was asked for; another one would be as long, and cost. `script` is the scripted model's
+# `too_long`: the reply, for what was asked for; another would be as long, and cost. `script` is the scripted model's
 # own: what its script expects, or refers to, is not there.
 
 
