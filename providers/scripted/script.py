@@ -35,7 +35,7 @@ __all__ = ["END", "Choice", "Failure", "Fork", "Script", "ToolUse", "Turn", "par
 
 END = "end"  # the label behind the last step
 _NANOS = 1_000_000_000
-_OURS = ("script", "too_long")  # how no backend itself fails
+_OURS = ("script", "too_long", "unsupported")  # how no backend itself fails
 _KINDS = tuple(kind for kind in get_args(ProviderErrorKind) if kind not in _OURS)
 _FINISHES = tuple(finish for finish in get_args(Finish) if finish not in ("cancelled", "error"))  # those have no reply
 
