@@ -162,9 +162,9 @@ def readable(backends: Sequence[Backend], reserved: Spend, limits: Limits, taken
 
 
 def answered(backend: Backend, reply: Reply, reserved: Spend) -> Spend:
-    """What a whole reply has cost: what its backend says, else by its price."""
+    """What a whole reply has cost: what its backend says, else by its price. Only the admin says that it is free."""
     cost = spent(backend, reply.usage, reserved)
-    return cost if reply.cost_nanos is None else replace(cost, nanos=max(0, reply.cost_nanos))
+    return replace(cost, nanos=max(0, reply.cost_nanos)) if reply.cost_nanos else cost
 
 
 def failed(backend: Backend, read: int, heard: Heard, error: ProviderError, reserved: Spend) -> Spend:

@@ -47,7 +47,7 @@ class Known:
     @property
     def bad(self) -> bool:
         """Whether it was looked at, and can't be asked."""
-        return self.reachable is False or self.refused is True or self.listed is False
+        return self.reachable is False or self.refused is True  # a list may be of some of its models only
 
     @property
     def seen(self) -> str:
@@ -129,8 +129,13 @@ async def _reached(models: Models, known: Known) -> Known:
     except ProviderError as error:
         answers = error.kind not in _SILENT
         return replace(known, reachable=answers, refused=answers, why=str(error))
-    listed = None if names is None else known.found.model in names
+    listed = None if names is None else _bare(known.found.model) in map(_bare, names)
     return replace(known, reachable=True, refused=False, listed=listed)
+
+
+def _bare(name: str) -> str:
+    """Ollama lists `NAME:latest` for what may be called NAME."""
+    return name.removesuffix(":latest")
 
 
 def _unasked(found: Chosen) -> str | None:

@@ -27,7 +27,7 @@ __all__ = ["MOVES", "Candidate", "Failover"]
 
 MOVES: frozenset[ProviderErrorKind] = frozenset(
     {
-        "auth", "permission", "quota", "not_found",  # this one will not serve us
+        "auth", "permission", "quota", "not_found", "unsupported",  # this one will not serve us
         "too_large",  # the window of another may be larger
         "rate_limit", "overloaded", "server", "timeout", "network", "protocol",
     }

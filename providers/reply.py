@@ -30,10 +30,13 @@ Finish = Literal[
 
 ProviderErrorKind = Literal[
     "auth", "permission", "quota", "not_found", "bad_request", "too_large", "rate_limit", "overloaded", "server",
-    "timeout", "network", "protocol", "refused", "script",
+    "timeout", "network", "protocol", "refused", "too_long",
+    "unsupported", "script",
 ]  # fmt: skip
-# `quota`: the account has no money left, which time does not mend. `script` is the scripted model's own: what its
-# script expects, or refers to, is not there.
+# `quota`: the account has no money left, which time does not mend. `too_large`: the question, for the model's window.
+# `unsupported`: this wire format has no way to ask for it.
+# `too_long`: the reply, for what was asked for; another would be as long, and cost. `script` is the scripted model's
+# own: what its script expects, or refers to, is not there.
 
 
 @dataclass(frozen=True, slots=True)

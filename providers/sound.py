@@ -101,7 +101,7 @@ class _Seen:
         """No reply is much longer than what was asked for. It is not asked for again: it would be as long, and cost."""
         if size > BYTES_A_TOKEN * max(0, self.request.max_output_tokens) + MOST_ASIDE:
             asked = f"{self.request.max_output_tokens} tokens"
-            raise ProviderError("too_large", f"the reply is far longer than the {asked} that it was asked for")
+            raise ProviderError("too_long", f"the reply is far longer than the {asked} that it was asked for")
 
     def _started(self, event: ToolCallStarted) -> None:
         _text(event.id, event.name)

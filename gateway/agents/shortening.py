@@ -4,7 +4,7 @@ A call keeps its id and its name, a result the call that it answers: what belong
 provider signed is kept or left out whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,15 +38,22 @@ def _size(content: Sequence[Mapping[str, Any]]) -> int:
 
 def without_calls(message: Message) -> Message:
     """A reply whose calls were never made, because it was cut: what has no result may not be told of."""
-    parts = tuple(part for part in message.parts if isinstance(part, Text))
+    parts = tuple(part for part in _without_thoughts(message) if isinstance(part, Text))
     return replace(message, parts=parts or (Text(_NO_CALL),))
 
 
 def shortened(message: Message, longest: int) -> Message:
     """No part is longer than so many bytes, more or less; thoughts, and what only a provider understands, go."""
-    kept = (part for part in message.parts if not isinstance(part, Thinking | Opaque))
-    parts = tuple(_cut(part, longest) for part in kept)
+    parts = tuple(_cut(part, longest) for part in _without_thoughts(message))
     return replace(message, parts=parts or (Text("…"),))
+
+
+def _without_thoughts(message: Message) -> Iterator[Part]:
+    """Where there were some, what else its provider gave to a part goes, too: ids that refer to them are refused."""
+    thought = any(isinstance(part, Thinking | Opaque) for part in message.parts)
+    for part in message.parts:
+        if not isinstance(part, Thinking | Opaque):
+            yield replace(part, meta={}) if thought and isinstance(part, Text | ToolCall) else part
 
 
 def _cut(part: Part, longest: int) -> Part:

@@ -134,7 +134,7 @@ def _ended(talk: Talk) -> int | None:
     code = exit_of_run(run)
     if run.status in ENDED:
         return code
-    if talk.manner.ask or code == Exit.OK:
+    if talk.manner.ask or code == Exit.OK or (users_turn(run) and not talk.asked):  # what failed before goes on
         return None
     sys.stdout.flush()
     talk.farewell()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.agents.offering import offered
 from gateway.agents.searching import Index
 from gateway.budget import Spend
 from gateway.call import Tool
@@ -22,6 +23,7 @@ from gateway.events import Cancelled, Recorded, Resolution
 from gateway.gates import listed
 from gateway.replacing import replace_file
 from gateway.run import ENDED, Run
+from gateway.submitting import agent_of
 from gateway.visible import shortened, visible
 from gateway.wording import did_you_mean
 from providers import ToolSpec
@@ -73,7 +75,9 @@ async def _help(talk: Talk, _rest: str) -> None:
 async def _tools(talk: Talk, rest: str) -> None:
     runtime, subject = talk.runtime, talk.runtime.subject_for(talk.agent)
     catalogue, policy, now = runtime.upstream.catalogue, runtime.offline.policy.glance, datetime.now(UTC)
-    seen = [tool for tool in catalogue.tools.values() if listed(tool, catalogue, policy, subject, now)]
+    agent = agent_of(runtime.config, (subject.agent or "").removeprefix("agent:"))
+    shown = offered(agent, catalogue, lambda tool: listed(tool, catalogue, policy, subject, now))
+    seen = [catalogue.tools[catalogue.names[spec.name]] for spec in shown]
     found = _matching(seen, rest) if rest else seen
     rows = [
         (policy.summary(subject, tool, now), visible(tool.path), shortened(tool.description, _WIDTH))

@@ -67,6 +67,7 @@ class Talk:
     watcher: Watcher
     run: Run | None = None
     pins: list[str] = field(default_factory=list)
+    asked: bool = False  # for an answer, since it was begun or taken up
 
     @property
     def model(self) -> str:
@@ -141,7 +142,7 @@ class Talk:
     async def answer(self) -> None:
         """Lets the run go on, as far as it goes."""
         assert self.run is not None  # noqa: S101 - whoever calls this has begun one
-        run = self.run
+        run, self.asked = self.run, True
         await self.runtime.offline.resume(run.id, self.user)
         work = driven(self.runtime, run.id, self.manner, self.watcher)
         self.run = await (self._stoppable(work) if self.manner.ask else self._whole(work))

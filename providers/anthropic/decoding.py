@@ -24,7 +24,7 @@ from providers.reply import (
 )
 from providers.request import Request
 from providers.wire.calls import as_text, ended, one_more, own_id
-from providers.wire.estimate import estimated
+from providers.wire.estimate import in_full
 from providers.wire.failures import told
 from providers.wire.text import parsed
 
@@ -91,7 +91,7 @@ class MessagesDecoder:
         finish = ended(_FINISHES.get(self._reason, "error"), message)
         if finish == "tool_calls" and not all(block.closed for block in self._blocks if block.call >= 0):
             raise ProviderError("protocol", "the reply ended before a call of it did")
-        usage = self._usage() if self._counts.get("output_tokens") else estimated(self._request, message)
+        usage = in_full(self._usage(), self._request, message)
         reason = f"{self._reason}: {self._why}" if self._why else self._reason
         return Reply(message, finish, usage, self._model, self._response_id, reason=reason)
 

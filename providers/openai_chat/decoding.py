@@ -27,7 +27,7 @@ from providers.reply import (
 )
 from providers.request import Request
 from providers.wire.calls import as_text, ended, one_more, own_id
-from providers.wire.estimate import estimated
+from providers.wire.estimate import in_full
 from providers.wire.failures import told
 
 __all__ = ["ChatDecoder"]
@@ -68,12 +68,13 @@ class ChatDecoder:
         self._more: dict[str, Any] = {}
         self._model, self._response_id, self._reason, self._refused = "", "", "", False
         self._usage: Any = None
+        self._counted = False  # to the end
         self._started = False
 
     @property
     def done(self) -> bool:
         """The reply is whole, and so is its usage."""
-        return bool(self._reason) and usage_in(self._usage) is not None
+        return self._counted
 
     @property
     def complete(self) -> bool:
@@ -93,7 +94,7 @@ class ChatDecoder:
                 yield from self._chosen(choice)
         usage = data.get("usage") or (data.get("x_groq") or {}).get("usage")
         if (counted := usage_in(usage)) is not None:
-            self._usage = usage
+            self._usage, self._counted = usage, bool(self._reason)  # some count as they go
             yield UsageUpdate(counted)
 
     def reply(self) -> Reply:
@@ -105,7 +106,7 @@ class ChatDecoder:
         finish = "refusal" if self._refused and finish == "stop" else ended(finish, message)
         if finish == "tool_calls" and not all(call.done for call in self._calls):
             raise ProviderError("protocol", "a call came after the reply had ended")
-        usage = usage_in(self._usage) or estimated(self._request, message)
+        usage = in_full(usage_in(self._usage), self._request, message)
         cost = cost_in(self._usage) if self._profile.costs else None
         return Reply(message, finish, usage, self._model, self._response_id, cost, self._reason)
 

@@ -26,7 +26,7 @@ from providers.reply import (
 )
 from providers.request import Request
 from providers.wire.calls import as_text, one_more, own_id
-from providers.wire.estimate import estimated
+from providers.wire.estimate import in_full
 from providers.wire.failures import told
 
 __all__ = ["ResponsesDecoder"]
@@ -77,7 +77,7 @@ class ResponsesDecoder:
             raise ProviderError("protocol", "the reply ended before a call of it did")
         message = Message("assistant", tuple(part for place, item in self._all() for part in self._part(place, item)))
         finish, reason = self._finish(message)
-        usage = _usage(response.get("usage")) or estimated(self._request, message)
+        usage = in_full(_usage(response.get("usage")), self._request, message)
         model, response_id = response.get("model") or self._request.model, response.get("id") or ""
         return Reply(message, finish, usage, model, response_id, reason=reason)
 
@@ -186,12 +186,12 @@ def _refused(item: Mapping[str, Any]) -> bool:
 
 
 def _usage(usage: Any) -> Usage | None:
-    if not usage or not usage.get("output_tokens"):
+    if not usage or not (usage.get("input_tokens") or usage.get("output_tokens")):
         return None
     read, written = usage.get("input_tokens_details") or {}, usage.get("output_tokens_details") or {}
     return Usage(
         usage.get("input_tokens") or 0,
-        usage["output_tokens"],
+        usage.get("output_tokens") or 0,
         read.get("cached_tokens") or 0,
         read.get("cache_write_tokens") or 0,
         written.get("reasoning_tokens") or 0,

@@ -31,7 +31,7 @@ _DOES_NOT_THINK = re.compile(r"(ft:)?(gpt-3|gpt-4|chatgpt)")  # such a model ref
 def encoded(request: Request, origin: str) -> Json:
     """The body of a streamed request. `origin` is the key of what may go back in `meta`. Raises ProviderError."""
     if request.stop:
-        raise ProviderError("bad_request", "Responses can't be told texts at which to stop (`stop`)")
+        raise ProviderError("unsupported", "Responses can't be told texts at which to stop (`stop`)")
     if request.output_schema is not None and not is_of_object(request.output_schema):
         request = in_words(request)
     body: Json = {

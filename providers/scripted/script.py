@@ -35,7 +35,8 @@ __all__ = ["END", "Choice", "Failure", "Fork", "Script", "ToolUse", "Turn", "par
 
 END = "end"  # the label behind the last step
 _NANOS = 1_000_000_000
-_KINDS = tuple(kind for kind in get_args(ProviderErrorKind) if kind != "script")  # how real backends fail
+_OURS = ("script", "too_long", "unsupported")  # how no backend itself fails
+_KINDS = tuple(kind for kind in get_args(ProviderErrorKind) if kind not in _OURS)
 _FINISHES = tuple(finish for finish in get_args(Finish) if finish not in ("cancelled", "error"))  # those have no reply
 
 

@@ -47,6 +47,7 @@ def test_a_whole_reply_costs_what_it_used_or_what_its_backend_says() -> None:
     reply = answer(usage=Usage(100, 10, cache_read=50))
     assert answered(BACKEND, reply, RESERVED).nanos == 50 * 3 + 50 * 1 + 10 * 15
     assert answered(BACKEND, replace(reply, cost_nanos=7), RESERVED).nanos == 7
+    assert answered(BACKEND, replace(reply, cost_nanos=0), RESERVED) == answered(BACKEND, reply, RESERVED)
     assert answered(BACKEND, replace(reply, cost_nanos=-7), RESERVED).nanos == 0
 
 

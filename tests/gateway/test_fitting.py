@@ -26,6 +26,7 @@ from providers import (
     ToolCall,
     Usage,
 )
+from providers.sound import Sound
 from tests.fixtures.parts import Stage, dangling, opened, tally
 
 WINDOW = 6_000  # tokens
@@ -298,6 +299,32 @@ def test_a_model_that_refuses_the_shorter_one_too_is_not_asked_a_third_time(tmp_
         run = await drive(stage, model, clerk(window=1_000_000))
         assert (run.status, run.cause.partition(":")[0]) == ("failed", "too_large")
         assert len(model.refused) == 2
+        await stage.books()
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_reply_that_is_too_long_says_nothing_of_the_question(tmp_path: Path) -> None:
+    """It is not asked again with less in it: the answer would be as long, and be billed again."""
+
+    class Endless:
+        async def stream(self, _request: Request) -> AsyncGenerator[StreamEvent, None]:
+            while True:
+                yield TextDelta("x" * 1_000)
+
+    class Rambling(Talkative):
+        async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+            rambles = len(self.requests) == 10
+            self.asked += [request] * rambles
+            async for event in Sound(Endless()).stream(request) if rambles else super().stream(request):
+                yield event
+
+    async def scenario(stage: Stage) -> None:
+        model = Rambling(20)
+        await stage.queued(text="Put them all away.")
+        run = await drive(stage, model, clerk(window=1_000_000))
+        assert (run.status, run.cause.partition(":")[0]) == ("failed", "too_long")
+        assert (len(model.asked), await compactions(stage)) == (1, [])
         await stage.books()
 
     on_stage(tmp_path, scenario)

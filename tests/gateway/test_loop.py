@@ -282,7 +282,7 @@ def test_the_third_failure_in_a_row_ends_the_run(tmp_path: Path) -> None:
     on_stage(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("kind", ["auth", "permission", "not_found", "bad_request", "too_large", "refused"])
+@pytest.mark.parametrize("kind", ["auth", "permission", "not_found", "bad_request", "too_large", "too_long", "refused"])
 def test_a_failure_that_would_come_again_ends_the_run_at_once(tmp_path: Path, kind: Any) -> None:
     async def scenario(stage: Stage) -> None:
         model = Replies(ProviderError(kind, "no"))

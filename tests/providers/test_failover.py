@@ -22,7 +22,7 @@ from providers.failover import MOVES, Candidate, Failover
 from providers.own_errors import GaveUp
 from tests.fixtures.acting import ASKED, Acting, Hang, answer, clock, heard, timeless
 
-STAYS = ["bad_request", "refused", "script"]
+STAYS = ["bad_request", "refused", "too_long", "script"]
 TALK = (
     Message("user", (Text("Go."),)),
     Message("assistant", (Thinking("hm", {"anthropic": {"signature": "s"}}), ToolCall("c1", "desk__put", "{}"))),

@@ -16,7 +16,7 @@ from tests.fixtures.acting import ASKED, Acting, Hang, answer, clock, heard, tim
 
 BUSY = ProviderError("overloaded", "busy")
 AGAIN = ["rate_limit", "overloaded", "server", "timeout", "network", "protocol"]
-NEVER = ["auth", "permission", "quota", "not_found", "bad_request", "too_large", "refused", "script"]
+NEVER = ["auth", "permission", "quota", "not_found", "bad_request", "too_large", "too_long", "refused", "script"]
 
 
 def longest(_low: float, high: float) -> float:

@@ -199,7 +199,7 @@ def test_a_reply_that_is_far_longer_than_it_was_asked_for_is_ended(event: Stream
     *told, last = within([begun, *[event] * 1_000_000], 100)
     assert told == [begun, *[event] * fits]  # which is billed
     assert isinstance(last, ProviderError)
-    assert (last.kind, last.retryable) == ("too_large", False)
+    assert (last.kind, last.retryable) == ("too_long", False)
     assert within([begun, *[event] * fits], 100) == told
 
 
@@ -208,5 +208,5 @@ def test_so_is_one_whose_whole_is_longer_than_its_pieces(part: Any) -> None:
     reply = replace(REPLY, message=Message("assistant", (part,)), finish="length")
     (last,) = within([Finished(reply)], 100)
     assert isinstance(last, ProviderError)
-    assert last.kind == "too_large"
+    assert last.kind == "too_long"
     assert within([Finished(reply)], 100_000) == [Finished(reply)]

@@ -28,6 +28,26 @@ def test_what_only_a_provider_understands_goes_whole_and_never_in_part() -> None
     assert shortened(Message("assistant", parts[:2]), 1_000).parts == (Text("…"),)
 
 
+THOUGHT_OF = (
+    Thinking("hm", {"openai": {"item": {"id": "rs_1", "type": "reasoning"}}}),
+    Text("Well.", {"openai": {"id": "msg_1"}}),
+    ToolCall("c1", "a", "{}", {"openai": {"id": "fc_1"}}),
+)
+
+
+def test_what_was_said_after_thoughts_goes_without_the_ids_that_refer_to_them() -> None:
+    """OpenAI refuses an item of such an id without the item of its reasoning."""
+    message = Message("assistant", THOUGHT_OF)
+    assert shortened(message, 1_000).parts == (Text("Well."), ToolCall("c1", "a", "{}"))
+    assert without_calls(message).parts == (Text("Well."),)
+
+
+def test_what_was_said_without_a_thought_keeps_what_its_provider_needs() -> None:
+    message = Message("assistant", THOUGHT_OF[1:])
+    assert shortened(message, 1_000).parts == message.parts
+    assert without_calls(message).parts == message.parts[:1]
+
+
 def test_pictures_and_files_are_named() -> None:
     message = Message("user", (Image("image/png", "A" * 9_000), File("a.pdf", "application/pdf", "B" * 9_000)))
     assert [part.text for part in shortened(message, 500).parts if isinstance(part, Text)] == [

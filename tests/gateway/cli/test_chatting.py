@@ -67,6 +67,18 @@ def test_without_a_terminal_a_failure_ends_it(project: Path, child: Command) -> 
     assert "the key is wrong" in done.err
 
 
+def test_a_script_can_go_on_after_a_failure_with_its_next_words(
+    project: Path, child: Command, toolgate: Command
+) -> None:
+    (project / "no.yaml").write_text("steps:\n  - fail: {kind: auth, message: the key is wrong}\n    say: One.\n")
+    assert child("chat", "--model", "scripted:no.yaml", stdin="hi\n").code == 1
+    assert child("chat", "--resume", stdin="").code == 0  # nothing was asked for
+    (project / "yes.yaml").write_text("steps:\n  - say: Two.\n")
+    done = child("chat", "--resume", stdin="/model scripted:yes.yaml\ngo on\n")
+    assert (done.code, done.out) == (0, "Two.\n")
+    assert the_run(toolgate)["status"] == "waiting"
+
+
 def test_a_script_can_go_on_with_a_conversation_too(project: Path, child: Command, toolgate: Command) -> None:
     (project / "two.yaml").write_text("steps:\n  - say: One.\n  - say: Two.\n")
     child("chat", "--model", "scripted:two.yaml", stdin="hi\n")

@@ -63,7 +63,7 @@ def test_whether_a_model_answers_is_looked_up_when_asked_for(fake: FakeModel, to
     assert demo.endswith("not checked: a script")
     assert opus.endswith("answers, and lists it")
     said = toolgate("models", "--check", "compatible:qwen3@lab")
-    assert (said.code, "answers, but lists no such model" in said.out) == (4, True)
+    assert (said.code, "answers, but lists no such model" in said.out) == (0, True)  # not all of them list everything
 
 
 CLOUDS = """

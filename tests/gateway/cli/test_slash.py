@@ -21,6 +21,14 @@ def the_run(toolgate: Command) -> dict[str, object]:
     return row
 
 
+def test_only_the_tools_are_listed_that_the_agent_is_offered(project: Path, child: Command) -> None:
+    toml = project / "toolgate.toml"
+    toml.write_text(toml.read_text().replace("[agents.desk]\n", '[agents.desk]\ntools = ["echo/ec*"]\n'))
+    said = child("chat", stdin="/tools\n")
+    assert "echo/echo" in said.err
+    assert "echo/add" not in said.err
+
+
 def test_what_is_typed_with_a_slash_is_for_the_program(talks: OnTerminal, project: Path, toolgate: Command) -> None:
     with talks("--model", "scripted:chat.yaml") as shown:
         shown.say("/save\r", "nothing has been said yet")

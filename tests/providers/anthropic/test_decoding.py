@@ -197,6 +197,11 @@ def test_tokens_are_estimated_if_they_are_not_told() -> None:
     assert reply.model == MODEL
 
 
+def test_tokens_that_were_read_count_as_told_where_those_written_are_not() -> None:
+    _, reply = decoded(START, *text(0, "Hi"), ending(output_tokens=0), STOP)
+    assert reply.usage == Usage(10, 1, estimated=True)
+
+
 @pytest.mark.parametrize(
     ("kind", "known"),
     [("overloaded_error", "overloaded"), ("api_error", "server"), ("invalid_request_error", "bad_request")],

@@ -236,6 +236,17 @@ def test_tokens_are_taken_from_wherever_they_are_told_and_estimated_if_they_are_
     assert decoded(end, {"choices": None, "usage": None})[1].usage.estimated
 
 
+def test_a_count_from_amid_the_reply_is_not_the_last() -> None:
+    """Some count as they go."""
+    decoder = ChatDecoder(Request(MODEL, "", []), ORIGIN, PROFILES["vllm"])
+    early, late = {"prompt_tokens": 10, "completion_tokens": 1}, {"prompt_tokens": 10, "completion_tokens": 5}
+    for event in (chunk({"content": "Hi"}, usage=early), chunk({}, "stop")):
+        list(decoder.take(b"", event))
+        assert not decoder.done
+    list(decoder.take(b"", {"choices": [], "usage": late}))
+    assert (decoder.done, decoder.reply().usage) == (True, Usage(10, 5))
+
+
 def test_a_price_is_taken_from_who_tells_it() -> None:
     end = chunk({"content": "Hi"}, "stop", usage={**USAGE, "cost": 0.0014})
     assert decoded(end, profile="openrouter")[1].cost_nanos == 1_400_000

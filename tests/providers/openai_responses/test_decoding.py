@@ -167,6 +167,8 @@ def test_what_is_not_known_is_passed_over_or_kept() -> None:
 def test_tokens_are_estimated_if_they_are_not_told() -> None:
     _, reply = decoded(START, done(0, message("Hi")), ending(usage=None))
     assert reply.usage.estimated
+    _, reply = decoded(START, done(0, message("Hi")), ending(usage={"input_tokens": 70, "output_tokens": 0}))
+    assert reply.usage == Usage(70, 1, estimated=True)
 
 
 @pytest.mark.parametrize(

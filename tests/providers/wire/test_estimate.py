@@ -2,8 +2,8 @@
 
 from hypothesis import given, settings
 
-from providers import Image, Message, Request, Text, Thinking, ToolCall, ToolResult, ToolSpec
-from providers.wire.estimate import estimated
+from providers import Image, Message, Request, Text, Thinking, ToolCall, ToolResult, ToolSpec, Usage
+from providers.wire.estimate import estimated, in_full
 from tests.providers.conversations import requests
 
 REPLY = Message("assistant", (Thinking("abc"), Text("defghi"), ToolCall("c", "xyz", "{}")))
@@ -21,6 +21,14 @@ def test_a_picture_is_as_much_as_a_page_however_large_its_file_is() -> None:
     blob = {"type": "resource", "resource": {"blob": "x" * 1_000_000}}
     for part in (Image("image/png", "x" * 1_000_000), ToolResult("c", [picture]), ToolResult("c", [blob])):
         assert estimated(Request("m", "", [Message("user", (part,))]), REPLY).input == 1600
+
+
+def test_only_what_was_not_told_is_estimated() -> None:
+    request = Request("m", "abc", [])
+    assert in_full(Usage(70, 0, 7), request, REPLY) == Usage(70, 5, 7, estimated=True)
+    assert in_full(Usage(70, 0, 7), request, Message("assistant", ())) == Usage(70, 0, 7)
+    assert in_full(Usage(70, 9), request, REPLY) == Usage(70, 9)
+    assert in_full(None, request, REPLY) == in_full(Usage(), request, REPLY) == estimated(request, REPLY)
 
 
 @settings(max_examples=25)
