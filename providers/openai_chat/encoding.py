@@ -123,7 +123,17 @@ def _messages(request: Request, origin: str, profile: Profile) -> list[Json]:
             written_ones.append({"role": profile.system, "content": clean(message.text) or "(nothing)"})
         else:
             written_ones.append(_given(message.parts, profile))
-    return written_ones
+    return _in_turns(written_ones) if profile.turns else written_ones
+
+
+def _in_turns(messages: Sequence[Json]) -> list[Json]:
+    """With a word of the assistant where the user would speak right behind a tool."""
+    spoken: list[Json] = []
+    for message in messages:
+        if message["role"] == "user" and spoken and spoken[-1]["role"] == "tool":
+            spoken.append({"role": "assistant", "content": "(I have the results.)"})
+        spoken.append(message)
+    return spoken
 
 
 def _said(message: Message, origin: str, profile: Profile, *, current: bool) -> Json:

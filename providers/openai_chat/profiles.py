@@ -23,8 +23,9 @@ class Profile:
     `any` is the word for "it must call a tool", empty if there is none; `named` that one tool can be demanded;
     `effort` the field for how much is thought, `efforts` other words for what it has none for; `form` what an answer's
     schema is given as; `thoughts` the field in which what was thought goes back; `signatures` that calls carry
-    Gemini's, `reduced` that its part of JSON Schema is all that is known, `costs` that a reply tells its price. Models
-    of `thinks_or_calls` may not think when they have tools.
+    Gemini's, `reduced` that its part of JSON Schema is all that is known, `costs` that a reply tells its price, `turns`
+    that the assistant speaks between a tool and the user. Models of `thinks_or_calls` may not think when they have
+    tools.
     """
 
     base_url: str | None = None
@@ -47,6 +48,7 @@ class Profile:
     signatures: bool = False
     cache_key: bool = False
     costs: bool = False
+    turns: bool = False
     thinks_or_calls: re.Pattern[str] | None = None
 
 
@@ -103,7 +105,9 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             images=False,
             thoughts="reasoning_content",
         ),
-        "mistral": Profile("https://api.mistral.ai/v1", "MISTRAL_API_KEY", usage=False, parallel=True, ids=NINE),
+        "mistral": Profile(
+            "https://api.mistral.ai/v1", "MISTRAL_API_KEY", usage=False, parallel=True, ids=NINE, turns=True
+        ),
         "xai": Profile(
             "https://api.x.ai/v1",
             "XAI_API_KEY",

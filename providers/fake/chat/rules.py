@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from providers.fake.chat.makers import NINE, SKIPPED, maker, thought_signature
@@ -150,6 +151,9 @@ def _of_mistral(messages: Sequence[Mapping[str, Any]]) -> None:
         if not NINE.fullmatch(given):
             sentence = f"Tool call id was {given} but must be a-z, A-Z, 0-9, with a length of 9."
             raise Refused(("messages",), "rule", sentence)
+    roles = [message["role"] for message in messages]
+    if ("tool", "user") in pairwise(roles):
+        raise Refused(("messages",), "rule", "Unexpected role 'user' after role 'tool'")
 
 
 _PECULIAR = {"gemini": _of_gemini, "mistral": _of_mistral}

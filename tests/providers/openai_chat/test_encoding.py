@@ -171,6 +171,15 @@ def test_mistral_has_ids_of_nine_letters() -> None:
     assert call["tool_calls"][0]["id"] == result["tool_call_id"]
 
 
+def test_where_the_user_may_not_speak_behind_a_tool_the_assistant_does_in_between() -> None:
+    calls = Message("assistant", (ToolCall("c1", "x", "{}"),))
+    results = Message("tool", (ToolResult("c1", ({"type": "text", "text": "1"},)),))
+    roles = [each["role"] for each in said(user("Hi"), calls, results, user("Go on"), profile="mistral")["messages"]]
+    assert roles[-4:] == ["assistant", "tool", "assistant", "user"]
+    roles = [each["role"] for each in said(user("Hi"), calls, results, user("Go on"), profile="groq")["messages"]]
+    assert roles[-3:] == ["assistant", "tool", "user"]
+
+
 def test_gemini_is_told_schemas_in_the_words_that_it_knows() -> None:
     odd = ToolSpec(
         "t", "", {"type": "object", "properties": {"n": {"type": ["integer", "null"], "exclusiveMinimum": 0}}}

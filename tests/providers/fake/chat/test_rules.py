@@ -103,3 +103,5 @@ def test_mistral_wants_its_own_ids() -> None:
     assert "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9." in _message(body)
     nine = changed(changed(body, "messages.2.tool_calls.0.id", "abcdefghi"), "messages.3.tool_call_id", "abcdefghi")
     assert refused(CHAT, nine) is None
+    behind = {**nine, "messages": [*nine["messages"], _USER]}
+    assert _message(behind) == "Unexpected role 'user' after role 'tool'"
