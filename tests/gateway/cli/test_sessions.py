@@ -100,7 +100,7 @@ def test_on_a_terminal_it_is_waited_for(steps: Path, terminal: Callable[..., Ter
     with terminal(*RUN) as shown:
         shown.until("comes first, and is waiting")
         toolgate("cancel", older["id"])
-        shown.until("may it happen? (y/n, or n and a reason) ")
+        shown.until("may it happen? (y/n, ? for more)")
         shown.type(CTRL_C)
         assert shown.end() == 130
 
