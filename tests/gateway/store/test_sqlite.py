@@ -156,12 +156,12 @@ def test_whatever_a_killed_process_acknowledged_is_there(store_path: Path, way: 
 
 @pytest.fixture
 def small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that are opened from here on hold a few dozen pages."""
+    """Files that are opened from here on hold 400 kB: the tables, and some events."""
     connect = sqlite3.connect
 
     def limited(*args: Any, **options: Any) -> sqlite3.Connection:
         db: sqlite3.Connection = connect(*args, **options)
-        db.execute("PRAGMA max_page_count = 40")
+        db.execute("PRAGMA max_page_count = 100")
         return db
 
     monkeypatch.setattr(sqlite3, "connect", limited)
