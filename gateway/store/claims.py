@@ -70,14 +70,20 @@ def claim(db: Ledger, wish: Claim, now: int) -> Lease | None:
         job = choose(list(heads), under_way, wish.slots, _turns(db, {job.tenant for job in heads}))
         if job is None:
             return None
-        owner = heads[job]
-        gone = owner if owner and wish.dead(owner) else None
-        lease = acquire(db, Bid(job.run_id, wish.owner, gone, wish.seconds), now)
+        lease = _acquired(db, wish, job, heads[job], now)
         if lease is not None:
             db.execute(_TAKE, (job.run_id,))
             db.execute(_TURN, (job.tenant,))
             return lease
         db.execute(_LATER, (now + LOOK_AGAIN, job.run_id))
+
+
+def _acquired(db: Ledger, wish: Claim, job: Job, owner: str | None, now: int) -> Lease | None:
+    """Not what somebody drives who is no worker (`toolgate resume`): he too may only be cut off for a moment."""
+    gone = owner if owner and wish.dead(owner) else None
+    if owner and gone is None and not wish.takes_over:
+        return None
+    return acquire(db, Bid(job.run_id, wish.owner, gone, wish.seconds), now)
 
 
 def ready(db: Ledger, wish: Claim, most: int, now: int) -> Sequence[Job]:
