@@ -55,6 +55,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     output          the data that a run must end in, by its schema
     steps           what happens next in a run, as a value
     insistence      a client that makes a refused call again and again
+    reversal        what a run has done that can be undone, and how that stands
     results         what a model or a client is told about a call
     outage          why a server is away, for those who do not run the gateway
     extracts        what the record keeps of a long result

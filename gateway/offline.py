@@ -9,15 +9,22 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.config import Budgets, Config, LiveBudgets
+from gateway.effects import UNDO, undo_run
 from gateway.errors import StoreError, ToolgateError
-from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed
+from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed, Succeeded
 from gateway.lasting import DAY
 from gateway.later import Notified
 from gateway.policy import LivePolicy, load
+from gateway.reserving import settled_of_lost
+from gateway.reversal import OF_UNDO, settlement, undos
 from gateway.rollout import Paths, open_policy
 from gateway.run import Run, fold
+from gateway.standing import held_back
+from gateway.store import run_account
 from gateway.store.database import DatabaseStore
+from gateway.store.lease import leased
 from gateway.store.opening import is_made, open_store
+from gateway.tool_words import effects_of
 
 __all__ = ["Offline", "open_offline", "policy_paths"]
 
@@ -83,13 +90,32 @@ class Offline:
                 await self.store.append(run_id, [note], lease=None)
 
     async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
-        """A person says what became of a call in doubt. Raises StoreError for a call that is not in doubt."""
-        run = await self.run(run_id)
+        """A person says what became of a call in doubt, or (`undo/t1/call/1`) of an attempt to undo one. Raises
+        StoreError for a call that is not in doubt, and LeaseLost while somebody undoes what the run has done.
+        """
+        run, word = await self.run(run_id), Resolved(key, resolution, by, note)
+        if key.startswith(OF_UNDO):
+            await self._settle_undo(run.id.removeprefix(UNDO), word)
+            return
         doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
         if key not in doubted:
             known = f"in doubt: {', '.join(f'`{name}`' for name in doubted)}" if doubted else "no call of it is"
             raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
-        await self.store.append(run.id, [Resolved(key, resolution, by, note)], lease=None)
+        await self.store.append(run.id, [word], lease=None)
+
+    async def _settle_undo(self, undone: str, word: Resolved) -> None:
+        run_id = undo_run(undone)
+        if not await self.store.events(run_id):
+            raise StoreError(f"nothing of run `{undone}` was undone")
+        async with leased(self.store, run_id) as lease:
+            later = await self.store.events(run_id)
+            facts, held = settlement(later, word), held_back(later)
+            lost = {word.key: held[word.key]} if word.key in held else {}
+            changes = settled_of_lost(run_account(run_id), lost)
+            await self.store.append(run_id, facts, lease=lease, changes=changes)
+            events, later = [await self.store.events(name) for name in (undone, run_id)]
+            if not any(undo.left for undo in undos(fold(undone, events), events, later, effects_of(self.config))):
+                await self.store.append(run_id, [Succeeded("")], lease=lease)
 
     async def notify(self, run_id: str, name: str, data: str, by: Subject, *, trusted: bool = False) -> None:
         """News for a run, as JSON text: untrusted, but where its own user says that these are his words.

@@ -36,7 +36,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.refusals", "gateway.results", "gateway.fates", "gateway.run", "gateway.session", "gateway.forking",
         "gateway.output",
         "gateway.steps", "gateway.insistence",
-        "gateway.task", "gateway.standing", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
+        "gateway.task", "gateway.standing", "gateway.reversal", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
         "gateway.rewritings", "gateway.spelling", "gateway.clues",

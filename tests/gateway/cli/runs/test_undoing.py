@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.budget import Limits, Spend
 from gateway.call import Answered, outcome_to_json
-from gateway.events import Admitted, Cancelled, ModelAnswered, ModelAsked, Paused, Returned, Started
+from gateway.events import Admitted, Cancelled, ModelAnswered, ModelAsked, Paused, Queued, Returned, Started
+from gateway.store import Reserve, run_account
+from tests.fixtures.stores import execute
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.runs.conftest import DEAD, QUEUED, RUN, record
 
@@ -71,3 +74,30 @@ def test_it_is_undone_once_with_the_real_server(added: Path, toolgate: Command) 
         assert (done.code, [each["state"] for each in done.json]) == (0, ["undone"])
     events = toolgate("runs", "show", f"undo-{RUN}", "--json").json["events"]
     assert [each["event"] for each in events].count("admitted") == 1
+
+
+def test_an_attempt_that_nobody_knows_of_is_settled_by_whoever_has_looked(added: Path, toolgate: Command) -> None:
+    toolgate("cancel", "r-0123")
+    about = f"undo of {RUN}"
+    queued = Queued("client", "user:ann", "acme", None, "", about)
+    tried = Admitted("undo/t1/call/1", "echo/add", "{}", "pin", "policy", {"tool_calls": 1})
+    held = Reserve(run_account(f"undo-{RUN}"), Spend(tool_calls=1), Limits())
+    record(added, f"undo-{RUN}", queued, Started(DEAD))
+    record(added, f"undo-{RUN}", tried, changes=[held])  # and then it was killed
+    told = toolgate("runs", "undo", "r-0123")
+    assert "toolgate runs settle r-0123 undo/t1/call/1 --happened | --did-not | --give-up" in told.err
+    settled = toolgate("runs", "settle", "r-0123", "undo/t1/call/1", "--happened", "--note", "I looked")
+    assert (settled.code, settled.err) == (0, f"go on with: toolgate runs undo {RUN}\n")
+    (undo,) = toolgate("runs", "undo", "r-0123", "--json").json
+    assert (undo["state"], undo["why"]) == ("undone", "")
+    shown = toolgate("runs", "show", f"undo-{RUN}", "--json").json
+    assert (shown["status"], [each["event"] for each in shown["events"]][-3:]) == (
+        "succeeded",
+        ["doubted", "resolved", "succeeded"],
+    )
+    booked = execute(added / ".toolgate" / "toolgate.db", "SELECT account, used, reserved FROM accounts")
+    assert booked == [(run_account(f"undo-{RUN}"), 1, 0)]
+    again = toolgate("runs", "settle", "r-0123", "undo/t1/call/1", "--did-not")
+    assert (again.code, "is not in doubt" in again.err) == (1, True)
+    never = toolgate("runs", "settle", f"undo-{RUN}", "undo/t9/call/9", "--did-not")
+    assert (never.code, "is not in doubt" in never.err) == (1, True)
