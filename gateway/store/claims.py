@@ -46,9 +46,16 @@ SELECT {COLUMNS}, runs.owner FROM heads JOIN jobs ON jobs.place = heads.place JO
 READY = f"SELECT {COLUMNS} FROM jobs WHERE state = 'ready' AND taken = 0 ORDER BY lane, place LIMIT ?"  # noqa: S608 - as above
 _DUE = "UPDATE jobs SET state = 'ready' WHERE state = 'later' AND taken = 0 AND ready <= ?"
 _TAKE = "UPDATE jobs SET taken = 1, attempts = attempts + 1 WHERE run_id = ?"
-_LATER = "UPDATE jobs SET taken = 0, state = 'later', ready = ? WHERE run_id = ?"
+# One that was paused before it had begun stands aside, whoever had it.
+_LATER = (
+    "UPDATE jobs SET taken = 0, state = CASE WHEN state = 'aside' THEN state ELSE 'later' END, ready = ?"
+    " WHERE run_id = ?"
+)
 _LET_GO = "UPDATE runs SET owner = NULL, lease_until = 0 WHERE id = ?"
-_LAY_DOWN = "UPDATE jobs SET taken = 0, attempts = 0, state = ?, ready = ? WHERE run_id = ?"
+_LAY_DOWN = (
+    "UPDATE jobs SET taken = 0, attempts = 0, state = CASE WHEN state = 'aside' THEN state ELSE ? END, ready = ?"
+    " WHERE run_id = ?"
+)
 _TURN = (
     "INSERT INTO turns (tenant, last) VALUES (?, (SELECT coalesce(max(last), 0) + 1 FROM turns))"
     " ON CONFLICT (tenant) DO UPDATE SET last = excluded.last"

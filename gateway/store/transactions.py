@@ -71,7 +71,6 @@ _BY_EVENTS: Mapping[str, str] = {
 SELECT_RUNS = f"SELECT {', '.join(_BY_EVENTS.get(name, name) for name in _RUN_COLUMNS)} FROM runs"  # noqa: S608 - as above
 SELECT_EVENTS = "SELECT seq, at, body FROM events WHERE run_id = ? AND seq > ? ORDER BY seq"
 _BEGUN = "SELECT 1 FROM events WHERE run_id = ? AND body LIKE ? LIMIT 1"
-_STARTED = '{"event":"started"%'  # as `_write_event` writes it
 SELECT_BOOKED = (
     "SELECT account, unit, used, reserved FROM accounts WHERE account >= ? AND account < ? ORDER BY account, unit"
 )
@@ -123,7 +122,7 @@ def append(db: Db, work: Append, now: int) -> int:
 
 def _resumed(db: Db, run_id: str, event: Resumed) -> Resumed:
     """One that had not begun begins as all do: in a session, when it is its turn."""
-    begun = db.execute(_BEGUN, (run_id, _STARTED)).fetchone()
+    begun = db.execute(_BEGUN, (run_id, sessions.STARTED)).fetchone()
     return event if begun else replace(event, queued=True)
 
 
