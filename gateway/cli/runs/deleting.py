@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit, ends
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
     from gateway.offline import Offline
 
 __all__ = ["delete_command"]
+
+PATIENCE = 30.0  # seconds for whoever drives it to let go: a lease is over by then, but not that of a client's session
 
 
 @click.command("delete", epilog=ends())
@@ -35,15 +37,19 @@ async def _delete(offline: "Offline", run_id: str, *, force: bool) -> str:
     from gateway.store.waiting import until
 
     run, by = await offline.run(run_id), offline.subject().user
-    if force and run.status not in ENDED:
-        await offline.cancel(run.id, by, "it is to be deleted")
+    if force:
+        if run.status not in ENDED:
+            await offline.cancel(run.id, by, "it is to be deleted")
 
         async def let_go() -> bool:
             """Whoever drove it has recorded what was under way: soon, or its lease runs out."""
             row = await offline.store.run_row(run.id)
             return row.owner is None or is_over(row.owner, row.lease_until)
 
-        await until(offline.store, let_go)
+        if not await until(offline.store, let_go, PATIENCE):
+            owner = (await offline.store.run_row(run.id)).owner
+            why = f"run {run.id} is cancelled, and {owner} has not let go of it within {PATIENCE:g} s"
+            raise Stop(Exit.ERROR, f"{why}; say the same again later")
     await offline.store.removal.remove(run.id, by)
     return run.id
 
