@@ -135,7 +135,9 @@ Paths: where something happens.
     loop            the path of a run: take the steps, until it waits or ends
     stream          a run's events as they come, in whichever process it is driven
     earlier         what clients have done in the runs that they had before
+    shown           what of the gateway is there for a client
     clients         a session without a model of ours: the same path for MCP clients
+    orphans         the runs of clients whose gateway is gone
     redeeming       the path of a call that people agreed to, made for a task
     undoing         what a run has done is undone, by tools that the admin named for it
     following       how a client follows its tasks, whoever made them

@@ -36,7 +36,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.refusals", "gateway.results", "gateway.fates", "gateway.run", "gateway.session", "gateway.forking",
         "gateway.output",
         "gateway.steps", "gateway.insistence",
-        "gateway.task", "gateway.standing", "gateway.reversal", "gateway.signature", "gateway.notice", "gateway.form", "gateway.webhook",
+        "gateway.task", "gateway.standing", "gateway.reversal", "gateway.signature", "gateway.notice",
+        "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
         "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
         "gateway.rewritings", "gateway.spelling", "gateway.clues",
@@ -65,7 +66,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "loop": (
         "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.halting",
         "gateway.inquiring", "gateway.calling", "gateway.taking_turns", "gateway.loop", "gateway.stream",
-        "gateway.earlier", "gateway.clients", "gateway.redeeming", "gateway.undoing",
+        "gateway.earlier", "gateway.shown", "gateway.clients", "gateway.orphans", "gateway.redeeming",
+        "gateway.undoing",
         "gateway.following", "gateway.approving", "gateway.rollout", "gateway.engine", "gateway.worker",
     ),
     "root": (

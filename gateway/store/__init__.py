@@ -280,6 +280,10 @@ class Store(Protocol):
         """Raises LeaseLost."""
         ...
 
+    async def renew_all(self, process: str, seconds: float) -> int:
+        """Renews the leases of the clients' runs that this process (`lease.process_of`) has; says how many."""
+        ...
+
     async def release(self, lease: Lease) -> None:
         """Lets the next one in at once."""
         ...

@@ -123,6 +123,9 @@ class DatabaseStore(ABC):
     async def renew(self, lease: Lease, seconds: float) -> None:
         await self._write(lambda db: tx.renew(db, lease, self._now() + round(seconds * 1000)))
 
+    async def renew_all(self, process: str, seconds: float) -> int:
+        return await self._write(lambda db: tx.renew_all(db, process, self._now() + round(seconds * 1000)))
+
     async def release(self, lease: Lease) -> None:
         await self._write(lambda db: tx.release(db, lease))
 

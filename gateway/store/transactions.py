@@ -54,7 +54,7 @@ __all__ = [
     "append",
     "release",
 ]
-__all__ += ["renew", "run_row", "task"]
+__all__ += ["renew", "renew_all", "run_row", "task"]
 
 Db = Ledger
 FORGOTTEN_AT_ONCE = 50  # for each that is new: so there are never many, and nobody waits long
@@ -353,6 +353,12 @@ def renew(db: Db, lease: Lease, until: int) -> None:
     )
     if done.rowcount != 1:
         raise LeaseLost(f"run `{lease.run_id}` is driven by another worker now")
+
+
+def renew_all(db: Db, process: str, until: int) -> int:
+    """Of all owners in one process, whose names begin with its own and a dot."""
+    sql = "UPDATE runs SET lease_until = ? WHERE status = 'running' AND driver = 'client' AND owner >= ? AND owner < ?"
+    return db.execute(sql, (until, f"{process}.", f"{process}/")).rowcount
 
 
 def release(db: Db, lease: Lease) -> None:

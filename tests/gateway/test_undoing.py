@@ -12,6 +12,7 @@ from gateway.catalogue import Catalogue
 from gateway.effects import Effects, Recipe, ToolWord
 from gateway.errors import StoreError
 from gateway.events import Paused
+from gateway.orphans import sweep
 from gateway.parties import CallSettings
 from gateway.reversal import Undo
 from gateway.store.lease import machine
@@ -208,7 +209,7 @@ def test_the_runs_in_which_calls_are_undone_are_not_swept_up(tmp_path: Path) -> 
     async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
         await undoing.undo("run-1", ["t1/call/1"], BOB)
         await stage.files.acquire("undo-run-1", f"{machine()}/999999999/aa", 60.0)
-        assert await stage.clients().sweep() == 0
+        assert await sweep(stage.clients()) == 0
         assert (await stage.files.run_row("undo-run-1")).status == "running"
 
     on_stage(tmp_path, scenario)
