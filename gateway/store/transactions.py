@@ -114,7 +114,9 @@ def append(db: Db, work: Append, now: int) -> int:
         standing.seq = seq
         jobs.follow(db, run_id, standing, status, now if work.lease is None and work.events else None)
     if status != before:
-        db.execute("UPDATE runs SET status = ? WHERE id = ?", (status, run_id))
+        # Who ends a run that he drives lets go of it with that: nobody is left who could die with it.
+        over = ", owner = NULL, lease_until = 0" if status in ENDED and work.lease else ""
+        db.execute(f"UPDATE runs SET status = ?{over} WHERE id = ?", (status, run_id))  # noqa: S608 - our own words
     if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
         _withdraw(db, run_id)
     return seq
@@ -351,7 +353,7 @@ def renew(db: Db, lease: Lease, until: int) -> None:
         "UPDATE runs SET lease_until = ? WHERE id = ? AND owner = ? AND epoch = ?",
         (until, lease.run_id, lease.owner, lease.epoch),
     )
-    if done.rowcount != 1:
+    if done.rowcount != 1 and not _let_go(db, lease):
         raise LeaseLost(f"run `{lease.run_id}` is driven by another worker now")
 
 
@@ -359,6 +361,12 @@ def renew_all(db: Db, process: str, until: int) -> int:
     """Of all owners in one process, whose names begin with its own and a dot."""
     sql = "UPDATE runs SET lease_until = ? WHERE status = 'running' AND driver = 'client' AND owner >= ? AND owner < ?"
     return db.execute(sql, (until, f"{process}.", f"{process}/")).rowcount
+
+
+def _let_go(db: Db, lease: Lease) -> bool:
+    """Whether he has ended it, and nobody has had it since."""
+    standing = db.run(lease.run_id)
+    return standing is not None and standing.status in ENDED and (standing.owner, standing.epoch) == (None, lease.epoch)
 
 
 def release(db: Db, lease: Lease) -> None:
