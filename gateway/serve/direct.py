@@ -30,7 +30,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from gateway.call import JsonObject
 from gateway.caller import Caller, asks
 from gateway.errors import ToolgateError
-from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, first, message_of
+from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, message_of
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from gateway.serve.deadlines import Deadlines
@@ -38,7 +38,8 @@ from gateway.serve.door import MCP_PATH
 from gateway.serve.envelope import enveloped, in_shape, traced
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
-from gateway.serve.handshakes import Handshakes, Posted
+from gateway.serve.greeting import Greeting
+from gateway.serve.handshakes import Handshakes, Posted, is_modern, session_of
 from gateway.serve.heads import Head, Said, plain_head
 from gateway.serve.lists import answer_list
 from gateway.serve.replies import IN_DOUBT, ServerError
@@ -94,7 +95,7 @@ class Direct:
     def __init__(self, app: App, front: Front, stamp: JsonObject, most_each: int = MAX_EACH) -> None:
         self._app, self._front, self._stamp = app, front, stamp
         self._handshakes = Handshakes()
-        self._seats = Seats(app, self._handshakes, most_each)
+        self._seats = Seats(Greeting(app, front, stamp, self._handshakes), self._handshakes, most_each)
         self._deadlines = Deadlines()
         self._calls: dict[_CallKey, Underway] = {}  # of sessions, under way
 
@@ -112,10 +113,10 @@ class Direct:
         if listed is not None:
             await answer_list(send, listed)
             return
-        session = _session_of(scope)
+        session = session_of(scope)
         if message.get("method") == "notifications/cancelled":
             self._cancel(asker, session, message.get("params"))
-        posted = Posted(asker, scope["method"], session, message, modern=_is_modern(scope))
+        posted = Posted(asker, scope["method"], session, message, modern=is_modern(scope))
         await self._seats.hand_on(posted, scope, receive, send)
 
     async def _directly(self, plain: Plain, receive: Receive, send: Send) -> None:
@@ -262,14 +263,3 @@ def _routed(head: Head, message: Mapping[str, Any], meta: JsonObject) -> bool:
     ):
         return True
     return isinstance(classify_inbound_request(message, headers=said), InboundModernRoute)
-
-
-def _session_of(scope: Scope) -> str | None:
-    """The session into which the SDK takes this request: none at another path, or in the era that has none."""
-    return None if scope["path"] != MCP_PATH or _is_modern(scope) else first(scope, b"mcp-session-id")
-
-
-def _is_modern(scope: Scope) -> bool:
-    """As the SDK sees it: also of a version that nobody knows."""
-    version = first(scope, b"mcp-protocol-version")
-    return version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS
