@@ -53,8 +53,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "providers", "providers.message", "providers.request", "providers.reply",
     ),
     "adapters": (
-        "gateway.keyring", "gateway.guarded", "gateway.store", "gateway.upstream", "gateway.telemetry",
-        "gateway.hosts", "gateway.pins", "gateway.prices", "gateway.resting",
+        "gateway.keyring", "gateway.guarded", "gateway.deadlines", "gateway.store", "gateway.upstream",
+        "gateway.telemetry", "gateway.hosts", "gateway.pins", "gateway.prices", "gateway.resting",
         "gateway.auth",
         "providers.*",
     ),

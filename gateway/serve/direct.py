@@ -29,11 +29,11 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from gateway.call import JsonObject
 from gateway.caller import Caller, asks
+from gateway.deadlines import Deadlines
 from gateway.errors import ToolgateError
 from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, message_of
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
-from gateway.serve.deadlines import Deadlines
 from gateway.serve.door import MCP_PATH
 from gateway.serve.envelope import enveloped, in_shape, traced
 from gateway.serve.exchanges import Request

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.serve.deadlines import Deadlines
+from gateway.deadlines import Deadlines
 
 
 def test_what_is_late_is_told_once_and_what_is_in_time_never() -> None:
