@@ -157,6 +157,7 @@ The root, and the faces.
     models          which backend answers to the name of a model
     model_list      what is known of each model that is configured
     offline         what can be had without a server, and what people do to runs there
+    packing         a run as it may leave this installation
     forks           a run is taken up anew: who may, with which model and limits
     submitting      a run is queued for workers
     firing          schedules fire: runs are submitted by the clock

@@ -1,6 +1,7 @@
 """What can be had without starting a server: the store, the policy, the budgets; and what people do to runs there."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,15 +19,18 @@ from gateway.policy import LivePolicy, load
 from gateway.reserving import settled_of_lost
 from gateway.reversal import OF_UNDO, settlement, undos
 from gateway.rollout import Paths, open_policy
-from gateway.run import Run, fold
+from gateway.run import ENDED, Run, fold
 from gateway.standing import held_back
 from gateway.store import run_account
 from gateway.store.database import DatabaseStore
-from gateway.store.lease import leased
+from gateway.store.lease import is_dead, leased
 from gateway.store.opening import is_made, open_store
+from gateway.store.waiting import until
 from gateway.tool_words import effects_of
 
-__all__ = ["Offline", "open_offline", "policy_paths"]
+__all__ = ["LET_GO", "Offline", "open_offline", "policy_paths"]
+
+LET_GO = 30.0  # seconds: a worker's lease is over by then, but not that of a client's session
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,26 @@ class Offline:
             own = f"`{run.subject.user}` of `{run.subject.tenant}`"
             raise StoreError(f"only {own}, whose run it is, can vouch for news of run `{run.id}`; say it without")
         await self.store.append(run.id, [Notified(name, data, by.user, not trusted)], lease=None)
+
+    async def delete(self, run_id: str, by: str, *, force: bool = False) -> str:
+        """Deletes a run that has ended, and returns its id; with `force` it is cancelled first, and whoever drives it
+        has `LET_GO` seconds. Raises StoreError.
+        """
+        run = await self.run(run_id)
+        if force:
+            if run.status not in ENDED:
+                await self.cancel(run.id, by, "it is to be deleted")
+            if not await until(self.store, lambda: self._is_let_go(run.id), LET_GO):
+                owner = (await self.store.run_row(run.id)).owner
+                why = f"run `{run.id}` is cancelled, and {owner} has not let go of it within {LET_GO:g} s"
+                raise StoreError(f"{why}; say the same again later")
+        await self.store.removal.remove(run.id, by)
+        return run.id
+
+    async def _is_let_go(self, run_id: str) -> bool:
+        """Whoever drove it has recorded what was under way: soon, or its lease runs out."""
+        row = await self.store.run_row(run_id)
+        return row.owner is None or is_dead(row.owner) or row.lease_until <= time.time_ns() // 1_000_000
 
     async def resume(self, run_id: str, by: str = "") -> None:
         """Lets a paused run go on, as somebody says; one that waits goes on by itself when people have answered.

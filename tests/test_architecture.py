@@ -73,7 +73,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "root": (
         "gateway.access", "gateway.noting", "gateway.telling", "gateway.recalling",
         "gateway.recording", "gateway.row", "gateway.tool_words", "gateway.models", "gateway.model_list",
-        "gateway.offline", "gateway.forks", "gateway.submitting", "gateway.firing",
+        "gateway.offline", "gateway.packing", "gateway.forks", "gateway.submitting", "gateway.firing",
         "gateway.hiring",
         "gateway.runtime", "gateway.entrance",
     ),

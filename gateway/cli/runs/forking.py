@@ -67,7 +67,7 @@ def fork_command(
 
 
 async def _begin(caller: Caller, run_id: str, fork: "Fork", model: str | None, limits: "Limits") -> str:
-    from gateway.forks import begin
+    from gateway.forks import Taken, begin
 
     with caller.offline() as offline:
-        return await begin(offline, run_id, fork, model, limits)
+        return await begin(offline, run_id, fork, Taken(model=model, limits=limits))
