@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.blotting import HIDDEN, Blotter, Pieces
+from providers.blotting import HIDDEN, Blotter, Pieces, without
 
 KEY = "sk-hush/hush+key?!xyz"
 
