@@ -14,13 +14,14 @@ from providers.blotting import Blotter, without
 __all__ = ["packed"]
 
 
-async def packed(offline: Offline, run_id: str, *, force: bool = False) -> dict[str, Any]:
-    """What `unpack` of another store takes in. With `force`, also of a run that somebody drives.
+async def packed(offline: Offline, run_id: str, *, force: bool = False, moves: bool = False) -> dict[str, Any]:
+    """What `unpack` of another store takes in. With `force`, also of a run that somebody drives; of one that `moves`,
+    with its place in the queue.
 
     Raises UnknownRun; StoreError where a run that goes on would go on with other words than its own, or is driven.
     """
     run = await offline.run(run_id)
-    pack = await offline.store.pack(run.id, force=force)
+    pack = await offline.store.pack(run.id, force=force, moves=moves)
     shown: dict[str, Any] = without(pack, Blotter(own_secrets(offline.config, os.environ)))
     if shown == pack:
         return pack

@@ -262,9 +262,9 @@ class DatabaseStore(ABC):
         at = self._now()
         await self._write(lambda db: record.note(db, process, at, catalogue))
 
-    async def pack(self, run_id: str, *, force: bool = False) -> dict[str, Any]:
+    async def pack(self, run_id: str, *, force: bool = False, moves: bool = False) -> dict[str, Any]:
         """A run as one JSON value, to be put into another store. See `moving`."""
-        return await self._write(lambda db: moving.packed(db, run_id, self._now(), force=force))
+        return await self._write(lambda db: moving.packed(db, run_id, self._now(), force=force, moves=moves))
 
     async def move(self, pack: Mapping[str, Any], by: str, where: str) -> None:
         """A run that was packed ends here, for it goes on there. Raises Conflict if it has gone on."""
@@ -272,7 +272,7 @@ class DatabaseStore(ABC):
 
     async def unpack(self, pack: Mapping[str, Any]) -> bool:
         """Puts a packed run into this store; says whether it was not there before. Raises Conflict, StoreError."""
-        return await self._write(lambda db: moving.unpacked(db, pack))
+        return await self._write(lambda db: moving.unpacked(db, pack, self._now()))
 
     async def fill(self, path: Path) -> int:
         """Puts a back-up into this store, which is empty; says how many rows. See `copying`."""

@@ -162,13 +162,13 @@ class Runs:
 
         return Undoing(self._offline.store, self._pipeline, effects_of(self._offline.config))
 
-    async def export(self, run_id: str, *, force: bool = False) -> "dict[str, Any]":
+    async def export(self, run_id: str, *, force: bool = False, moves: bool = False) -> "dict[str, Any]":
         """It as one JSON value, for another installation, without a credential of this one; `force`: also while
-        somebody drives it. Raises StoreError.
+        somebody drives it. With `moves` its place in the queue goes along: say `move` then. Raises StoreError.
         """
         from gateway.packing import packed
 
-        return await packed(self._offline, (await self.get(run_id)).id, force=force)
+        return await packed(self._offline, (await self.get(run_id)).id, force=force, moves=moves)
 
     async def move(self, pack: "Mapping[str, Any]", to: str) -> None:
         """What was exported goes on elsewhere: here it ends, as cancelled. Raises Conflict where anything has happened

@@ -27,7 +27,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @as_json
 @caller
 def export_command(run_id: str, file: Path | None, move: bool, force: bool, as_json: bool, caller: Caller) -> int:
-    """Write RUN as JSON: its events, approvals, tasks and account."""
+    """Write RUN as JSON: its events, approvals, tasks and account, and the session that it is in."""
     if move and (file is None or force):
         raise click.UsageError("--move needs a file (-o FILE), and a run that nobody drives")
     if file is not None and file.exists():
@@ -37,7 +37,7 @@ def export_command(run_id: str, file: Path | None, move: bool, force: bool, as_j
     with caller.offline() as offline:
         if move:
             must_go_on(asyncio.run(offline.run(run_id)), "move")
-        pack = asyncio.run(packed(offline, run_id, force=force))
+        pack = asyncio.run(packed(offline, run_id, force=force, moves=move))
         if move and file is not None:
             _move(offline, pack, file)
         elif file is not None:
@@ -77,7 +77,9 @@ def _write(file: Path, pack: dict[str, Any]) -> None:
 @as_json
 @caller
 def import_command(file: Path, as_json: bool, caller: Caller) -> int:
-    """Take in a run that was exported into FILE. Nothing goes on by itself: `toolgate resume` does that."""
+    """Take in a run that was exported into FILE. It goes on by `toolgate resume`; one that was submitted and has moved,
+    by the workers here.
+    """
     try:
         pack = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
