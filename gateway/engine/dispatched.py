@@ -15,6 +15,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -31,6 +32,9 @@ VERSION = "1"
 LOOK = 0.1  # seconds between two looks for runs that are ready, and at most between two of DBOS for tickets
 AT_ONCE = 100  # runs that get a ticket in one look
 AGAIN = 5.0  # seconds until a run that is still ready gets another ticket
+TIDY = 60.0  # seconds between two looks for tickets that are over
+KEPT = 600.0  # seconds that they are kept: no other of their name is made any more
+GONE_AT_ONCE = 500
 
 Ticket = Callable[[], Coroutine[Any, Any, None]]
 
@@ -44,6 +48,7 @@ class Dispatched:
         self._url, self._concurrency = url, concurrency
         self._queue = f"toolgate-{sha256(url.encode()).hexdigest()[:12]}"
         self._made: dict[str, float] = {}  # when a ticket was made, by its name
+        self._tidied = time.monotonic()
 
     async def serve(self, worker: Hands) -> None:
         DBOS(config=self._config())
@@ -59,6 +64,9 @@ class Dispatched:
             while not worker.stopping.is_set():
                 try:
                     await self._look(worker, ticket)
+                    if time.monotonic() - self._tidied >= TIDY:
+                        self._tidied = time.monotonic()
+                        await self.tidy(time.time() - KEPT)
                 except StoreError as error:
                     log.warning("nothing can be taken up now: %s", error)
                 except Exception as error:  # noqa: BLE001 - DBOS raises what its driver does; it may hold a password
@@ -91,6 +99,23 @@ class Dispatched:
         agents = worker.wish.agents
         if not any(agents is None or job.agent in agents for job in ready):
             worker.spare()
+
+    async def tidy(self, before: float) -> int:
+        """Removes tickets that were over by then (seconds since 1970), some at a time; says how many. DBOS keeps them
+        for ever.
+        """
+        moment = datetime.fromtimestamp(before, UTC).isoformat()
+        over = await DBOS.list_workflows_async(
+            queue_name=self._queue,
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            completed_before=moment,
+            limit=GONE_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        )
+        if over:
+            await DBOS.delete_workflows_async([each.workflow_id for each in over])
+        return len(over)
 
     async def _make(self, name: str, job: Job, ticket: Ticket) -> None:
         with SetWorkflowID(name), SetEnqueueOptions(priority=HIGHEST + 1 - job.priority):

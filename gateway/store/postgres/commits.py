@@ -29,6 +29,7 @@ from gateway.store.postgres.session import BUSY_SECONDS, Session
 
 __all__ = ["Commits", "ServerClock"]
 
+FORGOTTEN_AFTER = 7 * 86_400_000  # milliseconds: a writer that was killed has noted nothing for so long
 _PAUSE = 0.1  # seconds between two attempts to reach a server that is away
 # What one transaction did wrong, which takes nobody else down. All other errors are everybody's.
 _ITS_OWN = (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError)
@@ -63,7 +64,9 @@ class Commits:
         self._in_doubt = False  # whether the commit of this number may have been made
         self._session = connect()
         self._begin()
-        self._session.script("ROLLBACK")
+        with contextlib.suppress(psycopg.Error):  # whoever may only read is told so when he writes
+            self._session.execute("DELETE FROM store_writers WHERE at < ?", (clock.now() - FORGOTTEN_AFTER,))
+        self._session.script("COMMIT")
 
     def close(self) -> None:
         with contextlib.suppress(psycopg.Error):

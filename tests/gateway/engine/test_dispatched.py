@@ -4,13 +4,19 @@ import asyncio
 import contextlib
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gateway.engine.dispatched import Dispatched
+from gateway.job import Job
+from gateway.store import Claim, Enqueue, Store
 from gateway.store.postgres.store import PostgresStore
 from gateway.store.waiting import until
+from tests.builders import QUEUED
 from tests.fixtures.project import Project, ended
+from tests.fixtures.stores import execute
 
 PATIENCE = 120.0
 TOML = """
@@ -73,3 +79,54 @@ def test_two_workers_share_what_dbos_dispatches_and_each_run_is_driven_once(tmp_
         ended(one)
         ended(other)
     assert (one.returncode, other.returncode) == (0, 0), project.log
+
+
+class Idle:
+    """A worker that finds nothing to do, however often it is called."""
+
+    store: Store
+
+    def __init__(self, store: PostgresStore) -> None:
+        self.store, self.stopping, self.idle = store, asyncio.Event(), True
+        self.called = asyncio.Event()
+        self.wish = Claim("here/1/a", 10.0)
+
+    async def room(self) -> None:
+        """There is."""
+
+    async def take(self) -> None:
+        self.called.set()
+
+    def spare(self) -> None:
+        """It goes on."""
+
+
+def test_tickets_that_are_over_do_not_stay_in_the_database(postgres: Any) -> None:
+    url = postgres.emptied()
+    store = PostgresStore(url)
+    job = Job("r-1", "acme", "desk", "demo")
+    engine, worker = Dispatched(url, 1), Idle(store)
+
+    def tickets(status: str) -> int:
+        return int(execute(url, f"SELECT count(*) FROM dbos.workflow_status WHERE status {status}")[0][0])  # noqa: S608
+
+    async def scenario() -> None:
+        await store.append("r-1", [QUEUED], lease=None, changes=[Enqueue(job)])
+        serving = asyncio.create_task(engine.serve(worker))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await worker.called.wait()
+                while not await asyncio.to_thread(tickets, "= 'SUCCESS'"):  # noqa: ASYNC110 - DBOS tells nobody
+                    await asyncio.sleep(0.05)
+                assert await engine.tidy(time.time() - 3600) == 0
+                assert await asyncio.to_thread(tickets, "= 'SUCCESS'") > 0
+                assert await engine.tidy(time.time() + 3600) > 0
+                worker.stopping.set()
+        finally:
+            worker.stopping.set()
+            await serving
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        store.close()

@@ -232,3 +232,13 @@ def test_a_transaction_that_writes_nothing_leaves_no_trace(desk: Desk) -> None:
     assert desk.ask(count) == [(1,)]
     desk.commits.close()
     assert desk.ask(count) == [(0,)]
+
+
+def test_writers_that_were_killed_long_ago_are_forgotten_when_another_one_begins(url: str) -> None:
+    PostgresStore(url).close()
+    now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    with contextlib.closing(Session(address(url))) as session:
+        for name, age in (("old", module.FORGOTTEN_AFTER + 60_000), ("new", module.FORGOTTEN_AFTER - 60_000)):
+            session.script(f"INSERT INTO store_writers VALUES ('{name}', 1, {now} - {age})")  # noqa: S608
+        PostgresStore(url).close()
+        assert session.script("SELECT name FROM store_writers") == [("new",)]
