@@ -21,6 +21,7 @@ from bench.scale import FULL, QUICK, Scale
 from bench.startup import startups
 from bench.table import Table, as_json, as_text
 from bench.turns import starts, turns
+from bench.workers import workers
 
 MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "call": calls,
@@ -40,7 +41,8 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
 ON_DEMAND: Mapping[str, Callable[[Scale], Table]] = {
     "peer": bridges,
     "loop": other_loops,
-}  # they take what is not installed here
+    "workers": workers,
+}  # they take what is not installed here, or minutes
 _NAMES = ", ".join([*MEASUREMENTS, *ON_DEMAND])
 
 

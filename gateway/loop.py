@@ -150,13 +150,24 @@ class _Drive:
         if self.run.status in ENDED or self.run.driver != "loop":
             return self.run
         await self._taken(self._begin())
+        await self._steps()
+        while self._may_go_on():  # what it waits for came while it wrote down that it waits
+            await self._taken(self._begin())
+            await self._steps()
+        if self.run.status in ENDED:
+            self._trace_end()
+        return self.run
+
+    async def _steps(self) -> None:
         while not isinstance(step := next_step(self.run, now()), Rest):
             if self.over is not None and self.over():
                 break
             await self._taken(_TAKE[type(step)](self, step))
-        if self.run.status in ENDED:
-            self._trace_end()
-        return self.run
+
+    def _may_go_on(self) -> bool:
+        return self.run.status == "waiting" and not isinstance(
+            next_step(replace(self.run, status="running"), now()), Wait
+        )
 
     async def _begin(self) -> None:
         if self.run.status == "queued" and self.run.session:
@@ -169,7 +180,7 @@ class _Drive:
             if self.over is not None:
                 return  # whoever resumes it says so
             await self._append(Resumed("it was resumed"))
-        elif not isinstance(next_step(replace(self.run, status="running"), now()), Wait):
+        elif self._may_go_on():
             await self._append(Resumed(why_it_goes_on(self.run, now())))
 
     async def _taken(self, step: Awaitable[None]) -> None:
