@@ -11,7 +11,6 @@ This changes a module that everybody shares: a program may do that (`cli`), and 
 import builtins
 import dataclasses
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 __all__ = ["compile_late"]
@@ -28,30 +27,42 @@ def compile_late() -> None:
 
 def _exec(text: str, names: dict[str, Any], found: dict[str, Any]) -> None:
     """In the place of `exec`, for the text of a function that makes one method, or a tuple of them."""
-    returned = text.rpartition(_RETURNS)[2]
-    wanted = [name for name in returned.strip("()").split(",") if name]
+    found[_MAKER] = _Maker(text, names)
 
-    def make(**variables: Any) -> Any:
-        @cache
-        def methods() -> Any:
+
+class _Maker:
+    """That function. Small: there are two thousand of them, most of which are kept for ever."""
+
+    __slots__ = ("_made", "_names", "_text", "_variables")
+
+    def __init__(self, text: str, names: dict[str, Any]) -> None:
+        self._text, self._names = text, names
+        self._variables: dict[str, Any] | None = None
+        self._made: tuple[Method, ...] = ()
+
+    def __call__(self, **variables: Any) -> Any:
+        self._variables = variables or None
+        returned = self._text.rpartition(_RETURNS)[2]
+        if not returned.startswith("("):
+            return _stub(returned, self, 0)
+        return tuple(_stub(name, self, place) for place, name in enumerate(returned.strip("(,)").split(",")) if name)
+
+    def method(self, place: int) -> Method:
+        if not self._made:
             own: dict[str, Any] = {}
-            builtins.exec(text, names, own)  # noqa: S102 - what `dataclasses` would have done
-            made = own[_MAKER](**variables)
-            return made if returned.startswith("(") else (made,)
-
-        stubs = tuple(_stub(name, lambda place=place: methods()[place]) for place, name in enumerate(wanted))
-        return stubs if returned.startswith("(") else stubs[0]
-
-    found[_MAKER] = make
+            builtins.exec(self._text, self._names, own)  # noqa: S102 - what `dataclasses` would have done
+            made = own[_MAKER](**(self._variables or {}))
+            self._made = made if isinstance(made, tuple) else (made,)
+        return self._made[place]
 
 
-def _stub(name: str, compiled: Callable[[], Method]) -> Method:
+def _stub(name: str, maker: _Maker, place: int) -> Method:
     def stub(*given: Any, **named: Any) -> Any:
-        method = compiled()
+        method = maker.method(place)
         for kind in type(given[0]).__mro__:
-            if kind.__dict__.get(name) is stub:
+            if kind.__dict__.get(stub.__name__) is stub:
                 method.__qualname__ = stub.__qualname__
-                type.__setattr__(kind, name, method)
+                type.__setattr__(kind, stub.__name__, method)
         return method(*given, **named)
 
     stub.__name__ = name
