@@ -116,6 +116,7 @@ Paths: where something happens.
     tracing         which spans tell what happened
     aside           the duties of a long result, seen to in a thread
     hearing         what a run hears while it is under way
+    journal         what the driver of a run writes down, and what the run becomes by it
     admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
     reserving       bills as changes of the store: reserved, settled
     booking         what a call takes beside its run's budget

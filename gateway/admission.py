@@ -26,6 +26,7 @@ from gateway.duties import Duties
 from gateway.events import Admitted, Budgeted, Event, Obliged, Recognised
 from gateway.gates import Facts, cost, lifted, pin
 from gateway.hearing import Ear
+from gateway.journal import Journal
 from gateway.lasting import client_place
 from gateway.profile import WHOLE, Profile
 from gateway.reserving import reserves
@@ -47,6 +48,7 @@ class Work:
     to itself: its budget is the other run's, and its result is read from the record. What is outside of
     `profile` is not there for it. Without `hints` the gates do not say which name may have
     been meant: somebody else does. `ear` hears what untrusted servers say. `client` is the name of an MCP client.
+    By the `journal` everything is written where whoever drives the run keeps one.
     """
 
     place: Place
@@ -58,6 +60,7 @@ class Work:
     hints: bool = True
     ear: Ear | None = None
     client: str = ""
+    journal: Journal | None = None
 
     @property
     def session(self) -> str:

@@ -59,7 +59,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "providers.*",
     ),
     "pipeline": (
-        "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.reserving", "gateway.admission",
+        "gateway.aside", "gateway.hearing", "gateway.tracing", "gateway.reserving", "gateway.journal",
+        "gateway.admission",
         "gateway.questions", "gateway.booking", "gateway.parties", "gateway.deferring", "gateway.judging",
         "gateway.pipeline",
     ),

@@ -23,7 +23,19 @@ from gateway.job import Job
 from gateway.keys import ApiKey
 from gateway.lasting import Delegation, Remembered
 from gateway.session import Line
-from gateway.store import Change, Claim, Lease, RunRow, answers, approvals, claims, copying, firings, moving, record
+from gateway.store import (
+    Change,
+    Claim,
+    Lease,
+    RunRow,
+    answers,
+    approvals,
+    claims,
+    copying,
+    firings,
+    moving,
+    record,
+)
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.batch import Transaction

@@ -29,6 +29,7 @@ from gateway.store import (
     Reserve,
     Restore,
     RunRow,
+    Seq,
     Settle,
     approvals,
     firings,
@@ -94,8 +95,8 @@ class Append:
     changes: Sequence[Change] = ()
 
 
-def append(db: Db, work: Append, now: int) -> int:
-    """Returns the run's last seq."""
+def append(db: Db, work: Append, now: int) -> Seq:
+    """Returns the run's last seq, and when that was."""
     run_id, standing = work.run_id, _standing(db, work)
     before = standing.status if standing else None
     if before is None and not (work.events and isinstance(work.events[0], Queued)):
@@ -119,7 +120,9 @@ def append(db: Db, work: Append, now: int) -> int:
         db.execute(f"UPDATE runs SET status = ?{over} WHERE id = ?", (status, run_id))  # noqa: S608 - our own words
     if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
         _withdraw(db, run_id)
-    return seq
+    last = Seq(seq)
+    last.at = now
+    return last
 
 
 def _resumed(db: Db, run_id: str, event: Resumed) -> Resumed:

@@ -287,7 +287,7 @@ def orders(folder: Path) -> list[Any]:
 def test_the_shop_has_exactly_one_order_in_its_database(drive: Kill, tmp_path: Path, story: str, moment: str) -> None:
     """Trusted, it is asked again, with the key that it knows; else a person looks into its books."""
     begin(tmp_path)
-    moments = ("leasing", "started", "asked", "answered", "admitted", "sending")
+    moments = ("leasing", "started", "asked", "answered and admitted", "sending")
     assert drive(tmp_path, story, 2 * moments.index("sending") + (moment == "after")) == signal.SIGKILL
     assert points(tmp_path)[-1] == f"{moment} sending shop/create_order"
     drive(tmp_path, story, None)
