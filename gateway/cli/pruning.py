@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "prune_command"]
 
-KINDS: tuple["Kind", ...] = ("runs", "sessions", "lasting", "audit")
+KINDS: "tuple[Kind, ...]" = ("runs", "sessions", "lasting", "audit")
 
 
 @click.command("prune", epilog=ends())

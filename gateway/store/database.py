@@ -157,6 +157,10 @@ class DatabaseStore(ABC):
         rows = await self._rows(firings.LAST, schedule)
         return rows[0][0] if rows else await self._write(lambda db: firings.see(db, schedule, self._now()))
 
+    async def has_job(self, run_id: str) -> bool:
+        """Whether workers are to drive it."""
+        return bool(await self._rows("SELECT 1 FROM jobs WHERE run_id = ?", run_id))
+
     async def coming(self) -> int | None:
         moment: int | None = (await self._rows(claims.COMING))[0][0]
         return None if moment is None else max(0, moment - self._now())

@@ -20,7 +20,9 @@ _SECRETS = ("password", "sslpassword")
 _PREPARED = {
     "connect_timeout": "5",
     "tcp_user_timeout": "10000",
-    "keepalives_idle": "30",
+    "keepalives_idle": "10",  # who waits for an answer hears within 25 s that the server's machine is gone
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
     "application_name": "toolgate",
 }
 

@@ -47,6 +47,7 @@ def test_what_a_session_remembers_is_shown_and_deleted(
     assert "hello" in toolgate("sessions", "show", "trip").out
     assert "One." in toolgate("sessions", "show", "trip").out
     golden("cli_sessions_show", toolgate("sessions", "show", "trip", "--json").json)
+    golden("cli_sessions_list", toolgate("sessions", "list", "--json").json)
     assert "trip  agent:desk  1 run " in toolgate("sessions", "list").out
     assert toolgate("sessions", "delete", "trip", "--json").json == {"session": "trip", "deleted": True}
     assert toolgate("sessions", "list", "--json").json == []

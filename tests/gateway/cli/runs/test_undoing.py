@@ -1,6 +1,8 @@
 """`toolgate runs undo`: what can be undone, and undoing it with real servers."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,10 +45,13 @@ def test_of_a_run_of_whose_tools_nothing_is_said_nothing_can_be_undone(queued: P
     assert toolgate("runs", "undo", "r-0123", "--json").json == []
 
 
-def test_who_ends_a_run_is_offered_to_undo_it(added: Path, toolgate: Command) -> None:
+def test_who_ends_a_run_is_offered_to_undo_it(
+    added: Path, toolgate: Command, golden: Callable[[str, Any], None]
+) -> None:
     told = toolgate("cancel", "r-0123")
     assert told.err == f"cancelled {RUN}; see what can be undone: toolgate runs undo {RUN}\n"
     listed = toolgate("runs", "undo", "r-0123", "--json").json
+    golden("cli_runs_undo", listed)
     assert [(each["key"], each["tool"], each["arguments"], each["state"]) for each in listed] == [
         ("t1/call/1", "echo/add", {"a": 1, "b": -1}, "open")
     ]
