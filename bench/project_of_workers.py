@@ -17,11 +17,14 @@ from gateway.submitting import Submission, submit
 __all__ = ["make_workplace", "submit_runs"]
 
 AT_ONCE = 100  # runs that are submitted together
+_AGENT = "p, agent:desk, *, up/*, call, , allow, the desk may what its user may\n"
 
 
 def make_workplace(folder: Path, script: str, *, store: str = "", more: str = "") -> Mapping[str, str]:
     """Writes it; returns its environment. `store` is a URL, if it is not a file in the project."""
     environment = make_project(folder, "", "normal")
+    with (folder / "policies" / "policy.csv").open("a", encoding="utf-8") as policy:
+        policy.write(_AGENT)
     (folder / "script.yaml").write_text(script, encoding="utf-8")
     stdio = {"command": sys.executable, "args": ["-m", "bench.light_stdio"], "env": {"PYTHONPATH": str(ROOT)}}
     (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {"up": stdio}}), encoding="utf-8")

@@ -25,7 +25,7 @@ from tests.fixtures.postgres import Server
 __all__ = ["workers"]
 
 CREWS = (1, 2, 4)
-EACH, LEAST = 60, 10  # runs for each repeat, and for each worker before
+EACH, LEAST = 20, 10  # runs for each repeat, and for each worker before
 PATIENCE = 600.0  # seconds: only a benchmark that hangs takes them
 
 _COLUMNS = (
@@ -42,6 +42,7 @@ _NOTES = (
     "From the first that is submitted to the end of the last, 8 at once in a worker. runs/s are of an idle machine.",
     "CPU: of all workers, and of the PostgreSQL server; without who submits.",
 )
+_ANSWERED = '{"event":"returned"%"kind":"answered"%'
 SCRIPT = """\
 steps:
   - calls: [{tool: up/echo, args: {text: a}}, {tool: up/echo, args: {text: b}}]
@@ -52,13 +53,16 @@ steps:
 
 @dataclass(frozen=True, slots=True)
 class _System:
-    """`start` starts a worker, `submit` queues so many runs; `left` counts there those that have not ended."""
+    """`start` starts a worker, `submit` queues so many runs; `left` counts there those that have not ended, and `calls`
+    (if it is said) those of which a call was not answered.
+    """
 
     label: str
     url: str
     start: Callable[[], contextlib.AbstractContextManager[Program]]
     submit: Callable[[int], None]
     left: str
+    calls: str = ""
 
 
 def workers(scale: Scale) -> Table:
@@ -88,6 +92,7 @@ def _measured(system: _System, crew: int, server: Server, count: int) -> Row:
         began = _cpu(programs), server_cpu(server)
         seconds = _done(system, look, count)
         ours, theirs = _cpu(programs) - began[0], server_cpu(server) - began[1]
+        _check(system, look)
     values = {"rate": count / seconds, "steps": count * STEPS / seconds, "cpu": ours / count, "server": theirs / count}
     return Row(f"{system.label}, {crew} worker{'s' if crew > 1 else ''}", values)
 
@@ -105,6 +110,12 @@ def _done(system: _System, look: "psycopg.Connection[Any]", count: int) -> float
     raise AssertionError
 
 
+def _check(system: _System, look: "psycopg.Connection[Any]") -> None:
+    """That every call of every run was answered."""
+    if system.calls and (row := look.execute(system.calls.encode()).fetchone()) != (0,):
+        raise RuntimeError(f"{system.label}: {row[0] if row else 'no'} runs did not make their calls")
+
+
 def _cpu(programs: Sequence[Program]) -> float:
     return sum(cpu_ms(program.pid) or 0.0 for program in programs)
 
@@ -119,5 +130,9 @@ def _ours(server: Server, folder: Path, engine: str) -> _System:
     url, project = database(server, f"ours_{engine}"), folder / engine
     environment = make_workplace(project, SCRIPT, store=url, more=f'engine = "{engine}"')
     start = partial(running, ["-m", "bench.ready_worker"], project, environment)
-    left = "SELECT count(*) FROM jobs"
-    return _System(f"toolgate, {engine}", url, start, partial(submit_runs, project, environment), left)
+    calls = (
+        "SELECT count(*) FROM runs WHERE 3 <> (SELECT count(*) FROM events WHERE run_id = runs.id AND body LIKE '%s')"
+    )
+    answered = calls % '{"event":"returned"%"kind":"answered"%'
+    submit = partial(submit_runs, project, environment)
+    return _System(f"toolgate, {engine}", url, start, submit, "SELECT count(*) FROM jobs", lacking)
