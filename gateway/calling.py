@@ -40,7 +40,7 @@ class Calling:
     async def make(self, calls: Sequence[CallState]) -> OutOfBudget | None:
         """All of them; the first that did not fit a budget."""
         return await self.together(
-            [self._made(call) if call.status != "again" else self._again(call) for call in calls]
+            [self._made(call, _next(call)) if call.status != "again" else self._again(call) for call in calls]
         )
 
     async def reconcile(self, calls: Sequence[CallState]) -> OutOfBudget | None:
@@ -94,6 +94,11 @@ class Calling:
         if run.limits.millis is None or run.worked(now()) < run.limits.millis:
             return None
         return OutOfBudget("millis", f"the run may work for {run.limits.millis / 1000:g} s")
+
+
+def _next(call: CallState) -> Attempt:
+    """What somebody said did not happen is judged like a new call, and is a further attempt all the same."""
+    return Attempt(call.attempt + 1, asked=True) if call.attempt else FIRST
 
 
 def now() -> int:

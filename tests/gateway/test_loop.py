@@ -526,6 +526,8 @@ def test_a_person_says_what_became_of_a_call(
             assert is_error is told[1]
         assert run.status == "succeeded"
         assert (await stage.books()).tool_calls == times
+        attempts = [event.attempt for event in await stage.events() if isinstance(event, Admitted)]
+        assert attempts == [*range(1, times + 1)]
 
     on_stage(tmp_path, scenario)
 
