@@ -62,7 +62,7 @@ def _doubled(value: Any, text: bytes) -> bool:
     strings; so as many of these as there were is the proof that no key was lost. Where that is none, the text is read
     again.
     """
-    if _written(value).count(_KEY) == text.count(_KEY) and not _SPACED.search(text) and not _escaped(text):
+    if _written(value).count(_KEY) == text.count(_KEY) and not _spaced(text) and not _escaped(text):
         return False
     try:
         json.loads(text, object_pairs_hook=_once)
@@ -76,6 +76,12 @@ def _written(value: Any) -> bytes:
         return _encode(value)
     except RecursionError:
         return b""
+
+
+def _spaced(text: bytes) -> bool:
+    """Whether there may be a blank between a key and its colon. Nobody writes that: a glance says so faster."""
+    blank = b" :" in text or b"\n:" in text or b"\r:" in text or b"\t:" in text
+    return blank and _SPACED.search(text) is not None
 
 
 def _escaped(text: bytes) -> bool:

@@ -47,7 +47,7 @@ def read(body: bytes) -> Mapping[str, Any]:
 def _parsed(body: bytes) -> Any:
     try:
         message = parse_json(body)
-        if _SURROGATE.search(body):  # a pair of them is a character, one alone is none
+        if b"\\u" in body and _SURROGATE.search(body):  # a pair of them is a character, one alone is none
             json.dumps(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise Malformed(PARSE_ERROR, "Parse error: a lone surrogate is not a character") from None
