@@ -29,6 +29,7 @@ Unit = Literal[
     "errors",
 ]
 UNITS: tuple[Unit, ...] = get_args(Unit)
+_KNOWN = frozenset(UNITS)
 NANOS = 1_000_000_000
 MOST = 2**53 - 1  # of any amount: what JSON readers agree on, and sums of them fit a database's integer
 
@@ -171,10 +172,12 @@ class Spend(_Read):
         """Never below 0: a model backend that reports negative tokens doesn't fill a budget up again."""
         if not value:
             return cls()
-        amounts = [value.get(unit, 0) for unit in UNITS]
-        if min(amounts) < 0 or max(amounts) > MOST:
-            amounts = [min(max(0, amount), MOST) for amount in amounts]
-        return cls(*amounts)
+        amounts: Mapping[str, int] = value
+        if not value.keys() <= _KNOWN:
+            amounts = {unit: value[unit] for unit in UNITS if unit in value}
+        if amounts and (min(amounts.values()) < 0 or max(amounts.values()) > MOST):
+            amounts = {unit: min(max(0, amount), MOST) for unit, amount in amounts.items()}
+        return cls(**amounts)
 
 
 @lru_cache(1024)  # what one call costs is asked again and again

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -199,15 +199,15 @@ class ClientRun(Shown):
 
     # ---- what it asks for: each returns the last fact about it, and raises StoreError when that can't be recorded
 
-    async def call(
+    def call(
         self,
         name: str,
         arguments: str | bytes | JsonObject,
         meta: JsonObject | None = None,
         exchange: Exchange | None = None,
-    ) -> CallResult:
+    ) -> Coroutine[Any, Any, CallResult]:
         """Calls a tool by its exposed name or its path."""
-        return await self._make("call", self.catalogue.resolve(name), arguments, meta, exchange)
+        return self._make("call", self.catalogue.resolve(name), arguments, meta, exchange)
 
     async def read(self, uri: str, meta: JsonObject | None = None, exchange: Exchange | None = None) -> CallResult:
         """Reads a resource by its exposed URI, or by one that a template or a result of the server has led to."""

@@ -173,7 +173,7 @@ class Pipeline:
 
     def _taints(self, admission: Admission, outcome: Outcome) -> bool:
         """What a server says taints, be it an answer, or a question, or what it said before: a client reads all."""
-        thing, ear = admission.facts.thing(admission.call), admission.work.ear
+        thing, ear = admission.thing, admission.work.ear
         if thing and thing.trusted:
             return False
         return says(outcome) or (ear is not None and ear.spoke(admission.call))
@@ -254,7 +254,7 @@ class Pipeline:
             why = "it may not be sent again: the policy allows it only as a dry run"
             return await self.doubt(call.key, work, why, admission.attempt)
         obliged: list[Event] = [event for event in admission.events if isinstance(event, Obliged)]
-        outcome = rehearsed(call, admission.facts.thing(call), duties)
+        outcome = rehearsed(call, admission.thing, duties)
         returned = Returned(call.key, outcome_to_json(outcome), {})
         known = recognised(call, admission.facts)
         facts = [*known, replace(admission.event, reserved={}), *obliged, returned]
@@ -275,7 +275,7 @@ class Pipeline:
         try:
             outcome = await self._send(admission, sent.timeout)
             if admission.duties is not None:
-                outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.facts.thing(call))
+                outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.thing)
         except asyncio.CancelledError:
             when = Interval(begin, time.time_ns())
             self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, when)

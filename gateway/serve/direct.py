@@ -35,7 +35,7 @@ from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, m
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from gateway.serve.door import MCP_PATH
-from gateway.serve.envelope import enveloped, in_shape, traced
+from gateway.serve.envelope import in_shape, traced, written
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
 from gateway.serve.greeting import Greeting
@@ -46,7 +46,6 @@ from gateway.serve.replies import IN_DOUBT, ServerError
 from gateway.serve.seats import MAX_EACH, Seats
 from gateway.serve.sessions import Client
 from gateway.values import value
-from gateway.verbatim import parts
 
 __all__ = ["Direct", "Plain", "Underway"]
 
@@ -170,11 +169,12 @@ class Direct:
 
     def _said(self, head: Head, message: Mapping[str, Any], meta: JsonObject) -> Said | None:
         if head.modern:
+            said = head.said
+            if said is not None and said.meta == meta and said.name == message["params"]["name"]:
+                return said  # nothing else is compared with the head
             if not _routed(head, message, meta):
                 return None
-            if head.said is not None and head.said.meta == meta:
-                return head.said
-            said = self._introduced(head, meta)
+            said = self._introduced(head, meta, message["params"]["name"])
             head.said = said if len(dumped(meta)) <= MOST_SAID else None  # it is kept for as long as the head is
             return said
         session = head.session
@@ -187,11 +187,11 @@ class Direct:
             head.said = Said(meta, known.client, Quiet(known.client.key, False))
         return head.said
 
-    def _introduced(self, head: Head, meta: JsonObject) -> Said | None:
+    def _introduced(self, head: Head, meta: JsonObject, name: str) -> Said | None:
         if not in_shape(meta, head.version):
             return None
         client = Client.said(head.asker, meta.get(CLIENT_INFO_META_KEY), stateless=True)
-        return Said(meta, client, Quiet(client.key, True, meta[CLIENT_CAPABILITIES_META_KEY]))
+        return Said(meta, client, Quiet(client.key, True, meta[CLIENT_CAPABILITIES_META_KEY]), name)
 
     # ---- its answer
 
@@ -209,8 +209,8 @@ class Direct:
         if isinstance(answer, ServerError):
             status = ERROR_CODE_HTTP_STATUS.get(answer.code, 200) if plain.version in MODERN_PROTOCOL_VERSIONS else 200
             return status, dumped({"jsonrpc": "2.0", "id": plain.id, "error": answer.to_json()})
-        result = enveloped(answer, "tools/call", plain.version, self._stamp)
-        return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "result": parts(result, answer)})
+        result = written(answer, "tools/call", plain.version, self._stamp)
+        return 200, b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (dumped(plain.id), result)
 
 
 class _Watch(Underway):
@@ -244,8 +244,8 @@ def _simple(params: JsonObject) -> bool:
     return (
         params.keys() <= _PARAMS
         and isinstance(params.get("name"), str)
-        and isinstance(params.get("arguments", {}), Mapping)
-        and isinstance(meta, Mapping)
+        and isinstance(params.get("arguments", {}), dict)
+        and isinstance(meta, dict)
         and wants_nothing_meanwhile(meta)
     )
 

@@ -75,6 +75,7 @@ class _Open:
     opening: "asyncio.Task[ClientRun]"
     seen: float
     calls: int = 0
+    run: ClientRun | None = None  # once it is open
 
 
 class Sessions:
@@ -128,8 +129,10 @@ class Sessions:
     def _given_back(self, client: Client, current: _Open, error: BaseException | None) -> None:
         current.calls -= 1
         current.seen = self._clock()
+        if not isinstance(error, Exception):
+            return
         unfit = isinstance(error, IllegalEvent | LeaseLost) or not _is_open(current)
-        if isinstance(error, Exception) and unfit and not _is_over(current):
+        if unfit and not _is_over(current):
             self._forget(client.key, current)
 
     async def close(self) -> None:
@@ -191,12 +194,13 @@ class _Turn:
 
     async def __aenter__(self) -> ClientRun:
         self._current = current = self._sessions._taken(self._client)  # noqa: SLF001 - its own
-        if _is_open(current):
-            run = current.opening.result()
+        run = current.run
+        if run is not None:
             run.authenticated(self._client.asker.subject)
             return run
         try:
-            return await asyncio.shield(current.opening)
+            current.run = await asyncio.shield(current.opening)
+            return current.run
         except BaseException as error:
             self._sessions._given_back(self._client, current, error)  # noqa: SLF001
             raise

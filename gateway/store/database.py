@@ -8,7 +8,7 @@ is had, how transactions share a commit, whose clock counts.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,10 +88,11 @@ class DatabaseStore(ABC):
 
     # ---- runs
 
-    async def append(
+    def append(
         self, run_id: str, events: Sequence[Event], *, lease: Lease | None, changes: Sequence[Change] = ()
-    ) -> int:
-        return await self._write(lambda db: tx.append(db, tx.Append(run_id, events, lease, changes), self._now()))
+    ) -> Coroutine[Any, Any, int]:
+        work = tx.Append(run_id, events, lease, changes)
+        return self._write(lambda db: tx.append(db, work, self._now()))
 
     async def events(self, run_id: str, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
         limit = "" if most is None else f" LIMIT {most:d}"

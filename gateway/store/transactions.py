@@ -133,7 +133,8 @@ def _resumed(db: Db, run_id: str, event: Resumed) -> Resumed:
 
 def _write_event(db: Db, run_id: str, seq: int, event: Event, now: int) -> None:
     if isinstance(event, Returned):
-        event = replace(event, outcome={name: whole(item) for name, item in event.outcome.items()})
+        outcome = {name: whole(item) for name, item in event.outcome.items()}
+        event = Returned(event.key, outcome, event.spent, event.tainting, event.left)
     db.add_event(run_id, seq, now, f'{{"event":"{event_name(event)}",{encode(event)[1:].decode()}')
 
 

@@ -120,11 +120,10 @@ def response(request_id: int, result: Mapping[str, Any]) -> Mapping[str, Any]:
 def result_in(data: bytes, request_id: int) -> Verbatim | None:
     """The result of a response, with its text; None if this is none, or its result can't be read so: look closer."""
     try:
-        found = verbatim.fields(data)
-        text = found.get("result")
-        if text is None or "error" in found or found.get("id") != b"%d" % request_id:
+        found = verbatim.texts(data)
+        if "result" not in found or "error" in found or bytes(found.get("id", b"")) != b"%d" % request_id:
             return None
-        result = verbatim.read(text)
+        result = verbatim.read(bytes(found["result"]))
     except ValueError:
         return None
     return result if isinstance(result, Verbatim) else None
