@@ -130,9 +130,7 @@ def _ours(server: Server, folder: Path, engine: str) -> _System:
     url, project = database(server, f"ours_{engine}"), folder / engine
     environment = make_workplace(project, SCRIPT, store=url, more=f'engine = "{engine}"')
     start = partial(running, ["-m", "bench.ready_worker"], project, environment)
-    calls = (
-        "SELECT count(*) FROM runs WHERE 3 <> (SELECT count(*) FROM events WHERE run_id = runs.id AND body LIKE '%s')"
-    )
-    answered = calls % '{"event":"returned"%"kind":"answered"%'
+    answered = f"SELECT count(*) FROM events WHERE run_id = runs.id AND body LIKE '{_ANSWERED}'"  # noqa: S608 - our own words
+    lacking = f"SELECT count(*) FROM runs WHERE 3 <> ({answered})"  # noqa: S608 - as above
     submit = partial(submit_runs, project, environment)
     return _System(f"toolgate, {engine}", url, start, submit, "SELECT count(*) FROM jobs", lacking)

@@ -33,6 +33,7 @@ _MEANINGS: Sequence[tuple[str, str]] = (
     ("no pg_hba.conf entry", "the server lets nobody in from here as that user: its pg_hba.conf says who may come"),
     (r"role \S+ does not exist", "there is no such user: `createuser` makes one"),
     (r"database \S+ does not exist", "there is no such database: `createdb` makes one"),
+    ("no schema has been selected", "there is no such schema, or it is not the user's: CREATE SCHEMA makes one"),
     ("permission denied for schema", "the user may make no tables there: GRANT CREATE ON SCHEMA public TO that user"),
     ("permission denied", "the user may not do that: he must own the tables"),
     ("server does not support SSL", "the server speaks no TLS, and `sslmode` asks for it"),
