@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
     from gateway.reversal import Undo
     from gateway.run import Run
-    from gateway.session import Memory, Session
+    from gateway.session import Memory, Open, Session
     from gateway.store import RunRow
     from gateway.stream import Until
     from gateway.undoing import Undoing
@@ -254,6 +254,12 @@ class Sessions:
 
         text = self._book.memory(name)
         return None if text is None else Memory.from_text(text)
+
+    async def open(self, name: str) -> "Sequence[Open]":
+        """Its runs that have not ended, in the order in which they come; of those that have begun there is one, which
+        has the turn.
+        """
+        return self._book.open(name)
 
     async def delete(self, name: str) -> None:
         """Forgets it; its runs stay on record. Raises UnknownSession, StoreError while a run of it has not ended."""

@@ -223,5 +223,7 @@ def test_a_session_that_is_not_there_is_said(project: Path) -> None:
             with pytest.raises(RunWaiting):
                 await gate.run("Send.", model="send", session="trip")
             assert await gate.sessions.memory("trip") is None
+            (waits,) = await gate.sessions.open("trip")
+            assert (waits.status, waits.begun, await gate.sessions.open("none")) == ("waiting", True, [])
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
