@@ -39,7 +39,9 @@ class Deadlines:
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for key, (due, late) in list(self._due.items()):
-            if due <= now and self._due.pop(key, None) is not None:
-                late()
-        self._timer = loop.call_later(TICK, self._look) if self._due else None
+        try:
+            for key, (due, late) in list(self._due.items()):
+                if due <= now and self._due.pop(key, None) is not None:
+                    late()
+        finally:  # one that fails keeps nobody else waiting for ever
+            self._timer = loop.call_later(TICK, self._look) if self._due else None
