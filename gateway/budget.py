@@ -47,8 +47,9 @@ def usd(amount: int) -> Decimal:
 class _Limited:
     """What was read off limits already."""
 
-    __slots__ = ("_units",)
+    __slots__ = ("_set", "_units")
     _units: frozenset[Unit]
+    _set: tuple[tuple[Unit, int], ...]
 
 
 @value(frozen=True, slots=True)
@@ -90,8 +91,17 @@ class Limits(_Limited):
 
     def left(self, spend: "Spend") -> dict[Unit, int]:
         """What is left of each limited unit, never below 0."""
-        limits = ((unit, getattr(self, unit)) for unit in UNITS)
-        return {unit: max(0, limit - getattr(spend, unit)) for unit, limit in limits if limit is not None}
+        return {unit: max(0, limit - getattr(spend, unit)) for unit, limit in self.items()}
+
+    def items(self) -> tuple[tuple[Unit, int], ...]:
+        """The limits that are set."""
+        try:
+            return self._set
+        except AttributeError:
+            limits = ((unit, getattr(self, unit)) for unit in UNITS)
+            items = tuple((unit, limit) for unit, limit in limits if limit is not None)
+            object.__setattr__(self, "_set", items)
+            return items
 
     def to_json(self) -> dict[str, int]:
         """Only the limits that are set."""

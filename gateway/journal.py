@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from gateway.errors import IllegalEvent, ToolgateError
 from gateway.events import Event, Recorded
-from gateway.run import Run, fold
+from gateway.run import Run, fold, retimed
 from gateway.store import Change, Lease, Seq, Store
 from gateway.values import value
 
@@ -167,20 +167,21 @@ class Journal:
 
     def _know(self, fresh: Sequence[Recorded], foreseen: Sequence[Recorded] = ()) -> None:
         """What was foreseen and came so need not be looked at again."""
-        known = len(foreseen) if foreseen and self._as_foreseen(fresh, foreseen) else 0
-        self._sure = fold(self.run.id, fresh[known:], self.run if known else self._sure)
-        self.run = self._sure
+        known = len(foreseen) if self._is_as_foreseen(fresh, foreseen) else 0
+        start = retimed(self.run, self._sure, fresh[known - 1]) if known else self._sure
+        self._sure = self.run = fold(self.run.id, fresh[known:], start)
         if self._held.events:
             with suppress(IllegalEvent):  # whoever writes it is told so
                 self.run = fold(self.run.id, self._held.foreseen, self._sure)
         self._told(fresh)
 
-    def _as_foreseen(self, fresh: Sequence[Recorded], foreseen: Sequence[Recorded]) -> bool:
-        last = foreseen[-1]
-        return (
-            not self._held.events
-            and self.run.seq == last.seq
-            and all((was.seq, was.at) == (came.seq, came.at) for was, came in zip(foreseen, fresh, strict=False))
+    def _is_as_foreseen(self, fresh: Sequence[Recorded], foreseen: Sequence[Recorded]) -> bool:
+        """All but the moments, which are the same for all that one commit has."""
+        return bool(
+            foreseen
+            and not self._held.events
+            and self.run.seq == foreseen[-1].seq
+            and (self._sure.seq + 1 == foreseen[0].seq == fresh[0].seq)
         )
 
 

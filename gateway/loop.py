@@ -31,7 +31,7 @@ from gateway.hearing import OfRun
 from gateway.journal import Journal
 from gateway.later import Slept, Woke
 from gateway.pipeline import OutOfBudget, Pipeline
-from gateway.policy import LivePolicy
+from gateway.policy import LivePolicy, Policy
 from gateway.refusals import denial, refused_lately
 from gateway.run import ENDED, CallState, Run
 from gateway.steps import (
@@ -259,7 +259,7 @@ class _Drive:
         return Calling(self.parts.store, self.parts.pipeline, self.lease, self.journal, self.ear)
 
     async def _listen(self) -> None:
-        if self.parts.policy.glance.traces:
+        if self.tools is None or self.tools.policy.traces:  # it spares time, and decides nothing
             await self.ear.listen()
 
     async def wait(self, step: Wait) -> None:
@@ -308,8 +308,8 @@ class _Drive:
         return Turn(self.journal, parts.tracing, model, self._wanted, watch, parts.booking, purpose)
 
     def _wanted(self, wish: ToolCall) -> Mapping[str, str]:
-        made = self._offer(self._model()).offer
-        return wanted(wish, made, self._resolved)
+        shown = self.tools or self._offer(self._model())
+        return wanted(wish, shown.offer, self._resolved)
 
     def _resolved(self, name: str) -> str:
         """By the tools that there are when the model has spoken: a server may have come back meanwhile."""
@@ -320,7 +320,7 @@ class _Drive:
             await self._turn(model, "summary").ask(self.run, self.run.turn, self._within_time(model, request))
 
         made, agent = self._offer(model).offer, self._agent()
-        agent = replace(agent, max_output_tokens=agent.max_output_tokens or model.most_output)
+        agent = agent if agent.max_output_tokens else replace(agent, max_output_tokens=model.most_output)
         return Teller(agent, model, made, self._append, ask, self.parts.tracing)
 
     def _timed(self, model: Model, teller: Teller) -> Request:
@@ -341,14 +341,14 @@ class _Drive:
         """What the model is shown: made anew when the servers' tools, the policy or the window change."""
         catalogue, policy, agent = self.parts.catalogue(), self.parts.policy.glance, self._agent()
         window = window_of(agent, model.window)
-        if self.tools is None or not self.tools.of(catalogue, policy.digest, window):
+        if self.tools is None or not self.tools.of(catalogue, policy, window):
             now, subject = datetime.now(UTC), self.run.subject
 
             def visible(tool: Tool) -> bool:
                 return listed(tool, catalogue, policy, subject, now)
 
             made = offer(agent, catalogue, visible, window)
-            self.tools = _Offer(catalogue, policy.digest, window, made)
+            self.tools = _Offer(catalogue, policy, window, made)
         return self.tools
 
     async def _trace_refusal(self, refusal: Decided) -> None:
@@ -366,13 +366,13 @@ class _Drive:
 @dataclass(frozen=True, slots=True)
 class _Offer:
     catalogue: Catalogue
-    policy: str
+    policy: Policy
     window: int
     offer: Offer
 
-    def of(self, catalogue: Catalogue, policy: str, window: int) -> bool:
+    def of(self, catalogue: Catalogue, policy: Policy, window: int) -> bool:
         """Whether it is what they make."""
-        return self.catalogue is catalogue and (self.policy, self.window) == (policy, window)
+        return self.catalogue is catalogue and (self.policy.digest, self.window) == (policy.digest, window)
 
 
 def _unheard(_event: StreamEvent) -> None:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from gateway.accounts import Bill
 from gateway.agents.context import estimated_tokens
@@ -317,7 +317,8 @@ class Turn:
             {"key": f"t{number}/call/{index}", "id": wish.id, **self.resolve(wish)}
             for index, wish in enumerate(wishes, 1)
         )
-        message, usage = message_to_json(reply.message), asdict(reply.usage)
+        message = message_to_json(reply.message)
+        usage = {name: getattr(reply.usage, name) for name in reply.usage.__dataclass_fields__}
         told = (number, message, reply.finish, reply.model, usage, cost.to_json(), calls)
         return ModelAnswered(*told, self.purpose)
 

@@ -1,6 +1,8 @@
 """What a driver writes down: two facts in one commit, none lost, none twice, and the run as the record has it."""
 
 import asyncio
+import itertools
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,8 +74,14 @@ class Desk:
 
 
 def at_desk(folder: Path, scenario: Callable[[Desk], Awaitable[None]]) -> None:
+    """Each time that the store looks at its clock, it is later than its driver had thought."""
+    moments = itertools.count(time.time_ns() // 1_000_000 + 3_600_000, 7)
+
+    def later() -> int:
+        return next(moments)
+
     async def play() -> None:
-        files = SqliteStore(folder / "t.db")
+        files = SqliteStore(folder / "t.db", clock=later)
         try:
             await files.append("r", [queued(), Started("w"), ASKED], lease=None)
             lease = await files.acquire("r", "w", 600)
