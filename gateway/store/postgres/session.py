@@ -91,7 +91,7 @@ class Session:
         result = self._db.pgconn.exec_(sql.encode())
         if result.status not in _FINE:
             error = error_from_result(result, encoding="utf-8")
-            raise psycopg.OperationalError(str(error)) if self.lost else error
+            raise psycopg.OperationalError(str(error)) if self._db.closed else error
         row = [result.get_value(0, column) for column in range(result.nfields if result.ntuples else 0)]
         return [(value or b"").decode() for value in row]
 

@@ -168,7 +168,8 @@ def test_two_hundred_reservations_at_once_against_a_limit_of_ten_make_exactly_te
     async def scenario() -> Sequence[object]:
         change = Reserve(run_account("r-1"), A_CALL, Limits(tool_calls=10))
         attempts = [store.append("r-1", [admitted(n)], lease=None, changes=[change]) for n in range(200)]
-        return await asyncio.gather(*attempts, return_exceptions=True)
+        ends: list[int | BaseException] = await asyncio.gather(*attempts, return_exceptions=True)
+        return ends
 
     results = asyncio.run(scenario())
     assert sum(isinstance(result, int) for result in results) == 10
@@ -430,7 +431,8 @@ def test_of_many_approvers_in_one_process_exactly_one_decides(store: DatabaseSto
 
     async def scenario() -> Sequence[object]:
         attempts = [store.decide("A-1", "approved" if n % 2 else "denied", f"user:u{n}", "") for n in range(20)]
-        return await asyncio.gather(*attempts, return_exceptions=True)
+        ends: list[int | BaseException] = await asyncio.gather(*attempts, return_exceptions=True)
+        return ends
 
     results = asyncio.run(scenario())
     assert sum(isinstance(result, Approval) for result in results) == 1
@@ -444,7 +446,8 @@ def test_an_approval_is_used_up_exactly_once_by_fifty_calls_at_once(store: Datab
 
     async def scenario() -> Sequence[object]:
         attempts = [store.append("r-1", [admitted(n)], lease=None, changes=[Consume("A-1")]) for n in range(50)]
-        return await asyncio.gather(*attempts, return_exceptions=True)
+        ends: list[int | BaseException] = await asyncio.gather(*attempts, return_exceptions=True)
+        return ends
 
     before = len(asyncio.run(store.events("r-1")))
     results = asyncio.run(scenario())
