@@ -431,7 +431,7 @@ def test_of_many_approvers_in_one_process_exactly_one_decides(store: DatabaseSto
 
     async def scenario() -> Sequence[object]:
         attempts = [store.decide("A-1", "approved" if n % 2 else "denied", f"user:u{n}", "") for n in range(20)]
-        ends: list[int | BaseException] = await asyncio.gather(*attempts, return_exceptions=True)
+        ends: list[Approval | BaseException] = await asyncio.gather(*attempts, return_exceptions=True)
         return ends
 
     results = asyncio.run(scenario())
