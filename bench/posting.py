@@ -75,7 +75,8 @@ class Client:
         return with_length("POST /mcp HTTP/1.1", headers, json.dumps(message).encode())
 
     async def introduce(self) -> None:
-        """The handshake."""
+        """The handshake, for a session of its own."""
+        self.session = ""
         hello = {"protocolVersion": _VERSIONS["legacy"], "capabilities": {}, "clientInfo": _CLIENT}
         head = (await self.ask("initialize", hello, b"serverInfo")).partition(b"\r\n\r\n")[0]
         named = (line.partition(b":") for line in head.split(b"\r\n"))
