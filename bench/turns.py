@@ -31,7 +31,7 @@ _COLUMNS = (
 )
 _NOTES = (
     "model and tool answer at once: what is left is the loop's own. A commit a step: two a turn, and nothing checked.",
-    "toolgate: lease, 1,000 rules, budgets limited, four transactions a turn (asked, answered, admitted, returned).",
+    "toolgate: lease, 1,000 rules, budgets limited, two transactions a turn (answered + admitted, returned + asked).",
 )
 
 _START_COLUMNS = (Column("wall", "ms", 0), Column("cpu", "CPU ms", 0), Column("times", "/ python", 1))
