@@ -28,7 +28,7 @@ from mcp_types import (
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject
-from gateway.caller import Caller, asks
+from gateway.caller import Caller
 from gateway.deadlines import Deadlines
 from gateway.errors import ToolgateError
 from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, message_of
@@ -43,7 +43,7 @@ from gateway.serve.handshakes import Handshakes, Posted, is_modern, session_of
 from gateway.serve.heads import Head, Said, plain_head
 from gateway.serve.lists import answer_list
 from gateway.serve.replies import IN_DOUBT, ServerError
-from gateway.serve.seats import MAX_EACH, Seats
+from gateway.serve.seats import MAX_EACH, MOST_TOLD, Seats
 from gateway.serve.sessions import Client
 from gateway.values import value
 
@@ -174,14 +174,16 @@ class Direct:
                 return said  # nothing else is compared with the head
             if not _routed(head, message, meta):
                 return None
+            if (size := len(dumped(meta))) > MOST_TOLD:
+                return None  # it is refused where all others are
             said = self._introduced(head, meta, message["params"]["name"])
-            head.said = said if len(dumped(meta)) <= MOST_SAID else None  # it is kept for as long as the head is
+            head.said = said if size <= MOST_SAID else None  # it is kept for as long as the head is
             return said
         session = head.session
         if session is None or head.version not in HANDSHAKE_PROTOCOL_VERSIONS:
             return None
         known = self._handshakes.fresh(head.asker, session)
-        if known is None or known.wants_log or asks(known.capabilities):
+        if known is None or known.wants_log or known.asked:
             return None
         if head.said is None or head.said.client is not known.client:
             head.said = Said(meta, known.client, Quiet(known.client.key, False))

@@ -11,11 +11,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from gateway.caller import asks
 from gateway.serve.asgi import Message, Scope, Send, first
 from gateway.serve.asking import Asker, Person
 from gateway.serve.door import MCP_PATH
@@ -28,15 +29,15 @@ FRESH = 60.0  # seconds
 
 @dataclass(slots=True)
 class Handshake:
-    """One session. `capabilities` are what its client declared; `seen` is when the SDK last answered for it. `untold`
-    is what its client said to open it, as long as the SDK was not told.
+    """One session. `asked` is whether its client can be asked anything; `seen` is when the SDK last answered for it.
+    `untold` is what its client said to open it, as long as the SDK was not told.
 
     `wants_log` says that the client asked for log messages, which go before an answer. `busy` counts his requests that
     the SDK is answering, an open stream among them; `idle_since` is when the last of them ended.
     """
 
     client: Client
-    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    asked: bool = False
     wants_log: bool = False
     introduced: bool = False
     seen: float = 0.0
@@ -167,9 +168,9 @@ class Handshakes:
 
     def _opened(self, asker: Asker, params: Mapping[str, Any], session: str) -> None:
         capabilities = params.get("capabilities")
-        known = capabilities if isinstance(capabilities, Mapping) else {}
+        asked = isinstance(capabilities, Mapping) and asks(capabilities)  # what else he declares is not kept
         now, client = self._clock(), Client.said(asker, params.get("clientInfo"), session)
-        self._open[session] = Handshake(client, known, seen=now, idle_since=now)
+        self._open[session] = Handshake(client, asked, seen=now, idle_since=now)
         while len(self._open) > MAX_RUNS:  # the one that was seen last stands last
             del self._open[next(iter(self._open))]
 

@@ -2,12 +2,15 @@
 
 A session is opened for whoever asks, and kept for half an hour; by the SDK also one whose handshake it refused. Here
 room is made before one is opened: at his own ceiling somebody gives up the one of his that was idle longest; when all
-are taken, whoever holds most does.
+are taken, whoever holds most does. And no seat is larger than another: what a client says of itself is kept for as long
+as its session, or its request, so it is short.
 """
 
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import mcp_types as types
 
@@ -17,12 +20,19 @@ from gateway.serve.farewell import SESSION, end_session
 from gateway.serve.handshakes import Handshake, Handshakes, Posted
 from gateway.serve.sessions import MAX_RUNS
 
-__all__ = ["MAX_EACH", "MAX_LOCAL", "Seats"]
+__all__ = ["MAX_EACH", "MAX_LOCAL", "MOST_TOLD", "MOST_VALUES", "Seats"]
 
 MAX_EACH = 100  # sessions of one person, at all profiles
 MAX_LOCAL = MAX_RUNS // 2  # where nobody logs in, so that all are one person
 
+MOST_TOLD = 64 * 1024  # bytes of what a client says of itself: an icon may be in it
+MOST_VALUES = 1000  # in it: an empty list takes two bytes of JSON, and fifty times as many in memory
+
 _FULL = {"code": types.INTERNAL_ERROR, "message": "You open too many sessions at once; try again"}
+_TOO_MUCH = {
+    "code": types.INVALID_PARAMS,
+    "message": f"What a client says of itself has at most {MOST_TOLD} bytes and {MOST_VALUES} values",
+}
 
 log = logging.getLogger("toolgate.serve")
 
@@ -36,6 +46,10 @@ class Seats:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def hand_on(self, posted: Posted, scope: Scope, receive: Receive, send: Send) -> None:
+        if _says_too_much(posted):
+            refusal = {"jsonrpc": "2.0", "id": posted.message.get("id"), "error": _TOO_MUCH}
+            await answer_json(send, 413, dumped(refusal))
+            return
         if posted.opens:
             await self._open(posted, scope, receive, send)
             return
@@ -105,3 +119,26 @@ class _Opening:
 
 def _longest_idle(sessions: "list[Handshake]") -> "list[Handshake] | None":
     return [min(sessions, key=lambda one: one.idle_order)] if sessions else None
+
+
+def _says_too_much(posted: Posted) -> bool:
+    """In the handshake's era a client introduces itself once, or again; in the modern one, in each request."""
+    params = posted.message.get("params")
+    if not isinstance(params, Mapping):
+        return False
+    said = params.get("_meta") if posted.modern else params
+    introduces = posted.modern or posted.message.get("method") == "initialize"
+    return introduces and said is not None and (_more_than(MOST_VALUES, said) or len(dumped(said)) > MOST_TOLD)
+
+
+def _more_than(most: int, said: Any) -> bool:
+    """Whether there are more values in this, and in what is in it. Looks at no more than that."""
+    left, waiting = most, [said]
+    while waiting:
+        inner = waiting.pop()
+        inner = inner.values() if isinstance(inner, Mapping) else inner if isinstance(inner, list) else ()
+        left -= len(inner)
+        if left < 0:
+            return True
+        waiting.extend(inner)
+    return False

@@ -78,7 +78,7 @@ def test_a_session_is_known_once_it_was_opened_and_introduced(table: Table) -> N
     table.goes_by(INITIALIZED, "s1")
     known = table.known.fresh(ANN, "s1")
     assert known is not None
-    assert (known.client.name, known.client.session, known.capabilities) == ("wire", "s1", {})
+    assert (known.client.name, known.client.session, known.asked) == ("wire", "s1", False)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,16 @@ def test_whatever_a_client_says_of_itself_breaks_nothing(table: Table, params: A
     table.goes_by(INITIALIZED, "s1")
     known = table.known.fresh(ANN, "s1")
     assert known is not None
-    assert known.capabilities == {}
+    assert not known.asked
+
+
+@pytest.mark.parametrize(("declared", "asked"), [({"roots": {}}, True), ({"roots": 5, "experimental": {}}, False)])
+def test_of_what_a_client_declares_is_kept_whether_it_can_be_asked(table: Table, declared: Any, asked: bool) -> None:
+    table.opened(params={**INITIALIZE, "capabilities": declared})
+    table.goes_by(INITIALIZED, "s1")
+    known = table.known.fresh(ANN, "s1")
+    assert known is not None
+    assert known.asked is asked
 
 
 def test_a_session_is_its_owners_alone_and_a_stranger_cannot_end_it(table: Table) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,13 +23,14 @@ from gateway.serve.door import Door, Entry
 from gateway.serve.edge import Edge
 from gateway.serve.handshakes import Handshakes, Posted
 from gateway.serve.origins import Origins
-from gateway.serve.seats import Seats
+from gateway.serve.seats import MOST_TOLD, MOST_VALUES, Seats
 from gateway.serve.sessions import IDLE_SECONDS
 from tests.fixtures.asgi import PATIENCE, Answer, Peer, ask, scope
 from tests.fixtures.gateway_app import Setup, opened, spec
 from tests.fixtures.served import ECHO, INITIALIZE, INITIALIZED, LEGACY, MODERN, request
 
 EACH, ALL = 3, 5  # sessions of one person, and of all
+MANY = 100
 COMMON = {
     b"host": b"127.0.0.1:80",
     b"content-type": b"application/json",
@@ -185,6 +188,51 @@ def test_what_the_sdk_opens_no_session_for_costs_none(at_house: Run) -> None:
     at_house(scenario)
 
 
+def fat(size: int) -> dict[str, Any]:
+    """What a client says of itself that has so many bytes, in JSON."""
+    empty: dict[str, Any] = {**INITIALIZE, "capabilities": {"experimental": {"x": {"text": ""}}}}
+    return {**empty, "capabilities": {"experimental": {"x": {"text": "a" * (size - len(dumped(empty)))}}}}
+
+
+def nested(values: int) -> dict[str, Any]:
+    return {**INITIALIZE, "capabilities": {"experimental": {"x": {"lists": [[] for _ in range(values)]}}}}
+
+
+def test_a_client_that_says_too_much_of_itself_opens_no_session_and_is_told_why(at_house: Run) -> None:
+    async def scenario(house: House) -> None:
+        bob = house.client("bob")
+        for params in (fat(MOST_TOLD + 1), nested(MOST_VALUES)):
+            refused = await bob.initialize(params)
+            assert (refused.status, refused.code, "mcp-session-id" in refused.headers) == (413, -32602, False)
+            assert refused.message["id"] == request("initialize", params)["id"]
+            assert f"at most {MOST_TOLD} bytes" in refused.message["error"]["message"]
+        for params in (fat(MOST_TOLD), nested(MOST_VALUES - 20)):
+            assert (await bob.initialize(params)).message["result"]["protocolVersion"] == LEGACY
+        again = await ask(bob.edge, headers(await bob.opens()), dumped(request("initialize", fat(MOST_TOLD + 1))))
+        assert again.status == 413
+
+    at_house(scenario)
+
+
+@pytest.mark.parametrize("key", ["clientCapabilities", "clientInfo", "clientCapabilities of a call"])
+def test_nor_does_one_of_the_modern_era_within_a_request(at_house: Run, key: str) -> None:
+    async def scenario(house: House) -> None:
+        bob, params = house.client("bob"), dict(INITIALIZE)
+        name, _, call = key.partition(" of a ")
+        method = "tools/call" if call else "subscriptions/listen"
+        own = {b"mcp-protocol-version": MODERN.encode(), b"mcp-method": method.encode()}
+        own |= {b"mcp-name": b"echo__echo"} if call else {}
+        prefix = "io.modelcontextprotocol/"
+        meta = {f"{prefix}protocolVersion": MODERN, f"{prefix}clientInfo": params["clientInfo"]}
+        meta |= {f"{prefix}clientCapabilities": {}}
+        meta[prefix + name] = {**meta[prefix + name], "x": {"text": "a" * MOST_TOLD}}
+        asked = {"name": "echo__echo", "arguments": {"text": "x"}} if call else {"notifications": {}}
+        refused = await ask(bob.edge, list((COMMON | own).items()), dumped(request(method, {**asked, "_meta": meta})))
+        assert (refused.status, refused.code) == (413, -32602), refused
+
+    at_house(scenario)
+
+
 # ---- without the SDK
 
 
@@ -338,3 +386,20 @@ def test_what_has_a_modern_head_opens_no_session() -> None:
     assert not replace(opening(), modern=True).opens
     assert not replace(opening(), session="s").opens
     assert not replace(opening(), message=request("ping")).opens
+
+
+def test_a_full_house_keeps_next_to_nothing_of_what_its_clients_say_of_themselves() -> None:
+    async def kept() -> int:
+        behind, handshakes = Behind(), Handshakes()
+        behind.may_answer.set()
+        seats, body = Seats(behind, handshakes, MANY), dumped(request("initialize", fat(MOST_TOLD)))
+        tracemalloc.start()
+        try:
+            for _ in range(MANY):
+                await handed(seats, Posted(BOB, "POST", None, json.loads(body)))
+            assert len(handshakes.by_person()[BOB.person]) == MANY
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    assert asyncio.run(kept()) < MANY * MOST_TOLD / 10
