@@ -134,6 +134,7 @@ Paths: where something happens.
     loop            the path of a run: take the steps, until it waits or ends
     stream          a run's events as they come, in whichever process it is driven
     earlier         what clients have done in the runs that they had before
+    abandoned       what clients' runs leave behind that nobody closes
     clients         a session without a model of ours: the same path for MCP clients
     redeeming       the path of a call that people agreed to, made for a task
     undoing         what a run has done is undone, by tools that the admin named for it

@@ -11,14 +11,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+from gateway.abandoned import Unrecorded, closed
 from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.budget import Limits
 from gateway.call import Action, Deny, JsonObject, Subject, Tool, outcome_from_json, says
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
-from gateway.earlier import NOTHING_READ, Read, held_in, read_by, together, who_is
-from gateway.effects import UNDO
-from gateway.errors import IllegalEvent
+from gateway.earlier import NOTHING_READ, Read, read_by, together, who_is
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.gaps import gaps
 from gateway.gates import Facts, awaited, judge_subscriber, listed
@@ -28,11 +27,9 @@ from gateway.offer import About, Offer
 from gateway.pipeline import CallResult, Pipeline, Upstream
 from gateway.policy import LivePolicy, RunFacts
 from gateway.profile import WHOLE, Profile
-from gateway.reserving import settled_of_lost
 from gateway.run import Run
 from gateway.store import Lease, Once, Store, run_account, title_of
-from gateway.store.lease import is_dead, owner_name
-from gateway.task import is_run_of_task
+from gateway.store.lease import owner_name
 from gateway.tracing import Place, Tracing
 from gateway.uris import SCHEME
 from gateway.values import value
@@ -41,7 +38,6 @@ __all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
 
 T = TypeVar("T", Tool, Offer)
 
-RUNS_SEEN = 500  # the newest, among which those of clients are looked for
 CLIENT_LEASE_SECONDS = 30 * 24 * 3600.0  # the owner's process is what counts: it is seen to be dead, not timed out
 
 
@@ -119,15 +115,9 @@ class Clients:
 
     async def sweep(self) -> int:
         """Closes the runs of gateways that were killed; says how many. Their open questions stay."""
-        rows = [row for row in await self.store.run_rows(limit=RUNS_SEEN) if row.driver == "client"]
-        lost = [row for row in rows if row.status == "running" and row.owner and is_dead(row.owner)]
-        lost = [row for row in lost if not (is_run_of_task(row.id) or row.id.startswith(UNDO))]  # others take them up
-        for row in lost:
-            settle = settled_of_lost(run_account(row.id), await held_in(self.store, row.id))
-            with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
-                why = Failed("lost", "the gateway was killed")
-                await self.store.append(row.id, [why], lease=None, changes=settle)
-                await self.trace_end(row.id)
+        lost = await closed(self.store)
+        for run_id in lost:
+            await self.trace_end(run_id)
         return len(lost)
 
     async def trace_end(self, run_id: str, cause: str = "lost") -> None:
@@ -197,7 +187,7 @@ class ClientRun:
         self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
         self._client, self._numbers = seat.client, itertools.count(1)
-        self._insistence = Insistence()
+        self._insistence, self._unrecorded = Insistence(), Unrecorded(clients.store, seat.run_id, seat.lease)
         self.ear, self._servers = Listening(tainted=seat.tainted), seat.servers  # what the run's events say
 
     @property
@@ -324,7 +314,8 @@ class ClientRun:
             await self.record([refused])
             return refused
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
-        result = await self._clients.pipeline.call(proposal, await self.work(hints=asked.caller is NOBODY), attempt)
+        work = await self.work(hints=asked.caller is NOBODY)
+        result = await self._unrecorded.watched(key, self._clients.pipeline.call(proposal, work, attempt))
         if isinstance(result, Returned):
             self._hear(path, result)
         else:
@@ -388,6 +379,7 @@ class ClientRun:
 
         `output` is a word on how it ended, for the list of runs.
         """
+        await self._unrecorded.settled()
         why = self._insistence.why
         end = Failed("insistence", why) if why else Succeeded(output)
         await self._clients.store.append(self.run_id, [end], lease=self._lease)

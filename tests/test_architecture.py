@@ -65,7 +65,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "loop": (
         "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.halting",
         "gateway.inquiring", "gateway.calling", "gateway.taking_turns", "gateway.loop", "gateway.stream",
-        "gateway.earlier", "gateway.clients", "gateway.redeeming", "gateway.undoing",
+        "gateway.earlier", "gateway.abandoned", "gateway.clients", "gateway.redeeming", "gateway.undoing",
         "gateway.following", "gateway.approving", "gateway.rollout", "gateway.engine", "gateway.worker",
     ),
     "root": (
