@@ -14,7 +14,7 @@ from gateway.errors import IllegalEvent, StoreError
 from gateway.events import Failed, Returned, Started
 from gateway.reserving import settled_of_lost
 from gateway.store import Lease, RunRow, Store, run_account
-from gateway.store.lease import is_dead
+from gateway.store.lease import LEASE_SECONDS, is_dead, owner_name
 from gateway.store.wanted import Wanted
 from gateway.task import is_run_of_task
 
@@ -29,13 +29,24 @@ async def closed(store: Store) -> Sequence[str]:
     """Closes the runs of gateways that were killed, and says which. Raises StoreError."""
     ended = []
     async for row in _running(store):
-        if await _is_lost(store, row):
-            settle = settled_of_lost(run_account(row.id), await held_in(store, row.id))
-            with contextlib.suppress(IllegalEvent):  # another gateway that starts up was faster
-                why = Failed("lost", "the gateway was killed")
-                await store.append(row.id, [why], lease=None, changes=settle)
-                ended.append(row.id)
+        if await _is_lost(store, row) and await _close(store, row):
+            ended.append(row.id)
     return ended
+
+
+async def _close(store: Store, row: RunRow) -> bool:
+    """False where another gateway that starts up was faster."""
+    lease = await store.acquire(row.id, owner_name(), LEASE_SECONDS, row.owner)
+    if lease is None:
+        return False
+    try:
+        settle = settled_of_lost(run_account(row.id), await held_in(store, row.id))
+        await store.append(row.id, [Failed("lost", "the gateway was killed")], lease=lease, changes=settle)
+    except IllegalEvent:
+        return False
+    finally:
+        await store.release(lease)
+    return True
 
 
 @dataclass(slots=True)

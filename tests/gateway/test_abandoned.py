@@ -150,3 +150,17 @@ def test_those_of_long_ago_are_closed_however_many_came_since(tmp_path: Path, mo
         assert sorted(await abandoned.closed(stage.store)) == ["r-0", "r-5"]
 
     on_stage(tmp_path, scenario)
+
+
+def test_a_run_that_was_closed_is_nobodys(tmp_path: Path) -> None:
+    """Also for those on other machines, who can't know that its owner is dead."""
+
+    async def scenario(stage: Stage, store: Away) -> None:
+        queued, dead = Queued("client", ANN.user, ANN.tenant, input="dead"), a_dead_owner()
+        await store.append("r-dead", [queued, Started(dead)], lease=None)
+        assert await stage.files.acquire("r-dead", dead, 3600.0)
+        assert await abandoned.closed(stage.store) == ["r-dead"]
+        row = await stage.files.run_row("r-dead")
+        assert (row.status, row.owner, row.lease_until) == ("failed", None, 0)
+
+    on_stage(tmp_path, scenario)
