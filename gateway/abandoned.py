@@ -27,11 +27,7 @@ UNKNOWN = InDoubt("what became of the call could not be recorded")
 
 async def closed(store: Store) -> Sequence[str]:
     """Closes the runs of gateways that were killed, and says which. Raises StoreError."""
-    ended = []
-    async for row in _running(store):
-        if await _is_lost(store, row) and await _close(store, row):
-            ended.append(row.id)
-    return ended
+    return [row.id async for row in _running(store) if await _is_lost(store, row) and await _close(store, row)]
 
 
 async def _close(store: Store, row: RunRow) -> bool:

@@ -6,6 +6,8 @@ the ticket was made: so order, fairness and slots are the same with any engine. 
 do is over at once; one that was lost, with its worker or otherwise, is made anew while its run is still ready. The
 name of a ticket says which run, since when, and which time it is made, so that of all workers that make it one does.
 
+Tickets that are over are removed after a while, else there would be one more with each run, for ever.
+
 Of DBOS nothing else is used: its workflow journals nothing, its version never changes (a new program takes the tickets
 of an old one), and what it writes is JSON.
 """
@@ -15,6 +17,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -31,6 +34,10 @@ VERSION = "1"
 LOOK = 0.1  # seconds between two looks for runs that are ready, and at most between two of DBOS for tickets
 AT_ONCE = 100  # runs that get a ticket in one look
 AGAIN = 5.0  # seconds until a run that is still ready gets another ticket
+KEPT = 60.0  # seconds that a ticket is kept when it is over: within `AGAIN` it says that it was made
+TIDY = 20.0  # seconds between two looks for those
+REMOVED = 1_000  # of them at once
+OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 Ticket = Callable[[], Coroutine[Any, Any, None]]
 
@@ -44,6 +51,7 @@ class Dispatched:
         self._url, self._concurrency = url, concurrency
         self._queue = f"toolgate-{sha256(url.encode()).hexdigest()[:12]}"
         self._made: dict[str, float] = {}  # when a ticket was made, by its name
+        self._tidied = 0.0
 
     async def serve(self, worker: Hands) -> None:
         DBOS(config=self._config())
@@ -59,6 +67,7 @@ class Dispatched:
             while not worker.stopping.is_set():
                 try:
                     await self._look(worker, ticket)
+                    await self._tidy()
                 except StoreError as error:
                     log.warning("nothing can be taken up now: %s", error)
                 except Exception as error:  # noqa: BLE001 - DBOS raises what its driver does; it may hold a password
@@ -95,6 +104,18 @@ class Dispatched:
     async def _make(self, name: str, job: Job, ticket: Ticket) -> None:
         with SetWorkflowID(name), SetEnqueueOptions(priority=HIGHEST + 1 - job.priority):
             await DBOS.enqueue_workflow_async(self._queue, ticket)
+
+    async def _tidy(self) -> None:
+        """Of several workers that do it at once each removes what is still there."""
+        now = time.time()
+        if abs(now - self._tidied) < TIDY:
+            return
+        self._tidied = now
+        before = datetime.fromtimestamp(now - KEPT, UTC).isoformat()
+        which: dict[str, Any] = {"queue_name": self._queue, "status": OVER, "completed_before": before}
+        light: dict[str, Any] = {"limit": REMOVED, "load_input": False, "load_output": False}
+        while over := await DBOS.list_workflows_async(**which, **light):
+            await DBOS.delete_workflows_async([each.workflow_id for each in over])
 
 
 async def _redeem(worker: Hands) -> None:

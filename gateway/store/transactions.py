@@ -115,10 +115,15 @@ def append(db: Db, work: Append, now: int) -> int:
         standing.seq = seq
         jobs.follow(db, run_id, standing, status, now if work.lease is None and work.events else None)
     if status != before:
-        db.execute("UPDATE runs SET status = ? WHERE id = ?", (status, run_id))
+        db.execute(_END if status in ENDED and work.lease is not None else _STAND, (status, run_id))
     if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
         _withdraw(db, run_id)
     return seq
+
+
+_STAND = "UPDATE runs SET status = ? WHERE id = ?"
+# Whoever drove it has ended it: nobody waits for him to let go, for he may be killed before he does.
+_END = "UPDATE runs SET status = ?, lease_until = 0 WHERE id = ?"
 
 
 def _resumed(db: Db, run_id: str, event: Resumed) -> Resumed:
