@@ -35,6 +35,7 @@ LOOK = 0.1  # seconds between two looks for runs that are ready, and at most bet
 AT_ONCE = 100  # runs that get a ticket in one look
 AGAIN = 5.0  # seconds until a run that is still ready gets another ticket
 KEPT = 60.0  # seconds that a ticket is kept when it is over: within `AGAIN` it says that it was made
+LOST = 7 * 24 * 3600.0  # seconds after which one that is under way is no worker's any more: he was killed
 TIDY = 20.0  # seconds between two looks for those
 REMOVED = 1_000  # of them at once
 OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -111,11 +112,17 @@ class Dispatched:
         if abs(now - self._tidied) < TIDY:
             return
         self._tidied = now
-        before = datetime.fromtimestamp(now - KEPT, UTC).isoformat()
-        which: dict[str, Any] = {"queue_name": self._queue, "status": OVER, "completed_before": before}
+        await self._remove(status=OVER, completed_before=_moment(now - KEPT))
+        await self._remove(status=["PENDING"], end_time=_moment(now - LOST))
+
+    async def _remove(self, **which: Any) -> None:
         light: dict[str, Any] = {"limit": REMOVED, "load_input": False, "load_output": False}
-        while over := await DBOS.list_workflows_async(**which, **light):
+        while over := await DBOS.list_workflows_async(queue_name=self._queue, **which, **light):
             await DBOS.delete_workflows_async([each.workflow_id for each in over])
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 async def _redeem(worker: Hands) -> None:

@@ -37,6 +37,8 @@ _NOTE = (
     "INSERT INTO store_writers (name, number, at) SELECT ?, ?, ? WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
     " ON CONFLICT (name) DO UPDATE SET number = excluded.number, at = excluded.at"
 )
+_FORGET = "DELETE FROM store_writers WHERE at < ?"
+_FORGOTTEN = 30 * 24 * 3_600_000  # milliseconds: whoever has written nothing since was killed, or asks nothing any more
 _ONCE_MORE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 
@@ -63,7 +65,9 @@ class Commits:
         self._in_doubt = False  # whether the commit of this number may have been made
         self._session = connect()
         self._begin()
-        self._session.script("ROLLBACK")
+        with contextlib.suppress(psycopg.Error):  # of a replica that takes no writes one may read
+            self._session.execute(_FORGET, (self._clock.now() - _FORGOTTEN,))
+        self._session.script("COMMIT")
 
     def close(self) -> None:
         with contextlib.suppress(psycopg.Error):

@@ -162,16 +162,16 @@ class OneRun:
     def __init__(self) -> None:
         self.store: Any = self
         self.stopping, self.idle, self.wish = asyncio.Event(), True, Claim("w", 1.0)
-        self.taken = 0
+        self.has_taken = asyncio.Event()
 
     async def ready(self, _wish: Claim, _most: int) -> list[Job]:
-        return [] if self.taken else [Job("run-1", "acme", "desk", "demo")]
+        return [] if self.has_taken.is_set() else [Job("run-1", "acme", "desk", "demo")]
 
     async def room(self) -> None:
         """There is."""
 
     async def take(self) -> "asyncio.Task[None] | None":
-        self.taken += 1
+        self.has_taken.set()
         return asyncio.create_task(asyncio.sleep(0))
 
     def spare(self) -> None:
@@ -185,23 +185,25 @@ def test_tickets_that_are_over_are_removed(postgres: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(dispatched, "TIDY", 0.0)
     url = postgres.emptied()
 
-    def tickets(queue: str) -> int:
-        found = execute(url, f"SELECT count(*) FROM dbos.workflow_status WHERE queue_name = '{queue}'")  # noqa: S608
-        return int(found[0][0])
+    async def gone(name: str) -> None:
+        """When there is no ticket of this name."""
+        sql = f"SELECT count(*) FROM dbos.workflow_status WHERE workflow_uuid LIKE '{name}'"  # noqa: S608 - ours
+        while (await asyncio.to_thread(execute, url, sql))[0][0]:  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0.01)
 
     async def scenario() -> None:
         worker, engine = OneRun(), dispatched.Dispatched(url, 1)
         serving = asyncio.create_task(engine.serve(worker))
-        queue = engine._queue  # noqa: SLF001 - its name
         async with asyncio.timeout(PATIENCE):
-            while not worker.taken:  # noqa: ASYNC110 - nothing else tells
-                await asyncio.sleep(0.01)
-            copied = "INSERT INTO dbos.workflow_status (workflow_uuid, status, queue_name, completed_at)"
-            await asyncio.to_thread(execute, url, f"{copied} VALUES ('theirs', 'SUCCESS', 'theirs', 1)")
-            while await asyncio.to_thread(tickets, queue):
-                await asyncio.sleep(0.01)
+            await worker.has_taken.wait()
+            queue, columns = engine._queue, "(workflow_uuid, status, queue_name, created_at, completed_at)"  # noqa: SLF001
+            of_others, of_the_dead = "('theirs', 'SUCCESS', 'theirs', 1, 1)", f"('lost', 'PENDING', '{queue}', 1, NULL)"
+            sql = f"INSERT INTO dbos.workflow_status {columns} VALUES {of_others}, {of_the_dead}"  # noqa: S608 - ours
+            await asyncio.to_thread(execute, url, sql)
+            await gone("run-1.%")
+            await gone("lost")
         worker.stopping.set()
         await serving
-        assert tickets("theirs") == 1
+        assert execute(url, "DELETE FROM dbos.workflow_status WHERE workflow_uuid = 'theirs' RETURNING status")
 
     asyncio.run(scenario())

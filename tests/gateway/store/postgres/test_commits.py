@@ -232,3 +232,14 @@ def test_a_transaction_that_writes_nothing_leaves_no_trace(desk: Desk) -> None:
     assert desk.ask(count) == [(1,)]
     desk.commits.close()
     assert desk.ask(count) == [(0,)]
+
+
+def test_writers_that_were_killed_long_ago_are_forgotten(desk: Desk) -> None:
+    """Each leaves a row behind: there must not be more of them for ever."""
+    now = desk.clock.now()
+    month = 30 * 24 * 3_600_000
+    rows = f"('long ago', 1, {now - month - 60_000}), ('of late', 1, {now - month + 3_600_000})"
+    desk.ask(f"INSERT INTO store_writers (name, number, at) VALUES {rows}")  # noqa: S608 - our own
+    Commits(desk.connect, address(desk.url), desk.clock).close()
+    kept = desk.ask("SELECT name FROM store_writers WHERE name IN ('long ago', 'of late')")
+    assert kept == [("of late",)]
