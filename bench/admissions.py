@@ -21,7 +21,7 @@ from gateway.store import Reserve, run_account
 from gateway.store.sqlite import SqliteStore
 from gateway.windows import Window
 
-__all__ = ["admissions"]
+__all__ = ["BUDGETS", "admissions"]
 
 LANES = (1, 64)
 Synchronous = Literal["normal", "full"]
@@ -41,7 +41,7 @@ _NOTES = (
     "plain: one row inserted and committed, on one connection, one after the other; nothing read, nothing checked.",
     "promised: three budgets add less than 0.2 ms to the median; x64, 5,000 admissions a second are made at least.",
 )
-_BUDGETS = (
+BUDGETS = (
     Budget("subject", Limits(tool_calls=10**9), Scope(("subject",)), Window("day")),
     Budget("tool", Limits(tool_calls=10**9), Scope(("tenant", "tool"))),
     Budget("all", Limits(tool_calls=10**9), window=Window("month")),
@@ -55,7 +55,7 @@ def admissions(scale: Scale) -> Table:
 
 
 def _of_mode(mode: Synchronous, scale: Scale) -> tuple[Row, Row, Row]:
-    return _plain(mode, scale), _ours(mode, scale, ()), _ours(mode, scale, _BUDGETS)
+    return _plain(mode, scale), _ours(mode, scale, ()), _ours(mode, scale, BUDGETS)
 
 
 def _with_ratios(plain: Row, free: Row, ours: Row) -> Sequence[Row]:

@@ -10,12 +10,15 @@ from pathlib import Path
 from bench.load import Era, Target
 from bench.program import Program, running
 from bench.project import gateway_arguments, make_project
+from bench.promised import NOTES, with_limits
 from bench.scale import Scale
 from bench.systems import LANES, System, measured
 from bench.table import Table
 
 __all__ = ["calls", "large_calls"]
 
+DIRECT, SDK, SMALL = "direct", "MCP SDK's server, no gateway", ", small result"
+LIMITED = "toolgate, normal"
 PROXIES = ("shared", "default")  # the slowest last
 SATURATED = 4  # calls under way are enough for the slowest: it has one core, and 64 would take it seconds to answer
 
@@ -26,16 +29,20 @@ _NOTES = (
 
 
 def calls(scale: Scale) -> Table:
-    return _measured(scale, "echo", "A tools/call over HTTP")
+    table = _measured(scale, "echo", "A tools/call over HTTP", (*_NOTES, *NOTES))
+    return with_limits(table, DIRECT, SDK, LIMITED)
 
 
 def large_calls(scale: Scale) -> Table:
-    return _measured(scale, "large", "A tools/call over HTTP with a result of 100 KB")
+    """The promise about large results is half of that about small ones: the SDK's server is asked for one of those."""
+    half = f"of large results half of that is promised, by `{DIRECT}` and `{SDK}` with a small one"
+    table = _measured(scale, "large", "A tools/call over HTTP with a result of 100 KB", (*_NOTES, *NOTES, half))
+    return with_limits(table, DIRECT + SMALL, SDK + SMALL, LIMITED, share=0.5)
 
 
-def _measured(scale: Scale, tool: str, title: str) -> Table:
+def _measured(scale: Scale, tool: str, title: str, notes: Sequence[str]) -> Table:
     with tempfile.TemporaryDirectory() as folder, _systems(Path(folder), PROXIES[: 1 + scale.slowest], tool) as systems:
-        return asyncio.run(measured(title, systems, scale, _NOTES))
+        return asyncio.run(measured(title, systems, scale, notes))
 
 
 @contextlib.contextmanager
@@ -50,15 +57,22 @@ def _systems(folder: Path, proxies: Sequence[str], tool: str) -> Iterator[Sequen
         gateways = {mode: stack.enter_context(_gateway(folder / mode, url, mode)) for mode in ("normal", "full")}
         fastmcp = {mode: stack.enter_context(running(["-m", "bench.fastmcp_proxy", url, mode])) for mode in proxies}
         yield [
-            System("direct", Target(url, tool, "modern"), upstream.pid),
+            *_itself(DIRECT, upstream, url, tool),
             System("raw pass-through", Target(floor.first_line(), f"up__{tool}", "modern"), floor.pid),
             System(
                 "the same, decided and recorded", Target(checked.first_line(), f"up__{tool}", "modern"), checked.pid
             ),
-            System("MCP SDK's server, no gateway", Target(sdk.first_line(), tool, "modern"), sdk.pid),
+            *_itself(SDK, sdk, sdk.first_line(), tool),
             *_both_eras(gateways, tool),
             *(_fastmcp(mode, program, tool) for mode, program in fastmcp.items()),
         ]
+
+
+def _itself(label: str, program: Program, url: str, tool: str) -> Iterator[System]:
+    """A server that is asked without anything in between; for a small result, too, by which promises are measured."""
+    yield System(label, Target(url, tool, "modern"), program.pid)
+    if tool != "echo":
+        yield System(label + SMALL, Target(url, "echo", "modern"), program.pid)
 
 
 def _fastmcp(mode: str, program: Program, tool: str) -> System:

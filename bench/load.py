@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bench.framing import with_length
 from bench.listening import Messages
 
-__all__ = ["Era", "Sample", "Target", "load"]
+__all__ = ["Era", "Sample", "Target", "introduce", "load"]
 
 Era = Literal["modern", "legacy"]
 
@@ -87,10 +87,15 @@ class _Lane(Messages):
             self.done.set_exception(exc or ConnectionError("the connection was closed"))
 
 
-async def load(target: Target, lanes: int, seconds: float) -> Sample:
-    """Keeps `lanes` calls under way for so many seconds."""
+async def introduce(target: Target, lanes: int) -> None:
+    """Opens the sessions that so many calls under way need, as far as they are not there."""
     while target.era == "legacy" and len(target.sessions) < lanes:
         target.sessions.append(await _introduced(target))
+
+
+async def load(target: Target, lanes: int, seconds: float) -> Sample:
+    """Keeps `lanes` calls under way for so many seconds."""
+    await introduce(target, lanes)
     requests = [_call(target, number) for number in range(lanes)]
     open_lanes = [await _connected(target) for _ in range(lanes)]
     begin = time.perf_counter_ns()

@@ -33,6 +33,8 @@ from gateway.tracing import Tracing
 from gateway.turn import Model
 from tests.fixtures.postgres import running
 
+__all__ = ["Drive", "toolgate"]
+
 Drive = Callable[[TinyModel, str], Awaitable[None]]
 
 _DEFINITION = {"name": "echo", "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}}}
@@ -52,7 +54,7 @@ class _InProcess:
         """It is always there."""
 
 
-def _toolgate(folder: Path, store: Store) -> Drive:
+def toolgate(folder: Path, store: Store) -> Drive:
     """Policy of 1,000 rules, every budget limited, lease and durable events."""
     write_policies(folder, RULES, ROOT / "policies" / "model.conf")
     policy = LivePolicy(folder / "model.conf", folder / "policy.csv")
@@ -92,14 +94,14 @@ def _commits(folder: Path) -> Iterator[Drive]:
 @contextlib.contextmanager
 def _on_sqlite(folder: Path, synchronous: Literal["normal", "full"] = "normal") -> Iterator[Drive]:
     with contextlib.closing(SqliteStore(folder / "toolgate.db", synchronous=synchronous)) as store:
-        yield _toolgate(folder, store)
+        yield toolgate(folder, store)
 
 
 @contextlib.contextmanager
 def _on_postgres(folder: Path) -> Iterator[Drive]:
     """On a server of its own, which flushes each commit as servers do, and goes with this process."""
     with running({"fsync": "on"}) as server, contextlib.closing(PostgresStore(server.url())) as store:
-        yield _toolgate(folder, store)
+        yield toolgate(folder, store)
 
 
 _KINDS: Mapping[str, Callable[[Path], contextlib.AbstractContextManager[Drive]]] = {

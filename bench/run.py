@@ -14,6 +14,7 @@ from bench.bridges import bridges
 from bench.calls import calls, large_calls
 from bench.contexts import contexts
 from bench.decisions import decisions
+from bench.finished import finished
 from bench.listing import listings
 from bench.other_loops import other_loops
 from bench.policies import policies
@@ -21,6 +22,8 @@ from bench.scale import FULL, QUICK, Scale
 from bench.startup import startups
 from bench.table import Table, as_json, as_text
 from bench.turns import starts, turns
+from bench.waiting import waiting
+from bench.workers import workers
 
 MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
     "call": calls,
@@ -40,7 +43,10 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Table]] = {
 ON_DEMAND: Mapping[str, Callable[[Scale], Table]] = {
     "peer": bridges,
     "loop": other_loops,
-}  # they take what is not installed here
+    "workers": workers,
+    "finished": finished,
+    "waiting": waiting,
+}  # they take what is not installed here, or minutes
 _NAMES = ", ".join([*MEASUREMENTS, *ON_DEMAND])
 
 

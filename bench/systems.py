@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.load import Sample, Target, load
+from bench.load import Sample, Target, introduce, load
 from bench.program import cpu_ms, rss_mb
 from bench.scale import Scale
 from bench.table import Column, Row, Table, with_ratio
@@ -60,6 +60,7 @@ async def _rounds(systems: Sequence[System], scale: Scale) -> None:
 
 
 async def _visit(system: System, lanes: int, seconds: float) -> None:
+    await introduce(system.target, lanes)  # a session is opened once: that is no part of a call
     before = cpu_ms(system.pid)
     sample = await load(system.target, min(lanes, system.most), seconds)
     after = cpu_ms(system.pid)

@@ -55,6 +55,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     output          the data that a run must end in, by its schema
     steps           what happens next in a run, as a value
     insistence      a client that makes a refused call again and again
+    reversal        what a run has done that can be undone, and how that stands
     results         what a model or a client is told about a call
     outage          why a server is away, for those who do not run the gateway
     extracts        what the record keeps of a long result
@@ -92,6 +93,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
                     what has the form of a secret
     reach           which addresses somebody else's words may make us connect to
     guard           no foreign package in the place of ours
+    late            the methods of dataclasses are compiled when they are first called
     sdk             the MCP SDK by its side doors: what nobody uses is not loaded
 
 Adapters: one library each, whose types do not leave it.
@@ -99,6 +101,7 @@ Adapters: one library each, whose types do not leave it.
     replacing       files replaced whole, by one writer at a time
     keyring         keys that seal what we keep or hand out
     guarded         an HTTP client that connects only to what `reach` lets it
+    deadlines       times that hardly ever come, looked at together
     prices          what models cost, by a list
     store/          events, approvals, spend, leases and API keys, in SQLite or PostgreSQL
     resting         which model endpoints are left alone just now
@@ -113,6 +116,7 @@ Paths: where something happens.
     tracing         which spans tell what happened
     aside           the duties of a long result, seen to in a thread
     hearing         what a run hears while it is under way
+    journal         what the driver of a run writes down, and what the run becomes by it
     admission       a call on its way: what is proposed, in which run and attempt, and what was admitted
     reserving       bills as changes of the store: reserved, settled
     booking         what a call takes beside its run's budget
@@ -134,8 +138,10 @@ Paths: where something happens.
     loop            the path of a run: take the steps, until it waits or ends
     stream          a run's events as they come, in whichever process it is driven
     earlier         what clients have done in the runs that they had before
-    abandoned       what clients' runs leave behind that nobody closes
+    shown           what of the gateway is there for a client
+    unrecorded      calls of clients whose end could not be recorded
     clients         a session without a model of ours: the same path for MCP clients
+    orphans         the runs of clients whose gateway is gone
     redeeming       the path of a call that people agreed to, made for a task
     undoing         what a run has done is undone, by tools that the admin named for it
     following       how a client follows its tasks, whoever made them
@@ -154,6 +160,7 @@ The root, and the faces.
     models          which backend answers to the name of a model
     model_list      what is known of each model that is configured
     offline         what can be had without a server, and what people do to runs there
+    packing         a run as it may leave this installation
     forks           a run is taken up anew: who may, with which model and limits
     submitting      a run is queued for workers
     firing          schedules fire: runs are submitted by the clock

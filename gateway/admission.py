@@ -18,6 +18,7 @@ from gateway.call import (
     Outcome,
     Refused,
     TaskCreated,
+    Tool,
     Unsent,
     outcome_to_json,
 )
@@ -26,7 +27,9 @@ from gateway.duties import Duties
 from gateway.events import Admitted, Budgeted, Event, Obliged, Recognised
 from gateway.gates import Facts, cost, lifted, pin
 from gateway.hearing import Ear
+from gateway.journal import Journal
 from gateway.lasting import client_place
+from gateway.offer import Offer
 from gateway.profile import WHOLE, Profile
 from gateway.reserving import reserves
 from gateway.store import Again, Change, Conclude, Consume, Lease, Once, Recall, Reserve, Restore, run_account
@@ -47,6 +50,7 @@ class Work:
     to itself: its budget is the other run's, and its result is read from the record. What is outside of
     `profile` is not there for it. Without `hints` the gates do not say which name may have
     been meant: somebody else does. `ear` hears what untrusted servers say. `client` is the name of an MCP client.
+    By the `journal` everything is written where whoever drives the run keeps one.
     """
 
     place: Place
@@ -58,6 +62,7 @@ class Work:
     hints: bool = True
     ear: Ear | None = None
     client: str = ""
+    journal: Journal | None = None
 
     @property
     def session(self) -> str:
@@ -141,7 +146,10 @@ FIRST = Attempt()
 
 @value(frozen=True, slots=True)
 class Admission:
-    """A call that every gate let through: the only thing that is ever forwarded."""
+    """A call that every gate let through: the only thing that is ever forwarded.
+
+    `thing` is what was judged, and `pin` that of it. `price` is what the call takes of its run's budget.
+    """
 
     call: Call
     proposal: Proposal
@@ -149,12 +157,15 @@ class Admission:
     facts: Facts
     verdict: Allow
     attempt: Attempt
+    thing: Tool | Offer | None = field(init=False, compare=False, repr=False)
+    pin: str = field(init=False, compare=False, repr=False)
+    price: Spend = field(init=False, compare=False, repr=False)
 
-    @property
-    def pin(self) -> str:
-        """Of what was judged."""
-        thing = self.facts.thing(self.call)
-        return pin(thing) if thing else ""
+    def __post_init__(self) -> None:
+        thing, bill = self.facts.thing(self.call), self.facts.bill
+        object.__setattr__(self, "thing", thing)
+        object.__setattr__(self, "pin", pin(thing) if thing else "")
+        object.__setattr__(self, "price", cost(self.call.action) if bill is None else bill.amount)
 
     @property
     def event(self) -> Admitted:
@@ -176,11 +187,6 @@ class Admission:
     def bill(self) -> Bill | None:
         """What it takes beside its run's budget."""
         return self.facts.bill
-
-    @property
-    def price(self) -> Spend:
-        """What it takes of its run's budget."""
-        return cost(self.call.action) if self.facts.bill is None else self.facts.bill.amount
 
     @property
     def _rests_on(self) -> str | None:

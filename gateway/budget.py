@@ -29,6 +29,7 @@ Unit = Literal[
     "errors",
 ]
 UNITS: tuple[Unit, ...] = get_args(Unit)
+_KNOWN = frozenset(UNITS)
 NANOS = 1_000_000_000
 MOST = 2**53 - 1  # of any amount: what JSON readers agree on, and sums of them fit a database's integer
 
@@ -46,8 +47,9 @@ def usd(amount: int) -> Decimal:
 class _Limited:
     """What was read off limits already."""
 
-    __slots__ = ("_units",)
+    __slots__ = ("_set", "_units")
     _units: frozenset[Unit]
+    _set: tuple[tuple[Unit, int], ...]
 
 
 @value(frozen=True, slots=True)
@@ -89,8 +91,17 @@ class Limits(_Limited):
 
     def left(self, spend: "Spend") -> dict[Unit, int]:
         """What is left of each limited unit, never below 0."""
-        limits = ((unit, getattr(self, unit)) for unit in UNITS)
-        return {unit: max(0, limit - getattr(spend, unit)) for unit, limit in limits if limit is not None}
+        return {unit: max(0, limit - getattr(spend, unit)) for unit, limit in self.items()}
+
+    def items(self) -> tuple[tuple[Unit, int], ...]:
+        """The limits that are set."""
+        try:
+            return self._set
+        except AttributeError:
+            limits = ((unit, getattr(self, unit)) for unit in UNITS)
+            items = tuple((unit, limit) for unit, limit in limits if limit is not None)
+            object.__setattr__(self, "_set", items)
+            return items
 
     def to_json(self) -> dict[str, int]:
         """Only the limits that are set."""
@@ -171,10 +182,12 @@ class Spend(_Read):
         """Never below 0: a model backend that reports negative tokens doesn't fill a budget up again."""
         if not value:
             return cls()
-        amounts = [value.get(unit, 0) for unit in UNITS]
-        if min(amounts) < 0 or max(amounts) > MOST:
-            amounts = [min(max(0, amount), MOST) for amount in amounts]
-        return cls(*amounts)
+        amounts: Mapping[str, int] = value
+        if not value.keys() <= _KNOWN:
+            amounts = {unit: value[unit] for unit in UNITS if unit in value}
+        if amounts and (min(amounts.values()) < 0 or max(amounts.values()) > MOST):
+            amounts = {unit: min(max(0, amount), MOST) for unit, amount in amounts.items()}
+        return cls(**amounts)
 
 
 @lru_cache(1024)  # what one call costs is asked again and again

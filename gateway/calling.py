@@ -5,7 +5,7 @@ Each takes the path of every call (`pipeline`). What is known of it is what the 
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from gateway.events import Resolved
 from gateway.halting import side_by_side
 from gateway.hearing import Ear
 from gateway.inquiring import Inquiring
+from gateway.journal import Journal
 from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, Proposal, Work
 from gateway.run import CallState, Run
 from gateway.store import Lease, Store
@@ -28,18 +29,18 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Calling:
-    """One worker's calls for one run; `run` is the run as it is known by then. All methods raise what `append` does."""
+    """One worker's calls for the run of his journal. All methods raise what `append` does."""
 
     store: Store
     pipeline: Pipeline
     lease: Lease
-    run: Callable[[], Run]
+    journal: Journal
     ear: Ear
 
     async def make(self, calls: Sequence[CallState]) -> OutOfBudget | None:
         """All of them; the first that did not fit a budget."""
         return await self.together(
-            [self._made(call) if call.status != "again" else self._again(call) for call in calls]
+            [self._made(call, _next(call)) if call.status != "again" else self._again(call) for call in calls]
         )
 
     async def reconcile(self, calls: Sequence[CallState]) -> OutOfBudget | None:
@@ -55,9 +56,9 @@ class Calling:
         return self.pipeline.call(Proposal(call.key, call.path, call.arguments), self._work(), attempt)
 
     def _work(self) -> Work:
-        run = self.run()
+        run = self.journal.run
         place = Place.of(run, f"t{run.turn}")
-        return Work(place, self.lease, driven=True, seconds=seconds_left(run), ear=self.ear)
+        return Work(place, self.lease, driven=True, seconds=seconds_left(run), ear=self.ear, journal=self.journal)
 
     async def _again(self, call: CallState) -> CallResult:
         """The attempt before came to nothing: this one is judged like a new call, on the yes that was used by then."""
@@ -69,7 +70,7 @@ class Calling:
         """Until its moment has come; not for ever, whatever has become of the clock."""
         left = (call.until - now()) / 1000
         if call.until and left > 0:
-            await asyncio.sleep(min(left, LONGEST_PAUSE, seconds_left(self.run()) or LONGEST_PAUSE))
+            await asyncio.sleep(min(left, LONGEST_PAUSE, seconds_left(self.journal.run) or LONGEST_PAUSE))
 
     async def _reconciled(self, call: CallState) -> CallResult | None:
         pipeline, held_back = self.pipeline, call.status == "admitted"
@@ -81,16 +82,23 @@ class Calling:
         why, resolved = f"`{call.path}` may not simply be repeated", None
         if pipeline.only_reads(call.path):  # nothing can have happened: no person need be asked
             resolved = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
-        elif (found := await Inquiring(self.store, pipeline, self.run(), self._work()).about(call, now())) is not None:
+        elif (
+            found := await Inquiring(self.store, pipeline, self.journal.run, self._work()).about(call, now())
+        ) is not None:
             why, resolved = f"{why}; {found.why}", found.resolved
         return await pipeline.doubt(call.key, self._work(), why, attempt, resolved)
 
     def _late(self) -> OutOfBudget | None:
         """The run has no time for another attempt."""
-        run = self.run()
+        run = self.journal.run
         if run.limits.millis is None or run.worked(now()) < run.limits.millis:
             return None
         return OutOfBudget("millis", f"the run may work for {run.limits.millis / 1000:g} s")
+
+
+def _next(call: CallState) -> Attempt:
+    """What somebody said did not happen is judged like a new call, and is a further attempt all the same."""
+    return Attempt(call.attempt + 1, asked=True) if call.attempt else FIRST
 
 
 def now() -> int:

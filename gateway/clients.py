@@ -4,41 +4,41 @@ A client's session is a run without a model: its calls take the same path, meet 
 record.
 """
 
+import asyncio
 import contextlib
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from gateway.abandoned import Unrecorded, closed
 from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.budget import Limits
-from gateway.call import Action, Deny, JsonObject, Subject, Tool, outcome_from_json, says
+from gateway.call import Action, Deny, JsonObject, Subject, outcome_from_json, says
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
-from gateway.earlier import NOTHING_READ, Read, read_by, together, who_is
+from gateway.earlier import NOTHING_READ, Read, read_by, stopped_by, together, who_is
+from gateway.errors import IllegalEvent, LeaseLost
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
-from gateway.gaps import gaps
-from gateway.gates import Facts, awaited, judge_subscriber, listed
+from gateway.gates import Facts, judge_subscriber
 from gateway.hearing import Listening
 from gateway.insistence import Insistence
-from gateway.offer import About, Offer
+from gateway.offer import Offer
 from gateway.pipeline import CallResult, Pipeline, Upstream
-from gateway.policy import LivePolicy, RunFacts
+from gateway.policy import LivePolicy, Policy, RunFacts
 from gateway.profile import WHOLE, Profile
 from gateway.run import Run
+from gateway.shown import Shown
 from gateway.store import Lease, Once, Store, run_account, title_of
 from gateway.store.lease import owner_name
 from gateway.tracing import Place, Tracing
+from gateway.unrecorded import Unrecorded
 from gateway.uris import SCHEME
 from gateway.values import value
 
 __all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
 
-T = TypeVar("T", Tool, Offer)
-
-CLIENT_LEASE_SECONDS = 30 * 24 * 3600.0  # the owner's process is what counts: it is seen to be dead, not timed out
+CLIENT_LEASE_SECONDS = 24 * 3600.0  # no call lasts longer; a gateway has shorter ones, which it renews (`orphans`)
 
 
 def new_run_id() -> str:
@@ -63,7 +63,7 @@ class CurrentLimits(Protocol):
 @value(frozen=True, slots=True)
 class Clients:
     """Opens runs for clients. `limits` are those of each such run, or else what `budgets` say now. `tracing` is told of
-    its end.
+    its end. Whoever keeps a run for longer than `lease_seconds` renews its lease.
     """
 
     pipeline: Pipeline
@@ -73,6 +73,7 @@ class Clients:
     limits: Limits
     tracing: Tracing | None = None
     budgets: CurrentLimits | None = None
+    lease_seconds: float = CLIENT_LEASE_SECONDS
 
     @property
     def most(self) -> Limits:
@@ -102,23 +103,20 @@ class Clients:
         A run of the same subject and title that was active within `follows` seconds is the same client at work,
         whichever process served it: what that run has read taints this one, as what he has read `before` does.
         """
-        run_id, owner, limits = new_run_id(), owner_name(), self.most.to_json()
         if follows:
             before = together([before, await read_by(self.store, who_is(subject, title), follows)])
-        tainted, servers = before
+        run_id, lease = await self.begin(subject, title, before)
+        return ClientRun(self, Seat(run_id, subject, lease, profile, *before, title_of(title)))
+
+    async def begin(self, subject: Subject, title: str, before: Read) -> tuple[str, Lease | None]:
+        """Its id, and the right to record in it."""
+        run_id, owner, (tainted, servers) = new_run_id(), owner_name(), before
         who = (subject.user, subject.tenant, subject.agent)
         read = None if servers is None else sorted(servers)
+        limits = self.most.to_json()
         queued = Queued("client", *who, input=title, limits=limits, tainted=tainted, servers=read)
         await self.store.append(run_id, [queued, Started(owner)], lease=None)
-        lease = await self.store.acquire(run_id, owner, CLIENT_LEASE_SECONDS)
-        return ClientRun(self, Seat(run_id, subject, lease, profile, tainted, servers, title_of(title)))
-
-    async def sweep(self) -> int:
-        """Closes the runs of gateways that were killed; says how many. Their open questions stay."""
-        lost = await closed(self.store)
-        for run_id in lost:
-            await self.trace_end(run_id)
-        return len(lost)
+        return run_id, await self.store.acquire(run_id, owner, self.lease_seconds)
 
     async def trace_end(self, run_id: str, cause: str = "lost") -> None:
         """The root of a run's spans, sent when it has ended, with why it failed. Unread where nobody wants it."""
@@ -180,82 +178,38 @@ class Seat:
     client: str = ""
 
 
-class ClientRun:
+class ClientRun(Shown):
     """One client's session, within a profile: what is outside of it is not there for this client."""
+
+    _stopping: "asyncio.Task[bool] | None"
 
     def __init__(self, clients: Clients, seat: Seat) -> None:
         self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
         self._client, self._numbers = seat.client, itertools.count(1)
-        self._insistence, self._unrecorded = Insistence(), Unrecorded(clients.store, seat.run_id, seat.lease)
+        self._insistence, self._stopping = Insistence(), None
+        self._unrecorded = Unrecorded(clients.store, seat.run_id, seat.lease)
         self.ear, self._servers = Listening(tainted=seat.tainted), seat.servers  # what the run's events say
 
     @property
     def catalogue(self) -> Catalogue:
         return self.profile.of(self._clients.upstream.catalogue)
 
-    # ---- what there is for this subject: by exposed name, in a stable order
-
-    def tools(self) -> Sequence[tuple[str, Tool]]:
-        """The tools that are intact and that it may call with some arguments."""
-        catalogue = self.catalogue
-        return self._visible((name, catalogue.tools[path]) for name, path in catalogue.names.items())
-
-    def prompts(self) -> Sequence[tuple[str, Offer]]:
-        """The prompts that it may get with some arguments."""
-        catalogue = self.catalogue
-        return self._visible((name, catalogue.prompts[path]) for name, path in catalogue.prompt_names.items())
-
-    def resources(self) -> Sequence[tuple[str, Offer]]:
-        """The resources that it may read, by exposed URI."""
-        return self._visible(self.catalogue.resources.items())
-
-    def templates(self) -> Sequence[tuple[str, Offer]]:
-        """The templates of resources that it may read, by exposed template."""
-        return self._visible(self.catalogue.templates)
-
-    def servers(self) -> Mapping[str, About]:
-        """What those servers say of themselves of which it may use anything."""
-        lists = (self.tools(), self.prompts(), self.resources(), self.templates())
-        seen = {thing.server for listed in lists for _, thing in listed}
-        return {server: about for server, about in self.catalogue.about.items() if server in seen}
-
-    def missing(self) -> Mapping[str, str]:
-        """What is missing from its lists, and why (`gaps`)."""
-        return gaps(self.catalogue, self._clients.policy.glance, self.subject, datetime.now(UTC))
-
-    def _visible(self, found: Iterable[tuple[str, T]]) -> Sequence[tuple[str, T]]:
-        catalogue, policy, now = self.catalogue, self._clients.policy.glance, datetime.now(UTC)
-        return [(name, thing) for name, thing in found if listed(thing, catalogue, policy, self.subject, now)]
-
-    def offers(self, path: str, action: Action = "call") -> bool:
-        """Whether it may use this with some arguments; also whatever is missing together with a server of
-        which it may use anything.
-        """
-        catalogue, policy, now = self.catalogue, self._clients.policy.glance, datetime.now(UTC)
-        thing = catalogue.find(action, path)
-        if thing is None:
-            return awaited(path.partition("/")[0], catalogue, policy, self.subject, now)
-        return listed(thing, catalogue, policy, self.subject, now)
-
-    def hides(self, denied: Denied) -> bool:
-        """Whether a denial must read as if there were nothing: what the lists hide, no error betrays.
-
-        A line that denies was written with its reason, to be told.
-        """
-        return denied.rule is None and not self.offers(denied.path, denied.action)
+    @property
+    def glance(self) -> Policy:
+        return self._clients.policy.glance
 
     # ---- what it asks for: each returns the last fact about it, and raises StoreError when that can't be recorded
 
-    async def call(
+    def call(
         self,
         name: str,
         arguments: str | bytes | JsonObject,
         meta: JsonObject | None = None,
         exchange: Exchange | None = None,
-    ) -> CallResult:
+    ) -> Coroutine[Any, Any, CallResult]:
         """Calls a tool by its exposed name or its path."""
-        return await self._make("call", self.catalogue.resolve(name), arguments, meta, exchange)
+        return self._make("call", self.catalogue.resolve(name), arguments, meta, exchange)
 
     async def read(self, uri: str, meta: JsonObject | None = None, exchange: Exchange | None = None) -> CallResult:
         """Reads a resource by its exposed URI, or by one that a template or a result of the server has led to."""
@@ -310,17 +264,56 @@ class ClientRun:
         key = asked.round.key if asked.round and further else self.new_key(action)
         attempt = Attempt(asked.round.number, asked=True, once=asked.once) if asked.round else FIRST
         if self._insistence.why:
-            refused = self._insistence.refusal(key, path, arguments, action)
-            await self.record([refused])
-            return refused
+            return await self._refuse(key, path, arguments, action)
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
-        work = await self.work(hints=asked.caller is NOBODY)
-        result = await self._unrecorded.watched(key, self._clients.pipeline.call(proposal, work, attempt))
+        try:
+            work = await self.work(hints=asked.caller is NOBODY)
+            result = await self._unrecorded.watched(key, self._clients.pipeline.call(proposal, work, attempt))
+        except (IllegalEvent, LeaseLost):  # the run has ended, and this session with it where a person wanted that
+            if not await self._is_stopped():
+                raise
+            return await self._refuse(key, path, arguments, action)
         if isinstance(result, Returned):
             self._hear(path, result)
         else:
             self._insistence.heard(result)
         return result
+
+    async def _refuse(self, key: str, path: str, arguments: str | bytes | JsonObject, action: Action) -> Denied:
+        refused = self._insistence.refusal(key, path, arguments, action)
+        await self.record([refused])
+        return refused
+
+    @property
+    def is_over(self) -> bool:
+        """Whether this session has ended: it is refused all that it asks for."""
+        return bool(self._insistence.why)
+
+    async def _is_stopped(self) -> bool:
+        """Whether a person has ended the run: then another one holds what is still asked for, all of which is refused.
+        A new budget is not what he meant.
+        """
+        if self._stopping is None:
+            self._stopping = asyncio.ensure_future(self._stop())
+        stopped = False
+        try:
+            stopped = await asyncio.shield(self._stopping)
+        finally:
+            self._stopping = self._stopping if stopped else None  # it may be, later
+        return stopped
+
+    async def _stop(self) -> bool:
+        clients, ended = self._clients, await stopped_by(self._clients.store, self.run_id)
+        if ended is None:
+            return False
+        before, read = (self.run_id, self._lease), (self.ear.tainted, self._servers)
+        self.run_id, self._lease = await clients.begin(self.subject, self._client, read)
+        self._unrecorded = Unrecorded(clients.store, self.run_id, self._lease)
+        self._insistence.stop(ended.by, ended.why)
+        if before[1] is not None:
+            await clients.store.release(before[1])
+        await clients.trace_end(before[0])
+        return True
 
     def _hear(self, path: str, returned: Returned) -> None:
         server, known = path.partition("/")[0], self._servers
@@ -334,7 +327,11 @@ class ClientRun:
 
     async def record(self, events: Sequence[Event]) -> None:
         """Facts about what this client did, beside its calls."""
-        await self._clients.store.append(self.run_id, events, lease=self._lease)
+        try:
+            await self._clients.store.append(self.run_id, events, lease=self._lease)
+        except (IllegalEvent, LeaseLost):
+            await self._is_stopped()
+            raise
 
     def new_key(self, action: str) -> str:
         """The name of what it does next."""
@@ -380,9 +377,9 @@ class ClientRun:
         `output` is a word on how it ended, for the list of runs.
         """
         await self._unrecorded.settled()
-        why = self._insistence.why
-        end = Failed("insistence", why) if why else Succeeded(output)
+        why, kind = self._insistence.why, self._insistence.kind
+        end = Failed(kind, why) if why else Succeeded(output)
         await self._clients.store.append(self.run_id, [end], lease=self._lease)
         if self._lease is not None:
             await self._clients.store.release(self._lease)
-        await self._clients.trace_end(self.run_id, f"insistence: {why}")
+        await self._clients.trace_end(self.run_id, f"{kind}: {why}")

@@ -1,7 +1,7 @@
 """What clients have done in earlier runs: the same client at work goes on where it was, as far as taint is concerned.
 
 Who is the same is told by a run's record: the same subject, who gives himself the same name. And what the calls of a
-run have left behind whose gateway was killed.
+run have left behind whose gateway was killed, and who has stopped one.
 """
 
 import asyncio
@@ -9,12 +9,23 @@ import time
 from collections.abc import Mapping, Sequence
 
 from gateway.call import Subject
-from gateway.events import Failed, Succeeded
+from gateway.events import Cancelled, Failed, Succeeded
 from gateway.run import fold
 from gateway.standing import NOTHING_HELD, Held, held_back
 from gateway.store import RunRow, Store, title_of
 
-__all__ = ["MOST_READ", "NOTHING_READ", "Read", "Who", "held_in", "read_by", "read_until", "together", "who_is"]
+__all__ = [
+    "MOST_READ",
+    "NOTHING_READ",
+    "Read",
+    "Who",
+    "held_in",
+    "read_by",
+    "read_until",
+    "stopped_by",
+    "together",
+    "who_is",
+]
 
 MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
@@ -80,3 +91,12 @@ async def held_in(store: Store, run_id: str) -> Held:
         held, after = held_back(page, held), page[-1].seq
         await asyncio.sleep(0)
     return held
+
+
+async def stopped_by(store: Store, run_id: str) -> Cancelled | None:
+    """How a person has ended a run, if one has. Raises StoreError."""
+    row = await store.run_row(run_id)
+    if row.status != "cancelled":
+        return None
+    last = await store.events(run_id, max(0, row.seq - MOST_READ))  # what was under way may have come in after it
+    return next((each.event for each in reversed(last) if isinstance(each.event, Cancelled)), None)

@@ -25,6 +25,7 @@ __all__ = [
     "Recipe",
     "ToolWord",
     "result_of",
+    "undo_run",
     "wrong_place",
 ]
 

@@ -3,21 +3,32 @@
 from dataclasses import replace
 
 from gateway.budget import Limits
+from gateway.call import Subject
 from gateway.clients import new_run_id
 from gateway.errors import StoreError
 from gateway.forking import Fork, forked
 from gateway.models import Models
 from gateway.offline import Offline
+from gateway.values import value
 
-__all__ = ["begin"]
+__all__ = ["Taken", "begin"]
 
 
-async def begin(offline: Offline, run_id: str, fork: Fork, model: str | None, limits: Limits) -> str:
+@value(frozen=True, slots=True)
+class Taken:
+    """How a run is taken up anew: by whom (else who is configured), with which model, and limits that come first."""
+
+    by: Subject | None = None
+    model: str | None = None
+    limits: Limits = Limits()
+
+
+async def begin(offline: Offline, run_id: str, fork: Fork, how: Taken) -> str:
     """Queues it and returns its id. Its budgets begin anew, with the limits of its agent, or those that are given.
 
     It belongs to whom the run belongs, and nobody else begins it. Raises StoreError, UnknownRun, ConfigError.
     """
-    found, asking = await offline.run(run_id), offline.subject()
+    found, asking = await offline.run(run_id), how.by or offline.subject()
     owner = found.subject
     if found.driver == "client":
         raise StoreError(f"run `{found.id}` is an MCP client's: there is no conversation to go on with")
@@ -25,11 +36,11 @@ async def begin(offline: Offline, run_id: str, fork: Fork, model: str | None, li
         raise StoreError(f"run `{found.id}` is of {owner.user} in `{owner.tenant}`: only he goes on from it (--as)")
     queued, carried = forked(found.id, await offline.store.events(found.id), fork)
     name = (owner.agent or "").removeprefix("agent:")
-    if model is not None:
-        Models(offline.config).open(model, "--model")
+    if how.model is not None:
+        Models(offline.config).open(how.model, "--model")
     agent = offline.config.agents.get(name)
     most = offline.budgets.limits_for(name).strictest(agent.budgets.limits if agent else Limits())
-    queued = replace(queued, model=model or queued.model, limits=most.replaced(limits).to_json())
+    queued = replace(queued, model=how.model or queued.model, limits=most.replaced(how.limits).to_json())
     new = new_run_id()
     await offline.store.append(new, [queued, carried], lease=None)
     return new

@@ -34,9 +34,9 @@ class Halting:
         self._seen: int | None = None  # the last event that the step under way knew of, if one is
         self._halted = False
 
-    async def through(self, step: Awaitable[None], seen: int) -> None:
-        """Takes a step, which knows of the events up to `seen`. It is left in the middle when the run halts: what was
-        under way is recorded by whoever was at it, as when the driver is cancelled.
+    async def through(self, step: Awaitable[None], seen: int) -> bool:
+        """Takes a step, which knows of the events up to `seen`; says whether to its end. It is left in the middle when
+        the run halts: what was under way is recorded by whoever was at it, as when the driver is cancelled.
         """
         self._seen, self._halted = seen, False
         try:
@@ -48,6 +48,7 @@ class Halting:
             self._seen = None
             if self._halted:
                 self._driver.uncancel()
+        return not self._halted
 
     async def look(self) -> None:
         """Looks on, for ever."""
@@ -89,6 +90,8 @@ async def side_by_side(calls: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:
     """What comes of each. What breaks in one (the store, the lease) stops all, and comes out as itself. But where one
     may not be made any more, because the run was stopped, those under way come to their end before that is raised.
     """
+    if len(calls) == 1:
+        return [await calls[0]]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_made(call)) for call in calls]

@@ -1,4 +1,5 @@
-"""A client that makes a call again which people have refused, though it was told not to. Pure.
+"""A client that makes a call again which people have refused, though it was told not to; or whose run a person has
+ended. Pure.
 
 A model of ours that insists ends its run (`steps`). The run of an MCP client is the record of its session, and to end
 that alone would give whoever insists a new one, with a fresh budget. So it is the session that ends: whatever it asks
@@ -23,12 +24,12 @@ MOST = 1_000  # refused calls of one session that are told apart
 
 
 class Insistence:
-    """Of one session. `why` is why it has ended, if it has."""
+    """Of one session. `why` is why it has ended, if it has, and `kind` a word for that."""
 
-    __slots__ = ("_times", "why")
+    __slots__ = ("_times", "kind", "why")
 
     def __init__(self) -> None:
-        self.why = ""
+        self.why, self.kind = "", "insistence"
         self._times: dict[bytes, int] = {}
 
     def heard(self, fact: object) -> None:
@@ -42,6 +43,11 @@ class Insistence:
         if times > MAX_REFUSALS:
             again = f"a call was made {MAX_REFUSALS} times again that people had refused: `{fact.path}`"
             self.why = f"this session has ended: {again}; a person may begin another one"
+
+    def stop(self, by: str, why: str) -> None:
+        """A person has ended its run: `deny --stop`, `cancel`."""
+        told = f"{by} has stopped it" + (f": {why}" if why else "")
+        self.why, self.kind = f"this session has ended: {told}; a person may begin another one", "stopped"
 
     def refusal(self, key: str, path: str, arguments: str | bytes | JsonObject, action: Action) -> Denied:
         """What a session that has ended gets for whatever it asks."""

@@ -8,6 +8,7 @@ stops at once and can record nothing more. Calls of one reply run side by side.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -21,17 +22,18 @@ from gateway.call import Deny, Tool
 from gateway.calling import Calling, now, seconds_left
 from gateway.catalogue import Catalogue
 from gateway.conversation import AnswerRejected, Interrupted, Purpose, Searched
-from gateway.errors import ContextTooSmall, IllegalEvent
+from gateway.errors import ContextTooSmall, IllegalEvent, ToolgateError
 from gateway.events import Cancelled, Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
 from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
 from gateway.halting import Halting, watched
 from gateway.hearing import OfRun
+from gateway.journal import Journal
 from gateway.later import Slept, Woke
 from gateway.pipeline import OutOfBudget, Pipeline
-from gateway.policy import LivePolicy
-from gateway.refusals import denial
-from gateway.run import ENDED, CallState, Run, fold
+from gateway.policy import LivePolicy, Policy
+from gateway.refusals import denial, refused_lately
+from gateway.run import ENDED, CallState, Run
 from gateway.steps import (
     AskModel,
     Fail,
@@ -46,6 +48,7 @@ from gateway.steps import (
     Wait,
     Wake,
     broken,
+    may_go_on,
     next_step,
     tells_less,
     why_it_goes_on,
@@ -126,14 +129,14 @@ class Loop:
 
 @dataclass(slots=True)
 class _Drive:
-    """One worker's time with one run. `run` is what the store's events fold to, kept up with."""
+    """One worker's time with one run. `run` is what its events fold to, as the journal knows them."""
 
     parts: Parts
     lease: Lease
     watcher: Watcher
     halting: Halting
     over: Callable[[], bool] | None = None  # a worker's time
-    run: Run = field(init=False)
+    journal: Journal = field(init=False)
     halts: int = 0  # how often somebody has stopped it
     fitting: Fitting = field(default_factory=Fitting)
     tools: "_Offer | None" = None
@@ -142,25 +145,44 @@ class _Drive:
     retry_after: float | None = None  # what the backend asked for when it failed; seconds
 
     def __post_init__(self) -> None:
-        self.run = Run(self.lease.run_id)
+        self.journal = Journal(self.parts.store, self.lease, self._heard)
         self.ear = OfRun(lambda: self.run)
 
+    @property
+    def run(self) -> Run:
+        return self.journal.run
+
     async def to_rest(self) -> Run:
-        await self._catch_up()
+        try:
+            return await self._driven()
+        finally:
+            with suppress(ToolgateError):  # then it stays asked, or admitted, without an answer
+                await asyncio.shield(self.journal.flush())
+
+    async def _driven(self) -> Run:
+        await self.journal.read()
         if self.run.status in ENDED or self.run.driver != "loop":
             return self.run
         await self._taken(self._begin())
-        while not isinstance(step := next_step(self.run, now()), Rest):
-            if self.over is not None and self.over():
-                break
-            await self._taken(_TAKE[type(step)](self, step))
+        await self._steps()
+        while may_go_on(self.run, now()):  # what it waits for came while it wrote down that it waits
+            await self._taken(self._begin())
+            await self._steps()
         if self.run.status in ENDED:
             self._trace_end()
         return self.run
 
+    async def _steps(self) -> None:
+        while not isinstance(step := next_step(self.run, now()), Rest):
+            if self.over is not None and self.over():
+                break
+            await self._taken(_TAKE[type(step)](self, step))
+        await self.journal.flush()
+
     async def _begin(self) -> None:
         if self.run.status == "queued" and self.run.session:
             await take_turn(self.parts.store, self.run, self.lease)
+            await self.journal.read()
         elif self.run.status in ("queued", "running"):
             await self._append(Started(self.lease.owner))
         elif self.run.paused == "person":
@@ -169,34 +191,33 @@ class _Drive:
             if self.over is not None:
                 return  # whoever resumes it says so
             await self._append(Resumed("it was resumed"))
-        elif not isinstance(next_step(replace(self.run, status="running"), now()), Wait):
+        elif may_go_on(self.run, now()):
             await self._append(Resumed(why_it_goes_on(self.run, now())))
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may stop the run meanwhile: then what the step records may not follow."""
         halts = self.halts
         try:
-            await self.halting.through(step, self.run.seq)
+            whole = await self.halting.through(step, self.journal.seen)
         except IllegalEvent:
-            await self._catch_up()
+            await self.journal.read()
             if self.run.status in ("queued", "running") and self.halts == halts:
                 raise
-        await self._catch_up()
-
-    async def _catch_up(self) -> None:
-        """Whatever was recorded, by whomever: approvals come from other processes."""
-        fresh = await self.parts.store.events(self.lease.run_id, self.run.seq)
-        self.run = fold(self.run.id, fresh, self.run)
-        for recorded in fresh:
-            self.watcher.recorded(recorded)
-        self.halts += sum(isinstance(recorded.event, Cancelled | Interrupted | Paused) for recorded in fresh)
-        self.refusals += _refusals(fresh)
+        else:
+            if not whole:
+                await self.journal.read()
         while self.refusals and self.run.status == "running":  # as long as it waits, the next driver tells of them
             await self._trace_refusal(self.refusals.pop(0))
 
+    def _heard(self, fresh: Sequence[Recorded]) -> None:
+        """What was recorded, by whomever: approvals come from other processes."""
+        for recorded in fresh:
+            self.watcher.recorded(recorded)
+        self.halts += sum(isinstance(recorded.event, Cancelled | Interrupted | Paused) for recorded in fresh)
+        self.refusals += refused_lately(fresh)
+
     async def _append(self, event: Event) -> None:
-        await self.parts.store.append(self.run.id, [event], lease=self.lease)
-        await self._catch_up()
+        await self.journal.append((event,))
 
     async def ask(self, step: AskModel) -> None:
         if step.attempt > 1 and not tells_less(self.run):
@@ -235,10 +256,10 @@ class _Drive:
 
     @property
     def _calling(self) -> Calling:
-        return Calling(self.parts.store, self.parts.pipeline, self.lease, lambda: self.run, self.ear)
+        return Calling(self.parts.store, self.parts.pipeline, self.lease, self.journal, self.ear)
 
     async def _listen(self) -> None:
-        if self.parts.policy.glance.traces:
+        if self.tools is None or self.tools.policy.traces:  # it spares time, and decides nothing
             await self.ear.listen()
 
     async def wait(self, step: Wait) -> None:
@@ -247,7 +268,7 @@ class _Drive:
         await self._append(Waited(step.cause, step.why, step.until))
 
     async def wake(self, step: Wake) -> None:
-        await self.parts.store.append(self.run.id, [Woke(call.key) for call in step.calls], lease=self.lease)
+        await self.journal.append([Woke(call.key) for call in step.calls])
 
     async def pause(self, step: Pause) -> None:
         await self._append(Paused("budget", step.why, step.unit))
@@ -258,7 +279,7 @@ class _Drive:
     async def finish(self, step: Finish) -> None:
         self.parts.tracing.stepped(self.run, "answer")
         left = left_by(self.run, self._agent(), self._model().window) if self.run.session else []
-        await self.parts.store.append(self.run.id, [Succeeded(step.output)], lease=self.lease, changes=left)
+        await self.journal.append([Succeeded(step.output)], left)
 
     async def fail(self, step: Fail) -> None:
         self.parts.tracing.stepped(self.run, "failure")
@@ -269,9 +290,9 @@ class _Drive:
         wish = nap(call.arguments, now())
         if isinstance(wish, str):
             wrong = denial(call.key, call.path, call.arguments, Deny("valid", wish))
-            await self.parts.store.append(self.run.id, [wrong], lease=self.lease)
+            await self.journal.append([wrong])
             return
-        await self.parts.store.append(self.run.id, [Slept(call.key, wish.until, wish.news)], lease=self.lease)
+        await self.journal.append([Slept(call.key, wish.until, wish.news)])
 
     async def _search(self, call: CallState) -> None:
         """Lists what may be listed: nothing leaves, so there is nothing to judge. What is found is called like all."""
@@ -279,17 +300,16 @@ class _Drive:
         told = answered(call.path, call.arguments, made)
         found = [self._resolved(name) for name in told.found]
         searched = Searched(call.key, told.query, found, told.content, told.is_error)
-        await self.parts.store.append(self.run.id, [searched], lease=self.lease)
+        await self.journal.append([searched])
 
     def _turn(self, model: Model, purpose: Purpose = "answer") -> Turn:
         parts = self.parts
         watch = self.watcher.streamed if purpose == "answer" else _unheard
-        how = (parts.booking, self._catch_up, purpose)
-        return Turn(parts.store, parts.tracing, model, self.lease, self._wanted, watch, *how)
+        return Turn(self.journal, parts.tracing, model, self._wanted, watch, parts.booking, purpose)
 
     def _wanted(self, wish: ToolCall) -> Mapping[str, str]:
-        made = self._offer(self._model()).offer
-        return wanted(wish, made, self._resolved)
+        shown = self.tools or self._offer(self._model())
+        return wanted(wish, shown.offer, self._resolved)
 
     def _resolved(self, name: str) -> str:
         """By the tools that there are when the model has spoken: a server may have come back meanwhile."""
@@ -300,7 +320,7 @@ class _Drive:
             await self._turn(model, "summary").ask(self.run, self.run.turn, self._within_time(model, request))
 
         made, agent = self._offer(model).offer, self._agent()
-        agent = replace(agent, max_output_tokens=agent.max_output_tokens or model.most_output)
+        agent = agent if agent.max_output_tokens else replace(agent, max_output_tokens=model.most_output)
         return Teller(agent, model, made, self._append, ask, self.parts.tracing)
 
     def _timed(self, model: Model, teller: Teller) -> Request:
@@ -321,14 +341,14 @@ class _Drive:
         """What the model is shown: made anew when the servers' tools, the policy or the window change."""
         catalogue, policy, agent = self.parts.catalogue(), self.parts.policy.glance, self._agent()
         window = window_of(agent, model.window)
-        if self.tools is None or not self.tools.of(catalogue, policy.digest, window):
+        if self.tools is None or not self.tools.of(catalogue, policy, window):
             now, subject = datetime.now(UTC), self.run.subject
 
             def visible(tool: Tool) -> bool:
                 return listed(tool, catalogue, policy, subject, now)
 
             made = offer(agent, catalogue, visible, window)
-            self.tools = _Offer(catalogue, policy.digest, window, made)
+            self.tools = _Offer(catalogue, policy, window, made)
         return self.tools
 
     async def _trace_refusal(self, refusal: Decided) -> None:
@@ -346,13 +366,13 @@ class _Drive:
 @dataclass(frozen=True, slots=True)
 class _Offer:
     catalogue: Catalogue
-    policy: str
+    policy: Policy
     window: int
     offer: Offer
 
-    def of(self, catalogue: Catalogue, policy: str, window: int) -> bool:
+    def of(self, catalogue: Catalogue, policy: Policy, window: int) -> bool:
         """Whether it is what they make."""
-        return self.catalogue is catalogue and (self.policy, self.window) == (policy, window)
+        return self.catalogue is catalogue and (self.policy.digest, self.window) == (policy.digest, window)
 
 
 def _unheard(_event: StreamEvent) -> None:
@@ -377,11 +397,3 @@ def backoff(attempt: int, retry_after: float | None) -> float:
     """Seconds to wait before this attempt (from 2) at a model's reply: what the backend asked for, within reason."""
     jitter = random.uniform(0, BACKOFF * 2 ** (attempt - 1))  # noqa: S311 - spreads load, guards nothing
     return max(jitter, min(retry_after or 0.0, LONGEST_PAUSE))
-
-
-def _refusals(fresh: Sequence[Recorded]) -> Sequence[Decided]:
-    """The questions that were answered with no, or not in time; but not those that an earlier driver has told of."""
-    events = [recorded.event for recorded in fresh]
-    begun = [place for place, event in enumerate(events) if isinstance(event, Started | Resumed)]
-    late = events[begun[-1] :] if begun else events
-    return [event for event in late if isinstance(event, Decided) and event.decision != "approved"]

@@ -1,6 +1,7 @@
 """What can be had without starting a server: the store, the policy, the budgets; and what people do to runs there."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,17 +10,27 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.config import Budgets, Config, LiveBudgets
+from gateway.effects import UNDO, undo_run
 from gateway.errors import StoreError, ToolgateError
-from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed
+from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed, Succeeded
 from gateway.lasting import DAY
 from gateway.later import Notified
 from gateway.policy import LivePolicy, load
+from gateway.reserving import settled_of_lost
+from gateway.reversal import OF_UNDO, settlement, undos
 from gateway.rollout import Paths, open_policy
-from gateway.run import Run, fold
+from gateway.run import ENDED, Run, fold
+from gateway.standing import held_back
+from gateway.store import run_account
 from gateway.store.database import DatabaseStore
+from gateway.store.lease import is_dead, leased
 from gateway.store.opening import is_made, open_store
+from gateway.store.waiting import until
+from gateway.tool_words import effects_of
 
-__all__ = ["Offline", "open_offline", "policy_paths"]
+__all__ = ["LET_GO", "Offline", "open_offline", "policy_paths"]
+
+LET_GO = 30.0  # seconds: a worker's lease is over by then, but not that of a client's session
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +94,32 @@ class Offline:
                 await self.store.append(run_id, [note], lease=None)
 
     async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
-        """A person says what became of a call in doubt. Raises StoreError for a call that is not in doubt."""
-        run = await self.run(run_id)
+        """A person says what became of a call in doubt, or (`undo/t1/call/1`) of an attempt to undo one. Raises
+        StoreError for a call that is not in doubt, and LeaseLost while somebody undoes what the run has done.
+        """
+        run, word = await self.run(run_id), Resolved(key, resolution, by, note)
+        if key.startswith(OF_UNDO):
+            await self._settle_undo(run.id.removeprefix(UNDO), word)
+            return
         doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
         if key not in doubted:
             known = f"in doubt: {', '.join(f'`{name}`' for name in doubted)}" if doubted else "no call of it is"
             raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
-        await self.store.append(run.id, [Resolved(key, resolution, by, note)], lease=None)
+        await self.store.append(run.id, [word], lease=None)
+
+    async def _settle_undo(self, undone: str, word: Resolved) -> None:
+        run_id = undo_run(undone)
+        if not await self.store.events(run_id):
+            raise StoreError(f"nothing of run `{undone}` was undone")
+        async with leased(self.store, run_id) as lease:
+            later = await self.store.events(run_id)
+            facts, held = settlement(later, word), held_back(later)
+            lost = {word.key: held[word.key]} if word.key in held else {}
+            changes = settled_of_lost(run_account(run_id), lost)
+            await self.store.append(run_id, facts, lease=lease, changes=changes)
+            events, later = [await self.store.events(name) for name in (undone, run_id)]
+            if not any(undo.left for undo in undos(fold(undone, events), events, later, effects_of(self.config))):
+                await self.store.append(run_id, [Succeeded("")], lease=lease)
 
     async def notify(self, run_id: str, name: str, data: str, by: Subject, *, trusted: bool = False) -> None:
         """News for a run, as JSON text: untrusted, but where its own user says that these are his words.
@@ -104,6 +134,26 @@ class Offline:
             own = f"`{run.subject.user}` of `{run.subject.tenant}`"
             raise StoreError(f"only {own}, whose run it is, can vouch for news of run `{run.id}`; say it without")
         await self.store.append(run.id, [Notified(name, data, by.user, not trusted)], lease=None)
+
+    async def delete(self, run_id: str, by: str, *, force: bool = False) -> str:
+        """Deletes a run that has ended, and returns its id; with `force` it is cancelled first, and whoever drives it
+        has `LET_GO` seconds. Raises StoreError.
+        """
+        run = await self.run(run_id)
+        if force:
+            if run.status not in ENDED:
+                await self.cancel(run.id, by, "it is to be deleted")
+            if not await until(self.store, lambda: self._is_let_go(run.id), LET_GO):
+                owner = (await self.store.run_row(run.id)).owner
+                why = f"run `{run.id}` is cancelled, and {owner} has not let go of it within {LET_GO:g} s"
+                raise StoreError(f"{why}; say the same again later")
+        await self.store.removal.remove(run.id, by)
+        return run.id
+
+    async def _is_let_go(self, run_id: str) -> bool:
+        """Whoever drove it has recorded what was under way: soon, or its lease runs out."""
+        row = await self.store.run_row(run_id)
+        return row.owner is None or is_dead(row.owner) or row.lease_until <= time.time_ns() // 1_000_000
 
     async def resume(self, run_id: str, by: str = "") -> None:
         """Lets a paused run go on, as somebody says; one that waits goes on by itself when people have answered.

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -150,7 +150,7 @@ class Pipeline:
         settle = (Settle(run_account(work.place.run_id), price, price),) if reserved else ()
         settle = (*settle, *settled_in(bill.accounts)) if reserved and bill else settle
         facts: list[Event] = [doubted] if resolved is None else [doubted, resolved]
-        await self._store.append(work.place.run_id, facts, lease=work.lease, changes=settle)
+        await self._append(work, facts, settle)
         return doubted
 
     def may_repeat(self, path: str) -> bool:
@@ -173,7 +173,7 @@ class Pipeline:
 
     def _taints(self, admission: Admission, outcome: Outcome) -> bool:
         """What a server says taints, be it an answer, or a question, or what it said before: a client reads all."""
-        thing, ear = admission.facts.thing(admission.call), admission.work.ear
+        thing, ear = admission.thing, admission.work.ear
         if thing and thing.trusted:
             return False
         return says(outcome) or (ear is not None and ear.spoke(admission.call))
@@ -200,7 +200,7 @@ class Pipeline:
         return await self._deny(call, work, facts, no)
 
     async def _refuse(self, denied: Denied, work: Work, changes: Sequence[Change] = (), *before: Event) -> Denied:
-        await self._store.append(work.place.run_id, [*before, denied], lease=work.lease, changes=changes)
+        await self._append(work, [*before, denied], changes)
         return denied
 
     async def _hold(self, call: Call, work: Work, facts: Facts, verdict: Verdict) -> Held:
@@ -217,7 +217,7 @@ class Pipeline:
         if changes and self._booking is not None:
             changes = (*changes, *await self._booking.question(call, work, facts.now))
         told = [*recognised(call, facts), held]
-        await self._store.append(work.place.run_id, told, lease=work.lease, changes=changes)
+        await self._append(work, told, changes)
         return held
 
     async def _make(self, admission: Admission) -> CallResult:
@@ -238,10 +238,10 @@ class Pipeline:
 
     async def _admit(self, admission: Admission) -> None:
         """Writes it down. A caller who goes away meanwhile leaves no doubt behind: nothing was sent."""
-        call, work = admission.call, admission.work
+        work = admission.work
         changes = admission.changes(work.account)
         try:
-            await self._store.append(call.run_id, admission.events, lease=work.lease, changes=changes)
+            await self._append(work, admission.events, changes)
         except asyncio.CancelledError:
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer
                 await asyncio.shield(self._take_back(admission))
@@ -254,16 +254,16 @@ class Pipeline:
             why = "it may not be sent again: the policy allows it only as a dry run"
             return await self.doubt(call.key, work, why, admission.attempt)
         obliged: list[Event] = [event for event in admission.events if isinstance(event, Obliged)]
-        outcome = rehearsed(call, admission.facts.thing(call), duties)
+        outcome = rehearsed(call, admission.thing, duties)
         returned = Returned(call.key, outcome_to_json(outcome), {})
         known = recognised(call, admission.facts)
         facts = [*known, replace(admission.event, reserved={}), *obliged, returned]
-        await self._store.append(call.run_id, facts, lease=work.lease)
+        await self._append(work, facts)
         return returned
 
     async def _take_back(self, admission: Admission) -> None:
         """What was refused in that moment took nothing: to give it back would make room for what nobody allows."""
-        seq = await self._store.append(admission.call.run_id, [], lease=admission.work.lease)  # behind it
+        seq = await self._append(admission.work, [])  # behind it
         if any(past.event == admission.event for past in await self._store.events(admission.call.run_id, seq - LATELY)):
             await self._record(admission, NOT_SENT)
 
@@ -275,7 +275,7 @@ class Pipeline:
         try:
             outcome = await self._send(admission, sent.timeout)
             if admission.duties is not None:
-                outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.facts.thing(call))
+                outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.thing)
         except asyncio.CancelledError:
             when = Interval(begin, time.time_ns())
             self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, when)
@@ -338,10 +338,22 @@ class Pipeline:
         back = (*back, *admission.concluded(outcome))
         again = self._deferring.deferred(call.key, call.path, admission.attempt, outcome) if work.driven else None
         facts: list[Event] = [kept] if again is None else [again, kept]
-        await self._store.append(call.run_id, facts, lease=work.lease, changes=(*settle, *back))
+        await self._keep(work, facts, (*settle, *back), given_up=outcome is NO_OUTCOME)
         if returned.tainting and work.ear is not None and admission.facts.policy.traces:
             await work.ear.listen()
         return returned
+
+    async def _keep(self, work: Work, facts: Sequence[Event], changes: Sequence[Change], *, given_up: bool) -> None:
+        """An answer is written with what comes next in its run, where a journal is kept of that."""
+        if work.journal is None or given_up:
+            await self._append(work, facts, changes)
+        else:
+            work.journal.hold(facts, changes)
+
+    def _append(self, work: Work, facts: Sequence[Event], changes: Sequence[Change] = ()) -> Awaitable[int]:
+        if work.journal is not None:
+            return work.journal.append(facts, changes)
+        return self._store.append(work.place.run_id, facts, lease=work.lease, changes=changes)
 
 
 def _denied(call: Call, facts: Facts, verdict: Verdict) -> Denied:

@@ -7,11 +7,12 @@ identifies the whole.
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 
 from gateway.call import Action, Deny, JsonObject, Verdict
-from gateway.events import Denied
+from gateway.events import Decided, Denied, Recorded, Resumed, Started
 
-__all__ = ["KEPT_BYTES", "denial"]
+__all__ = ["KEPT_BYTES", "denial", "refused_lately"]
 
 KEPT_BYTES = 64 * 1024  # of the arguments, as UTF-8
 _KEPT_PATH, _KEPT_WHY = 512, 2_000  # characters: a client may call a tool by any name, and the reason repeats it
@@ -31,6 +32,14 @@ def denial(
     wait = verdict.retry_after if isinstance(verdict, Deny) else None
     retry = None if wait is None else math.ceil(wait)
     return Denied(key, _cut(path, _KEPT_PATH), text, verdict.gate, why, verdict.rule, whole, action, retry_after=retry)
+
+
+def refused_lately(fresh: Sequence[Recorded]) -> Sequence[Decided]:
+    """The questions that were answered with no, or not in time; but not those that an earlier driver has told of."""
+    events = [recorded.event for recorded in fresh]
+    begun = [place for place, event in enumerate(events) if isinstance(event, Started | Resumed)]
+    late = events[begun[-1] :] if begun else events
+    return [event for event in late if isinstance(event, Decided) and event.decision != "approved"]
 
 
 def _text(arguments: str | bytes | JsonObject) -> str:

@@ -42,7 +42,7 @@ from gateway.transitions import ENDED, FROM_OUTSIDE, TRANSITIONS, Status, after
 from gateway.values import changed
 
 __all__ = ["ENDED", "TRANSITIONS", "Answer", "CallState", "Run", "Status", "after", "apply", "fold"]
-__all__ += ["SMALLEST"]
+__all__ += ["SMALLEST", "retimed"]
 
 SMALLEST = 4_000  # bytes of a conversation of which less can be told
 
@@ -60,6 +60,7 @@ def apply(run: Run, recorded: Recorded) -> Run:
     event = recorded.event
     status = after(None if run.seq == 0 else run.status, event)
     new = _APPLY[type(event)](run, event) if type(event) in _APPLY else run
+    worked = _worked(run, recorded)
     return changed(
         new,
         status=status,
@@ -68,8 +69,17 @@ def apply(run: Run, recorded: Recorded) -> Run:
         updated=recorded.at,
         active=run.active if type(event) in FROM_OUTSIDE else recorded.at,
         turn_began=run.turn_began if new.turn == run.turn else recorded.at,
-        spend=new.spend + Spend(millis=_worked(run, recorded)),
+        spend=new.spend + Spend(millis=worked) if worked else new.spend,
     )
+
+
+def retimed(run: Run, before: Run, last: Recorded) -> Run:
+    """`run` is what `before` became by facts up to the `last`, whose moments had only been foreseen: the same with the
+    moment at which all of them came. Of facts that no turn begins with, by whoever drives the run.
+    """
+    millis = before.spend.millis + _worked(before, last)
+    spend = run.spend if run.spend.millis == millis else run.spend + Spend(millis=millis - run.spend.millis)
+    return changed(run, updated=last.at, active=last.at, spend=spend)
 
 
 def _worked(run: Run, recorded: Recorded) -> int:

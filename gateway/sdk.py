@@ -3,9 +3,9 @@
 `import mcp` loads a whole client, a whole server and a framework for tools, and `mcp_types.methods` builds three
 hundred models that only what is out of the ordinary needs: half a second and 20 MB before the first call. Here the
 packages stand without their `__init__`, which runs when a name of it is wanted (`from mcp import Client` works as
-ever). The two rooms that use the SDK import this module first; where it is loaded already, that changes nothing. So it
-is with uvicorn, of which we use the server, and not the program that restarts it when a file changes: its own parts
-want one name of it, which has a home of its own.
+ever), and models are built when they are first used. The two rooms that use the SDK import this module first; where it
+is loaded already, that changes nothing. So it is with uvicorn, of which we use the server, and not the program that
+restarts it when a file changes: its own parts want one name of it, which has a home of its own.
 """
 
 import contextlib
@@ -21,7 +21,8 @@ from typing import Any
 __all__: list[str] = []
 
 _PACKAGES = ("mcp", "mcp.client", "mcp.server", "uvicorn")
-_METHODS = "mcp_types.methods"
+_MODELS = "mcp_types"
+_LATE = ("mcp_types.methods", "mcp.client.session")  # modules full of models
 _ALL = ("__all__", "__version__")
 _HOMES = {("uvicorn", "Config"): "uvicorn.config"}  # where a name is made that a package only hands on
 
@@ -68,20 +69,37 @@ class _Door(ModuleType):
 
 @contextlib.contextmanager
 def _built_when_used() -> Iterator[None]:
-    """Models that are defined meanwhile get their validator when they are first used: most never are."""
-    from pydantic import BaseModel
+    """Models that are defined meanwhile get their validator when they are first used: most never are. So do adapters,
+    which would have all models built that they stand for.
+    """
+    from pydantic import BaseModel, TypeAdapter
+
+    if "defer_build" in BaseModel.model_config:  # one module has another one loaded
+        yield
+        return
+    usual = TypeAdapter.__init__
+
+    def later(self: Any, kind: Any, *, _parent_depth: int = 2, **how: Any) -> None:
+        if not isinstance(kind, type):  # a model says so itself
+            how.setdefault("config", {"defer_build": True})
+        usual(self, kind, _parent_depth=_parent_depth + 1, **how)
 
     BaseModel.model_config["defer_build"] = True
+    TypeAdapter.__init__ = later  # type: ignore[method-assign, assignment] # for as long as the module is executed
     try:
         yield
     finally:
         del BaseModel.model_config["defer_build"]
+        TypeAdapter.__init__ = usual  # type: ignore[method-assign]
 
 
 def _by_the_side() -> None:
-    """Puts the doors up, once. Costs next to nothing: nothing of the SDK is executed, `mcp_types` excepted."""
+    """Puts the doors up, once. Costs little: nothing of the SDK is executed, `mcp_types` excepted."""
     with _loading:
-        for name in (*_PACKAGES, _METHODS):
+        if _MODELS not in sys.modules:
+            with _built_when_used():
+                importlib.import_module(_MODELS)
+        for name in (*_PACKAGES, *_LATE):
             if name not in sys.modules:
                 _put_up(name)
 

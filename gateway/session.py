@@ -36,6 +36,7 @@ __all__ = [
     "Keep",
     "Line",
     "Memory",
+    "Open",
     "Session",
     "Turn",
     "carried",
@@ -80,6 +81,20 @@ class Session:
     created: int
     updated: int
     open: Sequence[str] = ()
+
+
+@value(frozen=True, slots=True)
+class Open:
+    """A run of a session that has not ended. Of those that have `begun` there is one: it has the turn."""
+
+    run_id: str
+    status: Status
+    begun: bool
+
+    @property
+    def aside(self) -> bool:
+        """Whether it was paused before its turn, and keeps nobody waiting."""
+        return self.status == "paused" and not self.begun
 
 
 @value(frozen=True, slots=True)

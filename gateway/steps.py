@@ -5,7 +5,7 @@ crash, or of a time-out: steps are only asked for when nothing is in flight.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.call import JsonObject
 from gateway.lifecycle import WaitCause
@@ -31,6 +31,7 @@ __all__ += [
     "Wait",
     "Wake",
     "broken",
+    "may_go_on",
     "next_step",
     "tells_less",
     "users_turn",
@@ -136,6 +137,11 @@ def users_turn(run: Run) -> bool:
     """Whether a conversation waits for nothing but what its user says next."""
     open_calls = any(call.status in ("held", "doubted", "asleep") for call in run.calls.values())
     return run.conversation and run.status == "waiting" and not open_calls
+
+
+def may_go_on(run: Run, now: int) -> bool:
+    """Whether a run that waits has what it waited for."""
+    return run.status == "waiting" and not isinstance(next_step(replace(run, status="running"), now), Wait)
 
 
 def why_it_goes_on(run: Run, now: int) -> str:

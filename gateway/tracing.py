@@ -374,4 +374,6 @@ def meta_about(task: Task, theirs: JsonObject) -> JsonObject:
 def meta_of(call: Call, theirs: JsonObject) -> JsonObject:
     """`_meta` for the server: the client's, the key that makes a repeat harmless, and our place in the trace."""
     own = {IDEMPOTENCY_KEY: call.idempotency_key, "traceparent": traceparent(call.run_id, call.key)}
+    if not theirs:
+        return own
     return {**{key: value for key, value in theirs.items() if key not in _NOT_OURS_TO_PASS_ON}, **own}

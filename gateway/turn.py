@@ -8,9 +8,9 @@ settled when it has failed, so that a budget stops the next one; and each is rec
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from gateway.accounts import Bill
 from gateway.agents.context import estimated_tokens
@@ -20,10 +20,11 @@ from gateway.budget import Spend
 from gateway.conversation import Purpose
 from gateway.counting import counted
 from gateway.errors import BudgetExceeded, ToolgateError
-from gateway.events import Budgeted, Event, ModelAnswered, ModelAsked, ModelFailed, Paused
+from gateway.events import Budgeted, ModelAnswered, ModelAsked, ModelFailed, Paused
+from gateway.journal import Journal
 from gateway.reserving import reserves, settled_in
-from gateway.run import Run, fold
-from gateway.store import Change, Lease, Reserve, Settle, Store, run_account
+from gateway.run import Run
+from gateway.store import Reserve, Settle, run_account
 from gateway.tracing import Asked, Interval, Tracing
 from providers import (
     Finish,
@@ -53,10 +54,6 @@ log = logging.getLogger("toolgate.turn")
 def _answered_again(run: Run) -> bool:
     """Whether the turn before has made no calls, but an answer that its run can't end in."""
     return bool(run.rejected) and run.messages[-1]["role"] == "user"
-
-
-async def _unheard() -> None:
-    """Nobody wants to know at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +88,15 @@ class Turn:
     """Everything that one question to the model needs. `resolve` says which call a wish means: its `server/tool` path,
     and its arguments where they are not the wish's own.
 
-    `booking` says which other budgets than the run's count it. `recorded` is called when an attempt has been recorded
-    and the turn goes on. A question for a summary is no turn, and makes no calls.
+    `booking` says which other budgets than the run's count it. A question for a summary is no turn, and makes no calls.
     """
 
-    store: Store
+    journal: Journal
     tracing: Tracing
     model: Model
-    lease: Lease
     resolve: Callable[[ToolCall], Mapping[str, str]]
     watch: Callable[[StreamEvent], None]
     booking: Booking | None = None
-    recorded: Callable[[], Awaitable[None]] = _unheard
     purpose: Purpose = "answer"
 
     async def ask(self, run: Run, number: int, request: Request) -> ProviderError | None:
@@ -131,7 +125,7 @@ class Turn:
         told = (run.turn, "lost", why, True, cost.to_json(), run.asked_model)
         lost = ModelFailed(*told, purpose=run.asked_for)
         own = Settle(run_account(run.id), reserved, cost)
-        await self._append(run, (lost,), own, *settled_in(run.asked_of, cost))
+        await self.journal.append((lost,), (own, *settled_in(run.asked_of, cost)))
 
     # ---- an attempt begins
 
@@ -148,12 +142,12 @@ class Turn:
         except BudgetExceeded as error:
             exact = await counted(backend, request)
             if exact is None or exact >= read:
-                await self._paused(run, error)
+                await self._paused(error)
                 return None
         try:
             return await self._reserved(run, number, request, backend, exact, delay)
         except BudgetExceeded as error:
-            await self._paused(run, error)
+            await self._paused(error)
             return None
 
     async def _reserved(  # noqa: PLR0913, PLR0917 - what an attempt is made of
@@ -165,7 +159,7 @@ class Turn:
         asked = ModelAsked(number, reserved.to_json(), backend.name, self.purpose)
         told = (Budgeted(f"t{number}/model", bill.accounts, bill.left()),) if bill.claims else ()
         own = Reserve(run_account(run.id), reserved, run.limits)
-        await self._append(run, (asked, *told), own, *reserves(bill.claims))
+        await self.journal.append((asked, *told), (own, *reserves(bill.claims)))
         heard = Heard(time.time_ns() + round(delay * _NANOS))
         return _Attempt(run, number, request, backend, read, reserved, bill, heard)
 
@@ -180,8 +174,8 @@ class Turn:
         shared = any(left["unit"] in _READ for left in attempt.bill.left())
         return reserved.input_tokens if shared else most
 
-    async def _paused(self, run: Run, error: BudgetExceeded) -> None:
-        await self._append(run, (Paused("budget", str(error), error.unit, error.budget),))
+    async def _paused(self, error: BudgetExceeded) -> None:
+        await self.journal.append((Paused("budget", str(error), error.unit, error.budget),))
 
     async def _bill(self, run: Run, reserved: Spend, request: Request, backend: Backend) -> Bill:
         if self.booking is None or not self.booking.counts:
@@ -257,11 +251,9 @@ class Turn:
         """One attempt is over, and the next begins, perhaps with another model."""
         then, delay = (event.model, 0.0) if isinstance(event, MovedOn) else ("again", event.delay)
         await self._ended(attempt, event.error, then, delay)
-        run = fold(attempt.run.id, await self.store.events(attempt.run.id, attempt.run.seq), attempt.run)
-        await self.recorded()
         moved = isinstance(event, MovedOn)
         backend = self.model.backend(then) if moved else attempt.backend
-        following = await self._begun(run, attempt.number, attempt.request, backend, delay)
+        following = await self._begun(self.journal.run, attempt.number, attempt.request, backend, delay)
         return following and replace(following, nth=1 if moved else attempt.nth + 1)
 
     # ---- it is over
@@ -298,7 +290,11 @@ class Turn:
         when = Interval(attempt.heard.began, max(attempt.heard.began, time.time_ns()))
         took = replace(cost, millis=when.millis)
         own = Settle(run_account(attempt.run.id), attempt.reserved, cost)
-        await self._append(attempt.run, (event,), own, *settled_in(attempt.bill.accounts, took))
+        changes = (own, *settled_in(attempt.bill.accounts, took))
+        if isinstance(event, ModelAnswered):  # nothing is done on it before a call, or the end, is written down
+            self.journal.hold((event,), changes)
+        else:
+            await self.journal.append((event,), changes)
         self.tracing.asked(attempt.run, event, asked, when)
 
     def _event(
@@ -321,7 +317,8 @@ class Turn:
             {"key": f"t{number}/call/{index}", "id": wish.id, **self.resolve(wish)}
             for index, wish in enumerate(wishes, 1)
         )
-        message, usage = message_to_json(reply.message), asdict(reply.usage)
+        message = message_to_json(reply.message)
+        usage = {name: getattr(reply.usage, name) for name in reply.usage.__dataclass_fields__}
         told = (number, message, reply.finish, reply.model, usage, cost.to_json(), calls)
         return ModelAnswered(*told, self.purpose)
 
@@ -339,9 +336,6 @@ class Turn:
             response_id=came.response_id if isinstance(came, Reply) else "",
             attempt=attempt.nth,
         )
-
-    async def _append(self, run: Run, events: Sequence[Event], *changes: Change) -> None:
-        await self.store.append(run.id, events, lease=self.lease, changes=changes)
 
 
 def _hear(attempt: _Attempt, event: StreamEvent) -> ProviderError | None:

@@ -6,157 +6,24 @@ at it.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from gateway.accounts import Bill
 from gateway.admission import FIRST, Attempt, Proposal, Work
-from gateway.arguments import Arguments, JsonObject
-from gateway.call import Answered, Call, Outcome, Subject, Unsent, outcome_from_json
-from gateway.effects import Effects, Missing, result_of, undo_run
-from gateway.errors import IllegalEvent, StoreError
-from gateway.events import (
-    Admitted,
-    Denied,
-    Doubted,
-    Event,
-    Held,
-    Obliged,
-    Queued,
-    Recorded,
-    Resolved,
-    Returned,
-    Started,
-    Succeeded,
-)
-from gateway.lifecycle import MOVED
+from gateway.call import Subject
+from gateway.effects import Effects, undo_run
+from gateway.errors import IllegalEvent
+from gateway.events import Admitted, Doubted, Queued, Recorded, Returned, Started, Succeeded
 from gateway.pipeline import Pipeline
-from gateway.run import Run, fold
+from gateway.reversal import Undo, must_be_here, undos
+from gateway.run import fold
 from gateway.standing import reserved_for
 from gateway.store import Store, run_account
 from gateway.store.lease import leased, owner_name
 from gateway.tracing import Place
 
-__all__ = ["Undo", "UndoState", "Undoing", "must_be_here", "undos"]
-
-UndoState = Literal["open", "undone", "held", "refused", "failed", "in_doubt", "impossible"]
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """A call that a run has made (`key`, `path`), and what undoes it: `arguments` None where that can't be said. `why`
-    is about its state; `approval` is the id of the question where people are asked; `tries` were made.
-    """
-
-    key: str
-    path: str
-    tool: str
-    arguments: JsonObject | None
-    state: UndoState = "open"
-    why: str = ""
-    approval: str | None = None
-    tries: int = 0
-
-    @property
-    def own_key(self) -> str:
-        return f"undo/{self.key}"
-
-    @property
-    def left(self) -> bool:
-        """Whether there is something to be done about it."""
-        return self.state not in ("undone", "impossible")
-
-
-def undos(run: Run, events: Sequence[Recorded], later: Sequence[Recorded], effects: Effects) -> Sequence[Undo]:
-    """What of a run with these events can be undone, the newest first; `later` is the record of what has been. Nothing
-    of one that was moved away: where it goes on, it can be.
-    """
-    if _moved(run):
-        return []
-    found = [_undo(run, made, outcome, effects) for made, outcome in reversed([*_made(events).values()])]
-    return [_as_it_stands(each, later) for each in found if each is not None]
-
-
-def must_be_here(run: Run) -> None:
-    """Raises StoreError for a run that was moved away: it would be undone here and there, and goes on there."""
-    if where := _moved(run):
-        raise StoreError(f"run `{run.id}` was moved to {where}: what it has done is undone where it is now")
-
-
-def _moved(run: Run) -> str:
-    return run.cause.removeprefix(MOVED) if run.status == "cancelled" and run.cause.startswith(MOVED) else ""
-
-
-def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | None]]:
-    """The calls that took effect, in the order in which they did. A dry run took none."""
-    admitted: dict[str, Admitted] = {}
-    made: dict[str, tuple[Admitted, Outcome | None]] = {}
-    for event in (recorded.event for recorded in events):
-        match event:
-            case Admitted(action="call"):
-                admitted[event.key] = event
-            case Obliged() if _is_rehearsal(event):
-                admitted.pop(event.key, None)
-            case Returned() if event.key in admitted:
-                outcome = outcome_from_json(event.outcome)
-                if isinstance(outcome, Answered) and not outcome.is_error:
-                    made[event.key] = (admitted[event.key], outcome)
-            case Resolved(resolution="happened") if event.key in admitted:
-                made[event.key] = (admitted[event.key], None)
-    return made
-
-
-def _is_rehearsal(event: Obliged) -> bool:
-    return bool(event.duties.get("dry_run"))
-
-
-def _undo(run: Run, made: Admitted, outcome: Outcome | None, effects: Effects) -> Undo | None:
-    word = effects.of(made.path)
-    if word.undo is None:
-        return None
-    arguments = Arguments.parse(made.arguments)
-    call = Call(run.id, made.key, run.subject, made.path, arguments, keyed=word.idempotency_argument)
-    try:
-        return Undo(made.key, made.path, word.undo.path, word.undo.filled(call, result_of(outcome)))
-    except Missing as missing:
-        return Undo(made.key, made.path, word.undo.path, None, "impossible", str(missing))
-
-
-def _as_it_stands(undo: Undo, later: Sequence[Recorded]) -> Undo:
-    for event in (recorded.event for recorded in later):
-        if getattr(event, "key", None) == undo.own_key:
-            undo = _after(undo, event)
-    return undo
-
-
-def _after(undo: Undo, event: Event) -> Undo:
-    match event:
-        case Held():
-            return replace(undo, state="held", why=event.why, approval=event.approval_id)
-        case Denied():
-            return replace(undo, state="refused", why=event.why, approval=None)
-        case Admitted():
-            return replace(undo, state="in_doubt", why="nobody knows whether it happened", tries=event.attempt)
-        case Obliged() if _is_rehearsal(event):
-            return replace(undo, state="refused", why="the policy allows it only as a dry run: nothing was sent")
-        case Returned() if undo.state == "in_doubt":  # and was no rehearsal
-            return _returned(undo, outcome_from_json(event.outcome))
-        case Doubted():
-            return replace(undo, state="in_doubt", why=event.why)
-    return undo
-
-
-def _returned(undo: Undo, outcome: Outcome) -> Undo:
-    match outcome:
-        case Answered() if not outcome.is_error:
-            return replace(undo, state="undone", why="")
-        case Answered():
-            return replace(undo, state="failed", why="the tool reports an error")
-        case Unsent():
-            return replace(undo, state="open", why=outcome.why)
-    why = getattr(outcome, "why", "") or getattr(outcome, "message", "") or "the server has not answered yet"
-    return replace(undo, state="in_doubt", why=why)
+__all__ = ["Undoing"]
 
 
 @dataclass(frozen=True, slots=True)

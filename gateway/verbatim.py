@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Verbatim", "encode", "fields", "once", "parts", "read", "whole"]
+__all__ = ["Verbatim", "encode", "fields", "once", "parts", "read", "texts", "whole"]
 
 
 class Verbatim(dict[str, Any]):
@@ -62,7 +62,7 @@ def _doubled(value: Any, text: bytes) -> bool:
     strings; so as many of these as there were is the proof that no key was lost. Where that is none, the text is read
     again.
     """
-    if _written(value).count(_KEY) == text.count(_KEY) and not _SPACED.search(text) and not _escaped(text):
+    if _written(value).count(_KEY) == text.count(_KEY) and not _spaced(text) and not _escaped(text):
         return False
     try:
         json.loads(text, object_pairs_hook=_once)
@@ -73,9 +73,15 @@ def _doubled(value: Any, text: bytes) -> bool:
 
 def _written(value: Any) -> bytes:
     try:
-        return msgspec.json.encode(value)
+        return _encode(value)
     except RecursionError:
         return b""
+
+
+def _spaced(text: bytes) -> bool:
+    """Whether there may be a blank between a key and its colon. Nobody writes that: a glance says so faster."""
+    blank = b" :" in text or b"\n:" in text or b"\r:" in text or b"\t:" in text
+    return blank and _SPACED.search(text) is not None
 
 
 def _escaped(text: bytes) -> bool:
@@ -89,8 +95,13 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
 
 def fields(text: bytes) -> dict[str, bytes]:
     """The fields of an object, each as the text that it was. Raises ValueError for what is no object in JSON."""
+    return {name: bytes(value) for name, value in texts(text).items()}
+
+
+def texts(text: bytes) -> dict[str, msgspec.Raw]:
+    """The same, not copied yet: `bytes` of one is its text."""
     try:
-        return {name: bytes(value) for name, value in _texts.decode(text).items()}
+        return _texts.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
 
@@ -115,7 +126,7 @@ def encode(value: Any) -> bytes:
     What is verbatim is written so where `parts` or `whole` say it. Raises TypeError for what is no JSON.
     """
     try:
-        return msgspec.json.encode(value, enc_hook=_mapping)
+        return _encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"), default=_mapping).encode()
 
@@ -126,3 +137,6 @@ def _mapping(value: Any) -> Any:
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields_of(value)}
     raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_mapping).encode

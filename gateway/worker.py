@@ -159,7 +159,7 @@ class Worker:
         self._moved.set()
 
     async def _drive(self, lease: Lease) -> None:
-        seen, until = 0, None
+        run, seen, until = None, 0, None
         try:
             run = await self._loop.work(lease, self._draining.is_set)
             seen, until = run.seq, run.wakes if run.status == "waiting" else None
@@ -174,8 +174,9 @@ class Worker:
             await self._put_off(lease, error)
             return
         finally:  # also when it was cancelled: then nothing of it was seen, and the next worker goes on
-            with contextlib.suppress(StoreError):  # then the lease runs out
-                await asyncio.shield(self.store.lay_down(lease, seen, until))
+            if run is None or run.status not in ("succeeded", "failed"):  # who ends a run has let go of it with that
+                with contextlib.suppress(StoreError):  # then the lease runs out
+                    await asyncio.shield(self.store.lay_down(lease, seen, until))
 
     async def _put_off(self, lease: Lease, error: Exception) -> None:
         self._told(Outcome(lease.run_id, error=error))

@@ -8,9 +8,10 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import quote
 
-__all__ = ["HIDDEN", "SHORTEST", "Blotter", "Pieces"]
+__all__ = ["HIDDEN", "SHORTEST", "Blotter", "Pieces", "without"]
 
 HIDDEN = "***"
 SHORTEST = 6  # characters; what is shorter is no secret, and may be part of any word
@@ -92,3 +93,15 @@ def _forms(secret: str) -> Iterator[str]:
         yield re.sub("%..", lambda found: found[0].lower(), quoted)
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1].replace("/", "\\/")
+
+
+def without(value: Any, blotter: Blotter) -> Any:
+    """The same JSON value without a secret in any of its texts."""
+    match value:
+        case str():
+            return blotter.blotted(value)
+        case dict():
+            return {without(key, blotter): without(item, blotter) for key, item in value.items()}
+        case list() | tuple():
+            return [without(item, blotter) for item in value]
+    return value

@@ -67,9 +67,13 @@ def assemble(agent: Agent, run: Run, model: str, offer: Offer, messages: Sequenc
     tools, asking = offer.shown, agent.asking
     low = running_low(run)
     told = (*messages, Message("user", (Text(low, {"aside": True}),))) if low else messages
-    request = Request(model, system_of(agent, run), told, tools, agent.most_output, cache_key=run.id)
-    request = replace(
-        request,
+    request = Request(
+        model,
+        system_of(agent, run),
+        told,
+        tools,
+        agent.most_output,
+        cache_key=run.id,
         effort=asking.effort,
         parallel=asking.parallel,
         stop=tuple(asking.stop),

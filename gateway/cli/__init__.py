@@ -6,11 +6,14 @@ stdout is data, stderr is talk. A command lives in a module of its own and is im
 
 import sys
 
+from gateway.late import compile_late
+
 __all__ = ["main"]
 
 
 def main() -> None:
     """The `toolgate` command."""
+    compile_late()  # before anything is loaded that has dataclasses
     from gateway.cli.root import toolgate
 
     sys.exit(toolgate())

@@ -24,7 +24,11 @@ def know(config: "Config") -> None:
 def blotted(value: Any) -> Any:
     """The same JSON value without a secret in any of its texts."""
     blotter = _blotters[0]() if _blotters else None
-    return _without(value, blotter) if blotter else value
+    if not blotter:
+        return value
+    from providers.blotting import without
+
+    return without(value, blotter)
 
 
 def told(recorded: "Recorded") -> "Recorded":
@@ -53,14 +57,3 @@ def _once(config: "Config") -> Callable[[], "Blotter"]:
         return found[0]
 
     return blotter
-
-
-def _without(value: Any, blotter: "Blotter") -> Any:
-    match value:
-        case str():
-            return blotter.blotted(value)
-        case dict():
-            return {_without(key, blotter): _without(item, blotter) for key, item in value.items()}
-        case list() | tuple():
-            return [_without(item, blotter) for item in value]
-    return value

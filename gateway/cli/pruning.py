@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "prune_command"]
 
-KINDS = ("runs", "lasting", "audit")
+KINDS: "tuple[Kind, ...]" = ("runs", "sessions", "lasting", "audit")
 
 
 @click.command("prune", epilog=ends())
@@ -47,7 +47,7 @@ def _ages(offline: "Offline", age: str | None, kinds: Sequence["Kind"]) -> Mappi
         with usage_of("--older-than"):
             return dict.fromkeys(kinds or ("runs",), duration(age))
     keep = offline.config.store.keep
-    said: dict[Kind, float | None] = {"runs": keep.runs, "lasting": keep.lasting, "audit": keep.audit}
+    said: dict[Kind, float | None] = {kind: getattr(keep, kind) for kind in KINDS}
     ages = {kind: kept for kind, kept in said.items() if kept is not None and (not kinds or kind in kinds)}
     if not ages:
         raise click.UsageError("say how old with --older-than 90d, or in [store.keep] of toolgate.toml")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.exits import Exit, ends
-from gateway.cli.options import Caller, as_json, caller
+from gateway.cli.exits import Exit, Stop, ends, must_go_on
+from gateway.cli.options import Caller, as_json, caller, emit
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,11 +60,16 @@ def run_command(
 @click.command("resume", epilog=ends(Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
 @click.argument("run_id", metavar="RUN")
 @click.option("--budget", "budgets", multiple=True, metavar="UNIT=AMOUNT", help="New limits: `usd=10`, `tokens=1m`.")
+@click.option("--no-run", is_flag=True, help="Do not drive it here: the workers go on with it.")
 @_WAIT
 @as_json
 @caller
-def resume_command(run_id: str, budgets: Sequence[str], wait: bool | None, as_json: bool, caller: Caller) -> int:
+def resume_command(
+    run_id: str, budgets: Sequence[str], no_run: bool, wait: bool | None, as_json: bool, caller: Caller
+) -> int:
     """Go on with RUN: one that waits, that is paused, or that lost its worker."""
+    if no_run:
+        return _leave_to_workers(caller, run_id, limits_of(budgets), as_json=as_json)
     from gateway.cli.driving import Manner, resume
 
     return interruptible(resume(caller, run_id, limits_of(budgets), Manner.of(as_json=as_json, wait=wait)))
@@ -93,6 +98,26 @@ def _absolute(name: str) -> str:
     kind, _, rest = name.partition(":")
     is_file = kind == "scripted" or (kind == "replay" and ("/" in rest or rest.endswith(".json")))
     return f"{kind}:{Path(rest).resolve()}" if is_file else name
+
+
+def _leave_to_workers(caller: Caller, run_id: str, limits: "Limits", *, as_json: bool) -> int:
+    """No server is started. Raises Stop for a run that no worker goes on with."""
+    from gateway.budget import Limits
+
+    with caller.offline() as offline:
+        run, by = asyncio.run(offline.run(run_id)), offline.subject().user
+        must_go_on(run, "go on with")
+        if not asyncio.run(offline.store.has_job(run.id)):
+            raise Stop(Exit.ERROR, f"run {run.id} was not submitted: no worker goes on with it, toolgate resume does")
+        if limits != Limits():
+            asyncio.run(offline.raise_limits(run.id, limits, by))
+        asyncio.run(offline.resume(run.id, by))
+        status = asyncio.run(offline.store.run_row(run.id)).status
+    if as_json:
+        emit({"run": run.id, "status": status})
+    else:
+        click.echo(f"{run.id} is {status}; a worker goes on with it when there is something to do", err=True)
+    return Exit.OK
 
 
 def interruptible(work: Coroutine[Any, Any, int]) -> int:

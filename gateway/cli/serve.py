@@ -14,6 +14,7 @@ from gateway.cli.options import Caller, as_json, caller, emit
 if TYPE_CHECKING:
     from gateway.auth import Authenticator
     from gateway.call import Subject
+    from gateway.clients import Clients
     from gateway.config import Config
     from gateway.keyring import KeyRing
     from gateway.runtime import Runtime
@@ -125,22 +126,27 @@ def _application(front: "Front", entry: "Entry", version: str) -> "Callable[[], 
 @contextlib.asynccontextmanager
 async def _front(runtime: "Runtime", keys: "KeyRing") -> "AsyncIterator[Front]":
     """What clients ask. At the end, every client's run is closed."""
+    from dataclasses import replace
+
     from gateway.entrance import answers_over_http
+    from gateway.orphans import LEASE, kept
     from gateway.serve.consent import Consent
     from gateway.serve.front import Front
     from gateway.serve.sessions import Sessions
 
-    await _sweep(runtime)
-    sessions = Sessions(runtime.clients)
+    clients = replace(runtime.clients, lease_seconds=LEASE)
+    await _sweep(clients)
+    sessions = Sessions(clients)
     forms, url = runtime.config.approvals.ask_clients, runtime.config.approvals.url
     url = url if answers_over_http(runtime.config) else None
     consent = Consent(runtime.approving, forms=forms, url=url) if forms or url else None
     front = Front(sessions, runtime.upstream, keys, consent=consent)
-    try:
-        yield front
-    finally:
-        await front.close()
-        await sessions.close()
+    async with kept(clients):
+        try:
+            yield front
+        finally:
+            await front.close()
+            await sessions.close()
 
 
 def _keys(config: "Config") -> "KeyRing":
@@ -225,8 +231,10 @@ def _telling(runtime: "Runtime") -> "contextlib.AbstractAsyncContextManager[None
     return telling(runtime.approving, outbox, chat, Reach.of(config.network.allow))
 
 
-async def _sweep(runtime: "Runtime") -> None:
-    lost = await runtime.clients.sweep()
+async def _sweep(clients: "Clients") -> None:
+    from gateway.orphans import sweep
+
+    lost = await sweep(clients)
     if lost:
         click.echo(f"{lost} sessions of a gateway that was killed are closed; see `toolgate runs`", err=True)
 

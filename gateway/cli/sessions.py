@@ -11,7 +11,7 @@ from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
     from gateway.offline import Offline
-    from gateway.session import Memory, Session
+    from gateway.session import Memory, Open, Session
     from gateway.store.sessions import SessionBook
 
 __all__ = ["sessions_command"]
@@ -58,15 +58,19 @@ def show_command(name: str, as_json: bool, caller: Caller) -> int:
 
     with caller.offline() as offline:
         session, text = _book(offline).get(name), _book(offline).memory(name)
+        line = _book(offline).open(name)
     memory = None if text is None else Memory.from_text(text)
     if as_json:
         kept = memory and {field: getattr(memory, field) for field in memory.__dataclass_fields__}
-        emit({**_record(session), "memory": kept})
+        stand = [{"run": each.run_id, "status": each.status, "begun": each.begun} for each in line]
+        emit({**_record(session), "line": stand, "memory": kept})
         return Exit.OK
     last = f" · the last one is {session.run_id}" if session.run_id else ""
     click.echo(f"{session.name} · {session.agent} · {_runs(session)}{last}")
-    for line in _lines(memory) if memory else ["nothing is remembered yet: no run of it has ended well"]:
-        click.echo(f"  {line}")
+    for each in line:
+        click.echo(f"  {each.run_id}  {_stands(each)}")
+    for text in _lines(memory) if memory else ["nothing is remembered yet: no run of it has ended well"]:
+        click.echo(f"  {text}")
     return Exit.OK
 
 
@@ -100,6 +104,15 @@ def _runs(session: "Session") -> str:
 
 def _open(session: "Session") -> str:
     return f"open: {', '.join(session.open)}" if session.open else ""
+
+
+def _stands(run: "Open") -> str:
+    """How it is with a run that has not ended, and what lets the session go on where nothing does by itself."""
+    if run.aside:
+        return f"paused before its turn: the others go past it; toolgate resume {run.run_id}"
+    if run.status in ("waiting", "paused"):
+        return f"{run.status}, and has the turn; toolgate resume {run.run_id}, or toolgate cancel {run.run_id}"
+    return run.status
 
 
 def _lines(memory: "Memory") -> list[str]:

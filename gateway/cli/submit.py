@@ -1,5 +1,6 @@
 """`toolgate submit`: a run is queued for workers."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from gateway.cli.run import absolute, interruptible, limits_of
 from gateway.job import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
+    from gateway.offline import Offline
     from gateway.submitting import Submission
 
 __all__ = ["submit_command"]
@@ -82,18 +84,38 @@ async def _submit(caller: Caller, wanted: "Submission", agent: str | None, *, wa
             return Exit.OK
         click.echo(f"waiting for {run_id}", err=True)
         found: list[Run] = []
+        ahead = ""
 
         async def rests() -> bool:
-            if (await offline.store.run_row(run_id)).status in ("queued", "running"):
+            nonlocal ahead
+            status = (await offline.store.run_row(run_id)).status
+            if status == "queued":
+                ahead = await _told_ahead(offline, run_id, ahead)
+            if status in ("queued", "running"):
                 return False
             found.append(await offline.run(run_id))
             return True
 
-        await until(offline.store, rests)
+        try:
+            await until(offline.store, rests)
+        except asyncio.CancelledError:
+            click.echo(f"the run goes on without this; watch it with: toolgate runs watch {run_id}", err=True)
+            return Exit.INTERRUPTED
     run = found[0]
     said = {"run": run_id, "status": run.status, "output": run.output, "cause": run.cause}
     emit(said) if as_json else click.echo(run.output or f"{run.status}: {run.cause}", err=not run.output)
     return exit_of_run(run)
+
+
+async def _told_ahead(offline: "Offline", run_id: str, told: str) -> str:
+    """Says for which run of its session this one waits, if that rests, and somebody has to do something; each once."""
+    line = await offline.store.line(run_id)
+    first = next((each for each in line.ahead if each.status in ("waiting", "paused")), None) if line else None
+    if line is None or first is None:
+        return told
+    if first.run_id != told:
+        click.echo(f"run {first.run_id} of the session {line.name} comes first, and is {first.status}", err=True)
+    return first.run_id
 
 
 def _ready(moment: str | None, delay: str | None) -> int:

@@ -199,11 +199,12 @@ _Age = Annotated[float, BeforeValidator(amounts.duration), written(amounts.TIME)
 
 
 class KeepConfig(Table):
-    """`[store.keep]`: for how long (seconds) `toolgate store prune` keeps runs that have ended, what lasted, and what
-    was decided in runs that were deleted. What is not said is kept for ever.
+    """`[store.keep]`: for how long (seconds) `toolgate store prune` keeps runs that have ended, what sessions remember,
+    what lasted, and what was decided in runs that were deleted. What is not said is kept for ever.
     """
 
     runs: _Age | None = None
+    sessions: _Age | None = None
     lasting: _Age | None = None
     audit: _Age | None = None
 

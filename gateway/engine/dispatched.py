@@ -6,8 +6,6 @@ the ticket was made: so order, fairness and slots are the same with any engine. 
 do is over at once; one that was lost, with its worker or otherwise, is made anew while its run is still ready. The
 name of a ticket says which run, since when, and which time it is made, so that of all workers that make it one does.
 
-Tickets that are over are removed after a while, else there would be one more with each run, for ever.
-
 Of DBOS nothing else is used: its workflow journals nothing, its version never changes (a new program takes the tickets
 of an old one), and what it writes is JSON.
 """
@@ -34,11 +32,9 @@ VERSION = "1"
 LOOK = 0.1  # seconds between two looks for runs that are ready, and at most between two of DBOS for tickets
 AT_ONCE = 100  # runs that get a ticket in one look
 AGAIN = 5.0  # seconds until a run that is still ready gets another ticket
-KEPT = 60.0  # seconds that a ticket is kept when it is over: within `AGAIN` it says that it was made
-LOST = 7 * 24 * 3600.0  # seconds after which one that is under way is no worker's any more: he was killed
-TIDY = 20.0  # seconds between two looks for those
-REMOVED = 1_000  # of them at once
-OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+TIDY = 60.0  # seconds between two looks for tickets that are over
+KEPT = 600.0  # seconds that they are kept: no other of their name is made any more
+GONE_AT_ONCE = 500
 
 Ticket = Callable[[], Coroutine[Any, Any, None]]
 
@@ -52,7 +48,7 @@ class Dispatched:
         self._url, self._concurrency = url, concurrency
         self._queue = f"toolgate-{sha256(url.encode()).hexdigest()[:12]}"
         self._made: dict[str, float] = {}  # when a ticket was made, by its name
-        self._tidied = 0.0
+        self._tidied = time.monotonic()
 
     async def serve(self, worker: Hands) -> None:
         DBOS(config=self._config())
@@ -68,7 +64,9 @@ class Dispatched:
             while not worker.stopping.is_set():
                 try:
                     await self._look(worker, ticket)
-                    await self._tidy()
+                    if time.monotonic() - self._tidied >= TIDY:
+                        self._tidied = time.monotonic()
+                        await self.tidy(time.time() - KEPT)
                 except StoreError as error:
                     log.warning("nothing can be taken up now: %s", error)
                 except Exception as error:  # noqa: BLE001 - DBOS raises what its driver does; it may hold a password
@@ -102,27 +100,26 @@ class Dispatched:
         if not any(agents is None or job.agent in agents for job in ready):
             worker.spare()
 
+    async def tidy(self, before: float) -> int:
+        """Removes tickets that were over by then (seconds since 1970), some at a time; says how many. DBOS keeps them
+        for ever.
+        """
+        moment = datetime.fromtimestamp(before, UTC).isoformat()
+        over = await DBOS.list_workflows_async(
+            queue_name=self._queue,
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            completed_before=moment,
+            limit=GONE_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        )
+        if over:
+            await DBOS.delete_workflows_async([each.workflow_id for each in over])
+        return len(over)
+
     async def _make(self, name: str, job: Job, ticket: Ticket) -> None:
         with SetWorkflowID(name), SetEnqueueOptions(priority=HIGHEST + 1 - job.priority):
             await DBOS.enqueue_workflow_async(self._queue, ticket)
-
-    async def _tidy(self) -> None:
-        """Of several workers that do it at once each removes what is still there."""
-        now = time.time()
-        if abs(now - self._tidied) < TIDY:
-            return
-        self._tidied = now
-        await self._remove(status=OVER, completed_before=_moment(now - KEPT))
-        await self._remove(status=["PENDING"], end_time=_moment(now - LOST))
-
-    async def _remove(self, **which: Any) -> None:
-        light: dict[str, Any] = {"limit": REMOVED, "load_input": False, "load_output": False}
-        while over := await DBOS.list_workflows_async(queue_name=self._queue, **which, **light):
-            await DBOS.delete_workflows_async([each.workflow_id for each in over])
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 async def _redeem(worker: Hands) -> None:

@@ -34,18 +34,19 @@ class Source:
 
 def stamp_of(path: Path) -> Stamp:
     """Never raises: what can't be looked at has an empty stamp."""
+    name = str(path)
     try:
-        found = os.stat(path)  # noqa: PTH116 - on the path of every call: half the cost of Path.stat
-        here = _stamp(path, found)
-        return (
-            (here, *(_stamp(file, file.stat()) for file in members(path))) if stat.S_ISDIR(found.st_mode) else (here,)
-        )
+        found = os.stat(name)  # noqa: PTH116 - on the path of every call: a third of the cost of Path.stat
+        here = _stamp(name, found)
+        if not stat.S_ISDIR(found.st_mode):
+            return (here,)
+        return (here, *(_stamp(str(file), file.stat()) for file in members(path)))
     except OSError:
         return ()
 
 
-def _stamp(file: Path, found: os.stat_result) -> tuple[str, int, int, int, int]:
-    return str(file), found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
+def _stamp(file: str, found: os.stat_result) -> tuple[str, int, int, int, int]:
+    return file, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
 def members(folder: Path) -> list[Path]:

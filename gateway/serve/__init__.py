@@ -8,6 +8,7 @@ Start at `front`, then follow a call.
     quick       ... and without ASGI, where nobody logs in: `desk` knows heads that came before, `heads` what they say
     seats       ... of which each person has his share; `farewell` closes one
     lists       ... and for a plain `tools/list`, as bytes that are made once
+    greeting    a handshake without the SDK's server, which is told of the session when something in it needs it
     application the SDK's server over HTTP; `later` makes it when a request needs it
     exchanges   a request that goes on to a server, in as many rounds as it takes; `kinds` is the table of such requests
     states      what a modern client carries from one round to the next, sealed
@@ -25,7 +26,6 @@ Start at `front`, then follow a call.
     people/     where people answer over HTTP: in JSON, and in a browser
     http, stdio the transports; `signals` is how both end
     asgi        the words of the first
-    deadlines   times that hardly ever come, looked at together
 
 Every HTTP request passes `connections` (slow ones, and too many), then `edge`: first its `door`, where its head is
 looked at (`origins`: from where it may come; who is asking, which `asking` keeps), then its body. `pages` are what

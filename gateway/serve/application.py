@@ -1,17 +1,24 @@
-"""The SDK's application over HTTP: everything but the plain requests, which `direct` answers. Made by `later`."""
+"""The SDK's application over HTTP: everything but the plain requests, which `direct` answers. Made by `later`.
+
+A session that a client has opened without the SDK (`greeting`) gets the name here that its client knows. This is the
+only module that reaches into the SDK's table of sessions.
+"""
 
 from functools import lru_cache
 from typing import Any
 
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, authorization_context
 from mcp.server.auth.provider import AccessToken
 from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from gateway.serve.asgi import App, Receive, Scope, Send
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.door import MCP_PATH
+from gateway.serve.greeting import NAMED
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
 
 __all__ = ["application", "as_one"]
@@ -20,15 +27,33 @@ __all__ = ["application", "as_one"]
 def application(server: Server[Any], max_body: int) -> Starlette:
     """For requests that came through the door."""
     # Not `json_response`: answered as plain JSON, a call would not notice that its client went away.
-    made = server.streamable_http_app(
-        streamable_http_path=MCP_PATH,
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the door has looked
+    sessions = _Sessions(
+        server,
+        security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the door has looked
         max_request_body_size=max_body,
         max_sessions=2 * MAX_RUNS,  # `seats` keeps within the half; the rest is for what the SDK refuses at once
         session_idle_timeout=IDLE_SECONDS,
     )
+    made = Starlette(routes=[Route(MCP_PATH, StreamableHTTPASGIApp(sessions))], lifespan=lambda _: sessions.run())
     made.add_middleware(_Known)
     return made
+
+
+class _Sessions(StreamableHTTPSessionManager):
+    """The SDK's table, in which a session can have the name that it had before."""
+
+    async def _handle_stateful_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        named: str | None = scope["state"].get(NAMED)
+        owner = authorization_context(scope["user"])
+        transport = self._admit_session(owner) if named is not None else None
+        if named is None or transport is None:  # too many are refused there
+            await super()._handle_stateful_request(scope, receive, send)
+            return
+        for table in (self._server_instances, self._session_owners):
+            table.pop(transport.mcp_session_id or "")
+        self._server_instances[named], self._session_owners[named] = transport, owner
+        transport.mcp_session_id = named
+        await self._serve_opening_request(transport, scope, receive, send)
 
 
 class _Known:

@@ -25,6 +25,7 @@ from gateway.serve.questions import lacking, worded
 __all__ = ["Quiet", "Talking", "declared", "meta_of", "wants_nothing_meanwhile"]
 
 MOST_UNHEARD = 1000  # notifications that wait for a client that reads slowly
+ANSWER_SECONDS = 600.0  # that a client has to answer a server's question: its call has no other deadline meanwhile
 
 log = logging.getLogger("toolgate.serve")
 
@@ -100,7 +101,11 @@ class Talking:
         request = types.Request[dict[str, Any], str](method=method, params=dict(params))
         related = ServerMessageMetadata(related_request_id=self._context.request_id)
         try:
-            result: Raw = await self._context.session.send_request(request, Raw, metadata=related)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                result: Raw = await self._context.session.send_request(request, Raw, metadata=related)
+        except TimeoutError:
+            late = f"the client has not answered `{method}` within {ANSWER_SECONDS:g} s"
+            raise CantAsk(types.REQUEST_TIMEOUT, late) from None
         except MCPError as error:
             raise CantAsk(error.code, error.message, error.data) from None
         except ValidationError:

@@ -35,6 +35,9 @@ class Joined:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
     def write(self, data: bytes) -> None:
         if self._head:
             data, self._head = self._head + data, b""

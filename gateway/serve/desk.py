@@ -5,6 +5,7 @@ parser, the door, `heads`. The same bytes mean the same again. Only where nobody
 worthless meanwhile; and what is not whole, plain and in order takes the usual way from its first byte.
 """
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -50,9 +51,9 @@ class Desk:
         except Malformed:  # it is refused where all others are
             return None
 
-    async def answer(self, plain: Plain, underway: Underway) -> tuple[int, bytes]:
+    def answer(self, plain: Plain, underway: Underway) -> Awaitable[tuple[int, bytes]]:
         """As `Direct.answer`."""
-        return await self._direct.answer(plain, underway)
+        return self._direct.answer(plain, underway)
 
     def _looked_at(self, raw: bytes) -> _Known | None:
         parsed = _Parsed.of(raw)

@@ -29,23 +29,23 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from gateway.call import JsonObject
 from gateway.caller import Caller, asks
+from gateway.deadlines import Deadlines
 from gateway.errors import ToolgateError
-from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, first, message_of
+from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, message_of
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
-from gateway.serve.deadlines import Deadlines
 from gateway.serve.door import MCP_PATH
-from gateway.serve.envelope import enveloped, in_shape, traced
+from gateway.serve.envelope import in_shape, traced, written
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
-from gateway.serve.handshakes import Handshakes, Posted
+from gateway.serve.greeting import Greeting
+from gateway.serve.handshakes import Handshakes, Posted, is_modern, session_of
 from gateway.serve.heads import Head, Said, plain_head
 from gateway.serve.lists import answer_list
 from gateway.serve.replies import IN_DOUBT, ServerError
 from gateway.serve.seats import MAX_EACH, Seats
 from gateway.serve.sessions import Client
 from gateway.values import value
-from gateway.verbatim import parts
 
 __all__ = ["Direct", "Plain", "Underway"]
 
@@ -94,7 +94,7 @@ class Direct:
     def __init__(self, app: App, front: Front, stamp: JsonObject, most_each: int = MAX_EACH) -> None:
         self._app, self._front, self._stamp = app, front, stamp
         self._handshakes = Handshakes()
-        self._seats = Seats(app, self._handshakes, most_each)
+        self._seats = Seats(Greeting(app, front, stamp, self._handshakes), self._handshakes, most_each)
         self._deadlines = Deadlines()
         self._calls: dict[_CallKey, Underway] = {}  # of sessions, under way
 
@@ -112,10 +112,10 @@ class Direct:
         if listed is not None:
             await answer_list(send, listed)
             return
-        session = _session_of(scope)
+        session = session_of(scope)
         if message.get("method") == "notifications/cancelled":
             self._cancel(asker, session, message.get("params"))
-        posted = Posted(asker, scope["method"], session, message, modern=_is_modern(scope))
+        posted = Posted(asker, scope["method"], session, message, modern=is_modern(scope))
         await self._seats.hand_on(posted, scope, receive, send)
 
     async def _directly(self, plain: Plain, receive: Receive, send: Send) -> None:
@@ -169,11 +169,12 @@ class Direct:
 
     def _said(self, head: Head, message: Mapping[str, Any], meta: JsonObject) -> Said | None:
         if head.modern:
+            said = head.said
+            if said is not None and said.meta == meta and said.name == message["params"]["name"]:
+                return said  # nothing else is compared with the head
             if not _routed(head, message, meta):
                 return None
-            if head.said is not None and head.said.meta == meta:
-                return head.said
-            said = self._introduced(head, meta)
+            said = self._introduced(head, meta, message["params"]["name"])
             head.said = said if len(dumped(meta)) <= MOST_SAID else None  # it is kept for as long as the head is
             return said
         session = head.session
@@ -186,11 +187,11 @@ class Direct:
             head.said = Said(meta, known.client, Quiet(known.client.key, False))
         return head.said
 
-    def _introduced(self, head: Head, meta: JsonObject) -> Said | None:
+    def _introduced(self, head: Head, meta: JsonObject, name: str) -> Said | None:
         if not in_shape(meta, head.version):
             return None
         client = Client.said(head.asker, meta.get(CLIENT_INFO_META_KEY), stateless=True)
-        return Said(meta, client, Quiet(client.key, True, meta[CLIENT_CAPABILITIES_META_KEY]))
+        return Said(meta, client, Quiet(client.key, True, meta[CLIENT_CAPABILITIES_META_KEY]), name)
 
     # ---- its answer
 
@@ -208,8 +209,8 @@ class Direct:
         if isinstance(answer, ServerError):
             status = ERROR_CODE_HTTP_STATUS.get(answer.code, 200) if plain.version in MODERN_PROTOCOL_VERSIONS else 200
             return status, dumped({"jsonrpc": "2.0", "id": plain.id, "error": answer.to_json()})
-        result = enveloped(answer, "tools/call", plain.version, self._stamp)
-        return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "result": parts(result, answer)})
+        result = written(answer, "tools/call", plain.version, self._stamp)
+        return 200, b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (dumped(plain.id), result)
 
 
 class _Watch(Underway):
@@ -243,8 +244,8 @@ def _simple(params: JsonObject) -> bool:
     return (
         params.keys() <= _PARAMS
         and isinstance(params.get("name"), str)
-        and isinstance(params.get("arguments", {}), Mapping)
-        and isinstance(meta, Mapping)
+        and isinstance(params.get("arguments", {}), dict)
+        and isinstance(meta, dict)
         and wants_nothing_meanwhile(meta)
     )
 
@@ -262,14 +263,3 @@ def _routed(head: Head, message: Mapping[str, Any], meta: JsonObject) -> bool:
     ):
         return True
     return isinstance(classify_inbound_request(message, headers=said), InboundModernRoute)
-
-
-def _session_of(scope: Scope) -> str | None:
-    """The session into which the SDK takes this request: none at another path, or in the era that has none."""
-    return None if scope["path"] != MCP_PATH or _is_modern(scope) else first(scope, b"mcp-session-id")
-
-
-def _is_modern(scope: Scope) -> bool:
-    """As the SDK sees it: also of a version that nobody knows."""
-    version = first(scope, b"mcp-protocol-version")
-    return version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS

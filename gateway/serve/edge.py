@@ -9,8 +9,8 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
+from gateway.deadlines import Deadlines
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, with_message
-from gateway.serve.deadlines import Deadlines
 from gateway.serve.door import MAX_BODY, VISIT, Door
 from gateway.serve.people.visit import Visit
 from gateway.serve.strict import INVALID_REQUEST, Malformed, read

@@ -13,13 +13,14 @@ from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from gateway.verbatim import encode
+from gateway.verbatim import Verbatim, encode, parts
 
-__all__ = ["enveloped", "in_shape", "passed_on", "traced"]
+__all__ = ["enveloped", "in_shape", "passed_on", "traced", "written"]
 
 # What has cache hints (MCP 2026-07-28, Caching). `server/discover` is the SDK's.
 _CACHED = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"})
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
+_ONLY_MODERN = frozenset(_MODERN_ONLY)
 _HOP = frozenset({"progressToken", "tracestate", "baggage"})
 _PROTOCOL = "io.modelcontextprotocol/"
 _KEPT = 4096  # bytes of what a client says of itself; longer is looked at each time, so that it takes no room
@@ -47,12 +48,27 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
     return whole | {"_meta": meta} if meta or given == {} else whole
 
 
+def written(result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]) -> bytes:
+    """`enveloped`, as JSON. A result of which nothing has to be changed keeps its text, with the envelope behind it."""
+    modern = version in MODERN_PROTOCOL_VERSIONS
+    changed = "_meta" in result or not (modern or _ONLY_MODERN.isdisjoint(result)) or method in _CACHED
+    if changed or not isinstance(result, Verbatim):
+        return encode(parts(enveloped(result, method, version, server_info), result))
+    if not modern:
+        return result.text
+    said = {} if "resultType" in result else {"resultType": "complete"}
+    behind = encode({**said, "_meta": {types.SERVER_INFO_META_KEY: server_info}})
+    return result.text.rstrip()[:-1] + (b"," if result else b"") + behind[1:]
+
+
 def passed_on(meta: Mapping[str, Any] | None) -> dict[str, Any]:
     """What of a request's `_meta` is for those behind us: not the hop's own envelope, and never baggage.
 
     Its `traceparent` goes no further than our spans: what leaves for a server has ours in its place (`tracing`).
     """
-    return {key: value for key, value in (meta or {}).items() if key not in _HOP and not key.startswith(_HOP_PREFIXES)}
+    if not meta:
+        return {}
+    return {key: value for key, value in meta.items() if key not in _HOP and not key.startswith(_HOP_PREFIXES)}
 
 
 def traced(params: Mapping[str, Any], header: str | bytes | None) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ era is asked while he waits.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import mcp_types as types
@@ -31,12 +31,14 @@ from gateway.serve.questions import QUESTIONS, for_the_handshake_era, lacking, w
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.states import Bond, Carried, States
 from gateway.signature import signed_result
+from gateway.task import follows
 from gateway.values import value
 
 __all__ = ["Exchanges", "Request"]
 
 MOST_ROUNDS = 20  # of one request of a client of the older era, who does not see them
 _USED = "This `requestState` has been used; make the request again without it"
+_FIRST = Carried()
 _ROUND = ("inputResponses", "requestState")  # what a later round adds to a request
 PAUSE = 0.1  # seconds; doubled each time that a server wants to be asked again without a question
 
@@ -110,15 +112,15 @@ class Exchanges:
         """The modern era: whatever has to be asked goes out as the answer."""
         params, caller = request.params, request.caller
         sealed = params.get("requestState")
-        carried = self._states.opened(sealed, self._bond(kind, request)) if isinstance(sealed, str) else Carried()
+        carried = self._states.opened(sealed, self._bond(kind, request)) if isinstance(sealed, str) else _FIRST
         if carried.parked is not None:
             return self._told(await self._resumed(carried.parked, request), kind, request)
         if carried.approval is not None:
             return await self._answered(carried, kind, request)
 
-        async def work(caller: Caller) -> Answer | _Pending | Question:
+        def work(caller: Caller) -> Awaitable[Answer | _Pending | Question]:
             answers = _answers(params, carried.state)
-            return await self._made(kind, request, Exchange(caller, answers, carried.round, carried.once))
+            return self._made(kind, request, Exchange(caller, answers, carried.round, carried.once))
 
         may_ask = asks(caller.capabilities) and not self._asks_by_answers(kind, request)
         whose = request.client.asker.subject
@@ -195,7 +197,11 @@ class Exchanges:
             if questions is not None and isinstance(result, Returned):
                 server = kind.path(run.catalogue, params).partition("/")[0]
                 return _Pending(signed_result(server, questions), run.next_round(result, exchange))
-            if kind.may_be_task and (task := await self._following.created(result, request.caller)):
+            if (
+                kind.may_be_task
+                and follows(request.caller)
+                and (task := await self._following.created(result, request.caller))
+            ):
                 return task
             if isinstance(result, Denied) and run.hides(result):
                 return kind.hidden(run, params)
@@ -211,7 +217,9 @@ class Exchanges:
 
 
 def _questions_in(result: CallResult) -> JsonObject | None:
-    outcome = outcome_from_json(result.outcome) if isinstance(result, Returned) else None
+    if not isinstance(result, Returned) or result.outcome["kind"] != "input_required":  # nearly always
+        return None
+    outcome = outcome_from_json(result.outcome)
     return unforged(outcome.result) if isinstance(outcome, InputRequired) else None
 
 
@@ -225,6 +233,8 @@ def _question(one: Any) -> tuple[str, JsonObject]:
 
 def _answers(params: JsonObject, state: str | None) -> JsonObject | None:
     """`inputResponses` and the server's own state, as far as there are any."""
+    if state is None and "inputResponses" not in params:
+        return None
     found = {"inputResponses": params["inputResponses"]} if "inputResponses" in params else {}
     return (found | ({} if state is None else {"requestState": state})) or None
 

@@ -28,7 +28,6 @@ from gateway.serve.task_methods import TaskMethods
 
 __all__ = ["LISTS", "Front"]
 
-MAX_PINS = 10_000
 MAX_NAME = 512  # characters; MCP has 128, and `server/tool` is let in too
 LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
 
@@ -56,11 +55,13 @@ class Front:
         self._following = Following(sessions.clients, sources)
         self._exchanges = Exchanges(sessions, keys, self._following, parking, consent)
         self.tasks = TaskMethods(sessions, self._following)
-        self._plain: dict[str, bool] = {}  # by pin, of the tools that are or were there lately
+        self._plain: dict[str, bool] = {}  # by the name that clients use, of the tools that are there
+        self._unsubscribe = sources.subscribe(self._plain.clear)
         self.changes = Changes(sources, sessions.clients.policy)
         self.lists = Lists(sessions)
 
     async def close(self) -> None:
+        self._unsubscribe()
         self.changes.close()
         await self._exchanges.close()
         await self._following.close()
@@ -89,14 +90,14 @@ class Front:
 
     def plain(self, name: str) -> bool:
         """Whether nothing has to be compared with the headers of a call of this tool (`x-mcp-header`)."""
+        known = self._plain.get(name)
+        if known is not None:
+            return known
         tool = self._tool(name)
-        if tool is None:
+        if tool is None:  # there are any number of such names: none is remembered
             return True
-        if tool.pin not in self._plain:
-            if len(self._plain) >= MAX_PINS:  # a server may define its tools anew for ever
-                self._plain.clear()
-            self._plain[tool.pin] = '"x-mcp-header"' not in json.dumps(tool.input_schema)
-        return self._plain[tool.pin]
+        plain = self._plain[name] = '"x-mcp-header"' not in json.dumps(tool.input_schema)
+        return plain
 
     def schema(self, name: str) -> JsonObject | None:
         """The input schema of a tool, by the name that a client uses."""

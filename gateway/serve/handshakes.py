@@ -1,29 +1,35 @@
-"""The sessions of the handshake era, as they can be seen from outside the SDK, which owns them.
+"""The sessions of the handshake era: those of which the SDK knows nothing yet (`greeting`), and the SDK's, as they can
+be seen from outside.
 
-The direct path may answer for a session only while the SDK would: it was opened and introduced, and is neither closed
-nor forgotten. Whatever passes through the SDK teaches us; and at least once in `FRESH` seconds something has to, or the
-SDK would take a busy session for an idle one.
+The direct path may answer for one of the SDK's only while the SDK would: it was opened and introduced, and is neither
+closed nor forgotten. Whatever passes through the SDK teaches us; and at least once in `FRESH` seconds something has to,
+or the SDK would take a busy session for an idle one. When one of the others was idle for as long, it is over.
 """
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.serve.asgi import Message, Send
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+
+from gateway.serve.asgi import Message, Scope, Send, first
 from gateway.serve.asking import Asker, Person
+from gateway.serve.door import MCP_PATH
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS, Client
 
-__all__ = ["FRESH", "Handshake", "Handshakes", "Posted"]
+__all__ = ["FRESH", "Handshake", "Handshakes", "Posted", "is_modern", "session_of"]
 
 FRESH = 60.0  # seconds
 
 
 @dataclass(slots=True)
 class Handshake:
-    """One session. `capabilities` are what its client declared; `seen` is when the SDK last answered for it.
+    """One session. `capabilities` are what its client declared; `seen` is when the SDK last answered for it. `untold`
+    is what its client said to open it, as long as the SDK was not told.
 
     `wants_log` says that the client asked for log messages, which go before an answer. `busy` counts his requests that
     the SDK is answering, an open stream among them; `idle_since` is when the last of them ended.
@@ -36,6 +42,7 @@ class Handshake:
     seen: float = 0.0
     busy: int = 0
     idle_since: float = 0.0
+    untold: Mapping[str, Any] | None = None
 
     @property
     def idle_order(self) -> tuple[bool, float]:
@@ -70,9 +77,13 @@ class Handshakes:
 
     def fresh(self, asker: Asker, session: str) -> Handshake | None:
         """A session of his for which the SDK need not be asked now."""
-        found = self._open.get(session)
-        if found is None or found.client.asker != asker or not found.introduced or self._clock() - found.seen > FRESH:
+        found, now = self._open.get(session), self._clock()
+        if found is None or found.client.asker != asker or not found.introduced:
             return None
+        if now - found.seen > FRESH if found.untold is None else self._is_over(found):
+            return None
+        if found.untold is not None:
+            found.idle_since = now
         if asker.subject.since != found.client.asker.subject.since:  # the same person, with another token
             found.client = replace(found.client, asker=asker)
         return found
@@ -80,25 +91,46 @@ class Handshakes:
     def knows(self, session: str) -> bool:
         return session in self._open
 
+    def greeted(self, asker: Asker, params: Mapping[str, Any]) -> str:
+        """Opens a session of which the SDK is not told; its name."""
+        session = secrets.token_hex(16)
+        self._opened(asker, params, session)
+        self._open[session].untold = params
+        return session
+
+    def untold(self, session: str) -> Handshake | None:
+        """The session, if the SDK was not told of it."""
+        known = self._open.get(session)
+        return None if known is None or known.untold is None else known
+
+    def told(self, known: Handshake) -> None:
+        """From now on it is the SDK's."""
+        known.untold, known.seen = None, self._clock()
+
     def by_person(self) -> Mapping[Person, list[Handshake]]:
-        """The sessions that the SDK holds open. One that was idle for as long as it may be, it has closed itself."""
-        over = self._clock() - IDLE_SECONDS
-        for name, known in list(self._open.items()):
-            if not known.busy and known.idle_since < over:
-                del self._open[name]
+        """The sessions that are open. One that was idle for as long as it may be, the SDK has closed itself."""
+        for known in list(self._open.values()):
+            if self._is_over(known):
+                self.forget(known)
         found: dict[Person, list[Handshake]] = {}
         for known in self._open.values():
             found.setdefault(known.client.asker.person, []).append(known)
         return found
 
+    def _is_over(self, known: Handshake) -> bool:
+        return not known.busy and self._clock() - known.idle_since > IDLE_SECONDS
+
     def forget(self, closed: Handshake) -> None:
-        """It is about to be closed: from now on nobody answers for it here."""
+        """It is closed, or about to be: from now on nobody answers for it here."""
         self._open.pop(closed.client.session or "", None)
 
     @contextmanager
     def at_work(self, posted: "Posted") -> Iterator[None]:
-        """While the SDK answers a request within a session, the session is not idle."""
+        """While a request within a session is answered, the session is not idle; unless it was for too long already."""
         known = self._open.get(posted.session or "")
+        if known is not None and self._is_over(known):
+            self.forget(known)
+            known = None
         if known is None or known.client.asker != posted.asker:
             yield
             return
@@ -114,7 +146,7 @@ class Handshakes:
         opening = _Opening() if posted.opens else None
 
         async def learn(answer: Message) -> None:
-            if opening is not None and opening.agreed(answer):
+            if opening is not None and opening.agreed(answer) and not self.knows(opening.session):
                 self._opened(posted.asker, posted.message.get("params") or {}, opening.session)
             elif posted.session is not None and answer["type"] == "http.response.start":
                 self._seen(posted, posted.session, answer["status"])
@@ -166,3 +198,14 @@ def _is_result(line: bytes) -> bool:
     except ValueError:
         return False
     return isinstance(message, Mapping) and "result" in message
+
+
+def session_of(scope: Scope) -> str | None:
+    """The session into which the SDK takes this request: none at another path, or in the era that has none."""
+    return None if scope["path"] != MCP_PATH or is_modern(scope) else first(scope, b"mcp-session-id")
+
+
+def is_modern(scope: Scope) -> bool:
+    """As the SDK sees it: also of a version that nobody knows."""
+    version = first(scope, b"mcp-protocol-version")
+    return version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS

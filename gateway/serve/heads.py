@@ -21,11 +21,14 @@ _ACCEPTED = {b"application/json", b"text/event-stream"}
 
 @value(frozen=True, slots=True)
 class Said:
-    """What a modern client said of itself in a request's `_meta`, and what follows from it."""
+    """What a modern client said of itself in a request's `_meta`, and what follows from it. The head's `Mcp-Name` was
+    that of the tool `name`.
+    """
 
     meta: JsonObject
     client: Client
     caller: Caller
+    name: str = ""
 
 
 @dataclass(eq=False, slots=True)

@@ -15,6 +15,7 @@ from gateway.serve.direct import Plain, Underway
 __all__ = ["Quick"]
 
 MOST_BEHIND = 64 * 1024  # bytes
+NAME = "toolgate.call"  # of each task: to make a new one up for each costs more
 _JSON = b"content-type: application/json\r\ncontent-length: %d\r\n%s\r\n"
 _CLOSING = b"connection: close\r\n"
 
@@ -59,7 +60,7 @@ class Quick(BoundedProtocol):
     def _begin(self, plain: Plain) -> None:
         self._clear_head()
         self._call = call = Underway(None)
-        call.task = task = self.loop.create_task(self._answer(plain, call))
+        call.task = task = self.loop.create_task(self._answer(plain, call), name=NAME)
         self.tasks.add(task)
 
     async def _answer(self, plain: Plain, call: Underway) -> None:

@@ -1,8 +1,8 @@
-"""Who gets how many of the SDK's sessions: each person his share, so that nobody can use up the others'.
+"""Who gets how many sessions: each person his share, so that nobody can use up the others'.
 
-The SDK opens a session for whoever asks, and keeps it for half an hour, also one whose handshake it refused. Here room
-is made before it opens one: at his own ceiling somebody gives up the one of his that was idle longest; when all are
-taken, whoever holds most does.
+A session is opened for whoever asks, and kept for half an hour; by the SDK also one whose handshake it refused. Here
+room is made before one is opened: at his own ceiling somebody gives up the one of his that was idle longest; when all
+are taken, whoever holds most does.
 """
 
 import asyncio
@@ -52,7 +52,8 @@ class Seats:
         try:
             for one in leaving:
                 self._handshakes.forget(one)
-                await self._close(one.client.session or "", one.client.asker)
+                if one.untold is None:  # else there is nothing more of it
+                    await self._close(one.client.session or "", one.client.asker)
             await self._app(scope, receive, self._handshakes.learning(posted, opening.send))
         finally:
             self._opening.discard(opening)

@@ -75,6 +75,7 @@ class _Open:
     opening: "asyncio.Task[ClientRun]"
     seen: float
     calls: int = 0
+    run: ClientRun | None = None  # once it is open
 
 
 class Sessions:
@@ -111,12 +112,16 @@ class Sessions:
     def run(self, client: Client) -> "_Turn":
         """`async with` it: the run of this client, for one call. Raises StoreError.
 
-        A run that can't take the call, because somebody ended it, is not used again.
+        A run that can't take the call, because it was lost, is not used again; one that a person has ended refuses all.
         """
         return _Turn(self, client)
 
     def _taken(self, client: Client) -> _Open:
-        current = self._runs.pop(client.key, None) or self._opened(client)
+        current = self._runs.pop(client.key, None)
+        if current is None or (not current.calls and self._clock() - current.seen > IDLE_SECONDS):
+            if current is not None:
+                self._leave(current)
+            current = self._opened(client)
         self._runs[client.key] = current
         current.calls += 1
         return current
@@ -124,8 +129,10 @@ class Sessions:
     def _given_back(self, client: Client, current: _Open, error: BaseException | None) -> None:
         current.calls -= 1
         current.seen = self._clock()
+        if not isinstance(error, Exception):
+            return
         unfit = isinstance(error, IllegalEvent | LeaseLost) or not _is_open(current)
-        if isinstance(error, Exception) and unfit:
+        if unfit and not _is_over(current):
             self._forget(client.key, current)
 
     async def close(self) -> None:
@@ -138,10 +145,14 @@ class Sessions:
         asker = client.asker
         for key, old in self._making_room(asker):
             self._forget(key, old)
-            ending = asyncio.ensure_future(_end(old))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            self._leave(old)
         return _Open(asker, asyncio.ensure_future(self._begin(client)), self._clock())
+
+    def _leave(self, old: _Open) -> None:
+        """Its run ends, beside what comes next."""
+        ending = asyncio.ensure_future(_end(old))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def _begin(self, client: Client) -> ClientRun:
         asker, follows = client.asker, IDLE_SECONDS if client.stateless else 0.0
@@ -183,12 +194,13 @@ class _Turn:
 
     async def __aenter__(self) -> ClientRun:
         self._current = current = self._sessions._taken(self._client)  # noqa: SLF001 - its own
-        if _is_open(current):
-            run = current.opening.result()
+        run = current.run
+        if run is not None:
             run.authenticated(self._client.asker.subject)
             return run
         try:
-            return await asyncio.shield(current.opening)
+            current.run = await asyncio.shield(current.opening)
+            return current.run
         except BaseException as error:
             self._sessions._given_back(self._client, current, error)  # noqa: SLF001
             raise
@@ -199,6 +211,11 @@ class _Turn:
 
 def _is_open(run: _Open) -> bool:
     return run.opening.done() and not run.opening.cancelled() and run.opening.exception() is None
+
+
+def _is_over(run: _Open) -> bool:
+    """Whether a person has ended this session: another run would be a new budget."""
+    return _is_open(run) and run.opening.result().is_over
 
 
 async def _end(ended: _Open) -> None:

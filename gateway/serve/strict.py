@@ -37,7 +37,7 @@ def read(body: bytes) -> Mapping[str, Any]:
     message = _parsed(body)
     if isinstance(message, list):
         raise Malformed(INVALID_REQUEST, "Invalid Request: MCP has no batches; send one message at a time")
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         raise Malformed(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
     if flaw := _flaw(message):
         raise Malformed(INVALID_REQUEST, f"Invalid Request: {flaw}", _answerable(message.get("id")))
@@ -47,7 +47,7 @@ def read(body: bytes) -> Mapping[str, Any]:
 def _parsed(body: bytes) -> Any:
     try:
         message = parse_json(body)
-        if _SURROGATE.search(body):  # a pair of them is a character, one alone is none
+        if b"\\u" in body and _SURROGATE.search(body):  # a pair of them is a character, one alone is none
             json.dumps(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise Malformed(PARSE_ERROR, "Parse error: a lone surrogate is not a character") from None
@@ -67,7 +67,7 @@ def _flaw(message: Mapping[str, Any]) -> str | None:
         return None if "result" in message or "error" in message else "there is no `method`"
     if not isinstance(message["method"], str):
         return "`method` must be a string"
-    return None if isinstance(message.get("params", {}), Mapping) else "`params` must be an object"
+    return None if isinstance(message.get("params", {}), dict) else "`params` must be an object"
 
 
 def _answerable(request_id: Any) -> str | int | None:

@@ -38,6 +38,7 @@ __all__ = [
     "Reserve",
     "Restore",
     "RunRow",
+    "Seq",
     "Settle",
     "Store",
     "run_account",
@@ -194,6 +195,12 @@ class Again:
     token: str
 
 
+class Seq(int):
+    """The seq of a run's last event. `at` is when it was recorded, in milliseconds since 1970 (UTC)."""
+
+    at: int
+
+
 TITLE_LENGTH = 80
 
 Change = (
@@ -239,7 +246,7 @@ class Store(Protocol):
         """Adds events to a run (creating it with a first `Queued`) and makes the changes, all or nothing.
 
         It is begun before the first await: who is cancelled while he waits knows that it is made all the same, before
-        whatever he appends after it. Returns the run's last seq. Raises IllegalEvent, LeaseLost (fenced off),
+        whatever he appends after it. Returns the run's last seq, as `Seq`. Raises IllegalEvent, LeaseLost (fenced off),
         BudgetExceeded, Conflict (an approval was used already), UnknownRun.
         """
         ...
@@ -278,6 +285,10 @@ class Store(Protocol):
 
     async def renew(self, lease: Lease, seconds: float) -> None:
         """Raises LeaseLost."""
+        ...
+
+    async def renew_all(self, process: str, seconds: float) -> int:
+        """Renews the leases of the clients' runs that this process (`lease.process_of`) has; says how many."""
         ...
 
     async def release(self, lease: Lease) -> None:

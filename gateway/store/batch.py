@@ -57,7 +57,7 @@ def commit_begun(
     known = memory or Memory()
     try:
         if memory is not None:
-            memory.check(connection)
+            memory.believe(connection.execute("PRAGMA data_version").fetchone()[0])
         if not _together(connection, batch, known):
             known.clear()
             connection.execute("ROLLBACK")

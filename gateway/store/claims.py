@@ -46,9 +46,16 @@ SELECT {COLUMNS}, runs.owner FROM heads JOIN jobs ON jobs.place = heads.place JO
 READY = f"SELECT {COLUMNS} FROM jobs WHERE state = 'ready' AND taken = 0 ORDER BY lane, place LIMIT ?"  # noqa: S608 - as above
 _DUE = "UPDATE jobs SET state = 'ready' WHERE state = 'later' AND taken = 0 AND ready <= ?"
 _TAKE = "UPDATE jobs SET taken = 1, attempts = attempts + 1 WHERE run_id = ?"
-_LATER = "UPDATE jobs SET taken = 0, state = 'later', ready = ? WHERE run_id = ?"
+# One that was paused before it had begun stands aside, whoever had it.
+_LATER = (
+    "UPDATE jobs SET taken = 0, state = CASE WHEN state = 'aside' THEN state ELSE 'later' END, ready = ?"
+    " WHERE run_id = ?"
+)
 _LET_GO = "UPDATE runs SET owner = NULL, lease_until = 0 WHERE id = ?"
-_LAY_DOWN = "UPDATE jobs SET taken = 0, attempts = 0, state = ?, ready = ? WHERE run_id = ?"
+_LAY_DOWN = (
+    "UPDATE jobs SET taken = 0, attempts = 0, state = CASE WHEN state = 'aside' THEN state ELSE ? END, ready = ?"
+    " WHERE run_id = ?"
+)
 _TURN = (
     "INSERT INTO turns (tenant, last) VALUES (?, (SELECT coalesce(max(last), 0) + 1 FROM turns))"
     " ON CONFLICT (tenant) DO UPDATE SET last = excluded.last"
@@ -70,14 +77,20 @@ def claim(db: Ledger, wish: Claim, now: int) -> Lease | None:
         job = choose(list(heads), under_way, wish.slots, _turns(db, {job.tenant for job in heads}))
         if job is None:
             return None
-        owner = heads[job]
-        gone = owner if owner and wish.dead(owner) else None
-        lease = acquire(db, Bid(job.run_id, wish.owner, gone, wish.seconds), now)
+        lease = _acquired(db, wish, job, heads[job], now)
         if lease is not None:
             db.execute(_TAKE, (job.run_id,))
             db.execute(_TURN, (job.tenant,))
             return lease
         db.execute(_LATER, (now + LOOK_AGAIN, job.run_id))
+
+
+def _acquired(db: Ledger, wish: Claim, job: Job, owner: str | None, now: int) -> Lease | None:
+    """Not what somebody drives who is no worker (`toolgate resume`): he too may only be cut off for a moment."""
+    gone = owner if owner and wish.dead(owner) else None
+    if owner and gone is None and not wish.takes_over:
+        return None
+    return acquire(db, Bid(job.run_id, wish.owner, gone, wish.seconds), now)
 
 
 def ready(db: Ledger, wish: Claim, most: int, now: int) -> Sequence[Job]:

@@ -8,7 +8,7 @@ is had, how transactions share a commit, whose clock counts.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,19 @@ from gateway.job import Job
 from gateway.keys import ApiKey
 from gateway.lasting import Delegation, Remembered
 from gateway.session import Line
-from gateway.store import Change, Claim, Lease, RunRow, answers, approvals, claims, copying, firings, moving, record
+from gateway.store import (
+    Change,
+    Claim,
+    Lease,
+    RunRow,
+    answers,
+    approvals,
+    claims,
+    copying,
+    firings,
+    moving,
+    record,
+)
 from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.batch import Transaction
@@ -76,10 +88,11 @@ class DatabaseStore(ABC):
 
     # ---- runs
 
-    async def append(
+    def append(
         self, run_id: str, events: Sequence[Event], *, lease: Lease | None, changes: Sequence[Change] = ()
-    ) -> int:
-        return await self._write(lambda db: tx.append(db, tx.Append(run_id, events, lease, changes), self._now()))
+    ) -> Coroutine[Any, Any, int]:
+        work = tx.Append(run_id, events, lease, changes)
+        return self._write(lambda db: tx.append(db, work, self._now()))
 
     async def events(self, run_id: str, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
         limit = "" if most is None else f" LIMIT {most:d}"
@@ -123,6 +136,9 @@ class DatabaseStore(ABC):
     async def renew(self, lease: Lease, seconds: float) -> None:
         await self._write(lambda db: tx.renew(db, lease, self._now() + round(seconds * 1000)))
 
+    async def renew_all(self, process: str, seconds: float) -> int:
+        return await self._write(lambda db: tx.renew_all(db, process, self._now() + round(seconds * 1000)))
+
     async def release(self, lease: Lease) -> None:
         await self._write(lambda db: tx.release(db, lease))
 
@@ -141,6 +157,10 @@ class DatabaseStore(ABC):
     async def last_firing(self, schedule: str) -> int:
         rows = await self._rows(firings.LAST, schedule)
         return rows[0][0] if rows else await self._write(lambda db: firings.see(db, schedule, self._now()))
+
+    async def has_job(self, run_id: str) -> bool:
+        """Whether workers are to drive it."""
+        return bool(await self._rows("SELECT 1 FROM jobs WHERE run_id = ?", run_id))
 
     async def coming(self) -> int | None:
         moment: int | None = (await self._rows(claims.COMING))[0][0]
@@ -259,9 +279,9 @@ class DatabaseStore(ABC):
         at = self._now()
         await self._write(lambda db: record.note(db, process, at, catalogue))
 
-    async def pack(self, run_id: str, *, force: bool = False) -> dict[str, Any]:
+    async def pack(self, run_id: str, *, force: bool = False, moves: bool = False) -> dict[str, Any]:
         """A run as one JSON value, to be put into another store. See `moving`."""
-        return await self._write(lambda db: moving.packed(db, run_id, self._now(), force=force))
+        return await self._write(lambda db: moving.packed(db, run_id, self._now(), force=force, moves=moves))
 
     async def move(self, pack: Mapping[str, Any], by: str, where: str) -> None:
         """A run that was packed ends here, for it goes on there. Raises Conflict if it has gone on."""
@@ -269,7 +289,7 @@ class DatabaseStore(ABC):
 
     async def unpack(self, pack: Mapping[str, Any]) -> bool:
         """Puts a packed run into this store; says whether it was not there before. Raises Conflict, StoreError."""
-        return await self._write(lambda db: moving.unpacked(db, pack))
+        return await self._write(lambda db: moving.unpacked(db, pack, self._now()))
 
     async def fill(self, path: Path) -> int:
         """Puts a back-up into this store, which is empty; says how many rows. See `copying`."""

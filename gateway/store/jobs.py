@@ -6,6 +6,7 @@ A job is there until its run has ended. Its `state` says what its run needs:
     later     a worker, from the moment `ready` on: it was put off, or is to begin then
     rests     nothing: it waits for people, or is paused
     behind    nothing yet: a run of the same session is before it
+    aside     nothing: it was paused before it had begun, and the others of its session go past it
 
 and `taken` that a worker has it. Nobody is told when a job becomes ready, and nobody needs to be: whatever makes it so
 is in the same transaction as the event that does, by whichever process, and whoever looks afterwards finds it.
@@ -29,9 +30,10 @@ _PUT = (
     " VALUES ((SELECT coalesce(max(place), 0) + 1 FROM jobs), ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _HEARD = "UPDATE jobs SET state = 'ready', ready = ? WHERE run_id = ? AND state <> 'behind'"
+_ASIDE = "UPDATE jobs SET state = 'aside' WHERE run_id = ?"
 _NEXT_OF_SESSION = (
     "UPDATE jobs SET state = 'later' WHERE state = 'behind'"
-    " AND place = (SELECT min(place) FROM jobs WHERE session = ? AND session <> '')"
+    " AND place = (SELECT min(place) FROM jobs WHERE session = ? AND session <> '' AND state <> 'aside')"
 )
 _RESTING: frozenset[Status] = frozenset({"waiting", "paused"})
 
@@ -43,7 +45,7 @@ def lane(job: Job) -> str:
 
 def put(db: Ledger, job: Job) -> None:
     """A run that is new."""
-    before = "SELECT 1 FROM jobs WHERE session = ? AND session <> '' LIMIT 1"
+    before = "SELECT 1 FROM jobs WHERE session = ? AND session <> '' AND state <> 'aside' LIMIT 1"
     behind = job.session and db.execute(before, (job.session,)).fetchone()
     state = "behind" if behind else "later" if job.ready else "ready"
     what = (job.run_id, job.tenant, job.agent, job.model, job.priority, job.session)
@@ -57,15 +59,18 @@ def follow(db: Ledger, run_id: str, before: Standing, status: Status | None, at:
     if before.driver != "loop" or before.status in ENDED:
         return
     if status in ENDED:
-        _end(db, run_id)
+        _makes_room(db, run_id, "DELETE FROM jobs WHERE run_id = ?")
+    elif at is not None and before.status == "queued" and status == "paused":
+        _makes_room(db, run_id, _ASIDE)
     elif at is not None and before.status in _RESTING and status != "paused":
         db.execute(_HEARD, (at, run_id))
 
 
-def _end(db: Ledger, run_id: str) -> None:
+def _makes_room(db: Ledger, run_id: str, how: str) -> None:
+    """The next one of its session need not wait for it any more."""
     found = db.execute("SELECT session FROM jobs WHERE run_id = ?", (run_id,)).fetchone()
     if found is None:
         return
-    db.execute("DELETE FROM jobs WHERE run_id = ?", (run_id,))
+    db.execute(how, (run_id,))
     if found[0]:
         db.execute(_NEXT_OF_SESSION, (found[0],))

@@ -64,9 +64,8 @@ class Memory:
         self.accounts.clear()
         self.slices.clear()
 
-    def check(self, connection: Connection) -> None:
-        """At the beginning of a transaction: has another connection written since? SQLite counts their commits."""
-        version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+    def believe(self, version: int) -> None:
+        """At the beginning of a transaction: has another connection written since? Then this is another number."""
         if version != self._version or len(self.runs) + len(self.accounts) + len(self.slices) > MOST_REMEMBERED:
             self.clear()
         self._version = version
@@ -107,6 +106,7 @@ class Ledger:
         self._booked: dict[tuple[str, str], list[int]] = {}
         self._events: list[tuple[str, int, int, str]] = []
         self._noted: dict[str, int] = {}
+        self.wrote = False  # whether there is anything of it in the database that `execute` has not done
 
     def execute(self, sql: str, parameters: Any = ()) -> Cursor:
         """A statement, after all that was written down here. What was looked up is not believed any more."""
@@ -128,10 +128,8 @@ class Ledger:
 
     def write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """An INSERT of these rows, now."""
-        if len(rows) == 1:
-            self._connection.execute(sql, rows[0])
-        else:
-            self._connection.executemany(sql, rows)
+        self.wrote = True
+        self._connection.executemany(sql, rows)
 
     def run(self, run_id: str) -> Standing | None:
         """Where it stands, with what was written down here. Whoever writes an event of it counts `seq` up."""

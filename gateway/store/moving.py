@@ -1,5 +1,6 @@
-"""A run as one JSON value, to be taken from one store into another: its events, its approvals and tasks, its account.
-Who drives it does not go along. It is read at one moment, and put in whole or not at all.
+"""A run as one JSON value, to be taken from one store into another: its events, its approvals and tasks, its account,
+the session that it is in, and its place in the queue if it moves. Who drives it does not go along. It is read at one
+moment, and put in whole or not at all.
 
 A run that moves away ends in the store that it leaves, at exactly the event that was written down last: so it is never
 driven in two places.
@@ -12,12 +13,13 @@ from typing import Any
 
 from gateway.approval import Approval
 from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
-from gateway.events import Cancelled, Queued, Recorded, event_from_json
+from gateway.events import Cancelled, Queued, Recorded, Started, event_from_json
 from gateway.lifecycle import MOVED
 from gateway.run import fold
 from gateway.store import run_account, title_of
 from gateway.store.approvals import add
 from gateway.store.arriving import Luggage, luggage
+from gateway.store.belongings import job_of, put_in, session_of
 from gateway.store.lease import is_dead
 from gateway.store.ledger import Ledger
 from gateway.store.transactions import Append, append
@@ -39,8 +41,10 @@ _TASK = f"INSERT INTO tasks ({', '.join(_TABLES['tasks'])}) VALUES ({', '.join('
 _ACCOUNT = "INSERT INTO accounts (account, unit, used, reserved) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
-def packed(db: Ledger, run_id: str, now: int, *, force: bool = False) -> dict[str, Any]:
-    """The run as it is now. Raises UnknownRun; StoreError for one that is driven, without `force`."""
+def packed(db: Ledger, run_id: str, now: int, *, force: bool = False, moves: bool = False) -> dict[str, Any]:
+    """The run as it is now; of one that `moves`, with its place in the queue. Raises UnknownRun; StoreError for one
+    that is driven, without `force`.
+    """
     row = db.execute("SELECT owner, lease_until FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         raise UnknownRun(run_id)
@@ -56,6 +60,8 @@ def packed(db: Ledger, run_id: str, now: int, *, force: bool = False) -> dict[st
         "events": [{"seq": seq, "at": at, **json.loads(body)} for seq, at, body in events],
         **{table: _rows(db, table, run_id) for table in _TABLES},
         "account": [list(row) for row in db.execute(account, (run_account(run_id),)).fetchall()],
+        "session": session_of(db, run_id),
+        "job": job_of(db, run_id) if moves else None,
     }
 
 
@@ -77,7 +83,7 @@ def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) ->
     append(db, Append(run_id, [Cancelled(by, f"{MOVED}{where}")]), now)
 
 
-def unpacked(db: Ledger, pack: Mapping[str, Any]) -> bool:
+def unpacked(db: Ledger, pack: Mapping[str, Any], now: int) -> bool:
     """Puts it in; says whether it was not there before. The file answers no question here: see `arriving`. Raises
     Conflict for another run of its id and for one that was deleted here, and StoreError for what is no run, is damaged,
     or was written by a newer Toolgate.
@@ -103,6 +109,7 @@ def unpacked(db: Ledger, pack: Mapping[str, Any]) -> bool:
         text = json.dumps({"event": body.pop("event"), **body}, separators=(",", ":"))
         db.add_event(run_id, told["seq"], told["at"], text)
     _bring(db, run_id, brought)
+    put_in(db, pack, run, begun=any(isinstance(each.event, Started) for each in events), now=now)
     return True
 
 

@@ -18,8 +18,8 @@ from gateway.values import value
 
 __all__ = ["KINDS", "Decision", "Kind", "RemovalBook", "decision"]
 
-Kind = Literal["runs", "lasting", "audit"]
-KINDS: tuple[Kind, ...] = ("runs", "lasting", "audit")
+Kind = Literal["runs", "sessions", "lasting", "audit"]
+KINDS: tuple[Kind, ...] = ("runs", "sessions", "lasting", "audit")
 AT_ONCE = 500  # rows of one transaction
 PAGE = 50  # runs that are looked up at once
 
@@ -47,6 +47,7 @@ _GONE = (
     "DELETE FROM approvals WHERE run_id = ?",
     "DELETE FROM tasks WHERE run_id = ?",
     "DELETE FROM jobs WHERE run_id = ?",
+    "DELETE FROM session_runs WHERE run_id = ?",
     "DELETE FROM runs WHERE id = ?",
 )
 _DECISION = "INSERT INTO decisions (run_id, seq, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -57,6 +58,11 @@ _OLD = (
     " AND (SELECT at FROM events WHERE run_id = runs.id ORDER BY seq DESC LIMIT 1) < ? ORDER BY created, id LIMIT ?"
 )
 _LASTED = ("remembered", "delegations")
+_SILENT = (
+    "SELECT tenant, user, name FROM sessions WHERE updated < ? AND NOT EXISTS (SELECT 1 FROM session_runs AS mine"
+    " JOIN runs ON runs.id = mine.run_id WHERE mine.tenant = sessions.tenant AND mine.user = sessions.user"
+    " AND mine.name = sessions.name AND runs.status NOT IN ('succeeded', 'failed', 'cancelled'))"
+)
 
 
 @value(frozen=True, slots=True)
@@ -99,12 +105,15 @@ class RemovalBook:
     async def clear(self, kind: Kind, before: int, by: str, *, dry_run: bool = False) -> int:
         """Deletes what is older than this moment (milliseconds since 1970); says how many, also if it only looks.
 
-        Of runs those that have ended; one that waits or is paused is kept however old it is. Of what lasts
+        Of runs those that have ended; one that waits or is paused is kept however old it is. Of sessions what those
+        remember to which nothing was added since, and of which no run is open. Of what lasts
         (remembered answers, delegations) what has not been in force since; of the audit what is kept of runs that were
         deleted before.
         """
         if kind == "runs":
             return await self._clear_runs(before, by, dry_run=dry_run)
+        if kind == "sessions":
+            return await self._clear_sessions(before, dry_run=dry_run)
         if kind == "lasting":
             return sum([await self._clear_table(table, before, dry_run=dry_run) for table in _LASTED])
         return await self._clear_audit(before, dry_run=dry_run)
@@ -120,6 +129,14 @@ class RemovalBook:
                 if not dry_run:
                     await self.remove(run_id, by)
                 count += 1
+        return count
+
+    async def _clear_sessions(self, before: int, *, dry_run: bool) -> int:
+        if dry_run:
+            return len(self._access.read(_SILENT, before))
+        count = 0
+        while gone := await self._access.write(lambda db: _forget_sessions(db, before)):
+            count += gone
         return count
 
     async def _clear_table(self, table: str, before: int, *, dry_run: bool) -> int:
@@ -187,6 +204,14 @@ def _sweep(db: Ledger, run_id: str) -> bool:
 
 def _delete(db: Ledger, table: str, old: str, before: int) -> int:
     return db.execute(f"DELETE FROM {table} WHERE id IN ({old})", (before,)).rowcount  # noqa: S608 - names of ours
+
+
+def _forget_sessions(db: Ledger, before: int) -> int:
+    rows = db.execute(f"{_SILENT} LIMIT {AT_ONCE}", (before,)).fetchall()
+    for row in rows:
+        for table in ("sessions", "session_runs"):
+            db.execute(f"DELETE FROM {table} WHERE tenant = ? AND user = ? AND name = ?", tuple(row))  # noqa: S608
+    return len(rows)
 
 
 def _forget(db: Ledger, run_id: str) -> bool:

@@ -3,8 +3,8 @@ functions begins and commits.
 
 A run is in the line from when it is queued, and counts there until it has ended; its row goes when the next one joins.
 It may begin when no other run of the line has begun, and of those before it nobody is at any, and no worker will be: a
-run that was queued and is left alone by its driver keeps nobody waiting, and stands where it stood when somebody drives
-it again.
+run that was queued and is left alone by its driver, or was paused before it had begun, keeps nobody waiting, and stands
+where it stood when somebody goes on with it.
 
 `SessionBook` is what the rest of the program sees of them. A session is its user's alone: whoever asks names him.
 """
@@ -14,12 +14,14 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.errors import Conflict, NotItsTurn, StoreError, UnknownSession
-from gateway.session import Ahead, Join, Keep, Line, Session, Turn
+from gateway.session import Ahead, Join, Keep, Line, Open, Session, Turn
 from gateway.store.ledger import Ledger
 from gateway.store.policies import Access
 
 __all__ = ["SessionBook", "join", "keep", "line", "turn"]
 
+BEGUN = "EXISTS (SELECT 1 FROM events WHERE events.run_id = runs.id AND events.body LIKE ?)"
+STARTED = '{"event":"started"%'  # as events are written
 _OVER = "('succeeded', 'failed', 'cancelled')"
 _SAME = "tenant = ? AND user = ? AND name = ?"
 _MAKE = (
@@ -45,7 +47,8 @@ _AHEAD = (
     " JOIN session_runs AS other ON other.tenant = mine.tenant AND other.user = mine.user AND other.name = mine.name"
     " JOIN runs ON runs.id = other.run_id"
     f" WHERE mine.run_id = ? AND other.run_id <> mine.run_id AND runs.status NOT IN {_OVER}"
-    " AND (runs.status <> 'queued' OR other.place < mine.place) ORDER BY other.place"
+    " AND (runs.status <> 'queued' OR other.place < mine.place)"
+    f" AND (runs.status <> 'paused' OR {BEGUN}) ORDER BY other.place"
 )
 _KEEP = (
     "UPDATE sessions SET memory = ?, run_id = ?, turns = turns + 1, updated = ? WHERE EXISTS"
@@ -58,6 +61,12 @@ _OPEN = (
     " JOIN runs ON runs.id = session_runs.run_id"
     f" WHERE session_runs.tenant = ? AND session_runs.user = ? AND runs.status NOT IN {_OVER}"
     " ORDER BY session_runs.place"
+)
+_IN_LINE = (
+    f"SELECT runs.id, runs.status, CASE WHEN {BEGUN} THEN 1 ELSE 0 END FROM session_runs"  # noqa: S608 - constants
+    f" JOIN runs ON runs.id = session_runs.run_id WHERE session_runs.tenant = ? AND session_runs.user = ?"
+    " AND session_runs.name = ?"
+    f" AND runs.status NOT IN {_OVER} ORDER BY session_runs.place"
 )
 
 
@@ -75,7 +84,7 @@ def join(db: Ledger, change: Join, now: int) -> None:
 def turn(db: Ledger, change: Turn, now: int) -> None:
     """Raises NotItsTurn for a run that has to wait, or that knows an older memory."""
     row = db.execute(_OF_RUN, (change.run_id,)).fetchone()
-    rows = db.execute(_AHEAD, (change.run_id,)).fetchall()
+    rows = db.execute(_AHEAD, (change.run_id, STARTED)).fetchall()
     before = _before(rows, now, change.gone)
     if before or (row is not None and row[1] != change.version):
         first = f"`{before[0].run_id}` comes first" if before else "another run has just ended"
@@ -95,7 +104,7 @@ def line(access: Access, run_id: str) -> Line | None:
     if not rows:
         return None
     name, version, memory = rows[0]
-    return Line(name, version, memory, _before(access.read(_AHEAD, run_id), access.now()))
+    return Line(name, version, memory, _before(access.read(_AHEAD, run_id, STARTED), access.now()))
 
 
 def _before(rows: Sequence[Any], now: int, gone: Sequence[str] = ()) -> Sequence[Ahead]:
@@ -125,6 +134,11 @@ class SessionBook:
         if found is None:
             raise UnknownSession(name)
         return found
+
+    def open(self, name: str) -> Sequence[Open]:
+        """Its runs that have not ended, in the order in which they come."""
+        rows = self._access.read(_IN_LINE, STARTED, *self._key, name)
+        return [Open(run_id, status, begun == 1) for run_id, status, begun in rows]
 
     def memory(self, name: str) -> str | None:
         """What its last run has left, as text. Raises UnknownSession."""

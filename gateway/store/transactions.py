@@ -29,6 +29,7 @@ from gateway.store import (
     Reserve,
     Restore,
     RunRow,
+    Seq,
     Settle,
     approvals,
     firings,
@@ -54,7 +55,7 @@ __all__ = [
     "append",
     "release",
 ]
-__all__ += ["renew", "run_row", "task"]
+__all__ += ["renew", "renew_all", "run_row", "task"]
 
 Db = Ledger
 FORGOTTEN_AT_ONCE = 50  # for each that is new: so there are never many, and nobody waits long
@@ -71,7 +72,6 @@ _BY_EVENTS: Mapping[str, str] = {
 SELECT_RUNS = f"SELECT {', '.join(_BY_EVENTS.get(name, name) for name in _RUN_COLUMNS)} FROM runs"  # noqa: S608 - as above
 SELECT_EVENTS = "SELECT seq, at, body FROM events WHERE run_id = ? AND seq > ? ORDER BY seq"
 _BEGUN = "SELECT 1 FROM events WHERE run_id = ? AND body LIKE ? LIMIT 1"
-_STARTED = '{"event":"started"%'  # as `_write_event` writes it
 SELECT_BOOKED = (
     "SELECT account, unit, used, reserved FROM accounts WHERE account >= ? AND account < ? ORDER BY account, unit"
 )
@@ -95,8 +95,8 @@ class Append:
     changes: Sequence[Change] = ()
 
 
-def append(db: Db, work: Append, now: int) -> int:
-    """Returns the run's last seq."""
+def append(db: Db, work: Append, now: int) -> Seq:
+    """Returns the run's last seq, and when that was."""
     run_id, standing = work.run_id, _standing(db, work)
     before = standing.status if standing else None
     if before is None and not (work.events and isinstance(work.events[0], Queued)):
@@ -115,26 +115,26 @@ def append(db: Db, work: Append, now: int) -> int:
         standing.seq = seq
         jobs.follow(db, run_id, standing, status, now if work.lease is None and work.events else None)
     if status != before:
-        db.execute(_END if status in ENDED and work.lease is not None else _STAND, (status, run_id))
+        # Who ends a run that he drives lets go of it with that: nobody is left who could die with it.
+        over = ", owner = NULL, lease_until = 0" if status in ENDED and work.lease else ""
+        db.execute(f"UPDATE runs SET status = ?{over} WHERE id = ?", (status, run_id))  # noqa: S608 - our own words
     if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
         _withdraw(db, run_id)
-    return seq
-
-
-_STAND = "UPDATE runs SET status = ? WHERE id = ?"
-# Whoever drove it has ended it: nobody waits for him to let go, for he may be killed before he does.
-_END = "UPDATE runs SET status = ?, lease_until = 0 WHERE id = ?"
+    last = Seq(seq)
+    last.at = now
+    return last
 
 
 def _resumed(db: Db, run_id: str, event: Resumed) -> Resumed:
     """One that had not begun begins as all do: in a session, when it is its turn."""
-    begun = db.execute(_BEGUN, (run_id, _STARTED)).fetchone()
+    begun = db.execute(_BEGUN, (run_id, sessions.STARTED)).fetchone()
     return event if begun else replace(event, queued=True)
 
 
 def _write_event(db: Db, run_id: str, seq: int, event: Event, now: int) -> None:
     if isinstance(event, Returned):
-        event = replace(event, outcome={name: whole(item) for name, item in event.outcome.items()})
+        outcome = {name: whole(item) for name, item in event.outcome.items()}
+        event = Returned(event.key, outcome, event.spent, event.tainting, event.left)
     db.add_event(run_id, seq, now, f'{{"event":"{event_name(event)}",{encode(event)[1:].decode()}')
 
 
@@ -357,8 +357,20 @@ def renew(db: Db, lease: Lease, until: int) -> None:
         "UPDATE runs SET lease_until = ? WHERE id = ? AND owner = ? AND epoch = ?",
         (until, lease.run_id, lease.owner, lease.epoch),
     )
-    if done.rowcount != 1:
+    if done.rowcount != 1 and not _let_go(db, lease):
         raise LeaseLost(f"run `{lease.run_id}` is driven by another worker now")
+
+
+def renew_all(db: Db, process: str, until: int) -> int:
+    """Of all owners in one process, whose names begin with its own and a dot."""
+    sql = "UPDATE runs SET lease_until = ? WHERE status = 'running' AND driver = 'client' AND owner >= ? AND owner < ?"
+    return db.execute(sql, (until, f"{process}.", f"{process}/")).rowcount
+
+
+def _let_go(db: Db, lease: Lease) -> bool:
+    """Whether he has ended it, and nobody has had it since."""
+    standing = db.run(lease.run_id)
+    return standing is not None and standing.status in ENDED and (standing.owner, standing.epoch) == (None, lease.epoch)
 
 
 def release(db: Db, lease: Lease) -> None:

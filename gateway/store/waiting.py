@@ -18,18 +18,27 @@ LOOK_SECONDS = 0.2  # the longest time between two such questions
 IDLE_SECONDS = 5.0  # the longest time between two real looks
 
 
-async def until(store: Store, happened: Callable[[], Awaitable[bool]]) -> None:
-    """Returns when it has happened, in whichever process. Raises StoreError."""
+async def until(store: Store, happened: Callable[[], Awaitable[bool]], seconds: float | None = None) -> bool:
+    """Returns when it has happened, in whichever process, or after so many seconds; says whether it has. Raises
+    StoreError.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
     while True:
         version = await store.version()  # before the look: what is written meanwhile is seen at the next one
         if await happened():
-            return
-        await changed(store, version)
+            return True
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            return False
+        await changed(store, version, left)
 
 
-async def changed(store: Store, version: int) -> None:
-    """Returns when the store is not what it was at this version any more, or after `IDLE_SECONDS`."""
-    deadline, pause = time.monotonic() + IDLE_SECONDS, FIRST_SECONDS
-    while time.monotonic() < deadline and await store.version() == version:
-        await asyncio.sleep(pause)
+async def changed(store: Store, version: int, seconds: float | None = None) -> None:
+    """Returns when the store is not what it was at this version any more, or after so many seconds, `IDLE_SECONDS` at
+    most.
+    """
+    longest = IDLE_SECONDS if seconds is None else min(IDLE_SECONDS, seconds)
+    deadline, pause = time.monotonic() + longest, FIRST_SECONDS
+    while (left := deadline - time.monotonic()) > 0 and await store.version() == version:
+        await asyncio.sleep(min(pause, left))
         pause = min(LOOK_SECONDS, pause * 2)

@@ -79,7 +79,6 @@ class Span:
     events: Sequence[Event] = ()
 
 
-@lru_cache(1024)  # a run asks for it at each call
 def trace_id(run_id: str) -> int:
     """128 bits, the same for a run in every process, never 0."""
     return _bits(run_id, 16)
@@ -92,7 +91,12 @@ def span_id(run_id: str, key: str) -> int:
 
 def traceparent(run_id: str, key: str) -> str:
     """The W3C header that goes to an upstream server in `_meta` (MCP SEP-414). Tracestate and baggage never go."""
-    return f"00-{trace_id(run_id):032x}-{span_id(run_id, key):016x}-01"
+    return f"{_of_trace(run_id)}{span_id(run_id, key):016x}-01"
+
+
+@lru_cache(1024)
+def _of_trace(run_id: str) -> str:
+    return f"00-{trace_id(run_id):032x}-"
 
 
 def link_to(header: object) -> Link | None:

@@ -13,6 +13,7 @@ when one is opened.
     gate        Toolgate: runs, calls; for whom
     endings     how a run comes out of it: a result, or an error that carries the run
     people      what people say: to runs, to questions; sessions
+    wishes      what a program wants of a run, in its own words
 
 `tests/golden/python_api.txt` has every name and signature; what stands there changes only with a word in CHANGELOG.md.
 """

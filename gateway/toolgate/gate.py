@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import ConfigError
 from gateway.toolgate.endings import Result, result_of, stopped
 from gateway.toolgate.people import Approvals, Runs, Sessions
+from gateway.toolgate.wishes import Budget, limits_of
 
 if TYPE_CHECKING:
-    from gateway.budget import Limits
+    from datetime import datetime
+
     from gateway.call import JsonObject, Subject
     from gateway.config import Config
     from gateway.loop import Watcher
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Toolgate", "run_sync"]
 
 _LOG = logging.getLogger("toolgate.python")
-
-Budget = Mapping[str, str | int | float]
 
 
 class Toolgate:
@@ -97,7 +98,7 @@ class Toolgate:
         """
         from gateway.session import Dialogue
 
-        dialogue, limits = Dialogue(session=session), _limits(budget)
+        dialogue, limits = Dialogue(session=session), limits_of(budget)
         subject = self._through(agent)
         run_id = await self._runtime.submit(
             text, subject, model=model, limits=limits, dialogue=dialogue, output_schema=output_schema
@@ -113,14 +114,22 @@ class Toolgate:
         budget: Budget | None = None,
         session: str = "",
         output_schema: "JsonObject | None" = None,
+        priority: int = 0,
+        at: "datetime | None" = None,
     ) -> str:
-        """Queues a run for the workers and returns its id at once. Where there are none, `resume(run_id)` drives it."""
+        """Queues a run for the workers and returns its id at once. Where there are none, `resume(run_id)` drives it.
+
+        Of higher `priority` (-100 to 100) is first; it is not begun before `at`. Raises ConfigError.
+        """
         from gateway.budget import Limits
+        from gateway.job import HIGHEST, LOWEST
         from gateway.submitting import Submission, submit
 
-        limits, through = _limits(budget) or Limits(), self._through(agent)
-        wanted = Submission(text, through, model, limits, session=session, output_schema=output_schema)
-        return await submit(self._runtime.offline, wanted)
+        if not LOWEST <= priority <= HIGHEST:
+            raise ConfigError.at("priority", f"{priority} is not between {LOWEST} and {HIGHEST}")
+        limits, ready = limits_of(budget) or Limits(), 0 if at is None else round(at.timestamp() * 1000)
+        wanted = Submission(text, self._through(agent), model, limits, priority, ready)
+        return await submit(self._runtime.offline, replace(wanted, session=session, output_schema=output_schema))
 
     def _through(self, agent: str | None) -> "Subject":
         """The gate's user, through this agent, or the first one."""
@@ -134,7 +143,7 @@ class Toolgate:
         """
         offline = self._runtime.offline
         run = await self.runs.get(run_id)
-        limits = _limits(budget)
+        limits = limits_of(budget)
         if limits is not None:
             await offline.raise_limits(run.id, limits, self._subject.user)
         await offline.resume(run.id, self._subject.user)
@@ -181,7 +190,7 @@ class Toolgate:
     @property
     def runs(self) -> Runs:
         """All runs of the store; those of its user, of a gate `as_user`."""
-        return Runs(self._runtime.offline, self._subject, of_all=self._of_all)
+        return Runs(self._runtime.offline, self._runtime.pipeline, self._subject, of_all=self._of_all)
 
     @property
     def approvals(self) -> Approvals:
@@ -223,9 +232,3 @@ def _config(place: "str | Path | Config | None") -> "Config":
     if not path.exists():
         raise ConfigError.at(str(path), "there is no such file", hint="`toolgate init` writes one")
     return load_config(path.parent, os.environ)
-
-
-def _limits(budget: Budget | None) -> "Limits | None":
-    from gateway.config import parse_budget
-
-    return None if budget is None else parse_budget([f"{unit}={amount}" for unit, amount in budget.items()])

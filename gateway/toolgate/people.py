@@ -4,10 +4,13 @@ The gate that was opened is the operator's, who sees everything; one that was ma
 own runs and the questions about them, and what he may answer. To him, all else is not there.
 """
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from gateway.errors import UnknownRun
+from gateway.errors import StoreError, UnknownRun
+from gateway.toolgate.wishes import Budget, limits_of
 
 if TYPE_CHECKING:
     from gateway.approval import Approval, Said
@@ -15,10 +18,13 @@ if TYPE_CHECKING:
     from gateway.call import Deny, JsonObject, Subject
     from gateway.events import Recorded, Resolution
     from gateway.offline import Offline
+    from gateway.pipeline import Pipeline
+    from gateway.reversal import Undo
     from gateway.run import Run
-    from gateway.session import Memory, Session
+    from gateway.session import Memory, Open, Session
     from gateway.store import RunRow
     from gateway.stream import Until
+    from gateway.undoing import Undoing
 
 __all__ = ["Approvals", "Runs", "Sessions"]
 
@@ -35,8 +41,8 @@ class Runs:
     without a run, UnknownRun.
     """
 
-    def __init__(self, offline: "Offline", by: "Subject", *, of_all: bool = True) -> None:
-        self._offline, self._by, self._of_all = offline, by, of_all
+    def __init__(self, offline: "Offline", pipeline: "Pipeline", by: "Subject", *, of_all: bool = True) -> None:
+        self._offline, self._pipeline, self._by, self._of_all = offline, pipeline, by, of_all
 
     async def get(self, run_id: str) -> "Run":
         """What it has become."""
@@ -91,10 +97,100 @@ class Runs:
         run = await self.get(run_id)
         await self._offline.cancel(run.id, self._by.user, why)
 
-    async def resolve(self, run_id: str, call: str, resolution: "Resolution", note: str = "") -> None:
-        """Says what became of a call in doubt. Raises StoreError for one that is not."""
+    async def settle(self, run_id: str, call: str, resolution: "Resolution", note: str = "") -> None:
+        """Says what became of a call in doubt, or of an attempt to undo one (`undo/t2/call/1`). Raises StoreError for
+        one that is not.
+        """
         run = await self.get(run_id)
         await self._offline.resolve(run.id, call, resolution, self._by.user, note)
+
+    async def notify(self, run_id: str, name: str, data: object = None, *, trusted: bool = False) -> None:
+        """Tells it that something has happened for which it waits, or will; `data` is JSON. It is untrusted, unless the
+        run's own user says that these are his words. Raises IllegalEvent when it has ended, StoreError.
+        """
+        from gateway.agents.sleeping import news_name
+
+        if (wrong := news_name(name)) is not None:
+            raise StoreError(f"`{name}` is no name of news: {wrong}")
+        run = await self.get(run_id)
+        await self._offline.notify(run.id, name, json.dumps(data), self._by, trusted=trusted)
+
+    async def fork(
+        self, run_id: str, at: str | int, *, text: str = "", model: str | None = None, budget: Budget | None = None
+    ) -> str:
+        """Queues a run that goes on where this one stood, without doing anything again, and returns its id;
+        `Toolgate.resume` drives it.
+
+        `at` is `t3`, the end of turn 3, or the seq of an event; `text` is what its user says there. Its budgets begin
+        anew. Only whose run it is forks it. Raises StoreError, ConfigError.
+        """
+        from gateway.budget import Limits
+        from gateway.forking import Fork
+        from gateway.forks import Taken, begin
+
+        run, how = await self.get(run_id), Taken(self._by, model, limits_of(budget) or Limits())
+        return await begin(self._offline, run.id, Fork(str(at), text), how)
+
+    async def undos(self, run_id: str) -> "Sequence[Undo]":
+        """What it has done that can be undone, the newest first, and how that stands."""
+        from gateway.reversal import must_be_here
+
+        run = await self.get(run_id)
+        must_be_here(run)
+        return await self._undoing().listed(run.id)
+
+    async def undo(self, run_id: str, *calls: str) -> "Sequence[Undo]":
+        """Undoes these calls of a run that has ended, or all, the newest first, up to the first that can't be; says how
+        all of them stand then. Who undoes is this gate's user, by the same policy as ever. Raises StoreError and
+        LeaseLost.
+        """
+        from gateway.run import ENDED
+
+        run = await self.get(run_id)
+        if run.status not in ENDED:
+            raise StoreError(f"run `{run.id}` has not ended: cancel it first")
+        if run.subject.tenant != self._by.tenant:
+            raise StoreError(f"run `{run.id}` is of the tenant `{run.subject.tenant}`: undo it by a gate of that one")
+        known = [undo.key for undo in await self.undos(run.id)]
+        for key in (key for key in calls if key not in known):
+            raise StoreError(f"the call `{key}` of run `{run.id}` can't be undone; can be: {', '.join(known)}")
+        return await self._undoing().undo(run.id, calls or known, replace(self._by, agent=None))
+
+    def _undoing(self) -> "Undoing":
+        from gateway.tool_words import effects_of
+        from gateway.undoing import Undoing
+
+        return Undoing(self._offline.store, self._pipeline, effects_of(self._offline.config))
+
+    async def export(self, run_id: str, *, force: bool = False, moves: bool = False) -> "dict[str, Any]":
+        """It as one JSON value, for another installation, without a credential of this one; `force`: also while
+        somebody drives it. With `moves` its place in the queue goes along: say `move` then. Raises StoreError.
+        """
+        from gateway.packing import packed
+
+        return await packed(self._offline, (await self.get(run_id)).id, force=force, moves=moves)
+
+    async def move(self, pack: "Mapping[str, Any]", to: str) -> None:
+        """What was exported goes on elsewhere: here it ends, as cancelled. Raises Conflict where anything has happened
+        in it since; then nothing has changed.
+        """
+        await self.get(str(pack["run"]))
+        await self._offline.store.move(pack, self._by.user, to)
+
+    async def import_(self, pack: "Mapping[str, Any]") -> bool:
+        """Takes in what was exported elsewhere, all of it or nothing; whether it was not here before. Only by the gate
+        that was opened. Raises StoreError, Conflict.
+        """
+        if not self._of_all:
+            raise StoreError("a gate for a user takes no runs in: the one that was opened does")
+        return await self._offline.store.unpack(pack)
+
+    async def delete(self, run_id: str, *, force: bool = False) -> None:
+        """Deletes one that has ended; what was decided in it is kept. `force`: it is cancelled first. Raises
+        StoreError.
+        """
+        run = await self.get(run_id)
+        await self._offline.delete(run.id, self._by.user, force=force)
 
 
 class Approvals:
@@ -158,6 +254,12 @@ class Sessions:
 
         text = self._book.memory(name)
         return None if text is None else Memory.from_text(text)
+
+    async def open(self, name: str) -> "Sequence[Open]":
+        """Its runs that have not ended, in the order in which they come; of those that have begun there is one, which
+        has the turn.
+        """
+        return self._book.open(name)
 
     async def delete(self, name: str) -> None:
         """Forgets it; its runs stay on record. Raises UnknownSession, StoreError while a run of it has not ended."""

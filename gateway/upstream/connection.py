@@ -9,6 +9,7 @@ import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -31,7 +32,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from gateway.call import Arguments, InDoubt, JsonObject, Outcome, Subject, Tool, Unsent
 from gateway.caller import ASKING, NOBODY, Caller
 from gateway.upstream import outcomes, wire
-from gateway.upstream.auth.carrying import Message, post
+from gateway.upstream.auth.carrying import Message, Reply, post
 from gateway.upstream.auth.credentials import Carrier
 from gateway.upstream.pool import Pool, Replied
 from gateway.upstream.pools import Pools
@@ -50,6 +51,7 @@ def _own_version() -> str:
 
 LEVEL_SECONDS = 5.0
 KINDS = ("tools", "prompts", "resources")
+KEPT, SHORT = 256, 256  # headers, of names of so many characters
 CLIENT = types.Implementation(name="toolgate", version=_own_version())
 _CLIENT_JSON = CLIENT.model_dump(by_alias=True, mode="json", exclude_none=True)
 
@@ -100,14 +102,14 @@ class Connection:
     _level: str | None = None  # of the log messages that an older server was asked for
     _header_maps: dict[str, dict[tuple[str, ...], str]] = field(default_factory=dict)  # by the tool's pin
     _ids: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
+    _own_headers: Callable[[str, str | None], Mapping[str, str]] = field(init=False)
+    protocol_version: str = field(init=False)
+    modern: bool = field(init=False)
 
-    @property
-    def protocol_version(self) -> str:
-        return self.session.protocol_version or ""
-
-    @property
-    def modern(self) -> bool:
-        return self.protocol_version in MODERN_PROTOCOL_VERSIONS
+    def __post_init__(self) -> None:
+        self.protocol_version = self.session.protocol_version or ""
+        self.modern = self.protocol_version in MODERN_PROTOCOL_VERSIONS
+        self._own_headers = lru_cache(KEPT)(self._made_headers)
 
     async def ask(self, method: str, params: JsonObject, timeout: float) -> Any:
         """A request without side effects: its raw result, whatever it is. Raises MCPError or TimeoutError."""
@@ -145,7 +147,8 @@ class Connection:
             return await self._forward_dispatched(wanted, meta, headers, timeout, caller)
         request_id = self._ids()
         body = wanted.body(request_id, self._meta(meta, caller, request_id))
-        message = Message(request_id, body, {**headers, **mirrored}, lambda said: self.talk.hear(said, caller))
+        headers = {**headers, **mirrored} if mirrored else headers
+        message = Message(request_id, body, headers, lambda said: self.talk.hear(said, caller))
         reply = await self._posted(self.pool, wanted.subject, message, timeout)
         if isinstance(reply, Unsent):
             self.link.lose(reply.why)
@@ -153,12 +156,13 @@ class Connection:
             self.link.doubt()
         return outcomes.of_message(reply.message) if isinstance(reply, Replied) else reply
 
-    async def _posted(
-        self, pool: Pool, subject: Subject | None, message: Message, timeout: float
-    ) -> Replied | Unsent | InDoubt:
+    def _posted(self, pool: Pool, subject: Subject | None, message: Message, timeout: float) -> Awaitable[Reply]:
         if self.pools is None:
-            return await post(pool, self.carrier, subject, message, timeout)
-        async with self.pools.lent(subject) as own:
+            return post(pool, self.carrier, subject, message, timeout)
+        return self._posted_apart(self.pools, subject, message, timeout)
+
+    async def _posted_apart(self, pools: Pools, subject: Subject | None, message: Message, timeout: float) -> Reply:
+        async with pools.lent(subject) as own:
             return await post(own, self.carrier, subject, message, timeout)
 
     async def roots_changed(self) -> None:
@@ -177,7 +181,7 @@ class Connection:
                 await self.ask("logging/setLevel", {"level": level}, LEVEL_SECONDS)
 
     async def _forward_dispatched(
-        self, wanted: Wanted, meta: JsonObject, headers: dict[str, str], timeout: float, caller: Caller
+        self, wanted: Wanted, meta: JsonObject, headers: Mapping[str, str], timeout: float, caller: Caller
     ) -> Outcome:
         await self._hear_logs(caller)
         request_id = f"toolgate-{self._ids()}"
@@ -195,11 +199,11 @@ class Connection:
             self.exchange.started.discard(request_id)
 
     async def _dispatch(
-        self, request_id: str, method: str, params: dict[str, Any], headers: dict[str, str]
+        self, request_id: str, method: str, params: dict[str, Any], headers: Mapping[str, str]
     ) -> dict[str, Any]:
         """Through the SDK's dispatcher, which may add to its own copy of the parameters, but not to what is sent."""
         self.exchange.frozen[request_id] = params
-        options: CallOptions = {"request_id": request_id, "headers": headers}
+        options: CallOptions = {"request_id": request_id, "headers": dict(headers)}
         try:
             return await self.dispatcher.send_raw_request(method, params, options)
         except MCPError as error:
@@ -220,13 +224,17 @@ class Connection:
             return meta
         meta[types.PROTOCOL_VERSION_META_KEY] = self.protocol_version
         meta[types.CLIENT_INFO_META_KEY] = _CLIENT_JSON
-        meta[types.CLIENT_CAPABILITIES_META_KEY] = relayed(caller.capabilities, tasks=caller.modern)
+        said = caller.capabilities
+        meta[types.CLIENT_CAPABILITIES_META_KEY] = relayed(said, tasks=caller.modern) if said else {}
         if caller.log_level is not None:
             meta[types.LOG_LEVEL_META_KEY] = caller.log_level
         return meta
 
-    def _headers(self, method: str, name: str | None = None) -> dict[str, str]:
+    def _headers(self, method: str, name: str | None = None) -> Mapping[str, str]:
         """HTTP's copies of what the body says (MCP 2026-07-28, Transports: standard headers)."""
+        return self._own_headers(method, name) if len(name or "") <= SHORT else self._made_headers(method, name)
+
+    def _made_headers(self, method: str, name: str | None) -> Mapping[str, str]:
         headers = {MCP_PROTOCOL_VERSION_HEADER: self.protocol_version}
         if self.modern:
             headers[MCP_METHOD_HEADER] = method

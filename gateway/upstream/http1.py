@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["REST", "BadResponse", "Body", "Head", "header_lines", "parse_head", "request_line"]
+__all__ = ["REST", "BadResponse", "Body", "Head", "header_lines", "own_lines", "parse_head", "request_line"]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00\r\n]*")
@@ -28,23 +28,25 @@ class BadResponse(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A response's status and headers. `body` says how its end is found."""
+    """A response's status and headers. `body` says how its end is found.
+
+    `rest` is for how many seconds the connection may be used again: less than the server waits, as far as it says so.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: Body
     keep_alive: bool
+    content_type: str = field(init=False, compare=False, repr=False)
+    rest: float = field(init=False, compare=False, repr=False)
 
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def rest(self) -> float:
-        """For how many seconds the connection may be used again: less than the server waits, as far as it says so."""
+    def __post_init__(self) -> None:
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         told = self.headers.get("keep-alive")
         said = None if told is None else _TOLD.search(told)
-        return max(0.0, min(USUAL_REST if said is None else float(said[1]), LONGEST_REST) - MARGIN)
+        rest = max(0.0, min(USUAL_REST if said is None else float(said[1]), LONGEST_REST) - MARGIN)
+        object.__setattr__(self, "content_type", kind)
+        object.__setattr__(self, "rest", rest)
 
 
 def request_line(target: str) -> bytes:
@@ -66,6 +68,15 @@ def _line(name: str, value: str) -> str:
 
 
 _known = lru_cache(1024)(_line)
+
+
+def own_lines(headers: Mapping[str, str]) -> bytes:
+    """The same of one request's own headers: where they are the same in many, as they were written then."""
+    repeated = _REPEATED.issuperset(headers) and sum(map(len, headers.values())) <= _REMEMBERED
+    return _same(tuple(headers.items())) if repeated else header_lines(headers.items())
+
+
+_same = lru_cache(1024)(header_lines)
 
 
 def parse_head(data: bytes) -> Head:

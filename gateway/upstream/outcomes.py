@@ -80,9 +80,9 @@ def of_message(message: Any) -> Outcome:
     """The outcome that a JSON-RPC response holds that came over our own wires: an error in it is the server's, unless
     it has our mark. (The SDK's words in a server's mouth are the server's.)
     """
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         return InDoubt("the answer is not a JSON-RPC response")
-    error = error_in(message)
+    error = error_in(message) if "error" in message else None
     if error is None:
         return answer(message.get("result"))
     return of_error(error, started=True) if _marked(error) else _refused(error.code, error.message, error.data)

@@ -8,13 +8,15 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 import httpx2
 
 from gateway.call import InDoubt, Unsent
+from gateway.deadlines import Deadlines
 from gateway.upstream import wire
-from gateway.upstream.http1 import header_lines, request_line
+from gateway.upstream.http1 import header_lines, own_lines, request_line
 from gateway.upstream.spec import Http
 from gateway.upstream.wires import Exchange, Hear, Replied, Wire
 
@@ -44,6 +46,7 @@ class Pool:
         self._idle: list[Wire] = []
         self._open: set[Wire] = set()
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._deadlines = Deadlines()
         self._closed = False
 
     async def post(
@@ -56,25 +59,32 @@ class Pool:
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout
         try:
-            request = self._head() + header_lines(headers.items()) + b"content-length: %d\r\n\r\n%s" % (len(body), body)
+            request = self._head() + own_lines(headers) + b"content-length: %d\r\n\r\n%s" % (len(body), body)
         except ValueError as error:
             return Unsent(str(error))
-        async with self._slots:
+        await self._slots.acquire()
+        try:
             if loop.time() >= until:  # it waited for others, perhaps as long as it may: nobody waits for it now
                 return Unsent(f"no connection within {timeout:.3g} s")
             connected = self._rested() or await self._connected(until, timeout)
             if isinstance(connected, Unsent):
                 return connected
-            exchange = Exchange(request_id, self._ceiling, hear)
-            timer = loop.call_at(until, _expire, connected, exchange, timeout)
-            try:
-                connected.begin(exchange, request)
-                return await exchange.answer
-            except asyncio.CancelledError:
-                connected.drop()
-                raise
-            finally:
-                timer.cancel()
+            return await self._exchanged(connected, request, Exchange(request_id, self._ceiling, hear), timeout, until)
+        finally:
+            self._slots.release()
+
+    async def _exchanged(
+        self, connected: Wire, request: bytes, exchange: Exchange, timeout: float, until: float
+    ) -> Replied | InDoubt:
+        due = self._deadlines.at(until, partial(_expire, connected, exchange, timeout))
+        try:
+            connected.begin(exchange, request)
+            return await exchange.answer
+        except asyncio.CancelledError:
+            connected.drop()
+            raise
+        finally:
+            self._deadlines.drop(due)
 
     def _rested(self) -> Wire | None:
         while self._idle:

@@ -1,6 +1,6 @@
 """One HTTP/1.1 response as it arrives: pieces of bytes in, pieces of its body out (RFC 9112). Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gateway.upstream.http1 import BadResponse, Head, parse_head
 
@@ -21,8 +21,20 @@ class Response:
         self._behind = False  # a chunk, whose line has to end
         self._trailing = False  # behind the last chunk
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> Iterable[bytes]:
         """The pieces of the body in it. Raises BadResponse."""
+        return self._pieces(data) if self.head is not None or self._buffer else self._at_once(data)
+
+    def _at_once(self, data: bytes) -> Iterable[bytes]:
+        """Nearly every response comes as a whole, with its length."""
+        end = data.find(b"\r\n\r\n") + 4
+        head = parse_head(data[:end]) if end > 3 else None
+        if head is None or head.status < 200 or head.body != len(data) - end:
+            return self._pieces(data)
+        self.head, self.done = head, True
+        return (data[end:],)
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
         self._buffer, self._at = self._buffer[self._at :] + data, 0
         if self.head is None and not self._read_head():
             return

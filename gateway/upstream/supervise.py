@@ -7,13 +7,14 @@ last known tools, so that a crash of a second does not change what a model sees.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Subject, TaskCreated, Unsent
+from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Subject, TaskCreated, Tool, Unsent
 from gateway.catalogue import ServerInfo
 from gateway.names import split_path
 from gateway.task import follows
@@ -320,19 +321,20 @@ class Supervisor:
 
     async def forward(self, call: Call, errand: Errand) -> Outcome:
         """One call, sent at most once."""
-        loop = asyncio.get_running_loop()
         timeout = min(errand.timeout, self.spec.call_timeout)
-        deadline = loop.time() + timeout
-        judged = self._pin(call)
-        connection = await self._available(min(PATIENCE, timeout))
+        connection, tool = self._connection, self._tool(call)
         if connection is None:
-            return Unsent(f"server `{self.spec.name}` is down: {away(self.missing)}")
-        if judged != self._pin(call):
-            return Unsent(f"`{call.path}` changed while the call waited for its server: ask again")
-        if judged is None and call.action == "call":
+            began, judged = time.monotonic(), tool and tool.pin
+            connection, tool = await self._available(min(PATIENCE, timeout)), self._tool(call)
+            if connection is None:
+                return Unsent(f"server `{self.spec.name}` is down: {away(self.missing)}")
+            if judged != (tool and tool.pin):
+                return Unsent(f"`{call.path}` changed while the call waited for its server: ask again")
+            timeout -= time.monotonic() - began
+        if tool is None and call.action == "call":
             return Unsent(f"server `{self.spec.name}` has no tool `{split_path(call.path)[1]}`")
         try:
-            outcome = await self._sent(connection, call, errand, deadline - loop.time())
+            outcome = await self._sent(connection, tool, call, errand.within(timeout))
         except Exception:
             # A defect of ours after the point of no return: what happened is unknown, and the run must learn that.
             log.exception("forwarding to server %s failed", self.spec.name)
@@ -341,15 +343,13 @@ class Supervisor:
             connection.link.doubt()  # it wants other `Mcp-Param-*` headers than the schema that we know
         return self._explained(outcome)
 
-    def _pin(self, call: Call) -> str | None:
-        tool = self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
-        return tool.pin if tool else None
+    def _tool(self, call: Call) -> Tool | None:
+        return self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
 
-    async def _sent(self, connection: Connection, call: Call, errand: Errand, timeout: float) -> Outcome:
-        tool = self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
+    async def _sent(self, connection: Connection, tool: Tool | None, call: Call, errand: Errand) -> Outcome:
         mirrored = connection.mirrored(tool, call.arguments) if tool else {}
         asked = wanted(call, errand.answers)
-        outcome = await connection.forward(asked, mirrored, errand.meta, timeout, errand.caller)
+        outcome = await connection.forward(asked, mirrored, errand.meta, errand.timeout, errand.caller)
         if isinstance(outcome, TaskCreated) and not (call.action == "call" and follows(errand.caller)):
             return InDoubt("it made a task of the call, which nobody here can follow")
         return outcome

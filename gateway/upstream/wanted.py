@@ -36,8 +36,9 @@ class Wanted:
 def wanted(call: Call, answers: JsonObject | None = None) -> Wanted:
     """`answers` are `inputResponses` and `requestState` of a further round."""
     method, name, fields = _SHAPES[call.action](call)
-    more = {key: encode(value) for key, value in (answers or {}).items()}
-    return Wanted(method, name, {**fields, **more}, call.subject)
+    for key, item in answers.items() if answers else ():
+        fields[key] = encode(item)
+    return Wanted(method, name, fields, call.subject)
 
 
 def about_task(method: str, task: Task, answers: JsonObject | None = None) -> Wanted:
@@ -51,7 +52,7 @@ _Shape = tuple[str, str | None, dict[str, bytes]]
 
 def _call(call: Call) -> _Shape:
     name = split_path(call.path)[1]
-    return "tools/call", name, {"name": encode(name), "arguments": call.arguments.text.encode()}
+    return "tools/call", name, {"name": wire.quoted(name), "arguments": call.arguments.text.encode()}
 
 
 def _get(call: Call) -> _Shape:

@@ -7,6 +7,7 @@ A result goes through as the JSON that it was: nothing is dropped, renamed or re
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import mcp_types as types
@@ -23,6 +24,7 @@ __all__ = [
     "id_hint",
     "is_response",
     "line_of",
+    "quoted",
     "read",
     "request_body",
     "response",
@@ -89,8 +91,17 @@ def _children(node: Any) -> Iterator[Any]:
 
 def request_body(request_id: int, method: str, params: Mapping[str, bytes]) -> bytes:
     """A request. The parameters are JSON text, and stand in it byte for byte."""
-    inner = b",".join([b"%s:%s" % (encode(name), text) for name, text in params.items()])
-    return b'{"jsonrpc":"2.0","id":%d,"method":%s,"params":{%s}}' % (request_id, encode(method), inner)
+    inner = b",".join([b"%s:%s" % (quoted(name), text) for name, text in params.items()])
+    return b'{"jsonrpc":"2.0","id":%d,"method":%s,"params":{%s}}' % (request_id, quoted(method), inner)
+
+
+def quoted(name: str) -> bytes:
+    """A name as JSON: the same ones come again and again."""
+    return _quoted(name) if len(name) <= _SHORT else encode(name)
+
+
+_SHORT = 128  # characters: longer ones are not kept
+_quoted = lru_cache(1024)(encode)
 
 
 def line_of(message: types.JSONRPCMessage) -> bytes:
@@ -109,11 +120,10 @@ def response(request_id: int, result: Mapping[str, Any]) -> Mapping[str, Any]:
 def result_in(data: bytes, request_id: int) -> Verbatim | None:
     """The result of a response, with its text; None if this is none, or its result can't be read so: look closer."""
     try:
-        found = verbatim.fields(data)
-        text = found.get("result")
-        if text is None or "error" in found or found.get("id") != b"%d" % request_id:
+        found = verbatim.texts(data)
+        if "result" not in found or "error" in found or bytes(found.get("id", b"")) != b"%d" % request_id:
             return None
-        result = verbatim.read(text)
+        result = verbatim.read(bytes(found["result"]))
     except ValueError:
         return None
     return result if isinstance(result, Verbatim) else None

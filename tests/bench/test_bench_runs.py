@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.admissions import admissions
 from bench.scale import Scale
 
@@ -43,6 +45,16 @@ def test_one_quick_run_measures_everything_and_prints_it_as_json() -> None:
         assert all(row[ALWAYS[name]] > 0 for row in table["rows"]), name
         always = {column for column in table["columns"] if not column.endswith("of_limit")}  # not every size has one
         assert all(always <= set(row) or name == "store" for row in table["rows"]), name
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("name", "rows", "column"), [("workers", 3, "cpu"), ("finished", 6, "run"), ("waiting", 6, "rss")]
+)
+def test_what_takes_minutes_is_measured_when_it_is_named(name: str, rows: int, column: str) -> None:
+    table = json.loads(bench(name, "--quick", "--json"))[name]
+    assert len(table["rows"]) == rows
+    assert all(row[column] > 0 for row in table["rows"])
 
 
 def test_each_lane_is_measured_once_at_least_also_when_no_time_is_left_on_a_loaded_machine() -> None:

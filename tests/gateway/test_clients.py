@@ -1,4 +1,4 @@
-"""A client's session is a run without a model: opened, used, closed, swept up after a kill."""
+"""A client's session is a run without a model: opened, used, closed, and over when a person has ended it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,17 +8,14 @@ from typing import Any
 
 import pytest
 
-import gateway.earlier as under_test
-from gateway.budget import Limits, Spend
-from gateway.call import Answered, Subject, outcome_to_json
-from gateway.clients import ClientRun, Exchange, Seat, new_run_id
+from gateway.approval import PLAIN
+from gateway.budget import Limits
+from gateway.call import Subject
+from gateway.clients import Exchange, new_run_id
 from gateway.config import LiveBudgets
-from gateway.errors import StoreError
-from gateway.events import Admitted, Budgeted, Denied, Held, Queued, Returned, Started
-from gateway.profile import Profile
+from gateway.errors import IllegalEvent, StoreError
+from gateway.events import Admitted, Cancelled, Denied, Failed, Held, LimitsRaised, Queued, Returned, Started
 from gateway.serve.callers import Quiet
-from gateway.store import Reserve, Settle, run_account
-from gateway.store.lease import owner_name
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO, hostile
 
@@ -92,33 +89,6 @@ def test_names_and_paths_mean_the_same_tool(tmp_path: Path) -> None:
     within(tmp_path, scenario)
 
 
-def test_the_tools_of_a_server_that_is_missing_are_missing_and_not_unheard_of(tmp_path: Path) -> None:
-    async def scenario(app: App) -> None:
-        async with app.clients.run(ANN, "x") as run:
-            for name in ("down__act", "down/act"):
-                result = await run.call(name, {})
-                assert isinstance(result, Denied)
-                assert result.why == "server `down` is not available: it exited with code 3"
-                assert run.offers(result.path)
-            assert run.missing() == {"down": "it exited with code 3"}
-            assert "it said: " in app.upstreams.catalogue.missing["down"]
-
-    within(tmp_path, scenario)
-
-
-def test_a_server_that_is_missing_is_unheard_of_for_those_who_may_use_nothing_of_it(tmp_path: Path) -> None:
-    async def scenario(app: App) -> None:
-        async with app.clients.run(EVE, "x") as run:
-            assert run.missing() == {}
-            for name in ("down__act", "down/act", "nowhere/act"):
-                result = await run.call(name, {})
-                assert isinstance(result, Denied)
-                assert (result.gate, result.why.startswith("there is no tool `")) == ("known", True)
-                assert run.hides(result)
-
-    within(tmp_path, scenario)
-
-
 def test_what_may_have_been_meant_is_looked_up_once_by_whoever_answers(tmp_path: Path) -> None:
     async def scenario(app: App) -> None:
         async with app.clients.run(ANN, "x") as run:
@@ -128,22 +98,6 @@ def test_what_may_have_been_meant_is_looked_up_once_by_whoever_answers(tmp_path:
             assert isinstance(served, Denied)
             assert here.why == "there is no tool `echo/ecko`; did you mean `echo/echo`?"
             assert served.why == "there is no tool `echo/ecko`"
-
-    within(tmp_path, scenario)
-
-
-def test_what_is_offered_is_what_is_listed_and_callable_for_some_arguments(tmp_path: Path) -> None:
-    async def scenario(app: App) -> None:
-        ann, eve = (ClientRun(app.clients, Seat("", subject)) for subject in (ANN, EVE))
-        listed = [tool.path for _, tool in ann.tools()]
-        assert listed == sorted(listed)
-        assert {"echo/grow", "echo/add"} <= set(listed)
-        assert "echo/env" not in listed
-        assert list(eve.tools()) == []
-        everything = app.upstreams.catalogue.tools
-        assert [path for path in everything if ann.offers(path)] == listed
-        assert not any(eve.offers(path) for path in everything)
-        assert not ann.offers("echo/nil")
 
     within(tmp_path, scenario)
 
@@ -200,99 +154,6 @@ def test_what_was_asked_in_one_session_is_claimed_in_the_next(tmp_path: Path) ->
     within(tmp_path, scenario)
 
 
-def test_only_the_runs_of_gateways_that_are_dead_are_swept_up(tmp_path: Path) -> None:
-    async def scenario(app: App) -> None:
-        living = await app.clients.open(ANN, "living")
-        host = owner_name().partition("/")[0]
-        queued = Queued("client", ANN.user, ANN.tenant, input="dead")
-        await app.store.append("r-dead", [queued, Started("x")], lease=None)
-        await app.store.acquire("r-dead", f"{host}/{2**22 + 1}/x", 3600.0)  # above any process number
-        looped = Queued("loop", ANN.user, ANN.tenant, input="an agent's, which can be resumed")
-        await app.store.append("r-loop", [looped, Started("x")], lease=None)
-        await app.store.acquire("r-loop", f"{host}/{2**22 + 1}/x", 3600.0)
-        swept = await asyncio.gather(app.clients.sweep(), app.clients.sweep())
-        assert sum(swept) >= 1
-        rows = {row.id: row.status for row in await app.store.run_rows()}
-        assert rows == {living.run_id: "running", "r-dead": "failed", "r-loop": "running"}
-        assert await app.clients.sweep() == 0
-        await living.close()
-
-    within(tmp_path, scenario)
-
-
-def test_what_a_killed_gateways_call_had_reserved_is_settled_as_made_once(tmp_path: Path) -> None:
-    async def scenario(app: App) -> None:
-        host = owner_name().partition("/")[0]
-        queued = Queued("client", ANN.user, ANN.tenant, input="dead")
-        await app.store.append("r-dead", [queued, Started("x")], lease=None)
-        one, other = run_account("r-dead"), "budget:b|"
-        spend, free = Spend(tool_calls=1), Limits()
-        admitted = Admitted("call/1", "echo/add", "{}", "pin", "policy", spend.to_json())
-        told = Budgeted("call/1", {other: spend.to_json()})
-        reserve = (Reserve(one, spend, free), Reserve(other, spend, free))
-        await app.store.append("r-dead", [admitted, told], lease=None, changes=reserve)
-        await app.store.acquire("r-dead", f"{host}/{2**22 + 1}/x", 3600.0)
-        await asyncio.gather(app.clients.sweep(), app.clients.sweep())
-        rows = [*await app.store.booked(one), *await app.store.booked(other)]
-        assert [(row.account, row.used, row.reserved) for row in rows] == [(one, 1, 0), (other, 1, 0)]
-
-    within(tmp_path, scenario)
-
-
-def test_what_was_reserved_anywhere_in_a_very_long_run_is_settled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(under_test, "MOST_READ", 3)  # what is read of it at once
-    spend = Spend(tool_calls=1)
-
-    async def admit(app: App, number: int, *, answered: bool) -> None:
-        key, other = f"call/{number}", "budget:b|"
-        admitted = Admitted(key, "echo/add", "{}", "pin", "policy", spend.to_json())
-        told = Budgeted(key, {other: spend.to_json()})
-        reserve = (Reserve(run_account("r-dead"), spend, Limits()), Reserve(other, spend, Limits()))
-        await app.store.append("r-dead", [admitted, told], lease=None, changes=reserve)
-        if answered:
-            returned = Returned(key, outcome_to_json(Answered({})), spend.to_json())
-            settle = (Settle(run_account("r-dead"), spend, spend), Settle(other, spend, spend))
-            await app.store.append("r-dead", [returned], lease=None, changes=settle)
-
-    async def scenario(app: App) -> None:
-        host = owner_name().partition("/")[0]
-        queued = Queued("client", ANN.user, ANN.tenant, input="dead")
-        await app.store.append("r-dead", [queued, Started("x")], lease=None)
-        for number in range(12):
-            await admit(app, number, answered=number not in (0, 7, 11))
-        await app.store.acquire("r-dead", f"{host}/{2**22 + 1}/x", 3600.0)
-        assert await app.clients.sweep() == 1
-        rows = [*await app.store.booked(run_account("r-dead")), *await app.store.booked("budget:b|")]
-        assert [(row.used, row.reserved) for row in rows] == [(12, 0), (12, 0)]
-
-    within(tmp_path, scenario)
-
-
-def test_outside_of_the_profile_nothing_is_listed_or_called(tmp_path: Path) -> None:
-    part = Profile("part", tools=["echo/e*"])
-
-    async def scenario(app: App) -> None:
-        async with app.clients.run(ANN, "x", part) as run:
-            assert [tool.path for _, tool in run.tools()] == ["echo/echo"]  # `env` is in the profile, and denied
-            assert isinstance(await run.call("echo__echo", {"text": "x"}), Returned)
-            for name in ("echo__count", "echo/count", "echo__grow", "down/x", "down__x"):
-                denied = await run.call(name, {})
-                assert isinstance(denied, Denied)
-                assert denied.gate == "known"
-                assert not run.offers(denied.path)
-            denied = await run.call("echo/env", {})
-            assert isinstance(denied, Denied)
-            assert denied.gate == "permitted"
-        async with app.clients.run(ANN, "x") as whole:
-            answer = await whole.call("echo__count", {})
-            assert isinstance(answer, Returned)
-            assert answer.outcome["result"]["content"][0]["text"] == "1"  # nothing else had reached the server
-
-    within(tmp_path, scenario)
-
-
 def test_a_session_that_can_not_be_recorded_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(app: App) -> None:
         async def full(*_: Any, **__: Any) -> int:
@@ -310,3 +171,78 @@ def test_ids_of_runs_are_not_guessed() -> None:
     ids = {new_run_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(len(run_id) == 18 for run_id in ids)
+
+
+async def ended_by(app: App, held: Held, how: str) -> None:
+    """A person ends the run in which this call waits."""
+    if how == "deny --stop":
+        await app.store.decide(held.approval_id, "denied", "user:bob", "that is enough", replace(PLAIN, stop=True))
+    else:
+        run_id = (await app.store.approval(held.approval_id)).run_id
+        await app.store.append(run_id, [Cancelled("user:bob", "that is enough")], lease=None)
+
+
+@pytest.mark.parametrize("how", ["deny --stop", "cancel"])
+def test_whose_run_a_person_has_ended_is_refused_all_that_he_asks_for_in_this_session(tmp_path: Path, how: str) -> None:
+    async def scenario(app: App) -> None:
+        run = await app.clients.open(ANN, "x")
+        first = run.run_id
+        assert isinstance(await run.call("echo/echo", {"text": "x"}), Returned)
+        held = await run.call("echo/add", {"a": 1, "b": 2})
+        assert isinstance(held, Held)
+        await ended_by(app, held, how)
+        refused = await asyncio.gather(*(run.call("echo/echo", {"text": "x"}) for _ in range(5)))
+        why = "this session has ended: user:bob has stopped it: that is enough; a person may begin another one"
+        assert [(each.gate, each.why) for each in refused if isinstance(each, Denied)] == [("approved", why)] * 5
+        assert isinstance(await run.call("echo/rich", {}), Denied)
+        assert run.is_over
+        await run.close()
+        rows = {row.id: (row.status, row.owner) for row in await app.store.run_rows()}
+        assert rows == {first: ("cancelled", None), run.run_id: ("failed", None)}  # one holds all that was refused
+        kinds = [type(event) for event in await events(app, run.run_id)]
+        assert kinds == [Queued, Started, *[Denied] * 6, Failed]
+        assert (await events(app, run.run_id))[-1] == Failed("stopped", why)
+
+    within(tmp_path, scenario)
+
+
+def test_what_it_has_read_still_counts_where_all_is_refused(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        run = await app.clients.open(ANN, "x")
+        await run.call("echo/rich", {})
+        run.taint()
+        held = await run.call("echo/add", {"a": 1, "b": 2})
+        assert isinstance(held, Held)
+        await ended_by(app, held, "cancel")
+        await run.call("echo/echo", {"text": "x"})
+        queued = (await events(app, run.run_id))[0]
+        assert (queued.tainted, queued.servers, queued.input) == (True, ["echo"], "x")
+        await run.close()
+
+    within(tmp_path, scenario)
+
+
+def test_a_run_that_was_taken_for_lost_ends_no_session(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        run = await app.clients.open(ANN, "x")
+        await app.store.append(run.run_id, [Failed("lost", "the gateway was killed")], lease=None)
+        for _ in range(2):
+            with pytest.raises(IllegalEvent):
+                await run.call("echo/echo", {"text": "x"})
+        assert not run.is_over
+        assert len(await app.store.run_rows()) == 1
+
+    within(tmp_path, scenario)
+
+
+def test_what_is_noted_beside_calls_ends_with_the_session_too(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        run = await app.clients.open(ANN, "x")
+        await app.store.append(run.run_id, [Cancelled("user:bob")], lease=None)
+        with pytest.raises(IllegalEvent):
+            await run.record([LimitsRaised({}, "user:ann")])
+        assert run.is_over
+        assert isinstance(await run.call("echo/echo", {"text": "x"}), Denied)
+        await run.close()
+
+    within(tmp_path, scenario)

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.budget import Limits
 from gateway.config import load_config
 from gateway.errors import StoreError, UnknownRun
 from gateway.forking import Fork
-from gateway.forks import begin
+from gateway.forks import Taken, begin
 from gateway.offline import open_offline
 from tests.builders import CLIENT
 
@@ -24,8 +23,8 @@ def test_a_clients_run_has_no_conversation_to_go_on_with(tmp_path: Path) -> None
         with open_offline(load_config(tmp_path, {"HOME": str(tmp_path)})) as offline:
             await offline.store.append("r-1", [CLIENT], lease=None)
             with pytest.raises(StoreError, match="an MCP client's"):
-                await begin(offline, "r-1", Fork("t0", "hi"), None, Limits())
+                await begin(offline, "r-1", Fork("t0", "hi"), Taken())
             with pytest.raises(UnknownRun):
-                await begin(offline, "r-2", Fork("t0", "hi"), None, Limits())
+                await begin(offline, "r-2", Fork("t0", "hi"), Taken())
 
     asyncio.run(scenario())

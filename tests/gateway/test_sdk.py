@@ -80,3 +80,19 @@ print(len(answers))
 
 def test_threads_that_want_it_at_once_all_get_the_whole() -> None:
     assert said(BY_THE_SIDE + RACE) == ["8"]
+
+
+def test_models_and_adapters_are_built_when_they_are_used_and_others_at_once() -> None:
+    program = """
+import pydantic, mcp_types.jsonrpc, mcp.client.session as session
+adapter, model = mcp_types.jsonrpc.jsonrpc_message_adapter, session.types.ListToolsResult
+before = adapter.pydantic_complete, model.__pydantic_complete__, session.ClientResponse.pydantic_complete
+message = {"jsonrpc": "2.0", "id": 1, "result": {}}
+read = adapter.validate_python(message).id, model.model_validate({"tools": []}).tools
+class Own(pydantic.BaseModel):
+    x: int
+after = adapter.pydantic_complete, model.__pydantic_complete__, Own.__pydantic_complete__
+own = pydantic.TypeAdapter(int | str)
+print(*before, *read, *after, own.pydantic_complete)
+"""
+    assert said(BY_THE_SIDE + program) == ["False", "False", "False", "1", "[]", "True", "True", "True", "True"]

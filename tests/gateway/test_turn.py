@@ -1,7 +1,7 @@
 """One question to a model: what is reserved, what is recorded, what it costs, however it ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ import pytest
 
 from gateway.budget import Limits, Price, Spend
 from gateway.errors import LeaseLost
-from gateway.events import Event, ModelAnswered, ModelAsked, ModelFailed, Paused, Started
+from gateway.events import Event, ModelAnswered, ModelAsked, ModelFailed, Paused, Recorded, Started
+from gateway.journal import Journal
 from gateway.run import Run, fold
-from gateway.store import run_account
+from gateway.store import Lease, Store, run_account
 from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Recorder
 from gateway.tracing import Tracing
@@ -54,6 +55,10 @@ def _meant(wish: ToolCall) -> Mapping[str, str]:
     return {"path": wish.name.replace("__", "/")}
 
 
+async def journal_of(store: Store, lease: Lease) -> Journal:
+    return Journal(store, lease, run=fold("r", await store.events("r")))
+
+
 @dataclass
 class Asked:
     """What is left when a question was asked."""
@@ -85,8 +90,10 @@ def asking(
             lease = await store.acquire("r", "w", 60)
             assert lease is not None
             model = Model(provider, "tiny", PRICE, backends=backends)
-            turn = Turn(store, Tracing(recorder), model, lease, _meant, streamed.append)
-            error = await turn.ask(fold("r", await store.events("r")), 1, request)
+            journal = await journal_of(store, lease)
+            turn = Turn(journal, Tracing(recorder), model, _meant, streamed.append)
+            error = await turn.ask(journal.run, 1, request)
+            await journal.flush()
             recorded = await store.events("r")
             account = await store.spend(run_account("r"))
             events = [each.event for each in recorded]
@@ -311,9 +318,10 @@ def test_a_worker_that_lost_its_lease_asks_nothing(tmp_path: Path) -> None:
         lease = await store.acquire("r", "w", 60)
         assert lease is not None
         assert await store.acquire("r", "other", 60, gone="w")
-        turn = Turn(store, Tracing(Recorder()), Model(provider, "tiny", PRICE), lease, _meant, lambda _event: None)
+        journal = await journal_of(store, lease)
+        turn = Turn(journal, Tracing(Recorder()), Model(provider, "tiny", PRICE), _meant, lambda _event: None)
         with pytest.raises(LeaseLost):
-            await turn.ask(fold("r", await store.events("r")), 1, REQUEST)
+            await turn.ask(journal.run, 1, REQUEST)
         store.close()
 
     asyncio.run(scenario())
@@ -333,10 +341,9 @@ def test_a_reply_that_was_lost_with_its_worker_is_settled_at_what_was_read(
         lease = await store.acquire("r", "w", 60)
         assert lease is not None
         begun = asyncio.Event()
-        turn = Turn(
-            store, Tracing(Recorder()), Model(Hanging(), "tiny", PRICE), lease, _meant, lambda _event: begun.set()
-        )
-        asked = asyncio.create_task(turn.ask(fold("r", await store.events("r")), 1, REQUEST))
+        journal = await journal_of(store, lease)
+        turn = Turn(journal, Tracing(Recorder()), Model(Hanging(), "tiny", PRICE), _meant, lambda _event: begun.set())
+        asked = asyncio.create_task(turn.ask(journal.run, 1, REQUEST))
         await begun.wait()
         with monkeypatch.context() as dying:
             dying.setattr(Turn, "_left", _dies)
@@ -531,26 +538,25 @@ def test_what_is_written_down_between_two_attempts_is_told_at_once_and_not_cut_s
             lease = await store.acquire("r", "w", 60)
             assert lease is not None
 
-            async def recorded() -> None:
-                told.append(type((await store.events("r"))[-1].event).__name__)
+            def recorded(fresh: Sequence[Recorded]) -> None:
+                told.extend(type(each.event).__name__ for each in fresh)
 
             provider = Acting([[Retrying(2, 0.0, BUSY), Finished(says("Done."))]])
+            journal = Journal(Slow(store, 5000.0), lease, recorded, fold("r", await store.events("r")))
             turn = Turn(
-                Slow(store, 5000.0),
+                journal,
                 Tracing(Recorder()),
                 Model(provider, "tiny", PRICE),
-                lease,
                 _meant,
-                lambda _event: None,
-                recorded=recorded,
+                lambda event: told.append(type(event).__name__),
             )
             deadlines = Deadlines(total=1000.0)  # it runs out while the store writes
-            await turn.ask(fold("r", await store.events("r")), 1, replace(REQUEST, deadlines=deadlines))
-            return [*told, *(type(each.event).__name__ for each in (await store.events("r"))[2:5])]
+            await turn.ask(journal.run, 1, replace(REQUEST, deadlines=deadlines))
+            return told
         finally:
             store.close()
 
-    assert asyncio.run(scenario()) == ["ModelFailed", "ModelAsked", "ModelFailed", "ModelAsked"]
+    assert asyncio.run(scenario()) == ["ModelAsked", "ModelFailed", "ModelAsked", "Retrying", "Finished"]
 
 
 async def _counts(_request: Request) -> int | None:

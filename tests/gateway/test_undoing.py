@@ -7,73 +7,22 @@ from typing import Any
 
 import pytest
 
-from gateway.call import Answered, Call, InDoubt, Outcome
+from gateway.call import Call, InDoubt, Outcome
 from gateway.catalogue import Catalogue
-from gateway.duties import Duties
 from gateway.effects import Effects, Recipe, ToolWord
 from gateway.errors import StoreError
-from gateway.events import Cancelled, Event, Obliged, Paused
+from gateway.events import Paused
+from gateway.orphans import sweep
 from gateway.parties import CallSettings
+from gateway.reversal import Undo
 from gateway.store.lease import machine
-from gateway.undoing import Undo, Undoing, undos
+from gateway.undoing import Undoing
 from gateway.upstream import Upstreams
-from tests.builders import (
-    QUEUED,
-    STARTED,
-    admitted,
-    doubted,
-    folded,
-    lost,
-    made,
-    recorded,
-    resolved,
-    returned,
-    wanted,
-)
 from tests.fixtures.parts import ANN, BOB, RULES, Replies, Stage, arrivals, calls, opened, says, tally
 
 EFFECTS = Effects({"desk/send": ToolWord(undo=Recipe("desk/put", {"word": "{key}", "amount": "{arguments.amount}"}))})
-OF_RESULT = Effects({"shop/refund": ToolWord(undo=Recipe("shop/charge", {"id": "{result.id}"}))})
 FREE = RULES.replace(" ask, ", " allow, ")
 OTHERS = f"p, user:bob, *, desk/put, call, , allow, bob mends\n{FREE}"
-
-
-def listed(*events: Event, effects: Effects = OF_RESULT) -> Sequence[Undo]:
-    return undos(folded(*events), recorded(events), [], effects)
-
-
-BEGUN = (QUEUED, STARTED, *wanted(1, "shop/refund", "shop/refund", "shop/other"))
-PAID = Answered({"content": [], "structuredContent": {"id": "P-1"}})
-
-
-def test_what_took_effect_can_be_undone_the_newest_first_with_what_its_result_says() -> None:
-    other = Answered({"content": [], "structuredContent": {"id": "P-2"}})
-    events = (*BEGUN, admitted(2), admitted(1), returned(1, PAID), returned(2, other))
-    found = listed(*events)
-    assert [(each.key, each.tool, each.arguments) for each in found] == [
-        ("t1/call/2", "shop/charge", {"id": "P-2"}),
-        ("t1/call/1", "shop/charge", {"id": "P-1"}),
-    ]
-
-
-def test_what_failed_or_may_have_is_not_undone_and_what_can_not_be_says_why() -> None:
-    failed = Answered({"content": [], "isError": True})
-    assert listed(*BEGUN, admitted(1), returned(1, failed), admitted(2), lost(2)) == []
-    (found,) = listed(*BEGUN, *made(1, "paid"))
-    assert (found.state, found.why, found.arguments) == ("impossible", "there is no `result.id`", None)
-    (found,) = listed(*BEGUN, admitted(1), lost(1), doubted(1), resolved(1, "happened"))
-    assert found.state == "impossible"
-    assert listed(*BEGUN, admitted(1), lost(1), doubted(1), resolved(1, "give_up")) == []
-    assert listed(*BEGUN, *made(1), effects=Effects()) == []
-
-
-def test_what_was_only_rehearsed_has_had_no_effect() -> None:
-    dry = Obliged("t1/call/1", Duties(dry_run=True).to_json())
-    assert listed(*BEGUN, admitted(1), dry, returned(1, PAID)) == []
-    assert listed(*BEGUN, admitted(1), dry, returned(1, PAID), doubted(1), resolved(1, "happened")) == []
-    other = Obliged("t1/call/1", Duties(seconds=9).to_json())
-    (found,) = listed(*BEGUN, admitted(1), other, returned(1, PAID))
-    assert found.arguments == {"id": "P-1"}
 
 
 class Servers:
@@ -199,9 +148,6 @@ def test_a_run_that_was_moved_away_is_undone_where_it_is_now(tmp_path: Path) -> 
             await undoing.undo("run-2", ["t1/call/1"], BOB)
 
     on_stage(tmp_path, scenario)
-    story = (*BEGUN, admitted(1), returned(1, PAID))
-    assert listed(*story, Cancelled("user:ann", "moved to there.json")) == []
-    assert len(listed(*story, Cancelled("user:ann", "enough"))) == 1
 
 
 def test_people_are_asked_about_it_as_about_every_call(tmp_path: Path) -> None:
@@ -263,7 +209,7 @@ def test_the_runs_in_which_calls_are_undone_are_not_swept_up(tmp_path: Path) -> 
     async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
         await undoing.undo("run-1", ["t1/call/1"], BOB)
         await stage.files.acquire("undo-run-1", f"{machine()}/999999999/aa", 60.0)
-        assert await stage.clients().sweep() == 0
+        assert await sweep(stage.clients()) == 0
         assert (await stage.files.run_row("undo-run-1")).status == "running"
 
     on_stage(tmp_path, scenario)

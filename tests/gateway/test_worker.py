@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from gateway.engine.embedded import Embedded
 from gateway.errors import ConfigError, NotItsTurn
-from gateway.events import Paused, Resumed, Started
+from gateway.events import Event, Paused, Resumed, Started, Waited
 from gateway.job import Job
 from gateway.loop import Loop
 from gateway.run import Run
@@ -114,6 +114,32 @@ async def test_a_run_that_waits_takes_nobody_s_place_and_goes_on_when_people_hav
         (asked,) = await stage.store.approvals()
         await stage.approving.decide(BOB, asked.id, "approved", "")
         assert statuses(await work(stage, loop)) == {"r-1": "succeeded"}
+        assert len(arrivals(folder, "send")) == 1
+
+
+class AnsweredAtOnce:
+    """A store in which somebody answers between the moment that a run waits and the next look at it."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def append(self, run_id: str, events: Sequence[Event], **more: Any) -> int:
+        seq: int = await self._store.append(run_id, events, **more)
+        if any(isinstance(event, Waited) for event in events):
+            for asked in await self._store.approvals():
+                await self._store.decide(asked.id, "approved", BOB.user, "")
+        return seq
+
+
+@awaited
+async def test_an_answer_that_comes_while_the_run_is_still_about_to_rest_is_not_lost(folder: Path) -> None:
+    async with opened(folder, tally(folder), around_store=AnsweredAtOnce) as stage:
+        await submit(stage, "run-1")
+        loop = stage.loop(Replies(calls(("desk__send", {"word": "a"})), says("done")))
+        assert statuses(await work(stage, loop)) == {"run-1": "succeeded"}
         assert len(arrivals(folder, "send")) == 1
 
 
@@ -224,7 +250,6 @@ async def test_a_run_that_is_paused_stays_so_with_a_worker(tmp_path: Path) -> No
         await submit(stage, "r-1")
         await stage.files.append("r-1", [Started("w"), Paused("interrupted", "by a person")], lease=None)
         loop = stage.loop(Replies(says("Done.")))
-        assert statuses(await work(stage, loop)) == {"r-1": "paused"}
         assert await work(stage, loop) == []
         await stage.files.append("r-1", [Resumed("a person says so")], lease=None)
         assert statuses(await work(stage, loop)) == {"r-1": "succeeded"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.blotting import HIDDEN, Blotter, Pieces
+from providers.blotting import HIDDEN, Blotter, Pieces, without
 
 KEY = "sk-hush/hush+key?!xyz"
 
@@ -71,3 +71,9 @@ def test_wherever_it_is_cut_a_text_comes_out_without_secrets(
     pieces = Pieces(blotter)
     told = "".join(pieces.more(text[a:b]) for a, b in pairwise(places)) + pieces.rest()
     assert told == blotter.blotted(text)
+
+
+def test_every_text_of_a_json_value_is_blotted_its_names_too() -> None:
+    blotter = Blotter(["s3cret-key"])
+    given = {"a s3cret-key": ["s3cret-key", 5, None, {"b": "none"}], "c": True}
+    assert without(given, blotter) == {"a ***": ["***", 5, None, {"b": "none"}], "c": True}

@@ -53,10 +53,10 @@ def fork_command(
         raise click.UsageError("--policy counts as long as this command drives the run: it does not go with --no-run")
     from gateway.forking import Fork
 
-    new = asyncio.run(_begin(caller, run_id, Fork(at, text), absolute(model), limits_of(budgets)))
+    found, new = asyncio.run(_begin(caller, run_id, Fork(at, text), absolute(model), limits_of(budgets)))
     if no_run:
         if as_json:
-            emit({"run": new, "from": run_id, "status": "queued"})
+            emit({"run": new, "from": found, "status": "queued"})
         else:
             click.echo(f"{new} is queued; go on with: toolgate resume {new}", err=True)
         return Exit.OK
@@ -66,8 +66,10 @@ def fork_command(
     return interruptible(take_up(caller, new, Manner.of(as_json=as_json, wait=None), *flags))
 
 
-async def _begin(caller: Caller, run_id: str, fork: "Fork", model: str | None, limits: "Limits") -> str:
-    from gateway.forks import begin
+async def _begin(caller: Caller, run_id: str, fork: "Fork", model: str | None, limits: "Limits") -> tuple[str, str]:
+    """The ids of both."""
+    from gateway.forks import Taken, begin
 
     with caller.offline() as offline:
-        return await begin(offline, run_id, fork, model, limits)
+        found = (await offline.run(run_id)).id
+        return found, await begin(offline, found, fork, Taken(model=model, limits=limits))

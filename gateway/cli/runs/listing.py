@@ -55,7 +55,7 @@ def show_list(caller: Caller, wanted: "Wanted", limit: int, *, as_json: bool) ->
     """Prints them. Returns exit code 0. Raises UnknownRun for a run to begin behind that is none."""
     with caller.offline() as offline:
         rows = asyncio.run(offline.store.run_rows(limit, wanted))
-        ended = {} if as_json else asyncio.run(_ended(offline, rows))
+        ended = {} if as_json else asyncio.run(_ended(offline, rows)) | asyncio.run(_behind(offline, rows))
     if as_json:
         emit([{name: getattr(row, name) for name in row.__dataclass_fields__} for row in rows])
         return Exit.OK
@@ -92,6 +92,12 @@ async def _ended(offline: "Offline", rows: "Sequence[RunRow]") -> dict[str, str]
     calls = [row.id for row in rows if row.driver == "client" and row.status == "succeeded"]
     said = {run_id: (await offline.run(run_id)).output for run_id in calls}
     return {run_id: f"ended: {output}" for run_id, output in said.items() if output}
+
+
+async def _behind(offline: "Offline", rows: "Sequence[RunRow]") -> dict[str, str]:
+    """For which other run of its session each waits that is queued."""
+    lines = {row.id: await offline.store.line(row.id) for row in rows if row.status == "queued"}
+    return {run_id: f"queued, behind {line.ahead[0].run_id}" for run_id, line in lines.items() if line and line.ahead}
 
 
 def _status(row: "RunRow") -> str:

@@ -27,13 +27,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @as_json
 @caller
 def export_command(run_id: str, file: Path | None, move: bool, force: bool, as_json: bool, caller: Caller) -> int:
-    """Write RUN as JSON: its events, approvals, tasks and account."""
+    """Write RUN as JSON: its events, approvals, tasks and account, and the session that it is in."""
     if move and (file is None or force):
         raise click.UsageError("--move needs a file (-o FILE), and a run that nobody drives")
     if file is not None and file.exists():
         raise Stop(Exit.ERROR, f"`{file}` is there already")
+    from gateway.packing import packed
+
     with caller.offline() as offline:
-        pack = asyncio.run(_packed(offline, run_id, move=move, force=force))
+        if move:
+            must_go_on(asyncio.run(offline.run(run_id)), "move")
+        pack = asyncio.run(packed(offline, run_id, force=force, moves=move))
         if move and file is not None:
             _move(offline, pack, file)
         elif file is not None:
@@ -45,59 +49,6 @@ def export_command(run_id: str, file: Path | None, move: bool, force: bool, as_j
     else:
         click.echo(f"{pack['run']} is in {file}" + ("; here it has ended" if move else ""), err=True)
     return Exit.OK
-
-
-async def _packed(offline: "Offline", run_id: str, *, move: bool, force: bool) -> dict[str, Any]:
-    """Without a credential of ours. Raises Stop where a run that goes on would go on with other words than its own."""
-    from gateway.cli.discretion import blotted
-    from gateway.run import ENDED
-
-    run = await offline.run(run_id)
-    if move:
-        must_go_on(run, "move")
-    pack = await offline.store.pack(run.id, force=force)
-    shown: dict[str, Any] = blotted(pack)
-    if shown == pack:
-        return pack
-    if run.status not in ENDED:
-        why = f"{_where(pack, shown)} holds a credential of ours, which no file may have; nothing was exported"
-        raise Stop(
-            Exit.ERROR, f"{why}. Without it the run would go on with other words; one that has ended has `***` there"
-        )
-    return shown | {"approvals": [*map(_about, pack["approvals"], shown["approvals"])]}
-
-
-def _where(pack: dict[str, Any], shown: dict[str, Any]) -> str:
-    """What is not as it was: the call, or else the event."""
-    for table in ("approvals", "tasks", "events"):
-        for was, now in zip(pack[table], shown[table], strict=True):
-            if was != now:
-                return _named(was, now)
-    return "it"
-
-
-def _named(was: dict[str, Any], now: dict[str, Any]) -> str:
-    if "key" in was:
-        return f"call {was['key']}" + (f" of {was['path']}" if "path" in was else "")
-    parts = zip(*((told.get("message") or {}).get("parts", ()) for told in (was, now)), strict=True)
-    ids = {before.get("id") for before, after in parts if before != after}
-    call = next((call for call in was.get("calls") or () if call["id"] in ids), None)
-    return f"call {call['key']} of {call['path']}" if call else f"event {was['seq']} ({was['event']})"
-
-
-def _about(was: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """A row of an approval as it is shown: about the call that is shown, which nobody makes any more."""
-    from gateway.store.approvals import approval
-
-    if was == now:
-        return now
-    before, after = (approval([*row.values()]) for row in (was, now))
-    told = json.dumps(now)
-    for old, new in ((before.call, after.call), (before.asked, after.asked)):
-        told = told.replace(old.digest, new.digest)
-    state = "cancelled" if before.state in ("pending", "approved") else before.state
-    row: dict[str, Any] = json.loads(told)
-    return row | {"state": state}
 
 
 def _move(offline: "Offline", pack: dict[str, Any], file: Path) -> None:
@@ -126,7 +77,9 @@ def _write(file: Path, pack: dict[str, Any]) -> None:
 @as_json
 @caller
 def import_command(file: Path, as_json: bool, caller: Caller) -> int:
-    """Take in a run that was exported into FILE. Nothing goes on by itself: `toolgate resume` does that."""
+    """Take in a run that was exported into FILE. It goes on by `toolgate resume`; one that was submitted and has moved,
+    by the workers here.
+    """
     try:
         pack = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:

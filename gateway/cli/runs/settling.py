@@ -26,14 +26,19 @@ __all__ = ["settle_command"]
 def settle_command(
     run_id: str, key: str, resolution: "Resolution | None", note: str, as_json: bool, caller: Caller
 ) -> int:
-    """Say what became of CALL (`t2/call/1`), which RUN made and got no answer to."""
+    """Say what became of CALL (`t2/call/1`), which RUN made and got no answer to; or of an attempt to undo one
+    (`undo/t2/call/1`).
+    """
     if resolution is None:
         raise click.UsageError("say what became of it: --happened, --did-not or --give-up")
+    from gateway.run import ENDED
+
     with caller.offline() as offline:
         run = asyncio.run(offline.run(run_id))
         asyncio.run(offline.resolve(run.id, key, resolution, offline.subject().user, note))
     if as_json:
         emit({"run": run.id, "call": key, "resolution": resolution})
     else:
-        click.echo(f"go on with: toolgate resume {run.id}", err=True)
+        command = "runs undo" if run.status in ENDED else "resume"
+        click.echo(f"go on with: toolgate {command} {run.id}", err=True)
     return Exit.OK

@@ -26,6 +26,7 @@ def show_command(run_id: str, as_json: bool, caller: Caller) -> int:
             return _show_deleted(run_id, decided, as_json=as_json)
         run = asyncio.run(offline.run(run_id))
         events = asyncio.run(offline.store.events(run.id))
+        line = asyncio.run(offline.store.line(run.id)) if run.status == "queued" else None
     if as_json:
         from gateway.course import course
 
@@ -36,6 +37,9 @@ def show_command(run_id: str, as_json: bool, caller: Caller) -> int:
     from gateway.cli.timeline import print_timeline
 
     print_timeline(run, events)
+    for before in line.ahead[:1] if line else ():
+        how = f"is {before.status}: toolgate runs show {before.run_id}"
+        click.echo(f"          run {before.run_id} of the session {run.session} comes first, and {how}")
     return Exit.OK
 
 

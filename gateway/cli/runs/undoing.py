@@ -12,8 +12,8 @@ from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
     from gateway.offline import Offline
+    from gateway.reversal import Undo
     from gateway.run import Run
-    from gateway.undoing import Undo
 
 __all__ = ["hint", "listed", "undo_command"]
 
@@ -40,7 +40,7 @@ def undo_command(run_id: str, keys: Sequence[str], everything: bool, as_json: bo
 
 
 def _listed(caller: Caller, run_id: str) -> "Sequence[Undo]":
-    from gateway.undoing import must_be_here
+    from gateway.reversal import must_be_here
 
     with caller.offline() as offline:
         must_be_here(asyncio.run(offline.run(run_id)))
@@ -50,8 +50,8 @@ def _listed(caller: Caller, run_id: str) -> "Sequence[Undo]":
 async def listed(offline: "Offline", run_id: str) -> "Sequence[Undo]":
     """What of it can be undone, the newest first. No server is asked."""
     from gateway.effects import undo_run
+    from gateway.reversal import undos
     from gateway.tool_words import effects_of
-    from gateway.undoing import undos
 
     run, effects = await offline.run(run_id), effects_of(offline.config)
     events, later = [await offline.store.events(name) for name in (run.id, undo_run(run.id))]
@@ -65,8 +65,9 @@ async def hint(offline: "Offline", run_id: str) -> str:
 
 
 async def _undone(caller: Caller, run_id: str, keys: Sequence[str]) -> "Sequence[Undo]":
+    from gateway.reversal import must_be_here
     from gateway.tool_words import effects_of
-    from gateway.undoing import Undoing, must_be_here
+    from gateway.undoing import Undoing
 
     async with caller.runtime() as runtime:
         offline, effects = runtime.offline, effects_of(runtime.config)
@@ -96,6 +97,9 @@ def _show(run_id: str, found: "Sequence[Undo]") -> None:
     rows = [(undo.key, visible(undo.path), visible(undo.tool), undo.state, visible(undo.why)) for undo in found]
     for line in aligned(rows):
         click.echo(line)
+    for undo in (undo for undo in found if undo.state == "in_doubt"):
+        settle = f"toolgate runs settle {run_id} {undo.own_key} --happened | --did-not | --give-up"
+        click.echo(f"look whether it happened, and say so: {settle}", err=True)
     for undo in (undo for undo in found if undo.approval):
         click.echo(f"a person must agree: toolgate approve {undo.approval}; then say the same again", err=True)
     if not found:

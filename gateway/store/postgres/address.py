@@ -20,7 +20,9 @@ _SECRETS = ("password", "sslpassword")
 _PREPARED = {
     "connect_timeout": "5",
     "tcp_user_timeout": "10000",
-    "keepalives_idle": "30",
+    "keepalives_idle": "10",  # who waits for an answer hears within 25 s that the server's machine is gone
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
     "application_name": "toolgate",
 }
 
@@ -31,6 +33,7 @@ _MEANINGS: Sequence[tuple[str, str]] = (
     ("no pg_hba.conf entry", "the server lets nobody in from here as that user: its pg_hba.conf says who may come"),
     (r"role \S+ does not exist", "there is no such user: `createuser` makes one"),
     (r"database \S+ does not exist", "there is no such database: `createdb` makes one"),
+    ("no schema has been selected", "there is no such schema, or it is not the user's: CREATE SCHEMA makes one"),
     ("permission denied for schema", "the user may make no tables there: GRANT CREATE ON SCHEMA public TO that user"),
     ("permission denied", "the user may not do that: he must own the tables"),
     ("server does not support SSL", "the server speaks no TLS, and `sslmode` asks for it"),

@@ -9,6 +9,8 @@ to repeat, and rows that are not there yet. SERIALIZABLE would repeat whole batc
 commit costs is shared by everything that waits in a process.
 
 The lock is taken before anything is read, in READ COMMITTED, where each statement sees what was committed before it.
+What was looked up is kept as long as nobody else has written: so a transaction is two messages, one that begins it, and
+one with all that it writes, and its COMMIT.
 
 When the connection is lost within a commit, nobody here knows whether it was made. So each writer has a row with the
 number of its last commit, which changes in the same transaction: on a new connection, under the lock, it says so.
@@ -23,22 +25,28 @@ import psycopg
 
 from gateway.errors import StoreError
 from gateway.store.batch import Item
-from gateway.store.ledger import Ledger
+from gateway.store.ledger import Ledger, Memory
 from gateway.store.postgres.address import Address
 from gateway.store.postgres.session import BUSY_SECONDS, Session
 
-__all__ = ["Commits", "ServerClock"]
+__all__ = ["Commits", "Quiet", "ServerClock"]
 
+FORGOTTEN_AFTER = 7 * 86_400_000  # milliseconds: a writer that was killed has noted nothing for so long
 _PAUSE = 0.1  # seconds between two attempts to reach a server that is away
 # What one transaction did wrong, which takes nobody else down. All other errors are everybody's.
 _ITS_OWN = (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError)
-# Nothing is noted of a transaction that wrote nothing: it leaves no trace, and nobody is woken by it.
-_NOTE = (
-    "INSERT INTO store_writers (name, number, at) SELECT ?, ?, ? WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
-    " ON CONFLICT (name) DO UPDATE SET number = excluded.number, at = excluded.at"
+_BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED;"
+    "SELECT pg_advisory_xact_lock(hashtextextended('toolgate ' || current_schema(), 0));"
+    "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, pg_snapshot_xmin(now), pg_snapshot_xmax(now)"
+    " FROM pg_current_snapshot() AS now"
 )
-_FORGET = "DELETE FROM store_writers WHERE at < ?"
-_FORGOTTEN = 30 * 24 * 3_600_000  # milliseconds: whoever has written nothing since was killed, or asks nothing any more
+# Nothing is noted of a transaction that wrote nothing: it leaves no trace, and nobody is woken by it.
+_END = (
+    "INSERT INTO store_writers (name, number, at) SELECT '{}', {}, {}"
+    " WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
+    " ON CONFLICT (name) DO UPDATE SET number = excluded.number, at = excluded.at;COMMIT"
+)
 _ONCE_MORE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 
@@ -55,6 +63,26 @@ class ServerClock:
         return time.monotonic_ns() // 1_000_000 + self._ahead
 
 
+class Quiet:
+    """Whether nobody else has written since the transaction before, read off the numbers that the server gives to all
+    transactions that write. A foreign one, of another database even, counts as somebody: that costs a look, no more.
+    Who wrote before us and commits after us was under way when we began, or has the number before ours.
+    """
+
+    def __init__(self) -> None:
+        self._next, self._version = -1, 0
+        self.wrote = False  # whether the transaction before has a number
+
+    def since(self, oldest: int, following: int) -> int:
+        """At the beginning of a transaction, which are the `oldest` number that is under way and the `following` one
+        to be given: another number if somebody may have written.
+        """
+        alone = oldest == following
+        self._version += not (alone and following in (self._next, self._next + self.wrote))
+        self._next, self.wrote = following if alone else -1, False
+        return self._version
+
+
 class Commits:
     """What makes the commits of one process."""
 
@@ -63,11 +91,12 @@ class Commits:
         self._connect, self._address, self._clock = connect, address, clock
         self._name, self._number = secrets.token_hex(16), 0
         self._in_doubt = False  # whether the commit of this number may have been made
+        self._memory, self._quiet = Memory(), Quiet()
         self._session = connect()
         self._begin()
-        with contextlib.suppress(psycopg.Error):  # of a replica that takes no writes one may read
-            self._session.execute(_FORGET, (self._clock.now() - _FORGOTTEN,))
-        self._session.script("COMMIT")
+        with contextlib.suppress(psycopg.Error):  # whoever may only read is told so when he writes
+            self._session.execute("DELETE FROM store_writers WHERE at < ?", (clock.now() - FORGOTTEN_AFTER,))
+        self._session.message("COMMIT")
 
     def close(self) -> None:
         with contextlib.suppress(psycopg.Error):
@@ -105,28 +134,25 @@ class Commits:
         return None
 
     def _begin(self) -> None:
-        rows = self._session.script(
-            "BEGIN ISOLATION LEVEL READ COMMITTED;"
-            "SELECT pg_advisory_xact_lock(hashtextextended('toolgate ' || current_schema(), 0));"
-            "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-        )
-        self._clock.set(rows[0][0])
+        milliseconds, oldest, following = map(int, self._session.message(_BEGIN))
+        self._clock.set(milliseconds)
+        self._memory.believe(self._quiet.since(oldest, following))
 
     def _leave(self) -> None:
+        self._memory.clear()
         with contextlib.suppress(psycopg.Error):
-            self._session.script("ROLLBACK")
+            self._session.message("ROLLBACK")
 
     def _end(self, ledger: Ledger | None = None) -> None:
         """Writes what the ledger has not written yet, and commits: one message."""
         self._in_doubt = True
         try:
-            with self._session.together():
+            with self._session.together(_END.format(self._name, self._number, self._clock.now())):
                 if ledger is not None:
                     ledger.flush()
-                self._session.execute(_NOTE, (self._name, self._number, self._clock.now()))
-                self._session.execute("COMMIT")
         finally:
             self._in_doubt = self._session.lost
+        self._quiet.wrote = ledger is not None and ledger.wrote
 
     def _is_made(self) -> bool:
         """Whether the commit of this number was made before the connection was lost."""
@@ -136,7 +162,7 @@ class Commits:
 
     def _together(self, batch: Sequence[Item]) -> bool:
         """Whether none of them failed by its own doing: then they are committed."""
-        ledger = Ledger(self._session)
+        ledger = Ledger(self._session, self._memory)
         try:
             for item in batch:
                 item.error, item.result = None, item.work(ledger)

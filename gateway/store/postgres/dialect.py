@@ -5,11 +5,12 @@ are added up from one name to another. `user` is a function in PostgreSQL unless
 """
 
 import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from gateway.store.migrations import SQLITE_ONLY
 
-__all__ = ["several", "statement", "tables"]
+__all__ = ["in_words", "several", "statement", "tables"]
 
 _USER = re.compile(r"(?<!%\()(?<![\w\"'])user(?![\w\"'])")
 _NAMED = re.compile(r"(?<![\w:]):(\w+)")
@@ -28,6 +29,19 @@ def statement(sql: str, *, named: bool) -> bytes:
 def several(sql: str, rows: int) -> str:
     """An INSERT of one row as one of so many."""
     return _VALUES.sub(lambda found: f"VALUES {', '.join([found[1]] * rows)}", sql, count=1)
+
+
+def in_words(sql: str, rows: Sequence[Sequence[object]], literal: Callable[[object], str]) -> str:
+    """The same with the rows themselves, each value as a `literal`."""
+    before, after = _around(sql)
+    told = [f"({', '.join(map(literal, row))})" for row in rows]
+    return f"{before}{', '.join(told)}{after}"
+
+
+@lru_cache(64)
+def _around(sql: str) -> tuple[str, str]:
+    before, _, after = _VALUES.sub("VALUES \0", _USER.sub('"user"', sql), count=1).partition("\0")
+    return before, after
 
 
 def tables(sql: str) -> str | None:

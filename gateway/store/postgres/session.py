@@ -3,30 +3,32 @@
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
 from psycopg.adapt import Dumper
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import error_from_result
 from psycopg.postgres import types
+from psycopg.pq import Escaping, ExecStatus
 from psycopg.types.numeric import IntLoader
 
 from gateway.errors import StoreError
 from gateway.store.connection import Cursor
 from gateway.store.postgres.address import Address
-from gateway.store.postgres.dialect import several, statement
+from gateway.store.postgres.dialect import in_words, several, statement
 
 __all__ = ["BUSY_SECONDS", "Session"]
 
 BUSY_SECONDS = 10  # who waits longer for others, or leaves others waiting longer, is given up
 
+_FINE = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
 _NUMBERS = itertools.count()  # of cursors: each has a name of its own
 
 # A process that freezes within a transaction, or is cut off from the server, holds nobody up for longer than this.
 _SETTINGS = f"""
 SET lock_timeout = '{BUSY_SECONDS}s'; SET idle_in_transaction_session_timeout = '{BUSY_SECONDS}s';
-SET statement_timeout = '30s'; SET client_min_messages = error;
+SET statement_timeout = '30s'; SET client_min_messages = error; SET client_encoding = 'UTF8';
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
 
@@ -56,6 +58,8 @@ class Session:
         self._db.adapters.register_dumper(bool, _Bit)
         self._db.adapters.register_loader("numeric", IntLoader)  # sums of whole numbers
         self.script(_SETTINGS)
+        self._gathered: list[str] | None = None
+        self._escaping = Escaping(self._db.pgconn)
 
     @property
     def lost(self) -> bool:
@@ -71,12 +75,46 @@ class Session:
             with self._db.cursor() as cursor:
                 cursor.executemany(statement(sql, named=False), rows)
             return
+        if self._gathered is not None:
+            self._gathered.append(in_words(sql, rows, self._literal))
+            return
         parameters = [item for row in rows for item in row]
         self._db.execute(statement(several(sql, len(rows)), named=False), parameters)
 
-    def together(self) -> AbstractContextManager[object]:
-        """What is executed within goes to the server in one message; what fails is raised at the end."""
-        return self._db.pipeline()
+    def message(self, sql: str) -> Sequence[str]:
+        """Several statements in one message, in PostgreSQL's words: the first row of the last one, as texts.
+
+        It goes straight to the server: what the driver does for any statement of any program costs ten times as much.
+        """
+        if self.lost:
+            raise psycopg.OperationalError("the connection is closed")
+        result = self._db.pgconn.exec_(sql.encode())
+        if result.status not in _FINE:
+            error = error_from_result(result, encoding="utf-8")
+            raise psycopg.OperationalError(str(error)) if self.lost else error
+        row = [result.get_value(0, column) for column in range(result.nfields if result.ntuples else 0)]
+        return [(value or b"").decode() for value in row]
+
+    @contextlib.contextmanager
+    def together(self, last: str) -> Iterator[None]:
+        """The rows that are inserted within go to the server in one message, with the `last` words."""
+        self._gathered = []
+        try:
+            yield
+            self.message(";".join([*self._gathered, last]))
+        finally:
+            self._gathered = None
+
+    def _literal(self, value: object) -> str:
+        """As it is written in a statement. Raises what psycopg would for what can't be kept."""
+        match value:
+            case None:
+                return "NULL"
+            case int():
+                return str(int(value))  # a bool is 1 or 0 in our tables
+            case str() if "\0" not in value:
+                return self._escaping.escape_literal(value.encode()).decode()
+        raise psycopg.DataError("text in PostgreSQL has no NUL")
 
     def each(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Iterator[Any]:
         """Rows, of which only some are here at a time. Within a transaction."""

@@ -84,6 +84,7 @@ def migrate(session: Session, place: Address) -> None:
         if _version(session) == SCHEMA_VERSION:
             return
         session.script("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('toolgate ' || current_schema(), 0))")
+        session.script("SET LOCAL statement_timeout = 0")  # an index over what is there takes as long as it takes
         _make(session, place)
         session.script("COMMIT")
     except psycopg.Error as error:

@@ -9,7 +9,7 @@ that says 401 or 403 and brings a result is taken for what it brings.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from urllib.parse import urlsplit
 
 import httpx2
@@ -27,6 +27,8 @@ from gateway.upstream.wire import dump
 from gateway.upstream.wires import Hear
 from gateway.values import value
 
+Reply = Replied | Unsent | InDoubt
+
 __all__ = ["CarryingTransport", "Message", "carrying", "certificates", "post"]
 
 
@@ -39,28 +41,33 @@ class Message:
     headers: Mapping[str, str]
     hear: Hear | None = None
 
-    async def over(self, pool: Pool, more: Mapping[str, str], timeout: float) -> Replied | Unsent | InDoubt:
-        headers = {**self.headers, **more}
-        return await pool.post(self.request_id, self.body, headers, timeout=timeout, hear=self.hear)
+    def over(self, pool: Pool, timeout: float, more: Mapping[str, str] | None = None) -> Awaitable[Reply]:
+        """With more headers than its own."""
+        headers = {**self.headers, **more} if more else self.headers
+        return pool.post(self.request_id, self.body, headers, timeout=timeout, hear=self.hear)
 
 
-async def post(
+def post(
     pool: Pool, carrier: Carrier | None, subject: Subject | None, message: Message, timeout: float
-) -> Replied | Unsent | InDoubt:
+) -> Awaitable[Reply]:
     """As `Pool.post`, with this subject's credentials (the connection's owner's for None).
 
     A refusal comes as an error in the reply, marked as ours: one subject's missing log-in says nothing about the
     connection, which others use.
     """
     if carrier is None:
-        return await message.over(pool, {}, timeout)
+        return message.over(pool, timeout)
+    return _carried(pool, carrier, subject, message, timeout)
+
+
+async def _carried(pool: Pool, carrier: Carrier, subject: Subject | None, message: Message, timeout: float) -> Reply:
     subject, end = subject or carrier.owner, asyncio.get_running_loop().time() + timeout
     attempts = Attempts(carrier.credentials, subject)
     try:
         async with asyncio.timeout_at(end):
             headers = await attempts.first()
         while True:
-            reply = await message.over(pool, headers, _left(end))
+            reply = await message.over(pool, _left(end), headers)
             if (challenge := _challenge(reply)) is None:
                 return reply
             async with asyncio.timeout_at(end):

@@ -1,6 +1,8 @@
 """`toolgate store prune`."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gateway.cli.pruning import KINDS
 from gateway.events import Cancelled
@@ -28,6 +30,15 @@ def test_how_long_each_kind_is_kept_is_configured(bare: Path, toolgate: Command)
     record(bare, "r-1", QUEUED, Cancelled("user:ann"), clock=lambda: OLD)
     assert toolgate("store", "prune", "--json").json["deleted"] == {"runs": 1, "audit": 0}
     assert toolgate("store", "prune", "--kind", "audit", "--json").json["deleted"] == {"audit": 0}
+
+
+def test_sessions_are_pruned_as_configured(bare: Path, toolgate: Command, golden: Callable[[str, Any], None]) -> None:
+    config = bare / "toolgate.toml"
+    config.write_text(config.read_text() + '[store.keep]\nsessions = "1s"\nruns = "90d"\n')
+    assert toolgate("run", "hi", "--session", "trip").code == 0
+    clear = toolgate("store", "prune", "--older-than", "90d", "--kind", "sessions", "--kind", "runs", "--json")
+    golden("cli_store_prune", clear.json)
+    assert toolgate("sessions", "list", "--json").json != []
 
 
 def test_how_old_must_be_said_somewhere_and_rightly(bare: Path, toolgate: Command) -> None:

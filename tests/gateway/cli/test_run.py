@@ -70,6 +70,23 @@ def test_whoever_asks_is_in_the_record(bare: Path, toolgate: Command) -> None:
     assert toolgate("run", "hi", "--as", "role:boss").code == 2
 
 
+def test_a_submitted_run_is_left_to_the_workers_by_whoever_resumes_it_and_any_other_is_not(
+    bare: Path, toolgate: Command
+) -> None:
+    run_id = toolgate("submit", "count the bells").out.strip()
+    toolgate("runs", "pause", run_id)
+    assert toolgate("worker", "--until-idle", "--json").lines == []
+    left = toolgate("runs", "resume", run_id[:6], "--no-run", "--budget", "turns=3", "--json")
+    assert (left.code, left.json) == (0, {"run": run_id, "status": "queued"})
+    assert toolgate("worker", "--until-idle", "--json").lines == [{"run": run_id, "status": "succeeded", "cause": ""}]
+    assert toolgate("runs", "show", run_id, "--json").json["events"][2]["limits"] == {"turns": 3}
+    over = toolgate("resume", run_id, "--no-run")
+    assert (over.code, "there is nothing to go on with" in over.err) == (1, True)
+    own = toolgate("runs", "fork", run_id, "--at", "t0", "--no-run", "--json").json["run"]
+    refused = toolgate("resume", own, "--no-run")
+    assert (refused.code, "was not submitted: no worker goes on with it" in refused.err) == (1, True)
+
+
 def test_resume_needs_a_run_that_exists(bare: Path, toolgate: Command) -> None:
     failed = toolgate("resume", "r-nothing")
     assert failed.code == 1

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -53,6 +54,32 @@ def test_it_ends_in_order_when_it_is_told_to(end: signal.Signals, served: Proces
     _, err = served.communicate(timeout=PATIENCE)
     assert served.returncode == 0
     assert err == ""
+
+
+def test_a_gateway_with_workers_drives_what_was_submitted_and_hands_it_over_when_it_is_to_end(
+    project: Path, env: Mapping[str, str], toolgate: Command
+) -> None:
+    command = [sys.executable, "-m", "gateway.cli", "serve", "--port", "0", "--json", "--workers", "2"]
+    with (project / "toolgate.toml").open("a") as config:
+        config.write("[queue]\ngrace = 1\n")
+    run_ids = [toolgate("submit", "count the bells").out.strip() for _ in range(3)]
+    waiting = toolgate("submit", "wait", "--model", "scripted:wait.yaml").out.strip()
+    with subprocess.Popen(
+        command, cwd=project, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        announced(process)
+        deadline = time.monotonic() + PATIENCE
+        while {row["id"] for row in toolgate("runs", "list", "--status", "succeeded", "--json").json} != set(run_ids):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        while "admitted" not in str(toolgate("runs", "show", waiting, "--json").json):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    (row,) = [each for each in toolgate("runs", "--json").json if each["id"] == waiting]
+    assert (row["status"], row["owner"]) == ("running", None)  # the next worker takes it up at once
 
 
 def test_people_are_told_on_stderr(project: Path, env: Mapping[str, str]) -> None:

@@ -47,6 +47,7 @@ def test_what_a_session_remembers_is_shown_and_deleted(
     assert "hello" in toolgate("sessions", "show", "trip").out
     assert "One." in toolgate("sessions", "show", "trip").out
     golden("cli_sessions_show", toolgate("sessions", "show", "trip", "--json").json)
+    golden("cli_sessions_list", toolgate("sessions", "list", "--json").json)
     assert "trip  agent:desk  1 run " in toolgate("sessions", "list").out
     assert toolgate("sessions", "delete", "trip", "--json").json == {"session": "trip", "deleted": True}
     assert toolgate("sessions", "list", "--json").json == []
@@ -121,3 +122,34 @@ def test_calls_results_and_taint_are_shown_in_a_line_each(steps: Path, toolgate:
     assert 'calls echo__echo {"text":"hi"}' in shown.replace(": ", ":")
     assert "tainted  it holds what untrusted servers said; heard: echo" in shown
     assert json.loads(toolgate("sessions", "show", "trip", "--json").out)["memory"]["tainted"] is True
+
+
+def test_who_stands_in_a_session_and_what_lets_it_go_on_is_shown(
+    place: Path, toolgate: Command, golden: Callable[[str, Any], None]
+) -> None:
+    submitted = ("submit", *RUN[1:])
+    first, second = (toolgate(*submitted).out.strip() for _ in range(2))
+    toolgate("runs", "pause", first)
+    told = toolgate("sessions", "show", "trip")
+    assert f"{first}  paused before its turn: the others go past it; toolgate resume {first}" in told.out
+    assert f"{second}  queued\n" in told.out
+    golden("cli_sessions_line", toolgate("sessions", "show", "trip", "--json").json)
+    toolgate("runs", "resume", first)  # it is driven here, to its end
+    assert toolgate("worker", "--until-idle", "--json").lines == [
+        {"run": second, "status": "succeeded", "cause": ""}
+    ]  # fmt: skip
+    assert toolgate("sessions", "show", "trip", "--json").json["line"] == []
+
+
+def test_a_run_that_waits_keeps_its_session_waiting_and_both_lists_say_so(steps: Path, toolgate: Command) -> None:
+    assert toolgate(*RUN).code == 7
+    second = toolgate("submit", *RUN[1:]).out.strip()
+    first = toolgate("runs", "list", "--status", "waiting", "--json").json[0]["id"]
+    how = f"{first}  waiting, and has the turn; toolgate resume {first}, or toolgate cancel {first}"
+    assert how in toolgate("sessions", "show", "trip").out
+    assert f"queued, behind {first}" in toolgate("runs", "list").out
+    shown = " ".join(toolgate("runs", "show", second).out.split())
+    assert f"run {first} of the session trip comes first, and is waiting: toolgate runs show {first}" in shown
+    toolgate("cancel", first)
+    assert "behind" not in toolgate("runs", "list").out
+    assert "comes first" not in toolgate("runs", "show", second).out

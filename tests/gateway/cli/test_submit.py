@@ -1,10 +1,18 @@
 """`toolgate submit`: a run is queued for workers, and its id is there at once."""
 
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.events import Started
+from gateway.store.sqlite import SqliteStore
 from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.terminal import CTRL_C, PATIENCE, Terminal
 
 
 def test_a_run_is_queued_and_its_id_printed_and_no_server_is_started(bare: Path, toolgate: Command) -> None:
@@ -84,3 +92,36 @@ def test_a_form_for_its_answer_goes_with_the_run_and_what_is_none_queues_nothing
     (bare / "form.json").write_text('{"type": "objekt"}')
     assert toolgate("submit", "count the bells", "--output-schema", str(bare / "form.json")).code == 3
     assert len(toolgate("runs", "list", "--json").json) == 1
+
+
+def test_who_waits_has_the_answer_and_the_json_of_what_is_said_stays_as_it_is(
+    bare: Path, toolgate: Command, terminal: Callable[..., Terminal], golden: Callable[[str, Any], None]
+) -> None:
+    with terminal("submit", "count the bells", "--wait") as shown:
+        shown.until("waiting for r-")
+        worked = toolgate("worker", "--until-idle", "--json").lines
+        shown.until("Nothing to do.")
+        assert shown.process.wait(PATIENCE) == 0
+    with terminal("submit", "count the bells", "--wait", "--json") as shown:
+        shown.until("waiting for r-")
+        toolgate("worker", "--until-idle")
+        shown.until("}")
+        assert shown.process.wait(PATIENCE) == 0
+        said = json.loads(shown.screen.partition("\n")[2])
+    queued = toolgate("submit", "count the bells", "--json").json
+    golden("cli_submit", {"submit": queued, "submit --wait": said, "worker": worked})
+
+
+def test_who_waits_for_a_run_that_comes_after_one_that_rests_is_told_so_and_may_leave(
+    bare: Path, toolgate: Command, terminal: Callable[..., Terminal]
+) -> None:
+    first = toolgate("submit", "hi", "--session", "trip").out.strip()
+    with contextlib.closing(SqliteStore(bare / ".toolgate" / "toolgate.db")) as store:
+        asyncio.run(store.append(first, [Started("x")], lease=None))
+    toolgate("runs", "pause", first)
+    with terminal("submit", "hi", "--session", "trip", "--wait") as shown:
+        shown.until(f"run {first} of the session trip comes first, and is paused")
+        shown.type(CTRL_C)
+        shown.until("the run goes on without this; watch it with: toolgate runs watch r-")
+        assert shown.process.wait(PATIENCE) == 130
+    assert [row["status"] for row in toolgate("runs", "--json").json] == ["queued", "paused"]

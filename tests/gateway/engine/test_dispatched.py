@@ -7,17 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from gateway.engine.dispatched import Dispatched
 from gateway.events import Resolved, Started
 from gateway.job import Job
-from gateway.store import Claim
+from gateway.store import Claim, Enqueue, Store
 from gateway.store.postgres.store import PostgresStore
 from gateway.store.waiting import until
+from tests.builders import QUEUED
 from tests.fixtures.parts import ROOT
 from tests.fixtures.project import Project, ended
 from tests.fixtures.stores import execute
@@ -156,54 +157,52 @@ def test_after_the_database_was_away_workers_go_on(tmp_path: Path, postgres: Any
         assert worker.poll() is None
 
 
-class OneRun:
-    """A worker, and a store in which there is a run to be driven."""
+class Idle:
+    """A worker that finds nothing to do, however often it is called."""
 
-    def __init__(self) -> None:
-        self.store: Any = self
-        self.stopping, self.idle, self.wish = asyncio.Event(), True, Claim("w", 1.0)
-        self.has_taken = asyncio.Event()
+    store: Store
 
-    async def ready(self, _wish: Claim, _most: int) -> list[Job]:
-        return [] if self.has_taken.is_set() else [Job("run-1", "acme", "desk", "demo")]
+    def __init__(self, store: PostgresStore) -> None:
+        self.store, self.stopping, self.idle = store, asyncio.Event(), True
+        self.called = asyncio.Event()
+        self.wish = Claim("here/1/a", 10.0)
 
     async def room(self) -> None:
         """There is."""
 
-    async def take(self) -> "asyncio.Task[None] | None":
-        self.has_taken.set()
-        return asyncio.create_task(asyncio.sleep(0))
+    async def take(self) -> None:
+        self.called.set()
 
     def spare(self) -> None:
         """It goes on."""
 
 
-def test_tickets_that_are_over_are_removed(postgres: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And not those of others who use DBOS in the same database."""
-    dispatched = pytest.importorskip("gateway.engine.dispatched")
-    monkeypatch.setattr(dispatched, "KEPT", 0.0)
-    monkeypatch.setattr(dispatched, "TIDY", 0.0)
+def test_tickets_that_are_over_do_not_stay_in_the_database(postgres: Any) -> None:
     url = postgres.emptied()
+    store = PostgresStore(url)
+    job = Job("r-1", "acme", "desk", "demo")
+    engine, worker = Dispatched(url, 1), Idle(store)
 
-    async def gone(name: str) -> None:
-        """When there is no ticket of this name."""
-        sql = f"SELECT count(*) FROM dbos.workflow_status WHERE workflow_uuid LIKE '{name}'"  # noqa: S608 - ours
-        while (await asyncio.to_thread(execute, url, sql))[0][0]:  # noqa: ASYNC110 - nothing else tells
-            await asyncio.sleep(0.01)
+    def tickets(status: str) -> int:
+        return int(execute(url, f"SELECT count(*) FROM dbos.workflow_status WHERE status {status}")[0][0])  # noqa: S608
 
     async def scenario() -> None:
-        worker, engine = OneRun(), dispatched.Dispatched(url, 1)
+        await store.append("r-1", [QUEUED], lease=None, changes=[Enqueue(job)])
         serving = asyncio.create_task(engine.serve(worker))
-        async with asyncio.timeout(PATIENCE):
-            await worker.has_taken.wait()
-            queue, columns = engine._queue, "(workflow_uuid, status, queue_name, created_at, completed_at)"  # noqa: SLF001
-            of_others, of_the_dead = "('theirs', 'SUCCESS', 'theirs', 1, 1)", f"('lost', 'PENDING', '{queue}', 1, NULL)"
-            sql = f"INSERT INTO dbos.workflow_status {columns} VALUES {of_others}, {of_the_dead}"  # noqa: S608 - ours
-            await asyncio.to_thread(execute, url, sql)
-            await gone("run-1.%")
-            await gone("lost")
-        worker.stopping.set()
-        await serving
-        assert execute(url, "DELETE FROM dbos.workflow_status WHERE workflow_uuid = 'theirs' RETURNING status")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await worker.called.wait()
+                while not await asyncio.to_thread(tickets, "= 'SUCCESS'"):  # noqa: ASYNC110 - DBOS tells nobody
+                    await asyncio.sleep(0.05)
+                assert await engine.tidy(time.time() - 3600) == 0
+                assert await asyncio.to_thread(tickets, "= 'SUCCESS'") > 0
+                assert await engine.tidy(time.time() + 3600) > 0
+                worker.stopping.set()
+        finally:
+            worker.stopping.set()
+            await serving
 
-    asyncio.run(scenario())
+    try:
+        asyncio.run(scenario())
+    finally:
+        store.close()

@@ -10,6 +10,7 @@ import pytest
 from mcp import Client
 
 from gateway.caller import CantAsk
+from gateway.serve import callers
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import hostile
@@ -101,6 +102,28 @@ def test_a_client_who_refuses_to_answer_is_heard_so(tmp_path: Path) -> None:
             except Exception as error:  # noqa: BLE001 - a server may pass it on as an error or as a result
                 said = repr(error)
             assert "not now" in said
+
+    within(tmp_path, scenario)
+
+
+def test_a_client_who_never_answers_holds_a_call_for_ten_minutes_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callers.ANSWER_SECONDS == 600
+    monkeypatch.setattr(callers, "ANSWER_SECONDS", 0.01)
+
+    async def scenario(app: App) -> None:
+        async def forget(context: Any, params: Any) -> types.ElicitResult:
+            del context, params
+            await asyncio.Event().wait()
+            raise AssertionError("it never comes")
+
+        async with Client(app.server, mode="legacy", cache=None, elicitation_callback=forget) as client:
+            try:
+                said = repr((await client.call_tool("up__ask_form", {"message": "Say hello"})).content)
+            except Exception as error:  # noqa: BLE001 - a server may pass it on as an error or as a result
+                said = repr(error)
+            assert "has not answered `elicitation/create` within 0.01 s" in said
 
     within(tmp_path, scenario)
 

@@ -56,10 +56,11 @@ class Desk:
     sessions: dict[str, str] = field(default_factory=dict)
 
     async def handshake(self, params: Any = INITIALIZE) -> str:
-        """A session, introduced."""
+        """A session, introduced, of which the SDK was told, as it is of each that needs it."""
         opening = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
         session = (await ask(self.direct, list(COMMON.items()), dumped(opening))).headers["mcp-session-id"]
         await self.post(INITIALIZED, headers("legacy", session=session))
+        await self.post(request("prompts/list"), headers("legacy", session=session))
         self.inner.count = 0
         return session
 
@@ -248,9 +249,9 @@ def test_headers_out_of_the_ordinary_are_the_sdks_to_judge(tmp_path: Path, era: 
     at_desk(tmp_path, scenario)
 
 
-async def goes_to_the_sdk(made: Desk, message: Any, given: Headers, case: str) -> Answer:
-    """Untouched and whole; and the answer is the SDK's."""
-    made.inner.count = 0
+async def goes_to_the_sdk(made: Desk, message: Any, given: Headers, case: str, before: int = 0) -> Answer:
+    """Untouched and whole; and the answer is the SDK's. It is told of the session `before`, in so many requests."""
+    made.inner.count = -before
     answer = await made.post(message, given)
     assert (made.inner.count, case) == (1, case)
     assert made.inner.headers == tuple(given)
@@ -274,12 +275,12 @@ def test_only_a_session_that_is_open_and_introduced_is_answered_for(tmp_path: Pa
     async def scenario(made: Desk) -> None:
         call = request("tools/call", CALL)
 
-        async def asked(session: str) -> Answer:
-            return await goes_to_the_sdk(made, call, list(headers("legacy", session=session).items()), session)
+        async def asked(session: str, before: int = 0) -> Answer:
+            return await goes_to_the_sdk(made, call, list(headers("legacy", session=session).items()), session, before)
 
         assert (await asked("nobody's")).status == 404
         opening = await ask(made.direct, list(COMMON.items()), dumped(request("initialize", INITIALIZE)))
-        await asked(opening.headers["mcp-session-id"])  # not introduced
+        await asked(opening.headers["mcp-session-id"], 1)  # not introduced
         refused = await made.handshake({"capabilities": 5})
         assert (await asked(refused)).status == 404  # it was closed at once
         session = await made.handshake()
@@ -312,7 +313,7 @@ def test_what_the_sdk_does_not_take_into_a_session_teaches_nothing_about_it(tmp_
         modern = headers("modern") | {b"mcp-session-id": session, b"mcp-method": b"notifications/initialized"}
         assert (await made.post(INITIALIZED, modern)).status == 202
         call, legacy = request("tools/call", CALL), headers("legacy", session=session.decode())
-        await goes_to_the_sdk(made, call, list(legacy.items()), "a modern notification introduces nobody")
+        await goes_to_the_sdk(made, call, list(legacy.items()), "a modern notification introduces nobody", 1)
         await made.post(INITIALIZED, legacy)
         await made.post(INITIALIZED, legacy, path="/nothing")  # a 404, but not of the session
         made.inner.count = 0

@@ -1,5 +1,6 @@
 """The body is not touched; what stands around it is as the era wants it."""
 
+import json
 from typing import Any
 
 import mcp_types as types
@@ -10,7 +11,8 @@ from mcp_types import methods
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from gateway.serve.envelope import _seen, enveloped, in_shape, passed_on, traced
+from gateway.serve.envelope import _seen, enveloped, in_shape, passed_on, traced, written
+from gateway.verbatim import read
 
 INFO = {"name": "toolgate", "version": "1"}
 ENVELOPE = {"resultType", "ttlMs", "cacheScope", "_meta"}
@@ -29,6 +31,26 @@ def test_the_body_and_its_meta_are_untouched_in_every_version(body: dict[str, An
     assert {key: value for key, value in whole.items() if key not in ENVELOPE} == body
     kept = {key: value for key, value in whole.get("_meta", {}).items() if key != types.SERVER_INFO_META_KEY}
     assert kept == (meta or {})
+
+
+@given(
+    BODIES,
+    st.fixed_dictionaries({}, optional={"_meta": METAS, "resultType": st.just("complete"), "ttlMs": st.just(5)}),
+    st.sampled_from([*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS]),
+    st.sampled_from(["", " ", "\n"]),
+)
+def test_what_is_written_of_a_text_is_what_the_envelope_makes_of_its_value(
+    body: dict[str, Any], more: dict[str, Any], version: str, blank: str
+) -> None:
+    text = f"{json.dumps({**body, **more})}{blank}".encode()
+    for result in (read(text), {**body, **more}):
+        assert json.loads(written(result, "tools/call", version, INFO)) == around({**body, **more}, version)
+
+
+@pytest.mark.parametrize("version", [HANDSHAKE_PROTOCOL_VERSIONS[-1], *MODERN_PROTOCOL_VERSIONS])
+def test_a_result_of_which_nothing_has_to_be_changed_keeps_its_text(version: str) -> None:
+    text = b'{"content": [],  "n": 1e2}'
+    assert written(read(text), "tools/call", version, INFO).startswith(text[:-1])
 
 
 @pytest.mark.parametrize("version", MODERN_PROTOCOL_VERSIONS)

@@ -175,14 +175,14 @@ def test_a_call_that_its_client_gives_up_is_cancelled_once_and_recorded(tmp_path
 def test_a_server_that_defines_its_tools_anew_for_ever_takes_no_room_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.serve.front.MAX_PINS", 3)
-
     async def scenario(app: App, _client: Client) -> None:
         for number in range(10):
             schema = {"type": "object", "properties": {f"p{number}": {"x-mcp-header": "P"} if number % 2 else {}}}
             tool = a_tool("echo/echo", schema)
             monkeypatch.setattr(type(app.upstreams), "catalogue", Catalogue.of([tool]))
+            app.upstreams._tell()  # noqa: SLF001 - as after each change
             assert [app.front.plain("echo__echo"), app.front.plain("echo/echo")] == [number % 2 == 0] * 2
-            assert len(app.front._plain) <= 3  # noqa: SLF001
+            assert [app.front.plain(f"echo__{word}") for word in ("no", "such", "tool")] == [True] * 3
+            assert len(app.front._plain) == 2  # noqa: SLF001
 
     within(tmp_path, "2026-07-28", scenario)

@@ -1,6 +1,7 @@
 """Which run a request belongs to, and when a run ends."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 
 from gateway.call import Subject
 from gateway.errors import IllegalEvent, StoreError
-from gateway.events import Admitted, Cancelled, Queued, Returned
+from gateway.events import Admitted, Cancelled, Denied, Failed, LimitsRaised, Queued, Returned
 from gateway.profile import Profile
 from gateway.serve import sessions as under_test
 from gateway.serve.asking import ASKER, Asker
@@ -260,14 +261,41 @@ def test_who_takes_many_names_takes_nobody_elses_place(tmp_path: Path, monkeypat
     within(tmp_path, scenario)
 
 
-def test_a_run_that_somebody_ended_is_replaced(tmp_path: Path) -> None:
+def test_a_run_that_was_lost_is_replaced(tmp_path: Path) -> None:
     async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
-        ended = await run_id(sessions, modern())
-        await app.store.append(ended, [Cancelled("user:bob")], lease=None)
+        lost = await run_id(sessions, modern())
+        await app.store.append(lost, [Failed("lost", "the gateway was killed")], lease=None)
         with pytest.raises(IllegalEvent):
             async with sessions.run(modern()) as run:
                 await run.call("nothing", {})
-        assert await run_id(sessions, modern()) != ended
+        assert await run_id(sessions, modern()) != lost
+
+    within(tmp_path, scenario)
+
+
+def test_whose_run_a_person_has_ended_begins_anew_in_another_session_or_after_half_an_hour_of_silence(
+    tmp_path: Path,
+) -> None:
+    async def call(sessions: Sessions, client: Client) -> str:
+        async with sessions.run(client) as run:
+            said = await run.call("nothing", {})
+            assert isinstance(said, Denied)
+            return said.why
+
+    async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
+        for client in (modern(), legacy("s-1")):
+            ended = await run_id(sessions, client)
+            await app.store.append(ended, [Cancelled("user:bob", "enough")], lease=None)
+            with contextlib.suppress(IllegalEvent):  # what is noted beside its calls
+                async with sessions.run(client) as run:
+                    await run.record([LimitsRaised({}, "user:ann")])
+            for _ in range(3):
+                assert "user:bob has stopped it: enough" in await call(sessions, client)
+        assert "there is no" in await call(sessions, legacy("s-2"))
+        before = await run_id(sessions, modern())
+        clock.now += IDLE_SECONDS + 1
+        assert "there is no" in await call(sessions, modern())
+        assert await run_id(sessions, modern()) != before
 
     within(tmp_path, scenario)
 

@@ -284,6 +284,24 @@ def test_a_run_that_somebody_drives_himself_is_left_to_him(store: DatabaseStore,
     asyncio.run(scenario())
 
 
+def test_whoever_drives_a_run_himself_has_the_time_for_a_beat_before_his_lease_counts_as_over(
+    store: DatabaseStore, clock: Clock
+) -> None:
+    async def scenario() -> None:
+        await submit(store)
+        own = await store.acquire("r-1", "there/7/x", 10.0)
+        assert own is not None
+        clock.tick(10_000)  # all of them were asleep, or cut off: nobody has died
+        assert await taken(store, takes_over=False) is None
+        await store.renew(own, 10.0)
+        clock.tick(LOOK_AGAIN)
+        assert await taken(store, takes_over=True) is None
+        clock.tick(10_000)
+        assert await taken(store, takes_over=False, dead=lambda owner: owner == "there/7/x") == "r-1"
+
+    asyncio.run(scenario())
+
+
 # ---- two at once
 
 

@@ -200,6 +200,75 @@ def test_one_that_is_cancelled_in_the_middle_of_a_session_lets_nobody_past_the_f
     asyncio.run(scenario())
 
 
+PAUSED = Paused("person", "", by="user:bob")
+
+
+def test_one_that_is_paused_before_it_has_begun_stands_aside_and_comes_next_when_it_is_resumed(
+    store: DatabaseStore, place: Place
+) -> None:
+    async def scenario() -> None:
+        for run_id in ("r-1", "r-2", "r-3"):
+            await submit(store, run_id, session="s-1")
+        await happen(store, None, PAUSED)
+        await submit(store, "r-4", session="s-1")
+        lease = await claim(store)
+        assert lease is not None
+        assert lease.run_id == "r-2"
+        await happen(store, lease, Started("w"), run_id="r-2")
+        assert await claim(store) is None
+        await happen(store, None, PAUSED, run_id="r-3")  # behind the one that is under way
+        await happen(store, lease, Succeeded("done"), run_id="r-2")
+        assert await drive(store, WAITED) == "r-4"
+        assert await claim(store) is None
+        await happen(store, None, Resumed("it was resumed", "user:bob"), run_id="r-3")
+        assert (await store.run_row("r-3")).status == "queued"
+        await happen(store, None, Cancelled("user:bob"), run_id="r-4")
+        assert await drive(store, Succeeded("done")) == "r-3"
+        await happen(store, None, Cancelled("user:bob"))
+
+    asyncio.run(scenario())
+    assert states(place) == []
+
+
+def test_one_that_is_paused_at_its_work_keeps_the_turn(store: DatabaseStore) -> None:
+    async def scenario() -> None:
+        for run_id in ("r-1", "r-2"):
+            await submit(store, run_id, session="s-1")
+        await drive(store, PAUSED)
+        assert await claim(store) is None
+        await happen(store, None, Resumed("it was resumed", "user:bob"))
+        assert await drive(store, Succeeded("done")) == "r-1"
+        assert await drive(store, Succeeded("done")) == "r-2"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("lets_go", ["lays it down", "puts it off", "dies"])
+def test_a_worker_that_had_it_when_it_was_paused_lets_it_stand_aside(
+    store: DatabaseStore, clock: Clock, lets_go: str
+) -> None:
+    async def scenario() -> None:
+        for run_id in ("r-1", "r-2"):
+            await submit(store, run_id, session="s-1")
+        lease = await claim(store)
+        assert lease is not None
+        seq = await happen(store, None, PAUSED)
+        if lets_go == "lays it down":
+            await store.lay_down(lease, seq)
+        elif lets_go == "puts it off":
+            await store.put_off(lease)
+        else:
+            clock.tick(round(SECONDS * 1000))
+        assert await drive(store, Succeeded("done")) == "r-2"
+        assert await claim(store) is None
+        clock.tick(120_000)
+        assert await claim(store) is None
+        await happen(store, None, Resumed("it was resumed", "user:bob"))
+        assert await drive(store, Succeeded("done")) == "r-1"
+
+    asyncio.run(scenario())
+
+
 def test_lanes_are_in_the_order_of_priorities_and_nobody_s_name_can_change_that() -> None:
     def of(priority: int, tenant: str = "acme") -> str:
         return lane(Job("r", tenant, "support", "demo", priority))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import LeaseLost, StoreError, UnknownRun
-from gateway.events import Started, Succeeded
+from gateway.events import Started
 from gateway.store import Lease
 from gateway.store import lease as module
 from gateway.store.database import DatabaseStore
@@ -173,21 +173,6 @@ def test_the_heart_beats_as_long_as_the_work_takes(
     monkeypatch.setattr(store, "renew", heard)
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
-
-
-def test_nobody_waits_for_whoever_has_ended_a_run_to_let_go_of_it(store: DatabaseStore, run: str) -> None:
-    """He may be killed before he does; and until then his late answers are his."""
-
-    async def scenario() -> None:
-        lease = await store.acquire(run, "elsewhere/1/x", 30 * 24 * 3600.0)
-        await store.append(run, [Succeeded("")], lease=lease)
-        assert lease is not None
-        row = await store.run_row(run)
-        assert (row.owner, row.lease_until) == (lease.owner, 0)
-        await store.append(run, [], lease=lease)
-        assert await store.acquire(run, "here/2/other", 60.0)
-
-    asyncio.run(scenario())
 
 
 # ---- losing

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from gateway.errors import StoreError, UnknownRun
 from gateway.events import Cancelled, Event, Queued, Started, Succeeded, Waited
 from gateway.lasting import Delegation
+from gateway.session import Join
 from gateway.store import Open, removal
 from gateway.store.database import DatabaseStore
 from gateway.store.removal import KINDS, decision
@@ -162,8 +164,33 @@ def test_what_lasted_goes_when_it_has_been_over_for_long_enough(store: DatabaseS
     assert [one.id for one in store.lasting.delegations(all_of_them=True)] == ["D-3"]
 
 
+@pytest.mark.usefixtures("small")
+def test_what_sessions_remember_to_which_nothing_was_added_for_long_goes_and_open_ones_stay(
+    store: DatabaseStore, place: Place, clock: Clock
+) -> None:
+    def join(run_id: str, name: str) -> None:
+        queued = replace(QUEUED, session=name)
+        put(store, run_id, queued, changes=[Join(run_id, name, "user:ann", "acme", "agent:support")])
+
+    for number in range(3):
+        join(f"r-{number}", f"over-{number}")
+        put(store, f"r-{number}", Cancelled("user:ann"))
+    join("r-open", "open")
+    clock.tick(10 * DAY)
+    join("r-new", "new")
+    put(store, "r-new", Cancelled("user:ann"))
+    before = clock.now - 5 * DAY
+    assert clear(store, "sessions", before, dry_run=True) == 3
+    assert clear(store, "sessions", before) == 3
+    assert {each.name for each in store.sessions("user:ann", "acme").all()} == {"open", "new"}
+    assert len(tables(place)["session_runs"]) == 2
+    assert len(ids(store)) == 5  # their runs stay on record
+    assert clear(store, "runs", clock.now + 1) == 4
+    assert len(tables(place)["session_runs"]) == 1  # and with a run its place in a session goes
+
+
 def test_a_run_that_is_made_anew_under_its_id_can_be_deleted_again(store: DatabaseStore) -> None:
     for _ in range(2):
         put(store, "r-1", Queued("loop", "user:ann", "acme"), Cancelled("user:ann"))
         asyncio.run(store.removal.remove("r-1", "user:ann"))
-    assert KINDS == ("runs", "lasting", "audit")
+    assert KINDS == ("runs", "sessions", "lasting", "audit")

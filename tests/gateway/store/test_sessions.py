@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import Conflict, IllegalEvent, NotItsTurn, StoreError, UnknownSession
-from gateway.events import Cancelled, Failed, Queued, Started, Succeeded, Waited
+from gateway.events import Cancelled, Failed, Paused, Queued, Resumed, Started, Succeeded, Waited
 from gateway.job import Job
 from gateway.session import Join, Keep, Turn
 from gateway.store import Claim, Enqueue, Lease
@@ -101,6 +101,32 @@ def test_a_run_that_waits_for_people_keeps_its_turn(store: DatabaseStore) -> Non
         line = await store.line("r-2")
         assert line is not None
         assert [(each.run_id, each.status, each.rests) for each in line.ahead] == [("r-1", "waiting", True)]
+
+    play(scenario())
+
+
+def test_a_run_that_was_paused_before_it_had_begun_keeps_nobody_waiting(store: DatabaseStore) -> None:
+    paused = Paused("person", "", by="user:ann")
+
+    async def scenario() -> None:
+        for run_id in ("r-1", "r-2"):
+            job = Job(run_id, "acme", "desk", "demo", session="s")
+            join = Join(run_id, "trip", "user:ann", "acme", "agent:desk")
+            await store.append(run_id, [QUEUED], lease=None, changes=[join, Enqueue(job)])
+        await store.append("r-1", [paused], lease=None)
+        assert await ahead(store, "r-2") == []
+        told = store.sessions("user:ann", "acme").open("trip")
+        assert [(each.run_id, each.status, each.begun, each.aside) for each in told] == [
+            ("r-1", "paused", False, True),
+            ("r-2", "queued", False, False),
+        ]
+        await store.append("r-1", [Resumed("it was resumed")], lease=None)
+        assert await ahead(store, "r-2") == ["r-1"]
+        await begin(store, "r-1")
+        await store.append("r-1", [paused], lease=None)
+        assert await ahead(store, "r-2") == ["r-1"]  # in the middle of its work, it has the turn
+        assert [each.aside for each in store.sessions("user:ann", "acme").open("trip")] == [False, False]
+        assert store.sessions("user:bob", "acme").open("trip") == []
 
     play(scenario())
 

@@ -336,6 +336,30 @@ def test_after_letting_go_nothing_more_can_be_recorded(store: DatabaseStore) -> 
         append(store, STARTED, lease=lease)
 
 
+def test_who_ends_his_run_has_let_go_of_it_with_that_and_his_last_heart_beat_is_no_loss(store: DatabaseStore) -> None:
+    begin(store)
+    lease = take(store)
+    assert lease is not None
+    append(store, STARTED, Succeeded("yes"), lease=lease)
+    row = asyncio.run(store.run_row("r-1"))
+    assert (row.status, row.owner, row.lease_until) == ("succeeded", None, 0)
+    asyncio.run(store.renew(lease, 60.0))
+    assert asyncio.run(store.run_row("r-1")).owner is None
+    take(store, "here/2/b")
+    with pytest.raises(LeaseLost):
+        asyncio.run(store.renew(lease, 60.0))
+
+
+def test_who_drives_a_run_that_others_end_has_still_to_say_what_he_was_at(store: DatabaseStore) -> None:
+    begin(store)
+    lease = take(store)
+    assert lease is not None
+    append(store, STARTED, lease=lease)
+    append(store, Cancelled("user:ann", ""))
+    assert asyncio.run(store.run_row("r-1")).owner == lease.owner
+    asyncio.run(store.renew(lease, 60.0))
+
+
 def test_nobody_drives_a_run_that_is_not_there(store: DatabaseStore) -> None:
     with pytest.raises(UnknownRun):
         take(store)

@@ -55,3 +55,25 @@ def test_now_and_then_it_is_looked_at_though_nobody_has_written(
         return len(looks) == 3
 
     asyncio.run(asyncio.wait_for(until(store, happened), PATIENCE))
+
+
+def test_who_does_not_want_to_wait_for_ever_is_told_that_it_has_not_happened(
+    store: DatabaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "IDLE_SECONDS", 100 * PATIENCE)
+    looks = []
+
+    async def never() -> bool:
+        looks.append(1)
+        return False
+
+    async def now() -> bool:
+        return True
+
+    async def scenario() -> None:
+        assert await asyncio.wait_for(until(store, never, 0.02), PATIENCE) is False
+        assert await until(store, never, 0.0) is False
+        assert await until(store, now, 0.0) is True
+
+    asyncio.run(scenario())
+    assert len(looks) >= 2

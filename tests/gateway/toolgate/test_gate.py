@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from gateway.config import load_config
 from gateway.errors import ConfigError, Conflict, UnknownRun
 from gateway.events import Denied, Held, Recorded, Returned
+from gateway.store import Claim
 from gateway.toolgate import Result, RunFailed, RunPaused, RunStopped, RunWaiting, Toolgate, run_sync
 from providers import StreamEvent, TextDelta
 from tests.fixtures.parts import gate as gate_of_calls
@@ -205,6 +207,24 @@ def test_a_run_that_was_submitted_is_driven_by_whoever_resumes_it(project: Path)
         run_id = await gate.submit("hi")
         assert (await gate.runs.get(run_id)).status == "queued"
         assert (await gate.resume(run_id)).output == "One."
+
+    within(work)
+
+
+def test_a_run_is_submitted_with_a_priority_and_for_later(project: Path) -> None:
+    async def work(gate: Toolgate) -> None:
+        later = datetime(2999, 12, 24, 18, tzinfo=UTC)
+        first = await gate.submit("hi", priority=5)
+        await gate.submit("hi", at=later)
+        store = gate.runtime.offline.store
+        assert [job.run_id for job in await store.ready(Claim("w/1/a", 10.0), 9)] == [first]
+        assert (await store.coming()) == 0
+        lease = await store.claim(Claim("w/1/a", 10.0))
+        assert lease is not None
+        assert lease.run_id == first
+        assert (await store.coming() or 0) > 1e12  # milliseconds
+        with pytest.raises(ConfigError, match="101 is not between -100 and 100"):
+            await gate.submit("hi", priority=101)
 
     within(work)
 

@@ -54,7 +54,7 @@ def test_runs_are_listed_looked_at_watched_and_cancelled(project: Path) -> None:
             seen = [one.seq async for one in gate.runs.watch(run_id, until="rest")]
             assert seen == list(range(1, row.seq + 1))
             with pytest.raises(StoreError, match="is not in doubt"):
-                await gate.runs.resolve(run_id, "t1/call/1", "happened")
+                await gate.runs.settle(run_id, "t1/call/1", "happened")
             assert await gate.runs.list(user="user:bob") == []
             assert [one.id for one in await gate.runs.list(status="waiting", agent="agent:clerk")] == [run_id]
             await gate.runs.pause(run_id, "lunch")
@@ -86,9 +86,20 @@ def test_to_another_user_or_tenant_a_run_is_not_there(project: Path, user: str, 
                 with pytest.raises(UnknownRun):
                     await other.resume(name, budget={"usd": 100})
                 with pytest.raises(UnknownRun):
-                    await other.runs.resolve(name, "t1/call/1", "happened")
+                    await other.runs.settle(name, "t1/call/1", "happened")
                 with pytest.raises(UnknownRun):
                     await anext(other.runs.watch(name))
+                for work in (
+                    other.runs.fork(name, "t1"),
+                    other.runs.undos(name),
+                    other.runs.undo(name),
+                    other.runs.export(name, force=True),
+                    other.runs.move({"run": name}, "there"),
+                    other.runs.delete(name, force=True),
+                    other.runs.notify(name, "paid"),
+                ):
+                    with pytest.raises(UnknownRun):
+                        await work
                 with pytest.raises(UnknownRun):
                     await other.runs.list(before=name)
             assert await other.runs.list() == await other.runs.list(user="user:ann") == []
@@ -115,6 +126,94 @@ def test_a_gate_for_a_user_has_his_own_runs_and_the_questions_that_he_asks_or_ma
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 
 
+def test_a_run_is_forked_from_any_point_by_whose_it_is(project: Path) -> None:
+    async def scenario() -> None:
+        async with Toolgate.open() as gate:
+            run_id, _ = await a_question(gate)
+            new = await gate.runs.fork(run_id, "t0", text="Hi.", model="talk", budget={"turns": 3})
+            assert (await gate.runs.get(new)).status == "queued"
+            result = await gate.resume(new)
+            assert (result.run_id, result.output, result.limits.turns) == (new, "One.", 3)
+            with pytest.raises(StoreError, match="has 1 turns"):
+                await gate.runs.fork(run_id, "t9")
+            with pytest.raises(StoreError, match="only he goes on from it"):
+                await Toolgate(gate.runtime, gate.as_user("user:bob")._subject).runs.fork(run_id, "t0")  # noqa: SLF001
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_a_run_is_exported_moved_deleted_and_taken_in_by_the_gate_that_was_opened(project: Path) -> None:
+    async def scenario() -> None:
+        async with Toolgate.open() as gate:
+            run_id, asked = await a_question(gate)
+            pack = await gate.runs.export(run_id[:8])
+            assert (pack["run"], [one["id"] for one in pack["approvals"]]) == (run_id, [asked.id])
+            assert await gate.runs.import_(pack) is False  # it is here
+            with pytest.raises(StoreError, match="the one that was opened does"):
+                await gate.as_user("user:ann").runs.import_(pack)
+            await gate.runs.move(pack, "there.json")
+            assert (await gate.runs.get(run_id)).cause == "moved to there.json"
+            with pytest.raises(Conflict):
+                await gate.runs.move(pack, "there.json")
+            with pytest.raises(StoreError, match=r"moved to there\.json"):
+                await gate.runs.undos(run_id)
+            await gate.runs.delete(run_id)
+            with pytest.raises(UnknownRun):
+                await gate.runs.get(run_id)
+            with pytest.raises(Conflict, match="was deleted here"):
+                await gate.runs.import_(pack)
+            other, _ = await a_question(gate)
+            with pytest.raises(StoreError, match="has not ended"):
+                await gate.runs.delete(other)
+            await gate.runs.delete(other, force=True)
+            assert [row.id for row in await gate.runs.list()] == []
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+UNDO = """
+[servers.desk.tools.look]
+undo = { tool = "put", arguments = { word = "{key}" } }
+"""
+
+
+def test_what_a_run_has_done_is_undone_by_whose_gate_it_is(project: Path) -> None:
+    config = project / "toolgate.toml"
+    config.write_text(config.read_text() + UNDO)
+
+    async def scenario() -> None:
+        async with Toolgate.open() as gate:
+            run_id = (await gate.run("Look.", model="look")).run_id
+            (undo,) = await gate.runs.undos(run_id)
+            assert (undo.key, undo.tool, undo.state) == ("t1/call/1", "desk/put", "open")
+            with pytest.raises(StoreError, match=r"can't be undone; can be: t1/call/1"):
+                await gate.runs.undo(run_id, "t9/call/9")
+            with pytest.raises(StoreError, match="of the tenant `acme`"):
+                await Toolgate(gate.runtime, gate.as_user(tenant="evil")._subject).runs.undo(run_id)  # noqa: SLF001
+            for _ in range(2):
+                (undo,) = await gate.runs.undo(run_id, "t1/call/1")
+                assert (undo.state, undo.why) == ("undone", "")
+            waiting, _ = await a_question(gate)
+            with pytest.raises(StoreError, match="has not ended"):
+                await gate.runs.undo(waiting)
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+    assert (project / "arrivals.jsonl").read_text().count('"put"') == 1
+
+
+def test_news_reach_a_run_and_what_is_no_name_of_any_does_not(project: Path) -> None:
+    async def scenario() -> None:
+        async with Toolgate.open() as gate:
+            run_id, _ = await a_question(gate)
+            await gate.runs.notify(run_id, "paid", {"amount": 12})
+            last = [one.event async for one in gate.runs.watch(run_id, until="rest")][-1]
+            assert (event_name(last), getattr(last, "data", "")) == ("notified", '{"amount": 12}')
+            with pytest.raises(StoreError, match="no name of news"):
+                await gate.runs.notify(run_id, "")
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
 def test_a_session_that_is_not_there_is_said(project: Path) -> None:
     async def scenario() -> None:
         async with Toolgate.open() as gate:
@@ -124,5 +223,7 @@ def test_a_session_that_is_not_there_is_said(project: Path) -> None:
             with pytest.raises(RunWaiting):
                 await gate.run("Send.", model="send", session="trip")
             assert await gate.sessions.memory("trip") is None
+            (waits,) = await gate.sessions.open("trip")
+            assert (waits.status, waits.begun, await gate.sessions.open("none")) == ("waiting", True, [])
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))

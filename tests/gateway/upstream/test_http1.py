@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.upstream.http1 import BadResponse, Head, header_lines, parse_head, request_line
+from gateway.upstream.http1 import BadResponse, Head, _same, header_lines, own_lines, parse_head, request_line
 
 
 def head(*lines: str, status: str = "HTTP/1.1 200 OK") -> Head:
@@ -60,6 +60,26 @@ def test_what_is_not_http_1_1_is_refused(status: str) -> None:
 def test_a_request_is_written_as_it_is_given() -> None:
     assert request_line("/mcp?a=b") == b"POST /mcp?a=b HTTP/1.1\r\n"
     assert header_lines([("host", "h:1"), ("x", "\xe9")]) == b"host: h:1\r\nx: \xe9\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"mcp-method": "tools/call", "mcp-name": "a"},
+        {"mcp-method": "tools/call", "mcp-name": "a" * 10_000},
+        {"mcp-name": "a", "authorization": "x"},
+        {},
+    ],
+)
+def test_what_is_written_once_for_many_requests_is_written_alike(headers: dict[str, str]) -> None:
+    assert own_lines(headers) == own_lines(dict(headers)) == header_lines(headers.items())
+
+
+def test_of_what_many_requests_say_neither_secrets_nor_long_names_are_kept() -> None:
+    before = _same.cache_info().currsize
+    own_lines({"mcp-name": "n" * 10_000})
+    own_lines({"mcp-name": "n", "authorization": "a secret"})
+    assert _same.cache_info().currsize == before
 
 
 @pytest.mark.parametrize(("name", "value"), [("a b", "x"), ("a", "x\r\ny: z"), ("a", "x\n"), ("", "x"), ("a:", "x")])

@@ -2,12 +2,13 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from gateway.events import Admitted, Doubted, Event, ModelAnswered, ModelAsked, Queued, Started, Waited
+from gateway.store import Change
 from gateway.store.lease import machine
 from gateway.store.sqlite import SqliteStore
 
@@ -18,10 +19,16 @@ RUN = "r-0123456789abcdef"
 TICKS = itertools.count(1_790_000_000_000)  # milliseconds
 
 
-def record(project: Path, run_id: str, *events: Event, clock: Callable[[], int] = lambda: next(TICKS)) -> None:
+def record(
+    project: Path,
+    run_id: str,
+    *events: Event,
+    clock: Callable[[], int] = lambda: next(TICKS),
+    changes: Sequence[Change] = (),
+) -> None:
     store = SqliteStore(project / ".toolgate" / "toolgate.db", clock=clock)
     try:
-        asyncio.run(store.append(run_id, events, lease=None))
+        asyncio.run(store.append(run_id, events, lease=None, changes=changes))
     finally:
         store.close()
 

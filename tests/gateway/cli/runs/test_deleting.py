@@ -1,8 +1,14 @@
 """`toolgate runs delete`."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 
+import pytest
+
+from gateway import offline
 from gateway.events import Cancelled, Denied, Started
+from gateway.store.sqlite import SqliteStore
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.runs.conftest import QUEUED, RUN, record
 
@@ -28,3 +34,19 @@ def test_one_that_has_not_ended_is_only_deleted_by_force(queued: Path, toolgate:
     assert (refused.code, "has not ended (queued); cancel it first" in refused.err) == (1, True)
     assert toolgate("runs", "delete", "r-0123", "--force").err == f"deleted {RUN}\n"
     assert toolgate("runs", "delete", "r-0123").code == 1
+
+
+def test_who_does_not_let_go_of_a_run_is_not_waited_for_for_ever(
+    queued: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert offline.LET_GO == 30
+    monkeypatch.setattr(offline, "LET_GO", 0.01)
+    with contextlib.closing(SqliteStore(queued / ".toolgate" / "toolgate.db")) as store:
+        lease = asyncio.run(store.acquire(RUN, "elsewhere/1/a", 3600.0))
+        assert lease is not None
+        for _ in range(2):  # also when it has been cancelled already
+            late = toolgate("runs", "delete", "r-0123", "--force")
+            assert (late.code, late.out) == (1, "")
+            assert f"run `{RUN}` is cancelled, and elsewhere/1/a has not let go of it within 0.01 s" in late.err
+        asyncio.run(store.release(lease))
+    assert toolgate("runs", "delete", "r-0123", "--force").code == 0

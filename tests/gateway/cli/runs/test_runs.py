@@ -1,8 +1,12 @@
 """`toolgate runs`, as a group of commands."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from gateway.events import Cancelled
 from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.runs.conftest import QUEUED, RUN, record
 
 
 def test_an_unknown_run_is_an_error_that_says_where_to_look(bare: Path, toolgate: Command) -> None:
@@ -18,3 +22,28 @@ def test_an_option_in_front_of_show_is_not_silently_lost(queued: Path, toolgate:
     failed = toolgate("runs", "--json", "show", "r-0123")
     assert failed.code == 2
     assert "behind it" in failed.error["message"]
+
+
+def test_the_json_of_what_people_do_to_runs_stays_as_it_is(
+    doubted: Path, toolgate: Command, golden: Callable[[str, Any], None]
+) -> None:
+    record(doubted, "r-ended", QUEUED, Cancelled("user:ann"))
+    commands = {
+        "export": ("runs", "export", "r-0123"),
+        "export -o": ("runs", "export", "r-0123", "-o", "run.json"),
+        "import": ("runs", "import", "run.json"),
+        "notify": ("runs", "notify", "r-0123", "paid", "--data", "5"),
+        "settle": ("runs", "settle", "r-0123", "t1/call/1", "--happened"),
+        "pause": ("runs", "pause", "r-0123"),
+        "fork": ("runs", "fork", "r-0123", "--at", "t0", "--no-run"),
+        "cancel": ("cancel", "r-0123"),
+        "undo": ("runs", "undo", "r-0123"),
+        "delete": ("runs", "delete", "r-ended"),
+    }
+    said = {}
+    for name, command in commands.items():
+        done = toolgate(*command, "--json")
+        assert done.code == 0, (name, done.err)
+        said[name] = done.json
+    assert said["export"]["run"] == RUN
+    golden("cli_runs_changed", said)

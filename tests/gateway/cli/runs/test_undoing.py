@@ -1,11 +1,16 @@
 """`toolgate runs undo`: what can be undone, and undoing it with real servers."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.budget import Limits, Spend
 from gateway.call import Answered, outcome_to_json
-from gateway.events import Admitted, Cancelled, ModelAnswered, ModelAsked, Paused, Returned, Started
+from gateway.events import Admitted, Cancelled, ModelAnswered, ModelAsked, Paused, Queued, Returned, Started
+from gateway.store import Reserve, run_account
+from tests.fixtures.stores import execute
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.runs.conftest import DEAD, QUEUED, RUN, record
 
@@ -40,10 +45,13 @@ def test_of_a_run_of_whose_tools_nothing_is_said_nothing_can_be_undone(queued: P
     assert toolgate("runs", "undo", "r-0123", "--json").json == []
 
 
-def test_who_ends_a_run_is_offered_to_undo_it(added: Path, toolgate: Command) -> None:
+def test_who_ends_a_run_is_offered_to_undo_it(
+    added: Path, toolgate: Command, golden: Callable[[str, Any], None]
+) -> None:
     told = toolgate("cancel", "r-0123")
     assert told.err == f"cancelled {RUN}; see what can be undone: toolgate runs undo {RUN}\n"
     listed = toolgate("runs", "undo", "r-0123", "--json").json
+    golden("cli_runs_undo", listed)
     assert [(each["key"], each["tool"], each["arguments"], each["state"]) for each in listed] == [
         ("t1/call/1", "echo/add", {"a": 1, "b": -1}, "open")
     ]
@@ -71,3 +79,30 @@ def test_it_is_undone_once_with_the_real_server(added: Path, toolgate: Command) 
         assert (done.code, [each["state"] for each in done.json]) == (0, ["undone"])
     events = toolgate("runs", "show", f"undo-{RUN}", "--json").json["events"]
     assert [each["event"] for each in events].count("admitted") == 1
+
+
+def test_an_attempt_that_nobody_knows_of_is_settled_by_whoever_has_looked(added: Path, toolgate: Command) -> None:
+    toolgate("cancel", "r-0123")
+    about = f"undo of {RUN}"
+    queued = Queued("client", "user:ann", "acme", None, "", about)
+    tried = Admitted("undo/t1/call/1", "echo/add", "{}", "pin", "policy", {"tool_calls": 1})
+    held = Reserve(run_account(f"undo-{RUN}"), Spend(tool_calls=1), Limits())
+    record(added, f"undo-{RUN}", queued, Started(DEAD))
+    record(added, f"undo-{RUN}", tried, changes=[held])  # and then it was killed
+    told = toolgate("runs", "undo", "r-0123")
+    assert "toolgate runs settle r-0123 undo/t1/call/1 --happened | --did-not | --give-up" in told.err
+    settled = toolgate("runs", "settle", "r-0123", "undo/t1/call/1", "--happened", "--note", "I looked")
+    assert (settled.code, settled.err) == (0, f"go on with: toolgate runs undo {RUN}\n")
+    (undo,) = toolgate("runs", "undo", "r-0123", "--json").json
+    assert (undo["state"], undo["why"]) == ("undone", "")
+    shown = toolgate("runs", "show", f"undo-{RUN}", "--json").json
+    assert (shown["status"], [each["event"] for each in shown["events"]][-3:]) == (
+        "succeeded",
+        ["doubted", "resolved", "succeeded"],
+    )
+    booked = execute(added / ".toolgate" / "toolgate.db", "SELECT account, used, reserved FROM accounts")
+    assert booked == [(run_account(f"undo-{RUN}"), 1, 0)]
+    again = toolgate("runs", "settle", "r-0123", "undo/t1/call/1", "--did-not")
+    assert (again.code, "is not in doubt" in again.err) == (1, True)
+    never = toolgate("runs", "settle", f"undo-{RUN}", "undo/t9/call/9", "--did-not")
+    assert (never.code, "is not in doubt" in never.err) == (1, True)

@@ -43,6 +43,7 @@ def test_a_url_that_can_not_be_read_is_refused_without_a_word_of_it(url: str) ->
         ("SSL error: certificate verify failed", "not trusted"),
         ("Connection refused\n\tIs the server running on that host?", "nobody answers there"),
         ("permission denied for schema public", "GRANT CREATE"),
+        ("no schema has been selected to create in", "CREATE SCHEMA makes one"),
         ("cannot execute UPDATE in a read-only transaction", "name the primary"),
         ("canceling statement due to lock timeout", "writing for too long"),
     ],

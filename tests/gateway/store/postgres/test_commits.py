@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import psycopg
@@ -12,11 +12,10 @@ import pytest
 
 from gateway.errors import Conflict, StoreError
 from gateway.store.batch import Item
-from gateway.store.connection import Cursor
 from gateway.store.ledger import Ledger
 from gateway.store.postgres import commits as module
 from gateway.store.postgres.address import address
-from gateway.store.postgres.commits import Commits, ServerClock
+from gateway.store.postgres.commits import Commits, Quiet, ServerClock
 from gateway.store.postgres.session import Session
 from gateway.store.postgres.store import PostgresStore
 
@@ -29,20 +28,13 @@ class Cut(Session):
 
     moment: Moment | None = None
 
-    @contextlib.contextmanager
-    def together(self) -> Iterator[object]:
-        with super().together():
-            yield None
+    def message(self, sql: str) -> Sequence[str]:
+        if self.moment is None or not sql.endswith("COMMIT"):
+            return super().message(sql)
         if self.moment == "after":
-            self.close()
-        if self.moment is not None:
-            raise psycopg.OperationalError("server closed the connection unexpectedly")
-
-    def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
-        if sql == "COMMIT" and self.moment == "before":
-            self.close()
-            raise psycopg.OperationalError("server closed the connection unexpectedly")
-        return super().execute(sql, parameters)
+            super().message(sql)
+        self.close()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
 
 
 class Desk:
@@ -234,12 +226,64 @@ def test_a_transaction_that_writes_nothing_leaves_no_trace(desk: Desk) -> None:
     assert desk.ask(count) == [(0,)]
 
 
-def test_writers_that_were_killed_long_ago_are_forgotten(desk: Desk) -> None:
-    """Each leaves a row behind: there must not be more of them for ever."""
-    now = desk.clock.now()
-    month = 30 * 24 * 3_600_000
-    rows = f"('long ago', 1, {now - month - 60_000}), ('of late', 1, {now - month + 3_600_000})"
-    desk.ask(f"INSERT INTO store_writers (name, number, at) VALUES {rows}")  # noqa: S608 - our own
-    Commits(desk.connect, address(desk.url), desk.clock).close()
-    kept = desk.ask("SELECT name FROM store_writers WHERE name IN ('long ago', 'of late')")
-    assert kept == [("of late",)]
+def test_writers_that_were_killed_long_ago_are_forgotten_when_another_one_begins(url: str) -> None:
+    PostgresStore(url).close()
+    now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    with contextlib.closing(Session(address(url))) as session:
+        for name, age in (("old", module.FORGOTTEN_AFTER + 60_000), ("new", module.FORGOTTEN_AFTER - 60_000)):
+            session.script(f"INSERT INTO store_writers VALUES ('{name}', 1, {now} - {age})")  # noqa: S608
+        PostgresStore(url).close()
+        assert session.script("SELECT name FROM store_writers") == [("new",)]
+
+
+def test_what_was_looked_up_stays_true_until_anybody_else_has_written(desk: Desk) -> None:
+    """Also somebody who knows nothing of us, and takes no lock."""
+
+    def taken(db: Ledger) -> dict[str, int]:
+        found = dict(db.taken("a"))
+        db.book("a", "turns", 1, 0)
+        return found
+
+    assert [desk.commit(taken), desk.commit(taken)] == [[{}], [{"turns": 1}]]
+    desk.ask("UPDATE accounts SET used = 7")
+    assert desk.commit(taken) == [{"turns": 7}]
+    with contextlib.closing(psycopg.connect(desk.url)) as other:
+        other.execute("UPDATE accounts SET used = used + 10")
+        other.commit()
+    assert desk.commit(taken) == [{"turns": 18}]
+
+
+@pytest.mark.parametrize(
+    ("began", "wrote", "begins", "quiet"),
+    [
+        ((5, 5), False, (5, 5), True),
+        ((5, 5), True, (6, 6), True),
+        ((5, 5), True, (5, 5), True),
+        ((5, 5), False, (6, 6), False),  # somebody else had a number
+        ((5, 5), True, (7, 7), False),
+        ((5, 5), True, (5, 6), False),  # somebody writes just now
+        ((4, 5), True, (6, 6), False),  # what somebody was writing then is there only now
+    ],
+)
+def test_numbers_of_transactions_tell_whether_anybody_else_has_written(
+    began: tuple[int, int], wrote: bool, begins: tuple[int, int], quiet: bool
+) -> None:
+    ours = Quiet()
+    before = ours.since(*began)
+    ours.wrote = wrote
+    assert (ours.since(*begins) == before) == quiet
+
+
+def test_of_a_transaction_that_failed_nothing_is_believed(desk: Desk) -> None:
+    def booking(db: Ledger) -> None:
+        db.taken("a")
+        db.book("a", "turns", 1, 0)
+        raise ValueError("no")
+
+    def taken(db: Ledger) -> dict[str, int]:
+        return dict(db.taken("a"))
+
+    desk.commit(lambda db: db.book("a", "turns", 1, 0))
+    assert desk.commit(taken) == [{"turns": 1}]
+    assert isinstance(desk.commit(booking)[0], ValueError)
+    assert desk.commit(taken) == [{"turns": 1}]

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.store.migrations import statements
-from gateway.store.postgres.dialect import several, statement, tables
+from gateway.store.postgres.dialect import in_words, several, statement, tables
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,11 @@ def test_one_insert_takes_several_rows() -> None:
     one = "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = excluded.b"
     assert several(one, 1) == one
     assert several(one, 3) == one.replace("(?, ?)", "(?, ?), (?, ?), (?, ?)")
+
+
+def test_rows_stand_in_words_where_their_marks_were() -> None:
+    one = "INSERT INTO t (user, a) VALUES (?, ?) ON CONFLICT (user) DO UPDATE SET a = excluded.a"
+    told = in_words(one, [("user", 1), ("?", 2)], repr)
+    assert told == (
+        "INSERT INTO t (\"user\", a) VALUES ('user', 1), ('?', 2) ON CONFLICT (\"user\") DO UPDATE SET a = excluded.a"
+    )

@@ -14,7 +14,10 @@ from gateway.errors import StoreError
 from gateway.events import Started
 from gateway.store import Reserve
 from gateway.store.postgres import commits
-from gateway.store.postgres.store import PostgresStore
+from gateway.store.postgres import store as module
+from gateway.store.postgres.address import address
+from gateway.store.postgres.session import Session
+from gateway.store.postgres.store import PostgresStore, migrate
 from tests.builders import NOON, QUEUED
 from tests.fixtures.postgres import Server
 from tests.fixtures.stores import execute, line_of, tables, worker
@@ -90,6 +93,21 @@ def test_whoever_can_not_make_tables_is_told_how_he_may(postgres: Server) -> Non
         db.execute("CREATE ROLE guest LOGIN")
     with pytest.raises(StoreError, match=r"permission denied for schema public .*GRANT CREATE"):
         PostgresStore(postgres.url(user="guest"))
+
+
+def test_a_step_of_a_migration_takes_as_long_as_it_takes(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index over millions of rows takes longer than any other statement may."""
+    PostgresStore(url).close()
+    execute(url, "UPDATE store_schema SET version = version - 1")
+    long_step = ["CREATE TABLE slow AS SELECT CAST(pg_sleep(0.3) AS text) AS slept"]
+    monkeypatch.setattr(module, "statements", lambda _version: long_step)
+    with contextlib.closing(Session(address(url))) as session:
+        session.script("SET statement_timeout = 100")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            session.script("SELECT pg_sleep(0.3)")
+        migrate(session, address(url))
+        assert session.script("SHOW statement_timeout") == [("100ms",)]
+    assert len(execute(url, "SELECT * FROM slow")) == 1
 
 
 def test_somebody_elses_tables_are_left_alone(url: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.serve.deadlines import Deadlines
+from gateway.deadlines import Deadlines
 
 
 def test_what_is_late_is_told_once_and_what_is_in_time_never() -> None:
@@ -36,3 +36,21 @@ def test_nothing_ticks_while_nothing_is_due() -> None:
         await over.wait()
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_one_that_fails_keeps_nobody_else_waiting() -> None:
+    failed: list[object] = []
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context["exception"]))
+        deadlines, over = Deadlines(), asyncio.Event()
+
+        def fail() -> None:
+            raise LookupError("of somebody")
+
+        deadlines.after(0, fail)
+        deadlines.after(0, over.set)
+        await over.wait()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert [type(error) for error in failed] == [LookupError]

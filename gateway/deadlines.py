@@ -1,4 +1,5 @@
-"""Times that hardly ever come: the end of patience with a body, the moment to see whether a client is still there.
+"""Times that hardly ever come: the end of patience with a body or a server, the moment to see whether a client is
+still there.
 
 Each request would set and clear two timers of the loop, which cost more than to look at all of them together from time
 to time. For what has to happen on time, the loop's own timers are there.
@@ -21,10 +22,14 @@ class Deadlines:
 
     def after(self, seconds: float, late: Callable[[], None]) -> object:
         """Has `late` called after so many seconds, unless what is returned is dropped before."""
-        loop, key = asyncio.get_running_loop(), object()
-        self._due[key] = (loop.time() + seconds, late)
+        return self.at(asyncio.get_running_loop().time() + seconds, late)
+
+    def at(self, moment: float, late: Callable[[], None]) -> object:
+        """The same at a moment of the loop's clock."""
+        key = object()
+        self._due[key] = (moment, late)
         if self._timer is None:
-            self._timer = loop.call_later(TICK, self._look)
+            self._timer = asyncio.get_running_loop().call_later(TICK, self._look)
         return key
 
     def drop(self, key: object) -> None:
@@ -34,7 +39,9 @@ class Deadlines:
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for key, (due, late) in list(self._due.items()):
-            if due <= now and self._due.pop(key, None) is not None:
-                late()
-        self._timer = loop.call_later(TICK, self._look) if self._due else None
+        try:
+            for key, (due, late) in list(self._due.items()):
+                if due <= now and self._due.pop(key, None) is not None:
+                    late()
+        finally:  # one that fails keeps nobody else waiting for ever
+            self._timer = loop.call_later(TICK, self._look) if self._due else None

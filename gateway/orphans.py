@@ -1,0 +1,97 @@
+"""The runs of clients whose gateway is gone: whichever is there closes them, and settles what they had reserved.
+
+Nobody can take such a run up: its client has lost its connection. On this machine a process is seen to be gone. Of one
+elsewhere only the lease tells, which a gateway renews for all its clients together; and whoever looks must have been
+well himself for as long as it takes to do so, for when a store was away, all leases are over and nobody has died.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+
+from gateway.clients import Clients
+from gateway.earlier import held_in
+from gateway.effects import UNDO
+from gateway.errors import IllegalEvent, LeaseLost, StoreError
+from gateway.events import Failed, Started
+from gateway.reserving import settled_of_lost
+from gateway.store import RunRow, Store, run_account
+from gateway.store.lease import is_dead, machine, owner_name, process_of
+from gateway.store.wanted import Wanted
+from gateway.task import is_run_of_task
+
+__all__ = ["BEAT", "LEASE", "Watch", "kept", "sweep"]
+
+LEASE = 1800.0  # seconds
+BEAT = 300.0
+RUNS_SEEN = 500  # at once: the next look finds the others
+
+
+async def sweep(clients: Clients, *, elsewhere: bool = False, now: Callable[[], float] = time.time) -> int:
+    """Closes the runs of gateways that were killed; says how many. Their open questions stay. Of other machines only if
+    those too are looked for. Raises StoreError.
+    """
+    rows = await clients.store.run_rows(RUNS_SEEN, Wanted(status="running"))
+    rows = [row for row in rows if row.driver == "client"]
+    rows = [row for row in rows if not (is_run_of_task(row.id) or row.id.startswith(UNDO))]  # others take them up
+    lost = [row for row in rows if await _is_lost(clients.store, row, now() if elsewhere else None)]
+    for row in lost:
+        lease = await clients.store.acquire(row.id, owner_name(), LEASE, row.owner)
+        settle = settled_of_lost(run_account(row.id), await held_in(clients.store, row.id))
+        with contextlib.suppress(IllegalEvent, LeaseLost):  # another gateway was faster
+            why = Failed("lost", "the gateway was killed")
+            await clients.store.append(row.id, [why], lease=lease, changes=settle)
+            await clients.trace_end(row.id)
+    return len(lost)
+
+
+async def _is_lost(store: Store, row: RunRow, now: float | None) -> bool:
+    owner, until = row.owner, row.lease_until
+    if not owner:  # it was recorded that the run begins, and the lease was still to come
+        begun = [each.event for each in await store.events(row.id, 0, 2)]
+        owner = next((event.worker for event in begun if isinstance(event, Started)), None)
+        until = row.updated + round(LEASE * 1000)
+    if not owner:
+        return False
+    if now is None or owner.partition("/")[0] == machine():
+        return is_dead(owner)
+    return until + BEAT * 1000 < now * 1000  # clocks differ
+
+
+class Watch:
+    """One gateway's, over its clients' runs and those of others."""
+
+    def __init__(self, clients: Clients, now: Callable[[], float] = time.time) -> None:
+        self._clients, self._now, self._well = clients, now, 0
+
+    async def beat(self) -> int:
+        """Renews the leases of this process; and closes what others have left, when all was well at the beat before
+        this one. Says how many.
+        """
+        try:
+            await self._clients.store.renew_all(process_of(owner_name()), LEASE)
+            self._well += 1
+            return await sweep(self._clients, elsewhere=True, now=self._now) if self._well > 1 else 0
+        except StoreError:  # whoever has something to record tells of it
+            self._well = 0
+            return 0
+
+
+@contextlib.asynccontextmanager
+async def kept(clients: Clients) -> AsyncIterator[None]:
+    """The runs of this process are known to be alive, for as long as the block lasts."""
+
+    async def beat() -> None:
+        watch = Watch(clients)
+        while True:
+            await asyncio.sleep(BEAT)
+            await watch.beat()
+
+    heart = asyncio.create_task(beat(), name="toolgate.clients")
+    try:
+        yield
+    finally:
+        heart.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await heart

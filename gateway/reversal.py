@@ -1,0 +1,164 @@
+"""What a run has done that can be undone, by the tools that the admin named for it, and how that stands. Pure: it is
+read off the record of the run, and of the one in which its calls are undone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from gateway.arguments import Arguments, JsonObject
+from gateway.call import Answered, Call, Outcome, Unsent, outcome_from_json
+from gateway.effects import Effects, Missing, result_of
+from gateway.errors import StoreError
+from gateway.events import Admitted, Denied, Doubted, Event, Held, Obliged, Recorded, Resolved, Returned
+from gateway.lifecycle import MOVED
+from gateway.run import Run
+from gateway.standing import reserved_for
+
+__all__ = ["OF_UNDO", "Undo", "UndoState", "must_be_here", "settlement", "undos"]
+
+OF_UNDO = "undo/"  # how the key of a call begins that undoes another one
+
+UndoState = Literal["open", "undone", "held", "refused", "failed", "in_doubt", "impossible", "given_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """A call that a run has made (`key`, `path`), and what undoes it: `arguments` None where that can't be said. `why`
+    is about its state; `approval` is the id of the question where people are asked; `tries` were made.
+    """
+
+    key: str
+    path: str
+    tool: str
+    arguments: JsonObject | None
+    state: UndoState = "open"
+    why: str = ""
+    approval: str | None = None
+    tries: int = 0
+
+    @property
+    def own_key(self) -> str:
+        return f"{OF_UNDO}{self.key}"
+
+    @property
+    def left(self) -> bool:
+        """Whether there is something to be done about it."""
+        return self.state not in ("undone", "impossible", "given_up")
+
+
+def undos(run: Run, events: Sequence[Recorded], later: Sequence[Recorded], effects: Effects) -> Sequence[Undo]:
+    """What of a run with these events can be undone, the newest first; `later` is the record of what has been. Nothing
+    of one that was moved away: where it goes on, it can be.
+    """
+    if _moved(run):
+        return []
+    found = [_undo(run, made, outcome, effects) for made, outcome in reversed([*_made(events).values()])]
+    return [_as_it_stands(each, later) for each in found if each is not None]
+
+
+def must_be_here(run: Run) -> None:
+    """Raises StoreError for a run that was moved away: it would be undone here and there, and goes on there."""
+    if where := _moved(run):
+        raise StoreError(f"run `{run.id}` was moved to {where}: what it has done is undone where it is now")
+
+
+def _moved(run: Run) -> str:
+    return run.cause.removeprefix(MOVED) if run.status == "cancelled" and run.cause.startswith(MOVED) else ""
+
+
+def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | None]]:
+    """The calls that took effect, in the order in which they did. A dry run took none."""
+    admitted: dict[str, Admitted] = {}
+    made: dict[str, tuple[Admitted, Outcome | None]] = {}
+    for event in (recorded.event for recorded in events):
+        match event:
+            case Admitted(action="call"):
+                admitted[event.key] = event
+            case Obliged() if _is_rehearsal(event):
+                admitted.pop(event.key, None)
+            case Returned() if event.key in admitted:
+                outcome = outcome_from_json(event.outcome)
+                if isinstance(outcome, Answered) and not outcome.is_error:
+                    made[event.key] = (admitted[event.key], outcome)
+            case Resolved(resolution="happened") if event.key in admitted:
+                made[event.key] = (admitted[event.key], None)
+    return made
+
+
+def _is_rehearsal(event: Obliged) -> bool:
+    return bool(event.duties.get("dry_run"))
+
+
+def _undo(run: Run, made: Admitted, outcome: Outcome | None, effects: Effects) -> Undo | None:
+    word = effects.of(made.path)
+    if word.undo is None:
+        return None
+    arguments = Arguments.parse(made.arguments)
+    call = Call(run.id, made.key, run.subject, made.path, arguments, keyed=word.idempotency_argument)
+    try:
+        return Undo(made.key, made.path, word.undo.path, word.undo.filled(call, result_of(outcome)))
+    except Missing as missing:
+        return Undo(made.key, made.path, word.undo.path, None, "impossible", str(missing))
+
+
+def _as_it_stands(undo: Undo, later: Sequence[Recorded]) -> Undo:
+    for event in (recorded.event for recorded in later):
+        if getattr(event, "key", None) == undo.own_key:
+            undo = _after(undo, event)
+    return undo
+
+
+def _after(undo: Undo, event: Event) -> Undo:
+    match event:
+        case Held():
+            return replace(undo, state="held", why=event.why, approval=event.approval_id)
+        case Denied():
+            return replace(undo, state="refused", why=event.why, approval=None)
+        case Admitted():
+            return replace(undo, state="in_doubt", why="nobody knows whether it happened", tries=event.attempt)
+        case Obliged() if _is_rehearsal(event):
+            return replace(undo, state="refused", why="the policy allows it only as a dry run: nothing was sent")
+        case Returned() if undo.state == "in_doubt":  # and was no rehearsal
+            return _returned(undo, outcome_from_json(event.outcome))
+        case Doubted():
+            return replace(undo, state="in_doubt", why=event.why)
+        case Resolved() if undo.state == "in_doubt":
+            return _settled(undo, event)
+    return undo
+
+
+def _settled(undo: Undo, event: Resolved) -> Undo:
+    """Somebody has looked."""
+    match event.resolution:
+        case "happened":
+            return replace(undo, state="undone", why="")
+        case "did_not_happen":
+            return replace(undo, state="open", why="")
+    return replace(undo, state="given_up", why=f"nobody knows whether it happened, says {event.by}")
+
+
+def _returned(undo: Undo, outcome: Outcome) -> Undo:
+    match outcome:
+        case Answered() if not outcome.is_error:
+            return replace(undo, state="undone", why="")
+        case Answered():
+            return replace(undo, state="failed", why="the tool reports an error")
+        case Unsent():
+            return replace(undo, state="open", why=outcome.why)
+    why = getattr(outcome, "why", "") or getattr(outcome, "message", "") or "the server has not answered yet"
+    return replace(undo, state="in_doubt", why=why)
+
+
+def settlement(later: Sequence[Recorded], word: Resolved) -> Sequence[Event]:
+    """What is written into the record of what was undone when somebody says what became of an attempt at it: before
+    that, that it is in doubt, where whoever made it was killed. Raises StoreError for one that is not in doubt.
+    """
+    mine = [each.event for each in later if getattr(each.event, "key", None) == word.key]
+    key = word.key.removeprefix(OF_UNDO)
+    stands = _as_it_stands(Undo(key, "", "", None), later)
+    if stands.state != "in_doubt":
+        raise StoreError(f"the attempt `{word.key}` is not in doubt: what it undoes is `{stands.state}`")
+    ended = isinstance(mine[-1], Returned | Doubted)
+    own, _ = reserved_for(later, word.key)
+    return [word] if ended else [Doubted(word.key, "whoever undid it was killed", own.to_json()), word]

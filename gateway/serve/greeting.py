@@ -1,0 +1,212 @@
+"""The handshake without the SDK's server, which takes a quarter of a second and 6 MB to load, and 95 kB a session.
+
+Most sessions are opened, introduced and used for plain calls and lists, which go past the SDK anyway (`direct`). Here
+the rest of such a session is answered in the SDK's own words: a plain `initialize`, `notifications/initialized`, `ping`
+and the end. When anything else is asked in it, the SDK is told of the session before, as its client told us and under
+the same name: from then on it is the SDK's.
+
+Nothing is decided here. How many sessions somebody has (`seats`), whose one is and when it is over (`handshakes`) is
+one table for both kinds.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
+
+from gateway.call import JsonObject
+from gateway.serve.asgi import App, Message, Receive, Scope, Send, dumped, message_of
+from gateway.serve.asking import ASKER, Asker
+from gateway.serve.door import MCP_PATH
+from gateway.serve.farewell import SESSION, in_his_name
+from gateway.serve.front import Front
+from gateway.serve.handshakes import Handshake, Handshakes, is_modern, session_of
+from gateway.serve.heads import plain_head
+from gateway.serve.sessions import Client
+
+__all__ = ["NAMED", "Greeting"]
+
+NAMED = "toolgate.session"  # where the name stands, in a request's state, that the SDK has to give to a session
+MOST_SAID = 4096  # bytes of an `initialize` that is kept
+
+_REQUEST, _NOTE = {"jsonrpc", "id", "method"}, {"jsonrpc", "method"}
+_SAID = {"protocolVersion", "capabilities", "clientInfo"}
+_NAMES, _TOLD = {"name", "version"}, {"name", "version", "title", "description", "websiteUrl"}
+_DECLARED: Mapping[str, Mapping[str, type]] = {
+    "roots": {"listChanged": bool},
+    "sampling": {"context": dict, "tools": dict},
+    "elicitation": {"form": dict, "url": dict},
+}
+_OFFERED: JsonObject = {  # what `server` says to `initialize`, whatever the version
+    "completions": {},
+    "logging": {},
+    "prompts": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
+    "tools": {"listChanged": True},
+}
+_POSTED = [(b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream")]
+_INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+Answer = Sequence[Message]
+
+log = logging.getLogger("toolgate.serve")
+
+
+class Greeting:
+    """ASGI middleware between `seats` and the SDK's application. `stamp` is our `serverInfo`."""
+
+    def __init__(self, app: App, front: Front, stamp: JsonObject, handshakes: Handshakes) -> None:
+        self._app, self._front, self._stamp, self._handshakes = app, front, stamp, handshakes
+        self._telling: dict[str, asyncio.Task[None]] = {}  # sessions that the SDK is being told of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        session = session_of(scope)
+        if session is None and _is_hello(scope):
+            await self._greet(scope["state"][ASKER], message_of(scope), send)
+            return
+        answer = None if session is None else await self._within(session, scope)
+        if answer is None:
+            await self._app(scope, receive, send)
+            return
+        for part in answer:
+            await send(part)
+
+    async def _greet(self, asker: Asker, message: JsonObject, send: Send) -> None:
+        params = message["params"]
+        version = params["protocolVersion"]
+        result = {
+            "capabilities": _OFFERED,
+            "protocolVersion": version if version in HANDSHAKE_PROTOCOL_VERSIONS else LATEST_HANDSHAKE_VERSION,
+            "serverInfo": self._stamp,
+            "instructions": self._front.instructions(Client.said(asker, None)),
+        }
+        session = self._handshakes.greeted(asker, params)
+        try:
+            for part in _event(session, message["id"], result):
+                await send(part)
+        except BaseException:  # nobody knows of it
+            if (known := self._handshakes.untold(session)) is not None:
+                self._handshakes.forget(known)
+            raise
+
+    async def _within(self, session: str, scope: Scope) -> Answer | None:
+        """The answer to a request in this session; None if the SDK has to give it: it knows the session then, or there
+        is none, for him at least.
+        """
+        if (telling := self._telling.get(session)) is not None:
+            await asyncio.shield(telling)
+            return None
+        known = self._handshakes.untold(session)
+        if known is None or known.client.asker != scope["state"][ASKER]:
+            return None
+        answer = _usual(session, scope)
+        if answer is None:
+            self._telling[session] = telling = asyncio.ensure_future(self._tell(session, known, known.untold or {}))
+            self._handshakes.told(known)
+            await asyncio.shield(telling)
+        return answer
+
+    async def _tell(self, session: str, known: Handshake, params: JsonObject) -> None:
+        asker = known.client.asker
+        opening = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
+        try:
+            await self._post(in_his_name(asker, "POST", _POSTED, **{NAMED: session}), opening)
+            if known.introduced:
+                named = (SESSION, session.encode("latin-1"))
+                await self._post(in_his_name(asker, "POST", [*_POSTED, named]), _INITIALIZED)
+        except BaseException:
+            known.untold = params  # the next request tries again
+            raise
+        finally:
+            del self._telling[session]
+
+    async def _post(self, scope: Scope, message: JsonObject) -> None:
+        bodies = [dumped(message)]
+
+        async def receive() -> Message:
+            if not bodies:
+                await asyncio.get_running_loop().create_future()  # we stay
+            return {"type": "http.request", "body": bodies.pop(), "more_body": False}
+
+        async def send(part: Message) -> None:
+            if part["type"] == "http.response.start" and part["status"] >= 400:
+                log.warning("the SDK did not take over a session: %s", part["status"])
+
+        await self._app(scope, receive, send)
+
+
+# ---- is it usual?
+
+
+def _is_hello(scope: Scope) -> bool:
+    """A plain `initialize`, of which the SDK's models would take every word."""
+    message = message_of(scope)
+    if message.get("method") != "initialize" or message.keys() != _REQUEST | {"params"}:
+        return False
+    if is_modern(scope) or not _is_plain(scope):
+        return False
+    said = message["params"]
+    if said.keys() != _SAID or not isinstance(said["protocolVersion"], str) or len(dumped(said)) > MOST_SAID:
+        return False
+    info, declared = said["clientInfo"], said["capabilities"]
+    if not isinstance(info, dict) or not isinstance(declared, dict):
+        return False
+    named = _NAMES <= info.keys() <= _TOLD and all(isinstance(value, str) for value in info.values())
+    return named and all(_is_declared(name, value) for name, value in declared.items())
+
+
+def _is_declared(name: str, value: Any) -> bool:
+    known = _DECLARED.get(name)
+    if known is None or not isinstance(value, dict):
+        return False
+    return all(key in known and isinstance(given, known[key]) for key, given in value.items())
+
+
+def _usual(session: str, scope: Scope) -> Answer | None:
+    """The answer to what is neither a call nor a list, and changes nothing but the session itself."""
+    if scope["method"] == "DELETE":
+        return _empty(session, 200)
+    message = message_of(scope)
+    method, wants_an_answer = message.get("method"), "id" in message
+    if message.keys() - {"params"} != (_REQUEST if wants_an_answer else _NOTE) or not _is_plain(scope):
+        return None
+    if wants_an_answer:
+        return _event(session, message["id"], {}) if method == "ping" and not message.get("params") else None
+    if method == "notifications/initialized" and not message.get("params"):
+        return _empty(session, 202)
+    # What could be cancelled here is none of the SDK's: `direct` has seen to it.
+    return _empty(session, 202) if method == "notifications/cancelled" else None
+
+
+def _is_plain(scope: Scope) -> bool:
+    posted = scope["method"] == "POST" and scope["path"] == MCP_PATH
+    return posted and plain_head(scope["headers"], scope["state"][ASKER]) is not None
+
+
+# ---- the SDK's own words
+
+
+def _event(session: str, request_id: str | int, result: JsonObject) -> Answer:
+    headers = [
+        (b"cache-control", b"no-cache, no-transform"),
+        (b"connection", b"keep-alive"),
+        (b"content-type", b"text/event-stream"),
+        (SESSION, session.encode()),
+        (b"x-accel-buffering", b"no"),
+    ]
+    event = b"event: message\r\ndata: %b\r\n\r\n" % dumped({"jsonrpc": "2.0", "id": request_id, "result": result})
+    return (
+        {"type": "http.response.start", "status": 200, "headers": headers},
+        {"type": "http.response.body", "body": event, "more_body": True},
+        {"type": "http.response.body", "body": b"", "more_body": False},
+    )
+
+
+def _empty(session: str, status: int) -> Answer:
+    headers = [(b"content-type", b"application/json"), (SESSION, session.encode()), (b"content-length", b"0")]
+    return (
+        {"type": "http.response.start", "status": status, "headers": headers},
+        {"type": "http.response.body", "body": b""},
+    )
