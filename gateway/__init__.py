@@ -139,6 +139,7 @@ Paths: where something happens.
     stream          a run's events as they come, in whichever process it is driven
     earlier         what clients have done in the runs that they had before
     shown           what of the gateway is there for a client
+    unrecorded      calls of clients whose end could not be recorded
     clients         a session without a model of ours: the same path for MCP clients
     orphans         the runs of clients whose gateway is gone
     redeeming       the path of a call that people agreed to, made for a task

@@ -32,6 +32,7 @@ from gateway.shown import Shown
 from gateway.store import Lease, Once, Store, run_account, title_of
 from gateway.store.lease import owner_name
 from gateway.tracing import Place, Tracing
+from gateway.unrecorded import Unrecorded
 from gateway.uris import SCHEME
 from gateway.values import value
 
@@ -187,6 +188,7 @@ class ClientRun(Shown):
         self.run_id, self.subject = seat.run_id, seat.subject
         self._client, self._numbers = seat.client, itertools.count(1)
         self._insistence, self._stopping = Insistence(), None
+        self._unrecorded = Unrecorded(clients.store, seat.run_id, seat.lease)
         self.ear, self._servers = Listening(tainted=seat.tainted), seat.servers  # what the run's events say
 
     @property
@@ -265,7 +267,8 @@ class ClientRun(Shown):
             return await self._refuse(key, path, arguments, action)
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
         try:
-            result = await self._clients.pipeline.call(proposal, await self.work(hints=asked.caller is NOBODY), attempt)
+            work = await self.work(hints=asked.caller is NOBODY)
+            result = await self._unrecorded.watched(key, self._clients.pipeline.call(proposal, work, attempt))
         except (IllegalEvent, LeaseLost):  # the run has ended, and this session with it where a person wanted that
             if not await self._is_stopped():
                 raise
@@ -305,6 +308,7 @@ class ClientRun(Shown):
             return False
         before, read = (self.run_id, self._lease), (self.ear.tainted, self._servers)
         self.run_id, self._lease = await clients.begin(self.subject, self._client, read)
+        self._unrecorded = Unrecorded(clients.store, self.run_id, self._lease)
         self._insistence.stop(ended.by, ended.why)
         if before[1] is not None:
             await clients.store.release(before[1])
@@ -372,6 +376,7 @@ class ClientRun(Shown):
 
         `output` is a word on how it ended, for the list of runs.
         """
+        await self._unrecorded.settled()
         why, kind = self._insistence.why, self._insistence.kind
         end = Failed(kind, why) if why else Succeeded(output)
         await self._clients.store.append(self.run_id, [end], lease=self._lease)

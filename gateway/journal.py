@@ -60,6 +60,7 @@ class Journal:
         self._store, self._lease, self._told = store, lease, told
         self.run = self._sure = run or Run(lease.run_id)
         self._held, self._in_doubt = _NOTHING, _NOTHING
+        self._going = _NOTHING  # what was held, and is being written
         self._first = asyncio.Lock()  # of whoever writes what is held: it decides whether anything else may follow
         self._flushing: asyncio.Task[None] | None = None
 
@@ -110,8 +111,8 @@ class Journal:
             await self.flush()
 
     def _taken(self) -> _Held:
-        held, self._held = self._held, _NOTHING
-        return held
+        self._going, self._held = self._held, _NOTHING
+        return self._going
 
     async def _along(self, events: Sequence[Event], changes: Sequence[Change]) -> int:
         """Together with what is held; or else one after the other, because only one of them may be written."""
@@ -119,7 +120,7 @@ class Journal:
         try:
             return await self._write((*held.events, *events), (*held.changes, *changes), held.foreseen)
         except asyncio.CancelledError:
-            self._in_doubt = held
+            self._in_doubt, self._going = held, _NOTHING
             raise
         except ToolgateError:
             await self._alone(held)
@@ -129,10 +130,11 @@ class Journal:
         try:
             await self._write(held.events, held.changes, held.foreseen)
         except asyncio.CancelledError:
-            self._in_doubt = held
+            self._in_doubt, self._going = held, _NOTHING
             raise
         except ToolgateError:
             self._held = held.and_then(self._held.events, self._held.changes, self._held.foreseen)
+            self._going = _NOTHING
             raise
 
     async def _settle_doubt(self) -> None:
@@ -143,7 +145,7 @@ class Journal:
         fresh = await self._read()
         doubtful, self._in_doubt = self._in_doubt, _NOTHING
         if not any(_about(recorded.event) == _about(doubtful.events[0]) for recorded in fresh):
-            held = self._taken()
+            held, self._going = self._taken(), _NOTHING
             self._held = doubtful.and_then(held.events, held.changes, held.foreseen)
 
     # ---- what is durable
@@ -152,7 +154,7 @@ class Journal:
         self, events: Sequence[Event], changes: Sequence[Change], foreseen: Sequence[Recorded] = ()
     ) -> int:
         seq = await self._store.append(self.run.id, events, lease=self._lease, changes=changes)
-        before = seq - len(events)
+        before, self._going = seq - len(events), _NOTHING if foreseen else self._going
         if isinstance(seq, Seq) and before == self._sure.seq:
             fresh = [Recorded(self.run.id, before + place, seq.at, event) for place, event in enumerate(events, 1)]
             self._know(fresh, foreseen)
@@ -170,9 +172,9 @@ class Journal:
         known = len(foreseen) if self._is_as_foreseen(fresh, foreseen) else 0
         start = retimed(self.run, self._sure, fresh[known - 1]) if known else self._sure
         self._sure = self.run = fold(self.run.id, fresh[known:], start)
-        if self._held.events:
+        if coming := (*self._going.foreseen, *self._held.foreseen):
             with suppress(IllegalEvent):  # whoever writes it is told so
-                self.run = fold(self.run.id, self._held.foreseen, self._sure)
+                self.run = fold(self.run.id, coming, self._sure)
         self._told(fresh)
 
     def _is_as_foreseen(self, fresh: Sequence[Recorded], foreseen: Sequence[Recorded]) -> bool:

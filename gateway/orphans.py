@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from gateway.clients import Clients
 from gateway.earlier import held_in
 from gateway.effects import UNDO
-from gateway.errors import IllegalEvent, StoreError
-from gateway.events import Failed
+from gateway.errors import IllegalEvent, LeaseLost, StoreError
+from gateway.events import Failed, Started
 from gateway.reserving import settled_of_lost
-from gateway.store import RunRow, run_account
+from gateway.store import RunRow, Store, run_account
 from gateway.store.lease import is_dead, machine, owner_name, process_of
 from gateway.store.wanted import Wanted
 from gateway.task import is_run_of_task
@@ -33,23 +33,30 @@ async def sweep(clients: Clients, *, elsewhere: bool = False, now: Callable[[], 
     those too are looked for. Raises StoreError.
     """
     rows = await clients.store.run_rows(RUNS_SEEN, Wanted(status="running"))
-    lost = [row for row in rows if row.driver == "client" and _is_lost(row, now() if elsewhere else None)]
-    lost = [row for row in lost if not (is_run_of_task(row.id) or row.id.startswith(UNDO))]  # others take them up
+    rows = [row for row in rows if row.driver == "client"]
+    rows = [row for row in rows if not (is_run_of_task(row.id) or row.id.startswith(UNDO))]  # others take them up
+    lost = [row for row in rows if await _is_lost(clients.store, row, now() if elsewhere else None)]
     for row in lost:
+        lease = await clients.store.acquire(row.id, owner_name(), LEASE, row.owner)
         settle = settled_of_lost(run_account(row.id), await held_in(clients.store, row.id))
-        with contextlib.suppress(IllegalEvent):  # another gateway was faster
+        with contextlib.suppress(IllegalEvent, LeaseLost):  # another gateway was faster
             why = Failed("lost", "the gateway was killed")
-            await clients.store.append(row.id, [why], lease=None, changes=settle)
+            await clients.store.append(row.id, [why], lease=lease, changes=settle)
             await clients.trace_end(row.id)
     return len(lost)
 
 
-def _is_lost(row: RunRow, now: float | None) -> bool:
-    if not row.owner:
+async def _is_lost(store: Store, row: RunRow, now: float | None) -> bool:
+    owner, until = row.owner, row.lease_until
+    if not owner:  # it was recorded that the run begins, and the lease was still to come
+        begun = [each.event for each in await store.events(row.id, 0, 2)]
+        owner = next((event.worker for event in begun if isinstance(event, Started)), None)
+        until = row.updated + round(LEASE * 1000)
+    if not owner:
         return False
-    if now is None or row.owner.partition("/")[0] == machine():
-        return is_dead(row.owner)
-    return row.lease_until + BEAT * 1000 < now * 1000  # clocks differ
+    if now is None or owner.partition("/")[0] == machine():
+        return is_dead(owner)
+    return until + BEAT * 1000 < now * 1000  # clocks differ
 
 
 class Watch:

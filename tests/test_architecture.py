@@ -67,7 +67,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "loop": (
         "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.halting",
         "gateway.inquiring", "gateway.calling", "gateway.taking_turns", "gateway.loop", "gateway.stream",
-        "gateway.earlier", "gateway.shown", "gateway.clients", "gateway.orphans", "gateway.redeeming",
+        "gateway.earlier", "gateway.shown", "gateway.unrecorded", "gateway.clients", "gateway.orphans",
+        "gateway.redeeming",
         "gateway.undoing",
         "gateway.following", "gateway.approving", "gateway.rollout", "gateway.engine", "gateway.worker",
     ),

@@ -143,11 +143,11 @@ def wrongs(folder: Path, run: Run, whole: Run) -> list[str]:
     return [wrong for wrong, right in checks.items() if not right]
 
 
-@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.soak)])
 def test_killed_at_any_moment_a_run_ends_as_it_would_have_and_nothing_is_sent_twice(
     drive: Kill, tmp_path: Path, every: int
 ) -> None:
-    """At each third moment, and with `./dev test --all` at each."""
+    """At each sixth moment, and with `./dev test --all` at each."""
     begin(tmp_path / "whole")
     whole = see_through(drive, tmp_path / "whole", "desk")
     assert wrongs(tmp_path / "whole", whole, whole) == []
@@ -256,7 +256,7 @@ def test_a_call_that_did_not_happen_needs_a_new_yes(drive: Kill, tmp_path: Path)
     assert arrivals(tmp_path) == []
 
 
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.soak)])
 def test_where_a_tool_knows_what_became_of_a_call_no_person_is_asked_wherever_a_worker_dies(
     drive: Kill, tmp_path: Path, every: int
 ) -> None:

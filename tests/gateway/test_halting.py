@@ -1,6 +1,7 @@
 """What people say about a run reaches what is under way in it: a reply, calls side by side, from any process."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from gateway.errors import IllegalEvent, StoreError
 from gateway.events import Cancelled, Event, ModelFailed, Paused, Queued, Resumed, Returned
 from gateway.halting import halts, side_by_side, watched
 from gateway.store.sqlite import SqliteStore
+from gateway.upstream import ServerSpec, Stdio
 from providers import Request, StreamEvent, TextDelta
 from tests.fixtures.parts import PATIENCE, Replies, Stage, calls, gate, opened, says, tally
 from tests.fixtures.parts import arrivals as arrived
+from tests.fixtures.served import WAITING, heard
 from tests.fixtures.stores import place_in, store_at
 
 DONE = says("Done.")
@@ -47,6 +50,26 @@ def test_a_call_that_nobody_would_wait_for_any_more_is_left_and_its_outcome_is_i
             assert [type(outcome) for outcome in returned] == [InDoubt, InDoubt]
             assert (await stage.files.run_row("run-1")).owner is None
             assert (await stage.books()).tool_calls == 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("event", [Cancelled("user:ann"), AT_ONCE])
+def test_the_server_is_told_that_nobody_waits_for_its_answer_any_more(tmp_path: Path, event: Event) -> None:
+    """`notifications/cancelled`: a server may stop then what it does."""
+    began, cancelled = pipes = tmp_path / "began", tmp_path / "cancelled"
+    for pipe in pipes:
+        os.mkfifo(pipe)
+
+    async def scenario() -> None:
+        slow = ServerSpec("slow", Stdio(WAITING["command"], tuple(WAITING["args"])), trusted=True, era="legacy")
+        async with opened(tmp_path, slow) as stage:
+            wish = ("slow__wait", {"began": str(began), "cancelled": str(cancelled)})
+            driving = asyncio.create_task(stage.drive(await stage.queued(), Replies(calls(wish), DONE)))
+            assert await asyncio.to_thread(heard, began)
+            await elsewhere(stage, event)
+            assert await asyncio.to_thread(heard, cancelled)
+            await driving
 
     asyncio.run(scenario())
 

@@ -252,3 +252,32 @@ def test_a_store_that_does_not_say_when_is_asked(tmp_path: Path) -> None:
         assert await desk.story() == ["ModelAnswered", "Succeeded"]
 
     at_desk(tmp_path, scenario)
+
+
+def test_what_is_being_written_is_known_when_a_write_that_was_begun_before_it_ends_first(tmp_path: Path) -> None:
+    """Else the driver takes the next step as if it had not happened: a call that was answered is made again."""
+
+    async def scenario(desk: Desk) -> None:
+        begun, arrived, left = list[int](), asyncio.Event(), [asyncio.Event(), asyncio.Event()]
+
+        async def before() -> None:
+            begun.append(1)
+            place = len(begun) - 1
+            if place == 1:
+                arrived.set()
+            await left[place].wait()
+
+        desk.store.before = before
+        first = asyncio.create_task(desk.journal.append([UserSpoke("1", "user:ann")]))
+        while not begun:  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0)
+        desk.journal.hold([ANSWERED])
+        await arrived.wait()  # it is being written, and nothing is held any more
+        left[0].set()
+        await first
+        assert any(message == MESSAGE for message in desk.journal.run.messages)
+        left[1].set()
+        await desk.journal.flush()
+        assert sorted(await desk.story()) == ["ModelAnswered", "UserSpoke"]
+
+    at_desk(tmp_path, scenario)

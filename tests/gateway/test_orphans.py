@@ -1,6 +1,9 @@
 """The runs of clients whose gateway is gone are closed by another one, and nothing stays reserved for them."""
 
 import asyncio
+import subprocess
+import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from gateway.errors import StoreError
 from gateway.events import Admitted, Budgeted, Queued, Returned, Started
 from gateway.orphans import BEAT, LEASE, Watch, sweep
 from gateway.store import Reserve, Settle, run_account
-from gateway.store.lease import owner_name
+from gateway.store.lease import machine, owner_name
 from tests.fixtures.gateway_app import App, Setup, opened
 
 ANN = Subject("user:ann", "acme")
@@ -162,5 +165,40 @@ def test_when_the_store_was_away_nobody_is_taken_for_dead_before_all_had_the_tim
             assert [await watch.beat() for _ in range(3)] == [0, 0, 0]
         assert await watch.beat() == 0
         assert await watch.beat() == 1
+
+    within(tmp_path, scenario)
+
+
+def a_dead_owner() -> str:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return f"{machine()}/{process.pid}/0123abcd.1"
+
+
+def test_a_run_whose_gateway_was_killed_before_it_had_its_lease_is_closed_too(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        queued = Queued("client", ANN.user, ANN.tenant, input="dead")
+        for run_id, owner in (("r-dead", a_dead_owner()), ("r-alive", owner_name()), ("r-there", "there/9/x")):
+            await app.store.append(run_id, [queued, Started(owner)], lease=None)
+        assert await sweep(app.clients) == 1
+        assert (await app.store.run_row("r-dead")).status == "failed"
+        assert await sweep(app.clients, elsewhere=True) == 0  # it may just begin
+        later = time.time() + LEASE + 2 * BEAT
+        assert await sweep(app.clients, elsewhere=True, now=lambda: later) == 1
+        assert (await app.store.run_row("r-alive")).status == "running"
+
+    within(tmp_path, scenario)
+
+
+def test_a_run_that_was_closed_is_nobodys(tmp_path: Path) -> None:
+    """Also for those on other machines, who can't know that its owner is dead."""
+
+    async def scenario(app: App) -> None:
+        queued, dead = Queued("client", ANN.user, ANN.tenant, input="dead"), a_dead_owner()
+        await app.store.append("r-dead", [queued, Started(dead)], lease=None)
+        assert await app.store.acquire("r-dead", dead, 3600.0)
+        assert await sweep(app.clients) == 1
+        row = await app.store.run_row("r-dead")
+        assert (row.status, row.owner, row.lease_until) == ("failed", None, 0)
 
     within(tmp_path, scenario)

@@ -3,18 +3,23 @@
 import asyncio
 import contextlib
 import json
+import signal
+import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from gateway.engine.dispatched import Dispatched
+from gateway.events import Resolved, Started
 from gateway.job import Job
 from gateway.store import Claim, Enqueue, Store
 from gateway.store.postgres.store import PostgresStore
 from gateway.store.waiting import until
 from tests.builders import QUEUED
+from tests.fixtures.parts import ROOT
 from tests.fixtures.project import Project, ended
 from tests.fixtures.stores import execute
 
@@ -44,6 +49,23 @@ def working(project: Project) -> Iterator["subprocess.Popen[str]"]:
             yield process
         finally:
             ended(process)
+
+
+@contextlib.contextmanager
+def reading(url: str) -> Iterator[PostgresStore]:
+    store = PostgresStore(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def waited(store: PostgresStore, happened: Callable[[], Awaitable[bool]]) -> None:
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await until(store, happened)
+
+    asyncio.run(scenario())
 
 
 def submit(project: Project) -> str:
@@ -79,6 +101,60 @@ def test_two_workers_share_what_dbos_dispatches_and_each_run_is_driven_once(tmp_
         ended(one)
         ended(other)
     assert (one.returncode, other.returncode) == (0, 0), project.log
+
+
+def status_is(store: PostgresStore, run_id: str, status: str) -> Callable[[], Awaitable[bool]]:
+    async def it_is() -> bool:
+        return (await store.run_row(run_id)).status == status
+
+    return it_is
+
+
+def test_a_worker_killed_in_the_middle_of_a_ticket_is_followed_by_another(tmp_path: Path, postgres: Any) -> None:
+    """Its ticket stays with DBOS as one that is under way; the run gets another one, and goes on."""
+    url = postgres.emptied()
+    script = str(ROOT / "tests" / "fixtures" / "tally_server.py")
+    desk = {"command": sys.executable, "args": ["-S", script, str(tmp_path / "arrivals.jsonl")]}
+    project = Project.of(tmp_path / "project", {"desk": desk}, TOML.format(url=url))
+    with socket.create_server(("127.0.0.1", 0)) as door, reading(url) as store:
+        port = door.getsockname()[1]
+        steps = f"steps:\n  - call: {{tool: desk/hold, args: {{port: {port}}}}}\n  - say: Four bells.\n"
+        (project.folder / "talk.yaml").write_text(steps)
+        with working(project) as one, working(project) as other:
+            run_id = submit(project)
+            door.settimeout(PATIENCE)
+            held, _ = door.accept()  # the call is under way
+            with held:
+                owner = asyncio.run(store.run_row(run_id)).owner
+                assert owner is not None
+                driver = next(each for each in (one, other) if f"/{each.pid}/" in owner)
+                driver.kill()
+                driver.wait()
+                waited(store, status_is(store, run_id, "waiting"))  # nobody knows whether the call was made
+            events = [each.event for each in asyncio.run(store.events(run_id))]
+            drivers = [event.worker for event in events if isinstance(event, Started)]
+            assert drivers[0] == owner
+            assert len(drivers) == 2
+            told = Resolved("t1/call/1", "happened", "user:bob", "I looked")
+            asyncio.run(store.append(run_id, [told], lease=None))
+            waited(store, status_is(store, run_id, "succeeded"))
+    assert len((tmp_path / "arrivals.jsonl").read_text().splitlines()) == 1
+
+
+def test_after_the_database_was_away_workers_go_on(tmp_path: Path, postgres: Any) -> None:
+    url = postgres.emptied()
+    project = Project.of(tmp_path / "project", {}, TOML.format(url=url))
+    (project.folder / "talk.yaml").write_text("steps:\n  - say: Four bells.\n")
+    with working(project) as worker:
+        first = submit(project)
+        with reading(url) as store:
+            waited(store, status_is(store, first, "succeeded"))
+        postgres.stop(signal.SIGQUIT)  # as in a crash
+        postgres.start()
+        second = submit(project)
+        with reading(url) as store:
+            waited(store, status_is(store, second, "succeeded"))
+        assert worker.poll() is None
 
 
 class Idle:

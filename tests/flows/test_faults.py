@@ -1,0 +1,113 @@
+"""Whatever happens to whoever drives a run, at whichever point, over whichever database: it ends as it would have.
+
+The points are those of a recording: before and after everything that the reference run records, leases, sends or asks
+(`tests.fixtures.faulty`). At each of them each fault (`tests.fixtures.faults`) strikes a process that stands still just
+there. What must be true then is in `tests.fixtures.playing`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from gateway.run import Run
+from tests.fixtures.faults import FAULTS, Fault
+from tests.fixtures.playing import Play, Point, Theatre, theatre, wrongs
+from tests.fixtures.postgres import Server
+from tests.fixtures.told import tell
+
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Theatre]:
+    with theatre() as made:
+        yield made
+
+
+Stage = Callable[[str], Play]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, tmp_path: Path, house: Theatre, kind: str) -> Stage:
+    """A new playing in a folder of this name."""
+    server: Server | None = request.getfixturevalue("postgres") if kind == "postgresql" else None
+    return lambda name: Play(tmp_path / name, house, server.emptied() if server else None, server)
+
+
+def recorded(stage: Stage) -> tuple[Run, list[Point]]:
+    """The run as it is when nothing happens to it, and its points."""
+    whole = stage("whole")
+    whole.play()
+    assert wrongs(whole) == []
+    assert len(whole.met.points) > 100
+    return whole.run, whole.met.points
+
+
+def struck(stage: Stage, whole: Run, fault: Fault, point: Point) -> list[str]:
+    """What is wrong after this."""
+    play = stage(f"{fault.name} {point[1]} {point[0]}".replace("/", "-"))
+    play.play(point, fault)
+    return wrongs(play, whole)
+
+
+def name_of(point: Point) -> str:
+    name, number = point
+    return f"{name} (no. {number})" if number > 1 else name
+
+
+def where(fault: Fault, points: Sequence[Point]) -> list[Point]:
+    return [point for point in points if fault.may(point[0])]
+
+
+def of(kind: str) -> Sequence[Fault]:
+    return [fault for fault in FAULTS if fault.kind in (None, kind)]
+
+
+def sample(kind: str) -> Sequence[Fault]:
+    """Each fault over one of the databases over which it can happen."""
+    return [fault for n, fault in enumerate(FAULTS) if fault.kind == kind or (not fault.kind and KINDS[n % 2] == kind)]
+
+
+def test_whatever_happens_at_a_point_of_its_own_the_run_ends_as_it_would_have(stage: Stage, kind: str) -> None:
+    """Each fault once, each at another point; with `./dev test --all` each at all of them."""
+    whole, points = recorded(stage)
+    faults = sample(kind)
+    failures = []
+    for number, fault in enumerate(faults):
+        able = where(fault, points)
+        point = able[len(able) * (2 * number + 1) // (2 * len(faults))]
+        failures += [f"{fault.name}, {name_of(point)}: {each}" for each in struck(stage, whole, fault, point)]
+    assert failures == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_whatever_happens_at_whichever_point_the_run_ends_as_it_would_have(
+    stage: Stage, kind: str, fault: Fault
+) -> None:
+    """One line of the table: `.` where the run has ended as it would have, `!` where it has not, ` ` where the fault
+    does not happen.
+    """
+    if fault not in of(kind):
+        pytest.skip("it does not happen there")
+    whole, points = recorded(stage)
+    able, wrong = where(fault, points), dict[Point, list[str]]()
+    for point in able:
+        wrong[point] = struck(stage, whole, fault, point)
+    line = "".join(" " if point not in wrong else "!" if wrong[point] else "." for point in points)
+    tell(f"{kind:<10} {fault.name:<27} {len(able):>3} of {len(points)} points |{line}|")
+    assert [f"{name_of(point)}: {each}" for point, found in wrong.items() for each in found] == []
+
+
+@pytest.mark.soak
+def test_the_points_are_listed(stage: Stage, kind: str) -> None:
+    _, points = recorded(stage)
+    for number, point in enumerate(points, 1):
+        tell(f"{kind:<10} point {number:>3}: {name_of(point)}")

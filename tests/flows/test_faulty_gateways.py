@@ -1,0 +1,86 @@
+"""Whatever happens to a gateway at whichever point of a client's visit, over whichever database: what he wanted is made
+in the end, nothing twice, and nothing is left behind. As `test_faults` has it for workers.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.faults import Fault
+from tests.fixtures.playing import Point, Theatre, theatre
+from tests.fixtures.postgres import Server
+from tests.fixtures.told import tell
+from tests.fixtures.visiting import OF_GATEWAYS, Visit, visited
+
+Stage = Callable[[Point | None, Fault | None], list[str]]
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Theatre]:
+    with theatre("tests.fixtures.faulty_gateway") as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def visit(request: pytest.FixtureRequest, tmp_path: Path, house: Theatre, kind: str) -> Callable[..., Visit]:
+    """A visit in a folder of this name, with perhaps a fault at a point."""
+    server: Server | None = request.getfixturevalue("postgres") if kind == "postgresql" else None
+
+    def paid(name: str, point: Point | None = None, fault: Fault | None = None) -> Visit:
+        made = Visit(tmp_path / name, house, server.emptied() if server else None, server, point=point, fault=fault)
+        made.visit()
+        return made
+
+    return paid
+
+
+def recorded(visit: Callable[..., Visit]) -> Sequence[Point]:
+    whole = visit("whole")
+    assert visited(whole) == []
+    assert len(whole.met.points) > 20
+    return whole.met.points
+
+
+def of(kind: str) -> Sequence[Fault]:
+    return [fault for fault in OF_GATEWAYS if fault.kind in (None, kind)]
+
+
+def struck(visit: Callable[..., Visit], fault: Fault, point: Point) -> list[str]:
+    """What is wrong after this."""
+    made = visit(f"{fault.name} {point[1]} {point[0]}".replace("/", "-"), point, fault)
+    return [f"{fault.name}, {point[0]}: {wrong}" for wrong in visited(made)]
+
+
+def test_whatever_happens_at_a_point_of_its_own_the_client_gets_what_he_wants(
+    visit: Callable[..., Visit], kind: str
+) -> None:
+    """Each third fault once, each at another point; with `./dev test --all` each at all of them."""
+    points, faults, failures = recorded(visit), of(kind), list[str]()
+    for number, fault in [*enumerate(faults)][::3]:
+        able = [point for point in points if fault.may(point[0])]
+        failures += struck(visit, fault, able[len(able) * (2 * number + 1) // (2 * len(faults))])
+    assert failures == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("fault", OF_GATEWAYS, ids=lambda fault: fault.name)
+def test_whatever_happens_at_whichever_point_the_client_gets_what_he_wants(
+    visit: Callable[..., Visit], kind: str, fault: Fault
+) -> None:
+    """One line of the table: `.` where all was well, `!` where not, ` ` where the fault does not happen."""
+    if fault not in of(kind):
+        pytest.skip("it does not happen there")
+    points, line, failures = recorded(visit), "", list[str]()
+    for point in points:
+        wrong = struck(visit, fault, point) if fault.may(point[0]) else None
+        line += " " if wrong is None else "!" if wrong else "."
+        failures += wrong or []
+    tell(f"gateway, {kind:<10} {fault.name:<27} |{line}|")
+    assert failures == []

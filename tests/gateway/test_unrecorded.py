@@ -1,0 +1,119 @@
+"""A client's call whose end could not be recorded is in doubt, and counts as made, once the store is back."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.errors import StoreError
+from gateway.events import Event, Returned
+from gateway.store import run_account
+from gateway.unrecorded import Unrecorded
+from tests.fixtures.parts import ANN, RULES, Stage, arrivals, opened, tally
+
+BUDGETS = '[budgets.b]\neach = "subject"\ntool = "desk/*"\ntool_calls = 100\nper = "day"\n'
+FREE = RULES.replace(" ask, ", " allow, ")
+
+
+class Away:
+    """A store that is away from some word of a run on, until it is back."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.from_: type[Event] | None = None
+        self.away = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def append(self, run_id: str, events: Sequence[Event], **more: Any) -> int:
+        self.away = self.away or any(type(event) is self.from_ for event in events)
+        if self.away:
+            raise StoreError("the disk is full")
+        seq: int = await self._store.append(run_id, events, **more)
+        return seq
+
+
+def on_stage(folder: Path, scenario: Callable[[Stage, Away], Awaitable[None]]) -> None:
+    stores: list[Away] = []
+
+    def around(store: Any) -> Any:
+        stores.append(Away(store))
+        return stores[0]
+
+    async def play() -> None:
+        async with opened(folder, tally(folder), rules=FREE, budgets=BUDGETS, around_store=around) as stage:
+            await scenario(stage, stores[0])
+
+    asyncio.run(play())
+
+
+async def held(stage: Stage, run_id: str) -> tuple[int | None, int]:
+    """What budget b says was used, and what is reserved anywhere."""
+    rows = [*await stage.files.booked(run_account(run_id)), *await stage.files.booked("budget:b|")]
+    used = [row.used for row in rows if row.account.startswith("budget:b|") and row.unit == "tool_calls"]
+    return sum(used), sum(row.reserved for row in rows)
+
+
+async def doubts(stage: Stage, run_id: str) -> list[str]:
+    return [
+        event.key
+        for event in await stage.events(run_id)
+        if isinstance(event, Returned) and event.outcome["kind"] == "in_doubt"
+    ]
+
+
+def test_a_call_whose_end_could_not_be_recorded_is_in_doubt_once_the_store_is_back(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, store: Away) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            store.from_ = Returned
+            for _ in range(2):  # the second is not made at all
+                with pytest.raises(StoreError, match="the disk is full"):
+                    await client.call("desk__send", {})
+            assert await held(stage, client.run_id) == (0, 2)  # of its run, and of budget b
+            store.away, store.from_ = False, None
+            assert isinstance(await client.call("desk__put", {}), Returned)
+            assert await held(stage, client.run_id) == (2, 0)
+            assert await doubts(stage, client.run_id) == ["call/1"]
+        assert [arrived["tool"] for arrived in arrivals(tmp_path)] == ["send", "put"]
+
+    on_stage(tmp_path, scenario)
+
+
+def test_at_the_latest_when_its_client_leaves(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, store: Away) -> None:
+        client = await stage.clients().open(ANN, "an editor")
+        store.from_ = Returned
+        with pytest.raises(StoreError):
+            await client.call("desk__send", {})
+        with pytest.raises(StoreError):  # it is still away: nothing is said that is not true
+            await client.close()
+        store.away, store.from_ = False, None
+        await client.close()
+        assert await held(stage, client.run_id) == (1, 0)
+        assert await doubts(stage, client.run_id) == ["call/1"]
+        assert (await stage.files.run_row(client.run_id)).status == "succeeded"
+
+    on_stage(tmp_path, scenario)
+
+
+def test_what_was_answered_stays_so_whatever_else_broke(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, _store: Away) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            left = Unrecorded(stage.store, client.run_id, None)
+
+            async def made_and_then_broken() -> None:
+                await client.call("desk__send", {})
+                raise StoreError("something else")
+
+            for _ in range(2):
+                with contextlib.suppress(StoreError):
+                    await left.watched("call/1", made_and_then_broken())
+            await left.settled()
+            assert await doubts(stage, client.run_id) == []
+            assert await held(stage, client.run_id) == (2, 0)
+
+    on_stage(tmp_path, scenario)
