@@ -17,7 +17,7 @@ from gateway.errors import IllegalEvent
 from gateway.events import Admitted, Doubted, Queued, Recorded, Returned, Started, Succeeded
 from gateway.pipeline import Pipeline
 from gateway.reversal import Undo, must_be_here, undos
-from gateway.run import fold
+from gateway.run import ENDED, fold
 from gateway.standing import reserved_for
 from gateway.store import Store, run_account
 from gateway.store.lease import leased, owner_name
@@ -45,8 +45,9 @@ class Undoing:
         how they all stand then. Raises LeaseLost when somebody else is at it, StoreError for one that was moved away.
         """
         must_be_here(fold(run_id, await self.store.events(run_id)))
-        if not any(each.left and each.key in keys for each in await self.listed(run_id)):
-            return await self.listed(run_id)
+        listed = await self.listed(run_id)
+        if not any(each.left and each.key in keys for each in listed) and not await self._only_ends(run_id, listed):
+            return listed
         run, own = fold(run_id, await self.store.events(run_id)), undo_run(run_id)
         servers = None if run.servers is None else sorted(run.servers)
         about = (f"undo of {run_id}", run.limits.to_json())
@@ -63,6 +64,12 @@ class Undoing:
             if not any(each.left for each in left):
                 await self.store.append(own, [Succeeded("")], lease=lease)
         return left
+
+    async def _only_ends(self, run_id: str, listed: Sequence[Undo]) -> bool:
+        """Whether all is undone, and whoever did so died, or lost the store, before he could record that it is over."""
+        own = undo_run(run_id)
+        begun = fold(own, await self.store.events(own))
+        return begun.seq > 0 and begun.status not in ENDED and not any(each.left for each in listed)
 
     async def _now(self, run_id: str, key: str) -> Undo:
         return next(each for each in await self.listed(run_id) if each.key == key)

@@ -11,7 +11,7 @@ from gateway.call import Call, InDoubt, Outcome
 from gateway.catalogue import Catalogue
 from gateway.effects import Effects, Recipe, ToolWord
 from gateway.errors import StoreError
-from gateway.events import Paused
+from gateway.events import Event, Paused, Succeeded
 from gateway.orphans import sweep
 from gateway.parties import CallSettings
 from gateway.reversal import Undo
@@ -203,6 +203,30 @@ def test_who_dies_while_he_undoes_leaves_what_he_was_at_in_doubt(
         assert len(set(keys)) == times
 
     on_stage(tmp_path, scenario, trusted=trusted)
+
+
+def test_who_dies_when_all_is_undone_leaves_it_to_the_next_to_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        append = stage.store.append
+
+        async def full(run_id: str, events: Sequence[Event], **how: Any) -> int:
+            if any(isinstance(event, Succeeded) for event in events):
+                raise StoreError("the disk is full")
+            return await append(run_id, events, **how)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(stage.store, "append", full)
+            with pytest.raises(StoreError, match="full"):
+                await undoing.undo("run-1", ALL, BOB)
+        assert (await stage.files.run_row("undo-run-1")).status == "running"
+        for _ in range(2):
+            assert states(await undoing.undo("run-1", ALL, BOB)) == ["undone", "undone"]
+            assert (await stage.files.run_row("undo-run-1")).status == "succeeded"
+        assert len(sent(tmp_path)) == 2
+
+    on_stage(tmp_path, scenario)
 
 
 def test_the_runs_in_which_calls_are_undone_are_not_swept_up(tmp_path: Path) -> None:
