@@ -1,4 +1,4 @@
-"""Where a redirect of an MCP server leads. Pure.
+"""Where a redirect of an MCP server leads. No I/O.
 
 What goes with a request (headers, tokens, its body) was meant for one origin: there a redirect is followed that keeps
 the method, as from `/mcp/` to `/mcp`, a few times. Any other is a reason why the server can't be used.
