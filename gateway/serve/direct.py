@@ -98,6 +98,10 @@ class Direct:
         self._deadlines = Deadlines()
         self._calls: dict[_CallKey, Underway] = {}  # of sessions, under way
 
+    def owner(self, session: str) -> Asker | None:
+        """Whose this session of the handshake era is, if it is open."""
+        return self._handshakes.owner(session)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)

@@ -92,6 +92,11 @@ class Handshakes:
     def knows(self, session: str) -> bool:
         return session in self._open
 
+    def owner(self, session: str) -> Asker | None:
+        """Whose it is, if it is open."""
+        known = self._open.get(session)
+        return None if known is None else known.client.asker
+
     def greeted(self, asker: Asker, params: Mapping[str, Any]) -> str:
         """Opens a session of which the SDK is not told; its name."""
         session = secrets.token_hex(16)
