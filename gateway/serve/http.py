@@ -103,7 +103,8 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
         edge.close()
         served.front.changes.close()
 
-    await _Listening(config, ending, lambda: ready(_url(listener))).serve(sockets=[listener])
+    with listener:  # who is cancelled lets go of the address, too
+        await _Listening(config, ending, lambda: ready(_url(listener))).serve(sockets=[listener])
 
 
 class _Listening(Server):
