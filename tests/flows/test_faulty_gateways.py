@@ -13,7 +13,7 @@ from tests.fixtures.postgres import Server
 from tests.fixtures.told import tell
 from tests.fixtures.visiting import OF_GATEWAYS, Visit, visited
 
-SAMPLE = {"sqlite": ("killed", "disk full"), "postgresql": ("frozen", "cut off", "database restarted")}
+SAMPLE = {"sqlite": ("killed",), "postgresql": ("cut off", "database restarted")}
 Stage = Callable[[Point | None, Fault | None], list[str]]
 
 
