@@ -46,7 +46,9 @@ class Undoing:
         """
         must_be_here(fold(run_id, await self.store.events(run_id)))
         listed = await self.listed(run_id)
-        if not any(each.left and each.key in keys for each in listed) and not await self._only_ends(run_id, listed):
+        if not any(each.left and each.key in keys for each in listed) and not await self._is_to_be_ended(
+            run_id, listed
+        ):
             return listed
         run, own = fold(run_id, await self.store.events(run_id)), undo_run(run_id)
         servers = None if run.servers is None else sorted(run.servers)
@@ -61,15 +63,17 @@ class Undoing:
                 if (await self._now(run_id, undo.key)).state != "undone":
                     break
             left = await self.listed(run_id)
-            if not any(each.left for each in left):
+            if await self._is_to_be_ended(run_id, left):
                 await self.store.append(own, [Succeeded("")], lease=lease)
         return left
 
-    async def _only_ends(self, run_id: str, listed: Sequence[Undo]) -> bool:
-        """Whether all is undone, and whoever did so died, or lost the store, before he could record that it is over."""
+    async def _is_to_be_ended(self, run_id: str, listed: Sequence[Undo]) -> bool:
+        """Whether all is undone, and it is not on record that it is over: whoever did it may have died just then."""
+        if any(each.left for each in listed):
+            return False
         own = undo_run(run_id)
         begun = fold(own, await self.store.events(own))
-        return begun.seq > 0 and begun.status not in ENDED and not any(each.left for each in listed)
+        return begun.seq > 0 and begun.status not in ENDED
 
     async def _now(self, run_id: str, key: str) -> Undo:
         return next(each for each in await self.listed(run_id) if each.key == key)

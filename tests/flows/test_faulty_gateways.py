@@ -13,6 +13,7 @@ from tests.fixtures.postgres import Server
 from tests.fixtures.told import tell
 from tests.fixtures.visiting import OF_GATEWAYS, Visit, visited
 
+SAMPLE = {"sqlite": ("killed",), "postgresql": ("cut off", "database restarted")}
 Stage = Callable[[Point | None, Fault | None], list[str]]
 
 
@@ -61,9 +62,10 @@ def struck(visit: Callable[..., Visit], fault: Fault, point: Point) -> list[str]
 def test_whatever_happens_at_a_point_of_its_own_the_client_gets_what_he_wants(
     visit: Callable[..., Visit], kind: str
 ) -> None:
-    """Each third fault once, each at another point; with `./dev test --all` each at all of them."""
-    points, faults, failures = recorded(visit), of(kind), list[str]()
-    for number, fault in [*enumerate(faults)][::3]:
+    """A few faults once, each at another point; with `./dev test --all` all at all of them."""
+    points, failures = recorded(visit), list[str]()
+    faults = [fault for fault in of(kind) if fault.name in SAMPLE[kind]]
+    for number, fault in enumerate(faults):
         able = [point for point in points if fault.may(point[0])]
         failures += struck(visit, fault, able[len(able) * (2 * number + 1) // (2 * len(faults))])
     assert failures == []

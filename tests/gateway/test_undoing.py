@@ -232,6 +232,26 @@ def test_who_dies_when_all_is_undone_leaves_it_to_the_next_to_say_so(
     on_stage(tmp_path, scenario)
 
 
+def test_who_comes_to_undo_when_another_has_just_done_it_all_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        acquire = stage.store.acquire
+
+        async def late(*given: Any) -> Any:
+            monkeypatch.undo()
+            await undoing.undo("run-1", ALL, BOB)
+            return await acquire(*given)
+
+        monkeypatch.setattr(stage.store, "acquire", late)
+        assert states(await undoing.undo("run-1", ALL, BOB)) == ["undone", "undone"]
+        assert len(sent(tmp_path)) == 2
+        events = [each.event for each in await stage.files.events("undo-run-1")]
+        assert sum(isinstance(event, Succeeded) for event in events) == 1
+
+    on_stage(tmp_path, scenario)
+
+
 def test_the_runs_in_which_calls_are_undone_are_not_swept_up(tmp_path: Path) -> None:
     async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
         await undoing.undo("run-1", ["t1/call/1"], BOB)
