@@ -12,10 +12,10 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from gateway.approval import Approval
-from gateway.budget import Spend
+from gateway.budget import Limits, Spend
 from gateway.effects import UNDO, undo_run
 from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
-from gateway.events import Cancelled, Queued, Recorded, Started, event_from_json
+from gateway.events import Cancelled, LimitsRaised, Queued, Recorded, Started, event_from_json
 from gateway.lifecycle import MOVED
 from gateway.run import ENDED, Run, fold
 from gateway.standing import held_back
@@ -32,6 +32,8 @@ __all__ = ["VERSION", "moved", "packed", "unpacked"]
 
 VERSION = 1
 _WHAT = "toolgate run"
+_BY = "import"  # who has lowered the limits of a run that came in
+_FREE = Limits()
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "approvals": tuple(Approval.__dataclass_fields__),
     "tasks": tuple(Task.__dataclass_fields__),
@@ -98,14 +100,15 @@ def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) ->
     append(db, Append(run_id, [Cancelled(by, f"{MOVED}{where}")], lease, settle), now)
 
 
-def unpacked(db: Ledger, pack: Mapping[str, Any], now: int) -> bool:
-    """Puts it in; says whether it was not there before. The file answers no question here: see `arriving`. Raises
-    Conflict for another run of its id and for one that was deleted here, and StoreError for what is no run, is damaged,
-    or was written by a newer Toolgate.
+def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, most: Limits = _FREE) -> bool:
+    """Puts it in, with no higher limits than `most`; says whether it was not there before. The file answers no question
+    here: see `arriving`. Raises Conflict for another run of its id and for one that was deleted here, and StoreError
+    for what is no run, is damaged, or was written by a newer Toolgate.
     """
     run_id, events = _checked(pack)
     if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
-        if _told(db, run_id) == list(pack["events"]):
+        there, count = _told(db, run_id), len(events)
+        if there[:count] == list(pack["events"]) and [each.get("by") for each in there[count:]] in ([], [_BY]):
             return False
         raise Conflict(f"there is another run `{run_id}`, or this one has gone on; nothing was changed")
     if db.execute("SELECT 1 FROM removed WHERE run_id = ?", (run_id,)).fetchone():
@@ -118,6 +121,9 @@ def unpacked(db: Ledger, pack: Mapping[str, Any], now: int) -> bool:
     _bring(db, run_id, brought)
     _bring_undo(db, pack, run)
     put_in(db, pack, run, begun=any(isinstance(each.event, Started) for each in events), now=now)
+    within = run.limits.strictest(most)
+    if run.driver == "loop" and run.status not in ENDED and within != run.limits:
+        append(db, Append(run_id, [LimitsRaised(within.to_json(), _BY)]), now)
     return True
 
 

@@ -183,7 +183,9 @@ class Runs:
         """
         if not self._of_all:
             raise StoreError("a gate for a user takes no runs in: the one that was opened does")
-        return await self._offline.store.unpack(pack)
+        from gateway.packing import taken_in
+
+        return await taken_in(self._offline, pack)
 
     async def delete(self, run_id: str, *, force: bool = False) -> None:
         """Deletes one that has ended; what was decided in it is kept. `force`: it is cancelled first. Raises
