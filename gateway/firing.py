@@ -68,6 +68,12 @@ class Firing:
         moment = before(schedule.cron, zone_named(schedule.zone), now)
         try:
             last = await self._offline.store.last_firing(key)
+            if last > self._far(schedule, now):
+                log.warning(
+                    "schedule `%s` has fired when the clock was ahead; it goes on by what the clock says now", name
+                )
+                await self._offline.store.set_back(key, now)
+                return None
             if moment <= last or now - moment > schedule.late * 1000:
                 return None
             return await self._submit(key, schedule, moment)
@@ -78,6 +84,11 @@ class Firing:
                 self._told = {(name, moment)}
                 log.warning("schedule `%s` can't fire: %s", name, error)
             return None
+
+    @staticmethod
+    def _far(schedule: ScheduleConfig, now: int) -> int:
+        """No schedule fires for a moment after this one, unless by a clock that is wrong, or is not ours."""
+        return next_firing(schedule, next_firing(schedule, now))
 
     async def _submit(self, key: str, schedule: ScheduleConfig, moment: int) -> str:
         agent = f"agent:{schedule.agent or default_agent(self._offline.config)}"

@@ -319,6 +319,10 @@ class Store(Protocol):
         """When it fired last, or else was seen first, which is now if it was never; in milliseconds since 1970."""
         ...
 
+    async def set_back(self, schedule: str, moment: int) -> None:
+        """It is as if the schedule had fired last then, where it did so later: the clock was wrong."""
+        ...
+
     async def coming(self) -> int | None:
         """In how many milliseconds there may be something to claim, as far as is known now; None: in no time."""
         ...

@@ -158,6 +158,9 @@ class DatabaseStore(ABC):
         rows = await self._rows(firings.LAST, schedule)
         return rows[0][0] if rows else await self._write(lambda db: firings.see(db, schedule, self._now()))
 
+    async def set_back(self, schedule: str, moment: int) -> None:
+        await self._write(lambda db: firings.set_back(db, schedule, moment))
+
     async def has_job(self, run_id: str) -> bool:
         """Whether workers are to drive it."""
         return bool(await self._rows("SELECT 1 FROM jobs WHERE run_id = ?", run_id))

@@ -7,7 +7,7 @@ from gateway.errors import AlreadyUsed
 from gateway.store import Fire
 from gateway.store.ledger import Ledger
 
-__all__ = ["LAST", "fire", "see"]
+__all__ = ["LAST", "fire", "see", "set_back"]
 
 LAST = "SELECT last FROM firings WHERE schedule = ?"
 
@@ -26,3 +26,8 @@ def fire(db: Ledger, change: Fire, _now: int) -> None:
     )
     if done.rowcount != 1:
         raise AlreadyUsed(f"{change.schedule} at {change.moment}")
+
+
+def set_back(db: Ledger, schedule: str, moment: int) -> None:
+    """To a moment before the one at which it fired last: when the clock that said so was wrong."""
+    db.execute("UPDATE firings SET last = ? WHERE schedule = ? AND last > ?", (moment, schedule, moment))

@@ -156,12 +156,15 @@ def _standing(db: Db, work: Append) -> Standing | None:
 
 
 def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
+    """Raises Conflict for the id of one that was deleted: its events may still be there, and what it did was done."""
     title = title_of(event.input)
-    db.execute(
+    made = db.execute(
         "INSERT INTO runs (id, status, driver, user, tenant, agent, title, created, updated, seq)"
-        " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0)",
-        (run_id, event.driver, event.user, event.tenant, event.agent, title, now, now),
+        " SELECT ?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0 WHERE NOT EXISTS (SELECT 1 FROM removed WHERE run_id = ?)",
+        (run_id, event.driver, event.user, event.tenant, event.agent, title, now, now, run_id),
     )
+    if made.rowcount != 1:
+        raise Conflict(f"run `{run_id}` was deleted, and its id is not used again; take another one")
 
 
 def _reserve(db: Db, change: Reserve, now: int) -> None:

@@ -146,3 +146,31 @@ def test_schedules_that_could_not_be_looked_at_once_are_looked_at_again(
     with caplog.at_level("ERROR", logger="toolgate.schedules"):
         asyncio.run(scenario())
     assert caplog.text.count("could not be looked at") == 1
+
+
+def test_a_schedule_that_fired_when_the_clock_was_far_ahead_goes_on_when_it_is_right_again(
+    offline: Offline, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    once(offline, clock, NOON - MINUTE)
+    assert len(once(offline, clock, NOON + 365 * DAY)) == 1
+    with caplog.at_level("WARNING", logger="toolgate.schedules"):
+        assert once(offline, clock, NOON) == []
+        assert once(offline, clock, NOON + MINUTE) == []
+    assert caplog.text.count("the clock was ahead") == 1
+    assert len(once(offline, clock, NOON + DAY)) == 1
+
+
+def test_a_clock_that_is_a_little_behind_fires_nothing_twice(offline: Offline, clock: Clock) -> None:
+    once(offline, clock, NOON - MINUTE)
+    assert len(once(offline, clock, NOON)) == 1
+    assert once(offline, clock, NOON - MINUTE) == []
+    assert once(offline, clock, NOON + MINUTE) == []
+
+
+def test_a_moment_that_comes_again_fires_once_all_the_same(offline: Offline, clock: Clock) -> None:
+    once(offline, clock, NOON - MINUTE)
+    assert len(once(offline, clock, NOON + DAY)) == 1
+    assert len(once(offline, clock, NOON + 9 * DAY)) == 1
+    assert once(offline, clock, NOON + MINUTE) == []  # it is set back
+    assert once(offline, clock, NOON + DAY) == []
+    assert len(once(offline, clock, NOON + 2 * DAY)) == 1

@@ -1,13 +1,14 @@
 """Runs are deleted with all that is theirs, a little at a time; what was decided in them stays, without contents."""
 
 import asyncio
+import contextlib
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gateway.errors import StoreError, UnknownRun
+from gateway.errors import Conflict, StoreError, UnknownRun
 from gateway.events import Cancelled, Event, Queued, Started, Succeeded, Waited
 from gateway.lasting import Delegation
 from gateway.session import Join
@@ -29,7 +30,7 @@ from tests.builders import (
     said,
     wanted,
 )
-from tests.fixtures.stores import Place, tables
+from tests.fixtures.stores import Place, store_at, tables
 
 DAY = 86_400_000
 STORY: tuple[Event, ...] = (
@@ -194,3 +195,44 @@ def test_a_run_that_is_made_anew_under_its_id_can_be_deleted_again(store: Databa
         put(store, "r-1", Queued("loop", "user:ann", "acme"), Cancelled("user:ann"))
         asyncio.run(store.removal.remove("r-1", "user:ann"))
     assert KINDS == ("runs", "sessions", "lasting", "audit")
+
+
+def test_of_two_who_clear_at_the_same_time_each_goes_on_with_what_the_other_has_left(
+    place: Place, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(store_at(place, clock=clock)) as one, contextlib.closing(store_at(place)) as other:
+        for name in ("r-1", "r-2", "r-3"):
+            put(one, name, *STORY)
+        clock.tick(DAY)
+        remove, others = removal.RemovalBook.remove, other.removal
+
+        async def late(book: removal.RemovalBook, run_id: str, by: str) -> None:
+            if run_id == "r-2":  # the other one has just been there
+                await remove(others, run_id, by)
+            await remove(book, run_id, by)
+
+        monkeypatch.setattr(removal.RemovalBook, "remove", late)
+        assert clear(one, "runs", clock.now) == 2
+        assert ids(one) == set()
+
+
+def test_what_was_revoked_is_cleared_however_long_it_would_have_lasted(store: DatabaseStore, clock: Clock) -> None:
+    for name in ("D-1", "D-2"):
+        one = Delegation(name, "user:ann", "user:bob", "acme", NOON, NOON + 1000 * DAY)
+        asyncio.run(store.lasting.delegate(one))
+    asyncio.run(store.lasting.end("D-1", "user:ann"))
+    clock.tick(DAY)
+    assert clear(store, "lasting", clock.now, dry_run=True) == 1
+    assert clear(store, "lasting", clock.now) == 1
+    assert [one.id for one in store.lasting.delegations(all_of_them=True)] == ["D-2"]
+
+
+def test_the_id_of_a_run_that_was_deleted_is_not_used_again(store: DatabaseStore) -> None:
+    put(store, "r-1", *STORY)
+    asyncio.run(store._write(lambda db: removal._remove(db, "r-1", "user:ann", NOON)))  # noqa: SLF001 - killed there
+    with pytest.raises(Conflict, match="`r-1` was deleted"):
+        put(store, "r-1", QUEUED)
+    asyncio.run(store.removal.clear("runs", NOON, "user:ann"))
+    with pytest.raises(Conflict, match="`r-1` was deleted"):
+        put(store, "r-1", QUEUED)
+    assert ids(store) == set()
