@@ -19,9 +19,10 @@ from bench.listing import listings
 from bench.other_loops import other_loops
 from bench.policies import policies
 from bench.scale import FULL, QUICK, Scale
+from bench.starts import starts
 from bench.startup import startups
 from bench.table import Table, as_json, as_text
-from bench.turns import starts, turns
+from bench.turns import turns
 from bench.waiting import waiting
 from bench.workers import workers
 

@@ -28,6 +28,7 @@ __all__ = [
     "Scope",
     "Terms",
     "Vote",
+    "answers",
     "claim",
     "claim_again",
     "risks_of",
@@ -288,3 +289,13 @@ def claim(call: Call, *, driven: bool) -> str:
 def claim_again(call: Call, *, driven: bool) -> str:
     """The same for an answer on which nothing was sent: a model that makes the same call again gives it a new key."""
     return f"{call.run_id}/{call.digest}" if driven else call.digest
+
+
+def answers(approval: Approval, call: Call, *, driven: bool) -> bool:
+    """Whether it is this call that may pick this answer up: in a run of ours that very run's."""
+    if driven:
+        return approval.run_id == call.run_id and approval.claim in {
+            claim(call, driven=True),
+            claim_again(call, driven=True),
+        }
+    return {call.digest, approval.claim} <= {approval.digest, approval.asked.digest}

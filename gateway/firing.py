@@ -44,8 +44,13 @@ class Firing:
 
     async def run(self) -> None:
         """For ever."""
+        told = ""
         while True:
-            await self.once()
+            try:
+                await self.once()
+            except Exception as error:
+                if told != (told := repr(error)):
+                    log.exception("schedules could not be looked at")
             await asyncio.sleep(LOOK)
 
     async def once(self) -> list[str]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.admission import Attempt, Work
-from gateway.approval import Approval, claim, claim_again
+from gateway.approval import Approval, answers, claim, claim_again
 from gateway.booking import Booking
 from gateway.call import Allow, Ask, Call, Deny, Verdict
+from gateway.errors import UnknownApproval
 from gateway.gates import A_CALL, Facts, alike, covers, judge
 from gateway.parties import CallSettings, Upstream
 from gateway.policy import LivePolicy, Policy, RunFacts
@@ -110,5 +111,16 @@ class Judging:
             found = await self._store.claimed(claim(call, driven=work.driven))
             found = found or await self._store.claimed(claim_again(call, driven=work.driven))
             return found or (await self._store.refused(call) if work.driven else None)
-        used = await self._store.approval(attempt.approval_id)
+        return await self._used(attempt.approval_id, call, work)
+
+    async def _used(self, approval_id: str, call: Call, work: Work) -> Approval | None:
+        """What the attempt before was admitted on, if that was an answer to this very call: its run's events say which,
+        and they may have come in a file that was edited. The yes to another call that counted for it is not this.
+        """
+        try:
+            used = await self._store.approval(approval_id)
+        except UnknownApproval:
+            return None
+        if used.id != approval_id or not answers(used, call, driven=work.driven):
+            return None
         return replace(used, state="approved") if used.state == "consumed" else used

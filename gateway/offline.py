@@ -10,6 +10,7 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.config import Budgets, Config, LiveBudgets
+from gateway.earlier import held_in
 from gateway.effects import UNDO, undo_run
 from gateway.errors import StoreError, ToolgateError
 from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed, Succeeded
@@ -21,9 +22,9 @@ from gateway.reversal import OF_UNDO, settlement, undos
 from gateway.rollout import Paths, open_policy
 from gateway.run import ENDED, Run, fold
 from gateway.standing import held_back
-from gateway.store import run_account
+from gateway.store import Lease, run_account
 from gateway.store.database import DatabaseStore
-from gateway.store.lease import is_dead, leased
+from gateway.store.lease import LEASE_SECONDS, is_dead, leased, owner_name
 from gateway.store.opening import is_made, open_store
 from gateway.store.waiting import until
 from gateway.tool_words import effects_of
@@ -76,8 +77,27 @@ class Offline:
         await self.store.append(run_id, [LimitsRaised(limits.to_json(), by)], lease=None)
 
     async def cancel(self, run_id: str, by: str, why: str = "") -> None:
-        """Ends a run, and what is under way in it. Raises IllegalEvent when it has ended."""
-        await self.store.append(run_id, [Cancelled(by, why)], lease=None)
+        """Ends a run, and what is under way in it. Raises IllegalEvent when it has ended.
+
+        What was under way in one whose driver is gone counts as made, and nothing stays reserved for it.
+        """
+        lease = await self._of_gone(run_id)
+        settle = settled_of_lost(run_account(run_id), await held_in(self.store, run_id)) if lease else ()
+        try:
+            await self.store.append(run_id, [Cancelled(by, why)], lease=lease, changes=settle)
+        except ToolgateError:
+            if lease is not None:
+                with contextlib.suppress(StoreError):  # then it runs out by itself
+                    await self.store.release(lease)
+            raise
+
+    async def _of_gone(self, run_id: str) -> Lease | None:
+        """Takes the run of a driver who is gone: if he is not, what he finds out later is not recorded twice."""
+        row = await self.store.run_row(run_id)
+        if row.owner is None or row.status in ENDED:
+            return None
+        gone = row.owner if is_dead(row.owner) else None
+        return await self.store.acquire(row.id, owner_name(), LEASE_SECONDS, gone)
 
     async def pause(self, run_id: str, by: str, why: str = "", *, at_once: bool = False) -> None:
         """Has a run stop where it can go on, and rest until somebody resumes it. Raises IllegalEvent when it has ended.
@@ -87,11 +107,14 @@ class Offline:
         await self.store.append(run_id, [Paused("person", why, by=by, at_once=at_once)], lease=None)
 
     async def interrupted(self, run_id: str) -> None:
-        """Notes that whoever drove a run was stopped; one that is not running needs no note."""
+        """Notes that whoever drove a run was stopped; one that is not running needs no note, nor does one that somebody
+        else drives by now.
+        """
         note = Paused("interrupted", "it was interrupted", by=self.subject().user)
         with contextlib.suppress(ToolgateError):
-            if (await self.run(run_id)).status == "running":
-                await self.store.append(run_id, [note], lease=None)
+            async with leased(self.store, run_id) as lease:
+                if (await self.run(run_id)).status == "running":
+                    await self.store.append(run_id, [note], lease=lease)
 
     async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
         """A person says what became of a call in doubt, or (`undo/t1/call/1`) of an attempt to undo one. Raises

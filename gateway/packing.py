@@ -2,16 +2,19 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
+from gateway.budget import Limits
 from gateway.config import own_secrets
 from gateway.errors import StoreError
 from gateway.offline import Offline
 from gateway.run import ENDED
 from gateway.store.approvals import approval
+from gateway.visible import visible
 from providers.blotting import Blotter, without
 
-__all__ = ["packed"]
+__all__ = ["must_be_of", "packed", "taken_in"]
 
 
 async def packed(offline: Offline, run_id: str, *, force: bool = False, moves: bool = False) -> dict[str, Any]:
@@ -29,6 +32,29 @@ async def packed(offline: Offline, run_id: str, *, force: bool = False, moves: b
         why = f"{_where(pack, shown)} holds a credential of ours, which no file may have; nothing was exported"
         raise StoreError(f"{why}. Without it the run would go on with other words; one that has ended has `***` there")
     return shown | {"approvals": [*map(_about, pack["approvals"], shown["approvals"])]}
+
+
+async def taken_in(offline: Offline, pack: Any) -> bool:
+    """Puts in what was exported elsewhere, which may spend no more than such a run here; whether it was not here
+    before. Raises StoreError, Conflict.
+    """
+    agent = str(_first(pack).get("agent") or "").removeprefix("agent:")
+    own = offline.config.agents.get(agent)
+    most = offline.budgets.limits_for(agent).strictest(own.budgets.limits if own else Limits())
+    return await offline.store.unpack(pack, most)
+
+
+def must_be_of(pack: Any, tenant: str) -> None:
+    """Raises StoreError for another tenant's run: a file says so of itself."""
+    of = _first(pack).get("tenant", tenant)
+    if of != tenant:
+        raise StoreError(f"this run is of the tenant `{visible(str(of))}`: to take it in, say --tenant with its name")
+
+
+def _first(pack: Any) -> Mapping[str, Any]:
+    """Its first event, whatever a file may hold."""
+    events = pack.get("events") if isinstance(pack, Mapping) else None
+    return events[0] if isinstance(events, list) and events and isinstance(events[0], Mapping) else {}
 
 
 def _where(pack: dict[str, Any], shown: dict[str, Any]) -> str:

@@ -5,11 +5,22 @@ from collections.abc import Mapping, Sequence
 from gateway.approval import Approval
 from gateway.budget import Spend
 from gateway.call import JsonObject, Refused, TaskCreated, Unsent, outcome_from_json
-from gateway.events import Admitted, Budgeted, Decided, Denied, Doubted, Recorded, Returned
+from gateway.events import (
+    Admitted,
+    Budgeted,
+    Decided,
+    Denied,
+    Doubted,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    Recorded,
+    Returned,
+)
 from gateway.results import client_result, decided_text
 from gateway.task import error_of, state_of
 
-__all__ = ["NOTHING_HELD", "Held", "held_back", "last_word", "made_by", "reserved_for", "told", "unanswered"]
+__all__ = ["NOTHING_HELD", "Held", "asking", "held_back", "last_word", "made_by", "reserved_for", "told", "unanswered"]
 
 Held = Mapping[str, tuple[Spend, Mapping[str, Mapping[str, int]]]]
 NOTHING_HELD: Held = {}
@@ -34,7 +45,8 @@ def unanswered(events: Sequence[Recorded]) -> str | None:
 
 
 def held_back(events: Sequence[Recorded], before: Held = NOTHING_HELD) -> Held:
-    """What calls have reserved that have no answer, by key: of their run's budget, and of which other accounts.
+    """What calls and questions to models have reserved that have no answer, by key: of their run's budget, and of which
+    other accounts.
 
     `before` is the same of all events before these.
     """
@@ -43,11 +55,20 @@ def held_back(events: Sequence[Recorded], before: Held = NOTHING_HELD) -> Held:
         match event:
             case Admitted():
                 held[event.key] = (Spend.from_json(event.reserved), {})
+            case ModelAsked():
+                held[asking(event.turn)] = (Spend.from_json(event.reserved), {})
             case Budgeted() if event.key in held:
                 held[event.key] = (held[event.key][0], dict(event.accounts))
             case Returned() | Doubted():
                 held.pop(event.key, None)
+            case ModelAnswered() | ModelFailed():
+                held.pop(asking(event.turn), None)
     return held
+
+
+def asking(turn: int) -> str:
+    """The key of what a question to the model takes of accounts beside its run's."""
+    return f"t{turn}/model"
 
 
 def reserved_for(events: Sequence[Recorded], key: str) -> tuple[Spend, Mapping[str, Mapping[str, int]]]:

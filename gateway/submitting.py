@@ -12,7 +12,7 @@ from gateway.config.choosing import chosen
 from gateway.config.folders import shown_path
 from gateway.config.model_names import chained, in_row
 from gateway.config.output_schemas import checked, read_output_schema
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, StoreError
 from gateway.events import Queued
 from gateway.job import Job
 from gateway.offline import Offline
@@ -22,7 +22,17 @@ from gateway.store import Change, Enqueue
 if TYPE_CHECKING:
     from gateway.agents import Agent
 
-__all__ = ["DEFAULT_AGENT", "Submission", "agent_of", "default_agent", "form_of", "joined", "own_limits", "submit"]
+__all__ = [
+    "DEFAULT_AGENT",
+    "Submission",
+    "agent_of",
+    "check_text",
+    "default_agent",
+    "form_of",
+    "joined",
+    "own_limits",
+    "submit",
+]
 
 DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
@@ -47,9 +57,10 @@ class Submission:
 
 async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
     """Queues it, with these changes of the store, and returns its id. A model's backend is not asked for, and needs no
-    key here. Raises ConfigError for an agent or a model that is not configured and a schema that can't be used, and
-    what the changes raise.
+    key here. Raises ConfigError for an agent or a model that is not configured and a schema that can't be used,
+    StoreError for a text that no store keeps, and what the changes raise.
     """
+    check_text(wanted.text)
     config, subject = offline.config, wanted.subject
     agent = agent_of(config, (subject.agent or "").removeprefix("agent:"), "--agent")
     model = wanted.model or agent.model
@@ -65,6 +76,12 @@ async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
     job = Job(run_id, subject.tenant, agent.name, in_row(model)[0], wanted.priority, wanted.ready, session)
     await offline.store.append(run_id, [queued], lease=None, changes=[*changes, *joining, Enqueue(job)])
     return run_id
+
+
+def check_text(text: str) -> None:
+    """Raises StoreError for a text that not every store can keep."""
+    if "\0" in text:
+        raise StoreError("the text of a run has a NUL character (U+0000): say it without")
 
 
 def default_agent(config: Config) -> str:

@@ -24,6 +24,7 @@ from gateway.events import Budgeted, ModelAnswered, ModelAsked, ModelFailed, Pau
 from gateway.journal import Journal
 from gateway.reserving import reserves, settled_in
 from gateway.run import Run
+from gateway.standing import asking
 from gateway.store import Reserve, Settle, run_account
 from gateway.tracing import Asked, Interval, Tracing
 from providers import (
@@ -157,7 +158,7 @@ class Turn:
         reserved = reservation(backend, read, request, new_turn=number > run.turn)
         bill = await self._bill(run, reserved, request, backend)
         asked = ModelAsked(number, reserved.to_json(), backend.name, self.purpose)
-        told = (Budgeted(f"t{number}/model", bill.accounts, bill.left()),) if bill.claims else ()
+        told = (Budgeted(asking(number), bill.accounts, bill.left()),) if bill.claims else ()
         own = Reserve(run_account(run.id), reserved, run.limits)
         await self.journal.append((asked, *told), (own, *reserves(bill.claims)))
         heard = Heard(time.time_ns() + round(delay * _NANOS))

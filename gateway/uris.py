@@ -17,7 +17,7 @@ from gateway.offer import Offer
 __all__ = ["MAX_URI", "SCHEME", "Uris", "qualified"]
 
 SCHEME = "toolgate://"
-MAX_URI = 8192  # characters of a URI that templates are tried on
+MAX_URI = 8192  # characters of a URI that a client may name, and that templates are tried on
 _MAX_TEMPLATE = 2048  # characters
 _MAX_EXPRESSIONS = 32
 

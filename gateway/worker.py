@@ -101,6 +101,10 @@ class Worker:
         self._taken = 0
 
     @property
+    def concurrency(self) -> int:
+        return self._terms.concurrency
+
+    @property
     def idle(self) -> bool:
         return not self._drives
 
@@ -192,7 +196,7 @@ class Worker:
 
     async def _pulse(self) -> None:
         """The store is there, and this process is awake; and questions that nobody answers are over in time."""
-        expired = 0.0
+        expired, told = 0.0, ""
         while True:
             try:
                 await self.store.version()
@@ -202,6 +206,9 @@ class Worker:
                     await self.store.expire()
             except StoreError:  # whoever has something to record tells of it
                 pass
+            except Exception as error:
+                if told != (told := repr(error)):
+                    log.exception("the worker's pulse missed a beat")
             await asyncio.sleep(PULSE)
 
     async def _let_go(self) -> None:

@@ -49,13 +49,14 @@ class Dispatched:
         self._queue = f"toolgate-{sha256(url.encode()).hexdigest()[:12]}"
         self._made: dict[str, float] = {}  # when a ticket was made, by its name
         self._tidied = time.monotonic()
+        self._door = asyncio.Lock()  # one ticket at a time finds that there is room, and takes it
 
     async def serve(self, worker: Hands) -> None:
         DBOS(config=self._config())
 
         @DBOS.workflow(name=f"{self._queue}.ticket")
         async def ticket() -> None:
-            await _redeem(worker)
+            await self.redeem(worker)
 
         DBOS.launch()
         try:
@@ -117,15 +118,14 @@ class Dispatched:
             await DBOS.delete_workflows_async([each.workflow_id for each in over])
         return len(over)
 
+    async def redeem(self, worker: Hands) -> None:
+        """One run, whichever is next, to where it rests; when the worker has room for it."""
+        async with self._door:
+            await worker.room()
+            drive = None if worker.stopping.is_set() else await worker.take()
+        if drive is not None:
+            await asyncio.wait({drive})
+
     async def _make(self, name: str, job: Job, ticket: Ticket) -> None:
         with SetWorkflowID(name), SetEnqueueOptions(priority=HIGHEST + 1 - job.priority):
             await DBOS.enqueue_workflow_async(self._queue, ticket)
-
-
-async def _redeem(worker: Hands) -> None:
-    """One run, whichever is next, to where it rests."""
-    if worker.stopping.is_set():
-        return
-    drive = await worker.take()
-    if drive is not None:
-        await asyncio.wait({drive})

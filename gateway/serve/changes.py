@@ -29,6 +29,8 @@ LISTS = ("tools", "prompts", "resources")  # `notifications/tools/list_changed` 
 MOST = 2000  # listeners
 MOST_EACH = MOST // 4  # of one person
 MOST_URIS = 500  # of one listener
+MOST_TEXT = 256 * 1024  # characters of these: with each new one a server is told all of them again
+MOST_TEXT_EACH = 4 * MOST_TEXT  # of all of one person's
 POLICY_LOOK = 1.0  # seconds between two looks at the policy, while somebody listens
 
 Send = Callable[[str, JsonObject], Awaitable[None]]
@@ -71,6 +73,11 @@ class Listener:
         self._pending: dict[str, JsonObject] = {}
         self._news = asyncio.Event()
         self._closed = False
+
+    @property
+    def size(self) -> int:
+        """Characters of what he is subscribed to."""
+        return sum(map(len, self.uris.values()))
 
     def list_changed(self, kind: str) -> None:
         if kind in self._lists:
@@ -167,14 +174,22 @@ class Changes:
         key = resource.server, resource.name
         if key in listener.uris:
             return
-        if len(listener.uris) >= MOST_URIS:
-            raise MCPError(types.INTERNAL_ERROR, f"One client can subscribe to {MOST_URIS} resources")
+        self._check_size(listener, uri)
         listener.uris[key] = uri
         try:
             await self._sources.subscribe_resource(*key, listener.asker.subject)
         except BaseException:
             listener.uris.pop(key, None)
             raise
+
+    def _check_size(self, listener: Listener, uri: str) -> None:
+        if len(listener.uris) >= MOST_URIS:
+            raise MCPError(types.INTERNAL_ERROR, f"One client can subscribe to {MOST_URIS} resources")
+        person = listener.asker.person
+        his = sum(other.size for other in self._listeners if other.asker.person == person)
+        if listener.size + len(uri) > MOST_TEXT or his + len(uri) > MOST_TEXT_EACH:
+            most = f"{MOST_TEXT} characters in all, and those of one person {MOST_TEXT_EACH}"
+            raise MCPError(types.INTERNAL_ERROR, f"The URIs that one client is subscribed to have at most {most}")
 
     def unwatch(self, listener: Listener, key: Key) -> None:
         if listener.uris.pop(key, None) is not None:

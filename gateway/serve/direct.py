@@ -98,6 +98,10 @@ class Direct:
         self._deadlines = Deadlines()
         self._calls: dict[_CallKey, Underway] = {}  # of sessions, under way
 
+    def owner(self, session: str) -> Asker | None:
+        """Whose this session of the handshake era is, if it is open."""
+        return self._handshakes.owner(session)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -130,6 +134,9 @@ class Direct:
         """The HTTP status and the body; also of a call that was called off."""
         session = plain.client.session
         key = None if session is None else (plain.client.asker, session, plain.id)
+        known = None if session is None else self._handshakes.known(session)
+        if known is not None:
+            self._handshakes.begin(known)
         if key is not None:
             self._calls[key] = underway
         try:
@@ -138,6 +145,8 @@ class Direct:
             error = _CANCELLED if underway.cancelled else _ENDED
             return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "error": error})
         finally:
+            if known is not None:
+                self._handshakes.end(known)
             if key is not None and self._calls.get(key) is underway:
                 del self._calls[key]
 

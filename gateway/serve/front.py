@@ -25,8 +25,9 @@ from gateway.serve.lists import Lists, with_missing
 from gateway.serve.parking import Parking
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.task_methods import TaskMethods
+from gateway.uris import MAX_URI
 
-__all__ = ["LISTS", "Front"]
+__all__ = ["LISTS", "Front", "check_uri"]
 
 MAX_NAME = 512  # characters; MCP has 128, and `server/tool` is let in too
 LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
@@ -86,6 +87,10 @@ class Front:
         name = request.params.get("name", "")
         if isinstance(name, str) and len(name) > MAX_NAME:
             raise MCPError(types.INVALID_PARAMS, f"A name has at most {MAX_NAME} characters")
+        if method != "tools/call":
+            reference = request.params.get("ref")
+            check_uri(request.params.get("uri"))
+            check_uri(reference.get("uri") if isinstance(reference, Mapping) else None)
         return await self._exchanges.answer(KINDS[method], request)
 
     def plain(self, name: str) -> bool:
@@ -107,6 +112,12 @@ class Front:
     def _tool(self, name: str) -> Tool | None:
         catalogue = self._sessions.catalogue
         return catalogue.tools.get(catalogue.resolve(name))
+
+
+def check_uri(uri: object) -> None:
+    """Raises MCPError for one that is too long."""
+    if isinstance(uri, str) and len(uri) > MAX_URI:
+        raise MCPError(types.INVALID_PARAMS, f"A URI has at most {MAX_URI} characters")
 
 
 def _list(method: str, viewer: ClientRun) -> dict[str, object]:

@@ -14,13 +14,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mcp_types import INTERNAL_ERROR
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 
 from gateway.call import JsonObject
-from gateway.serve.asgi import App, Message, Receive, Scope, Send, dumped, message_of
+from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, message_of
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.door import MCP_PATH
-from gateway.serve.farewell import SESSION, in_his_name
+from gateway.serve.farewell import SESSION, end_session, in_his_name
 from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshake, Handshakes, is_modern, session_of
 from gateway.serve.heads import plain_head
@@ -48,6 +49,7 @@ _OFFERED: JsonObject = {  # what `server` says to `initialize`, whatever the ver
 }
 _POSTED = [(b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream")]
 _INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+_NOT_TAKEN = {"code": INTERNAL_ERROR, "message": "Toolgate could not go on with this session now; try again"}
 
 Answer = Sequence[Message]
 
@@ -66,7 +68,13 @@ class Greeting:
         if session is None and _is_hello(scope):
             await self._greet(scope["state"][ASKER], message_of(scope), send)
             return
-        answer = None if session is None else await self._within(session, scope)
+        try:
+            answer = None if session is None else await self._within(session, scope)
+        except _Refused as refused:
+            log.warning("the SDK did not take over a session: %s", refused.status)
+            said = {"jsonrpc": "2.0", "id": message_of(scope).get("id"), "error": _NOT_TAKEN}
+            await answer_json(send, 503, dumped(said), (b"retry-after", b"1"))
+            return
         if answer is None:
             await self._app(scope, receive, send)
             return
@@ -117,13 +125,22 @@ class Greeting:
                 named = (SESSION, session.encode("latin-1"))
                 await self._post(in_his_name(asker, "POST", [*_POSTED, named]), _INITIALIZED)
         except BaseException:
+            await self._untell(session, asker)
             known.untold = params  # the next request tries again
             raise
         finally:
             del self._telling[session]
 
+    async def _untell(self, session: str, asker: Asker) -> None:
+        """What the SDK has of it already would be lost, and kept for ever, with the next of the same name."""
+        try:
+            await end_session(self._app, session, asker)
+        except Exception:
+            log.exception("a session that the SDK was told of by half could not be closed")
+
     async def _post(self, scope: Scope, message: JsonObject) -> None:
-        bodies = [dumped(message)]
+        """Raises _Refused."""
+        bodies, status = [dumped(message)], 0
 
         async def receive() -> Message:
             if not bodies:
@@ -131,10 +148,21 @@ class Greeting:
             return {"type": "http.request", "body": bodies.pop(), "more_body": False}
 
         async def send(part: Message) -> None:
-            if part["type"] == "http.response.start" and part["status"] >= 400:
-                log.warning("the SDK did not take over a session: %s", part["status"])
+            nonlocal status
+            if part["type"] == "http.response.start":
+                status = part["status"]
 
         await self._app(scope, receive, send)
+        if status >= 400:
+            raise _Refused(status)
+
+
+class _Refused(Exception):
+    """The SDK did not take over a session, with this status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the SDK did not take over a session: {status}")
+        self.status = status
 
 
 # ---- is it usual?

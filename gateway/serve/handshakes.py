@@ -32,8 +32,8 @@ class Handshake:
     """One session. `asked` is whether its client can be asked anything; `seen` is when the SDK last answered for it.
     `untold` is what its client said to open it, as long as the SDK was not told.
 
-    `wants_log` says that the client asked for log messages, which go before an answer. `busy` counts his requests that
-    the SDK is answering, an open stream among them; `idle_since` is when the last of them ended.
+    `wants_log` says that the client asked for log messages, which go before an answer. `busy` counts his requests
+    that are being answered, an open stream among them; `idle_since` is when the last of them ended.
     """
 
     client: Client
@@ -89,8 +89,16 @@ class Handshakes:
             found.client = replace(found.client, asker=asker)
         return found
 
+    def known(self, session: str) -> Handshake | None:
+        return self._open.get(session)
+
     def knows(self, session: str) -> bool:
         return session in self._open
+
+    def owner(self, session: str) -> Asker | None:
+        """Whose it is, if it is open."""
+        known = self._open.get(session)
+        return None if known is None else known.client.asker
 
     def greeted(self, asker: Asker, params: Mapping[str, Any]) -> str:
         """Opens a session of which the SDK is not told; its name."""
@@ -135,12 +143,19 @@ class Handshakes:
         if known is None or known.client.asker != posted.asker:
             yield
             return
-        known.busy += 1
+        self.begin(known)
         try:
             yield
         finally:
-            known.busy -= 1
-            known.idle_since = self._clock()
+            self.end(known)
+
+    def begin(self, known: Handshake) -> None:
+        """A request of his is being answered."""
+        known.busy += 1
+
+    def end(self, known: Handshake) -> None:
+        known.busy -= 1
+        known.idle_since = self._clock()
 
     def learning(self, posted: "Posted", send: Send) -> Send:
         """`send` for a request that the SDK answers."""

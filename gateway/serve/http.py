@@ -63,7 +63,7 @@ def app(served: Served, address: Address) -> tuple[Edge, Desk]:
     most_each = MAX_LOCAL if entry.authenticator is None else MAX_EACH
     direct = Direct(Later(served.load), served.front, served.stamp, most_each)
     door = Door(_reached_at(entry, address.host))
-    return Edge(Lasting(direct), door, max_body=entry.max_body), Desk(door, direct)
+    return Edge(Lasting(direct, direct.owner), door, max_body=entry.max_body), Desk(door, direct)
 
 
 def check_host(host: str, *, logged_in: bool) -> None:
@@ -103,7 +103,8 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
         edge.close()
         served.front.changes.close()
 
-    await _Listening(config, ending, lambda: ready(_url(listener))).serve(sockets=[listener])
+    with listener:  # who is cancelled lets go of the address, too
+        await _Listening(config, ending, lambda: ready(_url(listener))).serve(sockets=[listener])
 
 
 class _Listening(Server):

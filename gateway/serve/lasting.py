@@ -9,7 +9,7 @@ owner comes back with the next one. Calls that are answered meanwhile are left a
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -43,10 +43,12 @@ class _Session:
 
 
 class Lasting:
-    """ASGI middleware, behind the door. Where nobody logs in, it does nothing. `every` is in seconds."""
+    """ASGI middleware, behind the door. Where nobody logs in, it does nothing. `owner` says whose an open session is;
+    `every` is in seconds.
+    """
 
-    def __init__(self, app: App, *, every: float = EVERY) -> None:
-        self._app, self._every = app, every
+    def __init__(self, app: App, owner: Callable[[str], Asker | None], *, every: float = EVERY) -> None:
+        self._app, self._owner, self._every = app, owner, every
         self._streams: set[_Stream] = set()
         self._sessions: dict[str, _Session] = {}  # the one that was used last stands last
         self._rounds: asyncio.Task[None] | None = None
@@ -65,11 +67,15 @@ class Lasting:
             await self._app(scope, receive, send)
 
     def _note(self, session: str, used: _Session) -> None:
-        """Only who opened a session can use it: a stranger's request says nothing about it."""
-        known = self._sessions.pop(session, used)
-        self._sessions[session] = used if known.asker == used.asker else known
-        while len(self._sessions) > MAX_RUNS:
-            del self._sessions[next(iter(self._sessions))]
+        """Only who opened a session can use it: a stranger's request says nothing about it, nor does a name that he
+        has made up. Of those that are noted, none is given up that is open.
+        """
+        if self._owner(session) != used.asker:
+            return
+        self._sessions.pop(session, None)
+        self._sessions[session] = used
+        if len(self._sessions) > MAX_RUNS:
+            self._sessions = {name: noted for name, noted in self._sessions.items() if self._owner(name) is not None}
         self._keep_looking()
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, still: Still) -> None:

@@ -13,13 +13,16 @@ from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 
 from gateway.call import Deny, JsonObject
 from gateway.errors import UpstreamUnavailable
+from gateway.serve.asgi import dumped
 from gateway.serve.changes import LISTS, Listener
 from gateway.serve.connected import connected, when_it_ends
-from gateway.serve.front import Front
+from gateway.serve.front import Front, check_uri
 from gateway.serve.replies import DENIED, not_found
 from gateway.serve.sessions import Client
 
-__all__ = ["Listening"]
+__all__ = ["MOST_ASKED", "Listening"]
+
+MOST_ASKED = 512 * 1024  # bytes of a `subscriptions/listen`
 
 log = logging.getLogger("toolgate.serve")
 
@@ -48,9 +51,13 @@ class Listening:
         tasks = self._front.tasks
         followed = await tasks.listened(context, asked, client)
         listener = self._listener(send, lists, client)
+        wanted = asked.get("resourceSubscriptions") or []
+        for uri in wanted:
+            check_uri(uri)
+        if len(dumped(context.params)) > MOST_ASKED:  # it is kept as long as he listens
+            raise MCPError(types.INVALID_PARAMS, f"A subscription has at most {MOST_ASKED} bytes")
         with self._changes.listening(listener):
-            wanted = asked.get("resourceSubscriptions") or []
-            uris = [uri for uri in wanted if await self._watches(listener, client, uri)]
+            uris = [uri for uri in dict.fromkeys(wanted) if await self._watches(listener, client, uri)]
             honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in lists}
             honoured |= {"resourceSubscriptions": uris} if uris else {}
             honoured |= {"taskIds": followed} if followed else {}
@@ -109,6 +116,7 @@ class Listening:
 
     async def subscribe(self, context: Any) -> JsonObject:
         uri: str = context.params["uri"]
+        check_uri(uri)
         client = self._who(context)
         resource = await self._front.viewer(client).may_subscribe(uri)
         if isinstance(resource, Deny):
@@ -120,6 +128,7 @@ class Listening:
         return {}
 
     async def unsubscribe(self, context: Any) -> JsonObject:
+        check_uri(context.params["uri"])
         listener, uri = self.join(context), context.params["uri"]
         for key in [key for key, named in listener.uris.items() if named == uri]:
             self._changes.unwatch(listener, key)

@@ -5,7 +5,7 @@ answered and not used yet, is put anew to people here, and every row must belong
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, get_args, get_origin
 
@@ -13,7 +13,7 @@ from gateway.approval import Approval, claim, claim_again
 from gateway.budget import Spend
 from gateway.call import Arguments
 from gateway.errors import StoreError
-from gateway.events import Held, Queued, Recorded
+from gateway.events import Decided, Held, Queued, Recorded
 from gateway.preview import digest_of, preview
 from gateway.run import ENDED, Run
 from gateway.store.approvals import approval
@@ -50,16 +50,24 @@ def luggage(pack: Mapping[str, Any], run: Run, events: Sequence[Recorded]) -> Lu
     }
     under_way = _under_way(run) - {each.key for each in tasks}
     asked = [_counting(_approval(row, run, held), under_way) for row in pack["approvals"]]
+    _check_whole(run, events, {each.id for each in asked})
     return Luggage(asked, tasks, [_amount(row) for row in pack["account"]])
 
 
 def _under_way(run: Run) -> frozenset[str]:
-    """The keys of calls that may be made once more."""
-    return (
-        frozenset()
-        if run.status in ENDED
-        else frozenset(key for key, call in run.calls.items() if call.status != "done")
-    )
+    """The keys of calls that may be made once more, and the ids of the approvals that they were admitted on."""
+    if run.status in ENDED:
+        return frozenset()
+    calls = {key: call for key, call in run.calls.items() if call.status != "done"}
+    return frozenset(calls) | {call.approval_id for call in calls.values() if call.approval_id is not None}
+
+
+def _check_whole(run: Run, events: Sequence[Recorded], brought: Collection[str]) -> None:
+    """What was asked about calls of a run of ours was asked in it, so the file has it. Raises StoreError."""
+    told = {each.event.approval_id: None for each in events if isinstance(each.event, Held | Decided)}
+    missing = next((each for each in told if each not in brought), None)
+    if missing is not None and run.driver == "loop":
+        raise StoreError(f"this exported run is damaged: approval `{missing}` is missing from it")
 
 
 def _approval(row: Any, run: Run, held: Iterable[tuple[str, str, str]]) -> Approval:
@@ -86,7 +94,7 @@ def _counting(asked: Approval, under_way: frozenset[str]) -> Approval:
     """The same as it counts here. What is open is asked anew, as it was asked first; a yes that was used is history,
     and does not let a call be made once more.
     """
-    if asked.state == "consumed" and asked.key in under_way:
+    if asked.state == "consumed" and {asked.key, asked.id} & under_way:
         return replace(asked, state="cancelled")
     if asked.state not in ("pending", "approved"):
         return asked

@@ -22,10 +22,12 @@ _MARK = "toolgate store"
 
 
 def write(record: Record, out: IO[str]) -> int:
-    """Writes everything; says how many rows."""
-    count = 0
+    """Writes everything; says how many rows. Raises StoreError where there are no runs: that is no store."""
+    count, tables = 0, record.tables()
+    if "runs" not in tables:
+        raise StoreError("the tables of the store are not where they are looked for; nothing was written")
     _line(out, {"what": _MARK, "version": SCHEMA_VERSION})
-    for table, columns in record.tables().items():
+    for table, columns in tables.items():
         _line(out, {"table": table, "columns": columns})
         for row in record.rows(table, columns):
             _line(out, row)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from gateway.approval import PLAIN, Approval, Said, Terms, Vote
 from gateway.balances import Booked
-from gateway.budget import Spend
+from gateway.budget import Limits, Spend
 from gateway.call import Call, JsonObject, Subject
 from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
 from gateway.events import Event, Recorded, event_from_json
@@ -287,9 +287,11 @@ class DatabaseStore(ABC):
         """A run that was packed ends here, for it goes on there. Raises Conflict if it has gone on."""
         await self._write(lambda db: moving.moved(db, pack, by, where, self._now()))
 
-    async def unpack(self, pack: Mapping[str, Any]) -> bool:
-        """Puts a packed run into this store; says whether it was not there before. Raises Conflict, StoreError."""
-        return await self._write(lambda db: moving.unpacked(db, pack, self._now()))
+    async def unpack(self, pack: Mapping[str, Any], most: Limits = Limits()) -> bool:  # noqa: B008 - frozen
+        """Puts a packed run into this store, with no higher limits than these; says whether it was not there before.
+        Raises Conflict, StoreError.
+        """
+        return await self._write(lambda db: moving.unpacked(db, pack, self._now(), most))
 
     async def fill(self, path: Path) -> int:
         """Puts a back-up into this store, which is empty; says how many rows. See `copying`."""

@@ -12,23 +12,28 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from gateway.approval import Approval
+from gateway.budget import Limits, Spend
+from gateway.effects import UNDO, undo_run
 from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
-from gateway.events import Cancelled, Queued, Recorded, Started, event_from_json
+from gateway.events import Cancelled, LimitsRaised, Queued, Recorded, Started, event_from_json
 from gateway.lifecycle import MOVED
-from gateway.run import fold
-from gateway.store import run_account, title_of
+from gateway.run import ENDED, Run, fold
+from gateway.standing import held_back
+from gateway.store import Change, Settle, run_account, title_of
 from gateway.store.approvals import add
 from gateway.store.arriving import Luggage, luggage
 from gateway.store.belongings import job_of, put_in, session_of
-from gateway.store.lease import is_dead
+from gateway.store.lease import is_dead, owner_name
 from gateway.store.ledger import Ledger
-from gateway.store.transactions import Append, append
-from gateway.task import Task
+from gateway.store.transactions import Append, Bid, acquire, append
+from gateway.task import Task, is_run_of_task
 
 __all__ = ["VERSION", "moved", "packed", "unpacked"]
 
 VERSION = 1
 _WHAT = "toolgate run"
+_BY = "import"  # who has lowered the limits of a run that came in
+_FREE = Limits()
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "approvals": tuple(Approval.__dataclass_fields__),
     "tasks": tuple(Task.__dataclass_fields__),
@@ -51,18 +56,24 @@ def packed(db: Ledger, run_id: str, now: int, *, force: bool = False, moves: boo
     owner, until = row
     if not force and owner is not None and until > now and not is_dead(owner):
         raise StoreError(f"run `{run_id}` is driven by {owner}; pause it, or take it as it is with --force")
-    events = db.execute("SELECT seq, at, body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)).fetchall()
     account = "SELECT unit, used, reserved FROM accounts WHERE account = ? ORDER BY unit"
     return {
         "what": _WHAT,
         "version": VERSION,
         "run": run_id,
-        "events": [{"seq": seq, "at": at, **json.loads(body)} for seq, at, body in events],
+        "events": _told(db, run_id),
         **{table: _rows(db, table, run_id) for table in _TABLES},
         "account": [list(row) for row in db.execute(account, (run_account(run_id),)).fetchall()],
         "session": session_of(db, run_id),
         "job": job_of(db, run_id) if moves else None,
+        **({"undo": undone} if (undone := _told(db, undo_run(run_id))) else {}),
     }
+
+
+def _told(db: Ledger, run_id: str) -> list[dict[str, Any]]:
+    """The events of a run as a file has them."""
+    rows = db.execute("SELECT seq, at, body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)).fetchall()
+    return [{"seq": seq, "at": at, **json.loads(body)} for seq, at, body in rows]
 
 
 def _rows(db: Ledger, table: str, run_id: str) -> list[dict[str, Any]]:
@@ -80,37 +91,66 @@ def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) ->
         raise Conflict(f"run `{run_id}` has gone on meanwhile; nothing was moved")
     if row[0] is not None and row[1] > now and not is_dead(row[0]):
         raise Conflict(f"run `{run_id}` is driven by {row[0]}; nothing was moved")
-    append(db, Append(run_id, [Cancelled(by, f"{MOVED}{where}")]), now)
+    lease, settle = None, list[Change]()
+    if row[0] is not None:  # whoever drove it is gone: what was under way counts as made
+        lease = acquire(db, Bid(run_id, owner_name(), row[0], 0.0), now)
+        for own, others in held_back(_recorded(run_id, _told(db, run_id))).values():
+            settle.append(Settle(run_account(run_id), own, own))
+            settle += [Settle(name, Spend.from_json(told), Spend.from_json(told)) for name, told in others.items()]
+    append(db, Append(run_id, [Cancelled(by, f"{MOVED}{where}")], lease, settle), now)
 
 
-def unpacked(db: Ledger, pack: Mapping[str, Any], now: int) -> bool:
-    """Puts it in; says whether it was not there before. The file answers no question here: see `arriving`. Raises
-    Conflict for another run of its id and for one that was deleted here, and StoreError for what is no run, is damaged,
-    or was written by a newer Toolgate.
+def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, most: Limits = _FREE) -> bool:
+    """Puts it in, with no higher limits than `most`; says whether it was not there before. The file answers no question
+    here: see `arriving`. Raises Conflict for another run of its id and for one that was deleted here, and StoreError
+    for what is no run, is damaged, or was written by a newer Toolgate.
     """
     run_id, events = _checked(pack)
-    there = db.execute("SELECT seq, at, body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)).fetchall()
     if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
-        if [{"seq": seq, "at": at, **json.loads(body)} for seq, at, body in there] == list(pack["events"]):
+        there, count = _told(db, run_id), len(events)
+        if there[:count] == list(pack["events"]) and [each.get("by") for each in there[count:]] in ([], [_BY]):
             return False
         raise Conflict(f"there is another run `{run_id}`, or this one has gone on; nothing was changed")
     if db.execute("SELECT 1 FROM removed WHERE run_id = ?", (run_id,)).fetchone():
         raise Conflict(
             f"run `{run_id}` was deleted here, and does not come back: what it was allowed to do may be done"
         )
-    run, first = fold(run_id, events), events[0].event
+    run = fold(run_id, events)
     brought = luggage(pack, run, events)
+    _write(db, run_id, pack["events"])
+    _bring(db, run_id, brought)
+    _bring_undo(db, pack, run)
+    put_in(db, pack, run, begun=any(isinstance(each.event, Started) for each in events), now=now)
+    within = run.limits.strictest(most)
+    if run.driver == "loop" and run.status not in ENDED and within != run.limits:
+        append(db, Append(run_id, [LimitsRaised(within.to_json(), _BY)]), now)
+    return True
+
+
+def _write(db: Ledger, run_id: str, told: Sequence[Mapping[str, Any]]) -> None:
+    events = _recorded(run_id, told)
+    first = events[0].event
     if not isinstance(first, Queued):
         raise StoreError("this is no run: its first event is another one")
     who = (first.driver, first.user, first.tenant, first.agent, title_of(first.input))
-    db.execute(_RUN, (run_id, run.status, *who, events[0].at, events[-1].at))
-    for told in pack["events"]:
-        body = {name: item for name, item in told.items() if name not in ("seq", "at")}
+    db.execute(_RUN, (run_id, fold(run_id, events).status, *who, events[0].at, events[-1].at))
+    for each in told:
+        body = {name: item for name, item in each.items() if name not in ("seq", "at")}
         text = json.dumps({"event": body.pop("event"), **body}, separators=(",", ":"))
-        db.add_event(run_id, told["seq"], told["at"], text)
-    _bring(db, run_id, brought)
-    put_in(db, pack, run, begun=any(isinstance(each.event, Started) for each in events), now=now)
-    return True
+        db.add_event(run_id, each["seq"], each["at"], text)
+
+
+def _bring_undo(db: Ledger, pack: Mapping[str, Any], run: Run) -> None:
+    """What was undone of it elsewhere is not undone once more here."""
+    told, own = pack.get("undo"), undo_run(run.id)
+    if not told:
+        return
+    events = _events(own, told)
+    first = events[0].event
+    whole = isinstance(first, Queued) and first.driver == "client" and first.tenant == run.subject.tenant
+    if not whole or run.status not in ENDED or db.execute("SELECT 1 FROM runs WHERE id = ?", (own,)).fetchone():
+        raise StoreError("this exported run is damaged: what was undone of it is not on record in it")
+    _write(db, own, told)
 
 
 def _bring(db: Ledger, run_id: str, brought: Luggage) -> None:
@@ -131,13 +171,29 @@ def _checked(pack: Any) -> tuple[str, Sequence[Recorded]]:
     if pack.get("version") != VERSION:
         raise StoreError("this run was exported by another version of Toolgate; update this one")
     try:
-        run_id, told = str(pack["run"]), pack["events"]
-        events = [Recorded(run_id, int(each["seq"]), int(each["at"]), event_from_json(each)) for each in told]
+        run_id = str(pack["run"])
+        shaped = run_id and all(isinstance(pack[name], list) for name in ("approvals", "tasks", "account"))
+        events = _events(run_id, pack["events"]) if shaped else ()
+    except KeyError as error:
+        raise StoreError(f"this exported run is damaged: {error}") from None
+    if not events:
+        raise StoreError("this exported run is damaged: something is missing from it")
+    if run_id.startswith(UNDO) or is_run_of_task(run_id):
+        raise StoreError(f"`{run_id}` belongs to another run, and comes with that or not at all")
+    return run_id, events
+
+
+def _events(run_id: str, told: Any) -> Sequence[Recorded]:
+    """Raises StoreError for what does not add up to a run."""
+    try:
+        events = _recorded(run_id, told)
         fold(run_id, events)
-        whole = run_id and [each.seq for each in events] == list(range(1, len(events) + 1))
-        shaped = all(isinstance(pack[name], list) for name in ("approvals", "tasks", "account"))
     except (KeyError, TypeError, ValueError, AttributeError, IllegalEvent) as error:
         raise StoreError(f"this exported run is damaged: {error}") from None
-    if not (whole and shaped and events):
+    if not events or [each.seq for each in events] != list(range(1, len(events) + 1)):
         raise StoreError("this exported run is damaged: something is missing from it")
-    return run_id, events
+    return events
+
+
+def _recorded(run_id: str, told: Sequence[Mapping[str, Any]]) -> Sequence[Recorded]:
+    return [Recorded(run_id, int(each["seq"]), int(each["at"]), event_from_json(each)) for each in told]

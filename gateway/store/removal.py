@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from gateway.effects import UNDO, undo_run
 from gateway.errors import StoreError, UnknownRun
 from gateway.run import ENDED
 from gateway.store import run_account
@@ -51,11 +52,15 @@ _GONE = (
     "DELETE FROM runs WHERE id = ?",
 )
 _DECISION = "INSERT INTO decisions (run_id, seq, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_OLD = (
-    "SELECT id, created FROM runs WHERE (created, id) > (?, ?) AND created < ? AND"
+_OLD = (  # what was undone of a run is on record as long as the run is, and goes with it
+    "SELECT id, created FROM runs WHERE (created, id) > (?, ?) AND created < ? AND"  # noqa: S608 - a constant
     " (status IN ('succeeded', 'failed', 'cancelled')"
     " OR (driver = 'client' AND status = 'running' AND lease_until < ?))"
-    " AND (SELECT at FROM events WHERE run_id = runs.id ORDER BY seq DESC LIMIT 1) < ? ORDER BY created, id LIMIT ?"
+    " AND (SELECT at FROM events WHERE run_id = runs.id ORDER BY seq DESC LIMIT 1) < ?"
+    f" AND NOT (substr(id, 1, {len(UNDO)}) = '{UNDO}'"
+    f" AND EXISTS (SELECT 1 FROM runs AS undone WHERE undone.id = substr(runs.id, {len(UNDO) + 1})))"
+    f" AND NOT EXISTS (SELECT 1 FROM events AS later WHERE later.run_id = '{UNDO}' || runs.id AND later.at >= ?)"
+    " ORDER BY created, id LIMIT ?"
 )
 _LASTED = ("remembered", "delegations")
 _SILENT = (
@@ -92,10 +97,14 @@ class RemovalBook:
         self._access = access
 
     async def remove(self, run_id: str, by: str) -> None:
-        """Deletes a run that has ended and that nobody drives. Raises UnknownRun, StoreError."""
-        now = self._access.now()
-        await self._access.write(lambda db: _remove(db, run_id, by, now))
+        """Deletes a run that has ended and that nobody drives, with the record of what was undone of it, which does not
+        go by itself. Raises UnknownRun, StoreError.
+        """
+        now, later = self._access.now(), undo_run(run_id)
+        both = await self._access.write(lambda db: _remove_both(db, run_id, by, now))
         await self._sweep(run_id)
+        if both:
+            await self._sweep(later)
 
     def decisions(self, run_id: str) -> Sequence[Decision]:
         """What was decided in a run that was deleted. Empty for one that was not."""
@@ -123,7 +132,7 @@ class RemovalBook:
         if not dry_run:
             for (run_id,) in self._access.read("SELECT run_id FROM removed WHERE done = 0"):
                 await self._sweep(run_id)
-        while rows := self._access.read(_OLD, *last, before, self._access.now(), before, PAGE):
+        while rows := self._access.read(_OLD, *last, before, self._access.now(), before, before, PAGE):
             last = (rows[-1][1], rows[-1][0])
             for run_id, _ in rows:
                 if not dry_run:
@@ -170,6 +179,19 @@ def decision(body: str) -> str | None:
     if kept is None:
         return None
     return json.dumps({"event": event["event"]} | {name: event[name] for name in kept if name in event})
+
+
+def _remove_both(db: Ledger, run_id: str, by: str, now: int) -> bool:
+    """Whether something of it was undone. Without that record it could be undone once more."""
+    undone = run_id.removeprefix(UNDO)
+    if undone != run_id and db.execute(_RUN, (undone,)).fetchone():
+        why = f"run `{run_id}` is the record of what was undone of `{undone}`"
+        raise StoreError(f"{why}: it is deleted with that one")
+    _remove(db, run_id, by, now)
+    both = db.execute(_RUN, (undo_run(run_id),)).fetchone() is not None
+    if both:
+        _remove(db, undo_run(run_id), by, now)
+    return both
 
 
 def _remove(db: Ledger, run_id: str, by: str, now: int) -> None:

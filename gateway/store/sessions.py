@@ -9,9 +9,9 @@ where it stood when somebody goes on with it.
 `SessionBook` is what the rest of the program sees of them. A session is its user's alone: whoever asks names him.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.errors import Conflict, NotItsTurn, StoreError, UnknownSession
 from gateway.session import Ahead, Join, Keep, Line, Open, Session, Turn
@@ -19,6 +19,8 @@ from gateway.store.ledger import Ledger
 from gateway.store.policies import Access
 
 __all__ = ["SessionBook", "join", "keep", "line", "turn"]
+
+T = TypeVar("T")
 
 BEGUN = "EXISTS (SELECT 1 FROM events WHERE events.run_id = runs.id AND events.body LIKE ?)"
 STARTED = '{"event":"started"%'  # as events are written
@@ -121,6 +123,10 @@ class SessionBook:
 
     def __init__(self, access: Access, user: str, tenant: str) -> None:
         self._access, self._key = access, (tenant, user)
+
+    async def look(self, at: Callable[[], T]) -> T:
+        """One of the reads below, for who shares an event loop: it waits for a database elsewhere in a thread."""
+        return await self._access.reading(at)
 
     def all(self) -> Sequence[Session]:
         """Those that changed last first."""

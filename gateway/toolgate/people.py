@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import StoreError, UnknownRun
+from gateway.errors import StoreError, UnknownApproval, UnknownRun
 from gateway.toolgate.wishes import Budget, limits_of
 
 if TYPE_CHECKING:
@@ -183,7 +183,9 @@ class Runs:
         """
         if not self._of_all:
             raise StoreError("a gate for a user takes no runs in: the one that was opened does")
-        return await self._offline.store.unpack(pack)
+        from gateway.packing import taken_in
+
+        return await taken_in(self._offline, pack)
 
     async def delete(self, run_id: str, *, force: bool = False) -> None:
         """Deletes one that has ended; what was decided in it is kept. `force`: it is cancelled first. Raises
@@ -233,6 +235,8 @@ class Approvals:
         from gateway.answer import Answer
         from gateway.call import Arguments
 
+        if not self._of_all and (await self._approving.store.approval(approval_id)).tenant != self._by.tenant:
+            raise UnknownApproval(approval_id)
         instead = None if edited is None else Arguments.parse(edited)
         given = Answer(decision, reason, "python", edited=instead, seen=digest)
         return await self._approving.answer(self._by, approval_id, given)
@@ -246,20 +250,20 @@ class Sessions:
 
     async def list(self) -> "Sequence[Session]":
         """Those that changed last first."""
-        return self._book.all()
+        return await self._book.look(self._book.all)
 
     async def memory(self, name: str) -> "Memory | None":
         """What the next run begins with. Raises UnknownSession."""
         from gateway.session import Memory
 
-        text = self._book.memory(name)
+        text = await self._book.look(lambda: self._book.memory(name))
         return None if text is None else Memory.from_text(text)
 
     async def open(self, name: str) -> "Sequence[Open]":
         """Its runs that have not ended, in the order in which they come; of those that have begun there is one, which
         has the turn.
         """
-        return self._book.open(name)
+        return await self._book.look(lambda: self._book.open(name))
 
     async def delete(self, name: str) -> None:
         """Forgets it; its runs stay on record. Raises UnknownSession, StoreError while a run of it has not ended."""

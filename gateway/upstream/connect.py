@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -76,7 +76,9 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
         await opened.http.stream_opened()
     connection = Connection(session, dispatcher, exchange, link, talk, pid=pipes.pid if pipes else None)
     if isinstance(opening.transport, Http):
-        _give_lanes(stack, connection, opening.transport, opening.connect_timeout)
+        reached = opened.http.reached if opened.http is not None else None
+        http = replace(opening.transport, url=reached) if reached else opening.transport
+        _give_lanes(stack, connection, http, opening.connect_timeout)
     if connection.modern:
         await stack.enter_async_context(background(watch(connection, opening.watched)))
     return connection

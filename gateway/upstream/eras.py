@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from gateway.upstream.outcomes import never_sent
 from gateway.upstream.spec import Http, Transport
 
 __all__ = ["Eras", "fingerprint"]
@@ -48,10 +49,13 @@ class Eras:
         self._known[mark] = era
         self._keep()
 
-    def forget(self, mark: str) -> None:
-        """What was known may be wrong."""
-        if self._known.pop(mark, None) is not None:
+    def doubted(self, mark: str, error: Exception) -> KnownEra | None:
+        """What is still known of a server when connecting to it has failed. One that was reached may be another by now;
+        one that was not, we know as well as before.
+        """
+        if not never_sent(error) and self._known.pop(mark, None) is not None:
             self._keep()
+        return self.of(mark)
 
     def _keep(self) -> None:
         if self._file is None:

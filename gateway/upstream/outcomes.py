@@ -16,7 +16,17 @@ from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, 
 from gateway.upstream.wire import flaw_in
 from gateway.visible import shortened
 
-__all__ = ["Fate", "answer", "error_in", "fate_of", "of_error", "of_message", "of_status", "transport_error"]
+__all__ = [
+    "Fate",
+    "answer",
+    "error_in",
+    "fate_of",
+    "never_sent",
+    "of_error",
+    "of_message",
+    "of_status",
+    "transport_error",
+]
 
 Fate = Literal["unsent", "in_doubt", "refused", "session_lost"]
 
@@ -44,6 +54,15 @@ def transport_error(fate: Fate, why: str, code: int = TRANSPORT_ERROR) -> types.
 def fate_of(error: MCPError) -> Fate | None:
     """The fate that a transport gave to the request; None when the server itself sent the error."""
     return _marked(error) or ("in_doubt" if _own_words(error) else None)
+
+
+def never_sent(error: BaseException) -> bool:
+    """Whether nothing has reached the server, so that this says nothing about it."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(never_sent(one) for one in error.exceptions)
+    if isinstance(error, MCPError):
+        return fate_of(error) == "unsent"
+    return isinstance(error, OSError) and not isinstance(error, TimeoutError)
 
 
 def _marked(error: MCPError) -> Fate | None:

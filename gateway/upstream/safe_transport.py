@@ -16,6 +16,7 @@ from gateway.upstream import wire
 from gateway.upstream.http1 import REST
 from gateway.upstream.meter import STREAM, Meter
 from gateway.upstream.outcomes import of_status, transport_error
+from gateway.upstream.redirects import MOST_HOPS, elsewhere, followed, is_redirect
 
 __all__ = ["LIMITS", "SafeTransport"]
 
@@ -49,6 +50,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         self._ceiling = ceiling
         self._fragile = fragile
         self._in_session, self._heard = False, asyncio.Event()  # ... what came of the first GET
+        self.reached: str | None = None  # the address to which redirects led a POST, the last time that they did
 
     async def stream_opened(self) -> None:
         """Waits a little for the stream on which a server of the older era says what belongs to no request, questions
@@ -69,14 +71,38 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         timeouts = dict(request.extensions.get("timeout") or {})
         request.extensions["timeout"] = timeouts | {"read": _read_timeout(request)}
         try:
-            response = await self._inner.handle_async_request(request)
+            response = await self._followed(request)
         except httpx2.TransportError as error:
             return self._failed(request, error)
+        if is_redirect(response):
+            return await self._elsewhere(request, response)
         if request.method == "POST" and response.status_code >= 400:
             return await self._explained(request, response)
         streamed = response.headers.get("content-type", "").startswith("text/event-stream")
         response.stream = _SafeStream(_stream(response), None if streamed else self._ceiling)
         return response
+
+    async def _followed(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, from where the server redirects to. A redirect that is not followed is the answer."""
+        response = await self._inner.handle_async_request(request)
+        for _ in range(MOST_HOPS):
+            again = followed(request, response) if is_redirect(response) else None
+            if again is None:
+                break
+            await _read(response)  # its connection is used again
+            request, response = again, await self._inner.handle_async_request(again)
+            if request.method == "POST":
+                self.reached = str(request.url)
+        return response
+
+    async def _elsewhere(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+        await response.aclose()
+        why = elsewhere(request, response)
+        if self._fragile:
+            self._broken(why)
+        if request.method != "POST":
+            return httpx2.Response(503, request=request)
+        return _json_rpc(request, transport_error("refused", why, code=response.status_code))
 
     def _failed(self, request: httpx2.Request, error: httpx2.TransportError) -> httpx2.Response:
         why = str(error) or type(error).__name__

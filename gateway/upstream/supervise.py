@@ -201,8 +201,8 @@ class Supervisor:
         try:
             connection = await connect(stack, opening, link)
         except Exception as error:
-            self._era = self.spec.era  # what was known may be outdated: the server may have been replaced
-            self._eras.forget(mark)
+            if self.spec.era == "auto":
+                self._era = self._eras.doubted(mark, error) or "auto"
             self.refused = isinstance(error, MCPError) and fate_of(error) is None
             raise
         self._era = "modern" if connection.modern else "legacy"

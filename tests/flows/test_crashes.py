@@ -30,7 +30,7 @@ MOST_DRIVES = 8
 FEWEST = 0.75  # of the points of one drive, in another one
 TOLD = "No answer came from the tool, but user:bob confirms that the call took effect: I looked."
 
-Kill = Callable[[Path, str, int | None], int]
+Kill = Callable[[Path, str, int | str | None], int]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def drive() -> Iterator[Kill]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as worker:  # type: ignore[call-overload]  # of pipes
 
-        def one(folder: Path, story: str, die_at: int | None) -> int:
+        def one(folder: Path, story: str, die_at: int | str | None) -> int:
             job = {"folder": str(folder), "story": story, "die_at": die_at}
             worker.stdin.write(json.dumps(job) + "\n")
             worker.stdin.flush()
@@ -208,9 +208,7 @@ def in_doubt(drive: Kill, folder: Path, moment: str) -> Run:
     begin(folder)
     drive(folder, "send", None)
     attend(folder)
-    moments = ("leasing", "recording resumed", "recording admitted", "sending desk/send")
-    assert drive(folder, "send", 2 * moments.index("sending desk/send") + (moment == "after")) == signal.SIGKILL
-    assert points(folder)[-1] == f"{moment} sending desk/send"
+    assert drive(folder, "send", f"{moment} sending desk/send") == signal.SIGKILL
     assert drive(folder, "send", None) == 0
     return state(folder)
 
@@ -267,7 +265,9 @@ def test_where_a_tool_knows_what_became_of_a_call_no_person_is_asked_wherever_a_
     for number in range(0, moments, every):
         folder = tmp_path / str(number)
         begin(folder)
-        assert drive(folder, "found", number) == signal.SIGKILL
+        if drive(folder, "found", number) != signal.SIGKILL:  # what shares a commit differs
+            assert number >= FEWEST * moments, f"{number} of {moments} was not reached"
+            continue
         second = drive(folder, "found", 8 + number % 5)  # it dies too, perhaps while it asks
         assert second in (0, signal.SIGKILL)
         while state(folder).status not in ENDED:
@@ -290,9 +290,7 @@ def orders(folder: Path) -> list[Any]:
 def test_the_shop_has_exactly_one_order_in_its_database(drive: Kill, tmp_path: Path, story: str, moment: str) -> None:
     """Trusted, it is asked again, with the key that it knows; else a person looks into its books."""
     begin(tmp_path)
-    moments = ("leasing", "started", "asked", "answered and admitted", "sending")
-    assert drive(tmp_path, story, 2 * moments.index("sending") + (moment == "after")) == signal.SIGKILL
-    assert points(tmp_path)[-1] == f"{moment} sending shop/create_order"
+    assert drive(tmp_path, story, f"{moment} sending shop/create_order") == signal.SIGKILL
     drive(tmp_path, story, None)
     if story != "shop":
         assert state(tmp_path).cause == "doubt"

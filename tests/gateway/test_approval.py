@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.approval import Approval, Vote, claim, claim_again
+from gateway.approval import Approval, Vote, answers, claim, claim_again
 from gateway.call import Arguments, Call, Subject
 from tests.builders import ANN, NOON, a_call, an_approval
 
@@ -129,3 +129,20 @@ def test_a_changed_call_has_the_key_of_the_call_in_whose_place_it_runs() -> None
     found = changed.in_place_of(again)
     assert found is not None
     assert (found.arguments.value, found.keyed) == ({"amount": 10, "key": again.idempotency_key}, "key")
+
+
+def test_an_answer_in_a_run_of_ours_is_to_a_call_of_that_run_and_a_clients_to_the_call_in_any() -> None:
+    elsewhere, other_key = replace(CALL, run_id="r-2"), replace(CALL, key="t2/call/1")
+    assert answers(YES, CALL, driven=True)
+    assert not answers(YES, elsewhere, driven=True)
+    assert not answers(YES, other_key, driven=True)
+    again = replace(YES, claim=claim_again(CALL, driven=True))  # nothing was sent on it: it is good for the next one
+    assert answers(again, other_key, driven=True)
+    assert not answers(again, replace(other_key, run_id="r-2"), driven=True)
+    assert not answers(YES, CALL, driven=False)
+    clients = replace(YES, claim=claim(CALL, driven=False))
+    assert answers(clients, elsewhere, driven=False)
+    assert not answers(clients, a_call("shop/refund", "{}"), driven=False)
+    edited = clients.edited(Arguments.parse('{"amount": 1, "order": "o-1"}'))
+    assert answers(edited, elsewhere, driven=False)
+    assert answers(edited, replace(elsewhere, arguments=edited.call.arguments), driven=False)

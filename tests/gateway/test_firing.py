@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway import firing as module
 from gateway.firing import Firing
 from gateway.offline import Offline, open_offline
 from gateway.run import Run
@@ -113,3 +114,35 @@ def test_a_schedule_that_can_not_fire_is_told_once_and_keeps_nobody_else_from_it
     assert caplog.text.count("there is no agent `nobody`") == 1
     monkeypatch.undo()
     assert len(once(offline, clock, NOON)) == 1
+
+
+def test_schedules_that_could_not_be_looked_at_once_are_looked_at_again(
+    offline: Offline, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(offline, clock, NOON - MINUTE)
+    clock.now = NOON
+    monkeypatch.setattr(module, "LOOK", 0.0)
+
+    async def scenario() -> None:
+        fired = asyncio.Event()
+
+        class Breaking(Firing):
+            looks = 0
+
+            async def once(self) -> list[str]:
+                self.looks += 1
+                if self.looks < 3:
+                    raise ValueError("a bug")
+                if await super().once():
+                    fired.set()
+                return []
+
+        task = asyncio.create_task(Breaking(offline, clock).run())
+        async with asyncio.timeout(60):
+            await fired.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with caplog.at_level("ERROR", logger="toolgate.schedules"):
+        asyncio.run(scenario())
+    assert caplog.text.count("could not be looked at") == 1

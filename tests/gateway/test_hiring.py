@@ -7,6 +7,7 @@ import pytest
 
 from gateway import hiring
 from gateway.config import Config, load_config
+from gateway.engine import Hands
 from gateway.engine.dispatched import Dispatched
 from gateway.engine.embedded import Embedded
 from gateway.errors import ConfigError
@@ -62,6 +63,48 @@ def test_a_gateway_that_serves_may_be_a_worker_too(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_worker_that_breaks_ends_what_it_works_beside_and_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = config(tmp_path, SCRIPTED)
+
+    class Broken(Embedded):
+        async def serve(self, worker: Hands) -> None:
+            raise OSError("the queue is gone")
+
+    monkeypatch.setattr(hiring, "Embedded", Broken)
+
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE), open_runtime(said) as runtime:
+            with pytest.raises(OSError, match="the queue is gone"):
+                async with at_work(runtime, 1):
+                    await asyncio.Event().wait()
+
+    with caplog.at_level("ERROR", logger="toolgate.worker"):
+        asyncio.run(scenario())
+    assert "the worker broke" in caplog.text
+
+
+def test_what_goes_wrong_beside_a_worker_is_raised_as_it_is(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_runtime(config(tmp_path, SCRIPTED)) as runtime:
+            with pytest.raises(ZeroDivisionError):
+                async with at_work(runtime, 1):
+                    raise ZeroDivisionError
+
+    asyncio.run(scenario())
+
+
+def test_an_engine_that_can_not_be_had_is_told_before_anything_is_served(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_runtime(config(tmp_path, SCRIPTED + DBOS)) as runtime:
+            with pytest.raises(ConfigError, match="DBOS needs a store in PostgreSQL"):
+                async with at_work(runtime, 1):
+                    pytest.fail("it was served")
+
+    asyncio.run(scenario())
+
+
 def test_without_a_word_the_store_itself_is_the_queue(tmp_path: Path) -> None:
     assert isinstance(engine_of(config(tmp_path, "")), Embedded)
 
@@ -71,6 +114,8 @@ def test_dbos_needs_a_store_in_postgresql_and_its_package(tmp_path: Path, monkey
         engine_of(config(tmp_path, DBOS))
     said = config(tmp_path / "other", f'store = "postgresql://here/db"\n{DBOS}')
     assert isinstance(engine_of(said), Dispatched)
+    assert vars(engine_of(said, 1))["_concurrency"] == 1  # `worker --concurrency` counts before `[queue]`
+    assert vars(engine_of(said))["_concurrency"] == said.queue.concurrency
     monkeypatch.setattr(hiring, "find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=r"pip install 'toolgate\[dbos\]'"):
         engine_of(said)

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from gateway.approval import Approval
-from gateway.budget import Limits
+from gateway.budget import Limits, Spend
 from gateway.call import Allow, Deny
 from gateway.config import Config, load_config
-from gateway.errors import ConfigError, IllegalEvent, PolicyError, StoreError, UnknownRun
-from gateway.events import Admitted, Doubted, ModelAnswered, ModelAsked, Paused, Queued, Started
+from gateway.errors import ConfigError, IllegalEvent, LeaseLost, PolicyError, StoreError, UnknownRun
+from gateway.events import Admitted, Budgeted, Doubted, ModelAnswered, ModelAsked, Paused, Queued, Started
 from gateway.offline import open_offline
+from gateway.store import Reserve, run_account
+from gateway.store.lease import machine, owner_name
 
 MODEL = Path(__file__).parents[2] / "policies" / "model.conf"
 POLICY = "p, user:ann, *, */*, call, , allow, ann may\n"
@@ -134,3 +136,59 @@ def test_without_servers_a_condition_on_the_tool_lets_nobody_approve(project: Pa
         bob = offline.subject("user:bob")
         assert isinstance(asyncio.run(offline.approving.may_decide(bob, an_approval("echo/add"))), Deny)
         assert isinstance(asyncio.run(offline.approving.may_decide(bob, an_approval("mail/send"))), Allow)
+
+
+ONE, SHARED = Spend(tool_calls=1), "budget:b|"
+UNDER_WAY = (*DOUBTED[:4], Admitted("t1/call/1", "echo/add", "{}", "pin", "policy", ONE.to_json()))
+TOLD = Budgeted("t1/call/1", {SHARED: ONE.to_json()})
+RESERVED = (Reserve(run_account("r-1"), ONE, Limits()), Reserve(SHARED, ONE, Limits()))
+
+
+@pytest.mark.parametrize("how", ["cancel", "move"])
+@pytest.mark.parametrize("seconds", [0.0, 3600.0])
+def test_what_was_under_way_when_the_driver_was_killed_does_not_stay_reserved(
+    project: Path, how: str, seconds: float
+) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", [*UNDER_WAY, TOLD], lease=None, changes=RESERVED)
+            gone = await offline.store.acquire("r-1", f"{machine()}/{2**22 + 1}/x", seconds)
+            if how == "cancel":
+                await offline.cancel("r-1", "user:ann")
+            else:
+                await offline.store.move(await offline.store.pack("r-1"), "user:ann", "there.json")
+            for account in (run_account("r-1"), SHARED):
+                assert [(row.used, row.reserved) for row in await offline.store.booked(account)] == [(1, 0)]
+            assert (await offline.store.run_row("r-1")).owner is None
+            with pytest.raises(LeaseLost):  # if he was only asleep, it is not settled twice
+                await offline.store.append("r-1", [], lease=gone)
+
+    asyncio.run(scenario())
+
+
+def test_whoever_drives_a_run_settles_it_himself_when_it_is_cancelled(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", [*UNDER_WAY, TOLD], lease=None, changes=RESERVED)
+            lease = await offline.store.acquire("r-1", owner_name(), 3600.0)
+            await offline.cancel("r-1", "user:ann")
+            assert [row.reserved for row in await offline.store.booked(SHARED)] == [1]
+            await offline.store.append("r-1", [], lease=lease)
+
+    asyncio.run(scenario())
+
+
+def test_only_a_run_that_nobody_else_drives_is_noted_as_interrupted(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", DOUBTED[:2], lease=None)
+            lease = await offline.store.acquire("r-1", owner_name(), 3600.0)
+            await offline.interrupted("r-1")
+            assert (await offline.run("r-1")).status == "running"
+            assert lease is not None
+            await offline.store.release(lease)
+            await offline.interrupted("r-1")
+            assert (await offline.run("r-1")).status == "paused"
+            assert (await offline.store.run_row("r-1")).owner is None
+
+    asyncio.run(scenario())

@@ -8,7 +8,20 @@ import pytest
 from gateway.approval import Approval
 from gateway.budget import Spend
 from gateway.call import Answered, InDoubt, Outcome, Refused, TaskCreated, Unsent, outcome_to_json
-from gateway.events import Admitted, Budgeted, Denied, Doubted, Event, Queued, Recorded, Returned, Started
+from gateway.events import (
+    Admitted,
+    Budgeted,
+    Denied,
+    Doubted,
+    Event,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    Queued,
+    Recorded,
+    Returned,
+    Started,
+)
 from gateway.standing import held_back, last_word, made_by, told, unanswered
 from tests.builders import an_approval
 
@@ -81,6 +94,15 @@ def test_what_calls_hold_back_that_have_no_answer(facts: tuple[Event, ...], held
     assert held_back(told) == expected
     for cut in range(len(told)):  # in pages it is the same
         assert held_back(told[cut:], held_back(told[:cut])) == expected
+
+
+def test_a_question_to_the_model_holds_back_until_it_is_answered_or_lost() -> None:
+    asked, told = ModelAsked(1, {"tokens": 5}), Budgeted("t1/model", {"budget:b|": {"tokens": 5}})
+    assert held_back(events(asked, told)) == {"t1/model": (Spend(tokens=5), {"budget:b|": {"tokens": 5}})}
+    lost = ModelFailed(1, "lost", "its worker died", True)
+    for over in (ModelAnswered(1, {}, "stop", "m", {}, {}), lost):
+        assert held_back(events(asked, told, over)) == {}
+    assert held_back(events(asked, lost, asked)) == {"t1/model": (Spend(tokens=5), {})}
 
 
 def test_a_server_that_was_not_reached_has_said_nothing() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.budget import Limits
 from gateway.config import load_config
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, StoreError
 from gateway.offline import open_offline
 from gateway.store import Claim
 from gateway.submitting import Submission, agent_of, submit
@@ -40,6 +40,8 @@ def test_what_is_wanted_is_queued_and_ready_for_a_worker(tmp_path: Path) -> None
                 await submit(offline, Submission("count", offline.subject(agent="agent:nobody")))
             with pytest.raises(ConfigError, match="there is no model `none`"):
                 await submit(offline, Submission("count", who, model="big,none"))
+            with pytest.raises(StoreError, match=r"NUL character \(U\+0000\)"):
+                await submit(offline, Submission("count\0", who))
             assert len(await offline.store.run_rows()) == 1
 
     asyncio.run(scenario())

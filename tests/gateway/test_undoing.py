@@ -1,6 +1,8 @@
 """What a run has done is undone: each call at most once, the newest first, through all gates."""
 
 import asyncio
+import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from gateway.orphans import sweep
 from gateway.parties import CallSettings
 from gateway.reversal import Undo
 from gateway.store.lease import machine
+from gateway.store.sqlite import SqliteStore
 from gateway.undoing import Undoing
 from gateway.upstream import Upstreams
 from tests.fixtures.parts import ANN, BOB, RULES, Replies, Stage, arrivals, calls, opened, says, tally
@@ -255,5 +258,54 @@ def test_the_runs_in_which_calls_are_undone_are_not_swept_up(tmp_path: Path) -> 
         await stage.files.acquire("undo-run-1", f"{machine()}/999999999/aa", 60.0)
         assert await sweep(stage.clients()) == 0
         assert (await stage.files.run_row("undo-run-1")).status == "running"
+
+    on_stage(tmp_path, scenario)
+
+
+def test_the_record_of_what_was_undone_goes_with_its_run_and_not_before(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _: Servers) -> None:
+        await undoing.undo("run-1", ALL, ANN)
+        removal, later = stage.files.removal, round(time.time() * 1000) + 1_000_000
+        with pytest.raises(StoreError, match="it is deleted with that one"):
+            await removal.remove("undo-run-1", "user:ann")
+        await undoing.undo("run-1", ALL, ANN)
+        assert len(sent(tmp_path)) == 2
+        assert await removal.clear("runs", later, "user:ann") == 1
+        assert await stage.files.run_rows() == []
+        assert [await stage.files.events(name) for name in ("run-1", "undo-run-1")] == [[], []]
+
+    on_stage(tmp_path, scenario)
+
+
+def test_what_was_undone_since_keeps_its_run_as_long_as_its_record(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _: Servers) -> None:
+        await undoing.undo("run-1", ALL, ANN)
+        undone = (await stage.files.events("undo-run-1"))[-1].at
+        assert await stage.files.removal.clear("runs", undone, "user:ann") == 0
+        assert await stage.files.removal.clear("runs", undone + 1, "user:ann") == 1
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_copy_of_a_run_elsewhere_knows_what_was_undone_of_it(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _: Servers) -> None:
+        await undoing.undo("run-1", ALL, ANN)
+        pack = json.loads(json.dumps(await stage.files.pack("run-1")))
+        elsewhere = SqliteStore(tmp_path / "elsewhere.db")
+        try:
+            for forged in (
+                {**pack, "run": "undo-run-2"},
+                {**pack, "run": "t-2"},
+                {**pack, "undo": [*pack["undo"][1:]]},
+                {**pack, "undo": [{**pack["undo"][0], "tenant": "evil"}, *pack["undo"][1:]]},
+            ):
+                with pytest.raises(StoreError):
+                    await elsewhere.unpack(forged)
+            assert await elsewhere.unpack(pack) is True
+            there = Undoing(elsewhere, stage.pipeline, EFFECTS)
+            assert states(await there.listed("run-1")) == ["undone", "undone"]
+            assert await elsewhere.unpack(pack) is False
+        finally:
+            elsewhere.close()
 
     on_stage(tmp_path, scenario)

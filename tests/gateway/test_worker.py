@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from gateway import worker as module
+from gateway.engine import Hands
 from gateway.engine.embedded import Embedded
 from gateway.errors import ConfigError, NotItsTurn
 from gateway.events import Event, Paused, Resumed, Started, Waited
@@ -265,6 +267,56 @@ async def test_several_workers_never_drive_a_run_twice(folder: Path) -> None:
         ended = [outcome.run_id for each in told for outcome in each]
         assert sorted(ended) == sorted(f"r-{number}" for number in range(12))
         assert len(arrivals(folder, "put")) == 12
+
+
+class Ailing:
+    """A store that breaks at the first look at its version."""
+
+    def __init__(self, store: Any) -> None:
+        self._store, self.looks = store, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def version(self) -> int:
+        self.looks += 1
+        if self.looks == 1:
+            raise ValueError("a bug")
+        return int(await self._store.version())
+
+
+class Heard(Calm):
+    def __init__(self, beaten: asyncio.Event) -> None:
+        super().__init__()
+        self._beaten = beaten
+
+    def beat(self) -> None:
+        self._beaten.set()
+
+
+class Resting:
+    """An engine that brings nothing."""
+
+    async def serve(self, worker: Hands) -> None:
+        await worker.stopping.wait()
+
+
+@awaited
+async def test_a_pulse_that_misses_a_beat_says_so_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PULSE", 0.0)
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        beaten = asyncio.Event()
+        store: Any = Ailing(stage.store)
+        worker = Worker(store, stage.loop(Replies()), Terms(), calm=Heard(beaten))
+        with caplog.at_level("ERROR", logger="toolgate.worker"):
+            task = asyncio.create_task(worker.run(Resting()))
+            async with asyncio.timeout(PATIENCE):
+                await beaten.wait()
+                worker.stop()
+                await task
+        assert "missed a beat" in caplog.text
 
 
 def expected(value: bool) -> bool:  # mypy takes an attribute for as steady as it was

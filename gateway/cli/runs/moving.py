@@ -84,8 +84,11 @@ def import_command(file: Path, as_json: bool, caller: Caller) -> int:
         pack = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
         raise Stop(Exit.ERROR, f"`{file}` is no exported run") from None
+    from gateway.packing import must_be_of, taken_in
+
     with caller.offline() as offline:
-        fresh = asyncio.run(offline.store.unpack(pack))
+        must_be_of(pack, offline.subject().tenant)
+        fresh = asyncio.run(taken_in(offline, pack))
     if as_json:
         emit({"run": pack["run"], "new": fresh})
     else:

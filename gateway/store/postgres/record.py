@@ -32,8 +32,9 @@ def opened(url: str) -> Iterator[Record]:
 
 class _PostgresRecord(Record):
     _COLUMNS = (
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
-        " AND table_name NOT LIKE 'store_%' ORDER BY table_name, ordinal_position"
+        "SELECT relname, attname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+        " JOIN pg_attribute ON attrelid = pg_class.oid WHERE nspname = current_schema() AND relkind IN ('r', 'p')"
+        " AND attnum > 0 AND NOT attisdropped AND relname NOT LIKE 'store_%' ORDER BY relname, attnum"
     )
 
     def __init__(self, session: Session) -> None:

@@ -31,6 +31,12 @@ SET lock_timeout = '{BUSY_SECONDS}s'; SET idle_in_transaction_session_timeout = 
 SET statement_timeout = '30s'; SET client_min_messages = error; SET client_encoding = 'UTF8';
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
+# The first schema of the path that has a store is the path from here on: so `current_schema()` is where its tables are
+# for every role, and not a schema of the role's own (`"$user"`) that stands before it.
+_AT_HOME = """
+SELECT set_config('search_path', quote_ident(nspname), false) FROM pg_class
+JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE pg_class.oid = to_regclass('store_schema')
+"""
 
 
 class _Bit(Dumper):
@@ -57,9 +63,13 @@ class Session:
             raise StoreError(f"the store `{address.shown}` can't be opened: it keeps text as {encoding}, not as UTF8")
         self._db.adapters.register_dumper(bool, _Bit)
         self._db.adapters.register_loader("numeric", IntLoader)  # sums of whole numbers
-        self.script(_SETTINGS)
+        self.script(f"{_SETTINGS};{_AT_HOME}")
         self._gathered: list[str] | None = None
         self._escaping = Escaping(self._db.pgconn)
+
+    def settle(self) -> None:
+        """Looks again where the tables are: somebody may have made them."""
+        self.script(_AT_HOME)
 
     @property
     def lost(self) -> bool:

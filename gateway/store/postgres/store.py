@@ -83,7 +83,9 @@ def migrate(session: Session, place: Address) -> None:
     try:
         if _version(session) == SCHEMA_VERSION:
             return
-        session.script("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('toolgate ' || current_schema(), 0))")
+        session.script("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('toolgate', 0))")  # of the whole database
+        session.settle()
+        session.script("SELECT pg_advisory_xact_lock(hashtextextended('toolgate ' || current_schema(), 0))")
         session.script("SET LOCAL statement_timeout = 0")  # an index over what is there takes as long as it takes
         _make(session, place)
         session.script("COMMIT")

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from gateway import hiring
+from gateway.cli import serve
+from gateway.errors import StoreError
 from gateway.events import Queued, Started
 from gateway.store.lease import machine
 from gateway.store.sqlite import SqliteStore
@@ -80,6 +83,18 @@ def test_a_gateway_with_workers_drives_what_was_submitted_and_hands_it_over_when
     assert process.returncode == 0
     (row,) = [each for each in toolgate("runs", "--json").json if each["id"] == waiting]
     assert (row["status"], row["owner"]) == ("running", None)  # the next worker takes it up at once
+
+
+@pytest.mark.usefixtures("project")
+def test_a_gateway_whose_worker_breaks_ends_with_an_error(toolgate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_given: object) -> None:
+        raise StoreError("the queue is gone")
+
+    monkeypatch.setattr(hiring, "work", broken)
+    monkeypatch.setattr(serve, "_settled", lambda: None)  # this process goes on
+    said = toolgate("serve", "--port", "0", "--workers", "1")
+    assert said.code == 1
+    assert "the queue is gone" in said.err
 
 
 def test_people_are_told_on_stderr(project: Path, env: Mapping[str, str]) -> None:

@@ -170,11 +170,53 @@ class Idle:
     async def room(self) -> None:
         """There is."""
 
-    async def take(self) -> None:
+    async def take(self) -> "asyncio.Task[None] | None":
         self.called.set()
+        return None
 
     def spare(self) -> None:
         """It goes on."""
+
+
+class Busy(Idle):
+    """A worker with room for one run, which it drives until it is told."""
+
+    def __init__(self) -> None:
+        self.stopping, self.called = asyncio.Event(), asyncio.Event()
+        self.free, self.finish = asyncio.Event(), asyncio.Event()
+        self.free.set()
+        self.taken = 0
+
+    async def room(self) -> None:
+        await self.free.wait()
+
+    async def take(self) -> "asyncio.Task[None]":
+        await asyncio.sleep(0)  # a claim takes its time
+        self.taken += 1
+        self.free.clear()
+        return asyncio.create_task(self._drive())
+
+    async def _drive(self) -> None:
+        await self.finish.wait()
+        self.free.set()
+
+
+def test_a_ticket_waits_until_the_worker_has_room(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        engine, worker = Dispatched(f"postgresql:///{tmp_path.name}", 2), Busy()
+        tickets = [asyncio.create_task(engine.redeem(worker)) for _ in range(3)]
+        for _ in range(20):  # all of them have come as far as they can
+            await asyncio.sleep(0)
+        assert worker.taken == 1
+        worker.finish.set()
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*tickets)
+        assert worker.taken == 3
+        worker.stopping.set()
+        await engine.redeem(worker)
+        assert worker.taken == 3
+
+    asyncio.run(scenario())
 
 
 def test_tickets_that_are_over_do_not_stay_in_the_database(postgres: Any) -> None:

@@ -279,6 +279,29 @@ def test_one_person_does_not_take_the_place_of_the_others(monkeypatch: pytest.Mo
     within(scenario)
 
 
+def test_what_one_listener_and_one_person_is_subscribed_to_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MOST_TEXT", 20)
+    monkeypatch.setattr(room, "MOST_TEXT_EACH", 30)
+
+    def resource(name: str) -> Offer:
+        return replace(RESOURCE, name=name)
+
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        one, other, hers = Ear().listener, Ear().listener, Ear(subject=BOB).listener
+        with changes.listening(one), changes.listening(other), changes.listening(hers):
+            await changes.watch(one, resource("a"), "a" * 20)
+            with pytest.raises(MCPError, match="at most 20 characters in all, and those of one person 30"):
+                await changes.watch(one, resource("b"), "b")
+            with pytest.raises(MCPError, match="of one person 30"):
+                await changes.watch(other, resource("b"), "b" * 11)
+            await changes.watch(hers, resource("b"), "b" * 20)
+            changes.unwatch(one, ("crm", "a"))
+            await changes.watch(other, resource("b"), "b" * 11)
+            assert {uri for (_, uri), count in servers.watched.items() if count} >= {"b"}
+
+    within(scenario)
+
+
 def test_at_the_end_every_listener_ends_and_whoever_comes_later_at_once() -> None:
     async def scenario(servers: Servers, changes: Changes) -> None:
         ear = Ear()

@@ -14,17 +14,22 @@ from typing import Any
 
 import mcp_types as types
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from gateway.budget import Limits
+from gateway.call import Subject
+from gateway.caller import NOBODY
 from gateway.errors import StoreError
 from gateway.events import Returned
 from gateway.serve.application import application
 from gateway.serve.asgi import App as AsgiApp
 from gateway.serve.asgi import dumped
-from gateway.serve.direct import Direct
+from gateway.serve.asking import Asker
+from gateway.serve.direct import Direct, Plain, Underway
 from gateway.serve.door import Door
 from gateway.serve.edge import Edge
 from gateway.serve.origins import Origins
+from gateway.serve.sessions import IDLE_SECONDS
 from tests.fixtures.asgi import PATIENCE, Answer, Forbidden, Peer, Through, ask, talk
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO, FIXTURES, INITIALIZE, INITIALIZED, LEGACY, MODERN, WAITING, request
@@ -535,3 +540,41 @@ def test_a_call_that_can_not_be_recorded_is_not_made(tmp_path: Path, era: str, m
         assert "the disk is full" in answer.message["error"]["message"]
 
     at_desk(tmp_path, scenario)
+
+
+class SlowFront:
+    """A front whose answer waits."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, _method: str, _request: Any) -> Any:
+        self.asked.set()
+        await self.may_answer.wait()
+        raise MCPError(-32603, "no")
+
+
+def test_a_session_whose_call_is_under_way_is_not_idle_however_long_it_takes() -> None:
+    async def scenario() -> None:
+        now, front, ann = [1000.0], SlowFront(), Asker(Subject("user:ann", "acme"))
+        direct: Any = Direct(Forbidden, front, {})  # type: ignore[arg-type]
+        table = direct._handshakes  # noqa: SLF001 - the sessions as they are kept
+        table._clock = lambda: now[0]  # noqa: SLF001
+        first, second = (table.known(table.greeted(ann, INITIALIZE)) for _ in range(2))
+        first.introduced = second.introduced = True
+        plain = Plain(1, first.client, LEGACY, NOBODY, {"name": "x", "arguments": {}})
+        call = asyncio.create_task(direct.answer(plain, Underway(None)))
+        await front.asked.wait()
+        now[0] += IDLE_SECONDS - 1
+        table.fresh(ann, second.client.session)
+        assert min([first, second], key=lambda one: one.idle_order) is second
+        now[0] += 60
+        assert table.by_person()[ann.person] == [first, second]
+        front.may_answer.set()
+        await call
+        now[0] += IDLE_SECONDS
+        assert table.fresh(ann, first.client.session) is first
+        now[0] += IDLE_SECONDS + 1
+        assert table.fresh(ann, first.client.session) is None
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))

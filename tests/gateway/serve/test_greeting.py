@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -408,6 +409,8 @@ def test_a_session_that_the_sdk_could_not_be_told_of_is_still_there() -> None:
         asked: list[Any] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["method"] == "DELETE":
+                raise RuntimeError("nor can it be asked")
             asked.append(scope["state"].get("toolgate.session"))
             if len(asked) == 1:
                 raise RuntimeError("it can't be loaded")
@@ -425,6 +428,51 @@ def test_a_session_that_the_sdk_could_not_be_told_of_is_still_there() -> None:
         assert asked == [session, session, None]
         await answered(made, posted(request("ping"), session))
         assert asked == [session, session, None, None]
+
+    within(work())
+
+
+class Half:
+    """An application that breaks at one message, for as long as it is broken; `open` are its sessions."""
+
+    def __init__(self, fails: str, raises: bool) -> None:
+        self.fails, self.raises, self.broken = fails, raises, True
+        self.open: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "DELETE":
+            self.open.remove(dict(scope["headers"])[SESSION].decode())
+            return
+        if given := scope["state"].get("toolgate.session"):
+            self.open.append(given)
+        failing = self.broken and json.loads((await receive())["body"])["method"] == self.fails
+        if failing and self.raises:
+            raise RuntimeError("it breaks")
+        await send({"type": "http.response.start", "status": 500 if failing else 202, "headers": []})
+
+
+@pytest.mark.parametrize("fails", ["initialize", "notifications/initialized"])
+@pytest.mark.parametrize("raises", [True, False])
+def test_of_a_session_that_the_sdk_was_told_of_by_half_nothing_is_left_there(fails: str, raises: bool) -> None:
+    async def work() -> None:
+        sdk, handshakes = Half(fails, raises), Handshakes()
+        made = greeting(sdk, handshakes)
+        session = (await answered(made, posted(request("initialize", INITIALIZE))))["session"]
+        known, peer, asked = handshakes.untold(session), Peer(), posted(request("prompts/list"), session)
+        assert known is not None
+        known.introduced = True
+        if raises:
+            with pytest.raises(RuntimeError, match="it breaks"):
+                await made(asked, peer.receive, peer.send)
+        else:
+            await made(asked, peer.receive, peer.send)
+            assert (peer.answer.status, peer.answer.headers["retry-after"]) == (503, "1")
+            assert peer.answer.message["id"] == asked["toolgate.message"]["id"]
+            assert "could not go on with this session" in peer.answer.message["error"]["message"]
+        assert (sdk.open, handshakes.untold(session)) == ([], known)
+        sdk.broken = False
+        assert (await answered(made, posted(request("prompts/list"), session)))["status"] == 202
+        assert (sdk.open, handshakes.untold(session)) == ([session], None)
 
     within(work())
 

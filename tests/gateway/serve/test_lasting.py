@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.call import Subject
+from gateway.serve import lasting as under_test
 from gateway.serve.asgi import Message, Receive, Scope, Send, with_message
 from gateway.serve.asking import ASKER, STILL, Asker, Standing
 from gateway.serve.lasting import Lasting
@@ -52,6 +53,11 @@ class Gate:
         return self.standing
 
 
+def anns(session: str) -> Asker | None:
+    """The table of open sessions, which are all hers, but for those with a name that somebody has made up."""
+    return None if session.startswith("x") else ANN
+
+
 async def silent() -> Message:
     return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return] # never
 
@@ -89,7 +95,7 @@ def test_a_stream_lasts_while_its_client_may_come_in_and_then_ends_whole(
 ) -> None:
     async def scenario() -> None:
         gate = Gate()
-        async with asked(Lasting(Inner(), every=0.001), request(gate, method, posted=posted)) as (task, answer):
+        async with asked(Lasting(Inner(), anns, every=0.001), request(gate, method, posted=posted)) as (task, answer):
             await gate.twice.wait()
             assert not task.done()
             gate.standing = standing
@@ -101,7 +107,7 @@ def test_a_stream_lasts_while_its_client_may_come_in_and_then_ends_whole(
 
 def test_without_log_ins_nobody_is_looked_at_again() -> None:
     async def scenario() -> None:
-        lasting = Lasting(Inner(), every=0.001)
+        lasting = Lasting(Inner(), anns, every=0.001)
         async with asked(lasting, request(None, session="s")) as (task, _):
             await asyncio.sleep(0)
             assert not task.done()
@@ -113,7 +119,7 @@ def test_without_log_ins_nobody_is_looked_at_again() -> None:
 def test_a_session_is_closed_when_what_it_was_last_used_with_is_taken_back() -> None:
     async def scenario() -> None:
         inner, first, second = Inner(), Gate(), Gate()
-        lasting = Lasting(inner, every=0.001)
+        lasting = Lasting(inner, anns, every=0.001)
         for gate in (first, second):
             async with asked(lasting, request(gate, "POST", "s", posted="tools/call")) as (task, _):
                 await task
@@ -131,7 +137,7 @@ def test_a_session_is_closed_when_what_it_was_last_used_with_is_taken_back() -> 
 def test_a_token_that_merely_ends_closes_no_session() -> None:
     async def scenario() -> None:
         inner, gate = Inner(), Gate()
-        lasting = Lasting(inner, every=0.001)
+        lasting = Lasting(inner, anns, every=0.001)
         async with asked(lasting, request(gate, "POST", "s", posted="tools/call")) as (task, _):
             await task
         gate.standing = "ended"
@@ -145,7 +151,7 @@ def test_a_token_that_merely_ends_closes_no_session() -> None:
 def test_what_a_stranger_presents_says_nothing_about_somebodys_session() -> None:
     async def scenario() -> None:
         inner, own, other = Inner(), Gate(), Gate()
-        lasting = Lasting(inner, every=0.001)
+        lasting = Lasting(inner, anns, every=0.001)
         for gate, asker in ((own, ANN), (other, BOB)):
             async with asked(lasting, request(gate, "POST", "s", asker, posted="tools/call")) as (task, _):
                 await task
@@ -157,6 +163,29 @@ def test_what_a_stranger_presents_says_nothing_about_somebodys_session() -> None
     run(scenario())
 
 
+@pytest.mark.parametrize(("name", "asker"), [("x", BOB), ("more", ANN)], ids=["made up", "closed since"])
+def test_nobody_has_a_session_forgotten_that_is_open(monkeypatch: pytest.MonkeyPatch, name: str, asker: Asker) -> None:
+    monkeypatch.setattr(under_test, "MAX_RUNS", 3)
+
+    async def scenario() -> None:
+        inner, own, other, closed = Inner(), Gate(), Gate(), set[str]()
+        lasting = Lasting(inner, lambda session: None if session in closed else anns(session), every=0.001)
+
+        async def used(gate: Gate, session: str, by: Asker) -> None:
+            async with asked(lasting, request(gate, "POST", session, by, posted="tools/call")) as (task, _):
+                await task
+
+        await used(own, "s", ANN)
+        for number in range(10):
+            await used(other, f"{name}{number}", asker)
+            closed.add(f"{name}{number}")
+        own.standing = "gone"
+        await inner.closed.wait()
+        assert inner.seen[-1] == ("DELETE", "s", ANN)
+
+    run(scenario())
+
+
 def test_who_can_not_be_looked_at_holds_no_stream() -> None:
     async def broken() -> Standing:
         raise RuntimeError
@@ -164,7 +193,7 @@ def test_who_can_not_be_looked_at_holds_no_stream() -> None:
     async def scenario() -> None:
         scope = request(None)
         scope["state"][STILL] = broken
-        async with asked(Lasting(Inner(), every=0.001), scope) as (task, _):
+        async with asked(Lasting(Inner(), anns, every=0.001), scope) as (task, _):
             await task
 
     run(scenario())

@@ -10,7 +10,9 @@ from mcp import Client, MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 
 from gateway.serve import changes
+from gateway.serve.listening import MOST_ASKED
 from gateway.serve.replies import DENIED
+from gateway.uris import MAX_URI
 from tests.fixtures.gateway_app import Setup, opened, spec
 from tests.gateway.serve.test_exchanges import PATIENCE, server
 
@@ -72,6 +74,45 @@ def test_whoever_may_not_subscribe_is_told_why_if_a_line_says_it(tmp_path: Path)
             assert caught.value.code == DENIED
 
     within(tmp_path, scenario, "p, *, *, up/test://static-text, subscribe, , deny, it is quiet")
+
+
+LONG = "test://" + "a" * MAX_URI
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_a_uri_that_is_too_long_is_refused_wherever_it_is_named(tmp_path: Path, mode: str) -> None:
+    async def scenario(app: Any) -> None:
+        async with Client(app.server, mode=mode, cache=None) as client:
+            with pytest.raises(MCPError, match=f"A URI has at most {MAX_URI} characters"):
+                await client.read_resource(LONG)
+            reference = types.ResourceTemplateReference(type="ref/resource", uri=LONG)
+            with pytest.raises(MCPError, match="A URI has at most"):
+                await client.complete(reference, {"name": "x", "value": "y"})
+            requests: list[Any] = [
+                types.SubscribeRequest(params=types.SubscribeRequestParams(uri=LONG)),
+                types.UnsubscribeRequest(params=types.UnsubscribeRequestParams(uri=LONG)),
+            ]
+            for request in requests if mode == "legacy" else []:
+                with pytest.raises(MCPError, match="A URI has at most"):
+                    await client.session.send_request(request, types.EmptyResult)
+            if mode != "legacy":
+                with pytest.raises(MCPError, match="A URI has at most"):
+                    async with client.listen(resource_subscriptions=[WATCHED, LONG]):
+                        pass
+
+    within(tmp_path, scenario)
+
+
+def test_a_subscription_of_which_too_much_would_be_kept_is_refused(tmp_path: Path) -> None:
+    async def scenario(app: Any) -> None:
+        async with Client(app.server, mode="2026-07-28", cache=None) as client:
+            with pytest.raises(MCPError, match=f"A subscription has at most {MOST_ASKED} bytes"):
+                async with client.listen(resource_subscriptions=[WATCHED] * (MOST_ASKED // len(WATCHED))):
+                    pass
+            async with client.listen(resource_subscriptions=[WATCHED] * 3) as stream:
+                assert stream.honored.resource_subscriptions == [WATCHED]
+
+    within(tmp_path, scenario)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

@@ -223,7 +223,7 @@ def test_nor_does_one_of_the_modern_era_within_a_request(at_house: Run, key: str
         own = {b"mcp-protocol-version": MODERN.encode(), b"mcp-method": method.encode()}
         own |= {b"mcp-name": b"echo__echo"} if call else {}
         prefix = "io.modelcontextprotocol/"
-        meta = {f"{prefix}protocolVersion": MODERN, f"{prefix}clientInfo": params["clientInfo"]}
+        meta: dict[str, Any] = {f"{prefix}protocolVersion": MODERN, f"{prefix}clientInfo": params["clientInfo"]}
         meta |= {f"{prefix}clientCapabilities": {}}
         meta[prefix + name] = {**meta[prefix + name], "x": {"text": "a" * MOST_TOLD}}
         asked = {"name": "echo__echo", "arguments": {"text": "x"}} if call else {"notifications": {}}

@@ -16,7 +16,20 @@ from gateway.store import Follow, Open, run_account
 from gateway.store.database import DatabaseStore
 from gateway.store.sqlite import SqliteStore
 from gateway.task import Task
-from tests.builders import ANN, CLIENT, QUEUED, STARTED, Clock, a_call, admitted, an_approval, decided, held, wanted
+from tests.builders import (
+    ANN,
+    CLIENT,
+    QUEUED,
+    STARTED,
+    Clock,
+    a_call,
+    admitted,
+    an_approval,
+    decided,
+    held,
+    made,
+    wanted,
+)
 
 WAITING: tuple[Event, ...] = (
     QUEUED,
@@ -105,6 +118,21 @@ def test_a_yes_that_was_used_lets_no_call_be_made_once_more(there: DatabaseStore
     assert arrived(there, pack).state == "cancelled"
 
 
+def test_nor_does_one_that_was_used_for_another_call(there: DatabaseStore, pack: Pack) -> None:
+    for event in (
+        decided(1, approval_id="A-1"),
+        Resumed("", "user:ann"),
+        Started("here/1/b"),
+        *made(1),
+        *wanted(2, "shop/refund"),
+        admitted(1, turn=2, approval_id="A-1"),
+    ):
+        pack["events"].append({"seq": len(pack["events"]) + 1, "at": 9, **event_to_json(event)})
+    pack["approvals"][0].update(state="consumed", consumed_at=9)
+    pack["tasks"] = []
+    assert arrived(there, pack).state == "cancelled"
+
+
 @pytest.mark.parametrize("state", ["denied", "expired", "cancelled", "consumed"])
 def test_what_is_over_is_history(there: DatabaseStore, pack: Pack, state: str) -> None:
     pack["events"].append(
@@ -179,6 +207,7 @@ def _of(table: str, **changes: Any) -> Callable[[Pack], object]:
         _of("tasks", arguments="[[["),
         _of("tasks", theirs=7),
         _of("tasks", created=None),
+        lambda pack: pack["approvals"].clear(),
         lambda pack: pack["approvals"].append("A-2"),
         lambda pack: pack["approvals"].append(dict(pack["approvals"][0])),
         lambda pack: pack["tasks"].append(3),

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -106,3 +107,12 @@ def test_a_file_that_is_none_or_not_whole_changes_nothing(
     assert asyncio.run(store.run_rows()) == []
     with pytest.raises(StoreError, match="can't be read"):
         asyncio.run(store.fill(tmp_path / "none"))
+
+
+def test_of_a_place_without_the_tables_of_a_store_no_back_up_is_written(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as db:
+        db.execute("CREATE TABLE marathons (runner TEXT)")
+    out = io.StringIO()
+    with in_sqlite(tmp_path / "other.db") as record, pytest.raises(StoreError, match="nothing was written"):
+        write(record, out)
+    assert out.getvalue() == ""

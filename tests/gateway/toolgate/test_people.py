@@ -1,15 +1,22 @@
 """What people say by a gate: to runs, and to questions."""
 
 import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gateway.approval import Approval
-from gateway.call import Deny
+from gateway.call import Deny, Subject
 from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownApproval, UnknownRun, UnknownSession
 from gateway.events import event_name
+from gateway.store.sessions import SessionBook
 from gateway.toolgate import RunWaiting, Toolgate
+from gateway.toolgate.people import Sessions
 
 PATIENCE = 120.0
 
@@ -38,6 +45,11 @@ def test_who_may_answer_is_policy_and_an_answer_is_given_once(project: Path) -> 
                 await bob.approvals.decide(asked.id, "denied")
             with pytest.raises(UnknownApproval):
                 await bob.approvals.decide("A-none", "denied")
+            for start in ("A", asked.id):
+                with pytest.raises(UnknownApproval):  # of another tenant he learns nothing
+                    await gate.as_user("user:bob", "evil").approvals.decide(start, "denied")
+            with pytest.raises(StoreError, match="NUL"):
+                await gate.run("Send\0 it.")
             assert (await gate.resume(run_id)).output == "Sent."
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
@@ -227,3 +239,29 @@ def test_a_session_that_is_not_there_is_said(project: Path) -> None:
             assert (waits.status, waits.begun, await gate.sessions.open("none")) == ("waiting", True, [])
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_a_look_at_sessions_keeps_no_event_loop_waiting() -> None:
+    """The store has a thread for it, where it needs one."""
+    threads = list[str]()
+
+    class Slow:
+        def read(self, *_: object) -> list[Any]:
+            threads.append(threading.current_thread().name)
+            return [(None,)] if len(threads) == 1 else []
+
+        async def reading(self, look: Callable[[], Any]) -> Any:
+            with ThreadPoolExecutor(thread_name_prefix="aside") as aside:
+                return await asyncio.get_running_loop().run_in_executor(aside, look)
+
+    async def scenario() -> None:
+        access: Any = Slow()
+        offline: Any = SimpleNamespace(store=SimpleNamespace(sessions=lambda *who: SessionBook(access, *who)))
+        sessions = Sessions(offline, Subject("user:ann", "acme"))
+        assert await sessions.memory("trip") is None
+        assert await sessions.list() == []
+        assert await sessions.open("trip") == []
+
+    asyncio.run(scenario())
+    assert len(threads) == 4
+    assert all(name.startswith("aside") for name in threads)

@@ -19,10 +19,11 @@ def test_what_was_learned_is_known_at_the_next_start(tmp_path: Path) -> None:
     assert Eras(tmp_path / "state" / "eras.json").of("b") is None
 
 
-def test_what_was_forgotten_is_not_known_any_more(tmp_path: Path) -> None:
+def test_what_is_in_doubt_is_not_known_any_more(tmp_path: Path) -> None:
     eras = Eras(tmp_path / "eras.json")
     eras.learn("a", "modern")
-    eras.forget("a")
+    assert eras.doubted("a", ConnectionRefusedError()) == "modern"
+    assert eras.doubted("a", RuntimeError("it speaks an unknown version")) is None
     assert Eras(tmp_path / "eras.json").of("a") is None
 
 
@@ -64,3 +65,34 @@ def test_a_server_that_was_legacy_is_not_probed_again(tmp_path: Path, hostile: A
     assert Eras(tmp_path / "eras.json").of(fingerprint(transport)) == "legacy"
     os.chmod(tmp_path / "eras.json", 0o600)  # noqa: PTH101 - it is only read from here on
     asyncio.run(connect(Eras(tmp_path / "eras.json")))
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize(
+    "transport", [Http("http://127.0.0.1:1/mcp"), Stdio("/nowhere/program")], ids=["http", "stdio"]
+)
+def test_who_is_not_there_says_nothing_about_his_era(tmp_path: Path, transport: Any, era: Any) -> None:
+    file = tmp_path / "eras.json"
+    Eras(file).learn(fingerprint(transport), era)
+
+    async def connect() -> str:
+        async with Upstreams({"s": ServerSpec("s", transport)}, Eras(file)) as up:
+            assert up.catalogue.missing.keys() == {"s"}
+            return up.status()[0].era
+
+    assert asyncio.run(asyncio.wait_for(connect(), 60)) == era
+    assert Eras(file).of(fingerprint(transport)) == era
+
+
+def test_a_server_that_answers_otherwise_than_it_used_to_is_asked_anew(tmp_path: Path, hostile: Any) -> None:
+    file = tmp_path / "eras.json"
+    spec = hostile("mirror", era="auto")
+    transport = spec.resolve()
+    Eras(file).learn(fingerprint(transport), "modern")  # it was replaced since
+
+    async def connect() -> None:
+        async with Upstreams({"s": ServerSpec("s", transport)}, Eras(file)) as up:
+            assert up.catalogue.missing.keys() == {"s"}
+
+    asyncio.run(asyncio.wait_for(connect(), 60))
+    assert Eras(file).of(fingerprint(transport)) != "modern"

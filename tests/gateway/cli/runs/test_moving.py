@@ -129,3 +129,17 @@ def test_what_can_not_be_done_is_said(queued: Path, toolgate: Command) -> None:
     ):
         refused = toolgate("runs", *command)
         assert (refused.code, why in refused.err) == (code, True), refused.err
+
+
+def test_a_file_raises_no_limit_and_says_for_itself_in_which_tenant_it_is(queued: Path, toolgate: Command) -> None:
+    pack = toolgate("runs", "export", RUN).json
+    there = ("--project", str(away(queued)))
+    (queued / "other.json").write_text(json.dumps(pack).replace('"tenant": "acme"', '"tenant": "evil"'))
+    refused = toolgate("runs", "import", "other.json", *there)
+    assert (refused.code, "of the tenant `evil`" in refused.err) == (1, True)
+    pack["events"][0]["limits"] = {"tool_calls": 10**15}
+    (queued / "run.json").write_text(json.dumps(pack))
+    assert toolgate("runs", "import", "run.json", "--json", *there).json == {"run": RUN, "new": True}
+    last = toolgate("runs", "export", RUN, *there).json["events"][-1]
+    assert (last["event"], last["by"], last["limits"]["tool_calls"] < 10**6) == ("limits_raised", "import", True)
+    assert toolgate("runs", "import", "run.json", "--json", *there).json == {"run": RUN, "new": False}

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import io
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -13,9 +15,12 @@ from gateway.budget import Limits, Spend
 from gateway.errors import StoreError
 from gateway.events import Started
 from gateway.store import Reserve
+from gateway.store.copying import write
+from gateway.store.migrations import SCHEMA_VERSION
 from gateway.store.postgres import commits
 from gateway.store.postgres import store as module
 from gateway.store.postgres.address import address
+from gateway.store.postgres.record import opened
 from gateway.store.postgres.session import Session
 from gateway.store.postgres.store import PostgresStore, migrate
 from tests.builders import NOON, QUEUED
@@ -23,6 +28,7 @@ from tests.fixtures.postgres import Server
 from tests.fixtures.stores import execute, line_of, tables, worker
 
 ONE = Spend(turns=1)
+PATIENCE = 60.0
 
 
 @pytest.mark.parametrize("acknowledged", [1, 17, 150])
@@ -133,6 +139,64 @@ def test_two_stores_in_one_database_do_not_see_each_other(postgres: Server, url:
     ):
         asyncio.run(one.append("r-1", [QUEUED], lease=None))
         assert asyncio.run(other.run_rows()) == []
+
+
+@pytest.fixture
+def shared(postgres: Server) -> Iterator[tuple[str, str]]:
+    """The URLs of one store in `public`, for a role without a schema of its own, and for one that has one."""
+    with contextlib.closing(postgres.connected()) as db:
+        db.execute("CREATE DATABASE shared")
+        db.execute("CREATE ROLE gw1 LOGIN SUPERUSER; CREATE ROLE gw2 LOGIN SUPERUSER")
+        try:
+            one, two = postgres.url("shared", "gw1"), postgres.url("shared", "gw2")
+            PostgresStore(one).close()
+            execute(two, "CREATE SCHEMA gw2")
+            yield one, two
+        finally:
+            db.execute("DROP DATABASE shared WITH (FORCE)")
+            db.execute("DROP ROLE gw1, gw2")
+
+
+def test_two_roles_that_share_a_store_share_its_lock_and_its_back_up(shared: tuple[str, str]) -> None:
+    """`search_path` is `"$user", public`: a schema that has the name of the role stands before that of the tables."""
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(_db: object) -> None:
+        begun.set()
+        go.wait(PATIENCE)
+
+    async def scenario(one: PostgresStore, two: PostgresStore) -> None:
+        first = asyncio.create_task(one._write(slow))  # noqa: SLF001 - as any transaction
+        await asyncio.to_thread(begun.wait, PATIENCE)
+        second = asyncio.create_task(two.append("r-1", [QUEUED], lease=None))
+        waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        async with asyncio.timeout(PATIENCE):
+            while not second.done() and not await asyncio.to_thread(execute, shared[0], waits):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert not second.done()  # it waits for the first
+        go.set()
+        await asyncio.gather(first, second)
+
+    try:
+        with contextlib.closing(PostgresStore(shared[0])) as one, contextlib.closing(PostgresStore(shared[1])) as two:
+            asyncio.run(scenario(one, two))
+    finally:
+        go.set()
+    for url in shared:
+        with opened(url) as record:
+            assert write(record, io.StringIO()) > 0
+            assert {"runs", "events", "jobs"} <= {*record.tables()}
+
+
+def test_who_comes_while_another_role_makes_the_tables_makes_none_of_his_own(
+    shared: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(Session(address(shared[1]))) as late:
+        late.script("SET search_path TO gw2, public")  # as it was when it looked and found none
+        told = iter([0, SCHEMA_VERSION])
+        monkeypatch.setattr(module, "_version", lambda _session: next(told))
+        migrate(late, address(shared[1]))
+        assert late.script("SELECT tablename FROM pg_tables WHERE schemaname = 'gw2'") == []
 
 
 def test_the_password_is_in_nothing_that_it_says(postgres: Server, url: str) -> None:
