@@ -18,7 +18,7 @@ ROWS = {
     "decision": 2,
     "policy": 1,
     "turn": 4,
-    "start": 3,
+    "start": 5,
     "first": 5,
     "list": 4,
     "provider": 3,
