@@ -6,6 +6,7 @@ one moment, while others go on writing. What is read goes into an empty store, a
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,9 @@ __all__ = ["fill", "write"]
 
 _AT_ONCE = 200  # rows of one statement
 _MARK = "toolgate store"
+# What a process notes that only looks.
+_SEEN = ("sightings", "catalogues", "firings", "policy_processes", "policy_versions")
+_NAME = re.compile(r"[a-z][a-z_]*")
 
 
 def write(record: Record, out: IO[str]) -> int:
@@ -43,25 +47,45 @@ def _line(out: IO[str], value: object) -> None:
 def fill(db: Ledger, path: Path) -> int:
     """Puts everything that such a file has into an empty store, in a transaction; says how many rows. Raises StoreError
     for a store that is not empty, and for a file that is none, is not whole, or was written by a newer Toolgate.
+
+    What processes have noted of servers, schedules and policies by then is not missed, and does not count.
     """
-    if db.execute("SELECT 1 FROM runs LIMIT 1").fetchone() or db.execute("SELECT 1 FROM api_keys LIMIT 1").fetchone():
-        raise StoreError("the store is not empty; restore into a new one")
-    count, insert, rows = 0, "", list[Sequence[Any]]()
+    for table in ("runs", "api_keys"):
+        _check_empty(db, table)
+    for table in _SEEN:
+        db.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
+    count, insert, width, rows = 0, "", 0, list[Sequence[Any]]()
     for line in _lines(path):
         if isinstance(line, list):
+            if len(line) != width:
+                raise StoreError(f"`{path}` is damaged: a row of {len(line)} values, where there are {width} columns")
             count += 1
             rows.append(line)
         if rows and (len(rows) == _AT_ONCE or isinstance(line, dict)):
             db.write(insert, rows)
             rows = []
         if isinstance(line, dict) and "table" in line:
-            insert = _insert(line)
+            insert, width = _insert(db, path, line)
     return count
 
 
-def _insert(line: Mapping[str, Any]) -> str:
-    columns = ", ".join(f'"{name}"' for name in line["columns"])
-    return f"INSERT INTO {line['table']} ({columns}) VALUES ({', '.join('?' * len(line['columns']))})"  # noqa: S608
+def _check_empty(db: Ledger, table: str) -> None:
+    if db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():  # noqa: S608 - a name, as `_insert` has seen
+        raise StoreError(f"the store is not empty (`{table}` has rows); restore into a new one")
+
+
+def _insert(db: Ledger, path: Path, line: Mapping[str, Any]) -> tuple[str, int]:
+    """The statement for the rows of a table, and how many values one has. The names come from a file: they are names
+    and nothing else, or they are refused.
+    """
+    table, columns = line["table"], line.get("columns")
+    if not isinstance(columns, list) or not all(isinstance(name, str) and _NAME.fullmatch(name) for name in columns):
+        raise StoreError(f"`{path}` is damaged: `columns` are no names of columns")
+    if not isinstance(table, str) or not _NAME.fullmatch(table):
+        raise StoreError(f"`{path}` is damaged: `table` is no name of a table")
+    _check_empty(db, table)
+    named, given = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({named}) VALUES ({given})", len(columns)  # noqa: S608 - names, as was looked
 
 
 def _lines(path: Path) -> Iterator[Any]:
@@ -72,7 +96,9 @@ def _lines(path: Path) -> Iterator[Any]:
             head = json.loads(file.readline())
             if not isinstance(head, dict) or head.get("what") != _MARK:
                 raise StoreError(f"`{path}` is no back-up of a store")
-            if head["version"] > SCHEMA_VERSION:
+            if not isinstance(version := head.get("version"), int):
+                raise StoreError(f"`{path}` is damaged: its head says no version")
+            if version > SCHEMA_VERSION:
                 raise StoreError(f"`{path}` was written by a newer Toolgate; update this one")
             for text in file:
                 line = json.loads(text)

@@ -56,7 +56,7 @@ def test_what_a_back_up_holds_is_a_store_again_of_either_kind(
     assert rows == sum(map(len, before.values()))
     with closing(SqliteStore(tmp_path / "other.db")) as other:
         assert asyncio.run(other.fill(tmp_path / "copy")) == rows
-        with pytest.raises(StoreError, match="the store is not empty; restore into a new one"):
+        with pytest.raises(StoreError, match=r"the store is not empty \(`runs` has rows\); restore into a new one"):
             asyncio.run(other.fill(tmp_path / "copy"))
         assert asyncio.run(other.approval("A-1")).reason == asyncio.run(store.approval("A-1")).reason
     assert kept(tmp_path / "other.db") == before
@@ -71,6 +71,20 @@ def test_a_laptops_store_moves_into_any(bare: Place, tmp_path: Path) -> None:
     with closing(store_at(bare)) as other:
         asyncio.run(other.fill(tmp_path / "copy"))
     assert kept(bare) == kept(laptop)
+
+
+def test_what_processes_have_noted_that_only_looked_is_not_in_the_way(
+    store: DatabaseStore, place: Place, tmp_path: Path
+) -> None:
+    with closing(SqliteStore(tmp_path / "full.db", clock=Clock())) as full:
+        fill(full)
+        asyncio.run(full.note("here/1/a", {"servers": []}))
+        asyncio.run(full.last_firing("nightly"))
+    backup(tmp_path / "full.db", tmp_path / "copy")
+    asyncio.run(store.note("here/2/b", {"servers": []}))
+    asyncio.run(store.last_firing("nightly"))
+    asyncio.run(store.fill(tmp_path / "copy"))
+    assert kept(place) == kept(tmp_path / "full.db")
 
 
 def test_a_back_up_is_of_one_moment(store: DatabaseStore, place: Place) -> None:
@@ -93,6 +107,11 @@ def test_a_back_up_is_of_one_moment(store: DatabaseStore, place: Place) -> None:
         (lambda _: "my diary\n", "is no back-up"),
         (lambda _: "{}\n", "is no back-up"),
         (lambda _: json.dumps({"what": "toolgate store", "version": SCHEMA_VERSION + 1}), "newer Toolgate"),
+        (lambda _: json.dumps({"what": "toolgate store"}), "its head says no version"),
+        (lambda text: text.replace('"table":"runs"', '"table":"runs; DROP TABLE api_keys"'), "no name of a table"),
+        (lambda text: text.replace('"columns":["id"', '"columns":["id\\" , "'), "no names of columns"),
+        (lambda text: text.replace('"columns":[', '"rows":['), "no names of columns"),
+        (lambda text: text.replace('["r-2",', '["r-2","more",'), "a row of"),
     ],
 )
 def test_a_file_that_is_none_or_not_whole_changes_nothing(
