@@ -181,7 +181,7 @@ class _Drive:
 
     async def _begin(self) -> None:
         if self.run.status == "queued" and self.run.session:
-            await take_turn(self.parts.store, self.run, self.lease)
+            await take_turn(self.parts.store, self.run, self.lease, waits=self.over is None)
             await self.journal.read()
         elif self.run.status in ("queued", "running"):
             await self._append(Started(self.lease.owner))

@@ -34,9 +34,10 @@ def _is_gone(run: Ahead) -> bool:
     return run.owner is not None and is_dead(run.owner)
 
 
-async def take_turn(store: Store, run: Run, lease: Lease) -> bool:
+async def take_turn(store: Store, run: Run, lease: Lease, *, waits: bool = True) -> bool:
     """Begins a run that is queued when it is its turn. Whether it has begun: not where it was cancelled meanwhile, or
-    the run before it rests. Raises LeaseLost, StoreError.
+    the run before it rests. Raises LeaseLost, StoreError; and NotItsTurn for whoever never `waits`: a worker has others
+    to drive.
     """
     while True:
         version = await store.version()  # before the look: what is written meanwhile is seen at the next one
@@ -48,6 +49,8 @@ async def take_turn(store: Store, run: Run, lease: Lease) -> bool:
                 turn = Turn(run.id, line.version, gone)
                 await store.append(run.id, _beginning(run, line, lease), lease=lease, changes=[turn])
                 return True
+        elif not waits:
+            raise NotItsTurn(f"`{ahead[0].run_id}` comes first")
         elif any(each.rests or _is_gone(each) for each in ahead):
             return False
         else:

@@ -171,9 +171,8 @@ class Worker:
         except LeaseLost:
             log.warning("run %s goes on elsewhere: this worker was not heard of for too long", lease.run_id)
             return
-        except NotItsTurn:  # a run of the same session is before it
-            with contextlib.suppress(StoreError):
-                await self.store.put_off(lease)
+        except NotItsTurn:  # a run of the same session is before it: it is looked at again in a while
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, others must be able to try
             await self._put_off(lease, error)
             return

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from gateway import worker as module
 from gateway.engine import Hands
 from gateway.engine.embedded import Embedded
 from gateway.errors import ConfigError, NotItsTurn
-from gateway.events import Event, Paused, Resumed, Started, Waited
+from gateway.events import Event, Paused, Resumed, Started, Succeeded, Waited
 from gateway.job import Job
 from gateway.loop import Loop
 from gateway.run import Run
+from gateway.session import Join
 from gateway.store import Enqueue
+from gateway.store.lease import owner_name
+from gateway.store.waiting import until
 from gateway.worker import CALM, GAP, Calm, Outcome, Terms, Worker
 from tests.fixtures.parts import (
     BOB,
@@ -234,6 +238,33 @@ async def test_a_run_whose_turn_in_its_session_has_not_come_is_put_off_without_a
         coming = await stage.store.coming()
         assert coming is not None
         assert coming > 0
+
+
+@awaited
+async def test_a_run_behind_one_that_somebody_else_drives_keeps_a_worker_from_nothing(folder: Path) -> None:
+    async with opened(folder, tally(folder)) as stage:
+        first = replace(queued(), session="trip")
+
+        async def joined(run_id: str, *jobs: Job) -> None:
+            join = Join(run_id, "trip", first.user, first.tenant, first.agent or "")
+            await stage.files.append(run_id, [first], lease=None, changes=[join, *map(Enqueue, jobs)])
+
+        async def ended(run_id: str) -> bool:
+            return (await stage.files.run_row(run_id)).status == "succeeded"
+
+        await joined("r-0")
+        lease = await stage.files.acquire("r-0", owner_name(), 10 * PATIENCE)
+        assert lease is not None
+        await stage.files.append("r-0", [Started(lease.owner)], lease=lease)
+        await joined("r-1", Job("r-1", "acme", "clerk", "tiny", session="trip"))
+        await submit(stage, "r-2")
+        told: list[Outcome] = []
+        loop = stage.loop(Replies(says("Done.")))
+        async with working(Worker(stage.store, loop, Terms(concurrency=1), told.append)):
+            await until(stage.files, lambda: ended("r-2"))
+            assert statuses(told).get("r-1") is None
+            await stage.files.append("r-0", [Succeeded("There.")], lease=lease)
+            await until(stage.files, lambda: ended("r-1"))
 
 
 @awaited
