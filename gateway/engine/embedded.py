@@ -1,7 +1,9 @@
 """The engine that needs none: the store is asked whether anybody has written, and if so, whether a job is ready.
 
 Both are a look at an index; a transaction is begun only when there is something to claim, and once in `SWEEP` seconds
-to find the runs of workers that are gone, which nobody writes down.
+to find the runs of workers that are gone, which nobody writes down. Where jobs are ready and none may be begun (all
+slots are taken), a claim looks at each lane while nobody else can write: it is made again only when somebody has
+written, and takes a small part of the time.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ __all__ = ["Embedded", "pause"]
 
 LOOK = (0.01, 0.1)  # seconds between two looks whether anybody has written: at first, and at most
 SWEEP = 1.0  # seconds
+IN_VAIN = 10.0  # times as long as a claim took that found nothing, until the next one
 AWAY = 1.0  # seconds until a store is asked again that did not answer
 
 log = logging.getLogger("toolgate.worker")
@@ -26,6 +29,7 @@ class Embedded:
 
     def __init__(self) -> None:
         self._swept = 0.0
+        self._in_vain, self._again = -1, 0.0  # the version at which nothing could be begun, and when to try again
 
     async def serve(self, worker: Hands) -> None:
         while not worker.stopping.is_set():
@@ -41,12 +45,23 @@ class Embedded:
         coming, now = await worker.store.coming(), time.monotonic()
         if worker.stopping.is_set():
             return
-        if coming == 0 or now - self._swept >= SWEEP:
+        if (coming == 0 and self._is_worth_it(version, now)) or now - self._swept >= SWEEP:
             self._swept = now
             if await worker.take() is not None:
+                self._in_vain = -1
                 return
+            self._in_vain, self._again = version, now + (1 + IN_VAIN) * (time.monotonic() - now)
         worker.spare()
-        await _changed(worker, version, SWEEP if coming is None else min(SWEEP, coming / 1000))
+        await _changed(worker, version, self._seconds(version, coming, now))
+
+    def _is_worth_it(self, version: int, now: float) -> bool:
+        return version != self._in_vain and now >= self._again
+
+    def _seconds(self, version: int, coming: int | None, now: float) -> float:
+        """Until the next look, if nobody writes."""
+        if coming is None or (coming == 0 and version == self._in_vain):
+            return SWEEP
+        return min(SWEEP, max(coming / 1000, self._again - now))
 
 
 async def _changed(worker: Hands, version: int, seconds: float) -> None:
