@@ -206,6 +206,9 @@ def test_an_outcome_that_cannot_be_recorded_leaves_an_admitted_call_in_doubt(tmp
                 await run.call("desk/put", {})
             assert (await stage.story(run.run_id))[-1] == "admitted"
             assert await stage.books(run.run_id) == Spend(tool_calls=1)
+            stage.store._before = None  # type: ignore[attr-defined]  # noqa: SLF001 - the disk has room again
+        assert await stage.story(run.run_id) == ["queued", "started", "admitted", "returned", "succeeded"]
+        assert isinstance(outcome_of((await stage.events(run.run_id))[-2]), InDoubt)
         assert len(arrivals(tmp_path)) == 1
 
     on_stage(tmp_path, scenario, around_store=failing_on(Returned))
@@ -377,6 +380,7 @@ def test_a_caller_who_goes_away_is_gone_even_if_that_cannot_be_recorded(tmp_path
             with pytest.raises(asyncio.CancelledError):
                 await calling
             assert (await stage.story(run.run_id))[-1] == "admitted"
+            stage.store._before = None  # type: ignore[attr-defined]  # noqa: SLF001 - the disk has room again
 
     on_stage(tmp_path, scenario, around_store=failing_on(Returned))
 
