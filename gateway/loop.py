@@ -358,9 +358,10 @@ class _Drive:
         self.parts.tracing.waited(approval.call, Place.of(self.run, turn), approval)
 
     def _trace_end(self) -> None:
-        if self.run.status == "cancelled" and self.run.turn:
-            self.parts.tracing.stepped(self.run, "cancelled")
-        self.parts.tracing.ended(self.run)
+        run, cancelled = self.run, self.run.status == "cancelled"
+        if cancelled and run.turn:  # by somebody else: what was under way then has gone on for a moment
+            self.parts.tracing.stepped(run := replace(run, updated=max(run.updated, now())), "cancelled")
+        self.parts.tracing.ended(run)
 
 
 @dataclass(frozen=True, slots=True)
