@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from gateway.approving import Approving
 from gateway.budget import Limits
@@ -120,6 +121,8 @@ class Offline:
         """A person says what became of a call in doubt, or (`undo/t1/call/1`) of an attempt to undo one. Raises
         StoreError for a call that is not in doubt, and LeaseLost while somebody undoes what the run has done.
         """
+        if resolution not in get_args(Resolution):
+            raise StoreError(f"`{resolution}` says nothing of a call; write one of {', '.join(get_args(Resolution))}")
         run, word = await self.run(run_id), Resolved(key, resolution, by, note)
         if key.startswith(OF_UNDO):
             await self._settle_undo(run.id.removeprefix(UNDO), word)

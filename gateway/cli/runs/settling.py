@@ -1,6 +1,7 @@
 """`toolgate runs settle`: what became of a call in doubt, by somebody who has looked. No server is started."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -17,20 +18,21 @@ __all__ = ["settle_command"]
 @click.command("settle", epilog=ends())
 @click.argument("run_id", metavar="RUN")
 @click.argument("key", metavar="CALL")
-@click.option("--happened", "resolution", flag_value="happened", help="It took effect.")
-@click.option("--did-not", "resolution", flag_value="did_not_happen", help="It did not: it is made again.")
-@click.option("--give-up", "resolution", flag_value="give_up", help="Nobody will know: the model is told so.")
+@click.option("--happened", "said", flag_value="happened", multiple=True, help="It took effect.")
+@click.option("--did-not", "said", flag_value="did_not_happen", multiple=True, help="It did not: it is made again.")
+@click.option("--give-up", "said", flag_value="give_up", multiple=True, help="Nobody will know: the model is told so.")
 @click.option("--note", default="", metavar="TEXT", help="What you found out: the model is told.")
 @as_json
 @caller
 def settle_command(
-    run_id: str, key: str, resolution: "Resolution | None", note: str, as_json: bool, caller: Caller
+    run_id: str, key: str, said: Sequence["Resolution"], note: str, as_json: bool, caller: Caller
 ) -> int:
     """Say what became of CALL (`t2/call/1`), which RUN made and got no answer to; or of an attempt to undo one
     (`undo/t2/call/1`).
     """
-    if resolution is None:
-        raise click.UsageError("say what became of it: --happened, --did-not or --give-up")
+    if len(set(said)) != 1:
+        raise click.UsageError("say what became of it, in one way: --happened, --did-not or --give-up")
+    resolution = said[0]
     from gateway.run import ENDED
 
     with caller.offline() as offline:

@@ -67,6 +67,8 @@ def test_runs_are_listed_looked_at_watched_and_cancelled(project: Path) -> None:
             assert seen == list(range(1, row.seq + 1))
             with pytest.raises(StoreError, match="is not in doubt"):
                 await gate.runs.settle(run_id, "t1/call/1", "happened")
+            with pytest.raises(StoreError, match="`perhaps` says nothing of a call"):
+                await gate.runs.settle(run_id, "t1/call/1", "perhaps")  # type: ignore[arg-type]
             assert await gate.runs.list(user="user:bob") == []
             assert [one.id for one in await gate.runs.list(status="waiting", agent="agent:clerk")] == [run_id]
             await gate.runs.pause(run_id, "lunch")

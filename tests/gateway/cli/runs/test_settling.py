@@ -1,6 +1,9 @@
 """`toolgate runs settle`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from tests.gateway.cli.conftest import Command
 
@@ -38,10 +41,12 @@ def test_a_call_that_is_not_in_doubt_can_not_be_settled(doubted: Path, toolgate:
     assert done.json == {"run": "r-0123456789abcdef", "call": "t1/call/1", "resolution": "give_up"}
 
 
-def test_what_became_of_it_must_be_said(doubted: Path, toolgate: Command) -> None:
-    failed = toolgate("runs", "settle", "r-0123", "t1/call/1")
+@pytest.mark.parametrize("said", [[], ["--happened", "--did-not"], ["--give-up", "--happened"]])
+def test_what_became_of_it_must_be_said_in_one_way(doubted: Path, toolgate: Command, said: Sequence[str]) -> None:
+    failed = toolgate("runs", "settle", "r-0123", "t1/call/1", *said)
     assert failed.code == 2
     assert "--happened, --did-not or --give-up" in failed.err
+    assert "nobody knows whether it happened" in toolgate("runs", "show", "r-0123").out
 
 
 def test_a_call_that_did_not_happen_is_said_so(doubted: Path, toolgate: Command) -> None:
