@@ -28,7 +28,9 @@ async def main() -> None:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)  # from now on a client waits, and is not refused
-    config = uvicorn.Config(server.streamable_http_app(json_response=True), log_config=None, log_level="critical", access_log=False)
+    config = uvicorn.Config(
+        server.streamable_http_app(json_response=True), log_config=None, log_level="critical", access_log=False
+    )
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
     await uvicorn.Server(config).serve(sockets=[listener])
 
