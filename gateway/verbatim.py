@@ -96,7 +96,7 @@ def fields(text: bytes) -> dict[str, bytes]:
     return {name: bytes(value) for name, value in texts(text).items()}
 
 
-def texts(text: bytes) -> dict[str, msgspec.Raw]:
+def texts(text: bytes | bytearray | memoryview) -> dict[str, msgspec.Raw]:
     """The same, not copied yet: `bytes` of one is its text."""
     try:
         return _texts.decode(text)

@@ -18,6 +18,7 @@ from gateway.verbatim import Verbatim, encode
 __all__ = [
     "MAX_DEPTH",
     "MAX_MESSAGE",
+    "Data",
     "depth_over",
     "dump",
     "flaw_in",
@@ -31,12 +32,15 @@ __all__ = [
     "result_in",
 ]
 
+Data = bytes | bytearray | memoryview
+
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one message from a server: beyond, it is cut off
 MAX_DEPTH = 256  # nested containers: Python's own readers and writers fail at about 900
 
 _CONTAINERS = (dict, list)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _SHORT_ANSWER = 4096  # bytes: to read it all takes no longer than to look how it is framed
+_EDGE = 128  # bytes, in which there is room for each of these
 _FRAMES = (  # of a result, as nearly everybody writes them
     (b'{"jsonrpc":"2.0","id":%(id)d,"result":', b"}"),
     (b'{"jsonrpc": "2.0", "id": %(id)d, "result": ', b"}"),
@@ -45,10 +49,10 @@ _FRAMES = (  # of a result, as nearly everybody writes them
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18}|"[A-Za-z0-9_.-]{1,64}")')
 
 
-def read(data: bytes) -> Any:
+def read(data: Data) -> Any:
     """The JSON value. Raises ValueError when it is not JSON in UTF-8, or can't be read at all."""
     try:
-        return json.loads(data.decode())
+        return json.loads(str(data, "utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -137,7 +141,7 @@ def response(request_id: int, result: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"jsonrpc": "2.0", "id": request_id, "result": result}
 
 
-def result_in(data: bytes, request_id: int) -> Verbatim | None:
+def result_in(data: Data, request_id: int) -> Verbatim | None:
     """The result of a response, with its text; None if this is none, or its result can't be read so: look closer."""
     text = _framed(data, request_id) if len(data) > _SHORT_ANSWER else None
     try:
@@ -149,18 +153,18 @@ def result_in(data: bytes, request_id: int) -> Verbatim | None:
     return result if isinstance(result, Verbatim) else None
 
 
-def _framed(data: bytes, request_id: int) -> bytes | None:
+def _framed(data: Data, request_id: int) -> bytes | None:
     """What stands in a usual frame, unread: if it is an object, it is the result."""
-    said = {b"id": request_id}
+    whole, said = memoryview(data), {b"id": request_id}
+    head, tail = bytes(whole[:_EDGE]), bytes(whole[-_EDGE:])
     for before, after in _FRAMES:
         opening, closing = before % said, after % said
-        if data.startswith(opening) and data.endswith(closing):
-            text = data[len(opening) : -len(closing)]
-            return text if text[:1] == b"{" and text[-1:] == b"}" else None
+        if head.startswith(opening + b"{") and tail.endswith(b"}" + closing):
+            return bytes(whole[len(opening) : -len(closing)])
     return None
 
 
-def _picked(data: bytes, request_id: int) -> Any:
+def _picked(data: Data, request_id: int) -> Any:
     """The result from among all that a response says."""
     try:
         found = verbatim.texts(data)
