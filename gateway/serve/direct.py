@@ -35,7 +35,7 @@ from gateway.serve.asgi import App, Receive, Scope, Send, answer_json, dumped, m
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from gateway.serve.door import MCP_PATH
-from gateway.serve.envelope import in_shape, traced, written
+from gateway.serve.envelope import in_shape, response, traced
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
 from gateway.serve.greeting import Greeting
@@ -220,8 +220,7 @@ class Direct:
         if isinstance(answer, ServerError):
             status = ERROR_CODE_HTTP_STATUS.get(answer.code, 200) if plain.version in MODERN_PROTOCOL_VERSIONS else 200
             return status, dumped({"jsonrpc": "2.0", "id": plain.id, "error": answer.to_json()})
-        result = written(answer, "tools/call", plain.version, self._stamp)
-        return 200, b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (dumped(plain.id), result)
+        return 200, response(plain.id, answer, "tools/call", plain.version, self._stamp)
 
 
 class _Watch(Underway):

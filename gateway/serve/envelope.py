@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from gateway.verbatim import Verbatim, encode, parts
 
-__all__ = ["enveloped", "in_shape", "passed_on", "traced", "written"]
+__all__ = ["enveloped", "in_shape", "passed_on", "response", "traced"]
 
 # What has cache hints (MCP 2026-07-28, Caching). `server/discover` is the SDK's.
 _CACHED = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"})
@@ -48,17 +48,29 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
     return whole | {"_meta": meta} if meta or given == {} else whole
 
 
-def written(result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]) -> bytes:
-    """`enveloped`, as JSON. A result of which nothing has to be changed keeps its text, with the envelope behind it."""
+def response(
+    request_id: str | int, result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]
+) -> bytes:
+    """The response to a request, with `enveloped`, as JSON."""
+    written = _written(result, method, version, server_info)
+    return b"".join((b'{"jsonrpc":"2.0","id":', encode(request_id), b',"result":', *written, b"}"))
+
+
+def _written(
+    result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]
+) -> tuple[bytes | memoryview, ...]:
+    """A result of which nothing has to be changed keeps its text, with the envelope behind it. In parts: it may be
+    long.
+    """
     modern = version in MODERN_PROTOCOL_VERSIONS
     changed = "_meta" in result or not (modern or _ONLY_MODERN.isdisjoint(result)) or method in _CACHED
     if changed or not isinstance(result, Verbatim):
-        return encode(parts(enveloped(result, method, version, server_info), result))
+        return (encode(parts(enveloped(result, method, version, server_info), result)),)
     if not modern:
-        return result.text
+        return (result.text,)
     said = {} if "resultType" in result else {"resultType": "complete"}
     behind = encode({**said, "_meta": {types.SERVER_INFO_META_KEY: server_info}})
-    return result.text.rstrip()[:-1] + (b"," if result else b"") + behind[1:]
+    return memoryview(result.text.rstrip())[:-1], b"," if result else b"", behind[1:]
 
 
 def passed_on(meta: Mapping[str, Any] | None) -> dict[str, Any]:

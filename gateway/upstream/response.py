@@ -6,6 +6,7 @@ from gateway.upstream.http1 import BadResponse, Head, parse_head
 
 __all__ = ["LONGEST_LINE", "Response"]
 
+LONG = 4096  # bytes
 LONGEST_LINE = 1024 * 1024  # bytes of a head, or of the line with a chunk's size
 
 
@@ -21,18 +22,19 @@ class Response:
         self._behind = False  # a chunk, whose line has to end
         self._trailing = False  # behind the last chunk
 
-    def feed(self, data: bytes) -> Iterable[bytes]:
-        """The pieces of the body in it. Raises BadResponse."""
+    def feed(self, data: bytes) -> Iterable[bytes | memoryview]:
+        """The pieces of the body in it; a long one is not copied. Raises BadResponse."""
         return self._pieces(data) if self.head is not None or self._buffer else self._at_once(data)
 
-    def _at_once(self, data: bytes) -> Iterable[bytes]:
+    def _at_once(self, data: bytes) -> Iterable[bytes | memoryview]:
         """Nearly every response comes as a whole, with its length."""
         end = data.find(b"\r\n\r\n") + 4
         head = parse_head(data[:end]) if end > 3 else None
-        if head is None or head.status < 200 or head.body != len(data) - end:
+        length = len(data) - end
+        if head is None or head.status < 200 or head.body != length:
             return self._pieces(data)
         self.head, self.done = head, True
-        return (data[end:],)
+        return (data[end:] if length < LONG else memoryview(data)[end:],)
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
         self._buffer, self._at = self._buffer[self._at :] + data, 0

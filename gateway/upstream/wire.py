@@ -6,7 +6,7 @@ A result goes through as the JSON that it was: nothing is dropped, renamed or re
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from gateway.verbatim import Verbatim, encode
 __all__ = [
     "MAX_DEPTH",
     "MAX_MESSAGE",
+    "Data",
     "depth_over",
     "dump",
     "flaw_in",
@@ -31,17 +32,27 @@ __all__ = [
     "result_in",
 ]
 
+Data = bytes | bytearray | memoryview
+
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one message from a server: beyond, it is cut off
 MAX_DEPTH = 256  # nested containers: Python's own readers and writers fail at about 900
 
+_CONTAINERS = (dict, list)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_SHORT_ANSWER = 4096  # bytes: to read it all takes no longer than to look how it is framed
+_EDGE = 128  # bytes, in which there is room for each of these
+_FRAMES = (  # of a result, as nearly everybody writes them
+    (b'{"jsonrpc":"2.0","id":%(id)d,"result":', b"}"),
+    (b'{"jsonrpc": "2.0", "id": %(id)d, "result": ', b"}"),
+    (b'{"result":', b',"jsonrpc":"2.0","id":%(id)d}'),
+)
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18}|"[A-Za-z0-9_.-]{1,64}")')
 
 
-def read(data: bytes) -> Any:
+def read(data: Data) -> Any:
     """The JSON value. Raises ValueError when it is not JSON in UTF-8, or can't be read at all."""
     try:
-        return json.loads(data.decode())
+        return json.loads(str(data, "utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -70,23 +81,36 @@ def flaw_in(value: Any) -> str:
 
 
 def _shallow(value: Any) -> bool:
-    """Whether its text opens too few brackets to be deep."""
-    return isinstance(value, Verbatim) and value.text.count(b"{") + value.text.count(b"[") <= MAX_DEPTH
+    """Whether its text opens too few brackets to be deep. Of most there are few: to look for them is faster than to
+    count, which looks at each byte by itself.
+    """
+    return isinstance(value, Verbatim) and (len(value.text) <= MAX_DEPTH or not _many_brackets(value.text))
+
+
+def _many_brackets(text: bytes) -> bool:
+    seen = 0
+    for bracket in (b"{", b"["):
+        at = text.find(bracket)
+        while at >= 0:
+            seen += 1
+            if seen > MAX_DEPTH:
+                return True
+            at = text.find(bracket, at + 1)
+    return False
 
 
 def depth_over(value: Any, limit: int) -> bool:
     """Whether containers are nested more than `limit` levels deep. Without recursion: the value may be hostile."""
-    level = [value] if isinstance(value, dict | list) else []
+    level = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(limit):
-        level = [child for node in level for child in _children(node)]
+        level = [child for node in level for child in _items(node) if isinstance(child, _CONTAINERS)]
         if not level:
             return False
     return bool(level)
 
 
-def _children(node: Any) -> Iterator[Any]:
-    items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return (item for item in items if isinstance(item, dict | list))
+def _items(node: Any) -> Iterable[Any]:
+    return node.values() if isinstance(node, dict) else node
 
 
 def request_body(request_id: int, method: str, params: Mapping[str, bytes]) -> bytes:
@@ -117,16 +141,38 @@ def response(request_id: int, result: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"jsonrpc": "2.0", "id": request_id, "result": result}
 
 
-def result_in(data: bytes, request_id: int) -> Verbatim | None:
+def result_in(data: Data, request_id: int) -> Verbatim | None:
     """The result of a response, with its text; None if this is none, or its result can't be read so: look closer."""
+    text = _framed(data, request_id) if len(data) > _SHORT_ANSWER else None
+    try:
+        result = None if text is None else verbatim.read(text)
+    except ValueError:  # the frame holds more than a result
+        text = None
+    if text is None:
+        result = _picked(data, request_id)
+    return result if isinstance(result, Verbatim) else None
+
+
+def _framed(data: Data, request_id: int) -> bytes | None:
+    """What stands in a usual frame, unread: if it is an object, it is the result."""
+    whole, said = memoryview(data), {b"id": request_id}
+    head, tail = bytes(whole[:_EDGE]), bytes(whole[-_EDGE:])
+    for before, after in _FRAMES:
+        opening, closing = before % said, after % said
+        if head.startswith(opening + b"{") and tail.endswith(b"}" + closing):
+            return bytes(whole[len(opening) : -len(closing)])
+    return None
+
+
+def _picked(data: Data, request_id: int) -> Any:
+    """The result from among all that a response says."""
     try:
         found = verbatim.texts(data)
         if "result" not in found or "error" in found or bytes(found.get("id", b"")) != b"%d" % request_id:
             return None
-        result = verbatim.read(bytes(found["result"]))
+        return verbatim.read(bytes(found["result"]))
     except ValueError:
         return None
-    return result if isinstance(result, Verbatim) else None
 
 
 def id_hint(data: bytes) -> int | str | None:

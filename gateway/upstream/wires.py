@@ -46,7 +46,7 @@ class Exchange:
         self.answer: asyncio.Future[Replied | InDoubt] = asyncio.get_running_loop().create_future()
         self.response = Response()
         self._ceiling, self._left, self._hear = ceiling, ceiling, hear
-        self._body: bytes | bytearray = b""
+        self._body: wire.Data = b""
         self._events: EventData | None = None
         self.told = 0  # messages beside the answer
 
@@ -70,15 +70,13 @@ class Exchange:
         if not self.answer.done():
             self.answer.set_result(answer)
 
-    def _take(self, piece: bytes) -> None:
+    def _take(self, piece: bytes | memoryview) -> None:
         head = self.response.head
         if head is None or head.content_type != "text/event-stream":
-            if self._body and isinstance(self._body, bytes):
-                self._body = bytearray(self._body)  # many small pieces would each take ten times their room
-            self._body += piece
+            self._body = piece if not self._body else _joined(self._body, piece)
             return
         self._events = self._events or EventData()
-        for data in self._events.feed(piece):
+        for data in self._events.feed(bytes(piece)):
             found = wire.result_in(data, self.request_id)
             message = wire.read(data) if found is None else wire.response(self.request_id, found)
             if wire.is_response(message, self.request_id):
@@ -93,7 +91,7 @@ class Exchange:
             self.settle(InDoubt("the server closed the connection before it answered"))
         else:
             head = self.response.head
-            replied = _from_json(head, bytes(self._body), self.request_id)
+            replied = _from_json(head, self._body, self.request_id)
             challenge = challenge_in(head.status, head.headers.get("www-authenticate"))
             self.settle(replace(replied, challenge=challenge) if challenge is not None else replied)
 
@@ -189,7 +187,14 @@ class Wire(asyncio.Protocol):
             self._timer = None
 
 
-def _from_json(head: Head, data: bytes, request_id: int) -> Replied:
+def _joined(body: wire.Data, piece: bytes | memoryview) -> bytearray:
+    """In one place: many small pieces would each take ten times their room."""
+    joined = body if isinstance(body, bytearray) else bytearray(body)
+    joined += piece
+    return joined
+
+
+def _from_json(head: Head, data: wire.Data, request_id: int) -> Replied:
     """The answer in a JSON body; an HTTP error without one becomes a JSON-RPC error that is known as ours."""
     is_json = head.content_type == "application/json" and bool(data)
     if is_json and (found := wire.result_in(data, request_id)) is not None:

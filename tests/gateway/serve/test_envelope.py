@@ -11,7 +11,7 @@ from mcp_types import methods
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from gateway.serve.envelope import _seen, enveloped, in_shape, passed_on, traced, written
+from gateway.serve.envelope import _seen, enveloped, in_shape, passed_on, response, traced
 from gateway.verbatim import read
 
 INFO = {"name": "toolgate", "version": "1"}
@@ -44,13 +44,14 @@ def test_what_is_written_of_a_text_is_what_the_envelope_makes_of_its_value(
 ) -> None:
     text = f"{json.dumps({**body, **more})}{blank}".encode()
     for result in (read(text), {**body, **more}):
-        assert json.loads(written(result, "tools/call", version, INFO)) == around({**body, **more}, version)
+        whole = json.loads(response("r/1", result, "tools/call", version, INFO))
+        assert whole == {"jsonrpc": "2.0", "id": "r/1", "result": around({**body, **more}, version)}
 
 
 @pytest.mark.parametrize("version", [HANDSHAKE_PROTOCOL_VERSIONS[-1], *MODERN_PROTOCOL_VERSIONS])
 def test_a_result_of_which_nothing_has_to_be_changed_keeps_its_text(version: str) -> None:
     text = b'{"content": [],  "n": 1e2}'
-    assert written(read(text), "tools/call", version, INFO).startswith(text[:-1])
+    assert response(7, read(text), "tools/call", version, INFO).partition(b'"result":')[2].startswith(text[:-1])
 
 
 @pytest.mark.parametrize("version", MODERN_PROTOCOL_VERSIONS)
