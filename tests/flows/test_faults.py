@@ -2,7 +2,7 @@
 
 The points are those of a recording: before and after everything that the reference run records, leases, sends or asks
 (`tests.fixtures.faulty`). At each of them each fault (`tests.fixtures.faults`) strikes a process that stands still just
-there. What must be true then is in `tests.fixtures.playing`.
+there. What must be true then is in `tests.fixtures.reckoning`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +12,9 @@ import pytest
 
 from gateway.run import Run
 from tests.fixtures.faults import FAULTS, Fault
-from tests.fixtures.playing import Play, Point, Theatre, theatre, wrongs
+from tests.fixtures.playing import Play, Point, Theatre, theatre
 from tests.fixtures.postgres import Server
+from tests.fixtures.reckoning import wrongs
 from tests.fixtures.told import tell
 
 KINDS = ("sqlite", "postgresql")
@@ -43,18 +44,18 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path, house: Theatre, kind: 
 
 def recorded(stage: Stage) -> tuple[Run, list[Point]]:
     """The run as it is when nothing happens to it, and its points."""
-    whole = stage("whole")
-    whole.play()
-    assert wrongs(whole) == []
-    assert len(whole.met.points) > 100
-    return whole.run, whole.met.points
+    with stage("whole").set() as whole:
+        whole.play()
+        assert wrongs(whole) == []
+        assert len(whole.met.points) > 100
+        return whole.run, whole.met.points
 
 
 def struck(stage: Stage, whole: Run, fault: Fault, point: Point) -> list[str]:
     """What is wrong after this."""
-    play = stage(f"{fault.name} {point[1]} {point[0]}".replace("/", "-"))
-    play.play(point, fault)
-    return wrongs(play, whole)
+    with stage(f"{fault.name} {point[1]} {point[0]}".replace("/", "-")).set() as play:
+        play.play(point, fault)
+        return wrongs(play, whole)
 
 
 def name_of(point: Point) -> str:

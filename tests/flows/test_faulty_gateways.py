@@ -14,7 +14,7 @@ from tests.fixtures.told import tell
 from tests.fixtures.visiting import OF_GATEWAYS, Visit, visited
 
 SAMPLE = {"sqlite": ("killed",), "postgresql": ("cut off", "database restarted")}
-Stage = Callable[[Point | None, Fault | None], list[str]]
+Paid = Callable[..., tuple[Sequence[Point], list[str]]]
 
 
 @pytest.fixture(scope="module")
@@ -30,38 +30,37 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def visit(request: pytest.FixtureRequest, tmp_path: Path, house: Theatre, kind: str) -> Callable[..., Visit]:
-    """A visit in a folder of this name, with perhaps a fault at a point."""
+def visit(request: pytest.FixtureRequest, tmp_path: Path, house: Theatre, kind: str) -> Paid:
+    """A visit in a folder of this name, with perhaps a fault at a point: its points, and what is wrong after it."""
     server: Server | None = request.getfixturevalue("postgres") if kind == "postgresql" else None
 
-    def paid(name: str, point: Point | None = None, fault: Fault | None = None) -> Visit:
-        made = Visit(tmp_path / name, house, server.emptied() if server else None, server, point=point, fault=fault)
-        made.visit()
-        return made
+    def paid(name: str, point: Point | None = None, fault: Fault | None = None) -> tuple[Sequence[Point], list[str]]:
+        url = server.emptied() if server else None
+        with Visit(tmp_path / name, house, url, server, point=point, fault=fault).set() as made:
+            made.visit()
+            return made.met.points, visited(made)
 
     return paid
 
 
-def recorded(visit: Callable[..., Visit]) -> Sequence[Point]:
-    whole = visit("whole")
-    assert visited(whole) == []
-    assert len(whole.met.points) > 20
-    return whole.met.points
+def recorded(visit: Paid) -> Sequence[Point]:
+    points, wrong = visit("whole")
+    assert wrong == []
+    assert len(points) > 20
+    return points
 
 
 def of(kind: str) -> Sequence[Fault]:
     return [fault for fault in OF_GATEWAYS if fault.kind in (None, kind)]
 
 
-def struck(visit: Callable[..., Visit], fault: Fault, point: Point) -> list[str]:
+def struck(visit: Paid, fault: Fault, point: Point) -> list[str]:
     """What is wrong after this."""
-    made = visit(f"{fault.name} {point[1]} {point[0]}".replace("/", "-"), point, fault)
-    return [f"{fault.name}, {point[0]}: {wrong}" for wrong in visited(made)]
+    _, found = visit(f"{fault.name} {point[1]} {point[0]}".replace("/", "-"), point, fault)
+    return [f"{fault.name}, {point[0]}: {wrong}" for wrong in found]
 
 
-def test_whatever_happens_at_a_point_of_its_own_the_client_gets_what_he_wants(
-    visit: Callable[..., Visit], kind: str
-) -> None:
+def test_whatever_happens_at_a_point_of_its_own_the_client_gets_what_he_wants(visit: Paid, kind: str) -> None:
     """A few faults once, each at another point; with `./dev test --all` all at all of them."""
     points, failures = recorded(visit), list[str]()
     faults = [fault for fault in of(kind) if fault.name in SAMPLE[kind]]
@@ -74,7 +73,7 @@ def test_whatever_happens_at_a_point_of_its_own_the_client_gets_what_he_wants(
 @pytest.mark.soak
 @pytest.mark.parametrize("fault", OF_GATEWAYS, ids=lambda fault: fault.name)
 def test_whatever_happens_at_whichever_point_the_client_gets_what_he_wants(
-    visit: Callable[..., Visit], kind: str, fault: Fault
+    visit: Paid, kind: str, fault: Fault
 ) -> None:
     """One line of the table: `.` where all was well, `!` where not, ` ` where the fault does not happen."""
     if fault not in of(kind):
