@@ -131,6 +131,7 @@ Paths: where something happens.
     fitting         what a model is told fits its window: less is told, and it is recorded
     inquiring       whether a call happened that got no answer
     calling         the calls of a run: made, made again, in doubt
+    speaking        how a run speaks with its model: which one it is, what it is shown, within what time
     halting         what others say about a run while a step of it is under way
     taking_turns    the runs of a session, one after the other, each with what the one before has left
     engine/         how a job gets to a worker

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.agents.context import BYTES_A_TOKEN
 from gateway.budget import Limits, Price, Spend
+from gateway.values import value
 from providers import (
     Deadlines,
     Finished,
@@ -35,7 +36,7 @@ _WORDS = (TextDelta, ThinkingDelta, ToolCallStarted, ToolCallArgumentsDelta)
 _NANOS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Backend:
     """One model: its `name` for people, and its provider's own for it. `system`, `address` and `port` are for traces.
 
@@ -56,7 +57,7 @@ class Backend:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Model:
     """What a run asks: a provider, behind which there may be several backends, in this order.
 

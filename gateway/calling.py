@@ -6,7 +6,6 @@ Each takes the path of every call (`pipeline`). What is known of it is what the 
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.accounts import Bill
@@ -21,13 +20,14 @@ from gateway.pipeline import FIRST, Attempt, CallResult, OutOfBudget, Pipeline, 
 from gateway.run import CallState, Run
 from gateway.store import Lease, Store
 from gateway.tracing import Place
+from gateway.values import value
 
 __all__ = ["Calling", "now", "seconds_left"]
 
 _MILLION = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Calling:
     """One worker's calls for the run of his journal. All methods raise what `append` does."""
 

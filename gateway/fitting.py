@@ -22,12 +22,13 @@ from gateway.run import Run
 from gateway.steps import tells_less
 from gateway.tracing import Interval, Tracing
 from gateway.turn import Model
-from providers import Request
+from gateway.values import value
+from providers import Deadlines, Request
 
 __all__ = ["Fitting", "Teller"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Teller:
     """Who is told, what there is to be told, and how it is done. `ask` puts a question for a summary."""
 
@@ -45,11 +46,13 @@ class Fitting:
 
     history: History = field(default_factory=History)
     scale: float = 1.0
+    _known: tuple[Teller, tuple[object, ...], Room] | None = None
 
-    def request(self, run: Run, teller: Teller) -> Request:
-        """The next question to the model."""
+    def request(self, run: Run, teller: Teller, deadlines: Deadlines | None = None) -> Request:
+        """The next question to the model; the deadlines are those of `providers`, if nobody says others."""
         self.history.keep_up(run.messages, run.compaction)
-        return assemble(teller.agent, run, teller.model.name, teller.offer, self.history.shown)
+        shown = self.history.shown
+        return assemble(teller.agent, run, teller.model.name, teller.offer, shown, deadlines=deadlines)
 
     async def fits(self, run: Run, turn: int, teller: Teller) -> bool:
         """Whether the conversation fits; if not, one step has been taken towards it. Raises ContextTooSmall.
@@ -76,9 +79,13 @@ class Fitting:
         return False
 
     def _room(self, run: Run, teller: Teller) -> Room:
-        window = window_of(teller.agent, teller.model.window)
-        room = room_of(teller.agent, run, teller.offer.shown, window, self.scale)
-        return room if run.overfull is None else room.at_most(run.overfull // 2)
+        """Reckoned again only when something is another that takes room."""
+        taking = (run.pinned, run.output_schema, run.overfull, self.scale)
+        if self._known is None or self._known[0] is not teller or self._known[1] != taking:
+            window = window_of(teller.agent, teller.model.window)
+            room = room_of(teller.agent, run, teller.offer.shown, window, self.scale)
+            self._known = teller, taking, room if run.overfull is None else room.at_most(run.overfull // 2)
+        return self._known[2]
 
     async def _counted(self, run: Run, teller: Teller) -> bool:
         """Whether it fits after all, by a backend that can count: it is asked only where the estimate says no."""

@@ -10,30 +10,23 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from gateway.agents import Agent
-from gateway.agents.context import window_of
-from gateway.agents.offering import OURS, Offer, answered, offer, wanted
+from gateway.agents.offering import OURS, answered
 from gateway.agents.sleeping import WAIT, nap
-from gateway.booking import Booking
-from gateway.call import Deny, Tool
-from gateway.calling import Calling, now, seconds_left
-from gateway.catalogue import Catalogue
-from gateway.conversation import AnswerRejected, Interrupted, Purpose, Searched
+from gateway.call import Deny
+from gateway.calling import Calling, now
+from gateway.conversation import AnswerRejected, Interrupted, Searched
 from gateway.errors import ContextTooSmall, IllegalEvent, ToolgateError
 from gateway.events import Cancelled, Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
-from gateway.fitting import Fitting, Teller
-from gateway.gates import listed
 from gateway.halting import Halting, watched
 from gateway.hearing import OfRun
 from gateway.journal import Journal
 from gateway.later import Slept, Woke
-from gateway.pipeline import OutOfBudget, Pipeline
-from gateway.policy import LivePolicy, Policy
+from gateway.pipeline import OutOfBudget
 from gateway.refusals import denial, refused_lately
 from gateway.run import ENDED, CallState, Run
+from gateway.speaking import Parts, Speaking
 from gateway.steps import (
     AskModel,
     Fail,
@@ -53,12 +46,11 @@ from gateway.steps import (
     tells_less,
     why_it_goes_on,
 )
-from gateway.store import Lease, Store
+from gateway.store import Lease
 from gateway.store.lease import beating, leased
 from gateway.taking_turns import left_by, take_turn
-from gateway.tracing import Place, Tracing
-from gateway.turn import Model, Turn
-from providers import Request, StreamEvent, ToolCall
+from gateway.tracing import Place
+from providers import StreamEvent
 
 __all__ = ["BACKOFF", "LONGEST_PAUSE", "Loop", "Parts", "Watcher", "backoff"]
 
@@ -84,23 +76,6 @@ class Unwatched:
 
     def streamed(self, event: StreamEvent) -> None:
         """Ignores it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a loop works with. `agent` and `model` look up by name; they raise ConfigError for one that is unknown.
-
-    A model is asked for as long a reply as its agent says, in tokens; for one of its own length, if he does not.
-    """
-
-    store: Store
-    pipeline: Pipeline
-    policy: LivePolicy
-    tracing: Tracing
-    catalogue: Callable[[], Catalogue]
-    agent: Callable[[str | None], Agent]
-    model: Callable[[str, int | None], Model]
-    booking: Booking | None = None
 
 
 class Loop:
@@ -137,15 +112,15 @@ class _Drive:
     halting: Halting
     over: Callable[[], bool] | None = None  # a worker's time
     journal: Journal = field(init=False)
+    speaking: Speaking = field(init=False)
     halts: int = 0  # how often somebody has stopped it
-    fitting: Fitting = field(default_factory=Fitting)
-    tools: "_Offer | None" = None
     ear: OfRun = field(init=False)
     refusals: list[Decided] = field(default_factory=list)  # not told of yet
     retry_after: float | None = None  # what the backend asked for when it failed; seconds
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.parts.store, self.lease, self._heard)
+        self.speaking = Speaking(self.parts, self.journal, self.watcher.streamed)
         self.ear = OfRun(lambda: self.run)
 
     @property
@@ -222,21 +197,18 @@ class _Drive:
     async def ask(self, step: AskModel) -> None:
         if step.attempt > 1 and not tells_less(self.run):
             await asyncio.sleep(backoff(step.attempt, self.retry_after))
-        model = self._model()
-        teller = self._teller(model)
         try:
-            if not await self.fitting.fits(self.run, step.turn, teller):
+            if not await self.speaking.fits(step.turn):
                 return  # a step was taken towards it, and what comes next is asked anew
         except ContextTooSmall as error:
             end = broken(self.run, "context_window", str(error))
             await _TAKE[type(end)](self, end)
             return
-        failure = await self._turn(model).ask(self.run, step.turn, self._timed(model, teller))
+        failure = await self.speaking.turn().ask(self.run, step.turn, self.speaking.request())
         self.retry_after = failure.retry_after if failure else None
 
     async def forget(self, _step: ForgetReply) -> None:
-        model = self._model()
-        await self._turn(model, self.run.asked_for).forget(self.run, self._timed(model, self._teller(model)))
+        await self.speaking.turn(self.run.asked_for).forget(self.run, self.speaking.request())
 
     async def make(self, step: MakeCalls) -> None:
         await self._listen()
@@ -259,7 +231,7 @@ class _Drive:
         return Calling(self.parts.store, self.parts.pipeline, self.lease, self.journal, self.ear)
 
     async def _listen(self) -> None:
-        if self.tools is None or self.tools.policy.traces:  # it spares time, and decides nothing
+        if self.speaking.traces:  # it spares time, and decides nothing
             await self.ear.listen()
 
     async def wait(self, step: Wait) -> None:
@@ -278,7 +250,7 @@ class _Drive:
 
     async def finish(self, step: Finish) -> None:
         self.parts.tracing.stepped(self.run, "answer")
-        left = left_by(self.run, self._agent(), self._model().window) if self.run.session else []
+        left = left_by(self.run, self.speaking.agent, self.speaking.model.window) if self.run.session else []
         await self.journal.append([Succeeded(step.output)], left)
 
     async def fail(self, step: Fail) -> None:
@@ -296,60 +268,10 @@ class _Drive:
 
     async def _search(self, call: CallState) -> None:
         """Lists what may be listed: nothing leaves, so there is nothing to judge. What is found is called like all."""
-        made = self._offer(self._model()).offer
-        told = answered(call.path, call.arguments, made)
-        found = [self._resolved(name) for name in told.found]
+        told = answered(call.path, call.arguments, self.speaking.offer)
+        found = [self.speaking.resolved(name) for name in told.found]
         searched = Searched(call.key, told.query, found, told.content, told.is_error)
         await self.journal.append([searched])
-
-    def _turn(self, model: Model, purpose: Purpose = "answer") -> Turn:
-        parts = self.parts
-        watch = self.watcher.streamed if purpose == "answer" else _unheard
-        return Turn(self.journal, parts.tracing, model, self._wanted, watch, parts.booking, purpose)
-
-    def _wanted(self, wish: ToolCall) -> Mapping[str, str]:
-        shown = self.tools or self._offer(self._model())
-        return wanted(wish, shown.offer, self._resolved)
-
-    def _resolved(self, name: str) -> str:
-        """By the tools that there are when the model has spoken: a server may have come back meanwhile."""
-        return self.parts.catalogue().resolve(name)
-
-    def _teller(self, model: Model) -> Teller:
-        async def ask(request: Request) -> None:
-            await self._turn(model, "summary").ask(self.run, self.run.turn, self._within_time(model, request))
-
-        made, agent = self._offer(model).offer, self._agent()
-        agent = agent if agent.max_output_tokens else replace(agent, max_output_tokens=model.most_output)
-        return Teller(agent, model, made, self._append, ask, self.parts.tracing)
-
-    def _timed(self, model: Model, teller: Teller) -> Request:
-        return self._within_time(model, self.fitting.request(self.run, teller))
-
-    def _within_time(self, model: Model, request: Request) -> Request:
-        total = min(model.deadlines.total, seconds_left(self.run) or model.deadlines.total)
-        return replace(request, deadlines=replace(model.deadlines, total=total))
-
-    def _agent(self) -> Agent:
-        name = self.run.subject.agent
-        return self.parts.agent(name.partition(":")[2] if name else None)
-
-    def _model(self) -> Model:
-        return self.parts.model(self.run.model, self._agent().max_output_tokens)
-
-    def _offer(self, model: Model) -> "_Offer":
-        """What the model is shown: made anew when the servers' tools, the policy or the window change."""
-        catalogue, policy, agent = self.parts.catalogue(), self.parts.policy.glance, self._agent()
-        window = window_of(agent, model.window)
-        if self.tools is None or not self.tools.of(catalogue, policy, window):
-            now, subject = datetime.now(UTC), self.run.subject
-
-            def visible(tool: Tool) -> bool:
-                return listed(tool, catalogue, policy, subject, now)
-
-            made = offer(agent, catalogue, visible, window)
-            self.tools = _Offer(catalogue, policy, window, made)
-        return self.tools
 
     async def _trace_refusal(self, refusal: Decided) -> None:
         """A wait that ended in a no has no call that could tell of it."""
@@ -362,22 +284,6 @@ class _Drive:
         if cancelled and run.turn:  # by somebody else: what was under way then has gone on for a moment
             self.parts.tracing.stepped(run := replace(run, updated=max(run.updated, now())), "cancelled")
         self.parts.tracing.ended(run)
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    catalogue: Catalogue
-    policy: Policy
-    window: int
-    offer: Offer
-
-    def of(self, catalogue: Catalogue, policy: Policy, window: int) -> bool:
-        """Whether it is what they make."""
-        return self.catalogue is catalogue and (self.policy.digest, self.window) == (policy.digest, window)
-
-
-def _unheard(_event: StreamEvent) -> None:
-    """Nobody hears a summary being written."""
 
 
 _TAKE: Mapping[type[Step], Callable[[_Drive, Any], Awaitable[None]]] = {

@@ -1,7 +1,7 @@
 """What a run has become, as values. `gateway.run` says how: it is the fold of its events. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from gateway.asked import ModelFailed
@@ -10,13 +10,14 @@ from gateway.call import JsonObject, Outcome, Subject
 from gateway.conversation import WHOLE, Compaction, Purpose
 from gateway.later import Notified
 from gateway.transitions import Status
+from gateway.values import value
 
 __all__ = ["Answer", "CallState", "CallStatus", "Run"]
 
 CallStatus = Literal["proposed", "held", "approved", "again", "asleep", "admitted", "in_doubt", "doubted", "done"]
 
 
-@dataclass(frozen=True)  # without slots: `values.changed` copies it
+@value(frozen=True)  # without slots: `values.changed` copies it
 class CallState:
     """Where a call of the current turn stands. `text` is set when it ended without the server's own result, `accounts`
     is what it has reserved beside its run's budget.
@@ -44,7 +45,7 @@ class CallState:
     sent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """What an untrusted server said to one call of a driven run: `gateway.call.Outcome` as JSON."""
 
@@ -53,8 +54,15 @@ class Answer:
     outcome: JsonObject
 
 
-@dataclass(frozen=True)  # without slots: `values.changed` copies it
-class Run:
+class _Derived:
+    """What was found out about a run already: `values.changed` does not copy it."""
+
+    __slots__ = ("_taken",)
+    _taken: Spend
+
+
+@value(frozen=True)  # without slots: `values.changed` copies it
+class Run(_Derived):
     """What a run has become. `messages` are `providers.Message`s as JSON; `calls` are those of the current turn."""
 
     id: str
@@ -114,6 +122,15 @@ class Run:
         for call in (*self.calls.values(), *self.asides.values()):
             total = total + call.reserved
         return total
+
+    @property
+    def taken(self) -> Spend:
+        """What it has spent, with what is held back."""
+        try:
+            return self._taken
+        except AttributeError:
+            object.__setattr__(self, "_taken", taken := self.spend + self.reserved)
+            return taken
 
     @property
     def wakes(self) -> int | None:

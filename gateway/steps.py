@@ -5,12 +5,13 @@ crash, or of a time-out: steps are only asked for when nothing is in flight.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.call import JsonObject
 from gateway.lifecycle import WaitCause
 from gateway.output import data_in, misfit
 from gateway.run import CallState, Run
+from gateway.values import value
 
 __all__ = [
     "MAX_MODEL_FAILURES",
@@ -43,41 +44,41 @@ MAX_REFUSALS = 3  # of one call, after people have said no to it
 MAX_REJECTED = 1  # answers that do not fit their schema: the model is told so often
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reconcile:
     """Find out what became of calls that were sent and have no answer."""
 
     calls: tuple[CallState, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ForgetReply:
     """A model call whose answer was lost with its worker: it changed nothing, so it is asked again."""
 
     turn: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MakeCalls:
     """Make these calls, all at once."""
 
     calls: tuple[CallState, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wake:
     """The moment has come for which these calls waited."""
 
     calls: tuple[CallState, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AskModel:
     turn: int
     attempt: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wait:
     """Nothing more can be done until people answer; in a conversation, until the user goes on (`user`); or until the
     moment for which the model waits (`timer`), or news from outside (`event`). `until` is the moment, in milliseconds
@@ -89,7 +90,7 @@ class Wait:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Pause:
     """A budget that no reservation can see: time."""
 
@@ -97,7 +98,7 @@ class Pause:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reject:
     """The answer is not what the run must end in: the model is told `where` and `why`, and asked once more."""
 
@@ -105,18 +106,18 @@ class Reject:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Finish:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Fail:
     kind: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rest:
     """The run is not running: there is nothing to drive."""
 

@@ -85,8 +85,7 @@ class Place:
 
     @classmethod
     def of(cls, run: Run, step: str | None = None) -> "Place":
-        taken = run.spend + run.reserved
-        return cls(run.id, run.subject, run.limits, taken, step, run.tainted, servers=run.servers)
+        return cls(run.id, run.subject, run.limits, run.taken, step, run.tainted, servers=run.servers)
 
     @property
     def facts(self) -> _PlaceFacts:

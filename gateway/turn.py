@@ -27,6 +27,7 @@ from gateway.run import Run
 from gateway.standing import asking
 from gateway.store import Reserve, Settle, run_account
 from gateway.tracing import Asked, Interval, Tracing
+from gateway.values import value
 from providers import (
     Finish,
     Finished,
@@ -57,7 +58,7 @@ def _answered_again(run: Run) -> bool:
     return bool(run.rejected) and run.messages[-1]["role"] == "user"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Attempt:
     """`run` is as it was before it was made; `read` is how many tokens the question has, about. It is the `nth` of its
     backend.
@@ -84,7 +85,7 @@ class _Current:
     over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Turn:
     """Everything that one question to the model needs. `resolve` says which call a wish means: its `server/tool` path,
     and its arguments where they are not the wish's own.
@@ -171,7 +172,7 @@ class Turn:
         them it has what is reserved.
         """
         run, reserved, backends = attempt.run, attempt.reserved, self.model.backends or (self.model.first,)
-        most = readable(backends, reserved, run.limits, run.spend + run.reserved + reserved)
+        most = readable(backends, reserved, run.limits, run.taken + reserved)
         shared = any(left["unit"] in _READ for left in attempt.bill.left())
         return reserved.input_tokens if shared else most
 

@@ -4,6 +4,7 @@ A `Provider` turns a `Request` into a stream of `StreamEvent`s that ends in exac
 `ProviderError`. Modules beside this one implement it: one for each wire format, and embedded ones that need no key.
 Nothing here imports `gateway`. Shapes: what Anthropic Messages, OpenAI Responses and Chat Completions have in common.
 
+    values              frozen dataclasses that cost what plain ones do
     message             what is said: parts, messages, their JSON
     request             what is asked, and where
     reply               what is answered, event by event, and how a backend fails

@@ -5,8 +5,10 @@ A provider reads no other key, so what belongs to one backend (signatures, encry
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from providers.values import value
 
 __all__ = [
     "File",
@@ -26,13 +28,13 @@ __all__ = [
 Role = Literal["system", "user", "assistant", "tool"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Text:
     text: str
     meta: Mapping[str, Any] = field(default_factory=dict)  # the provider's own, returned to it verbatim
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Image:
     """A picture. `data` is base64; without it the picture is at `url`."""
 
@@ -42,7 +44,7 @@ class Image:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class File:
     """A document. `data` is base64."""
 
@@ -52,7 +54,7 @@ class File:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Thinking:
     """What a model thought. `meta` holds signatures that must go back byte for byte, to the same provider only."""
 
@@ -60,7 +62,7 @@ class Thinking:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ToolCall:
     """A model's wish to use a tool. `arguments` is the raw JSON text, exactly as the model wrote it."""
 
@@ -70,7 +72,7 @@ class ToolCall:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ToolResult:
     """The answer to one ToolCall. `content` is a list of MCP content blocks (raw JSON)."""
 
@@ -80,7 +82,7 @@ class ToolResult:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Opaque:
     """A part that only its provider understands; kept verbatim. `type` is the provider's word for it."""
 
@@ -102,7 +104,7 @@ _PARTS: Mapping[str, type[Part]] = {
 _KINDS = {cls: kind for kind, cls in _PARTS.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Message:
     role: Role
     parts: tuple[Part, ...]

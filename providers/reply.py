@@ -1,9 +1,9 @@
 """What a model answers, as it comes in, and how a backend fails: values. Pure."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from providers.message import Message
+from providers.values import value
 
 __all__ = [
     "Finish",
@@ -39,7 +39,7 @@ ProviderErrorKind = Literal[
 # own: what its script expects, or refers to, is not there.
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Usage:
     """Tokens. `input` includes cached ones. `estimated` says that the backend did not report them."""
 
@@ -55,7 +55,7 @@ class Usage:
         return self.input + self.output
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reply:
     """A whole answer. `cost_nanos` is its price in billionths of a US dollar if the provider knows it, else None.
 
@@ -93,7 +93,7 @@ class ProviderError(Exception):
         return self.kind in ("rate_limit", "overloaded", "server", "timeout", "network", "protocol")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Started:
     """The first event of an answer. `response_id` is the backend's."""
 
@@ -101,17 +101,17 @@ class Started:
     response_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TextDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ThinkingDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ToolCallStarted:
     """`index` counts the calls of one reply from 0. Calls may form at the same time."""
 
@@ -120,27 +120,27 @@ class ToolCallStarted:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ToolCallArgumentsDelta:
     index: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ToolCallDone:
     """The arguments of this call are whole. It may be executed only when the whole reply is there (`Finished`)."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class UsageUpdate:
     """What the reply has used until now, in all."""
 
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Retrying:
     """The attempt before failed; what was streamed of it is void. `attempt` counts from 2, `delay` is in seconds."""
 
@@ -149,7 +149,7 @@ class Retrying:
     error: ProviderError
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MovedOn:
     """The model before failed, what was streamed of it is void, and `model` is asked now."""
 
@@ -157,7 +157,7 @@ class MovedOn:
     error: ProviderError
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Finished:
     """The one event that ends a stream. A stream without it was cut: nothing of it may be executed."""
 

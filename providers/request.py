@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from providers.message import Message
+from providers.values import value
 
 __all__ = ["Deadlines", "Effort", "Endpoint", "Host", "Request", "ToolSpec", "known_as"]
 
@@ -14,7 +15,7 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Host = Literal["direct", "azure", "bedrock", "vertex"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ToolSpec:
     """A tool as a model sees it. `name` matches `^[A-Za-z][A-Za-z0-9_-]{0,63}$`.
 
@@ -28,7 +29,7 @@ class ToolSpec:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Deadlines:
     """Seconds until the first event of a reply, between two events, and for the whole reply."""
 
@@ -37,7 +38,7 @@ class Deadlines:
     total: float = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Request:
     """Everything that a model is told.
 
@@ -65,7 +66,7 @@ class Request:
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Endpoint:
     """Where a model backend is, and how it is spoken to. Its `repr` shows no secret.
 

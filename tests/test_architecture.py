@@ -50,7 +50,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.config",
         "gateway.guard", "gateway.late", "gateway.reach", "gateway.sdk", "gateway.replacing",
         "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
-        "providers", "providers.message", "providers.request", "providers.reply",
+        "providers", "providers.values", "providers.message", "providers.request", "providers.reply",
     ),
     "adapters": (
         "gateway.keyring", "gateway.guarded", "gateway.deadlines", "gateway.store", "gateway.upstream",
@@ -66,9 +66,9 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "loop": (
         "gateway.backend", "gateway.counting", "gateway.turn", "gateway.fitting", "gateway.halting",
-        "gateway.inquiring", "gateway.calling", "gateway.taking_turns", "gateway.loop", "gateway.stream",
-        "gateway.earlier", "gateway.shown", "gateway.unrecorded", "gateway.clients", "gateway.orphans",
-        "gateway.redeeming",
+        "gateway.inquiring", "gateway.calling", "gateway.speaking", "gateway.taking_turns", "gateway.loop",
+        "gateway.stream", "gateway.earlier", "gateway.shown", "gateway.unrecorded", "gateway.clients",
+        "gateway.orphans", "gateway.redeeming",
         "gateway.undoing",
         "gateway.following", "gateway.approving", "gateway.rollout", "gateway.engine", "gateway.worker",
     ),

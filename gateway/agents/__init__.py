@@ -11,8 +11,8 @@ context     one request, put together of these
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from gateway.values import value
 from providers import Effort
 
 __all__ = ["DEFAULT_OUTPUT", "DEFAULT_WINDOW", "Agent", "Asking", "Context"]
@@ -21,7 +21,7 @@ DEFAULT_OUTPUT = 4096  # tokens of one answer, where neither the agent nor its m
 DEFAULT_WINDOW = 128_000  # tokens, of a model of which nobody has said how many it takes
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Context:
     """How much an agent's model is told. `window` and `reserve` (kept free for the reply) are tokens.
 
@@ -41,7 +41,7 @@ class Context:
     pinned: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Asking:
     """How an agent's model is asked, beside what it is told. `effort` None: as is said of the model.
 
@@ -57,7 +57,7 @@ class Asking:
     stop: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Agent:
     """`tools` are globs of `server/tool`: what the model is shown. What it may call is the policy's affair.
 

@@ -9,13 +9,14 @@ what the model is told begins alike for many turns: that is what prompt caches l
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from gateway.agents.history import told
 from gateway.agents.shortening import LEAST, cut_text
 from gateway.agents.summary import by_rule
 from gateway.conversation import Compaction
+from gateway.values import value
 from gateway.weight import weight
 from providers import Message, message_to_json
 
@@ -28,7 +29,7 @@ _LENGTHS = tuple(LEAST << power for power in range(9, -1, -1))  # 32 KB .. 64 by
 _HEAD = 1_000  # bytes around a summary, and of a short task
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Room:
     """Bytes of conversation: `mark` is where less is told, `aim` how much is left then."""
 

@@ -6,7 +6,6 @@ from turn to turn (how much of the budget is left) stands at the end.
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gateway.agents import DEFAULT_WINDOW, Agent
 from gateway.agents.compaction import BYTES_A_TOKEN, LEAST_ROOM, Room
@@ -15,7 +14,7 @@ from gateway.budget import shown
 from gateway.call import JsonObject
 from gateway.errors import ContextTooSmall
 from gateway.run import Run
-from providers import Message, Request, Text, ToolSpec
+from providers import Deadlines, Message, Request, Text, ToolSpec
 
 __all__ = [
     "BYTES_A_TOKEN",
@@ -30,6 +29,7 @@ __all__ = [
 
 WARN_AT = 80  # percent of a run's own limits
 _WORDS = 400  # bytes
+_PATIENCE = Deadlines()
 _PINNED = "Keep in mind, however long the conversation becomes:"
 
 
@@ -62,30 +62,43 @@ def room_of(agent: Agent, run: Run, tools: Sequence[ToolSpec], window: int, scal
     return room
 
 
-def assemble(agent: Agent, run: Run, model: str, offer: Offer, messages: Sequence[Message]) -> Request:
+def assemble(  # noqa: PLR0913 - what a request is made of
+    agent: Agent,
+    run: Run,
+    model: str,
+    offer: Offer,
+    messages: Sequence[Message],
+    *,
+    deadlines: Deadlines | None = None,
+) -> Request:
     """The request of the next turn. `model` is the provider's own name for it; the reply is as long as fits."""
-    tools, asking = offer.shown, agent.asking
+    tools, asking, system = offer.shown, agent.asking, system_of(agent, run)
     low = running_low(run)
     told = (*messages, Message("user", (Text(low, {"aside": True}),))) if low else messages
-    request = Request(
+    return Request(
         model,
-        system_of(agent, run),
+        system,
         told,
         tools,
-        agent.most_output,
+        _longest(agent, run, _estimated(system, tools, run.output_schema, run.size, low)),
         cache_key=run.id,
         effort=asking.effort,
         parallel=asking.parallel,
         stop=tuple(asking.stop),
         tool_choice=_choice(asking.tool_choice, offer, () if run.rejected else messages),
         output_schema=run.output_schema,
+        deadlines=deadlines or _PATIENCE,
     )
-    taken, most = run.spend + run.reserved, [agent.most_output]
-    if run.limits.tokens is not None:
-        most.append(run.limits.tokens - taken.tokens - estimated_tokens(request, run))
-    if run.limits.output_tokens is not None:
-        most.append(run.limits.output_tokens - taken.output_tokens)
-    return replace(request, max_output_tokens=max(1, min(most)))
+
+
+def _longest(agent: Agent, run: Run, read: int) -> int:
+    """Tokens of a reply to a question of so many, as far as the run's own limits leave them."""
+    taken, limits, most = run.taken, run.limits, agent.most_output
+    if limits.tokens is not None:
+        most = min(most, limits.tokens - taken.tokens - read)
+    if limits.output_tokens is not None:
+        most = min(most, limits.output_tokens - taken.output_tokens)
+    return max(1, most)
 
 
 def _choice(wanted: str, offer: Offer, messages: Sequence[Message]) -> str:
@@ -99,11 +112,11 @@ def _choice(wanted: str, offer: Offer, messages: Sequence[Message]) -> str:
 
 def running_low(run: Run) -> str:
     """What is left of what runs low, in words for the model; nothing while there is enough of everything."""
-    taken, limits = run.spend + run.reserved, run.limits
+    taken = run.taken
     told = [
-        f"{shown(unit, left)} of {shown(unit, limit)}"
-        for unit, left in limits.left(taken).items()
-        if (limit := getattr(limits, unit)) and (limit - left) * 100 >= limit * WARN_AT
+        f"{shown(unit, max(0, limit - used))} of {shown(unit, limit)}"
+        for unit, limit in run.limits.items()
+        if (used := taken.get(unit)) * 100 >= limit * WARN_AT and limit
     ]
     told += [
         f"{shown(low['unit'], low['left'])} of {shown(low['unit'], low['limit'])} (`{low['budget']}`)"
@@ -116,9 +129,12 @@ def running_low(run: Run) -> str:
 
 def estimated_tokens(request: Request, run: Run) -> int:
     """How many input tokens a request will cost at most, about: counted in bytes of its text and JSON."""
-    low = _bytes(running_low(run))
-    fixed = _bytes(request.system) + _size_of(request.tools) + _form(request.output_schema)
-    return (fixed + run.size + low) // BYTES_A_TOKEN + 1
+    return _estimated(request.system, request.tools, request.output_schema, run.size, running_low(run))
+
+
+def _estimated(system: str, tools: Sequence[ToolSpec], schema: JsonObject | None, size: int, low: str) -> int:
+    """`size` is that of the conversation, in bytes."""
+    return (_bytes(system) + _size_of(tools) + _form(schema) + size + _bytes(low)) // BYTES_A_TOKEN + 1
 
 
 def _size_of(tools: Sequence[ToolSpec]) -> int:

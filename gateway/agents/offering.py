@@ -7,7 +7,7 @@ every call.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from gateway.agents.sleeping import WAIT, WAIT_FOR
 from gateway.arguments import ArgumentsError, parse_json
 from gateway.call import Tool
 from gateway.catalogue import Catalogue
+from gateway.values import value
 from providers import ToolCall, ToolSpec
 
 __all__ = ["MISCALLED", "OURS", "SEARCH", "Answer", "Offer", "Offered"]
@@ -69,7 +70,7 @@ def _size(tool: ToolSpec) -> int:
     return len(text.encode(errors="surrogatepass")) + len(json.dumps(tool.input_schema))
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Offer:
     """`shown` is what the model is shown, `everything` what it may use; without a `search` they are the same.
 
@@ -85,7 +86,7 @@ class Offer:
     wait: str = ""  # the name of the one by which it waits, where it may
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """What the model is told of a search: MCP content blocks, and the names of the tools in them."""
 

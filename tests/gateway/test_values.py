@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass, field, replace
 
+from gateway.budget import Spend
 from gateway.state import CallState, Run
 from gateway.values import changed, value
 
@@ -60,5 +61,12 @@ def test_what_is_changed_is_another_one_and_the_first_stays() -> None:
 
 def test_a_run_and_its_calls_can_be_changed_so() -> None:
     """`changed` copies what stands in `__dict__`: a class with slots would come out empty."""
-    assert not {cls for cls in (Run, CallState) if hasattr(cls, "__slots__")}
+    assert not {cls for cls in (Run, CallState) if "__slots__" in vars(cls)}
     assert changed(Run("r-1"), turn=3) == replace(Run("r-1"), turn=3)
+
+
+def test_what_was_found_out_about_a_value_is_not_taken_over_by_another() -> None:
+    run = Run("r-1", spend=Spend(turns=1))
+    assert run.taken == Spend(turns=1)
+    assert changed(run, spend=Spend(turns=2)).taken == replace(run, spend=Spend(turns=2)).taken == Spend(turns=2)
+    assert run.taken is run.taken
