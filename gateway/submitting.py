@@ -26,6 +26,7 @@ __all__ = [
     "DEFAULT_AGENT",
     "Submission",
     "agent_of",
+    "check_model",
     "check_text",
     "default_agent",
     "form_of",
@@ -64,7 +65,7 @@ async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
     config, subject = offline.config, wanted.subject
     agent = agent_of(config, (subject.agent or "").removeprefix("agent:"), "--agent")
     model = wanted.model or agent.model
-    _check_model(config, model, "--model" if wanted.model else "toolgate.toml")
+    check_model(config, model, "--model" if wanted.model else "toolgate.toml")
     most = offline.budgets.limits_for(agent.name).strictest(own_limits(config, agent.name))
     limits = most.replaced(wanted.limits).to_json()
     run_id = wanted.run_id or new_run_id()
@@ -131,7 +132,8 @@ def joined(run_id: str, session: str, subject: Subject) -> list[Join]:
     return [Join(run_id, session, subject.user, subject.tenant, subject.agent or "")]
 
 
-def _check_model(config: Config, model: str, where: str) -> None:
+def check_model(config: Config, model: str, where: str) -> None:
+    """Raises ConfigError for one that is not configured. Its backend is not asked for."""
     for name in in_row(model):
         try:
             chosen(name, config.settings)

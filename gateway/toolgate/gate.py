@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import ConfigError
 from gateway.toolgate.endings import Result, result_of, stopped
 from gateway.toolgate.people import Approvals, Runs, Sessions
-from gateway.toolgate.wishes import Budget, limits_of
+from gateway.toolgate.wishes import Budget, check_priority, limits_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -122,11 +122,9 @@ class Toolgate:
         Of higher `priority` (-100 to 100) is first; it is not begun before `at`. Raises ConfigError.
         """
         from gateway.budget import Limits
-        from gateway.job import HIGHEST, LOWEST
         from gateway.submitting import Submission, submit
 
-        if not LOWEST <= priority <= HIGHEST:
-            raise ConfigError.at("priority", f"{priority} is not between {LOWEST} and {HIGHEST}")
+        check_priority(priority)
         limits, ready = limits_of(budget) or Limits(), 0 if at is None else round(at.timestamp() * 1000)
         wanted = Submission(text, self._through(agent), model, limits, priority, ready)
         return await submit(self._runtime.offline, replace(wanted, session=session, output_schema=output_schema))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import StoreError, UnknownApproval, UnknownRun
-from gateway.toolgate.wishes import Budget, limits_of
+from gateway.toolgate.wishes import Budget, check_priority, limits_of
 
 if TYPE_CHECKING:
     from gateway.approval import Approval, Said
@@ -116,10 +116,17 @@ class Runs:
         await self._offline.notify(run.id, name, json.dumps(data), self._by, trusted=trusted)
 
     async def fork(
-        self, run_id: str, at: str | int, *, text: str = "", model: str | None = None, budget: Budget | None = None
+        self,
+        run_id: str,
+        at: str | int,
+        *,
+        text: str = "",
+        model: str | None = None,
+        budget: Budget | None = None,
+        priority: int | None = None,
     ) -> str:
         """Queues a run that goes on where this one stood, without doing anything again, and returns its id;
-        `Toolgate.resume` drives it.
+        `Toolgate.resume` drives it. With a `priority` (-100 to 100) it is for the workers, as if it were submitted.
 
         `at` is `t3`, the end of turn 3, or the seq of an event; `text` is what its user says there. Its budgets begin
         anew. Only whose run it is forks it. Raises StoreError, ConfigError.
@@ -128,7 +135,9 @@ class Runs:
         from gateway.forking import Fork
         from gateway.forks import Taken, begin
 
-        run, how = await self.get(run_id), Taken(self._by, model, limits_of(budget) or Limits())
+        if priority is not None:
+            check_priority(priority)
+        run, how = await self.get(run_id), Taken(self._by, model, limits_of(budget) or Limits(), priority)
         return await begin(self._offline, run.id, Fork(str(at), text), how)
 
     async def undos(self, run_id: str) -> "Sequence[Undo]":

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from gateway.errors import ConfigError
+
 if TYPE_CHECKING:
     from gateway.budget import Limits
 
-__all__ = ["Budget", "limits_of"]
+__all__ = ["Budget", "check_priority", "limits_of"]
 
 Budget = Mapping[str, str | int | float]  # in the words of budgets.toml: `{"usd": 1, "tokens": "20k"}`
 
@@ -16,3 +18,11 @@ def limits_of(budget: Budget | None) -> "Limits | None":
     from gateway.config import parse_budget
 
     return None if budget is None else parse_budget([f"{unit}={amount}" for unit, amount in budget.items()])
+
+
+def check_priority(priority: int) -> None:
+    """Raises ConfigError for one that no queue knows."""
+    from gateway.job import HIGHEST, LOWEST
+
+    if not LOWEST <= priority <= HIGHEST:
+        raise ConfigError.at("priority", f"{priority} is not between {LOWEST} and {HIGHEST}")

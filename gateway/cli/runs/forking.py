@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ import click
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit
 from gateway.cli.run import absolute, interruptible, limits_of
+from gateway.job import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
     from gateway.budget import Limits
     from gateway.forking import Fork
+    from gateway.run import Run
 
 __all__ = ["fork_command"]
 
@@ -32,7 +35,8 @@ __all__ = ["fork_command"]
     metavar="FILES",
     help="Drive it here by the policy in this file or folder; whoever goes on with it later has his own.",
 )
-@click.option("--no-run", is_flag=True, help="Queue it, and leave it to `toolgate resume`.")
+@click.option("--no-run", is_flag=True, help="Do not drive it here: queue it for the workers, and print its id.")
+@click.option("--priority", type=click.IntRange(LOWEST, HIGHEST), help="With --no-run: higher is first; 0 by itself.")
 @as_json
 @caller
 def fork_command(
@@ -43,33 +47,55 @@ def fork_command(
     budgets: Sequence[str],
     policy: Path | None,
     no_run: bool,
+    priority: int | None,
     as_json: bool,
     caller: Caller,
 ) -> int:
     """Take RUN up anew from STEP, as a run of its own, with budgets that begin anew. Calls that were made by then keep
     their results; none is repeated.
     """
+    if priority is not None and not no_run:
+        raise click.UsageError("--priority is about the workers' queue: it goes with --no-run")
     if policy is not None and no_run:
         raise click.UsageError("--policy counts as long as this command drives the run: it does not go with --no-run")
     from gateway.forking import Fork
 
-    found, new = asyncio.run(_begin(caller, run_id, Fork(at, text), absolute(model), limits_of(budgets)))
+    wish = _Wish(Fork(at, text), absolute(model), limits_of(budgets), (priority or 0) if no_run else None)
+    found, new = asyncio.run(_begin(caller, run_id, wish))
     if no_run:
-        if as_json:
-            emit({"run": new, "from": found, "status": "queued"})
-        else:
-            click.echo(f"{new} is queued; go on with: toolgate resume {new}", err=True)
-        return Exit.OK
+        return _left(found, new, as_json=as_json)
     from gateway.cli.driving import Manner, take_up
 
     flags = () if policy is None else (("--policy", "policy.files", str(policy.resolve())),)
     return interruptible(take_up(caller, new, Manner.of(as_json=as_json, wait=None), *flags))
 
 
-async def _begin(caller: Caller, run_id: str, fork: "Fork", model: str | None, limits: "Limits") -> tuple[str, str]:
-    """The ids of both."""
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    fork: "Fork"
+    model: str | None
+    limits: "Limits"
+    priority: int | None
+
+
+async def _begin(caller: Caller, run_id: str, wish: _Wish) -> "tuple[Run, str]":
+    """The run, and the id of the new one. A conversation goes on when its user does: that is no work for workers."""
     from gateway.forks import Taken, begin
 
     with caller.offline() as offline:
-        found = (await offline.run(run_id)).id
-        return found, await begin(offline, found, fork, Taken(model=model, limits=limits))
+        found = await offline.run(run_id)
+        priority = None if found.conversation else wish.priority
+        how = Taken(model=wish.model, limits=wish.limits, priority=priority)
+        return found, await begin(offline, found.id, wish.fork, how)
+
+
+def _left(found: "Run", new: str, *, as_json: bool) -> int:
+    if as_json:
+        emit({"run": new, "from": found.id, "status": "queued"})
+        return Exit.OK
+    click.echo(new)
+    if found.conversation:
+        click.echo(f"no worker goes on with a conversation: toolgate chat --resume {new} does", err=True)
+    else:
+        click.echo(f"it is queued for the workers; or drive it here: toolgate resume {new}", err=True)
+    return Exit.OK

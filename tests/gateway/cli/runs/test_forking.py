@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from gateway.events import Queued
 from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.runs.conftest import record
 
 ADDING = "steps:\n  - call: {tool: echo/echo, args: {text: hi}}\n  - say: Done.\n  - say: Done again.\n"
 
@@ -40,6 +42,38 @@ def test_a_fork_can_be_told_something_else_and_left_to_be_resumed(project: Path,
     assert queued.json == {"run": new, "from": run, "status": "queued"}
     assert story(toolgate, new)[0]["limits"]["turns"] == 3
     assert toolgate("resume", new).out == "Done again.\n"
+
+
+def test_a_fork_that_is_not_driven_here_is_for_the_workers_and_comes_by_its_priority(
+    project: Path, toolgate: Command
+) -> None:
+    run = ran(project, toolgate)
+    usual = toolgate("runs", "fork", run, "--at", "t1", "--no-run")
+    urgent = toolgate("runs", "fork", run, "--at", "t1", "--no-run", "--priority", "5").out.strip()
+    assert "it is queued for the workers" in usual.err
+    done = toolgate("worker", "--until-idle", "--concurrency", "1", "--json").lines
+    assert [line["run"] for line in done] == [urgent, usual.out.strip()]
+    assert toolgate("resume", urgent).out == "Done.\n"
+    refused = toolgate("runs", "fork", run, "--at", "t1", "--priority", "5")
+    assert (refused.code, "it goes with --no-run" in refused.err) == (2, True)
+
+
+def test_no_worker_goes_on_with_a_conversation(queued: Path, toolgate: Command) -> None:
+    first = Queued("loop", "user:ann", "acme", "agent:desk", "demo", "hello", conversation=True)
+    record(queued, "r-talk", first)
+    forked = toolgate("runs", "fork", "r-talk", "--at", "t0", "--edit", "hi", "--no-run")
+    new = forked.out.strip()
+    assert (forked.code, f"toolgate chat --resume {new}" in forked.err) == (0, True)
+    assert toolgate("worker", "--until-idle", "--json").lines == []
+    assert toolgate("runs", "show", new, "--json").json["status"] == "queued"
+
+
+def test_a_fork_for_workers_needs_no_key_of_its_model_but_a_model_that_there_is(
+    project: Path, toolgate: Command
+) -> None:
+    run = ran(project, toolgate)
+    assert toolgate("runs", "fork", run, "--at", "t0", "--model", "openai:other", "--no-run").code == 0
+    assert toolgate("runs", "fork", run, "--at", "t0", "--model", "nobody", "--no-run").code == 2
 
 
 def test_a_fork_has_another_model_if_one_is_named_that_there_is(project: Path, toolgate: Command) -> None:
