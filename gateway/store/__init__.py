@@ -233,8 +233,8 @@ def run_account(run_id: str) -> str:
 
 
 def title_of(text: str) -> str:
-    """A run's line in the list, from what it was asked for."""
-    return " ".join(text.split())[:TITLE_LENGTH]
+    """A run's line in the list, from what it was asked for; without NUL, which PostgreSQL has in no text."""
+    return " ".join(text.replace("\0", " ").split())[:TITLE_LENGTH]
 
 
 class Store(Protocol):

@@ -150,7 +150,7 @@ def test_an_append_says_how_far_the_run_is(store: DatabaseStore) -> None:
 
 
 def test_the_row_of_a_run_follows_its_events(store: DatabaseStore, clock: Clock) -> None:
-    begin(store, replace(QUEUED, input="  What\n time " + "x" * 100))
+    begin(store, replace(QUEUED, input="  What\n\0time " + "x" * 100))
     clock.tick(5)
     append(store, STARTED, Waited("approval"))
     row = asyncio.run(store.run_row("r-1"))
