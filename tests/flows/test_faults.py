@@ -26,7 +26,7 @@ def house() -> Iterator[Theatre]:
         yield made
 
 
-Stage = Callable[[str], Play]
+Stage = Callable[..., Play]
 
 
 @pytest.fixture(params=KINDS)
@@ -37,25 +37,25 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest, tmp_path: Path, house: Theatre, kind: str) -> Stage:
-    """A new playing in a folder of this name."""
+    """A new playing in a folder of this name; with a server over HTTP, if its era is given."""
     server: Server | None = request.getfixturevalue("postgres") if kind == "postgresql" else None
-    return lambda name: Play(tmp_path / name, house, server.emptied() if server else None, server)
+    return lambda name, era=None: Play(tmp_path / name, house, server.emptied() if server else None, server, era=era)
 
 
-def recorded(stage: Stage) -> tuple[Run, list[Point]]:
-    """The run as it is when nothing happens to it, and its points."""
+def recorded(stage: Stage) -> tuple[Play, Run]:
+    """The run as it is when nothing happens to it."""
     with stage("whole").set() as whole:
         whole.play()
         assert wrongs(whole) == []
         assert len(whole.met.points) > 100
-        return whole.run, whole.met.points
+        return whole, whole.run
 
 
-def struck(stage: Stage, whole: Run, fault: Fault, point: Point) -> list[str]:
+def struck(stage: Stage, whole: tuple[Play, Run], fault: Fault, point: Point) -> list[str]:
     """What is wrong after this."""
-    with stage(f"{fault.name} {point[1]} {point[0]}".replace("/", "-")).set() as play:
-        play.play(point, fault)
-        return wrongs(play, whole)
+    with stage(f"{fault.name} {point[1]} {point[0]}".replace("/", "-"), fault.era).set() as play:
+        play.strike(point, fault, whole[0])
+        return wrongs(play, whole[1])
 
 
 def name_of(point: Point) -> str:
@@ -78,7 +78,8 @@ def sample(kind: str) -> Sequence[Fault]:
 
 def test_whatever_happens_at_a_point_of_its_own_the_run_ends_as_it_would_have(stage: Stage, kind: str) -> None:
     """Each fault once, each at another point; with `./dev test --all` each at all of them."""
-    whole, points = recorded(stage)
+    whole = recorded(stage)
+    points = whole[0].met.points
     faults = sample(kind)
     failures = []
     for number, fault in enumerate(faults):
@@ -98,7 +99,8 @@ def test_whatever_happens_at_whichever_point_the_run_ends_as_it_would_have(
     """
     if fault not in of(kind):
         pytest.skip("it does not happen there")
-    whole, points = recorded(stage)
+    whole = recorded(stage)
+    points = whole[0].met.points
     able, wrong = where(fault, points), dict[Point, list[str]]()
     for point in able:
         wrong[point] = struck(stage, whole, fault, point)
@@ -109,6 +111,6 @@ def test_whatever_happens_at_whichever_point_the_run_ends_as_it_would_have(
 
 @pytest.mark.soak
 def test_the_points_are_listed(stage: Stage, kind: str) -> None:
-    _, points = recorded(stage)
-    for number, point in enumerate(points, 1):
+    whole, _ = recorded(stage)
+    for number, point in enumerate(whole.met.points, 1):
         tell(f"{kind:<10} point {number:>3}: {name_of(point)}")

@@ -36,7 +36,8 @@ def visit(request: pytest.FixtureRequest, tmp_path: Path, house: Theatre, kind: 
 
     def paid(name: str, point: Point | None = None, fault: Fault | None = None) -> tuple[Sequence[Point], list[str]]:
         url = server.emptied() if server else None
-        with Visit(tmp_path / name, house, url, server, point=point, fault=fault).set() as made:
+        era = fault.era if fault else None
+        with Visit(tmp_path / name, house, url, server, era=era, point=point, fault=fault).set() as made:
             made.visit()
             return made.met.points, visited(made)
 
