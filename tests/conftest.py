@@ -1,10 +1,11 @@
 """What holds for every test, and what many of them need."""
 
 import contextlib
+import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from tests.fixtures.told import tell, told
 if TYPE_CHECKING:
     from tests.fixtures.postgres import Server
 
+Report = pytest.CollectReport
+
 # The machine may be busy: how long an example takes says nothing about whether it is right.
 # In CI the same examples each time: what is landed is what was tried. Everywhere else others each time.
 settings.register_profile(
@@ -30,6 +33,40 @@ settings.load_profile("toolgate")
 
 for _name in [name for name in os.environ if name.startswith("OTEL_")]:
     del os.environ[_name]  # no test sends spans to whoever runs it
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """What is loaded to find the tests is there until the end: nobody need look for garbage among it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Of two workers one reads the files backwards: each finds half of them compiled by the other."""
+    report = yield
+    if isinstance(collector, pytest.Directory) and _worker(collector.config) % 2:
+        report.result.reverse()
+    return report
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """All workers must have the tests in one order."""
+    if _worker(config) % 2:
+        items.sort(key=lambda item: item.path.parts)
+
+
+def _worker(config: pytest.Config) -> int:
+    """Its number; 0 where there are no workers."""
+    name: str = getattr(config, "workerinput", {}).get("workerid", "gw0")
+    return int(name.removeprefix("gw"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -51,9 +88,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def sdk_servers() -> Iterator[None]:
-    """Servers on the official SDK start quickly, if any test that was found can start one."""
-    nursery = sys.modules.get("tests.fixtures.nursery")
-    with nursery.opened() if nursery else contextlib.nullcontext():
+    """Servers on the official SDK start quickly, if any test that was found can start one; and so does `toolgate`."""
+    with contextlib.ExitStack() as stack:
+        for name in ("tests.fixtures.nursery", "tests.fixtures.forked"):
+            if name in sys.modules:
+                stack.enter_context(sys.modules[name].opened())
         yield
 
 
@@ -69,6 +108,12 @@ def our_logs() -> Iterator[None]:
     handlers = list(ours.handlers)
     yield
     ours.handlers[:] = handlers
+
+
+@pytest.fixture
+def anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is forked in other tests is started here, as people start it."""
+    monkeypatch.setenv("FORKED", "no")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from gateway.approval import Approval
 from gateway.call import Subject
 from gateway.events import Denied, Held, Returned
+from tests.fixtures import forked
 from tests.fixtures.killed import CALL, MOMENTS, TWO
 from tests.fixtures.parts import ANN, BOB, ROOT, RULES, Stage, arrivals, opened, tally
 from tests.fixtures.stores import put_into
@@ -48,7 +48,7 @@ def table(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def kill(folder: Path, moment: str) -> None:
     command = [sys.executable, "-m", "tests.fixtures.killed", str(folder), moment]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = forked.run(command, cwd=ROOT, timeout=60)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

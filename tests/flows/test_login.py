@@ -186,6 +186,7 @@ def test_a_key_that_is_revoked_or_expired_lets_nobody_in(project: Project, era: 
         gateway.until(lambda: client.post(request("tools/list", {}, era)).status_code == 401)
 
 
+@pytest.mark.usefixtures("anew")
 def test_a_session_is_nobody_elses_nor_of_another_profile(project: Project) -> None:
     project.write(KEYS + '[profiles.part]\ntools = ["echo/count"]\n', {"echo": ECHO_ENTRY})
     ann, bob = project.key("user:ann"), project.key("user:bob")

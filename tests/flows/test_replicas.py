@@ -18,6 +18,7 @@ import pytest
 from gateway.errors import StoreError
 from gateway.events import Returned
 from gateway.store.postgres import commits
+from tests.fixtures import forked
 from tests.fixtures.parts import ANN, arrivals, opened, tally
 from tests.fixtures.postgres import Server
 from tests.fixtures.project import Project
@@ -43,7 +44,7 @@ class Replicas:
         """A command of `toolgate` on one of the machines."""
         name, *rest = arguments
         command = self.projects[number].command(name, *rest)
-        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        return forked.run(command, timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.root import toolgate as run_command
-from tests.fixtures import nursery
+from tests.fixtures import forked, nursery
 from tests.gateway.cli.parser import codes_of
 from tests.gateway.cli.terminal import PATIENCE, Answering, Terminal
 
@@ -162,16 +162,7 @@ def child(folder: Path, env: Mapping[str, str]) -> Command:
 
     def give(*arguments: str, stdin: str = "", **more: str) -> Result:
         command = [sys.executable, "-m", "gateway.cli", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**env, **more},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        done = forked.run(command, stdin=stdin, timeout=PATIENCE, cwd=folder, env={**env, **more})
         return Result(done.returncode, done.stdout, done.stderr)
 
     return give

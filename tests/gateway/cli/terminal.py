@@ -6,7 +6,6 @@ import pty
 import re
 import select
 import struct
-import subprocess
 import sys
 import termios
 import time
@@ -14,13 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from tests.fixtures.forked import Forked
+
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
 CTRL_C, CTRL_D = "\x03", "\x04"
-
-# Makes the terminal on stdin the controlling one, so that Ctrl-C is a signal; then becomes the command.
-_CONTROLLING = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
-)
 
 
 class Terminal:
@@ -28,8 +24,8 @@ class Terminal:
 
     def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
         self._master, slave = pty.openpty()
-        command = [sys.executable, "-c", _CONTROLLING, sys.executable, "-m", "gateway.cli", *arguments]
-        self.process = subprocess.Popen(
+        command = [sys.executable, "-m", "gateway.cli", *arguments]
+        self.process = Forked(
             command, cwd=folder, env=dict(env), stdin=slave, stdout=slave, stderr=slave, start_new_session=True
         )
         os.close(slave)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.forked import Forked
 from tests.gateway.cli.conftest import Command, Result
 from tests.gateway.cli.terminal import Terminal
 
@@ -263,7 +264,7 @@ def test_a_person_approves_on_the_command_line_what_an_agent_wants_in_another_pr
         "--json",
         "--wait",
     ]
-    agent = subprocess.Popen(command, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    agent = Forked(command, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         (asked,) = toolgate("approvals", "watch", "--count", "1", "--json").lines
         assert asked["state"] == "pending"

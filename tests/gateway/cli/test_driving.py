@@ -50,6 +50,7 @@ def test_an_answer_is_printed_whatever_stands_in_it(monkeypatch: pytest.MonkeyPa
 # ---- a person at a terminal
 
 
+@pytest.mark.usefixtures("anew")
 def test_a_person_says_yes_and_the_call_happens(project: Path, terminal: OnTerminal) -> None:
     with terminal(*SUM) as shown:
         shown.until(QUESTION)

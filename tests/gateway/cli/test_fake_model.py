@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from providers.scripted.faults import KINDS
+from tests.fixtures.forked import Forked
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import PATIENCE
 
@@ -30,7 +31,7 @@ def start(bare: Path, env: Mapping[str, str]) -> Start:
     def started(*arguments: str) -> Iterator[Process]:
         command = [sys.executable, "-m", "gateway.cli", "fake-model", *arguments]
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, cwd=bare, env=dict(env), stdout=pipe, stderr=pipe, text=True) as process:
+        with Forked(command, cwd=bare, env=dict(env), stdout=pipe, stderr=pipe, text=True) as process:
             try:
                 yield process
             finally:

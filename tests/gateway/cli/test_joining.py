@@ -11,6 +11,7 @@ from gateway.cli.joining import Way, join
 from gateway.config.folders import find_folders
 from gateway.hosts.home import find_home
 from gateway.hosts.table import HOSTS
+from tests.fixtures.forked import Forked
 from tests.fixtures.hosts import workspace
 from tests.gateway.cli.terminal import PATIENCE
 
@@ -30,7 +31,7 @@ def test_by_address_the_proof_goes_through_the_gateway_that_serves(bare: Path, t
     folders = find_folders(bare, {"HOME": str(tmp_path / "home")})
     (cursor,) = [host for host in HOSTS if host.name == "cursor"]
     command = [sys.executable, "-m", "gateway.cli", "serve", "--json", "--project", str(bare)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+    with Forked(command, stdout=subprocess.PIPE, text=True) as served:
         assert served.stdout is not None
         assert json.loads(served.stdout.readline())["tools"] == 5
         for profile in (None, "part"):

@@ -8,6 +8,7 @@ from gateway.cli.program import program
 from tests.gateway.cli.conftest import Command
 
 
+@pytest.mark.usefixtures("anew")
 def test_what_init_writes_works_at_once(folder: Path, child: Command) -> None:
     made = child("init")
     assert made.code == 0

@@ -19,6 +19,7 @@ from gateway.store import Claim, Enqueue, Store
 from gateway.store.postgres.store import PostgresStore
 from gateway.store.waiting import until
 from tests.builders import QUEUED
+from tests.fixtures.forked import Forked, run
 from tests.fixtures.parts import ROOT
 from tests.fixtures.project import Project, ended
 from tests.fixtures.stores import execute
@@ -44,7 +45,7 @@ tenant = 3
 def working(project: Project) -> Iterator["subprocess.Popen[str]"]:
     """A worker that is ready."""
     with (project.folder / "log").open("a") as log:
-        process = subprocess.Popen(project.command("worker", "--json"), stdout=subprocess.PIPE, stderr=log, text=True)
+        process = Forked(project.command("worker", "--json"), stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             yield process
         finally:
@@ -70,7 +71,8 @@ def waited(store: PostgresStore, happened: Callable[[], Awaitable[bool]]) -> Non
 
 def submit(project: Project) -> str:
     command = project.command("submit", "count the bells", "--json")
-    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE)
+    said = run(command, timeout=PATIENCE)
+    assert said.returncode == 0, said.stderr
     return str(json.loads(said.stdout)["run"])
 
 

@@ -17,6 +17,7 @@ from gateway.events import Cancelled, Event, Failed, Paused, Queued, Started, Su
 from gateway.store.database import DatabaseStore
 from gateway.store.opening import open_store
 from tests.builders import STARTED, held, made, said, wanted
+from tests.fixtures.forked import Forked
 from tests.gateway.cli.conftest import Command
 
 RUN = "r-0123456789abcdef"
@@ -45,7 +46,7 @@ def record(store: DatabaseStore, *events: Event) -> None:
 @contextlib.contextmanager
 def watching(folder: Path, env: Mapping[str, str], *more: str) -> "Iterator[subprocess.Popen[str]]":
     command = [sys.executable, "-m", "gateway.cli", "runs", "watch", RUN, "--json", *more]
-    with subprocess.Popen(command, cwd=folder, env=dict(env), stdout=subprocess.PIPE, text=True) as process:
+    with Forked(command, cwd=folder, env=dict(env), stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
