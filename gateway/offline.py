@@ -18,7 +18,7 @@ from gateway.lasting import DAY
 from gateway.later import Notified
 from gateway.policy import LivePolicy, load
 from gateway.reserving import settled_of_lost
-from gateway.reversal import OF_UNDO, settlement, undos
+from gateway.reversal import OF_UNDO, begun, copied_calls, here, settlement, undos
 from gateway.rollout import Paths, open_policy
 from gateway.run import ENDED, Run, fold
 from gateway.standing import held_back
@@ -122,7 +122,7 @@ class Offline:
         """
         run, word = await self.run(run_id), Resolved(key, resolution, by, note)
         if key.startswith(OF_UNDO):
-            await self._settle_undo(run.id.removeprefix(UNDO), word)
+            await self._settle_undo(await self.run(run.id.removeprefix(UNDO)), word)
             return
         doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
         if key not in doubted:
@@ -130,18 +130,22 @@ class Offline:
             raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
         await self.store.append(run.id, [word], lease=None)
 
-    async def _settle_undo(self, undone: str, word: Resolved) -> None:
-        run_id = undo_run(undone)
+    async def _settle_undo(self, undone: Run, word: Resolved) -> None:
+        run_id, events = undo_run(undone.id), await self.store.events(undone.id)
+        copied = copied_calls(events)
         if not await self.store.events(run_id):
-            raise StoreError(f"nothing of run `{undone}` was undone")
+            if word.key.removeprefix(OF_UNDO) not in copied or undone.status not in ENDED:
+                raise StoreError(f"nothing of run `{undone.id}` was undone")
+            who = Subject(word.by, undone.subject.tenant)
+            await self.store.append(run_id, begun(undone, who, owner_name()), lease=None)
         async with leased(self.store, run_id) as lease:
             later = await self.store.events(run_id)
-            facts, held = settlement(later, word), held_back(later)
+            facts, held = settlement(later, word, copied), held_back(here(later))
             lost = {word.key: held[word.key]} if word.key in held else {}
             changes = settled_of_lost(run_account(run_id), lost)
             await self.store.append(run_id, facts, lease=lease, changes=changes)
-            events, later = [await self.store.events(name) for name in (undone, run_id)]
-            if not any(undo.left for undo in undos(fold(undone, events), events, later, effects_of(self.config))):
+            later = await self.store.events(run_id)
+            if not any(undo.left for undo in undos(undone, events, later, effects_of(self.config))):
                 await self.store.append(run_id, [Succeeded("")], lease=lease)
 
     async def notify(self, run_id: str, name: str, data: str, by: Subject, *, trusted: bool = False) -> None:

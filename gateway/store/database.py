@@ -290,11 +290,11 @@ class DatabaseStore(ABC):
         """A run that was packed ends here, for it goes on there. Raises Conflict if it has gone on."""
         await self._write(lambda db: moving.moved(db, pack, by, where, self._now()))
 
-    async def unpack(self, pack: Mapping[str, Any], most: Limits = Limits()) -> bool:  # noqa: B008 - frozen
-        """Puts a packed run into this store, with no higher limits than these; says whether it was not there before.
-        Raises Conflict, StoreError.
+    async def unpack(self, pack: Mapping[str, Any], by: str, most: Limits = Limits()) -> bool:  # noqa: B008 - frozen
+        """Puts a packed run into this store, as somebody says, with no higher limits than these; says whether it was
+        not there before. Raises Conflict, StoreError.
         """
-        return await self._write(lambda db: moving.unpacked(db, pack, self._now(), most))
+        return await self._write(lambda db: moving.unpacked(db, pack, self._now(), by, most))
 
     async def fill(self, path: Path) -> int:
         """Puts a back-up into this store, which is empty; says how many rows. See `copying`."""

@@ -35,6 +35,7 @@ _KEPT: Mapping[str, tuple[str, ...]] = {
     "resolved": ("key", "resolution", "by"),
     "limits_raised": ("limits", "by"),
     "cancelled": ("by",),
+    "imported": ("by", "moved"),
 }
 
 _COLUMNS = "id, status, driver, user, tenant, agent, created"
