@@ -10,7 +10,6 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.config import Budgets, Config, LiveBudgets
-from gateway.earlier import held_in
 from gateway.effects import UNDO, undo_run
 from gateway.errors import StoreError, ToolgateError
 from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed, Succeeded
@@ -22,9 +21,9 @@ from gateway.reversal import OF_UNDO, begun, copied_calls, here, settlement, und
 from gateway.rollout import Paths, open_policy
 from gateway.run import ENDED, Run, fold
 from gateway.standing import held_back
-from gateway.store import Lease, run_account
+from gateway.store import run_account
 from gateway.store.database import DatabaseStore
-from gateway.store.lease import LEASE_SECONDS, is_dead, leased, owner_name
+from gateway.store.lease import is_dead, leased, owner_name
 from gateway.store.opening import is_made, open_store
 from gateway.store.waiting import until
 from gateway.tool_words import effects_of
@@ -81,23 +80,7 @@ class Offline:
 
         What was under way in one whose driver is gone counts as made, and nothing stays reserved for it.
         """
-        lease = await self._of_gone(run_id)
-        settle = settled_of_lost(run_account(run_id), await held_in(self.store, run_id)) if lease else ()
-        try:
-            await self.store.append(run_id, [Cancelled(by, why)], lease=lease, changes=settle)
-        except ToolgateError:
-            if lease is not None:
-                with contextlib.suppress(StoreError):  # then it runs out by itself
-                    await self.store.release(lease)
-            raise
-
-    async def _of_gone(self, run_id: str) -> Lease | None:
-        """Takes the run of a driver who is gone: if he is not, what he finds out later is not recorded twice."""
-        row = await self.store.run_row(run_id)
-        if row.owner is None or row.status in ENDED:
-            return None
-        gone = row.owner if is_dead(row.owner) else None
-        return await self.store.acquire(row.id, owner_name(), LEASE_SECONDS, gone)
+        await self.store.stop(run_id, Cancelled(by, why))
 
     async def pause(self, run_id: str, by: str, why: str = "", *, at_once: bool = False) -> None:
         """Has a run stop where it can go on, and rest until somebody resumes it. Raises IllegalEvent when it has ended.
@@ -168,6 +151,7 @@ class Offline:
         """
         run = await self.run(run_id)
         if force:
+            self.store.removal.check(run.id)  # before anything is changed
             if run.status not in ENDED:
                 await self.cancel(run.id, by, "it is to be deleted")
             if not await until(self.store, lambda: self._is_let_go(run.id), LET_GO):

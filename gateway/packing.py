@@ -54,7 +54,9 @@ def _must_be_of(pack: Any, whose: Subject) -> None:
     if tenant != whose.tenant:
         raise StoreError(f"this run is of the tenant `{visible(tenant)}`: to take it in, say --tenant with its name")
     if user != whose.user:
-        raise StoreError(f"this run acts as `{visible(user)}`, its file says: to take it in as his, say --as {visible(user)}")
+        raise StoreError(
+            f"this run acts as `{visible(user)}`, its file says: to take it in as his, say --as {visible(user)}"
+        )
 
 
 def _first(pack: Any) -> Mapping[str, Any]:

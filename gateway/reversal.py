@@ -70,9 +70,7 @@ def undos(run: Run, events: Sequence[Recorded], later: Sequence[Recorded], effec
         return []
     found = [_undo(run, made, outcome, effects) for made, outcome in reversed([*_made(events).values()])]
     copied = copied_calls(events)
-    return [
-        _as_it_stands(_in_doubt(each) if each.key in copied else each, later) for each in found if each is not None
-    ]
+    return [_as_it_stands(_in_doubt(each) if each.key in copied else each, later) for each in found if each is not None]
 
 
 def copied_calls(events: Sequence[Recorded]) -> frozenset[str]:
@@ -190,8 +188,8 @@ def _returned(undo: Undo, outcome: Outcome) -> Undo:
 
 def settlement(later: Sequence[Recorded], word: Resolved, copied: Collection[str] = ()) -> Sequence[Event]:
     """What is written into the record of what was undone when somebody says what became of an attempt at it: before
-    that, that it is in doubt, where whoever made it here was killed. `copied` are the calls of a copy. Raises StoreError
-    for one that is not in doubt.
+    that, that it is in doubt, where whoever made it here was killed. `copied` are the calls of a copy. Raises
+    StoreError for one that is not in doubt.
     """
     mine = [each.event for each in here(later) if getattr(each.event, "key", None) == word.key]
     key = word.key.removeprefix(OF_UNDO)

@@ -125,7 +125,9 @@ def _carried(run: Run, event: Carried) -> Run:
 
 def _imported(run: Run, _event: Imported) -> Run:
     """A file may have been edited on its way: nothing in it is known to have been said by the user, or by nobody."""
-    return changed(run, tainted=True, servers=None, whole=False, input="")
+    calls, asides = ({key: changed(call, accounts={}) for key, call in of.items()} for of in (run.calls, run.asides))
+    brought = changed(run, calls=calls, asides=asides, asked_of={})  # other accounts have it reserved where it was
+    return changed(brought, tainted=True, servers=None, whole=False, input="")
 
 
 def _model_asked(run: Run, event: ModelAsked) -> Run:

@@ -51,8 +51,8 @@ def session_of(db: Ledger, run_id: str) -> dict[str, Any] | None:
 
 
 def put_in(db: Ledger, pack: Mapping[str, Any], run: Run, events: Sequence[Recorded], now: int) -> None:
-    """Puts a run that has just come in with these events into its session and its place. Raises StoreError for what is neither, and
-    Conflict for a session of its name that is another agent's.
+    """Puts a run that has just come in with these events into its session and its place. Raises StoreError for what is
+    neither, and Conflict for a session of its name that is another agent's.
     """
     if run.status in ENDED or run.driver != "loop":
         return

@@ -12,20 +12,20 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from gateway.approval import Approval
-from gateway.budget import Limits, Spend
+from gateway.budget import Limits
 from gateway.effects import UNDO, undo_run
 from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
 from gateway.events import Cancelled, Event, Imported, LimitsRaised, Queued, Recorded, event_from_json
 from gateway.lifecycle import MOVED
 from gateway.run import ENDED, Run, fold
-from gateway.standing import held_back
-from gateway.store import Change, Settle, run_account, title_of
+from gateway.store import run_account, title_of
 from gateway.store.approvals import add
 from gateway.store.arriving import Luggage, luggage
 from gateway.store.belongings import job_of, put_in, session_of
-from gateway.store.lease import is_dead, owner_name
+from gateway.store.gone import bereft
+from gateway.store.lease import is_dead
 from gateway.store.ledger import Ledger
-from gateway.store.transactions import Append, Bid, acquire, append
+from gateway.store.transactions import Append, append
 from gateway.task import Task, is_run_of_task
 
 __all__ = ["VERSION", "moved", "packed", "unpacked"]
@@ -92,19 +92,14 @@ def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) ->
         raise Conflict(f"run `{run_id}` has gone on meanwhile; nothing was moved")
     if row[0] is not None and row[1] > now and not is_dead(row[0]):
         raise Conflict(f"run `{run_id}` is driven by {row[0]}; nothing was moved")
-    lease, settle = None, list[Change]()
-    if row[0] is not None:  # whoever drove it is gone: what was under way counts as made
-        lease = acquire(db, Bid(run_id, owner_name(), row[0], 0.0), now)
-        for own, others in held_back(_recorded(run_id, _told(db, run_id))).values():
-            settle.append(Settle(run_account(run_id), own, own))
-            settle += [Settle(name, Spend.from_json(told), Spend.from_json(told)) for name, told in others.items()]
+    lease, settle = bereft(db, run_id, now)
     append(db, Append(run_id, [Cancelled(by, f"{MOVED}{where}")], lease, settle), now)
 
 
 def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits = _FREE) -> bool:
     """Puts it in, as somebody says, with no higher limits than `most`; says whether it was not there before. The file
-    answers no question here: see `arriving`. Raises Conflict for another run of its id and for one that was deleted here, and StoreError
-    for what is no run, is damaged, or was written by a newer Toolgate.
+    answers no question here: see `arriving`. Raises Conflict for another run of its id and for one that was deleted
+    here, and StoreError for what is no run, is damaged, or was written by a newer Toolgate.
     """
     run_id, events = _checked(pack)
     if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
@@ -132,7 +127,7 @@ def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limit
 
 def _of_import(told: Mapping[str, Any]) -> bool:
     """Whether this is written here when a run is taken in, and at no other time."""
-    return told["event"] == "imported" or (told["event"] == "limits_raised" and told["by"] == _BY)
+    return told["event"] == "imported" or (told["event"], told.get("by")) == ("limits_raised", _BY)
 
 
 def _write(db: Ledger, run_id: str, told: Sequence[Mapping[str, Any]]) -> None:

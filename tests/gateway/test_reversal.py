@@ -111,12 +111,12 @@ def test_somebody_who_has_looked_lets_a_copy_be_undone() -> None:
 @pytest.mark.parametrize("tried", ["held", "under way", "refused"])
 def test_an_attempt_to_undo_that_was_copied_says_nothing_of_what_came_of_it(tried: str) -> None:
     story = (*BEGUN, admitted(1), returned(1, PAID), Succeeded("done"), Imported("user:ann"))
-    attempt: Event = {
+    attempts: dict[str, Event] = {
         "held": Held(UNDO, "shop/charge", "A-1", "why"),
         "under way": TRIED,
         "refused": Denied(UNDO, "shop/charge", "{}", "permitted", "no"),
-    }[tried]
-    later = [QUEUED, STARTED, attempt, Imported("user:ann")]
+    }
+    later: list[Event] = [QUEUED, STARTED, attempts[tried], Imported("user:ann")]
     (found,) = listed(*story, later=later)
     assert (found.state, found.approval) == ("in_doubt", None)
     assert settlement(recorded(later), WORD) == [WORD]  # what it had reserved is reserved elsewhere

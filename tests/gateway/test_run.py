@@ -80,7 +80,8 @@ SAMPLES: Mapping[type[Event], Event] = {
         UserSpoke("more", "user:ann"), Interrupted("user:ann"), Pinned("a fact", "user:ann"),
         ModelChosen("other", "user:ann"), Searched("t1/call/1", "refund", ["shop/refund"], ()),
         Compacted(2, 3, 1, "in short", 100), AnswerRejected(1, "", "odd"), Carried({"run": "r-0", "seq": 9}, [], 0),
-        Deferred("t1/call/1", NOON, 1), Slept("t1/call/1", NOON), Woke("t1/call/1"), Notified("paid", "{}", "user:bob"), Imported("user:ann"),
+        Deferred("t1/call/1", NOON, 1), Slept("t1/call/1", NOON), Woke("t1/call/1"), Notified("paid", "{}", "user:bob"),
+        Imported("user:ann"),
     )
 }  # fmt: skip
 

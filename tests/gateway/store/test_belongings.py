@@ -109,7 +109,7 @@ def test_one_to_which_somebody_has_spoken_before_it_moved_is_looked_at_there(
 ) -> None:
     async def scenario() -> None:
         await submit(store, "r-1", session="")
-        story = [STARTED, Waited("doubt"), Resolved("t1/call/1", "happened", "user:ann")]
+        story: list[Event] = [STARTED, Waited("doubt"), Resolved("t1/call/1", "happened", "user:ann")]
         await store.append("r-1", story, lease=None)
         await moved(store, elsewhere, "r-1")
         assert await next_one(elsewhere) == "r-1"
