@@ -25,6 +25,7 @@ from gateway.later import Deferred, Notified, Slept, Woke
 from gateway.lifecycle import (
     Cancelled,
     Failed,
+    Imported,
     LimitsRaised,
     Paused,
     Queued,
@@ -47,6 +48,7 @@ __all__ = [
     "Event",
     "Failed",
     "Held",
+    "Imported",
     "LimitsRaised",
     "ModelAnswered",
     "ModelAsked",
@@ -247,6 +249,7 @@ Event = (
     | Slept
     | Woke
     | Notified
+    | Imported
 )
 
 EVENTS: Mapping[str, type[Event]] = {
@@ -284,6 +287,7 @@ EVENTS: Mapping[str, type[Event]] = {
     "slept": Slept,
     "woke": Woke,
     "notified": Notified,
+    "imported": Imported,
 }
 _TUPLES: Mapping[type[Event], tuple[str, ...]] = {
     ModelAnswered: ("calls",),

@@ -13,7 +13,7 @@ from gateway.models import Models
 from gateway.offline import Offline
 from gateway.run import Run
 from gateway.store import Enqueue
-from gateway.submitting import agent_of, check_model
+from gateway.submitting import agent_of, check_model, check_text
 from gateway.values import value
 
 __all__ = ["Taken", "begin"]
@@ -38,6 +38,7 @@ async def begin(offline: Offline, run_id: str, fork: Fork, how: Taken) -> str:
     """
     found, asking = await offline.run(run_id), how.by or offline.subject()
     _may_be(found, asking)
+    check_text(fork.text)
     queued, carried = forked(found.id, await offline.store.events(found.id), fork)
     name = (found.subject.agent or "").removeprefix("agent:")
     _check(offline, name, how)

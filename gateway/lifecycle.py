@@ -11,7 +11,7 @@ from gateway.call import JsonObject
 from gateway.values import value
 
 __all__ = ["Cancelled", "Failed", "LimitsRaised", "Paused", "Queued", "Resumed", "Started", "Succeeded", "Waited"]
-__all__ += ["MOVED"]
+__all__ += ["MOVED", "Imported"]
 
 MOVED = "moved to "  # with this begins why a run was cancelled that goes on in another store
 WaitCause = Literal["approval", "doubt", "user", "timer", "event"]
@@ -39,6 +39,18 @@ class Queued:
     conversation: bool = False
     session: str = ""
     output_schema: JsonObject | None = None
+
+
+@value(frozen=True, slots=True)
+class Imported:
+    """It was taken in from a file, by a person: all before this is what the file says. Whose the run is, he said, too.
+
+    From here on it is tainted, nobody knows what it has read and what its user has said; and unless it `moved`, it is a
+    copy: what it has done can be undone where it was copied from.
+    """
+
+    by: str
+    moved: bool = False
 
 
 @value(frozen=True, slots=True)

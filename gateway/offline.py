@@ -11,7 +11,6 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.config import Budgets, Config, LiveBudgets
-from gateway.earlier import held_in
 from gateway.effects import UNDO, undo_run
 from gateway.errors import StoreError, ToolgateError
 from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed, Succeeded
@@ -19,13 +18,13 @@ from gateway.lasting import DAY
 from gateway.later import Notified
 from gateway.policy import LivePolicy, load
 from gateway.reserving import settled_of_lost
-from gateway.reversal import OF_UNDO, settlement, undos
+from gateway.reversal import OF_UNDO, begun, copied_calls, here, settlement, undos
 from gateway.rollout import Paths, open_policy
 from gateway.run import ENDED, Run, fold
 from gateway.standing import held_back
-from gateway.store import Lease, run_account
+from gateway.store import run_account
 from gateway.store.database import DatabaseStore
-from gateway.store.lease import LEASE_SECONDS, is_dead, leased, owner_name
+from gateway.store.lease import is_dead, leased, owner_name
 from gateway.store.opening import is_made, open_store
 from gateway.store.waiting import until
 from gateway.tool_words import effects_of
@@ -82,23 +81,7 @@ class Offline:
 
         What was under way in one whose driver is gone counts as made, and nothing stays reserved for it.
         """
-        lease = await self._of_gone(run_id)
-        settle = settled_of_lost(run_account(run_id), await held_in(self.store, run_id)) if lease else ()
-        try:
-            await self.store.append(run_id, [Cancelled(by, why)], lease=lease, changes=settle)
-        except ToolgateError:
-            if lease is not None:
-                with contextlib.suppress(StoreError):  # then it runs out by itself
-                    await self.store.release(lease)
-            raise
-
-    async def _of_gone(self, run_id: str) -> Lease | None:
-        """Takes the run of a driver who is gone: if he is not, what he finds out later is not recorded twice."""
-        row = await self.store.run_row(run_id)
-        if row.owner is None or row.status in ENDED:
-            return None
-        gone = row.owner if is_dead(row.owner) else None
-        return await self.store.acquire(row.id, owner_name(), LEASE_SECONDS, gone)
+        await self.store.stop(run_id, Cancelled(by, why))
 
     async def pause(self, run_id: str, by: str, why: str = "", *, at_once: bool = False) -> None:
         """Has a run stop where it can go on, and rest until somebody resumes it. Raises IllegalEvent when it has ended.
@@ -125,7 +108,7 @@ class Offline:
             raise StoreError(f"`{resolution}` says nothing of a call; write one of {', '.join(get_args(Resolution))}")
         run, word = await self.run(run_id), Resolved(key, resolution, by, note)
         if key.startswith(OF_UNDO):
-            await self._settle_undo(run.id.removeprefix(UNDO), word)
+            await self._settle_undo(await self.run(run.id.removeprefix(UNDO)), word)
             return
         doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
         if key not in doubted:
@@ -133,18 +116,22 @@ class Offline:
             raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
         await self.store.append(run.id, [word], lease=None)
 
-    async def _settle_undo(self, undone: str, word: Resolved) -> None:
-        run_id = undo_run(undone)
+    async def _settle_undo(self, undone: Run, word: Resolved) -> None:
+        run_id, events = undo_run(undone.id), await self.store.events(undone.id)
+        copied = copied_calls(events)
         if not await self.store.events(run_id):
-            raise StoreError(f"nothing of run `{undone}` was undone")
+            if word.key.removeprefix(OF_UNDO) not in copied or undone.status not in ENDED:
+                raise StoreError(f"nothing of run `{undone.id}` was undone")
+            who = Subject(word.by, undone.subject.tenant)
+            await self.store.append(run_id, begun(undone, who, owner_name()), lease=None)
         async with leased(self.store, run_id) as lease:
             later = await self.store.events(run_id)
-            facts, held = settlement(later, word), held_back(later)
+            facts, held = settlement(later, word, copied), held_back(here(later))
             lost = {word.key: held[word.key]} if word.key in held else {}
             changes = settled_of_lost(run_account(run_id), lost)
             await self.store.append(run_id, facts, lease=lease, changes=changes)
-            events, later = [await self.store.events(name) for name in (undone, run_id)]
-            if not any(undo.left for undo in undos(fold(undone, events), events, later, effects_of(self.config))):
+            later = await self.store.events(run_id)
+            if not any(undo.left for undo in undos(undone, events, later, effects_of(self.config))):
                 await self.store.append(run_id, [Succeeded("")], lease=lease)
 
     async def notify(self, run_id: str, name: str, data: str, by: Subject, *, trusted: bool = False) -> None:
@@ -167,6 +154,7 @@ class Offline:
         """
         run = await self.run(run_id)
         if force:
+            self.store.removal.check(run.id)  # before anything is changed
             if run.status not in ENDED:
                 await self.cancel(run.id, by, "it is to be deleted")
             if not await until(self.store, lambda: self._is_let_go(run.id), LET_GO):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.budget import Limits
+from gateway.call import Subject
 from gateway.config import own_secrets
 from gateway.errors import StoreError
 from gateway.offline import Offline
@@ -14,7 +15,7 @@ from gateway.store.approvals import approval
 from gateway.visible import visible
 from providers.blotting import Blotter, without
 
-__all__ = ["must_be_of", "packed", "taken_in"]
+__all__ = ["packed", "taken_in"]
 
 
 async def packed(offline: Offline, run_id: str, *, force: bool = False, moves: bool = False) -> dict[str, Any]:
@@ -34,21 +35,28 @@ async def packed(offline: Offline, run_id: str, *, force: bool = False, moves: b
     return shown | {"approvals": [*map(_about, pack["approvals"], shown["approvals"])]}
 
 
-async def taken_in(offline: Offline, pack: Any) -> bool:
+async def taken_in(offline: Offline, pack: Any, whose: Subject, by: str) -> bool:
     """Puts in what was exported elsewhere, which may spend no more than such a run here; whether it was not here
-    before. Raises StoreError, Conflict.
+    before. It acts as the user that its file names, so whoever takes it in (`by`) says `whose` it is, too. Raises
+    StoreError, Conflict.
     """
+    _must_be_of(pack, whose)
     agent = str(_first(pack).get("agent") or "").removeprefix("agent:")
     own = offline.config.agents.get(agent)
     most = offline.budgets.limits_for(agent).strictest(own.budgets.limits if own else Limits())
-    return await offline.store.unpack(pack, most)
+    return await offline.store.unpack(pack, by, most)
 
 
-def must_be_of(pack: Any, tenant: str) -> None:
-    """Raises StoreError for another tenant's run: a file says so of itself."""
-    of = _first(pack).get("tenant", tenant)
-    if of != tenant:
-        raise StoreError(f"this run is of the tenant `{visible(str(of))}`: to take it in, say --tenant with its name")
+def _must_be_of(pack: Any, whose: Subject) -> None:
+    """Raises StoreError for another user's or tenant's run: a file says so of itself."""
+    first = _first(pack)
+    tenant, user = (str(first.get(name, own)) for name, own in (("tenant", whose.tenant), ("user", whose.user)))
+    if tenant != whose.tenant:
+        raise StoreError(f"this run is of the tenant `{visible(tenant)}`: to take it in, say --tenant with its name")
+    if user != whose.user:
+        raise StoreError(
+            f"this run acts as `{visible(user)}`, its file says: to take it in as his, say --as {visible(user)}"
+        )
 
 
 def _first(pack: Any) -> Mapping[str, Any]:

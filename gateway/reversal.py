@@ -2,21 +2,35 @@
 read off the record of the run, and of the one in which its calls are undone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from gateway.arguments import Arguments, JsonObject
-from gateway.call import Answered, Call, Outcome, Unsent, outcome_from_json
+from gateway.call import Answered, Call, Outcome, Subject, Unsent, outcome_from_json
 from gateway.effects import Effects, Missing, result_of
 from gateway.errors import StoreError
-from gateway.events import Admitted, Denied, Doubted, Event, Held, Obliged, Recorded, Resolved, Returned
+from gateway.events import (
+    Admitted,
+    Denied,
+    Doubted,
+    Event,
+    Held,
+    Imported,
+    Obliged,
+    Queued,
+    Recorded,
+    Resolved,
+    Returned,
+    Started,
+)
 from gateway.lifecycle import MOVED
 from gateway.run import Run
 from gateway.standing import reserved_for
 
-__all__ = ["OF_UNDO", "Undo", "UndoState", "must_be_here", "settlement", "undos"]
+__all__ = ["OF_UNDO", "Undo", "UndoState", "begun", "copied_calls", "here", "must_be_here", "settlement", "undos"]
 
+_COPIED = "this is a copy: where it was taken from, it may have been undone"
 OF_UNDO = "undo/"  # how the key of a call begins that undoes another one
 
 UndoState = Literal["open", "undone", "held", "refused", "failed", "in_doubt", "impossible", "given_up"]
@@ -49,12 +63,28 @@ class Undo:
 
 def undos(run: Run, events: Sequence[Recorded], later: Sequence[Recorded], effects: Effects) -> Sequence[Undo]:
     """What of a run with these events can be undone, the newest first; `later` is the record of what has been. Nothing
-    of one that was moved away: where it goes on, it can be.
+    of one that was moved away: where it goes on, it can be. Of a copy, what it did before is in doubt, until somebody
+    who has looked says that it was not undone.
     """
     if _moved(run):
         return []
     found = [_undo(run, made, outcome, effects) for made, outcome in reversed([*_made(events).values()])]
-    return [_as_it_stands(each, later) for each in found if each is not None]
+    copied = copied_calls(events)
+    return [_as_it_stands(_in_doubt(each) if each.key in copied else each, later) for each in found if each is not None]
+
+
+def copied_calls(events: Sequence[Recorded]) -> frozenset[str]:
+    """The keys of those calls of a run that were made where it was copied from."""
+    copies = [each.seq for each in events if isinstance(each.event, Imported) and not each.event.moved]
+    if not copies:
+        return frozenset()
+    return frozenset(each.event.key for each in events[: copies[-1]] if isinstance(each.event, Admitted))
+
+
+def here(later: Sequence[Recorded]) -> Sequence[Recorded]:
+    """Of the record of what was undone, what has happened in this store: nothing else is reserved in it."""
+    brought = [each.seq for each in later if isinstance(each.event, Imported)]
+    return later[brought[-1] :] if brought else later
 
 
 def must_be_here(run: Run) -> None:
@@ -104,9 +134,15 @@ def _undo(run: Run, made: Admitted, outcome: Outcome | None, effects: Effects) -
 
 def _as_it_stands(undo: Undo, later: Sequence[Recorded]) -> Undo:
     for event in (recorded.event for recorded in later):
-        if getattr(event, "key", None) == undo.own_key:
+        if isinstance(event, Imported):
+            undo = _in_doubt(undo)
+        elif getattr(event, "key", None) == undo.own_key:
             undo = _after(undo, event)
     return undo
+
+
+def _in_doubt(undo: Undo) -> Undo:
+    return replace(undo, state="in_doubt", why=_COPIED, approval=None) if undo.left else undo
 
 
 def _after(undo: Undo, event: Event) -> Undo:
@@ -150,15 +186,27 @@ def _returned(undo: Undo, outcome: Outcome) -> Undo:
     return replace(undo, state="in_doubt", why=why)
 
 
-def settlement(later: Sequence[Recorded], word: Resolved) -> Sequence[Event]:
+def settlement(later: Sequence[Recorded], word: Resolved, copied: Collection[str] = ()) -> Sequence[Event]:
     """What is written into the record of what was undone when somebody says what became of an attempt at it: before
-    that, that it is in doubt, where whoever made it was killed. Raises StoreError for one that is not in doubt.
+    that, that it is in doubt, where whoever made it here was killed. `copied` are the calls of a copy. Raises
+    StoreError for one that is not in doubt.
     """
-    mine = [each.event for each in later if getattr(each.event, "key", None) == word.key]
+    mine = [each.event for each in here(later) if getattr(each.event, "key", None) == word.key]
     key = word.key.removeprefix(OF_UNDO)
-    stands = _as_it_stands(Undo(key, "", "", None), later)
+    undo = Undo(key, "", "", None)
+    stands = _as_it_stands(_in_doubt(undo) if key in copied else undo, later)
     if stands.state != "in_doubt":
         raise StoreError(f"the attempt `{word.key}` is not in doubt: what it undoes is `{stands.state}`")
-    ended = isinstance(mine[-1], Returned | Doubted)
-    own, _ = reserved_for(later, word.key)
+    ended = not mine or isinstance(mine[-1], Returned | Doubted)
+    own, _ = reserved_for(here(later), word.key)
     return [word] if ended else [Doubted(word.key, "whoever undid it was killed", own.to_json()), word]
+
+
+def begun(run: Run, who: Subject, worker: str) -> Sequence[Event]:
+    """How the record of what is undone of a run begins, where there is none."""
+    servers = None if run.servers is None else sorted(run.servers)
+    about = (f"undo of {run.id}", run.limits.to_json())
+    return (
+        Queued("client", who.user, who.tenant, None, "", *about, tainted=run.tainted, servers=servers),
+        Started(worker),
+    )

@@ -23,6 +23,7 @@ from gateway.events import (
     Cancelled,
     Event,
     Failed,
+    Imported,
     LimitsRaised,
     ModelAnswered,
     ModelAsked,
@@ -122,6 +123,13 @@ def _carried(run: Run, event: Carried) -> Run:
     )
 
 
+def _imported(run: Run, _event: Imported) -> Run:
+    """A file may have been edited on its way: nothing in it is known to have been said by the user, or by nobody."""
+    calls, asides = ({key: changed(call, accounts={}) for key, call in of.items()} for of in (run.calls, run.asides))
+    brought = changed(run, calls=calls, asides=asides, asked_of={})  # other accounts have it reserved where it was
+    return changed(brought, tainted=True, servers=None, whole=False, input="")
+
+
 def _model_asked(run: Run, event: ModelAsked) -> Run:
     asked = Spend.from_json(event.reserved)
     return changed(run, turn=event.turn, asked=asked, asked_of={}, asked_model=event.model, asked_for=event.purpose)
@@ -193,6 +201,7 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     **FATES,
     Queued: _queued,
     Carried: _carried,
+    Imported: _imported,
     ModelAsked: _model_asked,
     ModelAnswered: _model_answered,
     ModelFailed: _model_failed,

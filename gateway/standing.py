@@ -11,6 +11,7 @@ from gateway.events import (
     Decided,
     Denied,
     Doubted,
+    Imported,
     ModelAnswered,
     ModelAsked,
     ModelFailed,
@@ -59,6 +60,8 @@ def held_back(events: Sequence[Recorded], before: Held = NOTHING_HELD) -> Held:
                 held[asking(event.turn)] = (Spend.from_json(event.reserved), {})
             case Budgeted() if event.key in held:
                 held[event.key] = (held[event.key][0], dict(event.accounts))
+            case Imported():  # of what counts over many runs, it was reserved where the run was
+                held = {key: (own, {}) for key, (own, _) in held.items()}
             case Returned() | Doubted():
                 held.pop(event.key, None)
             case ModelAnswered() | ModelFailed():
@@ -80,6 +83,8 @@ def reserved_for(events: Sequence[Recorded], key: str) -> tuple[Spend, Mapping[s
             own, accounts = Spend.from_json(event.reserved), {}
         elif isinstance(event, Budgeted) and event.key == key:
             accounts = dict(event.accounts)
+        elif isinstance(event, Imported):
+            accounts = {}
     return own, accounts
 
 

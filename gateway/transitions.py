@@ -24,6 +24,7 @@ from gateway.events import (
     Event,
     Failed,
     Held,
+    Imported,
     LimitsRaised,
     ModelAnswered,
     ModelAsked,
@@ -56,6 +57,7 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Paused: "paused",
         Cancelled: "cancelled",
         LimitsRaised: "queued",
+        Imported: "queued",
         Pinned: "queued",
         Notified: "queued",
     },
@@ -82,6 +84,7 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Notified: "running",
         AnswerRejected: "running",
         LimitsRaised: "running",
+        Imported: "running",
         UserSpoke: "running",
         Pinned: "running",
         ModelChosen: "running",
@@ -97,6 +100,7 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Decided: "waiting",
         Resolved: "waiting",
         LimitsRaised: "waiting",
+        Imported: "waiting",
         UserSpoke: "waiting",
         Pinned: "waiting",
         ModelChosen: "waiting",
@@ -115,6 +119,7 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Decided: "paused",
         Resolved: "paused",
         LimitsRaised: "paused",
+        Imported: "paused",
         UserSpoke: "paused",
         Pinned: "paused",
         ModelChosen: "paused",
@@ -123,13 +128,19 @@ TRANSITIONS: Mapping[Status | None, Mapping[type[Event], Status]] = {
         Resumed: "running",
         Cancelled: "cancelled",
     },
-    "succeeded": {Deferred: "succeeded", Returned: "succeeded", Decided: "succeeded"},
-    "failed": {Deferred: "failed", Returned: "failed", Decided: "failed"},
-    "cancelled": {Deferred: "cancelled", Returned: "cancelled", ModelAnswered: "cancelled", ModelFailed: "cancelled"},
+    "succeeded": {Deferred: "succeeded", Returned: "succeeded", Decided: "succeeded", Imported: "succeeded"},
+    "failed": {Deferred: "failed", Returned: "failed", Decided: "failed", Imported: "failed"},
+    "cancelled": {
+        Deferred: "cancelled",
+        Returned: "cancelled",
+        ModelAnswered: "cancelled",
+        ModelFailed: "cancelled",
+        Imported: "cancelled",
+    },
 }
 
 FROM_OUTSIDE: frozenset[type[Event]] = frozenset(
-    {Decided, Resolved, LimitsRaised, Cancelled, UserSpoke, Pinned, ModelChosen, Interrupted, Notified}
+    {Decided, Resolved, LimitsRaised, Cancelled, UserSpoke, Pinned, ModelChosen, Interrupted, Notified, Imported}
 )  # not by whoever drives the run: they say nothing about how long it worked
 
 

@@ -14,9 +14,9 @@ from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.call import Subject
 from gateway.effects import Effects, undo_run
 from gateway.errors import IllegalEvent
-from gateway.events import Admitted, Doubted, Queued, Recorded, Returned, Started, Succeeded
+from gateway.events import Admitted, Doubted, Recorded, Returned, Succeeded
 from gateway.pipeline import Pipeline
-from gateway.reversal import Undo, must_be_here, undos
+from gateway.reversal import Undo, begun, here, must_be_here, undos
 from gateway.run import ENDED, fold
 from gateway.standing import reserved_for
 from gateway.store import Store, run_account
@@ -51,11 +51,8 @@ class Undoing:
         ):
             return listed
         run, own = fold(run_id, await self.store.events(run_id)), undo_run(run_id)
-        servers = None if run.servers is None else sorted(run.servers)
-        about = (f"undo of {run_id}", run.limits.to_json())
-        queued = Queued("client", who.user, who.tenant, None, "", *about, tainted=run.tainted, servers=servers)
         with contextlib.suppress(IllegalEvent):  # it was begun before
-            await self.store.append(own, [queued, Started(owner_name())], lease=None)
+            await self.store.append(own, begun(run, who, owner_name()), lease=None)
         async with leased(self.store, own) as lease:
             for undo in [each for each in await self.listed(run_id) if each.key in keys and each.left]:
                 place = Place(own, who, run.limits, await self.store.spend(run_account(own)), tainted=run.tainted)
@@ -84,14 +81,18 @@ class Undoing:
         if undo.state == "in_doubt":
             if not self.pipeline.may_repeat(undo.tool):
                 return
-            attempt = _further(undo, await self.store.events(work.place.run_id))
+            attempt = _further(undo, here(await self.store.events(work.place.run_id)))
         await self.pipeline.call(Proposal(undo.own_key, undo.tool, undo.arguments or {}), work, attempt)
 
 
 def _further(undo: Undo, later: Sequence[Recorded]) -> Attempt:
-    """On what the attempt before has reserved, if it is still there: its worker was killed."""
+    """On what the attempt before has reserved, if it is still there: its worker was killed. What was made of it
+    elsewhere has reserved nothing here, and no yes is left of it.
+    """
     mine = [each.event for each in later if getattr(each.event, "key", None) == undo.own_key]
-    before = next(event for event in reversed(mine) if isinstance(event, Admitted))
+    before = next((event for event in reversed(mine) if isinstance(event, Admitted)), None)
+    if before is None:
+        return Attempt(undo.tries + 1, asked=True)
     orphan = not any(isinstance(event, Returned | Doubted) for event in mine[mine.index(before) :])
     own, accounts = reserved_for(later, undo.own_key)
     bill = Bill.of_before(own, accounts) if orphan else None

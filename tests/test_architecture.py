@@ -141,6 +141,7 @@ BY_NAME: Mapping[str, str] = {"tzdata": "zoneinfo's zones"}
 LAZY: Mapping[str, str] = {
     "gateway.cli": "`toolgate --help` must not load what only one command needs",
     "gateway.access": "most servers want no token, and `toolgate login --help` loads no SDK",
+    "gateway.store.lease": "only a Mac asks its C library which machine it is, and other systems their network card",
     "gateway.store.opening": "only who keeps a store in PostgreSQL loads its driver",
     "gateway.models": "an SDK takes a second to load, and the price list a third of one",
     "gateway.submitting": "who only submits a run needs no agent's context",

@@ -26,6 +26,7 @@ from gateway.events import (
     Event,
     Failed,
     Held,
+    Imported,
     LimitsRaised,
     ModelFailed,
     Obliged,
@@ -275,6 +276,9 @@ _LINES: Mapping[type[Event], Callable[[Any, Calls], Line | None]] = {
     Returned: _returned,
     Waited: _waited,
     LimitsRaised: _raised,
+    Imported: lambda event, _: Line(
+        "!", "cyan", f"taken in from a file by {visible(event.by)}", "what was before is what the file says"
+    ),
     ModelFailed: _model_failed,
     Paused: lambda event, _: Line("‖", "yellow", f"paused ({event.cause}){_said_by(event.by)}", visible(event.why)),
     Resumed: lambda event, _: Line(

@@ -23,7 +23,7 @@ from gateway.events import Cancelled, Recorded, Resolution
 from gateway.gates import listed
 from gateway.replacing import replace_file
 from gateway.run import ENDED, Run
-from gateway.submitting import agent_of
+from gateway.submitting import agent_of, check_text
 from gateway.visible import shortened, visible
 from gateway.wording import did_you_mean
 from providers import ToolSpec
@@ -148,7 +148,9 @@ async def _pin(talk: Talk, rest: str) -> None:
     if not rest:
         pinned = [*(talk.run.pinned if talk.run else ()), *([] if talk.run else talk.pins)]
         talk.manner.say("; ".join(map(visible, pinned)) or "nothing is pinned; /pin TEXT does")
-    elif talk.run is None:
+        return
+    check_text(rest)
+    if talk.run is None:
         talk.pins.append(rest)
         talk.manner.say("pinned")
     else:

@@ -19,6 +19,7 @@ from gateway.run import ENDED, Run, fold
 from gateway.runtime import Runtime
 from gateway.session import Dialogue
 from gateway.steps import users_turn
+from gateway.submitting import check_text
 from gateway.visible import visible
 
 __all__ = ["ChatView", "Opening", "Talk", "spent"]
@@ -122,7 +123,8 @@ class Talk:
         await self.look()
 
     async def say(self, text: str) -> None:
-        """The user's next words, and the answer to them."""
+        """The user's next words, and the answer to them. Raises StoreError for what no store keeps."""
+        check_text(text)
         if self.run is None:
             await self._begin(text)
         else:

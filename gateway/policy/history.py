@@ -55,7 +55,7 @@ _ACTIONS = frozenset(get_args(Action))
 _NOT_WORK = frozenset(  # `gateway.transitions.FROM_OUTSIDE`
     {
         "decided", "resolved", "limits_raised", "cancelled", "user_spoke", "pinned", "model_chosen", "interrupted",
-        "notified",
+        "notified", "imported",
     }
 )  # fmt: skip
 _STEPS = frozenset({"started", "resumed", "model_answered"})
@@ -134,6 +134,9 @@ class Passed:
         self._tainted = self._tainted or event.get("tainted", False)
         brought = event.get("servers", ())
         self._servers = None if self._servers is None or brought is None else self._servers | set(brought)
+
+    def _imported(self, _event: Event) -> None:
+        self._tainted, self._servers = True, None
 
     def _started(self, event: Event) -> None:
         self._worker = event["worker"]
@@ -248,6 +251,7 @@ class Passed:
         "slept": _slept,
         "woke": _woke,
         "notified": _notified,
+        "imported": _imported,
     }
 
 

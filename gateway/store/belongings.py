@@ -7,10 +7,11 @@ another memory leaves nothing in it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.errors import Conflict, StoreError
+from gateway.events import Recorded, Started, Waited
 from gateway.job import HIGHEST, LOWEST, Job
 from gateway.run import ENDED, Run
 from gateway.session import NAME, Join, Memory
@@ -49,17 +50,19 @@ def session_of(db: Ledger, run_id: str) -> dict[str, Any] | None:
     return None if row is None else dict(zip(("name", "agent", "turns", "memory"), row, strict=True))
 
 
-def put_in(db: Ledger, pack: Mapping[str, Any], run: Run, *, begun: bool, now: int) -> None:
-    """Puts a run that has just come in into its session and its place. Raises StoreError for what is neither, and
-    Conflict for a session of its name that is another agent's.
+def put_in(db: Ledger, pack: Mapping[str, Any], run: Run, events: Sequence[Recorded], now: int) -> None:
+    """Puts a run that has just come in with these events into its session and its place. Raises StoreError for what is
+    neither, and Conflict for a session of its name that is another agent's.
     """
     if run.status in ENDED or run.driver != "loop":
         return
+    begun = any(isinstance(each.event, Started) for each in events)
     joined = _joined(db, pack.get("session"), run, begun=begun, now=now)
     if (told := pack.get("job")) is not None:
         job = _job(told, run, joined.session if joined else "")
         jobs.put(db, job)
-        if run.status in ("waiting", "paused"):
+        heard = run.status == "waiting" and not isinstance(events[-1].event, Waited)
+        if run.status in ("waiting", "paused") and not heard:
             aside = run.status == "paused" and not begun
             state = "aside" if aside else "rests" if run.wakes is None else "later"
             db.execute(_RESTS, (state, run.wakes or 0, run.id))

@@ -18,7 +18,7 @@ from gateway.balances import Booked
 from gateway.budget import Limits, Spend
 from gateway.call import Call, JsonObject, Subject
 from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
-from gateway.events import Event, Recorded, event_from_json
+from gateway.events import Cancelled, Event, Recorded, event_from_json
 from gateway.job import Job
 from gateway.keys import ApiKey
 from gateway.lasting import Delegation, Remembered
@@ -33,6 +33,7 @@ from gateway.store import (
     claims,
     copying,
     firings,
+    gone,
     moving,
     record,
 )
@@ -290,11 +291,17 @@ class DatabaseStore(ABC):
         """A run that was packed ends here, for it goes on there. Raises Conflict if it has gone on."""
         await self._write(lambda db: moving.moved(db, pack, by, where, self._now()))
 
-    async def unpack(self, pack: Mapping[str, Any], most: Limits = Limits()) -> bool:  # noqa: B008 - frozen
-        """Puts a packed run into this store, with no higher limits than these; says whether it was not there before.
-        Raises Conflict, StoreError.
+    async def stop(self, run_id: str, event: Cancelled) -> None:
+        """Ends a run; what its driver had under way counts as made where he is gone. Raises IllegalEvent when it has
+        ended. See `gone`.
         """
-        return await self._write(lambda db: moving.unpacked(db, pack, self._now(), most))
+        await self._write(lambda db: gone.stop(db, run_id, event, self._now()))
+
+    async def unpack(self, pack: Mapping[str, Any], by: str, most: Limits = Limits()) -> bool:  # noqa: B008 - frozen
+        """Puts a packed run into this store, as somebody says, with no higher limits than these; says whether it was
+        not there before. Raises Conflict, StoreError.
+        """
+        return await self._write(lambda db: moving.unpacked(db, pack, self._now(), by, most))
 
     async def fill(self, path: Path) -> int:
         """Puts a back-up into this store, which is empty; says how many rows. See `copying`."""

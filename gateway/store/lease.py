@@ -19,7 +19,7 @@ import re
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -34,25 +34,46 @@ _PROCESS = secrets.token_hex(4)  # a container's processes have the same few num
 
 
 def machine() -> str:
-    """Where process numbers mean the same processes: the host's name, and a hash of its boot and PID namespace."""
+    """Where process numbers mean the same processes: the host's name, and a hash of what is one machine's alone."""
     return f"{socket.gethostname()}{numbered_by()}"
 
 
 @cache
 def numbered_by() -> str:
-    """Of Linux; elsewhere there are no PID namespaces. Where that can't be read, no other process is judged by its
-    number.
+    """Of a start of Linux its boot and PID namespace, of one of macOS its id; elsewhere the address of a network card:
+    many machines have the same name. Where that can't be read, no other process is judged by its number.
     """
-    if sys.platform != "linux":
-        return ""
     try:
-        boot, space = (
-            Path("/proc/sys/kernel/random/boot_id").read_text("ascii"),
-            str(Path("/proc/self/ns/pid").readlink()),
-        )
-    except (OSError, ValueError):
+        known = _STARTS.get(sys.platform, _card)()
+    except (OSError, ValueError, AttributeError):
         return f"@{secrets.token_hex(6)}"
-    return f"@{hashlib.sha256(f'{boot.strip()} {space}'.encode()).hexdigest()[:12]}"
+    return f"@{hashlib.sha256(known.encode()).hexdigest()[:12]}"
+
+
+def _linux() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+    return f"{boot.strip()} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def _macos() -> str:
+    import ctypes
+
+    found, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
+    if ctypes.CDLL(None).sysctlbyname(b"kern.bootsessionuuid", found, ctypes.byref(size), None, 0) or not found.value:
+        raise OSError("no kern.bootsessionuuid")
+    return found.value.decode("ascii")
+
+
+def _card() -> str:
+    from uuid import getnode
+
+    address = getnode()
+    if address >> 40 & 1:
+        raise ValueError("made up: no card was found")
+    return f"{address:x}"
+
+
+_STARTS: Mapping[str, Callable[[], str]] = {"linux": _linux, "darwin": _macos}
 
 
 def owner_name() -> str:
@@ -68,7 +89,7 @@ def process_of(owner: str) -> str:
 def is_dead(owner: str) -> bool:
     """Whether this owner is known to be gone: its process had a number as we have, and is no more.
 
-    Names of old, with the host's name alone, say too little on Linux: their leases run out.
+    Names of old, with the host's name alone, say too little: their leases run out.
     """
     host, _, rest = owner.partition("/")
     pid, _, name = rest.partition("/")

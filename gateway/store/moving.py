@@ -3,7 +3,7 @@ the session that it is in, and its place in the queue if it moves. Who drives it
 moment, and put in whole or not at all.
 
 A run that moves away ends in the store that it leaves, at exactly the event that was written down last: so it is never
-driven in two places.
+driven in two places. What it has done is undone where it is now; what a copy of it has, where it was copied from.
 """
 
 import json
@@ -12,20 +12,20 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from gateway.approval import Approval
-from gateway.budget import Limits, Spend
+from gateway.budget import Limits
 from gateway.effects import UNDO, undo_run
 from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
-from gateway.events import Cancelled, LimitsRaised, Queued, Recorded, Started, event_from_json
+from gateway.events import Cancelled, Event, Imported, LimitsRaised, Queued, Recorded, event_from_json
 from gateway.lifecycle import MOVED
 from gateway.run import ENDED, Run, fold
-from gateway.standing import held_back
-from gateway.store import Change, Settle, run_account, title_of
+from gateway.store import run_account, title_of
 from gateway.store.approvals import add
 from gateway.store.arriving import Luggage, luggage
 from gateway.store.belongings import job_of, put_in, session_of
-from gateway.store.lease import is_dead, owner_name
+from gateway.store.gone import bereft
+from gateway.store.lease import is_dead
 from gateway.store.ledger import Ledger
-from gateway.store.transactions import Append, Bid, acquire, append
+from gateway.store.transactions import Append, append
 from gateway.task import Task, is_run_of_task
 
 __all__ = ["VERSION", "moved", "packed", "unpacked"]
@@ -66,6 +66,7 @@ def packed(db: Ledger, run_id: str, now: int, *, force: bool = False, moves: boo
         "account": [list(row) for row in db.execute(account, (run_account(run_id),)).fetchall()],
         "session": session_of(db, run_id),
         "job": job_of(db, run_id) if moves else None,
+        "moves": moves,
         **({"undo": undone} if (undone := _told(db, undo_run(run_id))) else {}),
     }
 
@@ -91,24 +92,19 @@ def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) ->
         raise Conflict(f"run `{run_id}` has gone on meanwhile; nothing was moved")
     if row[0] is not None and row[1] > now and not is_dead(row[0]):
         raise Conflict(f"run `{run_id}` is driven by {row[0]}; nothing was moved")
-    lease, settle = None, list[Change]()
-    if row[0] is not None:  # whoever drove it is gone: what was under way counts as made
-        lease = acquire(db, Bid(run_id, owner_name(), row[0], 0.0), now)
-        for own, others in held_back(_recorded(run_id, _told(db, run_id))).values():
-            settle.append(Settle(run_account(run_id), own, own))
-            settle += [Settle(name, Spend.from_json(told), Spend.from_json(told)) for name, told in others.items()]
+    lease, settle = bereft(db, run_id, now)
     append(db, Append(run_id, [Cancelled(by, f"{MOVED}{where}")], lease, settle), now)
 
 
-def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, most: Limits = _FREE) -> bool:
-    """Puts it in, with no higher limits than `most`; says whether it was not there before. The file answers no question
-    here: see `arriving`. Raises Conflict for another run of its id and for one that was deleted here, and StoreError
-    for what is no run, is damaged, or was written by a newer Toolgate.
+def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits = _FREE) -> bool:
+    """Puts it in, as somebody says, with no higher limits than `most`; says whether it was not there before. The file
+    answers no question here: see `arriving`. Raises Conflict for another run of its id and for one that was deleted
+    here, and StoreError for what is no run, is damaged, or was written by a newer Toolgate.
     """
     run_id, events = _checked(pack)
     if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
         there, count = _told(db, run_id), len(events)
-        if there[:count] == list(pack["events"]) and [each.get("by") for each in there[count:]] in ([], [_BY]):
+        if there[:count] == list(pack["events"]) and all(map(_of_import, there[count:])):
             return False
         raise Conflict(f"there is another run `{run_id}`, or this one has gone on; nothing was changed")
     if db.execute("SELECT 1 FROM removed WHERE run_id = ?", (run_id,)).fetchone():
@@ -119,12 +115,19 @@ def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, most: Limits = _FREE
     brought = luggage(pack, run, events)
     _write(db, run_id, pack["events"])
     _bring(db, run_id, brought)
-    _bring_undo(db, pack, run)
-    put_in(db, pack, run, begun=any(isinstance(each.event, Started) for each in events), now=now)
+    told = Imported(by, pack.get("moves") is True)
+    _bring_undo(db, pack, run, told, now)
     within = run.limits.strictest(most)
-    if run.driver == "loop" and run.status not in ENDED and within != run.limits:
-        append(db, Append(run_id, [LimitsRaised(within.to_json(), _BY)]), now)
+    lowered = run.driver == "loop" and run.status not in ENDED and within != run.limits
+    facts: list[Event] = [told, *([LimitsRaised(within.to_json(), _BY)] if lowered else [])]
+    append(db, Append(run_id, facts), now)
+    put_in(db, pack, run, events, now)
     return True
+
+
+def _of_import(told: Mapping[str, Any]) -> bool:
+    """Whether this is written here when a run is taken in, and at no other time."""
+    return told["event"] == "imported" or (told["event"], told.get("by")) == ("limits_raised", _BY)
 
 
 def _write(db: Ledger, run_id: str, told: Sequence[Mapping[str, Any]]) -> None:
@@ -140,7 +143,7 @@ def _write(db: Ledger, run_id: str, told: Sequence[Mapping[str, Any]]) -> None:
         db.add_event(run_id, each["seq"], each["at"], text)
 
 
-def _bring_undo(db: Ledger, pack: Mapping[str, Any], run: Run) -> None:
+def _bring_undo(db: Ledger, pack: Mapping[str, Any], run: Run, imported: Imported, now: int) -> None:
     """What was undone of it elsewhere is not undone once more here."""
     told, own = pack.get("undo"), undo_run(run.id)
     if not told:
@@ -151,6 +154,7 @@ def _bring_undo(db: Ledger, pack: Mapping[str, Any], run: Run) -> None:
     if not whole or run.status not in ENDED or db.execute("SELECT 1 FROM runs WHERE id = ?", (own,)).fetchone():
         raise StoreError("this exported run is damaged: what was undone of it is not on record in it")
     _write(db, own, told)
+    append(db, Append(own, [imported]), now)
 
 
 def _bring(db: Ledger, run_id: str, brought: Luggage) -> None:

@@ -35,6 +35,7 @@ _KEPT: Mapping[str, tuple[str, ...]] = {
     "resolved": ("key", "resolution", "by"),
     "limits_raised": ("limits", "by"),
     "cancelled": ("by",),
+    "imported": ("by", "moved"),
 }
 
 _COLUMNS = "id, status, driver, user, tenant, agent, created"
@@ -106,6 +107,10 @@ class RemovalBook:
         await self._sweep(run_id)
         if both:
             await self._sweep(later)
+
+    def check(self, run_id: str) -> None:
+        """Raises StoreError for the record of what was undone of a run that is still there: it goes with that."""
+        _must_go_alone(run_id, self._access.read(_RUN, run_id.removeprefix(UNDO)))
 
     def decisions(self, run_id: str) -> Sequence[Decision]:
         """What was decided in a run that was deleted. Empty for one that was not."""
@@ -185,15 +190,18 @@ def decision(body: str) -> str | None:
 
 def _remove_both(db: Ledger, run_id: str, by: str, now: int) -> bool:
     """Whether something of it was undone. Without that record it could be undone once more."""
-    undone = run_id.removeprefix(UNDO)
-    if undone != run_id and db.execute(_RUN, (undone,)).fetchone():
-        why = f"run `{run_id}` is the record of what was undone of `{undone}`"
-        raise StoreError(f"{why}: it is deleted with that one")
+    _must_go_alone(run_id, db.execute(_RUN, (run_id.removeprefix(UNDO),)).fetchall())
     _remove(db, run_id, by, now)
     both = db.execute(_RUN, (undo_run(run_id),)).fetchone() is not None
     if both:
         _remove(db, undo_run(run_id), by, now)
     return both
+
+
+def _must_go_alone(run_id: str, undone: Sequence[Any]) -> None:
+    if run_id.startswith(UNDO) and undone:
+        why = f"run `{run_id}` is the record of what was undone of `{run_id.removeprefix(UNDO)}`"
+        raise StoreError(f"{why}: it is deleted with that one")
 
 
 def _remove(db: Ledger, run_id: str, by: str, now: int) -> None:

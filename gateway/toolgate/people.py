@@ -186,15 +186,17 @@ class Runs:
         await self.get(str(pack["run"]))
         await self._offline.store.move(pack, self._by.user, to)
 
-    async def import_(self, pack: "Mapping[str, Any]") -> bool:
+    async def import_(self, pack: "Mapping[str, Any]", *, user: str | None = None, tenant: str | None = None) -> bool:
         """Takes in what was exported elsewhere, all of it or nothing; whether it was not here before. Only by the gate
-        that was opened. Raises StoreError, Conflict.
+        that was opened. It acts as the user whom the file names: where that is not the gate's own, say so, too. Raises
+        StoreError, Conflict.
         """
         if not self._of_all:
             raise StoreError("a gate for a user takes no runs in: the one that was opened does")
         from gateway.packing import taken_in
 
-        return await taken_in(self._offline, pack)
+        whose = self._offline.subject(user or self._by.user, tenant or self._by.tenant)
+        return await taken_in(self._offline, pack, whose, self._by.user)
 
     async def delete(self, run_id: str, *, force: bool = False) -> None:
         """Deletes one that has ended; what was decided in it is kept. `force`: it is cancelled first. Raises

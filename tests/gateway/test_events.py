@@ -31,6 +31,7 @@ from gateway.events import (
     Event,
     Failed,
     Held,
+    Imported,
     LimitsRaised,
     ModelAnswered,
     ModelAsked,
@@ -196,6 +197,7 @@ SAMPLES: tuple[Event, ...] = (
     Slept(key="t1/call/1", until=1_764_115_200_500, news="paid"),
     Woke(key="t1/call/1"),
     Notified(name="paid", data='{"amount": 5}', by="user:bob"),
+    Imported(by="user:ann", moved=True),
 )
 
 
@@ -217,8 +219,8 @@ def test_events_from_before_other_actions_were_recorded_read_as_calls() -> None:
     read = [event_from_json(written) for written in old]
     assert {event.action for event in read if isinstance(event, Denied | Held | Admitted)} == {"call"}
     assert (
-        len(read) == len(SAMPLES) - 15
-    )  # nor were duties, budgets over many runs, conversations, what comes later by itself
+        len(read) == len(SAMPLES) - 16
+    )  # nor were duties, budgets over many runs, conversations, what comes later by itself, imports
 
 
 def test_the_golden_file_has_every_event_once() -> None:
@@ -261,6 +263,7 @@ OLDEST: Mapping[str, set[str]] = {
     "slept": {"key", "until"},
     "woke": {"key"},
     "notified": {"name", "data", "by"},
+    "imported": {"by"},
 }
 
 

@@ -10,7 +10,7 @@ from gateway.errors import StoreError, UnknownRun
 from gateway.forking import Fork
 from gateway.forks import Taken, begin
 from gateway.offline import open_offline
-from tests.builders import CLIENT
+from tests.builders import CLIENT, QUEUED
 
 
 def test_a_clients_run_has_no_conversation_to_go_on_with(tmp_path: Path) -> None:
@@ -24,6 +24,9 @@ def test_a_clients_run_has_no_conversation_to_go_on_with(tmp_path: Path) -> None
             await offline.store.append("r-1", [CLIENT], lease=None)
             with pytest.raises(StoreError, match="an MCP client's"):
                 await begin(offline, "r-1", Fork("t0", "hi"), Taken())
+            await offline.store.append("r-3", [QUEUED], lease=None)
+            with pytest.raises(StoreError, match="NUL"):
+                await begin(offline, "r-3", Fork("t0", "h\0"), Taken(offline.subject("user:ann", "acme")))
             with pytest.raises(UnknownRun):
                 await begin(offline, "r-2", Fork("t0", "hi"), Taken())
 

@@ -86,10 +86,10 @@ def test_a_file_that_was_edited_makes_no_call_again_that_people_agreed_to_once(t
             await made_with_a_yes(stage)
             without = (await packed(stage, "run-2")) | {"approvals": []}
             with pytest.raises(StoreError, match="is missing from it"):
-                await stage.files.unpack(without)
+                await stage.files.unpack(without, "user:ann")
             silent = [each for each in without["events"] if each["event"] not in ("held", "decided")]
             numbered = [each | {"seq": number} for number, each in enumerate(silent, 1)]
-            assert await stage.files.unpack(without | {"events": numbered})
+            assert await stage.files.unpack(without | {"events": numbered}, "user:ann")
             assert (await stage.drive("run-2", MODEL)).status == "waiting"
             assert len(arrivals(tmp_path, "send")) == 1
             await stage.store.append("run-2", [Cancelled("user:ann", "")], lease=None)

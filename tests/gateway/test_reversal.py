@@ -8,8 +8,21 @@ from gateway.call import Answered, InDoubt, outcome_to_json
 from gateway.duties import Duties
 from gateway.effects import Effects, Recipe, ToolWord
 from gateway.errors import StoreError
-from gateway.events import Admitted, Cancelled, Doubted, Event, Obliged, Resolution, Resolved, Returned
-from gateway.reversal import Undo, must_be_here, settlement, undos
+from gateway.events import (
+    Admitted,
+    Cancelled,
+    Denied,
+    Doubted,
+    Event,
+    Held,
+    Imported,
+    Obliged,
+    Resolution,
+    Resolved,
+    Returned,
+    Succeeded,
+)
+from gateway.reversal import Undo, copied_calls, must_be_here, settlement, undos
 from tests.builders import (
     QUEUED,
     STARTED,
@@ -72,6 +85,41 @@ def test_of_a_run_that_was_moved_away_nothing_can_be_undone_here() -> None:
     assert len(listed(*story, Cancelled("user:ann", "enough"))) == 1
     with pytest.raises(StoreError, match=r"moved to there\.json"):
         must_be_here(folded(*story, away))
+
+
+def test_what_a_copy_had_done_before_may_have_been_undone_where_it_was_made() -> None:
+    before = (*BEGUN, admitted(1), returned(1, PAID))
+    after = (Imported("user:ann"), admitted(2), returned(2, PAID), Succeeded("done"))
+    assert [(each.key, each.state) for each in listed(*before, *after)] == [
+        ("t1/call/2", "open"),
+        ("t1/call/1", "in_doubt"),
+    ]
+    (moved,) = listed(*before, Imported("user:ann", moved=True))
+    assert moved.state == "open"
+
+
+def test_somebody_who_has_looked_lets_a_copy_be_undone() -> None:
+    story = (*BEGUN, admitted(1), returned(1, PAID), Succeeded("done"), Imported("user:ann"))
+    copied = copied_calls(recorded(story))
+    word = Resolved(UNDO, "did_not_happen", "user:ann", "")
+    facts = settlement(recorded([QUEUED, STARTED]), word, copied)
+    assert facts == [word]
+    (found,) = listed(*story, later=[QUEUED, STARTED, *facts])
+    assert found.state == "open"
+
+
+@pytest.mark.parametrize("tried", ["held", "under way", "refused"])
+def test_an_attempt_to_undo_that_was_copied_says_nothing_of_what_came_of_it(tried: str) -> None:
+    story = (*BEGUN, admitted(1), returned(1, PAID), Succeeded("done"), Imported("user:ann"))
+    attempts: dict[str, Event] = {
+        "held": Held(UNDO, "shop/charge", "A-1", "why"),
+        "under way": TRIED,
+        "refused": Denied(UNDO, "shop/charge", "{}", "permitted", "no"),
+    }
+    later: list[Event] = [QUEUED, STARTED, attempts[tried], Imported("user:ann")]
+    (found,) = listed(*story, later=later)
+    assert (found.state, found.approval) == ("in_doubt", None)
+    assert settlement(recorded(later), WORD) == [WORD]  # what it had reserved is reserved elsewhere
 
 
 # ---- an attempt to undo of which nobody knows what came of it

@@ -30,6 +30,7 @@ from gateway.events import (
     Cancelled,
     Event,
     Failed,
+    Imported,
     LimitsRaised,
     Obliged,
     Paused,
@@ -80,6 +81,7 @@ SAMPLES: Mapping[type[Event], Event] = {
         ModelChosen("other", "user:ann"), Searched("t1/call/1", "refund", ["shop/refund"], ()),
         Compacted(2, 3, 1, "in short", 100), AnswerRejected(1, "", "odd"), Carried({"run": "r-0", "seq": 9}, [], 0),
         Deferred("t1/call/1", NOON, 1), Slept("t1/call/1", NOON), Woke("t1/call/1"), Notified("paid", "{}", "user:bob"),
+        Imported("user:ann"),
     )
 }  # fmt: skip
 
@@ -100,7 +102,7 @@ RUNS: Mapping[Status | None, Run] = {
 ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
     None: {"queued": "queued"},
     "queued": {
-        **dict.fromkeys(("carried", "limits_raised", "pinned", "notified"), "queued"),
+        **dict.fromkeys(("carried", "limits_raised", "pinned", "notified", "imported"), "queued"),
         "started": "running",
         "paused": "paused",
         "cancelled": "cancelled",
@@ -111,7 +113,7 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
                 "started", "model_asked", "model_answered", "model_failed", "denied", "held", "decided", "admitted",
                 "recognised", "obliged", "budgeted", "returned", "doubted", "resolved", "limits_raised",
                 "user_spoke", "pinned", "model_chosen", "searched", "compacted", "deferred", "slept", "woke",
-                "notified", "answer_rejected",
+                "notified", "answer_rejected", "imported",
             ),
             "running",
         ),
@@ -123,22 +125,22 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
         "cancelled": "cancelled",
     },
     "waiting": {
-        **dict.fromkeys(("started", "decided", "resolved", "limits_raised"), "waiting"),
+        **dict.fromkeys(("started", "decided", "resolved", "limits_raised", "imported"), "waiting"),
         **dict.fromkeys(("user_spoke", "pinned", "model_chosen", "interrupted", "notified"), "waiting"),
         "paused": "paused",
         "resumed": "running",
         "cancelled": "cancelled",
     },
     "paused": {
-        **dict.fromkeys(("started", "decided", "resolved", "limits_raised"), "paused"),
+        **dict.fromkeys(("started", "decided", "resolved", "limits_raised", "imported"), "paused"),
         **dict.fromkeys(("user_spoke", "pinned", "model_chosen", "notified"), "paused"),
         **dict.fromkeys(("returned", "deferred", "model_answered", "model_failed", "paused"), "paused"),
         "resumed": "running",
         "cancelled": "cancelled",
     },
-    "succeeded": {"deferred": "succeeded", "returned": "succeeded", "decided": "succeeded"},
-    "failed": {"deferred": "failed", "returned": "failed", "decided": "failed"},
-    "cancelled": dict.fromkeys(("deferred", "returned", "model_answered", "model_failed"), "cancelled"),
+    "succeeded": dict.fromkeys(("deferred", "returned", "decided", "imported"), "succeeded"),
+    "failed": dict.fromkeys(("deferred", "returned", "decided", "imported"), "failed"),
+    "cancelled": dict.fromkeys(("deferred", "returned", "model_answered", "model_failed", "imported"), "cancelled"),
 }  # fmt: skip
 
 EVERY_ENTRY = [(status, name) for status in RUNS for name in EVENTS]

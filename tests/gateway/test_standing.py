@@ -14,6 +14,7 @@ from gateway.events import (
     Denied,
     Doubted,
     Event,
+    Imported,
     ModelAnswered,
     ModelAsked,
     ModelFailed,
@@ -22,7 +23,7 @@ from gateway.events import (
     Returned,
     Started,
 )
-from gateway.standing import held_back, last_word, made_by, told, unanswered
+from gateway.standing import held_back, last_word, made_by, reserved_for, told, unanswered
 from tests.builders import an_approval
 
 NOW, LATER = 1_000, 9_000
@@ -103,6 +104,16 @@ def test_a_question_to_the_model_holds_back_until_it_is_answered_or_lost() -> No
     for over in (ModelAnswered(1, {}, "stop", "m", {}, {}), lost):
         assert held_back(events(asked, told, over)) == {}
     assert held_back(events(asked, lost, asked)) == {"t1/model": (Spend(tokens=5), {})}
+
+
+def test_what_a_run_that_came_as_a_file_has_reserved_of_budgets_over_many_runs_is_reserved_where_it_was() -> None:
+    call, told = (
+        Admitted("call/2", "a/b", "{}", "", "", {"tokens": 5}),
+        Budgeted("call/2", {"budget:b|": {"tokens": 5}}),
+    )
+    story = events(call, told, Imported("user:ann"))
+    assert held_back(story) == {"call/2": (Spend(tokens=5), {})}
+    assert reserved_for(story, "call/2") == (Spend(tokens=5), {})
 
 
 def test_a_server_that_was_not_reached_has_said_nothing() -> None:

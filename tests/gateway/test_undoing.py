@@ -287,6 +287,37 @@ def test_what_was_undone_since_keeps_its_run_as_long_as_its_record(tmp_path: Pat
     on_stage(tmp_path, scenario)
 
 
+def test_a_copy_of_a_run_is_not_undone_once_more_before_somebody_has_looked(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _: Servers) -> None:
+        pack = json.loads(json.dumps(await stage.files.pack("run-1")))
+        assert states(await undoing.undo("run-1", ALL, ANN)) == ["undone", "undone"]
+        elsewhere = SqliteStore(tmp_path / "elsewhere.db")
+        try:
+            await elsewhere.unpack(pack, "user:ann")
+            there = Undoing(elsewhere, stage.pipeline, EFFECTS)
+            assert states(await there.undo("run-1", ALL, BOB)) == ["in_doubt", "in_doubt"]
+            assert len(sent(tmp_path)) == 2  # those of the first
+        finally:
+            elsewhere.close()
+
+    on_stage(tmp_path, scenario, trusted=False)
+
+
+def test_a_copy_of_a_run_is_undone_where_that_does_no_harm_with_the_same_keys(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _: Servers) -> None:
+        pack = json.loads(json.dumps(await stage.files.pack("run-1")))
+        await undoing.undo("run-1", ALL, ANN)
+        before = sent(tmp_path)
+        await stage.files.removal.remove("run-1", "user:ann")
+        other = json.loads(json.dumps(pack).replace("run-1", "run-2"))
+        await stage.files.unpack(other, "user:ann")
+        assert states(await undoing.undo("run-2", ALL, BOB)) == ["undone", "undone"]
+        told = json.dumps(sent(tmp_path)[len(before) :])
+        assert json.loads(told.replace("run-2", "run-1")) == before
+
+    on_stage(tmp_path, scenario)
+
+
 def test_a_copy_of_a_run_elsewhere_knows_what_was_undone_of_it(tmp_path: Path) -> None:
     async def scenario(stage: Stage, undoing: Undoing, _: Servers) -> None:
         await undoing.undo("run-1", ALL, ANN)
@@ -300,11 +331,11 @@ def test_a_copy_of_a_run_elsewhere_knows_what_was_undone_of_it(tmp_path: Path) -
                 {**pack, "undo": [{**pack["undo"][0], "tenant": "evil"}, *pack["undo"][1:]]},
             ):
                 with pytest.raises(StoreError):
-                    await elsewhere.unpack(forged)
-            assert await elsewhere.unpack(pack) is True
+                    await elsewhere.unpack(forged, "user:ann")
+            assert await elsewhere.unpack(pack, "user:ann") is True
             there = Undoing(elsewhere, stage.pipeline, EFFECTS)
             assert states(await there.listed("run-1")) == ["undone", "undone"]
-            assert await elsewhere.unpack(pack) is False
+            assert await elsewhere.unpack(pack, "user:ann") is False
         finally:
             elsewhere.close()
 

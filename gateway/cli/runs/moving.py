@@ -78,17 +78,17 @@ def _write(file: Path, pack: dict[str, Any]) -> None:
 @caller
 def import_command(file: Path, as_json: bool, caller: Caller) -> int:
     """Take in a run that was exported into FILE. It goes on by `toolgate resume`; one that was submitted and has moved,
-    by the workers here.
+    by the workers here. It acts as the user whom the file names: another one's needs --as.
     """
     try:
         pack = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
         raise Stop(Exit.ERROR, f"`{file}` is no exported run") from None
-    from gateway.packing import must_be_of, taken_in
+    from gateway.packing import taken_in
 
     with caller.offline() as offline:
-        must_be_of(pack, offline.subject().tenant)
-        fresh = asyncio.run(taken_in(offline, pack))
+        whose = offline.subject()
+        fresh = asyncio.run(taken_in(offline, pack, whose, whose.user))
     if as_json:
         emit({"run": pack["run"], "new": fresh})
     else:

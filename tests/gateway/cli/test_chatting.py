@@ -46,6 +46,16 @@ def test_each_line_of_stdin_is_a_message_and_the_answers_are_on_stdout(project: 
     assert "go on with: toolgate chat --resume r-" in done.err
 
 
+def test_words_that_no_store_keeps_are_refused_and_the_conversation_stays(
+    project: Path, child: Command, toolgate: Command
+) -> None:
+    (project / "two.yaml").write_text("steps:\n  - say: One.\n  - say: Two.\n")
+    for odd, code in (("and\0?", 1), ("/pin a\0b", 0)):  # a command that went wrong ends no conversation
+        done = child("chat", "--model", "scripted:two.yaml", stdin=f"hi\n{odd}\n")
+        assert (done.code, done.out, "NUL character" in done.err) == (code, "One.\n", True)
+        assert the_run(toolgate)["status"] == "waiting"
+
+
 def test_as_json_each_fact_is_a_line_once(project: Path, child: Command) -> None:
     (project / "two.yaml").write_text("steps:\n  - say: One.\n  - say: Two.\n")
     done = child("chat", "--model", "scripted:two.yaml", "--json", stdin="hi\nand?\n")

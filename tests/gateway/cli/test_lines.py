@@ -26,6 +26,7 @@ from gateway.events import (
     Event,
     Failed,
     Held,
+    Imported,
     LimitsRaised,
     ModelAnswered,
     ModelAsked,
@@ -114,6 +115,7 @@ READS = [
     (Slept(KEY, NOON, "paid"), f"· the model waits for news of paid | until {HERE}"),
     (Woke(KEY), "▸ the moment has come | "),
     (Notified("paid", '{"a":1}', "user:bob"), '! news from user:bob | paid: {"a":1}'),
+    (Imported("user:bob"), "! taken in from a file by user:bob | what was before is what the file says"),
     (Waited("timer", until=NOON), f"‖ waiting for a moment | until {HERE}"),
     (Waited("event", until=NOON), f"‖ waiting for news | until {HERE}"),
     (LimitsRaised({"tokens": 2000, "nanos": 10**9}, "user:bob"), "! budget raised to 2,000 tokens, $1 by user:bob | "),
@@ -178,6 +180,7 @@ HOSTILE: list[Event] = [
     Carried({"session": EVIL}, [], 0),
     Slept(KEY, NOON, EVIL),
     Notified(EVIL, EVIL, EVIL),
+    Imported(EVIL),
 ]
 
 

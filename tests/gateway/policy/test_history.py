@@ -8,7 +8,7 @@ import pytest
 
 from gateway.call import Refused, Unsent
 from gateway.conversation import Carried
-from gateway.events import Event, LimitsRaised, Paused, Recognised, Resumed, Returned, Waited, event_to_json
+from gateway.events import Event, Imported, LimitsRaised, Paused, Recognised, Resumed, Returned, Waited, event_to_json
 from gateway.later import Notified, Slept, Woke
 from gateway.policy import RunFacts
 from gateway.policy.history import Passed, Recalled, Stopped
@@ -49,6 +49,7 @@ TRANSCRIPTS: dict[str, Sequence[Event]] = {
     "known to nobody": [replace(QUEUED, servers=None), STARTED, *wanted(1, "shop/a"), admitted(1), returned(1)],
     "carried": [replace(QUEUED, servers=["mail"]), CARRIED, STARTED, *wanted(1, "shop/a"), *made(1)],
     "carried from nobody knows where": [QUEUED, replace(CARRIED, servers=None), STARTED, *wanted(1, "shop/a")],
+    "taken in": [QUEUED, STARTED, *wanted(1, "shop/a"), Imported("user:ann"), *made(1), *wanted(2, "shop/b")],
     "brought": [replace(QUEUED, tainted=True), STARTED, *wanted(1, "shop/a")],
     "waiting": [
         QUEUED, STARTED, *wanted(1, "shop/a"), held(1), Waited("approval"), decided(1), Resumed("answered"), *made(1),

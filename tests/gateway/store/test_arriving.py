@@ -65,7 +65,7 @@ def pack(tmp_path: Path, clock: Clock) -> Iterator[Pack]:
 
 
 def arrived(store: DatabaseStore, pack: Pack) -> Approval:
-    assert asyncio.run(store.unpack(pack)) is True
+    assert asyncio.run(store.unpack(pack, "user:ann")) is True
     return asyncio.run(store.approval("A-1"))
 
 
@@ -225,7 +225,7 @@ def test_what_is_not_the_runs_own_or_can_not_be_read_is_refused_whole(
 ) -> None:
     edited(pack)
     with pytest.raises(StoreError):
-        asyncio.run(there.unpack(pack))
+        asyncio.run(there.unpack(pack, "user:ann"))
     assert (asyncio.run(there.run_rows()), asyncio.run(there.events("r-1"))) == ([], [])
     with pytest.raises(UnknownApproval):
         asyncio.run(there.approval("A-1"))

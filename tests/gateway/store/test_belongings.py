@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import Conflict, StoreError
-from gateway.events import Event, Paused, Queued, Resumed, Started, Succeeded, Waited
+from gateway.events import Event, Paused, Queued, Resolved, Resumed, Started, Succeeded, Waited
 from gateway.job import Job
 from gateway.session import Join, Keep, Memory, Turn
 from gateway.store import Change, Claim, Enqueue
@@ -44,7 +44,7 @@ async def submit(store: DatabaseStore, run_id: str, *, session: str = "trip", ag
 async def moved(store: DatabaseStore, elsewhere: DatabaseStore, run_id: str) -> Any:
     pack = json.loads(json.dumps(await store.pack(run_id, moves=True)))
     await store.move(pack, "user:ann", "there")
-    assert await elsewhere.unpack(pack) is True
+    assert await elsewhere.unpack(pack, "user:ann") is True
     return pack
 
 
@@ -71,7 +71,7 @@ def test_a_copy_of_a_run_is_driven_by_no_worker(store: DatabaseStore, elsewhere:
         await submit(store, "r-1", session="")
         pack = await store.pack("r-1")
         assert pack["job"] is None
-        await elsewhere.unpack(pack)
+        await elsewhere.unpack(pack, "user:ann")
         assert await next_one(elsewhere) is None
         assert await next_one(store) == "r-1"
 
@@ -99,6 +99,19 @@ def test_one_that_rests_rests_there_too_until_somebody_says_something(
         (first, _) = elsewhere.sessions("user:ann", "acme").open("trip")
         assert (first.run_id, first.begun) == ("r-1", STARTED in events)
         await elsewhere.append("r-1", [wakes], lease=None)
+        assert await next_one(elsewhere) == "r-1"
+
+    asyncio.run(scenario())
+
+
+def test_one_to_which_somebody_has_spoken_before_it_moved_is_looked_at_there(
+    store: DatabaseStore, elsewhere: DatabaseStore
+) -> None:
+    async def scenario() -> None:
+        await submit(store, "r-1", session="")
+        story: list[Event] = [STARTED, Waited("doubt"), Resolved("t1/call/1", "happened", "user:ann")]
+        await store.append("r-1", story, lease=None)
+        await moved(store, elsewhere, "r-1")
         assert await next_one(elsewhere) == "r-1"
 
     asyncio.run(scenario())
@@ -174,7 +187,7 @@ def test_a_session_of_its_name_with_another_agent_takes_it_not_in(
             await store.append("r-1", [STARTED], lease=None, changes=[Turn("r-1", 0)])
         await submit(elsewhere, "r-9", agent="other")
         with pytest.raises(Conflict, match="`trip` is one with `agent:other`"):
-            await elsewhere.unpack(await store.pack("r-1", moves=True))
+            await elsewhere.unpack(await store.pack("r-1", moves=True), "user:ann")
         assert [row.id for row in await elsewhere.run_rows()] == ["r-9"]
 
     asyncio.run(scenario())
@@ -185,7 +198,7 @@ def test_an_older_file_has_neither(store: DatabaseStore, elsewhere: DatabaseStor
         await submit(store, "r-1")
         pack = await store.pack("r-1", moves=True)
         del pack["session"], pack["job"]
-        assert await elsewhere.unpack(pack) is True
+        assert await elsewhere.unpack(pack, "user:ann") is True
         assert await elsewhere.line("r-1") is None
         assert await next_one(elsewhere) is None
 
@@ -219,7 +232,7 @@ def test_what_was_tampered_with_is_refused_whole(
         pack = copy.deepcopy(json.loads(json.dumps(await store.pack("r-1", moves=True))))
         forge(pack)
         with pytest.raises(StoreError, match="damaged"):
-            await elsewhere.unpack(pack)
+            await elsewhere.unpack(pack, "user:ann")
         assert await elsewhere.run_rows() == []
         assert elsewhere.sessions("user:ann", "acme").all() == []
 

@@ -6,8 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +104,58 @@ def test_where_nobody_says_who_counts_the_processes_none_is_judged_by_its_number
         assert not is_dead(f"{before.partition('/')[0]}/{a_dead_process()}/0123abcd.1")
     finally:
         module.numbered_by.cache_clear()
+
+
+@pytest.fixture
+def named_anew() -> Iterator[Callable[[], str]]:
+    """What this machine is called by somebody who looks for the first time."""
+
+    def name() -> str:
+        module.numbered_by.cache_clear()
+        return module.machine()
+
+    yield name
+    module.numbered_by.cache_clear()
+
+
+class Libc:
+    """A Mac's, as far as it says which start of the machine this is; none says nothing."""
+
+    def __init__(self, start: bytes | None) -> None:
+        self._start = start
+
+    def sysctlbyname(self, name: bytes, into: Any, _size: object, _new: None, _length: int) -> int:
+        if name != b"kern.bootsessionuuid" or self._start is None:
+            return -1
+        into.value = self._start
+        return 0
+
+
+def test_two_macs_of_one_name_are_two_machines(monkeypatch: pytest.MonkeyPatch, named_anew: Callable[[], str]) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+
+    def name(start: bytes | None) -> str:
+        monkeypatch.setattr("ctypes.CDLL", lambda _: Libc(start))
+        return named_anew()
+
+    first, again, other = name(b"0C3B-1"), name(b"0C3B-1"), name(b"0C3B-2")
+    assert first == again != other
+    assert {each.partition("@")[0] for each in (first, other)} == {socket.gethostname()}
+    for silent in (None, b""):  # then every process is a machine of its own
+        assert name(silent) != name(silent)
+
+
+def test_elsewhere_machines_are_told_apart_by_their_network_cards(
+    monkeypatch: pytest.MonkeyPatch, named_anew: Callable[[], str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "freebsd")
+
+    def name(card: int) -> str:
+        monkeypatch.setattr("uuid.getnode", lambda: card)
+        return named_anew()
+
+    assert name(0x0242AC110002) == name(0x0242AC110002) != name(0x0242AC110003)
+    assert name(0x0342AC110002) != name(0x0342AC110002)  # made up, as it is where there is none
 
 
 def test_of_the_processes_of_another_machine_nothing_is_known() -> None:

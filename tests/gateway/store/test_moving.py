@@ -4,6 +4,7 @@ import asyncio
 import copy
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from gateway.budget import Limits, Spend
 from gateway.conversation import UserSpoke
 from gateway.errors import Conflict, StoreError, UnknownRun
-from gateway.events import Cancelled, Event, Waited
+from gateway.events import Cancelled, Event, Imported, Waited
+from gateway.run import fold
 from gateway.store import Change, Follow, Open, Reserve, Settle, run_account
 from gateway.store.database import DatabaseStore
 from gateway.store.sqlite import SqliteStore
@@ -57,28 +59,44 @@ def over_the_wire(pack: Any) -> Any:
     return json.loads(json.dumps(pack))
 
 
-def test_a_run_is_there_as_it_was_here(waiting: DatabaseStore, elsewhere: DatabaseStore) -> None:
+def test_a_run_is_there_as_it_was_here_and_says_that_it_came(
+    waiting: DatabaseStore, elsewhere: DatabaseStore, clock: Clock
+) -> None:
     pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
-    assert asyncio.run(elsewhere.unpack(pack)) is True
+    assert asyncio.run(elsewhere.unpack(pack, "user:ann")) is True
+    *before, last = asyncio.run(elsewhere.events("r-1"))
+    assert before == asyncio.run(waiting.events("r-1"))
+    assert (last.event, last.at) == (Imported("user:ann"), clock())
+    here, there = (asyncio.run(store.run_row("r-1")) for store in (waiting, elsewhere))
+    assert replace(there, seq=here.seq, updated=here.updated) == here
     for ask in (
-        lambda store: store.events("r-1"),
-        lambda store: store.run_row("r-1"),
         lambda store: store.approvals(run_id="r-1"),
         lambda store: store.task("T-1"),
         lambda store: store.spend(run_account("r-1")),
     ):
         asked: Callable[[DatabaseStore], Any] = ask
         assert asyncio.run(asked(elsewhere)) == asyncio.run(asked(waiting))
-    assert over_the_wire(asyncio.run(elsewhere.pack("r-1"))) == pack
+    again = over_the_wire(asyncio.run(elsewhere.pack("r-1")))
+    assert {**again, "events": again["events"][:-1]} == pack
     asyncio.run(elsewhere.decide("A-1", "approved", "user:bob", ""))  # and goes on there
+
+
+def test_of_a_run_that_came_as_a_file_nobody_knows_what_it_has_read_and_what_its_user_has_said(
+    waiting: DatabaseStore, elsewhere: DatabaseStore
+) -> None:
+    asyncio.run(elsewhere.unpack(asyncio.run(waiting.pack("r-1")), "user:ann"))
+    run = fold("r-1", asyncio.run(elsewhere.events("r-1")))
+    assert (run.tainted, run.servers, run.whole, run.input) == (True, None, False, "")
+    asyncio.run(elsewhere.append("r-1", [UserSpoke("to o-17", "user:ann")], lease=None))
+    assert fold("r-1", asyncio.run(elsewhere.events("r-1"))).input.strip() == "to o-17"
 
 
 def test_what_is_there_already_is_left_alone_and_another_run_of_its_id_is_refused(waiting: DatabaseStore) -> None:
     pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
-    assert asyncio.run(waiting.unpack(pack)) is False
+    assert asyncio.run(waiting.unpack(pack, "user:ann")) is False
     asyncio.run(waiting.append("r-1", [UserSpoke("more", "user:ann")], lease=None))
     with pytest.raises(Conflict, match="another run `r-1`"):
-        asyncio.run(waiting.unpack(pack))
+        asyncio.run(waiting.unpack(pack, "user:ann"))
 
 
 def test_a_run_that_was_deleted_does_not_come_back(waiting: DatabaseStore) -> None:
@@ -87,7 +105,7 @@ def test_a_run_that_was_deleted_does_not_come_back(waiting: DatabaseStore) -> No
     pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
     asyncio.run(waiting.removal.remove("r-1", "user:ann"))
     with pytest.raises(Conflict, match="was deleted here"):
-        asyncio.run(waiting.unpack(pack))
+        asyncio.run(waiting.unpack(pack, "user:ann"))
     assert asyncio.run(waiting.run_rows()) == []
 
 
@@ -146,6 +164,6 @@ def test_what_is_damaged_is_refused_whole(
     pack = copy.deepcopy(over_the_wire(asyncio.run(waiting.pack("r-1"))))
     damage(pack)
     with pytest.raises(StoreError):
-        asyncio.run(elsewhere.unpack(pack))
+        asyncio.run(elsewhere.unpack(pack, "user:ann"))
     assert asyncio.run(elsewhere.run_rows()) == []
     assert asyncio.run(elsewhere.events("r-1")) == []

@@ -1,6 +1,7 @@
 """What people say by a gate: to runs, and to questions."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -176,6 +177,10 @@ def test_a_run_is_exported_moved_deleted_and_taken_in_by_the_gate_that_was_opene
                 await gate.runs.get(run_id)
             with pytest.raises(Conflict, match="was deleted here"):
                 await gate.runs.import_(pack)
+            bobs = json.loads(json.dumps(pack).replace("user:ann", "user:bob").replace(run_id, "r-bob"))
+            for said, why in (({}, "--as user:bob"), ({"user": "user:bob", "tenant": "evil"}, "of the tenant")):
+                with pytest.raises(StoreError, match=why):
+                    await gate.runs.import_(bobs, **said)
             other, _ = await a_question(gate)
             with pytest.raises(StoreError, match="has not ended"):
                 await gate.runs.delete(other)

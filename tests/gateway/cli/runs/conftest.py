@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -31,6 +32,13 @@ def record(
         asyncio.run(store.append(run_id, events, lease=None, changes=changes))
     finally:
         store.close()
+
+
+def away(project: Path) -> Path:
+    """Another installation of the same project."""
+    other = project.with_name("other")
+    shutil.copytree(project, other, ignore=shutil.ignore_patterns(".toolgate"))
+    return other
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway import offline
-from gateway.events import Cancelled, Denied, Started
+from gateway.events import Cancelled, Denied, Queued, Started
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.runs.conftest import QUEUED, RUN, record
@@ -34,6 +34,16 @@ def test_one_that_has_not_ended_is_only_deleted_by_force(queued: Path, toolgate:
     assert (refused.code, "has not ended (queued); cancel it first" in refused.err) == (1, True)
     assert toolgate("runs", "delete", "r-0123", "--force").err == f"deleted {RUN}\n"
     assert toolgate("runs", "delete", "r-0123").code == 1
+
+
+def test_the_record_of_what_was_undone_is_not_even_cancelled_by_force(bare: Path, toolgate: Command) -> None:
+    record(bare, RUN, QUEUED, Cancelled("user:ann"))
+    record(bare, f"undo-{RUN}", Queued("client", "user:ann", "acme"), Started("host/1/a"))
+    refused = toolgate("runs", "delete", f"undo-{RUN}", "--force")
+    assert (refused.code, "it is deleted with that one" in refused.err) == (1, True)
+    assert toolgate("runs", "show", f"undo-{RUN}", "--json").json["status"] == "running"
+    assert toolgate("runs", "delete", RUN, "--force").code == 0
+    assert toolgate("runs", "--json").json == []
 
 
 def test_who_does_not_let_go_of_a_run_is_not_waited_for_for_ever(

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import stat
 from pathlib import Path
 
@@ -14,14 +13,7 @@ from gateway.store import Open
 from gateway.store.sqlite import SqliteStore
 from tests.builders import NOON, a_call, an_approval
 from tests.gateway.cli.conftest import Command
-from tests.gateway.cli.runs.conftest import DEAD, RUN, record
-
-
-def away(project: Path) -> Path:
-    """Another installation of the same project."""
-    other = project.with_name("other")
-    shutil.copytree(project, other, ignore=shutil.ignore_patterns(".toolgate"))
-    return other
+from tests.gateway.cli.runs.conftest import DEAD, RUN, away, record
 
 
 def test_a_run_that_waits_moves_and_goes_on_in_the_other_place_once(project: Path, toolgate: Command) -> None:
@@ -33,7 +25,9 @@ def test_a_run_that_waits_moves_and_goes_on_in_the_other_place_once(project: Pat
     assert stat.S_IMODE((project / "moved.json").stat().st_mode) == 0o600
     there = ("--project", str(away(project)))
     assert toolgate("runs", "import", "moved.json", "--json", *there).json == {"run": run, "new": True}
-    assert toolgate("runs", "show", run, *there).out == shown
+    came = toolgate("runs", "show", run, *there).out
+    assert "taken in from a file by user:ann" in came
+    assert shown.splitlines()[1:] == [line for line in came.splitlines()[1:] if "taken in" not in line]
     (asked,) = toolgate("approvals", "--json", *there).json
     assert toolgate("approve", asked["id"], "--digest", asked["digest"], *there).code == 0
     assert toolgate("resume", run, *there).out == "Done.\n"
@@ -131,6 +125,15 @@ def test_what_can_not_be_done_is_said(queued: Path, toolgate: Command) -> None:
         assert (refused.code, why in refused.err) == (code, True), refused.err
 
 
+def test_whose_run_a_file_has_says_who_takes_it_in(queued: Path, toolgate: Command) -> None:
+    pack = toolgate("runs", "export", RUN).json
+    there = ("--project", str(away(queued)))
+    (queued / "run.json").write_text(json.dumps(pack).replace("user:ann", "user:boss"))
+    refused = toolgate("runs", "import", "run.json", *there)
+    assert (refused.code, "say --as user:boss" in refused.err) == (1, True)
+    assert toolgate("runs", "import", "run.json", "--as", "user:boss", *there).code == 0
+
+
 def test_a_file_raises_no_limit_and_says_for_itself_in_which_tenant_it_is(queued: Path, toolgate: Command) -> None:
     pack = toolgate("runs", "export", RUN).json
     there = ("--project", str(away(queued)))
@@ -140,6 +143,7 @@ def test_a_file_raises_no_limit_and_says_for_itself_in_which_tenant_it_is(queued
     pack["events"][0]["limits"] = {"tool_calls": 10**15}
     (queued / "run.json").write_text(json.dumps(pack))
     assert toolgate("runs", "import", "run.json", "--json", *there).json == {"run": RUN, "new": True}
-    last = toolgate("runs", "export", RUN, *there).json["events"][-1]
+    came, last = toolgate("runs", "export", RUN, *there).json["events"][-2:]
+    assert (came["event"], came["by"], came["moved"]) == ("imported", "user:ann", False)
     assert (last["event"], last["by"], last["limits"]["tool_calls"] < 10**6) == ("limits_raised", "import", True)
     assert toolgate("runs", "import", "run.json", "--json", *there).json == {"run": RUN, "new": False}

@@ -12,7 +12,7 @@ from gateway.events import Admitted, Cancelled, ModelAnswered, ModelAsked, Pause
 from gateway.store import Reserve, run_account
 from tests.fixtures.stores import execute
 from tests.gateway.cli.conftest import Command
-from tests.gateway.cli.runs.conftest import DEAD, QUEUED, RUN, record
+from tests.gateway.cli.runs.conftest import DEAD, QUEUED, RUN, away, record
 
 UNDO = """
 [servers.echo.tools.add]
@@ -55,6 +55,25 @@ def test_who_ends_a_run_is_offered_to_undo_it(
     assert [(each["key"], each["tool"], each["arguments"], each["state"]) for each in listed] == [
         ("t1/call/1", "echo/add", {"a": 1, "b": -1}, "open")
     ]
+
+
+def test_a_copy_is_undone_when_somebody_has_looked_where_it_was_made(added: Path, toolgate: Command) -> None:
+    record(added, RUN, Cancelled("user:ann", ""))
+    config = added / "toolgate.toml"
+    config.write_text(config.read_text().replace("trusted = true", "trusted = false"))  # it may not be repeated
+    assert toolgate("runs", "export", RUN, "-o", "run.json").code == 0
+    other = ("--project", str(away(added)))
+    assert toolgate("runs", "import", "run.json", *other).code == 0
+    (listed,) = toolgate("runs", "undo", RUN, "--json", *other).json
+    assert (listed["state"], "may have been undone" in listed["why"]) == ("in_doubt", True)
+    tried = toolgate("runs", "undo", RUN, "--all", *other)
+    assert (tried.code, f"toolgate runs settle {RUN} undo/t1/call/1 --happened" in tried.err) == (1, True)
+    assert "nothing of run" in toolgate("runs", "settle", RUN, "undo/t1/call/1", "--did-not").err  # at home
+    assert toolgate("runs", "settle", RUN, "undo/t1/call/1", "--did-not", *other).code == 0
+    (listed,) = toolgate("runs", "undo", RUN, "--json", *other).json
+    assert listed["state"] == "open"
+    assert toolgate("runs", "settle", RUN, "undo/t1/call/1", "--happened", *other).code == 1
+    assert toolgate("runs", "undo", RUN, "--all", *other).code == 7  # a person is asked, as about every sum
 
 
 def test_a_run_that_was_moved_away_is_not_undone_here(added: Path, toolgate: Command) -> None:
