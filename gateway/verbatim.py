@@ -4,14 +4,14 @@ To write a result of 100 KB out again costs a millisecond and more, and may chan
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields as fields_of
 from dataclasses import is_dataclass
 from typing import Any
 
 import msgspec
 
-__all__ = ["Verbatim", "encode", "fields", "once", "parts", "read", "texts", "whole"]
+__all__ = ["Verbatim", "encode", "fields", "once", "parts", "read", "texts", "whole", "within"]
 
 
 class Verbatim(dict[str, Any]):
@@ -24,6 +24,10 @@ class Verbatim(dict[str, Any]):
         self.text = text
 
 
+_LONG = 4096  # bytes
+_FEW = 256  # colons, or values
+_QUOTE, _BLANKS = ord('"'), b" \t\r\n"
+_CONTAINERS = (dict, list)
 _KEY = b'":'
 _ESCAPES = (b"\\u0022", b"\\u003a", b"\\u003A")  # a quote and a colon, in the longest way
 _values = msgspec.json.Decoder()
@@ -66,12 +70,14 @@ def _doubled(value: Any, text: bytes) -> bool:
 
 
 def _each_once(value: Any, text: bytes) -> bool:
-    """Whether it is proved that no key stands twice. What is written out again has each of them once: if it is the
-    text, but for its blanks, none was lost.
+    """Whether it is proved that no key stands twice: by the number of keys, where there are few in a long text. Else by
+    what is written out again, which has each of them once: if it is the text, but for its blanks, none was lost.
 
     A text may also be written otherwise (`1e2`, escapes). Without blanks each key is followed by `":`, and so is what
     looks like it within strings: if there are as many of these as there were, none was lost either.
     """
+    if len(text) > _LONG and (keys := _keys_in(text)) and keys == _keys_of(value):
+        return True
     try:
         written = _encode(value)
         if written == text:
@@ -80,6 +86,42 @@ def _each_once(value: Any, text: bytes) -> bool:
     except RecursionError:
         return False
     return written == compact or (written.count(_KEY) == compact.count(_KEY) and not _escaped(text))
+
+
+def _keys_in(text: bytes) -> int | None:
+    """At least as many as keys stand in it; None if there may be more. To look for few colons takes no time."""
+    colons, keys = 0, 0
+    at = text.find(b":")
+    while at > 0:
+        colons += 1
+        before = text[at - 1]
+        if before in _BLANKS or colons > _FEW:
+            return None
+        keys += before == _QUOTE
+        at = text.find(b":", at + 1)
+    return keys
+
+
+def _keys_of(value: Any) -> int | None:
+    """How many it has; None if that takes a long look."""
+    keys = seen = 0
+    level = [value]
+    while level:
+        seen += sum(map(len, level))
+        if seen > _FEW:
+            return None
+        keys += sum(len(node) for node in level if isinstance(node, dict))
+        level = within(level)
+    return keys
+
+
+def within(containers: Iterable[Any]) -> list[Any]:
+    """The objects and arrays that stand in these."""
+    return [item for one in containers for item in _items(one) if isinstance(item, _CONTAINERS)]
+
+
+def _items(container: Any) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _escaped(text: bytes) -> bool:

@@ -24,6 +24,7 @@ __all__ = ["Pool", "Replied"]
 
 MAX_CONNECTIONS = 256
 MAX_IDLE = 64
+ROOM = 256 * 1024  # bytes that are read at once
 
 _FIXED = (("accept", "application/json, text/event-stream"), ("content-type", "application/json"))
 
@@ -47,6 +48,7 @@ class Pool:
         self._open: set[Wire] = set()
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._deadlines = Deadlines()
+        self._room = memoryview(bytearray(ROOM))
         self._closed = False
 
     async def post(
@@ -109,7 +111,7 @@ class Pool:
         return wired
 
     def _wire(self) -> Wire:
-        return Wire(self._put_aside, self._open.discard)
+        return Wire(self._room, self._put_aside, self._open.discard)
 
     def _put_aside(self, wired: Wire) -> None:
         if self._closed or len(self._idle) >= MAX_IDLE:

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from gateway.upstream.http1 import BadResponse, Head, parse_head
 
-__all__ = ["LONGEST_LINE", "Response"]
+__all__ = ["LONG", "LONGEST_LINE", "Data", "Response"]
 
-LONG = 4096  # bytes
+Data = bytes | memoryview
+
+LONG = 4096  # bytes; shorter ones are copied rather than pointed at
 LONGEST_LINE = 1024 * 1024  # bytes of a head, or of the line with a chunk's size
 
 
@@ -22,19 +24,33 @@ class Response:
         self._behind = False  # a chunk, whose line has to end
         self._trailing = False  # behind the last chunk
 
-    def feed(self, data: bytes) -> Iterable[bytes | memoryview]:
-        """The pieces of the body in it; a long one is not copied. Raises BadResponse."""
-        return self._pieces(data) if self.head is not None or self._buffer else self._at_once(data)
+    def feed(self, data: Data) -> Iterable[Data]:
+        """The pieces of the body in it, to be looked at at once: they may be parts of it. Raises BadResponse."""
+        if self.head is None and not self._buffer:
+            return self._at_once(data)
+        if self._counts and len(data) <= self._left:
+            return self._part(data)
+        return self._pieces(bytes(data))
 
-    def _at_once(self, data: bytes) -> Iterable[bytes | memoryview]:
-        """Nearly every response comes as a whole, with its length."""
-        end = data.find(b"\r\n\r\n") + 4
-        head = parse_head(data[:end]) if end > 3 else None
-        length = len(data) - end
-        if head is None or head.status < 200 or head.body != length:
-            return self._pieces(data)
-        self.head, self.done = head, True
-        return (data[end:] if length < LONG else memoryview(data)[end:],)
+    def _at_once(self, data: Data) -> Iterable[Data]:
+        """Nearly every response comes with its length, and as a whole unless it is long."""
+        start = data if isinstance(data, bytes) else bytes(data[:LONG])
+        end = start.find(b"\r\n\r\n") + 4
+        head = parse_head(start[:end]) if end > 3 else None
+        if head is None or head.status < 200 or not isinstance(head.body, int) or head.body < len(data) - end:
+            return self._pieces(bytes(data))
+        self.head, self._left = head, head.body
+        return self._part(data[end:])
+
+    @property
+    def _counts(self) -> bool:
+        """Whether what comes next is of a body whose length is known."""
+        return self.head is not None and isinstance(self.head.body, int) and self._at == len(self._buffer)
+
+    def _part(self, piece: Data) -> Iterable[Data]:
+        self._left -= len(piece)
+        self.done = not self._left
+        return (piece,)
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
         self._buffer, self._at = self._buffer[self._at :] + data, 0

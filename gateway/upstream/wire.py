@@ -6,14 +6,14 @@ A result goes through as the JSON that it was: nothing is dropped, renamed or re
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import mcp_types as types
 
 from gateway import verbatim
-from gateway.verbatim import Verbatim, encode
+from gateway.verbatim import Verbatim, encode, within
 
 __all__ = [
     "MAX_DEPTH",
@@ -37,7 +37,6 @@ Data = bytes | bytearray | memoryview
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one message from a server: beyond, it is cut off
 MAX_DEPTH = 256  # nested containers: Python's own readers and writers fail at about 900
 
-_CONTAINERS = (dict, list)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _SHORT_ANSWER = 4096  # bytes: to read it all takes no longer than to look how it is framed
 _EDGE = 128  # bytes, in which there is room for each of these
@@ -101,16 +100,12 @@ def _many_brackets(text: bytes) -> bool:
 
 def depth_over(value: Any, limit: int) -> bool:
     """Whether containers are nested more than `limit` levels deep. Without recursion: the value may be hostile."""
-    level = [value] if isinstance(value, _CONTAINERS) else []
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(limit):
-        level = [child for node in level for child in _items(node) if isinstance(child, _CONTAINERS)]
+        level = within(level)
         if not level:
             return False
     return bool(level)
-
-
-def _items(node: Any) -> Iterable[Any]:
-    return node.values() if isinstance(node, dict) else node
 
 
 def request_body(request_id: int, method: str, params: Mapping[str, bytes]) -> bytes:

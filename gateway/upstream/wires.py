@@ -16,7 +16,7 @@ from gateway.upstream.auth.scopes import challenge_in
 from gateway.upstream.http1 import BadResponse, Head
 from gateway.upstream.meter import STREAM, Meter
 from gateway.upstream.outcomes import of_status
-from gateway.upstream.response import Response
+from gateway.upstream.response import LONG, Data, Response
 from gateway.upstream.sse import EventData
 from gateway.values import value
 
@@ -50,8 +50,8 @@ class Exchange:
         self._events: EventData | None = None
         self.told = 0  # messages beside the answer
 
-    def feed(self, data: bytes) -> None:
-        """Raises ValueError for what is no answer."""
+    def feed(self, data: Data) -> None:
+        """Nothing of it is kept. Raises ValueError for what is no answer."""
         for piece in self.response.feed(data):
             self._left -= len(piece)
             if self._left < 0:
@@ -70,10 +70,11 @@ class Exchange:
         if not self.answer.done():
             self.answer.set_result(answer)
 
-    def _take(self, piece: bytes | memoryview) -> None:
+    def _take(self, piece: Data) -> None:
         head = self.response.head
         if head is None or head.content_type != "text/event-stream":
-            self._body = piece if not self._body else _joined(self._body, piece)
+            whole = self.response.done and not self._body
+            self._body = piece if whole else _joined(self._body, piece)
             return
         self._events = self._events or EventData()
         for data in self._events.feed(bytes(piece)):
@@ -90,17 +91,20 @@ class Exchange:
         if self._events is not None or self.response.head is None:
             self.settle(InDoubt("the server closed the connection before it answered"))
         else:
-            head = self.response.head
-            replied = _from_json(head, self._body, self.request_id)
+            head, body, self._body = self.response.head, self._body, b""
+            replied = _from_json(head, body, self.request_id)
             challenge = challenge_in(head.status, head.headers.get("www-authenticate"))
             self.settle(replace(replied, challenge=challenge) if challenge is not None else replied)
 
 
-class Wire(asyncio.Protocol):
-    """A connection. `free` is called when it can be used again, `gone` when it can't."""
+class Wire(asyncio.BufferedProtocol):
+    """A connection. `free` is called when it can be used again, `gone` when it can't.
 
-    def __init__(self, free: "Callable[[Wire], None]", gone: "Callable[[Wire], None]") -> None:
-        self._free, self._gone = free, gone
+    What comes is put into `room`, which connections share: it is taken out before another one is looked at.
+    """
+
+    def __init__(self, room: memoryview, free: "Callable[[Wire], None]", gone: "Callable[[Wire], None]") -> None:
+        self._room, self._free, self._gone = room, free, gone
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -132,7 +136,15 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = self._room[:nbytes]
+        self._received(bytes(data) if nbytes <= LONG else data)
+
+    def _received(self, data: Data) -> None:
         exchange = self._exchange
         if exchange is None:
             self.drop()  # nobody asked it anything
@@ -187,7 +199,7 @@ class Wire(asyncio.Protocol):
             self._timer = None
 
 
-def _joined(body: wire.Data, piece: bytes | memoryview) -> bytearray:
+def _joined(body: wire.Data, piece: Data) -> bytearray:
     """In one place: many small pieces would each take ten times their room."""
     joined = body if isinstance(body, bytearray) else bytearray(body)
     joined += piece

@@ -83,8 +83,9 @@ def test_an_object_in_which_a_key_stands_twice_does_not_keep_its_text(text: byte
     ),
     st.sampled_from([":", " :", "\n:"]),
     st.sampled_from(["", '"', ":", '":']),
+    st.sampled_from(["", "pong " * 1000, "at 12:30, " * 500, '"c":1,' * 900]),
 )
-def test_no_doubled_key_is_overlooked(tree: Any, colon: str, escaped: str) -> None:
+def test_no_doubled_key_is_overlooked(tree: Any, colon: str, escaped: str, long: str) -> None:
     """A list of pairs is written as an object, doubled keys and all; some characters of strings in the longest way."""
     doubled = False
 
@@ -98,13 +99,26 @@ def test_no_doubled_key_is_overlooked(tree: Any, colon: str, escaped: str) -> No
         doubled = doubled or len({key for key, _ in node}) < len(node)
         return "{" + ",".join(f'"{key}"{colon}{written(item)}' for key, item in node) + "}"
 
-    text = written([("root", tree)]).encode()
+    text = written([("root", tree), ("long", long)]).encode()
     assert isinstance(read(text), Verbatim) is not doubled
     if doubled:
         with pytest.raises(ValueError, match="twice"):
             once(text)
     else:
         assert once(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("number", ["1", "1e2"])
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 1000])
+@pytest.mark.parametrize("long", ["x", "x:", '\\"x\\":', "\\u0022:"])
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_among_any_number_of_keys_the_one_that_stands_twice_is_found(
+    number: str, count: int, long: str, blank: str
+) -> None:
+    for last, kept in (("last", True), ("k0", False)):
+        pairs = ", ".join(f'"k{n}": [{number}]' for n in range(count))
+        value = read(f'{{"long": "{long * 5000}", "in": {{{pairs}, "{last}"{blank}: 1}}}}'.encode())
+        assert isinstance(value, Verbatim) is kept
 
 
 def test_fields_are_the_text_that_they_were() -> None:

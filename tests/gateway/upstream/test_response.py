@@ -68,6 +68,17 @@ def test_however_it_is_cut_the_body_is_the_same(plain: Plain, places: list[int])
     assert response.done
 
 
+@given(responses(), st.lists(st.integers(0, 10_000), max_size=12))
+def test_nothing_is_kept_of_the_room_in_which_it_came(plain: Plain, places: list[int]) -> None:
+    response, body = Response(), b""
+    for piece in cut(plain.data, places):
+        room = bytearray(piece)
+        body += b"".join(bytes(part) for part in response.feed(memoryview(room)))
+        room[:] = b"\xff" * len(room)
+    assert (body, response.rest) == (plain.body, plain.rest)
+    assert response.end()
+
+
 @given(responses())
 def test_byte_by_byte_too(plain: Plain) -> None:
     response = Response()

@@ -173,3 +173,42 @@ def test_of_two_results_the_last_one_counts_as_it_does_for_every_reader() -> Non
     found = wire.result_in(b'{"result":{"a":1},"id":7,"jsonrpc":"2.0","result":{"b":[ 2 ]}}', 7)
     assert found is not None
     assert (found, found.text) == ({"b": [2]}, b'{"b":[ 2 ]}')
+
+
+LONG = '{"content":[{"type":"text","text":"%s"}],"n":[1,{}]}' % ("pong: {}," * 1000)
+TWICE = f'{LONG[:-1]},"n":2}}'
+VERSION, ID, RESULT = '"jsonrpc":"2.0"', '"id":7', f'"result":{LONG}'
+OTHERS = ['"id":8', '"id":"7"', '"error":{}', '"error":null', '"result":{"a":1}', f'"result":[{LONG}]', f'"result":{TWICE}', '"more":[]']
+
+
+def read_whole(data: bytes) -> Any:
+    """The result by its definition: of what stands twice the last one, unless that is within the result."""
+    try:
+        message = json.loads(data)
+    except ValueError:
+        return None
+    own = "result" in message and "error" not in message and message.get("id") == 7
+    result = message["result"] if own else None
+    return result if isinstance(result, dict) and result != json.loads(TWICE) else None
+
+
+@given(
+    st.permutations([VERSION, ID, RESULT]) | st.sampled_from([[VERSION, ID, RESULT], [RESULT, VERSION, ID], [RESULT]]),
+    st.lists(st.sampled_from(OTHERS), max_size=2),
+    st.integers(0, 3),
+    st.sampled_from([("{", "}"), ("{", "} "), ("{", " }"), ("{", "}}"), ("{", ""), (" {", "}"), ("{", ",}"), ("{{", "}}")]),
+    st.booleans(),
+)
+def test_a_long_result_is_what_whoever_reads_the_whole_response_finds(
+    members: list[str], others: list[str], place: int, around: tuple[str, str], spaced: bool
+) -> None:
+    members = [*members[:place], *others, *members[place:]]
+    inner = ", ".join(members).replace('":', '": ') if spaced else ",".join(members)
+    data = inner.join(around).encode()
+    for whole in (data, bytearray(data), memoryview(data)):
+        found = wire.result_in(whole, 7)
+        assert found == read_whole(data)
+        if found is not None:
+            assert type(found.text) is bytes
+            assert json.loads(found.text) == found
+            assert found.text.strip() == found.text

@@ -12,6 +12,7 @@ import pytest
 from gateway.call import InDoubt
 from gateway.upstream import wires as under_test
 from gateway.upstream.meter import Pace
+from gateway.upstream.pool import ROOM
 from gateway.upstream.wires import Exchange, Replied, Wire
 
 ANSWER = {"jsonrpc": "2.0", "id": 1, "result": {"a": None}}
@@ -63,7 +64,7 @@ async def line() -> Line:
     near, far = socket.socketpair()
     free: list[Wire] = []
     gone = asyncio.Event()
-    wire = Wire(free.append, lambda _: gone.set())
+    wire = Wire(memoryview(bytearray(ROOM)), free.append, lambda _: gone.set())
     made = Line(wire, far, free, gone)
     made.near, _ = await asyncio.get_running_loop().create_connection(lambda: wire, sock=near)
     return made
@@ -114,6 +115,28 @@ def test_who_listens_to_nothing_needs_no_ear() -> None:
         exchange = Exchange(1, 10_000, None)
         exchange.feed(SSE + event(note(1)) + event(ANSWER) + END)
         assert await exchange.answer == Replied(ANSWER)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("step", [700, 4096, 5000, 65_536, 10**6])
+@pytest.mark.parametrize("error", [False, True])
+@pytest.mark.parametrize("whole", [plain, lambda message: SSE + event(message) + END], ids=["json", "events"])
+def test_of_a_long_answer_nothing_is_kept_in_the_room_in_which_it_came(
+    whole: Callable[[Any], bytes], error: bool, step: int
+) -> None:
+    said = {"error": {"code": 1, "message": "é: " * 100_000}} if error else {"result": {"text": "é: " * 100_000}}
+    message = {"jsonrpc": "2.0", "id": 1, **said}
+    data, room = whole(message), bytearray(step)
+
+    async def scenario() -> None:
+        exchange = Exchange(1, 10**7, None)
+        for start in range(0, len(data), step):
+            piece = data[start : start + step]
+            room[: len(piece)] = piece
+            exchange.feed(memoryview(room)[: len(piece)])
+            room[:] = b"\xff" * step
+        assert await exchange.answer == Replied(message)
 
     asyncio.run(scenario())
 
@@ -169,7 +192,7 @@ def test_what_came_and_was_not_read_yet_makes_a_connection_unusable() -> None:
 
 def test_a_connection_that_was_lost_is_not_written_to() -> None:
     async def scenario() -> None:
-        assert Wire(lambda _: None, lambda _: None).closing
+        assert Wire(memoryview(bytearray(1)), lambda _: None, lambda _: None).closing
         made = await line()
         with closing(made):
             before = made.wire.closing
