@@ -11,6 +11,7 @@ from gateway.forking import Fork, forked
 from gateway.job import Job
 from gateway.models import Models
 from gateway.offline import Offline
+from gateway.reversal import must_be_here
 from gateway.run import Run
 from gateway.store import Enqueue
 from gateway.submitting import agent_of, check_model, check_text
@@ -37,6 +38,7 @@ async def begin(offline: Offline, run_id: str, fork: Fork, how: Taken) -> str:
     It belongs to whom the run belongs, and nobody else begins it. Raises StoreError, UnknownRun, ConfigError.
     """
     found, asking = await offline.run(run_id), how.by or offline.subject()
+    must_be_here(found)
     _may_be(found, asking)
     check_text(fork.text)
     queued, carried = forked(found.id, await offline.store.events(found.id), fork)

@@ -11,9 +11,8 @@ from gateway.call import JsonObject
 from gateway.values import value
 
 __all__ = ["Cancelled", "Failed", "LimitsRaised", "Paused", "Queued", "Resumed", "Started", "Succeeded", "Waited"]
-__all__ += ["MOVED", "Imported"]
+__all__ += ["Imported"]
 
-MOVED = "moved to "  # with this begins why a run was cancelled that goes on in another store
 WaitCause = Literal["approval", "doubt", "user", "timer", "event"]
 
 
@@ -118,5 +117,8 @@ class Failed:
 
 @value(frozen=True, slots=True)
 class Cancelled:
+    """It is over, because somebody says so; or, with where it `moved` to, because it goes on in another store."""
+
     by: str
     why: str = ""
+    moved: str = ""

@@ -24,7 +24,6 @@ from gateway.events import (
     Returned,
     Started,
 )
-from gateway.lifecycle import MOVED
 from gateway.run import Run
 from gateway.standing import reserved_for
 
@@ -66,7 +65,7 @@ def undos(run: Run, events: Sequence[Recorded], later: Sequence[Recorded], effec
     of one that was moved away: where it goes on, it can be. Of a copy, what it did before is in doubt, until somebody
     who has looked says that it was not undone.
     """
-    if _moved(run):
+    if run.moved:
         return []
     found = [_undo(run, made, outcome, effects) for made, outcome in reversed([*_made(events).values()])]
     copied = copied_calls(events)
@@ -88,13 +87,9 @@ def here(later: Sequence[Recorded]) -> Sequence[Recorded]:
 
 
 def must_be_here(run: Run) -> None:
-    """Raises StoreError for a run that was moved away: it would be undone here and there, and goes on there."""
-    if where := _moved(run):
-        raise StoreError(f"run `{run.id}` was moved to {where}: what it has done is undone where it is now")
-
-
-def _moved(run: Run) -> str:
-    return run.cause.removeprefix(MOVED) if run.status == "cancelled" and run.cause.startswith(MOVED) else ""
+    """Raises StoreError for a run that was moved away: it would be done here and there."""
+    if run.moved:
+        raise StoreError(f"run `{run.id}` was moved to {run.moved}: it goes on, or is undone, where it is now")
 
 
 def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | None]]:

@@ -211,7 +211,7 @@ _APPLY: Mapping[type[Event], Callable[[Run, Any], Run]] = {
     Resumed: lambda run, _: changed(run, cause="", budget_spent=None, budget=None, paused=None),
     Succeeded: lambda run, event: changed(run, output=event.output),
     Failed: lambda run, event: changed(run, cause=f"{event.kind}: {event.why}"),
-    Cancelled: lambda run, event: changed(run, cause=event.why),
+    Cancelled: lambda run, event: changed(run, cause=event.why, moved=event.moved),
     UserSpoke: _user_spoke,
     Pinned: lambda run, event: changed(run, pinned=(*run.pinned, event.text)),
     ModelChosen: lambda run, event: changed(run, model=event.model, overfull=None),

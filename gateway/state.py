@@ -108,6 +108,7 @@ class Run(_Derived):
     answers: tuple[Answer, ...] = ()  # with which it did; of a client's run the record has no whole ones
     whole: bool = True  # these are all that there were; in a long session the oldest are not kept
     cause: str = ""
+    moved: str = ""  # where it goes on, if it was moved away
     budget_spent: str | None = None  # the unit for which it is paused
     budget: str | None = None  # the name of the budget over many runs that has no more of it; None: its own has not
     paused: Literal["budget", "interrupted", "person"] | None = None  # a person's word counts until he takes it back

@@ -58,8 +58,8 @@ def pytest_make_collect_report(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """All workers must have the tests in one order."""
-    if _worker(config) % 2:
+    """All workers must have the tests in one order, in whichever they were named."""
+    if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.path.parts)
 
 

@@ -16,7 +16,6 @@ from gateway.budget import Limits
 from gateway.effects import UNDO, undo_run
 from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
 from gateway.events import Cancelled, Event, Imported, LimitsRaised, Queued, Recorded, event_from_json
-from gateway.lifecycle import MOVED
 from gateway.run import ENDED, Run, fold
 from gateway.store import run_account, title_of
 from gateway.store.approvals import add
@@ -93,7 +92,7 @@ def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) ->
     if row[0] is not None and row[1] > now and not is_dead(row[0]):
         raise Conflict(f"run `{run_id}` is driven by {row[0]}; nothing was moved")
     lease, settle = bereft(db, run_id, now)
-    append(db, Append(run_id, [Cancelled(by, f"{MOVED}{where}")], lease, settle), now)
+    append(db, Append(run_id, [Cancelled(by, f"moved to {where}", where)], lease, settle), now)
 
 
 def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits = _FREE) -> bool:

@@ -159,7 +159,7 @@ SAMPLES: tuple[Event, ...] = (
     Resumed(cause="people answered", by="user:ann"),
     Succeeded(output="It is on its way."),
     Failed(kind="refused", why="the model stopped with `refusal`"),
-    Cancelled(by="user:ann", why="not needed any more"),
+    Cancelled(by="user:ann", why="moved to there.json", moved="there.json"),
     UserSpoke(text="And o-18?", by="user:ann"),
     Interrupted(by="user:ann"),
     Pinned(text="Orders begin with o-.", by="user:ann"),

@@ -80,9 +80,9 @@ def test_what_was_only_rehearsed_has_had_no_effect() -> None:
 
 def test_of_a_run_that_was_moved_away_nothing_can_be_undone_here() -> None:
     story = (*BEGUN, admitted(1), returned(1, PAID))
-    away = Cancelled("user:ann", "moved to there.json")
+    away = Cancelled("user:ann", "moved to there.json", "there.json")
     assert listed(*story, away) == []
-    assert len(listed(*story, Cancelled("user:ann", "enough"))) == 1
+    assert len(listed(*story, Cancelled("user:ann", "moved to ticket 4711"))) == 1
     with pytest.raises(StoreError, match=r"moved to there\.json"):
         must_be_here(folded(*story, away))
 
