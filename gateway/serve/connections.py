@@ -69,6 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
     most = MAX_CONNECTIONS
 
     _received = 0  # bytes, since a head began
+    _headed = False  # the head of the request that is being read is whole
     _head: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
@@ -96,8 +97,18 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._head is None:  # the beginning of another head
             self._head = self.loop.call_later(self.head_seconds, self._give_up)
 
+    def on_message_begin(self) -> None:
+        self._headed = False
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What stands behind a body is no part of its head (RFC 9110 section 6.5); who filters heads does not see it."""
+        if not self._headed:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The host of a whole URL takes the place of `Host`, so that the door looks at the one that counts."""
+        self._headed = True
         host = None if self.url[:1] == b"/" else named_by(self.url)
         if host is not None:
             self.headers[:] = [(name, host if name == b"host" else value) for name, value in self.headers]

@@ -8,7 +8,8 @@ nothing is refused here.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from mcp.shared.exceptions import MCPError
@@ -23,6 +24,7 @@ from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
     INTERNAL_ERROR,
+    INVALID_REQUEST,
     PROTOCOL_VERSION_META_KEY,
 )
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
@@ -56,6 +58,7 @@ _PARAMS = {"name", "arguments", "_meta"}
 _CallKey = tuple[Asker, str, str | int]  # whose, in which session, and the request's id
 _CANCELLED = {"code": 0, "message": "Request cancelled"}  # the SDK's own words; a client that cancels waits for none
 _ENDED = {"code": IN_DOUBT, "message": "The gateway ended before the answer came; the call may have been made"}
+_TAKEN = {"code": INVALID_REQUEST, "message": "A request with this id is being answered in this session"}
 
 log = logging.getLogger("toolgate.serve")
 
@@ -120,7 +123,14 @@ class Direct:
         if message.get("method") == "notifications/cancelled":
             self._cancel(asker, session, message.get("params"))
         posted = Posted(asker, scope["method"], session, message, modern=is_modern(scope))
-        await self._seats.hand_on(posted, scope, receive, send)
+        key = _key(asker, session, message)
+        if key in self._calls:
+            await answer_json(send, 400, dumped({"jsonrpc": "2.0", "id": message["id"], "error": _TAKEN}))
+            return
+        with self._answering(key, Underway(None)):
+            await self._seats.hand_on(posted, scope, receive, send)
+        if posted.verb == "DELETE" and session is not None and not self._handshakes.knows(session):
+            self._end(asker, session)
 
     async def _directly(self, plain: Plain, receive: Receive, send: Send) -> None:
         watch = _Watch(receive, self._deadlines)
@@ -134,6 +144,8 @@ class Direct:
         """The HTTP status and the body; also of a call that was called off."""
         session = plain.client.session
         key = None if session is None else (plain.client.asker, session, plain.id)
+        if key in self._calls:
+            return 400, dumped({"jsonrpc": "2.0", "id": plain.id, "error": _TAKEN})
         known = None if session is None else self._handshakes.known(session)
         if known is not None:
             self._handshakes.begin(known)
@@ -147,8 +159,26 @@ class Direct:
         finally:
             if known is not None:
                 self._handshakes.end(known)
-            if key is not None and self._calls.get(key) is underway:
+            if key is not None:
                 del self._calls[key]
+
+    @contextmanager
+    def _answering(self, key: _CallKey | None, underway: Underway) -> Iterator[None]:
+        """While one of a session's requests is answered, none other of its id is."""
+        if key is None:
+            yield
+            return
+        self._calls[key] = underway
+        try:
+            yield
+        finally:
+            del self._calls[key]
+
+    def _end(self, asker: Asker, session: str) -> None:
+        """It is closed: what is under way in it is called off."""
+        for key, underway in list(self._calls.items()):
+            if key[:2] == (asker, session):
+                underway.cancel()
 
     def _cancel(self, asker: Asker, session: str | None, params: Any) -> None:
         """Only a session can cancel by a request's id, and only his whose it is: those of modern requests belong to
@@ -246,6 +276,14 @@ class _Watch(Underway):
         self._deadlines.drop(self._due)
         if self._looking is not None:
             self._looking.cancel()
+
+
+def _key(asker: Asker, session: str | None, message: Mapping[str, Any]) -> _CallKey | None:
+    """None for what has no answer, and outside of a session, where ids are nobody's."""
+    request_id = message.get("id") if "method" in message else None
+    if session is None or not isinstance(request_id, str | int) or isinstance(request_id, bool):
+        return None
+    return asker, session, request_id
 
 
 def _simple(params: JsonObject) -> bool:

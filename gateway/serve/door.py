@@ -39,6 +39,10 @@ MAX_BODY = 4 * 1024 * 1024
 MAX_HEADERS = 100
 MAX_HEAD = 32 * 1024  # bytes
 RETRY_SECONDS = 1
+_CODINGS = {
+    b"content-encoding": (415, b"identity"),
+    b"transfer-encoding": (501, b"chunked"),
+}  # the ones that change nothing
 
 _REASONS: Mapping[int, str] = {
     401: "who are you?",
@@ -129,6 +133,8 @@ class Door:
             size += len(name) + len(value)
             if name == b"content-length" and value.isdigit() and int(value[:20]) > self._entry.max_body:
                 return 413, f"the body is larger than {self._entry.max_body} bytes"
+            if name in _CODINGS and value.lower() != _CODINGS[name][1]:
+                return _CODINGS[name][0], f"a body is read as it is: `{name.decode()}` names a coding"
         if size > MAX_HEAD or len(headers) > MAX_HEADERS:
             return 431, f"the head of a request has at most {MAX_HEADERS} fields and {MAX_HEAD} bytes"
         return self._entry.origins.refusal(headers)

@@ -274,3 +274,14 @@ def test_the_host_of_a_whole_url_counts_and_not_what_host_says(target: str, host
         writer.close()
 
     within(scenario)
+
+
+def test_what_stands_behind_a_body_is_no_header() -> None:
+    async def scenario(stage: Stage) -> None:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        reader, writer = await stage.open(head + b"2\r\n{}\r\n0\r\nHost: y\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert (stage.inner.hosts, stage.inner.posted) == ([b"x"], b"{}")
+        writer.close()
+
+    within(scenario)

@@ -472,6 +472,43 @@ def test_a_notification_cancels_only_a_call_of_its_own_session(tmp_path: Path) -
     at_desk(tmp_path, scenario)
 
 
+def test_a_session_that_is_closed_calls_off_what_is_under_way_in_it(tmp_path: Path) -> None:
+    async def scenario(made: Desk) -> None:
+        mine, theirs = await made.era("legacy"), await made.era("legacy")
+        slow = Slow(made)
+        calling = asyncio.create_task(made.post(request("tools/call", CALL, "legacy", 1), mine))
+        async with asyncio.timeout(PATIENCE):
+            await slow.sent.wait()
+            for given, cancelled in ((theirs, 0), (mine, 1)):
+                assert (await ask(made.direct, list(given.items()), method="DELETE")).status == 200
+                assert calling.cancelling() == cancelled
+            answer = await calling
+        assert answer.message["error"]["message"] == "Request cancelled"
+        assert (slow.steps, await outcomes(made)) == (3, ["in_doubt"])
+
+    at_desk(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("method", ["tools/call", "ping"])
+def test_no_two_requests_of_a_session_have_one_id_at_a_time(tmp_path: Path, method: str) -> None:
+    async def scenario(made: Desk) -> None:
+        mine, theirs = await made.era("legacy"), await made.era("legacy")
+        slow = Slow(made)
+        again = request(method, CALL if method == "tools/call" else {}, "legacy", 1)
+        calling = asyncio.create_task(made.post(request("tools/call", CALL, "legacy", 1), mine))
+        async with asyncio.timeout(PATIENCE):
+            await slow.sent.wait()
+            refused = await made.post(again, mine)
+            assert (refused.status, refused.message["error"]["code"], refused.message["id"]) == (400, -32600, 1)
+            assert (await made.post(request("ping", {}, "legacy", 1), theirs)).status == 200
+            note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+            await made.post(note, mine)
+            await calling
+            assert (await made.post(request("ping", {}, "legacy", 1), mine)).status == 200
+
+    at_desk(tmp_path, scenario)
+
+
 def test_nobody_cancels_a_modern_call_by_its_id(tmp_path: Path) -> None:
     async def scenario(made: Desk) -> None:
         slow = Slow(made)

@@ -131,6 +131,8 @@ def test_pages_are_for_all_and_know_who_logged_in() -> None:
         ([(b"x", b"y" * MAX_HEAD)], 431),
         ([(b"content-length", b"4194305")], 413),
         ([(b"content-length", b"9" * 4000)], 413),
+        ([(b"content-encoding", b"gzip")], 415),
+        ([(b"transfer-encoding", b"gzip, chunked")], 501),
         ([(b"origin", b"https://evil.test")], 403),
         ([(b"sec-fetch-site", b"cross-site")], 403),
         ([(b"host", b"127.0.0.1:8765")], 400),
