@@ -102,7 +102,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """What stands behind a body is no part of its head (RFC 9110 section 6.5); who filters heads does not see it."""
+        """What stands behind a body is no part of its head (RFC 9110, 6.5): who filters heads does not see it."""
         if not self._headed:
             super().on_header(name, value)
 

@@ -30,7 +30,8 @@ class BadResponse(ValueError):
 class Head:
     """A response's status and headers. `body` says how its end is found.
 
-    `rest` is for how many seconds the connection may be used again: less than the server waits, as far as it says so.
+    `rest` is for how many seconds after the request the connection may be used again: less than the server waits, as
+    far as it says so.
     """
 
     status: int

@@ -109,7 +109,7 @@ class Wire(asyncio.BufferedProtocol):
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard = select.poll()
-        self._stale = 0.0  # from then on it is not used again
+        self._begun = self._stale = 0.0  # when the last request left; from when on it is not used again
         self._meter = Meter(STREAM)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -119,7 +119,7 @@ class Wire(asyncio.BufferedProtocol):
     def begin(self, exchange: Exchange, request: bytes) -> None:
         """Writes it: from here on it may have happened."""
         assert self._transport is not None  # noqa: S101 - for the type checker: connections are made before they begin
-        self._exchange = exchange
+        self._exchange, self._begun = exchange, asyncio.get_running_loop().time()
         self._transport.write(request)
 
     @property
@@ -188,7 +188,7 @@ class Wire(asyncio.BufferedProtocol):
         self._quiet()
         head = exchange.response.head
         if head is not None and head.keep_alive and not exchange.response.rest:
-            self._stale = asyncio.get_running_loop().time() + head.rest
+            self._stale = self._begun + head.rest  # its server may have answered long before we came to read it
             self._free(self)
         else:
             self.drop()

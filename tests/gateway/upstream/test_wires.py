@@ -11,6 +11,7 @@ import pytest
 
 from gateway.call import InDoubt
 from gateway.upstream import wires as under_test
+from gateway.upstream.http1 import REST
 from gateway.upstream.meter import Pace
 from gateway.upstream.pool import ROOM
 from gateway.upstream.wires import Exchange, Replied, Wire
@@ -186,6 +187,23 @@ def test_what_came_and_was_not_read_yet_makes_a_connection_unusable() -> None:
                 assert made.wire.usable()
                 end(made.far)  # the loop has not turned since
                 assert not made.wire.usable()
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_whose_answer_was_read_late_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its server waits since it has answered; nobody here knows when that was, but it was after the request."""
+
+    async def scenario() -> None:
+        for late, usable in ((0.0, True), (REST, False)):
+            made = await line()
+            with closing(made), monkeypatch.context() as patched:
+                exchange = made.begin()
+                loop, now = asyncio.get_running_loop(), asyncio.get_running_loop().time
+                patched.setattr(loop, "time", lambda late=late, now=now: now() + late)
+                made.far.sendall(plain(ANSWER))
+                await exchange.answer
+                assert made.wire.usable() is usable
 
     asyncio.run(scenario())
 
