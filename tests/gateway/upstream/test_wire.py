@@ -178,7 +178,16 @@ def test_of_two_results_the_last_one_counts_as_it_does_for_every_reader() -> Non
 LONG = '{"content":[{"type":"text","text":"%s"}],"n":[1,{}]}' % ("pong: {}," * 1000)
 TWICE = f'{LONG[:-1]},"n":2}}'
 VERSION, ID, RESULT = '"jsonrpc":"2.0"', '"id":7', f'"result":{LONG}'
-OTHERS = ['"id":8', '"id":"7"', '"error":{}', '"error":null', '"result":{"a":1}', f'"result":[{LONG}]', f'"result":{TWICE}', '"more":[]']
+OTHERS = [
+    '"id":8',
+    '"id":"7"',
+    '"error":{}',
+    '"error":null',
+    '"result":{"a":1}',
+    f'"result":[{LONG}]',
+    f'"result":{TWICE}',
+    '"more":[]',
+]
 
 
 def read_whole(data: bytes) -> Any:
@@ -196,7 +205,9 @@ def read_whole(data: bytes) -> Any:
     st.permutations([VERSION, ID, RESULT]) | st.sampled_from([[VERSION, ID, RESULT], [RESULT, VERSION, ID], [RESULT]]),
     st.lists(st.sampled_from(OTHERS), max_size=2),
     st.integers(0, 3),
-    st.sampled_from([("{", "}"), ("{", "} "), ("{", " }"), ("{", "}}"), ("{", ""), (" {", "}"), ("{", ",}"), ("{{", "}}")]),
+    st.sampled_from(
+        [("{", "}"), ("{", "} "), ("{", " }"), ("{", "}}"), ("{", ""), (" {", "}"), ("{", ",}"), ("{{", "}}")]
+    ),
     st.booleans(),
 )
 def test_a_long_result_is_what_whoever_reads_the_whole_response_finds(
