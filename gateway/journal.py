@@ -2,9 +2,10 @@
 
 What he appends he knows: the record is read only where somebody else has written, too. A fact on which nothing has
 been done yet (a model's reply, a tool's answer) is *held*: it goes into the commit of the next one (the admission of
-the call that was wished for, the reservation of the next question), and into one of its own at the end of this turn of
-the event loop if none comes by then. So a turn takes two commits; nothing leaves before what led to it is durable, and
-nothing is written without what was held before it.
+the call that was wished for, the reservation of the next question), and into one of its own if none comes within a few
+turns of the event loop: so many as it takes until the last of calls that were made side by side is known to be. So a
+turn takes two commits; nothing leaves before what led to it is durable, and nothing is written without what was held
+before it.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from gateway.values import value
 __all__ = ["Journal"]
 
 _MILLION = 1_000_000
+_TURNS = 3  # of the event loop, from the end of the last task of a group until whoever waits for the group goes on
 
 
 @value(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Journal:
         foreseen = [Recorded(self.run.id, seq + place, at, event) for place, event in enumerate(events, 1)]
         self.run = fold(self.run.id, foreseen, self.run)
         if not self._held.events:
-            asyncio.get_running_loop().call_soon(self._at_the_end_of_this_turn)
+            asyncio.get_running_loop().call_soon(self._unless_something_comes, _TURNS)
         self._held = self._held.and_then(events, changes, foreseen)
 
     async def flush(self) -> None:
@@ -102,8 +104,10 @@ class Journal:
 
     # ---- what is held
 
-    def _at_the_end_of_this_turn(self) -> None:
-        if self._held.events:
+    def _unless_something_comes(self, turns: int) -> None:
+        if self._held.events and turns > 1:
+            asyncio.get_running_loop().call_soon(self._unless_something_comes, turns - 1)
+        elif self._held.events:
             self._flushing = asyncio.create_task(self._flush())
 
     async def _flush(self) -> None:

@@ -54,6 +54,7 @@ from providers import StreamEvent
 
 __all__ = ["BACKOFF", "LONGEST_PAUSE", "Loop", "Parts", "Watcher", "backoff"]
 
+_HALTS = frozenset({Cancelled, Interrupted, Paused})
 BACKOFF = 0.5  # seconds, doubled for each further attempt at a model's reply, with full jitter
 LONGEST_PAUSE = 60.0  # seconds, however long a backend asks to be left alone
 
@@ -159,7 +160,7 @@ class _Drive:
             await take_turn(self.parts.store, self.run, self.lease, waits=self.over is None)
             await self.journal.read()
         elif self.run.status in ("queued", "running"):
-            await self._append(Started(self.lease.owner))
+            self.journal.hold((Started(self.lease.owner),))  # the lease says already who drives it
         elif self.run.paused == "person":
             return  # until somebody resumes it
         elif self.run.status == "paused":
@@ -188,7 +189,7 @@ class _Drive:
         """What was recorded, by whomever: approvals come from other processes."""
         for recorded in fresh:
             self.watcher.recorded(recorded)
-        self.halts += sum(isinstance(recorded.event, Cancelled | Interrupted | Paused) for recorded in fresh)
+            self.halts += type(recorded.event) in _HALTS
         self.refusals += refused_lately(fresh)
 
     async def _append(self, event: Event) -> None:

@@ -37,6 +37,8 @@ def denial(
 def refused_lately(fresh: Sequence[Recorded]) -> Sequence[Decided]:
     """The questions that were answered with no, or not in time; but not those that an earlier driver has told of."""
     events = [recorded.event for recorded in fresh]
+    if Decided not in map(type, events):  # nearly always
+        return []
     begun = [place for place, event in enumerate(events) if isinstance(event, Started | Resumed)]
     late = events[begun[-1] :] if begun else events
     return [event for event in late if isinstance(event, Decided) and event.decision != "approved"]

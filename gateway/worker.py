@@ -130,8 +130,12 @@ class Worker:
 
     # ---- as an engine sees it
 
+    @property
+    def free(self) -> int:
+        return max(0, self._terms.concurrency - len(self._drives))
+
     async def room(self) -> None:
-        while not self.stopping.is_set() and len(self._drives) >= self._terms.concurrency:
+        while not self.stopping.is_set() and not self.free:
             self._moved.clear()
             await self._moved.wait()
 

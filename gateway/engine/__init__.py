@@ -27,6 +27,11 @@ class Hands(Protocol):
         """Whether it drives nothing."""
         ...
 
+    @property
+    def free(self) -> int:
+        """How many runs more it could drive now."""
+        ...
+
     async def room(self) -> None:
         """Returns when it can drive one more, or is stopping."""
         ...

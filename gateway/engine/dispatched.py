@@ -1,10 +1,12 @@
 """DBOS brings runs to workers: its queues on PostgreSQL, in the database of the store.
 
-Each run that is ready gets a ticket, which is a workflow in a queue: DBOS dispatches it to a worker that has room, by
-its own polling and limits. The worker then claims whatever is next in our store, which need not be the run for which
-the ticket was made: so order, fairness and slots are the same with any engine. A ticket for which there is nothing to
-do is over at once; one that was lost, with its worker or otherwise, is made anew while its run is still ready. The
-name of a ticket says which run, since when, and which time it is made, so that of all workers that make it one does.
+Runs that are ready get tickets, which are workflows in a queue: DBOS dispatches them to workers that have room, by its
+own polling and limits. The worker then claims whatever is next in our store, which need not be the run for which the
+ticket was made: so order, fairness and slots are the same with any engine; and goes on as long as there is another one.
+So there need be no more tickets than there is room: each worker makes as many as it has, for any of the runs, and not
+all of them for the same. A ticket for which there is nothing to do is over at once; one that was lost, with its worker
+or otherwise, is made anew while its run is still ready. The name of a ticket says which run, since when, and which time
+it is made, so that of all workers that make it one does.
 
 Of DBOS nothing else is used: its workflow journals nothing, its version never changes (a new program takes the tickets
 of an old one), and what it writes is JSON.
@@ -12,6 +14,7 @@ of an old one), and what it writes is JSON.
 
 import asyncio
 import logging
+import random
 import secrets
 import time
 from collections.abc import Callable, Coroutine
@@ -30,7 +33,7 @@ __all__ = ["Dispatched"]
 
 VERSION = "1"
 LOOK = 0.1  # seconds between two looks for runs that are ready, and at most between two of DBOS for tickets
-AT_ONCE = 100  # runs that get a ticket in one look
+AT_ONCE = 100  # runs, the next ones, of which some get a ticket in one look
 AGAIN = 5.0  # seconds until a run that is still ready gets another ticket
 TIDY = 60.0  # seconds between two looks for tickets that are over
 KEPT = 600.0  # seconds that they are kept: no other of their name is made any more
@@ -64,7 +67,7 @@ class Dispatched:
             await DBOS.register_queue_async(self._queue, **how, on_conflict="always_update")
             while not worker.stopping.is_set():
                 try:
-                    await self._look(worker, ticket)
+                    await self.look(worker, ticket)
                     if time.monotonic() - self._tidied >= TIDY:
                         self._tidied = time.monotonic()
                         await self.tidy(time.time() - KEPT)
@@ -88,15 +91,18 @@ class Dispatched:
             "log_level": "CRITICAL",
         }
 
-    async def _look(self, worker: Hands, ticket: Ticket) -> None:
+    async def look(self, worker: Hands, ticket: Ticket) -> None:
+        """Makes tickets for runs that are ready. Raises StoreError, and what DBOS does."""
+        if not worker.free:
+            return
         ready = await worker.store.ready(worker.wish, AT_ONCE)
         now = time.time()
         self._made = {name: at for name, at in self._made.items() if now - at < 2 * AGAIN}
-        for job in ready:
-            name = f"{job.run_id}.{job.ready}.{int(now // AGAIN)}"
-            if name not in self._made:
-                self._made[name] = now
-                await self._make(name, job, ticket)
+        names = {f"{job.run_id}.{job.ready}.{int(now // AGAIN)}": job for job in ready}
+        wanted = sorted(names.keys() - self._made.keys())
+        for name in random.sample(wanted, min(len(wanted), worker.free)):
+            self._made[name] = now
+            await self._make(name, names[name], ticket)
         agents = worker.wish.agents
         if not any(agents is None or job.agent in agents for job in ready):
             worker.spare()
@@ -119,12 +125,14 @@ class Dispatched:
         return len(over)
 
     async def redeem(self, worker: Hands) -> None:
-        """One run, whichever is next, to where it rests; when the worker has room for it."""
+        """Runs, whichever is next, to where they rest, one after the other; when the worker has room for them."""
+        while (drive := await self._taken(worker)) is not None:
+            await asyncio.wait({drive})
+
+    async def _taken(self, worker: Hands) -> "asyncio.Task[None] | None":
         async with self._door:
             await worker.room()
-            drive = None if worker.stopping.is_set() else await worker.take()
-        if drive is not None:
-            await asyncio.wait({drive})
+            return None if worker.stopping.is_set() else await worker.take()
 
     async def _make(self, name: str, job: Job, ticket: Ticket) -> None:
         with SetWorkflowID(name), SetEnqueueOptions(priority=HIGHEST + 1 - job.priority):

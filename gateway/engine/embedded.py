@@ -1,7 +1,8 @@
 """The engine that needs none: the store is asked whether anybody has written, and if so, whether a job is ready.
 
 Both are a look at an index; a transaction is begun only when there is something to claim, and once in `SWEEP` seconds
-to find the runs of workers that are gone, which nobody writes down. Where jobs are ready and none may be begun (all
+to find the runs of workers that are gone, which nobody writes down. Where one job was, there may be more: the next is
+claimed without a look. Where jobs are ready and none may be begun (all
 slots are taken), a claim looks at each lane while nobody else can write: it is made again only when somebody has
 written, and takes a small part of the time.
 """
@@ -30,6 +31,7 @@ class Embedded:
     def __init__(self) -> None:
         self._swept = 0.0
         self._in_vain, self._again = -1, 0.0  # the version at which nothing could be begun, and when to try again
+        self._lucky = False  # the last claim found something
 
     async def serve(self, worker: Hands) -> None:
         while not worker.stopping.is_set():
@@ -41,6 +43,9 @@ class Embedded:
                 await pause(worker.stopping, AWAY)
 
     async def _look(self, worker: Hands) -> None:
+        if self._lucky and not worker.stopping.is_set():
+            self._lucky = await worker.take() is not None
+            return
         version = await worker.store.version()  # before the look: what is written meanwhile is seen at the next one
         coming, now = await worker.store.coming(), time.monotonic()
         if worker.stopping.is_set():
@@ -48,7 +53,7 @@ class Embedded:
         if (coming == 0 and self._is_worth_it(version, now)) or now - self._swept >= SWEEP:
             self._swept = now
             if await worker.take() is not None:
-                self._in_vain = -1
+                self._in_vain, self._lucky = -1, True
                 return
             self._in_vain, self._again = version, now + (1 + IN_VAIN) * (time.monotonic() - now)
         worker.spare()

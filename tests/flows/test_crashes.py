@@ -183,7 +183,7 @@ def drives(moments: list[str]) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("deaths", [(2, 2), (8, 4, 6), (14, 5), (20, 9, 3, 2), (25, 7, 1)])
+@pytest.mark.parametrize("deaths", [(2, 2), (6, 2, 4), (12, 3), (18, 7, 2, 2), (23, 5, 1)])
 def test_workers_that_die_one_after_the_other_leave_no_more_behind_than_one(
     drive: Kill, tmp_path: Path, deaths: tuple[int, ...]
 ) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.engine.dispatched import Dispatched
 from gateway.events import Resolved, Started
 from gateway.job import Job
@@ -165,7 +167,7 @@ class Idle:
     store: Store
 
     def __init__(self, store: PostgresStore) -> None:
-        self.store, self.stopping, self.idle = store, asyncio.Event(), True
+        self.store, self.stopping, self.idle, self.free = store, asyncio.Event(), True, 1
         self.called = asyncio.Event()
         self.wish = Claim("here/1/a", 10.0)
 
@@ -181,29 +183,31 @@ class Idle:
 
 
 class Busy(Idle):
-    """A worker with room for one run, which it drives until it is told."""
+    """A worker with room for one run, which it drives until it is told. There are five runs."""
 
     def __init__(self) -> None:
-        self.stopping, self.called = asyncio.Event(), asyncio.Event()
-        self.free, self.finish = asyncio.Event(), asyncio.Event()
-        self.free.set()
+        self.stopping, self.finish = asyncio.Event(), asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
         self.taken = 0
 
     async def room(self) -> None:
-        await self.free.wait()
+        await self._empty.wait()
 
-    async def take(self) -> "asyncio.Task[None]":
+    async def take(self) -> "asyncio.Task[None] | None":
         await asyncio.sleep(0)  # a claim takes its time
+        if self.taken == 5:
+            return None
         self.taken += 1
-        self.free.clear()
+        self._empty.clear()
         return asyncio.create_task(self._drive())
 
     async def _drive(self) -> None:
         await self.finish.wait()
-        self.free.set()
+        self._empty.set()
 
 
-def test_a_ticket_waits_until_the_worker_has_room(tmp_path: Path) -> None:
+def test_a_ticket_waits_until_the_worker_has_room_and_goes_on_as_long_as_there_are_runs(tmp_path: Path) -> None:
     async def scenario() -> None:
         engine, worker = Dispatched(f"postgresql:///{tmp_path.name}", 2), Busy()
         tickets = [asyncio.create_task(engine.redeem(worker)) for _ in range(3)]
@@ -213,12 +217,48 @@ def test_a_ticket_waits_until_the_worker_has_room(tmp_path: Path) -> None:
         worker.finish.set()
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*tickets)
-        assert worker.taken == 3
+        assert worker.taken == 5
+        worker.taken = 0
         worker.stopping.set()
         await engine.redeem(worker)
-        assert worker.taken == 3
+        assert worker.taken == 0
 
     asyncio.run(scenario())
+
+
+class Shelf:
+    """Ten runs are ready, whoever asks."""
+
+    async def ready(self, claim: Claim, most: int) -> list[Job]:
+        del claim, most
+        return [Job(f"r-{number}", "acme", "desk", "demo") for number in range(10)]
+
+
+@pytest.mark.parametrize(("free", "made"), [(0, [0, 0]), (3, [3, 6]), (99, [10, 10])])
+def test_no_more_tickets_are_made_than_there_is_room_and_each_of_them_once(
+    free: int, made: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> list[int]:
+        engine, worker = Dispatched(f"postgresql:///{tmp_path.name}", 2), Idle(Shelf())  # type: ignore[arg-type]
+        names: list[str] = []
+        worker.free = free
+
+        async def make(name: str, _job: Job, _ticket: object) -> None:
+            names.append(name)
+
+        async def ticket() -> None:
+            """Nobody redeems it."""
+
+        monkeypatch.setattr(engine, "_make", make)
+        monkeypatch.setattr("gateway.engine.dispatched.AGAIN", 1e9)  # seconds
+        found = []
+        for _ in range(2):
+            await engine.look(worker, ticket)
+            found.append(len(names))
+        assert len(set(names)) == len(names)
+        return found
+
+    assert asyncio.run(scenario()) == made
 
 
 def test_tickets_that_are_over_do_not_stay_in_the_database(postgres: Any) -> None:

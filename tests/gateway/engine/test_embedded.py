@@ -40,6 +40,7 @@ class OneHand:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     taken: int = 0
     idle: bool = True
+    free: int = 1
     wish: Claim = Claim("w", 1.0)  # noqa: RUF009 - frozen
 
     async def room(self) -> None:
