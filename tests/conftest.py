@@ -4,6 +4,7 @@ import contextlib
 import gc
 import logging
 import os
+import random
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -50,23 +51,22 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Of two workers one reads the files backwards: each finds half of them compiled by the other."""
+    """Each worker reads the files in an order of its own: most of them it finds compiled by another one."""
     report = yield
-    if isinstance(collector, pytest.Directory) and _worker(collector.config) % 2:
-        report.result.reverse()
+    if isinstance(collector, pytest.Directory) and (worker := _worker(collector.config)):
+        random.Random(worker).shuffle(report.result)  # noqa: S311 - the same order each time
     return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All workers must have the tests in one order, in whichever they were named."""
-    if hasattr(config, "workerinput"):
+    if _worker(config):
         items.sort(key=lambda item: item.path.parts)
 
 
-def _worker(config: pytest.Config) -> int:
-    """Its number; 0 where there are no workers."""
-    name: str = getattr(config, "workerinput", {}).get("workerid", "gw0")
-    return int(name.removeprefix("gw"))
+def _worker(config: pytest.Config) -> str:
+    """Its name; empty where there are no workers."""
+    return str(getattr(config, "workerinput", {}).get("workerid", ""))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -76,6 +76,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist's
+def pytest_xdist_auto_num_workers() -> int:
+    """For each core one, and one more: for a third of their time tests wait for something."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
+
+
+@pytest.hookimpl(optionalhook=True)  # as above
 def pytest_testnodedown(node: Any, error: object) -> None:
     for line in getattr(node, "workeroutput", {}).get("told", ()):
         tell(line)
@@ -148,6 +155,8 @@ def store_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(store_path: Path, clock: Clock) -> Iterator[SqliteStore]:
     """An empty store, closed at the end."""
-    opened = SqliteStore(store_path, clock=clock)
+    from tests.fixtures.stores import sqlite_at
+
+    opened = sqlite_at(store_path, clock=clock)
     yield opened
     opened.close()

@@ -23,6 +23,7 @@ from mcp.client.streamable_http import streamable_http_client
 from gateway.events import Admitted
 from gateway.serve.seats import MAX_EACH
 from gateway.store.sqlite import SqliteStore
+from tests.fixtures import forked
 from tests.fixtures.issuer import Issuer, rsa_key
 from tests.fixtures.served import (
     ECHO,
@@ -265,10 +266,11 @@ def test_over_stdio_a_profile_is_named_at_the_start(project: Project) -> None:
     project.write('[profiles.part]\ntools = ["echo/count"]\n', {"echo": ECHO_ENTRY})
     lines = [request("initialize", INITIALIZE), INITIALIZED, request("tools/list", {}, number=2)]
     command = [sys.executable, "-m", "gateway.cli", "serve", "--stdio", "--profile", "part"]
-    done = subprocess.run(
-        command, cwd=project.folder, input="".join(json.dumps(line) + "\n" for line in lines), text=True,
-        capture_output=True, timeout=60, check=True, env={**os.environ, "HOME": str(project.folder)},
+    done = forked.run(
+        command, cwd=project.folder, stdin="".join(json.dumps(line) + "\n" for line in lines),
+        timeout=60, env={**os.environ, "HOME": str(project.folder)},
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     assert [tool["name"] for tool in json.loads(done.stdout.splitlines()[1])["result"]["tools"]] == ["echo__count"]
     assert project.give("serve", "--stdio", "--profile", "nothing").returncode == 2
     assert project.give("serve", "--profile", "part").returncode == 2

@@ -3,9 +3,11 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.fixtures.forked import Forked
 from tests.fixtures.served import EVERYTHING, INITIALIZE, INITIALIZED, PATIENCE, Place, request
 
 
@@ -23,6 +25,14 @@ def lines() -> bytes:
     return b"".join(json.dumps(message).encode() + b"\n" for message in CONVERSATION)
 
 
+def answered(place: Place, given: bytes) -> list[Any]:
+    """What it says to this, once there is no more."""
+    with Forked(place.command("stdio", {}), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        out = process.communicate(given, PATIENCE)[0]
+    assert process.returncode == 0
+    return [json.loads(line) for line in out.splitlines()]
+
+
 def test_files_will_do_in_the_place_of_pipes(place: Place) -> None:
     (place.folder / "in").write_bytes(lines())
     with (place.folder / "in").open("rb") as stdin, (place.folder / "out").open("wb") as stdout:
@@ -33,25 +43,18 @@ def test_files_will_do_in_the_place_of_pipes(place: Place) -> None:
 
 
 def test_without_any_input_it_ends_at_once(place: Place) -> None:
-    done = subprocess.run(
-        place.command("stdio", {}), stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=PATIENCE
-    )
-    assert done.stdout == b""
+    with Forked(place.command("stdio", {}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.communicate(timeout=PATIENCE)[0] == b""
+    assert process.returncode == 0
 
 
 def test_all_that_came_before_the_end_is_answered(place: Place) -> None:
-    done = subprocess.run(
-        place.command("stdio", {}), input=b"\n  \n" + lines(), capture_output=True, check=True, timeout=PATIENCE
-    )
-    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [1, 2]
+    assert [answer["id"] for answer in answered(place, b"\n  \n" + lines())] == [1, 2]
 
 
 def test_a_message_that_is_no_json_rpc_is_answered_and_the_next_one_is_read(place: Place) -> None:
     flawed = b'{"jsonrpc":"2.0","id":3,"error":5}\n{"jsonrpc":"2.0"}\nx\n'
-    done = subprocess.run(
-        place.command("stdio", {}), input=flawed + lines(), capture_output=True, check=True, timeout=PATIENCE
-    )
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    answers = answered(place, flawed + lines())
     assert [answer["error"]["code"] for answer in answers if "error" in answer] == [-32600, -32600, -32700]
     assert answers[-1]["id"] == 2
 
