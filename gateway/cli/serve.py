@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.serve.asgi import App
     from gateway.serve.door import Counter, Entry
     from gateway.serve.front import Front
+    from gateway.serve.watching import Watching
 
 __all__ = ["serve_command"]
 
@@ -182,6 +183,7 @@ def _entry(runtime: "Runtime", local: "Subject", keys: "KeyRing") -> "Entry":
         local=local,
         authenticator=authenticator,
         counter=_counter(runtime, authenticator, keys),
+        watching=_watching(runtime),
         profiles=profiles(config),
         pages=pages(challenges(config), Readiness(parts)),
         origins=Origins(
@@ -206,6 +208,15 @@ def _counter(runtime: "Runtime", authenticator: "Authenticator | None", keys: "K
     tenant = (webhook.tenant if webhook else None) or config.identity.tenant
     signed = Signed(docket, chat.key, webhook.users, tenant) if chat and webhook else None
     return Counter(docket, Badges(keys), authenticator, config.approvals.url, signed, is_open).answer
+
+
+def _watching(runtime: "Runtime") -> "Watching | None":
+    """Where people watch their runs: where they may answer."""
+    from gateway.cli.discretion import blotted
+    from gateway.entrance import answers_over_http
+    from gateway.serve.watching import Watching
+
+    return Watching(runtime.offline.store, blotted) if answers_over_http(runtime.config) else None
 
 
 def _working(runtime: "Runtime", workers: int | None) -> "contextlib.AbstractAsyncContextManager[None]":

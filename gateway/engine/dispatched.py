@@ -15,7 +15,6 @@ of an old one), and what it writes is JSON.
 import asyncio
 import logging
 import random
-import secrets
 import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from gateway.engine import Hands
 from gateway.engine.embedded import pause
 from gateway.errors import StoreError
 from gateway.job import HIGHEST, Job
+from gateway.store.lease import is_dead, owner_name
 
 __all__ = ["Dispatched"]
 
@@ -37,6 +37,7 @@ AT_ONCE = 100  # runs, the next ones, of which some get a ticket in one look
 AGAIN = 5.0  # seconds until a run that is still ready gets another ticket
 TIDY = 60.0  # seconds between two looks for tickets that are over
 KEPT = 600.0  # seconds that they are kept: no other of their name is made any more
+LOST = 86_400.0  # seconds after which one that is still under way is that of a worker who was killed elsewhere
 GONE_AT_ONCE = 500
 
 Ticket = Callable[[], Coroutine[Any, Any, None]]
@@ -70,7 +71,7 @@ class Dispatched:
                     await self.look(worker, ticket)
                     if time.monotonic() - self._tidied >= TIDY:
                         self._tidied = time.monotonic()
-                        await self.tidy(time.time() - KEPT)
+                        await self.tidy(time.time() - KEPT, time.time() - LOST)
                 except StoreError as error:
                     log.warning("nothing can be taken up now: %s", error)
                 except Exception as error:  # noqa: BLE001 - DBOS raises what its driver does; it may hold a password
@@ -84,7 +85,7 @@ class Dispatched:
             "name": "toolgate",
             "system_database_url": self._url,
             "application_version": VERSION,
-            "executor_id": secrets.token_hex(8),  # one for each process: what another one left is not taken up
+            "executor_id": owner_name(),  # one for each process: what another one left is not taken up
             "serializer": DBOSPortableJSONSerializer(),
             "enable_otlp": False,
             "max_executor_threads": 16,
@@ -107,22 +108,20 @@ class Dispatched:
         if not any(agents is None or job.agent in agents for job in ready):
             worker.spare()
 
-    async def tidy(self, before: float) -> int:
-        """Removes tickets that were over by then (seconds since 1970), some at a time; says how many. DBOS keeps them
-        for ever.
+    async def tidy(self, before: float, lost: float = 0.0) -> int:
+        """Removes tickets that were over by `before`, and those under way whose worker is known to be dead, or that
+        were made before `lost` (both in seconds since 1970); some at a time, and says how many. DBOS keeps them for
+        ever. Nothing goes with a ticket: whoever drives a run does not look at it again.
         """
+        how: dict[str, Any] = {"queue_name": self._queue, "load_input": False, "load_output": False}
+        how["limit"] = GONE_AT_ONCE
         moment = datetime.fromtimestamp(before, UTC).isoformat()
-        over = await DBOS.list_workflows_async(
-            queue_name=self._queue,
-            status=["SUCCESS", "ERROR", "CANCELLED"],
-            completed_before=moment,
-            limit=GONE_AT_ONCE,
-            load_input=False,
-            load_output=False,
-        )
-        if over:
-            await DBOS.delete_workflows_async([each.workflow_id for each in over])
-        return len(over)
+        over = await DBOS.list_workflows_async(status=["SUCCESS", "ERROR", "CANCELLED"], completed_before=moment, **how)
+        under_way = await DBOS.list_workflows_async(status="PENDING", **how)
+        gone = [each for each in under_way if is_dead(each.executor_id or "") or (each.created_at or 0) < lost * 1000]
+        if over or gone:
+            await DBOS.delete_workflows_async([each.workflow_id for each in (*over, *gone)])
+        return len(over) + len(gone)
 
     async def redeem(self, worker: Hands) -> None:
         """Runs, whichever is next, to where they rest, one after the other; when the worker has room for them."""

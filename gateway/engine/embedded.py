@@ -34,12 +34,15 @@ class Embedded:
         self._lucky = False  # the last claim found something
 
     async def serve(self, worker: Hands) -> None:
+        told = ""
         while not worker.stopping.is_set():
             await worker.room()
             try:
                 await self._look(worker)
+                told = ""
             except StoreError as error:
-                log.warning("nothing can be taken up now: %s", error)
+                if told != (told := str(error)):  # once, however long it lasts
+                    log.warning("nothing can be taken up now: %s", error)
                 await pause(worker.stopping, AWAY)
 
     async def _look(self, worker: Hands) -> None:

@@ -24,6 +24,7 @@ Start at `front`, then follow a call.
     envelope    what each era wants around a result
     strict      one message, read in the only way in which it can be read
     people/     where people answer over HTTP: in JSON, and in a browser
+    watching    a run's events as they come, for its own user
     http, stdio the transports; `signals` is how both end
     asgi        the words of the first
 

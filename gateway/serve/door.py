@@ -21,6 +21,7 @@ from gateway.profile import WHOLE, Profile
 from gateway.serve.asking import ASKER, STILL, Asker, Standing, Still
 from gateway.serve.origins import Origins
 from gateway.serve.people.visit import PREFIX, Visit, is_here, is_visit_of_a_page
+from gateway.serve.watching import Watching, is_watched
 
 __all__ = ["MAX_BODY", "MCP_PATH", "VISIT", "Door", "Entry", "Page"]
 
@@ -56,7 +57,7 @@ class Entry:
     """Who may come in. Without an `authenticator`, everybody is `local`; with one, nobody is.
 
     `agent` is the agent of the policy's through which all clients ask, if one is named. Without a `counter`, nobody
-    answers over HTTP.
+    answers over HTTP; without `watching`, nobody watches a run.
     """
 
     local: Subject
@@ -64,6 +65,7 @@ class Entry:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     pages: Mapping[str, Page] = field(default_factory=dict)
     counter: Counter | None = None
+    watching: Watching | None = None
     origins: Origins = field(default_factory=Origins)
     max_body: int = MAX_BODY
 
@@ -77,6 +79,8 @@ class Door:
 
     def close(self) -> None:
         self._closed = True
+        if self._entry.watching is not None:
+            self._entry.watching.close()
 
     @property
     def closed(self) -> bool:
@@ -104,6 +108,8 @@ class Door:
             return _closing(*refused)
         if self._closed:
             return _closing(503, "the gateway is about to end", {"retry-after": str(RETRY_SECONDS)})
+        if self._entry.watching is not None and is_watched(path):
+            return await self._watched(self._entry.watching, scope)
         who = await self._who(scope["headers"], PREFIX if answers else path)
         if answers:
             visit = Visit(scope["method"], path.removeprefix(PREFIX).strip("/"), scope["headers"], who)
@@ -111,6 +117,10 @@ class Door:
             return None
         if path in self._entry.pages:
             return await self._page(path, scope["method"], who)
+        return self._client(scope, path, who)
+
+    def _client(self, scope: Scope, path: str, who: Identity | Refusal) -> Response | None:
+        """Who comes to call."""
         if isinstance(who, Refusal):
             return _refused(who)
         profile = self._profile(path)
@@ -120,6 +130,17 @@ class Door:
             scope.setdefault("state", {})[STILL] = _still(self._entry.authenticator, who, scope["headers"], path)
         _admit(scope, _asker(who.subject, who.subject.since, self._entry.local.agent, profile))
         return None
+
+    async def _watched(self, watching: Watching, scope: Scope) -> Response:
+        """By whoever may answer."""
+        if scope["method"] != "GET":
+            return JSONResponse({"error": "a run is watched with GET"}, 405, {"allow": "GET"})
+        who = await self._who(scope["headers"], PREFIX)
+        if isinstance(who, Refusal):
+            return _refused(who)
+        known = self._entry.authenticator
+        still = None if known is None else _still(known, who, scope["headers"], PREFIX)
+        return await watching.answer(scope, who.subject, still)
 
     async def answer(self, visit: Visit) -> Response:
         """Of somebody who was let in to answer."""

@@ -14,6 +14,7 @@ from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, 
 from gateway.serve.door import MAX_BODY, VISIT, Door
 from gateway.serve.people.visit import Visit
 from gateway.serve.strict import INVALID_REQUEST, Malformed, read
+from gateway.serve.watching import LAST_SEEN, is_watched
 
 __all__ = ["Edge"]
 
@@ -43,8 +44,9 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # No stream of ours can be resumed. The SDK would not answer at all; without the header it opens a new one.
-        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"] if name != b"last-event-id"]
+        # No stream of MCP's can be resumed. The SDK would not answer at all; without the header it opens a new one.
+        left_out = b"" if is_watched(scope["path"]) else LAST_SEEN
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"] if name != left_out]
         if (answer := await self._door.let_in(scope)) is not None:
             await answer(scope, receive, send)
         elif (visit := scope["state"].get(VISIT)) is not None:

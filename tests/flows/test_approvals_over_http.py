@@ -87,6 +87,26 @@ def test_a_person_approves_in_json_and_the_agents_key_can_not(project: Project) 
     assert arrived(project) == [SEND["arguments"]]
 
 
+def test_a_person_watches_his_own_runs_and_the_agents_key_can_not(project: Project) -> None:
+    with served(project) as gateway:
+        said = project.give("submit", "count the bells", "--as", "user:ann", "--model", "scripted:no.yaml")
+        run = said.stdout.strip()
+        assert project.give("cancel", run, "--as", "user:ann", "--why", "enough").returncode == 0, said.stderr
+        anns, bobs = (project.key(user, "--scope", "approvals") for user in ("user:ann", "user:bob"))
+        path = f"/runs/{run}/events"
+        for key, status in ((None, 401), (project.key("user:ann"), 403), (bobs, 404)):
+            with people(gateway, key) as http:
+                assert http.get(path).status_code == status
+        with people(gateway, anns) as http:
+            told = http.get(path)
+            facts = [json.loads(line.removeprefix("data: ")) for line in told.text.splitlines() if line[:4] == "data"]
+            assert [(fact["seq"], fact["event"]) for fact in facts] == [(1, "queued"), (2, "cancelled")]
+            assert told.headers["content-type"].startswith("text/event-stream")
+            (one,) = http.get(path, headers={"last-event-id": "1"}).text.split("\n\n")[:-1]
+            assert one.startswith("id: 2\ndata: ")
+            assert http.get(path, headers={"last-event-id": "2"}).status_code == 204
+
+
 def test_a_person_denies_in_a_browser(project: Project) -> None:
     with served(project) as gateway, gateway.client("modern") as wire, people(gateway) as http:
         agents, bobs = project.key("user:ann"), project.key("user:bob", "--scope", "approvals")

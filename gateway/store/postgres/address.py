@@ -45,7 +45,10 @@ _MEANINGS: Sequence[tuple[str, str]] = (
     ("too many clients|remaining connection slots", "the server has no connection left: raise `max_connections`"),
     ("read-only transaction|hot standby", "that is a replica, which takes no writes: name the primary"),
     ("starting up|shutting down|in recovery mode", "the server is starting or stopping: try again in a moment"),
-    ("lock timeout", "another process has been writing for too long"),
+    (
+        "lock timeout",
+        "another process has been writing for too long; or the server waits for a synchronous replica that is gone",
+    ),
     ("No space left|could not extend file", "the disk of the server is full"),
     (
         r"relation \S+ already exists",

@@ -93,7 +93,11 @@ class Commits:
         self._in_doubt = False  # whether the commit of this number may have been made
         self._memory, self._quiet = Memory(), Quiet()
         self._session = connect()
-        self._begin()
+        try:
+            self._begin()
+        except psycopg.Error:
+            self._session.close()
+            raise
         with contextlib.suppress(psycopg.Error):  # whoever may only read is told so when he writes
             self._session.execute("DELETE FROM store_writers WHERE at < ?", (clock.now() - FORGOTTEN_AFTER,))
         self._session.message("COMMIT")

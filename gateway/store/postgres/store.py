@@ -52,7 +52,12 @@ class PostgresStore(DatabaseStore):
         with contextlib.closing(connect()) as session:
             migrate(session, self._address)
         self._readers = Readers(connect, self._address)
-        self._writer = Writer(lambda: Commits(connect, self._address, server), made_by=Commits.commit)
+        try:
+            self._writer = Writer(lambda: Commits(connect, self._address, server), made_by=Commits.commit)
+        except psycopg.Error as error:  # somebody else writes, and does not come to his end
+            self._readers.close()
+            why = self._address.explained(error)
+            raise StoreError(f"the store `{self._address.shown}` can't be opened: {why}") from None
 
     def close(self) -> None:
         self._writer.close()

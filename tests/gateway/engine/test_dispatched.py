@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from gateway.engine.dispatched import Dispatched
 from gateway.events import Resolved, Started
 from gateway.job import Job
 from gateway.store import Claim, Enqueue, Store
+from gateway.store.lease import machine, owner_name
 from gateway.store.postgres.store import PostgresStore
 from gateway.store.waiting import until
 from tests.builders import QUEUED
@@ -261,32 +262,68 @@ def test_no_more_tickets_are_made_than_there_is_room_and_each_of_them_once(
     assert asyncio.run(scenario()) == made
 
 
+@contextlib.asynccontextmanager
+async def one_ticket(url: str) -> AsyncIterator[Dispatched]:
+    """An engine under which a ticket has come to its end."""
+    store = PostgresStore(url)
+    engine, worker = Dispatched(url, 1), Idle(store)
+    await store.append("r-1", [QUEUED], lease=None, changes=[Enqueue(Job("r-1", "acme", "desk", "demo"))])
+    serving = asyncio.create_task(engine.serve(worker))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await worker.called.wait()
+            while not await asyncio.to_thread(tickets, url, "SUCCESS"):  # noqa: ASYNC110 - DBOS tells nobody
+                await asyncio.sleep(0.05)
+            yield engine
+    finally:
+        worker.stopping.set()
+        await serving
+        store.close()
+
+
+def tickets(url: str, status: str) -> list[str]:
+    found = execute(url, f"SELECT workflow_uuid FROM dbos.workflow_status WHERE status = '{status}'")  # noqa: S608
+    return sorted(str(name) for (name,) in found)
+
+
 def test_tickets_that_are_over_do_not_stay_in_the_database(postgres: Any) -> None:
     url = postgres.emptied()
-    store = PostgresStore(url)
-    job = Job("r-1", "acme", "desk", "demo")
-    engine, worker = Dispatched(url, 1), Idle(store)
-
-    def tickets(status: str) -> int:
-        return int(execute(url, f"SELECT count(*) FROM dbos.workflow_status WHERE status {status}")[0][0])  # noqa: S608
 
     async def scenario() -> None:
-        await store.append("r-1", [QUEUED], lease=None, changes=[Enqueue(job)])
-        serving = asyncio.create_task(engine.serve(worker))
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await worker.called.wait()
-                while not await asyncio.to_thread(tickets, "= 'SUCCESS'"):  # noqa: ASYNC110 - DBOS tells nobody
-                    await asyncio.sleep(0.05)
-                assert await engine.tidy(time.time() - 3600) == 0
-                assert await asyncio.to_thread(tickets, "= 'SUCCESS'") > 0
-                assert await engine.tidy(time.time() + 3600) > 0
-                worker.stopping.set()
-        finally:
-            worker.stopping.set()
-            await serving
+        async with one_ticket(url) as engine:
+            await engine.tidy(0.0)  # those of workers that other tests have killed
+            assert await engine.tidy(time.time() - 3600) == 0
+            assert await asyncio.to_thread(tickets, url, "SUCCESS")
+            assert await engine.tidy(time.time() + 3600) > 0
 
-    try:
-        asyncio.run(scenario())
-    finally:
-        store.close()
+    asyncio.run(scenario())
+
+
+def test_tickets_of_workers_that_were_killed_do_not_stay_either(postgres: Any) -> None:
+    url = postgres.emptied()
+
+    def under_way(name: str, executor: str, age: float) -> None:
+        """A ticket that some worker has, made so many seconds ago."""
+        columns = "workflow_uuid, status, name, executor_id, queue_name, created_at"
+        queue = "(SELECT min(queue_name) FROM dbos.workflow_status WHERE status = 'SUCCESS')"
+        at = round((time.time() - age) * 1000)
+        values = f"'{name}', 'PENDING', 'ticket', '{executor}', {queue}, {at}"
+        execute(url, f"INSERT INTO dbos.workflow_status ({columns}) VALUES ({values})")  # noqa: S608 - of our own
+
+    def of_ours() -> list[str]:
+        return [name for name in tickets(url, "PENDING") if name in ("elsewhere", "dead", "driving")]
+
+    async def scenario() -> None:
+        async with one_ticket(url) as engine:
+            for name, executor, age in (
+                ("elsewhere", "elsewhere/1/a.1", 3600.0),
+                ("dead", f"{machine()}/999999999/a.1", 1.0),
+                ("driving", owner_name(), 1.0),
+            ):
+                await asyncio.to_thread(under_way, name, executor, age)
+            await engine.tidy(0.0, time.time() - 7200)
+            assert await asyncio.to_thread(of_ours) == ["driving", "elsewhere"]
+            await engine.tidy(0.0, time.time() - 1800)
+            assert await asyncio.to_thread(of_ours) == ["driving"]
+
+    asyncio.run(scenario())

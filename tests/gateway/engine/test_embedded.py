@@ -57,6 +57,18 @@ class OneHand:
         self.stopping.set()
 
 
+def test_that_a_store_is_away_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(module, "AWAY", 0.001)
+    worker = OneHand(Shelf(1, away=3))
+
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await Embedded().serve(worker)
+
+    asyncio.run(scenario())
+    assert [record.getMessage() for record in caplog.records] == ["nothing can be taken up now: it is away"]
+
+
 @pytest.mark.parametrize("away", [0, 1])
 def test_all_that_is_ready_is_taken_also_from_a_store_that_was_away(
     away: int, caplog: pytest.LogCaptureFixture

@@ -18,6 +18,7 @@ from gateway.store import Reserve
 from gateway.store.copying import write
 from gateway.store.migrations import SCHEMA_VERSION
 from gateway.store.postgres import commits
+from gateway.store.postgres import session as sessions
 from gateway.store.postgres import store as module
 from gateway.store.postgres.address import address
 from gateway.store.postgres.record import opened
@@ -129,6 +130,19 @@ def test_a_replica_is_refused_with_what_to_do(url: str) -> None:
     reading = url.replace("options=", "options=-cdefault_transaction_read_only%3Don%20")
     with contextlib.closing(PostgresStore(reading)) as store, pytest.raises(StoreError, match="name the primary"):
         asyncio.run(store.append("r-1", [QUEUED], lease=None))
+
+
+def test_who_comes_while_another_writes_and_does_not_come_to_his_end_is_told_so(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the server waits for a synchronous replica that is gone."""
+    PostgresStore(url).close()
+    with contextlib.closing(Session(address(url))) as other:
+        other.script("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('toolgate ' || current_schema(), 0))")
+        short = sessions._SETTINGS.replace("lock_timeout = '10s'", "lock_timeout = '50ms'")  # noqa: SLF001
+        monkeypatch.setattr(sessions, "_SETTINGS", short)
+        with pytest.raises(StoreError, match=r"can't be opened: .*another process has been writing for too long"):
+            PostgresStore(url)
 
 
 def test_two_stores_in_one_database_do_not_see_each_other(postgres: Server, url: str) -> None:
