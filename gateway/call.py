@@ -34,6 +34,7 @@ __all__ = [
     "Tool",
     "Unsent",
     "Verdict",
+    "canonical",
     "outcome_from_json",
     "outcome_to_json",
     "pin_of",
@@ -97,10 +98,14 @@ class Tool:
         return value if isinstance(value, bool) else default
 
 
+def canonical(definition: JsonObject) -> str:
+    """JSON in ASCII that is the same for the same definition, in whichever order its keys stand."""
+    return json.dumps(definition, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+
+
 def pin_of(definition: JsonObject) -> str:
     """SHA-256 in hex of a tool's definition in canonical JSON: another hash is another tool."""
-    text = json.dumps(definition, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(definition).encode()).hexdigest()
 
 
 @value(frozen=True, slots=True)

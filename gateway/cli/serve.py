@@ -87,7 +87,12 @@ async def _over_stdio(config: "Config", agent: str | None, name: str | None, wor
 
 
 def _settled() -> None:
-    """What is there by now stays: looking through it for garbage took a tenth of the time under load."""
+    """What is there by now stays: looking through it for garbage took a tenth of the time under load. What the start
+    has used beside it goes back.
+    """
+    from gateway.memory import give_back
+
+    give_back()
     gc.freeze()
     gc.set_threshold(YOUNG)
     gc.enable()

@@ -26,7 +26,7 @@ Start at `front`, then follow a call.
     people/     where people answer over HTTP: in JSON, and in a browser
     watching    a run's events as they come, for its own user
     http, stdio the transports; `signals` is how both end
-    asgi        the words of the first
+    asgi        the words of the first; `response` is a whole answer in them
 
 Every HTTP request passes `connections` (slow ones, and too many), then `edge`: first its `door`, where its head is
 looked at (`origins`: from where it may come; who is asking, which `asking` keeps), then its body. `pages` are what

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
-
 from gateway.auth import Authenticator, Refusal
 from gateway.call import Subject
 from gateway.identity import Identity
@@ -21,6 +19,7 @@ from gateway.profile import WHOLE, Profile
 from gateway.serve.asking import ASKER, STILL, Asker, Standing, Still
 from gateway.serve.origins import Origins
 from gateway.serve.people.visit import PREFIX, Visit, is_here, is_visit_of_a_page
+from gateway.serve.response import Response, in_json
 from gateway.serve.watching import Watching, is_watched
 
 __all__ = ["MAX_BODY", "MCP_PATH", "VISIT", "Door", "Entry", "Page"]
@@ -125,7 +124,7 @@ class Door:
             return _refused(who)
         profile = self._profile(path)
         if profile is None:
-            return JSONResponse({"error": "there is nothing here"}, 404)
+            return in_json({"error": "there is nothing here"}, 404)
         if self._entry.authenticator is not None:
             scope.setdefault("state", {})[STILL] = _still(self._entry.authenticator, who, scope["headers"], path)
         _admit(scope, _asker(who.subject, who.subject.since, self._entry.local.agent, profile))
@@ -134,7 +133,7 @@ class Door:
     async def _watched(self, watching: Watching, scope: Scope) -> Response:
         """By whoever may answer."""
         if scope["method"] != "GET":
-            return JSONResponse({"error": "a run is watched with GET"}, 405, {"allow": "GET"})
+            return in_json({"error": "a run is watched with GET"}, 405, {"allow": "GET"})
         who = await self._who(scope["headers"], PREFIX)
         if isinstance(who, Refusal):
             return _refused(who)
@@ -167,7 +166,7 @@ class Door:
 
     async def _page(self, path: str, method: str, who: Identity | Refusal) -> Response:
         if method not in ("GET", "HEAD"):
-            return JSONResponse({"error": "this page can only be read"}, 405, {"allow": "GET, HEAD"})
+            return in_json({"error": "this page can only be read"}, 405, {"allow": "GET, HEAD"})
         return await self._entry.pages[path](None if isinstance(who, Refusal) else who)
 
     def _profile(self, path: str) -> Profile | None:
@@ -213,9 +212,9 @@ def _refused(refusal: Refusal) -> Response:
     headers = {"www-authenticate": refusal.challenge} if refusal.challenge else {}
     if refusal.retry_after is not None:
         headers["retry-after"] = str(refusal.retry_after)
-    return JSONResponse({"error": _REASONS[refusal.status]}, refusal.status, headers)
+    return in_json({"error": _REASONS[refusal.status]}, refusal.status, headers)
 
 
 def _closing(status: int, why: str, headers: Mapping[str, str] | None = None) -> Response:
     """The body was not read: whatever comes on this connection is not looked at any more."""
-    return JSONResponse({"error": why}, status, {**(headers or {}), "connection": "close"})
+    return in_json({"error": why}, status, {**(headers or {}), "connection": "close"})

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
-
 from gateway.auth.challenge import METADATA_PATH, Challenges
 from gateway.call import Subject
 from gateway.errors import PolicyError, StoreError
 from gateway.identity import Identity
 from gateway.serve.door import MCP_PATH, Page
+from gateway.serve.response import Response, in_json
 
 __all__ = ["Parts", "Readiness", "pages"]
 
@@ -65,7 +64,7 @@ class Readiness:
                 name: "up" if up else "down" for name, up in servers.items() if self._parts.may_use(who.subject, name)
             }
             found |= {"policy_digest": self._parts.digest()} | _refused_at(problem)
-        return JSONResponse(found, 200 if store == "ok" else 503)
+        return in_json(found, 200 if store == "ok" else 503)
 
     async def _tried_store(self) -> str:
         if self._clock() - self._tried > FRESH:
@@ -103,7 +102,7 @@ def pages(challenges: Challenges, readiness: Readiness | None = None) -> Mapping
 
 
 async def _health(_who: Identity | None) -> Response:
-    return JSONResponse({"status": "ok"})
+    return in_json({"status": "ok"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +112,4 @@ class _Metadata:
     async def page(self, _who: Identity | None) -> Response:
         resource = self.challenges.resource
         assert resource is not None  # noqa: S101 - there is no such page without
-        return JSONResponse(resource.metadata(self.challenges.all_scopes), headers={"cache-control": "max-age=300"})
+        return in_json(resource.metadata(self.challenges.all_scopes), headers={"cache-control": "max-age=300"})

@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from starlette.responses import JSONResponse, Response
-
 from gateway.call import Subject
 from gateway.errors import StoreError, UnknownRun
 from gateway.events import Recorded
 from gateway.run import ENDED
 from gateway.serve.asgi import Receive, Scope, Send, first
 from gateway.serve.asking import Person, Still
+from gateway.serve.response import Response, encoded, in_json
 from gateway.store import Store
 from gateway.stream import Until, watch
 
@@ -85,7 +84,7 @@ class Watching:
         if not mine:
             return _no(404, "there is no such run, or it is not yours to see")
         if told:
-            return Response(status_code=204, headers={"cache-control": "no-store"})
+            return Response(b"", 204, {"cache-control": "no-store"})
         if self._streams[who.tenant, who.user] >= MOST_EACH or self._streams.total() >= MOST:
             return _no(429, f"at most {MOST_EACH} streams at once are open for one person, and {MOST} for all", "5")
         return _Stream(lambda send: self._lasts(run_id, wish, send), lambda: self._held(who, still), self._closed)
@@ -135,13 +134,12 @@ class _Stream(Response):
         held: Callable[[], contextlib.AbstractContextManager[Awaitable[None]]],
         closed: asyncio.Event,
     ) -> None:
-        self.status_code, self.background = 200, None
+        super().__init__(b"", headers=_HEADERS)
         self._lasts, self._held, self._closed = lasts, held, closed
-        self.init_headers(_HEADERS)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI has it
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         with self._held() as over:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send({"type": "http.response.start", "status": 200, "headers": encoded(self.headers)})
             ends = (self._lasts(send), _beats(send), _is_left(receive), over, self._closed.wait())
             tasks = [asyncio.ensure_future(end) for end in ends]
             try:
@@ -177,4 +175,4 @@ async def _may_not_stay(still: Still | None) -> None:
 
 
 def _no(status: int, why: str, retry: str = "") -> Response:
-    return JSONResponse({"error": why}, status, {"retry-after": retry} if retry else None)
+    return in_json({"error": why}, status, {"retry-after": retry} if retry else None)

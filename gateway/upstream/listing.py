@@ -15,6 +15,7 @@ from gateway.call import JsonObject, Tool, pin_of
 from gateway.offer import About, Offer, OfferKind
 from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
+from gateway.upstream.sharing import share
 
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "problem_of"]
 
@@ -157,9 +158,12 @@ def _about(session: ClientSession) -> About:
 
 
 def judge(definitions: list[Any], server: str, *, trusted: bool) -> Listing:
-    """Keeps the definitions that can be used. Of two with the same name the first stays. Pure."""
+    """Keeps the definitions that can be used. Of two with the same name the first stays. Pure, but that what they say
+    alike becomes one object.
+    """
     tools: dict[str, Tool] = {}
     rejected: dict[str, str] = {}
+    known: dict[bytes, Any] = {}
     for number, definition in enumerate(definitions, 1):
         problem = problem_of(definition)
         name = definition["name"] if not problem else ""
@@ -168,7 +172,7 @@ def judge(definitions: list[Any], server: str, *, trusted: bool) -> Listing:
         if problem:
             rejected[f"{server}/{_shown_name(definition, number)}"] = problem
         else:
-            tools[name] = Tool(server, name, definition, pin_of(definition), trusted)
+            tools[name] = Tool(server, name, share(definition, known), pin_of(definition), trusted)
     return Listing(tools, rejected)
 
 

@@ -8,8 +8,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.responses import Response
-
 from gateway.answer import Answer, Unclear, answer_of
 from gateway.arguments import ArgumentsError, parse_json
 from gateway.identity import Identity
@@ -17,6 +15,7 @@ from gateway.notice import notice
 from gateway.serve.asgi import dumped
 from gateway.serve.people.docket import Docket, Refused, Shown
 from gateway.serve.people.visit import Visit
+from gateway.serve.response import Response
 
 __all__ = ["Api", "in_json", "no"]
 

@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from starlette.responses import Response
-
 from gateway.auth import Authenticator, Refusal
 from gateway.errors import ToolgateError
 from gateway.identity import Identity
@@ -21,6 +19,7 @@ from gateway.serve.people.docket import Docket
 from gateway.serve.people.signed import Signed
 from gateway.serve.people.visit import PREFIX, Visit
 from gateway.serve.people.window import Window, html
+from gateway.serve.response import Response
 
 __all__ = ["Counter"]
 

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.responses import Response
-
 from gateway.answer import KEYS, Answer, answer_of
 from gateway.arguments import ArgumentsError, parse_json
 from gateway.call import Subject
@@ -21,6 +19,7 @@ from gateway.errors import AlreadyUsed, UnknownApproval
 from gateway.serve.people.api import in_json, no
 from gateway.serve.people.docket import Docket, Refused
 from gateway.serve.people.visit import Visit
+from gateway.serve.response import Response
 from gateway.store import Once
 from gateway.visible import shortened
 from gateway.webhook import Flaw, Message, verified

@@ -6,8 +6,6 @@ Nothing is decided here: `docket` takes the answer, as it takes those of program
 import time
 from dataclasses import dataclass, replace
 
-from starlette.responses import Response
-
 from gateway.answer import Answer, Unclear, answer_of
 from gateway.approval import Approval
 from gateway.call import Arguments, ArgumentsError
@@ -17,6 +15,7 @@ from gateway.serve.people.badge import Badges, Page
 from gateway.serve.people.docket import Docket, Refused, Shown
 from gateway.serve.people.forms import said_in
 from gateway.serve.people.visit import Visit
+from gateway.serve.response import Response
 
 __all__ = ["Window", "html"]
 

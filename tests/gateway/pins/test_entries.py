@@ -1,8 +1,11 @@
 """The values: what is hashed, what is the same program, who has said yes."""
 
+import json
+import tracemalloc
+
 import pytest
 
-from gateway.call import pin_of
+from gateway.call import canonical, pin_of
 from gateway.pins.entries import Accepted, Identity, Note, PinnedEntry, schema_hash
 
 DEFINITION = {"name": "add", "description": "Adds.", "inputSchema": {"type": "object"}, "annotations": {"x": 1}}
@@ -13,6 +16,23 @@ def test_a_pin_is_of_the_whole_definition_and_the_other_hash_of_what_programs_re
     reworded = PinnedEntry.of({**DEFINITION, "description": "Adds more."})
     assert entry.pin == pin_of(DEFINITION) != reworded.pin
     assert entry.schema == schema_hash(DEFINITION) == reworded.schema
+
+
+def test_an_entry_gives_back_the_definition_that_it_was_made_of() -> None:
+    definition = {**DEFINITION, "_meta": {"é": ["\ud800", 1e22, None, True], "": {}}}
+    assert PinnedEntry.of(definition).definition == definition
+
+
+def test_an_entry_takes_little_more_memory_than_the_text_of_its_definition() -> None:
+    properties = {f"argument_{number}": {"type": "string", "title": f"Number {number}"} for number in range(100)}
+    text = json.dumps({**DEFINITION, "inputSchema": {"type": "object", "properties": properties}})
+    tracemalloc.start()
+    try:
+        entries = [PinnedEntry.of(json.loads(text)) for _ in range(10)]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 2 * sum(len(canonical(entry.definition)) for entry in entries)
 
 
 @pytest.mark.parametrize("key", ["inputSchema", "outputSchema", "annotations"])

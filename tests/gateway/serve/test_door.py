@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from starlette.responses import JSONResponse, Response
 
 from gateway.auth import Headers, Refusal
 from gateway.call import Subject
@@ -13,6 +12,7 @@ from gateway.identity import Identity
 from gateway.profile import WHOLE, Profile
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.door import MAX_HEAD, MAX_HEADERS, Door, Entry, Scope
+from gateway.serve.response import Response, in_json
 
 LOCAL = Subject("user:me", "here", "agent:desk")
 PART = Profile("part", ["echo"])
@@ -35,7 +35,7 @@ class Known:
 
 
 async def page(who: Identity | None) -> Response:
-    return JSONResponse({"who": str(who.subject) if who else None})
+    return in_json({"who": str(who.subject) if who else None})
 
 
 ENTRY = Entry(LOCAL, profiles={"part": PART}, pages={"/page": page})

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import Response
 
 from gateway.approval import Approval
 from gateway.approving import Approving
@@ -17,6 +16,7 @@ from gateway.identity import Identity
 from gateway.serve.people.api import Api
 from gateway.serve.people.docket import Docket
 from gateway.serve.people.visit import Visit
+from gateway.serve.response import Response
 from tests.fixtures.gateway_app import App, opened
 from tests.fixtures.waiting_call import ANN, BOB, ESCALATES, EVE, REMEMBERS, a_question, setup
 

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
-from starlette.responses import Response
-
 from gateway.approval import Approval
 from gateway.approving import Approving
 from gateway.auth import Headers, Refusal
@@ -18,6 +16,7 @@ from gateway.serve.people.badge import Badges
 from gateway.serve.people.counter import Counter
 from gateway.serve.people.docket import Docket
 from gateway.serve.people.visit import Visit
+from gateway.serve.response import Response
 from tests.fixtures.gateway_app import App, opened
 from tests.fixtures.waiting_call import ANN, BOB, a_question, setup
 

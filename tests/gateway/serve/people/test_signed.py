@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import Response
 
 from gateway.approval import Approval
 from gateway.approving import Approving
@@ -17,6 +16,7 @@ from gateway.auth import Refusal
 from gateway.serve.people.docket import Docket
 from gateway.serve.people.signed import KEPT, Signed
 from gateway.serve.people.visit import Visit
+from gateway.serve.response import Response
 from gateway.webhook import SIGNATURE, WINDOW, headers_of
 from tests.fixtures.gateway_app import App, opened
 from tests.fixtures.waiting_call import ESCALATES, a_question, setup

@@ -7,8 +7,6 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
 
-from starlette.responses import Response
-
 from gateway.approval import Approval
 from gateway.approving import Approving
 from gateway.events import Cancelled
@@ -18,6 +16,7 @@ from gateway.serve.people.badge import Badges
 from gateway.serve.people.docket import Docket
 from gateway.serve.people.visit import Visit
 from gateway.serve.people.window import Window
+from gateway.serve.response import Response
 from tests.fixtures.gateway_app import App, opened
 from tests.fixtures.waiting_call import BOB, ESCALATES, REMEMBERS, a_question, setup
 

@@ -1,0 +1,41 @@
+"""What was freed goes back to the system, where it can be told so."""
+
+import ctypes
+import subprocess
+import sys
+
+import pytest
+
+from gateway import memory
+
+HOLES = """
+from pathlib import Path
+from gateway.memory import give_back
+
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+before = held()
+blocks = [bytes(4000) for _ in range(10_000)]
+kept = blocks[::100]
+full = held()
+del blocks
+give_back()
+print((held() - before) / (full - before))
+"""
+
+
+def has_glibc() -> bool:
+    return hasattr(ctypes.CDLL(None), "gnu_get_libc_version")
+
+
+@pytest.mark.skipif(not has_glibc(), reason="other allocators are not told")
+def test_holes_in_the_memory_go_back_to_the_system() -> None:
+    """Python gives back what it has asked for in large blocks at once, but what lies between others stays."""
+    child = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, timeout=60, check=True)
+    assert float(child.stdout) < 0.25
+
+
+def test_without_such_an_allocator_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    memory.give_back()
