@@ -15,6 +15,7 @@ from gateway.config.masking import looks_secret, names_secret
 from gateway.config.models import ModelConfig
 from gateway.config.places import DEFAULT
 from gateway.config.resolved_auth import resolve_auth
+from gateway.config.stores import passwords
 from gateway.config.templates import Template, Unset
 from gateway.credentials import words_of
 from gateway.errors import ConfigError
@@ -38,7 +39,15 @@ def own_secrets(config: Config, environ: Mapping[str, str]) -> frozenset[str]:
         with contextlib.suppress(ConfigError):
             found.add(config.webhook_secret(environ))
     found.update(_of_models(config, environ))
+    found.update(_of_store(config, environ))
     return frozenset(word for text in found for word in words_of(text))
+
+
+def _of_store(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    """The password of the database, where it is the URL that has it, or libpq's own variable."""
+    with contextlib.suppress(ConfigError):
+        if url := config.store_url(environ):
+            yield from (*passwords(url), environ.get("PGPASSWORD", ""))
 
 
 def _of_models(config: Config, environ: Mapping[str, str]) -> Iterator[str]:

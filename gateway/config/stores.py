@@ -5,17 +5,20 @@ slashes before a relative path, and four before an absolute one, as in everybody
 one counts, whichever of the two it says.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from gateway.config.places import KeyPath, Place
 from gateway.errors import Problem
 
-__all__ = ["POSTGRES", "store_of_layer"]
+__all__ = ["POSTGRES", "passwords", "store_of_layer"]
 
 POSTGRES = ("postgresql://", "postgres://")
 _FILE = "sqlite:///"
 _PATH, _URL = ("store", "path"), ("store", "url")
+_AUTHORITY = re.compile(r"postgres(?:ql)?://[^/?#]*?:(?P<password>[^/?#]*)@")
 
 
 def store_of_layer(
@@ -37,3 +40,12 @@ def store_of_layer(
     if "path" in store:
         store, places = {**store, "url": None}, {**places, _URL: places[_PATH]}
     return {**value, "store": store}, places, ()
+
+
+def passwords(url: str) -> Iterator[str]:
+    """Those in the URL of a store, before its host and in its query: as they stand there, and as the driver has them."""
+    authority = _AUTHORITY.match(url)
+    told = (said.partition("=") for said in url.partition("?")[2].split("&"))
+    raw = [value for name, _, value in told if "password" in unquote(name).lower()]
+    for password in (*([authority["password"]] if authority else ()), *raw):
+        yield from (password, unquote(password))

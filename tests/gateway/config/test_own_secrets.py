@@ -74,3 +74,25 @@ def test_every_credential_is_known_and_folders_and_regions_are_none(tmp_path: Pa
         "secret-of-aws",
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     }
+
+
+STORED = "postgresql://ann:of%40the%2Dhost-1@db:5432/toolgate?sslmode=require&password=${IN_QUERY}&sslpassword=of-its-key"
+
+
+def test_the_password_of_the_database_is_one_wherever_its_url_has_it(tmp_path: Path) -> None:
+    (tmp_path / "toolgate.toml").write_text(f'store = "{STORED}"\n')
+    environ = {"HOME": str(tmp_path), "IN_QUERY": "of+the+query", "PGPASSWORD": "of-libpq-itself"}
+    found = own_secrets(load_config(tmp_path, environ), environ)
+    assert found == {
+        "of%40the%2Dhost-1",
+        "of@the-host-1",
+        "of+the+query",
+        "of-its-key",
+        "of-libpq-itself",
+    }
+
+
+def test_a_store_whose_password_is_not_set_has_none_to_keep(tmp_path: Path) -> None:
+    (tmp_path / "toolgate.toml").write_text(f'store = "{STORED}"\n')
+    environ = {"HOME": str(tmp_path)}
+    assert own_secrets(load_config(tmp_path, environ), environ) == frozenset()
