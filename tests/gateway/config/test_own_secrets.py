@@ -76,7 +76,9 @@ def test_every_credential_is_known_and_folders_and_regions_are_none(tmp_path: Pa
     }
 
 
-STORED = "postgresql://ann:of%40the%2Dhost-1@db:5432/toolgate?sslmode=require&password=${IN_QUERY}&sslpassword=of-its-key"
+STORED = (
+    "postgresql://ann:of%40the%2Dhost-1@db:5432/toolgate?sslmode=require&password=${IN_QUERY}&sslpassword=of-its-key"
+)
 
 
 def test_the_password_of_the_database_is_one_wherever_its_url_has_it(tmp_path: Path) -> None:
