@@ -17,7 +17,8 @@ from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
 
-__all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "problem_of"]
+__all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "patience"]
+__all__ += ["problem_of"]
 
 MAX_PAGES = 100
 MAX_TOOLS = 10_000
@@ -72,6 +73,7 @@ _OFFERS: Mapping[OfferKind, tuple[str, str, str]] = {
     "resource": ("resources/list", "resources", "uri"),
     "template": ("resources/templates/list", "resourceTemplates", "uriTemplate"),
 }
+OTHERS = 0.15  # of the time to connect: there are three lists beside the tools
 LONGEST_INSTRUCTIONS = 16_384  # characters
 LONGEST_NAME = 4096  # characters of a prompt's name, or of a URI
 
@@ -104,6 +106,11 @@ async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[
     if cursor is None:
         return found, {}
     return found, {everything: f"the list goes on after {MAX_PAGES} pages or {MAX_TOOLS} {key}: the rest is left out"}
+
+
+def patience(method: str, seconds: float) -> float:
+    """How much of the time to connect one list may take: one that never comes leaves time for all others."""
+    return seconds if method == "tools/list" else seconds * OTHERS
 
 
 async def list_everything(session: ClientSession, ask: Ask, server: str, *, trusted: bool) -> Listing:
@@ -168,8 +175,8 @@ def judge(definitions: list[Any], server: str, *, trusted: bool) -> Listing:
         problem = problem_of(definition)
         name = definition["name"] if not problem else ""
         if not problem and name in tools:
-            problem = "it is listed twice: the first one counts"
-        if problem:
+            rejected[f"{server}/{name} (a second one)"] = "it is listed twice: the first one counts"
+        elif problem:
             rejected[f"{server}/{_shown_name(definition, number)}"] = problem
         else:
             tools[name] = Tool(server, name, share(definition, known), pin_of(definition), trusted)

@@ -23,7 +23,7 @@ from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.eras import Eras, fingerprint
 from gateway.upstream.given import Errand, Public
-from gateway.upstream.listing import Listing, list_everything
+from gateway.upstream.listing import Listing, list_everything, patience
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away, cause, reason, shown
@@ -253,7 +253,7 @@ class Supervisor:
         seconds = self.spec.connect_timeout
         listing = await list_everything(
             connection.session,
-            lambda method, params: connection.ask(method, params, seconds),
+            lambda method, params: connection.ask(method, params, patience(method, seconds)),
             self.spec.name,
             trusted=self.spec.trusted,
         )

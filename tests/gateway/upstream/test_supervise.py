@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.call import InDoubt, Unsent
-from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
+from gateway.call import Answered, InDoubt, Unsent
+from gateway.upstream import Http, ServerSpec, Stdio, Upstreams, listing
 
 
 def test_nobody_at_an_address_is_told_with_the_address_and_without_its_secrets() -> None:
@@ -25,6 +25,20 @@ def test_a_call_waits_no_longer_for_a_server_than_it_may(hostile: Any, upstreams
             outcome = await up.forward(call("hang/act"), timeout=0.1, meta={})
             assert isinstance(outcome, Unsent)
             assert "did not answer within 0.2 s" in outcome.why
+
+    asyncio.run(scenario())
+
+
+def test_a_list_that_never_comes_does_not_keep_the_tools_from_being_used(
+    hostile: Any, upstreams: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "OTHERS", 0.005)
+
+    async def scenario() -> None:
+        async with upstreams(hostile("no-prompts", connect_timeout=60)) as up:
+            assert isinstance(await up.forward(call("no-prompts/act"), timeout=60, meta={}), Answered)
+            assert "no answer came" in up.catalogue.rejected["no-prompts/(prompts)"]
+            assert up.catalogue.missing == {}
 
     asyncio.run(scenario())
 
