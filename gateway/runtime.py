@@ -252,9 +252,8 @@ def server_spec(server: ServerConfig, access: Access | None = None) -> "ServerSp
         return Http(resolved.url, resolved.headers, resolved.sse, secrets, carrier)
 
     word = server.word
-    return ServerSpec(
-        server.name, transport, word.trusted, word.era, word.call_timeout, word.connect_timeout, word.prefix
-    )
+    times = (word.call_timeout, word.connect_timeout)
+    return ServerSpec(server.name, transport, word.trusted, word.era, *times, word.prefix, word.max_answer)
 
 
 @contextlib.contextmanager

@@ -190,6 +190,7 @@ def _entry(runtime: "Runtime", local: "Subject", keys: "KeyRing") -> "Entry":
         counter=_counter(runtime, authenticator, keys),
         watching=_watching(runtime),
         profiles=profiles(config),
+        max_body=config.serve.max_body,
         pages=pages(challenges(config), Readiness(parts)),
         origins=Origins(
             (*config.serve.allowed_hosts, *([own[1]] if own else [])),

@@ -13,6 +13,7 @@ __all__ = [
     "PERCENT",
     "RATE",
     "SECONDS",
+    "SIZE",
     "TIME",
     "TOKENS",
     "Written",
@@ -22,6 +23,7 @@ __all__ = [
     "price",
     "rate",
     "seconds",
+    "size",
     "tokens",
     "usd",
 ]
@@ -31,6 +33,7 @@ _TOKENS = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([km]?)(?: ?tokens?)?", re.IGNOREC
 _DOLLARS = re.compile(r"\$? ?([0-9]+(?:\.[0-9]+)?)")
 _PERCENT = re.compile(r"([0-9]{1,3}) ?%")
 _RATE = re.compile(r"([0-9]{1,9}) ?/ ?(second|minute|hour|day|s|m|h|d)")
+_SIZE = re.compile(r"([0-9]{1,9}) ?([KM]B)")
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)")
 
 
@@ -49,6 +52,7 @@ DOLLARS = Written("number", r"^\s*\$? ?[0-9]+(\.[0-9]+)?\s*$", 'US dollars, such
 TIME = Written(None, r"^\s*[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)\s*$", 'a time with its unit: "90s", "15m" or "2h"')
 PERCENT = Written(None, r"^\s*[0-9]{1,3} ?%\s*$", 'a part of the limit, such as "80%"')
 RATE = Written(None, r"^\s*[0-9]{1,9} ?/ ?(second|minute|hour|day|s|m|h|d)\s*$", 'calls in a time, such as "10/minute"')
+SIZE = Written("integer", r"^\s*[0-9]{1,9} ?[KM]B\s*$", 'bytes, such as "64MB" or "512KB"')
 SECONDS = Written("number", r"^\s*[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)?\s*$", 'seconds, such as 60, or "2m"')
 
 _TIMES = {"": Decimal(1), "k": Decimal(1000), "m": Decimal(1_000_000)}
@@ -57,6 +61,8 @@ _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Deci
 MOST_COUNTED = 10**15
 MOST_DOLLARS = 10**9  # in nanos this still fits the 64 bits that a store has
 MOST_SECONDS = 366 * 86400
+LEAST_SIZE, MOST_SIZE = 1024, 1024 * 1024 * 1024
+_SIZES = {"KB": 1024, "MB": 1024 * 1024}
 
 
 def count(value: object) -> int:
@@ -122,6 +128,15 @@ def seconds(value: object) -> float:
         return duration(value)
     plain = Decimal(value.strip()) if isinstance(value, str) else value
     return float(_bounded(_number(plain, 'write seconds, such as `60`, or `"2m"`'), MOST_SECONDS))
+
+
+def size(value: object) -> int:
+    """Bytes: `"64MB"`, `"512KB"` (of 1024), or a bare number of them; at least 1 KB, at most 1024 MB."""
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    found = int(match[1]) * _SIZES[match[2]] if match else count(_number(value, 'write a size: `"64MB"`, `"512KB"`'))
+    if not LEAST_SIZE <= found <= MOST_SIZE:
+        raise ValueError("it must be at least 1KB, and at most 1024MB")
+    return found
 
 
 def _dollars(value: object) -> Decimal:

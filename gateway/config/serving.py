@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gateway.claims import Template as ClaimTemplate
-from gateway.config.table import Seconds, Strings, Table, ToolGlobs, is_web_address, items
+from gateway.config.table import Seconds, Size, Strings, Table, ToolGlobs, is_web_address, items
 from gateway.errors import ConfigError
 from gateway.identity import SCOPE, TENANT, user_subject
 from gateway.wording import did_you_mean
@@ -95,7 +95,7 @@ class OAuthConfig(Table):
 class ServeConfig(Table):
     """`[serve]`. Port 0 takes a free one. `scopes` is what a key or a token must have.
 
-    `grace` is how long calls in flight have when we are told to end.
+    `grace` is how long calls in flight have when we are told to end. `max_body` is the most bytes of a request.
     """
 
     host: str = "127.0.0.1"
@@ -103,6 +103,7 @@ class ServeConfig(Table):
     allowed_hosts: Strings = ()
     allowed_origins: Strings = ()
     grace: Seconds = 5.0
+    max_body: Size = 4 * 1024 * 1024
     api_keys: bool = False
     scopes: Scopes = ()
     oauth: OAuthConfig | None = None

@@ -26,6 +26,7 @@ from gateway.config.stores import POSTGRES
 from gateway.config.table import (
     Count,
     Seconds,
+    Size,
     Strings,
     Table,
     Template,
@@ -255,16 +256,17 @@ class IdentityConfig(Table):
 class ServerWord(AuthWord):
     """`[servers.NAME]`: the admin's word about a server of .mcp.json; how to get in is `AuthWord`. Times are seconds.
 
-    `safe_to_repeat` are globs of this server's tools that may be sent again when it is in doubt whether they ran.
-    Without `prefix`, models and clients see its tools by their own names, where these are nobody else's. `new_tools`
-    says what becomes of a tool that it adds when its others are pinned already. `tools` has what is said of single
-    tools (`tool_word`); of those that say nothing of it, `retries` and `retry_errors` hold.
+    `max_answer` is in bytes. `safe_to_repeat` are globs of this server's tools that may be sent again when it is in
+    doubt whether they ran. Without `prefix`, models and clients see its tools by their own names, where these are
+    nobody else's. `new_tools` says what becomes of a tool that it adds when its others are pinned already. `tools` has
+    what is said of single tools (`tool_word`); of those that say nothing of it, `retries` and `retry_errors` hold.
     """
 
     trusted: bool = False
     era: Era = "auto"
     call_timeout: Seconds = 60.0
     connect_timeout: Seconds = 15.0
+    max_answer: Size = 64 * 1024 * 1024
     safe_to_repeat: Strings = ()
     prefix: bool = True
     disabled: bool = False

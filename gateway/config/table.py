@@ -82,6 +82,7 @@ def written(amount: amounts.Written) -> WithJsonSchema:
 Count = Annotated[int, BeforeValidator(amounts.count), written(amounts.COUNT)]
 PriceUsd = Annotated[Decimal, BeforeValidator(amounts.price), written(amounts.DOLLARS)]
 Seconds = Annotated[float, BeforeValidator(amounts.seconds), written(amounts.SECONDS)]
+Size = Annotated[int, BeforeValidator(amounts.size), written(amounts.SIZE)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(items)]
 Template = Annotated[str, BeforeValidator(_template)]
 Tokens = Annotated[int, BeforeValidator(amounts.tokens), written(amounts.TOKENS)]

@@ -54,6 +54,7 @@ class Opening:
     era: Era
     connect_timeout: float
     reaper: Reaper
+    ceiling: int = wire.MAX_MESSAGE
     capabilities: JsonObject = field(default_factory=dict)  # what we declare in the older era's handshake
     updated: Callable[[str], None] = lambda _uri: None  # a resource has changed
     watched: Watched = field(default_factory=Watched)
@@ -78,18 +79,18 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     if isinstance(opening.transport, Http):
         reached = opened.http.reached if opened.http is not None else None
         http = replace(opening.transport, url=reached) if reached else opening.transport
-        _give_lanes(stack, connection, http, opening.connect_timeout)
+        opened_by = partial(Pool, http, connect_timeout=opening.connect_timeout, ceiling=opening.ceiling)
+        _give_lanes(stack, connection, http, opened_by)
     if connection.modern:
         await stack.enter_async_context(background(watch(connection, opening.watched)))
     return connection
 
 
-def _give_lanes(stack: AsyncExitStack, connection: Connection, http: Http, connect_timeout: float) -> None:
+def _give_lanes(stack: AsyncExitStack, connection: Connection, http: Http, opened: Callable[[], Pool]) -> None:
     """Over HTTP: whose tokens it carries, and in the modern era the fast lane."""
     connection.carrier = http.carrier
     if not connection.modern:
         return
-    opened = partial(Pool, http, connect_timeout=connect_timeout)
     connection.pool = opened()
     stack.push_async_callback(connection.pool.aclose)
     if http.carrier is not None and http.carrier.credentials.per_subject:
@@ -109,15 +110,17 @@ class _Opened:
 async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> _Opened:
     transport = opening.transport
     if isinstance(transport, Stdio):
-        pipes = await stack.enter_async_context(open_stdio(transport, opening.name, opening.reaper))
+        pipes = await stack.enter_async_context(
+            open_stdio(transport, opening.name, opening.reaper, ceiling=opening.ceiling)
+        )
         link.explain = pipes.why
         return _Opened((pipes.read, pipes.write), pipes)
     if transport.sse:
         return _Opened(await stack.enter_async_context(_sse(transport, opening, link)))
-    safe = SafeTransport(link.lose, inner=carrying(transport))
+    safe = SafeTransport(link.lose, inner=carrying(transport), ceiling=opening.ceiling)
     client = _http_client(transport.headers, opening, safe)
     await stack.enter_async_context(client)
-    streams = streamable_http_client(transport.url, http_client=client, max_sse_event_size=wire.MAX_MESSAGE)
+    streams = streamable_http_client(transport.url, http_client=client, max_sse_event_size=opening.ceiling)
     return _Opened(await stack.enter_async_context(streams), http=safe)
 
 
@@ -126,7 +129,8 @@ def _sse(transport: Http, opening: Opening, link: Link) -> Any:
         headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
     ) -> httpx2.AsyncClient:
         del timeout, auth
-        return _http_client(headers or {}, opening, SafeTransport(link.lose, inner=carrying(transport), fragile=True))
+        safe = SafeTransport(link.lose, inner=carrying(transport), ceiling=opening.ceiling, fragile=True)
+        return _http_client(headers or {}, opening, safe)
 
     return sse_client(transport.url, headers=dict(transport.headers), httpx_client_factory=factory)
 

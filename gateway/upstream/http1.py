@@ -97,6 +97,8 @@ def _parsed(data: bytes) -> Head:
             raise BadResponse("the answer has a broken header")
         key, text = name.lower(), value.strip()
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    if (coding := headers.get("content-encoding", "identity").lower()) != "identity":
+        raise BadResponse(f"the answer is packed (`{coding[:40]}`), which was not asked for")
     status = int(matched[2])
     body = _body(status, headers)
     closing = "close" in headers.get("connection", "").lower() or matched[1] == b"0"

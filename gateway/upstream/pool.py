@@ -26,7 +26,11 @@ MAX_CONNECTIONS = 256
 MAX_IDLE = 64
 ROOM = 256 * 1024  # bytes that are read at once
 
-_FIXED = (("accept", "application/json, text/event-stream"), ("content-type", "application/json"))
+_FIXED = (
+    ("accept", "application/json, text/event-stream"),
+    ("accept-encoding", "identity"),
+    ("content-type", "application/json"),
+)
 
 
 class Pool:

@@ -57,7 +57,8 @@ Transport = Stdio | Http
 class ServerSpec:
     """One server. `transport` may be a function that makes it, so that secrets are expanded only when they are needed.
 
-    `trusted` says that its annotations are believed. Times are seconds; no call lasts longer than `call_timeout`.
+    `trusted` says that its annotations are believed. Times are seconds; no call lasts longer than `call_timeout`,
+    and no answer has more than `max_answer` bytes.
     Without `prefix` its tools keep their own names (`gateway.names`).
     """
 
@@ -68,6 +69,7 @@ class ServerSpec:
     call_timeout: float = 60.0
     connect_timeout: float = 30.0
     prefix: bool = True
+    max_answer: int = 64 * 1024 * 1024
 
     def resolve(self) -> Transport:
         """The transport with its secrets. Raises what the function raises, for example ConfigError."""

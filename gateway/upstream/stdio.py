@@ -103,13 +103,17 @@ class Lines(_Closable):
         except StopAsyncIteration:
             raise anyio.EndOfStream from None
 
+    def _bound(self, size: int) -> None:
+        if size > self._ceiling:
+            self.fault = "it wrote a line longer than `max_answer` lets it"
+            raise StopAsyncIteration
+
     async def _line(self) -> bytes:
         while (end := self._left.find(b"\n", self._searched)) < 0:
             self._searched = len(self._left)
-            if self._searched > self._ceiling:
-                self.fault = "it wrote a line longer than the ceiling"
-                raise StopAsyncIteration
+            self._bound(self._searched)
             await self._read()
+        self._bound(end)
         line = bytes(self._left[: end + 1])
         del self._left[: end + 1]
         self._searched = 0

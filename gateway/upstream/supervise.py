@@ -194,6 +194,7 @@ class Supervisor:
             era=self._era,
             connect_timeout=self.spec.connect_timeout,
             reaper=self._reaper,
+            ceiling=self.spec.max_answer,
             capabilities=self._capabilities,
             updated=self._updated,
             watched=self.watched,
@@ -250,10 +251,9 @@ class Supervisor:
             self._changed()
 
     async def _list(self, connection: Connection, transport: Transport) -> Listing:
-        seconds = self.spec.connect_timeout
         listing = await list_everything(
             connection.session,
-            lambda method, params: connection.ask(method, params, patience(method, seconds)),
+            lambda method, params: connection.ask(method, params, patience(method, self.spec.connect_timeout)),
             self.spec.name,
             trusted=self.spec.trusted,
         )

@@ -30,11 +30,12 @@ __all__ = [
     "request_body",
     "response",
     "result_in",
+    "too_large",
 ]
 
 Data = bytes | bytearray | memoryview
 
-MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one message from a server: beyond, it is cut off
+MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one message from a server, if nothing else is said
 MAX_DEPTH = 256  # nested containers: Python's own readers and writers fail at about 900
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -46,6 +47,11 @@ _FRAMES = (  # of a result, as nearly everybody writes them
     (b'{"result":', b',"jsonrpc":"2.0","id":%(id)d}'),
 )
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18}|"[A-Za-z0-9_.-]{1,64}")')
+
+
+def too_large(ceiling: int) -> str:
+    """Why an answer was cut off, and where its admin can say otherwise."""
+    return f"the answer is larger than {ceiling} bytes (`max_answer` in `[servers.NAME]` of toolgate.toml)"
 
 
 def read(data: Data) -> Any:
@@ -182,7 +188,7 @@ def id_hint(data: bytes) -> int | str | None:
     return value if isinstance(value, int | str) else None
 
 
-def is_response(message: Any, request_id: int) -> bool:
+def is_response(message: Any, request_id: int | str) -> bool:
     """Whether this is the answer to the request; an error may come without an id when ours could not be read."""
     if not isinstance(message, Mapping):
         return False

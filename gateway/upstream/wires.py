@@ -55,7 +55,7 @@ class Exchange:
         for piece in self.response.feed(data):
             self._left -= len(piece)
             if self._left < 0:
-                raise BadResponse(f"the answer is larger than {self._ceiling} bytes")
+                raise BadResponse(wire.too_large(self._ceiling))
             self._take(piece)
         if self.response.done:
             self._finish()

@@ -13,7 +13,7 @@ LOG_IN = "`user:ann` is not logged in: log in with `toolgate login notes --as an
     [
         "it exited with code 3", "it was ended by SIGKILL", "it closed its output", "it is still connecting",
         "it did not answer within 2.5 s", "the connection broke", "the connection ended",
-        "the server answered HTTP 502", "it went away again", "it wrote a line longer than the ceiling",
+        "the server answered HTTP 502", "it went away again", "it wrote a line longer than `max_answer` lets it",
         "its tools could not be listed again", LOG_IN,
         "it acts for its users, and nobody is asking",
         "it wants `a:b` and `c` of `user:ann`: log in with `toolgate login notes --scope a:b`",

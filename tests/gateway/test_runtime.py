@@ -165,9 +165,10 @@ def test_a_server_elsewhere_is_an_address_with_headers(project: Path) -> None:
 
 def test_the_admins_word_goes_with_the_server(project: Path) -> None:
     word = '[servers.it]\ntrusted = true\nera = "legacy"\ncall_timeout = 7\nconnect_timeout = 3\nprefix = false\n'
-    (project / "toolgate.toml").write_text(CONFIG + word)
+    (project / "toolgate.toml").write_text(CONFIG + word + 'max_answer = "1MB"\n')
     spec = a_spec(project, {"command": "x"})
     assert (spec.trusted, spec.era, spec.call_timeout, spec.connect_timeout) == (True, "legacy", 7.0, 3.0)
+    assert spec.max_answer == 1024 * 1024
     assert not spec.prefix
 
 

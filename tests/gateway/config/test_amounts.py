@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.amounts import count, duration, price, seconds, tokens, usd
+from gateway.config.amounts import count, duration, price, seconds, size, tokens, usd
 
-READERS = (count, tokens, usd, price, duration, seconds)
+READERS = (count, tokens, usd, price, duration, seconds, size)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,9 @@ READERS = (count, tokens, usd, price, duration, seconds)
         (seconds, Decimal("2.5"), 2.5),
         (seconds, "2.5", 2.5),
         (seconds, "2m", 120.0),
+        (size, 4096, 4096),
+        (size, "512KB", 512 * 1024),
+        (size, "64 MB", 64 * 1024 * 1024),
     ],
 )
 def test_an_amount_is_read_as_people_write_it(read: Callable[[object], object], value: object, amount: object) -> None:
@@ -52,6 +55,12 @@ def test_what_is_no_amount_is_refused_and_never_repeated(read: Callable[[object]
     with pytest.raises(ValueError, match=r"^(write|must)") as refused:
         read(value)
     assert "apples" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [1023, "0KB", "1025MB", 2**31])
+def test_a_size_that_is_no_bound_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="at least 1KB, and at most 1024MB"):
+        size(value)
 
 
 @pytest.mark.parametrize("read", [count, tokens, usd, seconds])

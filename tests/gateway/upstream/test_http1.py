@@ -88,6 +88,15 @@ def test_a_header_that_would_change_the_request_is_refused(name: str, value: str
         header_lines([(name, value)])
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br, identity", "x" * 99])
+def test_a_packed_answer_is_told_as_one(coding: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\ncontent-length: 2\r\n\r\n"
+    with pytest.raises(BadResponse, match="packed") as refused:
+        parse_head(head.encode())
+    assert len(str(refused.value)) < 100
+    assert parse_head(head.replace(coding, "identity").encode()).status == 200
+
+
 @pytest.mark.parametrize(
     ("told", "rest"),
     [

@@ -57,7 +57,7 @@ def test_a_message_goes_there_and_comes_back() -> None:
 def test_a_line_beyond_the_ceiling_ends_this_child_with_the_reason() -> None:
     async def scenario(pipes: Pipes) -> None:
         assert await all_of(pipes) == []
-        assert await pipes.why("") == "it wrote a line longer than the ceiling"
+        assert await pipes.why("") == "it wrote a line longer than `max_answer` lets it"
         with pytest.raises(anyio.EndOfStream):
             await pipes.read.receive()
 

@@ -43,6 +43,21 @@ def test_a_list_that_never_comes_does_not_keep_the_tools_from_being_used(
     asyncio.run(scenario())
 
 
+def test_no_answer_is_larger_than_its_server_allows(
+    hostile: Any, upstreams: Any, call: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "toolgate.upstream")
+
+    async def scenario() -> None:
+        async with upstreams(hostile("huge-result", max_answer=10_000)) as up:
+            for size, kind in ((5_000, Answered), (20_000, InDoubt)):
+                outcome = await up.forward(call("huge-result/act", {"size": size}), timeout=60, meta={})
+                assert isinstance(outcome, kind)
+
+    asyncio.run(scenario())
+    assert any("longer than `max_answer`" in message for message in caplog.messages)
+
+
 def test_no_call_lasts_longer_than_its_server_allows(hostile: Any, upstreams: Any, call: Any) -> None:
     async def scenario() -> None:
         for seconds in (0.1, 1.0, 5.0, 25.0):  # more, if they are over before the call could be sent

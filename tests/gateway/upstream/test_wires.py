@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.call import InDoubt
+from gateway.upstream import wire
 from gateway.upstream import wires as under_test
 from gateway.upstream.http1 import REST
 from gateway.upstream.meter import Pace
@@ -274,7 +275,7 @@ def test_the_ceiling_is_of_the_whole_answer_and_not_of_its_pieces() -> None:
         with closing(made):
             exchange = made.begin(ceiling=1000)
             made.far.sendall(SSE + event(note(1)) * 20)
-            assert await exchange.answer == InDoubt("the answer is larger than 1000 bytes")
+            assert await exchange.answer == InDoubt(wire.too_large(1000))
             await made.lost()
 
     asyncio.run(scenario())
