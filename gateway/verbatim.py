@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Verbatim", "encode", "fields", "once", "parts", "read", "texts", "whole", "within"]
+__all__ = ["Verbatim", "encode", "fields", "once", "parts", "read", "surely_json", "texts", "whole", "within"]
 
 
 class Verbatim(dict[str, Any]):
@@ -169,6 +169,14 @@ def encode(value: Any) -> bytes:
         return _encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"), default=_mapping).encode()
+
+
+def surely_json(value: Any) -> bool:
+    """Whether it is seen at a glance that JSON can say all of it. A number that it does not have would be `null`."""
+    try:
+        return b"null" not in _encode(value)
+    except (ValueError, OverflowError, RecursionError, TypeError):  # half a character is a ValueError
+        return False
 
 
 def _mapping(value: Any) -> Any:

@@ -30,7 +30,7 @@ class Response:
             return self._at_once(data)
         if self._counts and len(data) <= self._left:
             return self._part(data)
-        return self._pieces(bytes(data))
+        return self._pieces(data)
 
     def _at_once(self, data: Data) -> Iterable[Data]:
         """Nearly every response comes with its length, and as a whole unless it is long."""
@@ -38,21 +38,21 @@ class Response:
         end = start.find(b"\r\n\r\n") + 4
         head = parse_head(start[:end]) if end > 3 else None
         if head is None or head.status < 200 or not isinstance(head.body, int) or head.body < len(data) - end:
-            return self._pieces(bytes(data))
+            return self._pieces(data)
         self.head, self._left = head, head.body
         return self._part(data[end:])
 
     @property
     def _counts(self) -> bool:
         """Whether what comes next is of a body whose length is known."""
-        return self.head is not None and isinstance(self.head.body, int) and self._at == len(self._buffer)
+        return self.head is not None and isinstance(self.head.body, int)
 
     def _part(self, piece: Data) -> Iterable[Data]:
         self._left -= len(piece)
         self.done = not self._left
         return (piece,)
 
-    def _pieces(self, data: bytes) -> Iterator[bytes]:
+    def _pieces(self, data: Data) -> Iterator[bytes]:
         self._buffer, self._at = self._buffer[self._at :] + data, 0
         if self.head is None and not self._read_head():
             return

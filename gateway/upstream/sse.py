@@ -3,6 +3,8 @@
 __all__ = ["EventData"]
 
 _BOM = b"\xef\xbb\xbf"
+_CR, _BLANK = ord("\r"), ord(" ")
+_FEW = 16  # CR LF that are looked at one by one: of long events there are few, and to count takes longer than to find
 
 
 class EventData:
@@ -23,13 +25,13 @@ class EventData:
                 piece = self._unmarked(piece)
             else:
                 self._begun = True
-        if self._after_cr or (b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n")):
+        if self._after_cr or _has_lone_cr(piece):
             piece = self._in_lines(piece)
         self._rest += piece
         done: list[bytes] = []
         start = 0
         while (end := self._rest.find(b"\n", max(start, self._scanned))) >= 0:
-            self._line(bytes(self._rest[start:end]).removesuffix(b"\r"), done)
+            self._line(start, end - (end > start and self._rest[end - 1] == _CR), done)
             start = end + 1
         del self._rest[:start]
         self._scanned = len(self._rest)
@@ -53,17 +55,37 @@ class EventData:
         self._after_cr = piece.endswith(b"\r")
         return rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _line(self, line: bytes, done: list[bytes]) -> None:
-        name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if not line:
+    def _line(self, start: int, end: int, done: list[bytes]) -> None:
+        """What stands there in `_rest`. A value is copied once: it may be long."""
+        colon = self._rest.find(b":", start, end)
+        name = self._rest[start : end if colon < 0 else colon]
+        if start == end:
             self._finish(done)
         elif name == b"data":
-            self._data.append(value)
+            self._data.append(self._value(colon, end))
         elif name == b"event":
-            self._event = value
+            self._event = self._value(colon, end)
+
+    def _value(self, colon: int, end: int) -> bytes:
+        if colon < 0:
+            return b""
+        start = colon + 1 + (self._rest[colon + 1] == _BLANK)  # behind a value stands at least the end of its line
+        with memoryview(self._rest) as rest:
+            return bytes(rest[start:end])
 
     def _finish(self, done: list[bytes]) -> None:
         if self._data and self._event == b"message":
             done.append(b"\n".join(self._data))
         self._data, self._event = [], b"message"
+
+
+def _has_lone_cr(piece: bytes) -> bool:
+    """Also at the end, where a line feed may follow."""
+    at = piece.find(b"\r")
+    for _ in range(_FEW):
+        if at < 0:
+            return False
+        if piece[at + 1 : at + 2] != b"\n":
+            return True
+        at = piece.find(b"\r", at + 1)
+    return at >= 0 and piece.count(b"\r") != piece.count(b"\r\n")

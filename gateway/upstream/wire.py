@@ -13,7 +13,7 @@ from typing import Any
 import mcp_types as types
 
 from gateway import verbatim
-from gateway.verbatim import Verbatim, encode, within
+from gateway.verbatim import Verbatim, encode, surely_json, within
 
 __all__ = [
     "MAX_DEPTH",
@@ -74,7 +74,7 @@ def flaw_in(value: Any) -> str:
     """
     if not _shallow(value) and depth_over(value, MAX_DEPTH):
         return f"it is nested more than {MAX_DEPTH} levels deep"
-    if isinstance(value, Verbatim):
+    if isinstance(value, Verbatim) or surely_json(value):
         return ""
     try:
         dump(value)

@@ -47,3 +47,37 @@ def test_where_the_stream_is_cut_changes_nothing(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
     pieces = [STREAM[start:end] for start, end in pairwise(edges)]
     assert [data for piece in pieces for data in events.feed(piece)] == MESSAGES
+
+
+def by_the_book(stream: bytes) -> list[bytes]:
+    """All at once, and line by line."""
+    found: list[bytes] = []
+    data: list[bytes] = []
+    kind = b"message"
+    for line in stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")[:-1]:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if not line:
+            if data and kind == b"message":
+                found.append(b"\n".join(data))
+            data, kind = [], b"message"
+        elif name == b"data":
+            data.append(value)
+        elif name == b"event":
+            kind = value
+    return found
+
+
+WORDS = [b"data", b"data: ", b"data:", b"event: message\n", b"event:", b":", b" ", b"x", b"\xef", b"\r\n" * 20]
+
+
+@given(
+    st.lists(st.sampled_from([*WORDS, b"\r", b"\n", b"\r\n", b"\n\n", b"\r\n\r\n", b"long" * 2000]), max_size=30),
+    st.lists(st.integers(0, 10_000), max_size=6),
+)
+def test_of_whatever_comes_the_events_are_those_of_the_book(words: list[bytes], cuts: list[int]) -> None:
+    stream, events = b"".join(words), EventData()
+    if stream.startswith(b"\xef"):
+        stream = b"\n" + stream  # it is no part of a mark
+    edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
+    assert [data for start, end in pairwise(edges) for data in events.feed(stream[start:end])] == by_the_book(stream)

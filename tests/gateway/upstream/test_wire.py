@@ -62,6 +62,22 @@ def test_what_json_cannot_say_is_named(value: Any, flaw: str) -> None:
     assert flaw in wire.flaw_in(value)
 
 
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.floats() | st.text(st.characters(), max_size=4) | st.just("null"),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(), max_size=2), inner),
+        max_leaves=10,
+    )
+)
+def test_whatever_can_not_be_written_has_a_flaw_and_nothing_else_has(value: Any) -> None:
+    try:
+        wire.dump(value)
+    except ValueError:
+        assert wire.flaw_in(value) != ""
+    else:
+        assert wire.flaw_in(value) == ""
+
+
 def nested(levels: int) -> Any:
     value: Any = []
     for _ in range(levels - 1):

@@ -39,6 +39,12 @@ def plain(message: Any, *, more: bytes = b"") -> bytes:
     return JSON + more + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
+def plain_event(message: Any) -> bytes:
+    """An event stream whose length is known, which is unusual."""
+    body = b"data: " + json.dumps(message).encode() + b"\n\n"
+    return b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+
+
 class Line:
     """A wire on one end of a socket pair; the test has the other end."""
 
@@ -123,7 +129,7 @@ def test_who_listens_to_nothing_needs_no_ear() -> None:
 
 @pytest.mark.parametrize("step", [700, 4096, 5000, 65_536, 10**6])
 @pytest.mark.parametrize("error", [False, True])
-@pytest.mark.parametrize("whole", [plain, lambda message: SSE + event(message) + END], ids=["json", "events"])
+@pytest.mark.parametrize("whole", [plain, lambda message: SSE + event(message) + END, plain_event])
 def test_of_a_long_answer_nothing_is_kept_in_the_room_in_which_it_came(
     whole: Callable[[Any], bytes], error: bool, step: int
 ) -> None:
