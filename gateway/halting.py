@@ -14,7 +14,7 @@ from gateway.errors import IllegalEvent, StoreError
 from gateway.events import Cancelled, Event, Paused, Recorded
 from gateway.store import Store
 
-__all__ = ["EVERY", "Halting", "halts", "side_by_side", "watched"]
+__all__ = ["EVERY", "Halting", "Lookout", "halts", "side_by_side"]
 
 T = TypeVar("T")
 
@@ -33,6 +33,7 @@ class Halting:
         self._store, self._run_id, self._driver = store, run_id, driver
         self._seen: int | None = None  # the last event that the step under way knew of, if one is
         self._halted = False
+        self._version: int | None = None  # of the store, at the last look
 
     async def through(self, step: Awaitable[None], seen: int) -> bool:
         """Takes a step, which knows of the events up to `seen`; says whether to its end. It is left in the middle when
@@ -50,16 +51,11 @@ class Halting:
                 self._driver.uncancel()
         return not self._halted
 
-    async def look(self) -> None:
-        """Looks on, for ever."""
-        version: int | None = None
-        while True:
-            await asyncio.sleep(EVERY)
-            with contextlib.suppress(StoreError):  # whoever takes the step finds out what is wrong
-                now = await self._store.version()
-                if now != version and self._seen is not None:
-                    self._heed(await self._store.events(self._run_id, self._seen))
-                    version = now
+    async def look(self, version: int) -> None:
+        """At what was written, if this is another version of the store than at the last look."""
+        if version != self._version and self._seen is not None:
+            self._heed(await self._store.events(self._run_id, self._seen))
+            self._version = version
 
     def _heed(self, fresh: Sequence[Recorded]) -> None:
         """Another step than the one that was looked for may be under way by now: it knew of more."""
@@ -71,19 +67,45 @@ class Halting:
             self._driver.cancel()
 
 
-@contextlib.asynccontextmanager
-async def watched(store: Store, run_id: str) -> AsyncIterator[Halting]:
-    """Somebody looks out for what halts this run, as long as the current task drives it."""
-    driver = asyncio.current_task()
-    assert driver is not None  # noqa: S101 - this runs in one
-    halting = Halting(store, run_id, driver)
-    looking = asyncio.create_task(halting.look())
-    try:
-        yield halting
-    finally:
-        looking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await looking
+class Lookout:
+    """Looks at a store for all that are driven by one loop: what it costs does not grow with how many wait for a model,
+    as long as nobody writes.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._driven: set[Halting] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def watched(self, run_id: str) -> AsyncIterator[Halting]:
+        """It looks out for what halts this run, as long as the current task drives it."""
+        driver = asyncio.current_task()
+        assert driver is not None  # noqa: S101 - this runs in one
+        halting = Halting(self._store, run_id, driver)
+        self._driven.add(halting)
+        self._looking = self._looking or asyncio.create_task(self._look(), name="toolgate.lookout")
+        try:
+            yield halting
+        finally:
+            self._driven.discard(halting)
+            if not self._driven:
+                await self._stop()
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(StoreError):  # whoever takes the step finds out what is wrong
+                version = await self._store.version()
+                for halting in tuple(self._driven):
+                    await halting.look(version)
+
+    async def _stop(self) -> None:
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await looking
 
 
 async def side_by_side(calls: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:

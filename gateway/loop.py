@@ -19,7 +19,7 @@ from gateway.calling import Calling, now
 from gateway.conversation import AnswerRejected, Interrupted, Searched
 from gateway.errors import ContextTooSmall, IllegalEvent, ToolgateError
 from gateway.events import Cancelled, Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
-from gateway.halting import Halting, watched
+from gateway.halting import Halting, Lookout
 from gateway.hearing import OfRun
 from gateway.journal import Journal
 from gateway.later import Slept, Woke
@@ -84,6 +84,7 @@ class Loop:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._lookout = Lookout(parts.store)
 
     async def drive(self, run_id: str, watcher: Watcher | None = None) -> Run:
         """Takes the run as far as it goes by itself, and returns what it has become.
@@ -92,14 +93,14 @@ class Loop:
         configured any more. Cancelled (Ctrl-C), it leaves the run as a crash would: nothing is lost.
         """
         await self._parts.store.expire()
-        async with leased(self._parts.store, run_id) as lease, watched(self._parts.store, lease.run_id) as halting:
+        async with leased(self._parts.store, run_id) as lease, self._lookout.watched(lease.run_id) as halting:
             return await _Drive(self._parts, lease, watcher or Unwatched(), halting).to_rest()
 
     async def work(self, lease: Lease, over: Callable[[], bool], watcher: Watcher | None = None) -> Run:
         """The same for a worker, who has claimed the run and lets go of it himself: until it rests, or until his time
         is `over`, which he is asked between two steps. A run that is paused stays so.
         """
-        async with beating(self._parts.store, lease), watched(self._parts.store, lease.run_id) as halting:
+        async with beating(self._parts.store, lease), self._lookout.watched(lease.run_id) as halting:
             return await _Drive(self._parts, lease, watcher or Unwatched(), halting, over).to_rest()
 
 

@@ -14,7 +14,7 @@ from gateway.run import ENDED
 from gateway.store import Claim, Lease
 from gateway.store.jobs import COLUMNS
 from gateway.store.ledger import Ledger
-from gateway.store.transactions import Bid, acquire, release
+from gateway.store.transactions import Bid, lent, release
 
 __all__ = ["COMING", "HEADS", "READY", "TAKEN", "claim", "lay_down", "put_off", "ready"]
 
@@ -29,7 +29,8 @@ TAKEN = (
     f"SELECT {COLUMNS}, runs.owner, runs.lease_until, jobs.attempts FROM jobs"  # noqa: S608 - columns of our own
     " JOIN runs ON runs.id = jobs.run_id WHERE jobs.taken = 1"
 )
-_ONE = f"SELECT {COLUMNS}, runs.owner FROM jobs JOIN runs ON runs.id = jobs.run_id"  # noqa: S608 - columns of our own
+_LEASE = "runs.owner, runs.epoch, runs.lease_until"
+_ONE = f"SELECT {COLUMNS}, {_LEASE} FROM jobs JOIN runs ON runs.id = jobs.run_id"  # noqa: S608 - columns of our own
 # From each lane to the next, by the index: what a claim costs does not grow with how many wait in a lane.
 HEADS = f"""
 WITH RECURSIVE lanes (lane) AS (
@@ -41,7 +42,7 @@ WITH RECURSIVE lanes (lane) AS (
   SELECT (SELECT min(place) FROM jobs WHERE state = 'ready' AND taken = 0 AND lane = lanes.lane)
   FROM lanes WHERE lanes.lane IS NOT NULL
 )
-SELECT {COLUMNS}, runs.owner FROM heads JOIN jobs ON jobs.place = heads.place JOIN runs ON runs.id = jobs.run_id
+SELECT {COLUMNS}, {_LEASE} FROM heads JOIN jobs ON jobs.place = heads.place JOIN runs ON runs.id = jobs.run_id
 """  # noqa: S608 - columns of our own
 READY = f"SELECT {COLUMNS} FROM jobs WHERE state = 'ready' AND taken = 0 ORDER BY lane, place LIMIT ?"  # noqa: S608 - as above
 _DUE = "UPDATE jobs SET state = 'ready' WHERE state = 'later' AND taken = 0 AND ready <= ?"
@@ -65,7 +66,7 @@ _TURN = (
 @dataclass(frozen=True, slots=True)
 class _Head:
     job: Job
-    owner: str | None
+    lease: tuple[str | None, int, int]  # its owner, his epoch, and until when he has it
 
 
 def claim(db: Ledger, wish: Claim, now: int) -> Lease | None:
@@ -73,24 +74,25 @@ def claim(db: Ledger, wish: Claim, now: int) -> Lease | None:
     under_way = _under_way(db, wish, now)
     db.execute(_DUE, (now,))
     while True:
-        heads = {head.job: head.owner for head in _heads(db, wish)}
+        heads = {head.job: head.lease for head in _heads(db, wish)}
         job = choose(list(heads), under_way, wish.slots, _turns(db, {job.tenant for job in heads}))
         if job is None:
             return None
         lease = _acquired(db, wish, job, heads[job], now)
         if lease is not None:
-            db.execute(_TAKE, (job.run_id,))
-            db.execute(_TURN, (job.tenant,))
+            db.later(_TAKE, (job.run_id,))
+            db.later(_TURN, (job.tenant,))
             return lease
         db.execute(_LATER, (now + LOOK_AGAIN, job.run_id))
 
 
-def _acquired(db: Ledger, wish: Claim, job: Job, owner: str | None, now: int) -> Lease | None:
+def _acquired(db: Ledger, wish: Claim, job: Job, standing: tuple[str | None, int, int], now: int) -> Lease | None:
     """Not what somebody drives who is no worker (`toolgate resume`): he too may only be cut off for a moment."""
+    owner = standing[0]
     gone = owner if owner and wish.dead(owner) else None
     if owner and gone is None and not wish.takes_over:
         return None
-    return acquire(db, Bid(job.run_id, wish.owner, gone, wish.seconds), now)
+    return lent(db, Bid(job.run_id, wish.owner, gone, wish.seconds), standing, now)
 
 
 def ready(db: Ledger, wish: Claim, most: int, now: int) -> Sequence[Job]:
@@ -153,7 +155,7 @@ def _heads(db: Ledger, wish: Claim) -> Sequence[_Head]:
     else:
         one = f"{_ONE} WHERE jobs.run_id = ? AND jobs.state = 'ready' AND jobs.taken = 0"
         rows = db.execute(one, (wish.run_id,)).fetchall()
-    found = [_Head(Job(*columns), owner) for *columns, owner in rows]
+    found = [_Head(Job(*columns), (owner, epoch, until)) for *columns, owner, epoch, until in rows]
     return [head for head in found if wish.agents is None or head.job.agent in wish.agents]
 
 

@@ -63,7 +63,7 @@ def follow(db: Ledger, run_id: str, before: Standing, status: Status | None, at:
     elif at is not None and before.status == "queued" and status == "paused":
         _makes_room(db, run_id, _ASIDE)
     elif at is not None and before.status in _RESTING and status != "paused":
-        db.execute(_HEARD, (at, run_id))
+        db.later(_HEARD, (at, run_id))
 
 
 def _makes_room(db: Ledger, run_id: str, how: str) -> None:
@@ -71,6 +71,6 @@ def _makes_room(db: Ledger, run_id: str, how: str) -> None:
     found = db.execute("SELECT session FROM jobs WHERE run_id = ?", (run_id,)).fetchone()
     if found is None:
         return
-    db.execute(how, (run_id,))
+    db.later(how, (run_id,))
     if found[0]:
-        db.execute(_NEXT_OF_SESSION, (found[0],))
+        db.later(_NEXT_OF_SESSION, (found[0],))

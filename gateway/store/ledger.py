@@ -106,6 +106,7 @@ class Ledger:
         self._booked: dict[tuple[str, str], list[int]] = {}
         self._events: list[tuple[str, int, int, str]] = []
         self._noted: dict[str, int] = {}
+        self._later: list[tuple[str, Sequence[object]]] = []
         self.wrote = False  # whether there is anything of it in the database that `execute` has not done
 
     def execute(self, sql: str, parameters: Any = ()) -> Cursor:
@@ -114,8 +115,18 @@ class Ledger:
         self._memory.clear()
         return self._connection.execute(sql, parameters)
 
+    def later(self, sql: str, parameters: Sequence[object]) -> None:
+        """A statement of which nobody looks at what comes of it: it goes with all that is written at the end."""
+        self._later.append((sql, parameters))
+        self._memory.clear()
+
     def flush(self) -> None:
         """Writes what is not written yet. Raises what the database raises."""
+        if self._later:
+            told, self._later = self._later, []
+            for sql, parameters in told:
+                self._connection.executemany(sql, [parameters])
+            self._memory.clear()
         if self._events:
             events, self._events = self._events, []
             self.write(_EVENT, events)
@@ -135,14 +146,11 @@ class Ledger:
         """Where it stands, with what was written down here. Whoever writes an event of it counts `seq` up."""
         runs = self._memory.runs
         if run_id not in runs:
-            self._flush_events()
+            if self._events or self._later:
+                self.flush()
             row = self._connection.execute(_STANDING, (run_id,)).fetchone()
             runs[run_id] = None if row is None else Standing(row[0], row[1] or 0, *row[2:])
         return runs[run_id]
-
-    def _flush_events(self) -> None:
-        if self._events:
-            self.flush()
 
     def add_event(self, run_id: str, seq: int, at: int, body: str) -> None:
         self._events.append((run_id, seq, at, body))

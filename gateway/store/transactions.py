@@ -53,6 +53,7 @@ __all__ = [
     "Append",
     "acquire",
     "append",
+    "lent",
     "release",
 ]
 __all__ += ["renew", "renew_all", "run_row", "task"]
@@ -117,7 +118,7 @@ def append(db: Db, work: Append, now: int) -> Seq:
     if status != before:
         # Who ends a run that he drives lets go of it with that: nobody is left who could die with it.
         over = ", owner = NULL, lease_until = 0" if status in ENDED and work.lease else ""
-        db.execute(f"UPDATE runs SET status = ?{over} WHERE id = ?", (status, run_id))  # noqa: S608 - our own words
+        db.later(f"UPDATE runs SET status = ?{over} WHERE id = ?", (status, run_id))  # noqa: S608 - our own words
     if status in ENDED and (before not in ENDED or work.changes):  # an answer that comes late may restore an approval
         _withdraw(db, run_id)
     last = Seq(seq)
@@ -140,10 +141,10 @@ def _write_event(db: Db, run_id: str, seq: int, event: Event, now: int) -> None:
 
 def _withdraw(db: Db, run_id: str) -> None:
     """A run that has ended asks nothing any more; but an MCP client that only went may come back for its answer."""
-    db.execute(
-        "UPDATE approvals SET state = 'cancelled' WHERE run_id = :run AND state IN ('pending', 'approved')"
-        " AND EXISTS (SELECT 1 FROM runs WHERE id = :run AND (driver = 'loop' OR status = 'cancelled'))",
-        {"run": run_id},
+    db.later(
+        "UPDATE approvals SET state = 'cancelled' WHERE run_id = ? AND state IN ('pending', 'approved')"
+        " AND EXISTS (SELECT 1 FROM runs WHERE id = ? AND (driver = 'loop' OR status = 'cancelled'))",
+        (run_id, run_id),
     )
 
 
@@ -348,10 +349,15 @@ def acquire(db: Db, bid: Bid, now: int) -> Lease | None:
     row = db.execute("SELECT owner, epoch, lease_until FROM runs WHERE id = ?", (bid.run_id,)).fetchone()
     if row is None:
         raise UnknownRun(bid.run_id)
-    holder, epoch, until = row
+    return lent(db, bid, row, now)
+
+
+def lent(db: Db, bid: Bid, standing: tuple[str | None, int, int], now: int) -> Lease | None:
+    """The same for whoever knows how it stands: its owner, his epoch, and until when he has it."""
+    holder, epoch, until = standing
     if holder not in (None, bid.gone) and until > now:
         return None
-    db.execute(
+    db.later(
         "UPDATE runs SET owner = ?, epoch = ?, lease_until = ? WHERE id = ?",
         (bid.owner, epoch + 1, now + round(bid.seconds * 1000), bid.run_id),
     )

@@ -11,7 +11,7 @@ from gateway import halting
 from gateway.call import InDoubt, outcome_from_json
 from gateway.errors import IllegalEvent, StoreError
 from gateway.events import Cancelled, Event, ModelFailed, Paused, Queued, Resumed, Returned
-from gateway.halting import halts, side_by_side, watched
+from gateway.halting import Lookout, halts, side_by_side
 from gateway.store.sqlite import SqliteStore
 from gateway.upstream import ServerSpec, Stdio
 from providers import Request, StreamEvent, TextDelta
@@ -22,6 +22,7 @@ from tests.fixtures.stores import place_in, store_at
 
 DONE = says("Done.")
 PAUSED = Paused("person", "lunch", by="user:ann")
+RESUMED = Resumed("on", "user:ann")
 AT_ONCE = Paused("person", "lunch", by="user:ann", at_once=True)
 
 
@@ -197,7 +198,8 @@ def test_what_a_step_knew_of_does_not_halt_it(tmp_path: Path, monkeypatch: pytes
             for _ in range(5):
                 await looks.acquire()
 
-        async with watched(Counted(), "r-1") as halt:  # type: ignore[arg-type] # all that is asked of it
+        lookout = Lookout(Counted())  # type: ignore[arg-type] # all that is asked of it
+        async with lookout.watched("r-1") as halt:
             await halt.through(step(), seq)
         store.close()
 
@@ -214,7 +216,7 @@ def test_who_cancels_the_driver_himself_stops_it(tmp_path: Path) -> None:
             await asyncio.Event().wait()
 
         async def drive() -> None:
-            async with watched(store, "r-1") as halt:
+            async with Lookout(store).watched("r-1") as halt:
                 await halt.through(step(), 1)
 
         driving = asyncio.create_task(drive())
@@ -253,3 +255,50 @@ def test_side_by_side_one_that_may_not_be_made_stops_no_other_and_one_that_break
         assert ended[3:] == ["stopped"]
 
     asyncio.run(scenario())
+
+
+def test_one_looks_out_for_all_that_are_driven_and_goes_with_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halting, "EVERY", 0.01)
+
+    def looking() -> int:
+        return sum(task.get_name() == "toolgate.lookout" for task in asyncio.all_tasks())
+
+    async def scenario() -> None:
+        store = await opened_run(tmp_path)
+        await store.append("r-2", [Queued("loop", "user:ann", "acme")], lease=None)
+        lookout, begun, whole = Lookout(store), asyncio.Semaphore(0), []
+
+        async def step() -> None:
+            begun.release()
+            await asyncio.Event().wait()
+
+        async def drive(run_id: str) -> None:
+            async with lookout.watched(run_id) as halt:
+                seen = (await store.run_row(run_id)).seq
+                whole.append((run_id, await halt.through(step(), seen)))
+
+        for _ in range(2):  # also when all were gone in between
+            drives = [asyncio.create_task(drive(run_id)) for run_id in ("r-1", "r-2")]
+            async with asyncio.timeout(PATIENCE):
+                await begun.acquire()
+                await begun.acquire()
+                assert looking() == 1
+                await elsewhere_to(tmp_path, "r-1")
+                await drives[0]
+                assert (looking(), drives[1].done()) == (1, False)
+                await elsewhere_to(tmp_path, "r-2")
+                await drives[1]
+        assert whole == [("r-1", False), ("r-2", False)] * 2
+        assert looking() == 0
+        store.close()
+
+    asyncio.run(scenario())
+
+
+async def elsewhere_to(folder: Path, run_id: str) -> None:
+    """Another process stops it."""
+    other = SqliteStore(folder / "toolgate.db")
+    await other.append(run_id, [AT_ONCE] if (await other.run_row(run_id)).seq == 1 else [RESUMED, AT_ONCE], lease=None)
+    other.close()

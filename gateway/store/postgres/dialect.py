@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from gateway.store.migrations import SQLITE_ONLY
 
-__all__ = ["in_words", "several", "statement", "tables"]
+__all__ = ["in_words", "said", "several", "statement", "tables"]
 
 _USER = re.compile(r"(?<!%\()(?<![\w\"'])user(?![\w\"'])")
 _NAMED = re.compile(r"(?<![\w:]):(\w+)")
@@ -29,6 +29,17 @@ def statement(sql: str, *, named: bool) -> bytes:
 def several(sql: str, rows: int) -> str:
     """An INSERT of one row as one of so many."""
     return _VALUES.sub(lambda found: f"VALUES {', '.join([found[1]] * rows)}", sql, count=1)
+
+
+def said(sql: str, row: Sequence[object], literal: Callable[[object], str]) -> str:
+    """A statement with its parameters in it, each value as a `literal`."""
+    parts = _between(sql)
+    return "".join(part + literal(value) for part, value in zip(parts, row, strict=False)) + parts[-1]
+
+
+@lru_cache(64)
+def _between(sql: str) -> Sequence[str]:
+    return _USER.sub('"user"', sql).split("?")
 
 
 def in_words(sql: str, rows: Sequence[Sequence[object]], literal: Callable[[object], str]) -> str:

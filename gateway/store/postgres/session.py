@@ -16,7 +16,7 @@ from psycopg.types.numeric import IntLoader
 from gateway.errors import StoreError
 from gateway.store.connection import Cursor
 from gateway.store.postgres.address import Address
-from gateway.store.postgres.dialect import in_words, several, statement
+from gateway.store.postgres.dialect import in_words, said, several, statement
 
 __all__ = ["BUSY_SECONDS", "Session"]
 
@@ -81,7 +81,11 @@ class Session:
 
     def executemany(self, sql: str, rows: Sequence[Any], /) -> None:
         """An INSERT as one statement with all rows: the driver would make as many of it as there are rows."""
-        if not sql.startswith("INSERT"):
+        plain = sql.startswith("INSERT") and "SELECT" not in sql
+        if not plain and self._gathered is not None:
+            self._gathered += [said(sql, row, self._literal) for row in rows]
+            return
+        if not plain:
             with self._db.cursor() as cursor:
                 cursor.executemany(statement(sql, named=False), rows)
             return
@@ -107,7 +111,7 @@ class Session:
 
     @contextlib.contextmanager
     def together(self, last: str) -> Iterator[None]:
-        """The rows that are inserted within go to the server in one message, with the `last` words."""
+        """What `executemany` is given within goes to the server in one message, with the `last` words."""
         self._gathered = []
         try:
             yield

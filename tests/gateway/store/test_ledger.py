@@ -80,6 +80,23 @@ def test_what_a_statement_changes_is_seen(ledger: Ledger) -> None:
     assert ledger.taken("a") == {"turns": 2}
 
 
+def test_what_a_statement_will_change_at_the_end_is_seen_by_whoever_looks_before(ledger: Ledger) -> None:
+    assert ledger.run("r") is not None
+    ledger.later("UPDATE runs SET owner = ?, epoch = epoch + ? WHERE id = 'r'", ("o", 4))
+    ledger.later("UPDATE runs SET status = ? WHERE owner = 'o'", ("failed",))
+    run = ledger.run("r")
+    assert run is not None
+    assert (run.status, run.owner, run.epoch) == ("failed", "o", 4)
+    ledger.later("UPDATE runs SET epoch = epoch + ?", (1,))
+    assert ledger.execute("SELECT epoch FROM runs").fetchone() == (5,)
+    ledger.later("UPDATE runs SET epoch = epoch + ?", (1,))
+    ledger.flush()
+    found = ledger.run("r")
+    assert found is not None
+    assert found.epoch == 6
+    assert not ledger.wrote, "whether an UPDATE found anything, nobody has looked"
+
+
 def test_what_one_connection_looked_up_stays_true_until_another_one_writes(tmp_path: Path) -> None:
     schema = (Path(gateway.store.__file__).parent / "schema.sql").read_text()
     with (

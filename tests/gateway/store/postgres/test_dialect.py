@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.store.migrations import statements
-from gateway.store.postgres.dialect import in_words, several, statement, tables
+from gateway.store.postgres.dialect import in_words, said, several, statement, tables
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,11 @@ def test_rows_stand_in_words_where_their_marks_were() -> None:
     assert told == (
         "INSERT INTO t (\"user\", a) VALUES ('user', 1), ('?', 2) ON CONFLICT (\"user\") DO UPDATE SET a = excluded.a"
     )
+
+
+def test_a_statement_is_said_with_its_parameters_in_it() -> None:
+    assert (
+        said("UPDATE t SET user = ?, a = a WHERE b = ?", ("?", 2), repr)
+        == "UPDATE t SET \"user\" = '?', a = a WHERE b = 2"
+    )
+    assert said("DELETE FROM t", (), repr) == "DELETE FROM t"
