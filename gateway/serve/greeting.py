@@ -20,6 +20,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 from gateway.call import JsonObject
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, message_of
 from gateway.serve.asking import ASKER, Asker
+from gateway.serve.discovery import OFFERED, Discovery
 from gateway.serve.door import MCP_PATH
 from gateway.serve.farewell import SESSION, end_session, in_his_name
 from gateway.serve.front import Front
@@ -40,13 +41,6 @@ _DECLARED: Mapping[str, Mapping[str, type]] = {
     "sampling": {"context": dict, "tools": dict},
     "elicitation": {"form": dict, "url": dict},
 }
-_OFFERED: JsonObject = {  # what `server` says to `initialize`, whatever the version
-    "completions": {},
-    "logging": {},
-    "prompts": {"listChanged": True},
-    "resources": {"listChanged": True, "subscribe": True},
-    "tools": {"listChanged": True},
-}
 _POSTED = [(b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream")]
 _INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 _NOT_TAKEN = {"code": INTERNAL_ERROR, "message": "Toolgate could not go on with this session now; try again"}
@@ -61,12 +55,15 @@ class Greeting:
 
     def __init__(self, app: App, front: Front, stamp: JsonObject, handshakes: Handshakes) -> None:
         self._app, self._front, self._stamp, self._handshakes = app, front, stamp, handshakes
+        self._discovery = Discovery(front, stamp)
         self._telling: dict[str, asyncio.Task[None]] = {}  # sessions that the SDK is being told of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         session = session_of(scope)
         if session is None and _is_hello(scope):
             await self._greet(scope["state"][ASKER], message_of(scope), send)
+            return
+        if session is None and await self._discovery.answers(scope, send):
             return
         try:
             answer = None if session is None else await self._within(session, scope)
@@ -85,7 +82,7 @@ class Greeting:
         params = message["params"]
         version = params["protocolVersion"]
         result = {
-            "capabilities": _OFFERED,
+            "capabilities": OFFERED,
             "protocolVersion": version if version in HANDSHAKE_PROTOCOL_VERSIONS else LATEST_HANDSHAKE_VERSION,
             "serverInfo": self._stamp,
             "instructions": self._front.instructions(Client.said(asker, None)),
