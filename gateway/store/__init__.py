@@ -41,6 +41,7 @@ __all__ = [
     "Seq",
     "Settle",
     "Store",
+    "Unchanged",
     "run_account",
     "title_of",
 ]
@@ -195,6 +196,14 @@ class Again:
     token: str
 
 
+@value(frozen=True, slots=True)
+class Unchanged:
+    """Nothing has happened in the run since this event of it; else the whole append fails (Conflict)."""
+
+    run_id: str
+    seq: int
+
+
 class Seq(int):
     """The seq of a run's last event. `at` is when it was recorded, in milliseconds since 1970 (UTC)."""
 
@@ -205,7 +214,7 @@ TITLE_LENGTH = 80
 
 Change = (
     Enqueue | Fire | Reserve | Settle | Pace | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once
-    | Again | Join | Turn | Keep
+    | Again | Join | Turn | Keep | Unchanged
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from gateway.store import (
     RunRow,
     Seq,
     Settle,
+    Unchanged,
     approvals,
     firings,
     jobs,
@@ -313,6 +314,12 @@ def _again(db: Db, change: Again, _now: int) -> None:
     db.execute("DELETE FROM once WHERE token = ?", (change.token,))
 
 
+def _unchanged(db: Db, change: Unchanged, _now: int) -> None:
+    standing = db.run(change.run_id)
+    if standing is None or standing.seq != change.seq:
+        raise Conflict(f"run `{change.run_id}` has gone on meanwhile; nothing was written")
+
+
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Enqueue: _enqueue,
     Fire: firings.fire,
@@ -328,6 +335,7 @@ _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Finish: _finish,
     Once: _once,
     Again: _again,
+    Unchanged: _unchanged,
     Join: sessions.join,
     Turn: sessions.turn,
     Keep: sessions.keep,
