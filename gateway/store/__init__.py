@@ -86,10 +86,13 @@ class Enqueue:
 
 @value(frozen=True, slots=True)
 class Fire:
-    """A schedule fires at a moment, in milliseconds since 1970: once, else the whole append fails (AlreadyUsed)."""
+    """A schedule fires at a moment, in milliseconds since 1970: once, else the whole append fails (AlreadyUsed). So it
+    does where the run of this moment is there, or was deleted.
+    """
 
     schedule: str
     moment: int
+    run_id: str
 
 
 @value(frozen=True, slots=True)

@@ -157,18 +157,16 @@ def _standing(db: Db, work: Append) -> Standing | None:
 
 
 def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
-    """Raises Conflict for the id of one that is being deleted: its events are still there."""
+    """Raises Conflict for the id of one that was deleted: what it was allowed to do may be done."""
     title = title_of(event.input)
     made = db.execute(
         "INSERT INTO runs (id, status, driver, user, tenant, agent, title, created, updated, seq)"
         " SELECT ?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0"
-        " WHERE NOT EXISTS (SELECT 1 FROM removed WHERE run_id = ? AND done = 0)",
+        " WHERE NOT EXISTS (SELECT 1 FROM removed WHERE run_id = ?)",
         (run_id, event.driver, event.user, event.tenant, event.agent, title, now, now, run_id),
     )
     if made.rowcount != 1:
-        raise Conflict(
-            f"run `{run_id}` is being deleted; take another id, or wait until it is gone (`toolgate store prune`)"
-        )
+        raise Conflict(f"run `{run_id}` was deleted, and its id does not come back; take another one")
 
 
 def _reserve(db: Db, change: Reserve, now: int) -> None:
