@@ -58,6 +58,8 @@ __all__ = [
 class ToolgateError(Exception):
     """Anything that Toolgate itself reports. The text is for the user: what, where, what to do; never a secret."""
 
+    run_id: str = ""  # of the run that was under way in this program, where it broke: it can be resumed
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

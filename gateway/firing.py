@@ -6,8 +6,7 @@ later than the schedule allows. So a restart submits one run, not a hundred.
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 
 from gateway.config.settings import ScheduleConfig
@@ -36,10 +35,10 @@ def next_firing(schedule: ScheduleConfig, now: int) -> int:
 
 
 class Firing:
-    """`clock` gives milliseconds since 1970."""
+    """By the clock of the store: that of one worker may be wrong."""
 
-    def __init__(self, offline: Offline, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
-        self._offline, self._clock = offline, clock
+    def __init__(self, offline: Offline) -> None:
+        self._offline = offline
         self._told: set[tuple[str, int]] = set()  # what could not be submitted
 
     async def run(self) -> None:
@@ -64,7 +63,7 @@ class Firing:
 
     async def _due(self, name: str, schedule: ScheduleConfig) -> str | None:
         """What can't be submitted (an agent that is gone) is told, and tried again until it is too late."""
-        now, key = self._clock(), schedule_key(self._offline.config.identity.tenant, name)
+        now, key = self._offline.store.now(), schedule_key(self._offline.config.identity.tenant, name)
         moment = before(schedule.cron, zone_named(schedule.zone), now)
         try:
             last = await self._offline.store.last_firing(key)
@@ -77,7 +76,7 @@ class Firing:
             if moment <= last or now - moment > schedule.late * 1000:
                 return None
             return await self._submit(key, schedule, moment)
-        except AlreadyUsed:  # another worker was first
+        except AlreadyUsed:  # another worker was first, or it was the same moment before the clock was set back
             return None
         except ToolgateError as error:
             if (name, moment) not in self._told:
@@ -101,4 +100,4 @@ class Firing:
             schedule.priority,
             run_id=run_id,
         )
-        return await submit(self._offline, wanted, Fire(key, moment))
+        return await submit(self._offline, wanted, Fire(key, moment, run_id))

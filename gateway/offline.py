@@ -12,17 +12,17 @@ from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.config import Budgets, Config, LiveBudgets
 from gateway.effects import UNDO, undo_run
-from gateway.errors import StoreError, ToolgateError
+from gateway.errors import Conflict, StoreError, ToolgateError
 from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed, Succeeded
 from gateway.lasting import DAY
 from gateway.later import Notified
 from gateway.policy import LivePolicy, load
 from gateway.reserving import settled_of_lost
-from gateway.reversal import OF_UNDO, begun, copied_calls, here, settlement, undos
+from gateway.reversal import OF_UNDO, begun, copied_calls, here, said_of, settlement, undos
 from gateway.rollout import Paths, open_policy
 from gateway.run import ENDED, Run, fold
 from gateway.standing import held_back
-from gateway.store import run_account
+from gateway.store import Unchanged, run_account
 from gateway.store.database import DatabaseStore
 from gateway.store.lease import is_dead, leased, owner_name
 from gateway.store.opening import is_made, open_store
@@ -106,15 +106,17 @@ class Offline:
         """
         if resolution not in get_args(Resolution):
             raise StoreError(f"`{resolution}` says nothing of a call; write one of {', '.join(get_args(Resolution))}")
-        run, word = await self.run(run_id), Resolved(key, resolution, by, note)
+        word = Resolved(key, resolution, by, note)
         if key.startswith(OF_UNDO):
-            await self._settle_undo(await self.run(run.id.removeprefix(UNDO)), word)
+            await self._settle_undo(await self.run(run_id.removeprefix(UNDO)), word)
             return
-        doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
-        if key not in doubted:
-            known = f"in doubt: {', '.join(f'`{name}`' for name in doubted)}" if doubted else "no call of it is"
-            raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt; {known}")
-        await self.store.append(run.id, [word], lease=None)
+        while True:
+            seen = await self.events(run_id)
+            run = fold(seen[0].run_id, seen)
+            _must_be_doubted(run, seen, key)
+            with contextlib.suppress(Conflict):  # somebody wrote meanwhile: is it still in doubt?
+                await self.store.append(run.id, [word], lease=None, changes=[Unchanged(run.id, run.seq)])
+                return
 
     async def _settle_undo(self, undone: Run, word: Resolved) -> None:
         run_id, events = undo_run(undone.id), await self.store.events(undone.id)
@@ -179,6 +181,14 @@ class Offline:
             raise StoreError(f"run `{run.id}` is an MCP client's: it goes on when the client calls again")
         if run.status == "paused":
             await self.store.append(run.id, [Resumed("it was resumed", by)], lease=None)
+
+
+def _must_be_doubted(run: Run, events: Sequence[Recorded], key: str) -> None:
+    """Raises StoreError, which says what somebody else has said of it."""
+    doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
+    if key not in doubted:
+        known = f"in doubt: {', '.join(f'`{name}`' for name in doubted)}" if doubted else "no call of it is"
+        raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt{said_of(events, key)}; {known}")
 
 
 @contextlib.contextmanager

@@ -26,8 +26,20 @@ from gateway.events import (
 )
 from gateway.run import Run
 from gateway.standing import reserved_for
+from gateway.visible import visible
 
-__all__ = ["OF_UNDO", "Undo", "UndoState", "begun", "copied_calls", "here", "must_be_here", "settlement", "undos"]
+__all__ = [
+    "OF_UNDO",
+    "Undo",
+    "UndoState",
+    "begun",
+    "copied_calls",
+    "here",
+    "must_be_here",
+    "said_of",
+    "settlement",
+    "undos",
+]
 
 _COPIED = "this is a copy: where it was taken from, it may have been undone"
 OF_UNDO = "undo/"  # how the key of a call begins that undoes another one
@@ -191,10 +203,17 @@ def settlement(later: Sequence[Recorded], word: Resolved, copied: Collection[str
     undo = Undo(key, "", "", None)
     stands = _as_it_stands(_in_doubt(undo) if key in copied else undo, later)
     if stands.state != "in_doubt":
-        raise StoreError(f"the attempt `{word.key}` is not in doubt: what it undoes is `{stands.state}`")
+        said = said_of(later, word.key)
+        raise StoreError(f"the attempt `{word.key}` is not in doubt{said}: what it undoes is `{stands.state}`")
     ended = not mine or isinstance(mine[-1], Returned | Doubted)
     own, _ = reserved_for(here(later), word.key)
     return [word] if ended else [Doubted(word.key, "whoever undid it was killed", own.to_json()), word]
+
+
+def said_of(events: Sequence[Recorded], key: str) -> str:
+    """What somebody has said last of what became of a call, to be told to who says it again."""
+    words = [each.event for each in events if isinstance(each.event, Resolved) and each.event.key == key]
+    return f", since `{visible(words[-1].by)}` has said `{words[-1].resolution}`" if words else ""
 
 
 def begun(run: Run, who: Subject, worker: str) -> Sequence[Event]:

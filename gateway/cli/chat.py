@@ -6,7 +6,7 @@ import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller
-from gateway.cli.run import absolute, interruptible, limits_of
+from gateway.cli.run import absolute, driving, limits_of
 
 __all__ = ["chat_command"]
 
@@ -35,4 +35,4 @@ def chat_command(
     if resume is not None and agent is not None:
         raise click.UsageError("a conversation keeps its agent: give --agent or --resume")
     opening = Opening(agent, absolute(model), limits_of(budgets), resume)
-    return interruptible(chat(caller, opening, Manner.of(as_json=as_json, wait=None)))
+    return driving(chat(caller, opening, Manner.of(as_json=as_json, wait=None)))

@@ -10,12 +10,13 @@ import click
 
 from gateway.cli.exits import Exit, Stop, ends, must_go_on
 from gateway.cli.options import Caller, as_json, caller, emit
+from gateway.cli.unread import heedless
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     from gateway.budget import Limits
 
-__all__ = ["absolute", "interruptible", "limits_of", "resume_command", "run_command"]
+__all__ = ["absolute", "driving", "interruptible", "limits_of", "resume_command", "run_command"]
 
 _WAIT = click.option("--wait/--no-wait", default=None, help="Wait for people's answers, or exit with code 7.")
 
@@ -54,7 +55,7 @@ def run_command(
     from gateway.cli.driving import Errand, Manner, run
 
     errand = Errand(text, agent, absolute(model), limits_of(budgets), session, output_schema)
-    return interruptible(run(caller, errand, Manner.of(as_json=as_json, wait=wait)))
+    return driving(run(caller, errand, Manner.of(as_json=as_json, wait=wait)))
 
 
 @click.command("resume", epilog=ends(Exit.UNREACHABLE, Exit.WAITING, Exit.BUDGET))
@@ -72,7 +73,7 @@ def resume_command(
         return _leave_to_workers(caller, run_id, limits_of(budgets), as_json=as_json)
     from gateway.cli.driving import Manner, resume
 
-    return interruptible(resume(caller, run_id, limits_of(budgets), Manner.of(as_json=as_json, wait=wait)))
+    return driving(resume(caller, run_id, limits_of(budgets), Manner.of(as_json=as_json, wait=wait)))
 
 
 def limits_of(budgets: Sequence[str]) -> "Limits":
@@ -118,6 +119,12 @@ def _leave_to_workers(caller: Caller, run_id: str, limits: "Limits", *, as_json:
     else:
         click.echo(f"{run.id} is {status}; a worker goes on with it when there is something to do", err=True)
     return Exit.OK
+
+
+def driving(work: Coroutine[Any, Any, int]) -> int:
+    """As `interruptible`, for what drives runs here: they go on also when nobody reads any more what is printed."""
+    with heedless():
+        return interruptible(work)
 
 
 def interruptible(work: Coroutine[Any, Any, int]) -> int:

@@ -7,6 +7,7 @@ import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit
+from gateway.cli.unread import heedless
 
 if TYPE_CHECKING:
     from gateway.worker import Outcome
@@ -26,7 +27,8 @@ def worker_command(concurrency: int | None, once: bool, until_idle: bool, as_jso
 
     With --json, one line on stdout for each run that is let go of.
     """
-    return asyncio.run(_work(caller, concurrency, 1 if once else None, until_idle=until_idle, as_json=as_json))
+    with heedless():
+        return asyncio.run(_work(caller, concurrency, 1 if once else None, until_idle=until_idle, as_json=as_json))
 
 
 async def _work(caller: Caller, concurrency: int | None, most: int | None, *, until_idle: bool, as_json: bool) -> int:

@@ -43,7 +43,7 @@ def store_of_layer(
 
 
 def passwords(url: str) -> Iterator[str]:
-    """Those in the URL of a store, before its host and in its query: as they stand there, and as the driver has it."""
+    """Those in the URL of a store, also in its query: as they stand there, and as the driver has them."""
     authority = _AUTHORITY.match(url)
     told = (said.partition("=") for said in url.partition("?")[2].split("&"))
     raw = [value for name, _, value in told if "password" in unquote(name).lower()]

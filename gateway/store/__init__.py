@@ -41,6 +41,7 @@ __all__ = [
     "Seq",
     "Settle",
     "Store",
+    "Unchanged",
     "run_account",
     "title_of",
 ]
@@ -85,10 +86,13 @@ class Enqueue:
 
 @value(frozen=True, slots=True)
 class Fire:
-    """A schedule fires at a moment, in milliseconds since 1970: once, else the whole append fails (AlreadyUsed)."""
+    """A schedule fires at a moment, in milliseconds since 1970: once, else the whole append fails (AlreadyUsed). So it
+    does where the run of this moment is there, or was deleted.
+    """
 
     schedule: str
     moment: int
+    run_id: str
 
 
 @value(frozen=True, slots=True)
@@ -195,6 +199,14 @@ class Again:
     token: str
 
 
+@value(frozen=True, slots=True)
+class Unchanged:
+    """Nothing has happened in the run since this event of it; else the whole append fails (Conflict)."""
+
+    run_id: str
+    seq: int
+
+
 class Seq(int):
     """The seq of a run's last event. `at` is when it was recorded, in milliseconds since 1970 (UTC)."""
 
@@ -205,7 +217,7 @@ TITLE_LENGTH = 80
 
 Change = (
     Enqueue | Fire | Reserve | Settle | Pace | Open | Consume | Conclude | Recall | Restore | Follow | Finish | Once
-    | Again | Join | Turn | Keep
+    | Again | Join | Turn | Keep | Unchanged
 )  # fmt: skip
 
 

@@ -64,6 +64,10 @@ class DatabaseStore(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
+    def now(self) -> int:
+        """Milliseconds since 1970, by the clock that counts: on PostgreSQL the server's, for all machines the same."""
+        return self._now()
+
     @abstractmethod
     async def check(self) -> None:
         """Writes what is there already. Raises StoreError where nothing can be written."""

@@ -10,6 +10,7 @@ from gateway.store.ledger import Ledger
 __all__ = ["LAST", "fire", "see", "set_back"]
 
 LAST = "SELECT last FROM firings WHERE schedule = ?"
+_WAS = "SELECT id FROM runs WHERE id = ? UNION ALL SELECT run_id FROM removed WHERE run_id = ?"
 
 
 def see(db: Ledger, schedule: str, now: int) -> int:
@@ -20,11 +21,13 @@ def see(db: Ledger, schedule: str, now: int) -> int:
 
 
 def fire(db: Ledger, change: Fire, _now: int) -> None:
-    """Raises AlreadyUsed for a moment at which it has fired, or that lies before one."""
+    """Raises AlreadyUsed for a moment at which it has fired, or that lies before one. A clock that was set back does
+    not bring back what has been.
+    """
     done = db.execute(
         "UPDATE firings SET last = ? WHERE schedule = ? AND last < ?", (change.moment, change.schedule, change.moment)
     )
-    if done.rowcount != 1:
+    if done.rowcount != 1 or db.execute(_WAS, (change.run_id, change.run_id)).fetchone():
         raise AlreadyUsed(f"{change.schedule} at {change.moment}")
 
 

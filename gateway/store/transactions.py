@@ -31,6 +31,7 @@ from gateway.store import (
     RunRow,
     Seq,
     Settle,
+    Unchanged,
     approvals,
     firings,
     jobs,
@@ -157,18 +158,16 @@ def _standing(db: Db, work: Append) -> Standing | None:
 
 
 def _insert_run(db: Db, run_id: str, event: Queued, now: int) -> None:
-    """Raises Conflict for the id of one that is being deleted: its events are still there."""
+    """Raises Conflict for the id of one that was deleted: what it was allowed to do may be done."""
     title = title_of(event.input)
     made = db.execute(
         "INSERT INTO runs (id, status, driver, user, tenant, agent, title, created, updated, seq)"
         " SELECT ?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0"
-        " WHERE NOT EXISTS (SELECT 1 FROM removed WHERE run_id = ? AND done = 0)",
+        " WHERE NOT EXISTS (SELECT 1 FROM removed WHERE run_id = ?)",
         (run_id, event.driver, event.user, event.tenant, event.agent, title, now, now, run_id),
     )
     if made.rowcount != 1:
-        raise Conflict(
-            f"run `{run_id}` is being deleted; take another id, or wait until it is gone (`toolgate store prune`)"
-        )
+        raise Conflict(f"run `{run_id}` was deleted, and its id does not come back; take another one")
 
 
 def _reserve(db: Db, change: Reserve, now: int) -> None:
@@ -314,6 +313,12 @@ def _again(db: Db, change: Again, _now: int) -> None:
     db.execute("DELETE FROM once WHERE token = ?", (change.token,))
 
 
+def _unchanged(db: Db, change: Unchanged, _now: int) -> None:
+    standing = db.run(change.run_id)
+    if standing is None or standing.seq != change.seq:
+        raise Conflict(f"run `{change.run_id}` has gone on meanwhile; nothing was written")
+
+
 _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Enqueue: _enqueue,
     Fire: firings.fire,
@@ -329,6 +334,7 @@ _CHANGES: Mapping[type[Change], Callable[[Db, Any, int], None]] = {
     Finish: _finish,
     Once: _once,
     Again: _again,
+    Unchanged: _unchanged,
     Join: sessions.join,
     Turn: sessions.turn,
     Keep: sessions.keep,

@@ -46,14 +46,11 @@ class RunStopped(ToolgateError):
     """A run did not come to its end. `run` is what it has become, `run_id` its id."""
 
     run: "Run"
+    run_id: str
 
     def __init__(self, text: str, run: "Run", resume: Resume) -> None:
-        self.run, self._resume = run, resume
+        self.run, self.run_id, self._resume = run, run.id, resume
         super().__init__(text)
-
-    @property
-    def run_id(self) -> str:
-        return self.run.id
 
     async def resume(self) -> Result:
         """Goes on with it, by the gate that it came from; as `Toolgate.resume(run_id)` does from anywhere."""

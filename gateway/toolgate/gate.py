@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, ToolgateError
 from gateway.shielded import shielded
 from gateway.toolgate.endings import Result, result_of, stopped
 from gateway.toolgate.people import Approvals, Runs, Sessions
+from gateway.toolgate.underway import Underway
 from gateway.toolgate.wishes import Budget, check_priority, limits_of
 
 if TYPE_CHECKING:
@@ -39,15 +40,18 @@ class Toolgate:
     It may be used from many tasks of one event loop at once, and there may be any number of them in one process.
     """
 
-    def __init__(self, runtime: "Runtime", subject: "Subject", *, of_all: bool = True) -> None:
+    def __init__(
+        self, runtime: "Runtime", subject: "Subject", underway: Underway | None = None, *, of_all: bool = True
+    ) -> None:
         self._runtime, self._subject, self._of_all = runtime, subject, of_all
+        self._underway = underway or Underway()
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
         cls, place: "str | Path | Config | None" = None, *, user: str | None = None, tenant: str | None = None
     ) -> "AsyncIterator[Toolgate]":
-        """Opens what the configuration names, and closes it at the end.
+        """Opens what the configuration names, and closes it at the end, when it has stopped what is under way in it.
 
         `place` is a `toolgate.toml`, the folder of one, or a `Config`; without one, the current folder, as for
         `toolgate`. A server that can't be reached is missing, and keeps being tried. Raises ConfigError, PolicyError,
@@ -57,7 +61,10 @@ class Toolgate:
 
         async with open_runtime(_config(place), "python") as runtime:
             gate = cls(runtime, runtime.offline.subject())
-            yield cls(runtime, gate._named(user, tenant))
+            try:
+                yield cls(runtime, gate._named(user, tenant), gate._underway)
+            finally:
+                await gate._underway.stop()
 
     def as_user(self, user: str | None = None, tenant: str | None = None) -> "Toolgate":
         """The same gate for somebody else: his runs, his answers, his sessions; other people's are not there
@@ -65,7 +72,7 @@ class Toolgate:
 
         Who that is, the program has found out: nothing is checked here.
         """
-        return Toolgate(self._runtime, self._named(user, tenant), of_all=False)
+        return Toolgate(self._runtime, self._named(user, tenant), self._underway, of_all=False)
 
     def _named(self, user: str | None, tenant: str | None) -> "Subject":
         from gateway.config.settings import IdentityConfig
@@ -95,7 +102,8 @@ class Toolgate:
         `budget` is in the words of budgets.toml: `{"usd": 1, "tokens": "20k"}`. With a `session`, it begins with what
         the last run of it has left. With an `output_schema` (JSON Schema; by itself, its agent's counts), `output` is
         JSON that fits it. Raises RunWaiting, RunPaused, RunFailed, RunCancelled (each a RunStopped, with the run),
-        ConfigError, StoreError, LeaseLost. Cancelled, it leaves the run to be resumed.
+        ConfigError, StoreError, LeaseLost; what breaks when there is a run has its `run_id`. Cancelled, it leaves the
+        run to be resumed; where the gate is closed meanwhile, that is RunPaused.
         """
         from gateway.session import Dialogue
 
@@ -149,15 +157,33 @@ class Toolgate:
         return await self._seen_through(run.id, watcher)
 
     async def _seen_through(self, run_id: str, watcher: "Watcher | None") -> Result:
+        on = f'go on with `await gate.resume("{run_id}")`'
+        with self._underway.one():
+            try:
+                run = await self._driven(run_id, watcher)
+            except asyncio.CancelledError as error:
+                how = f"run {run_id} was interrupted: {on}"
+                error.add_note(how)
+                _LOG.warning(how)
+                raise
+            except Exception as error:
+                if isinstance(error, ToolgateError):
+                    error.run_id = run_id
+                error.add_note(f"it was run {run_id}: when nobody else drives it, {on}")
+                raise
+            return await self._ended(run)
+
+    async def _driven(self, run_id: str, watcher: "Watcher | None") -> "Run":
+        """As far as it goes, or until the gate ends."""
         try:
-            run = await self._runtime.drive(run_id, watcher)
-        except asyncio.CancelledError as error:
-            how = f'run {run_id} was interrupted: go on with `await gate.resume("{run_id}")`'
-            await shielded(self._runtime.offline.interrupted(run_id))
-            error.add_note(how)
-            _LOG.warning(how)
+            with self._underway.driving():
+                return await self._runtime.drive(run_id, watcher)
+        except asyncio.CancelledError:
+            offline, stopped = self._runtime.offline, self._underway.is_stopped()
+            await shielded(offline.interrupted(run_id))
+            if stopped:
+                return await offline.run(run_id)
             raise
-        return await self._ended(run)
 
     async def _ended(self, run: "Run") -> Result:
         if run.status == "succeeded":

@@ -57,7 +57,7 @@ def offline(tmp_path: Path, clock: Clock) -> Iterator[Offline]:
 
 def once(offline: Offline, clock: Clock, now: int) -> list[str]:
     clock.now = now
-    return asyncio.run(Firing(offline, clock).once())
+    return asyncio.run(Firing(offline).once())
 
 
 def run_of(offline: Offline, run_id: str) -> Run:
@@ -104,7 +104,7 @@ def test_a_schedule_that_can_not_fire_is_told_once_and_keeps_nobody_else_from_it
     offline: Offline, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once(offline, clock, NOON - MINUTE)
-    firing, changes = Firing(offline, clock), dict[str, Any](agent="nobody")
+    firing, changes = Firing(offline), dict[str, Any](agent="nobody")
     schedule = offline.config.schedules["daily"].model_copy(update=changes)
     monkeypatch.setattr(Firing, "_schedules", {"daily": schedule})
     clock.now = NOON
@@ -137,7 +137,7 @@ def test_schedules_that_could_not_be_looked_at_once_are_looked_at_again(
                     fired.set()
                 return []
 
-        task = asyncio.create_task(Breaking(offline, clock).run())
+        task = asyncio.create_task(Breaking(offline).run())
         async with asyncio.timeout(60):
             await fired.wait()
         task.cancel()
@@ -174,3 +174,30 @@ def test_a_moment_that_comes_again_fires_once_all_the_same(offline: Offline, clo
     assert once(offline, clock, NOON + MINUTE) == []  # it is set back
     assert once(offline, clock, NOON + DAY) == []
     assert len(once(offline, clock, NOON + 2 * DAY)) == 1
+
+
+def test_schedules_go_by_the_clock_of_the_store_whatever_a_machine_says(
+    offline: Offline, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(offline, clock, NOON - MINUTE)
+    monkeypatch.setattr("time.time_ns", lambda: (NOON + 5 * DAY) * 1_000_000)
+    assert once(offline, clock, NOON - MINUTE) == []
+    assert len(once(offline, clock, NOON)) == 1
+
+
+def test_a_run_that_was_deleted_is_not_submitted_again_when_its_moment_comes_again(
+    offline: Offline, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def deleted(run_id: str) -> None:
+        await offline.cancel(run_id, "user:ann")
+        await offline.delete(run_id, "user:ann")
+
+    once(offline, clock, NOON - MINUTE)
+    (run_id,) = once(offline, clock, NOON)
+    asyncio.run(deleted(run_id))
+    asyncio.run(offline.store.set_back("acme/daily", NOON - DAY))
+    with caplog.at_level("WARNING", logger="toolgate.schedules"):
+        assert once(offline, clock, NOON) == []
+    assert caplog.text == ""
+    assert asyncio.run(offline.store.run_rows()) == []
+    assert len(once(offline, clock, NOON + DAY)) == 1

@@ -1,7 +1,9 @@
 """What people do to runs without a server: the store, the policy and the budgets are all that it takes."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +12,21 @@ from gateway.budget import Limits, Spend
 from gateway.call import Allow, Deny
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError, IllegalEvent, LeaseLost, PolicyError, StoreError, UnknownRun
-from gateway.events import Admitted, Budgeted, Doubted, ModelAnswered, ModelAsked, Paused, Queued, Started
+from gateway.events import (
+    Admitted,
+    Budgeted,
+    Doubted,
+    ModelAnswered,
+    ModelAsked,
+    Paused,
+    Queued,
+    Recorded,
+    Resolution,
+    Started,
+)
 from gateway.offline import open_offline
 from gateway.store import Reserve, run_account
+from gateway.store.database import DatabaseStore
 from gateway.store.lease import machine, owner_name
 
 MODEL = Path(__file__).parents[2] / "policies" / "model.conf"
@@ -75,6 +89,45 @@ def test_only_a_call_in_doubt_can_be_resolved(project: Path) -> None:
             await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "I looked")
             with pytest.raises(StoreError, match="no call of it is"):
                 await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("word", ["happened", "did_not_happen"])
+def test_of_two_who_settle_a_call_at_once_the_second_is_told_what_the_first_has_said(
+    project: Path, word: Resolution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", DOUBTED, lease=None)
+            seen, fresh = [await offline.store.events("r-1")], type(offline.store).events
+
+            async def events(store: DatabaseStore, run_id: str, *rest: Any) -> Sequence[Recorded]:
+                return seen.pop() if seen else await fresh(store, run_id, *rest)
+
+            await offline.resolve("r-1", "t1/call/1", word, "user:bob", "")
+            monkeypatch.setattr(type(offline.store), "events", events)  # the second one has read before
+            with pytest.raises(StoreError, match=f"not in doubt, since `user:bob` has said `{word}`"):
+                await offline.resolve("r-1", "t1/call/1", "give_up", "user:cy", "")
+            assert len(await fresh(offline.store, "r-1")) == len(DOUBTED) + 1
+
+    asyncio.run(scenario())
+
+
+def test_who_settles_another_call_of_the_run_at_the_same_time_is_in_nobody_s_way(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            calls = tuple({"key": f"t1/call/{n}", "id": str(n), "path": "echo/add"} for n in (1, 2, 3))
+            asked = tuple(
+                {"kind": "tool_call", "id": call["id"], "name": "echo__add", "arguments": "{}"} for call in calls
+            )
+            answered = ModelAnswered(1, {**WISH, "parts": [*asked]}, "tool_calls", "demo", {}, {}, calls)
+            doubts = [Doubted(call["key"], "no answer") for call in calls]
+            sent = [Admitted(call["key"], "echo/add", "{}", "pin", "policy", {}) for call in calls]
+            await offline.store.append("r-1", [*DOUBTED[:3], answered, *sent, *doubts], lease=None)
+            said = (offline.resolve("r-1", call["key"], "happened", "user:bob", "") for call in calls)
+            assert await asyncio.gather(*said) == [None, None, None]
+            assert {call.status for call in (await offline.run("r-1")).calls.values()} <= {"done"}
 
     asyncio.run(scenario())
 

@@ -10,7 +10,7 @@ import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit
-from gateway.cli.run import absolute, interruptible, limits_of
+from gateway.cli.run import absolute, driving, limits_of
 from gateway.job import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def fork_command(
     from gateway.cli.driving import Manner, take_up
 
     flags = () if policy is None else (("--policy", "policy.files", str(policy.resolve())),)
-    return interruptible(take_up(caller, new, Manner.of(as_json=as_json, wait=None), *flags))
+    return driving(take_up(caller, new, Manner.of(as_json=as_json, wait=None), *flags))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,9 @@ async def _watch(offline: "Offline", run_id: str, after: int, until: "Until", *,
     except asyncio.CancelledError:
         manner.say(f"the run goes on without this; watch on with: toolgate runs watch {row.id} --after {after}")
         return Exit.INTERRUPTED
+    except BrokenPipeError:  # whoever read this has enough
+        click.echo(f"the run goes on; watch on with: toolgate runs watch {row.id} --after {after}", err=True)
+        raise
     found = await offline.run(row.id)
     conclude(found, manner)
     return exit_of_run(found)

@@ -82,7 +82,7 @@ def test_a_submitted_run_is_left_to_the_workers_by_whoever_resumes_it_and_any_ot
     assert toolgate("runs", "show", run_id, "--json").json["events"][2]["limits"] == {"turns": 3}
     over = toolgate("resume", run_id, "--no-run")
     assert (over.code, "there is nothing to go on with" in over.err) == (1, True)
-    own = toolgate("runs", "fork", run_id, "--at", "t0", "--no-run", "--json").json["run"]
+    own = toolgate("run", "hi", "--budget", "tokens=1", "--json").lines[0]["run"]
     refused = toolgate("resume", own, "--no-run")
     assert (refused.code, "was not submitted: no worker goes on with it" in refused.err) == (1, True)
 

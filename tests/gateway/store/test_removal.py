@@ -190,10 +190,16 @@ def test_what_sessions_remember_to_which_nothing_was_added_for_long_goes_and_ope
     assert len(tables(place)["session_runs"]) == 1  # and with a run its place in a session goes
 
 
-def test_a_run_that_is_made_anew_under_its_id_can_be_deleted_again(store: DatabaseStore) -> None:
+def test_the_id_of_a_run_that_was_deleted_comes_back_when_nothing_is_kept_of_it_any_more(
+    store: DatabaseStore, clock: Clock
+) -> None:
     for _ in range(2):
         put(store, "r-1", Queued("loop", "user:ann", "acme"), Cancelled("user:ann"))
         asyncio.run(store.removal.remove("r-1", "user:ann"))
+        with pytest.raises(Conflict, match="`r-1` was deleted, and its id does not come back"):
+            put(store, "r-1", QUEUED)
+        clock.tick(DAY)
+        assert clear(store, "audit", clock.now) == 1
     assert KINDS == ("runs", "sessions", "lasting", "audit")
 
 
@@ -227,11 +233,11 @@ def test_what_was_revoked_is_cleared_however_long_it_would_have_lasted(store: Da
     assert [one.id for one in store.lasting.delegations(all_of_them=True)] == ["D-2"]
 
 
-def test_the_id_of_a_run_is_not_used_again_before_all_of_it_is_gone(store: DatabaseStore) -> None:
+def test_the_id_of_a_run_is_not_used_again_before_all_of_it_is_gone_and_not_afterwards(store: DatabaseStore) -> None:
     put(store, "r-1", *STORY)
     asyncio.run(store._write(lambda db: removal._remove(db, "r-1", "user:ann", NOON)))  # noqa: SLF001 - killed there
-    with pytest.raises(Conflict, match="`r-1` is being deleted"):
-        put(store, "r-1", QUEUED)
-    asyncio.run(store.removal.clear("runs", NOON, "user:ann"))
-    put(store, "r-1", QUEUED)
-    assert ids(store) == {"r-1"}
+    for _ in range(2):
+        with pytest.raises(Conflict, match="`r-1` was deleted"):
+            put(store, "r-1", QUEUED)
+        asyncio.run(store.removal.clear("runs", NOON, "user:ann"))
+    assert ids(store) == set()

@@ -26,7 +26,20 @@ from gateway.errors import (
     UnknownRun,
 )
 from gateway.events import Cancelled, Decided, Event, Failed, Queued, Resumed, Returned, Started, Succeeded, Waited
-from gateway.store import Again, Change, Consume, Lease, Once, Open, Reserve, Restore, Settle, answers, run_account
+from gateway.store import (
+    Again,
+    Change,
+    Consume,
+    Lease,
+    Once,
+    Open,
+    Reserve,
+    Restore,
+    Settle,
+    Unchanged,
+    answers,
+    run_account,
+)
 from gateway.store import transactions as tx
 from gateway.store.batch import Item, commit
 from gateway.store.database import DatabaseStore
@@ -1008,3 +1021,22 @@ def test_in_no_stretch_of_time_more_pass_than_the_bucket_holds_and_gains(waits: 
     for first, begin_ in enumerate(passed):
         for last, end in enumerate(passed[first:], 1):
             assert last <= PACE.burst + (end - begin_) * 1000 // PACE.micros
+
+
+def test_who_has_read_a_run_writes_nothing_when_it_has_gone_on_since(store: DatabaseStore) -> None:
+    begin(store)
+    assert append(store, held(1), changes=[Unchanged("r-1", 2)]) == 3
+    with pytest.raises(Conflict, match="run `r-1` has gone on meanwhile"):
+        append(store, held(2), changes=[Unchanged("r-1", 2)])
+    assert len(asyncio.run(store.events("r-1"))) == 3
+    assert append(store, held(2), changes=[Unchanged("r-1", 3)]) == 4
+
+
+def test_of_two_who_write_on_the_same_reading_at_once_one_is_told(store: DatabaseStore) -> None:
+    begin(store)
+
+    async def both() -> list[Any]:
+        words = [store.append("r-1", [held(n)], lease=None, changes=[Unchanged("r-1", 2)]) for n in (1, 2)]
+        return list(await asyncio.gather(*words, return_exceptions=True))
+
+    assert sorted(type(word).__name__ for word in asyncio.run(both())) == ["Conflict", "Seq"]

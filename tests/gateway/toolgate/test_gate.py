@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from gateway.config import load_config
-from gateway.errors import ConfigError, Conflict, UnknownRun
+from gateway.errors import ConfigError, Conflict, LeaseLost, StoreError, UnknownRun
 from gateway.events import Denied, Held, Recorded, Returned
 from gateway.store import Claim
 from gateway.toolgate import Result, RunFailed, RunPaused, RunStopped, RunWaiting, Toolgate, run_sync
@@ -279,6 +279,47 @@ def test_who_is_cancelled_leaves_the_run_to_be_resumed_and_says_how(
 
     with caplog.at_level(logging.WARNING, "toolgate"):
         play(scenario())
+
+
+def test_a_gate_that_is_closed_stops_what_is_under_way_in_it_and_its_callers_get_the_run(project: Path) -> None:
+    async def scenario() -> None:
+        async with gate_of_calls() as held:
+            step = f"call: {{tool: desk/hold, args: {{port: {held.port}}}}}"
+            (project / "hold.yaml").write_text(f"steps:\n  - {step}\n  - say: Held.\n")
+            async with Toolgate.open() as gate:
+                task = asyncio.create_task(gate.as_user("user:ann").run("Hold.", model="hold"))
+                await held.arrived()
+            with pytest.raises(RunPaused, match="was interrupted; go on with") as stopped:
+                await task
+        assert (task.cancelling(), stopped.value.run.cause) == (0, "it was interrupted")
+        async with Toolgate.open() as gate:
+            (row,) = await gate.runs.list()
+            assert (row.id, row.status, row.owner) == (stopped.value.run_id, "paused", None)
+
+    play(scenario())
+
+
+@pytest.mark.parametrize("broken", ["lease", "store"])
+def test_what_breaks_while_a_run_is_driven_says_which_run_it_was(project: Path, broken: str) -> None:
+    async def scenario() -> None:
+        async with gate_of_calls() as held, Toolgate.open() as gate:
+            step = f"call: {{tool: desk/hold, args: {{port: {held.port}}}}}"
+            (project / "hold.yaml").write_text(f"steps:\n  - {step}\n  - say: Held.\n")
+            task = asyncio.create_task(gate.run("Hold.", model="hold"))
+            await held.arrived()
+            (row,) = await gate.runs.list()
+            store = gate.runtime.offline.store
+            if broken == "lease":
+                assert await store.acquire(row.id, "elsewhere/1/a.b", 600.0, row.owner)
+            else:
+                store.close()
+            held.open.set()
+            with pytest.raises(LeaseLost if broken == "lease" else StoreError) as raised:
+                await task
+            assert raised.value.run_id == row.id
+            assert f'go on with `await gate.resume("{row.id}")`' in raised.value.__notes__[-1]
+
+    play(scenario())
 
 
 def test_one_gate_works_for_several_tasks_and_two_gates_in_one_process(project: Path) -> None:
