@@ -39,7 +39,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.task", "gateway.standing", "gateway.reversal", "gateway.signature", "gateway.notice",
         "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
-        "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
+        "gateway.aliases", "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
         "gateway.rewritings", "gateway.spelling", "gateway.clues",
         "gateway.sources",
         "gateway.fieldnames", "gateway.mentions", "gateway.redaction", "gateway.fulfilment",
