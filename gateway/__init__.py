@@ -16,6 +16,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     caller          who waits for an answer, and what a server may say to him until it comes
     offer           what a server offers beside tools: prompts, resources, templates
     names           `server/tool` for people <-> the one name that models and clients see
+    aliases         in which ways a URI can be read
     uris            which server a URI means
     catalogue       all that every server offers, as one immutable value
     budget          limits, spend, prices: arithmetic
@@ -62,6 +63,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     params          what a read, a prompt or a completion says, against what was offered
     schema          values against a JSON Schema: arguments, answers
     shapes          arguments at a glance, for the schemas that nearly all tools have
+    references      whether what a schema refers to is there, and comes to an end
     bounded         JSON Schema keywords whose cost is bounded
     sources         where a value came from: the user's words, or an untrusted server's
     reckoning       whether the words beside a number leave it what it is

@@ -18,14 +18,17 @@ from typing import Any
 import re2
 from jsonschema import exceptions, validators
 
+from gateway.references import REFERENCES, misled
+
 __all__ = ["MAX_KEYWORDS", "MAX_STEPS", "Exhausted", "Unbounded", "bounded", "flaw"]
 
 MAX_STEPS = 10_000  # references that one validation may follow
 MAX_KEYWORDS = 200_000  # that one validation may apply, and items that it may compare
 SECONDS = 0.25  # for the arguments of a call
-SCHEMA_SECONDS = 2.0  # for a schema itself, once
+SCHEMA_KEYWORDS = 60_000  # that a look at a schema itself may apply: enough for 200 KB of properties
 _OFTEN = 64  # keywords after which the clock is looked at
 _MAX_TEXT = 80
+_MAX_SAID = 300
 
 
 class Exhausted(Exception):
@@ -45,14 +48,18 @@ def bounded(dialect: Any, schema: Mapping[str, Any]) -> tuple[Any, Callable[[], 
     return steps.validator(dialect)(schema, registry=_SPECIFICATIONS), steps.begin
 
 
-def flaw(dialect: Any, schema: Mapping[str, Any]) -> str | None:
-    """Why this is no schema of its dialect, if it is none. Raises Exhausted."""
+def flaw(dialect: Any, schema: Mapping[str, Any], seconds: float) -> str | None:
+    """Why this is no schema of its dialect, or refers to what is not there, if so. Raises Exhausted where that is not
+    found out in so much time of this thread.
+    """
     meta = validators.validator_for(dialect.META_SCHEMA, default=dialect)
-    steps = _Steps(MAX_KEYWORDS, SCHEMA_SECONDS)  # the references are the standard's own, many
+    steps = _Steps(SCHEMA_KEYWORDS, seconds, SCHEMA_KEYWORDS)  # the references are the standard's own, many
     steps.begin()
     checker = steps.validator(meta)(dialect.META_SCHEMA, registry=_SPECIFICATIONS, format_checker=meta.FORMAT_CHECKER)
     error = next(checker.iter_errors(schema), None)
-    return None if error is None else str(error.message)
+    if error is not None:
+        return f"is not a JSON Schema: {error.message[:_MAX_SAID]}"
+    return misled(schema, _SPECIFICATIONS, steps.take)
 
 
 _SPECIFICATIONS = validators.SPECIFICATIONS  # type: ignore[attr-defined] # not in the stubs
@@ -61,11 +68,11 @@ _SPECIFICATIONS = validators.SPECIFICATIONS  # type: ignore[attr-defined] # not 
 class _Steps:
     """What the validations of one schema may take, and the validators that count it, one for each dialect.
 
-    `most` is how many references one of them may follow, in so many `seconds`.
+    `most` is how many references one of them may follow, in so many `seconds`, and `keywords` how many it may apply.
     """
 
-    def __init__(self, most: int = MAX_STEPS, seconds: float = SECONDS) -> None:
-        self._most, self._seconds = most, seconds
+    def __init__(self, most: int = MAX_STEPS, seconds: float = SECONDS, keywords: int = MAX_KEYWORDS) -> None:
+        self._most, self._seconds, self._keywords = most, seconds, keywords
         self._followed, self._applied = 0, 0
         self._until = math.inf
         self._made: dict[Any, Any] = {}
@@ -74,10 +81,10 @@ class _Steps:
         self._followed, self._applied = 0, 0
         self._until = time.thread_time() + self._seconds
 
-    def _take(self) -> None:
+    def take(self) -> None:
         """One step more. Raises Exhausted."""
         self._applied += 1
-        if self._applied > MAX_KEYWORDS or self._followed > self._most:
+        if self._applied > self._keywords or self._followed > self._most:
             raise Exhausted
         if not self._applied % _OFTEN and time.thread_time() > self._until:
             raise Exhausted
@@ -94,11 +101,11 @@ class _Steps:
         return self._made[dialect]
 
     def _counting(self, name: str, keyword: Any) -> Any:
-        refers = name in _REFERENCES
+        refers = name in REFERENCES
 
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
             self._followed += refers
-            self._take()
+            self.take()
             yield from keyword(validator, value, instance, schema) or ()
 
         return counted
@@ -108,7 +115,7 @@ class _Steps:
             return
         texts: set[str] = set()
         for item in instance:
-            self._take()
+            self.take()
             texts.add(json.dumps(_equal(item), sort_keys=True))
         if len(texts) != len(instance):
             yield exceptions.ValidationError("the items must differ from one another")
@@ -123,9 +130,6 @@ class _Steps:
             return (own if named is own else self.validator(named))(**same | changes)
 
         return evolve
-
-
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 @lru_cache(maxsize=4096)

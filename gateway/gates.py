@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from gateway.aliases import alike as alike_uris
 from gateway.approval import TAINTED, Approval
 from gateway.budget import excess, shown
 from gateway.call import Action, Allow, Ask, Call, Deny, Subject, Tool, Verdict
@@ -314,7 +315,15 @@ def awaited(server: str, catalogue: Catalogue, policy: Policy, subject: Subject,
 
 
 def _held(thing: Tool | Offer, catalogue: Catalogue) -> str | None:
-    return catalogue.held.get(thing.path if isinstance(thing, Tool) else thing.label)
+    if isinstance(thing, Tool):
+        return catalogue.held.get(thing.path)
+    if thing.kind != "resource" or thing.definition or not catalogue.held:
+        return catalogue.held.get(thing.label)
+    kind = f"{thing.server}/resource:"  # it may be another spelling of one that is listed, and held
+    labels = (
+        label for label in catalogue.held if label.startswith(kind) and alike_uris(label[len(kind) :], thing.name)
+    )
+    return next((catalogue.held[label] for label in labels), None)
 
 
 def judge_subscriber(subject: Subject, resource: Offer, facts: Facts) -> Verdict:

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from gateway.arguments import ArgumentsError, parse_json
 from gateway.call import JsonObject
 from gateway.schema import fault
+from gateway.schema import unusable as unusable_schema
 from gateway.values import value
 
 __all__ = ["MAX_SCHEMA", "MAX_SCHEMA_DEPTH", "Misfit", "data_in", "misfit", "unusable"]
@@ -85,7 +86,9 @@ def misfit(schema: JsonObject, text: str) -> Misfit | None:
 
 
 def _broken(schema: JsonObject) -> str | None:
-    """What is found when it is compiled, and held against something."""
+    """What is found when it is looked at, and held against something."""
+    if wrong := unusable_schema(_key(schema), schema):
+        return wrong
     found = fault(_key(schema), schema, None)
     return found if isinstance(found, str) else None
 

@@ -7,6 +7,7 @@ gates as to the list. What is inside of it is still the policy's affair.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gateway.aliases import readings
 from gateway.catalogue import Catalogue
 from gateway.policy.globs import ToolGlob
 
@@ -41,9 +42,12 @@ class Profile:
         return last[1]
 
     def holds(self, path: str) -> bool:
-        """Whether what has this path is in the profile."""
+        """Whether what has this path is in the profile; of a URI, whichever way it is read."""
         server, _, tool = path.partition("/")
-        return self._serves(server) and (not self._globs or any(glob.matches(server, tool) for glob in self._globs))
+        if not self._serves(server):
+            return False
+        names = (tool, *readings(tool)) if ":" in tool else (tool,)
+        return not self._globs or all(any(glob.matches(server, name) for glob in self._globs) for name in names)
 
     def may_serve(self, server: str) -> bool:
         """Whether a tool of this server could be in the profile, for all that is known of a server without tools."""

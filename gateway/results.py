@@ -15,6 +15,7 @@ from gateway.conversation import AnswerRejected
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 from gateway.later import Notified
 from gateway.preview import changes
+from gateway.schema import OF_SCHEMA
 
 __all__ = [
     "afar",
@@ -52,7 +53,8 @@ def denied_text(event: Denied) -> str:
     if event.gate == "reachable":
         return f"Not reached: {event.why}. Nothing was sent; the same call may be made again later."
     rule = f" (rule {event.rule})" if event.rule else ""
-    advice = "Correct the call." if event.gate in ("known", "valid") else "Do not retry this call."
+    mendable = event.gate in ("known", "valid") and not event.why.startswith(OF_SCHEMA)
+    advice = "Correct the call." if mendable else "Do not retry this call."
     if event.retry_after is not None:
         advice = f"It may fit again in {shown('millis', event.retry_after * 1000)}; not before."
     return f"Denied: {event.why}{rule}. {advice}"

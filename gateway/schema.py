@@ -1,9 +1,11 @@
 """Values against a JSON Schema: a call's arguments before any policy looks at them, a run's answer before it ends.
 
 A tool that coerces `"30000"` to a number would slip under a rule about amounts; so what does not fit the schema is
-refused first. Schemas are compiled once for each pin, with the keywords of `bounded`: a schema is hostile input, and
-must not stop the gateway. A `$ref` never reaches the network or a file: it is resolved in a registry that holds the
-standard's own schemas and fetches nothing (the validator's default one would fetch). Pure, apart from a bounded cache.
+refused first. A schema is hostile input, and must not stop the gateway: it is looked at once for each pin, in a thread,
+when its server lists it (`unusable`), and compiled with the keywords of `bounded`. One that nobody has looked at gets a
+moment, in which nearly all are read; what takes longer is not judged by. A `$ref` never reaches the network or a file:
+it is resolved in a registry that holds the standard's own schemas and fetches nothing (the validator's default one
+would fetch). Pure, apart from bounded caches.
 """
 
 from collections.abc import Callable
@@ -13,10 +15,14 @@ from typing import Any
 from gateway.call import Arguments, JsonObject, Tool
 from gateway.shapes import accepts
 
-__all__ = ["fault", "violation"]
+__all__ = ["LISTING_SECONDS", "OF_SCHEMA", "fault", "is_plain", "unusable", "violation"]
 
+OF_SCHEMA = "the tool's input schema "  # so begins what no call can mend
 _MAX_TEXT = 300
+LISTING_SECONDS = 2.0  # of a thread, for one schema: its steps come to their end before that, as a rule
+_A_MOMENT = 0.05  # seconds, in which all others wait
 _TOO_MUCH = "takes too many steps to check"
+_CANT = "can't be used to check anything"
 
 
 def violation(tool: Tool, arguments: Arguments) -> str | None:
@@ -27,7 +33,7 @@ def violation(tool: Tool, arguments: Arguments) -> str | None:
     found = fault(tool.pin, tool.input_schema, arguments.value)
     if found is None:
         return None
-    return f"the tool's input schema {found}" if isinstance(found, str) else _sentence(found)
+    return f"{OF_SCHEMA}{found}" if isinstance(found, str) else _sentence(found)
 
 
 def fault(key: str, schema: JsonObject, value: Any) -> Any:
@@ -47,19 +53,33 @@ def fault(key: str, schema: JsonObject, value: Any) -> Any:
         return "refers to itself without end"
     except Exhausted:
         return _TOO_MUCH
-    except Exception as broken:  # noqa: BLE001 - a schema is hostile input: whatever it breaks, the value is refused
-        return _unusable(broken)
+    except Exception:  # noqa: BLE001 - a schema is hostile input: whatever it breaks, the value is refused
+        return _CANT
 
 
-def _unusable(broken: Exception) -> str:
-    return f"can't be used: {type(broken).__name__}"
+def is_plain(key: str, schema: JsonObject) -> bool:
+    """Whether it is one that takes no more than a glance, and can be used."""
+    return _glance(key, _Schema(schema)) is not None
+
+
+def unusable(key: str, schema: JsonObject, seconds: float = LISTING_SECONDS) -> str | None:
+    """Why no value can be held against this schema, in words that follow `the schema`; None if one can be. May take
+    that long.
+    """
+    carried = _Schema(schema, seconds)
+    try:
+        return None if _glance(key, carried) is not None else _flaw(key, carried)
+    except _Unfinished:
+        return _TOO_MUCH
 
 
 class _Schema:
-    """Carries a schema to the compiler without taking part in the cache's key: the pin says it all."""
+    """Carries a schema to the compiler without taking part in the cache's key: the pin says it all. `seconds`: for a
+    look at it.
+    """
 
-    def __init__(self, schema: JsonObject) -> None:
-        self.schema = schema
+    def __init__(self, schema: JsonObject, seconds: float = _A_MOMENT) -> None:
+        self.schema, self.seconds = schema, seconds
 
     def __hash__(self) -> int:
         return 0
@@ -73,8 +93,13 @@ def _glance(_pin: str, carried: _Schema) -> Callable[[Any], bool] | None:
     return accepts(carried.schema)
 
 
-@lru_cache(maxsize=4096)
-def _compiled(_key: str, carried: _Schema) -> Any:
+class _Unfinished(Exception):
+    """Whether a schema can be used was not found out in the time that there was. That is not remembered."""
+
+
+@lru_cache(maxsize=16_384)
+def _flaw(_key: str, carried: _Schema) -> str | None:
+    """Raises _Unfinished."""
     from jsonschema import validators  # 60 ms and 5 MB, for what takes more than a glance
 
     from gateway.bounded import Exhausted, Unbounded, bounded, flaw
@@ -82,15 +107,33 @@ def _compiled(_key: str, carried: _Schema) -> Any:
     schema = dict(carried.schema)
     try:
         dialect = validators.validator_for(schema, default=validators.Draft202012Validator)
-        if (wrong := flaw(dialect, schema)) is not None:
-            return f"is not a JSON Schema: {wrong[:_MAX_TEXT]}"
-        return bounded(dialect, schema)
+        if (wrong := flaw(dialect, schema, carried.seconds)) is not None:
+            return wrong
+        bounded(dialect, schema)
     except Exhausted:
-        return _TOO_MUCH
+        raise _Unfinished from None
     except Unbounded as error:
         return f"can't be checked in bounded time: {error}"
-    except Exception as broken:  # noqa: BLE001 - as above
-        return _unusable(broken)
+    except Exception:  # noqa: BLE001 - as above
+        return _CANT
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(key: str, carried: _Schema) -> Any:
+    """A validator, and what to call before it; or what is wrong with the schema."""
+    try:
+        wrong = _flaw(key, carried)
+    except _Unfinished:
+        return _TOO_MUCH
+    if wrong is not None:
+        return wrong
+    from jsonschema import validators
+
+    from gateway.bounded import bounded
+
+    schema = dict(carried.schema)
+    return bounded(validators.validator_for(schema, default=validators.Draft202012Validator), schema)
 
 
 def _sentence(error: Any) -> str:

@@ -38,8 +38,9 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.steps", "gateway.insistence",
         "gateway.task", "gateway.standing", "gateway.reversal", "gateway.signature", "gateway.notice",
         "gateway.form", "gateway.webhook",
-        "gateway.verbatim", "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
-        "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
+        "gateway.verbatim", "gateway.references",
+        "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
+        "gateway.aliases", "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
         "gateway.rewritings", "gateway.spelling", "gateway.clues",
         "gateway.sources",
         "gateway.fieldnames", "gateway.mentions", "gateway.redaction", "gateway.fulfilment",
@@ -113,6 +114,7 @@ LIBRARIES: Mapping[str, Library] = {
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
     "msgspec": Library("msgspec", ("gateway.verbatim",)),
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
+    "referencing": Library("jsonschema", ("gateway.references",)),  # jsonschema pins it
     "re2": Library("google-re2", ("gateway.bounded", "gateway.screens", "gateway.uris", "gateway.policy.patterns")),
     "cronsim": Library("cronsim", ("gateway.cron",)),
     "casbin": Library("pycasbin", ("gateway.policy",)),

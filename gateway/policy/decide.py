@@ -133,9 +133,10 @@ class Policy:
             return []
         found = [
             rule
+            for asked in (query, *query.readings)
             for principal in principals(query.subject)
-            for rule in self.that_may_oblige(query, principal)
-            if rule.when is None or holds("ask", rule.when.test(self.scope(query, principal)))
+            for rule in self.that_may_oblige(asked, principal)
+            if rule.when is None or holds("ask", rule.when.test(self.scope(asked, principal)))
         ]
         places = {rule.where for rule in found}
         return [each for each in self.obligations if each.where in places]
@@ -147,12 +148,13 @@ class Policy:
 
     def _for_all(self, query: Query) -> Decision:
         subject = query.subject
-        decision = self.judge(query, subject.user)
+        judge = self.judge if ":" in query.object else self.judged_as_written
+        decision = judge(query, subject.user)
         if subject.agent is None or decision.effect == "deny":
             return decision
         if not _is_agent(subject.agent):
             return Decision("deny", None, f"`{subject.agent}` is not an agent", subject.agent)
-        ceiling = self.judge(query, subject.agent)
+        ceiling = judge(query, subject.agent)
         return ceiling if _STRICTNESS[ceiling.effect] > _STRICTNESS[decision.effect] else decision
 
     def candidates(self, query: Query, principal: str) -> Candidates:
@@ -169,7 +171,9 @@ class Policy:
 
     def asking(self, query: Query) -> list[Rule]:
         """The `ask` lines that take part, the user's before the agent's. One that can't be decided does."""
-        each = (rule for principal in principals(query.subject) for rule in self.that_ask(query, principal))
+        questions = (query, *query.readings)
+        people = principals(query.subject)
+        each = (rule for principal in people for asked in questions for rule in self.that_ask(asked, principal))
         return list({rule.where: rule for rule in each}.values())
 
     def that_ask(self, query: Query, principal: str) -> list[Rule]:
@@ -208,7 +212,17 @@ class Policy:
             scope = None if plain else self.scope(self._query(subject, use, thing, now, run), principal)
             if not _usable(found, scope) or (hiding.deny and any(always(rule, scope) for rule in hiding.deny)):
                 return False
-        return True
+        return type(thing) is Tool or not self._barred(self._query(subject, use, thing, now, run))
+
+    def _barred(self, use: Query) -> bool:
+        """Whether a line takes away in every case what can be read otherwise than it is written."""
+        return any(
+            always(rule, self.scope(asked, principal))
+            for other in use.readings
+            for principal in principals(use.subject)
+            for asked in (other, replace(other, action="list"))
+            for rule in self.candidates(asked, principal).deny
+        )
 
     def may_use(self, subject: Subject, server: str, now: datetime) -> bool:
         """Whether anything of this server could be allowed or asked for in some run, as far as can be said without
@@ -241,7 +255,19 @@ class Policy:
         return Query(subject, action, thing.path, known, thing, run, now)
 
     def judge(self, query: Query, principal: str) -> Decision:
-        """The answer for one of the subject's principals alone; `decide` is what counts."""
+        """The answer for one of the subject's principals alone; `decide` is what counts. Of a URI, the strictest that
+        one of its readings gets (`gateway.aliases`); what a server lists need be allowed as it is listed only.
+        """
+        decision = self.judged_as_written(query, principal)
+        for other in query.readings:
+            found = self.judged_as_written(other, principal)
+            barred = found.rule is not None or not query.offered
+            if barred and _STRICTNESS[found.effect] > _STRICTNESS[decision.effect]:
+                decision = found
+        return decision
+
+    def judged_as_written(self, query: Query, principal: str) -> Decision:
+        """The same for what is no URI, or for one reading of it."""
         found = self._index.candidates(principal, query.subject.tenant, query.action, query.object)
         scope = self.scope(query, principal) if found.conditional else None
         denied = _first(found.deny, scope, principal)
@@ -258,7 +284,7 @@ class Policy:
         """Allowed wherever the base could be allowed or asked for, with some arguments."""
         scope = self.scope(base, principal)
         if self.bounds_of(base, principal)[0] == "deny":
-            return self.judge(base, principal)
+            return self.judged_as_written(base, principal)
         line = next(rule for rule in self.candidates(base, principal).allow if sometimes(rule, scope))
         return Decision("allow", line.where, line.why, principal)
 

@@ -3,7 +3,7 @@
 For people who write policies: it shows argument values and rules, so it is not for whoever asked for the call.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -124,20 +124,21 @@ def explain(policy: Policy, query: Query) -> Explanation:
 
 def _answer(policy: Policy, query: Query, principal: str) -> Answer:
     decision = policy.judge(query, principal)
-    questions = [query, query.base] if query.base else [query]
+    others = query.readings
+    questions = [query, *others, query.base or query] if others or query.base else [query]
     return _told(policy, questions, principal, decision)
 
 
 def _listing(policy: Policy, query: Query, principal: str) -> Answer:
     use = replace(query, action=use_of(query.tool) if query.tool else "call", args=None, run=ANY_RUN)
-    return _told(policy, [query, use], principal, listed(policy, use, principal))
+    return _told(policy, [query, *use.readings, use], principal, listed(policy, use, principal))
 
 
 def _told(policy: Policy, questions: Sequence[Query], principal: str, decision: Decision) -> Answer:
     """The last of the questions is the one that lines can allow."""
     first, last = questions[0], questions[-1]
     listing = first.action == "list"
-    lines = tuple(line for asked in questions for line in _lines(policy, asked, principal, decision))
+    lines = tuple(_of_all(line for asked in questions for line in _lines(policy, asked, principal, decision)))
     lines = tuple(_as_listed(line) for line in lines) if listing else lines
     scope = policy.scope(last, principal)
     decider = next((rule for rule in policy.rules if rule.where == decision.rule), None)
@@ -170,6 +171,15 @@ def _line(rule: Rule, scope: Scope, decision: Decision, *, counts: bool) -> Line
         counts,
         rule.where == decision.rule,
     )
+
+
+def _of_all(lines: Iterable[Line]) -> Iterable[Line]:
+    """Each line once, though several readings of a URI meet it: as the one in which it counts has it."""
+    found: dict[str, Line] = {}
+    for line in lines:
+        if line.rule not in found or (line.counts and not found[line.rule].counts):
+            found[line.rule] = line
+    return found.values()
 
 
 def _as_listed(line: Line) -> Line:

@@ -8,15 +8,30 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 
+from gateway.aliases import as_pattern
 from gateway.values import value
 
-__all__ = ["ToolGlob", "compile_glob", "covers", "is_wild", "overlap"]
+__all__ = ["ToolGlob", "compile_glob", "covers", "is_exact", "is_wild", "overlap"]
 
 Matcher = Callable[[str], bool]
 
 
 def is_wild(glob: str) -> bool:
     return "*" in glob or "?" in glob
+
+
+def is_exact(glob: str) -> bool:
+    """Whether it matches one name, which is written as it is."""
+    return not is_wild(glob) and as_pattern(glob) == glob
+
+
+def _compile_name(glob: str) -> Matcher:
+    """Of a URI, as it is written and as it is decoded: in both it is judged (`aliases`)."""
+    matches, decoded = compile_glob(glob), as_pattern(glob)
+    if decoded == glob:
+        return matches
+    also = compile_glob(decoded)
+    return lambda text: matches(text) or also(text)
 
 
 def compile_glob(glob: str) -> Matcher:
@@ -86,7 +101,7 @@ class ToolGlob:
         server, slash, name = text.partition("/")
         if not (server and slash and name):
             raise ValueError(f"`{text}` is not a server/tool pattern")
-        return cls(text, server, name, compile_glob(server), compile_glob(name))
+        return cls(text, server, name, compile_glob(server), _compile_name(name))
 
     @property
     def exact(self) -> bool:

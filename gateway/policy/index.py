@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Generic, TypeVar
 
-from gateway.policy.globs import Matcher, is_wild
+from gateway.policy.globs import Matcher, is_exact
 from gateway.policy.roles import Roles
 from gateway.policy.rows import Rule
 from gateway.policy.wording import Effect
@@ -62,8 +62,8 @@ class _Shelf(Generic[T]):
     __slots__ = ("_globs", "_texts")
 
     def __init__(self, things: Mapping[str, T], matchers: Mapping[str, Matcher]) -> None:
-        self._texts = {text: thing for text, thing in things.items() if not is_wild(text)}
-        self._globs = tuple([(matchers[glob], thing) for glob, thing in things.items() if is_wild(glob)])
+        self._texts = {text: thing for text, thing in things.items() if is_exact(text)}
+        self._globs = tuple([(matchers[glob], thing) for glob, thing in things.items() if not is_exact(glob)])
 
     def __iter__(self) -> Iterator[T]:
         yield from self._texts.values()

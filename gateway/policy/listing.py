@@ -16,10 +16,13 @@ def listed(policy: Policy, use: Query, principal: str) -> Decision:
     The line is the one that lets it be used with some arguments; or the one that hides it, or denies all of its use.
     """
     scope, found = policy.scope(use, principal), policy.candidates(use, principal)
-    hiding = policy.candidates(replace(use, action="list"), principal).deny
-    barred = next((rule for rule in (*hiding, *found.deny) if always(rule, scope)), None)
+    questions = [asked for one in (use, *use.readings) for asked in (replace(one, action="list"), one)]
+    barring = [
+        (rule, policy.scope(one, principal)) for one in questions for rule in policy.candidates(one, principal).deny
+    ]
+    barred, scope_there = next(((rule, there) for rule, there in barring if always(rule, there)), (None, scope))
     if barred:
-        undecided = barred.when is not None and barred.when.test(scope) is UNDECIDED
+        undecided = barred.when is not None and barred.when.test(scope_there) is UNDECIDED
         return Decision("deny", barred.where, barred.why, principal, undecided)
     line = next((rule for rule in found.allow if sometimes(rule, scope)), None)
     if line:

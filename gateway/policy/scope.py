@@ -8,6 +8,7 @@ from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from gateway.aliases import readings
 from gateway.budget import Spend
 from gateway.call import JsonObject, Subject, Tool
 from gateway.offer import Offer
@@ -93,6 +94,27 @@ class Query:
         if self.action == "complete":  # its arguments are not those of the prompt or of the template
             return replace(self, action=use_of(self.tool) if isinstance(self.tool, Offer) else "read", args=None)
         return None
+
+    @property
+    def readings(self) -> "tuple[Query, ...]":
+        """The same question for each other way to read the URI that it is about."""
+        if ":" not in self.object:
+            return ()
+        server, _, uri = self.object.partition("/")
+        return tuple([self._reading(server, uri, other) for other in readings(uri)])
+
+    def _reading(self, server: str, uri: str, other: str) -> "Query":
+        thing, args = self.tool, self.args
+        if isinstance(thing, Offer) and thing.name == uri:
+            thing = replace(thing, name=other)
+        if args is not None and args.get("uri") == uri:
+            args = {**args, "uri": other}
+        return replace(self, object=f"{server}/{other}", args=args, tool=thing)
+
+    @property
+    def offered(self) -> bool:
+        """Whether the server itself has named what this is about, in these very letters."""
+        return self.tool is not None and bool(self.tool.definition)
 
 
 def use_of(thing: Tool | Offer) -> Action:

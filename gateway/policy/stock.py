@@ -183,8 +183,8 @@ class CasbinPolicy(Policy):
 
     # ---- what `Policy` asks
 
-    def judge(self, query: Query, principal: str) -> Decision:
-        """The answer for one of the subject's principals alone."""
+    def judged_as_written(self, query: Query, principal: str) -> Decision:
+        """The answer for one of the subject's principals alone, for what is no URI, or for one reading of it."""
         failed = Decision("deny", None, "the policy could not be decided; the log says why", principal)
         return self._safely(lambda: self._judged(query, principal), failed)
 
@@ -220,7 +220,9 @@ class CasbinPolicy(Policy):
     def obliging(self, query: Query) -> list[Obligation]:
         """The `o` lines that the matcher matches, for the user or for the agent, as it would match a `p` line."""
         people = principals(query.subject) if self._obliged else ()
-        places = {rule.where for principal in people for rule in self._that_oblige(query, principal, "exact")}
+        questions = (query, *query.readings)
+        lines = (self._that_oblige(asked, principal, "exact") for principal in people for asked in questions)
+        places = {rule.where for found in lines for rule in found}
         return [each for each in self.obligations if each.where in places]
 
     def that_may_oblige(self, query: Query, principal: str) -> tuple[Rule, ...]:
@@ -238,8 +240,20 @@ class CasbinPolicy(Policy):
         """Whether its use could be allowed or asked for with some arguments, and no `list` line hides it."""
         use = self._query(subject, use_of(thing), thing, now, run)
         return (subject.agent is None or subject.agent.startswith("agent:")) and all(
-            self._usable(use, principal) and not self._hidden(use, principal) for principal in principals(subject)
+            self._usable(use, principal)
+            and not self._hidden(use, principal)
+            and not any(self._hidden(other, principal) or self._taken(other, principal) for other in use.readings)
+            for principal in principals(subject)
         )
+
+    def _taken(self, query: Query, principal: str) -> bool:
+        """Whether a line takes away all of its use."""
+
+        def taken() -> bool:
+            effect, rule = self._verdict(query, principal, "best")
+            return effect == "deny" and rule is not None
+
+        return self._safely(taken, True)
 
     def _usable(self, query: Query, principal: str) -> bool:
         asked = not self._misasked(query, principal)

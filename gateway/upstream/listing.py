@@ -16,6 +16,7 @@ from gateway.offer import About, Offer, OfferKind
 from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
+from gateway.upstream.usable import usable_among
 
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "patience"]
 __all__ += ["problem_of"]
@@ -49,7 +50,8 @@ async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
     """Asks for all pages. Raises what `ask` raises, and NoList for an answer that is no list of tools."""
     definitions, note = await _all_pages(ask, "tools/list", "tools", f"{server}/*")
     listing = judge(definitions, server, trusted=trusted)
-    return Listing(listing.tools, {**listing.rejected, **note})
+    usable, unusable = await usable_among(listing.tools)
+    return Listing(usable, {**listing.rejected, **unusable, **note})
 
 
 async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:

@@ -220,6 +220,23 @@ def test_what_may_be_read_may_be_subscribed_to_unless_a_line_takes_it_away(tmp_p
     within(tmp_path, scenario)
 
 
+def test_no_other_spelling_of_a_uri_goes_round_a_line(tmp_path: Path) -> None:
+    async def scenario(_app: App, ann: ClientRun) -> None:
+        for uri in ("own://static-bin%61ry", "OWN://static-binary", "own://static-binary#x", "own://static%252Dbinary"):
+            result = await ann.read(f"toolgate://own/{uri}")
+            assert isinstance(result, Denied)
+            assert result.why == "no pictures"
+            verdict = await ann.may_subscribe(f"toolgate://own/{uri}")
+            assert isinstance(verdict, Deny)
+        for uri in ("own://watched%2Dresource", "own://watched-resource#x"):
+            assert isinstance(await ann.read(f"toolgate://own/{uri}"), Held)
+        for uri in ("toolgate://one/shared://w%61tched-resource", "toolgate://one/shared://watched-resource#x"):
+            verdict = await ann.may_subscribe(uri)
+            assert isinstance(verdict, Deny)
+
+    within(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("action", ["read", "get"])
 def test_a_person_may_be_asked_before_something_is_read_or_got_and_the_yes_is_good_once(
     tmp_path: Path, action: str

@@ -4,11 +4,12 @@ import pytest
 
 from gateway.bounded import MAX_KEYWORDS, MAX_STEPS
 from gateway.call import Arguments, JsonObject, Tool, pin_of
-from gateway.schema import violation
+from gateway.schema import unusable, violation
 
 
 def said(schema: JsonObject, arguments: JsonObject) -> str | None:
-    definition = {"name": "t", "inputSchema": {"type": "object", **schema}}
+    definition: JsonObject = {"name": "t", "inputSchema": {"type": "object", **schema}}
+    unusable(pin_of(definition), definition["inputSchema"], 60.0)  # as when it is listed
     return violation(Tool("s", "t", definition, pin_of(definition)), Arguments.parse(arguments))
 
 
@@ -52,7 +53,7 @@ def test_a_schema_itself_is_looked_at_in_bounded_time() -> None:
     for _ in range(13):
         part = {"anyOf": [part, part]}
     assert said({"properties": {"a": part}}, {}) == "the tool's input schema takes too many steps to check"
-    large = {f"p{number}": {"type": "string", "description": "what it is", "maxLength": 9} for number in range(2000)}
+    large = {f"p{number}": {"type": "string", "description": "what it is", "maxLength": 9} for number in range(1500)}
     assert said({"properties": large, "minProperties": 0}, {}) is None
 
 

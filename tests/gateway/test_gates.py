@@ -362,6 +362,21 @@ def test_no_approval_opens_a_tool_that_is_held() -> None:
     assert isinstance(judge(call(20), facts(approval=asked())), Allow)
 
 
+def test_another_spelling_of_a_resource_that_is_held_is_held_too() -> None:
+    listed_one = Offer("resource", "desk", "note://a/%31", {"uri": "note://a/%31"})
+    whole = Catalogue.of([], offers=[listed_one])
+    held = replace(whole, held={listed_one.label: "it has changed"})
+    for uri, gate in (
+        ("note://a/1", "intact"),
+        ("note://a/%31", "intact"),
+        ("note://a/x/../1", "intact"),
+        ("note://a/2", ""),
+    ):
+        asked_for = Call("r1", "read/1", ANN, f"desk/{uri}", Arguments.parse({"uri": uri}), "read")
+        verdict = judge(asked_for, facts(catalogue=held, policy=parse("p, *, *, */*, read, , allow, x")))
+        assert (verdict.gate if isinstance(verdict, Deny) else "") == gate
+
+
 def test_what_the_policy_denies_is_not_listed_either() -> None:
     catalogue = Catalogue.of([tool()])
     assert not listed(tool(), catalogue, parse(RULES), BOB, NOW)

@@ -71,6 +71,12 @@ def test_prompts_and_resources_are_limited_as_tools_are() -> None:
     assert by_glob.find("read", "git/repo:2") is None
 
 
+def test_no_other_spelling_of_a_uri_leads_out_of_a_profile() -> None:
+    part = Profile("part", tools=["git/file:///pub/*", "git/file:///My%20Docs/*"])
+    assert all(part.holds(f"git/file:///{rest}") for rest in ("pub/a", "pub/%61", "pub/a#L10", "My%20Docs/a%20b"))
+    assert not any(part.holds(f"git/file:///{rest}") for rest in ("pub/../a", "pub/%2e%2e/a", "pub/..%2Fa", "a"))
+
+
 def test_the_whole_is_the_catalogue_itself_and_a_part_is_made_once() -> None:
     assert WHOLE.of(ALL) is ALL
     part = Profile("part", ["git"])

@@ -11,7 +11,7 @@ import pytest
 
 from gateway import bounded, schema
 from gateway.call import Arguments, Tool
-from gateway.schema import fault, violation
+from gateway.schema import fault, unusable, violation
 from tests.builders import a_tool
 
 REFUND = {
@@ -70,11 +70,12 @@ def test_a_sentence_is_short_however_long_the_argument() -> None:
             {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
             "itself without end",
         ),
-        ({"$ref": "#/$defs/nowhere"}, "can't be used"),
-        ({"$ref": "other.json"}, "can't be used"),
+        ({"$ref": "#/$defs/nowhere"}, "refers to `#/$defs/nowhere`, which is not in it"),
+        ({"$ref": "other.json"}, "refers to `other.json`, which is not in it"),
         ({"$schema": {}}, "can't be used"),
         ({"$schema": [], "type": 7}, "can't be used"),
-        ({"$dynamicRef": "#nowhere"}, "can't be used"),
+        ({"$dynamicRef": "#nowhere"}, "refers to `#nowhere`, which is not in it"),
+        ({"$ref": 7}, "is not a JSON Schema"),
         ({"properties": {"a": {"pattern": "("}}}, "is not a JSON Schema"),
         ({"allOf": [{"multipleOf": 0}]}, "is not a JSON Schema"),
     ],
@@ -117,16 +118,16 @@ def elsewhere() -> Iterator[str]:
 
 
 def test_a_schema_never_makes_us_fetch_anything(elsewhere: str) -> None:
-    assert "can't be used" in (said({"$ref": f"{elsewhere}/schema.json"}) or "")
-    assert "can't be used" in (said({"$schema": f"{elsewhere}/draft", "$ref": f"{elsewhere}/a#/b"}) or "")
-    assert "can't be used" in (said({"$id": f"{elsewhere}/here/", "$ref": "there"}) or "")
+    assert "which is not in it" in (said({"$ref": f"{elsewhere}/schema.json"}) or "")
+    assert "which is not in it" in (said({"$schema": f"{elsewhere}/draft", "$ref": f"{elsewhere}/a#/b"}) or "")
+    assert "which is not in it" in (said({"$id": f"{elsewhere}/here/", "$ref": "there"}) or "")
     assert Visitors.seen == []
 
 
 def test_a_schema_never_makes_us_read_a_file(tmp_path: Path) -> None:
     file = tmp_path / "anything.json"
     file.write_text("true")
-    assert "can't be used" in (said({"$ref": file.as_uri()}) or "")
+    assert "which is not in it" in (said({"$ref": file.as_uri()}) or "")
 
 
 def test_the_standards_own_schemas_can_be_referred_to() -> None:
@@ -143,7 +144,7 @@ def test_a_schema_says_itself_which_dialect_it_is_written_in() -> None:
 
 def test_each_pin_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[Any] = []
-    monkeypatch.setattr(bounded, "flaw", lambda _dialect, schema: compiled.append(schema))
+    monkeypatch.setattr(bounded, "flaw", lambda _dialect, schema, _seconds: compiled.append(schema))
     shape = {"type": "object", "title": "seen by no other test", "minProperties": 0}
     for server in ("one", "two", "three"):
         assert violation(replace(a_tool(schema=shape), server=server), Arguments.parse("{}")) is None
@@ -161,3 +162,25 @@ def test_a_fault_is_an_error_of_the_value_or_what_is_wrong_with_the_schema() -> 
     assert list(fault("fault-2", {"items": {"type": "number"}}, [1, ""]).absolute_path) == [1]
     assert fault("fault-3", {"$ref": "#"}, 1) == "refers to itself without end"
     assert str(fault("fault-4", {"type": 1}, 1)).startswith("is not a JSON Schema: ")
+
+
+def large(title: str) -> dict[str, Any]:
+    """40 KB: honest, and too much for the moment that a call has."""
+    names = {f"p{number}": {"type": "string", "description": "what it is", "maxLength": 9} for number in range(500)}
+    return {"type": "object", "title": title, "properties": names}
+
+
+def test_what_a_schema_takes_is_found_out_where_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr("gateway.bounded.time.thread_time", lambda: next(clock) / 1000)  # a millisecond at each look
+    seen, unseen = a_tool(schema=large("seen")), a_tool(schema=large("unseen"))
+    assert unusable(seen.pin, seen.input_schema) is None
+    assert violation(seen, Arguments.parse('{"p1": "x"}')) is None
+    assert violation(seen, Arguments.parse('{"p1": 7}')) == "arguments.p1: 7 is not of type 'string'"
+    assert violation(unseen, Arguments.parse("{}")) == "the tool's input schema takes too many steps to check"
+
+
+def test_what_was_not_found_out_in_time_is_asked_again() -> None:
+    shape = large("asked again")
+    assert unusable("again", shape, 0.0) == "takes too many steps to check"
+    assert unusable("again", shape) is None

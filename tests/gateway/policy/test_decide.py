@@ -6,7 +6,10 @@ import pytest
 from gateway.call import Subject
 from gateway.errors import PolicyError
 from gateway.offer import Offer
-from gateway.policy import Decision, Query, RunFacts, parse
+from gateway.policy import Decision, Policy, Query, RunFacts, parse
+from gateway.policy.explain import explain
+from gateway.policy.files import Source
+from gateway.policy.load import build
 from gateway.policy.wording import ACTIONS
 from tests.fixtures.policies import NOON, a_query, a_tool
 
@@ -330,3 +333,136 @@ def test_a_server_is_used_through_an_agent_only_if_both_may() -> None:
     assert not policy.may_use(Subject("user:ann", "acme", "agent:clerk"), "pay", NOON)
     assert not policy.may_use(Subject("user:ann", "acme", "clerk"), "pay", NOON)
     assert not policy.may_use(Subject("role:hr", "acme"), "pay", NOON)
+
+
+# ---- a URI is judged in each of its readings (`gateway.aliases`)
+
+FILES = """
+p, *, *, */*,                       read, , allow, reading
+p, *, *, */*secret*,                read, , deny,  no secrets
+p, *, *, mod/file:///mod/key.pem,   read, , ask,   keys need a person
+p, *, *, mod/file:///quiet/*,       subscribe, , deny, quiet
+p, *, *, mod/file:///hidden/*,      list, , deny, hidden
+p, *, *, */*,                       read, "matches(args.uri, '*/private/*')", deny, private
+"""
+NARROW = """
+p, *, *, mod/file:///pub/*,            read, , allow, public
+p, *, *, mod/file:///pub/%7Eme/x,      read, , deny,  but for this
+p, *, *, mod/file:///My%20Docs/*,      read, , allow, documents
+p, *, *, mod/lab://org%2Fname/*,       read, , allow, a project
+p, *, *, mod/mail://*,                 read, , allow, mail
+p, *, *, mod/myApp://Home/*,           read, , allow, an app
+p, *, *, mod/docs://*.md,              read, , allow, documents
+"""
+
+
+def is_visible(policy: Policy, query: Query) -> bool:
+    assert query.tool is not None
+    return policy.visible(query.subject, query.tool, NOON)
+
+
+def reading(uri: str, action: str = "read", *, listed: bool = False) -> Query:
+    thing = Offer("resource", "mod", uri, {"uri": uri} if listed else {})
+    return replace(a_query("user:ann", f"mod/{uri}", {"uri": uri}), action=action, tool=thing)
+
+
+OWN_MODEL = """\
+[request_definition]
+r = sub, dom, obj, act, ctx
+[policy_definition]
+p = sub, dom, obj, act, when, eft, why
+[role_definition]
+g = _, _, _
+[policy_effect]
+e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+[matchers]
+m = (p.sub == "*" || g(r.sub, p.sub, r.dom)) && in_tenant(r.dom, p.dom) && tool(r.obj, p.obj) \\
+  && r.act == p.act && when(p.when, r.ctx, p.eft)
+"""
+
+
+def policies(text: str) -> list[Policy]:
+    """Under the shipped model, and under one of one's own."""
+    own = build(Source("model.conf", OWN_MODEL.encode()), sources=[Source("policy.csv", text.encode())])
+    assert own.custom
+    return [parse(text), own]
+
+
+@pytest.mark.parametrize(
+    ("uri", "effect"),
+    [
+        ("file:///mod/open.txt", "allow"),
+        ("file:///mod/%6Fpen.txt", "allow"),
+        ("file:///mod/secret.txt", "deny"),
+        ("file:///mod/%73ecret.txt", "deny"),
+        ("file:///mod/s%65cret.txt", "deny"),
+        ("FILE:///mod/%2573ecret.txt", "deny"),
+        ("file:///mod/%6Bey.pem", "ask"),
+        ("file:///mod/key.pem#x", "ask"),
+        ("file:///mod/pub/../key.pem", "ask"),
+        ("file:///a/pri%76ate/b", "deny"),  # by a condition
+    ],
+)
+def test_no_other_spelling_of_a_uri_passes_a_line_that_restricts(uri: str, effect: str) -> None:
+    for policy in policies(FILES):
+        for listed in (False, True):
+            query = reading(uri, listed=listed)
+            assert policy.decide(query).effect == effect
+            assert (effect == "ask") == bool(policy.asking(query))
+            assert is_visible(policy, query) == (effect != "deny")
+
+
+def test_no_other_spelling_of_a_uri_is_subscribed_to_approved_or_listed() -> None:
+    for policy in policies(FILES):
+        assert policy.decide(reading("file:///loud/x", "subscribe")).effect == "allow"
+        assert policy.decide(reading("file:///qui%65t/x", "subscribe")).effect == "deny"
+        assert policy.decide(reading("file:///mod/%73ecret", "subscribe")).effect == "deny"
+        hidden = reading("file:///hidd%65n/x", listed=True)
+        assert not is_visible(policy, hidden)
+
+
+@pytest.mark.parametrize(
+    ("uri", "effect"),
+    [
+        ("file:///pub/a", "allow"),
+        ("file:///pub/%61", "allow"),
+        ("file:///pub/a#L10", "allow"),
+        ("file:///pub/../key", "deny"),
+        ("file:///pub/%2e%2e/key", "deny"),
+        ("file:///pub/..%2Fkey", "deny"),
+        ("file:///pub/~me/x", "deny"),
+        ("file:///pub/%7Eme/x", "deny"),
+        ("file:///My%20Docs/a%20b.txt", "allow"),
+        ("file:///My%20Docs/../key", "deny"),
+        ("lab://org%2Fname/a", "allow"),
+        ("mail://bob%40acme.com", "allow"),
+        ("myApp://Home/x", "allow"),
+        ("docs://key#.md", "deny"),
+        ("docs://key%00.md", "deny"),
+        ("docs://a.md", "allow"),
+    ],
+)
+def test_what_no_server_lists_is_granted_in_all_of_its_readings(uri: str, effect: str) -> None:
+    for policy in policies(NARROW):
+        assert policy.decide(reading(uri)).effect == effect
+
+
+def test_what_a_server_lists_is_granted_as_it_lists_it() -> None:
+    for policy in policies(NARROW):
+        assert policy.decide(reading("docs://key#.md", listed=True)).effect == "allow"
+        assert policy.decide(reading("file:///pub/%7Eme/x", listed=True)).effect == "deny"
+
+
+def test_an_obligation_holds_for_every_spelling() -> None:
+    text = "p, *, *, */*, read, , allow, x\no, *, *, */*secret*, read, , redact=ssn, hide\n"
+    for policy in policies(text):
+        assert policy.decide(reading("file:///%73ecret")).duties == policy.decide(reading("file:///secret")).duties
+        assert policy.decide(reading("file:///%73ecret")).duties is not None
+
+
+def test_an_explanation_shows_the_line_that_another_spelling_meets() -> None:
+    found = explain(parse(FILES), reading("file:///mod/%73ecret.txt"))
+    assert found.decision.effect == "deny"
+    assert [line.rule for line in found.answers[0].lines if line.decides] == [found.decision.rule]
+    shown = explain(parse(FILES), reading("file:///mod/%73ecret.txt", "list", listed=True))
+    assert shown.decision.effect == "deny"

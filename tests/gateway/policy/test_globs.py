@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.globs import ToolGlob, compile_glob, covers, is_wild, overlap
+from gateway.policy.globs import ToolGlob, compile_glob, covers, is_exact, is_wild, overlap
 
 GLOBS = st.text("ab*?./", max_size=6)
 TEXTS = st.text("ab./\n", max_size=8)
@@ -104,3 +104,18 @@ def test_exact_patterns_are_known_as_such() -> None:
 )
 def test_two_patterns_overlap_when_some_text_matches_both(one: str, other: str, both: bool) -> None:
     assert overlap(one, other) is overlap(other, one) is both
+
+
+def test_a_pattern_over_uris_is_compared_as_it_is_written_and_as_it_is_decoded() -> None:
+    glob = ToolGlob.of("fs/file:///My%20Docs/*")
+    assert glob.matches("fs", "file:///My%20Docs/a")
+    assert glob.matches("fs", "file:///My Docs/a")
+    assert not glob.matches("fs", "file:///MyxDocs/a")
+    assert [is_exact(text) for text in ("refund", "file:///a", "refund_*", "re?und", "file:///a%20b", "FILE:///a")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
