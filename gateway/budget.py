@@ -142,6 +142,8 @@ class Spend(_Read):
     errors: int = 0
 
     def __add__(self, other: "Spend") -> "Spend":
+        if not other.items():
+            return self
         return Spend(*map(add, self.amounts, other.amounts))
 
     def __sub__(self, other: "Spend") -> "Spend":
@@ -170,7 +172,7 @@ class Spend(_Read):
         try:
             return self._items
         except AttributeError:
-            items = tuple((unit, amount) for unit, amount in zip(UNITS, self.amounts, strict=True) if amount)
+            items = tuple([pair for pair in zip(UNITS, self.amounts, strict=True) if pair[1]])
             object.__setattr__(self, "_items", items)
             return items
 

@@ -24,7 +24,7 @@ from gateway.events import (
 )
 from gateway.later import Deferred, Notified, Slept, Woke
 from gateway.results import decided_text, denied_text, news_outcome, resolved_text, tool_result, woken
-from gateway.state import Answer, CallState, Run
+from gateway.state import NOTHING, Answer, CallState, Run
 from gateway.values import changed
 from gateway.weight import weight
 
@@ -112,7 +112,7 @@ def _returned(run: Run, event: Returned) -> Run:
     outcome = outcome_from_json(event.outcome)
     settled = "again" if _is_deferred(run, event.key) else "done"
     status = "in_doubt" if isinstance(outcome, InDoubt) else settled
-    new = _change(run, event.key, status=status, outcome=outcome, reserved=Spend())
+    new = _change(run, event.key, status=status, outcome=outcome, reserved=NOTHING)
     new = changed(
         new,
         spend=new.spend + Spend.from_json(event.spent),
@@ -146,7 +146,7 @@ def _doubted(run: Run, event: Doubted) -> Run:
     call = run.calls.get(event.key)
     asked = call is not None and inquiry_key(call) in run.asides
     inquiries = (call.inquiries if call else 0) + asked
-    new = _change(run, event.key, status="doubted", text=event.why, reserved=Spend(), inquiries=inquiries)
+    new = _change(run, event.key, status="doubted", text=event.why, reserved=NOTHING, inquiries=inquiries)
     new = changed(new, sent=_without(run.sent, event.key))
     return changed(new, spend=new.spend + Spend.from_json(event.spent))
 

@@ -14,6 +14,7 @@ from gateway.values import value
 
 __all__ = ["Answer", "CallState", "CallStatus", "Run"]
 
+NOTHING = Spend()
 CallStatus = Literal["proposed", "held", "approved", "again", "asleep", "admitted", "in_doubt", "doubted", "done"]
 
 
@@ -35,7 +36,7 @@ class CallState:
     approval_id: str | None = None
     pin: str | None = None
     attempt: int = 0
-    reserved: Spend = field(default_factory=Spend)
+    reserved: Spend = NOTHING
     accounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     outcome: Outcome | None = None
     text: str = ""
@@ -99,7 +100,7 @@ class Run(_Derived):
     calls: Mapping[str, CallState] = field(default_factory=dict)
     asides: Mapping[str, CallState] = field(default_factory=dict)  # what was called to find out about them
     news: tuple[Notified, ...] = ()  # for which it has not waited yet
-    spend: Spend = field(default_factory=Spend)  # settled
+    spend: Spend = NOTHING  # settled
     denials: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)  # how often a call was made again that people had refused
     tainted: bool = False  # it has read what a server said that the admin does not trust
@@ -119,9 +120,10 @@ class Run(_Derived):
     @property
     def reserved(self) -> Spend:
         """What is held back for effects in flight."""
-        total = self.asked or Spend()
-        for call in (*self.calls.values(), *self.asides.values()):
-            total = total + call.reserved
+        total = self.asked or NOTHING
+        for calls in (self.calls, self.asides):
+            for call in calls.values():
+                total = call.reserved if total is NOTHING else total + call.reserved
         return total
 
     @property

@@ -167,15 +167,14 @@ def _forgetting(run: Run, _now: int) -> Step | None:
 
 def _out_of_time(run: Run, now: int) -> Step | None:
     limit = run.limits.millis
-    worked = run.worked(now)
-    if limit is None or worked < limit or _answered(run):
+    if limit is None or (worked := run.worked(now)) < limit or _answered(run):
         return None
     return Pause("millis", f"the run may work for {limit / 1000:g} s and has worked for {worked / 1000:.1f} s")
 
 
 def _insisting(run: Run, _now: int) -> Step | None:
     """A model that was told not to retry, and does."""
-    worst = next((call for call, times in run.refused.items() if times >= MAX_REFUSALS), None)
+    worst = next((call for call, times in run.refused.items() if times >= MAX_REFUSALS), None) if run.refused else None
     if worst is None:
         return None
     why = f"the model made a call {MAX_REFUSALS} times again that people had refused: `{worst.partition(' ')[0]}`"
@@ -187,11 +186,15 @@ def _calling(run: Run, _now: int) -> Step | None:
 
 
 def _waking(run: Run, now: int) -> Step | None:
+    if not run.calls:
+        return None
     calls = tuple(call for call in run.calls.values() if call.status == "asleep" and call.until <= now)
     return Wake(calls) if calls else None
 
 
 def _waiting(run: Run, _now: int) -> Step | None:
+    if not run.calls:
+        return None
     statuses = {call.status for call in run.calls.values()}
     if "doubted" in statuses or "held" in statuses:
         return Wait("doubt" if "doubted" in statuses else "approval", until=run.wakes)
@@ -250,7 +253,9 @@ def _text(run: Run) -> str:
 
 
 def _of_calls(run: Run, step: type[Reconcile] | type[MakeCalls], *statuses: str) -> Step | None:
-    calls = tuple(call for call in run.calls.values() if call.status in statuses)
+    if not run.calls:
+        return None
+    calls = tuple([call for call in run.calls.values() if call.status in statuses])
     return step(calls) if calls else None
 
 

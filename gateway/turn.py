@@ -26,7 +26,7 @@ from gateway.reserving import reserves, settled_in
 from gateway.run import Run
 from gateway.shielded import shielded
 from gateway.standing import asking
-from gateway.store import Reserve, Settle, run_account
+from gateway.store import Change, Reserve, Settle, run_account
 from gateway.tracing import Asked, Interval, Tracing
 from gateway.values import value
 from providers import (
@@ -275,7 +275,7 @@ class Turn:
         except Exception as error:  # noqa: BLE001 - a defect of an adapter, which `_broken` notes
             attempt.heard.usage, came = None, _broken(error)
             event, cost = self._event(attempt, came, then, round(delay, 3))
-        await self._settled(attempt, event, cost, self._asked(attempt, came))
+        await self._settled(attempt, event, cost, came)
         return came if isinstance(came, ProviderError) else None
 
     async def _left(self, current: _Current) -> None:
@@ -287,18 +287,21 @@ class Turn:
         cost = failed(attempt.backend, attempt.read, attempt.heard, came, attempt.reserved)
         told = (attempt.number, "lost", why, True, cost.to_json(), attempt.backend.name)
         event = ModelFailed(*told, purpose=self.purpose)
-        await self._settled(attempt, event, cost, self._asked(attempt, came))
+        await self._settled(attempt, event, cost, came)
 
-    async def _settled(self, attempt: _Attempt, event: ModelAnswered | ModelFailed, cost: Spend, asked: Asked) -> None:
+    async def _settled(
+        self, attempt: _Attempt, event: ModelAnswered | ModelFailed, cost: Spend, came: Reply | ProviderError
+    ) -> None:
         when = Interval(attempt.heard.began, max(attempt.heard.began, time.time_ns()))
-        took = replace(cost, millis=when.millis)
-        own = Settle(run_account(attempt.run.id), attempt.reserved, cost)
-        changes = (own, *settled_in(attempt.bill.accounts, took))
+        changes: tuple[Change, ...] = (Settle(run_account(attempt.run.id), attempt.reserved, cost),)
+        if attempt.bill.accounts:
+            changes = (*changes, *settled_in(attempt.bill.accounts, replace(cost, millis=when.millis)))
         if isinstance(event, ModelAnswered):  # nothing is done on it before a call, or the end, is written down
             self.journal.hold((event,), changes)
         else:
             await self.journal.append((event,), changes)
-        self.tracing.asked(attempt.run, event, asked, when)
+        if self.tracing.on:
+            self.tracing.asked(attempt.run, event, self._asked(attempt, came), when)
 
     def _event(
         self, attempt: _Attempt, came: Reply | ProviderError, then: str, delay: float

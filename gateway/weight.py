@@ -13,6 +13,7 @@ __all__ = ["PICTURE", "weight"]
 PICTURE = 4800  # bytes: about 1,600 tokens, the most that the usual models count for one
 
 _PICTURES = ("image", "audio")
+_OBJECTS = (dict, Mapping)  # in this order: nearly all are plain ones, which is told at a glance
 
 
 def weight(message: Mapping[str, Any]) -> int:
@@ -25,6 +26,6 @@ def _data(message: Mapping[str, Any]) -> Iterator[str]:
     for part in message["parts"]:
         blocks = part.get("content", ()) if part["kind"] == "tool_result" else [{**part, "type": part["kind"]}]
         for block in blocks:
-            data = block.get("data") if isinstance(block, Mapping) and block.get("type") in _PICTURES else None
+            data = block.get("data") if isinstance(block, _OBJECTS) and block.get("type") in _PICTURES else None
             if isinstance(data, str):
                 yield data

@@ -88,6 +88,6 @@ def cut_text(text: str, longest: int) -> str:
     if len(raw) <= longest:
         return text
     mark = f" […{len(raw):,} bytes, cut to save room…] "
-    room = max(0, longest - len(mark)) // 2
+    room = max(0, longest - len(mark.encode())) // 2
     head, tail = raw[:room].decode(errors="ignore"), raw[len(raw) - room :].decode(errors="ignore")
     return f"{head}{mark}{tail}"

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.agents.shortening import LEAST, cut_text, shortened, without_calls, without_results
@@ -67,6 +67,7 @@ def test_a_reply_without_its_calls_keeps_its_words_and_no_thoughts() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=600), st.integers(LEAST, 400))
+@example("0" * (LEAST + 1), LEAST)
 def test_a_text_is_cut_to_its_length_and_can_be_written(text: str, longest: int) -> None:
     cut = cut_text(text, longest)
     assert len(cut.encode(errors="surrogatepass")) <= max(longest, LEAST)
