@@ -93,6 +93,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
                     what has the form of a secret
     reach           which addresses somebody else's words may make us connect to
     guard           no foreign package in the place of ours
+    shielded        what is brought to its end also when nobody waits for it any more
     late            the methods of dataclasses are compiled when they are first called
     memory          memory that nobody holds any more goes back to the system
     sdk             the MCP SDK by its side doors: what nobody uses is not loaded

@@ -26,6 +26,7 @@ from gateway.later import Slept, Woke
 from gateway.pipeline import OutOfBudget
 from gateway.refusals import denial, refused_lately
 from gateway.run import ENDED, CallState, Run
+from gateway.shielded import shielded
 from gateway.speaking import Parts, Speaking
 from gateway.steps import (
     AskModel,
@@ -133,7 +134,7 @@ class _Drive:
             return await self._driven()
         finally:
             with suppress(ToolgateError):  # then it stays asked, or admitted, without an answer
-                await asyncio.shield(self.journal.flush())
+                await shielded(self.journal.flush())
 
     async def _driven(self) -> Run:
         await self.journal.read()

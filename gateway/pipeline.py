@@ -49,6 +49,7 @@ from gateway.questions import open_about, question
 from gateway.refusals import denial
 from gateway.reserving import charged, settled, settled_in
 from gateway.results import amended
+from gateway.shielded import shielded
 from gateway.store import Change, Follow, Open, Settle, Store, run_account
 from gateway.task import Task
 from gateway.tracing import Forwarding, Interval, Tracing, meta_of
@@ -244,7 +245,7 @@ class Pipeline:
             await self._append(work, admission.events, changes)
         except asyncio.CancelledError:
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer
-                await asyncio.shield(self._take_back(admission))
+                await shielded(self._take_back(admission))
             raise
 
     async def _rehearse(self, admission: Admission, duties: Duties) -> Returned | Doubted:
@@ -280,7 +281,7 @@ class Pipeline:
             when = Interval(begin, time.time_ns())
             self._tracing.forwarded(call, work.place, sent, NO_OUTCOME, when)
             with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer, which says the same
-                await asyncio.shield(self._record(admission, NO_OUTCOME, when.millis))
+                await shielded(self._record(admission, NO_OUTCOME, when.millis))
             raise
         when = Interval(begin, time.time_ns())
         if admission.facts.approval is not None:

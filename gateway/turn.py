@@ -24,6 +24,7 @@ from gateway.events import Budgeted, ModelAnswered, ModelAsked, ModelFailed, Pau
 from gateway.journal import Journal
 from gateway.reserving import reserves, settled_in
 from gateway.run import Run
+from gateway.shielded import shielded
 from gateway.standing import asking
 from gateway.store import Reserve, Settle, run_account
 from gateway.tracing import Asked, Interval, Tracing
@@ -113,7 +114,7 @@ class Turn:
             came = await self._streamed(current, replace(request, most_input=self._readable(attempt)))
         except asyncio.CancelledError:
             with suppress(ToolgateError):  # then it stays asked without an answer, and is forgotten later
-                await asyncio.shield(self._left(current))
+                await shielded(self._left(current))
             raise
         if came is None:
             return None

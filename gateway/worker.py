@@ -21,6 +21,7 @@ from gateway.errors import ConfigError, LeaseLost, NotItsTurn, StoreError, Toolg
 from gateway.job import Slots
 from gateway.loop import Loop
 from gateway.run import Run
+from gateway.shielded import shielded
 from gateway.store import Claim, Lease, Store
 from gateway.store.lease import LEASE_SECONDS, is_dead, owner_name
 
@@ -183,7 +184,7 @@ class Worker:
         finally:  # also when it was cancelled: then nothing of it was seen, and the next worker goes on
             if run is None or run.status not in ("succeeded", "failed"):  # who ends a run has let go of it with that
                 with contextlib.suppress(StoreError):  # then the lease runs out
-                    await asyncio.shield(self.store.lay_down(lease, seen, until))
+                    await shielded(self.store.lay_down(lease, seen, until))
 
     async def _put_off(self, lease: Lease, error: Exception) -> None:
         self._told(Outcome(lease.run_id, error=error))

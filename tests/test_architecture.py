@@ -48,7 +48,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.gaps",
         "gateway.agents",
         "gateway.config",
-        "gateway.guard", "gateway.late", "gateway.memory", "gateway.reach", "gateway.sdk", "gateway.replacing",
+        "gateway.guard", "gateway.shielded", "gateway.late", "gateway.memory", "gateway.reach", "gateway.sdk", "gateway.replacing",
         "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
         "providers", "providers.values", "providers.message", "providers.request", "providers.reply",
     ),

@@ -28,6 +28,7 @@ from gateway.loop import Watcher
 from gateway.run import ENDED, Run
 from gateway.runtime import Runtime, open_runtime
 from gateway.session import Dialogue
+from gateway.shielded import shielded
 from gateway.steps import users_turn
 from gateway.store.waiting import until
 from gateway.taking_turns import ahead_of
@@ -161,7 +162,7 @@ async def _see_through(runtime: Runtime, run_id: str, manner: Manner, watcher: W
     try:
         found = await driven(runtime, run_id, manner, watcher)
     except asyncio.CancelledError:
-        await asyncio.shield(runtime.offline.interrupted(run_id))
+        await shielded(runtime.offline.interrupted(run_id))
         manner.say(f"interrupted; go on with: toolgate resume {run_id}")
         return Exit.INTERRUPTED
     conclude(found, manner)

@@ -24,6 +24,7 @@ from functools import cache
 from pathlib import Path
 
 from gateway.errors import LeaseLost, StoreError
+from gateway.shielded import shielded
 from gateway.store import Lease, Store
 
 __all__ = ["LEASE_SECONDS", "beating", "is_dead", "leased", "machine", "numbered_by", "owner_name", "process_of"]
@@ -119,7 +120,7 @@ async def leased(store: Store, run_id: str) -> AsyncIterator[Lease]:
             yield lease
     finally:
         with contextlib.suppress(StoreError):  # then it runs out by itself
-            await asyncio.shield(store.release(lease))
+            await shielded(store.release(lease))
 
 
 @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import ConfigError
+from gateway.shielded import shielded
 from gateway.toolgate.endings import Result, result_of, stopped
 from gateway.toolgate.people import Approvals, Runs, Sessions
 from gateway.toolgate.wishes import Budget, check_priority, limits_of
@@ -152,7 +153,7 @@ class Toolgate:
             run = await self._runtime.drive(run_id, watcher)
         except asyncio.CancelledError as error:
             how = f'run {run_id} was interrupted: go on with `await gate.resume("{run_id}")`'
-            await asyncio.shield(self._runtime.offline.interrupted(run_id))
+            await shielded(self._runtime.offline.interrupted(run_id))
             error.add_note(how)
             _LOG.warning(how)
             raise
