@@ -62,7 +62,7 @@ def recorded(stage: Stage) -> Recording:
     with stage("whole").set() as whole:
         whole.play()
         assert wrongs(whole) == []
-        assert len(whole.met.points) > 100
+        assert len(whole.met.points) > 75  # how many there are depends on which facts share a commit
         return whole, whole.run
 
 
