@@ -9,6 +9,7 @@ Start at `front`, then follow a call.
     seats       ... of which each person has his share; `farewell` closes one
     lists       ... and for a plain `tools/list`, as bytes that are made once
     greeting    a handshake without the SDK's server, which is told of the session when something in it needs it
+    holding     ... which then goes on with the stream that is open
     discovery   ... and `server/discover` without it
     application the SDK's server over HTTP; `later` makes it when a request needs it
     exchanges   a request that goes on to a server, in as many rounds as it takes; `kinds` is the table of such requests

@@ -26,6 +26,7 @@ from gateway.serve.farewell import SESSION, end_session, in_his_name
 from gateway.serve.front import Front
 from gateway.serve.handshakes import Handshake, Handshakes, is_modern, session_of
 from gateway.serve.heads import plain_head
+from gateway.serve.holding import Holding, stream_headers
 from gateway.serve.sessions import Client
 
 __all__ = ["NAMED", "Greeting"]
@@ -42,6 +43,7 @@ _DECLARED: Mapping[str, Mapping[str, type]] = {
     "elicitation": {"form": dict, "url": dict},
 }
 _POSTED = [(b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream")]
+_STREAMED = (b"text/event-stream", b"application/json, text/event-stream")
 _INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 _NOT_TAKEN = {"code": INTERNAL_ERROR, "message": "Toolgate could not go on with this session now; try again"}
 
@@ -55,7 +57,7 @@ class Greeting:
 
     def __init__(self, app: App, front: Front, stamp: JsonObject, handshakes: Handshakes) -> None:
         self._app, self._front, self._stamp, self._handshakes = app, front, stamp, handshakes
-        self._discovery = Discovery(front, stamp)
+        self._discovery, self._holding = Discovery(front, stamp), Holding(app, front)
         self._telling: dict[str, asyncio.Task[None]] = {}  # sessions that the SDK is being told of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +68,9 @@ class Greeting:
         if session is None and await self._discovery.answers(scope, send):
             return
         try:
+            if session is not None and (known := self._listens(session, scope)) is not None:
+                await self._holding.hold(known, scope, receive, send)
+                return
             answer = None if session is None else await self._within(session, scope)
         except _Refused as refused:
             log.warning("the SDK did not take over a session: %s", refused.status)
@@ -96,6 +101,14 @@ class Greeting:
                 self._handshakes.forget(known)
             raise
 
+    def _listens(self, session: str, scope: Scope) -> Handshake | None:
+        """The session, if this opens its stream and nothing in it is the SDK's yet."""
+        known = self._handshakes.untold(session)
+        if known is None or known.client.asker != scope["state"][ASKER] or session in self._telling:
+            return None
+        first_one = known.introduced and not self._holding.holds(session)
+        return known if first_one and _is_stream(scope) else None
+
     async def _within(self, session: str, scope: Scope) -> Answer | None:
         """The answer to a request in this session; None if the SDK has to give it: it knows the session then, or there
         is none, for him at least.
@@ -121,6 +134,7 @@ class Greeting:
             if known.introduced:
                 named = (SESSION, session.encode("latin-1"))
                 await self._post(in_his_name(asker, "POST", [*_POSTED, named]), _INITIALIZED)
+            await self._holding.hand_over(session)
         except BaseException:
             await self._untell(session, asker)
             known.untold = params  # the next request tries again
@@ -205,6 +219,14 @@ def _usual(session: str, scope: Scope) -> Answer | None:
     return _empty(session, 202) if method == "notifications/cancelled" else None
 
 
+def _is_stream(scope: Scope) -> bool:
+    """A plain `GET`."""
+    if scope["method"] != "GET" or scope["path"] != MCP_PATH:
+        return False
+    fields = dict(scope["headers"])
+    return len(fields) == len(scope["headers"]) and fields.get(b"accept") in _STREAMED
+
+
 def _is_plain(scope: Scope) -> bool:
     posted = scope["method"] == "POST" and scope["path"] == MCP_PATH
     return posted and plain_head(scope["headers"], scope["state"][ASKER]) is not None
@@ -214,16 +236,9 @@ def _is_plain(scope: Scope) -> bool:
 
 
 def _event(session: str, request_id: str | int, result: JsonObject) -> Answer:
-    headers = [
-        (b"cache-control", b"no-cache, no-transform"),
-        (b"connection", b"keep-alive"),
-        (b"content-type", b"text/event-stream"),
-        (SESSION, session.encode()),
-        (b"x-accel-buffering", b"no"),
-    ]
     event = b"event: message\r\ndata: %b\r\n\r\n" % dumped({"jsonrpc": "2.0", "id": request_id, "result": result})
     return (
-        {"type": "http.response.start", "status": 200, "headers": headers},
+        {"type": "http.response.start", "status": 200, "headers": stream_headers(session)},
         {"type": "http.response.body", "body": event, "more_body": True},
         {"type": "http.response.body", "body": b"", "more_body": False},
     )

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
@@ -22,9 +22,15 @@ from gateway.serve.asking import Asker, Person
 from gateway.serve.door import MCP_PATH
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS, Client
 
-__all__ = ["FRESH", "Handshake", "Handshakes", "Posted", "is_modern", "session_of"]
+__all__ = ["FRESH", "Handshake", "Handshakes", "Posted", "Stream", "is_modern", "session_of"]
 
 FRESH = 60.0  # seconds
+
+
+class Stream(Protocol):
+    """An open event stream (`holding`)."""
+
+    def end(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -33,7 +39,8 @@ class Handshake:
     `untold` is what its client said to open it, as long as the SDK was not told.
 
     `wants_log` says that the client asked for log messages, which go before an answer. `busy` counts his requests
-    that are being answered, an open stream among them; `idle_since` is when the last of them ended.
+    that are being answered, an open stream among them; `idle_since` is when the last of them ended. `stream` is the
+    open one, as long as the SDK was not told.
     """
 
     client: Client
@@ -44,6 +51,7 @@ class Handshake:
     busy: int = 0
     idle_since: float = 0.0
     untold: Mapping[str, Any] | None = None
+    stream: Stream | None = None
 
     @property
     def idle_order(self) -> tuple[bool, float]:
@@ -131,7 +139,12 @@ class Handshakes:
 
     def forget(self, closed: Handshake) -> None:
         """It is closed, or about to be: from now on nobody answers for it here."""
-        self._open.pop(closed.client.session or "", None)
+        self._drop(closed.client.session or "")
+
+    def _drop(self, session: str) -> None:
+        dropped = self._open.pop(session, None)
+        if dropped is not None and dropped.stream is not None:
+            dropped.stream.end()
 
     @contextmanager
     def at_work(self, posted: "Posted") -> Iterator[None]:
@@ -174,7 +187,7 @@ class Handshakes:
         if (found := self._open.get(session)) and found.client.asker != posted.asker:
             return  # a stranger's 404 says nothing about the session
         if status == 404 or (posted.verb == "DELETE" and status < 300):
-            self._open.pop(session, None)
+            self._drop(session)
         elif status < 300 and (known := self._open.pop(session, None)):
             known.seen = self._clock()
             known.introduced = known.introduced or posted.message.get("method") == "notifications/initialized"
@@ -187,7 +200,7 @@ class Handshakes:
         now, client = self._clock(), Client.said(asker, params.get("clientInfo"), session)
         self._open[session] = Handshake(client, asked, seen=now, idle_since=now)
         while len(self._open) > MAX_RUNS:  # the one that was seen last stands last
-            del self._open[next(iter(self._open))]
+            self._drop(next(iter(self._open)))
 
 
 class _Opening:

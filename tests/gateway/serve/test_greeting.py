@@ -51,6 +51,7 @@ class House:
     inner: Any
     through: Through
     edges: Mapping[str, Edge]
+    front: Any = None
     now: list[float] = field(default_factory=lambda: [1000.0])
 
     async def raw(self, message: Any, given: Headers = COMMON, *, verb: str = "POST", way: str = "ours") -> Parts:
@@ -95,7 +96,7 @@ async def house(folder: Path, **more: Any) -> AsyncIterator[House]:
             "bob's": Edge(direct, Door(strangers)),
             "the SDK's": Edge(inner, Door(entry)),
         }
-        made = House(inner, through, edges)
+        made = House(inner, through, edges, parts.front)
         direct._handshakes._clock = lambda: made.now[0]  # noqa: SLF001 - so that half an hour passes
         async with inner.router.lifespan_context(inner):
             yield made
@@ -234,7 +235,6 @@ REF = {"type": "ref/prompt", "name": "x"}
 META = {"_meta": {"progressToken": 1}}
 
 NEEDS: Mapping[str, tuple[Any, str, Any]] = {
-    "its stream": (None, "GET", INITIALIZE),
     "another verb": (None, "PUT", INITIALIZE),
     "a call of a client that can be asked": (CALL, "POST", ASKED),
     "progress": (request("tools/call", {**CALL["params"], **META}), "POST", INITIALIZE),
