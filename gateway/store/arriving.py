@@ -6,8 +6,8 @@ answered and not used yet, is put anew to people here, and every row must belong
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Literal, get_args, get_origin
+from dataclasses import dataclass, replace
+from typing import Any
 
 from gateway.approval import Approval, claim, claim_again
 from gateway.budget import Spend
@@ -17,6 +17,7 @@ from gateway.events import Decided, Held, Queued, Recorded
 from gateway.preview import digest_of, preview
 from gateway.run import ENDED, Run
 from gateway.store.approvals import approval
+from gateway.store.kinds import fits
 from gateway.store.transactions import task
 from gateway.task import Task
 
@@ -24,7 +25,6 @@ __all__ = ["Luggage", "luggage"]
 
 _APPROVAL = tuple(Approval.__dataclass_fields__)
 _TASK = tuple(Task.__dataclass_fields__)
-_LARGEST = 2**63  # what a database keeps as a whole number is smaller
 # What a row is that does not say, as in a table to which a column was added.
 _WORDS: Mapping[str, Any] = {"action": "call", "session": "", "client": "", "server_pin": "", "preview_digest": ""}
 _UNSAID: Mapping[str, Any] = {**_WORDS, "needs": 1, "decisions": "[]", "risk": "[]", "reasons": "[]"}
@@ -42,7 +42,7 @@ class Luggage:
 def luggage(pack: Mapping[str, Any], run: Run, events: Sequence[Recorded]) -> Luggage:
     """What the pack of this run has beside its events. Raises StoreError for what is not its own, or can't be read."""
     first = events[0].event
-    if not isinstance(first, Queued) or not all(_fits(getattr(first, name), str) for name in ("user", "tenant")):
+    if not isinstance(first, Queued) or not all(fits(getattr(first, name), str) for name in ("user", "tenant")):
         raise StoreError("this is no run: its first event does not say whose it is")
     tasks = [_task(row, run) for row in pack["tasks"]]
     held = {
@@ -75,7 +75,7 @@ def _approval(row: Any, run: Run, held: Iterable[tuple[str, str, str]]) -> Appro
     try:
         known = {"run_id": run.id}
         asked = approval([{**_UNSAID, **row, **known}.get(name) for name in _APPROVAL])
-        good = _fits(asked, Approval) and asked.call.subject == run.subject and asked.call.digest == asked.digest
+        good = fits(asked, Approval) and asked.call.subject == run.subject and asked.call.digest == asked.digest
         good = good and asked.claim in _claims(asked, run) and isinstance(json.loads(asked.schema or "{}"), dict)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"this exported run is damaged: an approval can't be read: {error}") from None
@@ -108,7 +108,7 @@ def _counting(asked: Approval, under_way: frozenset[str]) -> Approval:
 def _task(row: Any, run: Run) -> Task:
     try:
         found = task([{**row, "run_id": run.id}.get(name) for name in _TASK])
-        good = _fits(found, Task) and found.call.subject == run.subject
+        good = fits(found, Task) and found.call.subject == run.subject
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"this exported run is damaged: a task can't be read: {error}") from None
     if not good:
@@ -119,28 +119,6 @@ def _task(row: Any, run: Run) -> Task:
 def _amount(row: Any) -> tuple[str, int, int]:
     match row:
         case [str(unit), int(used), int(reserved)] if unit in Spend.__dataclass_fields__ and used >= 0 <= reserved:
-            if _fits(used, int) and _fits(reserved, int):
+            if fits(used, int) and fits(reserved, int):
                 return unit, used, reserved
     raise StoreError("this exported run is damaged: its account is none")
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is what its field says, and can be kept. Raises ValueError for text that is none."""
-    origin = get_origin(kind)
-    if origin is Literal:
-        return value in get_args(kind)
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
-    if origin is not None:  # `str | None`
-        return any(_fits(value, arm) for arm in get_args(kind))
-    if type(value) is not kind:
-        return False
-    if is_dataclass(kind):
-        return all(_fits(getattr(value, field.name), field.type) for field in fields(kind))
-    return _keeps(value)
-
-
-def _keeps(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" not in value and bool(value.encode() or True)
-    return not isinstance(value, int) or abs(value) < _LARGEST

@@ -14,8 +14,8 @@ from typing import Any
 from gateway.approval import Approval
 from gateway.budget import Limits
 from gateway.effects import UNDO, undo_run
-from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownRun
-from gateway.events import Cancelled, Event, Imported, LimitsRaised, Queued, Recorded, event_from_json
+from gateway.errors import Conflict, StoreError, UnknownRun
+from gateway.events import Cancelled, Event, Imported, LimitsRaised, Queued, Recorded
 from gateway.run import ENDED, Run, fold
 from gateway.store import run_account, title_of
 from gateway.store.approvals import add
@@ -24,6 +24,7 @@ from gateway.store.belongings import job_of, put_in, session_of
 from gateway.store.gone import bereft
 from gateway.store.lease import is_dead
 from gateway.store.ledger import Ledger
+from gateway.store.told import BROKEN, events_of
 from gateway.store.transactions import Append, append
 from gateway.task import Task, is_run_of_task
 
@@ -100,6 +101,13 @@ def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limit
     answers no question here: see `arriving`. Raises Conflict for another run of its id and for one that was deleted
     here, and StoreError for what is no run, is damaged, or was written by a newer Toolgate.
     """
+    try:
+        return _put(db, pack, now, by, most)
+    except BROKEN as error:
+        raise StoreError(f"this exported run is damaged: {error}") from None
+
+
+def _put(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits) -> bool:
     run_id, events = _checked(pack)
     if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
         there, count = _told(db, run_id), len(events)
@@ -130,7 +138,7 @@ def _of_import(told: Mapping[str, Any]) -> bool:
 
 
 def _write(db: Ledger, run_id: str, told: Sequence[Mapping[str, Any]]) -> None:
-    events = _recorded(run_id, told)
+    events = events_of(run_id, told)
     first = events[0].event
     if not isinstance(first, Queued):
         raise StoreError("this is no run: its first event is another one")
@@ -147,7 +155,7 @@ def _bring_undo(db: Ledger, pack: Mapping[str, Any], run: Run, imported: Importe
     told, own = pack.get("undo"), undo_run(run.id)
     if not told:
         return
-    events = _events(own, told)
+    events = events_of(own, told)
     first = events[0].event
     whole = isinstance(first, Queued) and first.driver == "client" and first.tenant == run.subject.tenant
     if not whole or run.status not in ENDED or db.execute("SELECT 1 FROM runs WHERE id = ?", (own,)).fetchone():
@@ -176,7 +184,7 @@ def _checked(pack: Any) -> tuple[str, Sequence[Recorded]]:
     try:
         run_id = str(pack["run"])
         shaped = run_id and all(isinstance(pack[name], list) for name in ("approvals", "tasks", "account"))
-        events = _events(run_id, pack["events"]) if shaped else ()
+        events = events_of(run_id, pack["events"]) if shaped else ()
     except KeyError as error:
         raise StoreError(f"this exported run is damaged: {error}") from None
     if not events:
@@ -184,19 +192,3 @@ def _checked(pack: Any) -> tuple[str, Sequence[Recorded]]:
     if run_id.startswith(UNDO) or is_run_of_task(run_id):
         raise StoreError(f"`{run_id}` belongs to another run, and comes with that or not at all")
     return run_id, events
-
-
-def _events(run_id: str, told: Any) -> Sequence[Recorded]:
-    """Raises StoreError for what does not add up to a run."""
-    try:
-        events = _recorded(run_id, told)
-        fold(run_id, events)
-    except (KeyError, TypeError, ValueError, AttributeError, IllegalEvent) as error:
-        raise StoreError(f"this exported run is damaged: {error}") from None
-    if not events or [each.seq for each in events] != list(range(1, len(events) + 1)):
-        raise StoreError("this exported run is damaged: something is missing from it")
-    return events
-
-
-def _recorded(run_id: str, told: Sequence[Mapping[str, Any]]) -> Sequence[Recorded]:
-    return [Recorded(run_id, int(each["seq"]), int(each["at"]), event_from_json(each)) for each in told]

@@ -3,6 +3,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.events import Event
 from gateway.policy.history import Recalled, Stopped
 from gateway.recalling import recalled
@@ -63,3 +65,14 @@ def test_the_run_of_a_task_goes_on_with_what_was_asked_elsewhere(store: SqliteSt
     assert calls(store_path, Period()) == []
     with opened(store_path) as record:
         assert [type(call) for _, call, _ in recalled(record, Period())] == [Stopped]
+
+
+def test_a_run_that_can_not_be_read_is_left_out_and_told_and_no_other(
+    store: SqliteStore, store_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd: Any = 5
+    append(store, "r-1", CLIENT, STARTED, *made(1), replace(admitted(2), rule=odd))
+    append(store, "r-2", CLIENT, STARTED, replace(admitted(1), reserved=odd))
+    append(store, "r-3", CLIENT, STARTED, *made(1))
+    assert calls(store_path, Period()) == [("r-1", "t1/call/1"), ("r-3", "t1/call/1")]
+    assert [record.args[0] for record in caplog.records if isinstance(record.args, tuple)] == ["r-1", "r-2"]

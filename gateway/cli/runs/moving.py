@@ -82,7 +82,7 @@ def import_command(file: Path, as_json: bool, caller: Caller) -> int:
     """
     try:
         pack = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Stop(Exit.ERROR, f"`{file}` is no exported run") from None
     from gateway.packing import taken_in
 

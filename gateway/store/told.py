@@ -1,0 +1,73 @@
+"""The events of a run as a file tells them: read strictly, for the file may have been edited on its way. Pure.
+
+Each is one that could stand in the record here: every field of its type, a reply only to what a model was asked, a
+result only of a call that was sent, messages that a model can be told.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.conversation import Carried
+from gateway.errors import IllegalEvent, StoreError
+from gateway.events import Admitted, ModelAnswered, Recorded, Returned, event_from_json
+from gateway.run import Run, apply
+from gateway.store.kinds import fits, hints
+from providers.message import message_from_json
+
+__all__ = ["BROKEN", "events_of"]
+
+BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, IllegalEvent)
+"""What comes of values that are of another shape than ours."""
+
+
+def events_of(run_id: str, told: Any) -> Sequence[Recorded]:
+    """Raises StoreError for what does not add up to a run, and says where."""
+    events: list[Recorded] = []
+    run, sent = Run(run_id), set[str]()
+    for number, each in enumerate(told if isinstance(told, list) else (), 1):
+        try:
+            recorded = _recorded(run_id, number, each)
+            _must_follow(run, sent, recorded)
+            run = apply(run, recorded)
+        except BROKEN as error:
+            name = each.get("event") if isinstance(each, Mapping) else None
+            where = f"its event {number}" + (f" (`{ascii(name)[1:-1]}`)" if isinstance(name, str) else "")
+            raise StoreError(f"this exported run is damaged: {where}: {_told(error)}") from None
+        events.append(recorded)
+    if not events:
+        raise StoreError("this exported run is damaged: something is missing from it")
+    return events
+
+
+def _recorded(run_id: str, number: int, told: Mapping[str, Any]) -> Recorded:
+    if not isinstance(told, Mapping):
+        raise TypeError("it is no object")
+    if told["seq"] != number:
+        raise ValueError("something is missing before it")
+    if not fits(told["at"], int) or told["at"] < 0:
+        raise ValueError("`at` is no moment")
+    event = event_from_json(told)
+    for name, kind in hints(type(event)).items():
+        if not fits(getattr(event, name), kind, apart=False):
+            raise TypeError(f"`{name}` is not what it has to be")
+    return Recorded(run_id, number, told["at"], event)
+
+
+def _must_follow(run: Run, sent: set[str], recorded: Recorded) -> None:
+    """`sent` are the keys of calls that were made, to which its own is added."""
+    match recorded.event:
+        case ModelAnswered() as event:
+            if run.asked is None:
+                raise ValueError("no model was asked for this reply")
+            message_from_json(event.message)
+        case Carried() as event:
+            for message in event.messages:
+                message_from_json(message)
+        case Admitted() as event:
+            sent.add(event.key)
+        case Returned() as event if event.key not in sent:
+            raise ValueError("the call was not made")
+
+
+def _told(error: Exception) -> str:
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
