@@ -323,9 +323,11 @@ def awaited(server: str, catalogue: Catalogue, policy: Policy, subject: Subject,
 
 
 def _held(thing: Tool | Offer, catalogue: Catalogue) -> str | None:
-    name, held = thing.path if isinstance(thing, Tool) else thing.label, catalogue.held
-    if not held or thing.definition:
-        return held.get(name)
+    if isinstance(thing, Tool):
+        return catalogue.held.get(thing.path)
+    held = catalogue.held
+    if thing.definition or not held:
+        return held.get(thing.label)
     kind = f"{thing.server}/resource:"  # it may be another spelling of one that is listed, and held
     return next((held[one] for one in held if one.startswith(kind) and alike_uris(one[len(kind) :], thing.name)), None)
 

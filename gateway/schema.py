@@ -69,7 +69,8 @@ def unusable(key: str, schema: JsonObject, seconds: float = LISTING_SECONDS) -> 
     """Why no value can be held against this schema, in words that follow `the schema`; None if one can be. May take
     that long.
     """
-    carried = _Schema(schema, seconds)
+    carried = _Schema(schema)
+    carried.seconds = seconds
     try:
         return None if _glance(key, carried) is not None else _flaw(key, carried)
     except _Unfinished:
@@ -81,8 +82,10 @@ class _Schema:
     look at it.
     """
 
-    def __init__(self, schema: JsonObject, seconds: float = _A_MOMENT) -> None:
-        self.schema, self.seconds = schema, seconds
+    seconds = _A_MOMENT
+
+    def __init__(self, schema: JsonObject) -> None:
+        self.schema = schema
 
     def __hash__(self) -> int:
         return 0
