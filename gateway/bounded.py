@@ -5,11 +5,12 @@ look-around: a `pattern` with one is left to the server to check; where the patt
 (`patternProperties`), the schema is refused. `$ref` counts its steps: a dozen lines of references can stand for
 billions. `uniqueItems` compares texts, not each item with every other. And keywords are counted: a small schema can
 take minutes without a single reference, where each of many items has to meet all of it. All others wait meanwhile; so
-a validation has a deadline too, in time of this thread alone, which a busy machine does not shorten.
+a validation has a deadline too, in time of this thread alone, which a busy machine does not shorten. It has few steps
+where others wait (`AT_ONCE`), and more in a thread.
 """
 
 import json
-import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -20,12 +21,16 @@ from jsonschema import exceptions, validators
 
 from gateway.references import REFERENCES, misled
 
-__all__ = ["MAX_KEYWORDS", "MAX_STEPS", "Exhausted", "Unbounded", "bounded", "flaw"]
+__all__ = ["AT_LENGTH", "AT_ONCE", "MAX_KEYWORDS", "MAX_STEPS", "Exhausted", "Most", "Unbounded", "bounded", "flaw"]
 
 MAX_STEPS = 10_000  # references that one validation may follow
 MAX_KEYWORDS = 200_000  # that one validation may apply, and items that it may compare
-SECONDS = 0.25  # for the arguments of a call
+SECONDS = 0.5  # of a thread in which nobody waits
 SCHEMA_KEYWORDS = 60_000  # that a look at a schema itself may apply: enough for 200 KB of properties
+Most = tuple[int, int, float]  # references, keywords, seconds of this thread
+AT_LENGTH: Most = (MAX_STEPS, MAX_KEYWORDS, SECONDS)
+AT_ONCE: Most = (1_000, 2_000, 0.03)  # while all others wait: it is enough for nearly all
+_AT_ONCE = 16  # choices that are compared in the time of a keyword
 _OFTEN = 64  # keywords after which the clock is looked at
 _MAX_TEXT = 80
 _MAX_SAID = 300
@@ -39,7 +44,7 @@ class Unbounded(Exception):
     """A schema that can't be checked in bounded time."""
 
 
-def bounded(dialect: Any, schema: Mapping[str, Any]) -> tuple[Any, Callable[[], None]]:
+def bounded(dialect: Any, schema: Mapping[str, Any]) -> tuple[Any, Callable[[Most], None]]:
     """A validator for the schema, and what to call before each validation. Raises Unbounded."""
     _check_patterns(schema)
     if {"patternProperties", "unevaluatedProperties"} <= _words(schema):  # the second runs the first's patterns itself
@@ -53,8 +58,8 @@ def flaw(dialect: Any, schema: Mapping[str, Any], seconds: float) -> str | None:
     found out in so much time of this thread.
     """
     meta = validators.validator_for(dialect.META_SCHEMA, default=dialect)
-    steps = _Steps(SCHEMA_KEYWORDS, seconds, SCHEMA_KEYWORDS)  # the references are the standard's own, many
-    steps.begin()
+    steps = _Steps()
+    steps.begin((SCHEMA_KEYWORDS, SCHEMA_KEYWORDS, seconds))  # the references are the standard's own, many
     checker = steps.validator(meta)(dialect.META_SCHEMA, registry=_SPECIFICATIONS, format_checker=meta.FORMAT_CHECKER)
     error = next(checker.iter_errors(schema), None)
     if error is not None:
@@ -65,36 +70,46 @@ def flaw(dialect: Any, schema: Mapping[str, Any], seconds: float) -> str | None:
 _SPECIFICATIONS = validators.SPECIFICATIONS  # type: ignore[attr-defined] # not in the stubs
 
 
+class _Count(threading.local):
+    """Of the validation that a thread is at."""
+
+    followed, applied = 0, 0
+    references, keywords, until = 0, 0, 0.0
+
+
 class _Steps:
-    """What the validations of one schema may take, and the validators that count it, one for each dialect.
+    """What the validations of one schema may take, and the validators that count it, one for each dialect."""
 
-    `most` is how many references one of them may follow, in so many `seconds`, and `keywords` how many it may apply.
-    """
-
-    def __init__(self, most: int = MAX_STEPS, seconds: float = SECONDS, keywords: int = MAX_KEYWORDS) -> None:
-        self._most, self._seconds, self._keywords = most, seconds, keywords
-        self._followed, self._applied = 0, 0
-        self._until = math.inf
+    def __init__(self) -> None:
+        self._count = _Count()
         self._made: dict[Any, Any] = {}
+        self._bounded = {
+            "pattern": _pattern,
+            "patternProperties": self._pattern_properties,
+            "additionalProperties": self._additional_properties,
+            "uniqueItems": self._unique_items,
+        }
 
-    def begin(self) -> None:
-        self._followed, self._applied = 0, 0
-        self._until = time.thread_time() + self._seconds
+    def begin(self, most: Most) -> None:
+        count = self._count
+        count.followed, count.applied = 0, 0
+        count.references, count.keywords, count.until = *most[:2], time.thread_time() + most[2]
 
-    def take(self) -> None:
-        """One step more. Raises Exhausted."""
-        self._applied += 1
-        if self._applied > self._keywords or self._followed > self._most:
+    def take(self, steps: int = 1) -> None:
+        """So many steps more. Raises Exhausted."""
+        count = self._count
+        before = count.applied // _OFTEN
+        count.applied += steps
+        if count.applied > count.keywords or count.followed > count.references:
             raise Exhausted
-        if not self._applied % _OFTEN and time.thread_time() > self._until:
+        if count.applied // _OFTEN != before and time.thread_time() > count.until:
             raise Exhausted
 
     def validator(self, dialect: Any) -> Any:
         """The dialect's validator, with keywords that are bounded and counted."""
         if dialect not in self._made:
             keywords = {
-                name: self._counting(name, keyword)
-                for name, keyword in {**dialect.VALIDATORS, **_KEYWORDS, "uniqueItems": self._unique_items}.items()
+                name: self._counting(name, keyword) for name, keyword in {**dialect.VALIDATORS, **self._bounded}.items()
             }
             made = self._made[dialect] = validators.extend(dialect, keywords)  # type: ignore[no-untyped-call]
             made.evolve = self._evolving(made)
@@ -104,8 +119,8 @@ class _Steps:
         refers = name in REFERENCES
 
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            self._followed += refers
-            self.take()
+            self._count.followed += refers
+            self.take(1 + len(value) // _AT_ONCE if name == "enum" and isinstance(value, list) else 1)
             yield from keyword(validator, value, instance, schema) or ()
 
         return counted
@@ -115,10 +130,47 @@ class _Steps:
             return
         texts: set[str] = set()
         for item in instance:
-            self.take()
-            texts.add(json.dumps(_equal(item), sort_keys=True))
+            texts.add(json.dumps(self._equal(item), sort_keys=True))
         if len(texts) != len(instance):
             yield exceptions.ValidationError("the items must differ from one another")
+
+    def _equal(self, value: Any) -> Any:
+        """Equal values in one form: to JSON Schema `1.0` is `1`."""
+        self.take()
+        if isinstance(value, dict):
+            return {key: self._equal(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._equal(item) for item in value]
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    def _finds(self, pattern: str, text: str) -> bool:
+        self.take()
+        return _found(pattern, text)
+
+    def _pattern_properties(
+        self, validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any
+    ) -> Iterator[Any]:
+        if not validator.is_type(instance, "object"):
+            return
+        for pattern, subschema in patterns.items():
+            for key, value in instance.items():
+                if self._finds(pattern, key):
+                    yield from validator.descend(value, subschema, path=key, schema_path=pattern)
+
+    def _additional_properties(
+        self, validator: Any, allowed: Any, instance: Any, schema: Mapping[str, Any]
+    ) -> Iterator[Any]:
+        if not validator.is_type(instance, "object"):
+            return
+        patterns = schema.get("patternProperties", {})
+        known = schema.get("properties", {})
+        extra = [key for key in instance if key not in known and not any(self._finds(each, key) for each in patterns)]
+        if validator.is_type(allowed, "object"):
+            for key in extra:
+                yield from validator.descend(instance[key], allowed, path=key)
+        elif not allowed and extra:
+            names = ", ".join(repr(key[:_MAX_TEXT]) for key in sorted(extra)[:5])
+            yield exceptions.ValidationError(f"unknown: {names}; known: {', '.join(sorted(known)) or 'nothing'}")
 
     def _evolving(self, own: Any) -> Callable[..., Any]:
         """A part of a schema may name a dialect with `$schema`. It gets our validator for it, not the library's."""
@@ -172,42 +224,3 @@ def _found(pattern: str, text: str) -> bool:
 def _pattern(validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
     if validator.is_type(instance, "string") and not _found(pattern, instance):
         yield exceptions.ValidationError(f"{instance[:_MAX_TEXT]!r} does not match {pattern[:_MAX_TEXT]!r}")
-
-
-def _pattern_properties(validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any) -> Iterator[Any]:
-    if not validator.is_type(instance, "object"):
-        return
-    for pattern, subschema in patterns.items():
-        for key, value in instance.items():
-            if _found(pattern, key):
-                yield from validator.descend(value, subschema, path=key, schema_path=pattern)
-
-
-def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    if not validator.is_type(instance, "object"):
-        return
-    patterns = schema.get("patternProperties", {})
-    known = schema.get("properties", {})
-    extra = [key for key in instance if key not in known and not any(_found(pattern, key) for pattern in patterns)]
-    if validator.is_type(allowed, "object"):
-        for key in extra:
-            yield from validator.descend(instance[key], allowed, path=key)
-    elif not allowed and extra:
-        names = ", ".join(repr(key[:_MAX_TEXT]) for key in sorted(extra)[:5])
-        yield exceptions.ValidationError(f"unknown: {names}; known: {', '.join(sorted(known)) or 'nothing'}")
-
-
-def _equal(value: Any) -> Any:
-    """Equal values in one form: to JSON Schema `1.0` is `1`."""
-    if isinstance(value, dict):
-        return {key: _equal(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_equal(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-_KEYWORDS = {
-    "pattern": _pattern,
-    "patternProperties": _pattern_properties,
-    "additionalProperties": _additional_properties,
-}

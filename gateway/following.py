@@ -44,7 +44,7 @@ from gateway.hearing import discreet, overheard
 from gateway.pipeline import CallResult
 from gateway.redeeming import Redeeming
 from gateway.results import afar, unforged
-from gateway.signature import signed_result
+from gateway.signature import Misleading, signed_result
 from gateway.standing import last_word, made_by, told
 from gateway.store import Finish
 from gateway.task import STATES, Task, ended, follows, named, run_of
@@ -53,6 +53,7 @@ from gateway.tracing import meta_about
 __all__ = ["Following", "Inquiry", "Servers", "Unfollowed"]
 
 _NOTHING = Duties(("*",), secrets=True)  # what is told within it says nothing
+_INTERNAL_ERROR = -32603  # JSON-RPC 2.0, section 5.1
 _UNKNOWN = -32602  # how a server says that it does not know a task (any more)
 
 Unfollowed = Deny | Refused | Unsent | InDoubt  # why there is no answer about a task
@@ -193,7 +194,10 @@ class Following:
         if outcome.result.get("status") not in STATES:
             return InDoubt("the server did not say where its task stands")
         await self._ended(task, ended(outcome.result))
-        state = signed_result(task.call.server, named(outcome.result, task.id))
+        try:
+            state = signed_result(task.call.server, named(outcome.result, task.id))
+        except Misleading as error:
+            return Refused(_INTERNAL_ERROR, str(error))
         return {**state, "resultType": "complete"}  # some servers call it a `task` here, too
 
     async def _ended(self, task: Task, outcome: Outcome | None) -> None:

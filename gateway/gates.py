@@ -30,6 +30,7 @@ __all__ = [
     "GATES",
     "Case",
     "Facts",
+    "Unhurried",
     "alike",
     "asking",
     "awaited",
@@ -51,9 +52,10 @@ __all__ = [
 
 
 class Case:
-    """One call and the facts. What several gates want to know is found out once."""
+    """One call and the facts. What several gates want to know is found out once. `at_once`: everybody else waits."""
 
     __slots__ = ("_decision", "_query", "call", "facts", "thing")
+    at_once = True
 
     def __init__(self, call: Call, facts: Facts) -> None:
         self.call, self.facts, self.thing = call, facts, facts.thing(call)
@@ -81,12 +83,18 @@ class Case:
             hear(self._query, self._decision)
 
 
+class Unhurried(Case):
+    """One that is judged where nobody waits."""
+
+    at_once = False
+
+
 Gate = Callable[[Case], Verdict]
 
 
-def judge(call: Call, facts: Facts) -> Verdict:
+def judge(call: Call, facts: Facts, look: type[Case] = Case) -> Verdict:
     """The verdict on a call: the first gate that does not allow decides."""
-    case = Case(call, facts)
+    case = look(call, facts)
     verdict: Verdict = _UNJUDGED
     for gate in GATES:
         verdict = gate(case)
@@ -157,7 +165,7 @@ def valid(case: Case) -> Verdict:
     """The arguments fit the tool's input schema, or what was offered."""
     thing, call = case.thing, case.call
     if isinstance(thing, Tool):
-        wrong = violation(thing, call.arguments)
+        wrong = violation(thing, call.arguments, at_once=case.at_once)
     else:
         wrong = misfit(call.action, thing, call.arguments.value) if thing else None
     return Deny("valid", wrong) if wrong else _VALID
@@ -317,13 +325,11 @@ def awaited(server: str, catalogue: Catalogue, policy: Policy, subject: Subject,
 def _held(thing: Tool | Offer, catalogue: Catalogue) -> str | None:
     if isinstance(thing, Tool):
         return catalogue.held.get(thing.path)
-    if thing.kind != "resource" or thing.definition or not catalogue.held:
-        return catalogue.held.get(thing.label)
+    held = catalogue.held
+    if thing.definition or not held:
+        return held.get(thing.label)
     kind = f"{thing.server}/resource:"  # it may be another spelling of one that is listed, and held
-    labels = (
-        label for label in catalogue.held if label.startswith(kind) and alike_uris(label[len(kind) :], thing.name)
-    )
-    return next((catalogue.held[label] for label in labels), None)
+    return next((held[one] for one in held if one.startswith(kind) and alike_uris(one[len(kind) :], thing.name)), None)
 
 
 def judge_subscriber(subject: Subject, resource: Offer, facts: Facts) -> Verdict:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from gateway.admission import Attempt, Work
 from gateway.approval import Approval, answers, claim, claim_again
+from gateway.aside import judged_aside
 from gateway.booking import Booking
 from gateway.call import Allow, Ask, Call, Deny, Verdict
 from gateway.errors import UnknownApproval
@@ -16,6 +17,7 @@ from gateway.gates import A_CALL, Facts, alike, covers, judge
 from gateway.parties import CallSettings, Upstream
 from gateway.policy import LivePolicy, Policy, RunFacts
 from gateway.questions import recalled
+from gateway.schema import UNFINISHED
 from gateway.store import Store
 from gateway.tracing import Interval, Tracing
 
@@ -59,10 +61,22 @@ class Judging:
         if isinstance(verdict, Ask) or attempt.answer:
             call, facts = await self._answered(call, replace(facts, followed=not counts), work, attempt)
             verdict = judge(call, facts)
-        if verdict.gate == "reachable":
-            self._upstream.wake(call.server)
+        if verdict.gate != "approved":
+            if verdict.gate == "reachable":
+                self._upstream.wake(call.server)
+            elif verdict.gate == "valid" and verdict.why == UNFINISHED:
+                call, facts, verdict = await self._at_length(call, replace(facts, followed=not counts), work, attempt)
         if isinstance(verdict, Allow) and attempt.answer and not covers(call, facts):
             verdict = Ask("approved", "its approval has been used, or is not good any more")
+        return call, facts, verdict
+
+    async def _at_length(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
+        """The same once more, in a thread: it takes longer than others may be kept waiting."""
+        facts = replace(facts, policy=await self._policy.settled())
+        verdict = await judged_aside(call, facts)
+        if isinstance(verdict, Ask) and not facts.sought:
+            call, facts = await self._answered(call, facts, work, attempt)
+            verdict = await judged_aside(call, facts)
         return call, facts, verdict
 
     async def _billed(self, call: Call, facts: Facts, work: Work, attempt: Attempt) -> Facts:

@@ -15,38 +15,41 @@ from typing import Any
 from gateway.call import Arguments, JsonObject, Tool
 from gateway.shapes import accepts
 
-__all__ = ["LISTING_SECONDS", "OF_SCHEMA", "fault", "is_plain", "unusable", "violation"]
+__all__ = ["LISTING_SECONDS", "OF_SCHEMA", "UNFINISHED", "fault", "is_plain", "unusable", "violation"]
 
 OF_SCHEMA = "the tool's input schema "  # so begins what no call can mend
 _MAX_TEXT = 300
 LISTING_SECONDS = 2.0  # of a thread, for one schema: its steps come to their end before that, as a rule
 _A_MOMENT = 0.05  # seconds, in which all others wait
 _TOO_MUCH = "takes too many steps to check"
+UNFINISHED = f"{OF_SCHEMA}{_TOO_MUCH}"
 _CANT = "can't be used to check anything"
 
 
-def violation(tool: Tool, arguments: Arguments) -> str | None:
-    """What is wrong with these arguments, in a sentence for the model to mend; None if nothing is."""
+def violation(tool: Tool, arguments: Arguments, *, at_once: bool = False) -> str | None:
+    """What is wrong with these arguments, in a sentence for the model to mend; None if nothing is. `UNFINISHED` if that
+    could not be found out `at_once`.
+    """
     glance = _glance(tool.pin, _Schema(tool.input_schema))
     if glance is not None and glance(arguments.value):
         return None
-    found = fault(tool.pin, tool.input_schema, arguments.value)
+    found = fault(tool.pin, tool.input_schema, arguments.value, at_once=at_once)
     if found is None:
         return None
     return f"{OF_SCHEMA}{found}" if isinstance(found, str) else _sentence(found)
 
 
-def fault(key: str, schema: JsonObject, value: Any) -> Any:
+def fault(key: str, schema: JsonObject, value: Any, *, at_once: bool = False) -> Any:
     """The first of `jsonschema`'s errors in it; None if there is none; a text if the schema itself is to blame: what is
     wrong with it, without its subject. `key` tells schemas apart.
     """
     compiled = _compiled(key, _Schema(schema))
     if isinstance(compiled, str):
         return compiled
-    from gateway.bounded import Exhausted
+    from gateway.bounded import AT_LENGTH, AT_ONCE, Exhausted
 
     validator, begin = compiled
-    begin()
+    begin(AT_ONCE if at_once else AT_LENGTH)
     try:
         return next(validator.iter_errors(value), None)
     except RecursionError:
@@ -66,7 +69,8 @@ def unusable(key: str, schema: JsonObject, seconds: float = LISTING_SECONDS) -> 
     """Why no value can be held against this schema, in words that follow `the schema`; None if one can be. May take
     that long.
     """
-    carried = _Schema(schema, seconds)
+    carried = _Schema(schema)
+    carried.seconds = seconds
     try:
         return None if _glance(key, carried) is not None else _flaw(key, carried)
     except _Unfinished:
@@ -78,8 +82,10 @@ class _Schema:
     look at it.
     """
 
-    def __init__(self, schema: JsonObject, seconds: float = _A_MOMENT) -> None:
-        self.schema, self.seconds = schema, seconds
+    seconds = _A_MOMENT
+
+    def __init__(self, schema: JsonObject) -> None:
+        self.schema = schema
 
     def __hash__(self) -> int:
         return 0

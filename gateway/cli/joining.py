@@ -21,7 +21,7 @@ from gateway.config.folders import Folders
 from gateway.entrance import profile
 from gateway.errors import ConfigError, Problem
 from gateway.hosts.changes import Change, apply
-from gateway.hosts.dialects import Foreign, http_entry, stdio_entry
+from gateway.hosts.dialects import Foreign, http_entry, is_gateway, stdio_entry
 from gateway.hosts.home import Home, make_home
 from gateway.hosts.sections import Section, edited, sections_of
 from gateway.hosts.table import Host
@@ -49,16 +49,19 @@ class Way:
 
 
 async def join(host: Host, folders: Folders, home: Home, way: Way, *, as_json: bool) -> int:
-    """Adds the entry, unless there is one, proves it, and tells. Raises ConfigError, Stop, UsageError."""
+    """Adds the entry, unless there is one, proves it, and tells. One that starts the gateway is changed where it is to
+    come in by address. Raises ConfigError, Stop, UsageError.
+    """
     profile(load_home(home, folders), way.profile)  # there must be such a one, before anything is made
     make_home(home, local_user())
     config = load_home(home, folders)
     section, gateway = _section(host, folders), gateway_of(home, config)
-    there = next((value for value in section.servers.values() if gateway.is_part(value, way.profile)), None)
-    entry = there or _entry(host, home, config, way)
-    if there is None:
-        _write(section, way.profile, entry, folders)
-    joined = _Joined(section, entry, changed=there is None)
+    found = next((one for one in section.servers.items() if gateway.is_part(one[1], way.profile)), None)
+    stays = found is not None and not (way.http and is_gateway(found[1]))  # without `--http` either way is welcome
+    entry = found[1] if found is not None and stays else _entry(host, home, config, way)
+    if not stays:
+        _write(section, way.profile, entry, folders, instead_of=found[0] if found else None)
+    joined = _Joined(section, entry, changed=not stays)
     proof = await prove_entry(home, folders, entry, [])
     if isinstance(proof, str) and way.http:
         proof = f"{proof}; start it with `{program()} serve --project {shlex.quote(str(home.folder))}`"
@@ -79,10 +82,12 @@ def _entry(host: Host, home: Home, config: Config, way: Way) -> Mapping[str, Any
         raise click.UsageError(str(error)) from None
 
 
-def _write(section: Section, part: str | None, entry: Mapping[str, Any], folders: Folders) -> None:
+def _write(
+    section: Section, part: str | None, entry: Mapping[str, Any], folders: Folders, instead_of: str | None
+) -> None:
     wanted = f"{GATEWAY}-{part}" if part else GATEWAY
-    name = wanted if wanted not in section.servers else f"{wanted}-gateway"
-    text = edited(section, section.source.text, [], {name: entry})
+    name = instead_of or (wanted if wanted not in section.servers else f"{wanted}-gateway")
+    text = edited(section, section.source.text, [instead_of] if instead_of else [], {name: entry})
     change = Change(section.host.name, section.source.path, section.source.raw, section.source.encoded(text))
     for failure in apply([change], folders.state):
         raise Stop(Exit.ERROR, f"`{section.source.file}` could not be written, and is as it was: {failure.why}")

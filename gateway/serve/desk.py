@@ -14,7 +14,7 @@ import httptools
 from gateway.serve.direct import Direct, Plain, Underway
 from gateway.serve.door import Door
 from gateway.serve.heads import Head, plain_head
-from gateway.serve.strict import Malformed, read
+from gateway.serve.strict import SHORT, Malformed, read
 
 __all__ = ["Desk"]
 
@@ -60,7 +60,7 @@ class Desk:
         asker = None if parsed is None else self._door.asker(parsed.headers, parsed.url.decode("latin-1"))
         head = None if parsed is None or asker is None else plain_head(parsed.headers, asker)
         length = None if head is None else head.fields.get("content-length")
-        if head is None or length is None or not (length.isascii() and length.isdigit()):
+        if head is None or length is None or not (length.isascii() and length.isdigit()) or int(length) > SHORT:
             return None
         return _Known(head, int(length))
 

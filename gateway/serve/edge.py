@@ -13,7 +13,7 @@ from gateway.deadlines import Deadlines
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, with_message
 from gateway.serve.door import MAX_BODY, VISIT, Door
 from gateway.serve.people.visit import Visit
-from gateway.serve.strict import INVALID_REQUEST, Malformed, read
+from gateway.serve.strict import INVALID_REQUEST, Malformed, read_any
 from gateway.serve.watching import LAST_SEEN, is_watched
 
 __all__ = ["Edge"]
@@ -66,7 +66,7 @@ class Edge:
             await _refuse(send, 413, Malformed(INVALID_REQUEST, f"the body is larger than {self._max_body} bytes"))
             return
         try:
-            message = read(body)
+            message = read_any(body)
         except Malformed as error:
             await _refuse(send, 400, error)
             return

@@ -30,7 +30,7 @@ from gateway.serve.parking import Asked, Gone, Parking
 from gateway.serve.questions import QUESTIONS, for_the_handshake_era, lacking, worded
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.states import Bond, Carried, States
-from gateway.signature import signed_result
+from gateway.signature import Misleading, signed_result
 from gateway.task import follows
 from gateway.values import value
 
@@ -196,7 +196,7 @@ class Exchanges:
             questions = _questions_in(result)
             if questions is not None and isinstance(result, Returned):
                 server = kind.path(run.catalogue, params).partition("/")[0]
-                return _Pending(signed_result(server, questions), run.next_round(result, exchange))
+                return _Pending(_signed(server, questions), run.next_round(result, exchange))
             if (
                 kind.may_be_task
                 and follows(request.caller)
@@ -221,6 +221,13 @@ def _questions_in(result: CallResult) -> JsonObject | None:
         return None
     outcome = outcome_from_json(result.outcome)
     return unforged(outcome.result) if isinstance(outcome, InputRequired) else None
+
+
+def _signed(server: str, questions: JsonObject) -> JsonObject:
+    try:
+        return signed_result(server, questions)
+    except Misleading as error:
+        raise MCPError(types.INTERNAL_ERROR, str(error)) from None
 
 
 def _question(one: Any) -> tuple[str, JsonObject]:

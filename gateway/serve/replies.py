@@ -1,6 +1,7 @@
 """What a client is told about its call. Pure.
 
-A tool that nothing allows to the caller reads as one that is not there: what the list hides, an error must not betray.
+A tool that no line allows to the caller reads as one that is not there: what the list hides, an error must not betray.
+A line that denies has its reason for whoever it refuses: that he is told, though it says that there is something.
 A tool's result can say that it is an error; where a resource, a prompt or a completion was asked for, a JSON-RPC error
 says it, with `data` for programs. Its codes are ours: those from -32768 to -32000 are the protocols' (JSON-RPC 2.0,
 section 5.1).

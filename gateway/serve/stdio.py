@@ -21,7 +21,7 @@ from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
 from gateway.serve.signals import on_stop
-from gateway.serve.strict import Malformed, read
+from gateway.serve.strict import Malformed, read_any
 
 __all__ = ["serve_stdio"]
 
@@ -128,7 +128,7 @@ async def _read(reader: asyncio.StreamReader, write: Write, to_server: Any, owed
 def _message(line: bytes) -> types.JSONRPCMessage:
     """Raises Malformed."""
     try:
-        return types.jsonrpc_message_adapter.validate_python(read(line), by_name=False)
+        return types.jsonrpc_message_adapter.validate_python(read_any(line), by_name=False)
     except ValidationError:
         raise Malformed(types.INVALID_REQUEST, "Invalid Request: this is no JSON-RPC message") from None
 

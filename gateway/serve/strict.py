@@ -11,10 +11,12 @@ from typing import Any
 
 from gateway.arguments import ArgumentsError, parse_json
 
-__all__ = ["Malformed", "read"]
+__all__ = ["MAX_VALUES", "SHORT", "Malformed", "read", "read_any"]
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+MAX_VALUES = 50_000  # in one message: what is done with each of them, nobody else is served meanwhile
+SHORT = 2 * MAX_VALUES  # bytes, in which there is no room for more values than that
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -42,6 +44,27 @@ def read(body: bytes) -> Mapping[str, Any]:
     if flaw := _flaw(message):
         raise Malformed(INVALID_REQUEST, f"Invalid Request: {flaw}", _answerable(message.get("id")))
     return message
+
+
+def read_any(body: bytes) -> Mapping[str, Any]:
+    """As `read`, of a body that may be long: it has so many values at the most."""
+    message = read(body)
+    if len(body) > SHORT and sum(map(body.count, b",[{")) >= MAX_VALUES and _has_more(message):  # texts hold them, too
+        why = f"Invalid Request: a message has at most {MAX_VALUES} values"
+        raise Malformed(INVALID_REQUEST, why, _answerable(message.get("id")))
+    return message
+
+
+def _has_more(message: Any) -> bool:
+    found, nodes = 0, [message]
+    while nodes:
+        node = nodes.pop()
+        found += len(node)
+        if found > MAX_VALUES:
+            return True
+        items = node.values() if isinstance(node, dict) else node
+        nodes += [item for item in items if isinstance(item, dict | list)]
+    return False
 
 
 def _parsed(body: bytes) -> Any:

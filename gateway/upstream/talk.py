@@ -16,7 +16,7 @@ import mcp_types as types
 
 from gateway.call import JsonObject
 from gateway.caller import Caller, CantAsk, asks
-from gateway.signature import signed
+from gateway.signature import Misleading, signed
 
 __all__ = ["Talk", "weight"]
 
@@ -129,6 +129,9 @@ class Talk:
             result = await caller.ask(request.method, signed(self._name, request.method, request.params or {}))
         except CantAsk as error:
             data = types.ErrorData(code=error.code, message=error.message, data=error.data)
+            await send(types.JSONRPCError(jsonrpc="2.0", id=request.id, error=data))
+        except Misleading as error:
+            data = types.ErrorData(code=types.INVALID_PARAMS, message=str(error))
             await send(types.JSONRPCError(jsonrpc="2.0", id=request.id, error=data))
         else:
             await send(types.JSONRPCResponse(jsonrpc="2.0", id=request.id, result=dict(result)))

@@ -1,10 +1,12 @@
 """Hostile schemas cost no more than honest ones. What would take hours is cut short; nothing here measures time."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from gateway.bounded import MAX_KEYWORDS, MAX_STEPS
 from gateway.call import Arguments, JsonObject, Tool, pin_of
-from gateway.schema import unusable, violation
+from gateway.schema import UNFINISHED, unusable, violation
 
 
 def said(schema: JsonObject, arguments: JsonObject) -> str | None:
@@ -117,3 +119,29 @@ def test_items_that_are_compared_are_counted() -> None:
     schema = {"properties": {"a": {"uniqueItems": True}}}
     assert said(schema, {"a": list(range(1000))}) is None
     assert "takes too many steps" in str(said(schema, {"a": list(range(MAX_KEYWORDS + 1))}))
+
+
+def test_choices_and_patterns_that_are_compared_are_counted() -> None:
+    enum = {"properties": {"a": {"items": {"enum": list(range(20_000))}}}}
+    assert said(enum, {"a": [0] * 10}) is None
+    assert "takes too many steps" in str(said(enum, {"a": [0] * 2000}))
+    patterns: JsonObject = {"patternProperties": {f"^x{number}$": {} for number in range(300)}}
+    assert said(patterns, {"x1": 1}) is None
+    assert "takes too many steps" in str(said(patterns, {f"y{number}": 1 for number in range(1000)}))
+
+
+def test_where_others_wait_a_validation_has_few_steps() -> None:
+    schema: JsonObject = {"type": "object", "properties": {"a": {"items": {"not": {"const": 1}}}}}
+    definition: JsonObject = {"name": "t", "inputSchema": schema}
+    tool = Tool("s", "t", definition, pin_of(definition))
+    few, many = (Arguments.parse({"a": [0] * number}) for number in (100, 5000))
+    assert violation(tool, few, at_once=True) is None
+    assert violation(tool, many, at_once=True) == UNFINISHED
+    assert violation(tool, many) is None
+
+
+def test_validations_in_two_threads_count_each_for_itself() -> None:
+    schema = {"properties": {"a": {"items": {"not": {"const": 1}}}}}
+    with ThreadPoolExecutor(4) as pool:
+        most = [0] * (MAX_KEYWORDS // 20)  # two of them together would be too many, if one counted for the other
+        assert set(pool.map(lambda _: said(schema, {"a": most}), range(8))) == {None}

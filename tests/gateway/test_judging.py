@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway import bounded, schema
 from gateway.admission import FIRST, Attempt, Work
 from gateway.budget import Limits, Spend
-from gateway.call import Allow, Ask
+from gateway.call import Allow, Ask, Deny
 from gateway.errors import StoreError
 from gateway.events import Admitted, Cancelled
 from gateway.judging import Judging
@@ -34,6 +36,34 @@ def test_a_call_is_judged_and_nothing_is_made_or_recorded_of_it(tmp_path: Path) 
             assert verdicts == [Allow, Ask]
             assert arrivals(tmp_path) == []
             assert await stage.files.events("r-1") == []
+
+    asyncio.run(scenario())
+
+
+def test_arguments_that_take_long_to_check_are_judged_in_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: list[bool] = []
+    real = schema.fault
+
+    def fault(*args: Any, **rest: Any) -> Any:
+        where.append(threading.current_thread() is threading.main_thread())
+        return real(*args, **rest)
+
+    monkeypatch.setattr(bounded, "AT_ONCE", (0, 0, 0.0))
+    monkeypatch.setattr(schema, "fault", fault)
+
+    async def scenario() -> None:
+        async with opened(tmp_path, tally(tmp_path)) as stage:
+            parts = (stage.upstream, stage.store, stage.policy, Tracing(stage.recorder), CallSettings(), stage.booking)
+            work, judging = Work(Place("r-1", ANN, Limits(), Spend())), Judging(*parts)
+            monkeypatch.setattr(schema, "_glance", lambda *_: None)
+            assert isinstance((await judging.judged(a_call("desk/put", subject=ANN), work, FIRST))[2], Allow)
+            assert where == [True, False]
+            assert isinstance((await judging.judged(a_call("desk/send", subject=ANN), work, FIRST))[2], Ask)
+            monkeypatch.setattr(bounded, "AT_LENGTH", (0, 0, 0.0))
+            _, _, verdict = await judging.judged(a_call("desk/put", subject=ANN), work, FIRST)
+            assert verdict == Deny("valid", schema.UNFINISHED)
 
     asyncio.run(scenario())
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.signature import SERVER, signed, signed_result
+from gateway.signature import SERVER, Misleading, signed, signed_result
 
 FORM = {"message": "Your name?", "requestedSchema": {"type": "object"}, "x-vendor": [None]}
 
@@ -58,3 +58,39 @@ def test_every_question_of_a_result_is_signed_and_what_is_none_stays() -> None:
     assert asked["requestState"] == "s"
     assert signed_result("shop", {"inputRequests": [1]}) == {"inputRequests": [1]}
     assert result["inputRequests"]["a"]["params"] == FORM  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "file:///etc/passwd",
+        "http://shop.example",
+        "http://localhost.evil.example",
+        "https:///x",
+        "https://",
+        " javascript:alert(1)",
+        "java\nscript:alert(1)",
+        "https://shop.example\\@evil.example",
+        "//shop.example",
+        "https://[",
+        "",
+        None,
+        7,
+    ],
+)
+def test_nobody_is_sent_to_a_page_that_has_no_https_address(url: object) -> None:
+    page = {"mode": "url", "message": "?", "url": url}
+    with pytest.raises(Misleading, match="`shop` asks to visit a page that has no https address"):
+        signed("shop", "elicitation/create", page)
+    with pytest.raises(Misleading):
+        signed_result("shop", {"inputRequests": {"a": {"method": "elicitation/create", "params": page}}})
+
+
+@pytest.mark.parametrize(
+    "url", ["https://shop.example/x?y#z", "HTTPS://shop.example", "http://localhost:1", "http://[::1]:1/"]
+)
+def test_https_pages_and_those_on_loopback_are_visited(url: str) -> None:
+    page = {"mode": "url", "message": "?", "url": url}
+    assert signed("shop", "elicitation/create", page)["url"] == url

@@ -30,6 +30,11 @@ def test_by_address_the_proof_goes_through_the_gateway_that_serves(bare: Path, t
     (bare / "toolgate.toml").write_text(f'{settings}[profiles.part]\ntools = ["echo/list_files"]\n')
     folders = find_folders(bare, {"HOME": str(tmp_path / "home")})
     (cursor,) = [host for host in HOSTS if host.name == "cursor"]
+    file = tmp_path / "home/.cursor/mcp.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"mcpServers": {"other": {"command": "x"}}}')
+    assert asyncio.run(join(cursor, folders, find_home(folders), Way(), as_json=False)) == 0
+    assert "command" in json.loads(file.read_text())["mcpServers"]["toolgate"]  # it is started, and is changed below
     command = [sys.executable, "-m", "gateway.cli", "serve", "--json", "--project", str(bare)]
     with Forked(command, stdout=subprocess.PIPE, text=True) as served:
         assert served.stdout is not None
@@ -38,6 +43,7 @@ def test_by_address_the_proof_goes_through_the_gateway_that_serves(bare: Path, t
             assert asyncio.run(join(cursor, folders, find_home(folders), Way(True, profile), as_json=False)) == 0
         served.terminate()
         assert served.wait(PATIENCE) in (0, 130, -15)
-    written = json.loads((tmp_path / "home/.cursor/mcp.json").read_text())
+    written = json.loads(file.read_text())
     url = f"http://127.0.0.1:{port}/mcp"
-    assert written == {"mcpServers": {"toolgate": {"url": url}, "toolgate-part": {"url": f"{url}/part"}}}
+    ours = {"toolgate": {"url": url}, "toolgate-part": {"url": f"{url}/part"}}
+    assert written == {"mcpServers": {"other": {"command": "x"}, **ours}}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.serve.strict import INVALID_REQUEST, PARSE_ERROR, Malformed, read
+from gateway.serve.strict import INVALID_REQUEST, MAX_VALUES, PARSE_ERROR, SHORT, Malformed, read, read_any
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 JSON = st.recursive(
@@ -107,3 +107,26 @@ def test_what_is_no_message_is_refused_with_its_id_where_it_has_one(message: Any
 )
 def test_responses_and_notifications_are_messages_too(message: dict[str, Any]) -> None:
     assert read(json.dumps(message).encode()) == message
+
+
+def a_call(arguments: str) -> bytes:
+    return b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"arguments":{%s}}}' % arguments.encode()
+
+
+def test_a_message_has_only_so_many_values_and_any_number_of_commas() -> None:
+    many = MAX_VALUES + 1
+    for arguments in (
+        ",".join(f'"k{number}":0' for number in range(many)),
+        f'"a":[{",".join(["0"] * many)}]',
+        f'"a":[{",".join(["[]"] * many)}]',
+        f'"a":[{",".join(["[1,2,3]"] * (many // 4))}],"b":0,"c":{{}}',
+    ):
+        with pytest.raises(Malformed, match=f"at most {MAX_VALUES} values") as caught:
+            read_any(a_call(arguments))
+        assert caught.value.answer["id"] == 7
+    assert read_any(a_call(f'"a":"{"," * 4 * many}"'))["id"] == 7
+    assert read_any(a_call(f'"a":[{",".join(["0"] * (MAX_VALUES - 10))}]'))["id"] == 7
+
+
+def test_what_is_short_has_no_room_for_more() -> None:
+    assert len(a_call(f'"a":[{",".join(["0"] * MAX_VALUES)}]')) > SHORT

@@ -228,3 +228,17 @@ def test_a_modern_client_and_one_that_is_gone_hear_nothing_of_a_page() -> None:
             assert client.heard == []
 
     asyncio.run(work())
+
+
+def test_a_page_that_nobody_should_open_is_refused_to_its_server_and_shown_to_nobody() -> None:
+    async def work() -> None:
+        talk, ann, sent = quiet(), Client("a"), Sent()
+        page = {"mode": "url", "message": "?", "url": "javascript:alert(1)", "elicitationId": "e-1"}
+        with talk.serving(1, ann):
+            assert talk.asked(types.JSONRPCRequest(jsonrpc="2.0", id=1, method="elicitation/create", params=page), sent)
+            await sent.one.wait()
+        (message,) = sent.messages
+        assert (type(message), message.error.code) == (types.JSONRPCError, types.INVALID_PARAMS)
+        assert ann.asked == []
+
+    asyncio.run(work())
