@@ -8,6 +8,7 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
   + UpstreamUnavailable    an MCP server can't be reached        exit 4
     - LogInNeeded          it wants a log-in of this user's own  exit 4
   + StoreError             the store could not keep or find something
+    - TooNew               a newer Toolgate has written it
     - UnknownRun           no such run
     - UnknownApproval      no such approval
     - UnknownTask          no such task, or somebody else's
@@ -44,6 +45,7 @@ __all__ = [
     "Problem",
     "StoreError",
     "TooManyQuestions",
+    "TooNew",
     "ToolgateError",
     "UnknownApproval",
     "UnknownKey",
@@ -114,6 +116,13 @@ class LogInNeeded(UpstreamUnavailable):
 
 class StoreError(ToolgateError):
     """The store could not keep or find something. Nothing was written."""
+
+
+class TooNew(StoreError):
+    """A store that a newer Toolgate has written: this one knows nothing of what is new in it."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"the store `{place}` was written by a newer Toolgate; update this one")
 
 
 class UnknownRun(StoreError):

@@ -159,7 +159,8 @@ def _after(undo: Undo, event: Event) -> Undo:
         case Denied():
             return replace(undo, state="refused", why=event.why, approval=None)
         case Admitted():
-            return replace(undo, state="in_doubt", why="nobody knows whether it happened", tries=event.attempt)
+            why = "nobody knows whether it happened"  # and a yes to it is used up
+            return replace(undo, state="in_doubt", why=why, approval=None, tries=event.attempt)
         case Obliged() if _is_rehearsal(event):
             return replace(undo, state="refused", why="the policy allows it only as a dry run: nothing was sent")
         case Returned() if undo.state == "in_doubt":  # and was no rehearsal

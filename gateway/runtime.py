@@ -98,7 +98,8 @@ class Runtime:
 
     def subject_for(self, agent: str | None) -> Subject:
         """The configured user through this agent; the first one configured, if none is named."""
-        return self.offline.subject(agent=f"agent:{agent or default_agent(self.config)}")
+        name = (agent or default_agent(self.config)).removeprefix("agent:")  # as runs are listed with it
+        return self.offline.subject(agent=f"agent:{name}")
 
     def model_of(self, agent: str | None) -> str:
         """Which model this agent (the first one, if none is named) has by its configuration. Raises ConfigError."""

@@ -85,11 +85,16 @@ class Session:
 
 @value(frozen=True, slots=True)
 class Open:
-    """A run of a session that has not ended. Of those that have `begun` there is one: it has the turn."""
+    """A run of a session that has not ended. Of those that have `begun` there is one: it has the turn. `alive`: the
+    lease of its `owner` holds; `submitted`: workers take it up by themselves.
+    """
 
     run_id: str
     status: Status
     begun: bool
+    owner: str | None = None
+    alive: bool = True
+    submitted: bool = True
 
     @property
     def aside(self) -> bool:
@@ -99,12 +104,15 @@ class Open:
 
 @value(frozen=True, slots=True)
 class Ahead:
-    """A run that comes before another one of its session. `alive`: somebody drives it, or will."""
+    """A run that comes before another one of its session. `alive`: somebody drives it, or will; `submitted`: workers
+    take it up by themselves.
+    """
 
     run_id: str
     status: Status
     owner: str | None
     alive: bool
+    submitted: bool = True
 
     @property
     def rests(self) -> bool:

@@ -11,12 +11,12 @@ from gateway.agents.context import window_of
 from gateway.errors import NotItsTurn
 from gateway.events import Event, Started
 from gateway.run import Run
-from gateway.session import Ahead, Keep, Line, Memory, Turn, carried, remembered
+from gateway.session import Ahead, Keep, Line, Memory, Open, Turn, carried, remembered
 from gateway.store import Change, Lease, Store
 from gateway.store.lease import is_dead
 from gateway.store.waiting import changed
 
-__all__ = ["ahead_of", "left_by", "take_turn"]
+__all__ = ["ahead_of", "is_left", "left_by", "take_turn"]
 
 
 async def ahead_of(store: Store, run_id: str) -> Ahead | None:
@@ -30,7 +30,12 @@ def _ahead(line: Line) -> list[Ahead]:
     return [each for each in line.ahead if each.status != "queued" or not each.alive or not _is_gone(each)]
 
 
-def _is_gone(run: Ahead) -> bool:
+def is_left(run: Ahead | Open) -> bool:
+    """Whether it has the turn and stands still: whoever drove it is gone, and no worker takes it up."""
+    return run.status == "running" and not run.submitted and (not run.alive or _is_gone(run))
+
+
+def _is_gone(run: Ahead | Open) -> bool:
     return run.owner is not None and is_dead(run.owner)
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import platform
+import re
+import shlex
 import sys
 import time
 from collections import Counter
@@ -21,7 +23,7 @@ from gateway.cli.log_in_checks import log_ins
 from gateway.cli.options import Caller
 from gateway.cli.policy import knowing
 from gateway.config import Config, ServerConfig, expand, load_budgets
-from gateway.errors import ConfigError, PolicyError, Problem, StoreError
+from gateway.errors import ConfigError, PolicyError, Problem, StoreError, TooNew
 from gateway.guard import foreign_claims
 from gateway.models import Models
 from gateway.names import split_path
@@ -116,8 +118,7 @@ async def store(config: Config) -> list[Finding]:
     try:
         opened = open_store(config)
     except (StoreError, ConfigError) as error:
-        mend = "move the file away, or name another one under [store] path" if in_file else "see [store] url"
-        return [Finding("fail", "store", str(error), mend)]
+        return [Finding("fail", "store", str(error), _mend_of_opening(config, error))]
     try:
         await opened.expire()  # a transaction that writes, if only the answers that nobody gave in time
         rows = await opened.run_rows(1)
@@ -129,7 +130,29 @@ async def store(config: Config) -> list[Finding]:
     detail = (
         f"{_near(config.store.path) if in_file else opened.place}: version {SCHEMA_VERSION}, opens and takes writes"
     )
-    return [Finding("ok", "store", detail), *clock(_now(), rows)]
+    return [Finding("ok", "store", detail), *_readers(config), *clock(_now(), rows)]
+
+
+def _mend_of_opening(config: Config, error: Exception) -> str:
+    """Nobody is to give up a store that is only locked, or newer than this program."""
+    if isinstance(error, TooNew):
+        return "update Toolgate; all that is in the store stays there"
+    if config.store.url is not None:
+        return "see [store] url"
+    if _NO_DATABASE.search(str(error)):
+        return "put a back-up back (toolgate store restore); or name another file under [store] path: it is then empty"
+    return "see that the file may be read and written by you, and which other program holds it; nothing in it is lost"
+
+
+_NO_DATABASE = re.compile("not a database|malformed|encrypted")
+
+
+def _readers(config: Config) -> Iterator[Finding]:
+    """Stored arguments may be confidential. A file that we make is its owner's alone; a copied one may not be."""
+    path = config.store.path
+    if config.store.url is None and os.name == "posix" and path.stat().st_mode & 0o077:
+        mend = f"chmod 600 {shlex.quote(str(_near(path)))}"
+        yield Finding("warn", "store", f"{_near(path)} may be read by other users of this machine", mend)
 
 
 def _new_store(path: Path) -> Finding:

@@ -108,10 +108,14 @@ def _open(session: "Session") -> str:
 
 def _stands(run: "Open") -> str:
     """How it is with a run that has not ended, and what lets the session go on where nothing does by itself."""
+    from gateway.taking_turns import is_left
+
     if run.aside:
         return f"paused before its turn: the others go past it; toolgate resume {run.run_id}"
     if run.status in ("waiting", "paused"):
         return f"{run.status}, and has the turn; toolgate resume {run.run_id}, or toolgate cancel {run.run_id}"
+    if is_left(run):
+        return f"running, no worker, and has the turn; toolgate resume {run.run_id}"
     return run.status
 
 

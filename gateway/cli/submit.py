@@ -109,12 +109,16 @@ async def _submit(caller: Caller, wanted: "Submission", agent: str | None, *, wa
 
 async def _told_ahead(offline: "Offline", run_id: str, told: str) -> str:
     """Says for which run of its session this one waits, if that rests, and somebody has to do something; each once."""
+    from gateway.taking_turns import is_left
+
     line = await offline.store.line(run_id)
-    first = next((each for each in line.ahead if each.status in ("waiting", "paused")), None) if line else None
+    ahead = line.ahead if line else ()
+    first = next((each for each in ahead if each.status in ("waiting", "paused") or is_left(each)), None)
     if line is None or first is None:
         return told
     if first.run_id != told:
-        click.echo(f"run {first.run_id} of the session {line.name} comes first, and is {first.status}", err=True)
+        how = f"has no worker; toolgate resume {first.run_id}" if is_left(first) else f"is {first.status}"
+        click.echo(f"run {first.run_id} of the session {line.name} comes first, and {how}", err=True)
     return first.run_id
 
 

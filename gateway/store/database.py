@@ -52,6 +52,7 @@ from gateway.task import Task
 __all__ = ["DatabaseStore"]
 
 T = TypeVar("T")
+_LAST = 2**63 - 1  # the largest number that a database knows
 DENIAL_STANDS = 3_600_000  # milliseconds in which the same call is denied again without asking people again
 
 
@@ -101,7 +102,7 @@ class DatabaseStore(ABC):
 
     async def events(self, run_id: str, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
         limit = "" if most is None else f" LIMIT {most:d}"
-        rows = await self._rows(f"{tx.SELECT_EVENTS}{limit}", run_id, after)
+        rows = await self._rows(f"{tx.SELECT_EVENTS}{limit}", run_id, min(after, _LAST))
         try:
             return [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
         except KeyError as unknown:
@@ -115,8 +116,9 @@ class DatabaseStore(ABC):
 
     async def run_rows(self, limit: int = 50, wanted: Wanted = ALL) -> Sequence[RunRow]:
         first = None if wanted.before is None else await self.run_row(wanted.before)
+        most = min(max(0, limit), _LAST)
         told, said = where(wanted, (first.created, first.id) if first else None)
-        return [tx.run_row(row) for row in await self._rows(f"{tx.SELECT_RUNS}{told} LIMIT ?", *said, limit)]
+        return [tx.run_row(row) for row in await self._rows(f"{tx.SELECT_RUNS}{told} LIMIT ?", *said, most)]
 
     async def line(self, run_id: str) -> Line | None:
         return await self._reading(lambda: line(self._access, run_id))

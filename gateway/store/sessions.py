@@ -65,7 +65,8 @@ _OPEN = (
     " ORDER BY session_runs.place"
 )
 _IN_LINE = (
-    f"SELECT runs.id, runs.status, CASE WHEN {BEGUN} THEN 1 ELSE 0 END FROM session_runs"  # noqa: S608 - constants
+    f"SELECT runs.id, runs.status, CASE WHEN {BEGUN} THEN 1 ELSE 0 END, runs.owner, runs.lease_until,"  # noqa: S608 - constants
+    " (SELECT count(*) FROM jobs WHERE jobs.run_id = runs.id) FROM session_runs"
     f" JOIN runs ON runs.id = session_runs.run_id WHERE session_runs.tenant = ? AND session_runs.user = ?"
     " AND session_runs.name = ?"
     f" AND runs.status NOT IN {_OVER} ORDER BY session_runs.place"
@@ -112,7 +113,7 @@ def line(access: Access, run_id: str) -> Line | None:
 def _before(rows: Sequence[Any], now: int, gone: Sequence[str] = ()) -> Sequence[Ahead]:
     """Those for which one has to wait: whoever has begun, and whoever came first and is at it."""
     told = [
-        (Ahead(run_id, status, owner, owner is not None and until > now and owner not in gone), jobs)
+        (Ahead(run_id, status, owner, owner is not None and until > now and owner not in gone, bool(jobs)), jobs)
         for run_id, status, owner, until, jobs in rows
     ]
     return [each for each, jobs in told if each.alive or jobs or each.status != "queued"]
@@ -143,8 +144,11 @@ class SessionBook:
 
     def open(self, name: str) -> Sequence[Open]:
         """Its runs that have not ended, in the order in which they come."""
-        rows = self._access.read(_IN_LINE, STARTED, *self._key, name)
-        return [Open(run_id, status, begun == 1) for run_id, status, begun in rows]
+        rows, now = self._access.read(_IN_LINE, STARTED, *self._key, name), self._access.now()
+        return [
+            Open(run_id, status, begun == 1, owner, owner is not None and until > now, bool(jobs))
+            for run_id, status, begun, owner, until, jobs in rows
+        ]
 
     def memory(self, name: str) -> str | None:
         """What its last run has left, as text. Raises UnknownSession."""

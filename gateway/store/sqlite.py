@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from gateway.budget import Spend
-from gateway.errors import StoreError
+from gateway.errors import StoreError, TooNew
 from gateway.store.database import DatabaseStore
 from gateway.store.migrations import SCHEMA_VERSION, statements
 from gateway.store.writer import Transaction, Writer
@@ -134,7 +134,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection)
     if version > SCHEMA_VERSION:
         connection.execute("ROLLBACK")
-        raise StoreError(f"the store `{path}` was written by a newer Toolgate; update this one")
+        raise TooNew(str(path))
     for statement in statements(version):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -205,7 +205,9 @@ class Toolgate:
         subject = (
             self._subject
             if agent is None
-            else self._runtime.offline.subject(self._subject.user, self._subject.tenant, f"agent:{agent}")
+            else self._runtime.offline.subject(
+                self._subject.user, self._subject.tenant, self._runtime.subject_for(agent).agent
+            )
         )
         async with self._runtime.clients.run(subject, f"call {tool}") as client:
             return await client.call(tool, arguments or {})

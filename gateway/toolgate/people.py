@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import StoreError, UnknownApproval, UnknownRun
-from gateway.toolgate.wishes import Budget, check_priority, limits_of
+from gateway.toolgate.wishes import Budget, check_priority, check_until, limits_of
 
 if TYPE_CHECKING:
     from gateway.approval import Approval, Said
@@ -72,10 +72,11 @@ class Runs:
 
     async def watch(self, run_id: str, after: int = 0, until: "Until" = "end") -> "AsyncGenerator[Recorded, None]":
         """Its events with a seq above `after`, each once and in order, those to come included, until it has ended; with
-        `rest` also until it waits for people or is paused.
+        `rest` also until it waits for people or is paused. Raises ConfigError for another `until`.
         """
         from gateway.stream import watch
 
+        check_until(until)
         run = await self.get(run_id)
         async for recorded in watch(self._offline.store, run.id, after, until):
             yield recorded

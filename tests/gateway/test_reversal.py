@@ -122,6 +122,12 @@ def test_an_attempt_to_undo_that_was_copied_says_nothing_of_what_came_of_it(trie
     assert settlement(recorded(later), WORD) == [WORD]  # what it had reserved is reserved elsewhere
 
 
+def test_who_looks_what_came_of_an_attempt_is_not_sent_to_the_question_that_it_used_up() -> None:
+    story = (*BEGUN, admitted(1), returned(1, PAID), Succeeded("done"))
+    (found,) = listed(*story, later=[QUEUED, STARTED, Held(UNDO, "shop/charge", "A-1", "why"), TRIED])
+    assert (found.state, found.approval) == ("in_doubt", None)
+
+
 # ---- an attempt to undo of which nobody knows what came of it
 
 UNDO = "undo/t1/call/1"

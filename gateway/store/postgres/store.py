@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from gateway.errors import StoreError
+from gateway.errors import StoreError, TooNew
 from gateway.store.batch import Transaction
 from gateway.store.database import DatabaseStore
 from gateway.store.migrations import SCHEMA_VERSION, statements
@@ -101,7 +101,7 @@ def migrate(session: Session, place: Address) -> None:
 def _make(session: Session, place: Address) -> None:
     version = _version(session)
     if version > SCHEMA_VERSION:
-        raise StoreError(f"the store `{place.shown}` was written by a newer Toolgate; update this one")
+        raise TooNew(place.shown)
     steps = [said for step in statements(version) if (said := tables(step)) is not None]
     session.script(_OWN_TABLES + ";".join(steps))
     session.script(f"DELETE FROM store_schema; INSERT INTO store_schema VALUES ({SCHEMA_VERSION})")  # noqa: S608

@@ -15,9 +15,10 @@ from gateway.cli.checks import examine
 from gateway.cli.finding import Finding
 from gateway.cli.options import Caller
 from gateway.config import Config
-from gateway.errors import Problem
+from gateway.errors import Problem, StoreError
 from gateway.store import RunRow
 from gateway.store.sqlite import SCHEMA_VERSION
+from tests.fixtures.stores import execute
 
 NOW = 1_790_000_000_000
 SECRET = "sk-live-0123456789abcdef"
@@ -87,6 +88,32 @@ def test_a_store_that_is_none_fails(bare: Path) -> None:
     (found,) = asyncio.run(checks.store(config(bare)))
     assert found.level == "fail"
     assert found.mend
+
+
+def test_nobody_is_told_to_give_up_a_store_that_a_newer_toolgate_has_written_or_that_is_not_his(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Caller(bare).offline():
+        pass
+    execute(bare / ".toolgate" / "toolgate.db", f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    (newer,) = asyncio.run(checks.store(config(bare)))
+    assert (newer.level, "update Toolgate" in newer.mend, "move" in newer.mend) == ("fail", True, False)
+
+    def locked(_config: object) -> None:
+        raise StoreError("the store `toolgate.db` can't be opened: database is locked")
+
+    monkeypatch.setattr(checks, "open_store", locked)
+    (found,) = asyncio.run(checks.store(config(bare)))
+    assert (found.level, "nothing in it is lost" in found.mend, "move" in found.mend) == ("fail", True, False)
+
+
+def test_a_store_that_others_may_read_is_told_with_what_mends_it(bare: Path) -> None:
+    with Caller(bare).offline():
+        pass
+    (bare / ".toolgate" / "toolgate.db").chmod(0o644)
+    findings = asyncio.run(checks.store(config(bare)))
+    assert levels(findings) == ["ok", "warn", "ok"]
+    assert findings[1].mend.startswith("chmod 600 ")
 
 
 def test_a_store_below_a_file_can_not_be_made(bare: Path) -> None:

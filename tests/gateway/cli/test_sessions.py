@@ -1,12 +1,17 @@
 """Conversations that go on from run to run, from the command line."""
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.config import load_config
+from gateway.events import Queued, Started
+from gateway.offline import open_offline
+from gateway.session import Join
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import CTRL_C, Terminal
 
@@ -153,3 +158,21 @@ def test_a_run_that_waits_keeps_its_session_waiting_and_both_lists_say_so(steps:
     toolgate("cancel", first)
     assert "behind" not in toolgate("runs", "list").out
     assert "comes first" not in toolgate("runs", "show", second).out
+
+
+def test_a_run_that_has_the_turn_and_no_worker_is_shown_with_what_lets_the_session_go_on(
+    place: Path, toolgate: Command, env: Mapping[str, str]
+) -> None:
+    toolgate(*RUN)
+    second = toolgate("submit", *RUN[1:]).out.strip()
+
+    async def left(run_id: str) -> None:
+        with open_offline(load_config(place, env)) as offline:
+            queued = Queued("loop", "user:ann", "acme", "agent:desk", "demo", "hi", session="trip")
+            joining = Join(run_id, "trip", "user:ann", "acme", "agent:desk")
+            await offline.store.append(run_id, [queued, Started("gone/1/a.b")], lease=None, changes=[joining])
+
+    asyncio.run(left("r-left"))
+    told = toolgate("sessions", "show", "trip").out
+    assert "r-left  running, no worker, and has the turn; toolgate resume r-left" in told
+    assert f"{second}  queued\n" in told

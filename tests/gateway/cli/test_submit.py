@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.events import Started
+from gateway.events import Queued, Started
+from gateway.session import Join
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import CTRL_C, PATIENCE, Terminal
@@ -110,6 +111,19 @@ def test_who_waits_has_the_answer_and_the_json_of_what_is_said_stays_as_it_is(
         said = json.loads(shown.screen.partition("\n")[2])
     queued = toolgate("submit", "count the bells", "--json").json
     golden("cli_submit", {"submit": queued, "submit --wait": said, "worker": worked})
+
+
+def test_who_waits_for_a_run_that_comes_after_one_without_a_worker_is_told_so(
+    bare: Path, toolgate: Command, terminal: Callable[..., Terminal]
+) -> None:
+    toolgate("run", "hi", "--session", "trip")
+    queued = Queued("loop", "user:ann", "acme", "agent:desk", "demo", "hi", session="trip")
+    joining = Join("r-left", "trip", "user:ann", "acme", "agent:desk")
+    with contextlib.closing(SqliteStore(bare / ".toolgate" / "toolgate.db")) as store:
+        begun = store.append("r-left", [queued, Started("gone/1/a.b")], lease=None, changes=[joining])
+        asyncio.run(begun)
+    with terminal("submit", "hi", "--session", "trip", "--wait") as shown:
+        shown.until("run r-left of the session trip comes first, and has no worker; toolgate resume r-left")
 
 
 def test_who_waits_for_a_run_that_comes_after_one_that_rests_is_told_so_and_may_leave(

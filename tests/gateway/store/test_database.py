@@ -157,3 +157,10 @@ def test_a_name_that_is_no_text_is_refused_when_it_is_kept(store: DatabaseStore)
     with pytest.raises(StoreError, match="the store can't keep this"):
         append(store, replace(QUEUED, tenant="ac\udc80me"))
     assert append(store, QUEUED) == 1
+
+
+def test_numbers_that_no_database_knows_are_the_nearest_that_it_does(store: DatabaseStore) -> None:
+    append(store, QUEUED)
+    for most, count in ((-1, 0), (0, 0), (10**30, 1)):
+        assert len(asyncio.run(store.run_rows(most))) == count
+    assert asyncio.run(store.events("r-1", after=10**30)) == []

@@ -322,6 +322,18 @@ def test_what_breaks_while_a_run_is_driven_says_which_run_it_was(project: Path, 
     play(scenario())
 
 
+def test_an_agent_goes_by_the_name_that_its_runs_are_listed_with(project: Path) -> None:
+    async def work(gate: Toolgate) -> None:
+        result = await gate.run("hi", agent="agent:other")
+        assert (await gate.runs.list())[0].agent == "agent:other"
+        assert result.output == "One."
+        assert isinstance(await gate.call("desk/look", agent="agent:clerk"), Returned)
+        with pytest.raises(ConfigError, match=r"until: .*`bogus`"):
+            await anext(gate.runs.watch(result.run_id, until="bogus"))  # type: ignore[arg-type]
+
+    within(work)
+
+
 def test_one_gate_works_for_several_tasks_and_two_gates_in_one_process(project: Path) -> None:
     async def scenario() -> None:
         async with Toolgate.open() as first, Toolgate.open() as second:

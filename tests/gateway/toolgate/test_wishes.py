@@ -1,10 +1,12 @@
 """A budget in the words of budgets.toml."""
 
+from typing import Any
+
 import pytest
 
 from gateway.budget import Limits
 from gateway.errors import ConfigError
-from gateway.toolgate.wishes import limits_of
+from gateway.toolgate.wishes import check_priority, check_until, limits_of
 
 
 def test_a_budget_is_written_as_in_budgets_toml_and_none_is_none() -> None:
@@ -16,3 +18,16 @@ def test_a_budget_is_written_as_in_budgets_toml_and_none_is_none() -> None:
 def test_what_is_no_budget_is_refused() -> None:
     with pytest.raises(ConfigError, match="turnss"):
         limits_of({"turnss": 1})
+
+
+@pytest.mark.parametrize("priority", [1.5, True, "1", 101, -101])
+def test_what_is_no_priority_is_refused(priority: Any) -> None:
+    with pytest.raises(ConfigError, match="is not between -100 and 100, or no whole number"):
+        check_priority(priority)
+
+
+def test_there_are_two_words_for_until_when_a_run_is_watched() -> None:
+    check_until("end")
+    check_until("rest")
+    with pytest.raises(ConfigError, match="`bogus` is none of end, rest"):
+        check_until("bogus")

@@ -92,7 +92,8 @@ def test_it_is_undone_once_with_the_real_server(added: Path, toolgate: Command) 
     assert (unknown.code, "can't be undone; can be: t1/call/1" in unknown.err) == (1, True)
     held = toolgate("runs", "undo", "r-0123", "--all", "--json")
     assert (held.code, [each["state"] for each in held.json]) == (7, ["held"])
-    assert toolgate("approve", held.json[0]["approval"], "--yes", "--as", "user:bob").code == 0
+    agreed = toolgate("approve", held.json[0]["approval"], "--yes", "--as", "user:bob")
+    assert (agreed.code, f"to undo it, say again: toolgate runs undo {RUN}" in agreed.err) == (0, True)
     for _ in range(2):
         done = toolgate("runs", "undo", "r-0123", "--all", "--json")
         assert (done.code, [each["state"] for each in done.json]) == (0, ["undone"])
