@@ -1,6 +1,6 @@
 """An ASGI application that is not there until a request needs it.
 
-The SDK's costs a quarter of a second and 15 MB, and plain requests never get to it. Its loading does not stop the event
+The SDK's costs a tenth of a second and some megabytes, and plain requests never get to it. Its loading does not stop the event
 loop; requests that need it wait meanwhile, and are all answered by the one application.
 """
 

@@ -1,7 +1,7 @@
 """A whole answer, for pages and refusals: an ASGI application that says it.
 
 Starlette has one too, of which this is what we use: to load it, with the forms and files that it knows about, takes
-three megabytes.
+a megabyte.
 """
 
 from collections.abc import Mapping
