@@ -30,7 +30,9 @@ def violation(tool: Tool, arguments: Arguments, *, at_once: bool = False) -> str
     """What is wrong with these arguments, in a sentence for the model to mend; None if nothing is. `UNFINISHED` if that
     could not be found out `at_once`.
     """
-    glance = _glance(tool.pin, _Schema(tool.input_schema))
+    carried = _Schema()
+    carried.schema = tool.input_schema
+    glance = _glance(tool.pin, carried)
     if glance is not None and glance(arguments.value):
         return None
     found = fault(tool.pin, tool.input_schema, arguments.value, at_once=at_once)
@@ -43,7 +45,7 @@ def fault(key: str, schema: JsonObject, value: Any, *, at_once: bool = False) ->
     """The first of `jsonschema`'s errors in it; None if there is none; a text if the schema itself is to blame: what is
     wrong with it, without its subject. `key` tells schemas apart.
     """
-    compiled = _compiled(key, _Schema(schema))
+    compiled = _compiled(key, _carried(schema))
     if isinstance(compiled, str):
         return compiled
     from gateway.bounded import AT_LENGTH, AT_ONCE, Exhausted
@@ -62,14 +64,14 @@ def fault(key: str, schema: JsonObject, value: Any, *, at_once: bool = False) ->
 
 def is_plain(key: str, schema: JsonObject) -> bool:
     """Whether it is one that takes no more than a glance, and can be used."""
-    return _glance(key, _Schema(schema)) is not None
+    return _glance(key, _carried(schema)) is not None
 
 
 def unusable(key: str, schema: JsonObject, seconds: float = LISTING_SECONDS) -> str | None:
     """Why no value can be held against this schema, in words that follow `the schema`; None if one can be. May take
     that long.
     """
-    carried = _Schema(schema)
+    carried = _carried(schema)
     carried.seconds = seconds
     try:
         return None if _glance(key, carried) is not None else _flaw(key, carried)
@@ -77,21 +79,19 @@ def unusable(key: str, schema: JsonObject, seconds: float = LISTING_SECONDS) -> 
         return _TOO_MUCH
 
 
-class _Schema:
-    """Carries a schema to the compiler without taking part in the cache's key: the pin says it all. `seconds`: for a
-    look at it.
+class _Schema(str):  # noqa: SLOT000 - a text with slots can hold nothing
+    """Carries a schema to the compiler without taking part in the cache's key: the pin says it all, and as texts all of
+    these are equal, at no cost. `seconds`: for a look at it.
     """
 
+    schema: JsonObject
     seconds = _A_MOMENT
 
-    def __init__(self, schema: JsonObject) -> None:
-        self.schema = schema
 
-    def __hash__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Schema)
+def _carried(schema: JsonObject) -> _Schema:
+    carried = _Schema()
+    carried.schema = schema
+    return carried
 
 
 @lru_cache(maxsize=4096)
