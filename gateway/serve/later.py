@@ -1,7 +1,7 @@
 """An ASGI application that is not there until a request needs it.
 
-The SDK's costs a tenth of a second and some megabytes, and plain requests never get to it. Its loading does not stop the event
-loop; requests that need it wait meanwhile, and are all answered by the one application.
+The SDK's costs a tenth of a second and some megabytes, and plain requests never get to it. Its loading does not stop
+the event loop; requests that need it wait meanwhile, and are all answered by the one application.
 """
 
 import asyncio

@@ -27,6 +27,7 @@ from gateway.store.ledger import Ledger
 from gateway.store.told import BROKEN, events_of
 from gateway.store.transactions import Append, append
 from gateway.task import Task, is_run_of_task
+from gateway.visible import visible
 
 __all__ = ["VERSION", "moved", "packed", "unpacked"]
 
@@ -113,6 +114,9 @@ def _put(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits) -
         there, count = _told(db, run_id), len(events)
         if there[:count] == list(pack["events"]) and all(map(_of_import, there[count:])):
             return False
+        if (where := there[-1].get("moved")) and there[:-1] == list(pack["events"])[: len(there) - 1]:
+            why = f"run `{run_id}` was moved from here to {visible(where)}, and does not come back under its id"
+            raise Conflict(f"{why}: go on with it where it is, or fork it there and move the fork")
         raise Conflict(f"there is another run `{run_id}`, or this one has gone on; nothing was changed")
     if db.execute("SELECT 1 FROM removed WHERE run_id = ?", (run_id,)).fetchone():
         raise Conflict(

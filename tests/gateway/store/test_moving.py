@@ -99,6 +99,21 @@ def test_what_is_there_already_is_left_alone_and_another_run_of_its_id_is_refuse
         asyncio.run(waiting.unpack(pack, "user:ann"))
 
 
+def test_a_run_that_was_moved_away_does_not_come_back_under_its_id_and_it_is_said_what_to_do(
+    waiting: DatabaseStore, elsewhere: DatabaseStore
+) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1", moves=True)))
+    asyncio.run(waiting.move(pack, "user:ann", "laptop.json"))
+    asyncio.run(elsewhere.unpack(pack, "user:ann"))
+    asyncio.run(elsewhere.append("r-1", [Cancelled("user:ann")], lease=None))
+    back = over_the_wire(asyncio.run(elsewhere.pack("r-1", moves=True)))
+    before = asyncio.run(waiting.events("r-1"))
+    for each in (pack, back):
+        with pytest.raises(Conflict, match=r"moved from here to laptop\.json, .* fork it there and move the fork"):
+            asyncio.run(waiting.unpack(each, "user:ann"))
+    assert asyncio.run(waiting.events("r-1")) == before
+
+
 def test_a_run_that_was_deleted_does_not_come_back(waiting: DatabaseStore) -> None:
     """Else what it was allowed to do once would be allowed once more."""
     asyncio.run(waiting.append("r-1", [Cancelled("user:ann", "")], lease=None))

@@ -257,6 +257,9 @@ def test_a_look_at_sessions_keeps_no_event_loop_waiting() -> None:
             threads.append(threading.current_thread().name)
             return [(None,)] if len(threads) == 1 else []
 
+        def now(self) -> int:
+            return 0
+
         async def reading(self, look: Callable[[], Any]) -> Any:
             with ThreadPoolExecutor(thread_name_prefix="aside") as aside:
                 return await asyncio.get_running_loop().run_in_executor(aside, look)
