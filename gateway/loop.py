@@ -237,7 +237,11 @@ class _Drive:
         if self.speaking.traces:  # it spares time, and decides nothing
             await self.ear.listen()
 
-    async def wait(self, step: Wait) -> None:
+    async def wait(self, _step: Wait) -> None:
+        await self.journal.flush()  # what it would wait for may have come while that was held
+        step = next_step(self.run, now())
+        if not isinstance(step, Wait):
+            return
         if step.cause == "user":
             self.parts.tracing.stepped(self.run, "failure" if step.why else "answer")
         await self._append(Waited(step.cause, step.why, step.until))
