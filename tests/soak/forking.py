@@ -24,6 +24,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.fixtures import forked
+
 __all__ = ["Nest", "opened"]
 
 PATIENCE = 60.0  # seconds: only a process that can't be killed takes them
@@ -81,19 +83,7 @@ def _lives(pid: int) -> bool:
     return True
 
 
-LOADED = (
-    "anyio._backends._asyncio",
-    "gateway.cli.serve",
-    "gateway.cli.worker",
-    "gateway.hiring",
-    "gateway.pins.keeper",
-    "gateway.runtime",
-    "gateway.serve.application",
-    "gateway.serve.http",
-    "gateway.store.postgres.store",
-    "gateway.upstream",
-    "providers.scripted",
-)
+LOADED = tuple(name for name in forked.LOADED if not name.startswith("tests."))  # what workers load
 
 
 def main() -> None:
