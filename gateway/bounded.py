@@ -6,10 +6,12 @@ look-around: a `pattern` with one is left to the server to check; where the patt
 billions. `uniqueItems` compares texts, not each item with every other. And keywords are counted: a small schema can
 take minutes without a single reference, where each of many items has to meet all of it. All others wait meanwhile; so
 a validation has a deadline too, in time of this thread alone, which a busy machine does not shorten. It has few steps
-where others wait (`AT_ONCE`), and more in a thread.
+where others wait (`AT_ONCE`), and more in a thread. It stops before Python's own limit of calls within calls, which
+the library's Rust does not survive.
 """
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +23,8 @@ from jsonschema import exceptions, validators
 
 from gateway.references import REFERENCES, misled
 
-__all__ = ["AT_LENGTH", "AT_ONCE", "MAX_KEYWORDS", "MAX_STEPS", "Exhausted", "Most", "Unbounded", "bounded", "flaw"]
+__all__ = ["AT_LENGTH", "AT_ONCE", "MAX_KEYWORDS", "MAX_STEPS", "Exhausted", "Most", "TooDeep", "Unbounded", "bounded"]
+__all__ += ["flaw", "too_deep"]
 
 MAX_STEPS = 10_000  # references that one validation may follow
 MAX_KEYWORDS = 200_000  # that one validation may apply, and items that it may compare
@@ -34,10 +37,15 @@ _AT_ONCE = 16  # choices that are compared in the time of a keyword
 _OFTEN = 64  # keywords after which the clock is looked at
 _MAX_TEXT = 80
 _MAX_SAID = 300
+_SPARED = 200  # calls within calls that are left to what a keyword does by itself
 
 
 class Exhausted(Exception):
     """A validation that took more steps than any honest schema needs."""
+
+
+class TooDeep(Exception):
+    """A validation that has called itself so often that Python would soon refuse to go on."""
 
 
 class Unbounded(Exception):
@@ -121,6 +129,8 @@ class _Steps:
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
             self._count.followed += refers
             self.take(1 + len(value) // _AT_ONCE if name == "enum" and isinstance(value, list) else 1)
+            if _deep():
+                raise TooDeep
             yield from keyword(validator, value, instance, schema) or ()
 
         return counted
@@ -182,6 +192,19 @@ class _Steps:
             return (own if named is own else self.validator(named))(**same | changes)
 
         return evolve
+
+
+def too_deep() -> exceptions.ValidationError:
+    """Said of a value."""
+    return exceptions.ValidationError("nested too deeply to be checked against the tool's input schema")
+
+
+def _deep() -> bool:
+    try:
+        sys._getframe(sys.getrecursionlimit() - _SPARED)  # noqa: SLF001 - Python says it in no other way
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=4096)

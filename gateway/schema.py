@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway.call import Arguments, JsonObject, Tool
 from gateway.shapes import accepts
+from gateway.verbatim import depth_over
 
 __all__ = ["LISTING_SECONDS", "OF_SCHEMA", "UNFINISHED", "fault", "is_plain", "unusable", "violation"]
 
@@ -24,6 +25,10 @@ _A_MOMENT = 0.05  # seconds, in which all others wait
 _TOO_MUCH = "takes too many steps to check"
 UNFINISHED = f"{OF_SCHEMA}{_TOO_MUCH}"
 _CANT = "can't be used to check anything"
+_HONEST = 16  # levels of a value, from which on it is what takes the validator too deep, and not its schema alone
+# What is no doing of a schema. All else is: where Python refuses to go deeper, the library's Rust panics, and a panic
+# is no Exception; the SDK's server does not outlive one.
+_NOT_OF_SCHEMAS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 def violation(tool: Tool, arguments: Arguments, *, at_once: bool = False) -> str | None:
@@ -48,17 +53,19 @@ def fault(key: str, schema: JsonObject, value: Any, *, at_once: bool = False) ->
     compiled = _compiled(key, _carried(schema))
     if isinstance(compiled, str):
         return compiled
-    from gateway.bounded import AT_LENGTH, AT_ONCE, Exhausted
+    from gateway.bounded import AT_LENGTH, AT_ONCE, Exhausted, TooDeep, too_deep
 
     validator, begin = compiled
     begin(AT_ONCE if at_once else AT_LENGTH)
     try:
         return next(validator.iter_errors(value), None)
-    except RecursionError:
-        return "refers to itself without end"
+    except (TooDeep, RecursionError):
+        return too_deep() if depth_over(value, _HONEST) else "refers to itself without end"
     except Exhausted:
         return _TOO_MUCH
-    except Exception:  # noqa: BLE001 - a schema is hostile input: whatever it breaks, the value is refused
+    except BaseException as broken:  # a schema is hostile input: whatever it breaks, the value is refused
+        if isinstance(broken, _NOT_OF_SCHEMAS):
+            raise
         return _CANT
 
 
@@ -120,7 +127,9 @@ def _flaw(_key: str, carried: _Schema) -> str | None:
         raise _Unfinished from None
     except Unbounded as error:
         return f"can't be checked in bounded time: {error}"
-    except Exception:  # noqa: BLE001 - as above
+    except BaseException as broken:  # as above
+        if isinstance(broken, _NOT_OF_SCHEMAS):
+            raise
         return _CANT
     return None
 

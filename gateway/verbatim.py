@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Verbatim", "encode", "fields", "once", "parts", "read", "surely_json", "texts", "whole", "within"]
+__all__ = ["Verbatim", "depth_over", "encode", "fields", "once", "parts", "read", "surely_json", "texts", "whole"]
+__all__ += ["within"]
 
 
 class Verbatim(dict[str, Any]):
@@ -118,6 +119,16 @@ def _keys_of(value: Any) -> int | None:
 def within(containers: Iterable[Any]) -> list[Any]:
     """The objects and arrays that stand in these."""
     return [item for one in containers for item in _items(one) if isinstance(item, _CONTAINERS)]
+
+
+def depth_over(value: Any, limit: int) -> bool:
+    """Whether containers are nested more than `limit` levels deep. Without recursion: the value may be hostile."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(limit):
+        level = within(level)
+        if not level:
+            return False
+    return bool(level)
 
 
 def _items(container: Any) -> Iterable[Any]:

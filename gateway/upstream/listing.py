@@ -17,6 +17,7 @@ from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
 from gateway.upstream.usable import usable_among
+from gateway.verbatim import depth_over
 
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "patience"]
 __all__ += ["problem_of"]
@@ -201,7 +202,7 @@ def _problem_of_definition(definition: Any) -> str:
     text = _written(definition)
     # As many levels as brackets at the most: it is rarely worth counting.
     if text is None or text.count(b"{") + text.count(b"[") > MAX_TOOL_DEPTH:
-        if wire.depth_over(definition, MAX_TOOL_DEPTH):
+        if depth_over(definition, MAX_TOOL_DEPTH):
             return f"its definition is nested more than {MAX_TOOL_DEPTH} levels deep"
         if flaw := wire.flaw_in(definition):
             return f"its definition can't be passed on: {flaw}"

@@ -13,13 +13,12 @@ from typing import Any
 import mcp_types as types
 
 from gateway import verbatim
-from gateway.verbatim import Verbatim, encode, surely_json, within
+from gateway.verbatim import Verbatim, depth_over, encode, surely_json
 
 __all__ = [
     "MAX_DEPTH",
     "MAX_MESSAGE",
     "Data",
-    "depth_over",
     "dump",
     "flaw_in",
     "id_hint",
@@ -102,16 +101,6 @@ def _many_brackets(text: bytes) -> bool:
                 return True
             at = text.find(bracket, at + 1)
     return False
-
-
-def depth_over(value: Any, limit: int) -> bool:
-    """Whether containers are nested more than `limit` levels deep. Without recursion: the value may be hostile."""
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(limit):
-        level = within(level)
-        if not level:
-            return False
-    return bool(level)
 
 
 def request_body(request_id: int, method: str, params: Mapping[str, bytes]) -> bytes:

@@ -92,6 +92,54 @@ def test_a_schema_nested_too_deeply_refuses_every_call() -> None:
     assert "can't be used" in (violation(tool, Arguments.parse('{"a": 1}')) or "")
 
 
+TREE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"a": {"$ref": "#/$defs/node"}},
+    "$defs": {"node": {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"a": {"$ref": "#/$defs/node"}}}]}},
+}
+
+
+def tree(levels: int) -> str:
+    return '{"a": ' * levels + "null" + "}" * levels
+
+
+def test_arguments_that_are_nested_deeper_than_their_schema_can_be_followed_are_to_be_mended() -> None:
+    assert said(TREE, tree(30)) is None
+    assert said(TREE, tree(99)) == "arguments: nested too deeply to be checked against the tool's input schema"
+
+
+ENDLESS: list[dict[str, Any]] = [
+    {"type": "object", "$dynamicRef": "#x", "$dynamicAnchor": "x"},
+    {"$schema": "https://json-schema.org/draft/2019-09/schema", "$recursiveRef": "#", "$recursiveAnchor": True},
+    {"allOf": [{"$dynamicRef": "#x", "unevaluatedProperties": False}], "$dynamicAnchor": "x"},
+    {"$dynamicAnchor": "x", "not": {"not": {"$dynamicRef": "#x"}}},
+    {"$dynamicAnchor": "x", "unevaluatedProperties": {"$dynamicRef": "#x"}, "properties": {"a": {"$dynamicRef": "#x"}}},
+]
+
+
+@pytest.mark.parametrize("shape", ENDLESS)
+@pytest.mark.parametrize("deep", range(0, 60, 4))
+def test_no_schema_breaks_more_than_its_own_calls_wherever_the_stack_ends(shape: dict[str, Any], deep: int) -> None:
+    """Where Python refuses to go deeper while the library's Rust asks it for something, that panics."""
+
+    def further(left: int) -> str | None:
+        return further(left - 1) if left else said(shape, '{"a": {"a": 1}}')
+
+    assert further(deep) in {
+        "the tool's input schema refers to itself without end",
+        "the tool's input schema can't be used to check anything",
+        None,
+    }
+
+
+@pytest.mark.parametrize("deep", range(60))
+def test_nor_does_a_value(deep: int) -> None:
+    def further(left: int) -> str | None:
+        return further(left - 1) if left else said(TREE, tree(99))
+
+    assert "nested too deeply" in (further(deep) or "")
+
+
 class Visitors(http.server.BaseHTTPRequestHandler):
     seen: list[str] = []  # noqa: RUF012 - one list for all requests is the purpose
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.verbatim import Verbatim, encode, fields, once, parts, read, whole
+from gateway.verbatim import Verbatim, depth_over, encode, fields, once, parts, read, whole
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -136,3 +136,17 @@ def test_any_mapping_is_an_object_and_what_is_none_is_no_json() -> None:
     assert encode(MappingProxyType({"a": 1})) == b'{"a":1}'
     with pytest.raises(TypeError, match="object is no JSON"):
         encode({"a": object()})
+
+
+def nested(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels - 1):
+        value = {"x": value}
+    return value
+
+
+def test_depth_is_counted_in_containers_and_without_recursion() -> None:
+    assert not depth_over(1, 1)
+    assert not depth_over(nested(256), 256)
+    assert depth_over(nested(256 + 1), 256)
+    assert depth_over(nested(100_000), 256)

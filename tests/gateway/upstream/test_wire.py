@@ -78,20 +78,6 @@ def test_whatever_can_not_be_written_has_a_flaw_and_nothing_else_has(value: Any)
         assert wire.flaw_in(value) == ""
 
 
-def nested(levels: int) -> Any:
-    value: Any = []
-    for _ in range(levels - 1):
-        value = {"x": value}
-    return value
-
-
-def test_depth_is_counted_in_containers_and_without_recursion() -> None:
-    assert not wire.depth_over(1, 1)
-    assert not wire.depth_over(nested(wire.MAX_DEPTH), wire.MAX_DEPTH)
-    assert wire.depth_over(nested(wire.MAX_DEPTH + 1), wire.MAX_DEPTH)
-    assert wire.depth_over(nested(100_000), wire.MAX_DEPTH)
-
-
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"\xed\xa0\x80", b"[" * 100_000, b"1" * 5000])
 def test_what_cannot_be_read_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError, match=r".*"):
