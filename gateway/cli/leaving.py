@@ -17,8 +17,8 @@ __all__ = ["PATIENCE", "Leaving"]
 PATIENCE = 30.0  # seconds for what comes after the grace: servers, spans, DBOS's threads, a store that is only busy
 
 _TOLD = (
-    "something does not answer, and this ends without it, as if it was killed: perhaps the store, where a commit waits for"
-    " a synchronous replica that is gone. What was being written down is on record, or counts as never heard; its runs"
+    "something does not answer, and this ends without it, as if it was killed: perhaps the store, where a commit waits"
+    " for a synchronous replica that is gone. What was being written down is on record, or counts as never heard; its runs"
     " are taken up elsewhere"
 )
 
@@ -29,6 +29,7 @@ class Leaving:
     def __init__(self, go: Callable[[int], object] = os._exit) -> None:
         self._go = go
         self._timer: threading.Timer | None = None
+        self._signals = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -37,10 +38,13 @@ class Leaving:
         self._done()
 
     def by(self, begin: Callable[[], None], grace: float) -> Callable[[], None]:
-        """What a signal does: `begin` the end, which takes so many seconds at most; the second time there is no grace."""
+        """What a signal does: `begin` the end, which takes so many seconds at most; the second time there is none."""
 
         def stop() -> None:
             begin()
+            self._signals += 1
+            if self._signals > 2:  # who loses his patience does not make it last longer
+                return
             seconds = PATIENCE + (0.0 if self._timer else grace)
             self._done()
             self._timer = threading.Timer(seconds, self._leave)

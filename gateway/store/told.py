@@ -55,7 +55,7 @@ def _recorded(run_id: str, number: int, told: Mapping[str, Any]) -> Recorded:
 
 
 def _must_follow(run: Run, sent: dict[str, bool], recorded: Recorded) -> None:
-    """`sent` says of the keys of calls that were made whether what came of them is still open; it is brought forward."""
+    """`sent` says of the keys of calls that were made whether what came of them is still open; it is kept up here."""
     match recorded.event:
         case ModelAnswered() as event:
             if run.asked is None:
@@ -69,10 +69,14 @@ def _must_follow(run: Run, sent: dict[str, bool], recorded: Recorded) -> None:
         case Doubted() as event:
             sent[event.key] = False
         case Returned() as event:
-            if not sent.get(event.key):
-                raise ValueError("what came of the call was known" if event.key in sent else "the call was not made")
-            # Of which its server has made a task, that has an end of its own.
-            sent[event.key] = isinstance(outcome_from_json(event.outcome), TaskCreated)
+            _must_be_open(sent, event)
+
+
+def _must_be_open(sent: dict[str, bool], event: Returned) -> None:
+    """A call of which its server has made a task stays so: that has an end of its own."""
+    if not sent.get(event.key):
+        raise ValueError("what came of the call was known" if event.key in sent else "the call was not made")
+    sent[event.key] = isinstance(outcome_from_json(event.outcome), TaskCreated)
 
 
 def _told(error: Exception) -> str:

@@ -145,8 +145,8 @@ class Asking:
     # ---- whom
 
     def _subjects(self, focus: Rule, whom: Sequence[str] | None) -> Iterator[Subject]:
-        """Each kind by himself first; then, as far as there is a place, users through agents, where one of both would be
-        asked about by a line that the other does not have: what the changed line does shows otherwise there.
+        """Each kind by himself first; then, as far as there is a place, users through agents, where one of both would
+        be asked about by a line that the other does not have: what the changed line does shows otherwise there.
         """
         kinds: list[tuple[str, str]] = []
         for principal, tenant in self._kinds(focus, self._principals(focus) if whom is None else whom):

@@ -114,7 +114,7 @@ def test_a_run_that_was_moved_away_moves_back_with_what_came_there(
     moved_on(waiting, elsewhere, "laptop.json")
     asyncio.run(elsewhere.decide("A-1", "approved", "user:bob", ""))
     account, spent = run_account("r-1"), Spend(tool_calls=2)
-    changes = [Reserve(account, spent, Limits()), Settle(account, spent, spent)]
+    changes: list[Change] = [Reserve(account, spent, Limits()), Settle(account, spent, spent)]
     asyncio.run(elsewhere.append("r-1", [UserSpoke("more", "user:ann")], lease=None, changes=changes))
     there = asyncio.run(elsewhere.events("r-1"))
     moved_on(elsewhere, waiting, "back.json")
@@ -136,10 +136,12 @@ def test_what_drove_it_before_it_left_records_nothing_when_it_is_back(
     waiting: DatabaseStore, elsewhere: DatabaseStore
 ) -> None:
     lease = asyncio.run(waiting.acquire("r-1", "elsewhere/1/a", 60))
+    assert lease is not None
     asyncio.run(waiting.release(lease))
     moved_on(waiting, elsewhere, "laptop.json")
     moved_on(elsewhere, waiting, "back.json")
     again = asyncio.run(waiting.acquire("r-1", "elsewhere/1/a", 60))
+    assert again is not None
     assert again.epoch > lease.epoch
     with pytest.raises(LeaseLost):
         asyncio.run(waiting.append("r-1", [UserSpoke("late", "user:ann")], lease=lease))
