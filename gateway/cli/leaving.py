@@ -18,8 +18,8 @@ PATIENCE = 30.0  # seconds for what comes after the grace: servers, spans, DBOS'
 
 _TOLD = (
     "something does not answer, and this ends without it, as if it was killed: perhaps the store, where a commit waits"
-    " for a synchronous replica that is gone. What was being written down is on record, or counts as never heard; its runs"
-    " are taken up elsewhere"
+    " for a synchronous replica that is gone. What was being written down is on record, or counts as never heard;"
+    " its runs are taken up elsewhere"
 )
 
 
