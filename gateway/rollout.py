@@ -33,6 +33,7 @@ LOOK = 0.0  # seconds: each decision looks whether the files have changed
 QUIET = 0.05  # seconds that nobody has written to a file that is read; whoever decides meanwhile waits for it
 TICK = 1.0  # seconds between two looks at the store
 SHADOW_TICK = 0.25  # the same while there is a candidate
+LASTING = ("serve", "worker")  # kinds of processes that are known from their first look on
 MOST_HEARD = 2_000  # decisions that wait to be compared
 _BATCH = 100  # of them, between which others have their turn
 _MILLION = 1_000_000
@@ -90,8 +91,10 @@ class Rollout:
         self.also: list[Callable[[], None]] = []  # what else is to be looked after; never raises
 
     async def begin(self) -> None:
-        """The first look; nothing is reported yet: most commands are over before that."""
-        await self.look(report=False)
+        """The first look. What serves or works is known by it: whoever has seen it start may `policy reload` at once.
+        Of others nothing is reported yet: most commands are over before that.
+        """
+        await self.look(report=self._kind in LASTING)
 
     async def run(self) -> None:
         """Goes on until it is cancelled."""

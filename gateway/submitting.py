@@ -41,8 +41,9 @@ DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What a run is to be. `subject` names its agent; `limits` come before those of budgets.toml; it is not begun
-    before `ready`, in milliseconds since 1970. Without `run_id` it gets a new one. In a `session` it begins when those
-    before it have ended. Its answer must fit `output_schema`: by itself, that of its agent.
+    before `ready`, in milliseconds since 1970, and not before the `delay`, in milliseconds, is over by the clock of the
+    store. Without `run_id` it gets a new one. In a `session` it begins when those before it have ended. Its answer must
+    fit `output_schema`: by itself, that of its agent.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Submission:
     limits: Limits = Limits()  # noqa: RUF009 - frozen
     priority: int = 0
     ready: int = 0
+    delay: int = 0
     run_id: str = ""
     session: str = ""
     output_schema: JsonObject | None = None
@@ -74,7 +76,8 @@ async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
     queued = Queued("loop", *who, model, wanted.text, limits, session=wanted.session, output_schema=form)
     joining = joined(run_id, wanted.session, subject)
     session = joining[0].session if joining else ""
-    job = Job(run_id, subject.tenant, agent.name, in_row(model)[0], wanted.priority, wanted.ready, session)
+    ready = max(wanted.ready, offline.store.now() + wanted.delay if wanted.delay else 0)
+    job = Job(run_id, subject.tenant, agent.name, in_row(model)[0], wanted.priority, ready, session)
     await offline.store.append(run_id, [queued], lease=None, changes=[*changes, *joining, Enqueue(job)])
     return run_id
 

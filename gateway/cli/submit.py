@@ -1,7 +1,6 @@
 """`toolgate submit`: a run is queued for workers."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -61,10 +60,11 @@ def submit_command(
     from gateway.submitting import Submission
 
     nobody = caller.config().identity
-    ready = _ready(moment, delay)
+    ready, wait_for = _when(moment, delay)
     from gateway.call import Subject
 
     wanted = Submission(text, Subject(nobody.user, nobody.tenant), absolute(model), limits_of(budgets), priority, ready)
+    wanted = replace(wanted, delay=wait_for)
     form = None if output_schema is None else read_output_schema(output_schema, str(output_schema))
     wanted = replace(wanted, session=session, output_schema=form)
     return interruptible(_submit(caller, wanted, agent, wait=wait, as_json=as_json))
@@ -122,16 +122,16 @@ async def _told_ahead(offline: "Offline", run_id: str, told: str) -> str:
     return first.run_id
 
 
-def _ready(moment: str | None, delay: str | None) -> int:
-    """In milliseconds since 1970; 0: at once."""
+def _when(moment: str | None, delay: str | None) -> tuple[int, int]:
+    """Not before this moment, in milliseconds since 1970; and not before so many milliseconds are over."""
     from gateway.config.amounts import duration
 
     if moment and delay:
         raise click.UsageError("--at and --in both say when: give one of them")
     if delay:
         with usage_of("--in"):
-            return time.time_ns() // 1_000_000 + round(float(str(duration(delay))) * 1000)
+            return 0, round(float(str(duration(delay))) * 1000)
     if moment:
         with usage_of("--at"):
-            return round(datetime.fromisoformat(moment).astimezone(UTC).timestamp() * 1000)
-    return 0
+            return round(datetime.fromisoformat(moment).astimezone(UTC).timestamp() * 1000), 0
+    return 0, 0

@@ -32,13 +32,14 @@ def worker_command(concurrency: int | None, once: bool, until_idle: bool, as_jso
 
 
 async def _work(caller: Caller, concurrency: int | None, most: int | None, *, until_idle: bool, as_json: bool) -> int:
+    from gateway.cli.leaving import Leaving
     from gateway.hiring import hired, terms_of, within, work
     from gateway.serve.signals import on_stop
 
-    async with caller.runtime() as runtime:
+    async with Leaving() as leaving, caller.runtime() as runtime:
         terms = within(terms_of(runtime.config), concurrency, most, until_idle=until_idle)
         worker = hired(runtime, tell_json if as_json else tell, terms)
-        with on_stop(worker.stop):
+        with on_stop(leaving.by(worker.stop, terms.grace)):
             click.echo(f"worker: up to {terms.concurrency} runs at once; Ctrl-C lets them go", err=True)
             await work(runtime, worker)
     return Exit.OK

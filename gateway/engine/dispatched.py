@@ -27,7 +27,9 @@ from gateway.engine import Hands
 from gateway.engine.embedded import pause
 from gateway.errors import StoreError
 from gateway.job import HIGHEST, Job
-from gateway.store.lease import is_dead, owner_name
+from gateway.store import Store
+from gateway.store.lease import is_dead, owner_name, process_of
+from gateway.store.wanted import Wanted
 
 __all__ = ["Dispatched"]
 
@@ -37,8 +39,9 @@ AT_ONCE = 100  # runs, the next ones, of which some get a ticket in one look
 AGAIN = 5.0  # seconds until a run that is still ready gets another ticket
 TIDY = 60.0  # seconds between two looks for tickets that are over
 KEPT = 600.0  # seconds that they are kept: no other of their name is made any more
-LOST = 86_400.0  # seconds after which one that is still under way is that of a worker who was killed elsewhere
+LOST = 86_400.0  # seconds after which one of a worker elsewhere who drives nothing is that of one who was killed
 GONE_AT_ONCE = 500
+DRIVEN_SEEN = 10_000  # runs: a worker who drives none of these loses a ticket, and nothing with it
 
 Ticket = Callable[[], Coroutine[Any, Any, None]]
 
@@ -71,7 +74,7 @@ class Dispatched:
                     await self.look(worker, ticket)
                     if time.monotonic() - self._tidied >= TIDY:
                         self._tidied = time.monotonic()
-                        await self.tidy(time.time() - KEPT, time.time() - LOST)
+                        await self.tidy(worker.store, time.time() - KEPT, time.time() - LOST)
                 except StoreError as error:
                     log.warning("nothing can be taken up now: %s", error)
                 except Exception as error:  # noqa: BLE001 - DBOS raises what its driver does; it may hold a password
@@ -108,20 +111,25 @@ class Dispatched:
         if not any(agents is None or job.agent in agents for job in ready):
             worker.spare()
 
-    async def tidy(self, before: float, lost: float = 0.0) -> int:
+    async def tidy(self, store: Store, before: float, lost: float = 0.0) -> int:
         """Removes tickets that were over by `before`, and those under way whose worker is known to be dead, or that
-        were made before `lost` (both in seconds since 1970); some at a time, and says how many. DBOS keeps them for
-        ever. Nothing goes with a ticket: whoever drives a run does not look at it again.
+        were made before `lost` (both in seconds since 1970) and whose worker drives nothing; some at a time, and says
+        how many. DBOS keeps them for ever. Nothing goes with a ticket: whoever drives a run does not look at it again.
+        Raises StoreError.
         """
         how: dict[str, Any] = {"queue_name": self._queue, "load_input": False, "load_output": False}
         how["limit"] = GONE_AT_ONCE
         moment = datetime.fromtimestamp(before, UTC).isoformat()
         over = await DBOS.list_workflows_async(status=["SUCCESS", "ERROR", "CANCELLED"], completed_before=moment, **how)
         under_way = await DBOS.list_workflows_async(status="PENDING", **how)
-        gone = [each for each in under_way if is_dead(each.executor_id or "") or (each.created_at or 0) < lost * 1000]
-        if over or gone:
-            await DBOS.delete_workflows_async([each.workflow_id for each in (*over, *gone)])
-        return len(over) + len(gone)
+        dead = [each for each in under_way if is_dead(each.executor_id or "")]
+        old = [each for each in under_way if each not in dead and (each.created_at or 0) < lost * 1000]
+        at_it = await _at_it(store) if old else frozenset()
+        left = [each for each in old if process_of(each.executor_id or "") not in at_it]
+        gone = [each.workflow_id for each in (*over, *dead, *left)]
+        if gone:
+            await DBOS.delete_workflows_async(gone)
+        return len(gone)
 
     async def redeem(self, worker: Hands) -> None:
         """Runs, whichever is next, to where they rest, one after the other; when the worker has room for them."""
@@ -136,3 +144,9 @@ class Dispatched:
     async def _make(self, name: str, job: Job, ticket: Ticket) -> None:
         with SetWorkflowID(name), SetEnqueueOptions(priority=HIGHEST + 1 - job.priority):
             await DBOS.enqueue_workflow_async(self._queue, ticket)
+
+
+async def _at_it(store: Store) -> frozenset[str]:
+    """The processes that drive runs: those of one that was killed are another's within seconds."""
+    rows = await store.run_rows(DRIVEN_SEEN, Wanted("running"))
+    return frozenset(process_of(row.owner) for row in rows if row.owner)

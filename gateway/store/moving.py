@@ -3,7 +3,9 @@ the session that it is in, and its place in the queue if it moves. Who drives it
 moment, and put in whole or not at all.
 
 A run that moves away ends in the store that it leaves, at exactly the event that was written down last: so it is never
-driven in two places. What it has done is undone where it is now; what a copy of it has, where it was copied from.
+driven in two places. It may move back: the file then begins with all that is on record here, and goes on with what came
+elsewhere, in the place of the word that it had left. What it has done is undone where it is now; what a copy of it has,
+where it was copied from.
 """
 
 import json
@@ -35,6 +37,7 @@ VERSION = 1
 _WHAT = "toolgate run"
 _BY = "import"  # who has lowered the limits of a run that came in
 _FREE = Limits()
+_HOW_BACK = "it comes back with the file that `toolgate runs export --move` writes where it is"
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "approvals": tuple(Approval.__dataclass_fields__),
     "tasks": tuple(Task.__dataclass_fields__),
@@ -43,8 +46,15 @@ _RUN = (
     "INSERT INTO runs (id, status, driver, user, tenant, agent, title, created, updated, seq)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
 )
+_GOES_ON = "UPDATE runs SET status = ?, updated = ? WHERE id = ?"  # who drove it before it left stays shut out
+_WHAT_LEFT = (  # what it brings along takes the place of these
+    "DELETE FROM deliveries WHERE approval_id IN (SELECT id FROM approvals WHERE run_id = ?)",
+    "DELETE FROM approvals WHERE run_id = ?",
+    "DELETE FROM tasks WHERE run_id = ?",
+    "DELETE FROM session_runs WHERE run_id = ?",
+)
+_BOOKED = "SELECT unit, used, reserved FROM accounts WHERE account = ?"
 _TASK = f"INSERT INTO tasks ({', '.join(_TABLES['tasks'])}) VALUES ({', '.join('?' * len(_TABLES['tasks']))})"  # noqa: S608
-_ACCOUNT = "INSERT INTO accounts (account, unit, used, reserved) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
 def packed(db: Ledger, run_id: str, now: int, *, force: bool = False, moves: bool = False) -> dict[str, Any]:
@@ -110,21 +120,21 @@ def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limit
 
 def _put(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits) -> bool:
     run_id, events = _checked(pack)
+    run = fold(run_id, events)
+    kept = 0  # events that stay as they are here
     if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
         there, count = _told(db, run_id), len(events)
         if there[:count] == list(pack["events"]) and all(map(_of_import, there[count:])):
             return False
-        if (where := there[-1].get("moved")) and there[:-1] == list(pack["events"])[: len(there) - 1]:
-            why = f"run `{run_id}` was moved from here to {visible(where)}, and does not come back under its id"
-            raise Conflict(f"{why}: go on with it where it is, or fork it there and move the fork")
-        raise Conflict(f"there is another run `{run_id}`, or this one has gone on; nothing was changed")
-    if db.execute("SELECT 1 FROM removed WHERE run_id = ?", (run_id,)).fetchone():
+        kept = _before_it_left(there, pack, run)
+    elif db.execute("SELECT 1 FROM removed WHERE run_id = ?", (run_id,)).fetchone():
         raise Conflict(
             f"run `{run_id}` was deleted here, and does not come back: what it was allowed to do may be done"
         )
-    run = fold(run_id, events)
     brought = luggage(pack, run, events)
-    _write(db, run_id, pack["events"])
+    if kept:
+        _make_way(db, run_id, kept)
+    _write(db, run_id, pack["events"], kept)
     _bring(db, run_id, brought)
     told = Imported(by, pack.get("moves") is True)
     _bring_undo(db, pack, run, told, now)
@@ -136,19 +146,49 @@ def _put(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits) -
     return True
 
 
+def _before_it_left(there: Sequence[Mapping[str, Any]], pack: Mapping[str, Any], run: Run) -> int:
+    """How many events were on record here when it moved away, if the file has it as it moves back: with exactly these
+    first, then with what came elsewhere. Raises Conflict.
+    """
+    told, kept, where = pack["events"], len(there) - 1, visible(str(there[-1].get("moved") or ""))
+    if not where:
+        raise Conflict(f"there is another run `{run.id}`, or this one has gone on; nothing was changed")
+    if list(there[:kept]) != list(told[:kept]):
+        what = "does not begin with what is on record of it here; nothing was changed"
+    elif not told[kept:] or told[kept]["event"] != "imported":
+        what = f"has it as it left: {_HOW_BACK}"
+    elif pack.get("moves") is not True and run.status not in ENDED:
+        what = f"has a copy, which would go on twice: {_HOW_BACK}"
+    else:
+        return kept
+    raise Conflict(f"run `{run.id}` was moved from here to {where}, and this file {what}")
+
+
+def _make_way(db: Ledger, run_id: str, kept: int) -> None:
+    """Of a run that comes back, what goes with it is as it was when it left, and nobody's word any more."""
+    db.execute("DELETE FROM events WHERE run_id = ? AND seq > ?", (run_id, kept))
+    for statement in _WHAT_LEFT:
+        db.execute(statement, (run_id,))
+
+
 def _of_import(told: Mapping[str, Any]) -> bool:
     """Whether this is written here when a run is taken in, and at no other time."""
     return told["event"] == "imported" or (told["event"], told.get("by")) == ("limits_raised", _BY)
 
 
-def _write(db: Ledger, run_id: str, told: Sequence[Mapping[str, Any]]) -> None:
+def _write(db: Ledger, run_id: str, told: Sequence[Mapping[str, Any]], kept: int = 0) -> None:
+    """All its events but those that were `kept`."""
     events = events_of(run_id, told)
     first = events[0].event
     if not isinstance(first, Queued):
         raise StoreError("this is no run: its first event is another one")
     who = (first.driver, first.user, first.tenant, first.agent, title_of(first.input))
-    db.execute(_RUN, (run_id, fold(run_id, events).status, *who, events[0].at, events[-1].at))
-    for each in told:
+    status = fold(run_id, events).status
+    if kept:
+        db.execute(_GOES_ON, (status, events[-1].at, run_id))
+    else:
+        db.execute(_RUN, (run_id, status, *who, events[0].at, events[-1].at))
+    for each in told[kept:]:
         body = {name: item for name, item in each.items() if name not in ("seq", "at")}
         text = json.dumps({"event": body.pop("event"), **body}, separators=(",", ":"))
         db.add_event(run_id, each["seq"], each["at"], text)
@@ -175,8 +215,11 @@ def _bring(db: Ledger, run_id: str, brought: Luggage) -> None:
             raise Conflict(f"approval `{asked.id}` is here already; nothing was changed")
     for task in brought.tasks:
         db.execute(_TASK, (*astuple(task)[:-1], int(task.done)))
-    for unit, used, reserved in brought.account:
-        db.execute(_ACCOUNT, (run_account(run_id), unit, used, reserved))
+    account = run_account(run_id)
+    booked = {unit: (used, held) for unit, used, held in db.execute(_BOOKED, (account,)).fetchall()}
+    for unit, used, reserved in brought.account:  # nothing that was spent here is given back by a file
+        here, held = booked.get(unit, (0, 0))
+        db.book(account, unit, max(0, used - here), max(0, reserved - held))
 
 
 def _checked(pack: Any) -> tuple[str, Sequence[Recorded]]:

@@ -1,15 +1,16 @@
 """The events of a run as a file tells them: read strictly, for the file may have been edited on its way. Pure.
 
-Each is one that could stand in the record here: every field of its type, a reply only to what a model was asked, a
-result only of a call that was sent, messages that a model can be told.
+Each is one that could stand in the record here: every field of its type, a reply only to what a model was asked, one
+result for each time that a call was sent, messages that a model can be told.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway.call import TaskCreated, outcome_from_json
 from gateway.conversation import Carried
 from gateway.errors import IllegalEvent, StoreError
-from gateway.events import Admitted, ModelAnswered, Recorded, Returned, event_from_json
+from gateway.events import Admitted, Doubted, ModelAnswered, Recorded, Returned, event_from_json
 from gateway.run import Run, apply
 from gateway.store.kinds import fits, hints
 from providers.message import message_from_json
@@ -23,7 +24,7 @@ BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, R
 def events_of(run_id: str, told: Any) -> Sequence[Recorded]:
     """Raises StoreError for what does not add up to a run, and says where."""
     events: list[Recorded] = []
-    run, sent = Run(run_id), set[str]()
+    run, sent = Run(run_id), dict[str, bool]()
     for number, each in enumerate(told if isinstance(told, list) else (), 1):
         try:
             recorded = _recorded(run_id, number, each)
@@ -53,8 +54,8 @@ def _recorded(run_id: str, number: int, told: Mapping[str, Any]) -> Recorded:
     return Recorded(run_id, number, told["at"], event)
 
 
-def _must_follow(run: Run, sent: set[str], recorded: Recorded) -> None:
-    """`sent` are the keys of calls that were made, to which its own is added."""
+def _must_follow(run: Run, sent: dict[str, bool], recorded: Recorded) -> None:
+    """`sent` says of the keys of calls that were made whether what came of them is still open; it is kept up here."""
     match recorded.event:
         case ModelAnswered() as event:
             if run.asked is None:
@@ -64,9 +65,18 @@ def _must_follow(run: Run, sent: set[str], recorded: Recorded) -> None:
             for message in event.messages:
                 message_from_json(message)
         case Admitted() as event:
-            sent.add(event.key)
-        case Returned() as event if event.key not in sent:
-            raise ValueError("the call was not made")
+            sent[event.key] = True
+        case Doubted() as event:
+            sent[event.key] = False
+        case Returned() as event:
+            _must_be_open(sent, event)
+
+
+def _must_be_open(sent: dict[str, bool], event: Returned) -> None:
+    """A call of which its server has made a task stays so: that has an end of its own."""
+    if not sent.get(event.key):
+        raise ValueError("what came of the call was known" if event.key in sent else "the call was not made")
+    sent[event.key] = isinstance(outcome_from_json(event.outcome), TaskCreated)
 
 
 def _told(error: Exception) -> str:

@@ -43,9 +43,9 @@ class Desk:
         new.write_text(text)
         new.replace(self.paths.policy)
 
-    def process(self) -> tuple[LivePolicy, Rollout]:
+    def process(self, kind: str = "serve") -> tuple[LivePolicy, Rollout]:
         live = open_policy(self.paths, self.book)
-        return live, Rollout(live, self.book, self.paths, self.telemetry, "serve")
+        return live, Rollout(live, self.book, self.paths, self.telemetry, kind)
 
     def versions(self) -> list[tuple[str, str, int]]:
         return [(it.how, it.by, it.size.lines) for it in self.book.versions()]
@@ -185,9 +185,24 @@ def test_a_candidate_is_compared_on_what_is_decided_and_never_enforced(desk: Des
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("kind", ["serve", "worker"])
+def test_what_serves_or_works_is_known_from_its_first_look_on_and_no_longer_than_it_lasts(
+    desk: Desk, kind: str
+) -> None:
+    """`policy reload` waits for whoever is known: one that has only just started, too."""
+
+    async def work() -> None:
+        live, rollout = desk.process(kind)
+        async with rolled_out(rollout):
+            assert [(it.kind, it.digest) for it in desk.book.replicas()] == [(kind, live.current.digest)]
+
+    asyncio.run(work())
+    assert desk.book.replicas() == []
+
+
 def test_what_waits_to_be_compared_is_compared_at_the_end_and_the_process_leaves(desk: Desk) -> None:
     async def work() -> None:
-        live, rollout = desk.process()
+        live, rollout = desk.process("run")
         await desk.book.shadow(desk.candidate(DENY))
         await rollout.begin()
         assert desk.book.replicas() == []  # most commands are over before they need be known

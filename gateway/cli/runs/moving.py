@@ -36,7 +36,7 @@ def export_command(run_id: str, file: Path | None, move: bool, force: bool, as_j
 
     with caller.offline() as offline:
         if move:
-            must_go_on(asyncio.run(offline.run(run_id)), "move")
+            must_go_on(asyncio.run(offline.run(run_id)), "move; `toolgate runs export` without --move copies it")
         pack = asyncio.run(packed(offline, run_id, force=force, moves=move))
         if move and file is not None:
             _move(offline, pack, file)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice, product
 from typing import TypeVar
 
 from gateway.call import Subject, Tool
@@ -17,7 +17,7 @@ from gateway.offer import Offer
 from gateway.policy.changes import Pair
 from gateway.policy.condition import Condition
 from gateway.policy.decide import Policy, principals
-from gateway.policy.globs import ToolGlob, is_wild
+from gateway.policy.globs import ToolGlob, is_wild, overlap
 from gateway.policy.rows import Rule
 from gateway.policy.scope import Query, RunFacts, use_of
 from gateway.policy.witnesses.domains import NOON, World, thing_in
@@ -93,6 +93,8 @@ class Asking:
         self._tenants = [*sorted(name for name in tenants if name != "*" and ":" not in name), ELSEWHERE]
         looked_at = sorted(name for name in _constants(rules, "subject") if name.startswith("agent:"))
         self._looked_at = looked_at[:MOST_AGENTS]  # those that conditions name
+        self._asks = [rule for rule in dict.fromkeys(rules) if (rule.kind, rule.effect) == ("p", "ask")]
+        self._asked_about: dict[object, frozenset[str]] = {}
         self._members: dict[str, set[str]] = defaultdict(set)
         for grant in grants:
             self._members[grant.role].add(grant.member)
@@ -143,15 +145,53 @@ class Asking:
     # ---- whom
 
     def _subjects(self, focus: Rule, whom: Sequence[str] | None) -> Iterator[Subject]:
+        """Each kind by himself first; then, as far as there is a place, users through agents, where one of both would
+        be asked about by a line that the other does not have: what the changed line does shows otherwise there.
+        """
+        kinds: list[tuple[str, str]] = []
+        for principal, tenant in self._kinds(focus, self._principals(focus) if whom is None else whom):
+            kinds.append((principal, tenant))
+            yield from self._as(principal, tenant)
+        for user, tenant in kinds:
+            if user.startswith("user:"):
+                yield from (Subject(user, tenant, agent) for agent in self._beside(focus, user, tenant))
+
+    def _kinds(self, focus: Rule, principals: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """One principal for all whom the lines don't tell apart, and in which tenant."""
         seen: set[object] = set()
         everywhere = focus.tenant == "*" or self._pair.model_changed
         tenants = self._tenants if everywhere else [focus.tenant]
-        for principal in self._principals(focus) if whom is None else whom:
-            for tenant in tenants:
-                kind = principal if principal in self._named else "", tenant, self._roles(principal, tenant)
-                if kind not in seen and self._is_for(focus, principal, tenant):
-                    seen.add(kind)
-                    yield from self._as(principal, tenant)
+        for principal, tenant in product(principals, tenants):
+            kind = principal if principal in self._named else "", tenant, self._roles(principal, tenant)
+            if kind not in seen and self._is_for(focus, principal, tenant):
+                seen.add(kind)
+                yield principal, tenant
+
+    def _beside(self, focus: Rule, user: str, tenant: str) -> list[str]:
+        """The agents with an `ask` line of their own for what this line is about; any, where the user has one and the
+        line is about agents, too.
+        """
+        whom = self._asked(focus, tenant)
+        agents = self._agents if focus.who == "*" and user in whom else sorted(whom)
+        kinds: dict[object, str] = {}
+        for agent in (name for name in reversed(agents) if name.startswith("agent:") and name not in self._looked_at):
+            kinds.setdefault(self._roles(agent, tenant) if agent not in self._named else agent, agent)
+        return list(kinds.values())[:MOST_AGENTS]
+
+    def _asked(self, focus: Rule, tenant: str) -> frozenset[str]:
+        """The users and agents about whom some line asks that is not about everybody, of what this line is about."""
+        key = focus.action, focus.tool.text, tenant
+        if key not in self._asked_about:
+            lines = (rule for rule in self._asks if rule.tenant in ("*", tenant) and _may_meet(rule, focus))
+            whom = (self._whom_it_asks(rule) for rule in lines)
+            self._asked_about[key] = frozenset(chain.from_iterable(whom))
+        return self._asked_about[key]
+
+    def _whom_it_asks(self, rule: Rule) -> Iterable[str]:
+        """Of a line about everybody: nobody, or each of them, where its condition looks at who it is."""
+        if rule.who == "*":
+            return (*self._users, *self._agents) if "subject" in _names(rule) else ()
+        return self.below(rule.who)
 
     def _principals(self, focus: Rule) -> Sequence[str]:
         if focus.who == "*" or self._pair.model_changed:
@@ -242,6 +282,12 @@ def _in_matcher(policy: Policy) -> set[str]:
     model = getattr(policy, "model", None)
     texts = {text for pair in model.matcher.compared for text in pair} if model else set[str]()
     return {text for text in texts if text.startswith(("user:", "agent:"))}
+
+
+def _may_meet(rule: Rule, focus: Rule) -> bool:
+    """Whether one request may meet both lines."""
+    one, other = rule.tool, focus.tool
+    return rule.action == focus.action and overlap(one.server, other.server) and overlap(one.name, other.name)
 
 
 def _is_about(action: str, thing: Tool | Offer) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.events import Queued, Started
 from gateway.session import Join
+from gateway.store.database import DatabaseStore
 from gateway.store.sqlite import SqliteStore
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.terminal import CTRL_C, PATIENCE, Terminal
@@ -39,6 +40,17 @@ def test_a_run_for_later_is_not_begun_before(bare: Path, toolgate: Command) -> N
     done = toolgate("worker", "--until-idle", "--json").lines
     assert [line["run"] for line in done] == [past]
     assert {toolgate("runs", "show", run_id, "--json").json["status"] for run_id in (later, dated)} == {"queued"}
+
+
+def test_a_delay_counts_by_the_clock_of_the_store_by_which_workers_claim(
+    bare: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is that of a server, in PostgreSQL; the machine that submits may be hours ahead of it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(DatabaseStore, "now", lambda _self: 1_000)
+        run_id = toolgate("submit", "count the bells", "--in", "10m").out.strip()
+    done = toolgate("worker", "--until-idle", "--json").lines
+    assert [line["run"] for line in done] == [run_id]
 
 
 def test_the_higher_priority_is_first(bare: Path, toolgate: Command) -> None:

@@ -263,8 +263,8 @@ def test_no_more_tickets_are_made_than_there_is_room_and_each_of_them_once(
 
 
 @contextlib.asynccontextmanager
-async def one_ticket(url: str) -> AsyncIterator[Dispatched]:
-    """An engine under which a ticket has come to its end."""
+async def one_ticket(url: str) -> AsyncIterator[tuple[Dispatched, PostgresStore]]:
+    """An engine under which a ticket has come to its end, and the store of its worker."""
     store = PostgresStore(url)
     engine, worker = Dispatched(url, 1), Idle(store)
     await store.append("r-1", [QUEUED], lease=None, changes=[Enqueue(Job("r-1", "acme", "desk", "demo"))])
@@ -274,7 +274,7 @@ async def one_ticket(url: str) -> AsyncIterator[Dispatched]:
             await worker.called.wait()
             while not await asyncio.to_thread(tickets, url, "SUCCESS"):  # noqa: ASYNC110 - DBOS tells nobody
                 await asyncio.sleep(0.05)
-            yield engine
+            yield engine, store
     finally:
         worker.stopping.set()
         await serving
@@ -290,11 +290,11 @@ def test_tickets_that_are_over_do_not_stay_in_the_database(postgres: Any) -> Non
     url = postgres.emptied()
 
     async def scenario() -> None:
-        async with one_ticket(url) as engine:
-            await engine.tidy(0.0)  # those of workers that other tests have killed
-            assert await engine.tidy(time.time() - 3600) == 0
+        async with one_ticket(url) as (engine, store):
+            await engine.tidy(store, 0.0)  # those of workers that other tests have killed
+            assert await engine.tidy(store, time.time() - 3600) == 0
             assert await asyncio.to_thread(tickets, url, "SUCCESS")
-            assert await engine.tidy(time.time() + 3600) > 0
+            assert await engine.tidy(store, time.time() + 3600) > 0
 
     asyncio.run(scenario())
 
@@ -311,19 +311,22 @@ def test_tickets_of_workers_that_were_killed_do_not_stay_either(postgres: Any) -
         execute(url, f"INSERT INTO dbos.workflow_status ({columns}) VALUES ({values})")  # noqa: S608 - of our own
 
     def of_ours() -> list[str]:
-        return [name for name in tickets(url, "PENDING") if name in ("elsewhere", "dead", "driving")]
+        return [name for name in tickets(url, "PENDING") if name in ("elsewhere", "at it", "dead", "driving")]
 
     async def scenario() -> None:
-        async with one_ticket(url) as engine:
+        async with one_ticket(url) as (engine, store):
             for name, executor, age in (
                 ("elsewhere", "elsewhere/1/a.1", 3600.0),
+                ("at it", "elsewhere/2/b.1", 3600.0),
                 ("dead", f"{machine()}/999999999/a.1", 1.0),
                 ("driving", owner_name(), 1.0),
             ):
                 await asyncio.to_thread(under_way, name, executor, age)
-            await engine.tidy(0.0, time.time() - 7200)
-            assert await asyncio.to_thread(of_ours) == ["driving", "elsewhere"]
-            await engine.tidy(0.0, time.time() - 1800)
-            assert await asyncio.to_thread(of_ours) == ["driving"]
+            await engine.tidy(store, 0.0, time.time() - 7200)
+            assert await asyncio.to_thread(of_ours) == ["at it", "driving", "elsewhere"]
+            await store.append("r-2", [QUEUED, Started("elsewhere/2/b.2")], lease=None)
+            await store.acquire("r-2", "elsewhere/2/b.2", 60.0)  # it drives this, and others before it, for long
+            await engine.tidy(store, 0.0, time.time() - 1800)
+            assert await asyncio.to_thread(of_ours) == ["at it", "driving"]
 
     asyncio.run(scenario())

@@ -261,6 +261,23 @@ def test_an_agents_line_is_seen_through_a_user_who_may() -> None:
     assert str(found.tally.groups[0].example.query.subject) == "user:bob via agent:a"
 
 
+def test_what_a_change_does_where_only_the_agent_is_asked_about_is_told() -> None:
+    """Alone the user goes from allowed to denied; through this agent he goes from a question to a denial."""
+    lines = "p, agent:a, *, */*, call, , ask, x"
+    found = compared(f"{ALLOW}\n{lines}", f"p, *, *, */*, call, , ask, x\n{lines}")
+    assert ("ask", "deny", ["old.csv:1"]) in found_in(found)
+    roles = "p, role:r, acme, */*, call, , ask, x\ng, agent:a, role:r, acme\np, agent:a, *, bank/*, call, , allow, x"
+    found = compared(f"p, user:ann, *, bank/*, call, , allow, x\n{roles}", roles)
+    asked = [group.example for group in found.tally.groups if group.example.kind == ("ask", "deny")]
+    assert [str(each.query.subject) for each in asked] == ["user:ann via agent:a"]
+
+
+def test_what_a_change_does_to_the_agent_where_only_the_user_is_asked_about_is_told() -> None:
+    lines = "p, user:bob, *, shop/*, call, , ask, x\np, user:bob, *, */*, call, , allow, x"
+    found = compared(f"{ALLOW}\n{lines}", lines)
+    assert ("ask", "deny", ["old.csv:1"]) in found_in(found)
+
+
 def test_a_role_that_only_the_agent_loses_is_a_change_though_the_user_keeps_it() -> None:
     line = "p, role:r, t1, shop/x, call, , allow, x\np, user:ann, *, bank/*, call, , allow, x\ng, user:ann, role:r, t1"
     found = compared(f"{line}\ng, agent:a, role:r, t1", line)

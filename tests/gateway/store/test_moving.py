@@ -12,8 +12,8 @@ import pytest
 
 from gateway.budget import Limits, Spend
 from gateway.conversation import UserSpoke
-from gateway.errors import Conflict, StoreError, UnknownRun
-from gateway.events import Cancelled, Event, Imported, Waited
+from gateway.errors import Conflict, LeaseLost, StoreError, UnknownRun
+from gateway.events import Cancelled, Event, Imported, Waited, event_to_json
 from gateway.run import fold
 from gateway.store import Change, Follow, Open, Reserve, Settle, run_account
 from gateway.store.database import DatabaseStore
@@ -99,19 +99,89 @@ def test_what_is_there_already_is_left_alone_and_another_run_of_its_id_is_refuse
         asyncio.run(waiting.unpack(pack, "user:ann"))
 
 
-def test_a_run_that_was_moved_away_does_not_come_back_under_its_id_and_it_is_said_what_to_do(
+def moved_on(here: DatabaseStore, there: DatabaseStore, where: str) -> Any:
+    """The run moves from one store to the other; the file with which it did."""
+    pack = over_the_wire(asyncio.run(here.pack("r-1", moves=True)))
+    asyncio.run(here.move(pack, "user:ann", where))
+    assert asyncio.run(there.unpack(pack, "user:ann")) is True
+    return pack
+
+
+def test_a_run_that_was_moved_away_moves_back_with_what_came_there(
     waiting: DatabaseStore, elsewhere: DatabaseStore
 ) -> None:
-    pack = over_the_wire(asyncio.run(waiting.pack("r-1", moves=True)))
-    asyncio.run(waiting.move(pack, "user:ann", "laptop.json"))
-    asyncio.run(elsewhere.unpack(pack, "user:ann"))
-    asyncio.run(elsewhere.append("r-1", [Cancelled("user:ann")], lease=None))
-    back = over_the_wire(asyncio.run(elsewhere.pack("r-1", moves=True)))
+    left = asyncio.run(waiting.events("r-1"))
+    moved_on(waiting, elsewhere, "laptop.json")
+    asyncio.run(elsewhere.decide("A-1", "approved", "user:bob", ""))
+    account, spent = run_account("r-1"), Spend(tool_calls=2)
+    changes: list[Change] = [Reserve(account, spent, Limits()), Settle(account, spent, spent)]
+    asyncio.run(elsewhere.append("r-1", [UserSpoke("more", "user:ann")], lease=None, changes=changes))
+    there = asyncio.run(elsewhere.events("r-1"))
+    moved_on(elsewhere, waiting, "back.json")
+    back = asyncio.run(waiting.events("r-1"))
+    assert (back[: len(left)], back[:-1]) == (left, there)
+    assert back[-1].event == Imported("user:ann", moved=True)
+    assert asyncio.run(waiting.run_row("r-1")).status == "waiting"
+    assert asyncio.run(waiting.spend(account)) == Spend(tool_calls=3)
+    (asked,) = asyncio.run(waiting.approvals(run_id="r-1"))
+    assert (asked.state, asked.decisions) == ("pending", ())  # the file is nobody's word
+    assert asyncio.run(waiting.task("T-1")) == asyncio.run(elsewhere.task("T-1"))
+    asyncio.run(waiting.decide("A-1", "approved", "user:bob", ""))  # and goes on here, as often as it likes
+    moved_on(waiting, elsewhere, "again.json")
+    moved_on(elsewhere, waiting, "once more.json")
+    assert asyncio.run(elsewhere.run_row("r-1")).status == "cancelled"  # it is in one place only
+
+
+def test_what_drove_it_before_it_left_records_nothing_when_it_is_back(
+    waiting: DatabaseStore, elsewhere: DatabaseStore
+) -> None:
+    lease = asyncio.run(waiting.acquire("r-1", "elsewhere/1/a", 60))
+    assert lease is not None
+    asyncio.run(waiting.release(lease))
+    moved_on(waiting, elsewhere, "laptop.json")
+    moved_on(elsewhere, waiting, "back.json")
+    again = asyncio.run(waiting.acquire("r-1", "elsewhere/1/a", 60))
+    assert again is not None
+    assert again.epoch > lease.epoch
+    with pytest.raises(LeaseLost):
+        asyncio.run(waiting.append("r-1", [UserSpoke("late", "user:ann")], lease=lease))
+
+
+def test_one_that_was_moved_away_does_not_come_back_by_an_old_file_a_copy_or_another_record(
+    waiting: DatabaseStore, elsewhere: DatabaseStore
+) -> None:
+    first = moved_on(waiting, elsewhere, "laptop.json")
+    copied = over_the_wire(asyncio.run(elsewhere.pack("r-1")))
+    other = copy.deepcopy(copied)
+    other["moves"], other["events"][0]["input"] = True, "something else"
+    grafted = copy.deepcopy(first)
+    grafted["events"].append({"seq": len(first["events"]) + 1, "at": 1, **event_to_json(Cancelled("user:ann"))})
     before = asyncio.run(waiting.events("r-1"))
-    for each in (pack, back):
-        with pytest.raises(Conflict, match=r"moved from here to laptop\.json, .* fork it there and move the fork"):
-            asyncio.run(waiting.unpack(each, "user:ann"))
+    for pack, why in (
+        (first, "has it as it left"),
+        (grafted, "has it as it left"),
+        (copied, "has a copy, which would go on twice"),
+        (other, "does not begin with what is on record of it here"),
+    ):
+        with pytest.raises(Conflict, match=rf"moved from here to laptop\.json, and this file {why}"):
+            asyncio.run(waiting.unpack(pack, "user:ann"))
     assert asyncio.run(waiting.events("r-1")) == before
+    back = moved_on(elsewhere, waiting, "back.json")
+    asyncio.run(waiting.append("r-1", [UserSpoke("more", "user:ann")], lease=None))
+    asyncio.run(waiting.move(asyncio.run(waiting.pack("r-1", moves=True)), "user:ann", "third.json"))
+    with pytest.raises(Conflict, match=r"third\.json, and this file does not begin"):
+        asyncio.run(waiting.unpack(back, "user:ann"))
+
+
+def test_one_that_has_ended_where_it_went_comes_back_as_a_copy(
+    waiting: DatabaseStore, elsewhere: DatabaseStore
+) -> None:
+    moved_on(waiting, elsewhere, "laptop.json")
+    asyncio.run(elsewhere.append("r-1", [Cancelled("user:eve", "enough")], lease=None))
+    assert asyncio.run(waiting.unpack(asyncio.run(elsewhere.pack("r-1")), "user:ann")) is True
+    run = fold("r-1", asyncio.run(waiting.events("r-1")))
+    assert (run.status, run.cause, run.moved) == ("cancelled", "enough", "")
+    assert asyncio.run(waiting.events("r-1"))[-1].event == Imported("user:ann", moved=False)
 
 
 def test_a_run_that_was_deleted_does_not_come_back(waiting: DatabaseStore) -> None:

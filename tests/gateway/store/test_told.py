@@ -9,12 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.call import TaskCreated
 from gateway.conversation import Carried
 from gateway.errors import StoreError
 from gateway.events import Event, Succeeded
 from gateway.run import fold
 from gateway.store.told import events_of
-from tests.builders import QUEUED, STARTED, decided, denied, held, made, recorded, said, wanted
+from tests.builders import (
+    QUEUED,
+    STARTED,
+    decided,
+    denied,
+    doubted,
+    held,
+    made,
+    recorded,
+    returned,
+    said,
+    wanted,
+)
 
 STORY: tuple[Event, ...] = (
     QUEUED, STARTED, *wanted(1, "shop/refund", "shop/order"), denied(2), held(1), decided(1), *made(1),
@@ -72,6 +85,7 @@ ALIEN = {"role": "assistant", "parts": [{"kind": "hologram"}]}
         (_without("model_asked"), r"event 3 \(`model_answered`\): no model was asked for this reply"),
         (_twice("model_answered"), r"event 5 \(`model_answered`\): no model was asked"),
         (_without("admitted"), r"\(`returned`\): the call was not made"),
+        (_twice("returned"), r"\(`returned`\): what came of the call was known"),
         (_with("admitted", rule=5), r"\(`admitted`\): `rule` is not what it has to be"),
         (_with("queued", limits={"tool_calls": ""}), r"event 1 \(`queued`\)"),
         (_with("queued", input=["a"]), r"event 1 \(`queued`\): `input`"),
@@ -92,6 +106,18 @@ def test_what_could_not_have_been_recorded_is_damaged_and_it_is_said_where(
     damage(events)
     with pytest.raises(StoreError, match=f"this exported run is damaged: .*{where}"):
         events_of("run-1", events)
+
+
+def test_of_a_call_one_answer_comes_for_each_time_that_it_was_sent_and_the_end_of_its_task() -> None:
+    once, again = made(1), made(1)
+    task = returned(1, TaskCreated({"taskId": "T-1", "status": "working"}, "T-1"))
+    good: list[list[Event]] = [[*once, *again], [once[0], doubted(1)], [once[0], task, once[-1]]]
+    for calls in good:
+        assert events_of("r-1", told(QUEUED, STARTED, *wanted(1, "shop/refund", "shop/order"), *calls))
+    twice: list[list[Event]] = [[once[0], doubted(1), once[-1]], [once[0], task, once[-1], once[-1]]]
+    for calls in twice:
+        with pytest.raises(StoreError, match="what came of the call was known"):
+            events_of("r-1", told(QUEUED, STARTED, *wanted(1, "shop/refund", "shop/order"), *calls))
 
 
 def test_messages_that_were_carried_over_can_be_told_to_a_model() -> None:

@@ -34,7 +34,11 @@ def test_a_run_that_waits_moves_and_goes_on_in_the_other_place_once(project: Pat
     assert "cancelled by user:ann  moved to moved.json" in toolgate("runs", "show", run).out
     assert toolgate("approvals", "--json").json == []  # nobody answers here any more
     assert toolgate("resume", run).code == 1
-    assert "nothing to move" in toolgate("runs", "export", run, "-o", "again.json", "--move").err
+    refused = toolgate("runs", "export", run, "-o", "again.json", "--move").err
+    assert "nothing to move; `toolgate runs export` without --move copies it" in refused
+    assert toolgate("runs", "export", run, "-o", "ended.json", *there).code == 0
+    assert toolgate("runs", "import", "ended.json", "--json").json == {"run": run, "new": True}  # back, as it has ended
+    assert toolgate("runs", "show", run, "--json").json["status"] == "succeeded"
 
 
 def test_an_export_without_a_file_is_data_and_comes_back_as_it_was(queued: Path, toolgate: Command) -> None:
