@@ -16,6 +16,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     caller          who waits for an answer, and what a server may say to him until it comes
     offer           what a server offers beside tools: prompts, resources, templates
     names           `server/tool` for people <-> the one name that models and clients see
+    weburls         where an address of the web leads, however it is written
     aliases         in which ways a URI can be read
     uris            which server a URI means
     catalogue       all that every server offers, as one immutable value

@@ -6,7 +6,10 @@ with `%40`, `%2F`, capitals and `#L10`, and all of that goes on working where no
 """
 
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote
+
+from gateway.weburls import PORTS, leads_to
 
 __all__ = ["alike", "as_pattern", "readings"]
 
@@ -17,18 +20,18 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 _PARTS = re.compile(r"([^:/?#]*):(?://([^/?#]*))?([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)  # RFC 3986, appendix B
 _UNREAD = re.compile(r"[\t\n\r]")  # where browsers' readers of URLs, which many servers have, look away
 _BLANK = "".join(map(chr, range(33)))
-_PORTS = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443", "ftp": ":21"}
 _SLASHES = re.compile("//+")
-_PLAIN = re.compile(
-    r"(?!file://[^/])[a-z][a-z0-9+.-]*://[a-z0-9_-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.@:,-]*)*"
-)  # most: it has one reading
+_PLAIN = re.compile(  # most: it has one reading
+    r"(?!file://[^/]|(?:https?|wss?|ftp)://(?:[0-9]|xn--|/|[^/]*\Z))"
+    r"[a-z][a-z0-9+.-]*://[a-z0-9_-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.@:,-]*)*"
+)
 
 
 def readings(uri: str) -> tuple[str, ...]:
     """The other ways to read it: as RFC 3986 writes it, decoded, and as the place to which it leads."""
     if _PLAIN.fullmatch(uri):
         return ()
-    found = (_normal(uri), _decoded(uri), _place(uri), _place(_bare(uri)))
+    found = (_normal(uri), _decoded(uri), *_places(uri), *_places(_bare(uri)))
     return tuple(dict.fromkeys(one for one in found if one != uri and one))
 
 
@@ -76,12 +79,17 @@ def _bare(uri: str) -> str:
     return uri.partition("?")[0] if uri[:5].lower() == "file:" else uri
 
 
-def _place(uri: str) -> str:
+def _places(uri: str) -> Iterable[str]:
     """As it is read by who takes the most for the same: decoded, `\\` for `/`, cut off at a NUL, the blanks around it
-    gone; of a file, one slash where there are more, and no host.
+    gone; of the web, by the host to which it leads.
     """
     text = _UNREAD.sub("", _unescaped(uri).partition("\0")[0]).strip(_BLANK).replace("\\", "/")
-    found = _PARTS.fullmatch(text := _with_small_head(text))
+    return [_place(_with_small_head(one)) for one in leads_to(text) or (text,)]
+
+
+def _place(text: str) -> str:
+    """Of a file, one slash where there are more, and no host."""
+    found = _PARTS.fullmatch(text)
     if found is None or found[1] != "file":
         return _resolved(text)
     host = "" if found[2] in (None, "localhost") else found[2]
@@ -96,10 +104,10 @@ def _with_small_head(uri: str) -> str:
         return uri
     scheme = found[1].lower()
     rest = uri[len(found[1]) :]
-    if found[2] is None or scheme not in (*_PORTS, "file"):
+    if found[2] is None or scheme not in (*PORTS, "file"):
         return scheme + rest
-    host = found[2].lower()
-    return f"{scheme}://{host.removesuffix(_PORTS.get(scheme) or ':')}{rest[len(found[2]) + 3 :]}"
+    host = found[2].lower().removesuffix(f":{PORTS.get(scheme, '')}")
+    return f"{scheme}://{host}{rest[len(found[2]) + 3 :]}"
 
 
 def _resolved(uri: str) -> str:

@@ -40,6 +40,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.references",
         "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",
+        "gateway.weburls",
         "gateway.aliases", "gateway.extracts", "gateway.uris", "gateway.outage", "gateway.reckoning", "gateway.said",
         "gateway.rewritings", "gateway.spelling", "gateway.clues",
         "gateway.sources",
@@ -115,6 +116,7 @@ LIBRARIES: Mapping[str, Library] = {
     "msgspec": Library("msgspec", ("gateway.verbatim",)),
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
     "referencing": Library("jsonschema", ("gateway.references",)),  # jsonschema pins it
+    "idna": Library("idna", ("gateway.weburls",)),
     "re2": Library("google-re2", ("gateway.bounded", "gateway.screens", "gateway.uris", "gateway.policy.patterns")),
     "cronsim": Library("cronsim", ("gateway.cron",)),
     "casbin": Library("pycasbin", ("gateway.policy",)),
@@ -160,6 +162,7 @@ LAZY: Mapping[str, str] = {
     "gateway.policy.patterns": "only a policy with a pattern pays for the matcher",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
     "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
+    "gateway.weburls": "only a host that is not in ASCII pays for the tables of what signs are alike",
     "gateway.wording": "only a wrong word pays for looking up what is like it",
     "providers.anthropic": "the SDK takes a second and more, and only who asks such a model pays",
     "providers.wire.openai_client": "so does OpenAI's, for half a second",
