@@ -16,7 +16,7 @@ from gateway.caller import Caller
 from gateway.results import unforged
 
 __all__ = ["EXTENSION", "STATES", "TERMINAL", "Task", "declares", "ended", "error_of", "follows", "is_run_of_task"]
-__all__ += ["named", "run_of", "state_of"]
+__all__ += ["named", "only_as_task", "run_of", "state_of", "without_task"]
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
@@ -55,6 +55,20 @@ class Task:
     @property
     def subject(self) -> Subject:
         return Subject(self.user, self.tenant, self.agent)
+
+
+def only_as_task(definition: Mapping[str, Any]) -> bool:
+    """Whether its server makes a call of this tool as a task only (MCP 2025-11-25): then the gateway waits for it."""
+    said = definition.get("execution")
+    return isinstance(said, Mapping) and said.get("taskSupport") == "required"
+
+
+def without_task(definition: JsonObject) -> JsonObject:
+    """A tool as clients are shown it: theirs refuse to call one that is made as a task only."""
+    if not only_as_task(definition):
+        return definition
+    said = {name: item for name, item in definition["execution"].items() if name != "taskSupport"}
+    return {name: said if name == "execution" else item for name, item in definition.items()}
 
 
 def declares(capabilities: Mapping[str, Any]) -> bool:

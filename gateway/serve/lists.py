@@ -25,6 +25,7 @@ from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.handshakes import Handshakes
 from gateway.serve.heads import Head
 from gateway.serve.sessions import Client, Sessions
+from gateway.task import without_task
 
 __all__ = ["Lists", "Parts", "answer_list", "with_missing"]
 
@@ -127,7 +128,7 @@ class Lists:
     def _text(self, name: str, tool: Tool) -> bytes:
         known = self._written.get(name)
         if known is None or known[0] is not tool:
-            known = self._written[name] = tool, dumped({**tool.definition, "name": name})
+            known = self._written[name] = tool, dumped({**without_task(tool.definition), "name": name})
         return known[1]
 
     def _keep(self, names: tuple[str, ...], joined: bytes) -> None:

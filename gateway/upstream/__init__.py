@@ -12,6 +12,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     connect         transport, handshake in the right era, news of changed lists
     connection      raw requests in either era
     wanted          what an admitted call is on the wire
+    augmented       a call that its server makes as a task only
     talk            what a server says besides answers: progress, logs, questions
     watching        what we want to be told: changed lists, changed resources
     listing         all pages of tools, prompts and resources, judged one by one; `sharing`: alike, kept once

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -32,6 +32,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from gateway.call import Arguments, InDoubt, JsonObject, Outcome, Subject, Tool, Unsent
 from gateway.caller import ASKING, NOBODY, Caller
 from gateway.upstream import outcomes, wire
+from gateway.upstream.augmented import augmented, result_of
 from gateway.upstream.auth.carrying import Message, Reply, post
 from gateway.upstream.auth.credentials import Carrier
 from gateway.upstream.pool import Pool, Replied
@@ -49,7 +50,7 @@ def _own_version() -> str:
     return "0"
 
 
-LEVEL_SECONDS = 5.0
+LEVEL_SECONDS, CANCEL_SECONDS = 5.0, 2.0
 KINDS = ("tools", "prompts", "resources")
 KEPT, SHORT = 256, 256  # headers, of names of so many characters
 CLIENT = types.Implementation(name="toolgate", version=_own_version())
@@ -128,11 +129,11 @@ class Connection:
             raise error
         return reply.message.get("result")
 
-    async def _ask_dispatched(self, method: str, params: dict[str, Any], timeout: float) -> JsonObject:
+    async def _ask_dispatched(self, method: str, params: JsonObject, timeout: float | None) -> JsonObject:
         request_id = f"toolgate-{self._ids()}"
         try:
             async with asyncio.timeout(timeout):
-                return await self._dispatch(request_id, method, params, self._headers(method))
+                return await self._dispatch(request_id, method, dict(params), self._headers(method))
         finally:
             self.exchange.started.discard(request_id)
 
@@ -189,7 +190,8 @@ class Connection:
         try:
             async with asyncio.timeout(timeout) as limit:
                 with self.talk.serving(request_id, caller, limit):
-                    return outcomes.answer(await self._dispatch(request_id, wanted.method, params, headers))
+                    result = await self._dispatch(request_id, wanted.method, params, headers)
+                    return outcomes.answer(await self._result_of(result) if wanted.as_task else result)
         except TimeoutError:
             why = f"no answer within {timeout:.3g} s"
             return InDoubt(why) if request_id in self.exchange.started else Unsent(why)
@@ -197,6 +199,14 @@ class Connection:
             return outcomes.of_error(error, started=request_id in self.exchange.started)
         finally:
             self.exchange.started.discard(request_id)
+
+    def _result_of(self, answer: Any) -> Awaitable[Any]:
+        cancel = partial(self._ask_dispatched, timeout=CANCEL_SECONDS)
+        return result_of(answer, partial(self._ask_dispatched, timeout=None), cancel)
+
+    def as_taken(self, wanted: Wanted, tool: Tool | None, timeout: float) -> Wanted:
+        """The request as the server takes it: the older era has tools that are made as tasks only."""
+        return wanted if self.modern else augmented(wanted, tool, timeout)
 
     async def _dispatch(
         self, request_id: str, method: str, params: dict[str, Any], headers: Mapping[str, str]

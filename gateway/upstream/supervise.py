@@ -348,7 +348,7 @@ class Supervisor:
 
     async def _sent(self, connection: Connection, tool: Tool | None, call: Call, errand: Errand) -> Outcome:
         mirrored = connection.mirrored(tool, call.arguments) if tool else {}
-        asked = wanted(call, errand.answers)
+        asked = connection.as_taken(wanted(call, errand.answers), tool, errand.timeout)
         outcome = await connection.forward(asked, mirrored, errand.meta, errand.timeout, errand.caller)
         if isinstance(outcome, TaskCreated) and not (call.action == "call" and follows(errand.caller)):
             return InDoubt("it made a task of the call, which nobody here can follow")

@@ -17,13 +17,15 @@ __all__ = ["Wanted", "about_task", "wanted"]
 class Wanted:
     """`fields` are the parameters as JSON text, without `_meta`; `name` is what HTTP repeats in `Mcp-Name`.
 
-    `subject` is whose credentials the request carries, where the server acts for each user.
+    `subject` is whose credentials the request carries, where the server acts for each user. `as_task`: what is answered
+    is a task, whose result is the answer (`augmented`).
     """
 
     method: str
     name: str | None
     fields: Mapping[str, bytes]
     subject: Subject | None = None
+    as_task: bool = False
 
     def params(self, meta: JsonObject) -> dict[str, Any]:
         """The parameters as values. Written out again, they are the same bytes."""

@@ -113,6 +113,14 @@ def test_the_everything_server_answers_with_all_kinds_of_content(client: Wire) -
     assert set(structured["structuredContent"]) == {"temperature", "conditions", "humidity"}
 
 
+def test_what_the_everything_server_makes_as_a_task_only_is_a_call_like_others(client: Wire) -> None:
+    tools = {tool["name"]: tool for tool in client.ask("tools/list")["result"]["tools"]}
+    assert tools["everything__simulate-research-query"]["execution"] == {}  # else clients would refuse to call it
+    answer = client.call("everything__simulate-research-query", {"topic": "moss"})
+    assert "isError" not in answer
+    assert "# Research Report: moss" in text_of(answer)
+
+
 def test_the_filesystem_server_reads_and_writes_once_a_person_agreed(stage: Stage, client: Wire) -> None:
     assert text_of(client.call("files__read_text_file", {"path": str(stage.files / "note.txt")})) == "né ☃"
     outside = client.call("files__read_text_file", {"path": str(stage.place.folder / "policy.csv")})

@@ -7,7 +7,18 @@ import pytest
 
 from gateway.call import Answered, InDoubt, Outcome, Refused
 from gateway.caller import nobody
-from gateway.task import EXTENSION, declares, ended, error_of, follows, is_run_of_task, named, run_of, state_of
+from gateway.task import (
+    EXTENSION,
+    declares,
+    ended,
+    error_of,
+    follows,
+    is_run_of_task,
+    named,
+    run_of,
+    state_of,
+    without_task,
+)
 from tests.builders import an_approval
 
 
@@ -73,3 +84,11 @@ def test_times_are_written_as_mcp_wants_them() -> None:
 def test_an_error_about_our_own_request_is_not_the_clients(code: int) -> None:
     assert error_of(Refused(code, "no")) == {"code": -32603, "message": "no"}
     assert error_of(Refused(7, "no", 1)) == {"code": 7, "message": "no", "data": 1}
+
+
+def test_a_tool_that_is_made_as_a_task_only_is_shown_as_others_are() -> None:
+    only = {"name": "x", "execution": {"taskSupport": "required", "more": 1}, "inputSchema": {}}
+    assert without_task(only) == {"name": "x", "execution": {"more": 1}, "inputSchema": {}}
+    for said in ({"taskSupport": "optional"}, "required", None):
+        other = {"name": "x", "execution": said}
+        assert without_task(other) is other
