@@ -1,27 +1,39 @@
 """The proof: a gateway as its client starts it, one call that it allows and one that it denies.
 
-Never a call with an effect. What is allowed must be a tool of which its server says that it only reads, and that needs
-no argument which the schema does not offer; the hint is believed here, and only here, since that server is the user's
-own and has just been started. What is denied is a tool that the policy refuses and that would only read if it were not
-refused, or else a name that no server has. If there is nothing fit to be called, that is said.
+Never a call with an effect. What is allowed must be a tool of which its server says that it only reads, best one that
+needs no argument which the schema does not offer; else one that stays within its server's own world too, with arguments
+that are made up: what its server thinks of them does not matter, it has heard them. These hints are believed here, and
+only here, since that server is the user's own and has just been started. What is denied is a tool that the policy
+refuses and that would only read if it were not refused, or else a name that no server has. If there is nothing fit to
+be called, that is said.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from gateway.call import Answered, Outcome, Subject, Tool
+from gateway.call import Answered, Arguments, Outcome, Subject, Tool
 from gateway.config import Config
 from gateway.policy import Policy, Query, RunFacts
+from gateway.schema import violation
 
 if TYPE_CHECKING:  # the MCP SDK costs half a second to import
     from gateway.upstream import Http, Session, Stdio
 
-__all__ = ["Proof", "Tried", "prove"]
+__all__ = ["Proof", "Tried", "harmless", "prove"]
 
 NOBODY = "toolgate_proof_no_such_tool"
 SECONDS = 60.0
+MADE_UP = "; with arguments that were made up"
+_VALUES: Mapping[str, Any] = {
+    "string": "toolgate",
+    "integer": 1,
+    "number": 1,
+    "boolean": False,
+    "array": [],
+    "object": {},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +114,32 @@ class _Judge:
 
 
 async def _allowed(session: "Session", judge: _Judge, listed: Sequence[Tool]) -> Tried:
-    for seen in sorted(listed, key=lambda tool: tool.open_world):
-        tool, arguments = judge.tool(seen), _arguments(seen)
-        if tool is None or arguments is None or not seen.read_only:
+    for seen, arguments, made_up in harmless(listed):
+        tool = judge.tool(seen)
+        if tool is None:
             continue
         effect, rule, why = judge.says(tool, arguments)
         if effect == "allow":
             verdict, gate, _ = _verdict(await session.call(seen.name, arguments))
-            return Tried("allow", verdict, tool.path, gate, rule, why)
+            return Tried("allow", verdict, tool.path, gate, rule, f"{why}{MADE_UP}" if made_up else why)
     if not judge.config.servers:
         return Tried(
             "allow", "none", why="this gateway has no servers yet: `toolgate import` moves those of your clients"
         )
     if not listed:
         return Tried("allow", "none", why="no tool is allowed to you: say in the policy which are")
-    return Tried("allow", "none", why="no tool that is allowed to you is sure to only read, and needs no arguments")
+    return Tried("allow", "none", why="no tool that is allowed to you is sure to only read, and can be tried")
+
+
+def harmless(listed: Sequence[Tool]) -> Iterator[tuple[Tool, Mapping[str, Any], bool]]:
+    """What can be called, each with arguments, and whether those are made up: these last."""
+    reading = sorted((tool for tool in listed if tool.read_only), key=lambda tool: tool.open_world)
+    offered = [(tool, arguments, False) for tool in reading if (arguments := _arguments(tool, _offer)) is not None]
+    yield from offered
+    for tool in reading:
+        arguments = None if tool.open_world else _arguments(tool, _made_up)
+        if arguments is not None and violation(tool, Arguments.parse(arguments)) is None:
+            yield tool, arguments, True
 
 
 async def _denied(session: "Session", judge: _Judge, listed: Sequence[Tool], hidden: Sequence[Tool]) -> Tried:
@@ -138,20 +161,29 @@ def _reads(tool: Tool) -> bool:
     return isinstance(said, Mapping) and said.get("readOnlyHint") is True
 
 
-def _arguments(tool: Tool) -> dict[str, Any] | None:
-    """Arguments that the schema itself offers for what it requires; None if it does not."""
+def _arguments(tool: Tool, value: Callable[[Any], Any]) -> dict[str, Any] | None:
+    """A value for each argument that the tool requires; None if one has none."""
     schema = tool.input_schema
     known = schema.get("properties")
     known = known if isinstance(known, Mapping) else {}
-    offers = {name: _offer(known.get(name)) for name in schema.get("required") or ()}
-    return None if None in offers.values() else offers
+    found = {name: value(known.get(name)) for name in schema.get("required") or ()}
+    return None if None in found.values() else found
 
 
 def _offer(schema: Any) -> Any:
+    """What the schema itself offers."""
     if not isinstance(schema, Mapping):
         return None
     listed = [schema[key] for key in ("default", "const") if key in schema]
     return next(iter([*listed, *(schema.get("enum") or ()), *(schema.get("examples") or ())]), None)
+
+
+def _made_up(schema: Any) -> Any:
+    offered = _offer(schema)
+    if offered is not None or not isinstance(schema, Mapping):
+        return offered
+    kind = schema.get("type")
+    return _VALUES.get(kind) if isinstance(kind, str) else None
 
 
 def _verdict(outcome: Outcome) -> tuple[str, str, str]:

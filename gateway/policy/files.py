@@ -87,7 +87,10 @@ def is_being_written(policy: Path) -> bool:
 _NOT_READ = "a folder within the policy's folder is not read, and it holds .csv files"
 _MOVE = "move them up into the policy's folder, or this folder out of it"
 _HINTS = {
-    errno.ENOENT: "`toolgate policy rollback` brings back what was in force, `toolgate init` writes a starter",
+    errno.ENOENT: (
+        "`toolgate policy rollback` brings back what was in force, `toolgate init` writes a starter, and"
+        " `--project FOLDER` names another project (that of `toolgate import` is ~/.config/toolgate/gateway)"
+    ),
     errno.ELOOP: "the symbolic link leads back to itself; make it lead to the file",
     errno.EACCES: "let the user that Toolgate runs as read it",
 }

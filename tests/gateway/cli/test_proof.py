@@ -11,7 +11,7 @@ import pytest
 
 from gateway.call import Tool
 from gateway.cli.hosting import launch, load_home
-from gateway.cli.proof import Proof, prove
+from gateway.cli.proof import Proof, harmless, prove
 from gateway.config.folders import find_folders
 from gateway.errors import UpstreamUnavailable
 from gateway.hosts.home import Home
@@ -38,13 +38,14 @@ def counting(calls: Path) -> dict[str, Any]:
 def proven(folder: Path, env: Mapping[str, str]) -> Prove:
     """Writes a project with this policy, and proves it."""
 
-    def make(*policy: str, hidden: list[Tool] | None = None, tally: Path | None = None) -> Proof:
+    def make(*policy: str, hidden: list[Tool] | None = None, tally: Path | None = None, server: Any = None) -> Proof:
         shipped = Path(__file__).parents[3] / "policies" / "model.conf"
         (folder / "policies").mkdir()
         (folder / "policies" / "model.conf").write_text(shipped.read_text())
         (folder / "policies" / "policy.csv").write_text("# mine\n" + "\n".join(policy) + "\n")
         (folder / "toolgate.toml").write_text("")
         servers = {"tally": counting(tally)} if tally else {"files": workspace(folder / "files")}
+        servers = {"server": server} if server else servers
         (folder / ".mcp.json").write_text(json.dumps({"mcpServers": servers}))
         home = Home(folder, own=False)
         config = load_home(home, find_folders(folder, env))
@@ -95,6 +96,37 @@ def test_without_such_a_tool_nothing_is_called_and_that_is_said(proven: Prove, t
     assert not (tmp_path / "calls").exists() or (tmp_path / "calls").read_text() == ""
 
 
+def test_a_tool_that_only_reads_within_its_own_world_is_tried_with_arguments_that_are_made_up(
+    folder: Path, proven: Prove
+) -> None:
+    policy = ("p, *, *, */*, call, , allow, all",)
+    proof = proven(*policy, server={"command": sys.executable, "args": ["-m", "mcp_server_time"]})
+    assert proof.holds
+    assert (proof.allowed.verdict, proof.allowed.tool) == ("allow", "server/get_current_time")
+    assert proof.allowed.why == "all; with arguments that were made up"
+
+
+@pytest.mark.parametrize(
+    ("hints", "schema", "arguments"),
+    [
+        ({}, {"city": {"type": "string"}, "days": {"type": "integer"}}, {"city": "toolgate", "days": 1}),
+        ({}, {"unit": {"enum": ["C", "F"]}, "fine": {"type": "boolean"}}, {"unit": "C", "fine": False}),
+        ({"openWorldHint": True}, {"city": {"type": "string"}}, None),
+        ({"readOnlyHint": False}, {"city": {"type": "string"}}, None),
+        ({}, {"city": {"type": "string", "minLength": 40}}, None),
+        ({}, {"city": {"type": ["string", "null"]}}, None),
+        ({}, {"city": {}}, None),
+    ],
+)
+def test_only_what_fits_and_does_nothing_is_made_up(hints: Any, schema: Any, arguments: Any) -> None:
+    annotations = {"readOnlyHint": True, "openWorldHint": False, **hints}
+    shape = {"type": "object", "properties": schema, "required": list(schema)}
+    pin = json.dumps([hints, schema])
+    tool = Tool("s", "s__x", {"name": "x", "inputSchema": shape, "annotations": annotations}, pin, trusted=True)
+    expected = [] if arguments is None else [(tool, arguments, True)]
+    assert list(harmless([tool])) == expected
+
+
 def test_a_tool_with_effects_is_not_tried_even_to_see_it_denied(proven: Prove) -> None:
     proof = proven("p, *, *, files/list_files, call, , allow, looking", hidden=[TOOLS[0], TOOLS[3]])
     assert proof.denied.tool == "files/toolgate_proof_no_such_tool"
@@ -102,7 +134,7 @@ def test_a_tool_with_effects_is_not_tried_even_to_see_it_denied(proven: Prove) -
 
 
 def test_a_call_that_a_person_must_allow_is_not_made(proven: Prove) -> None:
-    proof = proven("p, *, *, files/*, call, , allow, all", "p, *, *, files/list_files, call, , ask, but ask")
+    proof = proven("p, *, *, files/*, call, , allow, all", "p, *, *, files/*, call, , ask, but ask")
     assert proof.allowed.verdict == "none"
 
 
