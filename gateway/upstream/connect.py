@@ -68,7 +68,7 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
     ended = partial(link.lose, "" if pipes else "the server closed the connection")
-    dispatcher = JSONRPCDispatcher(Incoming(streams[0], ended, _listener(talk, outgoing)), outgoing)
+    dispatcher = JSONRPCDispatcher(Incoming(streams[0], ended, _listener(talk, outgoing, exchange)), outgoing)
     session = ClientSession(dispatcher=dispatcher, client_info=CLIENT)
     await stack.enter_async_context(session)
     introduce = partial(introduced, session, dispatcher, opening.capabilities)
@@ -140,7 +140,7 @@ def _http_client(headers: Mapping[str, str], opening: Opening, transport: SafeTr
     return httpx2.AsyncClient(headers=dict(headers), transport=transport, timeout=timeout)
 
 
-def _listener(talk: Talk, outgoing: Outgoing) -> Callable[[types.JSONRPCMessage], bool]:
+def _listener(talk: Talk, outgoing: Outgoing, exchange: Exchange) -> Callable[[types.JSONRPCMessage], bool]:
     async def answer(message: types.JSONRPCResponse | types.JSONRPCError) -> None:
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # who asked is gone
             await outgoing.send(SessionMessage(message))
@@ -148,6 +148,8 @@ def _listener(talk: Talk, outgoing: Outgoing) -> Callable[[types.JSONRPCMessage]
     def listen_first(message: types.JSONRPCMessage) -> bool:
         if isinstance(message, types.JSONRPCNotification):
             talk.hear({"method": message.method, "params": message.params})
+        if isinstance(message, types.JSONRPCError):
+            exchange.answered(message)
         return isinstance(message, types.JSONRPCRequest) and talk.asked(message, answer)
 
     return listen_first

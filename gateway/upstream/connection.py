@@ -134,7 +134,7 @@ class Connection:
             async with asyncio.timeout(timeout):
                 return await self._dispatch(request_id, method, params, self._headers(method))
         finally:
-            self.exchange.started.discard(request_id)
+            self.exchange.over(request_id)
 
     async def forward(
         self, wanted: Wanted, mirrored: Mapping[str, str], meta: JsonObject, timeout: float, caller: Caller = NOBODY
@@ -194,9 +194,10 @@ class Connection:
             why = f"no answer within {timeout:.3g} s"
             return InDoubt(why) if request_id in self.exchange.started else Unsent(why)
         except MCPError as error:
-            return outcomes.of_error(error, started=request_id in self.exchange.started)
+            started, more = request_id in self.exchange.started, self.exchange.more.get(request_id)
+            return outcomes.of_error(error, started=started, more=more)
         finally:
-            self.exchange.started.discard(request_id)
+            self.exchange.over(request_id)
 
     async def _dispatch(
         self, request_id: str, method: str, params: dict[str, Any], headers: Mapping[str, str]
