@@ -188,7 +188,7 @@ class Connection:
         params = wanted.params(self._meta(meta, caller, request_id))
         try:
             async with asyncio.timeout(timeout) as limit:
-                with self.talk.serving(request_id, caller, limit):
+                with self.talk.serving(request_id, caller, limit, wanted.subject):
                     return outcomes.answer(await self._dispatch(request_id, wanted.method, params, headers))
         except TimeoutError:
             why = f"no answer within {timeout:.3g} s"

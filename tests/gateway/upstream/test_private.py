@@ -25,7 +25,7 @@ class Client:
     def __init__(self, name: str, *, modern: bool = False, asks: bool = True) -> None:
         self.key, self.name, self.modern = f"key {name}", name, modern
         self.capabilities: JsonObject = {"roots": {}, "elicitation": {"form": {}}, "sampling": {}} if asks else {}
-        self.wants_progress, self.log_level = False, None
+        self.wants_progress, self.log_level, self.spared = False, None, False
         self.asked: list[str] = []
 
     def hear(self, method: str, params: JsonObject) -> None:
