@@ -30,7 +30,7 @@ from gateway.upstream.reasons import away, cause, reason, shown
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
 from gateway.upstream.waiting import Pace, set_within
 from gateway.upstream.wanted import Wanted, wanted
-from gateway.upstream.watching import Watched
+from gateway.upstream.watching import Watched, background, unwish, wish, wish_again
 
 __all__ = ["Supervisor"]
 
@@ -171,7 +171,8 @@ class Supervisor:
         began = asyncio.get_running_loop().time()
         connection = await self._connect(stack, transport, link)
         listing, info = await self._first_listing(connection, transport), connection.session.server_info
-        await self._watch_again(connection)
+        if not connection.modern:  # else its one subscription says it all
+            await stack.enter_async_context(background(self._wish_again(connection, again=self.was_ready)))
         # From here to `_changed` nothing may wait: a call must not meet a tool that the catalogue does not have yet.
         self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
         self._seconds = asyncio.get_running_loop().time() - began
@@ -263,12 +264,21 @@ class Supervisor:
 
     async def subscribe(self, uri: str) -> None:
         """Raises MCPError or TimeoutError where the server says no."""
-        if self.watched.add(uri) or self.modern:  # of the modern era's one subscription, whoever comes second waits too
-            await self._tell("resources/subscribe", uri)
+        self.watched.add(uri)
+        connection = await self._available(PATIENCE)
+        if connection is None:
+            self.watched.rely(uri)  # it will be told when it is back
+        else:
+            await wish(connection, self.watched, uri, self.spec.connect_timeout)
 
     async def unsubscribe(self, uri: str) -> None:
-        if self.watched.remove(uri):
-            await self._tell("resources/unsubscribe", uri)
+        if self.watched.remove(uri) and (connection := await self._available(PATIENCE)) is not None:
+            await unwish(connection, self.watched, uri, self.spec.connect_timeout)
+
+    async def _wish_again(self, connection: Connection, *, again: bool) -> None:
+        async for uri in wish_again(connection, self.watched, self.spec.connect_timeout):
+            if again:  # nobody knows what happened meanwhile
+                self._updated(uri)
 
     async def also_tell(self, method: str, uri: str) -> None:
         """The same for a private connection, if it is there."""
@@ -280,22 +290,6 @@ class Supervisor:
         """The client whose connection this is says so; nobody, if it is not there."""
         if self._connection is not None and "roots" in self._capabilities:
             await self._connection.roots_changed()
-
-    async def _tell(self, method: str, uri: str) -> None:
-        connection = await self._available(PATIENCE)
-        if connection is None:
-            return  # it will be told when it is back
-        if connection.modern:
-            await self.watched.honoured(PATIENCE)
-        else:
-            await connection.ask(method, {"uri": uri}, self.spec.connect_timeout)
-
-    async def _watch_again(self, connection: Connection) -> None:
-        if connection.modern:
-            return  # its one subscription says it all
-        for uri in self.watched.uris:
-            with contextlib.suppress(MCPError, TimeoutError):
-                await connection.ask("resources/subscribe", {"uri": uri}, self.spec.connect_timeout)
 
     def _broken(self, why: str) -> None:
         """What broke on the way in or out, unless the end of the connection has been explained already."""
