@@ -1,0 +1,160 @@
+"""Whoever listens learns what has changed, also while his server was away, or was just asked for more."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.call import Answered, Arguments, Call, Subject
+from gateway.upstream import Http, ServerSpec, Upstreams, watching
+from tests.fixtures.listened import Listened, listened
+
+PATIENCE = 60.0
+ANN = Subject("user:ann", "acme")
+MANY = [f"r:{number:03}" for number in range(500)]
+
+eras = pytest.mark.parametrize("modern", [True, False], ids=["modern", "legacy"])
+
+
+class Told:
+    """What the gateway has to tell to those who listen."""
+
+    def __init__(self, up: Upstreams) -> None:
+        self.resources: list[str] = []
+        self.lists = 0
+        self._news = asyncio.Event()
+        up.on_updated(self._updated)
+        up.subscribe(self._changed)
+
+    def _updated(self, _server: str, uri: str, _subject: Subject | None) -> None:
+        self.resources.append(uri)
+        self._news.set()
+
+    def _changed(self) -> None:
+        self.lists += 1
+        self._news.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._news.clear()
+            await self._news.wait()
+
+
+Scenario = Callable[[Listened, Upstreams, Told], Awaitable[None]]
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    monkeypatch.setattr(watching, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(watching, "LONGEST_PAUSE", 0.01)
+
+    @asynccontextmanager
+    async def connected(modern: bool) -> AsyncIterator[tuple[Listened, Upstreams, Told]]:
+        async with asyncio.timeout(PATIENCE), listened(modern=modern, uris=MANY) as server:
+            spec = ServerSpec("s", Http(server.url), era="modern" if modern else "legacy")
+            async with Upstreams({"s": spec}) as up:
+                yield server, up, Told(up)
+
+    def scenario(work: Scenario, *, modern: bool = True) -> None:
+        async def played() -> None:
+            async with connected(modern) as (server, up, told):
+                await work(server, up, told)
+
+        asyncio.run(played())
+
+    return scenario
+
+
+def names(up: Upstreams) -> list[str]:
+    return sorted(up.catalogue.tools)
+
+
+async def called(up: Upstreams) -> bool:
+    call = Call("r", "t1/call/c1", ANN, "s/act", Arguments.parse("{}"))
+    return isinstance(await up.forward(call, timeout=PATIENCE, meta={}), Answered)
+
+
+def test_many_resources_at_once_are_a_few_subscriptions(play: Callable[..., None]) -> None:
+    async def work(server: Listened, up: Upstreams, told: Told) -> None:
+        await asyncio.gather(*(up.subscribe_resource("s", uri) for uri in MANY))
+        assert len(server.wishes) <= 3  # the one of before, one with the first, one with all that came meanwhile
+        assert server.wishes[-1] == MANY
+        server.update(MANY[-1])
+        await told.until(lambda: told.resources == [MANY[-1]])
+        asked = [message.get("method") for message in server.asked]
+        assert asked.count("tools/list") == 1  # nothing was missed, so nothing is asked for again
+
+    play(work)
+
+
+@eras
+def test_what_changed_while_a_server_was_away_is_told_when_it_is_back(modern: bool, play: Callable[..., None]) -> None:
+    async def work(server: Listened, up: Upstreams, told: Told) -> None:
+        await up.subscribe_resource("s", MANY[0])
+        await up.subscribe_resource("s", MANY[1])
+        await up.unsubscribe_resource("s", MANY[1])
+        assert told.resources == []
+        await server.stop()
+        server.tools = ["act", "new"]
+        await told.until(lambda: up.status()[0].state != "ready") if not modern else None
+        again = asyncio.ensure_future(called(up))  # it finds out that nobody is there
+        await told.until(lambda: up.status()[0].state != "ready")
+        await server.start()
+        await again
+        await told.until(lambda: names(up) == ["s/act", "s/new"])
+        await told.until(lambda: bool(told.resources))
+        assert set(told.resources) == {MANY[0]}
+        await told.until(lambda: up.status()[0].state == "ready")
+        if modern:
+            await server.until(lambda: any(MANY[0] in uris for _, uris in server.open.values()))
+        else:
+            await server.until(lambda: bool(server.open))
+        told.resources.clear()
+        server.update(MANY[0])
+        await told.until(lambda: told.resources == [MANY[0]])
+
+    play(work, modern=modern)
+
+
+def test_what_changed_while_only_the_subscription_was_lost_is_told(play: Callable[..., None]) -> None:
+    async def work(server: Listened, up: Upstreams, told: Told) -> None:
+        await up.subscribe_resource("s", MANY[0])
+        server.tools = ["act", "new"]
+        server.sever()
+        await told.until(lambda: names(up) == ["s/act", "s/new"])
+        await told.until(lambda: told.resources == [MANY[0]])
+
+    play(work)
+
+
+@eras
+def test_who_leaves_while_he_subscribes_leaves_nothing_behind(modern: bool, play: Callable[..., None]) -> None:
+    async def work(server: Listened, up: Upstreams, told: Told) -> None:
+        server.silent = {"resources/subscribe"}
+        coming = asyncio.ensure_future(up.subscribe_resource("s", MANY[0]))
+        await asyncio.sleep(0)
+        if not modern:
+            await server.until(lambda: any(one.get("method") == "resources/subscribe" for one in server.asked))
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        await up.subscribe_resource("s", MANY[1]) if modern else None
+        watched = up._servers["s"].watched  # noqa: SLF001 - what a server is asked for at its next connection
+        assert watched.uris == ([MANY[1]] if modern else [])
+
+    play(work, modern=modern)
+
+
+def test_a_server_that_does_not_answer_a_subscription_is_there_again_all_the_same(play: Callable[..., None]) -> None:
+    async def work(server: Listened, up: Upstreams, told: Told) -> None:
+        await up.subscribe_resource("s", MANY[0])
+        server.silent = {"resources/subscribe"}
+        server.sever()
+        await server.stop()
+        again = asyncio.ensure_future(called(up))
+        await told.until(lambda: up.status()[0].state != "ready")
+        await server.start()
+        await again
+        await told.until(lambda: up.status()[0].state == "ready")
+
+    play(work, modern=False)
