@@ -28,7 +28,7 @@ from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away, cause, reason, shown
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
-from gateway.upstream.waiting import Pace, set_within
+from gateway.upstream.waiting import Backoff, Later, Pace, set_within
 from gateway.upstream.wanted import Wanted, wanted
 from gateway.upstream.watching import Watched, background, unwish, wish, wish_again
 
@@ -36,6 +36,7 @@ __all__ = ["Supervisor"]
 
 PATIENCE = 5.0  # seconds that a call waits for a server that is down
 STEADY = 10.0  # seconds up, after which the next crash is the first again
+AGAIN = 1.0, 300.0  # seconds between attempts to get a list that could not be had: the first pause, and the longest
 CALM = 0.2  # seconds between two listings, however often a server says that its list changed
 
 log = logging.getLogger("toolgate.upstream")
@@ -215,30 +216,35 @@ class Supervisor:
     async def _serve(self, connection: Connection, transport: Transport) -> None:
         """Lists again when there is reason to, until the connection is lost."""
         link = connection.link
-        while link.lost is None:
-            await link.wake.wait()
-            link.wake.clear()
-            if link.stale and link.lost is None:
-                kinds = frozenset(link.stale)
-                link.stale.clear()
-                await self._refresh(connection, transport)
-                if self._public is not None:
-                    self._public.stirred(kinds)
-                await asyncio.sleep(CALM)
+        later = Later(link.doubt, Backoff(*AGAIN))
+        later.note(well=self.listing.whole or self._public is not None)
+        with contextlib.closing(later):
+            while link.lost is None:
+                await link.wake.wait()
+                link.wake.clear()
+                if link.stale and link.lost is None:
+                    kinds = frozenset(link.stale)
+                    link.stale.clear()
+                    later.note(well=await self._refresh(connection, transport))
+                    if self._public is not None:
+                        self._public.stirred(kinds)
+                    await asyncio.sleep(CALM)
 
-    async def _refresh(self, connection: Connection, transport: Transport) -> None:
+    async def _refresh(self, connection: Connection, transport: Transport) -> bool:
+        """Whether all was there to be had: a list that was not would be missed until its server speaks of it again."""
         if self._public is not None and self.per_subject:
             self._public.relist()
-            return
+            return True
         try:
             listing = await self._list(connection, transport)
         except (MCPError, TimeoutError, ValueError) as error:
             self._error = f"its tools could not be listed again: {shown(reason(error, self.spec), transport)}"
-            return
+            return False
         if self._public is not None:
             self._public.adopt(listing)
         else:
             self.adopt(listing)
+        return listing.whole
 
     def relist(self) -> None:
         """Has what it offers asked for again, if it is there."""

@@ -93,6 +93,8 @@ class Talk:
         method = message.get("method") if isinstance(message, Mapping) else None
         params = message.get("params") if isinstance(message, Mapping) else None
         params = params if isinstance(params, Mapping) else {}
+        if not isinstance(method, str):
+            return
         if method == "notifications/progress":
             self._progress(params, caller)
         elif method == "notifications/message":

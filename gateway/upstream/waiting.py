@@ -2,10 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["LEAST", "Backoff", "Pace", "set_within"]
+__all__ = ["LEAST", "Backoff", "Later", "Pace", "set_within"]
 
 LEAST = 1.0  # seconds between two attempts, however much somebody wants the next one
 
@@ -24,6 +24,28 @@ class Backoff:
 
     def reset(self) -> None:
         self._next = self._first
+
+
+class Later:
+    """Has `work` done after a pause, which grows as long as nothing goes well."""
+
+    def __init__(self, work: Callable[[], None], backoff: Backoff) -> None:
+        self._work, self._backoff = work, backoff
+        self._due: asyncio.TimerHandle | None = None
+
+    def note(self, *, well: bool) -> None:
+        """How it went: if not well, it is done again."""
+        self.close()
+        if well:
+            self._backoff.reset()
+        else:
+            self._due = asyncio.get_running_loop().call_later(self._backoff.pause(), self._work)
+
+    def close(self) -> None:
+        """It is not done any more."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
 
 class Pace:

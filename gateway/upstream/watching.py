@@ -129,7 +129,7 @@ async def unwish(connection: Connection, watched: Watched, uri: str, seconds: fl
 
 
 async def wish_again(connection: Connection, watched: Watched, seconds: float) -> AsyncIterator[str]:
-    """Tells a new connection all wishes, in the older era, one after the other: yields those that somebody relied on."""
+    """Tells a new connection all wishes, in the older era, one by one: yields those that somebody relied on."""
     relied = watched.relied
     for uri in watched.uris:
         with contextlib.suppress(MCPError, TimeoutError):

@@ -1,4 +1,4 @@
-"""`Mcp-Param-*`: a server gets those that its own schema names, made of the arguments that were judged, and no others."""
+"""`Mcp-Param-*`: a server gets those that its own schema names, made of the arguments that were judged."""
 
 import json
 import subprocess

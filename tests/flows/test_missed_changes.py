@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.call import Answered, Arguments, Call, Subject
-from gateway.upstream import Http, ServerSpec, Upstreams, watching
+from gateway.upstream import Http, ServerSpec, Upstreams, supervise, watching
 from tests.fixtures.listened import Listened, listened
 
 PATIENCE = 60.0
@@ -48,17 +48,20 @@ Scenario = Callable[[Listened, Upstreams, Told], Awaitable[None]]
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(watching, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(watching, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(supervise, "AGAIN", (0.001, 0.01))
+    monkeypatch.setattr(supervise, "CALM", 0.0)
 
     @asynccontextmanager
-    async def connected(modern: bool) -> AsyncIterator[tuple[Listened, Upstreams, Told]]:
+    async def connected(modern: bool, failing: dict[str, int]) -> AsyncIterator[tuple[Listened, Upstreams, Told]]:
         async with asyncio.timeout(PATIENCE), listened(modern=modern, uris=MANY) as server:
+            server.failing = dict(failing)
             spec = ServerSpec("s", Http(server.url), era="modern" if modern else "legacy")
             async with Upstreams({"s": spec}) as up:
                 yield server, up, Told(up)
 
-    def scenario(work: Scenario, *, modern: bool = True) -> None:
+    def scenario(work: Scenario, *, modern: bool = True, failing: dict[str, int] | None = None) -> None:
         async def played() -> None:
-            async with connected(modern) as (server, up, told):
+            async with connected(modern, failing or {}) as (server, up, told):
                 await work(server, up, told)
 
         asyncio.run(played())
@@ -73,6 +76,29 @@ def names(up: Upstreams) -> list[str]:
 async def called(up: Upstreams) -> bool:
     call = Call("r", "t1/call/c1", ANN, "s/act", Arguments.parse("{}"))
     return isinstance(await up.forward(call, timeout=PATIENCE, meta={}), Answered)
+
+
+@eras
+@pytest.mark.parametrize("method", ["tools/list", "resources/list"])
+def test_a_list_that_could_not_be_had_is_asked_for_again(modern: bool, method: str, play: Callable[..., None]) -> None:
+    async def work(server: Listened, up: Upstreams, told: Told) -> None:
+        await server.until(lambda: bool(server.open))
+        server.tools, server.uris = ["act", "new"], [*MANY, "r:new"]
+        server.failing[method] = 4
+        server.change()
+        await told.until(lambda: names(up) == ["s/act", "s/new"] and "r:new" in up.catalogue.resources)
+
+    play(work, modern=modern)
+
+
+@eras
+def test_so_is_one_that_was_missing_from_the_beginning(modern: bool, play: Callable[..., None]) -> None:
+    async def work(server: Listened, up: Upstreams, told: Told) -> None:
+        assert up.status()[0].rejected == 1
+        await told.until(lambda: "r:000" in up.catalogue.resources)
+        assert up.status()[0].rejected == 0
+
+    play(work, modern=modern, failing={"resources/list": 2})
 
 
 def test_many_resources_at_once_are_a_few_subscriptions(play: Callable[..., None]) -> None:

@@ -98,7 +98,9 @@ print(*before, *read, *after, own.pydantic_complete)
     assert said(BY_THE_SIDE + program) == ["False", "False", "False", "1", "[]", "True", "True", "True", "True"]
 
 
-@pytest.mark.parametrize("before", ["", "from mcp_types import jsonrpc\njsonrpc.JSONRPCError.model_rebuild(force=True)\n"])
+@pytest.mark.parametrize(
+    "before", ["", "from mcp_types import jsonrpc\njsonrpc.JSONRPCError.model_rebuild(force=True)\n"]
+)
 def test_errors_keep_what_the_sdk_has_no_place_for(before: str) -> None:
     program = """
 from mcp_types.jsonrpc import jsonrpc_message_adapter as adapter

@@ -126,7 +126,9 @@ def test_a_modern_client_hears_it_on_each_request_on_which_it_asked() -> None:
 
 @pytest.mark.parametrize("other", [BOB, ANNS_AGENT, replace(ANN, tenant="other"), None])
 @pytest.mark.parametrize("level", ["info", None])
-def test_what_a_server_says_of_one_subjects_call_no_other_subject_hears(other: Subject | None, level: str | None) -> None:
+def test_what_a_server_says_of_one_subjects_call_no_other_subject_hears(
+    other: Subject | None, level: str | None
+) -> None:
     talk, ann, bob = quiet(), Client("a"), Client("b", level=level)
     with talk.serving(1, ann, None, ANN):
         with talk.serving(2, bob, None, other):
@@ -160,7 +162,7 @@ def test_changes_of_lists_and_resources_are_told() -> None:
     for method in ("tools", "prompts", "resources"):
         talk.hear({"method": f"notifications/{method}/list_changed"})
     talk.hear({"method": "notifications/resources/updated", "params": {"uri": "u"}})
-    rubbish: list[Any] = [{"method": "notifications/resources/updated", "params": {"uri": 7}}, {"method": 5}, [], None]
+    rubbish: list[Any] = [{"method": "notifications/resources/updated", "params": {"uri": 7}}, {"method": 5}, {"method": ["x"]}, [], None]
     for message in rubbish:
         talk.hear(message)
     assert told == ["tools", "prompts", "resources", "u"]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.upstream import waiting
-from gateway.upstream.waiting import Backoff, Pace, set_within
+from gateway.upstream.waiting import Backoff, Later, Pace, set_within
 
 
 def test_pauses_double_up_to_the_longest_and_spread_by_half() -> None:
@@ -84,5 +84,27 @@ def test_nobody_is_waited_for_once_it_stops() -> None:
         stopping = asyncio.Event()
         stopping.set()
         await Pace(stopping).pause()
+
+    asyncio.run(scenario())
+
+
+def test_what_did_not_go_well_is_done_again_until_it_does() -> None:
+    async def scenario() -> None:
+        done, tries = asyncio.Event(), 0
+
+        def work() -> None:
+            nonlocal tries
+            tries += 1
+            later.note(well=tries == 3)
+            if tries == 3:
+                done.set()
+
+        later = Later(work, Backoff(0.0001, 0.001))
+        later.note(well=False)
+        later.note(well=False)  # twice is once
+        await asyncio.wait_for(done.wait(), 60)
+        later.note(well=False)
+        later.close()
+        assert tries == 3
 
     asyncio.run(scenario())

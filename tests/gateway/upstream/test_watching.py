@@ -107,16 +107,17 @@ class Server:
         self.busiest = max(self.busiest, len(self.open))
         self.news.set()
         try:
-            yield self._events(number)
+            yield self._lasts(number)
         finally:
             self.open.pop(number, None)
             self.news.set()
 
-    async def _events(self, number: int) -> Any:
-        await self._ends[number].wait()
-        del self.open[number]
-        raise SubscriptionLost
-        yield
+    async def _lasts(self, number: int) -> AsyncIterator[None]:
+        while not self._ends[number].is_set():
+            await self._ends[number].wait()
+            if self.open.pop(number) is not None:
+                raise SubscriptionLost
+            yield
 
     def lose_all(self) -> None:
         for end in self._ends.values():
@@ -162,14 +163,14 @@ def test_a_new_wish_is_heard_before_the_subscription_without_it_is_closed(server
         watching = Watching("prompts")
         async with watching.open():
             assert await watching.wish("b") == [True]
-            await server.until(lambda: [["b"]] == list(server.open.values()))
+            await server.until(lambda: list(server.open.values()) == [["b"]])
             server.acknowledge.clear()
             later = asyncio.ensure_future(watching.wish("a"))
             await server.until(lambda: len(server.asked) == 2)
             assert (list(server.open.values()), later.done()) == ([["b"]], False)  # it is listened to meanwhile
             server.acknowledge.set()
             assert await later == [True]
-            await server.until(lambda: [["a", "b"]] == list(server.open.values()))
+            await server.until(lambda: list(server.open.values()) == [["a", "b"]])
         assert server.open == {}
         assert (watching.told, watching.connection.link.stale) == ([], set())  # nothing was missed
 
@@ -191,7 +192,7 @@ def test_wishes_that_come_while_one_is_opened_are_all_in_the_next(server: Server
             assert server.asked == [["a"], ["a", *many]]
             for uri in many:
                 watching.watched.remove(uri)
-            await server.until(lambda: [["a"]] == list(server.open.values()))
+            await server.until(lambda: list(server.open.values()) == [["a"]])
         assert (len(server.asked), server.busiest) == (3, 2)
 
     asyncio.run(scenario())
@@ -219,7 +220,7 @@ def test_what_happened_while_nobody_listened_is_said_to_have_changed(server: Ser
         async with watching.open():
             assert await watching.wish("a", "b") == [True, True]
             watching.watched.remove("b")
-            await server.until(lambda: [["a"]] == list(server.open.values()))
+            await server.until(lambda: list(server.open.values()) == [["a"]])
             server.acknowledge.clear()
             before = len(server.asked)
             server.lose_all()
@@ -276,9 +277,10 @@ def test_a_subscription_that_lasted_makes_the_next_end_the_first_again(
     async def scenario() -> None:
         watching = Watching("tools")
         async with watching.open():
-            for number in range(1, 40):  # pauses that grow would last for days
-                await server.until(lambda number=number: len(server.asked) == number and bool(server.open))
+            while len(server.asked) < 40:  # pauses that grow would last for days
+                await server.until(lambda: bool(server.open))
                 server.lose_all()
+                await server.until(lambda: not server.open)
 
     asyncio.run(scenario())
 
