@@ -162,7 +162,13 @@ def test_changes_of_lists_and_resources_are_told() -> None:
     for method in ("tools", "prompts", "resources"):
         talk.hear({"method": f"notifications/{method}/list_changed"})
     talk.hear({"method": "notifications/resources/updated", "params": {"uri": "u"}})
-    rubbish: list[Any] = [{"method": "notifications/resources/updated", "params": {"uri": 7}}, {"method": 5}, {"method": ["x"]}, [], None]
+    rubbish: list[Any] = [
+        {"method": "notifications/resources/updated", "params": {"uri": 7}},
+        {"method": 5},
+        {"method": ["x"]},
+        [],
+        None,
+    ]
     for message in rubbish:
         talk.hear(message)
     assert told == ["tools", "prompts", "resources", "u"]
