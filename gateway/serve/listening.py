@@ -146,7 +146,12 @@ class Listening:
         return {}
 
     def _listener(self, send: Any, lists: Any, client: Client) -> Listener:
-        return Listener(send, lists, client.asker, lambda path: self._front.viewer(client).offers(path, "read"))
+        async def may_follow(uri: str) -> bool:
+            return not isinstance(await self._front.viewer(client).may_subscribe(uri), Deny)
+
+        return Listener(
+            send, lists, client.asker, lambda path: self._front.viewer(client).offers(path, "read"), may_follow
+        )
 
 
 def _raised(found: bool | BaseException) -> bool:
