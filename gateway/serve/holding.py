@@ -89,8 +89,8 @@ class Holding:
 
 
 class _Held:
-    """One stream. The first word why it is over counts; `settled` is set when somebody else has it, or nobody: until then
-    what changes is told here.
+    """One stream. The first word why it is over counts; `settled` is set when somebody else has it, or nobody: until
+    then what changes is told here.
     """
 
     def __init__(self, send: Send, asker: Asker) -> None:

@@ -39,8 +39,8 @@ Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`tools` by name; `rejected` from `server/tool` (or `server/#3`, the third in the list) to the reason. Without being
-    `whole` it lacks a list that could not be had, and may be there another time.
+    """`tools` by name; `rejected` from `server/tool` (or `server/#3`, the third in the list) to the reason. One that
+    is not `whole` lacks a list that could not be had, and may be there another time.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)

@@ -10,6 +10,7 @@ arrive at `talk`.
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ PATIENCE = 5.0  # seconds that whoever subscribes waits for it to be acknowledge
 PROBE = 10.0  # seconds for a subscription to be acknowledged
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between subscriptions that end
 STEADY = 60.0  # seconds of a subscription, after which its end is the first again
+
+log = logging.getLogger("toolgate.upstream")
 
 
 class Watched:
@@ -262,9 +265,16 @@ async def _ended(subscription: Any) -> None:
 
 @contextlib.asynccontextmanager
 async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """`work` is under way meanwhile. What breaks in it is logged at once: nobody waits for it."""
     task = asyncio.create_task(work)
+    task.add_done_callback(_say_what_broke)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _say_what_broke(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("what a server says is not listened to any more", exc_info=error)

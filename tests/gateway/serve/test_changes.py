@@ -119,10 +119,10 @@ class Ear:
         lists: Any = LISTS,
         may_hear: Callable[[str], bool] = lambda _: True,
         subject: Subject = ANN,
-        secret: str = "nothing",
+        hidden: str = "nothing",
     ) -> None:
         async def may_follow(uri: str) -> bool:
-            return secret not in uri
+            return hidden not in uri
 
         self.told: list[str] = []
         self.heard: asyncio.Queue[str] = asyncio.Queue()
@@ -147,7 +147,7 @@ def within(scenario: Scenario) -> None:
 
 async def judged(changes: Changes) -> None:
     """Whether they may be told has been asked of all."""
-    while changes._work:  # noqa: SLF001 - nobody else can tell
+    while changes._work:  # noqa: SLF001, ASYNC110 - nobody else can tell
         await asyncio.sleep(0)
 
 
@@ -232,7 +232,7 @@ def test_only_who_subscribed_is_told_of_a_resource_under_his_own_name_for_it() -
 
 def test_whoever_is_subscribed_to_a_whole_is_told_of_its_parts_to_which_he_might_be() -> None:
     async def scenario(servers: Servers, changes: Changes) -> None:
-        ear, named, other, bob = Ear(secret="/hidden"), Ear(), Ear(), Ear(subject=BOB)
+        ear, named, other, bob = Ear(hidden="/hidden"), Ear(), Ear(), Ear(subject=BOB)
         ears = (ear, named, other, bob)
         with contextlib.ExitStack() as stack:
             for one in ears:

@@ -241,7 +241,7 @@ def test_what_changes_while_the_sdk_takes_the_stream_over_is_told_on_it() -> Non
         await taken.wait()
         await stream.has(CHANGED)
         async with asyncio.timeout(PATIENCE):
-            while listeners:  # what comes later is the SDK's to tell
+            while listeners:  # noqa: ASYNC110 - what comes later is the SDK's to tell
                 await asyncio.sleep(0)
         stream.peer.go()
         await asyncio.wait_for(open_, PATIENCE)

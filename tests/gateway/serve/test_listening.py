@@ -184,16 +184,19 @@ def test_a_part_of_a_resource_is_told_to_whoever_might_subscribe_to_it(tmp_path:
             setup = Setup(tmp_path, {"up": spec("up", {"url": upstream.url, "era": "modern"})})
             lines = ("p, *, *, */*, read, , allow, yes", "p, *, *, up/test://a/hidden, subscribe, , deny, no")
             setup.write_policy(*lines)
-            async with opened(setup) as app, Client(app.server, mode="2026-07-28", cache=None) as client:
-                async with client.listen(resource_subscriptions=[whole]) as stream:
-                    await upstream.until(lambda: any(whole in uris for _, uris in upstream.open.values()))
-                    for part in ("/hidden", "/b", ""):
-                        upstream.update(f"{whole}{part}", whole)
-                    heard: set[Any] = set()
-                    async for event in stream:
-                        heard.add(event)
-                        if len(heard) == 2:
-                            break
-                    assert heard == {ResourceUpdated(uri=whole), ResourceUpdated(uri=f"{whole}/b")}
+            async with (
+                opened(setup) as app,
+                Client(app.server, mode="2026-07-28", cache=None) as client,
+                client.listen(resource_subscriptions=[whole]) as stream,
+            ):
+                await upstream.until(lambda: any(whole in uris for _, uris in upstream.open.values()))
+                for part in ("/hidden", "/b", ""):
+                    upstream.update(f"{whole}{part}", whole)
+                heard: set[Any] = set()
+                async for event in stream:
+                    heard.add(event)
+                    if len(heard) == 2:
+                        break
+                assert heard == {ResourceUpdated(uri=whole), ResourceUpdated(uri=f"{whole}/b")}
 
     asyncio.run(work())

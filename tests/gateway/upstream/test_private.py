@@ -198,11 +198,11 @@ def test_who_leaves_while_a_connection_is_made_for_him_leaves_none_behind(
             private = up._private["e"]  # noqa: SLF001
             monkeypatch.setattr(private, "_spec", replace(hostile("hang"), connect_timeout=3600.0))
             leaving = asyncio.ensure_future(up.forward(call("e/act"), timeout=PATIENCE, meta={}, caller=Client("c")))
-            while not private._open:  # noqa: SLF001
+            while not private._open:  # noqa: SLF001, ASYNC110 - nobody tells
                 await asyncio.sleep(0)
             leaving.cancel()
             await asyncio.gather(leaving, return_exceptions=True)
-            while private._open:  # noqa: SLF001
+            while private._open:  # noqa: SLF001, ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))

@@ -341,3 +341,15 @@ def test_subscriptions_are_counted() -> None:
         True, False, False, True, False,
     ]  # fmt: skip
     assert watched.uris == []
+
+
+def test_what_breaks_in_the_background_is_said_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def breaks() -> None:
+        raise RuntimeError("a defect of ours")
+
+    async def scenario() -> None:
+        async with background(breaks()), asyncio.timeout(60):
+            while "a defect of ours" not in caplog.text:  # noqa: ASYNC110 - a log has no event
+                await asyncio.sleep(0)
+
+    asyncio.run(scenario())
