@@ -3,8 +3,8 @@
 A change is news only until it is told: whoever reads slowly is told once of ten changes, and the newest is what he then
 finds. Nothing here waits for a client, or for a server. A server may say that a part of a resource has changed (MCP,
 Resources: the URI "might be a sub-resource" of the one that was subscribed to): that is told to whoever is subscribed
-to what stands above it in the URI, if he might subscribe to the part itself. An edited policy is noticed while somebody listens, and told to
-those for whom it makes a difference.
+to what stands above it in the URI, if he might subscribe to the part itself. An edited policy is noticed while somebody
+listens, and told to those for whom it makes a difference.
 """
 
 import asyncio

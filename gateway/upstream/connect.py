@@ -34,10 +34,12 @@ from gateway.upstream.spec import Era, Http, Stdio, Transport
 from gateway.upstream.stdio import Pipes, open_stdio
 from gateway.upstream.streams import Exchange, Incoming, Outgoing
 from gateway.upstream.talk import Talk
+from gateway.upstream.waiting import set_within
 from gateway.upstream.watching import Watched, background, watch
 
 __all__ = ["Opening", "connect", "negotiate"]
 
+LISTENING = 0.25  # seconds for a server to say that it tells of changes, before its lists are asked for
 PROBE = 10.0  # seconds for a server to show its era; a silent one is then taken for a legacy server
 
 # At INFO and DEBUG these log addresses, headers and messages as they are, secrets and arguments included.
@@ -83,6 +85,7 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
         _give_lanes(stack, connection, http, opened_by)
     if connection.modern:
         await stack.enter_async_context(background(watch(connection, opening.watched)))
+        link.early = not await set_within(link.listening, LISTENING)
     return connection
 
 

@@ -70,6 +70,8 @@ class Link:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     lost: str | None = None
     stale: set[str] = field(default_factory=set)  # the kinds of lists that may not be true any more
+    listening: asyncio.Event = field(default_factory=asyncio.Event)  # changes are told from here on, or never will be
+    early: bool = False  # its lists were asked for before that
     explain: Callable[[str], Awaitable[str]] = _as_said
 
     def lose(self, why: str) -> None:

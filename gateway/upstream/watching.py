@@ -147,6 +147,7 @@ async def watch(connection: Connection, watched: Watched) -> None:
     try:
         await watching.run()
     finally:
+        connection.link.listening.set()
         await watching.drop()
 
 
@@ -206,13 +207,16 @@ class _Watching:
         if not any(lists.values()) and not uris:
             await self.drop()
             self._gap = False  # there was nothing to hear
+            self._connection.link.listening.set()
             return
         new = await _opened(self._connection, lists, uris)
-        missed, old = self._gap or (self._stream is not None and not self._alive), self._stream
-        self._stream, self._gap = new, False
+        link = self._connection.link
+        missed, old = self._gap or link.early or (self._stream is not None and not self._alive), self._stream
+        self._stream, self._gap, link.early = new, False, False
+        link.listening.set()
         self._watched.acknowledged(uris)
         if missed:
-            self._connection.link.doubt()
+            link.doubt()
         if missed or old is None:
             for uri in self._watched.relied:
                 if uri in uris:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.call import Answered, Arguments, Call, Subject
-from gateway.upstream import Http, ServerSpec, Upstreams, supervise, watching
+from gateway.upstream import Http, ServerSpec, Upstreams, connect, supervise, watching
 from tests.fixtures.listened import Listened, listened
 
 PATIENCE = 60.0
@@ -50,18 +50,23 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(watching, "LONGEST_PAUSE", 0.01)
     monkeypatch.setattr(supervise, "AGAIN", (0.001, 0.01))
     monkeypatch.setattr(supervise, "CALM", 0.0)
+    monkeypatch.setattr(connect, "LISTENING", 0.01)
 
     @asynccontextmanager
-    async def connected(modern: bool, failing: dict[str, int]) -> AsyncIterator[tuple[Listened, Upstreams, Told]]:
+    async def connected(
+        modern: bool, failing: dict[str, int], late: bool
+    ) -> AsyncIterator[tuple[Listened, Upstreams, Told]]:
         async with asyncio.timeout(PATIENCE), listened(modern=modern, uris=MANY) as server:
-            server.failing = dict(failing)
+            server.failing, server.late = dict(failing), late
             spec = ServerSpec("s", Http(server.url), era="modern" if modern else "legacy")
             async with Upstreams({"s": spec}) as up:
                 yield server, up, Told(up)
 
-    def scenario(work: Scenario, *, modern: bool = True, failing: dict[str, int] | None = None) -> None:
+    def scenario(
+        work: Scenario, *, modern: bool = True, failing: dict[str, int] | None = None, late: bool = False
+    ) -> None:
         async def played() -> None:
-            async with connected(modern, failing or {}) as (server, up, told):
+            async with connected(modern, failing or {}, late) as (server, up, told):
                 await work(server, up, told)
 
         asyncio.run(played())
@@ -99,6 +104,13 @@ def test_so_is_one_that_was_missing_from_the_beginning(modern: bool, play: Calla
         assert up.status()[0].rejected == 0
 
     play(work, modern=modern, failing={"resources/list": 2})
+
+
+def test_what_changed_before_a_server_began_to_tell_of_changes_is_told(play: Callable[..., None]) -> None:
+    async def work(server: Listened, up: Upstreams, told: Told) -> None:
+        await told.until(lambda: names(up) == ["s/act", "s/new"])
+
+    play(work, late=True)
 
 
 def test_many_resources_at_once_are_a_few_subscriptions(play: Callable[..., None]) -> None:
