@@ -69,6 +69,7 @@ class Link:
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     lost: str | None = None
+    gone: asyncio.Event = field(default_factory=asyncio.Event)  # it is lost
     stale: set[str] = field(default_factory=set)  # the kinds of lists that may not be true any more
     listening: asyncio.Event = field(default_factory=asyncio.Event)  # changes are told from here on, or never will be
     early: bool = False  # its lists were asked for before that
@@ -78,6 +79,7 @@ class Link:
         """The connection can't be used any more. The first reason stays."""
         if self.lost is None:
             self.lost = why
+        self.gone.set()
         self.wake.set()
 
     def doubt(self, *kinds: str) -> None:

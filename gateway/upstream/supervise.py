@@ -28,7 +28,7 @@ from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away, cause, reason, shown
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
-from gateway.upstream.waiting import Backoff, Later, Pace, set_within
+from gateway.upstream.waiting import Backoff, Later, Pace, set_within, unless
 from gateway.upstream.wanted import Wanted, wanted
 from gateway.upstream.watching import Watched, background, unwish, wish, wish_again
 
@@ -225,7 +225,7 @@ class Supervisor:
                 if link.stale and link.lost is None:
                     kinds = frozenset(link.stale)
                     link.stale.clear()
-                    later.note(well=await self._refresh(connection, transport))
+                    later.note(well=await unless(link.gone, self._refresh(connection, transport)) is True)
                     if self._public is not None:
                         self._public.stirred(kinds)
                     await asyncio.sleep(CALM)

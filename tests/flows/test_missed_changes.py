@@ -1,13 +1,13 @@
 """Whoever listens learns what has changed, also while his server was away, or was just asked for more."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
 from gateway.call import Answered, Arguments, Call, Subject
 from gateway.upstream import Http, ServerSpec, Upstreams, connect, supervise, watching
+from gateway.upstream.spec import Era
 from tests.fixtures.listened import Listened, listened
 
 PATIENCE = 60.0
@@ -52,26 +52,29 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(supervise, "CALM", 0.0)
     monkeypatch.setattr(connect, "LISTENING", 0.01)
 
-    @asynccontextmanager
-    async def connected(
-        modern: bool, failing: dict[str, int], late: bool
-    ) -> AsyncIterator[tuple[Listened, Upstreams, Told]]:
-        async with asyncio.timeout(PATIENCE), listened(modern=modern, uris=MANY) as server:
-            server.failing, server.late = dict(failing), late
-            spec = ServerSpec("s", Http(server.url), era="modern" if modern else "legacy")
-            async with Upstreams({"s": spec}) as up:
-                yield server, up, Told(up)
-
     def scenario(
-        work: Scenario, *, modern: bool = True, failing: dict[str, int] | None = None, late: bool = False
+        work: Scenario,
+        *,
+        modern: bool = True,
+        failing: Mapping[str, int] | None = None,
+        late: bool = False,
+        seconds: float = 30.0,
     ) -> None:
         async def played() -> None:
-            async with connected(modern, failing or {}, late) as (server, up, told):
-                await work(server, up, told)
+            async with asyncio.timeout(PATIENCE), listened(modern=modern, uris=MANY) as server:
+                server.failing, server.late = dict(failing or {}), late
+                era: Era = "modern" if modern else "legacy"
+                spec = ServerSpec("s", Http(server.url), era=era, connect_timeout=seconds)
+                async with Upstreams({"s": spec}) as up:
+                    await work(server, up, Told(up))
 
         asyncio.run(played())
 
     return scenario
+
+
+def asked(server: Listened, method: str) -> int:
+    return sum(message.get("method") == method for message in server.asked)
 
 
 def names(up: Upstreams) -> list[str]:
@@ -120,8 +123,7 @@ def test_many_resources_at_once_are_a_few_subscriptions(play: Callable[..., None
         assert server.wishes[-1] == MANY
         server.update(MANY[-1])
         await told.until(lambda: told.resources == [MANY[-1]])
-        asked = [message.get("method") for message in server.asked]
-        assert asked.count("tools/list") == 1  # nothing was missed, so nothing is asked for again
+        assert asked(server, "tools/list") == 1  # nothing was missed, so nothing is asked for again
 
     play(work)
 
@@ -196,3 +198,15 @@ def test_a_server_that_does_not_answer_a_subscription_is_there_again_all_the_sam
         await told.until(lambda: up.status()[0].state == "ready")
 
     play(work, modern=False)
+
+
+@eras
+def test_a_server_that_does_not_list_again_keeps_nobody_from_leaving(modern: bool, play: Callable[..., None]) -> None:
+    async def work(server: Listened, up: Upstreams, told: Told) -> None:
+        await server.until(lambda: bool(server.open))
+        server.silent = {"tools/list"}
+        before = asked(server, "tools/list")
+        server.change()
+        await server.until(lambda: asked(server, "tools/list") > before)
+
+    play(work, modern=modern, seconds=3600.0)
