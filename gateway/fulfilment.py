@@ -60,9 +60,10 @@ def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> O
             return TaskCreated({**redactor.result(result), **theirs}, identity)
         case InputRequired(result):
             return InputRequired(redactor.result(result))
-        case Refused(code, message, data):
-            told = redactor.result({"data": data})["data"] if data is not None else None
-            return Refused(code, redactor.words(message), told)
+        case Refused(code, message, data, more):
+            said = {key: item for key, item in (("data", data), ("more", more)) if item is not None}
+            told = redactor.result(said)
+            return Refused(code, redactor.words(message), told.get("data"), told.get("more"))
     return outcome
 
 
@@ -93,8 +94,8 @@ def _size(outcome: Outcome) -> int:
     match outcome:
         case Answered(result) | InputRequired(result):
             return len(result.text) if isinstance(result, Verbatim) else len(encode(result))
-        case Refused(_, message, data):
-            return len(encode([message, data]))
+        case Refused(_, message, data, more):
+            return len(encode([message, data, more] if more else [message, data]))
     return 0
 
 
