@@ -207,7 +207,7 @@ class Exchanges:
                 return kind.hidden(run, params)
         if isinstance(result, Held) and (question := await self._question(result, kind, request)):
             return question
-        return kind.told(request.client.asker.told(result))
+        return kind.named(run.catalogue, params, kind.told(request.client.asker.told(result)))
 
     async def _question(self, held: Held, kind: Kind, request: Request) -> Question | None:
         """What his client is asked about a call that waits, where it can be asked."""

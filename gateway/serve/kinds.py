@@ -21,8 +21,8 @@ Make = Callable[[ClientRun, JsonObject, JsonObject, Exchange], Awaitable[CallRes
 class Kind:
     """`path` is what the parameters mean, as `server/...`; `make` takes a run, the parameters and `_meta`.
 
-    `hidden` is the answer where there is nothing for whoever asks. A kind that has no rounds is never asked back; of
-    one, a server may make a task.
+    `hidden` is the answer where there is nothing for whoever asks; `named` is an answer in his own names. A kind that
+    has no rounds is never asked back; of one, a server may make a task.
     """
 
     method: str
@@ -32,6 +32,7 @@ class Kind:
     hidden: Callable[[ClientRun, JsonObject], Answer]
     has_rounds: bool = True
     may_be_task: bool = False
+    named: Callable[[Catalogue, JsonObject, Answer], Answer] = lambda _catalogue, _params, answer: answer
 
 
 def _call(run: ClientRun, params: JsonObject, meta: JsonObject, exchange: Exchange) -> Awaitable[CallResult]:
@@ -53,6 +54,23 @@ def _complete(run: ClientRun, params: JsonObject, meta: JsonObject, exchange: Ex
 def _resource_path(catalogue: Catalogue, params: JsonObject) -> str:
     found = catalogue.route(params["uri"])
     return found.path if found else str(params["uri"])
+
+
+def _as_known(catalogue: Catalogue, params: JsonObject, answer: Answer) -> Answer:
+    """What was read, under the URIs by which the client knows it: that of which he asked as he wrote it."""
+    found = catalogue.route(params["uri"])
+    if found is None or isinstance(answer, ServerError) or not isinstance(contents := answer.get("contents"), list):
+        return answer
+    own = {uri for one in contents if (uri := _uri(one))}
+    known = {uri: catalogue.uris.exposed(found.server, uri) for uri in own} | {found.name: params["uri"]}
+    if all(known[uri] == uri for uri in own):
+        return answer
+    return {**answer, "contents": [{**one, "uri": known[uri]} if (uri := _uri(one)) else one for one in contents]}
+
+
+def _uri(content: Any) -> str | None:
+    uri = content.get("uri") if isinstance(content, dict) else None
+    return uri if isinstance(uri, str) else None
 
 
 def _no_tool(run: ClientRun, params: JsonObject) -> Answer:
@@ -84,6 +102,7 @@ KINDS: Mapping[str, Kind] = {
             _read,
             replies.answer,
             lambda _run, params: replies.not_found("resource", params["uri"]),
+            named=_as_known,
         ),
         Kind(
             "prompts/get",
