@@ -108,10 +108,8 @@ def test_what_is_listed_is_what_tools_name_and_what_is_read(tmp_path: Path) -> N
     async def scenario(app: App) -> None:
         host = Host(app)
         uris = await host.uris()
-        assert uris == ["ui://toolgate/one/dash/main", "toolgate://one/x:1"] + [
-            "ui://toolgate/two/dash/main",
-            "toolgate://two/x:1",
-        ]
+        own = [f"ui://toolgate/{name}/dash/main" for name in SERVERS]
+        assert uris == [own[0], "toolgate://one/x:1", own[1], "toolgate://two/x:1"]
         assert {await host.uri("one__show"), await host.uri("two__show")} <= set(uris)
         for uri in uris:
             assert (await host.read(uri))[1] == uri

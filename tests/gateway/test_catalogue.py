@@ -114,4 +114,4 @@ def test_where_there_is_one_server_its_own_name_for_a_tool_means_that_tool_and_e
     alone = Catalogue.of([tool], about={"shop": About()})
     assert [alone.resolve(name) for name in ("refund", "other")] == ["shop/refund", "other"]
     for more in ({"about": {"shop": About(), "bank": About()}}, {"about": {"shop": About()}, "missing": {"bank": "?"}}):
-        assert Catalogue.of([tool], **more).resolve("refund") == "refund"  # type: ignore[arg-type]
+        assert Catalogue.of([tool], **more).resolve("refund") == "refund"
