@@ -1,4 +1,4 @@
-"""MCP Apps: the URIs by which a tool names its user interface, in its definition's `_meta`. Pure.
+"""MCP Apps: what a tool says of its user interface, in its definition's `_meta`: its URIs, and who may call. Pure.
 
 A host reads such a URI from the server that the tool comes from, and takes only `ui://` for one (SEP-1865). The server
 need not list it. So what a tool names counts as its server's own (`uris`), and is told as the client knows it.
@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.call import JsonObject
 
-__all__ = ["SCHEME", "named", "renamed"]
+__all__ = ["SCHEME", "for_models", "named", "renamed"]
 
 SCHEME = "ui://"
 _FLAT = ("ui/resourceUri", "openai/outputTemplate")  # older than SEP-1865's `ui.resourceUri`, and still in use
@@ -22,6 +22,14 @@ def named(definition: JsonObject) -> frozenset[str]:
         return frozenset()
     said = [_of(meta.get("ui")), *map(meta.get, _FLAT)]
     return frozenset(uri for uri in said if isinstance(uri, str) and uri.startswith(SCHEME))
+
+
+def for_models(definition: JsonObject) -> bool:
+    """Whether a model may be shown it: not what is for the user interface alone."""
+    meta = definition.get("_meta")
+    ui = meta.get("ui") if isinstance(meta, Mapping) else None
+    visibility = ui.get("visibility") if isinstance(ui, Mapping) else None
+    return not isinstance(visibility, list) or "model" in visibility
 
 
 def renamed(definition: JsonObject, exposed: Callable[[str], str]) -> JsonObject:

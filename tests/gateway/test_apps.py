@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.apps import named, renamed
+from gateway.apps import for_models, named, renamed
 from gateway.uris import qualified
 
 MAIN, OTHER = "ui://dash/main", "ui://dash/other"
@@ -57,3 +57,19 @@ def test_only_the_uris_are_others_and_the_servers_own_definition_is_not_touched(
     }
     assert definition["_meta"]["ui"]["resourceUri"] == MAIN
     assert list(found) == list(definition)
+
+
+@pytest.mark.parametrize(
+    ("ui", "shown"),
+    [
+        ({}, True),
+        ({"visibility": ["model", "app"]}, True),
+        ({"visibility": ["app"]}, False),
+        ({"visibility": []}, False),
+        ({"visibility": "app"}, True),
+        ("x", True),
+    ],
+)
+def test_what_is_for_views_alone_is_not_for_models(ui: Any, shown: bool) -> None:
+    assert for_models(tool(ui=ui)) is shown
+    assert for_models({"name": "show", "_meta": [ui]})
