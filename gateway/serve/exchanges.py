@@ -212,9 +212,11 @@ class Exchanges:
         if isinstance(result, Held) and (question := await self._question(result, kind, request)):
             return question
         told = kind.told(request.client.asker.told(result))
-        if isinstance(told, ServerError) and told.code == PAGE_FIRST:
-            return _pages_first(kind.path(run.catalogue, params).partition("/")[0], told, request.caller)
-        return kind.named(run.catalogue, params, told)
+        if isinstance(told, ServerError):
+            if told.code == PAGE_FIRST:
+                return _pages_first(kind.path(run.catalogue, params).partition("/")[0], told, request.caller)
+            return told
+        return told if kind.named is None else kind.named(run.catalogue, params, told)
 
     async def _question(self, held: Held, kind: Kind, request: Request) -> Question | None:
         """What his client is asked about a call that waits, where it can be asked."""

@@ -1,5 +1,6 @@
 """The four kinds of requests that go on to a server: how each is made, and how its answer is told. A table."""
 
+import operator
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,8 @@ Make = Callable[[ClientRun, JsonObject, JsonObject, Exchange], Awaitable[CallRes
 class Kind:
     """`path` is what the parameters mean, as `server/...`; `make` takes a run, the parameters and `_meta`.
 
-    `hidden` is the answer where there is nothing for whoever asks; `named` is an answer in his own names. A kind that
-    has no rounds is never asked back; of one, a server may make a task.
+    `hidden` is the answer where there is nothing for whoever asks; `named` is what a server says, in his
+    own names. A kind that has no rounds is never asked back; of one, a server may make a task.
     """
 
     method: str
@@ -32,7 +33,7 @@ class Kind:
     hidden: Callable[[ClientRun, JsonObject], Answer]
     has_rounds: bool = True
     may_be_task: bool = False
-    named: Callable[[Catalogue, JsonObject, Answer], Answer] = lambda _catalogue, _params, answer: answer
+    named: Callable[[Catalogue, JsonObject, JsonObject], JsonObject] | None = None
 
 
 def _call(run: ClientRun, params: JsonObject, meta: JsonObject, exchange: Exchange) -> Awaitable[CallResult]:
@@ -56,10 +57,29 @@ def _resource_path(catalogue: Catalogue, params: JsonObject) -> str:
     return found.path if found else str(params["uri"])
 
 
-def _as_known(catalogue: Catalogue, params: JsonObject, answer: Answer) -> Answer:
+def _linked(catalogue: Catalogue, params: JsonObject, result: JsonObject) -> JsonObject:
+    """A tool's result, with links to resources by which the client can read them."""
+    content, uris = result.get("content"), catalogue.uris
+    if not uris.shared or not isinstance(content, list):
+        return result
+    server = catalogue.resolve(params["name"]).partition("/")[0]
+    told = [_link(one, lambda uri: uris.exposed(server, uri)) for one in content]
+    return result if all(map(operator.is_, told, content)) else {**result, "content": told}
+
+
+def _link(one: Any, exposed: Callable[[str], str]) -> Any:
+    """A block of content: itself, unless it is a resource, or a link to one, of another name."""
+    if (uri := _uri(one)) is not None:
+        return one if (known := exposed(uri)) == uri else {**one, "uri": known}
+    within = one.get("resource") if isinstance(one, dict) else None
+    told = _link(within, exposed) if _uri(within) is not None else within
+    return one if told is within else {**one, "resource": told}
+
+
+def _as_known(catalogue: Catalogue, params: JsonObject, answer: JsonObject) -> JsonObject:
     """What was read, under the URIs by which the client knows it: that of which he asked as he wrote it."""
     found = catalogue.route(params["uri"])
-    if found is None or isinstance(answer, ServerError) or not isinstance(contents := answer.get("contents"), list):
+    if found is None or not isinstance(contents := answer.get("contents"), list):
         return answer
     own = {uri for one in contents if (uri := _uri(one))}
     known = {uri: catalogue.uris.exposed(found.server, uri) for uri in own} | {found.name: params["uri"]}
@@ -95,6 +115,7 @@ KINDS: Mapping[str, Kind] = {
             replies.reply,
             _no_tool,
             may_be_task=True,
+            named=_linked,
         ),
         Kind(
             "resources/read",

@@ -17,6 +17,7 @@ from gateway.serve.callers import Quiet
 from gateway.serve.exchanges import Request
 from gateway.serve.sessions import Client
 from tests.fixtures import nursery
+from tests.fixtures.everything.content import LINK, RICH
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import MODERN, PATIENCE
 
@@ -81,8 +82,10 @@ class Host:
         return await self._front.ask(method, Request(self._client, params, caller))
 
 
-def within(tmp_path: Path, scenario: Callable[[App], Awaitable[None]], *lines: str) -> None:
-    setup = Setup(tmp_path, SERVERS)
+def within(
+    tmp_path: Path, scenario: Callable[[App], Awaitable[None]], *lines: str, servers: Mapping[str, Any] = SERVERS
+) -> None:
+    setup = Setup(tmp_path, servers)
     setup.write_policy(*(lines or LINES))
 
     async def work() -> None:
@@ -164,3 +167,24 @@ def test_a_view_calls_its_servers_tools_by_their_own_names_where_it_is_the_only_
             assert "there is no tool" in (await host.call(name))["content"][0]["text"]
 
     within(tmp_path, scenario, *LINES, "p, *, *, one/more, call, , deny, not this one")
+
+
+ALIKE = nursery.entry("-m", "tests.fixtures.everything", "stdio", "--era", "modern")
+
+
+@pytest.mark.parametrize("names", [("one",), ("one", "two")])
+def test_a_link_in_a_result_leads_to_its_own_server(tmp_path: Path, names: tuple[str, ...]) -> None:
+    async def scenario(app: App) -> None:
+        host = Host(app)
+        for name in names:
+            result = await host.call(f"{name}__rich")
+            (link,) = [one for one in result["content"] if one["type"] == "resource_link"]
+            assert link["uri"] == ("test://static-text" if len(names) == 1 else f"toolgate://{name}/test://static-text")
+            assert link == {**LINK, "uri": link["uri"]}
+            assert [one for one in result["content"] if one is not link] == [
+                one for one in RICH["content"] if one != LINK
+            ]
+            assert (await host.read(link["uri"]))[1] == link["uri"]
+
+    alike = {name: spec(name, {**ALIKE, "cwd": str(nursery.ROOT), "era": "modern"}) for name in names}
+    within(tmp_path, scenario, servers=alike)
