@@ -14,6 +14,7 @@ from gateway.duties import Duties
 from gateway.values import value
 
 __all__ = [
+    "PAGE_FIRST",
     "Action",
     "Allow",
     "Answered",
@@ -35,6 +36,7 @@ __all__ = [
     "Unsent",
     "Verdict",
     "canonical",
+    "nothing_done",
     "outcome_from_json",
     "outcome_to_json",
     "pin_of",
@@ -224,6 +226,9 @@ class Answered:
         return self.result.get("isError") is True
 
 
+PAGE_FIRST = -32042  # MCP 2025-11-25, URL mode elicitation: a page must be visited, then the request made again
+
+
 @value(frozen=True, slots=True)
 class Refused:
     """The server answered with a JSON-RPC error: it did not run the tool.
@@ -289,6 +294,11 @@ class TaskCreated:
 
 
 Outcome = Answered | InputRequired | TaskCreated | Refused | Unsent | InDoubt
+
+
+def nothing_done(outcome: Outcome) -> bool:
+    """Whether it was for nothing: not sent, or the server has only asked back, in either era's way."""
+    return isinstance(outcome, Unsent | InputRequired) or (isinstance(outcome, Refused) and outcome.code == PAGE_FIRST)
 
 
 def says(outcome: Outcome) -> bool:

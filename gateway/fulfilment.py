@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.call import (
+    PAGE_FIRST,
     Action,
     Answered,
     Arguments,
@@ -49,7 +50,7 @@ def fulfilled(outcome: Outcome, duties: Duties, action: Action, thing: Tool | Of
 
 def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> Outcome:
     redactor = Redactor(duties)
-    if isinstance(outcome, Answered | InputRequired) and duties.redact and outcome.result.get("inputRequests"):
+    if duties.redact and _asks(outcome):
         return Refused(_WITHHELD, NO_QUESTIONS)
     match outcome:
         case Answered(result):
@@ -65,6 +66,12 @@ def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> O
             told = redactor.result(said)
             return Refused(code, redactor.words(message), told.get("data"), told.get("more"))
     return outcome
+
+
+def _asks(outcome: Outcome) -> bool:
+    if isinstance(outcome, Answered | InputRequired):
+        return bool(outcome.result.get("inputRequests"))
+    return isinstance(outcome, Refused) and outcome.code == PAGE_FIRST
 
 
 def _fitting(old: JsonObject, new: JsonObject, thing: Tool | Offer | None) -> JsonObject:

@@ -13,6 +13,7 @@ import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
+from gateway.upstream.statuses import answered
 from gateway.upstream.wire import flaw_in
 from gateway.visible import shortened
 
@@ -93,8 +94,8 @@ def of_error(error: MCPError, *, started: bool, more: JsonObject | None = None) 
 def of_status(status: int) -> types.ErrorData:
     """What an HTTP status without a JSON-RPC body means: a 4xx was refused at the door, a 5xx may have run."""
     if status >= 500 or status == 408:
-        return transport_error("in_doubt", f"the server answered HTTP {status}")
-    return transport_error("refused", f"the server answered HTTP {status}", code=status)
+        return transport_error("in_doubt", answered(status))
+    return transport_error("refused", answered(status), code=status)
 
 
 def of_message(message: Any) -> Outcome:

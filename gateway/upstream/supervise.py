@@ -28,6 +28,7 @@ from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away, cause, reason, shown
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
+from gateway.upstream.statuses import explained
 from gateway.upstream.waiting import Backoff, Later, Pace, set_within, unless
 from gateway.upstream.wanted import Wanted, wanted
 from gateway.upstream.watching import Watched, background, unwish, wish, wish_again
@@ -341,7 +342,7 @@ class Supervisor:
             return InDoubt("the gateway failed while it forwarded the call")
         if isinstance(outcome, Refused) and outcome.code == types.HEADER_MISMATCH:
             connection.link.doubt()  # it wants other `Mcp-Param-*` headers than the schema that we know
-        return self._explained(outcome)
+        return explained(self.spec.name, outcome)
 
     def _tool(self, call: Call) -> Tool | None:
         return self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
@@ -362,7 +363,7 @@ class Supervisor:
         if connection is None:
             return Unsent(f"server `{self.spec.name}` is down: {away(self.missing)}")
         left = max(0.1, deadline - asyncio.get_running_loop().time())
-        return self._explained(await connection.forward(asked, {}, errand.meta, left, errand.caller))
+        return explained(self.spec.name, await connection.forward(asked, {}, errand.meta, left, errand.caller))
 
     @property
     def available(self) -> bool:
@@ -392,9 +393,3 @@ class Supervisor:
             with self._pace.wanting():
                 await set_within(self._ready, patience)
         return self._connection
-
-    def _explained(self, outcome: Outcome) -> Outcome:
-        """An outcome with our own words in it, and the server's name."""
-        if isinstance(outcome, Unsent | InDoubt):
-            return type(outcome)(f"server `{self.spec.name}`: {outcome.why}")
-        return outcome

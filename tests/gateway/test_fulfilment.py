@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Tool, Unsent
+from gateway.call import (
+    PAGE_FIRST,
+    Answered,
+    InDoubt,
+    InputRequired,
+    JsonObject,
+    Outcome,
+    Refused,
+    TaskCreated,
+    Tool,
+    Unsent,
+)
 from gateway.duties import Duties
 from gateway.fulfilment import fulfilled, rehearsed
 from gateway.redaction import WITHHELD
@@ -61,9 +72,11 @@ def test_an_error_whose_data_can_not_be_looked_through_loses_it() -> None:
 
 def test_a_question_is_not_put_where_fields_are_redacted() -> None:
     asks = {"inputRequests": {"a": {"method": "elicitation/create", "params": {"message": SSN}}}}
-    for question in (InputRequired(asks), Answered({"taskId": "t", "status": "input_required", **asks})):
+    page = Refused(PAGE_FIRST, "log in", {"elicitations": [{"url": "https://x.example", "message": SSN}]})
+    for question in (InputRequired(asks), Answered({"taskId": "t", "status": "input_required", **asks}), page):
         refused = fulfilled(question, REDACT, "call", TOOL)
         assert isinstance(refused, Refused)
+        assert refused.code != PAGE_FIRST
         assert SSN not in str(refused)
     masked = fulfilled(InputRequired({"inputRequests": {"a": {"params": {"message": KEY}}}}), SECRETS, "call", TOOL)
     assert isinstance(masked, InputRequired)
