@@ -9,6 +9,7 @@ from gateway.call import Action, JsonObject, Tool
 from gateway.names import exposed_names
 from gateway.offer import About, Offer
 from gateway.screens.finding import Finding
+from gateway.task import without_task
 from gateway.uris import Uris
 from gateway.values import value
 
@@ -91,9 +92,9 @@ class Catalogue:
 
     def definition(self, tool: Tool) -> JsonObject:
         """A tool's definition as clients are told it, but for its name: the server's own, with the URIs as they know
-        them.
+        them, and without what is the gateway's affair.
         """
-        return apps.renamed(tool.definition, lambda uri: self.uris.exposed(tool.server, uri))
+        return apps.renamed(without_task(tool.definition), lambda uri: self.uris.exposed(tool.server, uri))
 
     def find(self, action: Action, path: str) -> Tool | Offer | None:
         """What a call is about, by the server's own name. A URI that no server lists may still be there."""

@@ -24,7 +24,7 @@ from gateway.offer import Offer
 from gateway.policy import Policy
 from gateway.serve.asking import Asker, Person
 from gateway.serve.views import differing
-from gateway.uris import MAX_URI, SCHEME
+from gateway.uris import MAX_URI, qualified
 
 __all__ = ["LISTS", "Changes", "Listener", "Sources"]
 
@@ -112,7 +112,7 @@ class Listener:
 
     async def part_updated(self, key: Key, whole: Key) -> None:
         """A part has changed of the resource to which he is subscribed. Raises StoreError."""
-        uri = SCHEME + "/".join(key)
+        uri = qualified("/".join(key))
         if self._may_follow is None or not await self._may_follow(uri) or whole not in self.uris:
             return
         named, own = self.uris[whole], whole[1]

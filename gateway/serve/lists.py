@@ -25,7 +25,6 @@ from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.handshakes import Handshakes
 from gateway.serve.heads import Head
 from gateway.serve.sessions import Client, Sessions
-from gateway.task import without_task
 
 __all__ = ["Lists", "Parts", "answer_list", "with_missing"]
 
@@ -134,8 +133,7 @@ class Lists:
     def _text(self, name: str, tool: Tool) -> bytes:
         known = self._written.get(name)
         if known is None or known[0] is not tool:
-            definition = without_task(self._sessions.catalogue.definition(tool))
-            known = self._written[name] = tool, dumped({**definition, "name": name})
+            known = self._written[name] = tool, dumped({**self._sessions.catalogue.definition(tool), "name": name})
         return known[1]
 
     def _keep(self, names: tuple[str, ...], joined: bytes) -> None:
