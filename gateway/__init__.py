@@ -18,6 +18,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     names           `server/tool` for people <-> the one name that models and clients see
     weburls         where an address of the web leads, however it is written
     aliases         in which ways a URI can be read
+    apps            what tools say of their user interfaces
     uris            which server a URI means
     catalogue       all that every server offers, as one immutable value
     budget          limits, spend, prices: arithmetic

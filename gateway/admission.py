@@ -13,13 +13,13 @@ from gateway.call import (
     Action,
     Allow,
     Call,
-    InputRequired,
     JsonObject,
     Outcome,
     Refused,
     TaskCreated,
     Tool,
     Unsent,
+    nothing_done,
     outcome_to_json,
 )
 from gateway.caller import NOBODY, Caller
@@ -245,7 +245,7 @@ class Admission:
     def concluded(self, outcome: Outcome) -> tuple[Change, ...]:
         """What is noted beside the approval on which it was made: which outcome it led to."""
         approval = self.facts.approval
-        if approval is None or isinstance(outcome, Unsent | InputRequired):
+        if approval is None or nothing_done(outcome):
             return ()
         text = encode({name: whole(item) for name, item in outcome_to_json(outcome).items()})
         return (Conclude(approval.id, hashlib.sha256(text).hexdigest()),)
@@ -254,7 +254,7 @@ class Admission:
         """What was used up for nothing: the server was not reached, or has only asked back. Answers that it refused may
         be mended.
         """
-        nothing, once = isinstance(outcome, Unsent | InputRequired), self.attempt.once
+        nothing, once = nothing_done(outcome), self.attempt.once
         again = (Again(once.token),) if once is not None and isinstance(outcome, Unsent | Refused) else ()
         return (*again, *restored(self.call, self.work, self.used_up)) if self.used_up and nothing else again
 

@@ -14,6 +14,7 @@ from gateway.duties import Duties
 from gateway.values import value
 
 __all__ = [
+    "PAGE_FIRST",
     "Action",
     "Allow",
     "Answered",
@@ -35,6 +36,7 @@ __all__ = [
     "Unsent",
     "Verdict",
     "canonical",
+    "nothing_done",
     "outcome_from_json",
     "outcome_to_json",
     "pin_of",
@@ -224,13 +226,36 @@ class Answered:
         return self.result.get("isError") is True
 
 
+PAGE_FIRST = -32042  # MCP 2025-11-25, URL mode elicitation: a page must be visited, then the request made again
+
+
 @value(frozen=True, slots=True)
 class Refused:
-    """The server answered with a JSON-RPC error: it did not run the tool."""
+    """The server answered with a JSON-RPC error: it did not run the tool.
+
+    `more` is what else stands in the error object.
+    """
 
     code: int
     message: str
     data: Any = None
+    more: JsonObject | None = None
+
+    @classmethod
+    def of(cls, error: Mapping[str, Any]) -> "Refused":
+        """What an error object says, well formed or not."""
+        code, message = error.get("code"), error.get("message")
+        more = {key: item for key, item in error.items() if key not in _OF_ERRORS}
+        number, text = int(code) if isinstance(code, int) else 0, message if isinstance(message, str) else ""
+        return cls(number, text, error.get("data"), more or None)
+
+    def to_json(self) -> JsonObject:
+        """The error object."""
+        data = {} if self.data is None else {"data": self.data}
+        return {"code": self.code, "message": self.message, **data, **(self.more or {})}
+
+
+_OF_ERRORS = ("code", "message", "data")
 
 
 @value(frozen=True, slots=True)
@@ -271,6 +296,11 @@ class TaskCreated:
 Outcome = Answered | InputRequired | TaskCreated | Refused | Unsent | InDoubt
 
 
+def nothing_done(outcome: Outcome) -> bool:
+    """Whether it was for nothing: not sent, or the server has only asked back, in either era's way."""
+    return isinstance(outcome, Unsent | InputRequired) or (isinstance(outcome, Refused) and outcome.code == PAGE_FIRST)
+
+
 def says(outcome: Outcome) -> bool:
     """Whether it holds words of a server: an answer, a question, a refusal."""
     return isinstance(outcome, Answered | InputRequired | TaskCreated | Refused)
@@ -289,7 +319,10 @@ _NAMES: Mapping[type[Outcome], str] = {cls: name for name, cls in _OUTCOMES.item
 
 def outcome_to_json(outcome: Outcome) -> JsonObject:
     """`{"kind": "answered", "result": {...}}` and so on: the form in which an outcome is stored."""
-    return {"kind": _NAMES[type(outcome)]} | {name: getattr(outcome, name) for name in outcome.__dataclass_fields__}
+    said = {"kind": _NAMES[type(outcome)]} | {name: getattr(outcome, name) for name in outcome.__dataclass_fields__}
+    if "more" in said and not said["more"]:
+        del said["more"]
+    return said
 
 
 def outcome_from_json(value: JsonObject) -> Outcome:

@@ -50,6 +50,11 @@ class Caller(Protocol):
         """The least level of the log messages that it wants; None: it wants none."""
         ...
 
+    @property
+    def spared(self) -> bool:
+        """Whether a policy keeps from him what is said in words before the answer. Nobody may hear it in his place."""
+        ...
+
     def hear(self, method: str, params: JsonObject) -> None:
         """A notification that belongs to this request (`notifications/progress`, `notifications/message`).
 
@@ -74,6 +79,7 @@ class _Nobody:
     capabilities: JsonObject = field(default_factory=dict)
     wants_progress: bool = False
     log_level: str | None = None
+    spared: bool = False
 
     def hear(self, method: str, params: JsonObject) -> None:
         """Nobody listens."""

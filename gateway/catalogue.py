@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import NamedTuple
 
-from gateway.call import Action, Tool
+from gateway import apps
+from gateway.call import Action, JsonObject, Tool
 from gateway.names import exposed_names
 from gateway.offer import About, Offer
 from gateway.screens.finding import Finding
+from gateway.task import without_task
 from gateway.uris import Uris
 from gateway.values import value
 
@@ -70,7 +72,7 @@ class Catalogue:
             rejected=dict(rejected or {}),
             prompts=prompts,
             prompt_names=exposed_names(prompts, unprefixed),
-            uris=Uris.of(others, _with_resources(said, [*by_path.values(), *others])),
+            uris=Uris.of(others, _with_resources(said, [*by_path.values(), *others]), _interfaces(by_path.values())),
             about=said,
         )
 
@@ -88,6 +90,12 @@ class Catalogue:
         """The resource that a client's URI means, with the server's own URI; None if nobody can say whose it is."""
         return self.uris.route(uri)
 
+    def definition(self, tool: Tool) -> JsonObject:
+        """A tool's definition as clients are told it, but for its name: the server's own, with the URIs as they know
+        them, and without what is the gateway's affair.
+        """
+        return apps.renamed(without_task(tool.definition), lambda uri: self.uris.exposed(tool.server, uri))
+
     def find(self, action: Action, path: str) -> Tool | Offer | None:
         """What a call is about, by the server's own name. A URI that no server lists may still be there."""
         match action:
@@ -102,9 +110,11 @@ class Catalogue:
     def resolve(self, name: str) -> str:
         """The `server/tool` path that a model's or client's name means; a path, or an unknown name, as it is.
 
-        The tools of a server that is missing have no names; they read `server__tool`.
+        The tools of a server that is missing have no names; they read `server__tool`. Where there is one server, its
+        own name for a tool can mean nothing else: by that the views of MCP Apps call.
         """
-        return self._meant(name, self.names)
+        path = self._meant(name, self.names)
+        return self._of_the_only(name) if path == name and path not in self.tools else path
 
     def resolve_prompt(self, name: str) -> str:
         """The same for prompts."""
@@ -115,6 +125,11 @@ class Catalogue:
             return names[name]
         server, _, own = name.partition("__")
         return f"{server}/{own}" if own and server in self.missing else name
+
+    def _of_the_only(self, name: str) -> str:
+        servers = {*self.about, *self.missing}
+        path = f"{servers.pop()}/{name}" if len(servers) == 1 else name
+        return path if path in self.tools else name
 
     def exposed(self, path: str) -> str:
         """The exposed name of a path. Raises KeyError when there is no such tool."""
@@ -127,6 +142,11 @@ class Catalogue:
 def _parts(path: str) -> tuple[str, str]:
     server, _, name = path.partition("/")
     return server, name
+
+
+def _interfaces(tools: Iterable[Tool]) -> frozenset[tuple[str, str]]:
+    """What tools name as their user interfaces, with their servers."""
+    return frozenset((tool.server, uri) for tool in tools for uri in apps.named(tool.definition))
 
 
 def _with_resources(about: Mapping[str, About], offered: Iterable[Tool | Offer]) -> Mapping[str, bool]:

@@ -33,7 +33,7 @@ from gateway.store import Lease, Once, Store, run_account, title_of
 from gateway.store.lease import owner_name
 from gateway.tracing import Place, Tracing
 from gateway.unrecorded import Unrecorded
-from gateway.uris import SCHEME
+from gateway.uris import meant
 from gateway.values import value
 
 __all__ = ["ClientRun", "Clients", "Exchange", "Round", "Seat", "new_run_id"]
@@ -358,7 +358,8 @@ class ClientRun(Shown):
         found = self.catalogue.route(uri)
         if found is not None:
             return found.path, found.name
-        return uri.removeprefix(SCHEME), uri
+        whose = meant(uri)
+        return "/".join(whose) if whose else uri, uri
 
     def _reference(self, reference: Any) -> tuple[str, Any]:
         """The path of what is completed, and the reference in the server's own words."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.call import (
+    PAGE_FIRST,
     Action,
     Answered,
     Arguments,
@@ -49,7 +50,7 @@ def fulfilled(outcome: Outcome, duties: Duties, action: Action, thing: Tool | Of
 
 def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> Outcome:
     redactor = Redactor(duties)
-    if isinstance(outcome, Answered | InputRequired) and duties.redact and outcome.result.get("inputRequests"):
+    if duties.redact and _asks(outcome):
         return Refused(_WITHHELD, NO_QUESTIONS)
     match outcome:
         case Answered(result):
@@ -60,10 +61,17 @@ def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> O
             return TaskCreated({**redactor.result(result), **theirs}, identity)
         case InputRequired(result):
             return InputRequired(redactor.result(result))
-        case Refused(code, message, data):
-            told = redactor.result({"data": data})["data"] if data is not None else None
-            return Refused(code, redactor.words(message), told)
+        case Refused(code, message, data, more):
+            said = {key: item for key, item in (("data", data), ("more", more)) if item is not None}
+            told = redactor.result(said)
+            return Refused(code, redactor.words(message), told.get("data"), told.get("more"))
     return outcome
+
+
+def _asks(outcome: Outcome) -> bool:
+    if isinstance(outcome, Answered | InputRequired):
+        return bool(outcome.result.get("inputRequests"))
+    return isinstance(outcome, Refused) and outcome.code == PAGE_FIRST
 
 
 def _fitting(old: JsonObject, new: JsonObject, thing: Tool | Offer | None) -> JsonObject:
@@ -93,8 +101,8 @@ def _size(outcome: Outcome) -> int:
     match outcome:
         case Answered(result) | InputRequired(result):
             return len(result.text) if isinstance(result, Verbatim) else len(encode(result))
-        case Refused(_, message, data):
-            return len(encode([message, data]))
+        case Refused(_, message, data, more):
+            return len(encode([message, data, more] if more else [message, data]))
     return 0
 
 

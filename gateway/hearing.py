@@ -151,6 +151,10 @@ class _Around:
     def log_level(self) -> str | None:
         return self.caller.log_level
 
+    @property
+    def spared(self) -> bool:
+        return self.caller.spared
+
 
 @value(frozen=True, slots=True)
 class _Overheard(_Around):
@@ -177,6 +181,10 @@ class _Spared(_Around):
     def log_level(self) -> str | None:
         return None
 
+    @property
+    def spared(self) -> bool:
+        return True
+
     def hear(self, method: str, params: JsonObject) -> None:
         if method == "notifications/progress":
             self.caller.hear(method, {key: item for key, item in params.items() if _tells_how_far(key, item)})
@@ -196,7 +204,7 @@ class _Bounded:
     def __init__(self, caller: Caller, limit: int) -> None:
         self._caller, self._left = caller, limit
         self.key, self.modern, self.capabilities = caller.key, caller.modern, caller.capabilities
-        self.wants_progress, self.log_level = caller.wants_progress, caller.log_level
+        self.wants_progress, self.log_level, self.spared = caller.wants_progress, caller.log_level, caller.spared
 
     def hear(self, method: str, params: JsonObject) -> None:
         if self._has_room(params):

@@ -11,7 +11,8 @@ __all__ = ["brief"]
 OTHERWISE = "it can't be reached; the gateway's log says why"
 
 _OURS = re.compile(
-    r"it did not answer within [\d.e+]+ s|it is still connecting|it went away again"
+    r"the server answered HTTP 401: it does not take the credentials of `[^`]+`: log in with `toolgate login [^`]+`"
+    r"|it did not answer within [\d.e+]+ s|it is still connecting|it went away again"
     r"|it exited with code \d+|it was ended by SIG[A-Z0-9]+|it closed its output"
     r"|it wrote a line longer than `max_answer` lets it"
     r"|the connection (?:ended|broke)|the server answered HTTP \d{3}|its tools could not be listed again"

@@ -24,12 +24,12 @@ from gateway.call import (
     Call,
     Deny,
     InDoubt,
-    InputRequired,
     JsonObject,
     Outcome,
     TaskCreated,
     Unsent,
     Verdict,
+    nothing_done,
     outcome_to_json,
     says,
 )
@@ -322,7 +322,7 @@ class Pipeline:
         if isinstance(outcome, TaskCreated):
             outcome = replace(outcome, id=f"T-{secrets.token_hex(16)}")
             back = (Follow(admission.task(outcome, time.time())),)
-        spent = Spend() if isinstance(outcome, Unsent | InputRequired) else price
+        spent = Spend() if nothing_done(outcome) else price
         left: Sequence[JsonObject] = ()
         if admission.bill is not None:
             most = charged(admission.bill, outcome)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gateway.accounts import Bill, Claim, tells_errors_apart
 from gateway.budget import Limits, Spend
-from gateway.call import Answered, InputRequired, Outcome, TaskCreated, Unsent
+from gateway.call import Answered, Outcome, TaskCreated, nothing_done
 from gateway.failures import failure_of
 from gateway.standing import Held
 from gateway.store import Change, Reserve, Settle
@@ -30,7 +30,7 @@ def settled(bill: Bill, outcome: Outcome, millis: int) -> tuple[Change, ...]:
 
 def charged(bill: Bill, outcome: Outcome) -> Spend:
     """What was not sent, or only asked back, costs nothing; all else that left counts, whatever came of it."""
-    if isinstance(outcome, Unsent | InputRequired):
+    if nothing_done(outcome):
         return Spend()
     fine = isinstance(outcome, TaskCreated) or (isinstance(outcome, Answered) and not outcome.is_error)
     return replace(bill.amount, errors=0 if fine else 1, nanos=bill.toll.charged(outcome))

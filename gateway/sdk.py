@@ -6,6 +6,8 @@ packages stand without their `__init__`, which runs when a name of it is wanted 
 ever), and models are built when they are first used. The two rooms that use the SDK import this module first; where it
 is loaded already, that changes nothing. So it is with uvicorn, of which we use the server, and not the program that
 restarts it when a file changes: its own parts want one name of it, which has a home of its own.
+
+An error may say more than the SDK's model of it has a place for. It is kept, because a gateway passes it on.
 """
 
 import contextlib
@@ -102,6 +104,19 @@ def _by_the_side() -> None:
         for name in (*_PACKAGES, *_LATE):
             if name not in sys.modules:
                 _put_up(name)
+        _keep_all_of_errors()
+
+
+def _keep_all_of_errors() -> None:
+    jsonrpc = sys.modules[f"{_MODELS}.jsonrpc"]
+    if jsonrpc.ErrorData.model_config.get("extra") == "allow":
+        return
+    jsonrpc.ErrorData.model_config["extra"] = "allow"
+    for one in (jsonrpc.ErrorData, jsonrpc.JSONRPCError):
+        if one.__pydantic_complete__:
+            one.model_rebuild(force=True)
+    if jsonrpc.jsonrpc_message_adapter.pydantic_complete:
+        jsonrpc.jsonrpc_message_adapter.rebuild(force=True)
 
 
 def _put_up(name: str) -> None:

@@ -124,18 +124,13 @@ def ended(state: JsonObject) -> Outcome | None:
             return Answered(result) if isinstance(result, dict) else InDoubt("the task ended without a result")
         case "failed":
             error = state.get("error")
-            return _refused(error if isinstance(error, Mapping) else {})
+            return Refused.of(error if isinstance(error, Mapping) else {})
         case "cancelled":
             return InDoubt("the task was cancelled")
     return None
 
 
-def _refused(error: Mapping[str, Any]) -> Outcome:
-    code = error.get("code")
-    return Refused(code if isinstance(code, int) else 0, str(error.get("message", "")), error.get("data"))
-
-
 def error_of(refused: Refused) -> JsonObject:
     """A JSON-RPC error object. What is about our own request to the server is not its client's to mend."""
     code = _INTERNAL_ERROR if refused.code in _HOP_CODES else refused.code
-    return {"code": code, "message": refused.message} | ({} if refused.data is None else {"data": refused.data})
+    return {**refused.to_json(), "code": code}

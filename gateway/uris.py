@@ -1,22 +1,27 @@
 """Which server a URI means: resources and templates of all servers under one roof. Pure, apart from a bounded cache.
 
-A URI goes through unchanged where one server lists it. Where several do, each is exposed as `toolgate://SERVER/URI`,
-the server's own URI verbatim behind the first slash; in that form every resource of every server can be named. What
-nobody lists is found by the servers' templates (RFC 6570), else it belongs to the only server that has resources.
+A URI goes through unchanged where one server lists it, or names it as the user interface of a tool (`apps`). Where
+several do, each is exposed as `toolgate://SERVER/URI`, the server's own URI verbatim behind the first slash; in that
+form every resource of every server can be named. Hosts take nothing but `ui://` for a user interface: what begins so
+is exposed as `ui://toolgate/SERVER/...`, which is the same in another form. What nobody lists is found by the servers'
+templates (RFC 6570), else it belongs to the only server that has resources.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from gateway import apps
 from gateway.offer import Offer
 
-__all__ = ["MAX_URI", "SCHEME", "Uris", "qualified"]
+__all__ = ["MAX_URI", "Uris", "meant", "qualified"]
 
-SCHEME = "toolgate://"
+_SCHEME = "toolgate://"
+_APPS = f"{apps.SCHEME}toolgate/"
+_FORMS = ((_SCHEME, ""), (_APPS, apps.SCHEME))  # how a qualified URI begins, and what its server's own one begins with
 MAX_URI = 8192  # characters of a URI that a client may name, and that templates are tried on
 _MAX_TEMPLATE = 2048  # characters
 _MAX_EXPRESSIONS = 32
@@ -41,7 +46,8 @@ _VARIABLES = re.compile(r"[+#./;?&]?[A-Za-z0-9_.%-]+(?:\*|:[0-9]{1,4})?(?:,[A-Za
 class Uris:
     """`listed` by exposed URI and `templates` by exposed template, both in a stable order.
 
-    `servers` says of each server that has resources at all whether it is trusted.
+    `servers` says of each server that has resources at all whether it is trusted. `own` is what they list, by their
+    own URIs, and `interfaces` what their tools name; what is of several is `shared`.
     """
 
     listed: Mapping[str, Offer] = field(default_factory=dict)
@@ -49,18 +55,25 @@ class Uris:
     servers: Mapping[str, bool] = field(default_factory=dict)
     own: Mapping[tuple[str, str], Offer] = field(default_factory=dict, repr=False)
     shared: frozenset[str] = frozenset()
+    interfaces: frozenset[tuple[str, str]] = frozenset()
     within: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, offers: Sequence[Offer], servers: Mapping[str, bool]) -> "Uris":
-        """Of two offers of one server with the same name the first one counts."""
+    def of(
+        cls, offers: Sequence[Offer], servers: Mapping[str, bool], interfaces: Collection[tuple[str, str]] = ()
+    ) -> "Uris":
+        """Of two offers of one server with the same name the first one counts. `interfaces` are servers, and what a
+        tool of theirs names; a server without resources has none.
+        """
         resources = _first_of_each(offers, "resource")
         templates = _first_of_each(offers, "template")
-        named = {offer.server: offer.trusted for offer in (*resources.values(), *templates.values())}
-        shared, doubled = _shared(resources), _shared(templates)
-        listed = {_exposed(offer, shared): offer for offer in resources.values()}
-        shown = tuple((_exposed(offer, doubled), offer) for offer in templates.values())
-        return cls(listed, shown, {**servers, **named}, resources, shared | doubled)
+        having = {**servers, **{one.server: one.trusted for one in (*resources.values(), *templates.values())}}
+        named = frozenset((server, uri) for server, uri in interfaces if server in having)
+        shared = _shared(named.union(resources))
+        doubled = _shared(templates)
+        listed = {_exposed(offer.path, shared): offer for offer in resources.values()}
+        shown = tuple((_exposed(offer.path, doubled), offer) for offer in templates.values())
+        return cls(listed, shown, having, resources, shared | doubled, named)
 
     def part(self, serves: Callable[[str], bool], within: Callable[[str], bool]) -> "Uris":
         """What is there of servers and of `server/uri` paths that these let through."""
@@ -70,6 +83,7 @@ class Uris:
             templates=tuple((shown, offer) for shown, offer in self.templates if within(offer.path)),
             servers={server: trusted for server, trusted in self.servers.items() if serves(server)},
             own={key: offer for key, offer in self.own.items() if within(offer.path)},
+            interfaces=frozenset(one for one in self.interfaces if within("/".join(one))),
             within=within,
         )
 
@@ -83,19 +97,21 @@ class Uris:
 
     def route(self, uri: str) -> Offer | None:
         """The resource that a client's URI means, by the server's own URI; None if nobody can say whose it is."""
-        if _is_qualified(uri):
-            return self.resource(*_split(uri))
-        if uri in self.listed:
-            return self.listed[uri]
-        if uri in self.shared:
-            return None
-        server = self._by_template(uri) or (next(iter(self.servers)) if len(self.servers) == 1 else "")
-        return self.resource(server, uri)
+        if (whose := meant(uri)) is not None:
+            return self.resource(*whose)
+        owners = [one for one in self.servers if (one, uri) in self.own or (one, uri) in self.interfaces]
+        if not owners and uri not in self.shared:
+            owners = [self._by_template(uri) or (next(iter(self.servers)) if len(self.servers) == 1 else "")]
+        return self.resource(owners[0], uri) if len(owners) == 1 else None
+
+    def exposed(self, server: str, uri: str) -> str:
+        """A server's own URI as clients know it."""
+        return _exposed(f"{server}/{uri}", self.shared)
 
     def template(self, text: str) -> Offer | None:
         """The template that a client names by its text."""
-        if _is_qualified(text):
-            return self.own_template(*_split(text))
+        if (whose := meant(text)) is not None:
+            return self.own_template(*whose)
         return next((offer for exposed, offer in self.templates if exposed == text), None)
 
     def own_template(self, server: str, text: str) -> Offer | None:
@@ -115,19 +131,20 @@ class Uris:
         return servers.pop() if len(servers) == 1 else ""
 
 
-def qualified(offer: Offer) -> str:
-    """`toolgate://SERVER/URI`."""
-    return f"{SCHEME}{offer.path}"
+def qualified(path: str) -> str:
+    """The other form of `SERVER/URI`, of which nobody else has anything."""
+    server, _, uri = path.partition("/")
+    start, own = _FORMS[uri.startswith(apps.SCHEME)]
+    return f"{start}{server}/{uri[len(own) :]}"
 
 
-def _split(uri: str) -> tuple[str, str]:
-    """The server and its own URI, of a qualified one."""
-    server, _, own = uri[len(SCHEME) :].partition("/")
-    return server, own
-
-
-def _is_qualified(uri: str) -> bool:
-    return uri[: len(SCHEME)].lower() == SCHEME
+def meant(uri: str) -> tuple[str, str] | None:
+    """The server and its own URI, of a qualified one; None for another."""
+    for start, own in _FORMS:
+        if uri[: len(start)].lower() == start:
+            server, _, rest = uri[len(start) :].partition("/")
+            return server, own + rest if rest else ""
+    return None
 
 
 def _first_of_each(offers: Iterable[Offer], kind: str) -> dict[tuple[str, str], Offer]:
@@ -137,15 +154,16 @@ def _first_of_each(offers: Iterable[Offer], kind: str) -> dict[tuple[str, str], 
     return found
 
 
-def _shared(offers: Iterable[tuple[str, str]]) -> frozenset[str]:
+def _shared(names: Iterable[tuple[str, str]]) -> frozenset[str]:
     """The names that more than one server has."""
-    uses = Counter(name for _, name in offers)
+    uses = Counter(name for _, name in names)
     return frozenset(name for name, count in uses.items() if count > 1)
 
 
-def _exposed(offer: Offer, shared: frozenset[str]) -> str:
+def _exposed(path: str, shared: Collection[str]) -> str:
     """A server that lists a URI of our own form could be taken for the one that it names: it is told apart, too."""
-    return qualified(offer) if offer.name in shared or _is_qualified(offer.name) else offer.name
+    uri = path.partition("/")[2]
+    return qualified(path) if uri in shared or meant(uri) is not None else uri
 
 
 def _rank(offer: Offer) -> tuple[bool, int]:

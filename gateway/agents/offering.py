@@ -15,6 +15,7 @@ from typing import Any
 from gateway.agents import DEFAULT_WINDOW, Agent
 from gateway.agents.searching import Index
 from gateway.agents.sleeping import WAIT, WAIT_FOR
+from gateway.apps import for_models
 from gateway.arguments import ArgumentsError, parse_json
 from gateway.call import Tool
 from gateway.catalogue import Catalogue
@@ -97,11 +98,13 @@ class Answer:
 
 
 def offered(agent: Agent, catalogue: Catalogue, visible: Callable[[Tool], bool]) -> Offered:
-    """The tools that this agent's model may use, in a stable order (providers cache prompts by prefix)."""
+    """The tools that this agent's model may use, in a stable order (providers cache prompts by prefix). Who shows no
+    user interfaces has none for what is theirs alone.
+    """
     return Offered(
         ToolSpec(name, tool.description, tool.input_schema, agent.asking.strict)
         for name, path in catalogue.names.items()
-        if _named(path, agent.tools) and visible(tool := catalogue.tools[path])
+        if _named(path, agent.tools) and visible(tool := catalogue.tools[path]) and for_models(tool.definition)
     )
 
 

@@ -36,8 +36,8 @@ def screen_outcome(outcome: Outcome) -> ResultScreen:
     match outcome:
         case Answered(result) | InputRequired(result) | TaskCreated(result):
             return screen_result(result)
-        case Refused(_, message, data):
-            return screen_result({"message": message, "data": data})
+        case Refused(_, message, data, more):
+            return screen_result({"message": message, "data": data, "more": more})
     return NOTHING  # our own words
 
 

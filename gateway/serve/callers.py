@@ -43,6 +43,7 @@ class Quiet:
     capabilities: JsonObject = field(default_factory=dict)
     wants_progress: bool = False
     log_level: str | None = None
+    spared: bool = False
 
     def hear(self, method: str, params: JsonObject) -> None:
         """It did not ask for it."""
@@ -54,6 +55,8 @@ class Quiet:
 
 class Talking:
     """A client whose request came through the SDK. `key` names whoever may share a connection with him."""
+
+    spared = False
 
     def __init__(self, context: Any, key: str) -> None:
         self._context = context

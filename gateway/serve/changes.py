@@ -1,8 +1,10 @@
 """Who wants to be told that a list changed, or a resource, and is told it.
 
 A change is news only until it is told: whoever reads slowly is told once of ten changes, and the newest is what he then
-finds. Nothing here waits for a client, or for a server. An edited policy is noticed while somebody listens, and told to
-those for whom it makes a difference.
+finds. Nothing here waits for a client, or for a server. A server may say that a part of a resource has changed (MCP,
+Resources: the URI "might be a sub-resource" of the one that was subscribed to): that is told to whoever is subscribed
+to what stands above it in the URI, if he might subscribe to the part itself. An edited policy is noticed while somebody
+listens, and told to those for whom it makes a difference.
 """
 
 import asyncio
@@ -22,6 +24,7 @@ from gateway.offer import Offer
 from gateway.policy import Policy
 from gateway.serve.asking import Asker, Person
 from gateway.serve.views import differing
+from gateway.uris import MAX_URI, qualified
 
 __all__ = ["LISTS", "Changes", "Listener", "Sources"]
 
@@ -31,6 +34,8 @@ MOST_EACH = MOST // 4  # of one person
 MOST_URIS = 500  # of one listener
 MOST_TEXT = 256 * 1024  # characters of these: with each new one a server is told all of them again
 MOST_TEXT_EACH = 4 * MOST_TEXT  # of all of one person's
+MOST_PARTS = 1000  # that a listener is still to be told of; beyond, it is what he subscribed to that has changed
+MOST_ABOVE = 64  # places in a URI at which another one may end
 POLICY_LOOK = 1.0  # seconds between two looks at the policy, while somebody listens
 
 Send = Callable[[str, JsonObject], Awaitable[None]]
@@ -61,14 +66,21 @@ class Sources(Protocol):
 
 
 class Listener:
-    """`asker`, who listens. `send` takes a method and its parameters; `may_hear` is asked again at each update. Where a
-    server acts for each user, he is told of his own.
+    """`asker`, who listens. `send` takes a method and its parameters; `may_hear` is asked again at each update, and
+    `may_follow` about a part of what he subscribed to, by its qualified URI. Where a server acts for each user, he is
+    told of his own.
     """
 
     def __init__(
-        self, send: Send, lists: Collection[str], asker: Asker, may_hear: Callable[[str], bool] = lambda _path: True
+        self,
+        send: Send,
+        lists: Collection[str],
+        asker: Asker,
+        may_hear: Callable[[str], bool] = lambda _path: True,
+        may_follow: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self._send, self._lists, self.asker, self._may_hear = send, lists, asker, may_hear
+        self._may_follow = may_follow
         self.uris: dict[Key, str] = {}  # as he names them
         self._pending: dict[str, JsonObject] = {}
         self._news = asyncio.Event()
@@ -89,9 +101,29 @@ class Listener:
 
     def updated(self, key: Key, subject: Subject | None) -> None:
         """A resource has changed: for this subject, or for all."""
-        mine = subject is None or (subject.tenant, subject.user) == self.asker.person
-        if mine and key in self.uris and self._may_hear("/".join(key)):
+        if self._is_mine(subject) and key in self.uris and self._may_hear("/".join(key)):
             self._tell("notifications/resources/updated", {"uri": self.uris[key]})
+
+    def above(self, keys: Iterable[Key], subject: Subject | None) -> Key | None:
+        """The first of these to which he is subscribed, if a change for this subject is his affair."""
+        if self._may_follow is None or not self.uris or not self._is_mine(subject):
+            return None
+        return next((key for key in keys if key in self.uris), None)
+
+    async def part_updated(self, key: Key, whole: Key) -> None:
+        """A part has changed of the resource to which he is subscribed. Raises StoreError."""
+        uri = qualified("/".join(key))
+        if self._may_follow is None or not await self._may_follow(uri) or whole not in self.uris:
+            return
+        named, own = self.uris[whole], whole[1]
+        if len(self._pending) >= MOST_PARTS:
+            self.updated(whole, None)
+            return
+        told = named.removesuffix(own) + key[1] if named.endswith(own) else uri
+        self._tell("notifications/resources/updated", {"uri": told})
+
+    def _is_mine(self, subject: Subject | None) -> bool:
+        return subject is None or (subject.tenant, subject.user) == self.asker.person
 
     def _tell(self, method: str, params: JsonObject) -> None:
         about = params.get("uri") or params.get("taskId", "")
@@ -242,8 +274,24 @@ class Changes:
                 listener.list_changed(kind)
 
     def _updated(self, server: str, uri: str, subject: Subject | None) -> None:
+        key, above = (server, uri), list(_above(server, uri))
         for listener in self._listeners:
-            listener.updated((server, uri), subject)
+            listener.updated(key, subject)
+            whole = None if key in listener.uris else listener.above(above, subject)
+            if whole is not None:
+                self._later(listener.part_updated(key, whole))
+
+
+def _above(server: str, uri: str) -> Iterator[Key]:
+    """The URIs of which this one may be a part, the longest first."""
+    if len(uri) > MAX_URI:
+        return
+    start = uri.find("://") + 3 if "://" in uri else 0
+    ends = [place for place, letter in enumerate(uri) if place >= start and letter in "/?#"][:MOST_ABOVE]
+    for end in reversed(ends):
+        if end + 1 < len(uri):
+            yield server, uri[: end + 1]
+        yield server, uri[:end]
 
 
 def _shown(catalogue: Catalogue) -> Mapping[str, object]:

@@ -3,7 +3,8 @@
 A server that needs input asks for it, and so does the gateway where a person must agree first (`consent`). A server of
 the modern era answers with its questions (`input_required`); one of the older era asks in the middle of the call. A
 client of the modern era is asked by an answer, and comes back with what he says (`states`, `parking`); one of the older
-era is asked while he waits.
+era is asked while he waits. A server of the older era may also refuse a request until a page was visited: its own era
+knows that error, and the modern one gets it as a question, after whose answer the request is made anew.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Any
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import InputRequired, JsonObject, outcome_from_json
+from gateway.call import PAGE_FIRST, InputRequired, JsonObject, outcome_from_json
 from gateway.caller import Caller, CantAsk, asks
 from gateway.clients import Exchange, Round
 from gateway.errors import AlreadyUsed
@@ -27,7 +28,8 @@ from gateway.serve.consent import Consent, Question, said_in
 from gateway.serve.envelope import passed_on
 from gateway.serve.kinds import Answer, Kind
 from gateway.serve.parking import Asked, Gone, Parking
-from gateway.serve.questions import QUESTIONS, for_the_handshake_era, lacking, worded
+from gateway.serve.questions import QUESTIONS, for_the_handshake_era, for_the_modern_era, lacking, pages_first, worded
+from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.states import Bond, Carried, States
 from gateway.signature import Misleading, signed_result
@@ -54,10 +56,10 @@ class Request:
 
 @value(frozen=True, slots=True)
 class _Pending:
-    """A server's questions, as it put them, and what goes on when they are answered."""
+    """A server's questions, as it put them, and what goes on when they are answered; None: the request begins anew."""
 
     result: JsonObject
-    round: Round
+    round: Round | None
 
     @property
     def state(self) -> str | None:
@@ -117,6 +119,8 @@ class Exchanges:
             return self._told(await self._resumed(carried.parked, request), kind, request)
         if carried.approval is not None:
             return await self._answered(carried, kind, request)
+        if carried.again:
+            return await self._by_answers(kind, _visited(request))
 
         def work(caller: Caller) -> Awaitable[Answer | _Pending | Question]:
             answers = _answers(params, carried.state)
@@ -145,8 +149,7 @@ class Exchanges:
             raise MCPError(types.INVALID_PARAMS, _USED) from None
         if consent is not None and not again:
             return kind.told(asker.told(await consent.held(approval)))
-        params = {key: each for key, each in request.params.items() if key not in _ROUND}
-        return await self._by_answers(kind, Request(request.client, params, request.caller))
+        return await self._by_answers(kind, _anew(request))
 
     # ----
 
@@ -184,7 +187,8 @@ class Exchanges:
                         raise MCPError(
                             types.MISSING_REQUIRED_CLIENT_CAPABILITY, text, {"requiredCapabilities": missing}
                         )
-                state = self._states.sealed(Carried(made.state, made.round), self._bond(kind, request))
+                carried = Carried(made.state, made.round, again=made.round is None)
+                state = self._states.sealed(carried, self._bond(kind, request))
                 return {**made.result, "requestState": state}
         return made
 
@@ -207,7 +211,12 @@ class Exchanges:
                 return kind.hidden(run, params)
         if isinstance(result, Held) and (question := await self._question(result, kind, request)):
             return question
-        return kind.told(request.client.asker.told(result))
+        told = kind.told(request.client.asker.told(result))
+        if isinstance(told, ServerError):
+            if told.code == PAGE_FIRST:
+                return _pages_first(kind.path(run.catalogue, params).partition("/")[0], told, request.caller)
+            return told
+        return told if kind.named is None else kind.named(run.catalogue, params, told)
 
     async def _question(self, held: Held, kind: Kind, request: Request) -> Question | None:
         """What his client is asked about a call that waits, where it can be asked."""
@@ -221,6 +230,34 @@ def _questions_in(result: CallResult) -> JsonObject | None:
         return None
     outcome = outcome_from_json(result.outcome)
     return unforged(outcome.result) if isinstance(outcome, InputRequired) else None
+
+
+def _anew(request: Request) -> Request:
+    params = {key: each for key, each in request.params.items() if key not in _ROUND}
+    return Request(request.client, params, request.caller)
+
+
+def _visited(request: Request) -> Request:
+    """The request as it was first, after its client went where the server sent him. Raises MCPError if not."""
+    said = request.params.get("inputResponses") or {}
+    if any(not isinstance(one, Mapping) or one.get("action") != "accept" for one in said.values()):
+        text = "The server wants a page to be visited first, and it was not: nothing is done"
+        raise MCPError(types.INVALID_REQUEST, text)
+    return _anew(request)
+
+
+def _pages_first(server: str, refused: ServerError, caller: Caller) -> ServerError | _Pending:
+    """What a client is told of pages to visit before he makes his request again, in the way of his era."""
+    pages = pages_first(refused.data)
+    if pages is None:
+        return ServerError(types.INTERNAL_ERROR if caller.modern else PAGE_FIRST, refused.message)
+    written = {key: for_the_modern_era(page) if caller.modern else page for key, page in pages.items()}
+    asked = {key: {"method": "elicitation/create", "params": page} for key, page in written.items()}
+    signed = _signed(server, {"resultType": "input_required", "inputRequests": asked})
+    if caller.modern:
+        return _Pending(signed, None)
+    elicitations = [one["params"] for one in signed["inputRequests"].values()]
+    return ServerError(PAGE_FIRST, refused.message, {**refused.data, "elicitations": elicitations})
 
 
 def _signed(server: str, questions: JsonObject) -> JsonObject:

@@ -123,7 +123,8 @@ def check_uri(uri: object) -> None:
 def _list(method: str, viewer: ClientRun) -> dict[str, object]:
     match method:
         case "tools/list":
-            return {"tools": _named(viewer.tools(), "name")}
+            definition = viewer.catalogue.definition
+            return {"tools": [{**definition(tool), "name": name} for name, tool in viewer.tools()]}
         case "prompts/list":
             return {"prompts": _named(viewer.prompts(), "name")}
         case "resources/list":
@@ -131,6 +132,6 @@ def _list(method: str, viewer: ClientRun) -> dict[str, object]:
     return {"resourceTemplates": _named(viewer.templates(), "uriTemplate")}
 
 
-def _named(found: Iterable[tuple[str, Tool | Offer]], key: str) -> list[Mapping[str, object]]:
+def _named(found: Iterable[tuple[str, Offer]], key: str) -> list[Mapping[str, object]]:
     """Their own definitions, under the names by which a client knows them."""
     return [{**thing.definition, key: name} for name, thing in found]

@@ -14,6 +14,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import JsonObject
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, dumped
+from gateway.serve.asking import Asker
 from gateway.serve.changes import LISTS, Listener
 from gateway.serve.farewell import SESSION
 from gateway.serve.front import Front
@@ -39,10 +40,11 @@ class Holding:
     async def hold(self, known: Handshake, scope: Scope, receive: Receive, send: Send) -> None:
         """Until its client goes, or the session ends, or the gateway does."""
         session = known.client.session or ""
-        held = self._held[session] = known.stream = _Held(send)
+        held = self._held[session] = known.stream = _Held(send, known.client.asker)
+        telling = asyncio.ensure_future(self._tell(held))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": stream_headers(session)})
-            over = await self._told(held, known, receive)
+            over = await self._told(held, receive)
             del self._held[session]
             if over == "taken":
                 await self._app(scope, _again(receive), held.going_on)
@@ -53,6 +55,8 @@ class Holding:
                 del self._held[session]
             known.stream = None
             held.settled.set()
+            telling.cancel()
+            await asyncio.wait({telling})
 
     async def hand_over(self, session: str) -> None:
         """Returns when the SDK, which knows the session by now, has the stream."""
@@ -60,9 +64,8 @@ class Holding:
             held.over("taken")
             await held.settled.wait()
 
-    async def _told(self, held: "_Held", known: Handshake, receive: Receive) -> str:
+    async def _told(self, held: "_Held", receive: Receive) -> str:
         """Why it is over: `gone`, `taken` or `ended`."""
-        telling = asyncio.ensure_future(self._tell(Listener(held.note, LISTS, known.client.asker), held))
         leaving = asyncio.ensure_future(_gone(receive, held))
         try:
             while not held.why:
@@ -73,24 +76,26 @@ class Holding:
                     await held.write(b": ping - %b\r\n\r\n" % str(datetime.now(UTC)).encode())
             return held.why
         finally:
-            telling.cancel()
             leaving.cancel()
-            await asyncio.wait({telling, leaving})
+            await asyncio.wait({leaving})
 
-    async def _tell(self, listener: Listener, held: "_Held") -> None:
+    async def _tell(self, held: "_Held") -> None:
         try:
-            with self._front.changes.listening(listener):
-                await listener.run()
+            with self._front.changes.listening(held.listener):
+                await held.listener.run()
             held.over("ended")  # the gateway ends
         except MCPError as error:
             log.warning("a client is not told of changes: %s", error)
 
 
 class _Held:
-    """One stream. The first word why it is over counts; `settled` is set when somebody else has it, or nobody."""
+    """One stream. The first word why it is over counts; `settled` is set when somebody else has it, or nobody: until
+    then what changes is told here.
+    """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, asker: Asker) -> None:
         self._send = send
+        self.listener = Listener(self.note, LISTS, asker)
         self.why = ""
         self.is_over, self.settled = asyncio.Event(), asyncio.Event()
         self._good = False
@@ -115,6 +120,7 @@ class _Held:
         if part["type"] == "http.response.start":
             self._good = part["status"] == 200
             self.settled.set()
+            self.listener.close()
         elif self._good:
             await self._send(part)
         else:

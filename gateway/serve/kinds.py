@@ -1,5 +1,6 @@
 """The four kinds of requests that go on to a server: how each is made, and how its answer is told. A table."""
 
+import operator
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,8 @@ Make = Callable[[ClientRun, JsonObject, JsonObject, Exchange], Awaitable[CallRes
 class Kind:
     """`path` is what the parameters mean, as `server/...`; `make` takes a run, the parameters and `_meta`.
 
-    `hidden` is the answer where there is nothing for whoever asks. A kind that has no rounds is never asked back; of
-    one, a server may make a task.
+    `hidden` is the answer where there is nothing for whoever asks; `named` is what a server says, in his
+    own names. A kind that has no rounds is never asked back; of one, a server may make a task.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Kind:
     hidden: Callable[[ClientRun, JsonObject], Answer]
     has_rounds: bool = True
     may_be_task: bool = False
+    named: Callable[[Catalogue, JsonObject, JsonObject], JsonObject] | None = None
 
 
 def _call(run: ClientRun, params: JsonObject, meta: JsonObject, exchange: Exchange) -> Awaitable[CallResult]:
@@ -53,6 +55,42 @@ def _complete(run: ClientRun, params: JsonObject, meta: JsonObject, exchange: Ex
 def _resource_path(catalogue: Catalogue, params: JsonObject) -> str:
     found = catalogue.route(params["uri"])
     return found.path if found else str(params["uri"])
+
+
+def _linked(catalogue: Catalogue, params: JsonObject, result: JsonObject) -> JsonObject:
+    """A tool's result, with links to resources by which the client can read them."""
+    content, uris = result.get("content"), catalogue.uris
+    if not uris.shared or not isinstance(content, list):
+        return result
+    server = catalogue.resolve(params["name"]).partition("/")[0]
+    told = [_link(one, lambda uri: uris.exposed(server, uri)) for one in content]
+    return result if all(map(operator.is_, told, content)) else {**result, "content": told}
+
+
+def _link(one: Any, exposed: Callable[[str], str]) -> Any:
+    """A block of content: itself, unless it is a resource, or a link to one, of another name."""
+    if (uri := _uri(one)) is not None:
+        return one if (known := exposed(uri)) == uri else {**one, "uri": known}
+    within = one.get("resource") if isinstance(one, dict) else None
+    told = _link(within, exposed) if _uri(within) is not None else within
+    return one if told is within else {**one, "resource": told}
+
+
+def _as_known(catalogue: Catalogue, params: JsonObject, answer: JsonObject) -> JsonObject:
+    """What was read, under the URIs by which the client knows it: that of which he asked as he wrote it."""
+    found = catalogue.route(params["uri"])
+    if found is None or not isinstance(contents := answer.get("contents"), list):
+        return answer
+    own = {uri for one in contents if (uri := _uri(one))}
+    known = {uri: catalogue.uris.exposed(found.server, uri) for uri in own} | {found.name: params["uri"]}
+    if all(known[uri] == uri for uri in own):
+        return answer
+    return {**answer, "contents": [{**one, "uri": known[uri]} if (uri := _uri(one)) else one for one in contents]}
+
+
+def _uri(content: Any) -> str | None:
+    uri = content.get("uri") if isinstance(content, dict) else None
+    return uri if isinstance(uri, str) else None
 
 
 def _no_tool(run: ClientRun, params: JsonObject) -> Answer:
@@ -77,6 +115,7 @@ KINDS: Mapping[str, Kind] = {
             replies.reply,
             _no_tool,
             may_be_task=True,
+            named=_linked,
         ),
         Kind(
             "resources/read",
@@ -84,6 +123,7 @@ KINDS: Mapping[str, Kind] = {
             _read,
             replies.answer,
             lambda _run, params: replies.not_found("resource", params["uri"]),
+            named=_as_known,
         ),
         Kind(
             "prompts/get",

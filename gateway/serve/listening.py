@@ -4,7 +4,7 @@ there, and by `resources/subscribe`.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import mcp_types as types
@@ -14,7 +14,7 @@ from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 from gateway.call import Deny, JsonObject
 from gateway.errors import UpstreamUnavailable
 from gateway.serve.asgi import dumped
-from gateway.serve.changes import LISTS, Listener
+from gateway.serve.changes import LISTS, MOST_URIS, Listener
 from gateway.serve.connected import connected, when_it_ends
 from gateway.serve.front import Front, check_uri
 from gateway.serve.replies import DENIED, not_found
@@ -57,7 +57,7 @@ class Listening:
         if len(dumped(context.params)) > MOST_ASKED:  # it is kept as long as he listens
             raise MCPError(types.INVALID_PARAMS, f"A subscription has at most {MOST_ASKED} bytes")
         with self._changes.listening(listener):
-            uris = [uri for uri in dict.fromkeys(wanted) if await self._watches(listener, client, uri)]
+            uris = await self._watched(listener, client, list(dict.fromkeys(wanted)))
             honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in lists}
             honoured |= {"resourceSubscriptions": uris} if uris else {}
             honoured |= {"taskIds": followed} if followed else {}
@@ -65,6 +65,17 @@ class Listening:
             async with tasks.watched(context, followed, client, listener.tell):
                 await listener.run()
         return {"_meta": meta}
+
+    async def _watched(self, listener: Listener, client: Client, wanted: Sequence[str]) -> list[str]:
+        """Those of them of which he is told. Many at once: each new one would have its server subscribed to anew."""
+        told: list[str] = []
+        for start in range(0, len(wanted), MOST_URIS):
+            some = wanted[start : start + MOST_URIS]
+            found = await asyncio.gather(
+                *(self._watches(listener, client, uri) for uri in some), return_exceptions=True
+            )
+            told += [uri for uri, watches in zip(some, found, strict=True) if _raised(watches)]
+        return told
 
     async def _watches(self, listener: Listener, client: Client, uri: str) -> bool:
         resource = await self._front.viewer(client).may_subscribe(uri)
@@ -135,7 +146,18 @@ class Listening:
         return {}
 
     def _listener(self, send: Any, lists: Any, client: Client) -> Listener:
-        return Listener(send, lists, client.asker, lambda path: self._front.viewer(client).offers(path, "read"))
+        async def may_follow(uri: str) -> bool:
+            return not isinstance(await self._front.viewer(client).may_subscribe(uri), Deny)
+
+        return Listener(
+            send, lists, client.asker, lambda path: self._front.viewer(client).offers(path, "read"), may_follow
+        )
+
+
+def _raised(found: bool | BaseException) -> bool:
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
 def _refusal(denied: Deny, uri: str) -> MCPError:

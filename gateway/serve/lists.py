@@ -25,7 +25,6 @@ from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.handshakes import Handshakes
 from gateway.serve.heads import Head
 from gateway.serve.sessions import Client, Sessions
-from gateway.task import without_task
 
 __all__ = ["Lists", "Parts", "answer_list", "with_missing"]
 
@@ -104,13 +103,19 @@ class Lists:
         if times.same(self._times):
             return
         if self._times is None or self._times.catalogue is not times.catalogue:
-            known = times.catalogue.tools
-            self._written = {name: one for name, one in self._written.items() if known.get(one[0].path) is one[0]}
+            self._written = self._as_before(times.catalogue)
             self._joined.clear()  # of the same names, perhaps, but not of the same tools
             self._kept = 0
         self._times = times
         self._seen.clear()
         self._alike.clear()
+
+    def _as_before(self, now: Catalogue) -> dict[str, tuple[Tool, bytes]]:
+        """What was written of tools that are the same now, and name their user interfaces as they did."""
+        before = self._times.catalogue if self._times else now
+        if before.uris.shared != now.uris.shared:
+            return {}
+        return {name: one for name, one in self._written.items() if now.tools.get(one[0].path) is one[0]}
 
     def _made(self, viewer: ClientRun, asker: Asker) -> bytes:
         tools = viewer.tools()
@@ -128,7 +133,7 @@ class Lists:
     def _text(self, name: str, tool: Tool) -> bytes:
         known = self._written.get(name)
         if known is None or known[0] is not tool:
-            known = self._written[name] = tool, dumped({**without_task(tool.definition), "name": name})
+            known = self._written[name] = tool, dumped({**self._sessions.catalogue.definition(tool), "name": name})
         return known[1]
 
     def _keep(self, names: tuple[str, ...], joined: bytes) -> None:

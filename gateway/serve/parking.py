@@ -48,7 +48,7 @@ class _Parked(Generic[T]):
     def __init__(self, caller: Caller, owner: Hashable, room: Callable[[str], bool]) -> None:
         self.id, self.owner = secrets.token_hex(16), owner
         self.key, self.modern, self.capabilities = caller.key, caller.modern, caller.capabilities
-        self.wants_progress, self.log_level = caller.wants_progress, caller.log_level
+        self.wants_progress, self.log_level, self.spared = caller.wants_progress, caller.log_level, caller.spared
         self.live: Caller | None = caller
         self.task: asyncio.Task[T] | None = None
         self.timer: asyncio.TimerHandle | None = None

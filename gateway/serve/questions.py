@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from gateway.call import JsonObject
 
-__all__ = ["QUESTIONS", "for_the_handshake_era", "lacking", "worded"]
+__all__ = ["QUESTIONS", "for_the_handshake_era", "for_the_modern_era", "lacking", "pages_first", "worded"]
 
 QUESTIONS = ("elicitation/create", "sampling/createMessage", "roots/list")
 
@@ -45,8 +45,23 @@ def worded(capabilities: JsonObject) -> str:
     return "`" + ".".join([name, *within]) + "`"
 
 
+def pages_first(data: Any) -> Mapping[str, JsonObject] | None:
+    """The questions in the error with which a server of the older era wants pages to be visited first (`PAGE_FIRST`),
+    as its own era writes them. None for what holds none, or something else.
+    """
+    asked = data.get("elicitations") if isinstance(data, Mapping) else None
+    if not isinstance(asked, list) or not asked or not all(isinstance(one, Mapping) for one in asked):
+        return None
+    return {f"page-{number}": {**one, "mode": "url"} for number, one in enumerate(asked, 1)}
+
+
 def for_the_handshake_era(method: str, params: JsonObject) -> JsonObject:
     """A question of a modern server for a client of the older era, in which a page to visit has an id."""
     if method != "elicitation/create" or params.get("mode") != "url" or "elicitationId" in params:
         return params
     return {**params, "elicitationId": uuid4().hex}
+
+
+def for_the_modern_era(params: JsonObject) -> JsonObject:
+    """The other way round."""
+    return {key: each for key, each in params.items() if key != "elicitationId"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mcp_types as types
+from mcp.shared.exceptions import MCPError
 
 from gateway.call import (
     Answered,
@@ -48,10 +49,17 @@ class ServerError:
     code: int
     message: str
     data: Any = None
+    more: JsonObject | None = None
 
     def to_json(self) -> JsonObject:
         """A JSON-RPC error object."""
-        return {"code": self.code, "message": self.message} | ({} if self.data is None else {"data": self.data})
+        return Refused(self.code, self.message, self.data, self.more).to_json()
+
+    def raised(self) -> MCPError:
+        """For the SDK, which sends it whole (`gateway.sdk`)."""
+        error = MCPError(self.code, self.message)
+        error.error = types.ErrorData.model_validate(self.to_json())
+        return error
 
 
 def reply(result: CallResult) -> JsonObject | ServerError:
@@ -91,7 +99,7 @@ def _outcome(outcome: Outcome) -> JsonObject | ServerError:
 
 def _refused(outcome: Refused) -> ServerError:
     code = types.INTERNAL_ERROR if outcome.code in _HOP_CODES else outcome.code
-    return ServerError(code, outcome.message, outcome.data)
+    return ServerError(code, outcome.message, outcome.data, outcome.more)
 
 
 def unfollowed(why: Deny | Refused | Unsent | InDoubt) -> ServerError:

@@ -129,7 +129,7 @@ def _answers(front: Front, listening: Listening, who: Who) -> Mapping[str, Answe
             raise
         await caller.heard()
         if isinstance(answer, ServerError):
-            raise MCPError(answer.code, answer.message, answer.data)
+            raise answer.raised()
         return answer
 
     async def set_level(context: Context) -> JsonObject:

@@ -55,6 +55,8 @@ class Carried:
     """`state` is the server's own, `round` the one that it began; or `parked` names a call that waits here; or
     `approval` a question of our own, which is in the store.
 
+    `again`: the server wanted pages to be visited before the request is made anew.
+
     `once` is what is used up by whoever comes back with it.
     """
 
@@ -62,6 +64,7 @@ class Carried:
     round: Round | None = None
     parked: str | None = None
     approval: str | None = None
+    again: bool = False
     once: Once | None = field(default=None, compare=False)
 
 
@@ -81,6 +84,7 @@ class States:
                 "round": [further.run_id, further.key, further.number] if further else None,
                 "parked": carried.parked,
                 "approval": carried.approval,
+                "again": carried.again,
             }
         )
         return base64.urlsafe_b64encode(self._keys.seal(text.encode(), bond.to_bytes())).decode()
@@ -96,4 +100,6 @@ class States:
             raise MCPError(types.INVALID_PARAMS, "This `requestState` is too old; make the request again without it")
         once = Once(carried["once"], math.ceil(carried["until"] * 1000)) if "once" in carried else None
         further = Round(*carried["round"]) if carried["round"] else None
-        return Carried(carried["state"], further, carried["parked"], carried.get("approval"), once)
+        return Carried(
+            carried["state"], further, carried["parked"], carried.get("approval"), carried.get("again", False), once
+        )

@@ -1,7 +1,8 @@
 """One JSON-RPC message, read in the only way in which it can be read. Pure.
 
 Two readers of `{"amount": 1, "amount": 9}` may see two amounts. What we decide on must be what a server gets, so such a
-message goes no further; nor does a batch, which MCP does not have, or an id that its answer could not carry.
+message goes no further; nor does an id that its answer could not carry, or a batch: MCP has had those in 2025-03-26
+alone. We agree to that version all the same: its official clients send none and know no later version, and would go.
 """
 
 import json
@@ -15,6 +16,7 @@ __all__ = ["MAX_VALUES", "SHORT", "Malformed", "read", "read_any"]
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+_BATCH = "Invalid Request: Toolgate takes no batches, which MCP has in 2025-03-26 alone; send each message by itself"
 MAX_VALUES = 50_000  # in one message: what is done with each of them, nobody else is served meanwhile
 SHORT = 2 * MAX_VALUES  # bytes, in which there is no room for more values than that
 
@@ -33,12 +35,12 @@ class Malformed(ValueError):
 def read(body: bytes) -> Mapping[str, Any]:
     """A request, notification or response. Raises Malformed.
 
-    It is UTF-8, one object (MCP 2025-06-18 took batches out), JSON-RPC 2.0 sections 4 and 5, and strict JSON as
+    It is UTF-8, one object, JSON-RPC 2.0 sections 4 and 5, and strict JSON as
     `gateway.arguments.parse_json` has it.
     """
     message = _parsed(body)
     if isinstance(message, list):
-        raise Malformed(INVALID_REQUEST, "Invalid Request: MCP has no batches; send one message at a time")
+        raise Malformed(INVALID_REQUEST, _BATCH)
     if not isinstance(message, dict):
         raise Malformed(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
     if flaw := _flaw(message):

@@ -86,8 +86,7 @@ class TaskMethods:
             raise MCPError(types.INVALID_PARAMS, f"These answers can't be passed on: {error}") from None
         if isinstance(answer, Mapping):
             return answer
-        why = unfollowed(said.client.asker.told(answer))
-        raise MCPError(why.code, why.message, why.data)
+        raise unfollowed(said.client.asker.told(answer)).raised()
 
     # ---- who listens
 

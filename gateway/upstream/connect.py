@@ -34,10 +34,12 @@ from gateway.upstream.spec import Era, Http, Stdio, Transport
 from gateway.upstream.stdio import Pipes, open_stdio
 from gateway.upstream.streams import Exchange, Incoming, Outgoing
 from gateway.upstream.talk import Talk
+from gateway.upstream.waiting import set_within
 from gateway.upstream.watching import Watched, background, watch
 
 __all__ = ["Opening", "connect", "negotiate"]
 
+LISTENING = 0.25  # seconds for a server to say that it tells of changes, before its lists are asked for
 PROBE = 10.0  # seconds for a server to show its era; a silent one is then taken for a legacy server
 
 # At INFO and DEBUG these log addresses, headers and messages as they are, secrets and arguments included.
@@ -68,7 +70,7 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
     ended = partial(link.lose, "" if pipes else "the server closed the connection")
-    dispatcher = JSONRPCDispatcher(Incoming(streams[0], ended, _listener(talk, outgoing)), outgoing)
+    dispatcher = JSONRPCDispatcher(Incoming(streams[0], ended, _listener(talk, outgoing, exchange)), outgoing)
     session = ClientSession(dispatcher=dispatcher, client_info=CLIENT)
     await stack.enter_async_context(session)
     introduce = partial(introduced, session, dispatcher, opening.capabilities)
@@ -83,6 +85,7 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
         _give_lanes(stack, connection, http, opened_by)
     if connection.modern:
         await stack.enter_async_context(background(watch(connection, opening.watched)))
+        link.early = not await set_within(link.listening, LISTENING)
     return connection
 
 
@@ -140,7 +143,7 @@ def _http_client(headers: Mapping[str, str], opening: Opening, transport: SafeTr
     return httpx2.AsyncClient(headers=dict(headers), transport=transport, timeout=timeout)
 
 
-def _listener(talk: Talk, outgoing: Outgoing) -> Callable[[types.JSONRPCMessage], bool]:
+def _listener(talk: Talk, outgoing: Outgoing, exchange: Exchange) -> Callable[[types.JSONRPCMessage], bool]:
     async def answer(message: types.JSONRPCResponse | types.JSONRPCError) -> None:
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # who asked is gone
             await outgoing.send(SessionMessage(message))
@@ -148,6 +151,8 @@ def _listener(talk: Talk, outgoing: Outgoing) -> Callable[[types.JSONRPCMessage]
     def listen_first(message: types.JSONRPCMessage) -> bool:
         if isinstance(message, types.JSONRPCNotification):
             talk.hear({"method": message.method, "params": message.params})
+        if isinstance(message, types.JSONRPCError):
+            exchange.answered(message)
         return isinstance(message, types.JSONRPCRequest) and talk.asked(message, answer)
 
     return listen_first

@@ -70,13 +70,17 @@ class Link:
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     lost: str | None = None
+    gone: asyncio.Event = field(default_factory=asyncio.Event)  # it is lost
     stale: set[str] = field(default_factory=set)  # the kinds of lists that may not be true any more
+    listening: asyncio.Event = field(default_factory=asyncio.Event)  # changes are told from here on, or never will be
+    early: bool = False  # its lists were asked for before that
     explain: Callable[[str], Awaitable[str]] = _as_said
 
     def lose(self, why: str) -> None:
         """The connection can't be used any more. The first reason stays."""
         if self.lost is None:
             self.lost = why
+        self.gone.set()
         self.wake.set()
 
     def doubt(self, *kinds: str) -> None:
@@ -135,7 +139,7 @@ class Connection:
             async with asyncio.timeout(timeout):
                 return await self._dispatch(request_id, method, dict(params), self._headers(method))
         finally:
-            self.exchange.started.discard(request_id)
+            self.exchange.over(request_id)
 
     async def forward(
         self, wanted: Wanted, mirrored: Mapping[str, str], meta: JsonObject, timeout: float, caller: Caller = NOBODY
@@ -189,16 +193,17 @@ class Connection:
         params = wanted.params(self._meta(meta, caller, request_id))
         try:
             async with asyncio.timeout(timeout) as limit:
-                with self.talk.serving(request_id, caller, limit):
+                with self.talk.serving(request_id, caller, limit, wanted.subject):
                     result = await self._dispatch(request_id, wanted.method, params, headers)
                     return outcomes.answer(await self._result_of(result) if wanted.as_task else result)
         except TimeoutError:
             why = f"no answer within {timeout:.3g} s"
             return InDoubt(why) if request_id in self.exchange.started else Unsent(why)
         except MCPError as error:
-            return outcomes.of_error(error, started=request_id in self.exchange.started)
+            started, more = request_id in self.exchange.started, self.exchange.more.get(request_id)
+            return outcomes.of_error(error, started=started, more=more)
         finally:
-            self.exchange.started.discard(request_id)
+            self.exchange.over(request_id)
 
     def _result_of(self, answer: Any) -> Awaitable[Any]:
         cancel = partial(self._ask_dispatched, timeout=CANCEL_SECONDS)

@@ -39,12 +39,15 @@ Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`tools` by name; `rejected` from `server/tool` (or `server/#3`, the third in the list) to the reason."""
+    """`tools` by name; `rejected` from `server/tool` (or `server/#3`, the third in the list) to the reason. One that
+    is not `whole` lacks a list that could not be had, and may be there another time.
+    """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
     offers: tuple[Offer, ...] = ()
     about: About = field(default_factory=About)
+    whole: bool = True
 
 
 async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
@@ -128,7 +131,7 @@ async def list_everything(session: ClientSession, ask: Ask, server: str, *, trus
     listing = await list_tools(ask, server, trusted=trusted) if capabilities.tools else Listing()
     kinds: list[OfferKind] = ["prompt"] if capabilities.prompts else []
     kinds += ["resource", "template"] if capabilities.resources else []
-    offers, rejected = listing.offers, dict(listing.rejected)
+    offers, rejected, whole = listing.offers, dict(listing.rejected), True
     for kind in kinds:
         try:
             more = await _sure(ask, server, kind, trusted=trusted)
@@ -136,13 +139,14 @@ async def list_everything(session: ClientSession, ask: Ask, server: str, *, trus
             if _went_away(error):
                 raise  # what it offered before stays known, and is not taken for gone
             if error.code != types.METHOD_NOT_FOUND:  # templates are often left out
-                rejected[f"{server}/({_OFFERS[kind][1]})"] = f"they could not be listed: {error.message}"
+                whole, rejected[f"{server}/({_OFFERS[kind][1]})"] = False, f"they could not be listed: {error.message}"
             continue
         except (TimeoutError, ValueError) as error:
-            rejected[f"{server}/({_OFFERS[kind][1]})"] = f"they could not be listed: {str(error) or 'no answer came'}"
+            why = str(error) or "no answer came"
+            whole, rejected[f"{server}/({_OFFERS[kind][1]})"] = False, f"they could not be listed: {why}"
             continue
         offers, rejected = (*offers, *more.offers), {**rejected, **more.rejected}
-    return Listing(listing.tools, rejected, offers, _about(session))
+    return Listing(listing.tools, rejected, offers, _about(session), whole)
 
 
 async def _sure(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:

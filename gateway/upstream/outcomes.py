@@ -13,6 +13,7 @@ import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
+from gateway.upstream.statuses import answered
 from gateway.upstream.wire import flaw_in
 from gateway.visible import shortened
 
@@ -75,11 +76,13 @@ def _own_words(error: MCPError) -> str | None:
     return next(known, None)
 
 
-def of_error(error: MCPError, *, started: bool) -> Outcome:
-    """The outcome of a call that ended in this error. `started` says whether the request was given to the wire."""
+def of_error(error: MCPError, *, started: bool, more: JsonObject | None = None) -> Outcome:
+    """The outcome of a call that ended in this error. `started` says whether the request was given to the wire, `more`
+    what the server said in its error beside what the exception holds.
+    """
     match fate_of(error):
         case None:
-            return _refused(error.code, error.message, error.data)
+            return _fit(Refused(error.code, error.message, error.data, more))
         case "refused":
             return Refused(error.code, error.message)
         case "in_doubt" if started:
@@ -91,8 +94,8 @@ def of_error(error: MCPError, *, started: bool) -> Outcome:
 def of_status(status: int) -> types.ErrorData:
     """What an HTTP status without a JSON-RPC body means: a 4xx was refused at the door, a 5xx may have run."""
     if status >= 500 or status == 408:
-        return transport_error("in_doubt", f"the server answered HTTP {status}")
-    return transport_error("refused", f"the server answered HTTP {status}", code=status)
+        return transport_error("in_doubt", answered(status))
+    return transport_error("refused", answered(status), code=status)
 
 
 def of_message(message: Any) -> Outcome:
@@ -101,10 +104,10 @@ def of_message(message: Any) -> Outcome:
     """
     if not isinstance(message, dict):
         return InDoubt("the answer is not a JSON-RPC response")
-    error = error_in(message) if "error" in message else None
-    if error is None:
+    said, error = message.get("error"), error_in(message) if "error" in message else None
+    if error is None or not isinstance(said, Mapping):
         return answer(message.get("result"))
-    return of_error(error, started=True) if _marked(error) else _refused(error.code, error.message, error.data)
+    return of_error(error, started=True) if _marked(error) else _fit(Refused.of(said))
 
 
 def error_in(message: Mapping[str, Any]) -> MCPError | None:
@@ -116,9 +119,11 @@ def error_in(message: Mapping[str, Any]) -> MCPError | None:
     return MCPError(code if isinstance(code, int) else 0, said if isinstance(said, str) else "", error.get("data"))
 
 
-def _refused(code: int, message: str, data: Any) -> Refused:
+def _fit(refused: Refused) -> Refused:
     """A server's own error, made fit to be stored: what can't be written as JSON is replaced or left out."""
-    return Refused(code, message.encode(errors="replace").decode(), None if flaw_in(data) else data)
+    message = refused.message.encode(errors="replace").decode()
+    data, more = (None if flaw_in(said) else said for said in (refused.data, refused.more))
+    return Refused(refused.code, message, data, more)
 
 
 def _task(result: JsonObject) -> Outcome:

@@ -80,9 +80,12 @@ class Private:
             yield own if isinstance(own, str) else own.server
         finally:
             if isinstance(own, _Own):
-                own.users -= 1
-                own.seen = asyncio.get_running_loop().time()
-                self._sweep_later()
+                self._given_back(own)
+
+    def _given_back(self, own: _Own) -> None:
+        own.users -= 1
+        own.seen = asyncio.get_running_loop().time()
+        self._sweep_later()
 
     async def _taken(self, caller: Caller, subject: Subject | None) -> "_Own | str":
         self._sweep()
@@ -95,7 +98,7 @@ class Private:
         try:
             await own.server.settled.wait()
         except BaseException:
-            own.users -= 1
+            self._given_back(own)
             raise
         if own.server.available or own.server.was_ready:
             return own

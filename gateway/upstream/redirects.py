@@ -7,6 +7,7 @@ the method, as from `/mcp/` to `/mcp`, a few times. Any other is a reason why th
 import httpx2
 
 from gateway.reach import origin
+from gateway.upstream.statuses import answered
 
 __all__ = ["MOST_HOPS", "elsewhere", "followed", "is_redirect"]
 
@@ -38,11 +39,11 @@ def elsewhere(request: httpx2.Request, response: httpx2.Response) -> str:
     target = _target(request, response)
     found = None if target is None else origin(str(target))
     if target is None or found is None:
-        return f"it redirects (HTTP {response.status_code}) to what is no http or https address"
+        return answered(response.status_code, "that is no http or https address")
     named = str(target.copy_with(username=None, password=None, path="/", query=None, fragment=None)).rstrip("/")
     if found == origin(str(request.url)):
-        return f"it redirects (HTTP {response.status_code}) within {named}, which can't be followed"
-    return f"it redirects (HTTP {response.status_code}) to {named}: nothing is sent there unless that is its address"
+        return answered(response.status_code, f"that is within {named}, by another method or log-in")
+    return answered(response.status_code, f"nothing is sent to {named} unless that is the `url` of its entry")
 
 
 def _target(request: httpx2.Request, response: httpx2.Response) -> httpx2.URL | None:

@@ -17,6 +17,7 @@ from gateway.upstream.http1 import REST
 from gateway.upstream.meter import STREAM, Meter
 from gateway.upstream.outcomes import of_status, transport_error
 from gateway.upstream.redirects import MOST_HOPS, elsewhere, followed, is_redirect
+from gateway.upstream.statuses import answered
 
 __all__ = ["LIMITS", "SafeTransport"]
 
@@ -121,7 +122,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         if response.status_code == 404 and _SESSION in request.headers:
             return _json_rpc(request, transport_error("session_lost", "the server has forgotten the session"))
         if self._fragile:
-            self._broken(f"the server answered HTTP {response.status_code}")
+            self._broken(answered(response.status_code))
         if _is_error(body):
             headers = {"content-type": "application/json"}
             return httpx2.Response(response.status_code, headers=headers, content=body, request=request)

@@ -15,10 +15,22 @@ __all__ = ["Exchange", "Incoming", "Outgoing"]
 
 @dataclass(slots=True)
 class Exchange:
-    """The requests of one connection. `frozen`: parameters to send as they are. `started`: those given to the wire."""
+    """The requests of one connection. `frozen`: parameters to send as they are. `started`: those given to the wire.
+    `more`: what their errors say that the SDK does not hand on.
+    """
 
     frozen: dict[types.RequestId, dict[str, Any]] = field(default_factory=dict)
     started: set[types.RequestId] = field(default_factory=set)
+    more: dict[types.RequestId, Mapping[str, Any]] = field(default_factory=dict)
+
+    def answered(self, error: types.JSONRPCError) -> None:
+        if error.error.model_extra and error.id in self.frozen:
+            self.more[error.id] = error.error.model_extra
+
+    def over(self, request_id: types.RequestId) -> None:
+        """It is forgotten."""
+        self.started.discard(request_id)
+        self.more.pop(request_id, None)
 
 
 class _Wrapped:

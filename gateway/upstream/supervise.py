@@ -28,14 +28,16 @@ from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away, cause, reason, shown
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
-from gateway.upstream.waiting import Pace, set_within
+from gateway.upstream.statuses import explained
+from gateway.upstream.waiting import Backoff, Later, Pace, set_within, unless
 from gateway.upstream.wanted import Wanted, wanted
-from gateway.upstream.watching import Watched
+from gateway.upstream.watching import Watched, background, unwish, wish, wish_again
 
 __all__ = ["Supervisor"]
 
 PATIENCE = 5.0  # seconds that a call waits for a server that is down
 STEADY = 10.0  # seconds up, after which the next crash is the first again
+AGAIN = 1.0, 300.0  # seconds between attempts to get a list that could not be had: the first pause, and the longest
 CALM = 0.2  # seconds between two listings, however often a server says that its list changed
 
 log = logging.getLogger("toolgate.upstream")
@@ -171,7 +173,8 @@ class Supervisor:
         began = asyncio.get_running_loop().time()
         connection = await self._connect(stack, transport, link)
         listing, info = await self._first_listing(connection, transport), connection.session.server_info
-        await self._watch_again(connection)
+        if not connection.modern:  # else its one subscription says it all
+            await stack.enter_async_context(background(self._wish_again(connection, again=self.was_ready)))
         # From here to `_changed` nothing may wait: a call must not meet a tool that the catalogue does not have yet.
         self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
         self._seconds = asyncio.get_running_loop().time() - began
@@ -214,30 +217,35 @@ class Supervisor:
     async def _serve(self, connection: Connection, transport: Transport) -> None:
         """Lists again when there is reason to, until the connection is lost."""
         link = connection.link
-        while link.lost is None:
-            await link.wake.wait()
-            link.wake.clear()
-            if link.stale and link.lost is None:
-                kinds = frozenset(link.stale)
-                link.stale.clear()
-                await self._refresh(connection, transport)
-                if self._public is not None:
-                    self._public.stirred(kinds)
-                await asyncio.sleep(CALM)
+        later = Later(link.doubt, Backoff(*AGAIN))
+        later.note(well=self.listing.whole or self._public is not None)
+        with contextlib.closing(later):
+            while link.lost is None:
+                await link.wake.wait()
+                link.wake.clear()
+                if link.stale and link.lost is None:
+                    kinds = frozenset(link.stale)
+                    link.stale.clear()
+                    later.note(well=await unless(link.gone, self._refresh(connection, transport)) is True)
+                    if self._public is not None:
+                        self._public.stirred(kinds)
+                    await asyncio.sleep(CALM)
 
-    async def _refresh(self, connection: Connection, transport: Transport) -> None:
+    async def _refresh(self, connection: Connection, transport: Transport) -> bool:
+        """Whether all was there to be had: a list that was not would be missed until its server speaks of it again."""
         if self._public is not None and self.per_subject:
             self._public.relist()
-            return
+            return True
         try:
             listing = await self._list(connection, transport)
         except (MCPError, TimeoutError, ValueError) as error:
             self._error = f"its tools could not be listed again: {shown(reason(error, self.spec), transport)}"
-            return
+            return False
         if self._public is not None:
             self._public.adopt(listing)
         else:
             self.adopt(listing)
+        return listing.whole
 
     def relist(self) -> None:
         """Has what it offers asked for again, if it is there."""
@@ -263,12 +271,21 @@ class Supervisor:
 
     async def subscribe(self, uri: str) -> None:
         """Raises MCPError or TimeoutError where the server says no."""
-        if self.watched.add(uri) or self.modern:  # of the modern era's one subscription, whoever comes second waits too
-            await self._tell("resources/subscribe", uri)
+        self.watched.add(uri)
+        connection = await self._available(PATIENCE)
+        if connection is None:
+            self.watched.rely(uri)  # it will be told when it is back
+        else:
+            await wish(connection, self.watched, uri, self.spec.connect_timeout)
 
     async def unsubscribe(self, uri: str) -> None:
-        if self.watched.remove(uri):
-            await self._tell("resources/unsubscribe", uri)
+        if self.watched.remove(uri) and (connection := await self._available(PATIENCE)) is not None:
+            await unwish(connection, self.watched, uri, self.spec.connect_timeout)
+
+    async def _wish_again(self, connection: Connection, *, again: bool) -> None:
+        async for uri in wish_again(connection, self.watched, self.spec.connect_timeout):
+            if again:  # nobody knows what happened meanwhile
+                self._updated(uri)
 
     async def also_tell(self, method: str, uri: str) -> None:
         """The same for a private connection, if it is there."""
@@ -280,22 +297,6 @@ class Supervisor:
         """The client whose connection this is says so; nobody, if it is not there."""
         if self._connection is not None and "roots" in self._capabilities:
             await self._connection.roots_changed()
-
-    async def _tell(self, method: str, uri: str) -> None:
-        connection = await self._available(PATIENCE)
-        if connection is None:
-            return  # it will be told when it is back
-        if connection.modern:
-            await self.watched.honoured(PATIENCE)
-        else:
-            await connection.ask(method, {"uri": uri}, self.spec.connect_timeout)
-
-    async def _watch_again(self, connection: Connection) -> None:
-        if connection.modern:
-            return  # its one subscription says it all
-        for uri in self.watched.uris:
-            with contextlib.suppress(MCPError, TimeoutError):
-                await connection.ask("resources/subscribe", {"uri": uri}, self.spec.connect_timeout)
 
     def _broken(self, why: str) -> None:
         """What broke on the way in or out, unless the end of the connection has been explained already."""
@@ -341,7 +342,7 @@ class Supervisor:
             return InDoubt("the gateway failed while it forwarded the call")
         if isinstance(outcome, Refused) and outcome.code == types.HEADER_MISMATCH:
             connection.link.doubt()  # it wants other `Mcp-Param-*` headers than the schema that we know
-        return self._explained(outcome)
+        return explained(self.spec.name, outcome)
 
     def _tool(self, call: Call) -> Tool | None:
         return self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
@@ -362,7 +363,7 @@ class Supervisor:
         if connection is None:
             return Unsent(f"server `{self.spec.name}` is down: {away(self.missing)}")
         left = max(0.1, deadline - asyncio.get_running_loop().time())
-        return self._explained(await connection.forward(asked, {}, errand.meta, left, errand.caller))
+        return explained(self.spec.name, await connection.forward(asked, {}, errand.meta, left, errand.caller))
 
     @property
     def available(self) -> bool:
@@ -392,9 +393,3 @@ class Supervisor:
             with self._pace.wanting():
                 await set_within(self._ready, patience)
         return self._connection
-
-    def _explained(self, outcome: Outcome) -> Outcome:
-        """An outcome with our own words in it, and the server's name."""
-        if isinstance(outcome, Unsent | InDoubt):
-            return type(outcome)(f"server `{self.spec.name}`: {outcome.why}")
-        return outcome

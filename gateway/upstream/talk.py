@@ -1,8 +1,10 @@
 """What a server says besides answers, on one connection: progress, log messages and questions, each to its caller.
 
 Progress has a token, which is ours. A log message of the older era and a server's question have nothing that links them
-to a request: they belong to the one caller who is being served, and if there are several with different keys, to none
-of them. Connections on which a server may ask are made so that this does not happen (`private`).
+to a request. A question belongs to the one caller who is being served, and if there are several with different keys, to
+none of them; connections on which a server may ask are made so that this does not happen (`private`). A log message is
+for those who are being served, as long as they are one subject's: what a server says of one person's call is no other
+one's to hear. Nor is it anybody's while the policy redacts one of the calls that it may be about.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ from typing import Any
 
 import mcp_types as types
 
-from gateway.call import JsonObject
+from gateway.call import JsonObject, Subject
 from gateway.caller import Caller, CantAsk, asks
 from gateway.signature import Misleading, signed
 
@@ -57,22 +59,25 @@ class Talk:
     def __init__(self, name: str, changed: Callable[[str], None], updated: Callable[[str], None]) -> None:
         self._name, self._changed, self.updated = name, changed, updated
         self._callers: dict[str | int, Caller] = {}  # by request id, which is the progress token too; the newest last
+        self._subjects: dict[str | int, Subject | None] = {}  # whose requests they are
         self._questions: dict[str | int, asyncio.Task[None]] = {}
         self._limits: dict[str | int, _Limit] = {}
         self._pages: dict[str, Caller] = {}  # by the id under which a page was shown to him
 
     @contextmanager
-    def serving(self, request_id: str | int, caller: Caller, limit: Timeout | None = None) -> Iterator[None]:
-        """While this request is under way, what the server says may be for its caller. `limit` is how long it may take:
-        the time in which the server waits for people does not count.
+    def serving(
+        self, request_id: str | int, caller: Caller, limit: Timeout | None = None, subject: Subject | None = None
+    ) -> Iterator[None]:
+        """While this subject's request is under way, what the server says may be for its caller. `limit` is how long it
+        may take: the time in which the server waits for people does not count.
         """
-        self._callers[request_id] = caller
+        self._callers[request_id], self._subjects[request_id] = caller, subject
         if limit is not None:
             self._limits[request_id] = _Limit(limit)
         try:
             yield
         finally:
-            del self._callers[request_id]
+            del self._callers[request_id], self._subjects[request_id]
             self._limits.pop(request_id, None)
             if not self._callers:
                 self.hush()
@@ -88,6 +93,8 @@ class Talk:
         method = message.get("method") if isinstance(message, Mapping) else None
         params = message.get("params") if isinstance(message, Mapping) else None
         params = params if isinstance(params, Mapping) else {}
+        if not isinstance(method, str):
+            return
         if method == "notifications/progress":
             self._progress(params, caller)
         elif method == "notifications/message":
@@ -148,11 +155,18 @@ class Talk:
             caller.hear("notifications/progress", params)
 
     def _logged(self, params: JsonObject, caller: Caller | None) -> None:
-        caller = caller or self._only()
-        if caller is None or caller.log_level is None:
-            return
-        if weight(params.get("level")) >= weight(caller.log_level):
-            caller.hear("notifications/message", params)
+        for one in [caller] if caller is not None else self._all_of_one():
+            if one.log_level is not None and weight(params.get("level")) >= weight(one.log_level):
+                one.hear("notifications/message", params)
+
+    def _all_of_one(self) -> list[Caller]:
+        """Those who are being served, if they are one subject's: each client once, but a modern one on each request, as
+        it has asked for it there. Of several requests of one client the newest that wants to hear.
+        """
+        if len(set(self._subjects.values())) > 1 or any(caller.spared for caller in self._callers.values()):
+            return []
+        wanting = [(number, caller) for number, caller in self._callers.items() if caller.log_level is not None]
+        return list({number if caller.modern else caller.key: caller for number, caller in wanting}.values())
 
     def _completed(self, params: JsonObject) -> None:
         """What somebody did on a page is done: told to him to whom that page was shown, once, while he is served."""

@@ -176,7 +176,7 @@ class Upstreams:
         try:
             await self._servers[server].subscribe(uri)
             await self._private[server].tell("resources/subscribe", uri)
-        except (MCPError, TimeoutError):
+        except BaseException:  # whoever wanted it may have gone, too
             self._servers[server].watched.remove(uri)
             raise
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-__all__ = ["LEAST", "Backoff", "Pace", "set_within"]
+__all__ = ["LEAST", "Backoff", "Later", "Pace", "set_within", "unless"]
+
+T = TypeVar("T")
 
 LEAST = 1.0  # seconds between two attempts, however much somebody wants the next one
 
@@ -24,6 +27,28 @@ class Backoff:
 
     def reset(self) -> None:
         self._next = self._first
+
+
+class Later:
+    """Has `work` done after a pause, which grows as long as nothing goes well."""
+
+    def __init__(self, work: Callable[[], None], backoff: Backoff) -> None:
+        self._work, self._backoff = work, backoff
+        self._due: asyncio.TimerHandle | None = None
+
+    def note(self, *, well: bool) -> None:
+        """How it went: if not well, it is done again."""
+        self.close()
+        if well:
+            self._backoff.reset()
+        else:
+            self._due = asyncio.get_running_loop().call_later(self._backoff.pause(), self._work)
+
+    def close(self) -> None:
+        """It is not done any more."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
 
 class Pace:
@@ -62,6 +87,18 @@ class Pace:
         for event, limit in ((self._stopping, min(seconds, LEAST)), (self._wanted, seconds - LEAST)):
             if limit > 0 and not self._stopping.is_set():
                 await set_within(event, limit)
+
+
+async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What comes of it; None where the event was set first: then it is given up. Raises what `work` does."""
+    doing, given_up = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({doing, given_up}, return_when=asyncio.FIRST_COMPLETED)
+        return doing.result() if doing.done() else None
+    finally:
+        doing.cancel()
+        given_up.cancel()
+        await asyncio.gather(doing, given_up, return_exceptions=True)
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:

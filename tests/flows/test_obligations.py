@@ -133,7 +133,7 @@ def test_resources_and_prompts_are_redacted_by_lines_of_their_own(tmp_path: Path
 class Telling:
     """A client that hears everything, and answers what it is asked."""
 
-    key, modern, wants_progress, log_level = "k", False, True, "debug"
+    key, modern, wants_progress, log_level, spared = "k", False, True, "debug", False
 
     def __init__(self) -> None:
         self.capabilities: dict[str, Any] = {"elicitation": {}}

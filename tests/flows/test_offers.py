@@ -262,7 +262,7 @@ def test_a_person_may_be_asked_before_something_is_read_or_got_and_the_yes_is_go
 class Asked:
     """A caller who can answer questions; modern, so that nothing is pushed to it."""
 
-    key, modern, wants_progress, log_level = "ann", True, False, None
+    key, modern, wants_progress, log_level, spared = "ann", True, False, None, False
     capabilities: Mapping[str, Any] = {"elicitation": {"form": {}}}
 
     def hear(self, method: str, params: Any) -> None: ...

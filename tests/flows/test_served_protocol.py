@@ -16,6 +16,7 @@ from tests.fixtures.served import (
     ECHO,
     EVERYTHING,
     INITIALIZE,
+    INITIALIZED,
     LEGACY,
     MODERN,
     Gateway,
@@ -186,6 +187,21 @@ def test_what_can_be_read_in_two_ways_or_none_is_not_read_over_stdio(place: Plac
         for body in UNREADABLE.values():
             pipe.send_line(body.replace(b"\n", b" "))
             assert pipe.receive()["error"]["code"] in (types.PARSE_ERROR, types.INVALID_REQUEST)
+        assert text_of(pipe.ask("tools/call", {"name": "echo__count"})["result"]) == "0"
+
+
+OLD = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
+
+
+def test_the_version_that_has_batches_is_agreed_to_and_a_batch_is_told_to_come_one_by_one(place: Place) -> None:
+    """Its official clients know no later version, and send no batches."""
+    calls = [request("tools/call", {"name": "echo__count", "arguments": {}}, number=number) for number in (7, 8)]
+    with place.pipe({"echo": ECHO}) as pipe:
+        assert pipe.ask("initialize", OLD)["result"]["protocolVersion"] == "2025-03-26"
+        pipe.send(INITIALIZED)
+        pipe.send(calls)
+        error = pipe.receive()["error"]
+        assert (error["code"], "send each message by itself" in error["message"]) == (types.INVALID_REQUEST, True)
         assert text_of(pipe.ask("tools/call", {"name": "echo__count"})["result"]) == "0"
 
 

@@ -133,7 +133,7 @@ def test_a_run_that_is_too_long_to_read_counts_as_tainted(tmp_path: Path) -> Non
 class Asking:
     """A client that hears and answers everything, and makes a call of its own when it is told something."""
 
-    key, modern, wants_progress, log_level = "k", False, True, "debug"
+    key, modern, wants_progress, log_level, spared = "k", False, True, "debug", False
 
     def __init__(self, run: ClientRun) -> None:
         self.capabilities: JsonObject = {"elicitation": {}}

@@ -11,6 +11,7 @@ from gateway.admission import Admission, Attempt, Proposal, Work
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend
 from gateway.call import (
+    PAGE_FIRST,
     Action,
     Allow,
     Answered,
@@ -89,6 +90,7 @@ BACK: list[tuple[Outcome, bool]] = [
     (InputRequired({"inputRequests": {}}), True),
     (Answered({}), False),
     (Refused(1, "no"), False),
+    (Refused(PAGE_FIRST, "log in first"), True),
     (InDoubt("gone"), False),
 ]
 

@@ -129,6 +129,10 @@ OUTCOMES: list[tuple[Outcome, dict[str, Any]]] = [
     (Answered({"content": [], "x": 1}), {"kind": "answered", "result": {"content": [], "x": 1}}),
     (Refused(-32602, "no"), {"kind": "refused", "code": -32602, "message": "no", "data": None}),
     (Refused(1, "no", {"a": [1]}), {"kind": "refused", "code": 1, "message": "no", "data": {"a": [1]}}),
+    (
+        Refused(1, "no", None, {"hint": [1]}),
+        {"kind": "refused", "code": 1, "message": "no", "data": None, "more": {"hint": [1]}},
+    ),
     (Unsent("it is down"), {"kind": "unsent", "why": "it is down"}),
     (InDoubt("it hung up"), {"kind": "in_doubt", "why": "it hung up"}),
 ]
@@ -151,3 +155,10 @@ def test_an_unknown_kind_of_outcome_is_an_error() -> None:
 )
 def test_a_tools_own_error_is_an_answer(said: Any, is_error: bool) -> None:
     assert Answered({"isError": said}).is_error is is_error
+
+
+def test_an_error_object_is_kept_whole_and_what_is_no_error_is_an_empty_one() -> None:
+    error = {"z": 1, "code": 5, "message": "no", "data": {"b": 1, "a": None}, "hint": []}
+    assert Refused.of(error) == Refused(5, "no", {"b": 1, "a": None}, {"z": 1, "hint": []})
+    assert Refused.of(error).to_json() == error
+    assert Refused.of({"code": "5", "message": 5}) == Refused(0, "")

@@ -107,3 +107,11 @@ def test_a_uri_leads_to_its_server() -> None:
     assert [shown for shown, _ in catalogue.templates] == ["stock:{n}"]
     found = [catalogue.route(uri) for uri in ("stock:1", "stock:7", "toolgate://bank/x:1", "x:1")]
     assert [offer and offer.path for offer in found] == ["shop/stock:1", "shop/stock:7", "bank/x:1", None]
+
+
+def test_where_there_is_one_server_its_own_name_for_a_tool_means_that_tool_and_elsewhere_nothing() -> None:
+    tool = a_tool("shop/refund")
+    alone = Catalogue.of([tool], about={"shop": About()})
+    assert [alone.resolve(name) for name in ("refund", "other")] == ["shop/refund", "other"]
+    for more in ({"about": {"shop": About(), "bank": About()}}, {"about": {"shop": About()}, "missing": {"bank": "?"}}):
+        assert Catalogue.of([tool], **more).resolve("refund") == "refund"

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Tool, Unsent
+from gateway.call import (
+    PAGE_FIRST,
+    Answered,
+    InDoubt,
+    InputRequired,
+    JsonObject,
+    Outcome,
+    Refused,
+    TaskCreated,
+    Tool,
+    Unsent,
+)
 from gateway.duties import Duties
 from gateway.fulfilment import fulfilled, rehearsed
 from gateway.redaction import WITHHELD
@@ -45,13 +56,27 @@ def test_an_error_of_the_server_is_redacted_too() -> None:
     refused = Refused(-32000, f"{SSN} is wrong", {"ssn": SSN, "n": 1})
     assert fulfilled(refused, REDACT, "call", TOOL) == Refused(-32000, WITHHELD, {"ssn": MASK, "n": 1})
     assert fulfilled(Refused(-1, f"with {KEY}"), SECRETS, "call", TOOL) == Refused(-1, f"with {MASK}")
+    more = Refused(-1, "no", None, {"ssn": SSN, "key": [KEY], "n": 1})
+    masked = fulfilled(more, replace(REDACT, secrets=True), "call", TOOL)
+    assert masked == Refused(-1, WITHHELD, None, {"ssn": MASK, "key": [MASK], "n": 1})
+
+
+def test_an_error_whose_data_can_not_be_looked_through_loses_it() -> None:
+    deep: Any = SSN
+    for _ in range(250):
+        deep = {"a": deep}
+    found = fulfilled(Refused(-1, "no", deep, {"data": deep}), replace(REDACT, redact=("data", "ssn")), "call", TOOL)
+    assert isinstance(found, Refused)
+    assert SSN not in str(found)
 
 
 def test_a_question_is_not_put_where_fields_are_redacted() -> None:
     asks = {"inputRequests": {"a": {"method": "elicitation/create", "params": {"message": SSN}}}}
-    for question in (InputRequired(asks), Answered({"taskId": "t", "status": "input_required", **asks})):
+    page = Refused(PAGE_FIRST, "log in", {"elicitations": [{"url": "https://x.example", "message": SSN}]})
+    for question in (InputRequired(asks), Answered({"taskId": "t", "status": "input_required", **asks}), page):
         refused = fulfilled(question, REDACT, "call", TOOL)
         assert isinstance(refused, Refused)
+        assert refused.code != PAGE_FIRST
         assert SSN not in str(refused)
     masked = fulfilled(InputRequired({"inputRequests": {"a": {"params": {"message": KEY}}}}), SECRETS, "call", TOOL)
     assert isinstance(masked, InputRequired)
@@ -124,8 +149,8 @@ def test_a_task_whose_result_is_too_large_still_stands_where_it_stands() -> None
 
 
 def test_a_long_error_of_a_server_is_withheld_too() -> None:
-    found = fulfilled(Refused(-32000, "x" * 200), SMALL, "call", TOOL)
-    assert "xxx" not in str(found)
+    for refused in (Refused(-32000, "x" * 200), Refused(-32000, "no", None, {"why": "x" * 200})):
+        assert "xxx" not in str(fulfilled(refused, SMALL, "call", TOOL))
 
 
 # ---- dry runs

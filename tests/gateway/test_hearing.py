@@ -21,7 +21,7 @@ CALL = a_call("web/fetch")
 class Telling:
     """A caller who hears everything."""
 
-    key, modern, wants_progress, log_level = "k", False, True, "info"
+    key, modern, wants_progress, log_level, spared = "k", False, True, "info", False
 
     def __init__(self) -> None:
         self.capabilities: JsonObject = {"elicitation": {}}
@@ -185,6 +185,8 @@ def test_while_results_are_redacted_a_caller_hears_how_far_it_is_and_no_words() 
     caller.hear("notifications/message", {"data": "123"})
     assert telling.said == [{"progress": 1}]
     assert (caller.key, caller.modern, caller.wants_progress, caller.log_level) == ("k", False, True, None)
+    assert caller.spared
+    assert not telling.spared
     assert caller.capabilities == telling.capabilities
     with pytest.raises(CantAsk):
         asyncio.run(caller.ask("elicitation/create", {"message": "123?"}))

@@ -5,7 +5,9 @@ import pytest
 from gateway.outage import OTHERWISE, brief
 
 LAST_WORDS = "; it said: ORA-12154 cannot connect to payroll-db.internal:1521 as hr_admin"
-LOG_IN = "`user:ann` is not logged in: log in with `toolgate login notes --as ann`"
+TYPE = "log in with `toolgate login notes --as ann`"
+LOG_IN = f"`user:ann` is not logged in: {TYPE}"
+LOG_IN_AGAIN = f"the server answered HTTP 401: it does not take the credentials of `user:ann`: {TYPE}"
 
 
 @pytest.mark.parametrize(
@@ -14,7 +16,7 @@ LOG_IN = "`user:ann` is not logged in: log in with `toolgate login notes --as an
         "it exited with code 3", "it was ended by SIGKILL", "it closed its output", "it is still connecting",
         "it did not answer within 2.5 s", "the connection broke", "the connection ended",
         "the server answered HTTP 502", "it went away again", "it wrote a line longer than `max_answer` lets it",
-        "its tools could not be listed again", LOG_IN,
+        "its tools could not be listed again", LOG_IN, LOG_IN_AGAIN,
         "it acts for its users, and nobody is asking",
         "it wants `a:b` and `c` of `user:ann`: log in with `toolgate login notes --scope a:b`",
     ],
@@ -31,6 +33,10 @@ def test_the_cause_is_told_without_what_follows_it(why: str) -> None:
         ("cannot connect to payroll-db.internal:1521 as hr_admin", OTHERWISE),
         ("[Errno 111] Connect call failed ('10.1.2.3', 9)", OTHERWISE),
         ("server `payroll` is unavailable: its log-in could not be renewed: 10.1.2.3", OTHERWISE),
+        (
+            "the server answered HTTP 307: it redirects, which is not followed: to http://x",
+            "the server answered HTTP 307",
+        ),
         ("", OTHERWISE),
     ],
 )

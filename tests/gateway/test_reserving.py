@@ -4,7 +4,7 @@ import pytest
 
 from gateway.accounts import Account, Bill, Budget, Claim, Proviso, Then
 from gateway.budget import Limits, Spend
-from gateway.call import Answered, InDoubt, InputRequired, Outcome, Refused, TaskCreated, Unsent
+from gateway.call import PAGE_FIRST, Answered, InDoubt, InputRequired, Outcome, Refused, TaskCreated, Unsent
 from gateway.reserving import reserves, settled, settled_in
 from gateway.store import Reserve, Settle
 
@@ -43,6 +43,7 @@ def test_people_can_let_a_call_pass_only_where_they_are_asked(then: Then, agreed
         (TaskCreated({"taskId": "t"}, "T-1"), Spend(tool_calls=1, millis=7)),
         (Unsent("away"), Spend()),
         (InputRequired({}), Spend()),
+        (Refused(PAGE_FIRST, "log in first"), Spend()),
     ],
 )
 def test_what_left_counts_whatever_came_of_it(outcome: Outcome, spent: Spend) -> None:

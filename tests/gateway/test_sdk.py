@@ -96,3 +96,15 @@ own = pydantic.TypeAdapter(int | str)
 print(*before, *read, *after, own.pydantic_complete)
 """
     assert said(BY_THE_SIDE + program) == ["False", "False", "False", "1", "[]", "True", "True", "True", "True"]
+
+
+@pytest.mark.parametrize(
+    "before", ["", "from mcp_types import jsonrpc\njsonrpc.JSONRPCError.model_rebuild(force=True)\n"]
+)
+def test_errors_keep_what_the_sdk_has_no_place_for(before: str) -> None:
+    program = """
+from mcp_types.jsonrpc import jsonrpc_message_adapter as adapter
+error = adapter.validate_python({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "no", "hint": 2}})
+print(error.error.model_extra["hint"], error.model_dump_json(exclude_unset=True).count("hint"))
+"""
+    assert said(before + BY_THE_SIDE + program) == ["2", "1"]

@@ -83,7 +83,7 @@ def test_times_are_written_as_mcp_wants_them() -> None:
 @pytest.mark.parametrize("code", [-32020, -32021, -32022])
 def test_an_error_about_our_own_request_is_not_the_clients(code: int) -> None:
     assert error_of(Refused(code, "no")) == {"code": -32603, "message": "no"}
-    assert error_of(Refused(7, "no", 1)) == {"code": 7, "message": "no", "data": 1}
+    assert error_of(Refused(7, "no", 1, {"x": 2})) == {"code": 7, "message": "no", "data": 1, "x": 2}
 
 
 def test_a_tool_that_is_made_as_a_task_only_is_shown_as_others_are() -> None:

@@ -48,6 +48,52 @@ def test_every_resource_can_be_named_with_its_server_also_one_that_is_not_listed
     assert path_of(TWO, "ToolGate://b/file:///z") == "b/file:///z"
 
 
+UI = Uris.of([resource("a", "ui://dash"), resource("b", "ui://dash"), resource("b", "ui://own")], {})
+
+
+def test_a_user_interface_of_two_servers_stays_one_for_hosts_which_take_no_other_scheme() -> None:
+    assert list(UI.listed) == ["ui://toolgate/a/dash", "ui://toolgate/b/dash", "ui://own"]
+    assert [path_of(UI, uri) for uri in UI.listed] == ["a/ui://dash", "b/ui://dash", "b/ui://own"]
+    assert path_of(UI, "toolgate://b/ui://dash") == path_of(UI, "UI://Toolgate/b/dash") == "b/ui://dash"
+    assert path_of(UI, "ui://dash") is None
+
+
+@pytest.mark.parametrize("uri", ["ui://toolgate/", "ui://toolgate/b", "ui://toolgate/b/", "ui://toolgate/c/dash"])
+def test_a_qualified_interface_of_nobody_is_nobodys(uri: str) -> None:
+    assert path_of(UI, uri) is None
+
+
+def test_a_server_that_lists_anothers_qualified_interface_does_not_get_it() -> None:
+    uris = Uris.of([resource("bank", "ui://pay"), resource("evil", "ui://toolgate/bank/pay")], {})
+    assert path_of(uris, "ui://toolgate/bank/pay") == "bank/ui://pay"
+    assert list(uris.listed) == ["ui://pay", "ui://toolgate/evil/toolgate/bank/pay"]
+    assert path_of(uris, "ui://toolgate/evil/toolgate/bank/pay") == "evil/ui://toolgate/bank/pay"
+
+
+def test_what_a_tool_names_is_its_servers_though_nobody_lists_it() -> None:
+    uris = Uris.of([resource("a", "x:1"), template("b", "ui://{+all}")], {}, {("a", "ui://dash"), ("none", "ui://z")})
+    assert path_of(uris, "ui://dash") == "a/ui://dash"
+    assert uris.exposed("a", "ui://dash") == "ui://dash"
+    assert path_of(uris, "ui://z") == "b/ui://z"  # of a server without resources nothing is read
+
+
+def test_what_tools_of_two_servers_name_is_told_apart_as_what_they_list() -> None:
+    uris = Uris.of([resource("a", "ui://dash"), resource("b", "x:1")], {}, {("a", "ui://dash"), ("b", "ui://dash")})
+    assert list(uris.listed) == ["ui://toolgate/a/dash", "x:1"]
+    assert [uris.exposed(server, "ui://dash") for server in "ab"] == ["ui://toolgate/a/dash", "ui://toolgate/b/dash"]
+    assert path_of(uris, "ui://toolgate/b/dash") == "b/ui://dash"
+    assert path_of(uris, "ui://dash") is None
+
+
+def test_in_a_part_with_one_of_its_servers_a_shared_uri_is_that_ones_under_either_name() -> None:
+    part = UI.part(lambda server: server == "a", lambda path: path.startswith("a/"))
+    assert list(part.listed) == ["ui://toolgate/a/dash"]
+    assert path_of(part, "ui://toolgate/a/dash") == path_of(part, "ui://dash") == "a/ui://dash"
+    assert path_of(part, "ui://toolgate/b/dash") is None
+    none = UI.part(lambda server: server == "b", lambda path: path == "b/ui://own")
+    assert path_of(none, "ui://dash") is None
+
+
 @pytest.mark.parametrize("uri", ["toolgate://c/file:///z", "toolgate://b/", "toolgate://b", "toolgate://", ""])
 def test_what_names_no_server_with_resources_or_nothing_of_it_is_nobodys(uri: str) -> None:
     assert path_of(TWO, uri) is None
@@ -157,4 +203,4 @@ def test_a_uri_that_is_too_long_is_not_looked_for() -> None:
 def test_of_two_offers_with_one_name_the_first_counts_and_a_qualified_name_holds_the_path() -> None:
     first, second = resource("a", "x:1"), Offer("resource", "a", "x:1", {"name": "other"})
     assert list(Uris.of([first, second], {}).listed.values()) == [first]
-    assert qualified(first) == "toolgate://a/x:1"
+    assert qualified(first.path) == "toolgate://a/x:1"

@@ -23,6 +23,7 @@ from gateway.upstream.outcomes import TRANSPORT_ERROR, Fate, transport_error
 from gateway.upstream.pool import Pool, Replied
 from gateway.upstream.safe_transport import LIMITS
 from gateway.upstream.spec import Http
+from gateway.upstream.statuses import answered
 from gateway.upstream.wire import dump
 from gateway.upstream.wires import Hear
 from gateway.values import value
@@ -109,8 +110,11 @@ class Attempts:
         of = f" of `{self._subject.user}`" if self._subject else ""
         scopes = lacking(challenge)
         if scopes is None:
-            return _refusal("refused", f"the server does not take the credentials{of} (HTTP 401)", 401)
-        return _refusal("refused", f"the server wants {named(scopes)}, and the credentials{of} have no more", 403)
+            mend = self._credentials.mend(self._subject)
+            return _refusal("refused", answered(401, f"it does not take the credentials{of}: {mend}"), 401)
+        return _refusal(
+            "refused", answered(403, f"it wants {named(scopes)}, and the credentials{of} have no more"), 403
+        )
 
 
 def _challenge(reply: Replied | Unsent | InDoubt) -> str | None:

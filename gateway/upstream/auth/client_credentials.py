@@ -12,6 +12,7 @@ from gateway.call import Subject
 from gateway.errors import UpstreamUnavailable
 from gateway.guarded import guarded_client
 from gateway.upstream.auth.authority import Authority, ClientKeys
+from gateway.upstream.auth.credentials import LOOK
 from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.scopes import named, scopes_in, united
@@ -52,6 +53,10 @@ class ClientCredentials:
         if self._challenge is None:
             return None
         return await self._got(self._challenge, self._wider)
+
+    def mend(self, subject: Subject | None) -> str:
+        del subject
+        return LOOK
 
     async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
         """A token for more, unless the admin has said what it is to be for."""

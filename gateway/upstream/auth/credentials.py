@@ -18,11 +18,12 @@ from gateway.errors import LogInNeeded
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.scopes import lacking
 
-__all__ = ["Carrier", "Credentials", "Source"]
+__all__ = ["LOOK", "Carrier", "Credentials", "Source"]
 
 # Seconds. A token that is refused so soon after it was granted is not wanted, and neither is the next; and one that is
 # granted for a moment only is used for that moment.
 SETTLED = 5.0
+LOOK = "look at `auth` of its entry"
 REMEMBERED = 256  # tokens that were given out
 
 _Who = tuple[str, str]  # tenant, user
@@ -53,6 +54,10 @@ class Source(Protocol):
         """
         ...
 
+    def mend(self, subject: Subject | None) -> str:
+        """What to do when a server does not take what this subject has."""
+        ...
+
 
 class Credentials:
     """The credentials for one server, for all subjects. Shows no token."""
@@ -76,6 +81,10 @@ class Credentials:
     def secrets(self) -> Sequence[str]:
         """The tokens that were given out last: texts that may be shown nowhere, whoever repeats them."""
         return tuple(self._given)
+
+    def mend(self, subject: Subject | None) -> str:
+        """What to do when the server does not take them."""
+        return self._source.mend(subject)
 
     async def headers(self, subject: Subject | None) -> Mapping[str, str]:
         """What a request of this subject carries; renewed first, if it is about to end. Empty: ask without, and see.

@@ -18,6 +18,7 @@ from gateway.errors import LogInNeeded, UpstreamUnavailable
 from gateway.guarded import guarded_client
 from gateway.upstream.auth.authority import Authority, ClientKeys
 from gateway.upstream.auth.client_credentials import granted, must_be_free
+from gateway.upstream.auth.credentials import LOOK
 from gateway.upstream.auth.exchange import ACCESS_TOKEN, ID_JAG, exchange
 from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
@@ -65,6 +66,10 @@ class OnBehalf:
         del old, challenge
         who = (subject.tenant, subject.user) if subject else ("", "")
         return await self._traded(subject, self._wider.get(who, ""))
+
+    def mend(self, subject: Subject | None) -> str:
+        del subject
+        return LOOK
 
     async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
         """A grant for more, unless the admin has said what it is to be for."""

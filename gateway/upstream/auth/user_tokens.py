@@ -21,6 +21,7 @@ from gateway.errors import LogInNeeded, UpstreamUnavailable
 from gateway.guarded import guarded_client
 from gateway.reach import Reach
 from gateway.upstream.auth.authority import Authority
+from gateway.upstream.auth.credentials import LOOK
 from gateway.upstream.auth.flow import AuthFailed, Journey, Scratch
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.scopes import named
@@ -87,6 +88,9 @@ class UserTokens:
             raise LogInNeeded(self.server, "it acts for its users, and nobody is asking")
         command = log_in_command(self.server, subject, scopes)
         raise LogInNeeded(self.server, f"it wants {named(scopes)} of `{subject.user}`: log in with `{command}`")
+
+    def mend(self, subject: Subject | None) -> str:
+        return f"log in with `{log_in_command(self.server, subject)}`" if subject else LOOK
 
     async def _renewed(self, kept: Grant, binding: Binding, subject: Subject) -> Grant:
         if kept.refresh_token is None or not _same_client(kept, self._authority):

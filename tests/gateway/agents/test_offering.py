@@ -39,6 +39,13 @@ def test_a_tool_that_no_policy_line_could_allow_is_not_shown() -> None:
     assert "bank__send" not in [tool.name for tool in tools]
 
 
+def test_what_is_for_a_servers_own_user_interface_alone_is_not_shown() -> None:
+    plain = a_tool("shop/refresh")
+    for visibility, names in ((["app"], []), (["model", "app"], ["shop__refresh"])):
+        tool = replace(plain, definition={**plain.definition, "_meta": {"ui": {"visibility": visibility}}})
+        assert [each.name for each in offered(AGENT, Catalogue.of([tool]), lambda _: True)] == names
+
+
 def test_a_tool_is_shown_with_the_servers_own_words_and_schema() -> None:
     schema = {"type": "object", "properties": {"amount": {"type": "number"}}, "x-own": 1}
     tool = a_tool("shop/refund", schema, description="Pays back.")

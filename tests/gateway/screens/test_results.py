@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.screens.results import MAX_TEXT, NOTHING, screen_result
+from gateway.call import Refused
+from gateway.screens.results import MAX_TEXT, NOTHING, screen_outcome, screen_result
 
 BAD = "a\u202eb"
 CLEAN = "The quick brown fox jumps over the lazy dog; größer als „das“.\n" * 1600  # 100 KB
@@ -72,3 +73,8 @@ def test_a_clean_result_of_100_kb_costs_less_than_a_millisecond() -> None:
         return time.process_time() - began
 
     assert min(once() for _ in range(50)) < 0.001
+
+
+def test_an_error_is_looked_through_with_all_that_stands_in_it() -> None:
+    assert screen_outcome(Refused(1, "no", None, {"hint": BAD})).kinds == ("bidi",)
+    assert screen_outcome(Refused(1, BAD, BAD)).count == 2

@@ -115,11 +115,18 @@ class Ear:
     """A listener, and what he was told."""
 
     def __init__(
-        self, lists: Any = LISTS, may_hear: Callable[[str], bool] = lambda _: True, subject: Subject = ANN
+        self,
+        lists: Any = LISTS,
+        may_hear: Callable[[str], bool] = lambda _: True,
+        subject: Subject = ANN,
+        hidden: str = "nothing",
     ) -> None:
+        async def may_follow(uri: str) -> bool:
+            return hidden not in uri
+
         self.told: list[str] = []
         self.heard: asyncio.Queue[str] = asyncio.Queue()
-        self.listener = Listener(self._send, lists, Asker(subject), may_hear)
+        self.listener = Listener(self._send, lists, Asker(subject), may_hear, may_follow)
 
     async def _send(self, method: str, params: JsonObject) -> None:
         self.told.append(" ".join([method.removeprefix("notifications/"), *params.values()]))
@@ -136,6 +143,12 @@ def within(scenario: Scenario) -> None:
             await scenario(servers, Changes(servers, servers))
 
     asyncio.run(work())
+
+
+async def judged(changes: Changes) -> None:
+    """Whether they may be told has been asked of all."""
+    while changes._work:  # noqa: SLF001, ASYNC110 - nobody else can tell
+        await asyncio.sleep(0)
 
 
 async def told(ear: Ear) -> list[str]:
@@ -213,6 +226,55 @@ def test_only_who_subscribed_is_told_of_a_resource_under_his_own_name_for_it() -
             servers.update("file:///b")
             assert await told(ear) == ["resources/updated toolgate://crm/file:///a"]
             assert await told(other) == []
+
+    within(scenario)
+
+
+def test_whoever_is_subscribed_to_a_whole_is_told_of_its_parts_to_which_he_might_be() -> None:
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear, named, other, bob = Ear(hidden="/hidden"), Ear(), Ear(), Ear(subject=BOB)
+        ears = (ear, named, other, bob)
+        with contextlib.ExitStack() as stack:
+            for one in ears:
+                stack.enter_context(changes.listening(one.listener))
+            await changes.watch(ear.listener, RESOURCE, "file:///a")
+            await changes.watch(named.listener, RESOURCE, "toolgate://crm/file:///a")
+            await changes.watch(other.listener, replace(RESOURCE, name="file:///ab"), "file:///ab")
+            await changes.watch(bob.listener, RESOURCE, "file:///a")
+            for uri in (
+                "file:///a/b/c",
+                "file:///a/hidden",
+                "file:///abc",
+                "file:///",
+                "http:///a/b",
+                "a" * 5000 + "/b",
+            ):
+                servers.update(uri)
+            servers.update("file:///a#x", ANN)
+            await judged(changes)
+            assert await told(ear) == ["resources/updated file:///a/b/c", "resources/updated file:///a#x"]
+            assert await told(named) == [
+                f"resources/updated toolgate://crm/file:///a{part}" for part in ("/b/c", "/hidden", "#x")
+            ]
+            assert await told(other) == []
+            assert await told(bob) == [f"resources/updated file:///a{part}" for part in ("/b/c", "/hidden")]
+
+    within(scenario)
+
+
+def test_of_parts_without_end_the_whole_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MOST_PARTS", 3)
+
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        ear = Ear()
+        with changes.listening(ear.listener):
+            await changes.watch(ear.listener, RESOURCE, "file:///a")
+            for number in range(50):
+                servers.update(f"file:///a/{number}")
+            await judged(changes)
+            found = await told(ear)
+            assert found[:3] == [f"resources/updated file:///a/{number}" for number in range(3)]
+            assert found[3:] == ["resources/updated file:///a"]
 
     within(scenario)
 

@@ -76,6 +76,7 @@ class Waiting:
     capabilities: JsonObject = field(default_factory=lambda: FORMS)
     wants_progress: bool = False
     log_level: str | None = None
+    spared: bool = False
     asked: list[Json] = field(default_factory=list)
     meanwhile: Callable[[], Awaitable[None]] | None = None
     heard: list[Any] = field(default_factory=list)

@@ -176,3 +176,95 @@ def test_a_prompt_may_ask_too(tmp_path: Path) -> None:
         assert "messages" in await ask(app, {**params, **answered(asked)}, method="prompts/get")
 
     within(tmp_path, "modern", scenario)
+
+
+# ---- pages that a server of the older era wants to be visited before a request is made again
+
+PAGES = [
+    {"mode": "url", "elicitationId": "e-1", "url": "https://shop.example/in", "message": "Log in"},
+    {"mode": "url", "elicitationId": "e-2", "url": "https://bank.example/in", "message": "Here, too"},
+]
+
+
+def page_first(*pages: Any) -> dict[str, Any]:
+    data = {"elicitations": list(pages), "more": 1}
+    return {"name": "up__refuse", "arguments": {"code": types.URL_ELICITATION_REQUIRED, "data": data}}
+
+
+@eras
+def test_a_client_of_the_older_era_gets_the_error_whole_with_the_name_of_who_asks(tmp_path: Path, era: str) -> None:
+    async def scenario(app: App) -> None:
+        refused = await ask_older(app, page_first(*PAGES))
+        assert (refused.code, refused.message) == (types.URL_ELICITATION_REQUIRED, "refused as asked")
+        first, second = refused.data["elicitations"]
+        assert first == {**PAGES[0], "message": "up asks: Log in", "_meta": {"toolgate/server": "up"}}
+        assert (second["elicitationId"], refused.data["more"]) == ("e-2", 1)
+
+    within(tmp_path, era, scenario)
+
+
+async def ask_older(app: App, params: Any) -> ServerError:
+    answer = await app.front.ask("tools/call", Request(ANN, params, Quiet(ANN.key, False, CAPABILITIES)))
+    assert isinstance(answer, ServerError)
+    return answer
+
+
+@eras
+def test_a_modern_client_gets_it_as_a_question_and_his_next_round_is_a_new_call(tmp_path: Path, era: str) -> None:
+    async def scenario(app: App) -> None:
+        for _ in range(2):
+            asked = await ask(app, page_first(*PAGES))
+            assert asked["resultType"] == "input_required"
+            one, other = asked["inputRequests"].values()
+            said = {"mode": "url", "url": PAGES[0]["url"], "message": "up asks: Log in"}
+            assert one == {"method": "elicitation/create", "params": said | {"_meta": {"toolgate/server": "up"}}}
+            assert other["params"]["url"] == PAGES[1]["url"]
+            asked = await ask(app, {**page_first(*PAGES), **answered(asked)})
+            assert asked["resultType"] == "input_required"  # it wants the same again
+        (row,) = await app.store.run_rows()
+        events = [recorded.event for recorded in await app.store.events(row.id)]
+        admitted = [event for event in events if isinstance(event, Admitted)]
+        assert (len({event.key for event in admitted}), {event.attempt for event in admitted}) == (4, {1})
+        returned = [event for event in events if isinstance(event, Returned)]
+        assert [(event.outcome["kind"], event.outcome["code"]) for event in returned] == [("refused", -32042)] * 4
+        assert not any(event.spent for event in returned)  # it has only asked back
+
+    within(tmp_path, era, scenario)
+
+
+def test_a_state_of_pages_is_for_that_call_and_for_who_has_gone_there(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        asked = await ask(app, page_first(*PAGES))
+        with pytest.raises(MCPError, match="does not belong"):
+            await ask(app, {**page_first(PAGES[0]), **answered(asked)})
+        declined = {"page-1": {"action": "accept"}, "page-2": {"action": "decline"}}
+        with pytest.raises(MCPError, match="nothing is done"):
+            await ask(app, {**page_first(*PAGES), **answered(asked), "inputResponses": declined})
+        (row,) = await app.store.run_rows()
+        assert len([one for one in await app.store.events(row.id) if isinstance(one.event, Admitted)]) == 1
+        with pytest.raises(MCPError, match=r"did not declare: `elicitation\.url`"):
+            await ask(app, page_first(*PAGES), capabilities={"elicitation": {"form": {}}})
+
+    within(tmp_path, "legacy", scenario)
+
+
+@pytest.mark.parametrize("page", [{"url": "javascript:alert(1)"}, {"url": "http://shop.example"}, {}, {"mode": "form"}])
+def test_nobody_is_sent_to_what_is_no_page(tmp_path: Path, page: dict[str, Any]) -> None:
+    async def scenario(app: App) -> None:
+        for asking in (ask, ask_older):
+            with pytest.raises(MCPError, match="no https address") as caught:
+                await asking(app, page_first(PAGES[0], page))
+            assert caught.value.code == types.INTERNAL_ERROR
+
+    within(tmp_path, "legacy", scenario)
+
+
+@pytest.mark.parametrize("pages", [[], [7, PAGES[0]]])
+def test_where_there_is_no_page_there_is_a_plain_error_which_each_era_knows(tmp_path: Path, pages: list[Any]) -> None:
+    async def scenario(app: App) -> None:
+        modern = await ask(app, page_first(*pages))
+        assert (modern.code, modern.message, modern.data) == (types.INTERNAL_ERROR, "refused as asked", None)
+        older = await ask_older(app, page_first(*pages))
+        assert (older.code, older.data) == (types.URL_ELICITATION_REQUIRED, None)
+
+    within(tmp_path, "legacy", scenario)

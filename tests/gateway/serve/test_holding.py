@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gateway.serve import holding
 from gateway.serve.asgi import Message
+from gateway.serve.changes import Listener
 from tests.fixtures.asgi import PATIENCE, Peer, scope
 from tests.fixtures.gateway_app import Setup
 from tests.fixtures.served import request
@@ -206,3 +209,41 @@ def test_where_the_sdk_refuses_the_session_its_stream_stays_as_it_is(tmp_path: P
             assert await made.status(request("prompts/list"), session) == 200
 
     at_house(tmp_path, scenario)
+
+
+def test_what_changes_while_the_sdk_takes_the_stream_over_is_told_on_it() -> None:
+    listeners: list[Listener] = []
+
+    @contextlib.contextmanager
+    def listening(listener: Listener) -> Iterator[None]:
+        listeners.append(listener)
+        yield
+        listeners.remove(listener)
+
+    async def scenario() -> None:
+        stream, taken = Stream(), asyncio.Event()
+
+        async def sdk(_scope: Any, receive: Any, send: Any) -> None:
+            for listener in listeners:
+                listener.list_changed("tools")
+            await asyncio.sleep(0)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            taken.set()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        known: Any = SimpleNamespace(client=SimpleNamespace(session="s", asker=None), stream=None)
+        front: Any = SimpleNamespace(changes=SimpleNamespace(listening=listening))
+        held = holding.Holding(sdk, front)
+        open_ = asyncio.ensure_future(held.hold(known, scope([], method="GET"), stream.peer.receive, stream.send))
+        await stream.until(lambda: bool(stream.parts))
+        await held.hand_over("s")
+        await taken.wait()
+        await stream.has(CHANGED)
+        async with asyncio.timeout(PATIENCE):
+            while listeners:  # noqa: ASYNC110 - what comes later is the SDK's to tell
+                await asyncio.sleep(0)
+        stream.peer.go()
+        await asyncio.wait_for(open_, PATIENCE)
+
+    asyncio.run(scenario())

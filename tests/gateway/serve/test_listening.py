@@ -14,6 +14,7 @@ from gateway.serve.listening import MOST_ASKED
 from gateway.serve.replies import DENIED
 from gateway.uris import MAX_URI
 from tests.fixtures.gateway_app import Setup, opened, spec
+from tests.fixtures.listened import listened
 from tests.gateway.serve.test_exchanges import PATIENCE, server
 
 WATCHED = "test://watched-resource"
@@ -153,3 +154,49 @@ async def _listen(client: Client, heard: "asyncio.Queue[str]") -> None:
         heard.put_nowait("acknowledged")
         async for _ in stream:
             pass  # the client's handler hears it too
+
+
+def test_a_client_that_wants_many_resources_has_their_server_subscribed_to_a_few_times(tmp_path: Path) -> None:
+    async def work() -> None:
+        uris = [f"r:{number:03}" for number in range(changes.MOST_URIS)]
+        async with asyncio.timeout(PATIENCE), listened(uris=uris) as upstream:
+            setup = Setup(tmp_path, {"up": spec("up", {"url": upstream.url, "era": "modern"})})
+            setup.write_policy("p, *, *, */*, read, , allow, yes")
+            async with opened(setup) as app, Client(app.server, mode="2026-07-28", cache=None) as client:
+                async with client.listen(resource_subscriptions=uris) as stream:
+                    assert stream.honored.resource_subscriptions == uris
+                    assert upstream.wishes[-1] == uris
+                    assert len(upstream.wishes) < 10
+                await upstream.until(lambda: list(upstream.open.values())[-1][1] == [])
+                assert len(upstream.wishes) < 20
+                with pytest.raises(MCPError, match="can subscribe to"):
+                    async with client.listen(resource_subscriptions=[*uris, "r:x"]):
+                        pass
+
+    asyncio.run(work())
+
+
+def test_a_part_of_a_resource_is_told_to_whoever_might_subscribe_to_it(tmp_path: Path) -> None:
+    whole = "test://a"
+
+    async def work() -> None:
+        async with asyncio.timeout(PATIENCE), listened(uris=[whole]) as upstream:
+            setup = Setup(tmp_path, {"up": spec("up", {"url": upstream.url, "era": "modern"})})
+            lines = ("p, *, *, */*, read, , allow, yes", "p, *, *, up/test://a/hidden, subscribe, , deny, no")
+            setup.write_policy(*lines)
+            async with (
+                opened(setup) as app,
+                Client(app.server, mode="2026-07-28", cache=None) as client,
+                client.listen(resource_subscriptions=[whole]) as stream,
+            ):
+                await upstream.until(lambda: any(whole in uris for _, uris in upstream.open.values()))
+                for part in ("/hidden", "/b", ""):
+                    upstream.update(f"{whole}{part}", whole)
+                heard: set[Any] = set()
+                async for event in stream:
+                    heard.add(event)
+                    if len(heard) == 2:
+                        break
+                assert heard == {ResourceUpdated(uri=whole), ResourceUpdated(uri=f"{whole}/b")}
+
+    asyncio.run(work())

@@ -15,6 +15,7 @@ from gateway.serve.asgi import App, dumped
 from gateway.serve.asking import Asker
 from gateway.serve.lists import Lists
 from gateway.serve.sessions import Client
+from gateway.uris import Uris
 from tests.fixtures.asgi import Answer, ask
 from tests.fixtures.gateway_app import HEAD
 from tests.fixtures.served import MODERN, request
@@ -103,6 +104,24 @@ def test_a_catalogue_that_changes_changes_the_list(tmp_path: Path) -> None:
         assert names(after) == names(before)
         assert b'"another"' in after.body
         assert after.body == dumped((await listed(made, made.sdk, "modern")).message)
+
+    at_desk(tmp_path, scenario)
+
+
+def test_a_user_interface_that_another_server_names_too_is_another_one_in_the_list(tmp_path: Path) -> None:
+    async def scenario(made: Desk) -> None:
+        upstreams: Any = made.app.upstreams
+        known, uri = upstreams._catalogue, "ui://dash"  # noqa: SLF001 - no server of ours changes when it is told to
+        tools = dict(known.tools)
+        meta = {"_meta": {"ui": {"resourceUri": uri}}}
+        tools["echo/echo"] = replace(tools["echo/echo"], definition={**tools["echo/echo"].definition, **meta})
+        for others, told in ((set(), uri), ({("other", uri)}, "ui://toolgate/echo/dash"), (set(), uri)):
+            uris = Uris.of([], {"echo": True, "other": True}, {("echo", uri), *others})
+            upstreams._catalogue = replace(known, tools=tools, uris=uris)  # noqa: SLF001
+            answer = await listed(made, made.direct, "modern")
+            (tool,) = [tool for tool in answer.message["result"]["tools"] if tool["name"] == "echo__echo"]
+            assert tool["_meta"]["ui"]["resourceUri"] == told
+            assert answer.body == dumped((await listed(made, made.sdk, "modern")).message)
 
     at_desk(tmp_path, scenario)
 

@@ -28,6 +28,7 @@ class Person:
     capabilities: dict[str, Any] = field(default_factory=lambda: {"elicitation": {}})
     wants_progress: bool = False
     log_level: str | None = None
+    spared: bool = False
     asked: list[str] = field(default_factory=list)
 
     def hear(self, method: str, params: Any) -> None:

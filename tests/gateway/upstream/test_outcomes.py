@@ -90,6 +90,8 @@ def test_a_result_is_an_answer_only_when_it_is_complete_and_can_be_kept(result: 
     [
         ({"result": {}}, Answered({})),
         ({"error": {"code": 5, "message": "m", "data": [None]}}, Refused(5, "m", [None])),
+        ({"error": {"code": 5, "message": "m", "x": [None]}}, Refused(5, "m", None, {"x": [None]})),
+        ({"error": {"code": 5, "message": "m", "x": float("nan")}}, Refused(5, "m")),
         ({"error": {}}, Refused(0, "")),
         ({"error": {"code": True, "message": nested(2000)}}, Refused(1, "")),
         (  # the SDK's words, in a server's own mouth

@@ -315,7 +315,9 @@ def test_an_http_error_without_json_rpc_is_told_by_its_status(status: int, kind:
         async with served(closes_after(response)) as (url, _), pooled(url) as pool:
             reply = await post(pool)
             assert isinstance(reply, Replied)
-            assert type(of_message(reply.message)).__name__ == kind
+            outcome = of_message(reply.message)
+            assert type(outcome).__name__ == kind
+            assert f"the server answered HTTP {status}" in str(outcome)
 
     asyncio.run(scenario())
 

@@ -25,7 +25,7 @@ class Client:
     def __init__(self, name: str, *, modern: bool = False, asks: bool = True) -> None:
         self.key, self.name, self.modern = f"key {name}", name, modern
         self.capabilities: JsonObject = {"roots": {}, "elicitation": {"form": {}}, "sampling": {}} if asks else {}
-        self.wants_progress, self.log_level = False, None
+        self.wants_progress, self.log_level, self.spared = False, None, False
         self.asked: list[str] = []
 
     def hear(self, method: str, params: JsonObject) -> None:
@@ -184,5 +184,25 @@ def test_a_connection_that_nobody_uses_any_more_is_closed_also_when_nobody_comes
             monkeypatch.setattr(under_test, "IDLE_SECONDS", 0.0)
             up._private["e"]._swept()  # noqa: SLF001 - in place of the 300 seconds
             assert pids(up) == []
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_who_leaves_while_a_connection_is_made_for_him_leaves_none_behind(
+    hostile: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "IDLE_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        async with Upstreams({"e": replace(hostile("mirror"), name="e")}) as up:
+            private = up._private["e"]  # noqa: SLF001
+            monkeypatch.setattr(private, "_spec", replace(hostile("hang"), connect_timeout=3600.0))
+            leaving = asyncio.ensure_future(up.forward(call("e/act"), timeout=PATIENCE, meta={}, caller=Client("c")))
+            while not private._open:  # noqa: SLF001, ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+            while private._open:  # noqa: SLF001, ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))

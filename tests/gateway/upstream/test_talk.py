@@ -1,11 +1,13 @@
 """What a server says, and whom it is for: the client that caused it, and nobody else."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import mcp_types as types
+import pytest
 
-from gateway.call import JsonObject
+from gateway.call import JsonObject, Subject
 from gateway.caller import CantAsk
 from gateway.upstream.talk import MOST_QUESTIONS, Talk
 
@@ -13,8 +15,16 @@ from gateway.upstream.talk import MOST_QUESTIONS, Talk
 class Client:
     """A caller that keeps what it heard."""
 
-    def __init__(self, key: str = "a", *, asks: bool = True, level: str | None = "info", modern: bool = False) -> None:
-        self.key, self.modern, self.log_level, self.wants_progress = key, modern, level, True
+    def __init__(
+        self,
+        key: str = "a",
+        *,
+        asks: bool = True,
+        level: str | None = "info",
+        modern: bool = False,
+        spared: bool = False,
+    ) -> None:
+        self.key, self.modern, self.log_level, self.wants_progress, self.spared = key, modern, level, True, spared
         self.capabilities: JsonObject = {"elicitation": {}} if asks else {}
         self.heard: list[tuple[str, Any]] = []
         self.asked: list[str] = []
@@ -76,17 +86,66 @@ def test_progress_goes_to_the_one_whose_token_it_is() -> None:
     assert [params["progressToken"] for _, params in bob.heard] == ["t-2"]
 
 
-def test_a_log_message_is_heard_only_where_it_is_clear_whose_it_is_and_at_his_level() -> None:
-    talk, ann, bob = quiet(), Client("a"), Client("b")
-    with talk.serving(1, ann):
+ANN, ANNS_AGENT, BOB = Subject("user:ann", "acme"), Subject("user:ann", "acme", "agent:a"), Subject("user:bob", "acme")
+
+
+def levels(client: Client) -> list[Any]:
+    return [params["level"] for method, params in client.heard if method == "notifications/message"]
+
+
+def test_a_log_message_is_heard_by_whoever_is_served_and_at_his_level() -> None:
+    talk, ann = quiet(), Client("a")
+    with talk.serving(1, ann, None, ANN):
         for level in ("debug", "info", "emergency", "loud", None):
             talk.hear(said(level))
-        with talk.serving(2, bob):
+    talk.hear(said("error"))
+    assert levels(ann) == ["info", "emergency", "loud", None]
+
+
+def test_of_several_clients_of_one_subject_each_hears_what_he_wants_to_and_once() -> None:
+    talk, one, two, deaf = quiet(), Client("a"), Client("b", level="error"), Client("c", level=None)
+    with (
+        talk.serving(1, one, None, ANN),
+        talk.serving(2, Client("a"), None, ANN),  # an older request of the same client
+        talk.serving(3, two, None, ANN),
+        talk.serving(4, newest := Client("a"), None, ANN),
+        talk.serving(5, deaf, None, ANN),
+        talk.serving(6, Client("a", level=None), None, ANN),
+    ):
+        talk.hear(said("info"))
+        talk.hear(said("error"))
+    assert (levels(one), levels(newest), levels(two), levels(deaf)) == ([], ["info", "error"], ["error"], [])
+
+
+def test_a_modern_client_hears_it_on_each_request_on_which_it_asked() -> None:
+    talk, one, two, deaf = quiet(), Client(modern=True), Client(modern=True), Client(modern=True, level=None)
+    with talk.serving(1, one, None, ANN), talk.serving(2, two, None, ANN), talk.serving(3, deaf, None, ANN):
+        talk.hear(said("info"))
+    assert (levels(one), levels(two), levels(deaf)) == (["info"], ["info"], [])
+
+
+@pytest.mark.parametrize("other", [BOB, ANNS_AGENT, replace(ANN, tenant="other"), None])
+@pytest.mark.parametrize("level", ["info", None])
+def test_what_a_server_says_of_one_subjects_call_no_other_subject_hears(
+    other: Subject | None, level: str | None
+) -> None:
+    talk, ann, bob = quiet(), Client("a"), Client("b", level=level)
+    with talk.serving(1, ann, None, ANN):
+        with talk.serving(2, bob, None, other):
             talk.hear(said("error"))
-        with talk.serving(3, Client("a", level=None)):
+        assert (levels(ann), levels(bob)) == ([], [])
+        talk.hear(said("error"))
+    assert levels(ann) == ["error"]
+
+
+def test_while_a_call_is_under_way_whose_words_are_redacted_nobody_hears_any() -> None:
+    talk, ann = quiet(), Client("a")
+    with talk.serving(1, ann, None, ANN):
+        with talk.serving(2, Client("a", spared=True), None, ANN):
             talk.hear(said("error"))
-    assert [params["level"] for _, params in ann.heard] == ["info", "emergency", "loud", None]
-    assert bob.heard == []
+        assert levels(ann) == []
+        talk.hear(said("error"))
+    assert levels(ann) == ["error"]
 
 
 def test_where_the_transport_knows_the_caller_nothing_has_to_be_guessed() -> None:
@@ -103,7 +162,13 @@ def test_changes_of_lists_and_resources_are_told() -> None:
     for method in ("tools", "prompts", "resources"):
         talk.hear({"method": f"notifications/{method}/list_changed"})
     talk.hear({"method": "notifications/resources/updated", "params": {"uri": "u"}})
-    rubbish: list[Any] = [{"method": "notifications/resources/updated", "params": {"uri": 7}}, {"method": 5}, [], None]
+    rubbish: list[Any] = [
+        {"method": "notifications/resources/updated", "params": {"uri": 7}},
+        {"method": 5},
+        {"method": ["x"]},
+        [],
+        None,
+    ]
     for message in rubbish:
         talk.hear(message)
     assert told == ["tools", "prompts", "resources", "u"]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.upstream import waiting
-from gateway.upstream.waiting import Backoff, Pace, set_within
+from gateway.upstream.waiting import Backoff, Later, Pace, set_within, unless
 
 
 def test_pauses_double_up_to_the_longest_and_spread_by_half() -> None:
@@ -84,5 +84,50 @@ def test_nobody_is_waited_for_once_it_stops() -> None:
         stopping = asyncio.Event()
         stopping.set()
         await Pace(stopping).pause()
+
+    asyncio.run(scenario())
+
+
+def test_what_did_not_go_well_is_done_again_until_it_does() -> None:
+    async def scenario() -> None:
+        done, tries = asyncio.Event(), 0
+
+        def work() -> None:
+            nonlocal tries
+            tries += 1
+            later.note(well=tries == 3)
+            if tries == 3:
+                done.set()
+
+        later = Later(work, Backoff(0.0001, 0.001))
+        later.note(well=False)
+        later.note(well=False)  # twice is once
+        await asyncio.wait_for(done.wait(), 60)
+        later.note(well=False)
+        later.close()
+        assert tries == 3
+
+    asyncio.run(scenario())
+
+
+def test_work_is_given_up_when_there_is_no_use_in_it_any_more() -> None:
+    async def scenario() -> None:
+        gone, given_up = asyncio.Event(), asyncio.Event()
+
+        async def lasts() -> bool:
+            try:
+                return await asyncio.Event().wait()
+            finally:
+                given_up.set()
+
+        async def fails() -> None:
+            raise ValueError("it broke")
+
+        assert await unless(gone, asyncio.sleep(0, "done")) == "done"
+        with pytest.raises(ValueError, match="it broke"):
+            await unless(gone, fails())
+        asyncio.get_running_loop().call_soon(gone.set)
+        assert await unless(gone, lasts()) is None
+        assert given_up.is_set()
 
     asyncio.run(scenario())

@@ -1,6 +1,8 @@
 """What we want to be told, and who is still told when nobody listens any more."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from gateway.upstream import watching as module
 from gateway.upstream.connection import Link
 from gateway.upstream.outcomes import transport_error
-from gateway.upstream.watching import Watched, watch
+from gateway.upstream.watching import Watched, background, unwish, watch, wish
 
 UNREACHABLE = MCPError.from_error_data(transport_error("unsent", "refused"))
 
@@ -71,47 +73,266 @@ def test_a_subscription_is_opened_again_unless_the_server_says_no(
     monkeypatch.setattr(module, "listen", Subscriptions(*script))
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
-    connection: Any = SimpleNamespace(session=session("tools"), link=Link())
+    talk = SimpleNamespace(updated=lambda _uri: None)
+    connection: Any = SimpleNamespace(session=session("tools"), link=Link(), talk=talk)
     asyncio.run(asyncio.wait_for(watch(connection, Watched()), 60))
     assert bool(connection.link.stale) is told
 
 
-def test_a_new_wish_opens_the_subscription_anew_with_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    listening = Subscriptions(0, 0, 0)
-    listening.endless = True
-    monkeypatch.setattr(module, "listen", listening)
-    told: list[str] = []
-    talk = SimpleNamespace(updated=told.append)
-    connection: Any = SimpleNamespace(session=session("prompts"), link=Link(), talk=talk)
+class Server:
+    """`listen`, in which subscriptions are acknowledged when the test says so. `open` holds those that are, by number.
+
+    `most` is how many it lets us have at a time.
+    """
+
+    def __init__(self, most: int = 2) -> None:
+        self.asked: list[list[str]] = []
+        self.open: dict[int, list[str]] = {}
+        self.most = most
+        self.busiest = 0
+        self.acknowledge = asyncio.Event()
+        self.acknowledge.set()
+        self.news = asyncio.Event()
+        self._ends: dict[int, asyncio.Event] = {}
+
+    @contextlib.asynccontextmanager
+    async def __call__(self, _session: Any, **wishes: Any) -> AsyncIterator[Any]:
+        number, uris = len(self.asked), wishes["resource_subscriptions"]
+        self.asked.append(uris)
+        self.news.set()
+        await self.acknowledge.wait()
+        if len(self.open) >= self.most:
+            raise MCPError(-32600, "one at a time")
+        self.open[number], self._ends[number] = uris, asyncio.Event()
+        self.busiest = max(self.busiest, len(self.open))
+        self.news.set()
+        try:
+            yield self._lasts(number)
+        finally:
+            self.open.pop(number, None)
+            self.news.set()
+
+    async def _lasts(self, number: int) -> AsyncIterator[None]:
+        while not self._ends[number].is_set():
+            await self._ends[number].wait()
+            if self.open.pop(number) is not None:
+                raise SubscriptionLost
+            yield
+
+    def lose_all(self) -> None:
+        for end in self._ends.values():
+            end.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self.news.clear()
+            await self.news.wait()
+
+
+class Watching:
+    """`watch` over such a server, and what it tells."""
+
+    def __init__(self, *tells: str) -> None:
+        self.told: list[str] = []
+        self.watched = Watched()
+        talk = SimpleNamespace(updated=self.told.append)
+        self.connection: Any = SimpleNamespace(session=session(*tells), link=Link(), talk=talk, modern=True)
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(60), background(watch(self.connection, self.watched)):
+            yield
+
+    async def wish(self, *uris: str) -> list[bool]:
+        for uri in uris:
+            self.watched.add(uri)
+        return await asyncio.gather(*(self.watched.honoured(uri, 60) for uri in uris))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    made = Server()
+    monkeypatch.setattr(module, "listen", made)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
+    return made
+
+
+def test_a_new_wish_is_heard_before_the_subscription_without_it_is_closed(server: Server) -> None:
+    async def scenario() -> None:
+        watching = Watching("prompts")
+        async with watching.open():
+            assert await watching.wish("b") == [True]
+            await server.until(lambda: list(server.open.values()) == [["b"]])
+            server.acknowledge.clear()
+            later = asyncio.ensure_future(watching.wish("a"))
+            await server.until(lambda: len(server.asked) == 2)
+            assert (list(server.open.values()), later.done()) == ([["b"]], False)  # it is listened to meanwhile
+            server.acknowledge.set()
+            assert await later == [True]
+            await server.until(lambda: list(server.open.values()) == [["a", "b"]])
+        assert server.open == {}
+        assert (watching.told, watching.connection.link.stale) == ([], set())  # nothing was missed
+
+    asyncio.run(scenario())
+
+
+def test_wishes_that_come_while_one_is_opened_are_all_in_the_next(server: Server) -> None:
+    async def scenario() -> None:
+        watching = Watching()
+        many = [f"u:{number:03}" for number in range(500)]
+        async with watching.open():
+            server.acknowledge.clear()
+            first = asyncio.ensure_future(watching.wish("a"))
+            await server.until(lambda: len(server.asked) == 1)
+            rest = asyncio.ensure_future(watching.wish(*many))
+            await asyncio.sleep(0)
+            server.acknowledge.set()
+            assert all([*await first, *await rest])
+            assert server.asked == [["a"], ["a", *many]]
+            for uri in many:
+                watching.watched.remove(uri)
+            await server.until(lambda: list(server.open.values()) == [["a"]])
+        assert (len(server.asked), server.busiest) == (3, 2)
+
+    asyncio.run(scenario())
+
+
+def test_where_a_server_has_one_at_a_time_it_is_opened_anew_and_the_resources_are_said_to_have_changed(
+    server: Server,
+) -> None:
+    async def scenario() -> None:
+        server.most = 1
+        watching = Watching("tools")
+        async with watching.open():
+            assert await watching.wish("b") == [True]
+            assert await watching.wish("a") == [True]
+            assert list(server.open.values()) == [["a", "b"]]
+        assert watching.told == ["b"]
+        assert watching.connection.link.stale == {"tools", "prompts", "resources"}
+
+    asyncio.run(scenario())
+
+
+def test_what_happened_while_nobody_listened_is_said_to_have_changed(server: Server) -> None:
+    async def scenario() -> None:
+        watching = Watching("tools")
+        async with watching.open():
+            assert await watching.wish("a", "b") == [True, True]
+            watching.watched.remove("b")
+            await server.until(lambda: list(server.open.values()) == [["a"]])
+            server.acknowledge.clear()
+            before = len(server.asked)
+            server.lose_all()
+            await server.until(lambda: len(server.asked) > before)
+            assert not await watching.watched.honoured("a", 0)
+            server.acknowledge.set()
+            assert await watching.watched.honoured("a", 60)
+        assert watching.told == ["a"]
+        assert watching.connection.link.stale == {"tools", "prompts", "resources"}
+
+    asyncio.run(scenario())
+
+
+def test_so_it_is_after_a_new_connection(server: Server) -> None:
+    async def scenario() -> None:
+        watching = Watching("tools")
+        async with watching.open():
+            assert await watching.wish("a") == [True]
+            assert watching.told == []
+        watching.watched.add("b")  # nobody was told yet that he is subscribed to this one
+        async with watching.open():
+            assert await watching.watched.honoured("b", 60)
+        assert watching.told == ["a"]
+        assert watching.connection.link.stale == set()  # its lists are asked for anyway
+
+    asyncio.run(scenario())
+
+
+def test_who_wants_again_what_was_given_up_waits_for_a_subscription_in_which_it_is(server: Server) -> None:
+    async def scenario() -> None:
+        watching = Watching("tools")
+        async with watching.open():
+            assert await watching.wish("a") == [True]
+            server.acknowledge.clear()
+            watching.watched.remove("a")
+            await server.until(lambda: server.asked[-1] == [])
+            again = asyncio.ensure_future(watching.wish("a"))
+            await asyncio.sleep(0)
+            assert not again.done()
+            server.acknowledge.set()
+            assert await again == [True]
+            assert list(server.open.values())[-1] == ["a"]
+
+    asyncio.run(scenario())
+
+
+def test_a_subscription_that_lasted_makes_the_next_end_the_first_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 1e-6)
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 1e9)
+    monkeypatch.setattr(module, "STEADY", -1.0)
 
     async def scenario() -> None:
-        watched = Watched()
-        task = asyncio.create_task(watch(connection, watched))
-        for uri in ("b", "a"):
-            assert watched.add(uri)
-            await watched.honoured(60)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        watching = Watching("tools")
+        async with watching.open():
+            while len(server.asked) < 40:  # pauses that grow would last for days
+                await server.until(lambda: bool(server.open))
+                server.lose_all()
+                await server.until(lambda: not server.open)
 
-    asyncio.run(asyncio.wait_for(scenario(), 60))
-    assert told == ["b"]  # what happened to it while nobody listened was not heard
-    assert [wish["resource_subscriptions"] for wish in listening.wishes][-2:] == [["b"], ["a", "b"]]
-    assert listening.wishes[-1]["prompts_list_changed"] is True
-    assert listening.wishes[-1]["tools_list_changed"] is False
+    asyncio.run(scenario())
 
 
-def test_a_wish_that_came_while_the_server_was_asked_is_not_honoured_by_its_answer() -> None:
-    async def scenario() -> tuple[bool, bool]:
+def test_where_there_is_nothing_to_hear_nobody_listens(server: Server) -> None:
+    async def scenario() -> None:
+        watching = Watching()
+        async with watching.open():
+            assert await watching.wish("a") == [True]
+            watching.watched.remove("a")
+            await server.until(lambda: server.open == {})
+            assert await watching.wish("b") == [True]
+        assert server.asked == [["a"], ["b"]]
+        assert (watching.told, watching.connection.link.stale) == ([], set())
+
+    asyncio.run(scenario())
+
+
+def test_requests_about_one_resource_of_an_older_server_are_made_one_after_the_other() -> None:
+    async def scenario() -> None:
+        asked: list[str] = []
+        answer = asyncio.Event()
+
+        async def ask(method: str, params: Any, _seconds: float) -> None:
+            asked.append(f"{method} {params['uri']}")
+            await answer.wait()
+
+        connection: Any = SimpleNamespace(ask=ask, modern=False)
         watched = Watched()
         watched.add("a")
-        asked = watched.uris
-        watched.add("b")
-        watched.acknowledged(asked)
-        early = await watched.honoured(0)
-        watched.acknowledged(watched.uris)
-        return early, await watched.honoured(60)
+        watched.add("a")
+        both = [asyncio.ensure_future(wish(connection, watched, "a", 60)) for _ in range(2)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert (asked, any(one.done() for one in both)) == (["resources/subscribe a"], False)
+        answer.set()
+        await asyncio.gather(*both)
+        answer.clear()
+        watched.remove("a")
+        watched.remove("a")
+        ending = asyncio.ensure_future(unwish(connection, watched, "a", 60))
+        await asyncio.sleep(0)
+        watched.add("a")
+        again = asyncio.ensure_future(wish(connection, watched, "a", 60))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert asked[1:] == ["resources/unsubscribe a"]
+        answer.set()
+        await asyncio.gather(ending, again)
+        assert asked[1:] == ["resources/unsubscribe a", "resources/subscribe a"]
 
-    assert asyncio.run(scenario()) == (False, True)
+    asyncio.run(scenario())
 
 
 def test_subscriptions_are_counted() -> None:
@@ -120,3 +341,15 @@ def test_subscriptions_are_counted() -> None:
         True, False, False, True, False,
     ]  # fmt: skip
     assert watched.uris == []
+
+
+def test_what_breaks_in_the_background_is_said_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def breaks() -> None:
+        raise RuntimeError("a defect of ours")
+
+    async def scenario() -> None:
+        async with background(breaks()), asyncio.timeout(60):
+            while "a defect of ours" not in caplog.text:  # noqa: ASYNC110 - a log has no event
+                await asyncio.sleep(0)
+
+    asyncio.run(scenario())

@@ -113,7 +113,11 @@ def test_a_401_is_answered_with_one_more_attempt_and_no_third(place: Place) -> N
 
     outcome, attempts = asyncio.run(go())
     assert attempts == 2
-    assert outcome == Refused(401, "the server does not take the credentials of `user:ann` (HTTP 401)")
+    assert outcome == Refused(
+        401,
+        "server `tracker` answered HTTP 401: it does not take the credentials of `user:ann`: "
+        "log in with `toolgate login tracker --as user:ann --tenant acme`",
+    )
     assert place.auth.calls == []
 
 
@@ -282,7 +286,8 @@ def test_a_server_that_is_never_content_is_asked_twice_and_later_once(place: Pla
             for attempts in (2, 1):  # what was asked for in vain is not asked for again
                 asked, sent = len(place.auth.asked("/token")), len(_calls(place.auth))
                 outcome = await place.outcome(up)
-                why = "the server wants the scope `write`, and the credentials of `user:ann` have no more"
+                why = "it wants the scope `write`, and the credentials of `user:ann` have no more"
+                why = f"server `tracker` answered HTTP 403: {why}"
                 assert outcome == Refused(403, why)
                 assert len(_calls(place.auth)) - sent == attempts
                 assert bool(len(place.auth.asked("/token")) - asked) == (attempts == 2)
@@ -344,6 +349,10 @@ class Source:
         del old, challenge
         self.count += 1
         return self.current(subject)
+
+    def mend(self, subject: Subject | None) -> str:
+        del subject
+        return "look there"
 
     async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
         return await self.obtain(subject, old, " ".join(scopes))
@@ -436,7 +445,7 @@ def test_below_the_sdks_client_nothing_but_a_401_is_ever_sent_again(status: int)
 def test_below_the_sdks_client_a_401_is_sent_again_once() -> None:
     response, sent = transported("https://tracker.example/mcp", 401)
     assert sent == ["Bearer t0", "Bearer t1"]
-    assert "the server does not take the credentials (HTTP 401)" in response.text
+    assert "the server answered HTTP 401: it does not take the credentials: look there" in response.text
     stream, sent = transported("https://tracker.example/mcp", 401, "GET")
     assert (stream.status_code, sent) == (401, ["Bearer t0", "Bearer t1"])
 
