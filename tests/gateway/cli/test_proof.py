@@ -102,7 +102,7 @@ def test_a_tool_that_only_reads_within_its_own_world_is_tried_with_arguments_tha
     policy = ("p, *, *, */*, call, , allow, all",)
     proof = proven(*policy, server={"command": sys.executable, "args": ["-m", "mcp_server_time"]})
     assert proof.holds
-    assert (proof.allowed.verdict, proof.allowed.tool) == ("allow", "server/get_current_time")
+    assert (proof.allowed.verdict, proof.allowed.tool) == ("allow", "server/convert_time")
     assert proof.allowed.why == "all; with arguments that were made up"
 
 
