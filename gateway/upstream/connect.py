@@ -40,6 +40,7 @@ from gateway.upstream.watching import Watched, background, watch
 __all__ = ["Opening", "connect", "negotiate"]
 
 LISTENING = 0.25  # seconds for a server to say that it tells of changes, before its lists are asked for
+TURNED_AWAY = (401, 403)
 PROBE = 10.0  # seconds for a server to show its era; a silent one is then taken for a legacy server
 
 # At INFO and DEBUG these log addresses, headers and messages as they are, secrets and arguments included.
@@ -168,8 +169,8 @@ async def negotiate(session: ClientSession, era: Era, probe: float, introduce: I
         await introduce()
     elif era == "modern":
         await _discovered(session)
-    elif not await _is_modern(session, probe):
-        await _initialize(session, introduce)
+    elif (unlike := await _unlike_modern(session, probe)) is not None:
+        await _initialize(session, introduce, unlike)
 
 
 async def introduced(session: ClientSession, dispatcher: JSONRPCDispatcher, capabilities: JsonObject) -> None:
@@ -193,23 +194,29 @@ async def _initialized(session: ClientSession) -> None:
     await session.initialize()
 
 
-async def _is_modern(session: ClientSession, probe: float) -> bool:
+async def _unlike_modern(session: ClientSession, probe: float) -> Exception | None:
+    """What came of a probe; None: a modern answer."""
     try:
         async with asyncio.timeout(probe):
             await session.discover()
     except MCPError as error:
         if fate_of(error) == "unsent":  # nobody is there: that says nothing about the era
             raise
-        return False
-    except (TimeoutError, ValidationError, RuntimeError):
-        return False
-    return True
+        return error
+    except (TimeoutError, ValidationError, RuntimeError) as error:
+        return error
+    return None
 
 
-async def _initialize(session: ClientSession, introduce: Introduce) -> None:
+async def _initialize(session: ClientSession, introduce: Introduce, unlike: Exception) -> None:
+    """After a probe that came to this. Who was turned away by it has not heard of the server's era: that is why, and
+    not what a modern server says of an older handshake.
+    """
     try:
         await introduce()
     except MCPError as error:
+        if isinstance(unlike, MCPError) and fate_of(unlike) == "refused" and unlike.code in TURNED_AWAY:
+            raise unlike from None
         if error.code != types.UNSUPPORTED_PROTOCOL_VERSION:
             raise
         await _discovered(session)  # a slow modern server, which had taken our late probe as its opening

@@ -11,6 +11,7 @@ from gateway.upstream.outcomes import transport_error
 from gateway.upstream.spec import Era
 
 UNREACHABLE = MCPError.from_error_data(transport_error("unsent", "refused"))
+REFUSED = MCPError.from_error_data(transport_error("refused", "log in", code=401))
 SLOW = MCPError(-32001, "Request 'server/discover' timed out")
 UNSUPPORTED = MCPError(-32022, "Unsupported protocol version")
 
@@ -74,3 +75,16 @@ def test_a_handshake_that_fails_is_not_papered_over(
     with pytest.raises(MCPError):
         asyncio.run(negotiate(session, "auto", 10))
     assert session.done == done
+
+
+@pytest.mark.parametrize("code", [-32600, -32022])
+def test_who_is_turned_away_is_told_that_and_not_what_came_of_the_older_era(code: int) -> None:
+    session: Any = Session([REFUSED, REFUSED], [MCPError(code, "no such version")])
+    with pytest.raises(MCPError, match="log in"):
+        asyncio.run(negotiate(session, "auto", 10))
+
+
+def test_a_server_of_the_older_era_may_turn_away_only_who_asks_for_the_other() -> None:
+    session: Any = Session([REFUSED], [None])
+    asyncio.run(negotiate(session, "auto", 10))
+    assert session.done == ["discover", "initialize"]
