@@ -72,6 +72,7 @@ class Link:
     lost: str | None = None
     gone: asyncio.Event = field(default_factory=asyncio.Event)  # it is lost
     stale: set[str] = field(default_factory=set)  # the kinds of lists that may not be true any more
+    named: set[str] = field(default_factory=set)  # ... of which the server itself has said so
     listening: asyncio.Event = field(default_factory=asyncio.Event)  # changes are told from here on, or never will be
     early: bool = False  # its lists were asked for before that
     explain: Callable[[str], Awaitable[str]] = _as_said
@@ -86,7 +87,15 @@ class Link:
     def doubt(self, *kinds: str) -> None:
         """These lists (all, if none is named) may not be true any more: they have to be asked for again."""
         self.stale.update(kinds or KINDS)
+        self.named.update(kinds)
         self.wake.set()
+
+    def taken(self, *, named: bool) -> frozenset[str]:
+        """The kinds of lists that are in doubt, for whoever asks for them now; `named`: those that the server named."""
+        kinds = frozenset(self.named if named else self.stale)
+        self.stale.clear()
+        self.named.clear()
+        return kinds
 
 
 @dataclass(slots=True)

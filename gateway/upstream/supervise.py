@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import mcp_types as types
@@ -44,7 +44,8 @@ log = logging.getLogger("toolgate.upstream")
 
 
 class Supervisor:
-    """`changed` is called after anything that a catalogue shows has changed, `updated` with the URI of a resource.
+    """`changed` is called after anything that a catalogue shows has changed, `updated` with the URI of a resource, and
+    `stirred` with the kinds of lists that the server says have changed, and in which nothing differs.
 
     A private connection declares `capabilities`, and takes what the `public` one has in place of its own.
     """
@@ -56,6 +57,7 @@ class Supervisor:
         changed: Callable[[], None],
         *,
         updated: Callable[[str], None] = lambda _uri: None,
+        stirred: Callable[[Collection[str]], None] = lambda _kinds: None,
         capabilities: JsonObject | None = None,
         public: Public | None = None,
         eras: Eras | None = None,
@@ -68,7 +70,7 @@ class Supervisor:
         self.was_ready = False
         self.refused = False  # the server said no to the handshake
         self._reaper = reaper
-        self._changed, self._updated = changed, updated
+        self._changed, self._updated, self._stirred = changed, updated, public.stirred if public else stirred
         self._capabilities, self._public = capabilities or {}, public
         self._listed = Listing()
         self._eras = eras or Eras()
@@ -216,7 +218,7 @@ class Supervisor:
 
     async def _serve(self, connection: Connection, transport: Transport) -> None:
         """Lists again when there is reason to, until the connection is lost."""
-        link = connection.link
+        link, echoed = connection.link, frozenset[str]()
         later = Later(link.doubt, Backoff(*AGAIN))
         later.note(well=self.listing.whole or self._public is not None)
         with contextlib.closing(later):
@@ -224,12 +226,12 @@ class Supervisor:
                 await link.wake.wait()
                 link.wake.clear()
                 if link.stale and link.lost is None:
-                    kinds = frozenset(link.stale)
-                    link.stale.clear()
+                    kinds, before = link.taken(named=self._public is None), self._listed
                     later.note(well=await unless(link.gone, self._refresh(connection, transport)) is True)
-                    if self._public is not None:
-                        self._public.stirred(kinds)
+                    if self._listed == before:  # told although nothing differs: a prompt may say something else now
+                        self._stirred(kinds - echoed)
                     await asyncio.sleep(CALM)
+                    echoed = kinds & link.named  # to be listed makes it say so: to tell that would never end
 
     async def _refresh(self, connection: Connection, transport: Transport) -> bool:
         """Whether all was there to be had: a list that was not would be missed until its server speaks of it again."""

@@ -59,7 +59,9 @@ class Upstreams:
         self._reaper = Reaper()
         eras = eras or Eras()
         self._servers = {
-            name: Supervisor(spec, self._reaper, self._rebuild, updated=partial(self._updated, name), eras=eras)
+            name: Supervisor(
+                spec, self._reaper, self._rebuild, updated=partial(self._updated, name), stirred=self._stir, eras=eras
+            )
             for name, spec in servers.items()
         }
         self._private = {name: self._private_to(name, server) for name, server in self._servers.items()}
@@ -200,7 +202,8 @@ class Upstreams:
         return Public(lambda: server.listing, server.watched, server.adopt, self._stir, server.relist)
 
     def on_stirred(self, callback: Callable[[Collection[str]], None]) -> Callable[[], None]:
-        """Has `callback` told the kinds of lists that have changed for one client, on a connection of his own.
+        """Has `callback` told the kinds of lists that a server says have changed, where the catalogue shows no change:
+        for one client, on a connection of his own, or in what is not listed.
 
         Returns what ends that.
         """

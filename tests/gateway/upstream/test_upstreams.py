@@ -399,6 +399,32 @@ def test_an_unknown_server_is_unsent_and_a_subscriber_that_fails_stops_nobody(
     asyncio.run(scenario())
 
 
+def test_a_change_that_the_list_does_not_show_is_told_as_it_was_said(hostile: Any, upstreams: Any, call: Any) -> None:
+    async def scenario() -> frozenset[str]:
+        told: asyncio.Queue[frozenset[str]] = asyncio.Queue()
+        async with upstreams(hostile("says-changed")) as up:
+            up.on_stirred(told.put_nowait)
+            await up.forward(call("says-changed/act"), timeout=30, meta={})
+            async with asyncio.timeout(60):
+                return await told.get()
+
+    assert asyncio.run(scenario()) == {"tools"}
+
+
+def test_a_server_that_says_so_whenever_it_is_listed_is_repeated_once(hostile: Any, upstreams: Any, call: Any) -> None:
+    async def scenario() -> list[frozenset[str]]:
+        told: list[frozenset[str]] = []
+        async with upstreams(hostile("echoes")) as up, asyncio.timeout(60):
+            up.on_stirred(told.append)
+            while True:
+                outcome = await up.forward(call("echoes/act"), timeout=30, meta={})
+                if int(outcome.result["content"][0]["text"]) >= 5:
+                    return [kinds for kinds in told if kinds]
+                await asyncio.sleep(0.1)
+
+    assert asyncio.run(scenario()) in ([], [{"tools"}])  # the first may have been said before anybody listened
+
+
 REAL: list[tuple[str, tuple[str, ...], str, Callable[[Path], dict[str, Any]]]] = [
     ("time", ("-m", "mcp_server_time", "--local-timezone", "UTC"), "get_current_time", lambda _: {"timezone": "UTC"}),
     ("git", ("-m", "mcp_server_git"), "git_status", lambda root: {"repo_path": str(root)}),
