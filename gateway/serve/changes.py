@@ -268,8 +268,8 @@ class Changes:
                 listener.list_changed(kind)
 
     def _stirred(self, kinds: Collection[str]) -> None:
-        """A list has changed for one client, we can't say for whom, or in a way that it does not show: to be told in vain
-        does no harm.
+        """A list has changed in a way that it does not show, or for one client, and we can't say for whom: to be told
+        in vain does no harm.
         """
         for listener in self._listeners:
             for kind in kinds:
