@@ -1,4 +1,4 @@
-"""The Inspector's command line lists and calls through the gateway, over both transports and in both eras."""
+"""The Inspector's command line lists, calls, reads and gets through the gateway, over both transports, in both eras."""
 
 import json
 import subprocess
@@ -47,3 +47,21 @@ def test_the_inspector_lists_and_calls(transport: str, era: str, ways: dict[str,
     assert "test_simple_text" in [tool["name"] for tool in listed["tools"]]
     called = inspect(entry, tmp_path, "--method", "tools/call", "--tool-name", "test_image_content")
     assert called["content"][0]["mimeType"] == "image/png"
+
+
+@pytest.mark.parametrize(("transport", "era"), [("http", "modern"), ("stdio", "legacy")])
+def test_the_inspector_reads_resources_and_gets_prompts(
+    transport: str, era: str, ways: dict[str, Any], tmp_path: Path
+) -> None:
+    entry = ways[transport] | {"protocolEra": era}
+    resources = inspect(entry, tmp_path, "--method", "resources/list")["resources"]
+    assert "test://static-text" in [resource["uri"] for resource in resources]
+    templates = inspect(entry, tmp_path, "--method", "resources/templates/list")["resourceTemplates"]
+    assert [template["uriTemplate"] for template in templates] == ["test://template/{id}/data"]
+    read = inspect(entry, tmp_path, "--method", "resources/read", "--uri", "test://template/7/data")
+    assert json.loads(read["contents"][0]["text"])["id"] == "7"
+    prompts = inspect(entry, tmp_path, "--method", "prompts/list")["prompts"]
+    assert "test_prompt_with_arguments" in [prompt["name"] for prompt in prompts]
+    named = ("--prompt-name", "test_prompt_with_arguments", "--prompt-args", "arg1=a", "arg2=b")
+    got = inspect(entry, tmp_path, "--method", "prompts/get", *named)
+    assert "arg1='a', arg2='b'" in got["messages"][0]["content"]["text"]
