@@ -196,7 +196,7 @@ def servers(config: Config, statuses: "Sequence[ServerStatus]") -> Iterator[Find
 
 def _ready(status: "ServerStatus") -> Finding:
     era = f"{status.era} era, {status.protocol_version}"
-    detail = f"{status.tools} tools, {era}, {status.connect_seconds or 0:.2f} s"
+    detail = f"{_some(status.tools, 'tool')}, {era}, {status.connect_seconds or 0:.2f} s"
     return Finding("ok", f"server {status.name}", detail)
 
 
@@ -245,9 +245,13 @@ def pins(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
 def _counted(pinned: Pins) -> str:
     """`12 tools`, and what else there is."""
     kinds = Counter(kind_of(name) for server in pinned.values() for name in server.entries)
-    others = [f"{kinds['prompt']} prompts"] if kinds["prompt"] else []
-    others += [f"the instructions of {kinds['about']} servers"] if kinds["about"] else []
-    return ", ".join([f"{kinds['tool']} tools", *others])
+    others = [_some(kinds["prompt"], "prompt")] if kinds["prompt"] else []
+    others += [f"the instructions of {_some(kinds['about'], 'server')}"] if kinds["about"] else []
+    return ", ".join([_some(kinds["tool"], "tool"), *others])
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _deceiving(catalogue: Catalogue, pinned: Pins) -> Iterator[Finding]:

@@ -7,7 +7,8 @@ lines to a ceiling, keeps the end of stderr for the error message, and writes pa
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import TracebackType
@@ -32,6 +33,10 @@ LAST_WORDS = 0.2  # seconds that a message waits for them, after the child's end
 LONGEST_LOGGED = 65536  # bytes of a line on stderr
 TURN = 16  # lines after which other tasks get their turn, however fast this child talks
 DEAF = 1.0  # seconds that a child which reads no more has to say what it still has to say
+_ERRORS = (  # how programs end that say what happened further above, and how that line begins
+    (re.compile(r"Node\.js v[\d.]+$"), re.compile(r"(?:Uncaught )?\w*(?:Error|Exception)\b")),
+    (re.compile(r"npm (?:error|ERR!) A complete log "), re.compile(r"npm (?:error|ERR!) (?!code )")),
+)
 PIECE = 256 * 1024  # bytes that are read at once; what is read and not looked at yet is about as much
 
 
@@ -216,8 +221,11 @@ class Tail:
     def last_line(self) -> str:
         """Without secrets. Of a line whose beginning is lost, what may be the end of a secret is left out."""
         lines = self._kept.decode(errors="replace").rstrip().splitlines()
-        text = redacted(lines[-1], self._stdio) if lines else ""
-        return text[longest_secret(self._stdio) :] if self._cut and len(lines) == 1 else text
+        if not lines:
+            return ""
+        last = _telling(lines)
+        text = redacted(lines[last], self._stdio)
+        return text[longest_secret(self._stdio) :] if self._cut and last == 0 else text
 
     def _tell(self, piece: bytes) -> None:
         self._unlogged += piece
@@ -253,6 +261,13 @@ class Pipes:
         if said := self._tail.last_line():
             return f"{reasons.LAST_WORDS}{said[-SAID:]}"
         return f"; it printed what is not JSON-RPC: {self.read.noise}" if self.read.noise else ""
+
+
+def _telling(lines: Sequence[str]) -> int:
+    """Which of them says what happened: the last one, but of Node and npm the first that tells of an error."""
+    last = len(lines) - 1
+    error = next((error for end, error in _ERRORS if end.match(lines[last])), None)
+    return next((number for number, line in enumerate(lines) if error.match(line)), last) if error else last
 
 
 def _beginning(line: bytes, stdio: Stdio) -> str:

@@ -106,6 +106,39 @@ def test_a_flood_on_stderr_takes_no_memory() -> None:
     asyncio.run(scenario())
 
 
+NODE_CRASH = """node:internal/modules/cjs/loader:1210
+  throw err;
+  ^
+
+{error}
+    at Module._resolveFilename (node:internal/modules/cjs/loader:1207:15) {{
+  code: 'MODULE_NOT_FOUND',
+}}
+
+Node.js v20.20.2
+"""
+
+
+@pytest.mark.parametrize("error", ["Error: Cannot find module '/srv/x.js'", "TypeError: x", "Uncaught DOMException: y"])
+def test_the_last_that_a_crashed_node_says_is_its_error_and_not_its_version(error: str) -> None:
+    assert asyncio.run(last_line(NODE_CRASH.format(error=error))) == error
+
+
+def test_the_last_that_npm_says_is_its_error_and_not_where_its_log_is() -> None:
+    lines = "code E404", "404 Not Found - GET /none", "404", "A complete log of this run can be found in: /logs/x.log"
+    said = "\n".join(f"npm error {line}" for line in lines)
+    assert asyncio.run(last_line(said)) == "npm error 404 Not Found - GET /none"
+
+
+def test_a_version_alone_is_what_was_said() -> None:
+    assert asyncio.run(last_line("Node.js v20.20.2\n")) == "Node.js v20.20.2"
+
+
+def test_an_error_of_node_whose_beginning_is_lost_shows_no_end_of_a_secret() -> None:
+    said = asyncio.run(last_line(f"Error: {'x' * TAIL}\n", "\nNode.js v20.20.2", key="hunter2x"))
+    assert said == "Node.js v20.20.2"
+
+
 async def last_line(*pieces: str, key: str = "") -> str:
     reader, tail = asyncio.StreamReader(), Tail(Stdio("s", (), {"KEY": key}), logging.getLogger("toolgate.server.s"))
     keeping = asyncio.create_task(tail.keep(reader))
