@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from textwrap import wrap
 
 __all__ = ["rewritings"]
 
@@ -47,7 +48,7 @@ def _addresses(text: str) -> Iterator[str]:
             address = ipaddress.IPv6Address(found[0].rstrip("."))
         except ValueError:
             continue
-        yield address.exploded
+        yield ":".join(wrap(f"{int(address):032x}", 4))  # `exploded` writes some as IPv4, from Python 3.13 on
         if address.ipv4_mapped:
             yield str(address.ipv4_mapped)
 

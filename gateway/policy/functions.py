@@ -213,10 +213,12 @@ def _host(url: str) -> Any:
 
 
 def _address(text: str) -> Any:
+    """IPv4 in the clothes of IPv6 is IPv4, as it is in a network; each Python would write it in its own way."""
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         return UNDECIDED
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _in_cidr(networks: Sequence[str]) -> Run:

@@ -213,7 +213,7 @@ class Breaking(Loop):
 async def test_a_run_that_breaks_is_put_off_and_told_and_others_may_take_it(
     tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with opened(tmp_path, tally(tmp_path)) as stage:
+    async with opened(tmp_path, tally(tmp_path), clock=lambda: 1_000_000) as stage:  # the second never goes by
         await submit(stage, "r-1")
         broken = Breaking(error)
         with caplog.at_level("ERROR", logger="toolgate.worker"):
@@ -231,7 +231,7 @@ async def test_a_run_that_breaks_is_put_off_and_told_and_others_may_take_it(
 async def test_a_run_whose_turn_in_its_session_has_not_come_is_put_off_without_a_word(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with opened(tmp_path, tally(tmp_path)) as stage:
+    async with opened(tmp_path, tally(tmp_path), clock=lambda: 1_000_000) as stage:
         await submit(stage, "r-1")
         assert await work(stage, Breaking(NotItsTurn("`r-0` comes first"))) == []
         assert not caplog.records
