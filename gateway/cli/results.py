@@ -129,7 +129,7 @@ def _answered(tool: str, outcome: Answered, *, as_json: bool) -> int:
     if not as_json:
         click.echo(_shown(_text(outcome.result)))
         for block in _others(outcome.result):
-            click.echo(f"not text: {visible(str(block.get('type')))}; --json has it all", err=True)
+            click.echo(f"not text: {visible(_named(block))}; --json has it all", err=True)
     return Exit.OK
 
 
@@ -142,6 +142,13 @@ def _text(result: JsonObject) -> str:
 
 def _others(result: JsonObject) -> list[JsonObject]:
     return [block for block in _blocks(result) if block.get("type") != "text"]
+
+
+def _named(block: JsonObject) -> str:
+    """What it is, and where that can be read, if the server has said so."""
+    held = block.get("resource")
+    uri = held.get("uri") if isinstance(held, Mapping) else block.get("uri")
+    return f"{block.get('type')} {uri}" if isinstance(uri, str) else str(block.get("type"))
 
 
 def _blocks(result: JsonObject) -> list[JsonObject]:

@@ -161,6 +161,7 @@ def a_status(**more: Any) -> Any:
 def test_each_server_says_what_it_offers_and_how_long_it_took(bare: Path) -> None:
     found = next(checks.servers(config(bare), [a_status()]))
     assert found == Finding("ok", "server shop", "6 tools, modern era, 2026-07-28, 0.50 s")
+    assert next(checks.servers(config(bare), [a_status(tools=1)])).detail.startswith("1 tool, modern era")
 
 
 def test_a_server_that_is_down_fails_and_rejected_tools_are_a_warning(bare: Path) -> None:

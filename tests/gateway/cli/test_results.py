@@ -77,3 +77,16 @@ def test_json_prints_the_result_also_when_the_tool_failed(capsys: pytest.Capture
     with pytest.raises(Stop):
         conclude(returned(Answered({"isError": True, "x": 1})), "shop/x", as_json=True)
     assert capsys.readouterr().out == '{"isError": true, "x": 1}\n'
+
+
+def test_what_is_not_text_is_named_with_its_address(capsys: pytest.CaptureFixture[str]) -> None:
+    link = {"type": "resource_link", "uri": "demo://a\x1b", "name": "a"}
+    held = {"type": "resource", "resource": {"uri": "demo://b", "text": "b"}}
+    result = {"content": [link, held, {"type": "image", "data": "aGk="}, {"type": "resource", "resource": 1}]}
+    assert conclude(returned(Answered(result)), "shop/x", as_json=False) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "not text: resource_link demo://a\\e; --json has it all",
+        "not text: resource demo://b; --json has it all",
+        "not text: image; --json has it all",
+        "not text: resource; --json has it all",
+    ]
