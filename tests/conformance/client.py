@@ -18,8 +18,8 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
-from tests.conformance.logging_in import AUTH, opened, through
-from tests.conformance.suite import VERSIONS
+from tests.conformance.logging_in import AUTH, opened, through, with_own_credentials
+from tests.conformance.suite import EXTENSIONS, VERSIONS
 from tests.fixtures.project import Project
 
 MODERN, LEGACY = VERSIONS
@@ -177,8 +177,10 @@ def main() -> None:
     url, scenario = sys.argv[-1], os.environ["MCP_CONFORMANCE_SCENARIO"]
     mode = MODERN if os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", MODERN) == MODERN else "legacy"
     with tempfile.TemporaryDirectory() as folder:
-        if scenario.startswith("auth/"):
-            context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
+        context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
+        if scenario in EXTENSIONS:
+            asyncio.run(drive(everything_listed, with_own_credentials(Path(folder), url, context), mode))
+        elif scenario.startswith("auth/"):
             asyncio.run(drive_logged_in(opened(Path(folder), url, scenario, context), mode))
         else:
             asyncio.run(drive(ACTS[scenario], Project.plain(Path(folder), {"url": url}), mode))

@@ -12,14 +12,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from tests.fixtures.project import Project
 
-__all__ = ["AUTH", "opened", "through"]
+__all__ = ["AUTH", "opened", "through", "with_own_credentials"]
 
 NAME = "everything"  # of the server, as `Project.plain` calls it
 LOG_INS = 2  # nothing that the suite does takes more
 
 _BROWSER = f'{sys.executable} -c "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])" %s'
+_REACHED = ("[network]", 'allow = ["127.0.0.1", "::1"]')  # the suite's authorization server is here too
 _COMMAND = re.compile(rf"`toolgate (login {NAME} [^`]+)`")
 _METADATA = "https://conformance-test.local/client-metadata.json"  # whom the suite wants to see
 
@@ -68,8 +71,20 @@ def opened(folder: Path, url: str, scenario: str, context: Mapping[str, Any]) ->
         os.environ["CONFORMANCE_SECRET"] = context["client_secret"]
         known = {"client_id": context["client_id"], "client_secret": "${CONFORMANCE_SECRET}"}
         words += [f'{name} = "{value}"' for name, value in {**known, "issuer": context["issuer"]}.items()]
-    words += ["[network]", 'allow = ["127.0.0.1", "::1"]']  # the suite's authorization server is here too
-    return Project.plain(folder, {"url": url}, "\n".join(words) + "\n")
+    return Project.plain(folder, {"url": url}, "\n".join([*words, *_REACHED]) + "\n")
+
+
+def with_own_credentials(folder: Path, url: str, context: Mapping[str, Any]) -> Project:
+    """A project whose gateway has credentials of its own. Their issuer is the one that the server names: the suite does
+    not say it.
+    """
+    said = httpx2.get(url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")).json()
+    issuer = said["authorization_servers"][0]
+    os.environ["CONFORMANCE_SECRET"] = context["client_secret"]
+    words = {"auth": "client_credentials", "client_id": context["client_id"], "issuer": issuer}
+    words["client_secret"] = "${CONFORMANCE_SECRET}"
+    lines = [f'{name} = "{value}"' for name, value in words.items()]
+    return Project.plain(folder, {"url": url}, "\n".join([*lines, *_REACHED]) + "\n")
 
 
 def log_in(project: Project, command: Sequence[str]) -> bool:

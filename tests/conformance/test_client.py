@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.client import LEGACY, MODERN, SCENARIOS
-from tests.conformance.suite import run_client, scenarios
+from tests.conformance.suite import EXTENSIONS, run_client, scenarios
 from tests.fixtures import nursery
 
 COMMAND = nursery.command("-m", "tests.conformance.client")
@@ -19,6 +19,12 @@ SAMPLE = {
 def test_what_the_gateway_sends_to_servers_is_right(version: str, tmp_path: Path) -> None:
     """A few scenarios; the next test has them all. Each starts a gateway."""
     report = run_client(COMMAND, version, tmp_path, SAMPLE[version])
+    assert not report.failures, str(report)
+
+
+def test_credentials_of_the_gateways_own_are_as_their_extension_wants_them(tmp_path: Path) -> None:
+    report = run_client(COMMAND, MODERN, tmp_path, EXTENSIONS)
+    assert report.scenarios[0].passed > 5
     assert not report.failures, str(report)
 
 
