@@ -45,7 +45,10 @@ def said_in(line: str, may: Choices) -> JsonObject | None:
     """
     found = _LINE.fullmatch(line.strip())
     reader = _SAID.get(found["word"].lower()) if found else None
-    return reader(found["rest"] or "", may) if found and reader else None
+    if not found or not reader:
+        return None
+    behind = found["rest"] or (found["gap"] or "" if reader is _yes else "")  # `y:` may be the beginning of something
+    return reader(behind, may)
 
 
 def explained(approval: Approval, may: Choices) -> Iterator[tuple[str, str]]:

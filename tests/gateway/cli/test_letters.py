@@ -57,6 +57,11 @@ def test_no_text_approves_but_y_and_yes_and_an_order_to_change_or_to_remember(li
     assert plain == (line.strip().lower() in ("y", "yes"))
 
 
+@pytest.mark.parametrize("line", ["y:", "Y.", "yes,"])
+def test_a_yes_with_anything_behind_it_is_none(line: str) -> None:
+    assert read(line) is None
+
+
 @pytest.mark.parametrize("line", ["n ", "s ", "u "])
 def test_a_reason_has_an_end(line: str) -> None:
     said = read(line + "x" * 10_000)
