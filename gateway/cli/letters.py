@@ -47,8 +47,10 @@ def said_in(line: str, may: Choices) -> JsonObject | None:
     reader = _SAID.get(found["word"].lower()) if found else None
     if not found or not reader:
         return None
-    behind = found["rest"] or (found["gap"] or "" if reader is _yes else "")  # `y:` may be the beginning of something
-    return reader(behind, may)
+    if reader is _yes and found["gap"]:  # `y:` may be the beginning of something
+        return None
+    said: JsonObject | None = reader(found["rest"] or "", may)
+    return said
 
 
 def explained(approval: Approval, may: Choices) -> Iterator[tuple[str, str]]:
