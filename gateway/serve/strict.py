@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.arguments import ArgumentsError, parse_json
+from gateway.verbatim import depth_over
 
 __all__ = ["MAX_VALUES", "SHORT", "Malformed", "read", "read_any"]
 
@@ -18,6 +19,7 @@ PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 _BATCH = "Invalid Request: Toolgate takes no batches, which MCP has in 2025-03-26 alone; send each message by itself"
 MAX_VALUES = 50_000  # in one message: what is done with each of them, nobody else is served meanwhile
+MAX_DEPTH = 128  # nested containers: of arguments the gates let through fewer, and servers' readers give up at 200
 SHORT = 2 * MAX_VALUES  # bytes, in which there is no room for more values than that
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -43,7 +45,7 @@ def read(body: bytes) -> Mapping[str, Any]:
         raise Malformed(INVALID_REQUEST, _BATCH)
     if not isinstance(message, dict):
         raise Malformed(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
-    if flaw := _flaw(message):
+    if flaw := _flaw(message) or _too_deep(message, body):
         raise Malformed(INVALID_REQUEST, f"Invalid Request: {flaw}", _answerable(message.get("id")))
     return message
 
@@ -93,6 +95,12 @@ def _flaw(message: Mapping[str, Any]) -> str | None:
     if not isinstance(message["method"], str):
         return "`method` must be a string"
     return None if isinstance(message.get("params", {}), dict) else "`params` must be an object"
+
+
+def _too_deep(message: Mapping[str, Any], body: bytes) -> str | None:
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and depth_over(message, MAX_DEPTH):
+        return f"a message is nested {MAX_DEPTH} levels deep at the most"
+    return None
 
 
 def _answerable(request_id: Any) -> str | int | None:

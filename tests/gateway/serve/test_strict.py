@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.serve.strict import INVALID_REQUEST, MAX_VALUES, PARSE_ERROR, SHORT, Malformed, read, read_any
+from gateway.serve.strict import INVALID_REQUEST, MAX_DEPTH, MAX_VALUES, PARSE_ERROR, SHORT, Malformed, read, read_any
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 JSON = st.recursive(
@@ -130,3 +130,19 @@ def test_a_message_has_only_so_many_values_and_any_number_of_commas() -> None:
 
 def test_what_is_short_has_no_room_for_more() -> None:
     assert len(a_call(f'"a":[{",".join(["0"] * MAX_VALUES)}]')) > SHORT
+
+
+def deep(levels: int) -> bytes:
+    meta = b'{"a":' * levels + b"1" + b"}" * levels
+    return b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"x","_meta":%b}}' % meta
+
+
+def test_a_message_is_no_deeper_than_servers_can_read() -> None:
+    assert read_any(deep(MAX_DEPTH - 2))["id"] == 7
+    flat = b'{"jsonrpc":"2.0","id":7,"method":"m","params":{"a":[%b]}}' % b",".join([b"{}"] * 1000)
+    assert read_any(flat)["id"] == 7
+    for levels in (MAX_DEPTH - 1, 500):
+        with pytest.raises(Malformed) as refused:
+            read_any(deep(levels))
+        assert refused.value.answer["id"] == 7
+        assert "128 levels deep at the most" in refused.value.answer["error"]["message"]
