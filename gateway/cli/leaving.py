@@ -5,7 +5,7 @@ statement counts there. It has its time; then it goes as if it was killed, which
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import click
@@ -24,18 +24,27 @@ _TOLD = (
 
 
 class Leaving:
-    """`async with` it: whoever comes to the end of the block has ended by himself."""
+    """`with` it, round all that is to end: whoever comes to the end of the block has ended by himself."""
 
     def __init__(self, go: Callable[[int], object] = os._exit) -> None:
         self._go = go
         self._timer: threading.Timer | None = None
         self._signals = 0
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_broken: object) -> None:
+    def __exit__(self, *_broken: object) -> None:
         self._done()
+
+    @contextlib.contextmanager
+    def after(self, grace: float) -> Iterator[None]:
+        """What comes after this block is the end, also where no signal has come; it takes so many seconds at most."""
+        try:
+            yield
+        finally:
+            if self._timer is None:
+                self._within(grace)
 
     def by(self, begin: Callable[[], None], grace: float) -> Callable[[], None]:
         """What a signal does: `begin` the end, which takes so many seconds at most; the second time there is none."""
@@ -45,13 +54,15 @@ class Leaving:
             self._signals += 1
             if self._signals > 2:  # who loses his patience does not make it last longer
                 return
-            seconds = PATIENCE + (0.0 if self._timer else grace)
-            self._done()
-            self._timer = threading.Timer(seconds, self._leave)
-            self._timer.daemon = True
-            self._timer.start()
+            self._within(0.0 if self._timer else grace)
 
         return stop
+
+    def _within(self, grace: float) -> None:
+        self._done()
+        self._timer = threading.Timer(PATIENCE + grace, self._leave)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _done(self) -> None:
         if self._timer is not None:

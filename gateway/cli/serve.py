@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from gateway.cli.options import Caller, as_json, caller, emit
 if TYPE_CHECKING:
     from gateway.auth import Authenticator
     from gateway.call import Subject
+    from gateway.cli.leaving import Leaving
     from gateway.clients import Clients
     from gateway.config import Config
     from gateway.keyring import KeyRing
@@ -57,33 +59,46 @@ def serve_command(
         raise click.UsageError(
             "--profile goes with --stdio: over HTTP, clients choose a profile by its path, /mcp/NAME"
         )
+    from gateway.cli.leaving import Leaving
+
     gc.disable()  # what a start makes stays: nothing of it is garbage until `_settled`
     try:
         config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
-        if stdio:
-            asyncio.run(_over_stdio(config, agent, profile, workers))
-        else:
-            asyncio.run(_over_http(config, agent, workers, as_json=as_json))
+        with Leaving() as leaving:
+            if stdio:
+                asyncio.run(_over_stdio(config, agent, profile, workers, leaving))
+            else:
+                asyncio.run(_over_http(config, agent, workers, leaving, as_json=as_json))
     finally:
         gc.enable()
     return Exit.OK
 
 
-async def _over_stdio(config: "Config", agent: str | None, name: str | None, workers: int | None) -> None:
+async def _over_stdio(
+    config: "Config", agent: str | None, name: str | None, workers: int | None, leaving: "Leaving"
+) -> None:
     from importlib.metadata import version
 
     from gateway.entrance import profile
     from gateway.runtime import open_runtime
     from gateway.serve.asking import Asker
     from gateway.serve.server import build_server
-    from gateway.serve.stdio import serve_stdio
+    from gateway.serve.stdio import GRACE_SECONDS, serve_stdio
 
     part = profile(config, name)
     async with open_runtime(config, "serve") as runtime:
         local = Asker(runtime.offline.subject(agent=_agent(agent)), part, local=True)
         async with _working(runtime, workers), _telling(runtime), _front(runtime, _keys(config)) as front:
             _settled()
-            await serve_stdio(build_server(front, version("toolgate"), local), ending=front.changes.close)
+            then, server = _of_workers(config, workers), build_server(front, version("toolgate"), local)
+            bounded = partial(leaving.by, grace=GRACE_SECONDS + then)
+            with leaving.after(then):
+                await serve_stdio(server, ending=front.changes.close, bounded=bounded)
+
+
+def _of_workers(config: "Config", workers: int | None) -> float:
+    """Seconds that runs have which are driven here, when they are to come to a safe point."""
+    return config.queue.grace if workers else 0.0
 
 
 def _settled() -> None:
@@ -98,7 +113,9 @@ def _settled() -> None:
     gc.enable()
 
 
-async def _over_http(config: "Config", agent: str | None, workers: int | None, *, as_json: bool) -> None:
+async def _over_http(
+    config: "Config", agent: str | None, workers: int | None, leaving: "Leaving", *, as_json: bool
+) -> None:
     from importlib.metadata import version
 
     from gateway.runtime import open_runtime
@@ -118,7 +135,9 @@ async def _over_http(config: "Config", agent: str | None, workers: int | None, *
         address = Address(given.host, given.port, given.grace)
         stamp = {"name": "toolgate", "version": version("toolgate")}
         served = Served(front, entry, stamp, lambda: _application(front, entry, stamp["version"]))
-        await serve_http(served, address, _announced(runtime, as_json=as_json))
+        then, ready = _of_workers(config, workers), _announced(runtime, as_json=as_json)
+        with leaving.after(then):
+            await serve_http(served, address, ready, partial(leaving.by, grace=given.grace + then))
 
 
 def _application(front: "Front", entry: "Entry", version: str) -> "Callable[[], App]":

@@ -36,12 +36,13 @@ async def _work(caller: Caller, concurrency: int | None, most: int | None, *, un
     from gateway.hiring import hired, terms_of, within, work
     from gateway.serve.signals import on_stop
 
-    async with Leaving() as leaving, caller.runtime() as runtime:
-        terms = within(terms_of(runtime.config), concurrency, most, until_idle=until_idle)
-        worker = hired(runtime, tell_json if as_json else tell, terms)
-        with on_stop(leaving.by(worker.stop, terms.grace)):
-            click.echo(f"worker: up to {terms.concurrency} runs at once; Ctrl-C lets them go", err=True)
-            await work(runtime, worker)
+    with Leaving() as leaving:
+        async with caller.runtime() as runtime:
+            terms = within(terms_of(runtime.config), concurrency, most, until_idle=until_idle)
+            worker = hired(runtime, tell_json if as_json else tell, terms)
+            with on_stop(leaving.by(worker.stop, terms.grace)):
+                click.echo(f"worker: up to {terms.concurrency} runs at once; Ctrl-C lets them go", err=True)
+                await work(runtime, worker)
     return Exit.OK
 
 

@@ -23,7 +23,7 @@ from gateway.serve.later import Later
 from gateway.serve.origins import is_loopback
 from gateway.serve.quick import Quick
 from gateway.serve.seats import MAX_EACH, MAX_LOCAL
-from gateway.serve.signals import on_stop
+from gateway.serve.signals import Bounded, as_it_is, on_stop
 
 KEEP_ALIVE = 120  # seconds of rest. A client that keeps a connection for longer than we do (Go's: 90) may send a call
 # into one that is being closed, and does not know then whether it was made
@@ -79,7 +79,9 @@ def _reached_at(entry: Entry, host: str) -> Entry:
     return replace(entry, origins=replace(entry.origins, hosts=(*entry.origins.hosts, own)))
 
 
-async def serve_http(served: Served, address: Address, ready: Callable[[str], Awaitable[None]]) -> None:
+async def serve_http(
+    served: Served, address: Address, ready: Callable[[str], Awaitable[None]], bounded: Bounded = as_it_is
+) -> None:
     """Serves until SIGINT or SIGTERM; `ready` gets the URL once it listens.
 
     Raises ConfigError when the address can't be had.
@@ -104,15 +106,17 @@ async def serve_http(served: Served, address: Address, ready: Callable[[str], Aw
         served.front.changes.close()
 
     with listener:  # who is cancelled lets go of the address, too
-        await _Listening(config, ending, lambda: ready(_url(listener))).serve(sockets=[listener])
+        await _Listening(config, ending, lambda: ready(_url(listener)), bounded).serve(sockets=[listener])
 
 
 class _Listening(Server):
     """Says when it is ready, and ends in order: `ending` ends what would last."""
 
-    def __init__(self, config: Config, ending: Callable[[], None], ready: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, config: Config, ending: Callable[[], None], ready: Callable[[], Awaitable[None]], bounded: Bounded
+    ) -> None:
         super().__init__(config)
-        self._ending, self._announce = ending, ready
+        self._ending, self._announce, self._bounded = ending, ready, bounded
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -126,7 +130,7 @@ class _Listening(Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """In the place of uvicorn's, which raises the signal again at the end: that would kill us in mid-record."""
-        with on_stop(self._stop):
+        with on_stop(self._bounded(self._stop)):
             yield
 
     def _stop(self) -> None:

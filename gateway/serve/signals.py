@@ -6,7 +6,14 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["on_stop"]
+__all__ = ["Bounded", "as_it_is", "on_stop"]
+
+Bounded = Callable[[Callable[[], None]], Callable[[], None]]  # of what begins the end, with a bound for all of it
+
+
+def as_it_is(stop: Callable[[], None]) -> Callable[[], None]:
+    """The end takes as long as it takes."""
+    return stop
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
-from gateway.serve.signals import on_stop
+from gateway.serve.signals import Bounded, as_it_is, on_stop
 from gateway.serve.strict import Malformed, read_any
 
 __all__ = ["serve_stdio"]
@@ -35,7 +35,10 @@ Write = Callable[[bytes], Awaitable[None]]
 
 
 async def serve_stdio(
-    server: Server[Any], grace: float = GRACE_SECONDS, ending: Callable[[], None] = lambda: None
+    server: Server[Any],
+    grace: float = GRACE_SECONDS,
+    ending: Callable[[], None] = lambda: None,
+    bounded: Bounded = as_it_is,
 ) -> None:
     """Serves until stdin ends, or stdout is closed, or SIGINT or SIGTERM comes.
 
@@ -45,7 +48,7 @@ async def serve_stdio(
     options = server.create_initialization_options()
     owed = _Owed(grace, ending)
     async with _wire() as (reader, write), anyio.create_task_group() as group:
-        with _on_signal(owed, group.cancel_scope.cancel):
+        with _on_signal(owed, group.cancel_scope.cancel, bounded):
             to_server, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
             sent, from_server = anyio.create_memory_object_stream[SessionMessage](0)
             group.start_soon(_read, reader, write, to_server, owed)
@@ -54,7 +57,7 @@ async def serve_stdio(
 
 
 @contextmanager
-def _on_signal(owed: "_Owed", end: Callable[[], None]) -> Iterator[None]:
+def _on_signal(owed: "_Owed", end: Callable[[], None], bounded: Bounded) -> Iterator[None]:
     tasks: list[asyncio.Task[None]] = []
 
     async def wind_up() -> None:
@@ -67,7 +70,7 @@ def _on_signal(owed: "_Owed", end: Callable[[], None]) -> Iterator[None]:
         else:
             tasks.append(asyncio.ensure_future(wind_up()))
 
-    with on_stop(stop):
+    with on_stop(bounded(stop)):
         try:
             yield
         finally:

@@ -42,7 +42,7 @@ def test_who_does_not_come_to_the_end_goes_as_if_killed_and_says_why(
     gone, begun = Exit(), threading.Event()
 
     async def scenario() -> None:
-        async with Leaving(gone) as leaving:
+        with Leaving(gone) as leaving:
             leaving.by(begun.set, 0.0)()
             assert await asyncio.to_thread(gone.happened.wait, WAIT)  # what it has to do is never over
 
@@ -56,7 +56,7 @@ def test_the_second_signal_gives_no_grace(monkeypatch: pytest.MonkeyPatch) -> No
     gone = Exit()
 
     async def scenario() -> None:
-        async with Leaving(gone) as leaving:
+        with Leaving(gone) as leaving:
             stop = leaving.by(lambda: None, LONG)
             stop()
             assert not gone.happened.is_set()
@@ -70,7 +70,7 @@ def test_who_ends_by_himself_is_left_alone() -> None:
     gone, before = Exit(), timers()
 
     async def scenario() -> threading.Thread:
-        async with Leaving(gone) as leaving:
+        with Leaving(gone) as leaving:
             leaving.by(lambda: None, LONG)()
             (timer,) = [each for each in timers() if each not in before]
         return timer
@@ -93,14 +93,59 @@ def standing_by(url: str, name: str) -> None:
     execute(url, "SELECT pg_reload_conf()")
 
 
+BEGIN = "from gateway.cli import leaving, main; leaving.PATIENCE = 0.0; main()"
+IMPATIENT = "[queue]\ngrace = 0.001\n[serve]\ngrace = 0.001\n"
+
+
+def begun(project: Project, *words: str) -> "subprocess.Popen[str]":
+    """Of a command, with no patience at all."""
+    command, pipe = [sys.executable, "-c", BEGIN, *project.command(*words)[3:]], subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+@pytest.mark.parametrize("more", [(), ("--workers", "1")], ids=["without workers", "with workers"])
+def test_a_gateway_that_is_to_stop_while_a_commit_waits_for_a_lost_replica_ends(
+    alone: str, postgres: Server, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    project = Project.of(tmp_path / "project", {}, f'store = "{alone}"\n{IMPATIENT}')
+    with begun(project, "serve", "--port", "0", "--json", *more) as gateway:
+        try:
+            assert gateway.stdout is not None
+            assert gateway.stderr is not None
+            assert "url" in gateway.stdout.readline()
+            standing_by(postgres.url(), "gone")
+            gateway.send_signal(signal.SIGTERM)
+            assert gateway.wait(WAIT) == 1
+            assert "a commit waits for a synchronous replica that is gone" in gateway.stderr.read()
+        finally:
+            gateway.kill()
+
+
+def test_a_gateway_whose_client_is_gone_ends_all_the_same(alone: str, postgres: Server, tmp_path: Path) -> None:
+    """No signal comes to it: its stdin has an end."""
+    project = Project.of(tmp_path / "project", {}, f'store = "{alone}"\n{IMPATIENT}')
+    with begun(project, "serve", "--stdio") as gateway:
+        try:
+            assert gateway.stdin is not None
+            assert gateway.stdout is not None
+            assert gateway.stderr is not None
+            gateway.stdin.write('{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+            gateway.stdin.flush()
+            assert "jsonrpc" in gateway.stdout.readline()
+            standing_by(postgres.url(), "gone")
+            gateway.stdin.close()
+            assert gateway.wait(WAIT) == 1
+            assert "a commit waits for a synchronous replica that is gone" in gateway.stderr.read()
+        finally:
+            gateway.kill()
+
+
 def test_a_worker_that_is_to_stop_while_a_commit_waits_for_a_lost_replica_ends(
     alone: str, postgres: Server, tmp_path: Path
 ) -> None:
     """It takes leave of the store, which the server never acknowledges."""
     project = Project.of(tmp_path / "project", {}, f'store = "{alone}"\n[queue]\ngrace = 0.001\n')
-    begin = "from gateway.cli import leaving, main; leaving.PATIENCE = 0.0; main()"
-    command = [sys.executable, "-c", begin, *project.command("worker")[3:]]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as worker:
+    with begun(project, "worker") as worker:
         try:
             assert worker.stderr is not None
             assert "Ctrl-C lets them go" in worker.stderr.readline()
