@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway import firing as module
+from gateway.errors import StoreError
 from gateway.firing import Firing
 from gateway.offline import Offline, open_offline
 from gateway.run import Run
@@ -27,6 +28,7 @@ cron = "0 12 * * *"
 text = "count the bells"
 late = "10m"
 """
+SECOND = 1_000
 DAY = 86_400_000
 MINUTE = 60_000
 NOON = 1_795_262_400_000 // DAY * DAY + DAY // 2  # in UTC
@@ -53,6 +55,19 @@ def offline(tmp_path: Path, clock: Clock) -> Iterator[Offline]:
     with open_offline(load_config(project.folder, {})) as opened:
         opened.store._now = clock  # noqa: SLF001
         yield opened
+
+
+def by_the_second(monkeypatch: pytest.MonkeyPatch, offline: Offline) -> None:
+    """Instead of daily."""
+    changes: dict[str, Any] = {"cron": "* * * * * *"}
+    schedule = offline.config.schedules["daily"].model_copy(update=changes)
+    monkeypatch.setattr(Firing, "_schedules", {"ticks": schedule})
+
+
+def looked(firing: Firing, clock: Clock, now: int) -> int:
+    """How many runs a worker submits who has been there before."""
+    clock.now = now
+    return len(asyncio.run(firing.once()))
 
 
 def once(offline: Offline, clock: Clock, now: int) -> list[str]:
@@ -98,6 +113,71 @@ def test_what_is_too_late_is_left_out(offline: Offline, clock: Clock) -> None:
     assert once(offline, clock, NOON - MINUTE) == []
     assert once(offline, clock, NOON + 11 * MINUTE) == []
     assert len(once(offline, clock, NOON + DAY)) == 1
+
+
+def test_a_worker_that_is_there_leaves_no_moment_out_and_rests_until_the_next_one(
+    offline: Offline, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_the_second(monkeypatch, offline)
+    rests, looking = list[float](), offline.store.last_firing
+
+    async def slowly(schedule: str) -> int:
+        clock.now += 130
+        return await looking(schedule)
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        clock.now += round(seconds * 1000)
+        if clock.now >= NOON + 20 * SECOND:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(offline.store, "last_firing", slowly)
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    clock.now = NOON
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(Firing(offline).run())
+    runs = asyncio.run(offline.store.run_rows())
+    assert len({row.id for row in runs}) == 19  # each second between the first look and the last one
+    assert rests == [0.87] * 20
+
+
+def test_a_worker_that_was_busy_fires_late_what_came_meanwhile_each_moment_once(
+    offline: Offline, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_the_second(monkeypatch, offline)
+    mine, others = Firing(offline), Firing(offline)
+    assert looked(mine, clock, NOON) == 0  # it begins
+    assert looked(others, clock, NOON + SECOND) == 1
+    assert looked(mine, clock, NOON + 5 * SECOND + 200) == 4
+    assert looked(others, clock, NOON + 7 * SECOND) == 2
+    assert looked(mine, clock, NOON + 7 * SECOND + 900) == 0
+    assert looked(mine, clock, NOON + 67 * SECOND) == 60
+
+
+def test_who_was_not_there_makes_up_for_the_last_moment_alone(
+    offline: Offline, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_the_second(monkeypatch, offline)
+    firing = Firing(offline)
+    assert looked(firing, clock, NOON) == 0  # it begins
+    assert looked(firing, clock, NOON + 62 * SECOND) == 1  # it slept
+    assert looked(Firing(offline), clock, NOON + 72 * SECOND) == 1  # it was begun anew
+
+
+def test_what_came_while_the_store_was_away_is_fired_when_it_is_back(
+    offline: Offline, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_the_second(monkeypatch, offline)
+    firing = Firing(offline)
+    assert looked(firing, clock, NOON) == 0  # it begins
+
+    async def away(_schedule: str) -> int:
+        raise StoreError("the store is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(offline.store, "last_firing", away)
+        assert looked(firing, clock, NOON + 2 * SECOND) == 0
+    assert looked(firing, clock, NOON + 4 * SECOND) == 4
 
 
 def test_a_schedule_that_can_not_fire_is_told_once_and_keeps_nobody_else_from_it(
