@@ -10,12 +10,12 @@ An answer allows nothing by itself: the call is judged again when it is made.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from gateway.answer import Answer
 from gateway.approval import TAINTED, Approval, Remember, Said, Terms, merged
 from gateway.call import Allow, ArgumentsError, Deny, Subject, Tool, Verdict
 from gateway.catalogue import Catalogue
+from gateway.facts import aware
 from gateway.gates import Facts, judge_approver, judge_deputy, may_agree, may_remember, query_of, terms_of
 from gateway.lasting import DAY, LONGEST
 from gateway.policy import LivePolicy, RunFacts
@@ -101,7 +101,7 @@ class Approving:
     async def choices(self, approver: Subject, approval: Approval) -> Choices:
         """What somebody may say to an open question who may decide about it."""
         kept = await self.draft(approver, approval, Answer("approved", remember=Remember("run")))
-        up = approval.escalate_to if not approval.escalated(_now()) else None
+        up = approval.escalate_to if not approval.escalated(self.store.now()) else None
         return Choices(isinstance(kept, Approval), up)
 
     async def _weighed(self, approver: Subject, approval: Approval, answer: Answer) -> tuple[Approval, Terms] | Deny:
@@ -121,7 +121,7 @@ class Approving:
     def _lasts(self, answer: Answer) -> Deny | None:
         """Why a yes is not remembered for so long."""
         until = answer.remember.until if answer.remember is not None else None
-        if until is None or until <= _now() + self.longest:
+        if until is None or until <= self.store.now() + self.longest:
             return None
         return Deny(
             "remember", f"a yes is remembered for {self.longest // DAY} days at most (`[approvals] longest_days`)"
@@ -135,7 +135,7 @@ class Approving:
         if asks:
             heard = await asyncio.to_thread(extended, None, run.input, run.answers, whole=run.whole)
         so_far = RunFacts.of(run.spend, tainted=run.tainted, servers=run.servers, sources=heard)
-        return Facts(self._known(approval), policy, datetime.now(UTC), run=so_far)
+        return Facts(self._known(approval), policy, aware(self.store.now()), run=so_far)
 
     def _known(self, approval: Approval) -> Catalogue:
         """What the servers offer; where this one is not there, its tool as it was when the question was put.
@@ -153,10 +153,6 @@ def alike(approvals: Sequence[Approval]) -> list[list[Approval]]:
     for approval in approvals:
         groups.setdefault((approval.digest, approval.pin, approval.needs), []).append(approval)
     return list(groups.values())
-
-
-def _now() -> int:
-    return round(datetime.now(UTC).timestamp() * 1000)
 
 
 def _alone(answer: Answer, approval: Approval) -> Answer:

@@ -7,13 +7,14 @@ claims are reserved in the transaction that admits the call, and what was reserv
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from gateway.accounts import Bill, Budget, Claim, Rate, Use, claims
 from gateway.admission import Work
 from gateway.budget import Spend
 from gateway.call import Call, Subject
+from gateway.facts import aware
 from gateway.gates import A_CALL
 from gateway.policy import LivePolicy
 from gateway.reserving import reserves
@@ -80,7 +81,7 @@ class Booking:
         """
         most = replace(reserved, millis=round(timeout * 1000))
         use = Use(run.id, run.subject, True, self._roles(run.subject), model=model or run.model)
-        found = claims(self.budgets.current.standing, use, most, datetime.now(UTC))
+        found = claims(self.budgets.current.standing, use, most, aware(self.store.now()))
         return Bill(reserved, tuple([await self._seen(claim) for claim in found]))
 
     async def question(self, call: Call, work: Work, now: datetime) -> Sequence[Change]:

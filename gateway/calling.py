@@ -4,7 +4,6 @@ Each takes the path of every call (`pipeline`). What is known of it is what the 
 """
 
 import asyncio
-import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -22,9 +21,7 @@ from gateway.store import Lease, Store
 from gateway.tracing import Place
 from gateway.values import value
 
-__all__ = ["Calling", "now", "seconds_left"]
-
-_MILLION = 1_000_000
+__all__ = ["Calling", "seconds_left"]
 
 
 @value(frozen=True, slots=True)
@@ -58,7 +55,14 @@ class Calling:
     def _work(self) -> Work:
         run = self.journal.run
         place = Place.of(run, f"t{run.turn}")
-        return Work(place, self.lease, driven=True, seconds=seconds_left(run), ear=self.ear, journal=self.journal)
+        return Work(
+            place,
+            self.lease,
+            driven=True,
+            seconds=seconds_left(run, self.store.now()),
+            ear=self.ear,
+            journal=self.journal,
+        )
 
     async def _again(self, call: CallState) -> CallResult:
         """The attempt before came to nothing: this one is judged like a new call, on the yes that was used by then."""
@@ -68,9 +72,10 @@ class Calling:
 
     async def _pause(self, call: CallState) -> None:
         """Until its moment has come; not for ever, whatever has become of the clock."""
-        left = (call.until - now()) / 1000
+        now = self.store.now()
+        left = (call.until - now) / 1000
         if call.until and left > 0:
-            await asyncio.sleep(min(left, LONGEST_PAUSE, seconds_left(self.journal.run) or LONGEST_PAUSE))
+            await asyncio.sleep(min(left, LONGEST_PAUSE, seconds_left(self.journal.run, now) or LONGEST_PAUSE))
 
     async def _reconciled(self, call: CallState) -> CallResult | None:
         pipeline, held_back = self.pipeline, call.status == "admitted"
@@ -83,7 +88,7 @@ class Calling:
         if pipeline.only_reads(call.path):  # nothing can have happened: no person need be asked
             resolved = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
         elif (
-            found := await Inquiring(self.store, pipeline, self.journal.run, self._work()).about(call, now())
+            found := await Inquiring(self.store, pipeline, self.journal.run, self._work()).about(call, self.store.now())
         ) is not None:
             why, resolved = f"{why}; {found.why}", found.resolved
         return await pipeline.doubt(call.key, self._work(), why, attempt, resolved)
@@ -91,7 +96,7 @@ class Calling:
     def _late(self) -> OutOfBudget | None:
         """The run has no time for another attempt."""
         run = self.journal.run
-        if run.limits.millis is None or run.worked(now()) < run.limits.millis:
+        if run.limits.millis is None or run.worked(self.store.now()) < run.limits.millis:
             return None
         return OutOfBudget("millis", f"the run may work for {run.limits.millis / 1000:g} s")
 
@@ -101,13 +106,8 @@ def _next(call: CallState) -> Attempt:
     return Attempt(call.attempt + 1, asked=True) if call.attempt else FIRST
 
 
-def now() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // _MILLION
-
-
-def seconds_left(run: Run) -> float | None:
-    """How long the run may still work; None: nobody limits it."""
+def seconds_left(run: Run, now: int) -> float | None:
+    """How long the run may still work; None: nobody limits it. `now` is the store's."""
     if run.limits.millis is None:
         return None
-    return max(0.1, (run.limits.millis - run.worked(now())) / 1000)
+    return max(0.1, (run.limits.millis - run.worked(now)) / 1000)

@@ -9,7 +9,6 @@ import contextlib
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from gateway.admission import FIRST, Attempt, Proposal, Work
@@ -20,6 +19,7 @@ from gateway.catalogue import Catalogue
 from gateway.earlier import NOTHING_READ, Read, read_by, stopped_by, together, who_is
 from gateway.errors import IllegalEvent, LeaseLost
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
+from gateway.facts import aware
 from gateway.gates import Facts, judge_subscriber
 from gateway.hearing import Listening
 from gateway.insistence import Insistence
@@ -242,7 +242,7 @@ class ClientRun(Shown):
             return Deny("known", f"there is no resource `{uri}`")
         place = await self.place()
         run = RunFacts.of(place.taken, tainted=place.tainted, servers=place.servers)
-        facts = Facts(self.catalogue, await clients.policy.settled(), datetime.now(UTC), run)
+        facts = Facts(self.catalogue, await clients.policy.settled(), aware(clients.store.now()), run)
         verdict = judge_subscriber(self.subject, resource, facts)
         return verdict if isinstance(verdict, Deny) else resource
 

@@ -22,7 +22,6 @@ MAX_ATTEMPTS = 3  # of a call in doubt that may be repeated, where the admin say
 FIRST_PAUSE = 1.0  # seconds at most, doubled for each further attempt
 LONGEST_PAUSE = 30.0  # seconds
 NOT_REACHED = Unsent("its server is away")
-_MILLION = 1_000_000
 
 
 def pause(attempt: int) -> float:
@@ -33,10 +32,11 @@ def pause(attempt: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Deferring:
-    """`may_repeat` says of a tool whether a call of it does no harm twice."""
+    """`may_repeat` says of a tool whether a call of it does no harm twice; `now` is the store's."""
 
     effects: Effects
     may_repeat: Callable[[str], bool]
+    now: Callable[[], int]
 
     def attempts(self, path: str) -> int:
         """How often a call in doubt is made, at most, where that does no harm."""
@@ -47,7 +47,7 @@ class Deferring:
         """In a run of ours: that a call which led to this outcome is made again, and when."""
         if attempt.unasked or not self._again(path, attempt, outcome):
             return None
-        until = time.time_ns() // _MILLION + round(pause(attempt.number) * 1000)
+        until = self.now() + round(pause(attempt.number) * 1000)
         return Deferred(key, until, attempt.number)
 
     def _again(self, path: str, attempt: Attempt, outcome: Outcome) -> bool:

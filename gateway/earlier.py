@@ -5,7 +5,6 @@ run have left behind whose gateway was killed, and who has stopped one.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 
 from gateway.call import Subject
@@ -38,7 +37,7 @@ NOTHING_READ: Read = (False, frozenset())
 
 async def read_by(store: Store, client: Who, seconds: float) -> Read:
     """What this client has read in runs that were at work within so many seconds. Raises StoreError."""
-    since = round((time.time() - seconds) * 1000)
+    since = store.now() - round(seconds * 1000)
     return together([await _read_in(store, row, since) for row in await _rows(store, since) if _who(row) == client])
 
 

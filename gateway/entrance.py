@@ -29,7 +29,7 @@ def login(config: Config, store: DatabaseStore, verified: "Verified | None" = No
     serve = config.serve
     if not serve.asks_who:
         return None
-    keys = Keys(store.key).who if serve.api_keys else nobody
+    keys = Keys(store.key, now=lambda: store.now() / 1000).who if serve.api_keys else nobody
     return Login(challenges(config), keys=keys, tokens=tokens(config, serve.oauth, verified) if serve.oauth else nobody)
 
 

@@ -1,7 +1,7 @@
 """What the gates may know of a call, as one value; and what a call is about. Pure."""
 
 from dataclasses import field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from gateway.accounts import Bill
 from gateway.approval import Approval
@@ -13,14 +13,15 @@ from gateway.offer import Offer
 from gateway.policy import Policy, Query, RunFacts
 from gateway.values import value
 
-__all__ = ["A_CALL", "Facts", "cost", "pin", "query_of"]
+__all__ = ["A_CALL", "Facts", "aware", "cost", "pin", "query_of"]
 
 A_CALL, NOTHING = Spend(tool_calls=1), Spend()
 
 
 @value(frozen=True, slots=True)
 class Facts:
-    """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware.
+    """Everything that a gate may know. `taken` is what the run has spent or reserved; `now` is aware, and the
+    store's: approvals and budgets have moments on record.
     `bill` is what the call takes of other budgets than its run's, where there are any that count it.
 
     `server_pin` says how the call's server is started or reached, where an answer of people is at stake, `places` are
@@ -53,6 +54,11 @@ class Facts:
     def thing(self, call: Call) -> Tool | Offer | None:
         """What the call is about."""
         return self.catalogue.find(call.action, call.path)
+
+
+def aware(millis: int) -> datetime:
+    """A moment in milliseconds since 1970."""
+    return datetime.fromtimestamp(millis / 1000, UTC)
 
 
 def pin(thing: Tool | Offer) -> str:

@@ -126,7 +126,7 @@ class Following:
                 inquiry.run.taint()
             events = [replace(recorded, event=self._kept(recorded.event, verdict, approval)) for recorded in events]
         known = [replace(recorded, event=inquiry.told(recorded.event)) for recorded in events]
-        return told(approval, known, time.time_ns() // 1_000_000)
+        return told(approval, known, self._store.now())
 
     async def update(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
         """Brings the client's answers to the server of a task. The acknowledgement, within the duties of its call."""

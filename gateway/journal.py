@@ -9,7 +9,6 @@ before it.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -21,7 +20,6 @@ from gateway.values import value
 
 __all__ = ["Journal"]
 
-_MILLION = 1_000_000
 _TURNS = 3  # of the event loop, from the end of the last task of a group until whoever waits for the group goes on
 
 
@@ -81,7 +79,7 @@ class Journal:
 
     def hold(self, events: Sequence[Event], changes: Sequence[Change] = ()) -> None:
         """Facts on which nothing is done before something else is appended. Raises IllegalEvent."""
-        seq, at = self.run.seq, time.time_ns() // _MILLION
+        seq, at = self.run.seq, self._store.now()
         foreseen = [Recorded(self.run.id, seq + place, at, event) for place, event in enumerate(events, 1)]
         self.run = fold(self.run.id, foreseen, self.run)
         if not self._held.events:

@@ -5,7 +5,6 @@ The verdict is `gates.judge`'s alone. What needs I/O becomes a field of its `Fac
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from gateway.admission import Attempt, Work
 from gateway.approval import Approval, answers, claim, claim_again
@@ -13,6 +12,7 @@ from gateway.aside import judged_aside
 from gateway.booking import Booking
 from gateway.call import Allow, Ask, Call, Deny, Verdict
 from gateway.errors import UnknownApproval
+from gateway.facts import aware
 from gateway.gates import A_CALL, Facts, alike, covers, judge
 from gateway.parties import CallSettings, Upstream
 from gateway.policy import LivePolicy, Policy, RunFacts
@@ -108,7 +108,7 @@ class Judging:
         return Facts(
             catalogue=work.profile.of(self._upstream.catalogue),
             policy=policy,
-            now=datetime.now(UTC),
+            now=aware(self._store.now()),
             run=RunFacts.of(taken, tainted=place.tainted, servers=place.servers, sources=heard),
             limits=place.limits,
             taken=taken,

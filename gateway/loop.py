@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from gateway.agents.offering import OURS, answered
 from gateway.agents.sleeping import WAIT, nap
 from gateway.call import Deny
-from gateway.calling import Calling, now
+from gateway.calling import Calling
 from gateway.conversation import AnswerRejected, Interrupted, Searched
 from gateway.errors import ContextTooSmall, IllegalEvent, ToolgateError
 from gateway.events import Cancelled, Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
@@ -130,6 +130,9 @@ class _Drive:
     def run(self) -> Run:
         return self.journal.run
 
+    def _now(self) -> int:
+        return self.parts.store.now()
+
     async def to_rest(self) -> Run:
         try:
             return await self._driven()
@@ -143,7 +146,7 @@ class _Drive:
             return self.run
         await self._taken(self._begin())
         await self._steps()
-        while may_go_on(self.run, now()):  # what it waits for came while it wrote down that it waits
+        while may_go_on(self.run, self._now()):  # what it waits for came while it wrote down that it waits
             await self._taken(self._begin())
             await self._steps()
         if self.run.status in ENDED:
@@ -151,7 +154,7 @@ class _Drive:
         return self.run
 
     async def _steps(self) -> None:
-        while not isinstance(step := next_step(self.run, now()), Rest):
+        while not isinstance(step := next_step(self.run, self._now()), Rest):
             if self.over is not None and self.over():
                 break
             await self._taken(_TAKE[type(step)](self, step))
@@ -169,8 +172,8 @@ class _Drive:
             if self.over is not None:
                 return  # whoever resumes it says so
             await self._append(Resumed("it was resumed"))
-        elif may_go_on(self.run, now()):
-            await self._append(Resumed(why_it_goes_on(self.run, now())))
+        elif may_go_on(self.run, self._now()):
+            await self._append(Resumed(why_it_goes_on(self.run, self._now())))
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may stop the run meanwhile: then what the step records may not follow."""
@@ -239,7 +242,7 @@ class _Drive:
 
     async def wait(self, _step: Wait) -> None:
         await self.journal.flush()  # what it would wait for may have come while that was held
-        step = next_step(self.run, now())
+        step = next_step(self.run, self._now())
         if not isinstance(step, Wait):
             return
         if step.cause == "user":
@@ -266,7 +269,7 @@ class _Drive:
 
     async def _sleep(self, call: CallState) -> None:
         """It waits by an event: nothing is held open for as long as that takes."""
-        wish = nap(call.arguments, now())
+        wish = nap(call.arguments, self._now())
         if isinstance(wish, str):
             wrong = denial(call.key, call.path, call.arguments, Deny("valid", wish))
             await self.journal.append([wrong])
@@ -289,7 +292,7 @@ class _Drive:
     def _trace_end(self) -> None:
         run, cancelled = self.run, self.run.status == "cancelled"
         if cancelled and run.turn:  # by somebody else: what was under way then has gone on for a moment
-            self.parts.tracing.stepped(run := replace(run, updated=max(run.updated, now())), "cancelled")
+            self.parts.tracing.stepped(run := replace(run, updated=max(run.updated, self._now())), "cancelled")
         self.parts.tracing.ended(run)
 
 

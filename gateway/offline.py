@@ -1,7 +1,6 @@
 """What can be had without starting a server: the store, the policy, the budgets; and what people do to runs there."""
 
 import contextlib
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -169,7 +168,7 @@ class Offline:
     async def _is_let_go(self, run_id: str) -> bool:
         """Whoever drove it has recorded what was under way: soon, or its lease runs out."""
         row = await self.store.run_row(run_id)
-        return row.owner is None or is_dead(row.owner) or row.lease_until <= time.time_ns() // 1_000_000
+        return row.owner is None or is_dead(row.owner) or row.lease_until <= self.store.now()
 
     async def resume(self, run_id: str, by: str = "") -> None:
         """Lets a paused run go on, as somebody says; one that waits goes on by itself when people have answered.

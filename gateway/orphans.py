@@ -7,7 +7,6 @@ well himself for as long as it takes to do so, for when a store was away, all le
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 
 from gateway.clients import Clients
@@ -28,14 +27,16 @@ BEAT = 300.0
 RUNS_SEEN = 500  # at once: the next look finds the others
 
 
-async def sweep(clients: Clients, *, elsewhere: bool = False, now: Callable[[], float] = time.time) -> int:
+async def sweep(clients: Clients, *, elsewhere: bool = False, now: Callable[[], int] | None = None) -> int:
     """Closes the runs of gateways that were killed; says how many. Their open questions stay. Of other machines only if
-    those too are looked for. Raises StoreError.
+    those too are looked for. `now` is in milliseconds since 1970, in the place of the store's. Raises StoreError.
     """
     rows = await clients.store.run_rows(RUNS_SEEN, Wanted(status="running"))
     rows = [row for row in rows if row.driver == "client"]
     rows = [row for row in rows if not (is_run_of_task(row.id) or row.id.startswith(UNDO))]  # others take them up
-    lost = [row for row in rows if await _is_lost(clients.store, row, now() if elsewhere else None)]
+    lost = [
+        row for row in rows if await _is_lost(clients.store, row, (now or clients.store.now)() if elsewhere else None)
+    ]
     for row in lost:
         lease = await clients.store.acquire(row.id, owner_name(), LEASE, row.owner)
         settle = settled_of_lost(run_account(row.id), await held_in(clients.store, row.id))
@@ -46,7 +47,7 @@ async def sweep(clients: Clients, *, elsewhere: bool = False, now: Callable[[], 
     return len(lost)
 
 
-async def _is_lost(store: Store, row: RunRow, now: float | None) -> bool:
+async def _is_lost(store: Store, row: RunRow, now: int | None) -> bool:
     owner, until = row.owner, row.lease_until
     if not owner:  # it was recorded that the run begins, and the lease was still to come
         begun = [each.event for each in await store.events(row.id, 0, 2)]
@@ -56,13 +57,13 @@ async def _is_lost(store: Store, row: RunRow, now: float | None) -> bool:
         return False
     if now is None or owner.partition("/")[0] == machine():
         return is_dead(owner)
-    return until + BEAT * 1000 < now * 1000  # clocks differ
+    return until + BEAT * 1000 < now  # a beat may be late
 
 
 class Watch:
     """One gateway's, over its clients' runs and those of others."""
 
-    def __init__(self, clients: Clients, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, clients: Clients, now: Callable[[], int] | None = None) -> None:
         self._clients, self._now, self._well = clients, now, 0
 
     async def beat(self) -> int:

@@ -78,7 +78,7 @@ class Pipeline:
         self._upstream, self._store, self._policy = upstream, store, policy
         self._tracing, self._settings, self._booking = tracing, settings, booking
         self._judging = Judging(upstream, store, policy, tracing, settings, booking)
-        self._deferring = Deferring(settings.effects, self.may_repeat)
+        self._deferring = Deferring(settings.effects, self.may_repeat, store.now)
         self._retries = bool(settings.effects.tools or settings.effects.servers)
 
     async def call(self, proposal: Proposal, work: Work, attempt: Attempt = FIRST) -> CallResult:

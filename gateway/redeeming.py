@@ -8,7 +8,6 @@ call that was admitted by then is in doubt, and is not repeated.
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Sequence
 
 from gateway.admission import Attempt, Proposal, Work
@@ -64,7 +63,7 @@ class Redeeming:
         `ear` is that of the run that asked for the call. Without it nobody knows what that run has heard.
         """
         events = await self._store.events(run_of(approval))
-        now = time.time_ns() // 1_000_000
+        now = self._store.now()
         if approval.state == "pending" and approval.expires <= now:
             await self._store.expire()
         elif _due(approval, events, now):

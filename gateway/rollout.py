@@ -36,7 +36,6 @@ SHADOW_TICK = 0.25  # the same while there is a candidate
 LASTING = ("serve", "worker")  # kinds of processes that are known from their first look on
 MOST_HEARD = 2_000  # decisions that wait to be compared
 _BATCH = 100  # of them, between which others have their turn
-_MILLION = 1_000_000
 
 log = logging.getLogger("toolgate.policy")
 
@@ -80,7 +79,7 @@ class Rollout:
 
     def __init__(self, live: LivePolicy, book: PolicyBook, paths: Paths, telemetry: Telemetry, kind: str) -> None:
         self._live, self._book, self._paths, self._telemetry, self._kind = live, book, paths, telemetry, kind
-        self._id, self._started = owner_name(), _now()
+        self._id, self._started = owner_name(), self._book.now()
         self._kept: str | None = None  # the digest that is known to be in the store
         self._since, self._told = self._started, ""
         self._reported: Replica | None = None
@@ -148,7 +147,7 @@ class Rollout:
         files, folder = Files.of(in_force.sources), self._paths.policy.is_dir()
         draft = Draft(in_force.digest, how, owner_of(self._paths.policy), in_force.size, folder, files)
         await self._book.keep(draft)
-        self._since = self._since if self._kept is None else _now()
+        self._since = self._since if self._kept is None else self._book.now()
         self._kept = in_force.digest
 
     def _tell(self, policy: Policy, problem: PolicyError | None) -> None:
@@ -188,7 +187,7 @@ class Rollout:
         while self._candidate and self._candidate[1] and (self._heard or self._unheard):
             candidate, policy = self._candidate[0], self._candidate[1]
             batch = [self._heard.popleft() for _ in range(min(_BATCH, len(self._heard)))]
-            found = compare(policy, batch, _now())
+            found = compare(policy, batch, self._book.now())
             unheard, self._unheard = self._unheard, 0
             tally = Tally(found.seen, found.differed, found.failed, unheard, found.found)
             await self._book.count(candidate.digest, tally)
@@ -197,7 +196,7 @@ class Rollout:
     # ---- who runs what
 
     async def _report(self, problem: PolicyError | None) -> None:
-        now, why = _now(), str(problem) if problem else None
+        now, why = self._book.now(), str(problem) if problem else None
         candidate = self._candidate[0].digest if self._candidate and self._candidate[1] else None
         digest = self._live.in_force.digest
         replica = Replica(
@@ -225,7 +224,3 @@ def _finish(paths: Paths) -> None:
             log.warning("%s: a change that was interrupted has been finished", shown(paths.policy))
     except OSError as error:
         log.warning("%s: a change was interrupted, and can't be finished: %s", shown(paths.policy), error.strerror)
-
-
-def _now() -> int:
-    return time.time_ns() // _MILLION

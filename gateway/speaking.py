@@ -7,7 +7,6 @@ until the user chooses another, the tools until the servers', the policy or the 
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from gateway.agents import Agent
 from gateway.agents.context import window_of
@@ -18,6 +17,7 @@ from gateway.calling import seconds_left
 from gateway.catalogue import Catalogue
 from gateway.conversation import Purpose
 from gateway.events import Event
+from gateway.facts import aware
 from gateway.fitting import Fitting, Teller
 from gateway.gates import listed
 from gateway.journal import Journal
@@ -100,7 +100,7 @@ class Speaking:
         catalogue, policy, agent = self._parts.catalogue(), self._parts.policy.glance, self.agent
         window, subject = window_of(agent, self.model.window), self._run.subject
         if self._offered is None or not self._offered.of(catalogue, policy, window):
-            now = datetime.now(UTC)
+            now = aware(self._parts.store.now())
 
             def visible(tool: Tool) -> bool:
                 return listed(tool, catalogue, policy, subject, now)
@@ -153,7 +153,7 @@ class Speaking:
     @property
     def _deadlines(self) -> Deadlines:
         """Those of the model, within the time that the run may still work."""
-        said, left = self.model.deadlines, seconds_left(self._run)
+        said, left = self.model.deadlines, seconds_left(self._run, self._parts.store.now())
         return said if left is None or left >= said.total else replace(said, total=left)
 
 

@@ -35,7 +35,7 @@ log = logging.getLogger("toolgate.approvals")
 
 
 class Telling:
-    """`client` sends; `clock` is seconds since 1970."""
+    """`client` sends; `clock` is seconds since 1970, as a message says it; what is due is so by the store's."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Telling:
     async def once(self) -> int:
         """Sends what is due; says how many were taken."""
         version, due = await self._approving.store.version(), await self._outbox.next_due()
-        if version == self._seen and (due is None or due > self._clock() * 1000):
+        if version == self._seen and (due is None or due > self._approving.store.now()):
             return 0
         await self._approving.store.expire()
         deliveries = await self._outbox.take()

@@ -7,7 +7,6 @@ before the question stood there is no answer to it.
 import asyncio
 import sys
 import termios
-import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
@@ -125,7 +124,7 @@ async def _asked(here: _Asking, asked: Approval) -> Answer:
             continue
         try:
             said = said_in(line, question.may)
-            given = _bound(said, question) if said is not None else None
+            given = _bound(here, said, question) if said is not None else None
         except Unclear as error:
             here.say(str(error))
             continue
@@ -146,11 +145,11 @@ def _explain(here: _Asking, question: _Question) -> None:
         here.say(f"{letters:<{_LETTERS}}{does}")
 
 
-def _bound(said: JsonObject, question: _Question) -> Answer:
+def _bound(here: _Asking, said: JsonObject, question: _Question) -> Answer:
     """His answer to the call that he was shown, with what he has changed of it. Raises Unclear."""
     changed = {"edit": question.edit} if question.edit and said["decision"] == "approved" else {}
     method = f"terminal, os user {os_user()}"
-    return answer_of({**changed, **said, "digest": question.asked.digest}, method, time.time_ns() // 1_000_000)
+    return answer_of({**changed, **said, "digest": question.asked.digest}, method, here.approving.store.now())
 
 
 async def _changed(here: _Asking, question: _Question, said: Answer) -> _Question:

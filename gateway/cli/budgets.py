@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -34,9 +34,10 @@ def budgets_command(as_json: bool, caller: Caller) -> int:
     What one run has left stands in `toolgate runs show RUN`.
     """
     from gateway.balances import balances
+    from gateway.facts import aware
 
-    now = datetime.now(UTC)
     with caller.offline() as offline:
+        now = aware(offline.store.now())
         budgets, standing = offline.budgets, offline.budgets.standing
         rows = asyncio.run(offline.store.booked("budget:"))
         found = balances(standing, rows, now, asyncio.run(_person(caller, offline, rows)))

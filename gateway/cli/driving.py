@@ -13,7 +13,6 @@ from rich.console import Console
 from gateway.approval import Approval
 from gateway.budget import Limits
 from gateway.call import Allow, JsonObject
-from gateway.calling import now
 from gateway.cli.asking import answer, has_spoken
 from gateway.cli.console import console
 from gateway.cli.discretion import blotted
@@ -227,7 +226,7 @@ async def _decided(runtime: Runtime, found: Run, waiting: Sequence[Approval]) ->
 
     async def moved() -> bool:
         left = {asked.id for asked in await runtime.approving.waiting(found.id)}
-        if found.wakes is not None and found.wakes <= now():
+        if found.wakes is not None and found.wakes <= runtime.offline.store.now():
             return True
         return any(asked.id not in left for asked in waiting) or (await runtime.offline.run(found.id)).seq > found.seq
 

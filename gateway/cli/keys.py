@@ -46,19 +46,24 @@ def create_command(
     caller: Caller,
 ) -> int:
     """Make a key, and show it: this once, and never again."""
+    from dataclasses import replace
+
     from gateway.keys import Owner, minted
     from gateway.visible import shortened
 
-    config, now = caller.config(), _now()
+    config = caller.config()
+    lasts = None if expires is None else _milliseconds(expires)
     owner = Owner(
-        user=_user(user),
-        tenant=_tenant(tenant or config.identity.tenant),
-        scopes=_scopes(scopes),
-        name=shortened(name, LONGEST_NAME),
-        expires=None if expires is None else now + _milliseconds(expires),
+        _user(user), _tenant(tenant or config.identity.tenant), _scopes(scopes), shortened(name, LONGEST_NAME)
     )
-    text, key = minted(owner, now)
-    _in_store(config, lambda store: store.add_key(key))
+
+    async def made(store: "DatabaseStore") -> "tuple[str, ApiKey]":
+        now = store.now()
+        text, key = minted(replace(owner, expires=None if lasts is None else now + lasts), now)
+        await store.add_key(key)
+        return text, key
+
+    text, key = _in_store(config, made)
     if as_json:
         emit(key.to_json() | {"key": text})
     else:

@@ -55,9 +55,7 @@ def _ages(offline: "Offline", age: str | None, kinds: Sequence["Kind"]) -> Mappi
 
 
 async def _clear(offline: "Offline", ages: Mapping["Kind", float], *, dry_run: bool) -> dict[str, int]:
-    import time
-
-    now, by, book = time.time_ns() // 1_000_000, offline.subject().user, offline.store.removal
+    now, by, book = offline.store.now(), offline.subject().user, offline.store.removal
     return {
         kind: await book.clear(kind, now - round(seconds * 1000), by, dry_run=dry_run) for kind, seconds in ages.items()
     }

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["date_of", "delegate_command", "delegations_command", "end_command", "forget_command", "remembered_command"]
 
 
-def date_of(option: str, text: str) -> int:
-    """Milliseconds since 1970 (`lasting.moment`). Raises BadParameter."""
+def date_of(option: str, text: str, now: int | None = None) -> int:
+    """Milliseconds since 1970 (`lasting.moment`); `now` in the place of this machine's clock. Raises BadParameter."""
     from gateway.lasting import moment
 
     with usage_of(option):
-        return moment(text, time.time_ns() // 1_000_000)
+        return moment(text, time.time_ns() // 1_000_000 if now is None else now)
 
 
 def _day(millis: int) -> str:
@@ -112,7 +112,8 @@ def delegate_command(deputy: str, until: str, as_json: bool, caller: Caller) -> 
         me = offline.subject()
         if not deputy.startswith("user:") or deputy == me.user:
             raise Stop(Exit.USAGE, f"`{deputy}` is nobody else: write `user:eve`")
-        end, now = date_of("--until", until), time.time_ns() // 1_000_000
+        now = offline.store.now()
+        end = date_of("--until", until, now)
         made = Delegation(f"D-{secrets.token_hex(8)}", me.user, deputy, me.tenant, now, end)
         if made.until > now + offline.longest:
             most = f"{offline.longest // DAY} days"

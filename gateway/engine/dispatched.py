@@ -74,7 +74,8 @@ class Dispatched:
                     await self.look(worker, ticket)
                     if time.monotonic() - self._tidied >= TIDY:
                         self._tidied = time.monotonic()
-                        await self.tidy(worker.store, time.time() - KEPT, time.time() - LOST)
+                        now = worker.store.now() / 1000
+                        await self.tidy(worker.store, now - KEPT, now - LOST)
                 except StoreError as error:
                     log.warning("nothing can be taken up now: %s", error)
                 except Exception as error:  # noqa: BLE001 - DBOS raises what its driver does; it may hold a password
@@ -100,7 +101,7 @@ class Dispatched:
         if not worker.free:
             return
         ready = await worker.store.ready(worker.wish, AT_ONCE)
-        now = time.time()
+        now = worker.store.now() / 1000
         self._made = {name: at for name, at in self._made.items() if now - at < 2 * AGAIN}
         names = {f"{job.run_id}.{job.ready}.{int(now // AGAIN)}": job for job in ready}
         wanted = sorted(names.keys() - self._made.keys())

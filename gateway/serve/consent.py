@@ -18,7 +18,6 @@ its answer in the store, as it would have found one given anywhere else.
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -118,7 +117,7 @@ class Consent:
         if answer is None or not await self._may_answer(asker, approval) or await self._form(asker, approval) is None:
             return False
         try:
-            given = answer_of({**answer, "digest": approval.asked.digest}, OWN_CLIENT, time.time_ns() // 1_000_000)
+            given = answer_of({**answer, "digest": approval.asked.digest}, OWN_CLIENT, self._approving.store.now())
             counted = await self._approving.answer(asker.subject, approval.id, given)
         except Unclear:
             return False

@@ -252,6 +252,9 @@ def title_of(text: str) -> str:
 class Store(Protocol):
     """Every method may raise StoreError. Ids are opaque text."""
 
+    def now(self) -> int:
+        """Milliseconds since 1970, by which all go who compare anything with a moment on record. Nobody is asked."""
+
     async def append(
         self, run_id: str, events: Sequence[Event], *, lease: Lease | None, changes: Sequence[Change] = ()
     ) -> int:

@@ -77,6 +77,7 @@ class PolicyBook:
 
     def __init__(self, access: Access, place: str, kept: int = KEPT) -> None:
         self._access, self.place, self._kept = access, place, kept
+        self.now = access.now
 
     async def look(self, at: Callable[[], T]) -> T:
         """One of the reads below, for who shares an event loop: it waits for a database elsewhere in a thread."""

@@ -14,17 +14,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, ClassVar
-from unittest import mock
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from gateway import approving, judging
 from gateway.admission import Proposal, Work
 from gateway.answer import Answer
 from gateway.approval import Approval, Vote
@@ -115,16 +112,6 @@ def counted(asked: Approval) -> list[Vote]:
     return [each for each in asked.decisions if (each.decision, each.digest, each.policy) == ("approved", *good)]
 
 
-class Ahead(datetime):
-    """The clock of this test's world."""
-
-    world: ClassVar[World] = World()
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> Any:
-        return datetime.now(tz) + timedelta(milliseconds=cls.world.later)
-
-
 class Shop:
     """What the pipeline needs of servers. `fate` is what becomes of the next call."""
 
@@ -197,9 +184,7 @@ class Approvals(RuleBasedStateMachine):
         self.runner = self.exits.enter_context(asyncio.Runner())
         self.path = Path(self.exits.enter_context(tempfile.TemporaryDirectory())) / "toolgate.db"
         write_policy(self.path.parent, RULES)
-        self.world = Ahead.world = World()
-        for module in (judging, approving):
-            self.exits.enter_context(mock.patch.object(module, "datetime", Ahead))
+        self.world = World()
         self.keys = 0
         self.arrived: list[Arrival] = []
         self.said: set[tuple[str, str, int]] = set()

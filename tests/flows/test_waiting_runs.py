@@ -1,5 +1,5 @@
 """A run waits for a moment, or for news from outside, and nothing is held in memory for it: whoever takes it up goes
-on. Nobody waits here: the loop's clock is set ahead.
+on. Nobody waits here: the clock is set ahead.
 """
 
 import asyncio
@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from gateway import loop as the_loop
 from gateway.agents import Agent
-from gateway.calling import now
 from gateway.events import Denied, Resumed, Waited
 from gateway.later import Notified, Slept, Woke
 from gateway.run import Run
+from gateway.store.database import DatabaseStore
 from tests.fixtures.parts import PATIENCE, Replies, Stage, arrivals, calls, opened, says, tally
 
 SLEEPER = Agent("clerk", "Be brief.", "tiny", max_output_tokens=100, may_wait=True)
@@ -23,11 +22,12 @@ DONE = says("Done.")
 
 
 class Time:
-    """The loop's clock."""
+    """The clock of the store, as drivers read it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._ahead = 0
-        monkeypatch.setattr(the_loop, "now", lambda: now() + self._ahead)
+        now = DatabaseStore.now
+        monkeypatch.setattr(DatabaseStore, "now", lambda store: now(store) + self._ahead)
 
     def passes(self, seconds: float) -> None:
         self._ahead += round(seconds * 1000)

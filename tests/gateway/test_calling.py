@@ -11,7 +11,7 @@ import pytest
 from gateway import deferring
 from gateway.budget import Limits, Spend
 from gateway.call import Call, InDoubt, Outcome, Unsent
-from gateway.calling import now, seconds_left
+from gateway.calling import seconds_left
 from gateway.catalogue import Catalogue
 from gateway.effects import Effects, ToolWord
 from gateway.events import Admitted, Returned
@@ -210,8 +210,9 @@ def test_a_client_waits_for_a_server_that_is_away_and_for_nothing_else(tmp_path:
 
 
 def test_a_run_has_the_time_left_that_it_has_not_worked_and_a_moment_at_least() -> None:
-    run = Run("r-1", active=now() + 60_000)
-    assert seconds_left(run) is None
+    run = Run("r-1", active=5_000)
+    assert seconds_left(run, 5_000) is None
     limited = replace(run, limits=Limits(millis=10_000))
-    assert seconds_left(limited) == 10
-    assert seconds_left(replace(limited, spend=Spend(millis=20_000))) == 0.1
+    assert seconds_left(limited, 5_000) == 10
+    assert seconds_left(limited, 9_000) == 6
+    assert seconds_left(replace(limited, spend=Spend(millis=20_000)), 5_000) == 0.1

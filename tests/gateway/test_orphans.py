@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -117,15 +116,16 @@ def test_of_a_gateway_elsewhere_only_its_lease_says_that_it_is_gone_and_only_to_
     async def scenario(app: App) -> None:
         mine = await app.clients.open(ANN, "mine")
         await of_another_machine(app, "r-away")
-        started = (await app.store.run_row("r-away")).lease_until / 1000 - LEASE
-        clock = [started + LEASE + BEAT + 1]
+        started = (await app.store.run_row("r-away")).lease_until - round(LEASE * 1000)
+        over = started + round((LEASE + BEAT) * 1000)
+        clock = [over + 1000]
         assert await sweep(app.clients) == 0  # at its start a gateway knows nothing of others
         watch = Watch(app.clients, lambda: clock[0])
         assert await watch.beat() == 0
         assert await statuses(app) == {mine.run_id: "running", "r-away": "running"}
-        clock[0] = started + LEASE + BEAT - 1
-        assert await watch.beat() == 0  # clocks differ
-        clock[0] += 2
+        clock[0] = over - 1000
+        assert await watch.beat() == 0
+        clock[0] += 2000
         assert await watch.beat() == 1
         assert await statuses(app) == {mine.run_id: "running", "r-away": "failed"}
         await mine.close()
@@ -155,7 +155,7 @@ def test_when_the_store_was_away_nobody_is_taken_for_dead_before_all_had_the_tim
 ) -> None:
     async def scenario(app: App) -> None:
         await of_another_machine(app, "r-away")
-        watch = Watch(app.clients, lambda: 9e9)
+        watch = Watch(app.clients, lambda: 9_000_000_000_000)
 
         async def away(_process: str, _seconds: float) -> int:
             raise StoreError("the store is away")
@@ -183,7 +183,7 @@ def test_a_run_whose_gateway_was_killed_before_it_had_its_lease_is_closed_too(tm
         assert await sweep(app.clients) == 1
         assert (await app.store.run_row("r-dead")).status == "failed"
         assert await sweep(app.clients, elsewhere=True) == 0  # it may just begin
-        later = time.time() + LEASE + 2 * BEAT
+        later = app.store.now() + round((LEASE + 2 * BEAT) * 1000)
         assert await sweep(app.clients, elsewhere=True, now=lambda: later) == 1
         assert (await app.store.run_row("r-alive")).status == "running"
 

@@ -82,7 +82,7 @@ class Desk:
         """The processes that decide by this policy, as far as they have reported and are not known to be dead."""
         from gateway.store.lease import is_dead
 
-        now = _now()
+        now = self.book.now()
         return [it for it in self.book.replicas() if not it.silent(now) and not is_dead(it.id)]
 
     def write(self, work: Coroutine[Any, Any, T]) -> T:
@@ -131,7 +131,3 @@ def _by() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid {os.getuid()}"
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

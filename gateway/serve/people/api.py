@@ -4,7 +4,6 @@ An answer is read as `gateway.answer` says. Its `digest` is that of the call tha
 now, nobody has agreed to it (409).
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +42,7 @@ class Api:
         return await self._decide(visit, who)
 
     async def _decide(self, visit: Visit, who: Identity) -> Response:
-        given = _given(visit, who.by)
+        given = _given(visit, who.by, self._docket.now())
         if isinstance(given, Refused):
             return no(given.status, given.why)
         taken = await self._docket.take(who.subject, visit.path, given)
@@ -52,12 +51,12 @@ class Api:
         return in_json(200, _told(Shown(taken, may=False)))
 
 
-def _given(visit: Visit, method: str) -> Answer | Refused:
+def _given(visit: Visit, method: str, now: int) -> Answer | Refused:
     """What is said in the body, read in one way only."""
     if visit.header(b"content-type").partition(";")[0].strip() != "application/json":
         return Refused(415, "an answer is `application/json`")
     try:
-        return answer_of(parse_json(visit.body), method, time.time_ns() // 1_000_000)
+        return answer_of(parse_json(visit.body), method, now)
     except (ArgumentsError, RecursionError):
         return Refused(400, f"the body is no JSON that can be read in one way; {_HINT}")
     except Unclear as flaw:

@@ -51,6 +51,10 @@ class Docket:
 
     approving: Approving
 
+    def now(self) -> int:
+        """By which somebody counts who says until when a yes is good."""
+        return self.approving.store.now()
+
     async def open(self, subject: Subject) -> Sequence[Shown]:
         """The oldest first; what is known beside each call is for whoever looks at that one."""
         found = []

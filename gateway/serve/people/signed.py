@@ -48,7 +48,7 @@ class Signed:
         try:
             message = verified(self.key, headers, visit.body, self.clock())
             presser, said = _read(visit.body, approval_id)
-            answer = answer_of(said, f"the chat tool, as {shortened(presser, 80)}", round(self.clock() * 1000))
+            answer = answer_of(said, f"the chat tool, as {shortened(presser, 80)}", self.docket.now())
         except Flaw as flaw:
             return no(401, f"not taken: {flaw}")
         except ValueError as flaw:

@@ -3,7 +3,6 @@
 Nothing is decided here: `docket` takes the answer, as it takes those of programs.
 """
 
-import time
 from dataclasses import dataclass, replace
 
 from gateway.answer import Answer, Unclear, answer_of
@@ -59,7 +58,7 @@ class Window:
             given = answer_of(
                 said_in(visit.form, shown.approval, showed.digest),
                 f"{self.who.by}, in a browser",
-                time.time_ns() // 1_000_000,
+                self.docket.now(),
             )
             edited = _arguments(visit, shown.approval) if given.decision == "approved" else None
         except KeyError:
