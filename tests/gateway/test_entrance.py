@@ -10,11 +10,13 @@ from gateway import entrance
 from gateway.auth import Refusal
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError
+from gateway.keys import Owner, minted
 from gateway.profile import WHOLE
 from gateway.store.sqlite import SqliteStore
 from tests.fixtures.issuer import Issuer
 
 OAUTH = '[serve.oauth]\nissuer = "https://issuer.test"\nresource = "https://gate.test/mcp"\n'
+FAR = 1_900_000_000_000  # milliseconds: 2030, as no machine's clock has it
 
 
 def config(folder: Path, text: str) -> Config:
@@ -44,6 +46,19 @@ def test_a_way_that_is_not_configured_is_not_taken(tmp_path: Path, files: Sqlite
             answer = asyncio.run(login.authenticate([(b"authorization", credential)], "/mcp"))
             assert isinstance(answer, Refusal)
             assert answer.status == 401
+
+
+def test_a_key_is_good_for_so_long_by_the_clock_of_the_store(tmp_path: Path, files: SqliteStore) -> None:
+    text, key = minted(Owner("user:ann", "acme", expires=FAR), FAR - 1000)
+    asyncio.run(files.add_key(key))
+    good = []
+    for now in (FAR - 500, FAR + 500):
+        files._now = lambda now=now: now  # type: ignore[misc] # noqa: SLF001
+        login = entrance.login(config(tmp_path, "[serve]\napi_keys = true\n"), files)
+        assert login
+        answer = asyncio.run(login.authenticate([(b"authorization", f"Bearer {text}".encode())], "/mcp"))
+        good.append(not isinstance(answer, Refusal))
+    assert good == [True, False]
 
 
 def test_a_profile_has_its_own_scopes_or_those_of_all(tmp_path: Path) -> None:

@@ -133,6 +133,17 @@ def test_of_a_gateway_elsewhere_only_its_lease_says_that_it_is_gone_and_only_to_
     within(tmp_path, scenario)
 
 
+def test_whether_its_lease_is_over_says_the_clock_of_the_store(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        await of_another_machine(app, "r-away")
+        over = (await app.store.run_row("r-away")).lease_until + round(BEAT * 1000)
+        for now, closed in ((over - 1000, 0), (over + 1000, 1)):
+            app.store._now = lambda now=now: now  # type: ignore[misc] # noqa: SLF001
+            assert await sweep(app.clients, elsewhere=True) == closed
+
+    within(tmp_path, scenario)
+
+
 def test_a_gateway_renews_the_leases_of_all_its_clients_and_of_nobody_else(tmp_path: Path) -> None:
     async def scenario(app: App) -> None:
         mine = [await app.clients.open(ANN, "mine") for _ in range(2)]

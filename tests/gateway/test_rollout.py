@@ -200,6 +200,21 @@ def test_what_serves_or_works_is_known_from_its_first_look_on_and_no_longer_than
     assert desk.book.replicas() == []
 
 
+def test_when_a_process_has_reported_says_the_clock_of_the_store(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "t.db", clock=lambda: 1_900_000_000_000)
+
+    async def work(desk: Desk) -> None:
+        _, rollout = desk.process()
+        async with rolled_out(rollout):
+            (known,) = desk.book.replicas()
+            assert {known.started, known.since, known.beat} == {desk.book.now()} == {1_900_000_000_000}
+
+    try:
+        asyncio.run(work(Desk(tmp_path, store)))
+    finally:
+        store.close()
+
+
 def test_what_waits_to_be_compared_is_compared_at_the_end_and_the_process_leaves(desk: Desk) -> None:
     async def work() -> None:
         live, rollout = desk.process("run")

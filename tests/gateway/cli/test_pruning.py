@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.cli.pruning import KINDS
 from gateway.events import Cancelled
 from gateway.store import removal
+from gateway.store.database import DatabaseStore
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.runs.conftest import QUEUED, record
 
@@ -22,6 +25,14 @@ def test_what_is_older_goes_and_a_dry_run_only_says_so(bare: Path, toolgate: Com
     pruned = toolgate("store", "prune", "--older-than", "90d", "--json")
     assert pruned.json == {"dry_run": False, "deleted": {"runs": 1}}
     assert [row["id"] for row in toolgate("runs", "--json").json] == ["r-2"]  # it waits to be driven
+
+
+def test_how_old_it_is_says_the_clock_of_the_store(
+    bare: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(bare, "r-1", QUEUED, Cancelled("user:ann"), clock=lambda: OLD)
+    monkeypatch.setattr(DatabaseStore, "now", lambda _store: OLD + 1000)
+    assert toolgate("store", "prune", "--older-than", "90d", "--json").json["deleted"] == {"runs": 0}
 
 
 def test_how_long_each_kind_is_kept_is_configured(bare: Path, toolgate: Command) -> None:

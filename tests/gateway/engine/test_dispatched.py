@@ -230,6 +230,9 @@ def test_a_ticket_waits_until_the_worker_has_room_and_goes_on_as_long_as_there_a
 class Shelf:
     """Ten runs are ready, whoever asks."""
 
+    def now(self) -> int:
+        return 1_900_000_000_000
+
     async def ready(self, claim: Claim, most: int) -> list[Job]:
         del claim, most
         return [Job(f"r-{number}", "acme", "desk", "demo") for number in range(10)]
