@@ -321,7 +321,7 @@ class Pipeline:
             outcome = Unsent(f"{outcome.why}; {KEPT}")
         if isinstance(outcome, TaskCreated):
             outcome = replace(outcome, id=f"T-{secrets.token_hex(16)}")
-            back = (Follow(admission.task(outcome, time.time())),)
+            back = (Follow(admission.task(outcome, self._store.now() / 1000)),)
         spent = Spend() if nothing_done(outcome) else price
         left: Sequence[JsonObject] = ()
         if admission.bill is not None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -211,7 +210,7 @@ def _confirmed(offline: "Offline", draft: "Approval") -> None:
     from gateway.visible import visible
 
     paper = console(stderr=True)
-    show_question(paper, draft, time.time_ns() // 1_000_000)
+    show_question(paper, draft, offline.store.now())
     show_lines(paper, background(draft, asyncio.run(offline.approving.background(draft))))
     forget_typed()
     if not click.confirm(f"  {visible(offline.subject().user)}, may it happen?", err=True):
@@ -278,7 +277,7 @@ def _all(caller: Caller, given: "Answer", where: Sequence[str], *, yes: bool, as
             if as_json:
                 emit([])
             return Exit.OK
-        _show(meant)
+        _show(meant, offline.store.now())
         if not yes and not _sure(given, len(meant)):
             return Exit.OK
         outcomes = asyncio.run(_each(offline, meant, given))
@@ -306,12 +305,12 @@ async def _meant(offline: "Offline", wanted: Sequence[tuple[str, str]]) -> "list
     return [one for one in named if isinstance(await offline.approving.may_decide(me, one), Allow)]
 
 
-def _show(meant: "Sequence[Approval]") -> None:
+def _show(meant: "Sequence[Approval]", now: int) -> None:
     from gateway.approving import alike
     from gateway.cli.asking import show_question
     from gateway.cli.console import console
 
-    paper, now = console(stderr=True), time.time_ns() // 1_000_000
+    paper = console(stderr=True)
     for same in alike(meant):
         show_question(paper, same[0], now)
         if len(same) > 1:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -41,7 +40,7 @@ def approvals_command(context: click.Context, as_json: bool, caller: Caller) -> 
     if context.invoked_subcommand is not None:
         return only_behind(context, "toolgate approvals {name} ...")
     with caller.offline() as offline:
-        waiting = asyncio.run(offline.approving.waiting(limit=sys.maxsize))
+        waiting, now = asyncio.run(offline.approving.waiting(limit=sys.maxsize)), offline.store.now()
         doubted = [] if as_json else asyncio.run(_doubted(offline))
     if as_json:
         from gateway.preview import record
@@ -56,7 +55,7 @@ def approvals_command(context: click.Context, as_json: bool, caller: Caller) -> 
     from gateway.cli.console import console
 
     option = caller.tenant_option()
-    paper, now = console(), time.time_ns() // 1_000_000
+    paper = console()
     for same in alike(waiting[:MOST_SHOWN]):
         show_question(paper, same[0], now)
         show_lines(paper, [how(approval, option(approval.tenant)) for approval in same])

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -43,7 +42,7 @@ async def _show(offline: "Offline", approval_id: str, *, full: bool, as_json: bo
     from gateway.visible import visible
 
     paper = console()
-    show_question(paper, asked, time.time_ns() // 1_000_000, whole=full)
+    show_question(paper, asked, offline.store.now(), whole=full)
     votes = [
         Line("vote", visible(f"{vote.by}: {vote.decision} ({vote.method or 'unknown'}) {vote.comment}".rstrip()))
         for vote in asked.decisions
@@ -72,13 +71,13 @@ async def _watch(offline: "Offline", count: int, *, as_json: bool) -> None:
         for asked in await offline.approving.waiting(limit=sys.maxsize):
             if asked.id not in seen and len(seen) < count:
                 seen.add(asked.id)
-                _print(asked, as_json=as_json)
+                _print(asked, offline.store.now(), as_json=as_json)
         return len(seen) >= count
 
     await until(offline.store, more)
 
 
-def _print(asked: "Approval", *, as_json: bool) -> None:
+def _print(asked: "Approval", now: int, *, as_json: bool) -> None:
     if as_json:
         from gateway.preview import record
 
@@ -88,5 +87,5 @@ def _print(asked: "Approval", *, as_json: bool) -> None:
     from gateway.cli.console import console
 
     paper = console()
-    show_question(paper, asked, time.time_ns() // 1_000_000)
+    show_question(paper, asked, now)
     show_lines(paper, [how(asked)])
