@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Verbatim", "depth_over", "encode", "fields", "once", "parts", "read", "surely_json", "texts", "whole"]
+__all__ = ["Verbatim", "depth_over", "encode", "fields", "items", "once", "parts", "read", "surely_json", "texts", "whole"]
 __all__ += ["within"]
 
 
@@ -33,6 +33,7 @@ _KEY = b'":'
 _ESCAPES = (b"\\u0022", b"\\u003a", b"\\u003A")  # a quote and a colon, in the longest way
 _values = msgspec.json.Decoder()
 _texts = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_arrays = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def read(text: bytes) -> Any:
@@ -153,6 +154,18 @@ def texts(text: bytes | bytearray | memoryview) -> dict[str, msgspec.Raw]:
     """The same, not copied yet: `bytes` of one is its text."""
     try:
         return _texts.decode(text)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def items(text: bytes) -> list[bytes]:
+    """The items of an array, each as the text that it was. Raises ValueError for what is no array in JSON."""
+    return [bytes(item) for item in _listed(text)]
+
+
+def _listed(text: Any) -> list[msgspec.Raw]:
+    try:
+        return _arrays.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
 
