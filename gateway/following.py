@@ -49,6 +49,7 @@ from gateway.standing import last_word, made_by, told
 from gateway.store import Finish
 from gateway.task import STATES, Task, ended, follows, named, run_of
 from gateway.tracing import meta_about
+from gateway.verbatim import altered
 
 __all__ = ["Following", "Inquiry", "Servers", "Unfollowed"]
 
@@ -198,7 +199,7 @@ class Following:
             state = signed_result(task.call.server, named(outcome.result, task.id))
         except Misleading as error:
             return Refused(_INTERNAL_ERROR, str(error))
-        return {**state, "resultType": "complete"}  # some servers call it a `task` here, too
+        return altered({**state, "resultType": "complete"}, state)  # some servers call it a `task` here, too
 
     async def _ended(self, task: Task, outcome: Outcome | None) -> None:
         """Records the outcome in the run of the call, once, whoever sees it first."""

@@ -25,7 +25,7 @@ from gateway.duties import Duties
 from gateway.offer import Offer
 from gateway.redaction import Redactor
 from gateway.schema import violation
-from gateway.verbatim import Verbatim, encode
+from gateway.verbatim import Verbatim, altered, encode
 
 __all__ = ["NO_QUESTIONS", "fulfilled", "rehearsed"]
 
@@ -55,12 +55,12 @@ def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> O
     match outcome:
         case Answered(result):
             new = redactor.result(result)
-            return outcome if new is result else Answered(_fitting(result, new, thing))
+            return outcome if new is result else Answered(altered(_fitting(result, new, thing), result))
         case TaskCreated(result, identity):
             theirs = {"taskId": result["taskId"]} if "taskId" in result else {}  # no client sees it: `gateway.task`
-            return TaskCreated({**redactor.result(result), **theirs}, identity)
+            return TaskCreated(altered({**redactor.result(result), **theirs}, result), identity)
         case InputRequired(result):
-            return InputRequired(redactor.result(result))
+            return InputRequired(altered(redactor.result(result), result))
         case Refused(code, message, data, more):
             said = {key: item for key, item in (("data", data), ("more", more)) if item is not None}
             told = redactor.result(said)

@@ -16,6 +16,7 @@ from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 from gateway.later import Notified
 from gateway.preview import changes
 from gateway.schema import OF_SCHEMA
+from gateway.verbatim import altered
 
 __all__ = [
     "afar",
@@ -141,7 +142,8 @@ def _with_balances(result: JsonObject, event: Denied | Held | Returned | Doubted
     if not isinstance(event, Returned) or not event.left:
         return result
     meta = result.get("_meta")
-    return {**result, "_meta": {**(meta if isinstance(meta, Mapping) else {}), BALANCES: [*event.left]}}
+    said = {**(meta if isinstance(meta, Mapping) else {}), BALANCES: [*event.left]}
+    return altered({**result, "_meta": said}, result)
 
 
 def soon(event: Denied) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def amended(outcome: Outcome, approval: Approval) -> Outcome:
     if isinstance(outcome, Answered):
         content = outcome.result.get("content")
         blocks = content if isinstance(content, list) else []
-        return Answered({**outcome.result, "content": [_block(told), *blocks]})
+        return Answered(altered({**outcome.result, "content": [_block(told), *blocks]}, outcome.result))
     return outcome
 
 
@@ -169,7 +171,7 @@ def unforged(result: JsonObject) -> JsonObject:
     meta = result.get("_meta")
     if not isinstance(meta, Mapping) or not any(map(_is_ours, meta)):
         return result
-    return {**result, "_meta": {key: value for key, value in meta.items() if not _is_ours(key)}}
+    return altered({**result, "_meta": {key: value for key, value in meta.items() if not _is_ours(key)}}, result)
 
 
 def _is_ours(key: object) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from gateway.call import JsonObject
 from gateway.results import OUR_KEYS
+from gateway.verbatim import altered
 from gateway.visible import visible
 
 __all__ = ["SERVER", "Misleading", "signed", "signed_result"]
@@ -67,7 +68,7 @@ def signed_result(server: str, result: JsonObject) -> JsonObject:
     asked = result.get("inputRequests")
     if not isinstance(asked, Mapping):
         return result
-    return {**result, "inputRequests": {key: _signed(server, one) for key, one in asked.items()}}
+    return altered({**result, "inputRequests": {key: _signed(server, one) for key, one in asked.items()}}, result)
 
 
 def _signed(server: str, one: Any) -> Any:

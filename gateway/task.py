@@ -14,6 +14,7 @@ from gateway.approval import Approval
 from gateway.call import Answered, Arguments, Call, InDoubt, JsonObject, Outcome, Refused, Subject
 from gateway.caller import Caller
 from gateway.results import unforged
+from gateway.verbatim import altered
 
 __all__ = ["EXTENSION", "STATES", "TERMINAL", "Task", "declares", "ended", "error_of", "follows", "is_run_of_task"]
 __all__ += ["named", "only_as_task", "run_of", "state_of", "without_task"]
@@ -113,7 +114,7 @@ def named(state: JsonObject, task_id: str) -> JsonObject:
     """What a server said of its task, under our id. Nothing else is touched, but for words that only we may say."""
     result = state.get("result")
     kept = {"result": unforged(result)} if isinstance(result, Mapping) else {}
-    return {**unforged(state), **kept, "taskId": task_id}
+    return altered({**unforged(state), **kept, "taskId": task_id}, state)
 
 
 def ended(state: JsonObject) -> Outcome | None:

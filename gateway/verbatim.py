@@ -11,16 +11,28 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Verbatim", "depth_over", "encode", "fields", "items", "once", "parts", "read", "surely_json", "texts", "whole"]
-__all__ += ["within"]
+__all__ = ["Verbatim", "VerbatimArray", "altered", "depth_over", "encode", "fields", "items", "listed", "on_one_line"]
+__all__ += ["once", "parts", "read", "surely_json", "texts", "whole", "within"]
 
 
 class Verbatim(dict[str, Any]):
-    """An object, and the text that it was read from. For reading only: whoever wants another one makes a copy."""
+    """An object, and the text that it was read from. For reading only: whoever wants another one makes a copy, which
+    `altered` gives a text of its own.
+    """
 
     __slots__ = ("text",)
 
     def __init__(self, value: Mapping[str, Any], text: bytes) -> None:
+        super().__init__(value)
+        self.text = text
+
+
+class VerbatimArray(list[Any]):
+    """The same of an array."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, value: Iterable[Any], text: bytes) -> None:
         super().__init__(value)
         self.text = text
 
@@ -31,14 +43,16 @@ _QUOTE, _BLANKS = ord('"'), b" \t\r\n"
 _CONTAINERS = (dict, list)
 _KEY = b'":'
 _ESCAPES = (b"\\u0022", b"\\u003a", b"\\u003A")  # a quote and a colon, in the longest way
+_LINES = bytes.maketrans(b"\r\n", b"  ")
+_Text = bytes | msgspec.Raw
 _values = msgspec.json.Decoder()
 _texts = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _arrays = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def read(text: bytes) -> Any:
-    """The value of JSON text; an object keeps its text, unless a key stands twice in it or in what it holds: readers
-    differ about which one counts, and what is passed on must be what was looked at.
+    """The value of JSON text; an object or an array keeps its text, unless a key stands twice in it or in what it
+    holds: readers differ about which one counts, and what is passed on must be what was looked at.
 
     Raises ValueError for what is no JSON in UTF-8, and for what can't be passed on: a lone surrogate, a number beyond
     the range of floats, nesting too deep to read.
@@ -47,7 +61,9 @@ def read(text: bytes) -> Any:
         value = _values.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
-    return Verbatim(value, text) if isinstance(value, dict) and not _doubled(value, text) else value
+    if isinstance(value, dict):
+        return value if _doubled(value, text) else Verbatim(value, text)
+    return value if not isinstance(value, list) or _doubled(value, text) else VerbatimArray(value, text)
 
 
 def once(text: bytes) -> Any:
@@ -160,27 +176,77 @@ def texts(text: bytes | bytearray | memoryview) -> dict[str, msgspec.Raw]:
 
 def items(text: bytes) -> list[bytes]:
     """The items of an array, each as the text that it was. Raises ValueError for what is no array in JSON."""
-    return [bytes(item) for item in _listed(text)]
-
-
-def _listed(text: Any) -> list[msgspec.Raw]:
     try:
-        return _arrays.decode(text)
+        return [bytes(item) for item in _arrays.decode(text)]
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
 
 
-def parts(value: Mapping[str, Any], source: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`value`, to be written by `encode`: what it took over from a verbatim `source` as the text that it was."""
+def listed(source: Mapping[str, Any], name: str) -> Any:
+    """What stands there in `source`, an array mostly; each object in it with its text, where to write it anew would say
+    it in another way: of most, nobody has to keep two forms.
+    """
+    found = source.get(name)
+    if not isinstance(source, Verbatim) or not isinstance(found, list):
+        return found
+    return [_spelled(item, text) for item, text in zip(found, items(fields(source.text)[name]), strict=True)]
+
+
+def _spelled(item: Any, text: bytes) -> Any:
+    if not isinstance(item, dict):
+        return item
+    written = _encode(item)
+    return item if written == text or written == msgspec.json.format(text, indent=-1) else Verbatim(item, text)
+
+
+def parts(value: Mapping[str, Any], source: Mapping[str, Any], *, deep: bool = False) -> Mapping[str, Any]:
+    """`value`, to be written by `encode`: what it took over from a verbatim `source` as the text that it was. That it
+    took it over is seen by its being the same object. With `deep` also what stands within a member that is another one.
+    """
     if not isinstance(source, Verbatim):
         return value
+    if deep:
+        return _members(value, source, source.text)
     texts = _texts.decode(source.text)
     return {name: texts[name] if name in texts and item is source.get(name) else item for name, item in value.items()}
 
 
+def _members(value: Mapping[str, Any], source: Mapping[str, Any], text: _Text) -> dict[str, Any]:
+    texts = _texts.decode(text)
+    return {name: _part(item, source[name], texts[name]) if name in texts else item for name, item in value.items()}
+
+
+def _part(item: Any, old: Any, text: msgspec.Raw) -> Any:
+    if item is old:
+        return text
+    if isinstance(item, dict) and isinstance(old, dict):
+        return _members(item, old, text)
+    return _elements(item, old, text) if isinstance(item, list) and isinstance(old, list) else item
+
+
+def _elements(value: list[Any], source: list[Any], text: msgspec.Raw) -> list[Any]:
+    texts = _arrays.decode(text)
+    if len(value) == len(source):
+        return [_part(item, old, own) for item, old, own in zip(value, source, texts, strict=True)]
+    known = {id(old): own for old, own in zip(source, texts, strict=True)}
+    return [known.get(id(item), item) for item in value]
+
+
+def altered(value: Mapping[str, Any], source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`value`, which somebody made of a `source`; of a verbatim one, it has a text in which only what is new is written
+    anew.
+    """
+    return Verbatim(value, encode(parts(value, source, deep=True))) if isinstance(source, Verbatim) else value
+
+
 def whole(value: Any) -> Any:
-    """The same, to be written by `encode`; a verbatim object as the text that it was."""
-    return msgspec.Raw(value.text) if isinstance(value, Verbatim) else value
+    """The same, to be written by `encode`; a verbatim object or array as the text that it was."""
+    return msgspec.Raw(value.text) if isinstance(value, Verbatim | VerbatimArray) else value
+
+
+def on_one_line(text: bytes) -> bytes:
+    """The same JSON without line ends: outside of strings they are blanks, and within none stands."""
+    return text.translate(_LINES) if b"\n" in text or b"\r" in text else text
 
 
 def encode(value: Any) -> bytes:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from gateway.verbatim import Verbatim, encode, parts
 
-__all__ = ["enveloped", "in_shape", "passed_on", "response", "traced"]
+__all__ = ["enveloped", "in_shape", "laid_out", "passed_on", "response", "traced"]
 
 # What has cache hints (MCP 2026-07-28, Caching). `server/discover` is the SDK's.
 _CACHED = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"})
@@ -56,6 +56,13 @@ def response(
     return b"".join((b'{"jsonrpc":"2.0","id":', encode(request_id), b',"result":', *written, b"}"))
 
 
+def laid_out(result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`enveloped`, to be written by `encode`: what goes through untouched has the text that it had."""
+    given = result.get("_meta")
+    more = isinstance(given, Mapping) and bool(given.keys() - {types.SERVER_INFO_META_KEY})
+    return parts(enveloped(result, method, version, server_info), result, deep=more)
+
+
 def _written(
     result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]
 ) -> tuple[bytes | memoryview, ...]:
@@ -65,7 +72,7 @@ def _written(
     modern = version in MODERN_PROTOCOL_VERSIONS
     changed = "_meta" in result or not (modern or _ONLY_MODERN.isdisjoint(result)) or method in _CACHED
     if changed or not isinstance(result, Verbatim):
-        return (encode(parts(enveloped(result, method, version, server_info), result)),)
+        return (encode(laid_out(result, method, version, server_info)),)
     if not modern:
         return (result.text,)
     said = {} if "resultType" in result else {"resultType": "complete"}

@@ -35,6 +35,7 @@ from gateway.serve.states import Bond, Carried, States
 from gateway.signature import Misleading, signed_result
 from gateway.task import follows
 from gateway.values import value
+from gateway.verbatim import altered
 
 __all__ = ["Exchanges", "Request"]
 
@@ -189,7 +190,7 @@ class Exchanges:
                         )
                 carried = Carried(made.state, made.round, again=made.round is None)
                 state = self._states.sealed(carried, self._bond(kind, request))
-                return {**made.result, "requestState": state}
+                return altered({**made.result, "requestState": state}, made.result)
         return made
 
     async def _made(self, kind: Kind, request: Request, exchange: Exchange) -> Answer | _Pending | Question:
