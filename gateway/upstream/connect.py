@@ -14,7 +14,6 @@ import mcp_types as types
 from mcp.client._transport import TransportStreams
 from mcp.client.session import ClientSession
 from mcp.client.sse import sse_client
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp.shared.message import SessionMessage
@@ -32,6 +31,7 @@ from gateway.upstream.reaping import Reaper
 from gateway.upstream.safe_transport import SafeTransport
 from gateway.upstream.spec import Era, Http, Stdio, Transport
 from gateway.upstream.stdio import Pipes, open_stdio
+from gateway.upstream.streamable import streamable
 from gateway.upstream.streams import Exchange, Incoming, Outgoing
 from gateway.upstream.talk import Talk
 from gateway.upstream.waiting import set_within
@@ -124,7 +124,7 @@ async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> _Opened:
     safe = SafeTransport(link.lose, inner=carrying(transport), ceiling=opening.ceiling)
     client = _http_client(transport.headers, opening, safe)
     await stack.enter_async_context(client)
-    streams = streamable_http_client(transport.url, http_client=client, max_sse_event_size=opening.ceiling)
+    streams = streamable(transport.url, client, ceiling=opening.ceiling)
     return _Opened(await stack.enter_async_context(streams), http=safe)
 
 

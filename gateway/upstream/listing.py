@@ -17,7 +17,7 @@ from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
 from gateway.upstream.usable import usable_among
-from gateway.verbatim import depth_over
+from gateway.verbatim import depth_over, listed
 
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "patience"]
 __all__ += ["problem_of"]
@@ -100,7 +100,7 @@ async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[
     seen: set[str] = set()
     for _ in range(MAX_PAGES):
         page = await ask(method, {} if cursor is None else {"cursor": cursor})
-        items = page.get(key) if isinstance(page, Mapping) else None
+        items = listed(page, key) if isinstance(page, Mapping) else None
         if not isinstance(items, list):
             raise NoList(f"the answer to `{method}` holds no list of {key}")
         found += items

@@ -134,7 +134,7 @@ class Lines(_Closable):
 
     def _message(self, line: bytes) -> types.JSONRPCMessage | None:
         try:
-            return types.jsonrpc_message_adapter.validate_python(wire.read(line), by_name=False)
+            return wire.message(line)
         except ValueError:
             self.noise = _beginning(line, self._stdio)
             self._log.debug("stdout holds a line that is not JSON-RPC: %r", self.noise)

@@ -19,11 +19,13 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_MESSAGE",
     "Data",
+    "answer",
     "dump",
     "flaw_in",
     "id_hint",
     "is_response",
     "line_of",
+    "message",
     "quoted",
     "read",
     "request_body",
@@ -59,6 +61,51 @@ def read(data: Data) -> Any:
         return json.loads(str(data, "utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def message(data: Data) -> types.JSONRPCMessage:
+    """A JSON-RPC message. A result, and the data of an error, keep their text, if they can. Raises ValueError when it
+    is none.
+    """
+    if (response := _response(data)) is not None:
+        return response
+    found = types.jsonrpc_message_adapter.validate_python(read(data), by_name=False)
+    if isinstance(found, types.JSONRPCError):
+        found.error.data = _data_in(data, found.error.data)
+    return found
+
+
+def _response(data: Data) -> types.JSONRPCResponse | None:
+    """Past the models, which would copy the result, and lose its text."""
+    try:
+        found = verbatim.texts(data)
+        if "result" not in found or "error" in found or "method" in found or bytes(found["jsonrpc"]) != b'"2.0"':
+            return None
+        request_id, result = read(bytes(found["id"])), verbatim.read(bytes(found["result"]))
+    except (ValueError, KeyError):
+        return None
+    if not isinstance(result, Verbatim) or type(request_id) not in (int, str):
+        return None
+    return types.JSONRPCResponse.model_construct(jsonrpc="2.0", id=request_id, result=result)
+
+
+def answer(data: Data) -> Any:
+    """As `read`; of a response that is an error, its data keep their text, if they can."""
+    value = read(data)
+    error = value.get("error") if isinstance(value, dict) else None
+    if isinstance(error, dict) and "data" in error:
+        error["data"] = _data_in(data, error["data"])
+    return value
+
+
+def _data_in(data: Data, known: Any) -> Any:
+    """The data of this error, with their text."""
+    if not isinstance(known, dict | list):
+        return known
+    try:
+        return verbatim.read(bytes(verbatim.texts(bytes(verbatim.texts(data)["error"]))["data"]))
+    except (ValueError, KeyError):
+        return known
 
 
 def dump(value: Any) -> bytes:

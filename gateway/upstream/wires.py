@@ -79,7 +79,7 @@ class Exchange:
         self._events = self._events or EventData()
         for data in self._events.feed(bytes(piece)):
             found = wire.result_in(data, self.request_id)
-            message = wire.read(data) if found is None else wire.response(self.request_id, found)
+            message = wire.answer(data) if found is None else wire.response(self.request_id, found)
             if wire.is_response(message, self.request_id):
                 self.settle(Replied(message))
                 continue
@@ -211,7 +211,7 @@ def _from_json(head: Head, data: wire.Data, request_id: int) -> Replied:
     is_json = head.content_type == "application/json" and bool(data)
     if is_json and (found := wire.result_in(data, request_id)) is not None:
         return Replied(wire.response(request_id, found))
-    message = wire.read(data) if is_json else None
+    message = wire.answer(data) if is_json else None
     if wire.is_response(message, request_id):
         return Replied(message)
     if head.status >= 300:

@@ -1,0 +1,86 @@
+"""The SDK's client for Streamable HTTP, whose answers keep their text: its own reads them into models, which copy.
+
+Sessions, streams that go on where they broke off, and what a server says before it answers are the SDK's. Its way to
+open a client is written out here, because it leaves no room for another transport than its own.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx2
+import mcp_types as types
+from mcp.client._transport import TransportStreams
+from mcp.client.streamable_http import StreamableHTTPTransport
+from mcp.shared._context_streams import create_context_streams
+from mcp.shared.message import SessionMessage
+
+from gateway.upstream import wire
+
+__all__ = ["streamable"]
+
+
+@asynccontextmanager
+async def streamable(url: str, client: httpx2.AsyncClient, *, ceiling: int) -> AsyncIterator[TransportStreams]:
+    """An open transport. `ceiling` is the most bytes of one event. At the end, the session is closed."""
+    transport = _Transport(url, max_sse_event_size=ceiling)
+    to_us, read = create_context_streams[SessionMessage | Exception](0)
+    write, from_us = create_context_streams[SessionMessage](0)
+    async with to_us, read, write, from_us, anyio.create_task_group() as group:
+
+        def listen() -> None:
+            group.start_soon(transport.handle_get_stream, client, to_us)
+
+        group.start_soon(transport.post_writer, client, from_us, to_us, write, listen, group)
+        try:
+            yield read, write
+        finally:
+            if transport.session_id:
+                await transport.terminate_session(client)
+            group.cancel_scope.cancel()
+
+
+class _Transport(StreamableHTTPTransport):
+    """What can't be read so goes the SDK's way, which has its words for it."""
+
+    async def _handle_json_response(
+        self, response: httpx2.Response, read_stream_writer: Any, *, request_id: types.RequestId
+    ) -> None:
+        found = _message(await _body(response))
+        if found is None:
+            await super()._handle_json_response(response, read_stream_writer, request_id=request_id)
+        else:
+            await read_stream_writer.send(SessionMessage(found))
+
+    async def _handle_sse_event(
+        self,
+        sse: httpx2.ServerSentEvent,
+        read_stream_writer: Any,
+        original_request_id: types.RequestId | None = None,
+        resumption_callback: Callable[[str], Awaitable[None]] | None = None,
+    ) -> bool:
+        found = _message(sse.data.encode(errors="replace")) if sse.event == "message" else None
+        if not isinstance(found, types.JSONRPCResponse | types.JSONRPCError):
+            return await super()._handle_sse_event(sse, read_stream_writer, original_request_id, resumption_callback)
+        if original_request_id is not None:
+            found.id = original_request_id
+        await read_stream_writer.send(SessionMessage(found))
+        if sse.id and resumption_callback is not None:
+            await resumption_callback(sse.id)
+        return True
+
+
+async def _body(response: httpx2.Response) -> bytes:
+    """Nothing where it can't be had: whoever asks again hears why."""
+    try:
+        return await response.aread()
+    except httpx2.StreamError:
+        return b""
+
+
+def _message(text: bytes) -> types.JSONRPCMessage | None:
+    try:
+        return wire.message(text)
+    except ValueError:
+        return None
