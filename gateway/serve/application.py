@@ -7,9 +7,10 @@ only module that reaches into the SDK's table of sessions.
 from functools import lru_cache
 from typing import Any
 
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, authorization_context
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, AuthorizationContext, authorization_context
 from mcp.server.auth.provider import AccessToken
 from mcp.server.lowlevel import Server
+from mcp.server.streamable_http import EventMessage, StreamableHTTPServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from gateway.serve.asking import ASKER, Asker
 from gateway.serve.door import MCP_PATH
 from gateway.serve.greeting import NAMED
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
+from gateway.serve.written import event, past_the_sdk
 
 __all__ = ["application", "as_one"]
 
@@ -40,7 +42,19 @@ def application(server: Server[Any], max_body: int) -> Starlette:
 
 
 class _Sessions(StreamableHTTPSessionManager):
-    """The SDK's table, in which a session can have the name that it had before."""
+    """The SDK's table, in which a session can have the name that it had before; its answers are `written`."""
+
+    async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super()._handle_request(scope, receive, past_the_sdk(scope, send))
+
+    def _admit_session(self, requestor: AuthorizationContext | None) -> StreamableHTTPServerTransport | None:
+        usual = super()._admit_session(requestor)
+        name = usual.mcp_session_id if usual is not None else None
+        if name is None:
+            return None
+        settings, idle = self.security_settings, self.session_idle_timeout
+        own = self._server_instances[name] = _Transport(name, security_settings=settings, idle_timeout=idle)
+        return own
 
     async def _handle_stateful_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         named: str | None = scope["state"].get(NAMED)
@@ -54,6 +68,13 @@ class _Sessions(StreamableHTTPSessionManager):
         self._server_instances[named], self._session_owners[named] = transport, owner
         transport.mcp_session_id = named
         await self._serve_opening_request(transport, scope, receive, send)
+
+
+class _Transport(StreamableHTTPServerTransport):
+    """The SDK's, of one session; what it says is `written`."""
+
+    def _create_event_data(self, event_message: EventMessage) -> dict[str, Any]:
+        return event(event_message.message, event_message.event_id)
 
 
 class _Known:

@@ -26,6 +26,7 @@ from gateway.serve.parking import Parking
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.task_methods import TaskMethods
 from gateway.uris import MAX_URI
+from gateway.verbatim import parts
 
 __all__ = ["LISTS", "Front", "check_uri"]
 
@@ -124,7 +125,8 @@ def _list(method: str, viewer: ClientRun) -> dict[str, object]:
     match method:
         case "tools/list":
             definition = viewer.catalogue.definition
-            return {"tools": [{**definition(tool), "name": name} for name, tool in viewer.tools()]}
+            told = [(tool, {**definition(tool), "name": name}) for name, tool in viewer.tools()]
+            return {"tools": [parts(one, tool.definition, deep=True) for tool, one in told]}
         case "prompts/list":
             return {"prompts": _named(viewer.prompts(), "name")}
         case "resources/list":
@@ -133,5 +135,5 @@ def _list(method: str, viewer: ClientRun) -> dict[str, object]:
 
 
 def _named(found: Iterable[tuple[str, Offer]], key: str) -> list[Mapping[str, object]]:
-    """Their own definitions, under the names by which a client knows them."""
-    return [{**thing.definition, key: name} for name, thing in found]
+    """Their own definitions, under the names by which a client knows them; to be written by `encode`."""
+    return [parts({**thing.definition, key: name}, thing.definition) for name, thing in found]

@@ -25,6 +25,7 @@ from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.handshakes import Handshakes
 from gateway.serve.heads import Head
 from gateway.serve.sessions import Client, Sessions
+from gateway.verbatim import parts
 
 __all__ = ["Lists", "Parts", "answer_list", "with_missing"]
 
@@ -133,7 +134,8 @@ class Lists:
     def _text(self, name: str, tool: Tool) -> bytes:
         known = self._written.get(name)
         if known is None or known[0] is not tool:
-            known = self._written[name] = tool, dumped({**self._sessions.catalogue.definition(tool), "name": name})
+            told = {**self._sessions.catalogue.definition(tool), "name": name}
+            known = self._written[name] = tool, dumped(parts(told, tool.definition, deep=True))
         return known[1]
 
     def _keep(self, names: tuple[str, ...], joined: bytes) -> None:

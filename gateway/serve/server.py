@@ -24,7 +24,7 @@ from gateway.errors import ToolgateError
 from gateway.serve.asking import Asker, asker_of
 from gateway.serve.callers import Talking
 from gateway.serve.connected import connected
-from gateway.serve.envelope import enveloped, traced
+from gateway.serve.envelope import traced
 from gateway.serve.exchanges import Request
 from gateway.serve.front import LISTS, Front
 from gateway.serve.kinds import KINDS
@@ -33,6 +33,7 @@ from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
 from gateway.serve.task_methods import METHODS as TASK_METHODS
 from gateway.serve.task_methods import advertised
+from gateway.serve.written import answered, failed
 
 __all__ = ["Context", "build_server", "client_of"]
 
@@ -63,8 +64,11 @@ def build_server(front: Front, version: str, local: Asker | None) -> Server[Any]
                 return _greeted(ctx, await call_next(ctx), listening)
             if ctx.method not in TASK_METHODS:
                 methods.validate_client_request(ctx.method, ctx.protocol_version, ctx.params)
-            return enveloped(await answer(ctx), ctx.method, ctx.protocol_version, stamp)
-        except (MCPError, ValidationError):
+            return answered(ctx, await answer(ctx), stamp)
+        except MCPError as error:
+            failed(ctx, error)
+            raise
+        except ValidationError:
             raise
         except ToolgateError as error:  # it could not be recorded, so it was not made; or it was, and is in doubt
             raise MCPError(types.INTERNAL_ERROR, f"Toolgate: {error}") from None

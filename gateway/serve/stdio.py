@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from gateway.serve.signals import Bounded, as_it_is, on_stop
 from gateway.serve.strict import Malformed, read_any
+from gateway.serve.written import line
 
 __all__ = ["serve_stdio"]
 
@@ -113,11 +114,11 @@ class _Owed:
 
 async def _read(reader: asyncio.StreamReader, write: Write, to_server: Any, owed: _Owed) -> None:
     async with to_server:
-        while line := await _line(reader):
-            if not line.strip():
+        while said := await _line(reader):
+            if not said.strip():
                 continue
             try:
-                message = _message(line)
+                message = _message(said)
             except Malformed as error:
                 with suppress(OSError):  # whoever reads no answers is found to be gone by the next real one
                     await write(json.dumps(error.answer).encode() + b"\n")
@@ -147,9 +148,8 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
 async def _write(from_server: Any, write: Write, owed: _Owed, client_gone: Callable[[], None]) -> None:
     async with from_server:
         async for outgoing in from_server:
-            text = outgoing.message.model_dump_json(by_alias=True, exclude_unset=True)
             try:
-                await write(text.encode() + b"\n")
+                await write(line(outgoing.message) + b"\n")
             except OSError:
                 client_gone()
                 return

@@ -142,9 +142,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Way], Found]:
 
 @pytest.mark.parametrize("name", SERVERS)
 @pytest.mark.parametrize("way", WAYS, ids="-".join)
-def test_what_a_server_wrote_comes_through_as_it_wrote_it(
-    way: Way, name: str, looked: Callable[[Way], Found]
-) -> None:
+def test_what_a_server_wrote_comes_through_as_it_wrote_it(way: Way, name: str, looked: Callable[[Way], Found]) -> None:
     wrong = [f"{check}: {outcome}" for (server_, check), outcome in looked(way).items() if outcome and server_ == name]
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
