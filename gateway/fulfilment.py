@@ -63,9 +63,14 @@ def _redacted(outcome: Outcome, duties: Duties, thing: Tool | Offer | None) -> O
             return InputRequired(altered(redactor.result(result), result))
         case Refused(code, message, data, more):
             said = {key: item for key, item in (("data", data), ("more", more)) if item is not None}
-            told = redactor.result(said)
+            told = {key: _in_part(item, said.get(key)) for key, item in redactor.result(said).items()}
             return Refused(code, redactor.words(message), told.get("data"), told.get("more"))
     return outcome
+
+
+def _in_part(new: Any, old: Any) -> Any:
+    """What is left of it keeps its text."""
+    return altered(new, old) if isinstance(new, Mapping) and isinstance(old, Mapping) else new
 
 
 def _asks(outcome: Outcome) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 __all__ = ["Verbatim", "VerbatimArray", "altered", "depth_over", "encode", "fields", "items", "listed", "on_one_line"]
-__all__ += ["once", "parts", "read", "surely_json", "texts", "whole", "within"]
+__all__ += ["once", "parts", "read", "surely_json", "texts", "whole", "wholes"]
+__all__ += ["within"]
 
 
 class Verbatim(dict[str, Any]):
@@ -161,7 +162,7 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
         raise ValueError("a key stands twice")
 
 
-def fields(text: bytes) -> dict[str, bytes]:
+def fields(text: bytes | bytearray | memoryview) -> dict[str, bytes]:
     """The fields of an object, each as the text that it was. Raises ValueError for what is no object in JSON."""
     return {name: bytes(value) for name, value in texts(text).items()}
 
@@ -196,7 +197,10 @@ def _spelled(item: Any, text: bytes) -> Any:
     if not isinstance(item, dict):
         return item
     written = _encode(item)
-    return item if written == text or written == msgspec.json.format(text, indent=-1) else Verbatim(item, text)
+    compact = text if written == text else msgspec.json.format(text, indent=-1)
+    if written == compact:
+        return item
+    return Verbatim(item, text if len(text) <= 2 * len(compact) else compact)  # blanks may be any number
 
 
 def parts(value: Mapping[str, Any], source: Mapping[str, Any], *, deep: bool = False) -> Mapping[str, Any]:
@@ -242,6 +246,11 @@ def altered(value: Mapping[str, Any], source: Mapping[str, Any]) -> Mapping[str,
 def whole(value: Any) -> Any:
     """The same, to be written by `encode`; a verbatim object or array as the text that it was."""
     return msgspec.Raw(value.text) if isinstance(value, Verbatim | VerbatimArray) else value
+
+
+def wholes(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An object of which each member is written so."""
+    return {name: whole(item) for name, item in value.items()}
 
 
 def on_one_line(text: bytes) -> bytes:

@@ -48,6 +48,7 @@ from gateway.serve.replies import IN_DOUBT, ServerError
 from gateway.serve.seats import MAX_EACH, MOST_TOLD, Seats
 from gateway.serve.sessions import Client
 from gateway.values import value
+from gateway.verbatim import wholes
 
 __all__ = ["Direct", "Plain", "Underway"]
 
@@ -249,7 +250,7 @@ class Direct:
             answer = ServerError(INTERNAL_ERROR, "Toolgate failed; its log says why")
         if isinstance(answer, ServerError):
             status = ERROR_CODE_HTTP_STATUS.get(answer.code, 200) if plain.version in MODERN_PROTOCOL_VERSIONS else 200
-            return status, dumped({"jsonrpc": "2.0", "id": plain.id, "error": answer.to_json()})
+            return status, dumped({"jsonrpc": "2.0", "id": plain.id, "error": wholes(answer.to_json())})
         return 200, response(plain.id, answer, "tools/call", plain.version, self._stamp)
 
 

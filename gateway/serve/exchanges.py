@@ -258,7 +258,8 @@ def _pages_first(server: str, refused: ServerError, caller: Caller) -> ServerErr
     if caller.modern:
         return _Pending(signed, None)
     elicitations = [one["params"] for one in signed["inputRequests"].values()]
-    return ServerError(PAGE_FIRST, refused.message, {**refused.data, "elicitations": elicitations})
+    told = altered({**refused.data, "elicitations": elicitations}, refused.data)
+    return ServerError(PAGE_FIRST, refused.message, told)
 
 
 def _signed(server: str, questions: JsonObject) -> JsonObject:

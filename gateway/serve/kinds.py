@@ -11,6 +11,7 @@ from gateway.clients import ClientRun, Exchange
 from gateway.pipeline import CallResult
 from gateway.serve import replies
 from gateway.serve.replies import ServerError
+from gateway.verbatim import altered
 
 __all__ = ["KINDS", "Answer", "Kind"]
 
@@ -64,7 +65,7 @@ def _linked(catalogue: Catalogue, params: JsonObject, result: JsonObject) -> Jso
         return result
     server = catalogue.resolve(params["name"]).partition("/")[0]
     told = [_link(one, lambda uri: uris.exposed(server, uri)) for one in content]
-    return result if all(map(operator.is_, told, content)) else {**result, "content": told}
+    return result if all(map(operator.is_, told, content)) else altered({**result, "content": told}, result)
 
 
 def _link(one: Any, exposed: Callable[[str], str]) -> Any:
@@ -85,7 +86,8 @@ def _as_known(catalogue: Catalogue, params: JsonObject, answer: JsonObject) -> J
     known = {uri: catalogue.uris.exposed(found.server, uri) for uri in own} | {found.name: params["uri"]}
     if all(known[uri] == uri for uri in own):
         return answer
-    return {**answer, "contents": [{**one, "uri": known[uri]} if (uri := _uri(one)) else one for one in contents]}
+    told = [{**one, "uri": known[uri]} if (uri := _uri(one)) else one for one in contents]
+    return altered({**answer, "contents": told}, answer)
 
 
 def _uri(content: Any) -> str | None:

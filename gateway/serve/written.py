@@ -17,7 +17,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from gateway.call import JsonObject
 from gateway.serve.asgi import Message, Scope, Send
 from gateway.serve.envelope import laid_out, response
-from gateway.verbatim import encode, on_one_line, whole
+from gateway.verbatim import encode, on_one_line, whole, wholes
 
 __all__ = ["answered", "event", "failed", "line", "past_the_sdk"]
 
@@ -36,7 +36,7 @@ def answered(context: Any, result: JsonObject, stamp: Mapping[str, Any]) -> dict
 
 def failed(context: Any, error: MCPError) -> None:
     """Called before the SDK gets this error. It has the words for one, unless there is a text to keep."""
-    if _is_aside(context) and whole(error.data) is not error.data:
+    if _is_aside(context) and _has_text(error.error):
         context.request.scope["state"][_ASIDE] = _error(context.request_id, error.error)
 
 
@@ -70,7 +70,7 @@ def line(message: types.JSONRPCMessage) -> bytes:
     match message:
         case types.JSONRPCResponse():
             return on_one_line(encode({"jsonrpc": "2.0", "id": message.id, "result": message.result}))
-        case types.JSONRPCError() if whole(message.error.data) is not message.error.data:
+        case types.JSONRPCError() if _has_text(message.error):
             return on_one_line(_error(message.id, message.error))
     return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
@@ -80,6 +80,16 @@ def event(message: types.JSONRPCMessage, event_id: str | None) -> dict[str, Any]
     return {"event": "message", "data": line(message).decode()} | ({"id": event_id} if event_id else {})
 
 
+def _has_text(error: types.ErrorData) -> bool:
+    said = _members(error)
+    return any(whole(item) is not item for item in said.values())
+
+
 def _error(request_id: str | int | None, error: types.ErrorData) -> bytes:
-    told = {"code": error.code, "message": error.message, "data": whole(error.data)}
-    return encode({"jsonrpc": "2.0", "id": request_id, "error": told})
+    return encode({"jsonrpc": "2.0", "id": request_id, "error": wholes(_members(error))})
+
+
+def _members(error: types.ErrorData) -> dict[str, Any]:
+    """An error object; what the model has no place for is kept beside it (`gateway.sdk`)."""
+    data = {} if error.data is None else {"data": error.data}
+    return {"code": error.code, "message": error.message, **data, **(error.model_extra or {})}

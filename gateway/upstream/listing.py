@@ -17,7 +17,7 @@ from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
 from gateway.upstream.usable import usable_among
-from gateway.verbatim import depth_over, listed
+from gateway.verbatim import Verbatim, depth_over, listed
 
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "patience"]
 __all__ += ["problem_of"]
@@ -210,7 +210,13 @@ def _problem_of_definition(definition: Any) -> str:
             return f"its definition is nested more than {MAX_TOOL_DEPTH} levels deep"
         if flaw := wire.flaw_in(definition):
             return f"its definition can't be passed on: {flaw}"
-    return f"its definition is larger than {MAX_TOOL // 1024} KB" if text is None or len(text) > MAX_TOOL else ""
+    is_large = text is None or len(text) > MAX_TOOL or _kept(definition) > 2 * MAX_TOOL
+    return f"its definition is larger than {MAX_TOOL // 1024} KB" if is_large else ""
+
+
+def _kept(definition: JsonObject) -> int:
+    """The bytes of its own text, where that is kept: a number may have any number of digits."""
+    return len(definition.text) if isinstance(definition, Verbatim) else 0
 
 
 def _written(definition: JsonObject) -> bytes | None:

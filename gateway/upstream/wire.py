@@ -64,15 +64,11 @@ def read(data: Data) -> Any:
 
 
 def message(data: Data) -> types.JSONRPCMessage:
-    """A JSON-RPC message. A result, and the data of an error, keep their text, if they can. Raises ValueError when it
-    is none.
+    """A JSON-RPC message. A result, and what stands in an error, keep their text, if they can. Raises ValueError when
+    it is none.
     """
-    if (response := _response(data)) is not None:
-        return response
-    found = types.jsonrpc_message_adapter.validate_python(read(data), by_name=False)
-    if isinstance(found, types.JSONRPCError):
-        found.error.data = _data_in(data, found.error.data)
-    return found
+    response = _response(data)
+    return types.jsonrpc_message_adapter.validate_python(answer(data), by_name=False) if response is None else response
 
 
 def _response(data: Data) -> types.JSONRPCResponse | None:
@@ -90,22 +86,20 @@ def _response(data: Data) -> types.JSONRPCResponse | None:
 
 
 def answer(data: Data) -> Any:
-    """As `read`; of a response that is an error, its data keep their text, if they can."""
+    """As `read`; what stands in the error of a response keeps its text, if it can."""
     value = read(data)
     error = value.get("error") if isinstance(value, dict) else None
-    if isinstance(error, dict) and "data" in error:
-        error["data"] = _data_in(data, error["data"])
+    if isinstance(error, dict):
+        error |= {name: _with_text(item, data, name) for name, item in error.items() if isinstance(item, dict | list)}
     return value
 
 
-def _data_in(data: Data, known: Any) -> Any:
-    """The data of this error, with their text."""
-    if not isinstance(known, dict | list):
-        return known
+def _with_text(item: Any, data: Data, name: str) -> Any:
+    """A member of the error in it."""
     try:
-        return verbatim.read(bytes(verbatim.texts(bytes(verbatim.texts(data)["error"]))["data"]))
+        return verbatim.read(bytes(verbatim.texts(verbatim.fields(data)["error"])[name]))
     except (ValueError, KeyError):
-        return known
+        return item
 
 
 def dump(value: Any) -> bytes:

@@ -22,7 +22,7 @@ from gateway.duties import Duties
 from gateway.fulfilment import fulfilled, rehearsed
 from gateway.redaction import WITHHELD
 from gateway.screens.secrets import MASK
-from gateway.verbatim import read
+from gateway.verbatim import encode, read, whole
 from tests.builders import a_call
 from tests.fixtures.policies import a_tool
 
@@ -166,3 +166,15 @@ def test_a_dry_run_says_what_would_have_been_sent() -> None:
 
 def test_a_dry_run_of_a_tool_that_promises_a_form_is_an_error_for_clients_hold_it_to_that() -> None:
     assert rehearsed(CALL, promising({"type": "object"}), Duties(dry_run=True)).is_error
+
+
+def test_beside_what_is_redacted_all_keeps_its_text() -> None:
+    raw = b'{"content":[ ],"structuredContent":{"ssn":"%b","n":1.10,"in":[1E5,{"ssn":"%b","z":-0.0}]},"x":1.0}'
+    outcome = Answered(read(raw % (SSN.encode(), SSN.encode())))
+    redacted = fulfilled(outcome, REDACT, "call", None)
+    assert isinstance(redacted, Answered)
+    assert encode(whole(redacted.result)) == raw % (MASK.encode(), MASK.encode())
+    data = read(b'{"ssn":"%b","n":1.10}' % SSN.encode())
+    refused = fulfilled(Refused(-1, "no", data), REDACT, "call", None)
+    assert isinstance(refused, Refused)
+    assert encode(whole(refused.data)) == b'{"ssn":"%b","n":1.10}' % MASK.encode()

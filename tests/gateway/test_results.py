@@ -16,6 +16,7 @@ from gateway.results import (
     resolved_text,
     tool_result,
 )
+from gateway.verbatim import Verbatim, read
 from providers import ToolResult, message_from_json
 from tests.builders import answer, decided, denied, doubted, held, resolved, returned
 
@@ -200,3 +201,17 @@ def test_somebody_elsewhere_learns_the_line_and_not_the_folder(fact: Any, rule: 
 def test_what_is_no_denial_and_no_question_is_told_as_it_is() -> None:
     event = returned(1)
     assert afar(event) is event
+
+
+def test_what_is_added_to_a_result_or_taken_from_it_leaves_the_text_of_the_rest() -> None:
+    text = b'{"structuredContent":{"n":1.10,"s":"\\u00e9"},"_meta":{"server/own":1E5,"toolgate/x":1},"content":[ ]}'
+    left = ({"budget": "b", "unit": "calls", "left": 1, "limit": 2, "low": False},)
+    told = client_result(replace(returned(1), left=left), Answered(read(text)))
+    assert told == {
+        "structuredContent": {"n": 1.1, "s": "é"},
+        "_meta": {"server/own": 100000.0, "toolgate/budgets": [*left]},
+        "content": [],
+    }
+    written = b'{"structuredContent":{"n":1.10,"s":"\\u00e9"},"_meta":{"server/own":1E5,"toolgate/budgets":'
+    assert isinstance(told, Verbatim)
+    assert told.text.startswith(written)

@@ -8,7 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.verbatim import Verbatim, depth_over, encode, fields, once, parts, read, whole
+from gateway.verbatim import (
+    Verbatim,
+    VerbatimArray,
+    altered,
+    depth_over,
+    encode,
+    fields,
+    items,
+    listed,
+    on_one_line,
+    once,
+    parts,
+    read,
+    whole,
+)
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -150,3 +164,59 @@ def test_depth_is_counted_in_containers_and_without_recursion() -> None:
     assert not depth_over(nested(256), 256)
     assert depth_over(nested(256 + 1), 256)
     assert depth_over(nested(100_000), 256)
+
+
+def test_an_array_keeps_its_text_too() -> None:
+    value = read(b'[ 1.10,"\\u00e9"]')
+    assert (value, encode({"data": whole(value)})) == ([1.1, "é"], b'{"data":[ 1.10,"\\u00e9"]}')
+    assert not isinstance(read(b'[{"a":1,"a":2}]'), VerbatimArray)
+
+
+DEEP = b'{"a":{"n":1.10,"s":"\\/","x":[1.0,{"n":2.50,"y":"old"}]},"b":[1e1,2e1,3e1],"c":1.0}'
+
+
+def test_within_what_was_altered_only_what_is_new_is_written_anew() -> None:
+    source = verbatim(DEEP)
+    inner = {**source["a"]["x"][1], "y": "new"}
+    new = {**source, "a": {**source["a"], "x": [source["a"]["x"][0], inner]}, "b": [0.5, *source["b"][1:], {}]}
+    value = altered(new, source)
+    assert value == new
+    assert encode(whole(value)) == DEEP.replace(b"old", b"new").replace(b"[1e1,2e1,3e1]", b"[0.5,2e1,3e1,{}]")
+    plain = {"a": 1}
+    assert altered(plain, {"a": 2}) is plain
+
+
+@given(VALUES, VALUES)
+def test_what_is_altered_says_what_its_value_says(old: Any, new: Any) -> None:
+    source = verbatim(json.dumps({"a": [old, new, {"b": old}], "c": {"d": old}}, indent=1).encode())
+    first, second, third = source["a"]
+    for value in (
+        {**source, "a": [first, new, third]},
+        {"a": [third, second], "c": {"e": source["c"]["d"], "d": new}},
+        {"c": {**source["c"], "d": [first]}},
+    ):
+        assert json.loads(encode(whole(altered(value, source)))) == value
+
+
+def test_an_item_keeps_its_text_where_it_would_be_written_in_another_way() -> None:
+    usual, blanks, odd, long = b'{"n":1.1}', b'{ "n" : 1.1 }', b'{"n": 1.10}', b'{"n":%b1.10}' % (b" " * 99)
+    page = verbatim(b'{"tools":[%b]}' % b",".join((usual, blanks, odd, long, b"1.10")))
+    found = listed(page, "tools")
+    assert found == [{"n": 1.1}] * 4 + [1.1]
+    assert [isinstance(item, Verbatim) for item in found] == [False, False, True, True, False]
+    assert [item.text for item in found[2:4]] == [odd, b'{"n":1.10}']
+    assert listed(page, "others") is None
+    assert listed({"tools": [1]}, "tools") == [1]
+
+
+def test_json_is_on_one_line_without_a_change_of_what_it_says() -> None:
+    text = b'{\r\n "a\\n": [1.10,\n\n"\\r"]}\n'
+    line = on_one_line(text)
+    assert (b"\n" in line, b"\r" in line, json.loads(line)) == (False, False, json.loads(text))
+    assert on_one_line(b"{}") == b"{}"
+
+
+def test_items_are_the_text_that_they_were() -> None:
+    assert items(b'[1.10, {"a" :1}]') == [b"1.10", b'{"a" :1}']
+    with pytest.raises(ValueError, match=r"."):
+        items(b"{}")

@@ -13,6 +13,7 @@ from gateway.caller import CantAsk
 from gateway.serve import callers
 from gateway.serve.callers import Quiet, wants_nothing_meanwhile
 from tests.fixtures.gateway_app import App, Setup, opened, spec
+from tests.fixtures.near import near
 from tests.fixtures.served import hostile
 from tests.gateway.serve.test_exchanges import PATIENCE, server
 
@@ -38,7 +39,7 @@ def test_progress_comes_before_the_answer(tmp_path: Path) -> None:
             del total
             told.append((progress, message))
 
-        async with Client(app.server, mode="legacy", cache=None) as client:
+        async with Client(near(app.server), mode="legacy", cache=None) as client:
             await client.call_tool("up__test_tool_with_progress", {}, progress_callback=hear)
             assert [progress for progress, _ in told] == [0, 50, 100]
 
@@ -52,7 +53,7 @@ def test_a_client_of_the_older_era_is_asked_while_he_waits(tmp_path: Path) -> No
             assert params.message == "up asks: Say hello"
             return types.ElicitResult(action="accept", content={"name": params.message.split()[-1]})
 
-        async with Client(app.server, mode="legacy", cache=None, elicitation_callback=answer) as client:
+        async with Client(near(app.server), mode="legacy", cache=None, elicitation_callback=answer) as client:
             result = await client.call_tool("up__ask_form", {"message": "Say hello"})
             assert (result.structured_content or {})["answer"]["content"] == {"name": "hello"}
 
@@ -77,9 +78,9 @@ def test_servers_that_may_ask_for_the_roots_of_a_client_are_told_that_they_have_
         async with (
             asyncio.timeout(PATIENCE),
             opened(setup) as app,
-            Client(app.server, mode="legacy", cache=None, list_roots_callback=roots) as one,
-            Client(app.server, mode="legacy", cache=None, list_roots_callback=roots) as other,
-            Client(app.server, mode="legacy", cache=None) as rootless,
+            Client(near(app.server), mode="legacy", cache=None, list_roots_callback=roots) as one,
+            Client(near(app.server), mode="legacy", cache=None, list_roots_callback=roots) as other,
+            Client(near(app.server), mode="legacy", cache=None) as rootless,
         ):
             assert [await heard(client) for client in (one, other, rootless)] == ["0"] * 3
             await one.session.send_notification(types.RootsListChangedNotification())
@@ -96,7 +97,7 @@ def test_a_client_who_refuses_to_answer_is_heard_so(tmp_path: Path) -> None:
             del context, params
             return types.ErrorData(code=4711, message="not now")
 
-        async with Client(app.server, mode="legacy", cache=None, elicitation_callback=refuse) as client:
+        async with Client(near(app.server), mode="legacy", cache=None, elicitation_callback=refuse) as client:
             try:
                 said = repr((await client.call_tool("up__ask_form", {"message": "Say hello"})).content)
             except Exception as error:  # noqa: BLE001 - a server may pass it on as an error or as a result
@@ -118,7 +119,7 @@ def test_a_client_who_never_answers_holds_a_call_for_ten_minutes_and_not_for_eve
             await asyncio.Event().wait()
             raise AssertionError("it never comes")
 
-        async with Client(app.server, mode="legacy", cache=None, elicitation_callback=forget) as client:
+        async with Client(near(app.server), mode="legacy", cache=None, elicitation_callback=forget) as client:
             try:
                 said = repr((await client.call_tool("up__ask_form", {"message": "Say hello"})).content)
             except Exception as error:  # noqa: BLE001 - a server may pass it on as an error or as a result

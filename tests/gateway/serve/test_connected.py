@@ -8,6 +8,7 @@ from mcp import Client
 
 from gateway.serve.connected import connected, when_it_ends
 from tests.fixtures.gateway_app import Setup, opened
+from tests.fixtures.near import near
 
 
 def test_a_connection_keeps_what_is_its_own_and_its_end_is_heard(tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_a_connection_keeps_what_is_its_own_and_its_end_is_heard(tmp_path: Path)
 
             app.server.middleware.insert(0, spying)
             for _ in range(2):
-                async with Client(app.server, mode="legacy", cache=None) as client:
+                async with Client(near(app.server), mode="legacy", cache=None) as client:
                     await client.list_tools()
                     await client.list_tools()
 

@@ -177,3 +177,12 @@ def test_a_trace_in_the_header_counts_where_the_request_names_none(params: Any, 
     before = dict(params)
     assert traced(params, header).get("_meta") == meta
     assert params == before
+
+
+@pytest.mark.parametrize("version", [HANDSHAKE_PROTOCOL_VERSIONS[-1], *MODERN_PROTOCOL_VERSIONS])
+def test_what_a_server_says_in_meta_keeps_its_text(version: str) -> None:
+    meta = b'{"v": {"n":1.10},"%b":{"name":"behind"}}' % types.SERVER_INFO_META_KEY.encode()
+    written = response(7, read(b'{"content":[ ],"_meta":%b}' % meta), "tools/call", version, INFO)
+    assert b'"content":[ ],' in written
+    assert b'"_meta":{"v":{"n":1.10}' in written
+    assert b"behind" not in written

@@ -18,6 +18,7 @@ from gateway.events import Returned
 from gateway.upstream.waiting import Backoff
 from tests.builders import a_tool
 from tests.fixtures.gateway_app import App, Setup, opened, spec
+from tests.fixtures.near import near
 from tests.fixtures.served import ECHO, PATIENCE
 
 eras = pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
@@ -35,7 +36,7 @@ def within(
     setup.write_policy(*POLICY)
 
     async def work() -> None:
-        async with opened(setup) as app, Client(app.server, mode=mode, cache=None) as client:
+        async with opened(setup) as app, Client(near(app.server), mode=mode, cache=None) as client:
             await scenario(app, client)
 
     asyncio.run(work())
@@ -65,7 +66,7 @@ def test_a_call_that_finds_its_server_away_has_it_tried_again(
     setup.write_policy(*POLICY)
 
     async def work() -> None:
-        async with opened(setup) as app, Client(app.server, mode=mode, cache=None) as client:
+        async with opened(setup) as app, Client(near(app.server), mode=mode, cache=None) as client:
             back = asyncio.Event()
             app.upstreams.subscribe(lambda: None if app.upstreams.catalogue.missing else back.set())
             there.touch()

@@ -15,6 +15,7 @@ from gateway.serve.replies import DENIED
 from gateway.uris import MAX_URI
 from tests.fixtures.gateway_app import Setup, opened, spec
 from tests.fixtures.listened import listened
+from tests.fixtures.near import near
 from tests.gateway.serve.test_exchanges import PATIENCE, server
 
 WATCHED = "test://watched-resource"
@@ -38,7 +39,7 @@ def test_a_client_of_the_older_era_is_told_of_lists_and_of_what_it_subscribed_to
         async def hear(message: Any) -> None:
             heard.put_nowait(message)
 
-        async with Client(app.server, mode="legacy", cache=None, message_handler=hear) as client:
+        async with Client(near(app.server), mode="legacy", cache=None, message_handler=hear) as client:
             await client.call_tool("up__grow", {})
             assert isinstance(await heard.get(), types.ToolListChangedNotification)
             await client.session.send_request(
@@ -54,7 +55,7 @@ def test_a_client_of_the_older_era_is_told_of_lists_and_of_what_it_subscribed_to
 
 def test_a_modern_client_is_acknowledged_what_it_may_hear_of(tmp_path: Path) -> None:
     async def scenario(app: Any) -> None:
-        async with Client(app.server, mode="2026-07-28", cache=None) as client:
+        async with Client(near(app.server), mode="2026-07-28", cache=None) as client:
             uris = [WATCHED, "test://static-text"]
             async with client.listen(tools_list_changed=True, resource_subscriptions=uris) as stream:
                 assert stream.honored.resource_subscriptions == [WATCHED]
@@ -68,7 +69,7 @@ def test_a_modern_client_is_acknowledged_what_it_may_hear_of(tmp_path: Path) -> 
 
 def test_whoever_may_not_subscribe_is_told_why_if_a_line_says_it(tmp_path: Path) -> None:
     async def scenario(app: Any) -> None:
-        async with Client(app.server, mode="legacy", cache=None) as client:
+        async with Client(near(app.server), mode="legacy", cache=None) as client:
             params = types.SubscribeRequestParams(uri="test://static-text")
             with pytest.raises(MCPError, match="it is quiet") as caught:
                 await client.session.send_request(types.SubscribeRequest(params=params), types.EmptyResult)
@@ -83,7 +84,7 @@ LONG = "test://" + "a" * MAX_URI
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 def test_a_uri_that_is_too_long_is_refused_wherever_it_is_named(tmp_path: Path, mode: str) -> None:
     async def scenario(app: Any) -> None:
-        async with Client(app.server, mode=mode, cache=None) as client:
+        async with Client(near(app.server), mode=mode, cache=None) as client:
             with pytest.raises(MCPError, match=f"A URI has at most {MAX_URI} characters"):
                 await client.read_resource(LONG)
             reference = types.ResourceTemplateReference(type="ref/resource", uri=LONG)
@@ -106,7 +107,7 @@ def test_a_uri_that_is_too_long_is_refused_wherever_it_is_named(tmp_path: Path, 
 
 def test_a_subscription_of_which_too_much_would_be_kept_is_refused(tmp_path: Path) -> None:
     async def scenario(app: Any) -> None:
-        async with Client(app.server, mode="2026-07-28", cache=None) as client:
+        async with Client(near(app.server), mode="2026-07-28", cache=None) as client:
             with pytest.raises(MCPError, match=f"A subscription has at most {MOST_ASKED} bytes"):
                 async with client.listen(resource_subscriptions=[WATCHED] * (MOST_ASKED // len(WATCHED))):
                     pass
@@ -133,7 +134,7 @@ def test_an_edit_of_the_policy_is_told_to_a_client_that_is_shown_other_lists(
         async def hear(message: Any) -> None:
             heard.put_nowait(type(message).__name__.removesuffix("Notification"))
 
-        async with Client(app.server, mode=mode, cache=None, message_handler=hear) as client:
+        async with Client(near(app.server), mode=mode, cache=None, message_handler=hear) as client:
             listening = asyncio.ensure_future(_listen(client, heard)) if mode != "legacy" else None
             if listening is None:
                 await client.list_tools()

@@ -8,6 +8,7 @@ from typing import Any
 import mcp_types as types
 import pytest
 
+from gateway.serve.application import application
 from gateway.serve.asgi import App as AsgiApp
 from gateway.serve.asgi import Receive, Scope, Send, dumped
 from gateway.serve.asking import ASKER, Asker
@@ -51,7 +52,7 @@ def within(tmp_path: Path, era: str, scenario: Callable[[App, Wire], Awaitable[N
 
     async def work() -> None:
         async with opened(setup, http=True) as app:
-            inner = app.server.streamable_http_app()
+            inner = application(app.server, 1_000_000)
 
             async def behind_the_door(scope: Scope, receive: Receive, send: Send) -> None:
                 scope["state"] = {ASKER: Asker(setup.subject)}

@@ -13,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 from gateway.call import pin_of
 from gateway.upstream.listing import MAX_PAGES, NoList, judge, list_everything, list_tools, problem_of
 from gateway.upstream.outcomes import transport_error
+from gateway.verbatim import Verbatim, encode, parts, read
 
 TOOL: dict[str, Any] = {"name": "act", "inputSchema": {"type": "object"}, "x-vendor": None}
 
@@ -132,3 +133,20 @@ def test_a_connection_that_broke_off_is_looked_into_before_a_list_is_taken_for_m
     listing = everything(BROKEN_OFF, BROKEN_OFF)  # this one list breaks it off each time
     assert "reset" in listing.rejected["s/(resourceTemplates)"]
     assert list(listing.tools) == ["act"]
+
+
+def test_a_definition_that_is_written_in_another_way_keeps_its_text() -> None:
+    own = b'{"name":"act","inputSchema":{"type":"object","properties":{"n":{"default":1.10}}}}'
+    page = read(b'{"tools":[%b,{"name":"b","inputSchema":{"type":"object"}}]}' % own)
+    found = listed({None: page}).tools
+    spelled, usual = found["act"].definition, found["b"].definition
+    assert isinstance(spelled, Verbatim)
+    assert not isinstance(usual, Verbatim)
+    assert encode(parts({**spelled, "name": "s__act"}, spelled)) == own.replace(b'"act"', b'"s__act"')
+    assert found["act"].pin == pin_of(dict(spelled))
+
+
+def test_a_definition_is_not_longer_than_it_may_be_however_it_is_written() -> None:
+    long = b'{"name":"act","inputSchema":{"type":"object","n":1.%b}}' % (b"0" * 600_000)
+    listing = listed({None: read(b'{"tools":[%b]}' % long)})
+    assert "256 KB" in listing.rejected["s/act"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.call import Arguments
 from gateway.upstream import wire
+from gateway.verbatim import Verbatim
 
 NUMBERS = st.integers(-(10**38), 10**38) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
@@ -225,3 +226,50 @@ def test_a_long_result_is_what_whoever_reads_the_whole_response_finds(
             assert type(found.text) is bytes
             assert json.loads(found.text) == found
             assert found.text.strip() == found.text
+
+
+SPELLED = '{"z":1.10,"a":[ 1E5 ],"s":"\\u00e9"}'
+
+
+def test_the_result_of_a_message_and_the_data_of_an_error_keep_their_text() -> None:
+    response = wire.message(f'{{"id":"r/1","result":{SPELLED},"x":1,"jsonrpc":"2.0"}}'.encode())
+    assert isinstance(response, types.JSONRPCResponse)
+    assert isinstance(response.result, Verbatim)
+    assert (response.id, response.result.text) == ("r/1", SPELLED.encode())
+    for data in (SPELLED, f"[{SPELLED}]"):
+        line = f'{{"jsonrpc":"2.0","id":1,"error":{{"code":1,"message":"m","data":{data}}}}}'.encode()
+        error = wire.message(line)
+        assert isinstance(error, types.JSONRPCError)
+        assert error.error.data.text == wire.answer(line)["error"]["data"].text == data.encode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc":"2.0","id":1,"result":{"a":1,"a":2}}',  # which of them is meant?
+        b'{"jsonrpc":"2.0","id":1,"result":{"a":1e999}}',
+        b'{"jsonrpc":"2.0","id":1,"result":{"a":"\\ud800"}}',
+        b'{"jsonrpc":"2.0","method":"m","params":{"a":1}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"m","result":{}}',
+        b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m"}}',
+        b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m","data":1.10}}',
+    ],
+)
+def test_any_other_message_is_what_the_sdk_makes_of_it(line: bytes) -> None:
+    assert wire.message(line) == types.jsonrpc_message_adapter.validate_python(wire.read(line), by_name=False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"{}",
+        b'{"jsonrpc":"1.0","id":1,"result":{}}',
+        b'{"jsonrpc":"2.0","id":true,"result":{}}',
+        b'{"jsonrpc":"2.0","id":1,"result":[]}',
+        b'{"jsonrpc":"2.0","result":{}}',
+    ],
+)
+def test_what_is_no_message_is_none(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        wire.message(line)

@@ -1,0 +1,90 @@
+"""The SDK's client for Streamable HTTP, whose answers keep their text; with a real server."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+import httpx2
+import mcp_types as types
+import pytest
+from mcp.shared.message import SessionMessage
+
+from gateway.upstream.streamable import streamable
+from gateway.verbatim import Verbatim
+from tests.fixtures import spelling_server as server
+from tests.fixtures.spelling_server import Spelling, handler
+
+
+class Odd(Spelling):
+    """Answers `odd` with whatever it is told to."""
+
+    odd = ""
+
+    def said(self, message: dict[str, Any]) -> Iterator[str]:
+        if message.get("method") != "odd":
+            yield from super().said(message)
+            return
+        token = (message.get("params") or {}).get("stream")
+        yield from [self.odd] if token is None else ['{"jsonrpc":"2.0","method":"m"}', self.odd]
+
+
+async def asked(spelling: Spelling, *requests: types.JSONRPCRequest) -> list[Any]:
+    """What came, in a session that is closed then."""
+    served = ThreadingHTTPServer(("127.0.0.1", 0), handler(spelling))
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    url, came = f"http://127.0.0.1:{served.server_port}/mcp", list[Any]()
+    try:
+        async with (
+            asyncio.timeout(60),
+            httpx2.AsyncClient() as client,
+            streamable(url, client, ceiling=1_000_000) as (read, write),
+        ):
+            for request in (ask("initialize"), *requests):
+                await write.send(SessionMessage(request))
+                while True:
+                    item = await read.receive()
+                    assert isinstance(item, SessionMessage)
+                    came.append(item.message)
+                    if isinstance(item.message, types.JSONRPCResponse | types.JSONRPCError):
+                        break
+    finally:
+        await asyncio.to_thread(served.shutdown)
+        served.server_close()
+    return came[1:]
+
+
+def ask(method: str, **params: Any) -> types.JSONRPCRequest:
+    return types.JSONRPCRequest(jsonrpc="2.0", id=f"toolgate-{method}", method=method, params=params)
+
+
+def call(**meta: Any) -> types.JSONRPCRequest:
+    return ask("tools/call", name="spelled", arguments={}, _meta=meta)
+
+
+def test_a_result_keeps_its_text_as_a_body_and_at_the_end_of_a_stream() -> None:
+    spelling = Spelling("legacy", "s")
+    plain, first, second, streamed = asyncio.run(asked(spelling, call(), call(progressToken=1)))
+    for response in (plain, streamed):
+        assert isinstance(response.result, Verbatim)
+        assert (response.id, response.result.text) == ("toolgate-tools/call", server.RESULT.encode())
+    assert [note.params["progress"] for note in (first, second)] == [1, 2]
+    assert spelling.closed
+
+
+def test_the_data_of_an_error_keep_their_text() -> None:
+    params: Any = {"name": "refused", "arguments": {}}
+    errors = asyncio.run(asked(Spelling("legacy", "s"), ask("tools/call", **params)))
+    assert [one.error.data.text for one in errors] == [server.SPELLED.encode()]
+
+
+@pytest.mark.parametrize("params", [{}, {"stream": True}])
+def test_what_can_not_be_read_so_goes_the_way_of_the_sdk(params: dict[str, Any]) -> None:
+    spelling = Odd("legacy", "s")
+    spelling.odd = '{"jsonrpc":"2.0","id":"toolgate-odd","result":{"a":1,"a":2}}'
+    doubled = asyncio.run(asked(spelling, ask("odd", **params)))[-1]
+    assert (doubled.result, type(doubled.result)) == ({"a": 2}, dict)
+    spelling.odd = "{"
+    broken = asyncio.run(asked(spelling, ask("odd", **params)))[-1]
+    assert (broken.id, broken.error.code) == ("toolgate-odd", types.PARSE_ERROR)
