@@ -24,6 +24,7 @@ Start at `front`, then follow a call.
     replies     what the client is told
     instructions what he is told in the handshake
     envelope    what each era wants around a result
+    written     answers past the SDK's server, which would write them anew
     strict      one message, read in the only way in which it can be read
     people/     where people answer over HTTP: in JSON, and in a browser
     watching    a run's events as they come, for its own user
