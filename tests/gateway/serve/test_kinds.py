@@ -7,6 +7,7 @@ import pytest
 from gateway.catalogue import Catalogue
 from gateway.offer import Offer
 from gateway.serve.kinds import KINDS
+from gateway.verbatim import encode, read, whole
 
 TWICE = Catalogue.of([], offers=[Offer("resource", server, "x:1", {}) for server in ("a", "b")])
 KNOWN = Catalogue.of([], offers=[Offer("prompt", "crm", "p", {}), Offer("resource", "crm", "file:///a", {})])
@@ -50,3 +51,12 @@ def test_a_result_without_a_shared_uri_is_the_same_object(result: dict[str, Any]
     assert told("tools/call", KNOWN, {"name": "crm/t"}, {"content": [{"uri": "file:///a"}]}) == {
         "content": [{"uri": "file:///a"}]
     }
+
+
+def test_beside_a_name_that_is_another_one_a_result_keeps_its_text() -> None:
+    text = b'{"n":1.10,"content":[{"type":"resource_link","uri":"x:1","v":{"n":1E5}},[ 1.0 ]]}'
+    result = told("tools/call", TWICE, {"name": "a/t"}, read(text))
+    assert encode(whole(result)) == text.replace(b"x:1", b"toolgate://a/x:1")
+    text = b'{"contents":[{"uri":"x:1","text":"\\u00e9","v":1.10}],"n":1E5}'
+    result = told("resources/read", TWICE, {"uri": "toolgate://a/x:1"}, read(text))
+    assert encode(whole(result)) == text.replace(b"x:1", b"toolgate://a/x:1")
