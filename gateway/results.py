@@ -16,7 +16,7 @@ from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 from gateway.later import Notified
 from gateway.preview import changes
 from gateway.schema import OF_SCHEMA
-from gateway.verbatim import altered
+from gateway.verbatim import altered, extended
 
 __all__ = [
     "afar",
@@ -143,7 +143,7 @@ def _with_balances(result: JsonObject, event: Denied | Held | Returned | Doubted
         return result
     meta = result.get("_meta")
     said = {**(meta if isinstance(meta, Mapping) else {}), BALANCES: [*event.left]}
-    return altered({**result, "_meta": said}, result)
+    return extended({**result, "_meta": said}, result)
 
 
 def soon(event: Denied) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Verbatim", "VerbatimArray", "altered", "depth_over", "encode", "fields", "items", "listed", "on_one_line"]
-__all__ += ["once", "parts", "read", "surely_json", "texts", "whole", "wholes"]
+__all__ = ["Extended", "Verbatim", "VerbatimArray", "altered", "depth_over", "encode", "extended", "fields", "items"]
+__all__ += ["listed", "on_one_line", "once", "origin", "parts", "read", "surely_json", "texts", "whole", "wholes"]
 __all__ += ["within"]
 
 
@@ -36,6 +36,18 @@ class VerbatimArray(list[Any]):
     def __init__(self, value: Iterable[Any], text: bytes) -> None:
         super().__init__(value)
         self.text = text
+
+
+class Extended(dict[str, Any]):
+    """What was made of an object that has its text, and that object: it is written once, by whoever sends it (`parts`).
+    For what every call has: to write it twice costs as much as a small result.
+    """
+
+    __slots__ = ("source",)
+
+    def __init__(self, value: Mapping[str, Any], source: Verbatim) -> None:
+        super().__init__(value)
+        self.source = source
 
 
 _LONG = 4096  # bytes
@@ -207,6 +219,7 @@ def parts(value: Mapping[str, Any], source: Mapping[str, Any], *, deep: bool = F
     """`value`, to be written by `encode`: what it took over from a verbatim `source` as the text that it was. That it
     took it over is seen by its being the same object. With `deep` also what stands within a member that is another one.
     """
+    source = origin(source)
     if not isinstance(source, Verbatim):
         return value
     if deep:
@@ -234,6 +247,16 @@ def _elements(value: list[Any], source: list[Any], text: msgspec.Raw) -> list[An
         return [_part(item, old, own) for item, old, own in zip(value, source, texts, strict=True)]
     known = {id(old): own for old, own in zip(source, texts, strict=True)}
     return [known.get(id(item), item) for item in value]
+
+
+def origin(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What it was made of, or itself."""
+    return value.source if isinstance(value, Extended) else value
+
+
+def extended(value: Mapping[str, Any], source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As `altered`, for what is only sent: it has no text of its own."""
+    return Extended(value, source) if isinstance(source, Verbatim) else value
 
 
 def altered(value: Mapping[str, Any], source: Mapping[str, Any]) -> Mapping[str, Any]:

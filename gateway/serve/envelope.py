@@ -13,7 +13,7 @@ from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from gateway.verbatim import Verbatim, encode, parts
+from gateway.verbatim import Verbatim, encode, origin, parts
 
 __all__ = ["enveloped", "in_shape", "laid_out", "passed_on", "response", "traced"]
 
@@ -58,8 +58,8 @@ def response(
 
 def laid_out(result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]) -> Mapping[str, Any]:
     """`enveloped`, to be written by `encode`: what goes through untouched has the text that it had."""
-    given = result.get("_meta")
-    more = isinstance(given, Mapping) and bool(given.keys() - {types.SERVER_INFO_META_KEY})
+    given = origin(result).get("_meta")
+    more = isinstance(given, dict) and (len(given) > 1 or types.SERVER_INFO_META_KEY not in given)
     return parts(enveloped(result, method, version, server_info), result, deep=more)
 
 

@@ -16,7 +16,7 @@ from gateway.results import (
     resolved_text,
     tool_result,
 )
-from gateway.verbatim import Verbatim, read
+from gateway.verbatim import encode, parts, read
 from providers import ToolResult, message_from_json
 from tests.builders import answer, decided, denied, doubted, held, resolved, returned
 
@@ -213,5 +213,4 @@ def test_what_is_added_to_a_result_or_taken_from_it_leaves_the_text_of_the_rest(
         "content": [],
     }
     written = b'{"structuredContent":{"n":1.10,"s":"\\u00e9"},"_meta":{"server/own":1E5,"toolgate/budgets":'
-    assert isinstance(told, Verbatim)
-    assert told.text.startswith(written)
+    assert encode(parts(told, told, deep=True)).startswith(written)
