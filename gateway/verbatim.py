@@ -208,8 +208,11 @@ def listed(source: Mapping[str, Any], name: str) -> Any:
 def _spelled(item: Any, text: bytes) -> Any:
     if not isinstance(item, dict):
         return item
-    written = _encode(item)
-    compact = text if written == text else msgspec.json.format(text, indent=-1)
+    try:
+        written = _encode(item)
+        compact = text if written == text else msgspec.json.format(text, indent=-1)
+    except RecursionError:
+        return item
     if written == compact:
         return item
     return Verbatim(item, text if len(text) <= 2 * len(compact) else compact)  # blanks may be any number

@@ -90,15 +90,18 @@ def answer(data: Data) -> Any:
     value = read(data)
     error = value.get("error") if isinstance(value, dict) else None
     if isinstance(error, dict):
-        error |= {name: _with_text(item, data, name) for name, item in error.items() if isinstance(item, dict | list)}
+        try:
+            texts = verbatim.texts(bytes(verbatim.texts(data)["error"]))
+        except ValueError:
+            return value
+        error |= {name: _with_text(item, texts[name]) for name, item in error.items() if isinstance(item, dict | list)}
     return value
 
 
-def _with_text(item: Any, data: Data, name: str) -> Any:
-    """A member of the error in it."""
+def _with_text(item: Any, text: Any) -> Any:
     try:
-        return verbatim.read(bytes(verbatim.texts(verbatim.fields(data)["error"])[name]))
-    except (ValueError, KeyError):
+        return verbatim.read(bytes(text))
+    except ValueError:
         return item
 
 

@@ -205,6 +205,8 @@ def test_an_item_keeps_its_text_where_it_would_be_written_in_another_way() -> No
     assert found == [{"n": 1.1}] * 4 + [1.1]
     assert [isinstance(item, Verbatim) for item in found] == [False, False, True, True, False]
     assert [item.text for item in found[2:4]] == [odd, b'{"n":1.10}']
+    deep = Verbatim({"tools": [{"x": nested(100_000)}]}, b'{"tools":[{"x":1.10}]}')
+    assert not isinstance(listed(deep, "tools")[0], Verbatim)
     assert listed(page, "others") is None
     assert listed({"tools": [1]}, "tools") == [1]
 

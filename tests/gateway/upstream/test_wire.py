@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import verbatim
 from gateway.call import Arguments
 from gateway.upstream import wire
 from gateway.verbatim import Verbatim
@@ -273,3 +274,24 @@ def test_any_other_message_is_what_the_sdk_makes_of_it(line: bytes) -> None:
 def test_what_is_no_message_is_none(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         wire.message(line)
+
+
+def test_an_error_with_any_number_of_members_is_not_read_for_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = ",".join(f'"m{number}":[]' for number in range(200))
+    line = f'{{"jsonrpc":"2.0","id":1,"error":{{"code":1,"message":"m",{members}}}}}'.encode()
+    looked: list[int] = []
+    texts = verbatim.texts
+
+    def counted(data: bytes) -> Any:
+        looked.append(len(data))
+        return texts(data)
+
+    monkeypatch.setattr(verbatim, "texts", counted)
+    error = wire.answer(line)["error"]
+    assert (len(error), error["m7"].text) == (202, b"[]")
+    assert len(looked) == 2
+
+
+def test_an_error_whose_member_can_not_be_kept_is_read_as_values() -> None:
+    line = b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m","data":{"a":1,"a":2},"more":{"n":1e999}}}'
+    assert wire.answer(line)["error"] == {"code": 1, "message": "m", "data": {"a": 2}, "more": {"n": float("inf")}}
