@@ -27,7 +27,7 @@ class Source:
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """None where there is no file. Raises OSError for one that can't be read, or is none: a pipe would wait for ever."""
+    """None where there is no file. Raises OSError for what can't be read, or is none: a pipe would wait for ever."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # whoever reads a folder is told so

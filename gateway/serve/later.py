@@ -1,8 +1,8 @@
 """An ASGI application that is not there until a request needs it.
 
 The SDK's costs a tenth of a second and some megabytes, and plain requests never get to it. Its loading does not stop
-the event loop; requests that need it wait meanwhile, and are all answered by the one application. If that falls apart, the
-next request has a new one: what is broken in one of its requests must not stay so for all.
+the event loop; requests that need it wait meanwhile, and are all answered by the one application. If that falls apart,
+the next request has a new one: what one request breaks must not stay broken for all.
 """
 
 import asyncio
