@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway.errors import ConfigError
+from gateway.hosts.text import read_bytes
 from gateway.replacing import replace_file
 
 __all__ = ["Change", "Failure", "Undone", "apply", "undo"]
@@ -144,7 +145,12 @@ def _give_back(folder: Path, row: dict[str, Any], stuck: set[str], *, force: boo
     path = Path(row["path"])
     if row["undone"] or row["path"] in stuck:
         return
-    now = path.read_bytes() if path.exists() else None
+    try:
+        now = read_bytes(path)
+    except OSError as error:
+        stuck.add(row["path"])
+        yield Undone(row["owner"], path, "refused", error.strerror or str(error))
+        return
     found = None if now is None else _hash(now)
     if found != row["before"]:
         if found != row["after"] and not force:
@@ -173,7 +179,7 @@ def _write_unchanged(change: Change) -> None:
     """Raises OSError, also when the file is not as it was when it was read, or is for reading only: to put another one
     in its place would take no permission to write it.
     """
-    now = change.path.read_bytes() if change.path.exists() else None
+    now = read_bytes(change.path)
     if now != change.before:
         raise OSError("it was changed while this was going on; do it again")
     if now is not None and _is_read_only(change.path):

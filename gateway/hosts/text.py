@@ -1,12 +1,14 @@
 """A file of somebody else's, as bytes and as text. What is not edited comes out as it went in, to the byte."""
 
 import codecs
+import errno
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.errors import ConfigError
 
-__all__ = ["Source", "newline_of", "read_source"]
+__all__ = ["Source", "newline_of", "read_bytes", "read_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,21 @@ class Source:
         return mark + text.encode()
 
 
+def read_bytes(path: Path) -> bytes | None:
+    """None where there is no file. Raises OSError for what can't be read, or is none: a pipe would wait for ever."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # whoever reads a folder is told so
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
 def read_source(path: Path, file: str) -> Source:
     """Raises ConfigError for a file that can't be read, or is not UTF-8. One that is not there is empty."""
     try:
-        raw: bytes | None = path.read_bytes()
-    except FileNotFoundError:
-        raw = None
+        raw = read_bytes(path)
     except OSError as error:
         raise ConfigError.at(file, f"the file can't be read: {error.strerror}") from None
     try:

@@ -1,15 +1,19 @@
 """An ASGI application that is not there until a request needs it.
 
 The SDK's costs a tenth of a second and some megabytes, and plain requests never get to it. Its loading does not stop
-the event loop; requests that need it wait meanwhile, and are all answered by the one application.
+the event loop; requests that need it wait meanwhile, and are all answered by the one application. If that falls apart,
+the next request has a new one: what one request breaks must not stay broken for all.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from gateway.serve.asgi import App, Message, Receive, Scope, Send
 
 __all__ = ["Later"]
+
+log = logging.getLogger("toolgate.serve")
 
 
 class Later:
@@ -26,7 +30,7 @@ class Later:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        if self._opening is None:
+        if self._opening is None or _is_over(self._opening):
             self._opening = asyncio.create_task(self._open())
         opening = self._opening
         try:
@@ -49,9 +53,14 @@ class Later:
         await receive()
         if self._opening is not None:
             await asyncio.wait({self._opening})
-            if self._opening.exception() is None:
+            if self._opening.exception() is None and not _is_over(self._opening):
                 await self._opening.result().end()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _is_over(opening: "asyncio.Task[_Life]") -> bool:
+    """Whether it was made, and has ended by itself since."""
+    return opening.done() and not opening.cancelled() and opening.exception() is None and opening.result().over
 
 
 class _Life:
@@ -72,6 +81,16 @@ class _Life:
         begun.cancel()
         if not self._begun.is_set():
             raise RuntimeError("the SDK's application did not start") from self._task.exception()
+        self._task.add_done_callback(self._ended)
+
+    @property
+    def over(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not self._ending.is_set() and not task.cancelled():
+            # Not its words: they may be a client's.
+            log.error("the SDK's server has ended (%s); the next request starts it anew", _kinds(task.exception()))
 
     async def end(self) -> None:
         self._ending.set()
@@ -88,3 +107,9 @@ class _Life:
     async def _send(self, message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
             self._begun.set()
+
+
+def _kinds(error: BaseException | None) -> str:
+    """What it is, and in a group what is in it."""
+    inner = ", ".join(map(_kinds, error.exceptions)) if isinstance(error, BaseExceptionGroup) else ""
+    return f"{type(error).__name__}: {inner}" if inner else type(error).__name__

@@ -89,7 +89,12 @@ class _Owed:
         self._paid.set()
 
     def asked(self, message: Any) -> None:
+        """Raises Malformed for a request whose id is another's, that has no answer yet: there would be two answers, and
+        no telling them apart.
+        """
         if isinstance(message, types.JSONRPCRequest):
+            if message.id in self._ids:
+                raise Malformed(types.INVALID_REQUEST, "A request with this id is being answered in this session")
             self._ids.add(message.id)
             self._paid.clear()
         elif message.method == "notifications/cancelled":
@@ -119,12 +124,12 @@ async def _read(reader: asyncio.StreamReader, write: Write, to_server: Any, owed
                 continue
             try:
                 message = _message(said)
+                if isinstance(message, types.JSONRPCRequest | types.JSONRPCNotification):
+                    owed.asked(message)
             except Malformed as error:
                 with suppress(OSError):  # whoever reads no answers is found to be gone by the next real one
                     await write(json.dumps(error.answer).encode() + b"\n")
                 continue
-            if isinstance(message, types.JSONRPCRequest | types.JSONRPCNotification):
-                owed.asked(message)
             await to_server.send(SessionMessage(message))
         await owed.all_answered()
 

@@ -84,6 +84,14 @@ class Link:
         self.gone.set()
         self.wake.set()
 
+    def renew(self) -> None:
+        """As if nothing had been heard: what was connected is closed, and something else will be."""
+        self.lost, self.early, self.explain = None, False, _as_said
+        for event in (self.wake, self.gone, self.listening):
+            event.clear()
+        self.stale.clear()
+        self.named.clear()
+
     def doubt(self, *kinds: str) -> None:
         """These lists (all, if none is named) may not be true any more: they have to be asked for again."""
         self.stale.update(kinds or KINDS)

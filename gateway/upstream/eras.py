@@ -1,7 +1,7 @@
 """Which era a server speaks, remembered across starts: a silent legacy server costs its probe once in its life.
 
-The era is a property of the server, so it is kept for what the configuration says of it: another command or address is
-another server. A memory that is lost or wrong costs a probe, and nothing else.
+The era is a property of the server, so it is kept for what the configuration says of it: another name, command or
+address is another server. A memory that is lost or wrong costs a probe, and nothing else.
 """
 
 import contextlib
@@ -19,12 +19,15 @@ __all__ = ["Eras", "fingerprint"]
 KnownEra = Literal["legacy", "modern"]
 
 
-def fingerprint(transport: Transport) -> str:
-    """SHA-256 of what a server is configured to be. No secret can be read from it: those are left out."""
+def fingerprint(name: str, transport: Transport) -> str:
+    """SHA-256 of what a server is configured to be. No secret can be read or guessed from it: of variables there are
+    the names, and two servers that differ in the values of theirs differ in the `name` that is configured.
+    """
     if isinstance(transport, Http):
-        what = ["http", transport.url.partition("?")[0], str(transport.sse)]
+        what = ["http", name, transport.url.partition("?")[0], str(transport.sse)]
     else:
-        what = ["stdio", transport.command, *transport.args, transport.cwd or ""]
+        variables = sorted(transport.env)
+        what = ["stdio", name, transport.command, *transport.args, transport.cwd or "", "", *variables]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 

@@ -1,5 +1,9 @@
-"""Every tool of a server, read raw and judged one by one: a bad one is left out with the reason, the others stay."""
+"""Every tool of a server, read raw and judged one by one: a bad one is left out with the reason, the others stay.
 
+Whether a tool's schema is one that arguments can be held against takes longer to say: that is seen to by `looking`.
+"""
+
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,17 +20,17 @@ from gateway.offer import About, Offer, OfferKind
 from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
-from gateway.upstream.usable import usable_among
 from gateway.verbatim import Verbatim, depth_over, listed
 
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "patience"]
 __all__ += ["problem_of"]
 
 MAX_PAGES = 100
-MAX_TOOLS = 10_000
+MAX_TOOLS = 10_000  # and of anything else that is listed
 MAX_TOOL = 256 * 1024  # bytes of one definition
 MAX_TOOL_DEPTH = 64  # nested containers in one definition
 
+_MANY = 256  # definitions that are judged while all others wait
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")  # MCP 2025-11-25, Tools: tool names
 
 
@@ -39,8 +43,9 @@ Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`tools` by name; `rejected` from `server/tool` (or `server/#3`, the third in the list) to the reason. One that
-    is not `whole` lacks a list that could not be had, and may be there another time.
+    """`tools` by name; `rejected` from `server/tool` (or `server/#3`, the third in the list) to the reason. Among these
+    are the `unseen` ones, by name, whose schemas are still to be looked at. One that is not `whole` lacks a list that
+    could not be had, and may be there another time.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -48,14 +53,18 @@ class Listing:
     offers: tuple[Offer, ...] = ()
     about: About = field(default_factory=About)
     whole: bool = True
+    unseen: Mapping[str, Tool] = field(default_factory=dict)
 
 
 async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
     """Asks for all pages. Raises what `ask` raises, and NoList for an answer that is no list of tools."""
     definitions, note = await _all_pages(ask, "tools/list", "tools", f"{server}/*")
-    listing = judge(definitions, server, trusted=trusted)
-    usable, unusable = await usable_among(listing.tools)
-    return Listing(usable, {**listing.rejected, **unusable, **note})
+    judging = _Judging(server, trusted)
+    for number, definition in enumerate(definitions, 1):
+        judging.take(number, definition)
+        if number % _MANY == 0:
+            await asyncio.sleep(0)  # calls go on
+    return Listing(judging.tools, {**judging.rejected, **note})
 
 
 async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:
@@ -109,9 +118,11 @@ async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[
         if cursor is None or len(found) > MAX_TOOLS:
             break
         seen.add(cursor)
-    if cursor is None:
+    if cursor is None and len(found) <= MAX_TOOLS:
         return found, {}
-    return found, {everything: f"the list goes on after {MAX_PAGES} pages or {MAX_TOOLS} {key}: the rest is left out"}
+    return found[:MAX_TOOLS], {
+        everything: f"the list goes on after {MAX_PAGES} pages or {MAX_TOOLS} {key}: the rest is left out"
+    }
 
 
 def patience(method: str, seconds: float) -> float:
@@ -175,19 +186,30 @@ def judge(definitions: list[Any], server: str, *, trusted: bool) -> Listing:
     """Keeps the definitions that can be used. Of two with the same name the first stays. Pure, but that what they say
     alike becomes one object.
     """
-    tools: dict[str, Tool] = {}
-    rejected: dict[str, str] = {}
-    known: dict[bytes, Any] = {}
+    judging = _Judging(server, trusted)
     for number, definition in enumerate(definitions, 1):
-        problem = problem_of(definition)
+        judging.take(number, definition)
+    return Listing(judging.tools, judging.rejected)
+
+
+class _Judging:
+    """A list on the way to be judged, one definition after the other."""
+
+    def __init__(self, server: str, trusted: bool) -> None:
+        self.tools: dict[str, Tool] = {}
+        self.rejected: dict[str, str] = {}
+        self._server, self._trusted = server, trusted
+        self._known: dict[bytes, Any] = {}
+
+    def take(self, number: int, definition: Any) -> None:
+        server, problem = self._server, problem_of(definition)
         name = definition["name"] if not problem else ""
-        if not problem and name in tools:
-            rejected[f"{server}/{name} (a second one)"] = "it is listed twice: the first one counts"
+        if not problem and name in self.tools:
+            self.rejected[f"{server}/{name} (a second one)"] = "it is listed twice: the first one counts"
         elif problem:
-            rejected[f"{server}/{_shown_name(definition, number)}"] = problem
+            self.rejected[f"{server}/{_shown_name(definition, number)}"] = problem
         else:
-            tools[name] = Tool(server, name, share(definition, known), pin_of(definition), trusted)
-    return Listing(tools, rejected)
+            self.tools[name] = Tool(server, name, share(definition, self._known), pin_of(definition), self._trusted)
 
 
 def problem_of(definition: Any) -> str:

@@ -130,10 +130,11 @@ class SafeTransport(httpx2.AsyncBaseTransport):
 
     async def _checked(self, request: httpx2.Request, response: httpx2.Response, asked: int | str) -> httpx2.Response:
         """One that answers another request answers nobody, and whoever asked would not hear of it."""
-        body = await _read(response)
-        if not _answers(body, asked):
+        answer = _answer_in(await _read(response), asked)
+        if answer is None:
             return _json_rpc(request, transport_error("in_doubt", "the answer is not the response to this request"))
-        return httpx2.Response(response.status_code, headers=response.headers, content=body, request=request)
+        headers = {**response.headers, "content-length": str(len(answer))}
+        return httpx2.Response(response.status_code, headers=headers, content=answer, request=request)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -153,11 +154,15 @@ def _asked(body: bytes) -> int | str | None:
     return asked if isinstance(asked, int | str) else None
 
 
-def _answers(body: bytes, request_id: int | str) -> bool:
+def _answer_in(body: bytes, request_id: int | str) -> bytes | None:
+    """The answer to this request, if it is one. An error without an id gets it: the SDK gives it to nobody else."""
     try:
-        return wire.is_response(wire.read(body), request_id)
+        message = wire.read(body)
+        if not wire.is_response(message, request_id):
+            return None
+        return body if message.get("id") is not None else wire.dump({**message, "id": request_id})
     except ValueError:
-        return False
+        return None
 
 
 def _read_timeout(request: httpx2.Request) -> float | None:

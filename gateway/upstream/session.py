@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from mcp.shared.exceptions import MCPError
@@ -14,6 +15,7 @@ from gateway.upstream import wire
 from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.listing import list_tools
+from gateway.upstream.looking import looked_at_all
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import Stdio, Transport, redacted
 from gateway.upstream.wanted import Wanted
@@ -36,12 +38,13 @@ class Session:
     async def tools(self) -> Sequence[Tool]:
         """What it lists, with the hints that it gives. Raises UpstreamUnavailable."""
         try:
-            listing = await list_tools(
-                lambda method, params: self.connection.ask(method, params, self.timeout), self.name, trusted=True
-            )
+            listing = await looked_at_all(await list_tools(self._asked, self.name, trusted=True))
         except (MCPError, TimeoutError, ValueError) as error:
             raise UpstreamUnavailable(self.name, f"its tools can't be listed: {error}") from None
         return tuple(listing.tools.values())
+
+    async def _asked(self, method: str, params: JsonObject) -> Any:
+        return await self.connection.ask(method, params, self.timeout)
 
     async def call(self, tool: str, arguments: JsonObject) -> Outcome:
         """One call, of a tool that it need not have listed. What goes wrong is an outcome."""

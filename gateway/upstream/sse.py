@@ -8,7 +8,9 @@ _FEW = 16  # CR LF that are looked at one by one: of long events there are few, 
 
 
 class EventData:
-    """Turns a stream of bytes, cut anywhere, into the data of its `message` events."""
+    """Turns a stream of bytes, cut anywhere, into the data of its `message` events. One without data says nothing: with
+    such a one a server tells where a stream can be taken up again (SEP-1699).
+    """
 
     def __init__(self) -> None:
         self._rest = bytearray()  # an unfinished line
@@ -74,8 +76,8 @@ class EventData:
             return bytes(rest[start:end])
 
     def _finish(self, done: list[bytes]) -> None:
-        if self._data and self._event == b"message":
-            done.append(b"\n".join(self._data))
+        if self._event == b"message" and (data := b"\n".join(self._data)):
+            done.append(data)
         self._data, self._event = [], b"message"
 
 

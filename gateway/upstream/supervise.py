@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from contextlib import AsyncExitStack as Stack
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
@@ -19,11 +19,13 @@ from gateway.catalogue import ServerInfo
 from gateway.names import split_path
 from gateway.task import follows
 from gateway.upstream.auth.credentials import Carrier
-from gateway.upstream.connect import Opening, connect
+from gateway.upstream.connect import Opening
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.eras import Eras, fingerprint
 from gateway.upstream.given import Errand, Public
-from gateway.upstream.listing import Listing, list_everything, patience
+from gateway.upstream.listing import Listing
+from gateway.upstream.looking import listed, look_on, looked_at
+from gateway.upstream.meeting import meet
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away, cause, reason, shown
@@ -145,7 +147,7 @@ class Supervisor:
         try:
             transport = self.spec.resolve()
             self.carrier = carrier_of(transport)
-            async with contextlib.AsyncExitStack() as stack:
+            async with Stack() as stack:
                 await self._connected(stack, transport)
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) and task.cancelling():
@@ -155,12 +157,16 @@ class Supervisor:
             log.debug("server %s: %r", self.spec.name, error)
             self._broken(shown(reason(error, self.spec), transport) or "the connection ended")
 
-    async def _connected(self, stack: contextlib.AsyncExitStack, transport: Transport) -> None:
+    async def _connected(self, stack: Stack, transport: Transport) -> None:
         link = Link()
         try:
             async with asyncio.timeout(self.spec.connect_timeout):
-                connection = await self._open(stack, transport, link)
-            await self._serve(connection, transport)
+                connection, listing = await self._open(stack, transport, link)
+            # In our time, not in the server's.
+            looked = listing if self._public else await unless(link.gone, looked_at(listing, transport))
+            if looked is not None:
+                self._up(connection, looked)
+                await self._serve(connection, transport)
         except Exception as error:
             link.lose(reason(error, self.spec))
             raise
@@ -171,32 +177,32 @@ class Supervisor:
                 why = shown(await link.explain(link.lost or ""), transport)
                 self._down(why or "the connection ended")
 
-    async def _open(self, stack: contextlib.AsyncExitStack, transport: Transport, link: Link) -> Connection:
+    async def _open(self, stack: Stack, transport: Transport, link: Link) -> tuple[Connection, Listing]:
         began = asyncio.get_running_loop().time()
         connection = await self._connect(stack, transport, link)
-        listing, info = await self._first_listing(connection, transport), connection.session.server_info
+        listing = await listed(connection, self.spec) if self._public is None else self._public.listing()
         if not connection.modern:  # else its one subscription says it all
             await stack.enter_async_context(background(self._wish_again(connection, again=self.was_ready)))
-        # From here to `_changed` nothing may wait: a call must not meet a tool that the catalogue does not have yet.
-        self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
         self._seconds = asyncio.get_running_loop().time() - began
+        return connection, listing
+
+    def _up(self, connection: Connection, listing: Listing) -> None:
+        # Until `_changed` nothing may wait: a call must not meet a tool that the catalogue does not have yet.
+        info = connection.session.server_info
+        self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
         self._connection, self._state, self.was_ready = connection, "ready", True
         self._ready.set()
         self.settled.set()
         self._changed()
-        return connection
 
-    async def _first_listing(self, connection: Connection, transport: Transport) -> Listing:
-        return await self._list(connection, transport) if self._public is None else self._public.listing()
-
-    async def _connect(self, stack: contextlib.AsyncExitStack, transport: Transport, link: Link) -> Connection:
-        mark = fingerprint(transport)
+    async def _connect(self, stack: Stack, transport: Transport, link: Link) -> Connection:
+        mark = fingerprint(self.spec.name, transport)
         if self._era == "auto":
             self._era = self._eras.of(mark) or "auto"
         opening = Opening(
             name=self.spec.name,
             transport=transport,
-            era=self._era,
+            era=self.spec.era,
             connect_timeout=self.spec.connect_timeout,
             reaper=self._reaper,
             ceiling=self.spec.max_answer,
@@ -205,15 +211,13 @@ class Supervisor:
             watched=self.watched,
         )
         try:
-            connection = await connect(stack, opening, link)
+            connection = await meet(stack, opening, link, self._eras)
         except Exception as error:
             if self.spec.era == "auto":
-                self._era = self._eras.doubted(mark, error) or "auto"
+                self._era = self._eras.of(mark) or "auto"
             self.refused = isinstance(error, MCPError) and fate_of(error) is None
             raise
         self._era = "modern" if connection.modern else "legacy"
-        if self.spec.era == "auto":
-            self._eras.learn(mark, self._era)
         return connection
 
     async def _serve(self, connection: Connection, transport: Transport) -> None:
@@ -223,7 +227,8 @@ class Supervisor:
         later.note(well=self.listing.whole or self._public is not None)
         with contextlib.closing(later):
             while link.lost is None:
-                await link.wake.wait()
+                async with self._looking_on(transport):
+                    await link.wake.wait()
                 link.wake.clear()
                 if link.stale and link.lost is None:
                     kinds, before = link.taken(named=self._public is None), self._listed
@@ -239,7 +244,7 @@ class Supervisor:
             self._public.relist()
             return True
         try:
-            listing = await self._list(connection, transport)
+            listing = await looked_at(await listed(connection, self.spec), transport)
         except (MCPError, TimeoutError, ValueError) as error:
             self._error = f"its tools could not be listed again: {shown(reason(error, self.spec), transport)}"
             return False
@@ -259,15 +264,12 @@ class Supervisor:
         if listing != self._listed:
             self._listed = listing
             self._changed()
+        if listing.unseen and self._connection is not None:
+            self._connection.link.wake.set()
 
-    async def _list(self, connection: Connection, transport: Transport) -> Listing:
-        listing = await list_everything(
-            connection.session,
-            lambda method, params: connection.ask(method, params, patience(method, self.spec.connect_timeout)),
-            self.spec.name,
-            trusted=self.spec.trusted,
-        )
-        return replace(listing, rejected={what: shown(why, transport) for what, why in listing.rejected.items()})
+    def _looking_on(self, transport: Transport) -> contextlib.AbstractAsyncContextManager[None]:
+        wanting = self._public is None and self._listed.unseen
+        return background(look_on(self._listed, transport, self.adopt)) if wanting else contextlib.nullcontext()
 
     # ---- resources that somebody subscribed to
 

@@ -74,8 +74,8 @@ class Upstreams:
         self._catalogue = self._told = self._built()
 
     async def __aenter__(self) -> Self:
-        """Returns when each server is up or has failed once, after its `connect_timeout` at the latest; or when the
-        `patience`, in seconds, is over: who is slower is missing until it is there.
+        """Returns when each server is up or has failed once, after its `connect_timeout` and a look at its schemas at
+        the latest; or when the `patience`, in seconds, is over: who is slower is missing until it is there.
         """
         self._tasks = [server.start() for server in self._servers.values()]
         if self._judge is not None:

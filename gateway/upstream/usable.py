@@ -1,35 +1,82 @@
 """Tools whose input schema can be held against arguments; the others are left out, each with the reason.
 
-A schema is looked at when it is listed, in a thread: a call must not be what finds out how long that takes.
+A schema is looked at when it is listed, in a thread: a call must not be what finds out how long that takes. There is
+one such thread for all servers, and they take turns: a slice of one server's schemas, then one of the next. Who lists
+thousands waits longer for his own, and between slices there is a rest, in which whoever else has something to do in
+this process does it. To stop, nothing has to be told to the thread: no further slice is asked for.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from gateway.call import Tool
-from gateway.schema import LISTING_SECONDS, is_plain, unusable
+from gateway.schema import is_plain, unusable
 
-__all__ = ["usable_among"]
+__all__ = ["AT_FIRST", "IN_ALL", "NOT_YET", "Usable", "usable_among"]
 
-_SECONDS = 5.0  # of the thread, for all that a server lists
+AT_FIRST = 5.0  # seconds of the thread for what a server lists, until it is served with what was looked at
+IN_ALL = 30.0  # ... for what was left then: enough for all that a list may hold
+AT_EASE = 0.1  # seconds of the thread: whatever a usual server lists is through by then, without a rest
+_SLICE = 0.003  # seconds; one schema at the least
+_MANY = 256  # tools that are looked at without a thread, while all others wait
+_THREAD = ThreadPoolExecutor(1, "toolgate-schemas")
+
+NOT_YET = "its `inputSchema` has not been looked at yet: its server lists many"
+TOO_LATE = "its `inputSchema` takes too many steps to check"
 
 
-async def usable_among(tools: Mapping[str, Tool]) -> tuple[Mapping[str, Tool], Mapping[str, str]]:
-    """Those that are, by name; and why the others are not, by path."""
-    unusual = [tool for tool in tools.values() if not is_plain(tool.pin, tool.input_schema)]
-    if not unusual:
-        return tools, {}
-    wrong = await asyncio.to_thread(_wrong_with, unusual)
-    return {name: tool for name, tool in tools.items() if tool.path not in wrong}, wrong
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """`tools` by name; why the others are `wrong`, by path; those among them for which the time was too short are
+    `unseen`, by name.
+    """
+
+    tools: Mapping[str, Tool]
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    unseen: Mapping[str, Tool] = field(default_factory=dict)
 
 
-def _wrong_with(tools: Iterable[Tool]) -> dict[str, str]:
-    until = time.thread_time() + _SECONDS
-    found: dict[str, str] = {}
-    for tool in tools:
-        left = min(until - time.thread_time(), LISTING_SECONDS)
-        why = unusable(tool.pin, tool.input_schema, left)
-        if why is not None:
-            found[tool.path] = f"its `inputSchema` {why}"
+async def usable_among(tools: Mapping[str, Tool], seconds: float = IN_ALL, late: str = TOO_LATE) -> Usable:
+    """Looks at as many as so much time of the thread allows, and says `late` of the rest. What was found stays known: a
+    second look goes on where the first one ended, also where that was called off.
+    """
+    left = deque(await _unusual(tools.values()))
+    if not left:
+        return Usable(tools)
+    wrong: dict[str, str] = {}
+    spent, loop = 0.0, asyncio.get_running_loop()
+    while left and spent < seconds:
+        spent += (took := await loop.run_in_executor(_THREAD, _look, left, seconds - spent, wrong))
+        if spent > AT_EASE:
+            await asyncio.sleep(took)
+    unseen = {tool.name: tool for tool in left}
+    wrong |= {tool.path: late for tool in left}
+    return Usable({name: tool for name, tool in tools.items() if tool.path not in wrong}, wrong, unseen)
+
+
+async def _unusual(tools: Iterable[Tool]) -> list[Tool]:
+    """Those that take more than a glance."""
+    found: list[Tool] = []
+    for number, tool in enumerate(tools, 1):
+        if not is_plain(tool.pin, tool.input_schema):
+            found.append(tool)
+        if number % _MANY == 0:
+            await asyncio.sleep(0)
     return found
+
+
+def _look(left: deque[Tool], seconds: float, wrong: dict[str, str]) -> float:
+    """A slice: takes from the `left` what it has looked at. Returns how much time of this thread it took."""
+    began = time.thread_time()
+    took = 0.0
+    while left and took < min(seconds, _SLICE):
+        tool = left.popleft()
+        why = unusable(tool.pin, tool.input_schema)
+        if why is not None:
+            wrong[tool.path] = f"its `inputSchema` {why}"
+        took = time.thread_time() - began
+    return took

@@ -101,6 +101,17 @@ def test_a_file_that_was_changed_since_is_refused_unless_it_is_forced(tmp_path: 
     assert kept.read_bytes() == b"mine"
 
 
+def test_a_pipe_in_the_place_of_the_file_is_neither_read_nor_replaced(tmp_path: Path, state: Path) -> None:
+    file = tmp_path / "a.json"
+    again = change(file, b"newer")
+    apply([change(file, b"new")], state)
+    file.unlink()
+    os.mkfifo(file)
+    assert undone(state, force=True) == [("a.json", "refused")]
+    assert [failure.why for failure in apply([again], state)] == ["it is not a regular file"]
+    assert file.is_fifo()
+
+
 def test_what_was_changed_twice_goes_back_to_the_very_beginning(tmp_path: Path, state: Path) -> None:
     file = tmp_path / "a.json"
     for text in (b"one", b"two"):

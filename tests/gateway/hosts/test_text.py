@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xff\xfe{\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
         read_source(tmp_path / "x", "mine")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(ConfigError, match="mine: error: the file can't be read: it is not a regular file"):
+            read_source(tmp_path / name, "mine")
 
 
 def test_nothing_of_a_file_shows_in_a_repr(tmp_path: Path) -> None:

@@ -12,6 +12,10 @@ from gateway.serve.later import Later
 HTTP: Scope = {"type": "http"}
 
 
+class Panic(BaseException):
+    """As Rust's, which no `except Exception` catches."""
+
+
 class Inner:
     """An application that notes what happens to it."""
 
@@ -20,6 +24,7 @@ class Inner:
         self.seen: list[str] = []
         self.loaded_in: threading.Thread | None = None
         self.lived_in: set[asyncio.Task[object] | None] = set()
+        self.breaks = asyncio.Event()
 
     def load(self) -> Callable[[], App]:
         self.loaded_in = threading.current_thread()
@@ -36,7 +41,14 @@ class Inner:
             self.seen.append("request")
             return
         for step in ("startup", "shutdown"):
-            assert (await receive())["type"] == f"lifespan.{step}"
+            ended = asyncio.ensure_future(self.breaks.wait())
+            asked = asyncio.ensure_future(receive())
+            await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            if not asked.done():
+                asked.cancel()
+                raise BaseExceptionGroup("hunter2", [Panic("hunter2")])
+            assert asked.result()["type"] == f"lifespan.{step}"
             self.lived_in.add(asyncio.current_task())
             if not self.starts:
                 raise RuntimeError("no")
@@ -131,3 +143,38 @@ def test_a_client_that_goes_away_while_it_is_made_takes_nobody_along() -> None:
 
     assert asyncio.run(living(later, work)) == WHOLE_LIFE
     assert inner.seen.count("request") == 1
+
+
+def test_one_that_falls_apart_is_told_without_its_words_and_the_next_request_has_a_new_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    inner = Inner()
+    later = Later(inner.load)
+
+    async def work() -> None:
+        await later(dict(HTTP), nothing, nobody)
+        inner.breaks.set()
+        for _ in range(9):
+            await asyncio.sleep(0)
+        inner.breaks.clear()
+        await later(dict(HTTP), nothing, nobody)
+
+    assert asyncio.run(living(later, work)) == WHOLE_LIFE
+    assert inner.seen == ["load", "make", "startup", "request", "load", "make", "startup", "request", "shutdown"]
+    assert caplog.messages == [
+        "the SDK's server has ended (BaseExceptionGroup: Panic); the next request starts it anew"
+    ]
+
+
+def test_one_that_has_fallen_apart_has_no_end_that_could_fail() -> None:
+    inner = Inner()
+    later = Later(inner.load)
+
+    async def work() -> None:
+        await later(dict(HTTP), nothing, nobody)
+        inner.breaks.set()
+        for _ in range(9):
+            await asyncio.sleep(0)
+
+    assert asyncio.run(living(later, work)) == WHOLE_LIFE
+    assert inner.seen[-1] == "request"

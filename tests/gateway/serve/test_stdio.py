@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.forked import Forked
-from tests.fixtures.served import EVERYTHING, INITIALIZE, INITIALIZED, PATIENCE, Place, request
+from tests.fixtures.served import EVERYTHING, INITIALIZE, INITIALIZED, PATIENCE, Place, hostile, request
 
 
 @pytest.fixture
@@ -57,6 +57,17 @@ def test_a_message_that_is_no_json_rpc_is_answered_and_the_next_one_is_read(plac
     answers = answered(place, flawed + lines())
     assert [answer["error"]["code"] for answer in answers if "error" in answer] == [-32600, -32600, -32700]
     assert answers[-1]["id"] == 2
+
+
+def test_a_request_with_the_id_of_one_that_has_no_answer_yet_is_refused_and_not_made(place: Place) -> None:
+    with place.pipe({"never-answer": hostile("never-answer")}) as pipe:
+        pipe.open("legacy")
+        pipe.send(request("tools/call", {"name": "never-answer__act", "arguments": {}}, number=7))
+        pipe.send(request("ping", number=7))
+        refused = pipe.receive()
+        assert (refused["id"], refused["error"]["code"]) == (None, -32600)
+        pipe.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}})
+        assert pipe.ask("ping", number=8) == {"jsonrpc": "2.0", "id": 8, "result": {}}
 
 
 def test_a_line_of_unreasonable_length_ends_the_session(place: Place) -> None:

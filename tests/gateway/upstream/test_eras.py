@@ -43,11 +43,14 @@ def test_a_folder_that_cannot_be_written_to_is_no_reason_to_fail(tmp_path: Path)
     assert eras.of("a") == "legacy"
 
 
-def test_another_command_or_address_is_another_server_and_a_secret_makes_no_difference() -> None:
-    assert fingerprint(Stdio("a", ("b",))) != fingerprint(Stdio("a", ("c",)))
-    assert fingerprint(Stdio("a", ("b",), {"KEY": "x"})) == fingerprint(Stdio("a", ("b",), {"KEY": "y"}))
-    assert fingerprint(Http("http://h/mcp?key=x")) == fingerprint(Http("http://h/mcp?key=y"))
-    assert fingerprint(Http("http://h/mcp")) != fingerprint(Http("http://h/other"))
+def test_another_name_command_or_address_is_another_server_and_a_secret_makes_no_difference() -> None:
+    assert fingerprint("s", Stdio("a", ("b",))) != fingerprint("s", Stdio("a", ("c",)))
+    assert fingerprint("s", Stdio("a", ("b",))) != fingerprint("t", Stdio("a", ("b",)))
+    assert fingerprint("s", Stdio("a", ("b",), {"KEY": "x"})) == fingerprint("s", Stdio("a", ("b",), {"KEY": "y"}))
+    assert fingerprint("s", Stdio("a", ("b",), {"KEY": "x"})) != fingerprint("s", Stdio("a", ("b",), {"OTHER": "x"}))
+    assert fingerprint("s", Http("http://h/mcp?key=x")) == fingerprint("s", Http("http://h/mcp?key=y"))
+    assert fingerprint("s", Http("http://h/mcp")) != fingerprint("s", Http("http://h/other"))
+    assert fingerprint("s", Http("http://h/mcp")) != fingerprint("t", Http("http://h/mcp"))
 
 
 def test_a_server_that_was_legacy_is_not_probed_again(tmp_path: Path, hostile: Any) -> None:
@@ -62,7 +65,7 @@ def test_a_server_that_was_legacy_is_not_probed_again(tmp_path: Path, hostile: A
             assert up.status()[0].state == "ready"
 
     asyncio.run(connect(eras))
-    assert Eras(tmp_path / "eras.json").of(fingerprint(transport)) == "legacy"
+    assert Eras(tmp_path / "eras.json").of(fingerprint("mirror", transport)) == "legacy"
     os.chmod(tmp_path / "eras.json", 0o600)  # noqa: PTH101 - it is only read from here on
     asyncio.run(connect(Eras(tmp_path / "eras.json")))
 
@@ -73,7 +76,7 @@ def test_a_server_that_was_legacy_is_not_probed_again(tmp_path: Path, hostile: A
 )
 def test_who_is_not_there_says_nothing_about_his_era(tmp_path: Path, transport: Any, era: Any) -> None:
     file = tmp_path / "eras.json"
-    Eras(file).learn(fingerprint(transport), era)
+    Eras(file).learn(fingerprint("s", transport), era)
 
     async def connect() -> str:
         async with Upstreams({"s": ServerSpec("s", transport)}, Eras(file)) as up:
@@ -81,18 +84,12 @@ def test_who_is_not_there_says_nothing_about_his_era(tmp_path: Path, transport: 
             return up.status()[0].era
 
     assert asyncio.run(asyncio.wait_for(connect(), 60)) == era
-    assert Eras(file).of(fingerprint(transport)) == era
+    assert Eras(file).of(fingerprint("s", transport)) == era
 
 
-def test_a_server_that_answers_otherwise_than_it_used_to_is_asked_anew(tmp_path: Path, hostile: Any) -> None:
+def test_two_servers_of_one_command_whose_variables_differ_remember_an_era_each(tmp_path: Path) -> None:
     file = tmp_path / "eras.json"
-    spec = hostile("mirror", era="auto")
-    transport = spec.resolve()
-    Eras(file).learn(fingerprint(transport), "modern")  # it was replaced since
-
-    async def connect() -> None:
-        async with Upstreams({"s": ServerSpec("s", transport)}, Eras(file)) as up:
-            assert up.catalogue.missing.keys() == {"s"}
-
-    asyncio.run(asyncio.wait_for(connect(), 60))
-    assert Eras(file).of(fingerprint(transport)) != "modern"
+    Eras(file).learn(fingerprint("old", Stdio("a", (), {"ERA": "1"})), "legacy")
+    Eras(file).learn(fingerprint("new", Stdio("a", (), {"ERA": "2"})), "modern")
+    assert Eras(file).of(fingerprint("old", Stdio("a", (), {"ERA": "1"}))) == "legacy"
+    assert Eras(file).of(fingerprint("new", Stdio("a", (), {"ERA": "2"}))) == "modern"

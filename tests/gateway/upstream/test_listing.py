@@ -11,7 +11,7 @@ from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import pin_of
-from gateway.upstream.listing import MAX_PAGES, NoList, judge, list_everything, list_tools, problem_of
+from gateway.upstream.listing import MAX_PAGES, MAX_TOOLS, NoList, judge, list_everything, list_tools, problem_of
 from gateway.upstream.outcomes import transport_error
 from gateway.verbatim import Verbatim, encode, parts, read
 
@@ -80,6 +80,33 @@ def test_a_list_without_end_is_cut_and_says_so() -> None:
     listing = listed(pages)
     assert len(listing.tools) == MAX_PAGES
     assert "pages" in listing.rejected["s/*"]
+
+
+def test_one_page_that_holds_too_many_is_cut_and_says_so() -> None:
+    listing = listed({None: {"tools": [TOOL | {"name": f"t{number}"} for number in range(MAX_TOOLS + 2)]}})
+    assert len(listing.tools) == MAX_TOOLS
+    assert listing.rejected == {"s/*": "the list goes on after 100 pages or 10000 tools: the rest is left out"}
+
+
+def test_not_all_of_a_long_list_is_judged_in_one_go() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def ask(_method: str, _params: Mapping[str, Any]) -> Any:
+        return {"tools": [TOOL | {"name": f"t{number}"} for number in range(1024)]}
+
+    async def scenario() -> None:
+        meanwhile = asyncio.create_task(others())
+        await list_tools(ask, "s", trusted=False)
+        meanwhile.cancel()
+
+    asyncio.run(scenario())
+    assert turns >= 4
 
 
 @pytest.mark.parametrize("page", [{}, {"tools": None}, {"tools": {}}, [], None, 3])

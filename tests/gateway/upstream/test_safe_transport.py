@@ -139,7 +139,6 @@ def test_a_json_rpc_error_goes_through_and_another_body_is_told_by_its_status() 
     ("said", "fate"),
     [
         ('{"jsonrpc": "2.0", "id": "a-1", "result": {}}', None),
-        ('{"jsonrpc": "2.0", "id": null, "error": {"code": 1, "message": "what?"}}', None),
         ('{"jsonrpc": "2.0", "id": "a-2", "result": {}}', "in_doubt"),
         ('{"jsonrpc": "2.0", "id": "a-1"}', "in_doubt"),
         ("[]", "in_doubt"),
@@ -199,3 +198,12 @@ def test_only_subscriptions_and_notifications_have_a_deadline_here(more: dict[st
     _, _, inner = sent(lambda _: httpx2.Response(200), **more)
     assert inner.request
     assert inner.request.extensions["timeout"]["read"] == seconds
+
+
+def test_an_error_without_an_id_is_the_answer_to_what_was_posted() -> None:
+    said = {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "not today"}}
+    asked = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {}}
+    response, broken, _ = sent(lambda _: httpx2.Response(200, headers={"mcp-session-id": "s"}, json=said), json=asked)
+    assert json.loads(response.content) == said | {"id": 7}
+    assert (response.headers["mcp-session-id"], broken) == ("s", [])
+    assert response.headers["content-length"] == str(len(response.content))

@@ -41,6 +41,10 @@ def test_an_event_is_there_with_its_last_carriage_return_and_a_line_feed_after_i
     assert events.feed(b"data: 4\n\n") == [b"4"]
 
 
+def test_an_event_without_data_says_nothing() -> None:
+    assert EventData().feed(b"id: 7\ndata:\n\nid: 8\ndata: \n\ndata\n\nid: 9\n\ndata: 1\n\n") == [b"1"]
+
+
 @given(st.lists(st.integers(0, len(STREAM)), max_size=20))
 def test_where_the_stream_is_cut_changes_nothing(cuts: list[int]) -> None:
     events = EventData()
@@ -58,7 +62,7 @@ def by_the_book(stream: bytes) -> list[bytes]:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if not line:
-            if data and kind == b"message":
+            if data not in ([], [b""]) and kind == b"message":
                 found.append(b"\n".join(data))
             data, kind = [], b"message"
         elif name == b"data":

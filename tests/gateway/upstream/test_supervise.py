@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import threading
 from typing import Any
 
 import pytest
 
 from gateway.call import Answered, InDoubt, Unsent
-from gateway.upstream import Http, ServerSpec, Stdio, Upstreams, listing
+from gateway.upstream import Http, ServerSpec, Stdio, Upstreams, listing, looking, supervise, usable
+from gateway.upstream.usable import NOT_YET
 
 
 def test_nobody_at_an_address_is_told_with_the_address_and_without_its_secrets() -> None:
@@ -41,6 +43,73 @@ def test_a_list_that_never_comes_does_not_keep_the_tools_from_being_used(
             assert up.catalogue.missing == {}
 
     asyncio.run(scenario())
+
+
+def test_a_server_is_not_to_blame_for_how_long_we_look_at_its_schemas(
+    hostile: Any, upstreams: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(*given: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        now = loop.time
+        monkeypatch.setattr(loop, "time", lambda: now() + 3600)  # longer than it has to connect
+        for _ in range(3):  # whatever is late by then has its turn
+            await asyncio.sleep(0)
+        return await looking.looked_at(*given)
+
+    monkeypatch.setattr(supervise, "looked_at", slowly)
+
+    async def scenario() -> None:
+        async with upstreams(hostile("mirror")) as up:
+            assert up.catalogue.missing == {}
+            assert isinstance(await up.forward(call("mirror/act"), timeout=60, meta={}), Answered)
+
+    asyncio.run(scenario())
+
+
+def test_a_server_is_there_before_all_its_schemas_were_looked_at_and_the_rest_comes_by_itself(
+    hostile: Any, upstreams: Any, until: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+    monkeypatch.setattr(looking, "AT_FIRST", 0.0)
+    monkeypatch.setattr(usable, "is_plain", lambda *_: False)
+    monkeypatch.setattr(usable, "unusable", lambda *_: not looked.wait(60) or None)
+
+    async def scenario() -> None:
+        async with upstreams(hostile("mirror")) as up:
+            assert (up.catalogue.missing, up.catalogue.rejected) == ({}, {"mirror/act": NOT_YET})
+            looked.set()
+            await until(up, lambda: up.catalogue.rejected == {})
+            assert isinstance(await up.forward(call("mirror/act"), timeout=60, meta={}), Answered)
+
+    asyncio.run(scenario())
+
+
+def test_a_server_whose_schemas_are_still_looked_at_is_left_at_once(
+    hostile: Any, upstreams: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    begun, stopped = threading.Event(), threading.Event()
+
+    def unusable(pin: str, _schema: object) -> None:
+        seen.append(pin)
+        begun.set()
+        stopped.wait(60)
+
+    monkeypatch.setattr(usable, "is_plain", lambda *_: False)
+    monkeypatch.setattr(usable, "unusable", unusable)
+    monkeypatch.setattr(usable, "_SLICE", 1e-9)
+
+    async def scenario() -> None:
+        up = upstreams(hostile("endless-pages"))
+        entering = asyncio.create_task(up.__aenter__())
+        await asyncio.to_thread(begun.wait, 60)
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+        stopped.set()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert len(seen) == 1
 
 
 def test_no_answer_is_larger_than_its_server_allows(

@@ -118,6 +118,29 @@ def test_anothers_answer_is_no_answer() -> None:
     asyncio.run(scenario())
 
 
+def test_an_answer_comes_after_an_event_that_says_nothing() -> None:
+    async def scenario() -> None:
+        exchange = Exchange(1, 10_000, None)
+        primed = b"id: 7\nretry: 100\ndata:\n\n"
+        exchange.feed(SSE + b"%x\r\n%s\r\n" % (len(primed), primed) + event(ANSWER) + END)
+        assert await exchange.answer == Replied(ANSWER)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_no_json_in_the_place_of_an_answer_leaves_it_in_doubt() -> None:
+    """As the SDK's client has it, over which older servers are heard."""
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(SSE + b"9\r\ndata: x\n\n\r\n")
+            assert isinstance(await exchange.answer, InDoubt)
+
+    asyncio.run(scenario())
+
+
 def test_who_listens_to_nothing_needs_no_ear() -> None:
     async def scenario() -> None:
         exchange = Exchange(1, 10_000, None)

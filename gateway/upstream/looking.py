@@ -1,0 +1,56 @@
+"""What a server lists, with the schemas of its tools looked at: in the gateway's time, and not in the server's own.
+
+A server with very many is served with those that were looked at first. The others are left out, each with the reason,
+until their turn has come.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from gateway.upstream.connection import Connection
+from gateway.upstream.listing import Listing, list_everything, patience
+from gateway.upstream.reasons import shown
+from gateway.upstream.spec import ServerSpec, Transport
+from gateway.upstream.usable import AT_FIRST, NOT_YET, Usable, usable_among
+
+__all__ = ["listed", "look_on", "looked_at", "looked_at_all", "looked_on"]
+
+
+async def listed(connection: Connection, spec: ServerSpec) -> Listing:
+    """All that it says that it has, not looked at. Raises what `list_everything` does."""
+    return await list_everything(
+        connection.session,
+        lambda method, params: connection.ask(method, params, patience(method, spec.connect_timeout)),
+        spec.name,
+        trusted=spec.trusted,
+    )
+
+
+async def looked_at(listing: Listing, transport: Transport) -> Listing:
+    """As far as that does not take too long; the rest is `unseen`."""
+    found = await usable_among(listing.tools, AT_FIRST, NOT_YET)
+    return _told(replace(listing, tools={}), found, transport)
+
+
+async def looked_on(listing: Listing, transport: Transport | None = None) -> Listing:
+    """With what was left `unseen`, as far as there is time for it at all."""
+    found = await usable_among(listing.unseen)
+    seen = {tool.path for tool in listing.unseen.values()}
+    rejected = {path: why for path, why in listing.rejected.items() if path not in seen}
+    return replace(_told(replace(listing, rejected=rejected), found, transport), unseen={})
+
+
+async def look_on(listing: Listing, transport: Transport, adopt: Callable[[Listing], None]) -> None:
+    """The same, for whoever does not wait for it."""
+    adopt(await looked_on(listing, transport))
+
+
+async def looked_at_all(listing: Listing) -> Listing:
+    """However long it takes."""
+    return await looked_on(replace(listing, tools={}, unseen=listing.tools))
+
+
+def _told(listing: Listing, found: Usable, transport: Transport | None) -> Listing:
+    """With what was found. A reason may hold words of the server."""
+    rejected = {what: shown(why, transport) for what, why in {**listing.rejected, **found.wrong}.items()}
+    return replace(listing, tools={**listing.tools, **found.tools}, rejected=rejected, unseen=found.unseen)
