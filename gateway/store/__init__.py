@@ -319,10 +319,9 @@ class Store(Protocol):
         ...
 
     async def lay_down(self, lease: Lease, seen: int, until: int | None = None) -> None:
-        """Lets go of a run that was claimed and driven as far as it goes, to the event with the seq `seen`.
-
-        One that waits or is paused rests until somebody does something about it, or until a moment in milliseconds
-        since 1970; one to which more has happened than was seen does not. Does nothing when the lease was lost.
+        """Lets go of a run that was claimed and driven as far as it goes, to the event with the seq `seen`. One that
+        waits or is paused rests until somebody does something about it, or until a moment in milliseconds since 1970;
+        one to which more has happened than was seen does not. Does nothing when the lease was lost.
         """
         ...
 
@@ -392,7 +391,11 @@ class Store(Protocol):
         ...
 
     async def expire(self) -> int:
-        """Answers every question that nobody answered in time with `expired`; says how many."""
+        """Answers each question that nobody answered in time with `expired`, says how many, settles as in `gone`."""
+        ...
+
+    async def is_settled(self, run_id: str) -> bool:
+        """Whether nothing more comes of a run that has ended: nobody is at anything, and what was lost is on record."""
         ...
 
     async def version(self) -> int:
