@@ -1,6 +1,8 @@
 """A run that is ended from outside: what was under way in it counts as made, if nobody says what became of it."""
 
 import asyncio
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +16,14 @@ from gateway.events import (
     Event,
     ModelFailed,
     Paused,
+    Resolved,
     event_name,
 )
 from gateway.store import Change, Lease, Open, Reserve, Settle, gone, run_account
 from gateway.store.database import DatabaseStore
 from gateway.store.lease import machine, owner_name
 from tests.builders import CLIENT, QUEUED, STARTED, Clock, an_approval, asked, held, returned, wanted
-from tests.fixtures.stores import Place, tables
+from tests.fixtures.stores import Place, store_at, tables
 
 ONE, SHARED = Spend(tool_calls=1), "budget:b|"
 UNDER_WAY: tuple[Event, ...] = (
@@ -188,6 +191,15 @@ def test_a_question_to_a_model_that_nobody_hears_the_answer_of_counts_too(store:
     event = asyncio.run(store.events("r-1"))[-1].event
     assert isinstance(event, ModelFailed)
     assert (event.kind, event.spent) == ("lost", {"tokens": 9})
+
+
+def test_what_was_said_after_the_end_goes_along_to_another_store(store: DatabaseStore, tmp_path: Path) -> None:
+    begun(store, Paused("interrupted", "it was interrupted"))
+    asyncio.run(store.stop("r-1", OVER))
+    asyncio.run(store.append("r-1", [Resolved("t1/call/2", "happened", "user:bob")], lease=None))
+    with closing(store_at(tmp_path / "other.db")) as other:
+        assert asyncio.run(other.unpack(asyncio.run(store.pack("r-1")), "user:ann"))
+        assert told(other)[-4:] == ["cancelled", "doubted", "resolved", "imported"]
 
 
 def of_a_client(store: DatabaseStore) -> Lease:
