@@ -258,10 +258,9 @@ class Store(Protocol):
     async def append(
         self, run_id: str, events: Sequence[Event], *, lease: Lease | None, changes: Sequence[Change] = ()
     ) -> int:
-        """Adds events to a run (creating it with a first `Queued`) and makes the changes, all or nothing.
-
-        It is begun before the first await: who is cancelled while he waits knows that it is made all the same, before
-        whatever he appends after it. Returns the run's last seq, as `Seq`. Raises IllegalEvent, LeaseLost (fenced off),
+        """Adds events to a run (creating it with a first `Queued`) and makes the changes, all or nothing. It begins
+        before the first await: who is cancelled while he waits knows that it is made all the same, before whatever he
+        appends after it. Returns the run's last seq, as `Seq`. Raises IllegalEvent, LeaseLost (fenced off),
         BudgetExceeded, Conflict (an approval was used already), UnknownRun.
         """
         ...
@@ -372,17 +371,15 @@ class Store(Protocol):
         ...
 
     async def decide(self, approval_id: str, decision: Said, by: str, reason: str, terms: Terms = PLAIN) -> Approval:
-        """Counts what somebody says to a question: returns it, still open where more people must agree.
-
-        The vote, the answer that it completes, and `Decided` in the run are one transaction. Raises Conflict when it
-        was answered already, or when this person's word, or that of whom he stands for, counts already.
+        """Counts what somebody says to a question: returns it, still open where more people must agree. The vote, the
+        answer that it completes, and `Decided` in the run are one transaction. Raises Conflict when it was answered
+        already, or when this person's word, or that of whom he stands for, counts already.
         """
         ...
 
     async def withdraw(self, approval_id: str, by: str, reason: str) -> bool:
-        """Takes a question back that nobody needs an answer to, or an answer that was not used, and records it.
-
-        Says whether there was anything to take back.
+        """Takes a question back that nobody needs an answer to, or an answer that was not used, and records it. Says
+        whether there was anything to take back.
         """
         ...
 
