@@ -49,6 +49,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     run             a run is the fold of its events: `apply()`, `fold()`
     task            a call whose answer comes later, and how its client is told where it stands
     standing        where the task of a call stands that waits for a person
+    doubts          what a run had under way of which nobody says what became of it
     signature       which server asks: its name on each of its questions
     notice          an approval as people elsewhere are told of it
     webhook         messages that are signed, both ways

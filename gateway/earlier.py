@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from gateway.call import Subject
-from gateway.events import Cancelled, Failed, Succeeded
+from gateway.events import Cancelled, Doubted, Failed, Resolved, Succeeded
 from gateway.run import fold
 from gateway.standing import NOTHING_HELD, Held, held_back
 from gateway.store import RunRow, Store, title_of
@@ -29,6 +29,7 @@ __all__ = [
 MOST_READ = 1_000  # events of a run
 RUNS_SEEN = 500  # the newest, among which those of clients are looked for
 
+_AFTER_IT = Succeeded | Failed | Doubted | Resolved  # how it ended, and what others say of it then
 Read = tuple[bool, frozenset[str] | None]  # whether untrusted text was read, and from which servers anything was
 Who = tuple[str, str, str | None, str]  # user, tenant, agent, and what the client calls itself
 
@@ -78,7 +79,7 @@ async def _read_in(store: Store, row: RunRow, since: int) -> Read:
     if row.seq > MOST_READ:
         return True, None
     events = await store.events(row.id)
-    worked = [recorded.at for recorded in events if not isinstance(recorded.event, Succeeded | Failed)]
+    worked = [recorded.at for recorded in events if not isinstance(recorded.event, _AFTER_IT)]
     run = fold(row.id, events)
     return (run.tainted, run.servers) if worked[-1] >= since else NOTHING_READ
 

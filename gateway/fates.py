@@ -25,10 +25,15 @@ from gateway.events import (
 from gateway.later import Deferred, Notified, Slept, Woke
 from gateway.results import decided_text, denied_text, news_outcome, resolved_text, tool_result, woken
 from gateway.state import NOTHING, Answer, CallState, Run
+from gateway.transitions import ENDED
 from gateway.values import changed
 from gateway.weight import weight
 
+_UNSURE = ("admitted", "in_doubt", "doubted")
+
 __all__ = ["FATES", "from_user", "inquiry_key", "said"]
+
+_UNSURE = ("admitted", "in_doubt", "doubted")  # where a call stands that was sent, and may have happened
 
 
 def said(run: Run, message: Mapping[str, Any]) -> Run:
@@ -152,8 +157,11 @@ def _doubted(run: Run, event: Doubted) -> Run:
 
 
 def _resolved(run: Run, event: Resolved) -> Run:
-    """Like an answer: a call that is not in doubt, perhaps under way just now, is not touched."""
-    if event.key not in run.calls or run.calls[event.key].status != "doubted":
+    """Like an answer: a call that is not in doubt, perhaps under way just now, is not touched. In a run that has ended
+    nothing is: what has no answer there is in doubt.
+    """
+    unsure = _UNSURE if run.status in ENDED else ("doubted",)
+    if event.key not in run.calls or run.calls[event.key].status not in unsure:
         return run
     if event.resolution == "did_not_happen":
         return _change(run, event.key, status="approved", outcome=None, text="")

@@ -95,7 +95,7 @@ def forked(run_id: str, events: Sequence[Recorded], fork: Fork) -> tuple[Queued,
 
 def _with_late_answers(run: Run, later: Sequence[Recorded]) -> Run:
     """What was under way came to its end, whatever became of the run."""
-    run = replace(run, status="running")
+    run = replace(run, status="cancelled")  # in which what was under way may come to its end, and nothing begins
     open_calls = {call.key for call in run.calls.values() if call.status in ("admitted", "in_doubt", "doubted")}
     for recorded in later:
         event = recorded.event

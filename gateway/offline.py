@@ -10,6 +10,7 @@ from gateway.budget import Limits
 from gateway.call import Subject
 from gateway.catalogue import Catalogue
 from gateway.config import Budgets, Config, LiveBudgets
+from gateway.doubts import in_doubt
 from gateway.effects import UNDO, undo_run
 from gateway.errors import Conflict, StoreError, ToolgateError
 from gateway.events import Cancelled, LimitsRaised, Paused, Recorded, Resolution, Resolved, Resumed, Succeeded
@@ -17,7 +18,7 @@ from gateway.lasting import DAY
 from gateway.later import Notified
 from gateway.policy import LivePolicy, load
 from gateway.reserving import settled_of_lost
-from gateway.reversal import OF_UNDO, begun, copied_calls, here, said_of, settlement, undos
+from gateway.reversal import OF_UNDO, begun, copied_calls, here, must_be_here, said_of, settlement, undos
 from gateway.rollout import Paths, open_policy
 from gateway.run import ENDED, Run, fold
 from gateway.standing import held_back
@@ -100,8 +101,9 @@ class Offline:
                     await self.store.append(run_id, [note], lease=lease)
 
     async def resolve(self, run_id: str, key: str, resolution: Resolution, by: str, note: str) -> None:
-        """A person says what became of a call in doubt, or (`undo/t1/call/1`) of an attempt to undo one. Raises
-        StoreError for a call that is not in doubt, and LeaseLost while somebody undoes what the run has done.
+        """A person says what became of a call in doubt, or (`undo/t1/call/1`) of an attempt to undo one. In a run that
+        has ended that is each that was sent and got no answer. Raises StoreError for a call that is not in doubt, and
+        LeaseLost while somebody undoes what the run has done.
         """
         if resolution not in get_args(Resolution):
             raise StoreError(f"`{resolution}` says nothing of a call; write one of {', '.join(get_args(Resolution))}")
@@ -110,9 +112,14 @@ class Offline:
             await self._settle_undo(await self.run(run_id.removeprefix(UNDO)), word)
             return
         while True:
-            seen = await self.events(run_id)
-            run = fold(seen[0].run_id, seen)
+            row = await self.store.run_row(run_id)
+            settled = row.status not in ENDED or await self.store.is_settled(row.id)
+            seen = await self.store.events(row.id)
+            run = fold(row.id, seen)
+            must_be_here(run)
             _must_be_doubted(run, seen, key)
+            if not settled and key in held_back(seen):
+                raise StoreError(f"the call `{key}` of run `{run.id}` is under way: {row.owner} is still at it")
             with contextlib.suppress(Conflict):  # somebody wrote meanwhile: is it still in doubt?
                 await self.store.append(run.id, [word], lease=None, changes=[Unchanged(run.id, run.seq)])
                 return
@@ -184,7 +191,8 @@ class Offline:
 
 def _must_be_doubted(run: Run, events: Sequence[Recorded], key: str) -> None:
     """Raises StoreError, which says what somebody else has said of it."""
-    doubted = [call.key for call in run.calls.values() if call.status == "doubted"]
+    driven = [call.key for call in run.calls.values() if call.status == "doubted"]
+    doubted = [*in_doubt(events)] if run.status in ENDED else driven
     if key not in doubted:
         known = f"in doubt: {', '.join(f'`{name}`' for name in doubted)}" if doubted else "no call of it is"
         raise StoreError(f"the call `{key}` of run `{run.id}` is not in doubt{said_of(events, key)}; {known}")

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from gateway.clients import Clients
+from gateway.doubts import lost
 from gateway.earlier import held_in
 from gateway.effects import UNDO
 from gateway.errors import IllegalEvent, LeaseLost, StoreError
@@ -31,20 +32,22 @@ async def sweep(clients: Clients, *, elsewhere: bool = False, now: Callable[[], 
     """Closes the runs of gateways that were killed; says how many. Their open questions stay. Of other machines only if
     those too are looked for. `now` is in milliseconds since 1970, in the place of the store's. Raises StoreError.
     """
+    await clients.store.expire()  # and what is left of those that people have ended
     rows = await clients.store.run_rows(RUNS_SEEN, Wanted(status="running"))
     rows = [row for row in rows if row.driver == "client"]
     rows = [row for row in rows if not (is_run_of_task(row.id) or row.id.startswith(UNDO))]  # others take them up
-    lost = [
+    left = [
         row for row in rows if await _is_lost(clients.store, row, (now or clients.store.now)() if elsewhere else None)
     ]
-    for row in lost:
+    for row in left:
         lease = await clients.store.acquire(row.id, owner_name(), LEASE, row.owner)
-        settle = settled_of_lost(run_account(row.id), await held_in(clients.store, row.id))
+        held = await held_in(clients.store, row.id)
+        settle = settled_of_lost(run_account(row.id), held)
         with contextlib.suppress(IllegalEvent, LeaseLost):  # another gateway was faster
             why = Failed("lost", "the gateway was killed")
-            await clients.store.append(row.id, [why], lease=lease, changes=settle)
+            await clients.store.append(row.id, [why, *lost(held, {})], lease=lease, changes=settle)
             await clients.trace_end(row.id)
-    return len(lost)
+    return len(left)
 
 
 async def _is_lost(store: Store, row: RunRow, now: int | None) -> bool:

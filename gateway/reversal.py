@@ -8,6 +8,7 @@ from typing import Literal
 
 from gateway.arguments import Arguments, JsonObject
 from gateway.call import Answered, Call, Outcome, Subject, Unsent, outcome_from_json
+from gateway.doubts import in_doubt, is_rehearsal
 from gateway.effects import Effects, Missing, result_of
 from gateway.errors import StoreError
 from gateway.events import (
@@ -24,7 +25,7 @@ from gateway.events import (
     Returned,
     Started,
 )
-from gateway.run import Run
+from gateway.run import ENDED, Run
 from gateway.standing import reserved_for
 from gateway.visible import visible
 
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 _COPIED = "this is a copy: where it was taken from, it may have been undone"
+_UNSURE = "nobody knows whether the call was made: say so first, then it can be undone"
 OF_UNDO = "undo/"  # how the key of a call begins that undoes another one
 
 UndoState = Literal["open", "undone", "held", "refused", "failed", "in_doubt", "impossible", "given_up"]
@@ -50,7 +52,8 @@ UndoState = Literal["open", "undone", "held", "refused", "failed", "in_doubt", "
 @dataclass(frozen=True, slots=True)
 class Undo:
     """A call that a run has made (`key`, `path`), and what undoes it: `arguments` None where that can't be said. `why`
-    is about its state; `approval` is the id of the question where people are asked; `tries` were made.
+    is about its state; `approval` is the id of the question where people are asked; `tries` were made. Of one that is
+    `doubted` nobody knows whether it was made: until somebody says so, nothing undoes it.
     """
 
     key: str
@@ -61,10 +64,16 @@ class Undo:
     why: str = ""
     approval: str | None = None
     tries: int = 0
+    doubted: bool = False
 
     @property
     def own_key(self) -> str:
         return f"{OF_UNDO}{self.key}"
+
+    @property
+    def unsure_of(self) -> str:
+        """Of one in doubt the key of what somebody must look for: the call, or the attempt to undo it."""
+        return self.key if self.doubted else self.own_key
 
     @property
     def left(self) -> bool:
@@ -81,7 +90,15 @@ def undos(run: Run, events: Sequence[Recorded], later: Sequence[Recorded], effec
         return []
     found = [_undo(run, made, outcome, effects) for made, outcome in reversed([*_made(events).values()])]
     copied = copied_calls(events)
-    return [_as_it_stands(_in_doubt(each) if each.key in copied else each, later) for each in found if each is not None]
+    done = [_as_it_stands(_in_doubt(each) if each.key in copied else each, later) for each in found if each is not None]
+    return [*_doubted(run, events, effects), *done]
+
+
+def _doubted(run: Run, events: Sequence[Recorded], effects: Effects) -> Sequence[Undo]:
+    """What was under way when the run ended, and got no answer."""
+    sent = in_doubt(events).values() if run.status in ENDED else ()
+    found = [_undo(run, made, None, effects) for made in reversed([*sent])]
+    return [replace(each, state="in_doubt", why=_UNSURE, doubted=True) for each in found if each is not None]
 
 
 def copied_calls(events: Sequence[Recorded]) -> frozenset[str]:
@@ -112,7 +129,7 @@ def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | 
         match event:
             case Admitted(action="call"):
                 admitted[event.key] = event
-            case Obliged() if _is_rehearsal(event):
+            case Obliged() if is_rehearsal(event):
                 admitted.pop(event.key, None)
             case Returned() if event.key in admitted:
                 outcome = outcome_from_json(event.outcome)
@@ -121,10 +138,6 @@ def _made(events: Sequence[Recorded]) -> Mapping[str, tuple[Admitted, Outcome | 
             case Resolved(resolution="happened") if event.key in admitted:
                 made[event.key] = (admitted[event.key], None)
     return made
-
-
-def _is_rehearsal(event: Obliged) -> bool:
-    return bool(event.duties.get("dry_run"))
 
 
 def _undo(run: Run, made: Admitted, outcome: Outcome | None, effects: Effects) -> Undo | None:
@@ -161,7 +174,7 @@ def _after(undo: Undo, event: Event) -> Undo:
         case Admitted():
             why = "nobody knows whether it happened"  # and a yes to it is used up
             return replace(undo, state="in_doubt", why=why, approval=None, tries=event.attempt)
-        case Obliged() if _is_rehearsal(event):
+        case Obliged() if is_rehearsal(event):
             return replace(undo, state="refused", why="the policy allows it only as a dry run: nothing was sent")
         case Returned() if undo.state == "in_doubt":  # and was no rehearsal
             return _returned(undo, outcome_from_json(event.outcome))

@@ -24,23 +24,28 @@ _AT_ONCE = 500  # events that are read together
 async def watch(store: Store, run_id: str, after: int = 0, until: Until = "end") -> AsyncGenerator[Recorded, None]:
     """The run's events with a seq above `after`, each once and in order, those to come included.
 
-    Ends with the last event of a run that has ended; with `rest` also where it waits for people who have not answered
-    yet, or is paused. A unique prefix of its id will do. Raises UnknownRun, StoreError.
+    Ends with the last event of a run that has ended: what was under way when somebody cancelled it comes after that, as
+    long as whoever drives it is there. With `rest` also where it waits for people who have not answered yet, or is
+    paused. A unique prefix of its id will do. Raises UnknownRun, StoreError.
     """
     run_id = (await store.run_row(run_id)).id
     run = Run(run_id) if until == "rest" else None  # folded only where it is asked how it rests
     seen = after if run is None else 0
     while True:
         version = await store.version()  # before the look: what is written meanwhile is seen at the next one
-        ended = (await store.run_row(run_id)).status in ENDED  # before the events: its last one is written with it
+        ended = await _is_over(store, run_id)  # before the events: its last one is written with it
         while fresh := await store.events(run_id, seen, _AT_ONCE):
             seen, run = fresh[-1].seq, run and fold(run_id, fresh, run)
             for recorded in fresh:
                 if recorded.seq > after:
                     yield recorded
-        if ended or (run is not None and at_rest(run)):
+        if ended or (run is not None and run.status not in ENDED and at_rest(run)):
             return
         await changed(store, version)
+
+
+async def _is_over(store: Store, run_id: str) -> bool:
+    return (await store.run_row(run_id)).status in ENDED and await store.is_settled(run_id)
 
 
 def at_rest(run: Run) -> bool:

@@ -46,9 +46,8 @@ class Undoing:
         """
         must_be_here(fold(run_id, await self.store.events(run_id)))
         listed = await self.listed(run_id)
-        if not any(each.left and each.key in keys for each in listed) and not await self._is_to_be_ended(
-            run_id, listed
-        ):
+        first = next((each for each in listed if each.left and each.key in keys), None)
+        if (first is None or first.doubted) and not await self._is_to_be_ended(run_id, listed):
             return listed
         run, own = fold(run_id, await self.store.events(run_id)), undo_run(run_id)
         with contextlib.suppress(IllegalEvent):  # it was begun before
@@ -76,7 +75,11 @@ class Undoing:
         return next(each for each in await self.listed(run_id) if each.key == key)
 
     async def _made(self, undo: Undo, work: Work) -> None:
-        """What may have happened already is made again only where that does no harm, with the key that it had."""
+        """What may have happened already is made again only where that does no harm, with the key that it had; what may
+        not have been done is not undone.
+        """
+        if undo.doubted:
+            return
         attempt = FIRST if not undo.tries else Attempt(undo.tries + 1, asked=True)
         if undo.state == "in_doubt":
             if not self.pipeline.may_repeat(undo.tool):

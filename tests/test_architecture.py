@@ -36,7 +36,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.refusals", "gateway.results", "gateway.fates", "gateway.run", "gateway.session", "gateway.forking",
         "gateway.output",
         "gateway.steps", "gateway.insistence",
-        "gateway.task", "gateway.standing", "gateway.reversal", "gateway.signature", "gateway.notice",
+        "gateway.task", "gateway.standing", "gateway.doubts", "gateway.reversal", "gateway.signature", "gateway.notice",
         "gateway.form", "gateway.webhook",
         "gateway.verbatim", "gateway.references",
         "gateway.bounded", "gateway.shapes", "gateway.schema", "gateway.params",

@@ -42,7 +42,7 @@ from gateway.later import Deferred, Notified, Slept, Woke
 from gateway.run import ENDED, Run
 from gateway.visible import shortened, visible
 
-__all__ = ["Line", "Said", "amount_of", "budget_line", "doubts", "line", "recap"]
+__all__ = ["Line", "Said", "amount_of", "budget_line", "doubt", "doubts", "line", "recap"]
 
 _ARGUMENTS_WIDTH = 96
 _TITLE_WIDTH = 40
@@ -317,9 +317,10 @@ def _by(rule: str | None) -> str:
 
 def doubts(run: Run) -> list[str]:
     """For each call that nobody knows about, the command with which a person says what became of it."""
-    return [
-        f"look whether {visible(call.path)} happened, and say so:"
-        f" toolgate runs settle {run.id} {call.key} --happened|--did-not|--give-up"
-        for call in run.calls.values()
-        if call.status == "doubted"
-    ]
+    return [doubt(run.id, call.key, call.path) for call in run.calls.values() if call.status == "doubted"]
+
+
+def doubt(run_id: str, key: str, path: str) -> str:
+    """The same for one call."""
+    said = f"toolgate runs settle {run_id} {key} --happened|--did-not|--give-up"
+    return f"look whether {visible(path)} happened, and say so: {said}"

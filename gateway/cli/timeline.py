@@ -9,9 +9,11 @@ from rich.text import Text
 from gateway.cli.console import console as stdout
 from gateway.cli.discretion import told
 from gateway.cli.folding import show
-from gateway.cli.lines import Said, budget_line, doubts, line
+from gateway.cli.lines import Said, budget_line, doubt, doubts, line
+from gateway.doubts import in_doubt
 from gateway.events import Admitted, Held, ModelAnswered, Recorded, Returned
 from gateway.run import ENDED, Run
+from gateway.standing import held_back
 from gateway.visible import shortened
 
 __all__ = ["print_timeline"]
@@ -36,8 +38,15 @@ def print_timeline(run: Run, events: Sequence[Recorded], console: Console | None
             since = (f"{(recorded.at - run.created) / 1000:8.2f}s ", "dim")
             show(console, Text.assemble(since, text), _INDENT)
     show(console, Text(f"          spent {budget_line(run.limits, run.spend)}", style="dim"), _INDENT)
-    for doubt in doubts(run) if run.status not in ENDED else ():
-        console.print(Text(f"          {doubt}"), soft_wrap=True)
+    for how in doubts(run) if run.status not in ENDED else _left_in_doubt(run, events):
+        console.print(Text(f"          {how}"), soft_wrap=True)
+
+
+def _left_in_doubt(run: Run, events: Sequence[Recorded]) -> list[str]:
+    """Of a run that has ended; what somebody may still be at is not in doubt yet."""
+    left = {} if run.moved else in_doubt(events)
+    under_way = held_back(events) if left else {}
+    return [doubt(run.id, key, made.path) for key, made in left.items() if key not in under_way]
 
 
 def _texts(recorded: Recorded, said: dict[str, Said], sent: dict[str, int]) -> list[Text]:

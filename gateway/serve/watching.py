@@ -76,7 +76,7 @@ class Watching:
         try:
             row = await self._store.run_row(run_id)
             mine = row.id == run_id and (row.user, row.tenant) == (who.user, who.tenant)
-            told = mine and row.status in ENDED and not await self._store.events(run_id, wish.after, 1)
+            told = mine and row.status in ENDED and await self._is_told(run_id, wish.after)
         except UnknownRun:
             mine = told = False
         except StoreError:
@@ -88,6 +88,10 @@ class Watching:
         if self._streams[who.tenant, who.user] >= MOST_EACH or self._streams.total() >= MOST:
             return _no(429, f"at most {MOST_EACH} streams at once are open for one person, and {MOST} for all", "5")
         return _Stream(lambda send: self._lasts(run_id, wish, send), lambda: self._held(who, still), self._closed)
+
+    async def _is_told(self, run_id: str, after: int) -> bool:
+        """Of a run that has ended: whether there is nothing more to come, and all of it was seen."""
+        return await self._store.is_settled(run_id) and not await self._store.events(run_id, after, 1)
 
     @contextlib.contextmanager
     def _held(self, who: Subject, still: Still | None) -> Iterator[Awaitable[None]]:

@@ -258,10 +258,9 @@ class Store(Protocol):
     async def append(
         self, run_id: str, events: Sequence[Event], *, lease: Lease | None, changes: Sequence[Change] = ()
     ) -> int:
-        """Adds events to a run (creating it with a first `Queued`) and makes the changes, all or nothing.
-
-        It is begun before the first await: who is cancelled while he waits knows that it is made all the same, before
-        whatever he appends after it. Returns the run's last seq, as `Seq`. Raises IllegalEvent, LeaseLost (fenced off),
+        """Adds events to a run (creating it with a first `Queued`) and makes the changes, all or nothing. It begins
+        before the first await: who is cancelled while he waits knows that it is made all the same, before whatever he
+        appends after it. Returns the run's last seq, as `Seq`. Raises IllegalEvent, LeaseLost (fenced off),
         BudgetExceeded, Conflict (an approval was used already), UnknownRun.
         """
         ...
@@ -319,10 +318,9 @@ class Store(Protocol):
         ...
 
     async def lay_down(self, lease: Lease, seen: int, until: int | None = None) -> None:
-        """Lets go of a run that was claimed and driven as far as it goes, to the event with the seq `seen`.
-
-        One that waits or is paused rests until somebody does something about it, or until a moment in milliseconds
-        since 1970; one to which more has happened than was seen does not. Does nothing when the lease was lost.
+        """Lets go of a run that was claimed and driven as far as it goes, to the event with the seq `seen`. One that
+        waits or is paused rests until somebody does something about it, or until a moment in milliseconds since 1970;
+        one to which more has happened than was seen does not. Does nothing when the lease was lost.
         """
         ...
 
@@ -373,17 +371,15 @@ class Store(Protocol):
         ...
 
     async def decide(self, approval_id: str, decision: Said, by: str, reason: str, terms: Terms = PLAIN) -> Approval:
-        """Counts what somebody says to a question: returns it, still open where more people must agree.
-
-        The vote, the answer that it completes, and `Decided` in the run are one transaction. Raises Conflict when it
-        was answered already, or when this person's word, or that of whom he stands for, counts already.
+        """Counts what somebody says to a question: returns it, still open where more people must agree. The vote, the
+        answer that it completes, and `Decided` in the run are one transaction. Raises Conflict when it was answered
+        already, or when this person's word, or that of whom he stands for, counts already.
         """
         ...
 
     async def withdraw(self, approval_id: str, by: str, reason: str) -> bool:
-        """Takes a question back that nobody needs an answer to, or an answer that was not used, and records it.
-
-        Says whether there was anything to take back.
+        """Takes a question back that nobody needs an answer to, or an answer that was not used, and records it. Says
+        whether there was anything to take back.
         """
         ...
 
@@ -392,7 +388,11 @@ class Store(Protocol):
         ...
 
     async def expire(self) -> int:
-        """Answers every question that nobody answered in time with `expired`; says how many."""
+        """Answers each question that nobody answered in time with `expired`, says how many, settles as in `gone`."""
+        ...
+
+    async def is_settled(self, run_id: str) -> bool:
+        """Whether nothing more comes of a run that has ended: nobody is at anything, and what was lost is on record."""
         ...
 
     async def version(self) -> int:

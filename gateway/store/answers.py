@@ -13,7 +13,7 @@ from gateway.lasting import remembered
 from gateway.preview import digest_of, preview
 from gateway.run import ENDED
 from gateway.store.approvals import found, rewrite
-from gateway.store.gone import bereft
+from gateway.store.gone import Left, bereft
 from gateway.store.lasting import keep
 from gateway.store.ledger import Ledger
 from gateway.store.transactions import Append, append
@@ -69,9 +69,9 @@ def _settle(db: Ledger, asked: Approval, vote: Vote, terms: Terms) -> Approval:
     decided = Decided(asked.key, asked.id, state, vote.by, vote.comment, terms.policy)
     standing = db.run(asked.run_id)
     ends = terms.stop and standing is not None and standing.status not in ENDED
-    events: list[Event] = [decided, *([Cancelled(vote.by, vote.comment)] if ends else [])]
-    lease, settle = bereft(db, asked.run_id, vote.at) if ends else (None, ())
-    append(db, Append(asked.run_id, events, lease, settle), vote.at)
+    left = bereft(db, asked.run_id, vote.at) if ends else Left()
+    events: list[Event] = [decided, *([Cancelled(vote.by, vote.comment), *left.ends] if ends else [])]
+    append(db, Append(asked.run_id, events, left.lease, left.changes), vote.at)
     settled = replace(asked, state=state, decided_by=vote.by, decided_at=vote.at, reason=vote.comment)
     rewrite(db, settled, "state", "decided_by", "decided_at", "reason")
     if terms.remember is not None and state == "approved":

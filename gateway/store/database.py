@@ -41,7 +41,7 @@ from gateway.store import keys as key_tx
 from gateway.store import transactions as tx
 from gateway.store.batch import Transaction
 from gateway.store.lasting import LastingBook
-from gateway.store.ledger import last_of
+from gateway.store.ledger import Ledger, last_of
 from gateway.store.outbox import Outbox
 from gateway.store.policies import KEPT, PolicyBook
 from gateway.store.removal import RemovalBook
@@ -241,7 +241,16 @@ class DatabaseStore(ABC):
         return tx.task(rows[0])
 
     async def expire(self) -> int:
-        return await self._write(lambda db: answers.expire(db, self._now()))
+        def over(db: Ledger) -> int:
+            gone.sweep(db, self._now())
+            return answers.expire(db, self._now())
+
+        return await self._write(over)
+
+    async def is_settled(self, run_id: str) -> bool:
+        if not await self._rows(gone.UNSETTLED, run_id):
+            return True
+        return await self._write(lambda db: gone.is_settled(db, run_id, self._now()))
 
     async def add_key(self, key: ApiKey) -> None:
         """Keeps an API key. Raises Conflict for an id that is taken."""

@@ -13,6 +13,8 @@ is in the same transaction as the event that does, by whichever process, and who
 
 `lane` are those among which the order alone decides: of one priority, tenant, agent and model. So a claim looks at the
 first of each lane, however many wait behind it.
+A run that somebody ends who does not drive it, while it is driven, is *unsettled* from then on, with a job or without
+(see `gone`).
 """
 
 import json
@@ -35,6 +37,7 @@ _NEXT_OF_SESSION = (
     "UPDATE jobs SET state = 'later' WHERE state = 'behind'"
     " AND place = (SELECT min(place) FROM jobs WHERE session = ? AND session <> '' AND state <> 'aside')"
 )
+_UNSETTLED = "INSERT INTO unsettled (run_id) VALUES (?) ON CONFLICT DO NOTHING"
 _RESTING: frozenset[Status] = frozenset({"waiting", "paused"})
 
 
@@ -56,7 +59,11 @@ def follow(db: Ledger, run_id: str, before: Standing, status: Status | None, at:
     """What becomes of the job of a run, if it has one, with events that led to this status. `at` is when they came, if
     it was from outside: not by whoever drives the run.
     """
-    if before.driver != "loop" or before.status in ENDED:
+    if before.status in ENDED:
+        return
+    if status in ENDED and at is not None and before.owner is not None:
+        db.later(_UNSETTLED, (run_id,))
+    if before.driver != "loop":
         return
     if status in ENDED:
         _makes_room(db, run_id, "DELETE FROM jobs WHERE run_id = ?")

@@ -34,6 +34,7 @@ MIGRATIONS: tuple[str, ...] = (
     "sessions.sql",
     "removed.sql",
     "firings.sql",
+    "unsettled.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 SQLITE_ONLY = "-- SQLite only:"

@@ -103,8 +103,8 @@ def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) ->
         raise Conflict(f"run `{run_id}` has gone on meanwhile; nothing was moved")
     if row[0] is not None and row[1] > now and not is_dead(row[0]):
         raise Conflict(f"run `{run_id}` is driven by {row[0]}; nothing was moved")
-    lease, settle = bereft(db, run_id, now)
-    append(db, Append(run_id, [Cancelled(by, f"moved to {where}", where)], lease, settle), now)
+    left = bereft(db, run_id, now)  # what becomes of what was under way is said where it goes on
+    append(db, Append(run_id, [Cancelled(by, f"moved to {where}", where)], left.lease, left.changes), now)
 
 
 def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits = _FREE) -> bool:

@@ -14,6 +14,7 @@ from gateway.effects import UNDO, undo_run
 from gateway.errors import StoreError, UnknownRun
 from gateway.run import ENDED
 from gateway.store import run_account
+from gateway.store.gone import settle
 from gateway.store.lease import is_dead
 from gateway.store.ledger import Ledger
 from gateway.values import value
@@ -51,6 +52,7 @@ _GONE = (
     "DELETE FROM tasks WHERE run_id = ?",
     "DELETE FROM jobs WHERE run_id = ?",
     "DELETE FROM session_runs WHERE run_id = ?",
+    "DELETE FROM unsettled WHERE run_id = ?",
     "DELETE FROM runs WHERE id = ?",
 )
 _DECISION = "INSERT INTO decisions (run_id, seq, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -214,6 +216,7 @@ def _remove(db: Ledger, run_id: str, by: str, now: int) -> None:
         raise StoreError(f"run `{run_id}` is driven by {owner}; it can be deleted when that has let go of it")
     if status not in ENDED and not (driver == "client" and status == "running"):
         raise StoreError(f"run `{run_id}` has not ended ({status}); cancel it first")
+    settle(db, run_id, now)
     db.execute(_REMOVED, (*told, now, by))
     for statement in _GONE:
         db.execute(statement, (run_id,))

@@ -10,7 +10,7 @@ from gateway.errors import StoreError
 from gateway.events import Cancelled, Event, Recorded, Succeeded
 from gateway.forking import MADE_LATER, NOT_MADE, UNKNOWN, Fork, forked, point
 from gateway.run import Run, fold
-from tests.builders import QUEUED, STARTED, admitted, returned, said, wanted
+from tests.builders import QUEUED, STARTED, admitted, doubted, lost, resolved, returned, said, wanted
 
 STORY: tuple[Event, ...] = (
     QUEUED,  # 1
@@ -80,6 +80,15 @@ def test_nobody_knows_of_a_call_that_never_got_an_answer() -> None:
     assert results(fork("5", events=stopped)) == [UNKNOWN, NOT_MADE]
     answered = (*stopped, returned(1))  # and after the run was cancelled
     assert results(fork("6", events=answered))[0] == results(fork("t1"))[0]
+
+
+@pytest.mark.parametrize("came", [(), (lost(2),), (lost(2), doubted(2)), (doubted(2),)])
+def test_what_somebody_says_of_it_after_the_end_is_told(came: tuple[Event, ...]) -> None:
+    story = (*STORY[:7], *came, Cancelled("user:ann"))
+    for at in ("t1", "7"):
+        happened = results(fork(at, events=(*story, resolved(2, "happened"))))[1]
+        assert "user:bob confirms that the call took effect" in happened
+        assert results(fork(at, events=(*story, resolved(2, "did_not_happen"))))[1] == NOT_MADE
 
 
 def test_an_edit_takes_the_place_of_the_users_last_words_or_follows_what_was_said() -> None:

@@ -1,7 +1,7 @@
 """What people do to runs without a server: the store, the policy and the budgets are all that it takes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +9,30 @@ import pytest
 
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend
-from gateway.call import Allow, Deny
+from gateway.call import Allow, Deny, InDoubt, outcome_to_json
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError, IllegalEvent, LeaseLost, PolicyError, StoreError, UnknownRun
 from gateway.events import (
     Admitted,
     Budgeted,
+    Cancelled,
     Doubted,
+    Event,
+    Failed,
     ModelAnswered,
     ModelAsked,
     Paused,
     Queued,
     Recorded,
     Resolution,
+    Resumed,
+    Returned,
     Started,
+    Waited,
+    event_name,
 )
 from gateway.offline import open_offline
+from gateway.run import ENDED
 from gateway.store import Reserve, run_account
 from gateway.store.database import DatabaseStore
 from gateway.store.lease import machine, owner_name
@@ -227,6 +235,69 @@ def test_whoever_drives_a_run_settles_it_himself_when_it_is_cancelled(project: P
             await offline.cancel("r-1", "user:ann")
             assert [row.reserved for row in await offline.store.booked(SHARED)] == [1]
             await offline.store.append("r-1", [], lease=lease)
+
+    asyncio.run(scenario())
+
+
+def kept_in(project: Path, url: str | None) -> Path:
+    """The same project, with its store in a database."""
+    if url is not None:
+        (project / "toolgate.toml").write_text(f'store = "{url}"\n[identity]\nuser = "user:ann"\n')
+    return project
+
+
+NO_ANSWER = Returned("t1/call/1", outcome_to_json(InDoubt("it was cut off")), {})
+
+
+@pytest.mark.parametrize("more", [(), (NO_ANSWER,), (NO_ANSWER, DOUBTED[-1]), (DOUBTED[-1], Waited("doubt"))])
+@pytest.mark.parametrize("end", [Cancelled("user:ann"), Failed("lost", "the worker was killed")])
+def test_what_became_of_a_call_without_an_answer_may_be_said_when_its_run_has_ended(
+    project: Path, database: Callable[[], str | None], end: Event, more: Sequence[Event]
+) -> None:
+    if isinstance(end, Failed) and more and isinstance(more[-1], Waited):
+        more = (*more, Resumed("people answered"))
+
+    async def scenario() -> None:
+        with open_offline(config(kept_in(project, database()))) as offline:
+            await offline.store.append("r-1", [*DOUBTED[:5], *more, end], lease=None)
+            await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "I looked")
+            with pytest.raises(StoreError, match="not in doubt, since `user:bob` has said `happened`"):
+                await offline.resolve("r-1", "t1/call/1", "did_not_happen", "user:cy", "")
+            with pytest.raises(StoreError, match="`t9` of run `r-1` is not in doubt; no call of it is"):
+                await offline.resolve("r-1", "t9", "happened", "user:bob", "")
+            run = await offline.run("r-1")
+            assert run.status in ENDED
+            assert not run.calls  # all of them have their result
+
+    asyncio.run(scenario())
+
+
+def test_nobody_says_what_became_of_a_call_while_somebody_is_at_it(
+    project: Path, database: Callable[[], str | None]
+) -> None:
+    async def scenario() -> None:
+        with open_offline(config(kept_in(project, database()))) as offline:
+            await offline.store.append("r-1", [*UNDER_WAY, TOLD], lease=None, changes=RESERVED)
+            lease = await offline.store.acquire("r-1", owner_name(), 3600.0)
+            assert lease is not None
+            await offline.cancel("r-1", "user:ann")
+            with pytest.raises(StoreError, match="`t1/call/1` of run `r-1` is under way: "):
+                await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "")
+            await offline.store.release(lease)  # he could not write it down
+            await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "")
+            assert [(row.used, row.reserved) for row in await offline.store.booked(SHARED)] == [(1, 0)]
+            names = [event_name(each.event) for each in await offline.events("r-1")]
+            assert names[-3:] == ["cancelled", "doubted", "resolved"]
+
+    asyncio.run(scenario())
+
+
+def test_of_a_run_that_was_moved_away_it_is_said_where_it_is_now(project: Path) -> None:
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+            await offline.store.append("r-1", [*DOUBTED, Cancelled("user:ann", "moved", "there.json")], lease=None)
+            with pytest.raises(StoreError, match=r"was moved to there\.json"):
+                await offline.resolve("r-1", "t1/call/1", "happened", "user:bob", "")
 
     asyncio.run(scenario())
 

@@ -12,7 +12,7 @@ import gateway.earlier as under_test
 from gateway.budget import Limits, Spend
 from gateway.call import Answered, Subject, outcome_to_json
 from gateway.errors import StoreError
-from gateway.events import Admitted, Budgeted, Queued, Returned, Started
+from gateway.events import Admitted, Budgeted, Cancelled, Queued, Returned, Started, event_name
 from gateway.orphans import BEAT, LEASE, Watch, sweep
 from gateway.store import Reserve, Settle, run_account
 from gateway.store.lease import machine, owner_name
@@ -67,6 +67,27 @@ def test_what_a_killed_gateways_call_had_reserved_is_settled_as_made_once(tmp_pa
         await asyncio.gather(sweep(app.clients), sweep(app.clients))
         rows = [*await app.store.booked(one), *await app.store.booked(other)]
         assert [(row.account, row.used, row.reserved) for row in rows] == [(one, 1, 0), (other, 1, 0)]
+        ends = [event_name(each.event) for each in await app.store.events("r-dead")]
+        assert ends[-2:] == ["failed", "doubted"]  # somebody may say what became of it
+
+    within(tmp_path, scenario)
+
+
+def test_what_a_gateway_leaves_of_runs_that_people_have_ended_is_settled(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        queued = Queued("client", ANN.user, ANN.tenant, input="dead")
+        await app.store.append("r-dead", [queued, Started("x")], lease=None)
+        one, spend = run_account("r-dead"), Spend(tool_calls=1)
+        admitted = Admitted("call/1", "echo/add", "{}", "pin", "policy", spend.to_json())
+        await app.store.append("r-dead", [admitted], lease=None, changes=[Reserve(one, spend, Limits())])
+        lease = await app.store.acquire("r-dead", owner_name(), 3600.0)
+        assert lease is not None
+        await app.store.stop("r-dead", Cancelled("user:ann"))
+        await sweep(app.clients)
+        assert [(row.used, row.reserved) for row in await app.store.booked(one)] == [(0, 1)]
+        await app.store.release(lease)  # nobody is at it any more
+        await sweep(app.clients)
+        assert [(row.used, row.reserved) for row in await app.store.booked(one)] == [(1, 0)]
 
     within(tmp_path, scenario)
 

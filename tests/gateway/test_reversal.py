@@ -69,6 +69,30 @@ def test_what_failed_or_may_have_is_not_undone_and_what_can_not_be_says_why() ->
     assert listed(*BEGUN, *made(1), effects=Effects()) == []
 
 
+OF_ARGUMENTS = Effects({"shop/refund": ToolWord(undo=Recipe("shop/charge", {"key": "{key}"}))})
+
+
+@pytest.mark.parametrize("came", [(), (lost(1),), (lost(1), doubted(1)), (doubted(1),)])
+def test_what_nobody_knows_of_when_a_run_has_ended_is_in_doubt_before_it_can_be_undone(came: Sequence[Event]) -> None:
+    other = (admitted(2), returned(2, PAID))
+    story = (*BEGUN, *other, admitted(1), *came)
+    assert [each.key for each in listed(*story, effects=OF_ARGUMENTS)] == ["t1/call/2"]  # somebody is at it
+    story = (*story, Cancelled("user:ann"))
+    doubtful, sure = listed(*story, effects=OF_ARGUMENTS)
+    assert (doubtful.state, doubtful.doubted, doubtful.unsure_of, doubtful.left) == (
+        "in_doubt",
+        True,
+        "t1/call/1",
+        True,
+    )
+    assert "say so first" in doubtful.why
+    assert (sure.key, sure.state, sure.doubted) == ("t1/call/2", "open", False)
+    assert [each.state for each in listed(*story, resolved(1, "happened"), effects=OF_ARGUMENTS)] == ["open", "open"]
+    words: tuple[Resolution, ...] = ("did_not_happen", "give_up")
+    for word in words:
+        assert [each.key for each in listed(*story, resolved(1, word), effects=OF_ARGUMENTS)] == ["t1/call/2"]
+
+
 def test_what_was_only_rehearsed_has_had_no_effect() -> None:
     dry = Obliged("t1/call/1", Duties(dry_run=True).to_json())
     assert listed(*BEGUN, admitted(1), dry, returned(1, PAID)) == []

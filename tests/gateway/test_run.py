@@ -138,9 +138,11 @@ ALLOWED: Mapping[Status | None, Mapping[str, Status]] = {
         "resumed": "running",
         "cancelled": "cancelled",
     },
-    "succeeded": dict.fromkeys(("deferred", "returned", "decided", "imported"), "succeeded"),
-    "failed": dict.fromkeys(("deferred", "returned", "decided", "imported"), "failed"),
-    "cancelled": dict.fromkeys(("deferred", "returned", "model_answered", "model_failed", "imported"), "cancelled"),
+    "succeeded": dict.fromkeys(("deferred", "returned", "resolved", "decided", "imported"), "succeeded"),
+    "failed": dict.fromkeys(("deferred", "returned", "doubted", "resolved", "decided", "imported"), "failed"),
+    "cancelled": dict.fromkeys(
+        ("deferred", "returned", "doubted", "resolved", "model_answered", "model_failed", "imported"), "cancelled"
+    ),
 }  # fmt: skip
 
 EVERY_ENTRY = [(status, name) for status in RUNS for name in EVENTS]

@@ -9,9 +9,10 @@ import pytest
 
 from gateway import stream
 from gateway.errors import UnknownRun
-from gateway.events import Cancelled, Event, Recorded, Resumed, Succeeded, Waited
+from gateway.events import Cancelled, Event, Recorded, Resumed, Succeeded, Waited, event_name
 from gateway.store import waiting
 from gateway.store.database import DatabaseStore
+from gateway.store.lease import owner_name
 from gateway.stream import Until, at_rest, watch
 from tests.builders import QUEUED, STARTED, decided, folded, held, made, said, wanted
 from tests.fixtures.stores import place_in, put_into, store_at
@@ -98,6 +99,52 @@ def test_what_may_follow_after_the_end_is_told_to_whoever_comes_later(store: Dat
         assert len(await seen(store)) == 6
         await add(store, made(1)[1])
         assert await seen(store, 6) == [7]
+
+    play(scenario())
+
+
+@pytest.mark.parametrize("until", ["end", "rest"])
+def test_what_follows_the_end_is_seen_while_somebody_is_at_it(
+    store: DatabaseStore, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to a call that was under way when somebody cancelled the run."""
+
+    async def scenario() -> None:
+        await add(store, QUEUED, STARTED, *wanted(1, "shop/refund"), made(1)[0])
+        lease = await store.acquire("r-1", owner_name(), 3600.0)
+        await store.stop("r-1", Cancelled("user:ann"))
+
+        async def comes(*_: Any) -> None:  # when all that was there is told
+            await store.append("r-1", [made(1)[1]], lease=lease)
+
+        monkeypatch.setattr(stream, "changed", comes)
+        assert await seen(store, until=until) == [1, 2, 3, 4, 5, 6, 7]
+
+    play(scenario())
+
+
+def test_it_ends_where_whoever_was_at_it_is_gone_and_says_what_was_lost(store: DatabaseStore) -> None:
+    async def scenario() -> None:
+        await add(store, QUEUED, STARTED, *wanted(1, "shop/refund"), made(1)[0])
+        lease = await store.acquire("r-1", owner_name(), 3600.0)
+        assert lease is not None
+        await store.stop("r-1", Cancelled("user:ann"))
+        names: list[str] = []
+        async for recorded in watch(store, "r-1"):
+            names.append(event_name(recorded.event))
+            if names[-1] == "cancelled":
+                await store.release(lease)
+        assert names[-2:] == ["cancelled", "doubted"]
+
+    play(scenario())
+
+
+def test_where_nothing_is_under_way_it_ends_at_once_whoever_has_the_run(store: DatabaseStore) -> None:
+    async def scenario() -> None:
+        await add(store, QUEUED, STARTED, *wanted(1, "shop/refund"), *made(1))
+        await store.acquire("r-1", owner_name(), 3600.0)
+        await store.stop("r-1", Cancelled("user:ann"))
+        assert await seen(store) == [1, 2, 3, 4, 5, 6, 7]
 
     play(scenario())
 

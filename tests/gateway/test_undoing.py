@@ -13,7 +13,7 @@ from gateway.call import Call, InDoubt, Outcome
 from gateway.catalogue import Catalogue
 from gateway.effects import Effects, Recipe, ToolWord
 from gateway.errors import StoreError
-from gateway.events import Event, Paused, Succeeded
+from gateway.events import Cancelled, Event, ModelAnswered, ModelAsked, Paused, Resolved, Returned, Succeeded
 from gateway.orphans import sweep
 from gateway.parties import CallSettings
 from gateway.reversal import Undo
@@ -149,6 +149,24 @@ def test_a_run_that_was_moved_away_is_undone_where_it_is_now(tmp_path: Path) -> 
         assert await undoing.listed("run-2") == []
         with pytest.raises(StoreError, match=r"`run-2` was moved to there\.json"):
             await undoing.undo("run-2", ["t1/call/1"], BOB)
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_call_of_which_nobody_knows_is_not_undone_and_nothing_before_it(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        story = [each.event for each in await stage.store.events("run-1")]
+        cut = [event for event in story if not isinstance(event, Returned) or event.key != "t3/call/1"]
+        cut = [event for event in cut if not isinstance(event, ModelAsked | ModelAnswered) or event.turn < 4]
+        ends = [event for event in cut if not isinstance(event, Succeeded)]
+        await stage.store.append("run-2", [*ends, Cancelled("user:ann")], lease=None)
+        assert states(await undoing.undo("run-2", ALL, BOB)) == ["in_doubt", "open"]
+        assert sent(tmp_path) == []
+        assert await stage.store.events("undo-run-2") == []  # nothing has begun
+        assert states(await undoing.undo("run-2", ["t1/call/1"], BOB)) == ["in_doubt", "undone"]
+        await stage.store.append("run-2", [Resolved("t3/call/1", "happened", "user:bob")], lease=None)
+        assert states(await undoing.undo("run-2", ALL, BOB)) == ["undone", "undone"]
+        assert [each["amount"] for each in sent(tmp_path)] == [1, 2]
 
     on_stage(tmp_path, scenario)
 

@@ -98,7 +98,7 @@ def _show(run_id: str, found: "Sequence[Undo]") -> None:
     for line in aligned(rows):
         click.echo(line)
     for undo in (undo for undo in found if undo.state == "in_doubt"):
-        settle = f"toolgate runs settle {run_id} {undo.own_key} --happened | --did-not | --give-up"
+        settle = f"toolgate runs settle {run_id} {undo.unsure_of} --happened | --did-not | --give-up"
         click.echo(f"look whether it happened, and say so: {settle}", err=True)
     for undo in (undo for undo in found if undo.approval):
         click.echo(f"a person must agree: toolgate approve {undo.approval}; then say the same again", err=True)

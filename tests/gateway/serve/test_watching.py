@@ -17,8 +17,9 @@ from gateway.serve import watching as module
 from gateway.serve.door import Door, Entry
 from gateway.serve.edge import Edge
 from gateway.serve.watching import Watching
+from gateway.store.lease import owner_name
 from gateway.store.sqlite import SqliteStore
-from tests.builders import QUEUED, STARTED
+from tests.builders import QUEUED, STARTED, admitted, returned, wanted
 from tests.fixtures.asgi import Forbidden, Peer, scope
 
 PATIENCE = 60.0
@@ -116,6 +117,23 @@ def test_a_reader_goes_on_behind_what_he_has_seen_and_is_told_when_there_is_noth
         assert (over.answer.status, over.answer.body) == (204, b"")
 
     within(tmp_path, scenario, ENDED)
+
+
+def test_what_follows_the_end_is_told_before_there_is_nothing_more(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        lease = await house.store.acquire("r-1", owner_name(), 3600.0)
+        await house.store.stop("r-1", ENDED)
+        first = asyncio.create_task(house.ask(new := Peer()))
+        await comes(new, 6)
+        behind = asyncio.create_task(house.ask(old := Peer(), last="5"))  # he is not told that this was all
+        await comes(old, 1)
+        await house.store.append("r-1", [returned(1)], lease=lease)
+        await asyncio.gather(first, behind)
+        assert told(new)[-2:] == told(old) == [(6, "cancelled"), (7, "returned")]
+        over = await house.said("ann", last="7")
+        assert (over.answer.status, over.answer.body) == (204, b"")
+
+    within(tmp_path, scenario, *wanted(1, "shop/refund"), admitted(1))
 
 
 def test_it_may_end_as_well_where_the_run_rests(tmp_path: Path) -> None:

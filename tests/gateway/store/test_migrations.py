@@ -3,15 +3,17 @@
 import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.errors import StoreError
-from gateway.events import Started
+from gateway.events import Started, event_name
 from gateway.store.migrations import MIGRATIONS, SCHEMA_VERSION, statements
 from gateway.store.postgres.dialect import tables as in_postgres
+from tests.builders import Clock
 from tests.fixtures.stores import Place, execute, store_at, tables
 
 RUN = "('r-1', 'running', 'client', 'user:ann', 'acme', NULL, 'a title', 1, 1, 0, NULL, 0, 0)"
@@ -86,6 +88,37 @@ def test_a_store_of_an_earlier_version_is_brought_up_to_date(bare: Place, versio
     store.close()
     assert version_of(bare) == SCHEMA_VERSION
     assert shape(bare) == newest(bare)
+
+
+BEFORE_UNSETTLED = 17
+ADMITTED = '{"event":"admitted","key":"t1/call/1","path":"a/b","arguments":"{}","pin":"","policy":"","reserved":{}}'
+LEFT = (  # a call under way, then the end
+    """('r-2', 1, 7, '{"event":"queued","driver":"loop","user":"user:ann","tenant":"acme","limits":{}}')""",
+    """('r-2', 2, 8, '{"event":"started","worker":"w"}')""",
+    f"('r-2', 3, 8, '{ADMITTED}')",
+    """('r-2', 4, 8, '{"event":"budgeted","key":"t1/call/1","accounts":{"budget:b|":{"tool_calls":1}}}')""",
+    """('r-2', 5, 9, '{"event":"cancelled","by":"user:ann"}')""",
+)
+
+
+@pytest.mark.parametrize("owner", ["'elsewhere/7/x.y'", "NULL"])
+def test_what_an_earlier_version_left_reserved_for_a_cancelled_run_is_settled(bare: Place, owner: str) -> None:
+    """Where whoever drove it had not let go; where he had, or was known to be gone, it was settled then."""
+    of_version(bare, BEFORE_UNSETTLED)
+    run = f"('r-2', 'cancelled', 'loop', 'user:ann', 'acme', NULL, 'a title', 1, 1, 0, {owner}, 3, 9)"
+    for what, row in (("runs", run), *(("events", event) for event in LEFT)):
+        execute(bare, f"INSERT INTO {what} VALUES {row}")  # noqa: S608 - our own words
+    execute(bare, "INSERT INTO accounts VALUES ('budget:b|', 'tool_calls', 0, 1)")
+    clock = Clock()
+    with closing(store_at(bare, clock=clock)) as store:
+        for _ in range(2):
+            asyncio.run(store.expire())
+            clock.tick(60_000)
+        settled = owner != "NULL"
+        (booked,) = asyncio.run(store.booked("budget:b|"))
+        assert (booked.used, booked.reserved) == ((1, 0) if settled else (0, 1))
+        names = [event_name(each.event) for each in asyncio.run(store.events("r-2"))]
+        assert names[5:] == (["doubted"] if settled else [])
 
 
 def test_the_version_is_how_many_steps_there_are() -> None:

@@ -21,7 +21,18 @@ def test_what_is_in_doubt_is_shown_with_the_command_that_says_what_became_of_it(
     assert command in resumed.err
     assert "toolgate approvals" not in resumed.err
     toolgate("cancel", "r-0123")
-    assert "runs settle" not in toolgate("runs", "show", "r-0123").out + toolgate("approvals").out
+    assert "runs settle" not in toolgate("approvals").out  # nothing waits for it
+    assert command in toolgate("runs", "show", "r-0123").out
+
+
+def test_a_call_that_got_no_answer_is_settled_also_when_its_run_was_cancelled(doubted: Path, toolgate: Command) -> None:
+    toolgate("cancel", "r-0123")
+    said = toolgate("runs", "settle", "r-0123", "t1/call/1", "--happened")
+    assert (said.code, said.err) == (0, "go on with: toolgate runs undo r-0123456789abcdef\n")
+    told = toolgate("runs", "show", "r-0123").out
+    assert ("runs settle" in told, "happened, says user:ann" in told) == (False, True)
+    again = toolgate("runs", "settle", "r-0123", "t1/call/1", "--did-not")
+    assert (again.code, "since `user:ann` has said `happened`" in again.err) == (1, True)
 
 
 def test_a_call_in_doubt_is_named_so_that_it_can_be_settled(doubted: Path, toolgate: Command) -> None:

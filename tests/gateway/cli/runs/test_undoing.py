@@ -101,6 +101,27 @@ def test_it_is_undone_once_with_the_real_server(added: Path, toolgate: Command) 
     assert [each["event"] for each in events].count("admitted") == 1
 
 
+def test_a_call_that_nobody_knows_of_is_settled_before_it_can_be_undone(added: Path, toolgate: Command) -> None:
+    config = added / "toolgate.toml"
+    config.write_text(config.read_text().replace("{result.back}", "{arguments.b}"))
+    other = "r-fedcba9876543210"
+    call = {"key": "t1/call/1", "id": "1", "path": "echo/add"}
+    message = {"role": "assistant", "parts": [{"kind": "tool_call", "id": "1", "name": "echo__add", "arguments": "{}"}]}
+    wish = (ModelAsked(1, {}), ModelAnswered(1, message, "tool_calls", "demo", {}, {}, (call,)))
+    sent = Admitted("t1/call/1", "echo/add", '{"a":1,"b":1}', "pin", "policy", {})
+    record(added, other, QUEUED, Started(DEAD), *wish, sent, Paused("interrupted", "it was interrupted"))
+    told = toolgate("cancel", other)  # what was under way is lost
+    assert told.err == f"cancelled {other}; see what can be undone: toolgate runs undo {other}\n"
+    for more in ((), ("--all",), ("t1/call/1",)):
+        listed = toolgate("runs", "undo", other, *more)
+        assert ("in_doubt" in listed.out, "nobody knows whether the call was made" in listed.out) == (True, True)
+        assert f"say so: toolgate runs settle {other} t1/call/1 --happened | --did-not | --give-up" in listed.err
+        assert listed.code == (1 if more else 0)
+    assert toolgate("runs", "settle", other, "t1/call/1", "--happened").code == 0
+    assert [each["state"] for each in toolgate("runs", "undo", other, "--json").json] == ["open"]
+    assert [each["state"] for each in toolgate("runs", "undo", other, "--all", "--json").json] == ["held"]
+
+
 def test_an_attempt_that_nobody_knows_of_is_settled_by_whoever_has_looked(added: Path, toolgate: Command) -> None:
     toolgate("cancel", "r-0123")
     about = f"undo of {RUN}"
