@@ -59,8 +59,8 @@ class Offline:
 
     def subject(self, user: str | None = None, tenant: str | None = None, agent: str | None = None) -> Subject:
         """Who is asking: what was given, else what is configured."""
-        identity = self.config.identity
-        return Subject(user or identity.user, tenant or identity.tenant, agent)
+        own = self.config.identity
+        return Subject(own.user if user is None else user, own.tenant if tenant is None else tenant, agent)
 
     async def run(self, run_id: str) -> Run:
         """A run as it is now; a unique prefix of its id will do. Raises UnknownRun."""

@@ -95,16 +95,29 @@ def _rows(db: Ledger, table: str, run_id: str) -> list[dict[str, Any]]:
 
 
 def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) -> None:
-    """It goes on elsewhere: here it ends. Raises Conflict when something has happened in it since it was packed."""
-    run_id = pack["run"]
+    """It goes on elsewhere: here it ends. Raises Conflict when something has happened in it since it was packed, and
+    StoreError for a pack by which it would not go on there as it stands here.
+    """
+    run_id, told = str(pack.get("run")), pack.get("events")
     row = db.execute("SELECT owner, lease_until FROM runs WHERE id = ?", (run_id,)).fetchone()
-    standing = db.run(run_id)
-    if row is None or standing is None or standing.seq != pack["events"][-1]["seq"]:
+    if row is None:
+        raise Conflict("this run is not here (any more); nothing was moved")
+    if pack.get("moves") is not True:
+        raise StoreError(f"this is a copy of run `{run_id}`, without its place in the queue: export it anew, to move")
+    here = packed(db, run_id, now, force=True, moves=True)
+    if isinstance(told, list) and len(told) < len(here["events"]):
         raise Conflict(f"run `{run_id}` has gone on meanwhile; nothing was moved")
+    if _spelled(here) != _spelled(pack):
+        raise Conflict(f"run `{run_id}` is not as this file has it; nothing was moved. Export it anew")
     if row[0] is not None and row[1] > now and not is_dead(row[0]):
         raise Conflict(f"run `{run_id}` is driven by {row[0]}; nothing was moved")
     lease, settle = bereft(db, run_id, now)
     append(db, Append(run_id, [Cancelled(by, f"moved to {where}", where)], lease, settle), now)
+
+
+def _spelled(pack: Mapping[str, Any]) -> str:
+    """As JSON: equal for what is equal, wherever it has been meanwhile."""
+    return json.dumps(pack, sort_keys=True)
 
 
 def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits = _FREE) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import StoreError, UnknownApproval, UnknownRun
-from gateway.toolgate.wishes import Budget, check_priority, check_until, limits_of
+from gateway.toolgate.wishes import Budget, check_priority, check_until, limits_of, subject_of
 
 if TYPE_CHECKING:
     from gateway.approval import Approval, Said
@@ -181,10 +181,10 @@ class Runs:
         return await packed(self._offline, (await self.get(run_id)).id, force=force, moves=moves)
 
     async def move(self, pack: "Mapping[str, Any]", to: str) -> None:
-        """What was exported goes on elsewhere: here it ends, as cancelled. Raises Conflict where anything has happened
-        in it since; then nothing has changed.
+        """What was exported with `moves` goes on elsewhere: here it ends, as cancelled. Raises Conflict where anything
+        has happened in it since, or the pack was changed, and StoreError for a copy; then nothing has changed.
         """
-        await self.get(str(pack["run"]))
+        await self.get(str(pack.get("run")))
         await self._offline.store.move(pack, self._by.user, to)
 
     async def import_(self, pack: "Mapping[str, Any]", *, user: str | None = None, tenant: str | None = None) -> bool:
@@ -196,7 +196,7 @@ class Runs:
             raise StoreError("a gate for a user takes no runs in: the one that was opened does")
         from gateway.packing import taken_in
 
-        whose = self._offline.subject(user or self._by.user, tenant or self._by.tenant)
+        whose = subject_of("import_", self._by, user, tenant)
         return await taken_in(self._offline, pack, whose, self._by.user)
 
     async def delete(self, run_id: str, *, force: bool = False) -> None:

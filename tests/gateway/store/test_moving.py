@@ -195,22 +195,49 @@ def test_a_run_that_was_deleted_does_not_come_back(waiting: DatabaseStore) -> No
 
 
 def test_a_run_that_moves_ends_here_once_and_only_as_it_was_packed(waiting: DatabaseStore) -> None:
-    pack = asyncio.run(waiting.pack("r-1"))
+    pack = asyncio.run(waiting.pack("r-1", moves=True))
     asyncio.run(waiting.append("r-1", [UserSpoke("more", "user:ann")], lease=None))
     with pytest.raises(Conflict, match="gone on meanwhile"):
         asyncio.run(waiting.move(pack, "user:ann", "prod"))
-    asyncio.run(waiting.move(asyncio.run(waiting.pack("r-1")), "user:ann", "prod"))
+    asyncio.run(waiting.move(over_the_wire(asyncio.run(waiting.pack("r-1", moves=True))), "user:ann", "prod"))
     assert asyncio.run(waiting.run_row("r-1")).status == "cancelled"
     assert "moved to prod" in str(asyncio.run(waiting.events("r-1"))[-1].event)
     with pytest.raises(Conflict):
         asyncio.run(waiting.decide("A-1", "approved", "user:bob", ""))  # nobody answers here any more
 
 
+def _other_words(pack: Any) -> None:
+    pack["events"][0]["input"] = "something else"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda pack: pack.update(moves=False), "a copy of run `r-1`, without its place in the queue"),
+        (lambda pack: pack.pop("moves"), "a copy of run `r-1`"),
+        (_other_words, "not as this file has it"),
+        (lambda pack: pack["account"].clear(), "not as this file has it"),
+        (lambda pack: pack["approvals"][0].update(reason="so"), "not as this file has it"),
+        (lambda pack: pack.update(job={"agent": "support", "model": "x", "priority": 1, "ready": 0}), "not as this"),
+        (lambda pack: pack.update(run=5), "is not here"),
+        (lambda pack: pack.update(run="r-2"), "is not here"),
+    ],
+)
+def test_a_run_moves_only_by_a_pack_with_which_it_goes_on_as_it_stands_here(
+    waiting: DatabaseStore, change: Callable[[Any], Any], why: str
+) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1", moves=True)))
+    change(pack)
+    with pytest.raises(StoreError, match=why):
+        asyncio.run(waiting.move(pack, "user:ann", "prod"))
+    assert asyncio.run(waiting.run_row("r-1")).status == "waiting"
+
+
 def test_a_run_that_is_driven_is_taken_by_force_only_and_never_moved(waiting: DatabaseStore) -> None:
     assert asyncio.run(waiting.acquire("r-1", "elsewhere/1/a", 60))
     with pytest.raises(StoreError, match="is driven by elsewhere/1/a"):
         asyncio.run(waiting.pack("r-1"))
-    pack = asyncio.run(waiting.pack("r-1", force=True))
+    pack = asyncio.run(waiting.pack("r-1", force=True, moves=True))
     with pytest.raises(Conflict, match="is driven"):
         asyncio.run(waiting.move(pack, "user:ann", "prod"))
     with pytest.raises(UnknownRun):
