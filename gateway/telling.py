@@ -17,7 +17,7 @@ import httpx2
 from gateway.approval import Approval
 from gateway.approving import Approving
 from gateway.call import JsonObject
-from gateway.errors import StoreError, UnknownApproval
+from gateway.errors import StoreError, UnknownApproval, Unreadable
 from gateway.guarded import guarded_client
 from gateway.notice import notice
 from gateway.reach import Reach
@@ -88,6 +88,8 @@ class Telling:
             message = encode(await self._message(delivery))
         except UnknownApproval:
             return None  # there is nothing to tell any more
+        except Unreadable as error:
+            return str(error)
         headers = headers_of(self._hook.key, f"{delivery.approval_id}.{delivery.event}", self._clock(), message)
         try:
             response = await self._client.post(

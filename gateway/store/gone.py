@@ -4,15 +4,15 @@ Where its driver is gone, what he had under way counts as made, in the same tran
 it. A driver who lives does so himself.
 """
 
-import json
 from collections.abc import Sequence
 
 from gateway.budget import Spend
-from gateway.events import Cancelled, Recorded, event_from_json
+from gateway.events import Cancelled
 from gateway.standing import held_back
 from gateway.store import Change, Lease, Settle, run_account
 from gateway.store.lease import is_dead, owner_name
 from gateway.store.ledger import Ledger
+from gateway.store.legible import readable
 from gateway.store.transactions import Append, Bid, acquire, append
 from gateway.transitions import after
 
@@ -32,6 +32,8 @@ def bereft(db: Ledger, run_id: str, now: int) -> tuple[Lease | None, Sequence[Ch
     """What ends a run with it whose driver is gone: the right to drive it, so that he records nothing more, and what
     settles what he had reserved. Nothing for one that somebody drives.
 
+    Events that can't be read settle nothing, and keep nobody from ending their run.
+
     An agent's run that nobody drives may have calls under way all the same: whoever drove it was interrupted, or was
     found dead. A client's has none.
     """
@@ -48,9 +50,8 @@ def bereft(db: Ledger, run_id: str, now: int) -> tuple[Lease | None, Sequence[Ch
 
 def _settled(db: Ledger, run_id: str) -> Sequence[Change]:
     rows = db.execute("SELECT seq, at, body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)).fetchall()
-    events = [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
     found: list[Change] = []
-    for own, others in held_back(events).values():
+    for own, others in held_back(readable(run_id, rows)).values():
         found.append(Settle(run_account(run_id), own, own))
         found += [Settle(name, Spend.from_json(told), Spend.from_json(told)) for name, told in others.items()]
     return found

@@ -186,8 +186,11 @@ class RemovalBook:
 
 def decision(body: str) -> str | None:
     """What is kept of an event, both as JSON; None for one that goes."""
-    event = json.loads(body)
-    kept = _KEPT.get(event["event"])
+    try:
+        event = json.loads(body)
+        kept = _KEPT.get(event["event"])
+    except (LookupError, TypeError, ValueError, RecursionError):  # it was damaged
+        return None
     if kept is None:
         return None
     return json.dumps({"event": event["event"]} | {name: event[name] for name in kept if name in event})

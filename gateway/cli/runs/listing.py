@@ -1,6 +1,7 @@
 """`toolgate runs`, `toolgate runs list`: runs, the newest first, a page at a time. No server is started."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +11,7 @@ import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, emit, located, through
+from gateway.errors import Unreadable
 
 if TYPE_CHECKING:
     from gateway.offline import Offline
@@ -90,7 +92,10 @@ def _print(rows: "Sequence[RunRow]", ended: dict[str, str]) -> None:
 async def _ended(offline: "Offline", rows: "Sequence[RunRow]") -> dict[str, str]:
     """How the calls of clients ended that did not end well: their runs went as they should all the same."""
     calls = [row.id for row in rows if row.driver == "client" and row.status == "succeeded"]
-    said = {run_id: (await offline.run(run_id)).output for run_id in calls}
+    said = dict[str, str]()
+    for run_id in calls:
+        with contextlib.suppress(Unreadable):  # `runs show` says why
+            said[run_id] = (await offline.run(run_id)).output
     return {run_id: f"ended: {output}" for run_id, output in said.items() if output}
 
 
