@@ -69,9 +69,10 @@ class Stop(ToolgateError):
 def must_go_on(run: "Run | RunRow", what: str) -> None:
     """Raises Stop for a run that has ended: there is nothing to `what`."""
     from gateway.run import ENDED
+    from gateway.visible import visible
 
     if run.status in ENDED:
-        raise Stop(Exit.ERROR, f"run {run.id} has ended ({run.status}): there is nothing to {what}")
+        raise Stop(Exit.ERROR, f"run {visible(run.id)} has ended ({run.status}): there is nothing to {what}")
 
 
 _OF_STATUS: Mapping[str, Exit] = {"succeeded": Exit.OK, "waiting": Exit.WAITING, "queued": Exit.WAITING}

@@ -251,6 +251,19 @@ async def test_a_run_that_can_not_be_read_is_laid_down_for_longer_each_time_and_
 
 
 @awaited
+async def test_a_question_that_is_damaged_is_a_no_when_its_time_is_over_and_its_run_goes_on(tmp_path: Path) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        await submit(stage, "r-1")
+        loop = stage.loop(Replies(calls(("desk__send", {"word": "a"})), says("Done.")))
+        assert statuses(await work(stage, loop)) == {"r-1": "waiting"}
+        damage = "UPDATE approvals SET decisions = 'not json', arguments = '{', expires = 1"
+        await stage.files._write(lambda db: db.execute(damage).rowcount)  # noqa: SLF001
+        assert await stage.store.expire() == 1
+        assert statuses(await work(stage, loop)) == {"r-1": "succeeded"}
+        assert arrivals(tmp_path, "send") == []
+
+
+@awaited
 async def test_a_run_whose_turn_in_its_session_has_not_come_is_put_off_without_a_word(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, emit, located, through
+from gateway.dates import dated
 from gateway.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -68,20 +68,23 @@ def show_list(caller: Caller, wanted: "Wanted", limit: int, *, as_json: bool) ->
         none = "there are no runs yet; toolgate run TEXT starts one" if wanted == Wanted() else "there are no such runs"
         click.echo(none, err=True)
     elif len(rows) == limit:
-        click.echo(f"there may be more: toolgate runs list --before {rows[-1].id}", err=True)
+        from gateway.visible import visible
+
+        click.echo(f"there may be more: toolgate runs list --before {visible(rows[-1].id)}", err=True)
     return Exit.OK
 
 
 def _print(rows: "Sequence[RunRow]", ended: dict[str, str]) -> None:
     from gateway.cli.columns import aligned
-    from gateway.visible import visible
 
     table = [
         (
             row.id,
             _when(row.created),
             ended.get(row.id) or _status(row),
-            *map(visible, (_who(row), row.tenant, row.title)),
+            _who(row),
+            row.tenant,
+            row.title,
         )
         for row in rows
     ]
@@ -117,4 +120,4 @@ def _who(row: "RunRow") -> str:
 
 
 def _when(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return dated(milliseconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -9,6 +9,7 @@ from gateway.cli.exits import Exit, Stop, ends, must_go_on
 from gateway.cli.options import Caller, as_json, caller, emit
 from gateway.cli.runs.undoing import hint
 from gateway.errors import Unreadable
+from gateway.visible import visible
 
 __all__ = ["cancel_command", "pause_command"]
 
@@ -32,7 +33,7 @@ def cancel_command(run_id: str, why: str, as_json: bool, caller: Caller) -> int:
     if as_json:
         emit({"run": run.id, "status": "cancelled"})
     else:
-        click.echo(f"cancelled {run.id}" + (f"; {undo}" if undo else ""), err=True)
+        click.echo(f"cancelled {visible(run.id)}" + (f"; {undo}" if undo else ""), err=True)
     return Exit.OK
 
 
@@ -53,5 +54,5 @@ def pause_command(run_id: str, at_once: bool, why: str, as_json: bool, caller: C
     if as_json:
         emit({"run": run.id, "status": "paused"})
     else:
-        click.echo(f"paused {run.id}; go on with: toolgate resume {run.id}", err=True)
+        click.echo(visible(f"paused {run.id}; go on with: toolgate resume {run.id}"), err=True)
     return Exit.OK

@@ -102,10 +102,10 @@ def test_a_run_that_can_not_be_read_is_ended_and_deleted_all_the_same(two: Datab
 
 
 def test_what_such_a_run_had_reserved_is_settled_by_what_can_be_read(store: DatabaseStore) -> None:
-    account, spent = run_account("r-1"), Spend(tool_calls=1)
+    account = run_account("r-1")
     made: Any = admitted(1)
     assert isinstance(made, Admitted)
-    changes: list[Change] = [Reserve(account, Spend.from_json(made.reserved) or spent, Limits())]
+    changes: list[Change] = [Reserve(account, Spend.from_json(made.reserved), Limits())]
     events = [QUEUED, STARTED, *wanted(1, "shop/refund"), made]
     asyncio.run(store.append("r-1", events, lease=None, changes=changes))
     before = asyncio.run(store.booked(account))

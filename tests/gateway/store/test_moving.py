@@ -279,3 +279,60 @@ def test_what_is_damaged_is_refused_whole(
         asyncio.run(elsewhere.unpack(pack, "user:ann"))
     assert asyncio.run(elsewhere.run_rows()) == []
     assert asyncio.run(elsewhere.events("r-1")) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "r-1\x1b[2J",
+        "r-1\nr-ok  succeeded",
+        "../../etc/passwd",
+        "r-\0",
+        " ",
+        "r 1",
+        "x" * 1_000_000,
+        "é",
+        ["a"],
+        5,
+        None,
+    ],
+)
+def test_a_run_comes_in_under_a_name_that_can_stand_in_any_line(
+    waiting: DatabaseStore, elsewhere: DatabaseStore, name: Any
+) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1"))) | {"run": name}
+    with pytest.raises(StoreError, match="is no id of a run") as refused:
+        asyncio.run(elsewhere.unpack(pack, "user:ann"))
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 200
+    assert asyncio.run(elsewhere.run_rows()) == []
+
+
+def test_what_happens_in_a_file_has_happened_by_now(
+    waiting: DatabaseStore, elsewhere: DatabaseStore, clock: Clock
+) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
+    for at in (clock.now + 2 * 86_400_000, 2**62):
+        pack["events"][-1]["at"] = at
+        with pytest.raises(StoreError, match="`at` is no moment, or one to come"):
+            asyncio.run(elsewhere.unpack(pack, "user:ann"))
+    pack["events"][-1]["at"] = clock.now + 3_600_000  # clocks differ
+    assert asyncio.run(elsewhere.unpack(pack, "user:ann")) is True
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("approvals", {"expires": 2**62}),
+        ("approvals", {"created": -1}),
+        ("tasks", {"created": 2**62}),
+        ("tasks", {"id": "T\n"}),
+    ],
+)
+def test_what_it_brings_along_has_moments_and_names(
+    waiting: DatabaseStore, elsewhere: DatabaseStore, table: str, change: dict[str, Any]
+) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
+    pack[table][0].update(change)
+    with pytest.raises(StoreError, match="is damaged"):
+        asyncio.run(elsewhere.unpack(pack, "user:ann"))
