@@ -284,7 +284,7 @@ class _Drive:
         await self.journal.append([searched])
 
     async def _trace_refusal(self, refusal: Decided) -> None:
-        """A wait that ended in a no has no call that could tell of it. Of a question that is damaged nothing is told."""
+        """A wait that ended in a no has no call that could tell of it. Of a damaged question nothing is told."""
         try:
             approval = await self.parts.store.approval(refusal.approval_id)
         except Unreadable:

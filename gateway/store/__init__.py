@@ -327,9 +327,7 @@ class Store(Protocol):
         ...
 
     async def put_off(self, lease: Lease, most: int = LONGEST_PAUSE) -> None:
-        """Lets go of a run that was claimed and can't be driven here: it comes up again in a while, longer each time,
-        and `most` milliseconds at last.
-        """
+        """Lets go of a run that can't be driven here: it comes again in a while, after `most` milliseconds at last."""
         ...
 
     async def last_firing(self, schedule: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import Conflict, StoreError, UnknownRun
-from gateway.events import Cancelled, Event, Queued, Started, Succeeded, Waited
+from gateway.events import Cancelled, Event, Started, Succeeded, Waited
 from gateway.lasting import Delegation
 from gateway.session import Join
 from gateway.store import Open, removal
@@ -195,7 +195,7 @@ def test_what_sessions_remember_to_which_nothing_was_added_for_long_goes_and_ope
 def test_a_run_that_was_deleted_does_not_come_back_when_nothing_else_is_kept_of_it_any_more(
     store: DatabaseStore, clock: Clock
 ) -> None:
-    put(store, "r-1", Queued("loop", "user:ann", "acme"), Cancelled("user:ann"))
+    put(store, "r-1", QUEUED, Cancelled("user:ann"))
     pack = asyncio.run(store.pack("r-1"))
     asyncio.run(store.removal.remove("r-1", "user:ann"))
     for left in (1, 0, 0):
